@@ -1,0 +1,52 @@
+"""Lookalike finds the medical images that look alike.
+
+    import lookalike
+
+    gallery = lookalike.open("chest", create=True)
+    lookalike.index(gallery, ["scans/"], labels="scans/labels.csv")
+    lookalike.search(gallery, "query.dcm", k=5)
+
+Every verb takes an opened gallery and plain arguments and returns a frozen dataclass. Research software,
+not a medical device.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from lookalike.gallery import Gallery
+    from lookalike.gallery import open_gallery as open
+    from lookalike.verbs.adapt import adapt
+    from lookalike.verbs.demo import demo
+    from lookalike.verbs.doctor import doctor
+    from lookalike.verbs.evaluate import evaluate
+    from lookalike.verbs.index import index
+    from lookalike.verbs.search import search
+
+__version__: Final = "0.1.0"
+__all__ = ["Gallery", "__version__", "adapt", "demo", "doctor", "evaluate", "index", "open", "search"]
+
+# Loaded when first named, so that `import lookalike` is quick and light.
+_HOME: Final = {
+    "open": ("lookalike.gallery", "open_gallery"),
+    "Gallery": ("lookalike.gallery", "Gallery"),
+    "index": ("lookalike.verbs.index", "index"),
+    "search": ("lookalike.verbs.search", "search"),
+    "adapt": ("lookalike.verbs.adapt", "adapt"),
+    "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
+    "demo": ("lookalike.verbs.demo", "demo"),
+    "doctor": ("lookalike.verbs.doctor", "doctor"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'lookalike' has no attribute {name!r}")
+    module, attribute = _HOME[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,72 @@
+"""What can go wrong, for people.
+
+    LookalikeError
+    ├── UnreadableImageError    a source could not be read; carries a reason code
+    ├── DamagedFileError        a stored file or row does not match its checksum
+    ├── GalleryError            no gallery there, or it is locked, or of another version
+    │   └── ManifestMismatchError   encoder, revision or preprocessing differ
+    ├── UsageError              an argument that cannot be used as given
+    └── MissingExtraError       an optional package is not installed
+
+Every message says what happened, what was found, what is allowed and what to do next. No message
+carries the parser's own words about a file: these may hold patient data.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REASONS: Final[dict[str, str]] = {
+    "not-an-image": "no reader knows this kind of file",
+    "no-pixel-data": "a DICOM file without pixel data",
+    "empty-file": "the file has no bytes",
+    "damaged-header": "the header cannot be parsed",
+    "damaged-pixels": "the pixel data cannot be decoded, or are shorter than the header says",
+    "unsupported-transfer-syntax": "no decoder for this DICOM transfer syntax",
+    "unsupported-pixels": "a pixel format that is not an image (bit depth, samples, photometric)",
+    "too-large": "more pixels than the limit",
+    "out-of-memory": "decoding went over the memory limit",
+    "timeout": "decoding went over the time limit",
+    "decoder-crash": "the decoder's process died",
+    "not-readable": "the operating system refused to open the file",
+    "volume-not-supported": "a volume, which this version cannot index yet",
+}
+"""Reason codes of refused files: stored with the file's name, shown in every listing."""
+
+
+class LookalikeError(Exception):
+    """Anything lookalike refuses to do, said in one line."""
+
+
+class UnreadableImageError(LookalikeError):
+    """A source that no image can be read from. ``reason`` is a key of ``REASONS``."""
+
+    def __init__(self, reason: str) -> None:
+        if reason not in REASONS:
+            raise ValueError(f"unknown reason code {reason!r}")
+        super().__init__(f"{reason}: {REASONS[reason]}")
+        self.reason = reason
+
+
+class DamagedFileError(LookalikeError):
+    """A stored file or row that does not match its checksum."""
+
+
+class GalleryError(LookalikeError):
+    """The gallery folder cannot be used as asked."""
+
+
+class ManifestMismatchError(GalleryError):
+    """The vectors were made by another encoder, revision or preprocessing than the query's."""
+
+
+class UsageError(LookalikeError):
+    """An argument that cannot be used as given."""
+
+
+class MissingExtraError(LookalikeError):
+    """An optional package is missing; the message names the extra to install."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional package: pip install 'lookalike[{extra}]'")
+        self.extra = extra

@@ -1,0 +1,200 @@
+"""From decoded pixels to what is shown and to what a network sees: pure functions.
+
+Order (DICOM PS3.3 C.11): modality LUT (done by the reader) -> VOI LUT or window -> MONOCHROME1
+inversion last. Then one path for every source: stretch between two percentiles, 8 bits, resize. So a
+picture gives the same input whether it comes as DICOM or as PNG.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from lookalike.errors import UnreadableImageError
+from lookalike.types import Image, Preprocessing, VoiLut
+
+_RESAMPLE: Final = {
+    "nearest": PIL.Image.Resampling.NEAREST,
+    "bilinear": PIL.Image.Resampling.BILINEAR,
+    "bicubic": PIL.Image.Resampling.BICUBIC,
+    "lanczos": PIL.Image.Resampling.LANCZOS,
+    "box": PIL.Image.Resampling.BOX,
+}
+_PERCENTILE_SAMPLES: Final = 1 << 16  # values that the percentiles are taken from, at least
+THUMBNAIL_SIDE: Final = 160
+
+
+def rescale(stored: NDArray[np.generic], slope: float, intercept: float) -> NDArray[np.generic]:
+    """Modality LUT as a line (PS3.3 C.11.1.1.2): stored values -> modality units, same shape."""
+    if slope == 1 and intercept == 0:
+        return stored
+    result: NDArray[np.float32] = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    return result
+
+
+def apply_window(
+    values: NDArray[np.generic], center: float, width: float, function: str = "LINEAR"
+) -> NDArray[np.float32]:
+    """Window (PS3.3 C.11.2.1.2 and .3): modality units -> [0, 1] float32, same shape."""
+    x = values.astype(np.float32)
+    if function == "SIGMOID":
+        # Beyond +-80 the exponential over- or underflows and the answer is 0 or 1 anyway.
+        power = np.clip(-4 * (x - center) / max(width, 1e-6), -80, 80)
+        result: NDArray[np.float32] = (1 / (1 + np.exp(power))).astype(np.float32)
+        return result
+    if function == "LINEAR_EXACT":
+        low, span = center - width / 2, width
+    else:
+        low, span = center - 0.5 - (width - 1) / 2, width - 1
+    x -= np.float32(low)
+    x /= np.float32(max(span, 1e-6))
+    return np.clip(x, 0, 1, out=x)
+
+
+def apply_voi_lut(values: NDArray[np.generic], lut: VoiLut) -> NDArray[np.float32]:
+    """VOI LUT (PS3.3 C.11.2.1.1): modality units -> [0, 1] float32; values outside take the end entries."""
+    index = np.clip(values.astype(np.int64) - lut.first, 0, len(lut.table) - 1)
+    return lut.table[index]
+
+
+def display(image: Image) -> NDArray[np.generic]:
+    """The 2-D picture as a viewer shows it, before any stretch: (rows, columns, channels).
+
+    With a VOI LUT or window the values are in [0, 1], without one they keep the modality's units; low
+    is dark. A window that would make the whole picture one value is passed over.
+    """
+    plane = image.pixels[0]
+    shown: NDArray[np.generic] = plane
+    if image.voi_lut is not None:
+        shown = apply_voi_lut(plane, image.voi_lut)
+    elif image.window is not None and image.window[1] > 0:
+        shown = apply_window(plane, *image.window, image.window_function)
+    if shown is not plane and shown.min() == shown.max():
+        shown = plane
+    return -shown.astype(np.float32) if image.inverted else shown
+
+
+def stretch(values: NDArray[np.generic], percentiles: tuple[float, float]) -> NDArray[np.uint8]:
+    """Any values -> uint8, the given percentiles at 0 and 255, same shape.
+
+    The percentiles come from a regular grid of at least 65,536 values, over all channels together (a
+    grey picture stored as RGB is treated as the grey one). A picture of one value becomes black. Values
+    that are not finite count as the lowest; raises UnreadableImageError("damaged-pixels") if none is.
+    """
+    if not np.issubdtype(values.dtype, np.integer):
+        values = _finite(values)
+    step = max(1, int((values.shape[0] * values.shape[1] / _PERCENTILE_SAMPLES) ** 0.5))
+    low, high = np.percentile(values[::step, ::step].astype(np.float64), percentiles)
+    if low >= high:  # a few bright pixels on a flat ground
+        low, high = float(values.min()), float(values.max())
+    if low >= high:
+        return np.zeros(values.shape, np.uint8)
+    if (low, high) == (0, 255) and values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    x = values.astype(np.float32)
+    x -= np.float32(low)
+    x *= np.float32(255 / (float(high) - float(low)))
+    x += np.float32(0.5)
+    return np.clip(x, 0, 255, out=x).astype(np.uint8)
+
+
+def _finite(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    x = values.astype(np.float32)
+    finite = np.isfinite(x)
+    if finite.all():
+        return x
+    if not finite.any():
+        raise UnreadableImageError("damaged-pixels")
+    result: NDArray[np.float32] = np.where(finite, x, x[finite].min())
+    return result
+
+
+def picture(image: Image, percentiles: tuple[float, float]) -> PIL.Image.Image:
+    """The 2-D picture as 8-bit Pillow image, mode L or RGB."""
+    shown = stretch(display(image), percentiles)
+    return PIL.Image.fromarray(shown[..., 0] if shown.shape[-1] == 1 else shown)
+
+
+def resize(shown: PIL.Image.Image, recipe: Preprocessing) -> PIL.Image.Image:
+    """Fit a picture to the recipe's (rows, columns): squashed, cropped or padded."""
+    rows, columns = recipe.size
+    resample = _RESAMPLE[recipe.resample]
+    if recipe.resize == "square":
+        shown = _squared(shown, max(rows, columns))
+    if recipe.resize in ("squash", "square"):
+        return shown.resize((columns, rows), resample)
+    if recipe.resize == "crop":
+        edge = recipe.shortest_edge or min(rows, columns)
+        scaled = shown.resize(_scaled(shown, edge, min(shown.size)), resample)
+        left, top = (scaled.width - columns) // 2, (scaled.height - rows) // 2
+        return scaled.crop((left, top, left + columns, top + rows))
+    wide = shown.width * rows >= shown.height * columns
+    target, side = (columns, shown.width) if wide else (rows, shown.height)
+    if recipe.resize == "pad":
+        inner = shown.resize(_scaled(shown, target, side), resample)
+        return _centred(inner, columns, rows)
+    canvas = PIL.Image.new("RGB", (columns, rows), recipe.fill)
+    canvas.paste(shown.convert("RGB").resize(_scaled(shown, target, side, rounding=0.5), resample))
+    return canvas
+
+
+def _scaled(shown: PIL.Image.Image, target: int, side: int, rounding: float = 0.0) -> tuple[int, int]:
+    """(width, height) with ``side`` brought to ``target``; in this order no rounding error can creep in."""
+    width, height = (int(length * target / side + rounding) for length in shown.size)
+    return max(1, width), max(1, height)
+
+
+def _squared(shown: PIL.Image.Image, least: int) -> PIL.Image.Image:
+    side = max(least, *shown.size)
+    return _centred(shown, side, side)
+
+
+def _centred(inner: PIL.Image.Image, columns: int, rows: int) -> PIL.Image.Image:
+    canvas = PIL.Image.new(inner.mode, (columns, rows))
+    canvas.paste(inner, ((columns - inner.width) // 2, (rows - inner.height) // 2))
+    return canvas
+
+
+def model_input(shown: PIL.Image.Image, recipe: Preprocessing) -> NDArray[np.uint8]:
+    """A shown picture -> what the network sees: (rows, columns, 3) uint8."""
+    if recipe.parts:
+        canvas, top = np.zeros((*recipe.size, 3), np.uint8), 0
+        for part in recipe.parts:
+            canvas[top : top + part.size[0], : part.size[1]] = model_input(shown, part)
+            top += part.size[0]
+        return canvas
+    return np.asarray(resize(shown, recipe).convert("RGB"))
+
+
+def prepare(image: Image, recipe: Preprocessing) -> NDArray[np.uint8]:
+    """A 2-D Image -> what the network sees: (rows, columns, 3) uint8."""
+    return model_input(picture(image, recipe.percentiles), recipe)
+
+
+def thumbnail(shown: PIL.Image.Image, side: int = THUMBNAIL_SIDE) -> bytes:
+    """A small JPEG of a shown picture, ``side`` pixels on the long side."""
+    small = shown.copy()
+    small.thumbnail((side, side), PIL.Image.Resampling.BILINEAR, reducing_gap=2.0)
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def from_array(pixels: NDArray[np.generic]) -> Image:
+    """A picture held as an array, (rows, columns) or (rows, columns, 1 or 3), as an Image.
+
+    Raises UnreadableImageError("unsupported-pixels") for any other shape or a non-numeric dtype.
+    """
+    array = np.asarray(pixels)
+    if array.ndim == 2:
+        array = array[..., None]
+    numeric = np.issubdtype(array.dtype, np.number) or array.dtype == bool
+    if array.ndim != 3 or array.shape[-1] not in (1, 3) or 0 in array.shape or not numeric:
+        raise UnreadableImageError("unsupported-pixels")
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    return Image(pixels=array[None])

@@ -1,0 +1,122 @@
+"""From a path to Images: which files there are, and which reader takes each.
+
+Readers are plug-ins (entry point group ``lookalike.readers``). They run only inside the killable
+processes of ``pool``: native decoders crash on hostile files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final, Protocol
+
+from lookalike.errors import UnreadableImageError, UsageError
+from lookalike.plugins import load_plugins
+from lookalike.types import Image
+
+_BESIDE_IMAGES: Final = frozenset(
+    [
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".md",
+        ".rst",
+        ".json",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".xml",
+        ".html",
+        ".htm",
+        ".log",
+        ".ini",
+        ".py",
+        ".ipynb",
+        ".pdf",
+        ".npz",
+    ]
+)
+_VOLUMES: Final = (
+    ".nii",
+    ".nii.gz",
+    ".nrrd",
+    ".nhdr",
+    ".mha",
+    ".mhd",
+    ".hdr",
+    ".mgz",
+    ".mnc",
+    ".par",
+    ".rec",
+)
+
+
+class Reader(Protocol):
+    """Turns a source into Images."""
+
+    def matches(self, source: str) -> bool:
+        """Look at the bytes or the name; never decode pixels."""
+        ...
+
+    def read(self, source: str) -> Iterator[Image]:
+        """One Image a frame. Raises UnreadableImageError with a reason code."""
+        ...
+
+
+@cache
+def _readers() -> tuple[Reader, ...]:
+    return tuple(plugin() for _, plugin in sorted(load_plugins("lookalike.readers").items()))
+
+
+def read(source: str) -> Iterator[Image]:
+    """The Images of one file, by the first reader that knows it. Raises UnreadableImageError.
+
+    Call it only in a process that may be killed; ``pool.ReaderPool`` does.
+    """
+    path = Path(source)
+    try:
+        if path.stat().st_size == 0:
+            raise UnreadableImageError("empty-file")
+        reader = next((r for r in _readers() if r.matches(source)), None)
+    except OSError:
+        raise UnreadableImageError("not-readable") from None
+    if reader is None:
+        volume = path.name.lower().endswith(_VOLUMES)
+        raise UnreadableImageError("volume-not-supported" if volume else "not-an-image")
+    yield from reader.read(source)
+
+
+def beside_images(path: Path) -> bool:
+    """Whether a file that no reader knows is one that usually lies beside images: a table, a note."""
+    return path.suffix.lower() in _BESIDE_IMAGES or path.name in (
+        "LICENSE",
+        "README",
+        "DICOMDIR",
+        "Thumbs.db",
+    )
+
+
+def walk(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Every file under the given files and folders, each once, in a fixed order; hidden ones left out.
+
+    Raises UsageError if a source does not exist.
+    """
+    found: dict[Path, None] = {}
+    for source in sources:
+        path = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100 - a link keeps its own name
+        if not path.exists():
+            raise UsageError(f"no such file or folder: {path}; give files or folders that exist")
+        for file in _files_under(path) if path.is_dir() else [path]:
+            found[file] = None
+    return list(found)
+
+
+def _files_under(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(root, name)
+            if not name.startswith(".") and path.is_file():
+                yield path

@@ -1,0 +1,276 @@
+"""DICOM files -> Images, a multi-frame file one Image a frame."""
+
+from __future__ import annotations
+
+import re
+import struct
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_color_lut, apply_modality_lut, iter_pixels
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from lookalike.errors import UnreadableImageError
+from lookalike.pixels import rescale
+from lookalike.readers.codecs import register
+from lookalike.readers.limits import check_size
+from lookalike.types import Attribute, Image, VoiLut
+
+KEPT: Final = (
+    "Modality", "BodyPartExamined", "ViewPosition", "Laterality", "ImageLaterality", "PatientSex", "PatientAge",
+    "Manufacturer", "ManufacturerModelName", "PhotometricInterpretation",
+)  # fmt: skip
+"""The attributes that are kept: enough to filter and to audit, none that names a person, place or day."""
+
+_PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_IN_MEMORY: Final = 256 << 20  # a larger file is read a frame at a time from disk
+
+register()
+
+
+class DicomReader:
+    """Reads DICOM Part 10 files, and bare data sets that begin like one."""
+
+    def matches(self, source: str) -> bool:
+        """Whether the bytes are DICOM: the prefix, or a first element of a data set without one."""
+        with Path(source).open("rb") as file:
+            head = file.read(132)
+        if head[128:132] == b"DICM":
+            return True
+        named = Path(source).suffix.lower() in (".dcm", ".dicom", ".ima")
+        return named or _begins_like_a_data_set(head)
+
+    def read(self, source: str) -> Iterator[Image]:
+        """Each frame as an Image in modality units. Raises UnreadableImageError."""
+        ds = _parse(source)
+        _check(ds)
+        large = Path(source).stat().st_size > _IN_MEMORY and hasattr(ds, "filename")
+        frames = _frame_count(ds)
+        patient = str(ds.get("PatientID", "") or "").strip()
+        attributes = _attributes(ds)
+        for number, stored in enumerate(_stored_frames(source if large else ds)):
+            yield _image(ds, stored, number, frames, patient, attributes)
+
+
+def _begins_like_a_data_set(head: bytes) -> bool:
+    """Group 0002 or 0008 first, with a known VR or a plausible implicit length."""
+    if len(head) < 12:
+        return False
+    group, _element = struct.unpack("<HH", head[:4])
+    big_group = struct.unpack(">H", head[:2])[0]
+    explicit = bool(re.fullmatch(rb"[A-Z]{2}", head[4:6]))
+    implicit = int.from_bytes(head[4:8], "little") < 128
+    return (group in (2, 8) and (explicit or implicit)) or (big_group in (2, 8) and explicit)
+
+
+def _parse(source: str) -> Dataset:
+    """The data set, its large values left on disk until asked for."""
+    try:
+        try:
+            ds: Dataset = pydicom.dcmread(source, defer_size=1 << 20)
+        except pydicom.errors.InvalidDicomError:
+            ds = pydicom.dcmread(source, defer_size=1 << 20, force=True)
+        _name_transfer_syntax(ds)
+        ds.decode()
+    except (MemoryError, UnreadableImageError):
+        raise
+    except Exception:
+        raise UnreadableImageError("damaged-header") from None
+    return ds
+
+
+def _name_transfer_syntax(ds: Dataset) -> None:
+    """Files without meta information say nothing; the parser knows what it saw."""
+    if "TransferSyntaxUID" in ds.file_meta:
+        return
+    implicit, little = ds.original_encoding
+    if implicit or implicit is None:
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    else:
+        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def _check(ds: Dataset) -> None:
+    """Refuse what cannot be an image, and the size product before anything is decoded."""
+    try:
+        if not any(keyword in ds for keyword in _PIXELS):
+            raise UnreadableImageError("no-pixel-data" if len(ds) else "damaged-header")  # noqa: TRY301
+        rows, columns = int(ds.Rows), int(ds.Columns)
+        samples = int(ds.get("SamplesPerPixel", 1))
+    except UnreadableImageError:
+        raise
+    except Exception:
+        raise UnreadableImageError("damaged-header") from None
+    check_size(rows, columns, samples, _frame_count(ds))
+
+
+def _frame_count(ds: Dataset) -> int:
+    try:
+        return max(1, int(ds.get("NumberOfFrames", 1) or 1))
+    except (TypeError, ValueError):
+        raise UnreadableImageError("damaged-header") from None
+
+
+def _stored_frames(source: str | Dataset) -> Iterator[NDArray[np.generic]]:
+    """Decoded frames, (rows, columns) or (rows, columns, samples), YBR already as RGB."""
+    try:
+        yield from iter_pixels(source)
+    except MemoryError:
+        raise
+    except NotImplementedError:
+        raise UnreadableImageError("unsupported-transfer-syntax") from None
+    except Exception:
+        raise UnreadableImageError("damaged-pixels") from None
+
+
+def _image(
+    ds: Dataset, stored: NDArray[np.generic], number: int, frames: int, patient: str,
+    attributes: dict[str, Attribute],
+) -> Image:  # fmt: skip
+    try:
+        values = _modality_values(ds, stored, number)
+        window, function = _window(ds, number)
+        voi_lut = _voi_lut(ds) if values.ndim == 2 else None
+    except MemoryError:
+        raise
+    except Exception:
+        raise UnreadableImageError("damaged-pixels") from None
+    colour = values.ndim == 3
+    if values.ndim not in (2, 3) or (colour and values.shape[-1] != 3) or 0 in values.shape:
+        raise UnreadableImageError("unsupported-pixels")
+    return Image(
+        pixels=values[None] if colour else values[None, ..., None],
+        spacing=_spacing(ds),
+        modality=str(attributes.get("Modality", "")),
+        window=None if colour else window,
+        window_function=function,
+        voi_lut=voi_lut,
+        inverted=str(ds.get("PhotometricInterpretation", "")) == "MONOCHROME1",
+        frame=number,
+        frames=frames,
+        patient=patient,
+        attributes=attributes,
+    )
+
+
+def _modality_values(ds: Dataset, stored: NDArray[np.generic], number: int) -> NDArray[np.generic]:
+    """Palette colours, or the modality LUT or rescale (PS3.3 C.11.1) of the frame."""
+    if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
+        return np.asarray(apply_color_lut(stored, ds))
+    if stored.ndim == 3:
+        return stored
+    of_frame = _functional_group(ds, number, "PixelValueTransformationSequence") or ds
+    if _lut_item(of_frame, "ModalityLUTSequence") is not None:
+        return np.asarray(apply_modality_lut(stored, of_frame)).astype(np.float32)
+    slope, intercept = _first(of_frame.get("RescaleSlope")), _first(of_frame.get("RescaleIntercept"))
+    if slope is None or not np.isfinite([slope, intercept or 0]).all():
+        return stored
+    return rescale(stored, slope, intercept or 0)
+
+
+def _lut_item(ds: Dataset, keyword: str) -> Dataset | None:
+    """The first item of a look-up table sequence, if it holds a table: some files leave it empty."""
+    items = ds.get(keyword) or []
+    if len(items) == 0 or not (items[0].get("LUTDescriptor") and items[0].get("LUTData")):
+        return None
+    item: Dataset = items[0]
+    return item
+
+
+def _functional_group(ds: Dataset, number: int, keyword: str) -> Dataset | None:
+    """The item of a functional group macro for one frame (PS3.3 C.7.6.16): its own, else the shared."""
+    for sequence, index in (
+        ("PerFrameFunctionalGroupsSequence", number),
+        ("SharedFunctionalGroupsSequence", 0),
+    ):
+        items = ds.get(sequence) or []
+        if index < len(items) and items[index].get(keyword):
+            item: Dataset = items[index][keyword].value[0]
+            return item
+    return None
+
+
+def _window(
+    ds: Dataset, number: int
+) -> tuple[tuple[float, float] | None, Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]]:
+    """The first window of the frame or the file, if there is a usable one."""
+    of_frame = _functional_group(ds, number, "FrameVOILUTSequence") or ds
+    center, width = _first(of_frame.get("WindowCenter")), _first(of_frame.get("WindowWidth"))
+    if center is None or width is None or not width > 0 or not np.isfinite([center, width]).all():
+        return None, "LINEAR"
+    function = str(of_frame.get("VOILUTFunction") or "LINEAR")
+    known = function if function in ("LINEAR_EXACT", "SIGMOID") else "LINEAR"
+    return (center, width), known  # type: ignore[return-value]
+
+
+def _first(value: Any) -> float | None:
+    """The first of one or several decimal strings, or None."""
+    values = value if isinstance(value, pydicom.multival.MultiValue) else [value]
+    try:
+        return float(values[0])
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+def _voi_lut(ds: Dataset) -> VoiLut | None:
+    """The first VOI LUT (PS3.3 C.11.2.1.1), scaled to [0, 1]; it goes before a window."""
+    item = _lut_item(ds, "VOILUTSequence")
+    if item is None:
+        return None
+    entries, first, bits = (int(v) for v in item.LUTDescriptor)
+    if ds.get("PixelRepresentation", 0) == 1 and first > 0x7FFF:
+        first -= 0x10000
+    data = item["LUTData"].value
+    if isinstance(data, bytes):
+        table = np.frombuffer(data, "<u2" if len(data) >= 2 * (entries or 0x10000) else "u1")
+    else:
+        table = np.asarray(data)
+    scaled = table[: entries or 0x10000].astype(np.float32) / np.float32((1 << bits) - 1)
+    return VoiLut(first, np.clip(scaled, 0, 1))
+
+
+def _spacing(ds: Dataset) -> tuple[float, float, float] | None:
+    """(z, y, x) mm; z is the slice thickness, or 1 where there is none. DICOM gives (row, column) spacing."""
+    value = ds.get("PixelSpacing") or ds.get("ImagerPixelSpacing")
+    try:
+        y, x = (float(v) for v in value)
+        return float(ds.get("SliceThickness") or 1), y, x
+    except (TypeError, ValueError):
+        return None
+
+
+def _attributes(ds: Dataset) -> dict[str, Attribute]:
+    kept: dict[str, Attribute] = {}
+    for keyword in KEPT:
+        try:
+            value = ds.get(keyword)
+        except Exception:
+            continue
+        if value in (None, ""):
+            continue
+        if keyword == "PatientAge":
+            if (years := _years(str(value))) is not None:
+                kept[keyword] = years
+        else:
+            kept[keyword] = plain_text(str(value))
+    return kept
+
+
+def _years(age: str) -> float | None:
+    """An Age String (PS3.5 section 6.2), 018M, 045Y, ... -> years."""
+    match = re.fullmatch(r"\s*(\d{1,3})([DWMY])\s*", age)
+    if match is None:
+        return None
+    return round(int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[match[2]], 2)
+
+
+def plain_text(text: str, limit: int = 64) -> str:
+    """One line of printable characters: what a file says about itself may be hostile."""
+    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
+    return " ".join(kept.split())[:limit]

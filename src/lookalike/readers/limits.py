@@ -1,0 +1,29 @@
+"""How much one file may ask for. Checked before decoding, and again by the operating system."""
+
+from __future__ import annotations
+
+import math
+import resource
+from typing import Final
+
+from lookalike.errors import UnreadableImageError
+
+MAX_SAMPLES_A_FRAME: Final = 1 << 27  # 134 million: a 11,000 x 11,000 grey picture
+MAX_FRAMES: Final = 1 << 16
+MEMORY_BYTES: Final = 1792 << 20  # address space of a decoding process
+SECONDS_A_FILE: Final = 15.0
+SECONDS_A_FRAME: Final = 0.25  # what each frame read adds to the file's time
+
+
+def check_size(rows: int, columns: int, samples: int, frames: int) -> None:
+    """Raise UnreadableImageError if no picture, or one larger than the limits, is announced."""
+    if rows <= 0 or columns <= 0 or samples not in (1, 3):
+        raise UnreadableImageError("unsupported-pixels")
+    if math.prod((rows, columns, samples)) > MAX_SAMPLES_A_FRAME or frames > MAX_FRAMES:
+        raise UnreadableImageError("too-large")
+
+
+def limit_memory() -> None:
+    """Bound this process's address space, where the operating system can."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
