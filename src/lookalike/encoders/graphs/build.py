@@ -1,0 +1,139 @@
+"""Draw the two graphs of EfficientNet-Lite0 as ONNX files without weights.
+
+    python -m lookalike.encoders.graphs.build [FOLDER]
+
+Needs ``onnx`` (the ``dev`` extra). The graphs are kept beside this file so that a user needs only
+onnxruntime; a test draws them again and compares. Each initializer is declared as external data and
+is filled from memory at load, batch normalisation folded in (see ``lite0.py``).
+
+Source of the architecture: EfficientNet-Lite0, https://github.com/tensorflow/tpu (Apache-2.0): no
+squeeze-and-excite, ReLU6, no depth scaling of stem and head. Padding follows the PyTorch weights: the
+TensorFlow "same" padding, which is asymmetric for stride 2 on an even size.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+from lookalike.encoders.lite0 import BLOCKS, INNER_BLOCKS, SIDE, Block
+
+
+@dataclass
+class _Graph:
+    """The nodes and initializers drawn so far."""
+
+    nodes: list[onnx.NodeProto]
+    initializers: list[onnx.TensorProto]
+    side: int = SIDE
+
+    def external(self, name: str, shape: tuple[int, ...]) -> str:
+        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="memory")
+        self.initializers.append(tensor)
+        return name
+
+    def node(self, op: str, inputs: list[str], output: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+        return output
+
+    def conv(self, x: str, name: str, shape: tuple[int, int, int], *, stride: int, group: int) -> str:
+        """A convolution with folded batch normalisation. shape: (outputs, inputs a group, kernel)."""
+        outputs, inputs, kernel = shape
+        weight = self.external(f"{name}.weight", (outputs, inputs, kernel, kernel))
+        bias = self.external(f"{name}.bias", (outputs,))
+        result = -(-self.side // stride)
+        total = max((result - 1) * stride + kernel - self.side, 0)
+        before, after = total // 2, total - total // 2
+        self.side = result
+        return self.node(
+            "Conv", [x, weight, bias], name, strides=[stride, stride], group=group,
+            kernel_shape=[kernel, kernel], pads=[before, before, after, after],
+        )  # fmt: skip
+
+    def relu6(self, x: str) -> str:
+        return self.node("Clip", [x, "zero", "six"], f"{x}.relu6")
+
+
+def _stem(graph: _Graph) -> str:
+    for name, value in {"zero": 0.0, "six": 6.0, "mean": 127.0, "std": 128.0}.items():
+        graph.initializers.append(helper.make_tensor(name, TensorProto.FLOAT, [], [value]))
+    x = graph.node("Cast", ["images"], "float", to=TensorProto.FLOAT)
+    x = graph.node("Sub", [x, "mean"], "centred")
+    x = graph.node("Div", [x, "std"], "scaled")
+    x = graph.node("Transpose", [x], "channels_first", perm=[0, 3, 1, 2])
+    return graph.relu6(graph.conv(x, "stem", (32, 3, 3), stride=2, group=1))
+
+
+def _block(graph: _Graph, x: str, index: int, block: Block) -> str:
+    source, name = x, f"block{index}"
+    hidden = block.inputs * block.expand
+    if block.expand > 1:
+        x = graph.relu6(graph.conv(x, f"{name}.expand", (hidden, block.inputs, 1), stride=1, group=1))
+    x = graph.conv(x, f"{name}.depthwise", (hidden, 1, block.kernel), stride=block.stride, group=hidden)
+    x = graph.conv(graph.relu6(x), f"{name}.project", (block.outputs, hidden, 1), stride=1, group=1)
+    if block.stride == 1 and block.inputs == block.outputs:
+        x = graph.node("Add", [x, source], f"{name}.add")
+    return x
+
+
+def _blocks(graph: _Graph, count: int) -> Iterator[str]:
+    x = _stem(graph)
+    for index, block in enumerate(BLOCKS[:count]):
+        x = _block(graph, x, index, block)
+        yield x
+
+
+def _pooled(graph: _Graph, x: str) -> str:
+    return graph.node("Flatten", [graph.node("GlobalAveragePool", [x], f"{x}.mean")], f"{x}.pooled")
+
+
+def draw_inner() -> onnx.ModelProto:
+    """Blocks 7, 10 and 14: the global mean of each, unit length each, side by side: (n, 384)."""
+    graph = _Graph([], [])
+    outputs = list(_blocks(graph, INNER_BLOCKS[-1] + 1))
+    parts = [
+        graph.node("LpNormalization", [_pooled(graph, outputs[i])], f"part{i}", axis=1, p=2)
+        for i in INNER_BLOCKS
+    ]
+    graph.node("Concat", parts, "vectors", axis=1)
+    # The map of patch vectors: the deepest read block before pooling.
+    graph.node("Transpose", [outputs[INNER_BLOCKS[-1]]], "patches", perm=[0, 2, 3, 1])
+    return _model(graph, "lite0-inner", 384, patches=192)
+
+
+def draw_last() -> onnx.ModelProto:
+    """The pooled feature before the classifier: (n, 1280)."""
+    graph = _Graph([], [])
+    *_, x = _blocks(graph, len(BLOCKS))
+    head = graph.relu6(graph.conv(x, "head", (1280, 320, 1), stride=1, group=1))
+    graph.node("Identity", [_pooled(graph, head)], "vectors")
+    graph.node("Transpose", [head], "patches", perm=[0, 2, 3, 1])
+    return _model(graph, "lite0-last", 1280, patches=1280)
+
+
+def _model(graph: _Graph, name: str, dim: int, patches: int) -> onnx.ModelProto:
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", SIDE, SIDE, 3])
+    outputs = [
+        helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", dim]),
+        helper.make_tensor_value_info("patches", TensorProto.FLOAT, ["n", "rows", "columns", patches]),
+    ]
+    drawn = helper.make_graph(graph.nodes, name, [images], outputs, graph.initializers)
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(drawn, opset_imports=opset, ir_version=8, producer_name="lookalike")
+
+
+def main(folder: Path) -> None:
+    """Write both graphs into ``folder``."""
+    for model in (draw_inner(), draw_last()):
+        (folder / f"{model.graph.name}.onnx").write_bytes(model.SerializeToString())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
