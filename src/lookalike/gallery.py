@@ -1,0 +1,188 @@
+"""An opened gallery folder: store, encoder, spaces, indexes. State and nothing else.
+
+gallery/
+  gallery.db     the truth: records, labels, vectors, spaces, refused files
+  indexes/       the fast copies, made again whenever they are missing, stale or damaged
+  adapters/      trained adapters
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from lookalike import adapters, encoders, indexes
+from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
+from lookalike.indexes import files as index_files
+from lookalike.plugins import load_plugin, suggestion
+from lookalike.store import BASE, SpaceRow, Store
+from lookalike.store.database import FILE
+from lookalike.types import EncoderSpec, Vectors
+
+if TYPE_CHECKING:
+    from lookalike.readers.pool import ReaderPool
+
+_LOCK: Final = "writing.lock"
+
+
+class Gallery:
+    """Made by ``lookalike.open``; a context manager that stops its processes at the end."""
+
+    def __init__(self, folder: Path, encoder: str | None = None) -> None:
+        self.folder = folder
+        self.store = Store(folder)
+        self._indexes: dict[str, tuple[dict[str, Any], indexes.Index]] = {}
+        self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
+        self._declare_base(encoder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Gallery {self.folder.name!r}: {self.store.count()} records, encoder {self.spec.name}>"
+
+    def close(self) -> None:
+        """Stop the decoding processes and close the database."""
+        if "readers" in self.__dict__:
+            self.readers.close()
+            del self.__dict__["readers"]
+        self.store.close()
+
+    def _declare_base(self, encoder: str | None) -> None:
+        """A new gallery notes its encoder; a later one must ask for the same or for none."""
+        spaces = self.store.spaces()
+        if BASE not in spaces:
+            spec = encoders.describe(encoder or encoders.DEFAULT)
+            self.store.put_space(BASE, _spec_json(spec), None)
+            return
+        stored = str(spaces[BASE].encoder["name"])
+        if encoder is not None and encoder != stored:
+            raise UsageError(
+                f"this gallery was made with the encoder {stored!r}, got {encoder!r}; "
+                "leave --encoder out, or index into a new gallery"
+            )
+
+    @cached_property
+    def spec(self) -> EncoderSpec:
+        """What names this gallery's vectors. Raises ManifestMismatchError if the encoder has changed."""
+        stored = self.store.spaces()[BASE].encoder
+        spec = encoders.describe(str(stored["name"]))
+        changed = [name for name, value in spec.identity.items() if stored["identity"].get(name) != value]
+        if changed:
+            raise ManifestMismatchError(
+                f"the encoder {spec.name!r} differs from the one that made this gallery ({', '.join(changed)}); "
+                "vectors of the two cannot be compared: install the earlier version, or index into a new gallery"
+            )
+        return spec
+
+    @cached_property
+    def encoder(self) -> encoders.Encoder:
+        """The loaded encoder."""
+        return encoders.load(self.spec.name)
+
+    @cached_property
+    def readers(self) -> ReaderPool:
+        """The decoding processes, started when first needed."""
+        from lookalike.readers.pool import ReaderPool
+
+        return ReaderPool(self.spec.preprocessing)
+
+    def space(self, name: str) -> SpaceRow:
+        """A space by name. Raises UsageError, with the names there are."""
+        spaces = self.store.spaces()
+        if name not in spaces:
+            raise UsageError(f"no space is called {name!r}.{suggestion(name, spaces)}")
+        return spaces[name]
+
+    def adapter(self, name: str) -> adapters.Adapter | None:
+        """The adapter of a space; None for the base space. Raises DamagedFileError."""
+        sha256 = self.space(name).adapter
+        if sha256 is None:
+            return None
+        held = self._adapters.get(name)
+        if held is None or held[0] != sha256:
+            held = sha256, adapters.load(self.folder / "adapters", name, sha256)
+            if dict(held[1].encoder) != self.spec.identity:
+                raise ManifestMismatchError(
+                    f"the adapter {name!r} was trained on other vectors than this gallery's; "
+                    f"train it again: lookalike adapt --name {name}"
+                )
+            self._adapters[name] = held
+        return held[1]
+
+    def project(self, vectors: Vectors, space: str) -> Vectors:
+        """Base vectors (n, dim) -> the space's vectors (n, dim of the space)."""
+        adapter = self.adapter(space)
+        return vectors if adapter is None else adapters.transform(adapter, vectors)
+
+    def index(self, space: str = BASE) -> indexes.Index:
+        """The index of a space: from memory, from its file, or made anew from the store."""
+        row = self.space(space)
+        made_of = {
+            "gallery": self.store.id, "version": row.version, "adapter": row.adapter,
+            "encoder": self.spec.identity,
+        }  # fmt: skip
+        held = self._indexes.get(space)
+        if held is None or held[0] != made_of:
+            loaded = index_files.load(self.folder / "indexes", space, made_of)
+            held = made_of, loaded or self._build(space, made_of)
+            self._indexes[space] = held
+        return held[1]
+
+    def _build(self, space: str, made_of: dict[str, Any]) -> indexes.Index:
+        stored = self.store.vectors()
+        vectors = self.project(stored.vectors, space) if len(stored.keys) else stored.vectors
+        dim = vectors.shape[1] if len(vectors) else self.spec.dim
+        index: indexes.Index = load_plugin("lookalike.indexes", "flat")(dim)
+        index.upsert(stored.keys, vectors)
+        index_files.save(index, self.folder / "indexes", space, made_of)
+        return index
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One writer at a time; the lock goes with the process, however it ends."""
+        with (self.folder / _LOCK).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise GalleryError(
+                    "another process is writing to this gallery; wait until it has finished"
+                ) from None
+            yield
+
+
+def _spec_json(spec: EncoderSpec) -> dict[str, Any]:
+    fields = {**asdict(spec), "trained_on": sorted(spec.trained_on), "identity": spec.identity}
+    return dict(json.loads(json.dumps(fields)))
+
+
+def open_gallery(
+    folder: str | os.PathLike[str], *, create: bool = False, encoder: str | None = None
+) -> Gallery:
+    """Open a gallery folder. create: make it if it is not there; encoder: the encoder of a new one.
+
+    Raises GalleryError if there is no gallery and none is to be made.
+    """
+    path = Path(folder).expanduser().absolute()
+    if not (path / FILE).exists():
+        if not create:
+            raise GalleryError(
+                f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}"
+            )
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise GalleryError(f"{path} is there already and is no gallery; name a new or an empty folder")
+        path.mkdir(parents=True, exist_ok=True)
+    return Gallery(path, encoder)

@@ -1,0 +1,38 @@
+"""The fast, rebuildable copy of one space's vectors.
+
+Index kinds are plug-ins (entry point group ``lookalike.indexes``).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lookalike.types import Keys, Scores, Vectors
+
+
+class Index(Protocol):
+    """Vectors by key, searched by cosine. Vectors are (n, dim) float32 with rows of unit length."""
+
+    kind: str
+
+    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+        """Add vectors, or replace those whose keys are there."""
+        ...
+
+    def remove(self, keys: Keys) -> None:
+        """Remove vectors; unknown keys are passed over."""
+        ...
+
+    def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
+        """The k nearest for each query, (q, k) keys and cosines, best first, ties by ascending key.
+
+        among: only these keys may be found; the store compiles a Filter to them. Fewer than k hits
+        come back only if fewer match: keys are padded with -1, scores with -inf.
+        """
+        ...
+
+    def serialise(self) -> bytes:
+        """The whole index as bytes, for ``files.save``."""
+        ...
+
+    def __len__(self) -> int: ...

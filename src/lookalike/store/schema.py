@@ -1,0 +1,106 @@
+"""The tables. SQLAlchemy Core, so the same code runs on SQLite and PostgreSQL.
+
+A change here comes with a migration in ``migrations/versions``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA: Final = MetaData()
+
+GALLERY: Final = Table(  # one row a fact about the gallery: its id, the salt of patient groups
+    "gallery",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+RECORDS: Final = Table(
+    "records",
+    METADATA,
+    Column("key", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(16), nullable=False, unique=True),
+    Column("source", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("frame", Integer, nullable=False),
+    Column("patient", String(32), nullable=False),  # a salted hash, or the record's id where none is known
+    UniqueConstraint("sha256", "frame"),
+    Index("records_by_patient", "patient"),
+)
+
+FILES: Final = Table(  # files whose every frame is stored: what a second run may skip
+    "files",
+    METADATA,
+    Column("sha256", String(64), primary_key=True),
+    Column("source", Text, nullable=False),
+)
+
+_RECORD: Final = "records.key"
+
+LABELS: Final = Table(
+    "labels",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("label", Text, primary_key=True),
+    Index("labels_by_label", "label"),
+)
+
+ATTRIBUTES: Final = Table(
+    "attributes",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("number", Float),  # where the value is one, so that it can be ordered
+    Index("attributes_by_text", "name", "text"),
+    Index("attributes_by_number", "name", "number"),
+)
+
+THUMBNAILS: Final = Table(
+    "thumbnails",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("jpeg", LargeBinary, nullable=False),
+)
+
+SPACES: Final = Table(
+    "spaces",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("encoder", Text, nullable=False),  # JSON: EncoderSpec
+    Column("adapter", String(64)),  # SHA-256 of the adapter's files; NULL: the encoder's own vectors
+    Column("version", Integer, nullable=False),  # counts the changes to the vectors
+)
+
+VECTORS: Final = Table(  # the encoder's own vectors; an adapted space is computed from them
+    "vectors",
+    METADATA,
+    Column("key", Integer, primary_key=True, autoincrement=True),
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), nullable=False),
+    Column("view", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # float32, little-endian
+    Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
+    UniqueConstraint("record", "view"),
+)
+
+REFUSED: Final = Table(
+    "refused",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("reason", String, nullable=False),
+)
