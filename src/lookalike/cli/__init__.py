@@ -1,0 +1,69 @@
+"""The command: parse, call the verb, show. Every command is a module of this package, loaded when named."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Final
+
+import click
+
+from lookalike.errors import LookalikeError
+
+_COMMANDS: Final = {
+    "index": "Read images and make them findable.",
+    "search": "Find the records that look most like a query.",
+    "adapt": "Train an adapter on the labels: a new space to search in.",
+    "evaluate": "Measure precision at k, with intervals and a leakage audit.",
+    "demo": "The whole job on synthetic radiographs, or on your folder.",
+    "doctor": "What works here, what is missing, is a gallery sound?",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name; help needs their first lines only."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"lookalike.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except LookalikeError as error:
+            raise click.ClickException(str(error)) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except MemoryError:
+            raise click.ClickException("out of memory; index fewer files at a time or free memory") from None
+        except Exception as error:
+            if os.environ.get("LOOKALIKE_DEBUG"):
+                raise
+            raise click.ClickException(
+                f"unexpected {type(error).__name__}; this is a bug: "
+                "run again with LOOKALIKE_DEBUG=1 and report what it prints"
+            ) from None
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="lookalike")
+def main() -> None:
+    """Find the medical images that look alike.
+
+    Research software, not a medical device.
+
+    \b
+    Example:
+      lookalike index scans/ --gallery chest --labels labels.csv
+      lookalike search query.dcm --gallery chest -k 5 --figure hits.png
+    """

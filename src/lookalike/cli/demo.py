@@ -1,0 +1,44 @@
+"""lookalike demo"""
+
+from __future__ import annotations
+
+import click
+
+from lookalike.cli.output import json_option, label_columns_option, print_json, seed_option
+
+
+@click.command("demo")
+@click.option("--data", metavar="FOLDER", help="A folder with labels.csv, or with one sub-folder a class.")
+@label_columns_option
+@click.option("--out", default="lookalike-demo", show_default=True, help="Where everything is written.")
+@seed_option
+@json_option
+def command(data: str | None, label_columns: tuple[str, ...], out: str, seed: int, as_json: bool) -> None:
+    """The whole job: index, ask, train an adapter, ask again, draw the figure.
+
+    Without --data 100 synthetic chest radiographs are drawn: schematic, no patient's image.
+
+    \b
+    Example:
+      lookalike demo
+      lookalike demo --data my-images/
+    """
+    from lookalike.verbs.demo import SPACE, demo
+
+    def say(line: str) -> None:
+        if not as_json:
+            click.echo(line)
+
+    result = demo(out, data=data, label_columns=label_columns, seed=seed, say=say)
+    if as_json:
+        print_json(result)
+        return
+    click.echo(
+        f"The figure: {result.figure}\n\n"
+        "Try next:\n"
+        f"  lookalike search QUERY.dcm --gallery {result.gallery} --space {SPACE} --figure hits.png\n"
+        f"  lookalike evaluate --gallery {result.gallery} --space {SPACE} --folds 5\n"
+        "  lookalike index YOUR_FOLDER --gallery mine --labels YOUR_LABELS.csv"
+    )
+    if result.synthetic:
+        click.echo("\nThese radiographs are SYNTHETIC: the scores say nothing about real images.")

@@ -1,0 +1,76 @@
+"""lookalike evaluate"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from lookalike.cli.output import (
+    gallery_option,
+    json_option,
+    label_columns_option,
+    numbers,
+    print_json,
+    seed_option,
+)
+
+
+@click.command("evaluate")
+@gallery_option
+@click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
+@click.option(
+    "--folds", type=int, metavar="N", help="Patient-disjoint folds; an adapter is trained anew on each."
+)
+@click.option(
+    "--queries", multiple=True, metavar="SOURCE...", help="Outside files that ask the whole gallery."
+)
+@click.argument("more_queries", nargs=-1, metavar="")
+@click.option("--query-labels", metavar="TABLE.csv", help="The labels of the queries.")
+@label_columns_option
+@click.option("--k", "-k", "ks", default="1,3,5,10", show_default=True, callback=numbers, help="Depths.")
+@seed_option
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "csv"]), default="text", show_default=True
+)
+@click.option("--out", metavar="FILE", help="Write the tables to a file instead.")
+@json_option
+def command(
+    gallery: str, space: str, folds: int | None, queries: tuple[str, ...], more_queries: tuple[str, ...],
+    query_labels: str | None, label_columns: tuple[str, ...], ks: tuple[int, ...], seed: int,
+    form: Literal["text", "markdown", "csv"], out: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure precision at k: per class, micro and macro, with 95 % intervals by patient and chance.
+
+    Without --folds and --queries every labelled record asks all others but its own patient's.
+
+    \b
+    Example:
+      lookalike evaluate --gallery chest
+      lookalike evaluate --gallery chest --space findings --folds 5 --seed 0
+      lookalike evaluate --gallery chest --queries new/ --query-labels new/labels.csv
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.evaluate import evaluate
+
+    if more_queries and not queries:
+        raise click.UsageError(
+            f"unexpected argument {more_queries[0]!r}; outside files are given by --queries"
+        )
+    with open_gallery(gallery) as opened:
+        report = evaluate(
+            opened, space=space, folds=folds, queries=(*queries, *more_queries), query_labels=query_labels,
+            label_columns=label_columns, k=ks, seed=seed,
+        )  # fmt: skip
+    if as_json:
+        print_json(report)
+        return
+    text = report.tables(form)
+    if out:
+        Path(out).write_text(text, encoding="utf-8")
+        click.echo(f"wrote {out}")
+    else:
+        click.echo(text)
+    if form == "text" or out:
+        click.echo("\n".join(report.notes))

@@ -1,0 +1,53 @@
+"""lookalike index"""
+
+from __future__ import annotations
+
+import click
+
+from lookalike.cli.output import gallery_option, json_option, label_columns_option, print_json, progress_bar
+
+
+@click.command("index")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@gallery_option
+@click.option(
+    "--labels", metavar="TABLE.csv", help="A table with a column `file` and one or more label columns."
+)
+@label_columns_option
+@click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
+@click.option("--encoder", metavar="NAME", help="The encoder of a new gallery.  [default: lite0-inner]")
+@json_option
+def command(
+    sources: tuple[str, ...], gallery: str, labels: str | None, label_columns: tuple[str, ...],
+    patient_column: str, encoder: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Read images and make them findable.
+
+    Files and folders (walked recursively): DICOM, PNG, JPEG, TIFF, BMP, JPEG 2000. What is there already
+    is skipped, so a run that was cut short is finished by running it again. Files that cannot be read are
+    listed with a reason; the rest go on.
+
+    \b
+    Example:
+      lookalike index scans/ --gallery chest --labels scans/labels.csv --label-column class
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.index import index
+
+    with open_gallery(gallery, create=True, encoder=encoder) as opened, progress_bar("files") as progress:
+        result = index(
+            opened, sources, labels=labels, label_columns=label_columns, patient_column=patient_column,
+            progress=progress,
+        )  # fmt: skip
+    if as_json:
+        print_json(result)
+        return
+    click.echo(
+        f"{result.added} records added, {result.skipped} files skipped, {len(result.refused)} refused, "
+        f"{result.ignored} other files passed over, in {result.seconds:.1f} s. "
+        f"The gallery holds {result.records} records."
+    )
+    if result.unmatched:
+        click.echo(f"{result.unmatched} rows of the label table match no file.")
+    for refusal in result.refused:
+        click.echo(f"  refused  {refusal.reason:28} {refusal.source}")

@@ -1,0 +1,1 @@
+"""Where labels come from: tables, folders, synthetic collections."""

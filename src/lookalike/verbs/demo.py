@@ -1,0 +1,156 @@
+"""demo: the whole main job on a labelled folder, or on synthetic radiographs if none is given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lookalike import plots
+from lookalike.datasets.labels import LabelTable, labels_of_folders, read_label_table
+from lookalike.errors import MissingExtraError, UsageError
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.readers import walk
+from lookalike.readers.pool import Frame
+from lookalike.verbs.adapt import DEFAULT_KIND, AdaptResult, adapt
+from lookalike.verbs.evaluate import evaluate
+from lookalike.verbs.index import IndexResult, index
+from lookalike.verbs.report import Report
+from lookalike.verbs.search import search
+
+SPACE: Final = "findings"
+_HITS: Final = 3
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """Where everything was written, and the two evaluations: the base space and the adapted one."""
+
+    gallery: str
+    figure: str
+    synthetic: bool
+    indexed: IndexResult
+    adapter: AdaptResult
+    baseline: Report
+    adapted: Report
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    path: Path
+    label: str
+    patient: str
+
+
+def demo(
+    folder: str | os.PathLike[str] = "lookalike-demo",
+    *,
+    data: str | os.PathLike[str] | None = None,
+    label_columns: Sequence[str] = (),
+    seed: int = 0,
+    say: Say = lambda _line: None,
+) -> DemoResult:
+    """Index four fifths of a labelled collection, ask it with the rest, train an adapter, ask again.
+
+    data: a folder with ``labels.csv``, or with one sub-folder a class; without it 100 synthetic chest
+    radiographs are drawn. The split is patient-disjoint, the adapter sees the gallery only. say: told each
+    step in a sentence. Raises UsageError if the folder bears no labels or too few patients.
+    """
+    out = Path(folder).expanduser().absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    root = Path(data).expanduser().absolute() if data is not None else _draw(out, seed, say)
+    table = _table(root, label_columns)
+    with open_gallery(_fresh(out / "gallery"), create=True) as gallery:
+        kept, asked = _split(_cases(gallery, root, table), seed)
+        say(f"Indexing {len(kept)} images; {len(asked)} images of other patients will ask.")
+        indexed = index(gallery, kept, labels=table)
+        say(f"Indexed {indexed.added} records in {indexed.seconds:.1f} s, {len(indexed.refused)} refused.\n")
+        baseline = evaluate(gallery, queries=asked, query_labels=table)
+        say(f"BASELINE: the encoder's own vectors\n\n{baseline}\n")
+        adapter = _train(gallery, say)
+        adapted = evaluate(gallery, space=SPACE, queries=asked, query_labels=table)
+        say(f"WITH THE ADAPTER, beside the baseline\n\n{adapted}\n")
+        figure = _figure(gallery, out / "figure.png", asked, table)
+    return DemoResult(str(gallery.folder), str(figure), data is None, indexed, adapter, baseline, adapted)
+
+
+def _draw(out: Path, seed: int, say: Say) -> Path:
+    from lookalike.datasets.synthetic import write_collection
+
+    say("Drawing 100 SYNTHETIC chest radiographs (schematic, no patient's image) as DICOM files.")
+    return write_collection(out / "synthetic", count=100, seed=seed).parent
+
+
+def _fresh(folder: Path) -> Path:
+    """A gallery folder that holds nothing: each demo starts anew, earlier ones stay."""
+    number, free = 1, folder
+    while free.exists():
+        number += 1
+        free = folder.with_name(f"{folder.name}-{number}")
+    return free
+
+
+def _table(root: Path, label_columns: Sequence[str]) -> LabelTable:
+    if not root.is_dir():
+        raise UsageError(f"no such folder: {root}; give a folder of labelled images")
+    if (root / "labels.csv").is_file():
+        return read_label_table(root / "labels.csv", label_columns)
+    table = labels_of_folders(root, walk([root]))
+    if len(table) == 0:
+        raise UsageError(
+            f"{root} has neither a labels.csv nor sub-folders named after classes; "
+            "add a table with the columns file and label"
+        )
+    return table
+
+
+def _cases(gallery: Gallery, root: Path, table: LabelTable) -> list[_Case]:
+    """The files that bear a label, with their patient (the table's word goes before the file's)."""
+    cases: dict[Path, _Case] = {}
+    for event in gallery.readers.read(walk([root])):
+        row = table.row(Path(event.source))
+        if isinstance(event, Frame) and row is not None and row.labels:
+            path = Path(event.source)
+            cases[path] = _Case(path, row.labels[0], row.patient or event.patient or event.source)
+    return list(cases.values())
+
+
+def _split(cases: Sequence[_Case], seed: int) -> tuple[list[Path], list[Path]]:
+    """Four fifths and one fifth, patient-disjoint, with about the same mix of classes."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    patients, labels = [case.patient for case in cases], [case.label for case in cases]
+    if len(set(patients)) < 10 or len(set(labels)) < 2:
+        raise UsageError(
+            f"the demo needs at least 10 patients and 2 classes, got {len(set(patients))} and {len(set(labels))}"
+        )
+    splitter = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
+    kept, asked = next(splitter.split(labels, labels, patients))
+    return [cases[i].path for i in kept], [cases[i].path for i in asked]
+
+
+def _train(gallery: Gallery, say: Say) -> AdaptResult:
+    try:
+        adapter = adapt(gallery, SPACE, kind=DEFAULT_KIND)
+    except MissingExtraError as error:
+        say(f"{error}. Training the linear adapter instead.")
+        adapter = adapt(gallery, SPACE, kind="linear")
+    say(f"Trained a {adapter.kind} adapter on {adapter.records} records in {adapter.seconds:.1f} s.\n")
+    return adapter
+
+
+def _figure(gallery: Gallery, path: Path, asked: Sequence[Path], table: LabelTable) -> Path:
+    """One row a class: the first query of that class and its best hits, base space left, adapted right."""
+    rows: dict[str, list[plots.Cell]] = {}
+    for query in asked:
+        row = table.row(query)
+        label = row.labels[0] if row is not None else ""
+        if row is not None and label not in rows:
+            base = plots.search_cells(search(gallery, query, k=_HITS), row.labels)
+            adapted = plots.search_cells(search(gallery, query, k=_HITS, space=SPACE), row.labels)
+            rows[label] = [*base, *adapted[1:]]
+    title = f"query | {_HITS} hits in the base space | {_HITS} hits in the adapted space (green: the query's label)"
+    return plots.save_grid([rows[label] for label in sorted(rows)], path, title)

@@ -1,0 +1,131 @@
+"""doctor: what works on this machine, what is missing, and whether a gallery is sound."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+import numpy as np
+
+from lookalike.errors import LookalikeError
+from lookalike.gallery import Gallery
+
+_EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib"}
+_CORE: Final = ("numpy", "pydicom", "imagecodecs", "onnxruntime", "faiss-cpu", "sqlalchemy", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. state: ok, missing (optional) or failed; detail: what was found, what to do."""
+
+    name: str
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorResult:
+    """healthy: nothing failed; what is optional may be missing."""
+
+    healthy: bool
+    checks: tuple[Check, ...]
+
+
+def doctor(gallery: Gallery | None = None) -> DoctorResult:
+    """Look at the installation and, if one is given, at every row of a gallery."""
+    checks = [
+        _machine(),
+        _packages(),
+        _try("encoder", _encoder),
+        _try("index", _index),
+        _try("decoding", _decoding),
+    ]
+    checks += [_extra(extra, package) for extra, package in _EXTRAS.items()]
+    if gallery is not None:
+        checks += list(_gallery(gallery))
+    return DoctorResult(all(check.state != "failed" for check in checks), tuple(checks))
+
+
+def _machine() -> Check:
+    cores = len(os.sched_getaffinity(0))
+    detail = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores"
+    return Check("machine", "ok", f"{detail}, SQLite {sqlite3.sqlite_version}")
+
+
+def _packages() -> Check:
+    return Check("packages", "ok", ", ".join(f"{name} {version(name)}" for name in _CORE))
+
+
+def _try(name: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "ok", check())
+    except LookalikeError as error:
+        return Check(name, "failed", str(error))
+    except (ImportError, OSError, RuntimeError) as error:
+        return Check(name, "failed", f"{type(error).__name__}; install lookalike again")
+
+
+def _encoder() -> str:
+    from lookalike import encoders
+
+    encoder = encoders.load()
+    grey = np.full((1, *encoder.spec.preprocessing.size, 3), 127, np.uint8)
+    norm = float(np.linalg.norm(encoder.encode_inputs(grey)))
+    if abs(norm - 1) > 1e-3:
+        raise LookalikeError(
+            f"the encoder's vectors have length {norm:.3f}, not 1; install onnxruntime again"
+        )
+    return f"{encoder.spec.name}, weights checked; {encoder.spec.note}"
+
+
+def _index() -> str:
+    from lookalike.indexes.flat import FlatIndex
+
+    index = FlatIndex(4)
+    index.upsert(np.arange(4), np.eye(4, dtype=np.float32))
+    if index.search(np.eye(4, dtype=np.float32)[2:3], 1)[0][0, 0] != 2:
+        raise LookalikeError("FAISS gives wrong neighbours; install faiss-cpu again")
+    return "FAISS finds what it was given"
+
+
+def _decoding() -> str:
+    import tempfile
+    from pathlib import Path
+
+    import PIL.Image
+
+    from lookalike.readers.pool import Frame, ReaderPool
+    from lookalike.types import Preprocessing
+
+    with tempfile.TemporaryDirectory() as folder, ReaderPool(Preprocessing(), workers=1) as pool:
+        path = Path(folder, "gradient.png")
+        PIL.Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64)).save(path)
+        if not any(isinstance(event, Frame) for event in pool.read([path])):
+            raise LookalikeError("the decoding process cannot read a PNG; install pillow again")
+    return "a decoding process starts, reads and answers"
+
+
+def _extra(extra: str, package: str) -> Check:
+    if importlib.util.find_spec(package) is None:
+        return Check(f"extra {extra}", "missing", f"optional: pip install 'lookalike[{extra}]'")
+    return Check(f"extra {extra}", "ok", f"{package} {version(package)}")
+
+
+def _gallery(gallery: Gallery) -> Iterator[Check]:
+    refused = len(gallery.store.refused())
+    yield Check("gallery", "ok", f"{gallery.store.count()} records, {refused} refused files")
+    damaged = len(gallery.store.damaged_files())
+    if damaged:
+        yield Check(
+            "vectors", "failed", f"{damaged} files with damaged vectors; run lookalike index on them again"
+        )
+    else:
+        yield Check("vectors", "ok", "every checksum holds")
+    for name in gallery.store.spaces():
+        yield _try(f"space {name}", lambda name=name: f"{len(gallery.index(name))} vectors")  # type: ignore[misc]

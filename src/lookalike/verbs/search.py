@@ -1,0 +1,212 @@
+"""search: the records that look most like a query."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.errors import UnreadableImageError, UsageError
+from lookalike.filters import Filter, parse
+from lookalike.gallery import Gallery
+from lookalike.pixels import from_array, model_input, picture, thumbnail
+from lookalike.readers.pool import Frame
+from lookalike.store import BASE, record_id
+from lookalike.types import Hit, Keys, Refusal, Scores, Vectors
+
+MAX_K: Final = 10_000
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """space: searched in. hits: best first. query: its id or source. seconds: per stage. In a notebook
+    it shows itself as a strip of thumbnails.
+    """
+
+    space: str
+    hits: tuple[Hit, ...]
+    query: str
+    seconds: Mapping[str, float]
+    records: int
+    encoder: str
+    note: str
+
+    # The pictures are no part of the answer's data: no field, so that JSON stays small.
+    pictures: ClassVar[tuple[bytes, ...]] = ()
+
+    def with_pictures(self, pictures: tuple[bytes, ...]) -> SearchResult:
+        """The same answer with small JPEGs: the query's first, then one a hit."""
+        object.__setattr__(self, "pictures", pictures)
+        return self
+
+    def _repr_html_(self) -> str:
+        captions = [f"query<br>{html.escape(Path(self.query).name)}"]
+        captions += [
+            f"{hit.rank}. {html.escape(', '.join(hit.labels) or 'no label')}<br>{hit.score:.3f}"
+            for hit in self.hits
+        ]
+        cells = (
+            '<figure style="display:inline-block;margin:4px;text-align:center;font:12px sans-serif">'
+            f'<img src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" alt=""><br>{caption}</figure>'
+            for jpeg, caption in zip(self.pictures, captions, strict=False)
+        )
+        return f"<div>{''.join(cells)}</div>"
+
+
+@dataclass
+class Query:
+    """A query as vectors (views, dim), and the patients whose records may not answer it."""
+
+    name: str
+    vectors: Vectors
+    picture: bytes
+    patients: set[str] = field(default_factory=set)
+    record: int | None = None
+
+
+@dataclass
+class _Clock:
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+def search(
+    gallery: Gallery,
+    query: str | os.PathLike[str] | NDArray[np.generic] | None = None,
+    *,
+    id: str | None = None,
+    k: int = 5,
+    where: str | Filter | None = None,
+    space: str = BASE,
+    same_patient: bool = False,
+) -> SearchResult:
+    """The k records most alike the query, by cosine in a space, best first.
+
+    query: a file (``path#3`` is frame 3 of a multi-frame file), or an array (rows, columns) or
+    (rows, columns, 3) of any numeric dtype. id: a record of the gallery instead. where: only records that
+    satisfy the filter. same_patient: let the query's own patient, and the query itself, be hits.
+
+    Fewer than k hits come back only if fewer records satisfy. Raises UsageError, UnreadableImageError (the
+    query cannot be read), GalleryError (unknown id), ManifestMismatchError, DamagedFileError.
+    """
+    if not 1 <= k <= MAX_K:
+        raise UsageError(f"k must be from 1 to {MAX_K}, got {k}")
+    if (query is None) == (id is None):
+        raise UsageError("give either a query (a file or an array) or the id of a record")
+    clock = _Clock()
+    tree = parse(where) if isinstance(where, str) else where
+    with clock.stage("open"):
+        index = gallery.index(space)
+    asked = _of_record(gallery, id, clock) if id is not None else read_query(gallery, query, clock)
+    with clock.stage("project"):
+        vectors = gallery.project(asked.vectors, space)
+    with clock.stage("filter"):
+        among = None if tree is None else gallery.store.keys_where(tree)
+        excluded = _excluded(gallery, asked, same_patient)
+    with clock.stage("search"):
+        keys, scores = index.search(vectors[:1], k + len(excluded), among)
+        keys, scores = _without(keys[0], scores[0], excluded, k)
+    with clock.stage("fetch"):
+        hits, pictures = _hits(gallery, keys, scores)
+    result = SearchResult(
+        space, hits, asked.name, clock.seconds, len(index), gallery.spec.name,
+        "" if len(hits) == k else f"only {len(hits)} records may answer this query",
+    )  # fmt: skip
+    return result.with_pictures((asked.picture, *pictures))
+
+
+def _of_record(gallery: Gallery, identity: str, clock: _Clock) -> Query:
+    with clock.stage("read"):
+        record = gallery.store.record(identity)
+        vectors = gallery.store.vectors_of(record.key)
+        return Query(record.id, vectors, gallery.store.thumbnail(record.key), {record.patient}, record.key)
+
+
+def read_query(gallery: Gallery, query: Any, clock: _Clock | None = None) -> Query:
+    """Read and encode a query that is a file or an array."""
+    clock = clock or _Clock()
+    if isinstance(query, np.ndarray):
+        with clock.stage("read"):
+            shown = picture(from_array(query), gallery.spec.preprocessing.percentiles)
+            pixels, small = model_input(shown, gallery.spec.preprocessing), thumbnail(shown)
+        with clock.stage("encode"):
+            return Query("array", gallery.encoder.encode_inputs(pixels[None]), small)
+    with clock.stage("read"):
+        frame = _read_frame(gallery, os.fspath(query))
+    with clock.stage("encode"):
+        vectors = gallery.encoder.encode_inputs(frame.input[None])
+    asked = Query(str(query), vectors, frame.thumbnail)
+    if frame.patient:
+        asked.patients.add(gallery.store.patient_group(frame.patient))
+    # The file itself may be in the gallery, under a patient that only the label table knew.
+    known = gallery.store.find(record_id(frame.sha256, frame.frame))
+    if known is not None:
+        asked.patients.add(known.patient)
+        asked.record = known.key
+    return asked
+
+
+def _read_frame(gallery: Gallery, query: str) -> Frame:
+    path, wanted = _path_and_frame(query)
+    if not path.is_file():
+        raise UsageError(f"no such file: {path}; give an image file, or --id with a record's id")
+    found = None
+    for event in gallery.readers.read([path]):
+        if isinstance(event, Refusal) and found is None:
+            raise UnreadableImageError(event.reason)
+        if isinstance(event, Frame) and event.frame == wanted:
+            found = event
+            if event.frames > 1:  # the other frames are not wanted: stop decoding
+                break
+    if found is None:
+        raise UsageError(f"the file has no frame {wanted}; frames are counted from 0")
+    return found
+
+
+def _path_and_frame(query: str) -> tuple[Path, int]:
+    stem, hash_mark, number = query.rpartition("#")
+    if hash_mark and number.isdigit() and not Path(query).exists():
+        return Path(stem).expanduser().absolute(), int(number)
+    return Path(query).expanduser().absolute(), 0
+
+
+def _excluded(gallery: Gallery, query: Query, same_patient: bool) -> Keys:
+    if same_patient:
+        return np.empty(0, np.int64)
+    keys = [gallery.store.keys_of_patient(patient) for patient in sorted(query.patients)]
+    return np.concatenate(keys) if keys else np.empty(0, np.int64)
+
+
+def _without(
+    keys: Keys, scores: Scores, excluded: Keys, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    kept = (keys != -1) & ~np.isin(keys, excluded)
+    return keys[kept][:k], scores[kept][:k]
+
+
+def _hits(
+    gallery: Gallery, keys: NDArray[np.int64], scores: NDArray[np.float32]
+) -> tuple[tuple[Hit, ...], tuple[bytes, ...]]:
+    owners = gallery.store.owners(keys)
+    records = gallery.store.records(owners.values())
+    ranked = [records[owners[int(key)]] for key in keys]
+    hits = tuple(
+        Hit(rank, float(score), record.id, record.source, record.labels, record.attributes)
+        for rank, (record, score) in enumerate(zip(ranked, scores, strict=True), 1)
+    )
+    thumbnails = gallery.store.thumbnails([record.key for record in ranked])
+    return hits, tuple(thumbnails.get(record.key, b"") for record in ranked)
