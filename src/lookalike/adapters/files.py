@@ -1,0 +1,106 @@
+"""Adapter files: arrays as safetensors, the rest as JSON; written whole or not at all, checked before use.
+
+An adapter is named by the SHA-256 of its JSON file, which holds that of the arrays. The file names carry it
+(``NAME.0123456789abcdef.json``), so that a newly trained adapter never overwrites the one that a space still
+refers to: a process killed between the two leaves the old space as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from lookalike.adapters.adapter import Adapter, Network
+from lookalike.adapters.layers import Floats, Layer
+from lookalike.atomic import write_atomically
+from lookalike.errors import DamagedFileError
+
+FORMAT: Final = 1
+_PLAIN: Final = ("kind", "multi_label", "encoder", "training")
+
+
+def save(adapter: Adapter, folder: Path, name: str) -> str:
+    """Write an adapter; returns the SHA-256 to load it by. Earlier ones of the name stay until ``prune``."""
+    from safetensors.numpy import save as serialise
+
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = serialise(dict(_arrays(adapter)))
+    header = {
+        "format": FORMAT,
+        "sha256": hashlib.sha256(arrays).hexdigest(),
+        "classes": list(adapter.classes),
+        **{field: getattr(adapter, field) for field in _PLAIN},
+        "body": [layer.operation for layer in adapter.network.body],
+        "head": [layer.operation for layer in adapter.network.head],
+        "reading": adapter.network.reading,
+        "base_weight": adapter.network.base_weight,
+    }
+    text = json.dumps(header, sort_keys=True, indent=1).encode()
+    sha256 = hashlib.sha256(text).hexdigest()
+    write_atomically(_path(folder, name, sha256, "safetensors"), arrays)
+    write_atomically(_path(folder, name, sha256, "json"), text)
+    return sha256
+
+
+def load(folder: Path, name: str, sha256: str) -> Adapter:
+    """The adapter that ``save`` named so. Raises DamagedFileError unless every byte is as it was written."""
+    text = _verified(_path(folder, name, sha256, "json"), name, sha256)
+    header: dict[str, Any] = json.loads(text)
+    if header["format"] != FORMAT:
+        raise DamagedFileError(f"the adapter {name!r} was written by another version; {_train_again(name)}")
+    from safetensors.numpy import load as deserialise
+
+    arrays = deserialise(_verified(_path(folder, name, sha256, "safetensors"), name, header["sha256"]))
+    body, head = (_layers(part, header[part], arrays) for part in ("body", "head"))
+    network = Network(body, head, header["reading"], header["base_weight"])
+    return Adapter(classes=tuple(header["classes"]), network=network, **{field: header[field] for field in _PLAIN})
+
+
+def prune(folder: Path, name: str, sha256: str) -> None:
+    """Remove the name's other adapters, once nothing refers to them."""
+    kept = {_path(folder, name, sha256, ending) for ending in ("json", "safetensors")}
+    # A name holds no dot, so this pattern finds no other name's files.
+    for path in set(folder.glob(f"{name}.*")) - kept:
+        path.unlink(missing_ok=True)
+
+
+def _path(folder: Path, name: str, sha256: str, ending: str) -> Path:
+    return folder / f"{name}.{sha256[:16]}.{ending}"
+
+
+def _arrays(adapter: Adapter) -> Iterator[tuple[str, Floats]]:
+    for part, layers in (("body", adapter.network.body), ("head", adapter.network.head)):
+        for number, layer in enumerate(layers):
+            if layer.weight is not None and layer.bias is not None:
+                yield f"{part}.{number}.weight", layer.weight
+                yield f"{part}.{number}.bias", layer.bias
+
+
+def _layers(part: str, operations: list[Any], arrays: dict[str, Floats]) -> tuple[Layer, ...]:
+    return tuple(
+        Layer(operation, arrays.get(f"{part}.{number}.weight"), arrays.get(f"{part}.{number}.bias"))
+        for number, operation in enumerate(operations)
+    )
+
+
+def _verified(path: Path, name: str, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise DamagedFileError(
+            f"the adapter {name!r} cannot be read (its file {path.name} is missing or closed to this user); "
+            f"{_train_again(name)}"
+        ) from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DamagedFileError(
+            f"the adapter {name!r} is damaged (its file {path.name} does not match its checksum); "
+            f"{_train_again(name)}"
+        )
+    return data
+
+
+def _train_again(name: str) -> str:
+    return f"train it again: lookalike adapt --name {name}"

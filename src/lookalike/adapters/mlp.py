@@ -1,0 +1,169 @@
+"""The default adapter: a committee of small networks, trained all at once (torch, only to train).
+
+Sixteen networks of one hidden layer see every record under strong Gaussian noise and dropout. What they
+learn is smooth, which matters more with a hundred records than what they could fit, and they are trained
+side by side as batched matrix products, in a few hundred milliseconds.
+
+How long to train is found by validation within the training set: each member leaves some patients out,
+the records left out are judged by the members that have not seen them, and their log-loss says when it
+stops getting better. The committee is then trained anew on all records, for twice as many steps: log-loss
+punishes confidence, which a ranking does not mind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.adapters.adapter import Network
+from lookalike.adapters.layers import Floats, Layer, apply, dense, sigmoid, softmax
+from lookalike.adapters.samples import Samples, patient_folds
+from lookalike.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BASE_WEIGHT: Final = 0.5
+
+MEMBERS: Final = 16
+HIDDEN: Final = 32
+NOISE: Final = 1.5  # in standard deviations of a component
+DROPOUT: Final = 0.3
+LEARNING_RATE: Final = 0.02
+WEIGHT_DECAY: Final = 0.01
+WARM_UP: Final = 10  # steps
+FEWEST_STEPS, MOST_STEPS = 40, 400  # with few records the validation is too noisy to stop before 40
+FOLDS: Final = 8
+CHECK_EVERY, PATIENCE = 10, 3  # steps; checks without a better log-loss
+BATCH: Final = 512  # rows a step, all of them in a small gallery
+JUDGED: Final = 2048  # rows that the validation looks at
+_FLOOR: Final = 0.1  # of the overall deviation: a component that hardly varies is not blown up
+
+
+def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
+    """The network and training notes. Deterministic for a seed. Raises MissingExtraError without torch."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("the adapter kind 'mlp'", "mlp") from None
+    mean, rotation = _standardise(data.vectors)
+    x = np.asarray((data.vectors - mean) @ rotation, np.float32)
+    steps, notes = _validate(x, data, seed)
+    for _, arrays in _steps(x, data, None, steps, seed):
+        weight, bias, head, head_bias = arrays
+    first = rotation @ weight.astype(np.float64)
+    body = dense(first, bias - (mean @ first)[:, None]), Layer("relu")
+    network = Network(body, (dense(head, head_bias),), "probabilities", BASE_WEIGHT)
+    return network, {"steps": steps, "members": MEMBERS, **notes}
+
+
+def _standardise(vectors: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The mean, and the matrix that standardises what is left and turns it onto its principal axes.
+
+    n records span at most n - 1 directions; leaving the others out makes training that much quicker.
+    """
+    mean = vectors.mean(0, dtype=np.float64)
+    centred = vectors - mean
+    overall = float(centred.std()) or 1.0
+    scale = 1 / (centred.std(0) + _FLOOR * overall)
+    if len(vectors) > vectors.shape[1]:
+        return mean, np.diag(scale)
+    _, spread, axes = np.linalg.svd(centred * scale, full_matrices=False)
+    kept = max(1, int((spread > spread[0] * 1e-4).sum()))
+    return mean, scale[:, None] * axes[:kept].T
+
+
+def _validate(x: Floats, data: Samples, seed: int) -> tuple[int, dict[str, Any]]:
+    """How many steps to train, and the log-loss and accuracy on patients left out."""
+    if data.patients < 2:
+        return FEWEST_STEPS, {"validation_loss": None, "validation_accuracy": None}
+    folds = patient_folds(data.groups, FOLDS, seed)
+    left_out = folds[None] == (np.arange(MEMBERS) % (folds.max() + 1))[:, None]
+    best = (np.inf, 0, 0.0)
+    for step, arrays in _steps(x, data, ~left_out, MOST_STEPS // 2, seed + 1):
+        if step % CHECK_EVERY:
+            continue
+        loss, accuracy = _judge(x, data, left_out, arrays)
+        if loss < best[0]:
+            best = (loss, step, accuracy)
+        elif step - best[1] >= PATIENCE * CHECK_EVERY:
+            break
+    notes = {"validation_loss": round(best[0], 6), "validation_accuracy": round(best[2], 6)}
+    return int(np.clip(2 * best[1], FEWEST_STEPS, MOST_STEPS)), notes
+
+
+def _steps(
+    x: Floats, data: Samples, used: NDArray[np.bool_] | None, steps: int, seed: int
+) -> Iterator[tuple[int, list[Floats]]]:
+    """Train, and show after each step its number and the arrays as they stand (views, not copies).
+
+    used (members, n): which rows each member may see, or None for all.
+    """
+    import torch
+    from torch.nn.functional import relu
+
+    generator = torch.Generator().manual_seed(seed)
+    weight, bias, head, head_bias = parameters = _initial(x.shape[1], data, generator)
+    optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+    inputs, targets = torch.from_numpy(x), torch.from_numpy(data.targets)
+    share = torch.from_numpy(np.ones((MEMBERS, len(x)), np.float32) if used is None else used.astype(np.float32))
+    loss_of = _loss(data.multi_label)
+    for step in range(1, steps + 1):
+        rows = torch.randperm(len(x), generator=generator)[:BATCH]
+        for group in optimiser.param_groups:
+            group["lr"] = LEARNING_RATE * min(1.0, step / WARM_UP)
+        noisy = inputs[rows] + NOISE * torch.randn(len(rows), x.shape[1], generator=generator)
+        hidden = relu(torch.baddbmm(bias, noisy.expand(MEMBERS, -1, -1), weight))
+        hidden = hidden * (torch.rand(hidden.shape, generator=generator) > DROPOUT) / (1 - DROPOUT)
+        losses = loss_of(torch.baddbmm(head_bias, hidden, head), targets[rows])
+        part = share[:, rows]
+        loss = (losses * part / part.sum(1, keepdim=True).clamp_min(1)).sum()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        yield step, [parameter.detach().numpy() for parameter in parameters]
+
+
+def _initial(inputs: int, data: Samples, generator: Any) -> list[Tensor]:
+    import torch
+
+    def normal(rows: int, columns: int, deviation: float) -> Tensor:
+        drawn = torch.randn(MEMBERS, rows, columns, generator=generator) * deviation
+        return drawn.requires_grad_()
+
+    classes = len(data.classes)
+    return [
+        # the deviation that suits all components, also where only the principal axes are left
+        normal(inputs, HIDDEN, data.vectors.shape[1] ** -0.5), torch.zeros(MEMBERS, 1, HIDDEN, requires_grad=True),
+        normal(HIDDEN, classes, HIDDEN**-0.5), torch.zeros(MEMBERS, 1, classes, requires_grad=True),
+    ]  # fmt: skip
+
+
+def _loss(multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """(members, n, classes) logits, (n, classes) targets -> (members, n) cross-entropies."""
+    from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
+
+    if multi_label:
+        return lambda logits, targets: binary_cross_entropy_with_logits(
+            logits, targets.expand_as(logits), reduction="none"
+        ).sum(-1)
+    return lambda logits, targets: -(log_softmax(logits, -1) * targets).sum(-1)
+
+
+def _judge(x: Floats, data: Samples, left_out: NDArray[np.bool_], arrays: list[Floats]) -> tuple[float, float]:
+    """Log-loss and accuracy of each record (the first ``JUDGED``), by the members that have not seen it.
+
+    Accuracy with several labels: the share of right yes-or-no answers.
+    """
+    weight, bias, head, head_bias = arrays
+    targets, judges = data.targets[:JUDGED], left_out[:, :JUDGED, None]
+    logits = apply((dense(weight, bias), Layer("relu"), dense(head, head_bias)), x[None, :JUDGED])
+    members = sigmoid(logits) if data.multi_label else softmax(logits)
+    p = np.clip((members * judges).sum(0) / judges.sum(0), 1e-7, 1 - 1e-7)
+    if data.multi_label:
+        cross_entropy = -(targets * np.log(p) + (1 - targets) * np.log(1 - p)).sum(1)
+        return float(cross_entropy.mean()), float(((p > 0.5) == (targets > 0.5)).mean())
+    return float(-np.log((p * targets).sum(1)).mean()), float((p.argmax(1) == targets.argmax(1)).mean())

@@ -1,0 +1,78 @@
+"""Labelled vectors, checked, as every kind of adapter is trained on them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.adapters.layers import Floats
+from lookalike.errors import UsageError
+from lookalike.types import Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """vectors (n, dim) float32; targets (n, classes) float32 of 0 and 1; groups (n,): patients as numbers."""
+
+    vectors: Vectors
+    targets: Floats
+    classes: tuple[str, ...]
+    multi_label: bool
+    groups: NDArray[np.int64]
+    fingerprint: str
+
+    @property
+    def patients(self) -> int:
+        """How many there are."""
+        return int(self.groups.max()) + 1
+
+
+def samples(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: Sequence[str]) -> Samples:
+    """Check and encode what an adapter is trained on. Raises UsageError where nothing can be learnt."""
+    if not len(vectors) == len(labels) == len(groups):
+        raise UsageError(
+            f"each vector needs its labels and its patient; got {len(vectors)} vectors, {len(labels)} labels "
+            f"and {len(groups)} patients"
+        )
+    if not all(labels):
+        raise UsageError("a record without a label cannot train an adapter; leave such records out")
+    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+        raise UsageError("an adapter is trained on finite vectors of shape (n, dim)")
+    classes = tuple(sorted({label for row in labels for label in row}))
+    if len(classes) < 2:
+        raise UsageError(
+            f"an adapter learns to tell labels apart and needs at least two; got {len(classes)}. "
+            "Index records with other labels first (index --labels TABLE.csv)"
+        )
+    targets = np.array([[name in row for name in classes] for row in map(set, labels)], np.float32)
+    if (targets == targets[0]).all():
+        raise UsageError(
+            "every record bears the same labels, so there is nothing to tell apart; "
+            "index records with other labels first (index --labels TABLE.csv)"
+        )
+    return Samples(
+        vectors=np.ascontiguousarray(vectors, np.float32),
+        targets=targets,
+        classes=classes,
+        multi_label=bool((targets.sum(1) > 1).any()),
+        groups=np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64),
+        fingerprint=_fingerprint(vectors, labels, groups),
+    )
+
+
+def _fingerprint(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: Sequence[str]) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(vectors, np.float32).tobytes())
+    digest.update(json.dumps([[sorted(row) for row in labels], list(groups)]).encode())
+    return digest.hexdigest()
+
+
+def patient_folds(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """A fold number for each row, patients whole and dealt out at random; fewer folds if patients are few."""
+    patients = int(groups.max()) + 1
+    dealt = np.random.default_rng(seed).permutation(patients) % min(count, patients)
+    return np.asarray(dealt[groups], np.int64)
