@@ -47,11 +47,16 @@ def texture(seed: int, side: int = 64) -> NDArray[np.uint8]:
 @pytest.fixture
 def picture_folder(tmp_path: Path) -> Path:
     """Twelve PNGs of four patients and two classes, with a label table."""
-    folder = tmp_path / "pictures"
+    return write_pictures(tmp_path / "pictures")
+
+
+def write_pictures(folder: Path) -> Path:
+    """What ``picture_folder`` gives."""
     folder.mkdir()
     rows = ["file,label,patient_id,site"]
     for i in range(12):
         PIL.Image.fromarray(texture(i)).save(folder / f"p{i:02}.png")
-        rows.append(f"p{i:02}.png,{'even' if i % 2 == 0 else 'odd'},patient-{i % 4},{'north' if i < 6 else 'south'}")
+        label, site = "even" if i % 2 == 0 else "odd", "north" if i < 6 else "south"
+        rows.append(f"p{i:02}.png,{label},patient-{i % 4},{site}")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder

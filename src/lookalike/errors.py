@@ -6,6 +6,7 @@
     ├── GalleryError            no gallery there, or it is locked, or of another version
     │   └── ManifestMismatchError   encoder, revision or preprocessing differ
     ├── UsageError              an argument that cannot be used as given
+    ├── EndpointError           a hosted model refused, or gave no answer
     └── MissingExtraError       an optional package is not installed
 
 Every message says what happened, what was found, what is allowed and what to do next. No message
@@ -29,7 +30,10 @@ REASONS: Final[dict[str, str]] = {
     "timeout": "decoding went over the time limit",
     "decoder-crash": "the decoder's process died",
     "not-readable": "the operating system refused to open the file",
-    "volume-not-supported": "a volume, which this version cannot index yet",
+    "damaged-geometry": "the affine of a volume is missing, singular or not a number",
+    "four-dimensional": "a volume with several time points or channels; cut it into single volumes",
+    "incomplete-series": "slices of a series are missing, doubled or of different shapes",
+    "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",
 }
 """Reason codes of refused files: stored with the file's name, shown in every listing."""
 
@@ -62,6 +66,10 @@ class ManifestMismatchError(GalleryError):
 
 class UsageError(LookalikeError):
     """An argument that cannot be used as given."""
+
+
+class EndpointError(LookalikeError):
+    """A hosted model refused the request, gave no answer, or one that is not understood."""
 
 
 class MissingExtraError(LookalikeError):

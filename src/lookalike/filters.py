@@ -22,6 +22,8 @@ TEXT_FIELDS: Final = ("id", "source", "patient", "label")
 _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
+_MAX_TOKENS: Final = 2000  # databases bound the depth of an expression, and so does Python
+_MAX_NESTED: Final = 20
 _TOKEN: Final = re.compile(
     r"""\s*(?:(?P<op>!=|<=|>=|=|<|>|~)|(?P<paren>[()])|"(?P<dq>[^"]*)"|'(?P<sq>[^']*)'|(?P<word>[^\s()=!<>~"']+))"""
 )
@@ -60,6 +62,13 @@ class Not:
 Filter: TypeAlias = Compare | And | Or | Not
 
 
+def fields(tree: Filter) -> set[str]:
+    """The names of the fields that a tree asks for."""
+    if isinstance(tree, Compare):
+        return {tree.field}
+    return set().union(*map(fields, [tree.part] if isinstance(tree, Not) else tree.parts))
+
+
 def number(value: object) -> float | None:
     """The value as a finite number, or None if it is not one."""
     try:
@@ -95,6 +104,9 @@ def _holds(op: str, found: str, wanted: str, as_text: bool) -> bool:
 def parse(text: str) -> Filter:
     """Text -> tree. Raises UsageError, with the form expected, if it cannot be read."""
     tokens = _tokens(text)
+    nested = sum(_is([token], "(") or _is([token], "not") for token in tokens)
+    if len(tokens) > _MAX_TOKENS or nested > _MAX_NESTED:
+        raise _unreadable(f"it has more than {_MAX_TOKENS} words, or {_MAX_NESTED} brackets and nots")
     tree = _parse_or(tokens)
     if tokens:
         raise _unreadable(f"{tokens[0][1]!r} is not expected there")

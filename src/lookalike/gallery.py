@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from lookalike.indexes import files as index_files
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE
+from lookalike.text import absolute
 from lookalike.types import EncoderSpec, Vectors
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Gallery:
         held = self._indexes.get(space)
         if held is None or held[0] != made_of:
             loaded = index_files.load(self.folder / "indexes", space, made_of)
-            held = made_of, loaded or self._build(space, made_of)
+            held = made_of, self._build(space, made_of) if loaded is None else loaded
             self._indexes[space] = held
         return held[1]
 
@@ -147,14 +148,27 @@ class Gallery:
         vectors = self.project(stored.vectors, space) if len(stored.keys) else stored.vectors
         dim = vectors.shape[1] if len(vectors) else self.spec.dim
         index: indexes.Index = load_plugin("lookalike.indexes", "flat")(dim)
-        index.upsert(stored.keys, vectors)
-        index_files.save(index, self.folder / "indexes", space, made_of)
+        if len(vectors):
+            index.upsert(stored.keys, vectors)
+        with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
+            index_files.save(index, self.folder / "indexes", space, made_of)
         return index
+
+    def owns(self, path: Path) -> bool:
+        """Whether a file is the gallery's own: a gallery may lie among the images that it indexes."""
+        if not path.is_relative_to(self.folder):
+            return False
+        name = path.relative_to(self.folder).parts[0]
+        return name in ("indexes", "adapters", _LOCK) or name.startswith(FILE)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One writer at a time; the lock goes with the process, however it ends."""
-        with (self.folder / _LOCK).open("w") as file:
+        try:
+            file = (self.folder / _LOCK).open("w")
+        except OSError as error:
+            raise GalleryError(f"this gallery may be read but not written to ({error.strerror})") from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -176,13 +190,22 @@ def open_gallery(
 
     Raises GalleryError if there is no gallery and none is to be made.
     """
-    path = Path(folder).expanduser().absolute()
-    if not (path / FILE).exists():
+    path = absolute(folder)
+    if not os.path.exists(path / FILE):  # noqa: PTH110 - False for any impossible name
         if not create:
             raise GalleryError(
                 f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}"
             )
+        _make_folder(path)
+    return Gallery(path, encoder)
+
+
+def _make_folder(path: Path) -> None:
+    try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise GalleryError(f"{path} is there already and is no gallery; name a new or an empty folder")
         path.mkdir(parents=True, exist_ok=True)
-    return Gallery(path, encoder)
+    except OSError as error:
+        raise GalleryError(
+            f"no gallery can be made at {path} ({error.strerror}); name a folder that you may write to"
+        ) from None

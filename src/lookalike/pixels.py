@@ -8,14 +8,15 @@ picture gives the same input whether it comes as DICOM or as PNG.
 from __future__ import annotations
 
 import io
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
-from lookalike.types import Image, Preprocessing, VoiLut
+from lookalike.types import Image, Lut, Preprocessing
 
 _RESAMPLE: Final = {
     "nearest": PIL.Image.Resampling.NEAREST,
@@ -32,15 +33,22 @@ def rescale(stored: NDArray[np.generic], slope: float, intercept: float) -> NDAr
     """Modality LUT as a line (PS3.3 C.11.1.1.2): stored values -> modality units, same shape."""
     if slope == 1 and intercept == 0:
         return stored
-    result: NDArray[np.float32] = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    return result
+    return _as_float(stored) * slope + intercept
+
+
+def _as_float(values: NDArray[np.generic]) -> NDArray[np.floating[Any]]:
+    """A copy in the smaller float that holds every value of the dtype: 32-bit integers need float64."""
+    floats: NDArray[np.floating[Any]] = values.astype(
+        np.float32 if np.can_cast(values.dtype, np.float32) else np.float64
+    )
+    return floats
 
 
 def apply_window(
     values: NDArray[np.generic], center: float, width: float, function: str = "LINEAR"
 ) -> NDArray[np.float32]:
     """Window (PS3.3 C.11.2.1.2 and .3): modality units -> [0, 1] float32, same shape."""
-    x = values.astype(np.float32)
+    x = _as_float(values)
     if function == "SIGMOID":
         # Beyond +-80 the exponential over- or underflows and the answer is 0 or 1 anyway.
         power = np.clip(-4 * (x - center) / max(width, 1e-6), -80, 80)
@@ -50,15 +58,22 @@ def apply_window(
         low, span = center - width / 2, width
     else:
         low, span = center - 0.5 - (width - 1) / 2, width - 1
-    x -= np.float32(low)
-    x /= np.float32(max(span, 1e-6))
-    return np.clip(x, 0, 1, out=x)
+    x -= low
+    x /= max(span, 1e-6)
+    return np.clip(x, 0, 1, out=x).astype(np.float32, copy=False)
 
 
-def apply_voi_lut(values: NDArray[np.generic], lut: VoiLut) -> NDArray[np.float32]:
-    """VOI LUT (PS3.3 C.11.2.1.1): modality units -> [0, 1] float32; values outside take the end entries."""
-    index = np.clip(values.astype(np.int64) - lut.first, 0, len(lut.table) - 1)
-    return lut.table[index]
+def apply_lut(values: NDArray[np.generic], lut: Lut) -> NDArray[np.float32]:
+    """Modality or VOI LUT (PS3.3 C.11.1, C.11.2.1.1): values -> the table's, same shape.
+
+    Values outside take the end entries, those between two entries the nearer one.
+    """
+    integers = np.issubdtype(values.dtype, np.integer)
+    offset = values.astype(np.int64 if integers else np.float64) - lut.first
+    if not integers:
+        offset = np.nan_to_num(np.rint(offset), nan=0)
+    shown: NDArray[np.float32] = lut.table[np.clip(offset, 0, len(lut.table) - 1).astype(np.int64)]
+    return shown
 
 
 def display(image: Image) -> NDArray[np.generic]:
@@ -70,53 +85,105 @@ def display(image: Image) -> NDArray[np.generic]:
     plane = image.pixels[0]
     shown: NDArray[np.generic] = plane
     if image.voi_lut is not None:
-        shown = apply_voi_lut(plane, image.voi_lut)
+        shown = apply_lut(plane, image.voi_lut)
     elif image.window is not None and image.window[1] > 0:
         shown = apply_window(plane, *image.window, image.window_function)
     if shown is not plane and shown.min() == shown.max():
         shown = plane
-    return -shown.astype(np.float32) if image.inverted else shown
+    return -_as_float(shown) if image.inverted else shown
 
 
 def stretch(values: NDArray[np.generic], percentiles: tuple[float, float]) -> NDArray[np.uint8]:
     """Any values -> uint8, the given percentiles at 0 and 255, same shape.
 
-    The percentiles come from a regular grid of at least 65,536 values, over all channels together (a
-    grey picture stored as RGB is treated as the grey one). A picture of one value becomes black. Values
-    that are not finite count as the lowest; raises UnreadableImageError("damaged-pixels") if none is.
+    The percentiles come from a regular grid of at least 65,536 values (all, where there are fewer), over
+    all channels together; a grey picture stored as RGB is treated as the grey one. A picture of one value
+    becomes black. Values that are not finite count as the lowest; raises
+    UnreadableImageError("damaged-pixels") if none is.
     """
     if not np.issubdtype(values.dtype, np.integer):
         values = _finite(values)
+    low, high = np.percentile(_sample(values).astype(np.float64), percentiles)
+    return _eight_bits(values, float(low), float(high))
+
+
+def _sample(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The values on a regular grid that percentiles are taken from."""
     step = max(1, int((values.shape[0] * values.shape[1] / _PERCENTILE_SAMPLES) ** 0.5))
-    low, high = np.percentile(values[::step, ::step].astype(np.float64), percentiles)
+    sample = values[::step, ::step]
+    # Grey as RGB: exactly what the grey one gives.
+    grey = sample.shape[2:] == (3,) and bool((sample == sample[..., :1]).all())
+    return sample[..., 0] if grey else sample
+
+
+def _eight_bits(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
+    """low -> 0, high -> 255."""
     if low >= high:  # a few bright pixels on a flat ground
         low, high = float(values.min()), float(values.max())
     if low >= high:
         return np.zeros(values.shape, np.uint8)
     if (low, high) == (0, 255) and values.dtype == np.uint8:
         return values.astype(np.uint8, copy=False)
-    x = values.astype(np.float32)
-    x -= np.float32(low)
-    x *= np.float32(255 / (float(high) - float(low)))
-    x += np.float32(0.5)
+    scale = 255 / (high - low)
+    x = _as_float(values)
+    if not 1e-30 < scale < 1e30:  # 32 bits would overflow
+        x = x.astype(np.float64)
+    x -= low
+    x *= scale
+    x += 0.5
     return np.clip(x, 0, 255, out=x).astype(np.uint8)
 
 
-def _finite(values: NDArray[np.generic]) -> NDArray[np.float32]:
-    x = values.astype(np.float32)
+def _finite(values: NDArray[np.generic]) -> NDArray[np.floating[Any]]:
+    x = _as_float(values)
     finite = np.isfinite(x)
     if finite.all():
         return x
     if not finite.any():
         raise UnreadableImageError("damaged-pixels")
-    result: NDArray[np.float32] = np.where(finite, x, x[finite].min())
-    return result
+    filled: NDArray[np.floating[Any]] = np.where(finite, x, x[finite].min())
+    return filled
 
 
 def picture(image: Image, percentiles: tuple[float, float]) -> PIL.Image.Image:
     """The 2-D picture as 8-bit Pillow image, mode L or RGB."""
+    plane = image.pixels[0]
+    if image.voi_lut is None and plane.dtype.kind in "iu" and plane.dtype.itemsize <= 4:
+        first, last = int(plane.min()), int(plane.max())
+        if max(last, last - first) < min(plane.size, 1 << 16):
+            shown = _by_value(image, first, last, percentiles)
+            return PIL.Image.fromarray(shown[..., 0] if shown.shape[-1] == 1 else shown)
     shown = stretch(display(image), percentiles)
     return PIL.Image.fromarray(shown[..., 0] if shown.shape[-1] == 1 else shown)
+
+
+def _by_value(image: Image, first: int, last: int, percentiles: tuple[float, float]) -> NDArray[np.uint8]:
+    """``stretch(display(image))`` to the bit, for integers from first to last.
+
+    Both work value by value, and there are fewer values than pixels: each is worked out once and looked up.
+    """
+    index = image.pixels[0] if first >= 0 else image.pixels[0].astype(np.intp) - first
+    skipped = max(first, 0)  # entries for values that are not there, so that the pixels themselves are the index
+    values = np.arange(first, last + 1).astype(image.pixels.dtype)
+    shown = display(replace(image, pixels=values[None, :, None, None]))
+    counts = np.bincount(_sample(index).ravel(), minlength=skipped + len(values))[skipped:]
+    low, high = (_percentile(shown[:, 0, 0], counts, q) for q in percentiles)
+    table = np.zeros(skipped + len(values), np.uint8)
+    table[skipped:] = _eight_bits(shown, low, high)[:, 0, 0]
+    result: NDArray[np.uint8] = table.take(index)
+    return result
+
+
+def _percentile(values: NDArray[np.generic], counts: NDArray[np.intp], percentile: float) -> float:
+    """``np.percentile`` of each value as often as counted."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order])
+    place = float(reached[-1] - 1) * (percentile / 100)
+    below = int(place)
+    ranks = [below, min(below + 1, int(reached[-1]) - 1)]
+    a, b = (float(v) for v in values[order][np.searchsorted(reached, ranks, side="right")])
+    part = place - below
+    return a + (b - a) * part if part < 0.5 else b - (b - a) * (1 - part)
 
 
 def resize(shown: PIL.Image.Image, recipe: Preprocessing) -> PIL.Image.Image:
@@ -126,12 +193,11 @@ def resize(shown: PIL.Image.Image, recipe: Preprocessing) -> PIL.Image.Image:
     if recipe.resize == "square":
         shown = _squared(shown, max(rows, columns))
     if recipe.resize in ("squash", "square"):
-        return shown.resize((columns, rows), resample)
+        edge = recipe.shortest_edge
+        return _centre_of(shown.resize((edge, edge) if edge else (columns, rows), resample), columns, rows)
     if recipe.resize == "crop":
         edge = recipe.shortest_edge or min(rows, columns)
-        scaled = shown.resize(_scaled(shown, edge, min(shown.size)), resample)
-        left, top = (scaled.width - columns) // 2, (scaled.height - rows) // 2
-        return scaled.crop((left, top, left + columns, top + rows))
+        return _centre_of(shown.resize(_scaled(shown, edge, min(shown.size)), resample), columns, rows)
     wide = shown.width * rows >= shown.height * columns
     target, side = (columns, shown.width) if wide else (rows, shown.height)
     if recipe.resize == "pad":
@@ -146,6 +212,11 @@ def _scaled(shown: PIL.Image.Image, target: int, side: int, rounding: float = 0.
     """(width, height) with ``side`` brought to ``target``; in this order no rounding error can creep in."""
     width, height = (int(length * target / side + rounding) for length in shown.size)
     return max(1, width), max(1, height)
+
+
+def _centre_of(scaled: PIL.Image.Image, columns: int, rows: int) -> PIL.Image.Image:
+    left, top = (scaled.width - columns) // 2, (scaled.height - rows) // 2
+    return scaled.crop((left, top, left + columns, top + rows))
 
 
 def _squared(shown: PIL.Image.Image, least: int) -> PIL.Image.Image:
@@ -178,7 +249,7 @@ def prepare(image: Image, recipe: Preprocessing) -> NDArray[np.uint8]:
 def thumbnail(shown: PIL.Image.Image, side: int = THUMBNAIL_SIDE) -> bytes:
     """A small JPEG of a shown picture, ``side`` pixels on the long side."""
     small = shown.copy()
-    small.thumbnail((side, side), PIL.Image.Resampling.BILINEAR, reducing_gap=2.0)
+    small.thumbnail((side, side), PIL.Image.Resampling.BILINEAR, reducing_gap=1.0)
     out = io.BytesIO()
     small.save(out, "JPEG", quality=80)
     return out.getvalue()
@@ -192,7 +263,7 @@ def from_array(pixels: NDArray[np.generic]) -> Image:
     array = np.asarray(pixels)
     if array.ndim == 2:
         array = array[..., None]
-    numeric = np.issubdtype(array.dtype, np.number) or array.dtype == bool
+    numeric = array.dtype.kind in "iufb"
     if array.ndim != 3 or array.shape[-1] not in (1, 3) or 0 in array.shape or not numeric:
         raise UnreadableImageError("unsupported-pixels")
     if array.dtype == bool:

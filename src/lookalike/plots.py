@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _CELL: Final = 160
 _CAPTION: Final = 34
 _MARGIN: Final = 10
+_COLUMNS: Final = 11  # the query and ten hits
+_MOST: Final = 99  # hits of one search that are drawn
 _RIGHT, _WRONG, _PLAIN, _GROUND = "#1a7f37", "#b42318", "#333333", "#ffffff"
 
 
@@ -34,7 +36,7 @@ class Cell:
 
 
 def search_cells(result: SearchResult, labels: Sequence[str] = ()) -> list[Cell]:
-    """The row of one search: the query, then the hits with rank, label and score."""
+    """The row of one search: the query, then the hits (the first 99) with rank, label and score."""
     wanted = set(labels)
     query = Cell(result.pictures[0] if result.pictures else b"", "query", ", ".join(labels))
     hits = [
@@ -42,13 +44,17 @@ def search_cells(result: SearchResult, labels: Sequence[str] = ()) -> list[Cell]
             jpeg, f"{hit.rank}.  {hit.score:.3f}", ", ".join(hit.labels) or "no label",
             bool(wanted.intersection(hit.labels)) if wanted else None,
         )
-        for hit, jpeg in zip(result.hits, result.pictures[1:], strict=True)
+        for hit, jpeg in zip(result.hits[:_MOST], result.pictures[1 : _MOST + 1], strict=True)
     ]  # fmt: skip
     return [query, *hits]
 
 
 def save_grid(rows: Sequence[Sequence[Cell]], path: Path, title: str = "") -> Path:
-    """Write rows of pictures as one image (PNG, JPEG or PDF by the suffix). Raises UsageError if it cannot."""
+    """Write rows of pictures as one image (PNG, JPEG or PDF by the suffix). Raises UsageError if it cannot.
+
+    A row of more than eleven goes on below.
+    """
+    rows = [row[i : i + _COLUMNS] for row in rows for i in range(0, len(row), _COLUMNS)]
     columns = max((len(row) for row in rows), default=1)
     top = 30 if title else 0
     width = columns * (_CELL + _MARGIN) + 2 * _MARGIN

@@ -19,11 +19,11 @@ Attribute: TypeAlias = str | float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class VoiLut:
-    """A VOI LUT (DICOM PS3.3 C.11.2.1.1): ``table[i]`` is shown for the input value ``first + i``."""
+class Lut:
+    """A look-up table (DICOM PS3.3 C.11.1.1.1): ``table[i]`` stands for the input value ``first + i``."""
 
     first: int
-    table: NDArray[np.float32]  # (entries,), already scaled to [0, 1]
+    table: NDArray[np.float32]  # (entries,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,8 @@ class Image:
     pixels: (depth, rows, columns, channels), depth 1 = 2-D, channels 1 or 3, modality units (CT: HU).
     affine: (4, 4) float64 voxel -> patient mm, RAS+, or None. spacing: (z, y, x) mm or None.
     modality: DICOM (0008,0060) or "". window: (center, width) if the file names one, with its
-    window_function (0028,1056). inverted: MONOCHROME1, low values are shown bright.
+    window_function (0028,1056). voi_lut: to [0, 1]; it goes before the window. inverted: MONOCHROME1,
+    low values are shown bright.
     attributes: DICOM keywords or label-table columns worth filtering on; never names, dates or UIDs.
     patient: the source's own patient identifier or ""; it is hashed before it is stored, never shown.
     """
@@ -44,7 +45,7 @@ class Image:
     modality: str = ""
     window: tuple[float, float] | None = None
     window_function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
-    voi_lut: VoiLut | None = None
+    voi_lut: Lut | None = None
     inverted: bool = False
     frame: int = 0
     frames: int = 1
@@ -57,12 +58,13 @@ class Preprocessing:
     """What is done to an Image before the network sees it; declared, stored and hashed.
 
     percentiles: the displayed values (after VOI and inversion) between these two percentiles are
-    stretched to 0..255. size: (rows, columns) of the input. resize: "squash" ignores the aspect
-    ratio, "crop" fits the short side to ``shortest_edge`` and crops the centre, "pad" fits the long
-    side and pads with black, "corner" fits the long side and pads right and below with ``fill``,
-    "square" pads to a square no smaller than ``size`` with black, then squashes. resample: a Pillow
-    filter. mean, std: per channel, on the 0..255 scale. fill: RGB. parts: an ensemble's members; their
-    inputs stand one below the other in an input of ``size``.
+    stretched to 0..255. size: (rows, columns) of the input. resize: "squash" ignores the aspect ratio
+    (with ``shortest_edge``: to a square of that side, of which the centre is cut), "crop" fits the short
+    side to ``shortest_edge`` and crops the centre, "pad" fits the long side and pads with black, "corner"
+    fits the long side and pads right and below with ``fill``, "square" pads to a square no smaller than
+    ``size`` with black, then squashes. resample: a Pillow filter. mean, std: per channel, on the 0..255
+    scale. fill: RGB. parts: an ensemble's members; their inputs stand one below the other in an input of
+    ``size``.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -88,7 +90,9 @@ class Preprocessing:
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Preprocessing:
         """What ``fields`` gave, also after a way through JSON (lists become tuples again)."""
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+        }
         values["parts"] = tuple(cls.from_fields(part) for part in values.get("parts", ()))
         return cls(**values)
 

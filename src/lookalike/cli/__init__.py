@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import sys
 from typing import Final
 
 import click
 
 from lookalike.errors import LookalikeError
+from lookalike.text import one_line
 
 _COMMANDS: Final = {
     "index": "Read images and make them findable.",
@@ -41,11 +44,14 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except LookalikeError as error:
-            raise click.ClickException(str(error)) from None
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise click.ClickException(one_line(str(error))) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except MemoryError:
             raise click.ClickException("out of memory; index fewer files at a time or free memory") from None
+        except OSError as error:
+            what = one_line(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}")
+            raise click.ClickException(f"{what}; check the path, the permissions and the disk's space") from None
         except Exception as error:
             if os.environ.get("LOOKALIKE_DEBUG"):
                 raise
@@ -67,3 +73,6 @@ def main() -> None:
       lookalike index scans/ --gallery chest --labels labels.csv
       lookalike search query.dcm --gallery chest -k 5 --figure hits.png
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that this terminal cannot show

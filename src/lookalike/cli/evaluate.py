@@ -29,6 +29,7 @@ from lookalike.cli.output import (
 @click.argument("more_queries", nargs=-1, metavar="")
 @click.option("--query-labels", metavar="TABLE.csv", help="The labels of the queries.")
 @label_columns_option
+@click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
 @click.option("--k", "-k", "ks", default="1,3,5,10", show_default=True, callback=numbers, help="Depths.")
 @seed_option
 @click.option(
@@ -38,7 +39,7 @@ from lookalike.cli.output import (
 @json_option
 def command(
     gallery: str, space: str, folds: int | None, queries: tuple[str, ...], more_queries: tuple[str, ...],
-    query_labels: str | None, label_columns: tuple[str, ...], ks: tuple[int, ...], seed: int,
+    query_labels: str | None, label_columns: tuple[str, ...], patient_column: str, ks: tuple[int, ...], seed: int,
     form: Literal["text", "markdown", "csv"], out: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure precision at k: per class, micro and macro, with 95 % intervals by patient and chance.
@@ -61,7 +62,7 @@ def command(
     with open_gallery(gallery) as opened:
         report = evaluate(
             opened, space=space, folds=folds, queries=(*queries, *more_queries), query_labels=query_labels,
-            label_columns=label_columns, k=ks, seed=seed,
+            label_columns=label_columns, patient_column=patient_column, k=ks, seed=seed,
         )  # fmt: skip
     if as_json:
         print_json(report)

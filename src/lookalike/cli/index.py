@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lookalike.cli.output import gallery_option, json_option, label_columns_option, print_json, progress_bar
+from lookalike.text import one_line
 
 
 @click.command("index")
@@ -50,4 +51,4 @@ def command(
     if result.unmatched:
         click.echo(f"{result.unmatched} rows of the label table match no file.")
     for refusal in result.refused:
-        click.echo(f"  refused  {refusal.reason:28} {refusal.source}")
+        click.echo(f"  refused  {refusal.reason:28} {one_line(refusal.source)}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lookalike.text import one_line
+
 if TYPE_CHECKING:
     from lookalike.verbs.index import Progress
 
@@ -24,11 +26,12 @@ label_columns_option = click.option(
 
 def print_json(result: Any) -> None:
     """The result's fields, the same as dataclasses.asdict gives in Python."""
-    click.echo(json.dumps(asdict(result), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(asdict(result), indent=2))
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Rows in columns of equal width; the first row is the head."""
+    """Rows in columns of equal width, each on one line; the first row is the head."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

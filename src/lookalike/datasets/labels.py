@@ -1,24 +1,28 @@
 """Label tables: a CSV that says which file bears which labels, whose it is, and what else is known.
 
 A column names the file (``file`` or ``path``). Labels stand in one column, several in a cell split by
-``|``, or in one 0/1 column a label. ``patient_id`` groups records; every other column is an attribute.
+``|`` or in several rows of one file, or in one 0/1 column a label. ``patient_id`` groups records; every
+other column is an attribute.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
+from lookalike.text import plain_text
 from lookalike.types import Attribute
 
 _FILE_COLUMNS: Final = ("file", "path", "filename", "image")
 _LABEL_COLUMNS: Final = ("label", "labels", "class")
 _MAX_BYTES: Final = 512 << 20
+_LENGTH: Final = 200  # characters that are kept of a label or an attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class LabelTable:
     """Rows by path. ``path`` in the table is relative to the table's folder, or a tail of the real path."""
 
     def __init__(self, folder: Path, rows: Mapping[str, LabelRow]) -> None:
-        self._folder, self._rows = folder.absolute(), dict(rows)
+        self._folder, self._rows = Path(os.path.abspath(folder)), dict(rows)  # noqa: PTH100 - links stay
         self._by_name: dict[str, list[str]] = {}
         for file in self._rows:
             self._by_name.setdefault(Path(file).name, []).append(file)
@@ -43,6 +47,10 @@ class LabelTable:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def items(self) -> Iterator[tuple[str, LabelRow]]:
+        """Every path as the table names it, with its row."""
+        yield from self._rows.items()
+
     @property
     def label_count(self) -> int:
         """How many different labels the table uses."""
@@ -50,9 +58,16 @@ class LabelTable:
 
     def row(self, path: Path) -> LabelRow | None:
         """The row of a file, or None. A name that stands for several files matches by its folders only."""
-        candidates = [file for file in self._by_name.get(path.name, ()) if _is_tail(path, file)]
-        exact = [file for file in candidates if (self._folder / file) == path]
-        found = exact or (candidates if len(candidates) == 1 else [])
+        if path.is_relative_to(self._folder):
+            # Large collections name hundreds of thousands of files alike: look the whole path up first.
+            inside = str(path.relative_to(self._folder))
+            if inside in self._rows:
+                self._used.add(inside)
+                return self._rows[inside]
+        named = self._by_name.get(path.name, ())
+        exact = [file for file in named if os.path.normpath(self._folder / file) == str(path)]
+        tails = [file for file in named if path.parts[-len(Path(file).parts) :] == Path(file).parts]
+        found = exact or (tails if len(tails) == 1 else [])
         if not found:
             return None
         self._used.add(found[0])
@@ -61,11 +76,6 @@ class LabelTable:
     def unused(self) -> int:
         """How many rows no file has asked for yet."""
         return len(self._rows) - len(self._used)
-
-
-def _is_tail(path: Path, file: str) -> bool:
-    parts = Path(file).parts
-    return (Path(file).is_absolute() and Path(file) == path) or path.parts[-len(parts) :] == parts
 
 
 def read_label_table(
@@ -88,17 +98,25 @@ def read_label_table(
         )
     others = [name for name in columns if name not in {file_column, patient_column, *chosen}]
     flags = flags if len(chosen) > 1 else set()
-    return LabelTable(
-        table.parent,
-        {
-            row[file_column].strip(): LabelRow(
+    found: dict[str, LabelRow] = {}
+    for row in rows:
+        file = row[file_column].strip().replace("\\", "/")  # as Windows writes paths
+        if file:
+            said = LabelRow(
                 labels=_labels(row, chosen, flags),
                 patient=row.get(patient_column, "").strip(),
-                attributes={name: row[name].strip()[:200] for name in others if row[name].strip()},
+                attributes={name: text for name in others if (text := plain_text(row[name], _LENGTH))},
             )
-            for row in rows
-            if row[file_column].strip()
-        },
+            found[file] = _together(found[file], said) if file in found else said
+    return LabelTable(table.parent, found)
+
+
+def _together(first: LabelRow, second: LabelRow) -> LabelRow:
+    """Two rows of one file: the labels of both; where they contradict each other the first one counts."""
+    return LabelRow(
+        labels=tuple(dict.fromkeys((*first.labels, *second.labels))),
+        patient=first.patient or second.patient,
+        attributes={**(second.attributes or {}), **(first.attributes or {})},
     )
 
 
@@ -108,13 +126,14 @@ def _read_rows(table: Path) -> tuple[list[dict[str, str]], list[str]]:
             raise UsageError(f"{table.name} is larger than {_MAX_BYTES >> 20} MiB; split it")
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
-            columns = [name for name in reader.fieldnames or [] if name]
-            rows = [{name: row.get(name) or "" for name in columns} for row in reader]
+            columns = {plain_text(name, _LENGTH): name for name in reader.fieldnames or []}
+            columns.pop("", None)
+            rows = [{name: row.get(column) or "" for name, column in columns.items()} for row in reader]
     except OSError:
         raise UsageError(f"the label table {table} cannot be opened; give a CSV file that exists") from None
     except (UnicodeDecodeError, csv.Error):
         raise UsageError(f"{table.name} is no UTF-8 CSV table; save it as one") from None
-    return rows, columns
+    return rows, list(columns)
 
 
 def _file_column(columns: Iterable[str], table: Path) -> str:
@@ -134,8 +153,8 @@ def _is_flag(values: Iterable[str]) -> bool:
 
 def _labels(row: Mapping[str, str], chosen: Sequence[str], flags: set[str]) -> tuple[str, ...]:
     if flags:
-        return tuple(name for name in chosen if row[name].strip() in ("1", "1.0"))
-    parts = (part.strip() for name in chosen for part in row[name].split("|"))
+        return tuple(plain_text(name, _LENGTH) for name in chosen if row[name].strip() in ("1", "1.0"))
+    parts = (plain_text(part, _LENGTH) for name in chosen for part in row[name].split("|"))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 

@@ -1,7 +1,13 @@
 """Encoders: what turns pictures, some also text, into unit vectors.
 
 A name stands for a catalogue entry: an object with ``spec`` (data, cheap to read) and ``build()`` (loads
-the weights). Entries are found through the entry point group ``lookalike.encoders``, ours included.
+the weights). Entries are found through the entry points ``lookalike.encoders`` (one entry each) and
+``lookalike.encoder_catalogues`` (a mapping of names to entries), ours included. Beside a name stands for:
+
+- ``model.onnx``, an ONNX file with its description ``model.json`` beside it;
+- a folder that transformers saved, or the name of one under ``LOOKALIKE_MODELS``;
+- ``organisation/model``, a hub repository that is in the cache or under ``LOOKALIKE_MODELS``;
+- ``name+0.5*name``, an ensemble: the unit vectors, weighted, side by side.
 """
 
 from __future__ import annotations
@@ -12,11 +18,14 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.plugins import load_plugin, plugin_names
+from lookalike.encoders.model import Entry
+from lookalike.errors import UsageError
+from lookalike.plugins import load_plugin, load_plugins, plugin_names, suggestion
 from lookalike.types import EncoderSpec, Image, Vectors
 
 DEFAULT: Final = "lite0-inner"
 _GROUP: Final = "lookalike.encoders"
+_CATALOGUES: Final = "lookalike.encoder_catalogues"
 
 
 @runtime_checkable
@@ -41,7 +50,10 @@ class Encoder(Protocol):
 class TextEncoder(Encoder, Protocol):
     """An encoder whose text vectors lie in the same space as its picture vectors."""
 
-    logit_scale: float  # zero-shot: softmax(logit_scale * cosine)
+    @property
+    def logit_scale(self) -> float:
+        """The model's own temperature: zero-shot probability = softmax(logit_scale * cosine)."""
+        ...
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Texts -> unit vectors (n, dim) float32."""
@@ -57,35 +69,53 @@ class PatchEncoder(Encoder, Protocol):
         ...
 
 
-class Entry(Protocol):
-    """What an entry point of the group names."""
-
-    spec: EncoderSpec
-
-    def build(self) -> Encoder:
-        """Load the weights."""
-        ...
-
-
 def names() -> list[str]:
-    """The encoders that can be named."""
-    return plugin_names(_GROUP)
+    """The encoders that can be named, in alphabetical order."""
+    return sorted({*plugin_names(_GROUP), *_catalogues()})
 
 
 def describe(name: str) -> EncoderSpec:
-    """What an encoder is, without loading it. Raises UsageError if there is none of that name."""
-    return _entry(name).spec
+    """What an encoder is, without loading it. Raises UsageError if there is none of that name.
+
+    Of a model whose weights are not on this machine it gives what the catalogue declares, with the
+    revision "main".
+    """
+    return entry(name).spec
 
 
 def load(name: str = DEFAULT) -> Encoder:
     """The encoder of that name, its weights checked and loaded.
 
-    Raises UsageError if there is none of that name, DamagedFileError if its weights are not the known
-    ones, MissingExtraError if it needs an optional package.
+    Raises UsageError if there is none of that name or its weights are not on this machine,
+    DamagedFileError if they are not the known ones, MissingExtraError if it needs an optional package.
     """
-    return _entry(name).build()
+    return entry(name).build()
 
 
-def _entry(name: str) -> Entry:
-    entry: Entry = load_plugin(_GROUP, name)
-    return entry
+def entry(name: str) -> Entry:
+    """The catalogue entry that a name or a reference stands for. Raises UsageError if there is none."""
+    if name in plugin_names(_GROUP):
+        found: Entry = load_plugin(_GROUP, name)
+        return found
+    if name in (known := _catalogues()):
+        return known[name]
+    if (referred := resolve(name)) is not None:
+        return referred
+    raise UsageError(f"no encoder is called {name!r}.{suggestion(name, names())}")
+
+
+def _catalogues() -> dict[str, Entry]:
+    return {name: item for catalogue in load_plugins(_CATALOGUES).values() for name, item in catalogue.items()}
+
+
+def resolve(name: str) -> Entry | None:
+    """The entry of a reference that is no catalogue name: an ensemble, a file, a folder, a hub id."""
+    from lookalike.encoders import references
+
+    if (own := references.of_file(name)) is not None:
+        return own
+    if (parts := references.parts(name)) is not None:
+        from lookalike.encoders.ensemble import Ensemble
+
+        return Ensemble(tuple((weight, entry(member)) for weight, member in parts))
+    return references.of_hub(name)

@@ -7,6 +7,7 @@ processes of ``pool``: native decoders crash on hostile files.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final, Protocol
 
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.plugins import load_plugins
+from lookalike.text import absolute
 from lookalike.types import Image
 
 _BESIDE_IMAGES: Final = frozenset(
@@ -84,7 +86,7 @@ def read(source: str) -> Iterator[Image]:
         raise UnreadableImageError("not-readable") from None
     if reader is None:
         volume = path.name.lower().endswith(_VOLUMES)
-        raise UnreadableImageError("volume-not-supported" if volume else "not-an-image")
+        raise UnreadableImageError("needs-volumes" if volume else "not-an-image")
     yield from reader.read(source)
 
 
@@ -101,12 +103,13 @@ def beside_images(path: Path) -> bool:
 def walk(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Every file under the given files and folders, each once, in a fixed order; hidden ones left out.
 
-    Raises UsageError if a source does not exist.
+    A folder that cannot be listed stands for itself, so that reading it says so. Raises UsageError if a
+    source does not exist.
     """
     found: dict[Path, None] = {}
     for source in sources:
-        path = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100 - a link keeps its own name
-        if not path.exists():
+        path = absolute(source)
+        if not os.path.exists(path):  # noqa: PTH110 - False for any impossible name
             raise UsageError(f"no such file or folder: {path}; give files or folders that exist")
         for file in _files_under(path) if path.is_dir() else [path]:
             found[file] = None
@@ -114,9 +117,19 @@ def walk(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def _files_under(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
+    closed: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(root, name)
-            if not name.startswith(".") and path.is_file():
+            if not name.startswith(".") and _is_file(path):
                 yield path
+    yield from sorted(Path(error.filename) for error in closed)
+
+
+def _is_file(path: Path) -> bool:
+    """No folder, pipe or device; what cannot be looked at counts, so that reading it says so."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -13,14 +13,20 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, iter_pixels
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.pixels import apply_color_lut, iter_pixels
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from lookalike.errors import UnreadableImageError
-from lookalike.pixels import rescale
+from lookalike.pixels import apply_lut, rescale
 from lookalike.readers.codecs import register
 from lookalike.readers.limits import check_size
-from lookalike.types import Attribute, Image, VoiLut
+from lookalike.text import plain_text
+from lookalike.types import Attribute, Image, Lut
 
 KEPT: Final = (
     "Modality", "BodyPartExamined", "ViewPosition", "Laterality", "ImageLaterality", "PatientSex", "PatientAge",
@@ -50,12 +56,17 @@ class DicomReader:
         """Each frame as an Image in modality units. Raises UnreadableImageError."""
         ds = _parse(source)
         _check(ds)
-        large = Path(source).stat().st_size > _IN_MEMORY and hasattr(ds, "filename")
+        syntax = ds.file_meta.TransferSyntaxUID
+        large = Path(source).stat().st_size > _IN_MEMORY and syntax != DeflatedExplicitVRLittleEndian
         frames = _frame_count(ds)
-        patient = str(ds.get("PatientID", "") or "").strip()
+        patient = str(_value(ds, "PatientID") or "").strip()
         attributes = _attributes(ds)
-        for number, stored in enumerate(_stored_frames(source if large else ds)):
+        number = -1
+        # Compressed data may hold more frames than the header says.
+        for number, stored in enumerate(islice(_stored_frames(source if large else ds, syntax), frames)):
             yield _image(ds, stored, number, frames, patient, attributes)
+        if number + 1 < frames:
+            raise UnreadableImageError("damaged-pixels")
 
 
 def _begins_like_a_data_set(head: bytes) -> bool:
@@ -77,7 +88,6 @@ def _parse(source: str) -> Dataset:
         except pydicom.errors.InvalidDicomError:
             ds = pydicom.dcmread(source, defer_size=1 << 20, force=True)
         _name_transfer_syntax(ds)
-        ds.decode()
     except (MemoryError, UnreadableImageError):
         raise
     except Exception:
@@ -85,9 +95,19 @@ def _parse(source: str) -> Dataset:
     return ds
 
 
+def _value(ds: Dataset, keyword: str) -> Any:
+    """An element's value, or None where it is missing or its bytes make none: that spoils no picture."""
+    try:
+        return ds.get(keyword)
+    except MemoryError:
+        raise
+    except Exception:
+        return None
+
+
 def _name_transfer_syntax(ds: Dataset) -> None:
     """Files without meta information say nothing; the parser knows what it saw."""
-    if "TransferSyntaxUID" in ds.file_meta:
+    if ds.file_meta.get("TransferSyntaxUID"):
         return
     implicit, little = ds.original_encoding
     if implicit or implicit is None:
@@ -112,15 +132,15 @@ def _check(ds: Dataset) -> None:
 
 def _frame_count(ds: Dataset) -> int:
     try:
-        return max(1, int(ds.get("NumberOfFrames", 1) or 1))
-    except (TypeError, ValueError):
+        return max(1, int(_value(ds, "NumberOfFrames") or 1))
+    except (TypeError, ValueError, OverflowError):
         raise UnreadableImageError("damaged-header") from None
 
 
-def _stored_frames(source: str | Dataset) -> Iterator[NDArray[np.generic]]:
+def _stored_frames(source: str | Dataset, syntax: str) -> Iterator[NDArray[np.generic]]:
     """Decoded frames, (rows, columns) or (rows, columns, samples), YBR already as RGB."""
     try:
-        yield from iter_pixels(source)
+        yield from iter_pixels(source, transfer_syntax_uid=syntax)
     except MemoryError:
         raise
     except NotImplementedError:
@@ -162,21 +182,35 @@ def _image(
 def _modality_values(ds: Dataset, stored: NDArray[np.generic], number: int) -> NDArray[np.generic]:
     """Palette colours, or the modality LUT or rescale (PS3.3 C.11.1) of the frame."""
     if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
-        return np.asarray(apply_color_lut(stored, ds))
+        return _palette_colours(ds, stored)
     if stored.ndim == 3:
         return stored
     of_frame = _functional_group(ds, number, "PixelValueTransformationSequence") or ds
-    if _lut_item(of_frame, "ModalityLUTSequence") is not None:
-        return np.asarray(apply_modality_lut(stored, of_frame)).astype(np.float32)
-    slope, intercept = _first(of_frame.get("RescaleSlope")), _first(of_frame.get("RescaleIntercept"))
-    if slope is None or not np.isfinite([slope, intercept or 0]).all():
+    item = _lut_item(of_frame, "ModalityLUTSequence")
+    if item is not None:
+        return apply_lut(stored, _lut(ds, item.LUTDescriptor, item["LUTData"].value)[0])
+    slope, intercept = (_first(_value(of_frame, name)) for name in ("RescaleSlope", "RescaleIntercept"))
+    if not slope or not np.isfinite([slope, intercept or 0]).all():
         return stored
     return rescale(stored, slope, intercept or 0)
 
 
+def _palette_colours(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Palette colour (PS3.3 C.7.6.3.1.5): (rows, columns) -> (rows, columns, 3) uint8 or uint16."""
+    if "SegmentedRedPaletteColorLookupTableData" in ds:
+        return np.asarray(apply_color_lut(stored, ds))[..., :3]
+    descriptor = ds.RedPaletteColorLookupTableDescriptor  # all three are the same
+    luts = [
+        _lut(ds, descriptor, ds[f"{colour}PaletteColorLookupTableData"].value)[0]
+        for colour in ("Red", "Green", "Blue")
+    ]
+    deep = max(lut.table.max() for lut in luts) > 0xFF
+    return np.stack([apply_lut(stored, lut) for lut in luts], axis=-1).astype(np.uint16 if deep else np.uint8)
+
+
 def _lut_item(ds: Dataset, keyword: str) -> Dataset | None:
     """The first item of a look-up table sequence, if it holds a table: some files leave it empty."""
-    items = ds.get(keyword) or []
+    items = _value(ds, keyword) or []
     if len(items) == 0 or not (items[0].get("LUTDescriptor") and items[0].get("LUTData")):
         return None
     item: Dataset = items[0]
@@ -201,10 +235,10 @@ def _window(
 ) -> tuple[tuple[float, float] | None, Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]]:
     """The first window of the frame or the file, if there is a usable one."""
     of_frame = _functional_group(ds, number, "FrameVOILUTSequence") or ds
-    center, width = _first(of_frame.get("WindowCenter")), _first(of_frame.get("WindowWidth"))
+    center, width = (_first(_value(of_frame, name)) for name in ("WindowCenter", "WindowWidth"))
     if center is None or width is None or not width > 0 or not np.isfinite([center, width]).all():
         return None, "LINEAR"
-    function = str(of_frame.get("VOILUTFunction") or "LINEAR")
+    function = str(_value(of_frame, "VOILUTFunction") or "LINEAR")
     known = function if function in ("LINEAR_EXACT", "SIGMOID") else "LINEAR"
     return (center, width), known  # type: ignore[return-value]
 
@@ -218,29 +252,36 @@ def _first(value: Any) -> float | None:
         return None
 
 
-def _voi_lut(ds: Dataset) -> VoiLut | None:
+def _voi_lut(ds: Dataset) -> Lut | None:
     """The first VOI LUT (PS3.3 C.11.2.1.1), scaled to [0, 1]; it goes before a window."""
     item = _lut_item(ds, "VOILUTSequence")
     if item is None:
         return None
-    entries, first, bits = (int(v) for v in item.LUTDescriptor)
+    lut, bits = _lut(ds, item.LUTDescriptor, item["LUTData"].value)
+    return Lut(lut.first, np.clip(lut.table / np.float32((1 << bits) - 1), 0, 1))
+
+
+def _lut(ds: Dataset, descriptor: Any, data: Any) -> tuple[Lut, int]:
+    """A look-up table (PS3.3 C.11.1.1.1) with its entries as they stand, and how many bits each uses."""
+    entries, first, bits = (int(v) for v in descriptor)
+    entries = entries or 0x10000
     if ds.get("PixelRepresentation", 0) == 1 and first > 0x7FFF:
         first -= 0x10000
-    data = item["LUTData"].value
     if isinstance(data, bytes):
-        table = np.frombuffer(data, "<u2" if len(data) >= 2 * (entries or 0x10000) else "u1")
+        # OW: words in the file's byte order; a table of 8-bit entries may be packed.
+        order = "<" if ds.file_meta.TransferSyntaxUID.is_little_endian else ">"
+        table = np.frombuffer(data, f"{order}u2" if len(data) >= 2 * entries else "u1")
     else:
-        table = np.asarray(data)
-    scaled = table[: entries or 0x10000].astype(np.float32) / np.float32((1 << bits) - 1)
-    return VoiLut(first, np.clip(scaled, 0, 1))
+        table = np.atleast_1d(np.asarray(data))
+    return Lut(first, table[:entries].astype(np.float32)), bits
 
 
 def _spacing(ds: Dataset) -> tuple[float, float, float] | None:
     """(z, y, x) mm; z is the slice thickness, or 1 where there is none. DICOM gives (row, column) spacing."""
-    value = ds.get("PixelSpacing") or ds.get("ImagerPixelSpacing")
+    value = _value(ds, "PixelSpacing") or _value(ds, "ImagerPixelSpacing")
     try:
         y, x = (float(v) for v in value)
-        return float(ds.get("SliceThickness") or 1), y, x
+        return float(_value(ds, "SliceThickness") or 1), y, x
     except (TypeError, ValueError):
         return None
 
@@ -248,17 +289,11 @@ def _spacing(ds: Dataset) -> tuple[float, float, float] | None:
 def _attributes(ds: Dataset) -> dict[str, Attribute]:
     kept: dict[str, Attribute] = {}
     for keyword in KEPT:
-        try:
-            value = ds.get(keyword)
-        except Exception:
-            continue
-        if value in (None, ""):
-            continue
-        if keyword == "PatientAge":
-            if (years := _years(str(value))) is not None:
-                kept[keyword] = years
-        else:
-            kept[keyword] = plain_text(str(value))
+        value = _value(ds, keyword)
+        text = plain_text("" if value is None else str(value))
+        kept_value = _years(text) if keyword == "PatientAge" else text
+        if kept_value not in (None, ""):
+            kept[keyword] = kept_value
     return kept
 
 
@@ -268,9 +303,3 @@ def _years(age: str) -> float | None:
     if match is None:
         return None
     return round(int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[match[2]], 2)
-
-
-def plain_text(text: str, limit: int = 64) -> str:
-    """One line of printable characters: what a file says about itself may be hostile."""
-    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
-    return " ".join(kept.split())[:limit]

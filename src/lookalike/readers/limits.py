@@ -9,9 +9,11 @@ from typing import Final
 from lookalike.errors import UnreadableImageError
 
 MAX_SAMPLES_A_FRAME: Final = 1 << 27  # 134 million: a 11,000 x 11,000 grey picture
+MAX_VOXELS: Final = 1 << 29  # 537 million: 512 x 512 x 2,048
 MAX_FRAMES: Final = 1 << 16
 MEMORY_BYTES: Final = 1792 << 20  # address space of a decoding process
 SECONDS_A_FILE: Final = 15.0
+BYTES_A_SECOND: Final = 20 << 20  # a slow disk: what the size of a file adds before its bytes are known
 SECONDS_A_FRAME: Final = 0.25  # what each frame read adds to the file's time
 
 
@@ -23,7 +25,17 @@ def check_size(rows: int, columns: int, samples: int, frames: int) -> None:
         raise UnreadableImageError("too-large")
 
 
+def check_volume(shape: tuple[int, ...]) -> None:
+    """Raise UnreadableImageError if a volume of (i, j, k) voxels is none, or is larger than the limit."""
+    if min(shape) <= 0:
+        raise UnreadableImageError("unsupported-pixels")
+    if math.prod(shape) > MAX_VOXELS:
+        raise UnreadableImageError("too-large")
+
+
 def limit_memory() -> None:
     """Bound this process's address space, where the operating system can."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

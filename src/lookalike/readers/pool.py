@@ -8,8 +8,10 @@ frame by frame, and no more than a few files are ahead of the one that is being 
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
+import select
 import socket
 import subprocess
 import sys
@@ -26,12 +28,15 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
+from lookalike.errors import UnreadableImageError
+from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
+from lookalike.text import file_name
 from lookalike.types import Attribute, Preprocessing, Refusal
 
-_AHEAD: Final = 4  # files that each process may be ahead
+_AHEAD: Final = 8  # files that each process may be ahead
 _FRAMES_AHEAD: Final = 64  # frames of one file that may wait
-_GONE: Final = (EOFError, BrokenPipeError, ConnectionResetError, OSError, ValueError)
+_SUSPECT: Final = ("decoder-crash", "out-of-memory")
+_MAX_MESSAGE: Final = 64 << 20  # a picture for a network of 4,096 x 4,096; more is a broken decoder's word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +63,8 @@ class Finished:
 
 
 Event = Frame | Finished | Refusal
+_Events = queue.Queue[Event | Exception]  # an exception is raised where the events are read
+_Tasks = queue.SimpleQueue[tuple[str, _Events] | None]
 
 
 class _Process:
@@ -68,17 +75,21 @@ class _Process:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         with theirs:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "lookalike.readers.worker", str(theirs.fileno())],
+                # -P: modules that lie in the current folder, beside the images, are not ours to run.
+                [sys.executable, "-P", "-m", "lookalike.readers.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         self.connection = Connection(ours.detach())
+        self._arrived = select.poll()  # Connection.poll makes one for every question
+        self._arrived.register(self.connection, select.POLLIN)
+        self.used = False  # whether it has read a file
 
     def receive(self, deadline: float) -> bytes | None:
         """The next message, or None once the deadline has passed."""
-        if not self.connection.poll(max(0.0, deadline - time.monotonic())):
+        if not self._arrived.poll(max(0.0, deadline - time.monotonic()) * 1000):
             return None
-        return self.connection.recv_bytes()
+        return self.connection.recv_bytes(_MAX_MESSAGE)
 
     def kill(self) -> None:
         self._child.kill()
@@ -90,9 +101,9 @@ class ReaderPool:
     """Decoding processes that are kept for as long as the pool is open; a context manager."""
 
     def __init__(self, recipe: Preprocessing, workers: int | None = None) -> None:
-        self._recipe = recipe.fields()
+        self._recipe = recipe.to_json()
         self._workers = workers or len(os.sched_getaffinity(0))
-        self._idle: deque[_Process] = deque(_Process() for _ in range(self._workers))
+        self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
         self._closed = threading.Event()
 
     def __enter__(self) -> Self:
@@ -106,8 +117,8 @@ class ReaderPool:
     def close(self) -> None:
         """Stop the processes."""
         self._closed.set()
-        while self._idle:
-            self._idle.popleft().kill()
+        while not self._idle.empty():
+            self._idle.get().kill()
 
     def read(
         self, sources: Iterable[Path | str], known: Callable[[str], bool] = lambda _sha256: False
@@ -117,8 +128,8 @@ class ReaderPool:
         known: told the SHA-256 of a file's bytes; True skips decoding. A file that breaks after some
         good frames gives these frames and a Refusal.
         """
-        tasks: queue.SimpleQueue[tuple[str, queue.Queue[Event]] | None] = queue.SimpleQueue()
-        pending: deque[queue.Queue[Event]] = deque()
+        tasks: _Tasks = queue.SimpleQueue()
+        pending: deque[_Events] = deque()
         stop = threading.Event()
         threads = [
             threading.Thread(target=self._serve, args=(tasks, known, stop), daemon=True)
@@ -128,7 +139,7 @@ class ReaderPool:
             thread.start()
         try:
             for source in sources:
-                events: queue.Queue[Event] = queue.Queue(_FRAMES_AHEAD)
+                events: _Events = queue.Queue(_FRAMES_AHEAD)
                 tasks.put((str(source), events))
                 pending.append(events)
                 if len(pending) >= _AHEAD * self._workers:
@@ -142,93 +153,127 @@ class ReaderPool:
             for thread in threads:
                 thread.join()
 
-    def _serve(
-        self,
-        tasks: queue.SimpleQueue[tuple[str, queue.Queue[Event]] | None],
-        known: Callable[[str], bool],
-        stop: threading.Event,
-    ) -> None:
-        process = self._idle.popleft() if self._idle else _Process()
+    def _serve(self, tasks: _Tasks, known: Callable[[str], bool], stop: threading.Event) -> None:
+        process: _Process | None = None
         while (task := tasks.get()) is not None and not stop.is_set():
             source, events = task
-            process = self._read_one(process, source, _Sink(events, stop), known)
+            sink = _Sink(events, stop)
+            try:
+                process = self._read_one(process or self._take(), source, sink, known)
+            except Exception as error:  # no process can be started: the reader must hear of it
+                process = None
+                sink.put(error)
+        if process is not None:
+            self._give_back(process)
+
+    def _take(self) -> _Process:
+        """A process that is waiting, or a new one: one file needs one process, whatever the machine has."""
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return _Process()
+
+    def _give_back(self, process: _Process) -> None:
         if self._closed.is_set():
             process.kill()
         else:
-            self._idle.append(process)
+            self._idle.put(process)
 
     def _read_one(
         self, process: _Process, source: str, sink: _Sink, known: Callable[[str], bool]
-    ) -> _Process:
-        """Read one file; the process to use next is returned, a new one if this one had to go."""
-        try:
-            reason = self._exchange(process, source, sink, known)
-        except _GONE:
-            reason = "decoder-crash"
-        if reason in ("decoder-crash", "timeout", "stopped"):
+    ) -> _Process | None:
+        """Read one file; the process to go on with is returned, None if this one had to be killed."""
+        reason = self._attempt(process, source, sink, known)
+        if reason in _SUSPECT and process.used and not sink.passed:
+            # An earlier file may have broken this process: ask a new one before this file is blamed.
             process.kill()
             process = _Process()
+            reason = self._attempt(process, source, sink, known)
+        process.used = True
         if reason is not None:
-            sink.put(Refusal(source, reason))
+            sink.put(Refusal(file_name(source), reason))
+        if reason in ("decoder-crash", "timeout", "stopped"):
+            process.kill()
+            return None
         return process
+
+    def _attempt(
+        self, process: _Process, source: str, sink: _Sink, known: Callable[[str], bool]
+    ) -> str | None:
+        try:
+            return self._exchange(process, source, sink, known)
+        except Exception:  # a broken decoder may have sent anything
+            return "decoder-crash"
 
     def _exchange(
         self, process: _Process, source: str, sink: _Sink, known: Callable[[str], bool]
     ) -> str | None:
         """One file's conversation. Returns a reason code, or None if all went well."""
-        deadline = time.monotonic() + SECONDS_A_FILE
-        send, sha256 = process.connection.send_bytes, ""
+        deadline = time.monotonic() + SECONDS_A_FILE + _seconds_of_reading(source)
+        send, name, sha256 = process.connection.send_bytes, file_name(source), ""
         send(json.dumps({"source": source, "recipe": self._recipe}).encode())
         while (message := process.receive(deadline)) is not None:
-            header = json.loads(message)
+            head = message.index(b"\n")
+            header = json.loads(message[:head])
             if header["kind"] == "digest":
                 sha256 = header["sha256"]
                 is_known = known(sha256)
+                deadline = time.monotonic() + SECONDS_A_FILE
                 send(b"skip" if is_known else b"go")
                 if is_known:
-                    return None if sink.put(Finished(source, sha256, known=True)) else "stopped"
+                    return None if sink.put(Finished(name, sha256, known=True)) else "stopped"
             elif header["kind"] == "frame":
-                pixels, small = process.receive(deadline), process.receive(deadline)
-                if pixels is None or small is None:
-                    return "timeout"
                 waited = time.monotonic()
-                if not sink.put(_frame(source, sha256, header, pixels, small)):
+                if not sink.put(_frame(name, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
             elif header["kind"] == "refused":
-                return str(header["reason"])
+                return UnreadableImageError(header["reason"]).reason
             else:
-                return None if sink.put(Finished(source, sha256)) else "stopped"
+                return None if sink.put(Finished(name, sha256)) else "stopped"
         return "timeout"
 
 
 class _Sink:
     """A bounded queue that stops waiting when nobody will read it any more."""
 
-    def __init__(self, events: queue.Queue[Event], stop: threading.Event) -> None:
+    def __init__(self, events: _Events, stop: threading.Event) -> None:
         self._events, self._stop = events, stop
+        self.passed = False  # whether a frame has been passed on
 
-    def put(self, event: Event) -> bool:
+    def put(self, event: Event | Exception) -> bool:
         while not self._stop.is_set():
             try:
                 self._events.put(event, timeout=0.2)
             except queue.Full:
                 continue
+            self.passed = True
             return True
         return False
 
 
-def _frame(source: str, sha256: str, header: dict[str, Any], pixels: bytes, thumbnail: bytes) -> Frame:
+def _seconds_of_reading(source: str) -> float:
+    try:
+        return Path(source).stat().st_size / BYTES_A_SECOND
+    except OSError:
+        return 0.0
+
+
+def _frame(source: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame:
+    """A frame from its header and what follows it: the input's bytes, then the thumbnail."""
+    size = math.prod(header["shape"])
     return Frame(
         source=source, sha256=sha256, frame=header["frame"], frames=header["frames"],
-        input=np.frombuffer(pixels, np.uint8).reshape(header["shape"]), thumbnail=thumbnail,
+        input=np.frombuffer(data[:size], np.uint8).reshape(header["shape"]), thumbnail=bytes(data[size:]),
         patient=header["patient"], attributes=header["attributes"],
     )  # fmt: skip
 
 
-def _drain(events: queue.Queue[Event]) -> Iterator[Event]:
+def _drain(events: _Events) -> Iterator[Event]:
     while True:
         event = events.get()
+        if isinstance(event, Exception):
+            raise event
         yield event
         if not isinstance(event, Frame):
             return

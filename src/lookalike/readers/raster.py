@@ -16,6 +16,7 @@ from lookalike.errors import UnreadableImageError
 from lookalike.readers.limits import check_size
 from lookalike.types import Image
 
+_PHOTOMETRIC: Final = 262  # TIFF 6.0, PhotometricInterpretation
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "JPEG2000")
 _MAGIC: Final = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM",
@@ -47,14 +48,22 @@ class RasterReader:
 
 def _pages(source: str) -> Iterator[Image]:
     PIL.Image.MAX_IMAGE_PIXELS = None  # our own limit is checked for every page
-    with PIL.Image.open(source, formats=FORMATS) as opened:
+    # From an open file: given a path, Pillow 13 maps an uncompressed TIFF and gets turned ones wrong.
+    with Path(source).open("rb") as file, PIL.Image.open(file, formats=FORMATS) as opened:
         # Only TIFF pages are pictures of their own; PNG and JPEG may carry animations or previews.
         frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
         for number in range(frames):
             if number:
                 opened.seek(number)
             check_size(opened.height, opened.width, 3 if len(opened.getbands()) > 1 else 1, frames)
-            yield Image(pixels=_pixels(opened)[None], frame=number, frames=frames)
+            inverted = _white_is_zero(opened)
+            yield Image(pixels=_pixels(opened)[None], inverted=inverted, frame=number, frames=frames)
+
+
+def _white_is_zero(opened: PIL.Image.Image) -> bool:
+    """Whether a TIFF says that 0 is white where Pillow, which turns 1 to 8 bits round, does not see to it."""
+    deep = opened.mode.startswith(("I", "F"))
+    return deep and opened.format == "TIFF" and getattr(opened, "tag_v2", {}).get(_PHOTOMETRIC) == 0
 
 
 def _pixels(opened: PIL.Image.Image) -> NDArray[np.generic]:

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sys
 from collections.abc import Mapping
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lookalike.errors import UnreadableImageError
+from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
 from lookalike.types import Image, Preprocessing
+
+# ``pool`` kills a process that takes too long; without ``pool`` it must end by itself.
+_SECONDS_ALONE: Final = int(2 * SECONDS_A_FILE)
 
 
 def main(descriptor: int) -> None:
     """Serve requests until the other end is closed."""
-    from lookalike.readers.limits import limit_memory
-
     limit_memory()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     with Connection(descriptor) as connection:
         while True:
+            signal.alarm(0)
             try:
                 request = json.loads(connection.recv_bytes())
             except EOFError:
@@ -53,7 +59,8 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     _send(connection, {"kind": "digest", "sha256": digest})
     if connection.recv_bytes() == b"skip":
         return
-    recipe = Preprocessing.from_fields(request["recipe"])
+    signal.alarm(_SECONDS_ALONE)
+    recipe = _recipe(request["recipe"])
     count = 0
     for image in read(source):
         _send_frame(connection, image, recipe)
@@ -61,6 +68,11 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     if count == 0:
         raise UnreadableImageError("no-pixel-data")
     _send(connection, {"kind": "end"})
+
+
+@cache
+def _recipe(text: str) -> Preprocessing:
+    return Preprocessing.from_fields(json.loads(text))
 
 
 def _send_frame(connection: Connection, image: Image, recipe: Preprocessing) -> None:
@@ -72,13 +84,15 @@ def _send_frame(connection: Connection, image: Image, recipe: Preprocessing) -> 
         "kind": "frame", "frame": image.frame, "frames": image.frames, "shape": pixels.shape,
         "patient": image.patient, "attributes": dict(image.attributes),
     }  # fmt: skip
-    _send(connection, header, pixels.tobytes(), thumbnail(shown))
+    small = thumbnail(shown)
+    signal.alarm(0)  # the other end takes its time when it is busy
+    _send(connection, header, pixels.tobytes(), small)
+    signal.alarm(_SECONDS_ALONE)
 
 
 def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes) -> None:
-    connection.send_bytes(json.dumps(header).encode())
-    for blob in blobs:
-        connection.send_bytes(blob)
+    """One message: the header as a line of JSON, then the blobs."""
+    connection.send_bytes(b"".join([json.dumps(header).encode(), b"\n", *blobs]))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from lookalike.errors import DamagedFileError, GalleryError
 
 FILE: Final = "gallery.db"
+_DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
 _HEAD: Final = "0001"  # the newest migration; a test compares it with the folder
 
 
@@ -24,17 +25,37 @@ def connect(folder: Path) -> Engine:
     """
     engine = create_engine(f"sqlite:///{folder / FILE}", connect_args={"timeout": 30})
     event.listen(engine, "connect", _durable)
-    with errors_named(), engine.begin() as connection:
-        found = _revision(connection)
+    event.listen(engine, "begin", _begin)
+    with errors_named():
+        with engine.begin() as connection:
+            found = _revision(connection)
         if found != _HEAD:
-            _migrate(connection, found)
+            # Another process may have drawn the tables while this one waited for its turn.
+            with to_write(engine).begin() as connection:
+                _migrate(connection, _revision(connection))
     return engine
+
+
+def to_write(engine: Engine) -> Engine:
+    """The same database, for transactions that write: each waits for its turn before it reads."""
+    return engine.execution_options(begin="BEGIN IMMEDIATE")
 
 
 def _durable(connection: sqlite3.Connection, _record: Any) -> None:
     """Write-ahead log, and a commit that has returned is on the disk."""
+    connection.isolation_level = None  # the driver's own BEGIN leaves table definitions outside of it
+    # SQLite's own lower() knows ASCII only.
+    connection.create_function("lower", 1, _lower, deterministic=True)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
 def _revision(connection: Connection) -> str | None:
@@ -67,18 +88,20 @@ def errors_named() -> Iterator[None]:
     """Turn what a damaged, locked or full database raises into errors with a next step."""
     try:
         yield
-    except OperationalError as error:
-        if "malformed" in str(error.orig) or "disk image" in str(error.orig):
-            raise _damaged() from None
+    except (OperationalError, sqlite3.OperationalError) as error:
+        said = str(getattr(error, "orig", error))
+        if any(words in said for words in _DAMAGE):
+            raise damaged() from None
         raise GalleryError(
-            f"the gallery's database cannot be used ({error.orig}); "
+            f"the gallery's database cannot be used ({said}); "
             "close other programs that use it, check the disk's space and the folder's permissions"
         ) from None
-    except (DatabaseError, sqlite3.DatabaseError):
-        raise _damaged() from None
+    except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError):
+        raise damaged() from None
 
 
-def _damaged() -> DamagedFileError:
+def damaged() -> DamagedFileError:
+    """The error for a database whose contents make no sense."""
     return DamagedFileError(
         f"{FILE} is damaged; put a backup in its place, or remove the gallery folder and index again"
     )

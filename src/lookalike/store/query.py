@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select, true
 
 from lookalike.filters import And, Compare, Filter, Not, number
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS
@@ -19,7 +19,7 @@ def condition(tree: Filter) -> ColumnElement[bool]:
     if isinstance(tree, Not):
         return not_(condition(tree.part))
     parts = [condition(part) for part in tree.parts]
-    return and_(*parts) if isinstance(tree, And) else or_(*parts)
+    return and_(true(), *parts) if isinstance(tree, And) else or_(false(), *parts)
 
 
 def _compare(tree: Compare) -> ColumnElement[bool]:
@@ -52,5 +52,7 @@ def _of_attribute(tree: Compare) -> ColumnElement[bool]:
     if tree.op in ("=", "~"):
         same = _of_text(tree, text)
         return or_(same, value == wanted) if tree.op == "=" and wanted is not None else same
+    if wanted is None:
+        return false()
     compared = {"<": value < wanted, "<=": value <= wanted, ">": value > wanted, ">=": value >= wanted}
     return compared[tree.op]

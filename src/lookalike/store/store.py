@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from lookalike.errors import DamagedFileError, GalleryError
-from lookalike.filters import Filter, number
-from lookalike.store.database import connect, errors_named
+from lookalike.filters import Filter
+from lookalike.store.batch import BASE, Batch, checksum, chunks, write_batch
+from lookalike.store.database import connect, damaged, errors_named, to_write
 from lookalike.store.query import condition
 from lookalike.store.schema import (
     ATTRIBUTES,
@@ -32,43 +32,6 @@ from lookalike.store.schema import (
     VECTORS,
 )
 from lookalike.types import Attribute, Keys, Record, Refusal, Vectors
-
-BASE: Final = "base"
-_CHUNK: Final = 500  # values in one IN (...): well under SQLite's limit
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NewRecord:
-    """A record to be stored, with its vectors (views, dim) float32 and its thumbnail (JPEG)."""
-
-    source: str
-    sha256: str
-    frame: int
-    patient: str  # as the source names it, or ""; only its salted hash is stored
-    labels: tuple[str, ...]
-    attributes: Mapping[str, Attribute]
-    vectors: Vectors
-    thumbnail: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Relabel:
-    """What a label table says of a file that is stored already."""
-
-    sha256: str
-    patient: str
-    labels: tuple[str, ...]
-    attributes: Mapping[str, Attribute]
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one transaction stores: records, files read to their end (SHA-256 -> source), refusals."""
-
-    records: list[NewRecord] = field(default_factory=list)
-    finished: dict[str, str] = field(default_factory=dict)
-    refused: list[Refusal] = field(default_factory=list)
-    relabels: list[Relabel] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +52,19 @@ class StoredVectors(NamedTuple):
     vectors: Vectors
 
 
-def record_id(sha256: str, frame: int) -> str:
-    """The public id of a frame: the same in every gallery, 16 hex digits."""
-    return hashlib.sha256(f"{sha256}:{frame}".encode()).hexdigest()[:16]
-
-
-def _checksum(identity: str, view: int, data: bytes) -> int:
-    return zlib.crc32(data, zlib.crc32(f"{identity}:{view}".encode()))
-
-
 class Store:
     """One gallery's database. Every write is one transaction; readers see whole transactions only."""
 
     def __init__(self, folder: Path) -> None:
         self._engine = connect(folder)
+        self._writer = to_write(self._engine)
         with self._begin() as connection:
-            facts = {row.name: row.value for row in connection.execute(select(GALLERY))}
-            if not facts:
-                facts = {"id": secrets.token_hex(8), "salt": secrets.token_hex(16)}
-                connection.execute(insert(GALLERY), [{"name": k, "value": v} for k, v in facts.items()])
+            facts = _facts(connection)
+        if not facts:
+            with self._begin(write=True) as connection:
+                facts = _facts(connection) or _new_facts(connection)
+        if not facts.keys() >= {"id", "salt"}:
+            raise damaged()
         self.id, self._salt = facts["id"], facts["salt"]
 
     def close(self) -> None:
@@ -115,8 +72,9 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        with errors_named(), self._engine.begin() as connection:
+    def _begin(self, *, write: bool = False) -> Iterator[Connection]:
+        engine = self._writer if write else self._engine
+        with errors_named(), engine.begin() as connection:
             yield connection
 
     # Writing
@@ -126,55 +84,14 @@ class Store:
 
         Returns the file's SHA-256 for every record that is new.
         """
-        with self._begin() as connection:
-            new = [record.sha256 for record in batch.records if self._add_record(connection, record)]
-            if batch.records:
-                self._bump(connection)
-            for sha256, source in batch.finished.items():
-                _put(connection, FILES, {"sha256": sha256}, {"source": source})
-                connection.execute(delete(REFUSED).where(REFUSED.c.source == source))
-            for refusal in batch.refused:
-                _put(connection, REFUSED, {"source": refusal.source}, {"reason": refusal.reason})
-            for change in batch.relabels:
-                self._relabel(connection, change)
-        return new
-
-    def _add_record(self, connection: Connection, record: NewRecord) -> bool:
-        identity = record_id(record.sha256, record.frame)
-        key = connection.scalar(select(RECORDS.c.key).where(RECORDS.c.id == identity))
-        is_new = key is None
-        if is_new:
-            row = {
-                "id": identity, "source": record.source, "sha256": record.sha256, "frame": record.frame,
-                "patient": self.patient_group(record.patient) or identity,
-            }  # fmt: skip
-            key = connection.execute(insert(RECORDS).returning(RECORDS.c.key), row).scalar_one()
-            connection.execute(insert(THUMBNAILS), {"record": key, "jpeg": record.thumbnail})
-            _describe(connection, key, record.labels, record.attributes)
-        connection.execute(delete(VECTORS).where(VECTORS.c.record == key))
-        connection.execute(insert(VECTORS), list(_vector_rows(key, identity, record.vectors)))
-        return is_new
-
-    def _relabel(self, connection: Connection, change: Relabel) -> None:
-        rows = connection.execute(
-            select(RECORDS.c.key, RECORDS.c.id, RECORDS.c.patient).where(RECORDS.c.sha256 == change.sha256)
-        )
-        for key, identity, patient in rows.all():
-            connection.execute(delete(LABELS).where(LABELS.c.record == key))
-            named = (ATTRIBUTES.c.record == key) & ATTRIBUTES.c.name.in_(list(change.attributes))
-            connection.execute(delete(ATTRIBUTES).where(named))
-            _describe(connection, key, change.labels, change.attributes)
-            group = self.patient_group(change.patient) or patient or identity
-            connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=group))
+        with self._begin(write=True) as connection:
+            return write_batch(connection, batch, self.patient_group)
 
     def put_space(self, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:
         """Declare a space, or replace its adapter."""
-        with self._begin() as connection:
+        with self._begin(write=True) as connection:
             fields = {"encoder": json.dumps(encoder, sort_keys=True), "adapter": adapter, "version": 0}
             _put(connection, SPACES, {"name": name}, fields)
-
-    def _bump(self, connection: Connection) -> None:
-        connection.execute(update(SPACES).where(SPACES.c.name == BASE).values(version=SPACES.c.version + 1))
 
     # Reading
 
@@ -189,7 +106,13 @@ class Store:
         with self._begin() as connection:
             rows = list(connection.execute(select(SPACES)))
         version = next((row.version for row in rows if row.name == BASE), 0)
-        return {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
+        try:
+            found = {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
+            if not all(space.encoder.keys() >= {"name", "identity"} for space in found.values()):
+                raise damaged()
+        except (AttributeError, TypeError, ValueError):
+            raise damaged() from None
+        return found
 
     def files(self) -> set[str]:
         """The SHA-256 of every file that is stored whole."""
@@ -210,13 +133,16 @@ class Store:
     def vectors(self) -> StoredVectors:
         """Every base vector, in the order of the keys.
 
-        Raises DamagedFileError, with the number of damaged rows, if any row fails its checksum.
+        Raises DamagedFileError, with the number of damaged rows, if any row fails its checksum or a record
+        has none.
         """
         query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
         with self._begin() as connection:
             rows = connection.execute(query.order_by(VECTORS.c.key)).all()
-        if bad := [row for row in rows if not _sound(row)]:
-            raise _damaged_vectors(len(bad))
+            records = connection.scalar(select(func.count()).select_from(RECORDS)) or 0
+        lost = records - len({row.record for row in rows})
+        if lost or not all(map(_sound, rows)):
+            raise _damaged_vectors(lost + sum(not _sound(row) for row in rows))
         data = b"".join(row.data for row in rows)
         stacked = np.frombuffer(data, "<f4").reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
         keys, owners = (np.array([row[i] for row in rows], np.int64) for i in (0, 1))
@@ -249,15 +175,19 @@ class Store:
                 labels.setdefault(row.record, []).append(row.label)
             attributes: dict[int, dict[str, Attribute]] = {}
             for row in _rows(connection, ATTRIBUTES, ATTRIBUTES.c.record, wanted):
-                value = row.text if row.number is None else row.number
+                # A code such as 007 is a number to a filter, and stays what it is.
+                value = row.number if str(row.number) == row.text else row.text
                 attributes.setdefault(row.record, {})[row.name] = value
-        return {
-            row.key: Record(
-                row.key, row.id, row.source, row.frame, tuple(sorted(labels.get(row.key, ()))), row.patient,
-                attributes.get(row.key, {}),
-            )
-            for row in rows
-        }  # fmt: skip
+        try:
+            return {
+                row.key: Record(
+                    row.key, row.id, row.source, row.frame, tuple(sorted(labels.get(row.key, ()))), row.patient,
+                    attributes.get(row.key, {}),
+                )
+                for row in rows
+            }  # fmt: skip
+        except TypeError:  # labels that are no text
+            raise damaged() from None
 
     def find(self, identity: str) -> Record | None:
         """One record by its public id, or None."""
@@ -286,15 +216,20 @@ class Store:
         with self._begin() as connection:
             return np.fromiter(connection.scalars(query), np.int64)
 
-    def owners(self, keys: NDArray[np.int64]) -> dict[int, int]:
-        """The record's key for each vector key."""
+    def owners(self, keys: NDArray[np.int64]) -> list[Record]:
+        """The record of each vector key, in order. Raises DamagedFileError if there is none."""
         with self._begin() as connection:
-            query_keys = [int(key) for key in keys]
-            rows: list[Any] = []
-            for i in range(0, len(query_keys), _CHUNK):
-                chunk = VECTORS.c.key.in_(query_keys[i : i + _CHUNK])
-                rows += connection.execute(select(VECTORS.c.key, VECTORS.c.record).where(chunk)).all()
-        return {row.key: row.record for row in rows}
+            owned = select(VECTORS.c.key, VECTORS.c.record)
+            owner = {
+                row.key: row.record
+                for some in chunks(keys.tolist())
+                for row in connection.execute(owned.where(VECTORS.c.key.in_(some)))
+            }
+        records = self.records(key for key in owner.values() if key is not None)
+        try:
+            return [records[owner[key]] for key in keys.tolist()]
+        except KeyError:
+            raise damaged() from None
 
     def thumbnail(self, key: int) -> bytes:
         """The small JPEG of a record; b"" if there is none."""
@@ -306,10 +241,27 @@ class Store:
             rows = _rows(connection, THUMBNAILS, THUMBNAILS.c.record, [int(key) for key in keys])
         return {row.record: row.jpeg for row in rows}
 
+    def has_field(self, name: str) -> bool:
+        """Whether any record has an attribute of that name."""
+        query = select(ATTRIBUTES.c.record).where(ATTRIBUTES.c.name == name).limit(1)
+        with self._begin() as connection:
+            return connection.execute(query).first() is not None
+
     def field_names(self) -> list[str]:
         """The attributes that a filter may name."""
         with self._begin() as connection:
-            return sorted(connection.scalars(select(ATTRIBUTES.c.name).distinct()))
+            names = connection.scalars(select(ATTRIBUTES.c.name).distinct())
+            return sorted(name for name in names if isinstance(name, str))  # a damaged row may hold anything
+
+
+def _facts(connection: Connection) -> dict[str, str]:
+    return {row.name: row.value for row in connection.execute(select(GALLERY))}
+
+
+def _new_facts(connection: Connection) -> dict[str, str]:
+    facts = {"id": secrets.token_hex(8), "salt": secrets.token_hex(16)}
+    connection.execute(insert(GALLERY), [{"name": name, "value": value} for name, value in facts.items()])
+    return facts
 
 
 def _damaged_vectors(count: int) -> DamagedFileError:
@@ -323,27 +275,8 @@ def _sound(row: Any) -> bool:
     return (
         isinstance(row.data, bytes)
         and len(row.data) % 4 == 0
-        and row.checksum == _checksum(row.id, row.view, row.data)
+        and row.checksum == checksum(row.id, row.view, row.data)
     )
-
-
-def _vector_rows(key: Any, identity: str, vectors: Vectors) -> Iterator[dict[str, Any]]:
-    for view, vector in enumerate(vectors):
-        data = np.ascontiguousarray(vector, "<f4").tobytes()
-        yield {"record": key, "view": view, "data": data, "checksum": _checksum(identity, view, data)}
-
-
-def _describe(
-    connection: Connection, key: int, labels: Iterable[str], attributes: Mapping[str, Attribute]
-) -> None:
-    if rows := [{"record": key, "label": label} for label in dict.fromkeys(labels)]:
-        connection.execute(insert(LABELS), rows)
-    values = [
-        {"record": key, "name": name, "text": str(value), "number": number(value)}
-        for name, value in attributes.items()
-    ]
-    if values:
-        connection.execute(insert(ATTRIBUTES), values)
 
 
 def _put(
@@ -360,6 +293,6 @@ def _rows(connection: Connection, table: Table, column: Any, wanted: list[int] |
         return list(connection.execute(select(table)))
     return [
         row
-        for i in range(0, len(wanted), _CHUNK)
-        for row in connection.execute(select(table).where(column.in_(wanted[i : i + _CHUNK])))
+        for some in chunks(wanted)
+        for row in connection.execute(select(table).where(column.in_(some)))
     ]

@@ -14,6 +14,7 @@ from lookalike.errors import MissingExtraError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.readers import walk
 from lookalike.readers.pool import Frame
+from lookalike.text import absolute
 from lookalike.verbs.adapt import DEFAULT_KIND, AdaptResult, adapt
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import IndexResult, index
@@ -59,9 +60,9 @@ def demo(
     radiographs are drawn. The split is patient-disjoint, the adapter sees the gallery only. say: told each
     step in a sentence. Raises UsageError if the folder bears no labels or too few patients.
     """
-    out = Path(folder).expanduser().absolute()
+    out = absolute(folder)
     out.mkdir(parents=True, exist_ok=True)
-    root = Path(data).expanduser().absolute() if data is not None else _draw(out, seed, say)
+    root = absolute(data) if data is not None else _draw(out, seed, say)
     table = _table(root, label_columns)
     with open_gallery(_fresh(out / "gallery"), create=True) as gallery:
         kept, asked = _split(_cases(gallery, root, table), seed)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -13,19 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import adapters, metrics
-from lookalike.datasets.labels import LabelTable, read_label_table
+from lookalike.datasets.labels import LabelRow, LabelTable, read_label_table
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
-from lookalike.readers import walk
+from lookalike.readers import beside_images, walk
 from lookalike.readers.pool import Frame
 from lookalike.store import BASE, record_id
-from lookalike.types import Vectors
+from lookalike.types import Refusal, Vectors
 from lookalike.verbs.adapt import Labelled, labelled
 from lookalike.verbs.audit import Side, audit_leakage
 from lookalike.verbs.report import Report, make_report
 
 DEFAULT_KS: Final = (1, 3, 5, 10)
 _MAX_FOLDS: Final = 100
+_BATCH: Final = 64  # queries encoded together
+_NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +49,7 @@ def evaluate(
     queries: Sequence[str | os.PathLike[str]] = (),
     query_labels: str | os.PathLike[str] | LabelTable | None = None,
     label_columns: Sequence[str] = (),
+    patient_column: str = "patient_id",
     k: Sequence[int] = DEFAULT_KS,
     seed: int = 0,
     samples: int = 2000,
@@ -52,16 +58,23 @@ def evaluate(
 
     Without folds and queries every labelled record asks the others, its own patient left out
     (leave-one-patient-out). folds: patient-disjoint folds; each asks the rest, and an adapted space is
-    trained anew on each fold's gallery. queries, query_labels: outside files ask the whole gallery.
+    trained anew on each fold's gallery. queries, query_labels: outside files ask the whole gallery; those
+    that cannot be read or bear no label are counted in ``left_out``.
 
     An adapted space is compared with the base space on the same queries. Raises UsageError: no labels,
     an adapted space without folds or queries (it has seen its own queries), impossible folds.
     """
     ks = _checked_ks(k)
+    gallery.space(space)  # a name that is not there is said first
     data = labelled(gallery)
+    if queries and folds is not None:
+        raise UsageError("give either --folds, where the gallery asks itself, or --queries")
     if queries:
-        asked = _outside(gallery, queries, query_labels, label_columns)
-        return _evaluate_outside(gallery, space, data, asked, ks, seed, samples)
+        table = _query_table(query_labels, label_columns, patient_column)
+        asked, left_out = _outside(gallery, queries, table)
+        report = _evaluate_outside(gallery, space, data, asked, ks, seed, samples)
+        seen = 0 if space == BASE else int(np.isin(asked.patients, data.patients).sum())
+        return replace(report, left_out=left_out, notes=(*report.notes, *_cautions(left_out, seen)))
     if query_labels is not None:
         raise UsageError("--query-labels says what --queries bear; give --queries too")
     if folds is not None:
@@ -94,9 +107,14 @@ def split_folds(data: Labelled, folds: int, seed: int) -> Iterator[Split]:
             f"folds must be from 2 to {min(_MAX_FOLDS, patients)} ({patients} patients), got {folds}"
         )
     first = [labels[0] for labels in data.labels]
+    if folds > (most := max(Counter(first).values())):
+        raise UsageError(f"folds must be at most {most}, the records of the largest class, got {folds}")
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    with np.errstate(all="ignore"):
-        for rest, fold in splitter.split(first, first, data.patients):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with fewer records than folds
+        parts = list(splitter.split(first, first, data.patients))
+    for rest, fold in parts:
+        if len(fold):
             yield Split(np.asarray(fold), np.asarray(rest))
 
 
@@ -120,10 +138,13 @@ def rank(
     """
     relevance = np.full((len(queries), depth), -1, np.int8)
     totals, open_rows = np.zeros(len(queries), np.int64), np.zeros(len(queries), np.int64)
+    # Numbers are compared many times faster than names.
+    codes = np.unique(np.concatenate([query_patients, gallery_patients]), return_inverse=True)[1]
+    askers, owners = codes[: len(queries)], codes[len(queries) :]
     for i in range(0, len(queries), 512):
         rows = slice(i, i + 512)
         similar = queries[rows] @ gallery.T
-        own = query_patients[rows, None] == gallery_patients[None, :]
+        own = askers[rows, None] == owners[None, :]
         similar[own] = -np.inf
         shared = metrics.any_overlap(asked[rows], members) & ~own
         order = np.argsort(-similar, axis=1, kind="stable")[:, :depth]
@@ -149,7 +170,7 @@ def _evaluate_inside(
     rows = np.concatenate([split.queries for split in splits])
     outcomes: dict[str, list[Outcome]] = {}
     for split in splits:
-        for name, vectors in _spaces_of_fold(gallery, space, adapter, data, split, seed):
+        for name, vectors in spaces_of_fold(gallery, space, adapter, data, split, seed):
             outcomes.setdefault(name, []).append(rank(
                 vectors[split.queries], members[split.queries], patients[split.queries],
                 vectors[split.gallery], members[split.gallery], patients[split.gallery], ks[-1],
@@ -163,7 +184,7 @@ def _evaluate_inside(
     )  # fmt: skip
 
 
-def _spaces_of_fold(
+def spaces_of_fold(
     gallery: Gallery, space: str, adapter: adapters.Adapter | None, data: Labelled, split: Split, seed: int
 ) -> Iterator[tuple[str, Vectors]]:
     """The base vectors, and those of an adapter of the same kind trained on the fold's gallery alone."""
@@ -176,40 +197,72 @@ def _spaces_of_fold(
         yield space, adapters.transform(refitted, data.vectors)
 
 
-def _outside(
-    gallery: Gallery,
-    sources: Sequence[str | os.PathLike[str]],
-    query_labels: str | os.PathLike[str] | LabelTable | None,
-    label_columns: Sequence[str],
-) -> Labelled:
-    """Outside files as labelled queries. Raises UsageError if none bears a label."""
+def _query_table(
+    query_labels: str | os.PathLike[str] | LabelTable | None, label_columns: Sequence[str], patient_column: str
+) -> LabelTable:
     if query_labels is None:
         raise UsageError("give --query-labels TABLE.csv, which says what the queries bear")
-    table = query_labels if isinstance(query_labels, LabelTable) else read_label_table(
-        Path(query_labels), label_columns
-    )  # fmt: skip
-    frames = list(_labelled_frames(gallery, walk(sources), table))
-    if not frames:
+    if isinstance(query_labels, LabelTable):
+        return query_labels
+    return read_label_table(Path(query_labels), label_columns, patient_column)
+
+
+def _outside(
+    gallery: Gallery, sources: Sequence[str | os.PathLike[str]], table: LabelTable
+) -> tuple[Labelled, dict[str, int]]:
+    """Outside files as labelled queries, and how many were left out, by reason.
+
+    Raises UsageError if none bears a label.
+    """
+    left_out: Counter[str] = Counter()
+    frames = _labelled_frames(gallery, walk(sources), table, left_out)
+    vectors: list[Vectors] = []
+    asked: list[tuple[Frame, LabelRow]] = []
+    while some := list(islice(frames, _BATCH)):
+        vectors.append(gallery.encoder.encode_inputs(np.stack([frame.input for frame, _ in some])))
+        asked += [(replace(frame, input=_NO_PIXELS), row) for frame, row in some]
+    if not asked:
         raise UsageError("no readable query bears a label of the table; check its file column")
-    rows = [table.row(Path(frame.source)) for frame in frames]
-    ids = tuple(record_id(frame.sha256, frame.frame) for frame in frames)
-    named = [(row.patient if row else "") or frame.patient for row, frame in zip(rows, frames, strict=True)]
-    return Labelled(
-        vectors=gallery.encoder.encode_inputs(np.stack([frame.input for frame in frames])),
-        labels=tuple(row.labels if row else () for row in rows),
-        patients=tuple(
-            gallery.store.patient_group(name) or identity for name, identity in zip(named, ids, strict=True)
-        ),
-        ids=ids,
+    ids = tuple(record_id(frame.sha256, frame.frame) for frame, _ in asked)
+    patients = (
+        _group(gallery, row.patient or frame.patient, identity)
+        for (frame, row), identity in zip(asked, ids, strict=True)
     )
+    labels = tuple(row.labels for _, row in asked)
+    return Labelled(np.concatenate(vectors), labels, tuple(patients), ids), dict(left_out)
 
 
-def _labelled_frames(gallery: Gallery, paths: Iterable[Path], table: LabelTable) -> Iterator[Frame]:
+def _labelled_frames(
+    gallery: Gallery, paths: Iterable[Path], table: LabelTable, left_out: Counter[str]
+) -> Iterator[tuple[Frame, LabelRow]]:
     for event in gallery.readers.read(paths):
         if isinstance(event, Frame):
             row = table.row(Path(event.source))
             if row is not None and row.labels:
-                yield event
+                yield event, row
+            else:
+                left_out["no label"] += 1
+        elif isinstance(event, Refusal) and not beside_images(Path(event.source)):
+            left_out[event.reason] += 1
+
+
+def _group(gallery: Gallery, patient: str, identity: str) -> str:
+    """The patient group of a query. The very file may be in the gallery, whose table knew its patient."""
+    if patient:
+        return gallery.store.patient_group(patient)
+    known = gallery.store.find(identity)
+    return identity if known is None else known.patient
+
+
+def _cautions(left_out: Mapping[str, int], seen: int) -> Iterator[str]:
+    """seen: queries of patients that the adapter was trained on."""
+    if left_out:
+        yield "Left out: " + ", ".join(f"{count} with {reason}" for reason, count in left_out.items()) + "."
+    if seen:
+        yield (
+            f"The adapter was trained on the patients of {seen} queries: its score is flattered. "
+            "Ask with other patients, or with --folds."
+        )
 
 
 def _evaluate_outside(

@@ -18,7 +18,8 @@ from lookalike.readers.pool import Event, Finished, Frame
 from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.types import Attribute, Refusal
 
-_BATCH: Final = 64  # pictures encoded and stored together, in one transaction
+_ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many
+_STORED: Final = 64  # files and records stored in one transaction
 
 Progress = Callable[[int, int], None]
 """Told how many files are done, of how many."""
@@ -60,7 +61,7 @@ def index(
     writing), DamagedFileError (encoder weights).
     """
     started = time.monotonic()
-    paths = walk(sources)
+    paths = [path for path in walk(sources) if not gallery.owns(path)]
     table = labels if isinstance(labels, LabelTable) or labels is None else read_label_table(
         Path(labels), label_columns, patient_column
     )  # fmt: skip
@@ -92,8 +93,13 @@ class _Run:
     added: int = 0
     finished: list[str] = field(default_factory=list)  # SHA-256 of every file read to its end
     brought: set[str] = field(default_factory=set)  # and of those that brought new records
+    relabelled: set[str] = field(default_factory=set)
     ignored: int = 0
     refused: list[Refusal] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # A table of patients or attributes alone must not take the labels away that another one gave.
+        self.table_labels = self.table is not None and self.table.label_count > 0
 
     def take(self, event: Event) -> None:
         if isinstance(event, Frame):
@@ -105,7 +111,9 @@ class _Run:
             else:
                 self.finished.append(event.sha256)
                 self._finish(event)
-        if len(self.frames) + len(self.batch.relabels) >= _BATCH:
+        if len(self.frames) >= _ENCODED:
+            self._encode()
+        if len(self.batch.records) + len(self.batch.relabels) >= _STORED:
             self.flush()
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -120,8 +128,11 @@ class _Run:
             self.batch.finished[event.sha256] = event.source
             return
         row = self._row(event.source)
-        if row is not None:
-            self.batch.relabels.append(Relabel(event.sha256, row.patient, row.labels, row.attributes or {}))
+        # Of files with the same bytes the first one counts, as when they were stored.
+        if row is not None and event.sha256 not in self.relabelled:
+            self.relabelled.add(event.sha256)
+            labels = row.labels if self.table_labels else None
+            self.batch.relabels.append(Relabel(event.sha256, row.patient, labels, row.attributes or {}))
 
     @property
     def skipped(self) -> int:
@@ -131,14 +142,16 @@ class _Run:
     def flush(self) -> None:
         """Encode and store what has come in: one transaction."""
         if self.frames:
-            vectors = self.gallery.encoder.encode_inputs(np.stack([frame.input for frame in self.frames]))
-            self.batch.records += [
-                self._record(frame, vectors[i : i + 1]) for i, frame in enumerate(self.frames)
-            ]
+            self._encode()
         new = self.gallery.store.write(self.batch)
         self.added += len(new)
         self.brought.update(new)
-        self.frames, self.batch = [], Batch()
+        self.batch = Batch()
+
+    def _encode(self) -> None:
+        vectors = self.gallery.encoder.encode_inputs(np.stack([frame.input for frame in self.frames]))
+        self.batch.records += [self._record(frame, vectors[i : i + 1]) for i, frame in enumerate(self.frames)]
+        self.frames = []
 
     def _row(self, source: str) -> LabelRow | None:
         return None if self.table is None else self.table.row(Path(source))

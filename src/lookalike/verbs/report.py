@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import metrics
 from lookalike.store import BASE
+from lookalike.types import EncoderSpec
 from lookalike.verbs.audit import LeakageAudit
+from lookalike.verbs.tables import Format, cell, render
 
 if TYPE_CHECKING:
     from lookalike.adapters import Adapter
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Figures: TypeAlias = dict[str, float | None]  # "P@1" -> value; None where no query could be scored
 Interval: TypeAlias = tuple[float | None, float | None]
-Format: TypeAlias = Literal["text", "markdown", "csv"]
 _WORST: Final = 10
 
 
@@ -46,6 +46,8 @@ class Report:
     unscored: queries with no relevant record open to them; they count nowhere. baseline: the base space on
     the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
     lowest precision at the deepest k.
+
+    With a protocol: its name, its further measures by name, and how many records it left out, by reason.
     """
 
     queries: int
@@ -70,11 +72,19 @@ class Report:
     notes: tuple[str, ...]
     baseline: Scores | None = None
     gain: dict[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
+    protocol: str = ""
+    measures: dict[str, Scores] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def tables(self, form: Format = "text") -> str:
-        """The class table and the overall table, adapted beside baseline where there is both."""
+        """The class table and the overall table, adapted beside baseline where there is both; then a table
+        for each further measure. "json": every field, as ``dataclasses.asdict`` gives them.
+        """
+        if form == "json":
+            return json.dumps(asdict(self), indent=2, ensure_ascii=False)
         tables = [_class_table(self), _overall_table(self)]
-        return "\n".join(_render(title, rows, form) for title, rows in tables)
+        tables += [_measure_table(name, scores) for name, scores in self.measures.items()]
+        return "\n".join(render(title, rows, form) for title, rows in tables)
 
     def __str__(self) -> str:
         return self.tables() + "\n" + "\n".join(self.notes)
@@ -87,30 +97,41 @@ def make_report(
 ) -> Report:  # fmt: skip
     """Figures, intervals and provenance from ranked outcomes; labels (q, c) say what the queries bear."""
     outcome = outcomes[space]
-    names = [f"P@{k}" for k in ks]
-    per_query = {name: _per_query(o, ks) for name, o in outcomes.items()}
+    return report_of(
+        gallery.spec, space, {name: _per_query(o, ks) for name, o in outcomes.items()},
+        metrics.chance(outcome.totals, outcome.open), labels, classes, patients, [f"P@{k}" for k in ks], seed,
+        samples, rule=rule, split_hash=split_hash, audit=audit, query_ids=query_ids,
+        adapter=adapter_facts(gallery, space, adapter),
+    )  # fmt: skip
+
+
+def report_of(
+    spec: EncoderSpec, space: str, per_query: Mapping[str, NDArray[np.float64]], chance: NDArray[np.float64],
+    labels: NDArray[np.bool_], classes: Sequence[str], patients: NDArray[np.str_], names: Sequence[str],
+    seed: int, samples: int, *, rule: str, split_hash: str, audit: LeakageAudit, query_ids: Sequence[str],
+    adapter: Mapping[str, Any] | None,
+) -> Report:  # fmt: skip
+    """The same from scores: per_query[space] (q, names), nan where a query could not be scored."""
     present = labels.any(axis=0)
     labels, classes = labels[:, present], [classes[int(i)] for i in np.flatnonzero(present)]
     scores = {
-        name: _scores(values, labels, classes, patients, names, seed, samples)
+        name: scores_of(values, labels, classes, patients, names, seed, samples)
         for name, values in per_query.items()
     }
-    chance = metrics.chance(outcome.totals, outcome.open)
     gain = {}
     if space != BASE:
         gain = _gain(per_query[space] - per_query[BASE], labels, patients, names, seed, samples)
-    spec = gallery.spec
     return Report(
         queries=len(query_ids), micro=scores[space].micro, macro=scores[space].macro,
         per_class=scores[space].per_class,
         chance={"micro": _number(metrics.micro(chance)), "macro": _number(metrics.macro(chance, labels))},
         intervals=scores[space], space=space,
         class_sizes={c: int(n) for c, n in zip(classes, labels.sum(axis=0), strict=True)},
-        unscored=int((outcome.totals == 0).sum()), patients=len(set(patients.tolist())), split=rule,
+        unscored=int(np.isnan(chance).sum()), patients=len(set(patients.tolist())), split=rule,
         split_hash=split_hash, seed=seed, bootstrap_samples=samples,
         encoder={**spec.identity, "trained_on": sorted(spec.trained_on), "note": spec.note},
-        adapter=_adapter_facts(gallery, space, adapter), index="exact cosine", audit=audit,
-        worst=_worst(per_query[space][:, -1], query_ids), notes=_notes(gallery, rule, seed, split_hash, audit),
+        adapter=adapter, index="exact cosine", audit=audit,
+        worst=_worst(per_query[space][:, -1], query_ids), notes=_notes(spec, rule, seed, split_hash, audit),
         baseline=scores[BASE] if space != BASE else None, gain=gain,
     )  # fmt: skip
 
@@ -120,10 +141,12 @@ def _per_query(outcome: Outcome, ks: Sequence[int]) -> NDArray[np.float64]:
     return np.stack(columns, axis=1)
 
 
-def _scores(
+def scores_of(
     per_query: NDArray[np.float64], labels: NDArray[np.bool_], classes: Sequence[str],
     patients: NDArray[np.str_], names: Sequence[str], seed: int, samples: int,
 ) -> Scores:  # fmt: skip
+    """Micro, macro and per class with their intervals. per_query (q, names), labels (q, c)."""
+
     def interval(statistic: metrics.Statistic) -> NDArray[np.float64]:
         return metrics.bootstrap_interval(
             per_query, patients, statistic, labels=labels, samples=samples, seed=seed
@@ -164,18 +187,18 @@ def _intervals(names: Sequence[str], bounds: NDArray[np.float64]) -> dict[str, I
 
 
 def _worst(deepest: NDArray[np.float64], query_ids: Sequence[str]) -> tuple[str, ...]:
-    order = np.argsort(np.where(np.isnan(deepest), np.inf, deepest), kind="stable")[:_WORST]
-    return tuple(query_ids[i] for i in order)
+    order = np.argsort(deepest, kind="stable")  # nan, a query that was not scored, comes last
+    return tuple(query_ids[i] for i in order[: min(_WORST, int(np.isfinite(deepest).sum()))])
 
 
-def _adapter_facts(gallery: Gallery, space: str, adapter: Adapter | None) -> dict[str, Any] | None:
+def adapter_facts(gallery: Gallery, space: str, adapter: Adapter | None) -> dict[str, Any] | None:
+    """What a report says of an adapter."""
     if adapter is None:
         return None
     return {"kind": adapter.kind, "sha256": gallery.space(space).adapter, "training": dict(adapter.training)}
 
 
-def _notes(gallery: Gallery, rule: str, seed: int, split_hash: str, audit: LeakageAudit) -> tuple[str, ...]:
-    spec = gallery.spec
+def _notes(spec: EncoderSpec, rule: str, seed: int, split_hash: str, audit: LeakageAudit) -> tuple[str, ...]:
     seen = ", ".join(sorted(spec.trained_on)) or "unknown"
     return (
         f"Encoder {spec.name} (weights {spec.revision[:12]}, preprocessing {spec.preprocessing.hash}): "
@@ -201,7 +224,7 @@ def _class_table(report: Report) -> tuple[str, Rows]:
     head = ["class", "queries", *[f"{name} {space}" for space, _ in columns for name in names]]
     rows = [
         [label, str(size), *[
-            _cell(scores.per_class[label][name], scores.per_class_intervals[label][name])
+            cell(scores.per_class[label][name], scores.per_class_intervals[label][name])
             for _, scores in columns for name in names
         ]]
         for label, size in report.class_sizes.items()
@@ -216,32 +239,19 @@ def _overall_table(report: Report) -> tuple[str, Rows]:
             ("macro", scores.macro, scores.macro_intervals),
             ("micro", scores.micro, scores.micro_intervals),
         ):
-            rows.append([f"{space}, {kind}", *[_cell(figures[n], intervals[n]) for n in figures]])
+            rows.append([f"{space}, {kind}", *[cell(figures[n], intervals[n]) for n in figures]])
     if report.gain:
-        rows.append(["gain, macro", *[_cell(g[0], g[1:], sign=True) for g in report.gain.values()]])
+        rows.append(["gain, macro", *[cell(g[0], g[1:], sign=True) for g in report.gain.values()]])
     for kind in ("macro", "micro"):
-        rows.append([f"chance, {kind}", *[_cell(report.chance[kind])] * len(report.micro)])
+        rows.append([f"chance, {kind}", *[cell(report.chance[kind])] * len(report.micro)])
     return "Overall", rows
 
 
-def _cell(value: float | None, interval: Sequence[float | None] = (), *, sign: bool = False) -> str:
-    if value is None:
-        return "-"
-    text = f"{value:+.3f}" if sign else f"{value:.3f}"
-    if len(interval) == 2 and interval[0] is not None and interval[1] is not None:
-        text += f" [{interval[0]:.2f}, {interval[1]:.2f}]"
-    return text
-
-
-def _render(title: str, rows: Rows, form: Format) -> str:
-    if form == "csv":
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows(rows)
-        return out.getvalue()
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    if form == "markdown":
-        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-        return "\n".join([f"**{title}**", "", lines[0], "|---" * len(widths) + "|", *lines[1:], ""])
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    return "\n".join([title, lines[0], rule, *lines[1:], ""])
+def _measure_table(name: str, scores: Scores) -> tuple[str, Rows]:
+    rows = [["", *scores.micro]]
+    parts: list[tuple[str, Figures, dict[str, Interval]]] = [
+        ("macro", scores.macro, scores.macro_intervals), ("micro", scores.micro, scores.micro_intervals),
+        *((label, scores.per_class[label], scores.per_class_intervals[label]) for label in scores.per_class),
+    ]  # fmt: skip
+    rows += [[label, *[cell(figures[n], intervals[n]) for n in figures]] for label, figures, intervals in parts]
+    return name, rows

@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError, UsageError
-from lookalike.filters import Filter, parse
+from lookalike.filters import TEXT_FIELDS, Filter, fields, parse
 from lookalike.gallery import Gallery
 from lookalike.pixels import from_array, model_input, picture, thumbnail
+from lookalike.plugins import suggestion
 from lookalike.readers.pool import Frame
 from lookalike.store import BASE, record_id
+from lookalike.text import absolute, file_name
 from lookalike.types import Hit, Keys, Refusal, Scores, Vectors
 
 MAX_K: Final = 10_000
@@ -115,7 +117,7 @@ def search(
     with clock.stage("project"):
         vectors = gallery.project(asked.vectors, space)
     with clock.stage("filter"):
-        among = None if tree is None else gallery.store.keys_where(tree)
+        among = None if tree is None else _among(gallery, tree)
         excluded = _excluded(gallery, asked, same_patient)
     with clock.stage("search"):
         keys, scores = index.search(vectors[:1], k + len(excluded), among)
@@ -145,11 +147,13 @@ def read_query(gallery: Gallery, query: Any, clock: _Clock | None = None) -> Que
             pixels, small = model_input(shown, gallery.spec.preprocessing), thumbnail(shown)
         with clock.stage("encode"):
             return Query("array", gallery.encoder.encode_inputs(pixels[None]), small)
+    if not isinstance(query, str | os.PathLike):
+        raise UsageError(f"a query is a file or a NumPy array, got {type(query).__name__}")
     with clock.stage("read"):
         frame = _read_frame(gallery, os.fspath(query))
     with clock.stage("encode"):
         vectors = gallery.encoder.encode_inputs(frame.input[None])
-    asked = Query(str(query), vectors, frame.thumbnail)
+    asked = Query(file_name(query), vectors, frame.thumbnail)
     if frame.patient:
         asked.patients.add(gallery.store.patient_group(frame.patient))
     # The file itself may be in the gallery, under a patient that only the label table knew.
@@ -162,7 +166,7 @@ def read_query(gallery: Gallery, query: Any, clock: _Clock | None = None) -> Que
 
 def _read_frame(gallery: Gallery, query: str) -> Frame:
     path, wanted = _path_and_frame(query)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - False for any impossible name
         raise UsageError(f"no such file: {path}; give an image file, or --id with a record's id")
     found = None
     for event in gallery.readers.read([path]):
@@ -179,9 +183,17 @@ def _read_frame(gallery: Gallery, query: str) -> Frame:
 
 def _path_and_frame(query: str) -> tuple[Path, int]:
     stem, hash_mark, number = query.rpartition("#")
-    if hash_mark and number.isdigit() and not Path(query).exists():
-        return Path(stem).expanduser().absolute(), int(number)
-    return Path(query).expanduser().absolute(), 0
+    if hash_mark and number.isdecimal() and not os.path.exists(absolute(query)):  # noqa: PTH110
+        return absolute(stem), int(number)
+    return absolute(query), 0
+
+
+def _among(gallery: Gallery, tree: Filter) -> Keys:
+    for name in sorted(fields(tree).difference(TEXT_FIELDS)):
+        if not gallery.store.has_field(name):
+            known = [*TEXT_FIELDS, *gallery.store.field_names()]
+            raise UsageError(f"no record has a field {name!r}.{suggestion(name, known)}")
+    return gallery.store.keys_where(tree)
 
 
 def _excluded(gallery: Gallery, query: Query, same_patient: bool) -> Keys:
@@ -201,9 +213,7 @@ def _without(
 def _hits(
     gallery: Gallery, keys: NDArray[np.int64], scores: NDArray[np.float32]
 ) -> tuple[tuple[Hit, ...], tuple[bytes, ...]]:
-    owners = gallery.store.owners(keys)
-    records = gallery.store.records(owners.values())
-    ranked = [records[owners[int(key)]] for key in keys]
+    ranked = gallery.store.owners(keys)
     hits = tuple(
         Hit(rank, float(score), record.id, record.source, record.labels, record.attributes)
         for rank, (record, score) in enumerate(zip(ranked, scores, strict=True), 1)

@@ -1,12 +1,12 @@
-"""Draw the two graphs of EfficientNet-Lite0 as ONNX files without weights.
+"""Draw the graphs of EfficientNet-Lite as ONNX files without weights.
 
     python -m lookalike.encoders.graphs.build [FOLDER]
 
 Needs ``onnx`` (the ``dev`` extra). The graphs are kept beside this file so that a user needs only
 onnxruntime; a test draws them again and compares. Each initializer is declared as external data and
-is filled from memory at load, batch normalisation folded in (see ``lite0.py``).
+is filled from memory at load, batch normalisation folded in (see ``lite.py``).
 
-Source of the architecture: EfficientNet-Lite0, https://github.com/tensorflow/tpu (Apache-2.0): no
+Source of the architecture: EfficientNet-Lite, https://github.com/tensorflow/tpu (Apache-2.0): no
 squeeze-and-excite, ReLU6, no depth scaling of stem and head. Padding follows the PyTorch weights: the
 TensorFlow "same" padding, which is asymmetric for stride 2 on an even size.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from lookalike.encoders.lite0 import BLOCKS, INNER_BLOCKS, SIDE, Block
+from lookalike.encoders.lite import BUNDLED, Block, Lite, Network
 
 
 @dataclass
@@ -30,7 +30,7 @@ class _Graph:
 
     nodes: list[onnx.NodeProto]
     initializers: list[onnx.TensorProto]
-    side: int = SIDE
+    side: int
 
     def external(self, name: str, shape: tuple[int, ...]) -> str:
         tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
@@ -83,9 +83,9 @@ def _block(graph: _Graph, x: str, index: int, block: Block) -> str:
     return x
 
 
-def _blocks(graph: _Graph, count: int) -> Iterator[str]:
+def _blocks(graph: _Graph, blocks: list[Block]) -> Iterator[str]:
     x = _stem(graph)
-    for index, block in enumerate(BLOCKS[:count]):
+    for index, block in enumerate(blocks):
         x = _block(graph, x, index, block)
         yield x
 
@@ -94,45 +94,49 @@ def _pooled(graph: _Graph, x: str) -> str:
     return graph.node("Flatten", [graph.node("GlobalAveragePool", [x], f"{x}.mean")], f"{x}.pooled")
 
 
-def draw_inner() -> onnx.ModelProto:
-    """Blocks 7, 10 and 14: the global mean of each, unit length each, side by side: (n, 384)."""
-    graph = _Graph([], [])
-    outputs = list(_blocks(graph, INNER_BLOCKS[-1] + 1))
-    parts = [
-        graph.node("LpNormalization", [_pooled(graph, outputs[i])], f"part{i}", axis=1, p=2)
-        for i in INNER_BLOCKS
-    ]
+def draw(entry: Lite) -> onnx.ModelProto:
+    """The graph of one reading of one network."""
+    graph = _Graph([], [], entry.network.side)
+    patches = _inner(graph, entry.network) if entry.reading == "inner" else _last(graph, entry.network)
+    return _model(graph, entry, patches)
+
+
+def _inner(graph: _Graph, network: Network) -> int:
+    """Three blocks: the global mean of each, unit length each, side by side."""
+    inner, blocks = network.inner(), network.blocks()
+    outputs = list(_blocks(graph, blocks[: inner[-1] + 1]))
+    parts = [graph.node("LpNormalization", [_pooled(graph, outputs[i])], f"part{i}", axis=1, p=2) for i in inner]
     graph.node("Concat", parts, "vectors", axis=1)
     # The map of patch vectors: the deepest read block before pooling.
-    graph.node("Transpose", [outputs[INNER_BLOCKS[-1]]], "patches", perm=[0, 2, 3, 1])
-    return _model(graph, "lite0-inner", 384, patches=192)
+    graph.node("Transpose", [outputs[-1]], "patches", perm=[0, 2, 3, 1])
+    return blocks[inner[-1]].outputs
 
 
-def draw_last() -> onnx.ModelProto:
-    """The pooled feature before the classifier: (n, 1280)."""
-    graph = _Graph([], [])
-    *_, x = _blocks(graph, len(BLOCKS))
-    head = graph.relu6(graph.conv(x, "head", (1280, 320, 1), stride=1, group=1))
+def _last(graph: _Graph, network: Network) -> int:
+    """The pooled feature before the classifier."""
+    *_, x = _blocks(graph, network.blocks())
+    head = graph.relu6(graph.conv(x, "head", (1280, network.blocks()[-1].outputs, 1), stride=1, group=1))
     graph.node("Identity", [_pooled(graph, head)], "vectors")
     graph.node("Transpose", [head], "patches", perm=[0, 2, 3, 1])
-    return _model(graph, "lite0-last", 1280, patches=1280)
+    return 1280
 
 
-def _model(graph: _Graph, name: str, dim: int, patches: int) -> onnx.ModelProto:
-    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", SIDE, SIDE, 3])
+def _model(graph: _Graph, entry: Lite, patches: int) -> onnx.ModelProto:
+    side = entry.network.side
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", side, side, 3])
     outputs = [
-        helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", dim]),
+        helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", entry.spec.dim]),
         helper.make_tensor_value_info("patches", TensorProto.FLOAT, ["n", "rows", "columns", patches]),
     ]
-    drawn = helper.make_graph(graph.nodes, name, [images], outputs, graph.initializers)
+    drawn = helper.make_graph(graph.nodes, entry.name, [images], outputs, graph.initializers)
     opset = [helper.make_opsetid("", 17)]
     return helper.make_model(drawn, opset_imports=opset, ir_version=8, producer_name="lookalike")
 
 
 def main(folder: Path) -> None:
-    """Write both graphs into ``folder``."""
-    for model in (draw_inner(), draw_last()):
-        (folder / f"{model.graph.name}.onnx").write_bytes(model.SerializeToString())
+    """Write every graph into ``folder``."""
+    for entry in BUNDLED:
+        (folder / f"{entry.name}.onnx").write_bytes(draw(entry).SerializeToString())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,152 @@
+"""Every collection that can be named, and how a copy of one is opened.
+
+A source is written ``[NAME=]PATH[?key=value&...]``: the declaration's name (``folder`` if left out,
+``medmnist`` for an .npz file), where the copy lies, and how it is to be read (``Options``; ``as`` gives
+it another name, ``contains`` says which known collections its pictures come from).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from lookalike.datasets import medmnist
+from lookalike.datasets.chest import read_chexpert, read_mimic, read_nih
+from lookalike.datasets.collection import UNCERTAIN, Dataset, Declaration, Item, Options
+from lookalike.datasets.folders import read_folder, read_mednist, read_radimagenet
+from lookalike.errors import UsageError
+from lookalike.plugins import suggestion
+from lookalike.text import absolute
+
+DECLARATIONS: Final[dict[str, Declaration]] = {
+    each.name: each
+    for each in (
+        Declaration(
+            "chestx-ray14", "NIH ChestX-ray14",
+            "Data_Entry_2017.csv, train_val_list.txt, test_list.txt, images_001/images/*.png ...",
+            "no restriction; link, citation and acknowledgement of the NIH Clinical Center asked for",
+            "Wang et al., ChestX-ray8, CVPR 2017, arXiv 1705.02315",
+            "https://nihcc.app.box.com/v/ChestXray-NIHCC",
+            ("chestx-ray14", "chestx-ray8", "nih14", "nih-chestx-ray14", "nih-cxr", "nih-chest-xray"), read_nih,
+        ),
+        Declaration(
+            "chexpert", "CheXpert", "train.csv, valid.csv, train/patient00001/study1/view1_frontal.jpg ...",
+            "Stanford University Dataset Research Use Agreement",
+            "Irvin et al., CheXpert, AAAI 2019, arXiv 1901.07031",
+            "https://stanfordmlgroup.github.io/competitions/chexpert/", ("chexpert",), read_chexpert,
+        ),
+        Declaration(
+            "mimic-cxr", "MIMIC-CXR-JPG",
+            "mimic-cxr-2.0.0-{metadata,split,chexpert}.csv.gz, files/p10/p10000032/s50414267/*.jpg ...",
+            "PhysioNet Credentialed Health Data License 1.5.0",
+            "Johnson et al., MIMIC-CXR-JPG, 2019, arXiv 1901.07042",
+            "https://physionet.org/content/mimic-cxr-jpg/", ("mimic-cxr", "mimic-cxr-jpg", "mimic"), read_mimic,
+        ),
+        Declaration(
+            "radimagenet", "RadImageNet",
+            "RadiologyAI_{train,val,test}.csv, radiology_ai/CT/abd/normal/*.png ...",
+            "on request, see the homepage",
+            "Mei et al., RadImageNet, Radiology: Artificial Intelligence 4(5), e210315, 2022",
+            "https://www.radimagenet.com/", ("radimagenet",), read_radimagenet,
+        ),
+        Declaration(
+            "medmnist", "MedMNIST v2 (2-D)", "one .npz file, for instance pneumoniamnist.npz",
+            "CC BY 4.0 (DermaMNIST CC BY-NC 4.0)", "Yang et al., MedMNIST v2, Scientific Data 10:41, 2023",
+            "https://medmnist.com/", ("medmnist",), medmnist.read_medmnist,
+        ),
+        Declaration(
+            "mednist", "MedNIST", "AbdomenCT/ BreastMRI/ CXR/ ChestCT/ Hand/ HeadCT/ with 64 px *.jpeg",
+            "CC BY-SA 4.0", "B. J. Erickson, Mayo Clinic, from TCIA, RSNA Bone Age and ChestX-ray14",
+            "https://github.com/Project-MONAI/MONAI", ("mednist", "chestx-ray14", "rsna-bone-age"), read_mednist,
+        ),
+        Declaration(
+            "folder", "a folder of your own",
+            "labels.csv with a column file and a label column, or a folder a class", "your own", "", "", (),
+            read_folder,
+        ),
+    )
+}  # fmt: skip
+
+_KEYS: Final = (*(field.name for field in fields(Options)), "as", "contains")
+
+
+def open_dataset(source: str) -> Dataset:
+    """Find every picture of one copy of a collection that is there and bears a label.
+
+    source: ``[NAME=]PATH[?key=value&...]``. Raises UsageError: an unknown name or key, a folder that is
+    not laid out as the owners publish it, or no labelled picture in it.
+    """
+    declaration, root, keys = _parsed(source)
+    options, shown, also = _options(keys)
+    if not root.exists():
+        raise UsageError(f"no such file or folder: {root}; {declaration.name} is {declaration.layout}")
+    items, missing, dropped = _kept(declaration.read(root, options), options)
+    if not items:
+        raise UsageError(
+            f"{root} holds no labelled picture of {declaration.title}; its layout is {declaration.layout}"
+        )
+    name = shown or (declaration.name if declaration.name not in ("folder", "medmnist") else root.stem)
+    contains = frozenset((*declaration.contains, *_of_file(declaration, root), *also))
+    return Dataset(name, declaration, root, items, contains, missing, dropped)
+
+
+def _parsed(source: str) -> tuple[Declaration, Path, dict[str, str]]:
+    name, equals, rest = source.partition("=")
+    if equals and re.fullmatch(r"[a-z][a-z0-9-]*", name) and not Path(source).exists():
+        if name not in DECLARATIONS:
+            raise UsageError(f"no collection is called {name!r}.{suggestion(name, DECLARATIONS)}")
+        source = rest
+    else:
+        name = ""
+    place, _, query = source.partition("?") if not Path(source).exists() else (source, "", "")
+    root = absolute(place)
+    return DECLARATIONS[name or ("medmnist" if root.suffix == ".npz" else "folder")], root, dict(parse_qsl(query))
+
+
+def _options(keys: Mapping[str, str]) -> tuple[Options, str, Sequence[str]]:
+    """What the keys say: how to read, the name to show, the collections the pictures come from."""
+    for key in keys:
+        if key not in _KEYS:
+            raise UsageError(f"a source has no key {key!r}.{suggestion(key, _KEYS)}")
+    uncertain = keys.get("uncertain", "zeros")
+    if uncertain not in UNCERTAIN:
+        raise UsageError(f"uncertain must be one of {', '.join(UNCERTAIN)}, got {uncertain!r}")
+    changes: dict[str, Any] = {key: value for key, value in keys.items() if key not in ("as", "contains")}
+    if "labels" in changes:
+        changes["labels"] = tuple(changes["labels"].split(","))
+    also = [part for part in keys.get("contains", "").split(",") if part]
+    return replace(Options(), **changes), keys.get("as", ""), also
+
+
+def _kept(found: Iterable[Item], options: Options) -> tuple[tuple[Item, ...], int, int]:
+    """The labelled pictures that are there; how many are not, and how many are dropped as uncertain."""
+    items, missing, dropped = [], 0, 0
+    for item in found:
+        if item.uncertain and options.uncertain == "drop":
+            dropped += 1
+        elif item.pixels is None and not item.path.is_file():
+            missing += 1
+        elif item.labels:
+            items.append(item)
+    return tuple(items), missing, dropped
+
+
+def _of_file(declaration: Declaration, root: Path) -> tuple[str, ...]:
+    if declaration.name != "medmnist":
+        return ()
+    flag = root.stem.partition("_")[0]
+    return (flag, *medmnist.CONTAINS.get(flag, ()))
+
+
+def seen(trained_on: Iterable[str], contains: Iterable[str]) -> tuple[str, ...]:
+    """The collections that an encoder was trained on and a copy's pictures come from, however spelled."""
+    known = {_plain(name) for name in trained_on}
+    return tuple(sorted(name for name in contains if _plain(name) in known))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

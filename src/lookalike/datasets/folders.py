@@ -1,0 +1,87 @@
+"""Collections of files in folders: RadImageNet, MedNIST, and any folder with a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from lookalike.datasets.collection import Item, Options, Split
+from lookalike.datasets.csvfiles import described, rows_of
+from lookalike.datasets.labels import read_label_table
+from lookalike.errors import UsageError
+from lookalike.types import Attribute
+
+_RADIMAGENET: Final[dict[str, Split]] = {
+    "RadiologyAI_train.csv": "train", "RadiologyAI_val.csv": "val", "RadiologyAI_test.csv": "test",
+}  # fmt: skip
+_MEDNIST: Final = {
+    "AbdomenCT": ("CT", "Abdomen"), "BreastMRI": ("MR", "Breast"), "CXR": ("X-ray", "Chest"),
+    "ChestCT": ("CT", "Chest"), "Hand": ("X-ray", "Hand"), "HeadCT": ("CT", "Head"),
+}  # fmt: skip
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".jp2")
+_SPLITS: Final[dict[str, Split]] = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validate": "val",
+    "validation": "val", "test": "test", "testing": "test",
+}  # fmt: skip
+
+
+def read_radimagenet(root: Path, _options: Options) -> Iterator[Item]:
+    """RadImageNet: radiology_ai/modality/anatomy/pathology/picture.png, and three tables of file names.
+
+    The owners split by patient and publish no patient identifiers.
+    """
+    tables = [root / name for name in _RADIMAGENET if (root / name).is_file()]
+    if not tables:
+        raise UsageError(f"{root} holds none of {', '.join(_RADIMAGENET)}; give the folder with the tables")
+    for table in tables:
+        for row in rows_of(table, ["filename", "label"]):
+            parts = Path(row["filename"]).parts
+            if len(parts) < 4:
+                raise UsageError(f"{table.name} must name files as modality/anatomy/pathology/picture.png")
+            modality, anatomy, pathology = parts[-4:-1]
+            inside = parts if (root / parts[0]).is_dir() else parts[1:]  # the tables may lie in radiology_ai
+            attributes = {"modality": modality, "anatomy": anatomy}
+            yield Item(root.joinpath(*inside), (pathology,), _RADIMAGENET[table.name], attributes=attributes)
+
+
+def read_mednist(root: Path, _options: Options) -> Iterator[Item]:
+    """MedNIST: one folder a class. No patient identifiers are published."""
+    folders = [name for name in _MEDNIST if (root / name).is_dir()]
+    if not folders:
+        raise UsageError(f"{root} holds none of the folders {', '.join(_MEDNIST)}; give the folder MedNIST")
+    for name in folders:
+        modality, anatomy = _MEDNIST[name]
+        for path in _pictures(root / name):
+            yield Item(path, (name,), attributes={"modality": modality, "anatomy": anatomy})
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    for base, inner, files in os.walk(folder):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and name.lower().endswith(_PICTURES):
+                yield Path(base, name)
+
+
+def read_folder(root: Path, options: Options) -> Iterator[Item]:
+    """A folder with a label table, or, without one, with a folder a class. A column ``split`` is kept to."""
+    if not (root / options.table).is_file():
+        yield from _folder_a_class(root, options)
+        return
+    for path, row in read_label_table(root / options.table, options.labels, options.patient).items():
+        attributes = dict(row.attributes or {})
+        split = _SPLITS.get(str(attributes.pop("split", "")).lower(), "")
+        yield Item(root / path, row.labels, split, row.patient, attributes | _shared(options))
+
+
+def _folder_a_class(root: Path, options: Options) -> Iterator[Item]:
+    for path in _pictures(root):
+        inside = path.relative_to(root).parts
+        if len(inside) > 1:
+            yield Item(path, (inside[0],), attributes=_shared(options))
+
+
+def _shared(options: Options) -> dict[str, Attribute]:
+    return described(modality=options.modality, anatomy=options.anatomy)

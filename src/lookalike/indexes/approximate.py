@@ -1,0 +1,135 @@
+"""The approximate kinds: a FAISS structure over most vectors, and an exact tail.
+
+FAISS's structures cannot replace a vector and most cannot remove one. So a structure is never changed:
+a removed vector is struck off, a new one waits in a flat tail that is searched as well, and when too many
+are struck off or wait, everything is built anew. A small collection lives in the tail alone.
+
+Whatever a structure finds is scored again from the float32 vectors, so that scores are exact cosines.
+An index loaded from a file leaves these vectors there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+
+from lookalike.indexes import recipes
+from lookalike.indexes.exact import merged
+from lookalike.indexes.flat import FlatIndex
+from lookalike.indexes.packing import pack, unpack
+from lookalike.indexes.structure import Structure
+from lookalike.types import Keys, Scores, Vectors
+
+SMALLEST: Final = 1000  # vectors worth a structure; fewer are scanned in a tenth of a millisecond
+_LOOSE: Final = 1 / 8  # of a structure's vectors, struck off or waiting, before it is built anew
+
+
+class ApproximateIndex:
+    """A recipe as an Index. ``effort`` scales how far it searches: 1 by default, more finds more."""
+
+    recipe: ClassVar[recipes.Recipe]
+    kind: str
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = cls.recipe.name
+
+    def __init__(self, dim: int) -> None:
+        self.effort = 1.0
+        self._dim = dim
+        self._tail = FlatIndex(dim)
+        self._structure: Structure | None = None
+
+    @classmethod
+    def deserialise(cls, data: Any) -> Self:
+        """The index that ``serialise`` wrote: bytes, or a map of a file, which is kept open."""
+        parts = unpack(data)
+        index = cls(int(parts["dim"][0]))
+        index._tail = FlatIndex.deserialise(parts["tail"].data)
+        if "faiss" in parts:
+            index._structure = Structure.unpacked(cls.recipe, parts, data)
+        return index
+
+    def serialise(self) -> bytes:
+        """Tail, structure and float32 vectors."""
+        tail = np.frombuffer(self._tail.serialise(), np.uint8)
+        parts = {} if self._structure is None else self._structure.parts()
+        return pack({"dim": np.array([self._dim]), "tail": tail, **parts})
+
+    def __len__(self) -> int:
+        return len(self._tail) + (0 if self._structure is None else len(self._structure))
+
+    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+        """Add or replace; the last of several vectors with one key stays. Few large calls build least."""
+        if self._structure is not None:
+            self._structure.strike(keys)
+        self._tail.upsert(keys, vectors)
+        self._settle()
+
+    def remove(self, keys: Keys) -> None:
+        """Remove by key."""
+        if self._structure is not None:
+            self._structure.strike(keys)
+        self._tail.remove(keys)
+        self._settle()
+
+    def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
+        """The k nearest of structure and tail."""
+        queries = np.ascontiguousarray(queries, np.float32)
+        waiting = self._tail.search(queries, k, among)
+        if self._structure is None:
+            return waiting
+        return merged(waiting, self._structure.search(queries, k, among, self.effort))
+
+    def _settle(self) -> None:
+        structure, loose = self._structure, len(self._tail)
+        if structure is not None:
+            loose += structure.struck
+        if loose < max(SMALLEST, _LOOSE * len(self)):
+            return
+        keys, vectors = self._tail.keys, self._tail.vectors
+        if structure is not None:
+            built = structure.remaining()
+            keys, vectors = np.concatenate([built[0], keys]), np.concatenate([built[1], vectors])
+        self._structure, tail = None, FlatIndex(self._dim)
+        if len(keys) < SMALLEST:
+            tail.upsert(keys, vectors)
+        else:
+            self._structure = Structure.of(self.recipe, keys, vectors)
+        self._tail = tail
+
+
+class HNSWIndex(ApproximateIndex):
+    """A graph of near neighbours. Fast, in memory, slow to build."""
+
+    recipe = recipes.HNSW
+
+
+class LSHIndex(ApproximateIndex):
+    """Signs of random projections, compared by Hamming distance."""
+
+    recipe = recipes.LSH
+
+
+class IVFFlatIndex(ApproximateIndex):
+    """Lists around k-means centroids; the lists near the query are scanned."""
+
+    recipe = recipes.IVF_FLAT
+
+
+class IVFPQIndex(ApproximateIndex):
+    """The same lists of product-quantised vectors, a byte for up to 8 components."""
+
+    recipe = recipes.IVF_PQ
+
+
+class IVFRaBitQIndex(ApproximateIndex):
+    """The same lists of one-bit codes, then four-bit codes, then float32 vectors in the file."""
+
+    recipe = recipes.IVF_RABITQ
+
+
+class SQ8Index(ApproximateIndex):
+    """All vectors, scanned at a byte a component."""
+
+    recipe = recipes.SQ8

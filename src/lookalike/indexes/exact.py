@@ -1,0 +1,84 @@
+"""Exact nearest neighbours over plain arrays: what every index kind falls back on and ends with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.types import Keys, Scores, Vectors
+
+_CELLS: Final = 1 << 24  # similarities held at once: 64 MiB
+_GATHER_SHARE: Final = 0.25  # below this share of the rows, copying them out beats hiding the others
+_ROUNDING: Final = 1e-5  # of a cosine summed in float32; whatever is that close to the k-th is scored again
+
+
+def nearest(
+    queries: Vectors, k: int, keys: Keys, vectors: Vectors, rows: NDArray[np.int64] | None = None
+) -> tuple[Keys, Scores]:
+    """The k best of (n, dim) vectors for each query: (q, k) keys and cosines, padded with -1 and -inf.
+
+    rows: only these positions count. A matrix product finds the candidates; ``best`` scores them.
+    """
+    if rows is not None and len(rows) < _GATHER_SHARE * len(keys):
+        keys, vectors, rows = keys[rows], vectors[rows], None
+    found_keys, found_scores = padding(len(queries), k)
+    count = len(keys) if rows is None else len(rows)
+    if count == 0 or k < 1:
+        return found_keys, found_scores
+    step = max(1, _CELLS // len(keys))
+    for start in range(0, len(queries), step):
+        similar = queries[start : start + step] @ vectors.T
+        if rows is not None:
+            similar[:, np.delete(np.arange(len(keys)), rows)] = -np.inf
+        place = len(keys) - min(k, count)
+        bound = np.partition(similar, place, axis=1)[:, place] - _ROUNDING
+        for i, row in enumerate(similar >= bound[:, None], start):
+            candidates = np.flatnonzero(row)
+            top, scores = best(queries[i], k, keys[candidates], vectors[candidates])
+            found_keys[i, : len(top)], found_scores[i, : len(top)] = top, scores
+    return found_keys, found_scores
+
+
+def best(query: Vectors, k: int, keys: Keys, vectors: Vectors) -> tuple[Keys, Scores]:
+    """The k best of a few candidates for one query (dim,), ties by ascending key.
+
+    Each row is summed on its own, in float64: a score depends on nothing but its two vectors, so equal
+    vectors tie exactly and a query scores the same alone and in a batch, whatever the index.
+    """
+    scores = np.einsum("ij,j->i", vectors, query, dtype=np.float64).astype(np.float32)
+    order = np.lexsort((keys, -scores))[:k]
+    return keys[order], scores[order]
+
+
+def merged(*answers: tuple[Keys, Scores]) -> tuple[Keys, Scores]:
+    """The k best of several (q, k) answers over disjoint keys."""
+    keys = np.concatenate([answer[0] for answer in answers], axis=1)
+    scores = np.concatenate([answer[1] for answer in answers], axis=1)
+    # A padded place sorts after every hit: its score is the least.
+    order = np.lexsort((keys, -scores), axis=1)[:, : answers[0][0].shape[1]]
+    return np.take_along_axis(keys, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def padding(queries: int, k: int) -> tuple[Keys, Scores]:
+    """An answer without a hit."""
+    return np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32)
+
+
+def positions(keys: Keys, wanted: Keys, order: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Where the wanted keys stand in (n,) keys: ascending, each once, unknown ones passed over.
+
+    order: what sorts the keys; without it they are in ascending order.
+    """
+    if len(keys) == 0:
+        return np.empty(0, np.int64)
+    places = np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)
+    places = places if order is None else order[places]
+    return np.unique(places[keys[places] == wanted])
+
+
+def last_of_each(keys: Keys) -> NDArray[np.int64]:
+    """The position of the last of several equal keys, in ascending order of the keys."""
+    backwards = np.unique(keys[::-1], return_index=True)[1]
+    return len(keys) - 1 - backwards

@@ -1,0 +1,153 @@
+"""The one place that talks to FAISS. It numbers vectors 0, 1, 2, ... in the order they were added."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.indexes.recipes import EF_CONSTRUCTION, EF_SEARCH, HELD_PER_HIT, LEAST_PROBES, PROBED_SHARE, Recipe
+from lookalike.types import Vectors
+
+_TRAINING: Final = 64  # vectors a list in the k-means sample
+_SHARE_OF_A_THREAD: Final = 1 << 22  # numbers
+_QUERY_BITS: Final = 8  # of a query's component in RaBitQ: float queries take 50 times as long
+
+
+def _faiss() -> Any:
+    """Loaded when it is first needed. Its own type stubs lack most of what it can do."""
+    import faiss
+
+    return faiss
+
+
+def flat(dim: int, metric: str) -> Any:
+    """An empty ``IndexFlat`` of one of FAISS's metrics."""
+    faiss = _faiss()
+    return faiss.IndexFlat(dim, getattr(faiss, metric))
+
+
+def build(recipe: Recipe, vectors: Vectors) -> tuple[Any, NDArray[np.int64]]:
+    """A FAISS index of (n, dim) vectors, and the order (n,) in which they were added.
+
+    The vectors of one inverted list come one after the other: so stored, those near a query lie side by
+    side and are read in a few strokes. The same vectors give the same index.
+    """
+    faiss = _faiss()
+    count, dim = vectors.shape
+    lists = round(2 * math.sqrt(count))
+    factory = recipe.factory.format(lists=lists, bits=2 * dim, parts=_parts(dim))
+    index = faiss.index_factory(dim, factory, getattr(faiss, recipe.metric))
+    _configure(index)
+    order = np.arange(count)
+    # Several threads link a graph in whatever order they happen to run; a small task ends before they start.
+    with _threads(1 if hasattr(index, "hnsw") else vectors.size // _SHARE_OF_A_THREAD):
+        if not index.is_trained:
+            rows = np.random.default_rng(0).permutation(count)[: _TRAINING * lists]
+            index.train(vectors[np.sort(rows)])
+        if not hasattr(index, "nprobe"):
+            index.add(vectors)
+            return index, order
+        nearest_list = index.quantizer.assign(vectors, 1)[:, 0]
+        order = np.argsort(nearest_list, kind="stable")
+        vectors, nearest_list = vectors[order], nearest_list[order]
+        index.add_core(count, faiss.swig_ptr(vectors), None, faiss.swig_ptr(nearest_list))
+    return index, order
+
+
+@contextmanager
+def _threads(most: int) -> Iterator[None]:
+    """This many of FAISS's threads at most, in the calling thread alone."""
+    faiss = _faiss()
+    usual = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(max(1, min(most, usual)))
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(usual)
+
+
+def _configure(index: Any) -> None:
+    if hasattr(index, "hnsw"):
+        index.hnsw.efConstruction = EF_CONSTRUCTION
+    for trained in (index, getattr(index, "pq", index)):
+        if hasattr(trained, "cp"):
+            trained.cp.min_points_per_centroid = 1  # below 39, FAISS warns on the terminal
+            trained.cp.max_points_per_centroid = _TRAINING
+    if hasattr(index, "qb"):
+        index.qb = _QUERY_BITS
+
+
+def candidates(
+    index: Any,
+    recipe: Recipe,
+    queries: Vectors,
+    k: int,
+    *,
+    effort: float,
+    alive: NDArray[np.bool_],
+    filtered: bool,
+) -> NDArray[np.int64]:
+    """The numbers of more than k vectors likely near each query, (q, some) padded with -1.
+
+    alive: (n,), which may be found. filtered: these may lie anywhere, so no list is left out.
+    """
+    faiss = _faiss()
+    count = min(k + math.ceil(effort * (recipe.depth + k)), int(np.count_nonzero(alive)))
+    if isinstance(index, faiss.IndexLSH):
+        with _threads(len(queries)):
+            return _hashed(index, queries, count, alive)
+    selector = None if alive.all() else faiss.IDSelectorBitmap(np.packbits(alive, bitorder="little"))
+    parameters: Any = faiss.SearchParameters(sel=selector)
+    if hasattr(index, "hnsw"):
+        parameters = faiss.SearchParametersHNSW(efSearch=max(count, round(effort * EF_SEARCH)), sel=selector)
+    elif hasattr(index, "nprobe"):
+        enough = HELD_PER_HIT * k * index.nlist / len(alive)
+        probes = max(1, round(effort * max(LEAST_PROBES, PROBED_SHARE * index.nlist, enough)))
+        probes = index.nlist if filtered else min(probes, index.nlist)
+        parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+    with _threads(len(queries)):
+        numbers: NDArray[np.int64] = index.search(queries, count, params=parameters)[1]
+    return numbers
+
+
+def kept_vectors(index: Any) -> Vectors:
+    """The float32 vectors of a structure that keeps them, (n, dim): FAISS's own memory."""
+    faiss = _faiss()
+    flat = faiss.downcast_index(getattr(index, "storage", index))
+    if flat.ntotal == 0:
+        return np.empty((0, flat.d), np.float32)
+    vectors: Vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
+    return vectors.reshape(flat.ntotal, flat.d)
+
+
+def to_bytes(index: Any) -> NDArray[np.uint8]:
+    """FAISS's file format."""
+    data: NDArray[np.uint8] = _faiss().serialize_index(index)
+    return data
+
+
+def from_bytes(data: NDArray[np.uint8]) -> Any:
+    """What ``to_bytes`` wrote. The caller has verified the bytes: damaged ones can end the process."""
+    return _faiss().deserialize_index(data)
+
+
+def _hashed(index: Any, queries: Vectors, count: int, alive: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """LSH takes no selector: ask for more until enough of them are alive."""
+    asked = count
+    while True:
+        numbers: NDArray[np.int64] = index.search(queries, min(asked, len(alive)))[1]
+        numbers[~alive[numbers]] = -1
+        if asked >= len(alive) or ((numbers >= 0).sum(axis=1) >= count).all():
+            first = np.argsort(numbers < 0, axis=1, kind="stable")[:, :count]
+            return np.take_along_axis(numbers, first, axis=1)
+        asked *= 2
+
+
+def _parts(dim: int) -> int:
+    """Parts of a product quantiser: the fewest of at most 8 components that divide the dimension."""
+    return next(parts for parts in range(math.ceil(dim / 8), dim + 1) if dim % parts == 0)

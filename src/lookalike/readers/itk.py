@@ -1,0 +1,86 @@
+"""NRRD and MetaImage files -> one volume Image each, by SimpleITK (the extra ``volumes``)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lookalike.errors import UnreadableImageError
+from lookalike.readers.limits import check_volume
+from lookalike.readers.nifti import check_affine
+from lookalike.types import Image
+
+_SUFFIXES: Final = (".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+class ItkReader:
+    """Reads .nrrd, .nhdr, .mha and .mhd."""
+
+    def matches(self, source: str) -> bool:
+        """By the suffix, or the first bytes of a NRRD file."""
+        if source.lower().endswith(_SUFFIXES):
+            return True
+        with Path(source).open("rb") as file:
+            return file.read(4) == b"NRRD"
+
+    def read(self, source: str) -> Iterator[Image]:
+        """One Image, axes (depth, rows, columns) = (k, j, i) of the file. Raises UnreadableImageError."""
+        itk = _itk()
+        itk.ProcessObject.SetGlobalWarningDisplay(False)
+        reader = itk.ImageFileReader()
+        try:
+            reader.SetFileName(source)
+            reader.ReadImageInformation()
+            size, channels = reader.GetSize(), reader.GetNumberOfComponents()
+        except Exception:  # SimpleITK raises RuntimeError, and others through SWIG
+            raise UnreadableImageError("damaged-header") from None
+        if len(size) > 3 and any(n > 1 for n in size[3:]):
+            raise UnreadableImageError("four-dimensional")
+        if channels not in (1, 3):
+            raise UnreadableImageError("unsupported-pixels")
+        check_volume((*size, 1, 1)[:3])
+        yield _image(itk, reader, channels)
+
+
+def _itk() -> Any:
+    try:
+        return importlib.import_module("SimpleITK")
+    except ImportError:
+        raise UnreadableImageError("needs-volumes") from None
+
+
+def _image(itk: Any, reader: Any, channels: int) -> Image:
+    try:
+        opened = reader.Execute()
+        values = itk.GetArrayFromImage(opened)
+    except MemoryError:
+        raise
+    except Exception:
+        raise UnreadableImageError("damaged-pixels") from None
+    if values.dtype.kind not in "iuf":
+        raise UnreadableImageError("unsupported-pixels")
+    planes = values.reshape((-1, *values.shape[-2 - (channels > 1) :]))
+    affine = _affine(opened)
+    check_affine(affine)
+    return Image(
+        pixels=planes if channels > 1 else planes[..., None],
+        affine=affine,
+        spacing=tuple(float(n) for n in np.linalg.norm(affine[:3, :3], axis=0)),  # type: ignore[arg-type]
+    )
+
+
+def _affine(opened: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """(depth, row, column) indices -> patient mm, RAS+. ITK keeps (i, j, k) and LPS+."""
+    n = opened.GetDimension()
+    direction, spacing, origin = np.eye(3), np.ones(3), np.zeros(3)
+    used = min(n, 3)
+    direction[:used, :used] = np.reshape(opened.GetDirection(), (n, n))[:used, :used]
+    spacing[:used], origin[:used] = opened.GetSpacing()[:used], opened.GetOrigin()[:used]
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = (direction * spacing)[:, ::-1], origin
+    affine[:2] *= -1
+    return affine

@@ -1,0 +1,111 @@
+"""NIfTI files (.nii, .nii.gz) -> one volume Image each, by nibabel (the extra ``volumes``).
+
+nibabel accepts affines that are not numbers, dimensions of zero and gzip streams with a wrong checksum;
+these are refused here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.errors import UnreadableImageError
+from lookalike.readers.limits import check_volume
+from lookalike.types import Image
+
+_MAGIC: Final = (b"n+1\x00", b"n+2\x00", b"ni1\x00", b"ni2\x00")
+
+
+class NiftiReader:
+    """Reads NIfTI-1 and NIfTI-2."""
+
+    def matches(self, source: str) -> bool:
+        """By the header's magic, inside gzip too."""
+        name = source.lower()
+        if name.endswith((".nii", ".nii.gz")):
+            return True
+        with Path(source).open("rb") as file:
+            head = file.read(352)
+        return len(head) == 352 and (head[344:348] in _MAGIC or head[4:8] in _MAGIC)
+
+    def read(self, source: str) -> Iterator[Image]:
+        """One Image, axes (depth, rows, columns) = (k, j, i) of the file. Raises UnreadableImageError."""
+        try:
+            import nibabel
+        except ImportError:
+            raise UnreadableImageError("needs-volumes") from None
+        try:
+            _check_gzip(source)
+            opened: Any = nibabel.load(source)
+            shape = tuple(int(n) for n in opened.shape)
+            affine = np.asarray(opened.affine, np.float64)
+        except MemoryError:
+            raise
+        except Exception:  # nibabel raises many types on damaged headers
+            raise UnreadableImageError("damaged-header") from None
+        yield _image(opened, shape, affine)
+
+
+def _check_gzip(source: str) -> None:
+    """Read a gzip stream to its end once, so that a wrong checksum or a cut is found."""
+    with Path(source).open("rb") as raw:
+        if raw.read(2) != b"\x1f\x8b":
+            return
+    try:
+        with gzip.open(source) as stream:
+            while stream.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error):
+        raise UnreadableImageError("damaged-pixels") from None
+
+
+def _image(opened: Any, shape: tuple[int, ...], affine: NDArray[np.float64]) -> Image:
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) > 3:
+        raise UnreadableImageError("four-dimensional")
+    if len(shape) < 2:
+        raise UnreadableImageError("unsupported-pixels")
+    check_volume((*shape, 1)[:3])
+    check_affine(affine)
+    try:
+        values = np.asanyarray(opened.dataobj).reshape((*shape, 1)[:3])
+    except MemoryError:
+        raise
+    except Exception:  # damaged or shorter data
+        raise UnreadableImageError("damaged-pixels") from None
+    return Image(
+        pixels=_channels_last(values.transpose(2, 1, 0)),
+        affine=affine[:, [2, 1, 0, 3]],
+        spacing=tuple(float(n) for n in np.linalg.norm(affine[:3, 2::-1], axis=0)),  # type: ignore[arg-type]
+    )
+
+
+def check_affine(affine: NDArray[np.float64]) -> None:
+    """Raise UnreadableImageError unless every number is finite and the axes span a space."""
+    if not np.isfinite(affine).all():
+        raise UnreadableImageError("damaged-geometry")
+    columns = affine[:3, :3]
+    scale = math.prod(np.linalg.norm(columns, axis=0))
+    if scale == 0 or abs(np.linalg.det(columns)) < 1e-3 * scale:
+        raise UnreadableImageError("damaged-geometry")
+
+
+def _channels_last(values: NDArray[Any]) -> NDArray[np.generic]:
+    """Grey or RGB(A) voxels -> (depth, rows, columns, 1 or 3). Raises UnreadableImageError for others."""
+    if values.dtype.names is not None:
+        if values.dtype.names[:3] != ("R", "G", "B"):
+            raise UnreadableImageError("unsupported-pixels")
+        return np.stack([values[name] for name in "RGB"], axis=-1)
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize > 8:
+        raise UnreadableImageError("unsupported-pixels")
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        raise UnreadableImageError("damaged-pixels")
+    return values[..., None]

@@ -1,0 +1,194 @@
+"""From a volume to the pictures it is searched by: orientation, slices, weights, windows, pooling. Pure.
+
+A volume is cut along the patient's axes, found from the affine, never from the order in which the array
+happens to be stored. Its grey values are mapped once for the whole volume, so that slices stay comparable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.errors import UsageError
+from lookalike.types import Image, Vectors
+
+Plane: TypeAlias = Literal["axial", "coronal", "sagittal"]
+
+# Directions of (depth, rows, columns) in RAS+ patient space: (axis, sign). Rows run down the picture and
+# columns to its right, as radiologists look at it: anterior or superior on top, the patient's left to the right.
+_DIRECTIONS: Final[dict[str, tuple[tuple[int, int], ...]]] = {
+    "axial": ((2, 1), (1, -1), (0, -1)),
+    "coronal": ((1, -1), (2, -1), (0, -1)),
+    "sagittal": ((0, -1), (2, -1), (1, -1)),
+}
+
+CT_WINDOWS: Final[dict[str, tuple[float, float]]] = {
+    "lung": (-600.0, 1500.0),
+    "soft-tissue": (40.0, 400.0),
+    "bone": (480.0, 2500.0),
+    "brain": (40.0, 80.0),
+    "wide": (0.0, 2000.0),
+}
+"""(center, width) in Hounsfield units."""
+
+_BLANK_RANGE: Final = 8  # grey steps of 255: a slice whose values span less shows nothing
+
+
+def orient(volume: Image, plane: Plane = "axial") -> Image:
+    """The volume with (depth, rows, columns) along the patient's axes for this plane.
+
+    Axes are permuted and flipped to the nearest ones, nothing is resampled; without an affine the array's
+    own order is kept. The affine maps (depth, row, column) indices to patient mm, RAS+.
+    """
+    if volume.affine is None:
+        return volume
+    nearest = _nearest_axes(volume.affine)
+    wanted = _DIRECTIONS[plane]
+    order = [nearest.index(axis) for axis, _ in wanted]
+    pixels, affine = np.transpose(volume.pixels, (*order, 3)), volume.affine[:, [*order, 3]].copy()
+    for i, (axis, sign) in enumerate(wanted):
+        if np.sign(affine[axis, i]) != sign:
+            pixels = np.flip(pixels, i)
+            affine[:3, 3] += affine[:3, i] * (pixels.shape[i] - 1)
+            affine[:3, i] = -affine[:3, i]
+    z, y, x = (float(v) for v in np.linalg.norm(affine[:3, :3], axis=0))
+    return replace(volume, pixels=pixels, affine=affine, spacing=(z, y, x))
+
+
+def _nearest_axes(affine: NDArray[np.float64]) -> list[int]:
+    """For each array axis the patient axis it runs along, each once, the clearest decided first."""
+    columns = affine[:3, :3] / np.maximum(np.linalg.norm(affine[:3, :3], axis=0), 1e-12)
+    closeness, nearest = np.abs(columns), [-1, -1, -1]
+    for _ in range(3):
+        patient, array = np.unravel_index(np.argmax(closeness), (3, 3))
+        nearest[int(array)] = int(patient)
+        closeness[patient, :], closeness[:, array] = -1, -1
+    return nearest
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRule:
+    """Which slices stand for a volume. how: all, every (N-th), random, even or middle (N slices)."""
+
+    how: Literal["all", "every", "random", "even", "middle"] = "all"
+    number: int = 1
+    seed: int = 0
+
+    def pick(self, count: int) -> NDArray[np.int64]:
+        """Ascending slice numbers out of ``count``."""
+        every, n = np.arange(count), min(self.number, count)
+        if self.how == "every":
+            return every[:: self.number]
+        if self.how == "even":
+            return np.unique(np.round((np.arange(n) + 0.5) * count / n - 0.5).astype(np.int64))
+        if self.how == "middle":
+            start = (count - n) // 2
+            return every[start : start + n]
+        if self.how == "random":
+            return np.sort(np.random.default_rng(self.seed).choice(count, n, replace=False))
+        return every
+
+
+def slice_rule(text: str, seed: int = 0) -> SliceRule:
+    """``all``, ``every:N``, ``random:N``, ``even:N`` or ``middle:N``. Raises UsageError otherwise."""
+    how, _, number = text.partition(":")
+    if text == "all":
+        return SliceRule(seed=seed)
+    if how in ("every", "random", "even", "middle") and number.isdigit() and int(number) > 0:
+        return SliceRule(how, int(number), seed)  # type: ignore[arg-type]
+    raise UsageError(f"slices are all, every:N, random:N, even:N or middle:N with N from 1, got {text!r}")
+
+
+def slice_weights(text: str, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights (n,) that sum to 1 for slices at ``positions`` z in [0, 1] along the volume.
+
+    ``uniform``, or ``gaussian:SIGMA``: exp(-(z - .5)^2 / (2 sigma^2)), the centre counts most. Source of the
+    strategies: Khun Jush et al., arXiv 2311.13547; sigma is ours. Raises UsageError for any other text.
+    """
+    name, _, value = text.partition(":")
+    if text == "uniform":
+        weights = np.ones(len(positions))
+    elif name == "gaussian" and _positive(value or "0.2"):
+        weights = np.exp(-((positions - 0.5) ** 2) / (2 * float(value or "0.2") ** 2))
+    else:
+        raise UsageError(f"weights are uniform or gaussian:SIGMA with SIGMA above 0, got {text!r}")
+    total: float = weights.sum()
+    return weights / total if total > 0 else np.full(len(positions), 1 / max(1, len(positions)))
+
+
+def _positive(text: str) -> bool:
+    try:
+        return 0 < float(text) < float("inf")
+    except ValueError:
+        return False
+
+
+def grey_levels(volume: Image, window: str = "auto") -> NDArray[np.uint8]:
+    """The whole volume in 8 bits, (depth, rows, columns, channels), one mapping for all its slices.
+
+    CT (by Modality, or by values that can only be Hounsfield units): a window of ``CT_WINDOWS``; ``auto`` is
+    "soft-tissue", ``channels`` lays lung, soft tissue and bone into red, green and blue. Anything else: the
+    1st and 99th percentile over the volume at 0 and 255. Raises UsageError for an unknown window.
+    """
+    if window not in ("auto", "channels", *CT_WINDOWS):
+        raise UsageError(f"no window is called {window!r}; auto, channels, {', '.join(CT_WINDOWS)}")
+    values = volume.pixels
+    if values.shape[-1] == 3 or not is_hounsfield(volume):
+        low, high = _robust_range(values)
+        return _to_bytes(values, low, high)
+    names = ("lung", "soft-tissue", "bone") if window == "channels" else (window.replace("auto", "soft-tissue"),)
+    edges = [CT_WINDOWS[name] for name in names]
+    shown = [_to_bytes(values, center - width / 2, center + width / 2) for center, width in edges]
+    return np.concatenate(shown, axis=-1)
+
+
+def is_hounsfield(volume: Image) -> bool:
+    """Whether the values are Hounsfield units: Modality CT with air below -200, or values like a CT's."""
+    low, high = float(volume.pixels.min()), float(volume.pixels.max())
+    if volume.modality == "CT":
+        return low < -200
+    return volume.modality == "" and -32768 <= low <= -500 and high > 100
+
+
+def _robust_range(values: NDArray[np.generic]) -> tuple[float, float]:
+    """The 1st and 99th percentile over a regular grid of voxels, those above the darkest if there are enough."""
+    step = max(1, int((values.size / (1 << 20)) ** (1 / 3)))
+    sample = values[::step, ::step, ::step].astype(np.float64).ravel()
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return 0.0, 1.0
+    body = sample[sample > sample.min()]
+    low, high = np.percentile(body if body.size > sample.size / 20 else sample, (1, 99))
+    return float(low), float(high if high > low else low + 1)
+
+
+def _to_bytes(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
+    shown = np.empty(values.shape, np.uint8)
+    for i in range(len(values)):  # slice by slice: a float copy of the whole would take four times the memory
+        plane = (np.nan_to_num(values[i].astype(np.float32), nan=low) - low) * (255 / (high - low)) + 0.5
+        shown[i] = np.clip(plane, 0, 255)
+    return shown
+
+
+def shows_something(shown: NDArray[np.uint8]) -> bool:
+    """Whether an 8-bit slice is more than one flat grey (blank slices at the ends of a volume)."""
+    low, high = np.percentile(shown, (0.5, 99.5))
+    return bool(high - low >= _BLANK_RANGE)
+
+
+def pool(vectors: Vectors, weights: NDArray[np.float64], how: str = "mean") -> Vectors:
+    """Slice vectors (n, dim) -> one unit vector (1, dim): weighted ``mean``, ``median`` or ``max``."""
+    if how == "mean":
+        pooled = (weights[:, None] * vectors).sum(axis=0)
+    elif how == "median":
+        pooled = np.median(vectors, axis=0)
+    elif how == "max":
+        pooled = vectors.max(axis=0)
+    else:
+        raise UsageError(f"pooling is mean, median or max, got {how!r}")
+    norm = float(np.linalg.norm(pooled))
+    result: Vectors = (pooled / max(norm, 1e-12))[None].astype(np.float32)
+    return result

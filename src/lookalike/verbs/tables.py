@@ -1,0 +1,77 @@
+"""Tables as people want them: aligned text, Markdown, CSV, LaTeX (booktabs)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Final, Literal, TypeAlias, get_args
+
+from lookalike.errors import UsageError
+from lookalike.plugins import suggestion
+
+Rows: TypeAlias = Sequence[Sequence[str]]
+Format: TypeAlias = Literal["text", "markdown", "csv", "latex", "json"]
+FORMATS: Final[tuple[str, ...]] = get_args(Format)
+
+_LATEX: Final = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
+    "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "†": r"$^\dagger$", "<": "$<$",
+    ">": "$>$", "±": r"$\pm$",
+}  # fmt: skip
+
+
+def render(title: str, rows: Rows, form: Format) -> str:
+    """A table whose first row is the head. "json" is for whole results, not for tables: UsageError."""
+    if form == "csv":
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows(rows)
+        return out.getvalue()
+    if form == "markdown":
+        return _markdown(title, rows)
+    if form == "latex":
+        return _latex(title, rows)
+    if form == "text":
+        return _text(title, rows)
+    known = [name for name in FORMATS if name != "json"]
+    raise UsageError(f"a table cannot be printed as {form!r}.{suggestion(form, known)}")
+
+
+def cell(value: float | None, interval: Sequence[float | None] = (), *, sign: bool = False) -> str:
+    """A figure with three places, its interval in brackets; "-" where there is none."""
+    if value is None:
+        return "-"
+    text = f"{value:+.3f}" if sign else f"{value:.3f}"
+    if len(interval) == 2 and interval[0] is not None and interval[1] is not None:
+        text += f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+    return text
+
+
+def _widths(rows: Rows) -> list[int]:
+    return [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+
+
+def _text(title: str, rows: Rows) -> str:
+    widths = _widths(rows)
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    return "\n".join([title, lines[0], rule, *lines[1:], ""])
+
+
+def _markdown(title: str, rows: Rows) -> str:
+    lines = ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in rows]
+    return "\n".join([f"**{title}**", "", lines[0], "|---" * len(rows[0]) + "|", *lines[1:], ""])
+
+
+def _latex(title: str, rows: Rows) -> str:
+    lines = [" & ".join(latex_escape(c) for c in row) + r" \\" for row in rows]
+    return "\n".join([
+        r"\begin{table}", rf"\caption{{{latex_escape(title)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}", r"\toprule", lines[0], r"\midrule", *lines[1:],
+        r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
+    ])  # fmt: skip
+
+
+def latex_escape(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    return "".join(_LATEX.get(character, character) for character in text)

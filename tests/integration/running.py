@@ -1,0 +1,68 @@
+"""Run the real command, as a user does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from lookalike.gallery import Gallery
+from lookalike.verbs.search import search
+
+COMMAND = Path(sys.executable).with_name("lookalike")
+
+
+def lookalike(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `lookalike ARGUMENTS` in a process of its own."""
+    command = [str(COMMAND), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, **options)
+
+
+def python(script: str | Path, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a Python script in a process of its own."""
+    command = [sys.executable, str(script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, **options)
+
+
+def answers(gallery: Gallery, ids: list[str], k: int = 12, **options: Any) -> list[tuple[Any, ...]]:
+    """Everything that searches by record id say, one row a hit."""
+    return [
+        (identity, hit.rank, hit.id, round(hit.score, 6), hit.source, hit.labels, sorted(hit.attributes.items()))
+        for identity in ids
+        for hit in search(gallery, id=identity, k=k, **options).hits
+    ]
+
+
+def ids_of(gallery: Gallery) -> list[str]:
+    """The ids of every record, in order."""
+    return sorted(record.id for record in gallery.store.records().values())
+
+
+def described(gallery: Gallery) -> dict[str, tuple[Any, ...]]:
+    """Each record by its id: source, frame, labels, attributes."""
+    return {
+        record.id: (record.source, record.frame, record.labels, tuple(sorted(record.attributes.items())))
+        for record in gallery.store.records().values()
+    }
+
+
+def patients(gallery: Gallery) -> set[frozenset[str]]:
+    """The patient groups, as sets of record ids: their names are salted by gallery."""
+    groups: dict[str, set[str]] = {}
+    for record in gallery.store.records().values():
+        groups.setdefault(record.patient, set()).add(record.id)
+    return {frozenset(group) for group in groups.values()}
+
+
+def without_root_powers() -> None:
+    """For ``preexec_fn``: let file permissions hold even for root (drop its capabilities)."""
+    if os.geteuid() == 0:
+        import ctypes
+
+        prctl_capbset_drop, cap_dac_override, cap_dac_read_search = 24, 1, 2
+        libc = ctypes.CDLL(None, use_errno=True)
+        for power in (cap_dac_override, cap_dac_read_search):
+            if libc.prctl(prctl_capbset_drop, power, 0, 0, 0) != 0:
+                raise OSError(ctypes.get_errno(), "cannot drop the power over file permissions")

@@ -1,0 +1,125 @@
+"""1,072 hostile files: each is read or refused, quickly, in bounded memory, and the next one is still read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from running import COMMAND
+
+from conftest import texture
+from lookalike.errors import REASONS
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.readers import walk
+from lookalike.readers.pool import Finished, ReaderPool, Refusal
+from lookalike.types import Preprocessing
+
+SUMMARY = re.compile(
+    r"(\d+) records added, (\d+) files skipped, (\d+) refused, (\d+) other files passed over, in [\d.]+ s\. "
+    r"The gallery holds (\d+) records\."
+)
+REFUSED = re.compile(r"  refused  (\S+) +(/.*)")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the command over every hostile file, a good one last."""
+
+    code: int
+    out: str
+    err: str
+    peak: int  # bytes resident in the largest process, the kernel's own count over the whole family
+    good: Path
+    gallery: Path
+
+
+@pytest.fixture(scope="module")
+def run(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("bad")
+    good = folder / "zz" / "good.png"
+    good.parent.mkdir()
+    PIL.Image.fromarray(texture(1)).save(good)
+    command = [COMMAND, "index", shared_data / "bad-input", good.parent, "--gallery", folder / "gallery"]
+    with (folder / "out").open("w+") as out, (folder / "err").open("w+") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err)
+        _pid, status, usage = os.wait4(process.pid, 0)  # counts every descendant that was waited for
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0), err.seek(0)
+        return Run(process.returncode, out.read(), err.read(), usage.ru_maxrss << 10, good, folder / "gallery")
+
+
+@pytest.fixture
+def opened(run: Run) -> Iterator[Gallery]:
+    with open_gallery(run.gallery) as gallery:
+        yield gallery
+
+
+def test_it_ends_well_and_says_nothing_but_the_listing(run: Run) -> None:
+    assert run.code == 0
+    assert run.err == ""
+    first, *rest = run.out.splitlines()
+    assert SUMMARY.fullmatch(first), first
+    # A whitelist: no parser's words, no patient's data, no traceback can stand in such lines.
+    for line in rest:
+        match = REFUSED.fullmatch(line)
+        assert match, line
+        assert match[1] in REASONS, line
+        assert Path(match[2]).is_file(), line
+
+
+def test_every_file_is_read_or_refused_and_only_notes_are_passed_over(
+    run: Run, shared_data: Path, opened: Gallery
+) -> None:
+    match = SUMMARY.match(run.out)
+    assert match
+    _added, skipped, refused, passed_over, held = map(int, match.groups())
+    files = {str(path) for path in walk([shared_data / "bad-input"])}
+    notes = {path for path in files if Path(path).name == "SOURCE.md"}
+    assert len(files - notes) == 1072
+    reasons = {refusal.source: refusal.reason for refusal in opened.store.refused()}
+    sources = {record.source for record in opened.store.records().values()}
+    unseen = files - notes - reasons.keys() - sources
+    assert passed_over == len(notes) == 3
+    assert len(unseen) == skipped <= 2  # the same bytes under another name
+    assert refused == len(reasons)
+    assert opened.store.count() == held
+    assert set(reasons.values()) <= REASONS.keys()
+    assert Counter(reasons.values())["decoder-crash"] + Counter(reasons.values())["timeout"] <= 10
+
+
+def test_the_good_file_at_the_end_is_read(run: Run, opened: Gallery) -> None:
+    assert str(run.good) in {record.source for record in opened.store.records().values()}
+
+
+def test_no_process_takes_two_gibibytes(run: Run) -> None:
+    assert run.peak < 2 << 30
+
+
+def test_no_patient_s_data_is_kept(run: Run) -> None:
+    stored = b"".join(path.read_bytes() for path in run.gallery.rglob("*") if path.is_file())
+    for canary in (b"CANARY", b"19010203", b"Set-Cookie", b"HYPERLINK", b"__pwned"):
+        assert canary not in stored
+
+
+def test_what_is_kept_of_hostile_headers_is_one_printable_line(opened: Gallery) -> None:
+    for record in opened.store.records().values():
+        for value in record.attributes.values():
+            assert isinstance(value, float) or (value.isprintable() and len(value) <= 64), record.source
+
+
+@pytest.mark.slow
+def test_no_file_takes_twenty_seconds(shared_data: Path) -> None:
+    with ReaderPool(Preprocessing(), workers=1) as pool:
+        for path in walk([shared_data / "bad-input"]):
+            started = time.monotonic()
+            *_frames, last = pool.read([path])
+            assert isinstance(last, Finished | Refusal)
+            assert time.monotonic() - started < 20, path

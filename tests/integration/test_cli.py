@@ -1,0 +1,466 @@
+"""The command: help, exit codes, one-line errors, JSON that equals Python's answer, hostile names and text."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import PIL.Image
+import pytest
+from click.testing import CliRunner, Result
+from running import COMMAND, ids_of, lookalike, without_root_powers
+
+from conftest import texture, write_pictures
+from dicoms import data_set, save
+from lookalike import cli
+from lookalike.errors import REASONS
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.verbs.adapt import adapt
+from lookalike.verbs.doctor import doctor
+from lookalike.verbs.evaluate import evaluate
+from lookalike.verbs.index import index
+from lookalike.verbs.search import search
+
+COMMANDS = cli.main.list_commands(click.Context(cli.main))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("cli") / "pictures")
+
+
+@pytest.fixture(scope="module")
+def gallery(pictures: Path) -> Iterator[Gallery]:
+    """An opened gallery of the pictures, with an adapted space."""
+    with open_gallery(pictures.parent / "gallery", create=True) as opened:
+        index(opened, [pictures], labels=pictures / "labels.csv")
+        adapt(opened, "parity", kind="linear")
+        yield opened
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def refusal(result: Result) -> str:
+    """The message of a command that refused: one line, nothing else, and no word of a bug."""
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    line, end = result.stderr[:-1], result.stderr[-1:]
+    assert end == "\n"
+    assert line.startswith("Error: ")
+    assert line.isprintable(), line
+    assert "unexpected" not in line
+    assert "Traceback" not in line
+    return line.removeprefix("Error: ")
+
+
+# Help and exit codes
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    listed = run("--help")
+    assert listed.exit_code == 0
+    assert {"index", "search", "adapt", "evaluate", "demo", "doctor"} <= set(COMMANDS)
+    assert all(f"\n  {command} " in listed.stdout for command in COMMANDS)
+    assert "not a medical device" in listed.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    _, example = result.stdout.split("Example:\n")
+    assert example.splitlines()[0].startswith(f"    lookalike {command}")
+    assert "--json" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["search"],
+        ["search", "q.png"],
+        ["search", "q.png", "--gallery", "g", "--nonsense"],
+        ["search", "q.png", "--gallery", "g", "-k", "five"],
+        ["index", "--gallery", "g"],
+        ["adapt", "--gallery", "g"],
+        ["adapt", "--gallery", "g", "--name", "s", "--kind", "forest"],
+        ["evaluate", "--gallery", "g", "--k", "1,two"],
+        ["evaluate", "--gallery", "g", "stray"],
+        ["evaluate", "--gallery", "g", "--folds", "many"],
+    ],
+)
+def test_wrong_use_exits_with_2_and_says_how(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Usage: ")
+    assert "\nError: " in result.stderr
+
+
+def errors_of_search(folder: Path) -> list[tuple[list[str | Path], str]]:
+    picture = folder / "p00.png"
+    return [
+        (["nothing.png"], "no such file: "),
+        ([folder], "no such file: "),
+        (["~nobody-of-that-name/a.png"], "no such file: "),
+        (["x" * 5000], "no such file: "),
+        (["a\nb\x1b[2J"], r"a\nb\x1b[2J"),
+        ([folder / "labels.csv"], "not-an-image"),
+        ([picture, "--space", "bas"], "Did you mean 'base'?"),
+        ([picture, "--space", "../base"], "no space is called"),
+        ([picture, "--where", "label="], "the filter cannot be read"),
+        ([picture, "--where", "label=even or"], "the filter cannot be read"),
+        ([picture, "--where", "(" * 5000], "the filter cannot be read"),
+        ([picture, "--where", "age>=old"], "compares numbers"),
+        ([picture, "--where", "sight=north"], "Did you mean 'site'?"),
+        ([picture, "-k", "0"], "k must be from 1 to"),
+        ([picture, "-k", "-3"], "k must be from 1 to"),
+        ([picture, "-k", "99999999"], "k must be from 1 to"),
+        ([picture, "--id", "0" * 16], "give either a query"),
+        (["--id", "0" * 16], "no record has the id"),
+        ([], "give either a query"),
+        ([picture, "--figure", folder / "nowhere" / "x.png"], "cannot write the figure"),
+        ([f"{picture}#7"], "the file has no frame 7"),
+    ]  # fmt: skip
+
+
+def test_search_refuses_in_one_line(gallery: Gallery, pictures: Path) -> None:
+    for arguments, words in errors_of_search(pictures):
+        assert words in refusal(run("search", *arguments, "--gallery", gallery.folder)), arguments
+
+
+def test_index_refuses_in_one_line(gallery: Gallery, pictures: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("name,label\na.png,x\n")
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "other.txt").write_text("x")
+    there = ["--gallery", gallery.folder]
+    labels = ["--labels", pictures / "labels.csv"]
+    for arguments, words in (
+        (["nothing", *there], "no such file or folder: "),
+        ([pictures, "--labels", "nothing.csv", *there], "cannot be opened"),
+        ([pictures, "--labels", table, *there], "has no column that names the file"),
+        ([pictures, "--labels", pictures / "p00.png", *there], "no UTF-8 CSV table"),
+        ([pictures, *labels, "--label-column", "lable", *there], "Did you mean 'label'?"),
+        ([pictures, *labels, "--label-column", "label", "--label-column", "site", *there],
+         "must hold 0 and 1 only"),
+        ([pictures, "--encoder", "lite0-last", *there], "was made with the encoder 'lite0-inner'"),
+        ([pictures, "--gallery", tmp_path / "new", "--encoder", "lite0-iner"], "Did you mean 'lite0-inner'?"),
+        ([pictures, "--gallery", full], "is no gallery"),
+        ([pictures, "--gallery", table], "is no gallery"),
+        ([pictures, "--gallery", "x" * 300], "no gallery can be made at"),
+    ):  # fmt: skip
+        assert words in refusal(run("index", *arguments)), arguments
+
+
+def test_the_others_refuse_in_one_line(gallery: Gallery, pictures: Path, tmp_path: Path) -> None:
+    there = ["--gallery", gallery.folder]
+    empty = tmp_path / "empty"
+    open_gallery(empty, create=True).close()
+    table = pictures / "labels.csv"
+    for arguments, words in (
+        (["search", "q.png", "--gallery", "nowhere"], "no gallery at"),
+        (["evaluate", "--gallery", "nowhere"], "no gallery at"),
+        (["doctor", "--gallery", tmp_path / ("x" * 300)], "no gallery at"),
+        (["evaluate", "--gallery", empty], "no record of this gallery bears a label"),
+        (["evaluate", *there, "--k", "0"], "k must be numbers from 1"),
+        (["evaluate", *there, "--k", ","], "k must be numbers from 1"),
+        (["evaluate", *there, "--folds", "1"], "folds must be from 2"),
+        (["evaluate", *there, "--folds", "5"], "folds must be from 2 to 4"),
+        (["evaluate", *there, "--space", "parity"], "give --folds"),
+        (["evaluate", *there, "--space", "parities"], "Did you mean 'parity'?"),
+        (["evaluate", *there, "--queries", pictures], "--query-labels"),
+        (["evaluate", *there, "--query-labels", table], "--queries"),
+        (["evaluate", *there, "--out", tmp_path / "nowhere" / "x.txt"], "No such file or directory"),
+        (["adapt", *there, "--name", "base", "--kind", "linear"], "is not 'base'"),
+        (["adapt", *there, "--name", "../evil", "--kind", "linear"], "a space's name is made of"),
+        (["adapt", "--gallery", empty, "--name", "s"], "no record of this gallery bears a label"),
+        (["demo", "--data", tmp_path / "nowhere", "--out", tmp_path / "out"], "no such folder"),
+        (["demo", "--data", pictures, "--out", tmp_path / "out"], "at least 10 patients"),
+    ):
+        assert words in refusal(run(*arguments)), arguments
+
+
+def test_what_nobody_foresaw_is_one_line_without_the_parser_s_words(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: Any, **_options: Any) -> None:
+        raise RuntimeError("SECRET^NAME\nline two")
+
+    monkeypatch.setattr("lookalike.verbs.doctor.doctor", broken)
+    result = run("doctor")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: unexpected RuntimeError; this is a bug: ")
+    assert result.stderr.count("\n") == 1
+    assert "SECRET" not in result.stderr
+
+
+def test_a_missing_extra_says_what_to_install(gallery: Gallery) -> None:
+    script = (
+        "import sys\nsys.modules['torch'] = None\nfrom lookalike.cli import main\n"
+        f"main(['adapt', '--gallery', {str(gallery.folder)!r}, '--name', 'x', '--kind', 'mlp'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "pip install 'lookalike[mlp]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+# JSON
+
+
+def same_as_python(printed: str, answer: Any, *, apart_from: tuple[str, ...] = ("seconds",)) -> dict[str, Any]:
+    found, wanted = json.loads(printed), json.loads(json.dumps(asdict(answer)))
+    assert found.keys() == wanted.keys()
+    for name in apart_from:
+        assert type(found.pop(name)) is type(wanted.pop(name))
+    assert found == wanted
+    return dict(found)
+
+
+def test_index_json(pictures: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("p00.png", "p01.png"):
+        (source / name).write_bytes((pictures / name).read_bytes())
+    (source / "cut.png").write_bytes((pictures / "p00.png").read_bytes()[:50])
+    options = ["--labels", pictures / "labels.csv", "--json"]
+    with open_gallery(tmp_path / "python", create=True) as opened:
+        for added, skipped in ((2, 0), (0, 2)):
+            result = run("index", source, "--gallery", tmp_path / "command", *options)
+            assert result.exit_code == 0
+            answer = index(opened, [source], labels=pictures / "labels.csv")
+            found = same_as_python(result.stdout, answer)
+            assert (found["added"], found["skipped"]) == (added, skipped)
+            (refused,) = found["refused"]
+            assert refused["source"] == str(source / "cut.png")
+            assert refused["reason"] in REASONS
+
+
+def test_search_json(gallery: Gallery, pictures: Path) -> None:
+    there = ["--gallery", gallery.folder, "--json"]
+    by_file = run("search", pictures / "p03.png", *there, "-k", "4", "--where", "site=north")
+    answer = search(gallery, str(pictures / "p03.png"), k=4, where="site=north")
+    found = same_as_python(by_file.stdout, answer)
+    assert found["space"] == "base"
+    assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3, 4]
+    assert found["hits"][0].keys() >= {"rank", "score", "id", "source", "labels"}
+    identity = ids_of(gallery)[0]
+    by_id = run("search", "--id", identity, *there, "--space", "parity", "--same-patient")
+    found = same_as_python(by_id.stdout, search(gallery, id=identity, space="parity", same_patient=True))
+    assert (found["space"], found["hits"][0]["id"]) == ("parity", identity)
+
+
+def test_evaluate_json(gallery: Gallery, pictures: Path) -> None:
+    there = ["--gallery", gallery.folder, "--json"]
+    found = same_as_python(run("evaluate", *there, "--k", "1,3").stdout, evaluate(gallery, k=(1, 3)), apart_from=())
+    assert found["queries"] == 12
+    assert found["micro"].keys() == found["macro"].keys() == {"P@1", "P@3"}
+    assert found["per_class"].keys() == {"even", "odd"}
+    assert found["per_class"]["even"].keys() == {"P@1", "P@3"}
+    assert 0 < found["chance"]["macro"] < 1
+    folds = run("evaluate", *there, "--space", "parity", "--folds", "2", "--seed", "3")
+    same_as_python(folds.stdout, evaluate(gallery, space="parity", folds=2, seed=3), apart_from=())
+    outside = run("evaluate", *there, "--queries", pictures, "--query-labels", pictures / "labels.csv")
+    answer = evaluate(gallery, queries=[pictures], query_labels=pictures / "labels.csv")
+    same_as_python(outside.stdout, answer, apart_from=())
+
+
+def test_adapt_and_doctor_json(gallery: Gallery) -> None:
+    there = ["--gallery", gallery.folder, "--json"]
+    result = run("adapt", *there, "--name", "again", "--kind", "linear", "--seed", "5")
+    assert result.exit_code == 0
+    same_as_python(result.stdout, adapt(gallery, "again", kind="linear", seed=5))
+    same_as_python(run("doctor", *there).stdout, doctor(gallery), apart_from=())
+
+
+# Hostile names and text
+
+
+def test_no_name_or_label_can_leave_its_line(tmp_path: Path) -> None:
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    evil = "a\nError: \x1b]0;pwn\x07\x1b[2Jb\r\u202e\u2028\x9bc"
+    rows = ["file,label,patient_id,note"]
+    for i in range(4):
+        name = f"{i}{evil}.png"
+        PIL.Image.fromarray(texture(i)).save(folder / name)
+        rows.append(f'"{name}","class {i % 2}{evil}",{i},"{evil}"')
+    save(data_set(texture(9), Modality="CR", PatientID=evil, Manufacturer="A\x1b[2JB"), folder / f"9{evil}.dcm")
+    (folder / f"bad{evil}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "labels.csv").write_text("\n".join(rows), encoding="utf-8", newline="")
+    there = ["--gallery", tmp_path / "gallery"]
+    indexed = run("index", folder, *there, "--labels", tmp_path / "labels.csv")
+    assert indexed.stdout.startswith("5 records added, 0 files skipped, 1 refused")
+    searched = run("search", folder / f"0{evil}.png", *there, "-k", "3")
+    evaluated = run("evaluate", *there, "--k", "1")
+    for result, lines in ((indexed, 2), (searched, 5), (evaluated, None)):
+        assert result.exit_code == 0, result.output
+        printed = result.stdout.splitlines()
+        assert all(line.isprintable() for line in printed), printed
+        assert lines is None or len(printed) == lines
+    assert "class 0" in evaluated.stdout
+    with open_gallery(tmp_path / "gallery") as opened:
+        for record in opened.store.records().values():
+            assert all(str(value).isprintable() for value in (*record.labels, *record.attributes.values()))
+
+
+def test_hostile_metadata_of_real_files(shared_data: Path, tmp_path: Path) -> None:
+    files = sorted((shared_data / "bad-input" / "dicom-bad" / "gen").glob("meta_*.dcm"))
+    assert len(files) == 5
+    there = ["--gallery", tmp_path / "gallery"]
+    outputs = [run("index", *files, *there), run("search", files[0], *there, "--same-patient")]
+    outputs += [run("search", files[0], *there, "--same-patient", "--json"), run("doctor", *there)]
+    for result in outputs:
+        assert result.exit_code == 0, result.output
+        assert all(line.isprintable() for line in result.stdout.splitlines())
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "gallery").rglob("*") if path.is_file())
+    for word in (b"CANARY", b"pwn", b"Set-Cookie", b"HYPERLINK", b"19010203"):
+        assert word not in stored
+        assert not any(word.decode() in result.output for result in outputs)
+
+
+def test_paths_with_spaces_and_any_alphabet(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("mes images", "été 图像 #1")
+    folder.mkdir(parents=True)
+    for number, name in enumerate(["zwei wörter.png", "図 2.png"]):
+        (folder / name).write_bytes((pictures / f"p{number:02}.png").read_bytes())
+    assert run("index", "mes images", "--gallery", "ma galerie é").exit_code == 0
+    searched = run("search", folder / "zwei wörter.png", "--gallery", "ma galerie é", "-k", "1", "--json")
+    (hit,) = json.loads(searched.stdout)["hits"]
+    assert hit["source"] == str(tmp_path / folder / "図 2.png")
+
+
+def test_a_terminal_without_the_letters(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    (tmp_path / "図").write_bytes(b"nothing")
+    there = ["--gallery", tmp_path / "gallery"]
+    done = lookalike("index", tmp_path / "図", *there, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"  refused  not-an-image                 {tmp_path}/\\u56f3\n")
+    done = lookalike("search", tmp_path / "図.jpg", *there, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: no such file: {tmp_path}/\\u56f3.jpg")
+
+
+# Folders, processes, versions
+
+
+def test_the_gallery_may_lie_among_its_images(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p00.png").write_bytes((pictures / "p00.png").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    for added in (1, 0):
+        found = json.loads(run("index", ".", "--gallery", "chest", "--json").stdout)
+        assert (found["added"], found["refused"], found["files"]) == (added, [], 1)
+
+
+def test_a_query_inside_the_gallery_leaves_its_own_patient_out(gallery: Gallery, pictures: Path) -> None:
+    result = run("search", pictures / "p05.png", "--gallery", gallery.folder, "-k", "12", "--json")
+    names = {Path(hit["source"]).name for hit in json.loads(result.stdout)["hits"]}
+    assert names == {f"p{i:02}.png" for i in range(12)} - {"p01.png", "p05.png", "p09.png"}
+
+
+def test_a_frame_of_a_file_is_named_by_its_number(tmp_path: Path) -> None:
+    frames = np.stack([texture(i) for i in range(5)])
+    scan = save(data_set(frames, PatientID="one", Modality="US"), tmp_path / "scan.dcm")
+    PIL.Image.fromarray(texture(3)).save(tmp_path / "scan.dcm#3.png")
+    there = ["--gallery", tmp_path / "gallery"]
+    assert json.loads(run("index", tmp_path / "scan.dcm", tmp_path, *there, "--json").stdout)["added"] == 6
+    for frame in (0, 3):
+        options = ["--same-patient", "-k", "1", "--where", "Modality=US", "--json"]
+        asked = run("search", f"{scan}#{frame}", *there, *options)
+        (hit,) = json.loads(asked.stdout)["hits"]
+        assert hit["attributes"]["frame"] == frame
+        assert hit["score"] == pytest.approx(1, abs=1e-5)
+    assert "the file has no frame 5" in refusal(run("search", f"{scan}#5", *there))
+    named = run("search", f"{scan}#3.png", *there, "-k", "1", "--json")  # a file of that very name
+    assert json.loads(named.stdout)["hits"][0]["attributes"]["frame"] == 3
+
+
+def test_a_second_writer_is_told_to_wait(gallery: Gallery, pictures: Path) -> None:
+    there = ["--gallery", gallery.folder]
+    with gallery.writing():
+        for command in (["index", pictures], ["adapt", "--name", "x", "--kind", "linear"]):
+            assert "another process is writing to this gallery" in refusal(run(*command, *there))
+        assert run("search", pictures / "p00.png", *there).exit_code == 0
+    assert run("index", pictures, *there).exit_code == 0
+
+
+def test_writers_that_start_at_once_on_a_new_gallery(pictures: Path, tmp_path: Path) -> None:
+    command = [COMMAND, "index", pictures, "--gallery", tmp_path / "gallery"]
+    started = [subprocess.Popen(command, stdout=-1, stderr=-1, text=True) for _ in range(3)]
+    ended = [(*process.communicate(), process.returncode) for process in started]
+    assert 0 in [code for *_, code in ended]
+    for _out, err, code in ended:
+        assert (code, err) == (0, "") or "another process is writing" in err
+    with open_gallery(tmp_path / "gallery") as opened:
+        assert opened.store.count() == 12
+        assert doctor(opened).healthy
+
+
+def test_a_folder_that_may_not_be_written_to(pictures: Path, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    with open_gallery(closed / "gallery", create=True) as opened:
+        index(opened, [pictures / "p00.png"])
+    hidden = tmp_path / "source" / "hidden"
+    hidden.mkdir(parents=True)
+    (hidden / "x.png").write_bytes(b"x")
+    for path in (*closed.rglob("*"), closed):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    hidden.chmod(0)
+    options: dict[str, Callable[[], None]] = {"preexec_fn": without_root_powers}
+    try:
+        index_there = lookalike("index", pictures, "--gallery", closed / "gallery", **options)
+        index_new = lookalike("index", pictures, "--gallery", closed / "new", **options)
+        unlisted = lookalike("index", tmp_path / "source", "--gallery", tmp_path / "g", **options)
+    finally:
+        for path in (hidden, closed, *closed.rglob("*")):
+            path.chmod(0o755)
+    for done in (index_there, index_new):
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("Error: ")
+        assert done.stderr.count("\n") == 1
+    assert "the folder's permissions" in index_there.stderr
+    assert "name a folder that you may write to" in index_new.stderr
+    assert unlisted.returncode == 0
+    assert f"  refused  not-readable                 {hidden}\n" in unlisted.stdout
+
+
+def test_a_gallery_of_a_newer_version_is_left_alone(pictures: Path, tmp_path: Path) -> None:
+    open_gallery(tmp_path / "gallery", create=True).close()
+    with closing(sqlite3.connect(tmp_path / "gallery" / "gallery.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = (tmp_path / "gallery" / "gallery.db").read_bytes()
+    for command in (["index", pictures], ["search", pictures / "p00.png"], ["doctor"]):
+        message = refusal(run(*command, "--gallery", tmp_path / "gallery"))
+        assert "revision '9999'" in message
+        assert "a newer one" in message
+    assert (tmp_path / "gallery" / "gallery.db").read_bytes() == before
+
+
+def test_a_reader_that_stops_listening_is_no_error_of_ours(gallery: Gallery) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [COMMAND, "search", "--id", ids_of(gallery)[0], "--gallery", gallery.folder, "--json"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert "unexpected" not in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,263 @@
+"""Decoding processes: a hostile file costs itself and nobody else.
+
+A reader plug-in, declared like any third party's, does on demand what native decoders do by accident.
+"""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import PIL.Image
+import psutil
+import pytest
+
+from conftest import texture
+from lookalike.readers import pool as pool_module
+from lookalike.readers import walk
+from lookalike.readers.pool import Event, Finished, Frame, ReaderPool
+from lookalike.types import Preprocessing, Refusal
+
+PLUG_IN = '''
+import os, sys, time
+import numpy as np
+from pathlib import Path
+from lookalike.errors import UnreadableImageError
+from lookalike.types import Image
+
+poisoned = False
+
+class Reader:
+    def matches(self, source):
+        return Path(source).suffix == ".evil"
+
+    def read(self, source):
+        global poisoned
+        deed, _, number = Path(source).read_text().partition(" ")
+        if poisoned or deed == "abort":
+            os.abort()
+        if deed == "poison":
+            poisoned = True
+        if deed == "hang":
+            while True:
+                pass
+        if deed == "memory":
+            bytearray(8 << 30)
+        if deed == "recursion":
+            def deeper(): deeper()
+            deeper()
+        if deed == "raise":
+            raise RuntimeError("patient SECRET^NAME")
+        if deed == "refuse":
+            raise UnreadableImageError("unsupported-pixels")
+        if deed == "talk":
+            print("SECRET^NAME")
+            print("SECRET^NAME", file=sys.stderr)
+            os.write(1, b"SECRET^NAME"), os.write(2, b"SECRET^NAME")
+        if deed == "exit":
+            os._exit(0)
+        if deed == "garbage":  # what a decoder that has overwritten memory may send to the other end
+            for name in os.listdir("/proc/self/fd"):
+                try:
+                    os.write(int(name), eval(number))
+                except OSError:
+                    pass
+            os._exit(1)
+        count = int(number or 1)
+        for frame in range(count):
+            if deed == "break" and frame == count - 1:
+                os.abort()
+            pixels = np.arange(64 * 64, dtype=np.uint16).reshape(1, 64, 64, 1) + frame
+            yield Image(pixels=pixels, frame=frame, frames=count, patient="SECRET^NAME")
+'''
+
+
+@pytest.fixture
+def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for files whose one line says what their reader does; the plug-in is on the path."""
+    site = tmp_path / "site"
+    declared = site / "evil_reader-0.dist-info"
+    declared.mkdir(parents=True)
+    (declared / "METADATA").write_text("Metadata-Version: 2.1\nName: evil-reader\nVersion: 0\n")
+    (declared / "entry_points.txt").write_text("[lookalike.readers]\nevil = evil_reader:Reader\n")
+    (site / "evil_reader.py").write_text(PLUG_IN)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    folder = tmp_path / "files"
+    folder.mkdir()
+    return folder
+
+
+def write(folder: Path, *deeds: str) -> list[Path]:
+    paths = []
+    for number, deed in enumerate(deeds):
+        paths.append(folder / f"{number:02}.evil")
+        paths[-1].write_text(deed)
+    return paths
+
+
+@pytest.fixture
+def pool() -> Iterator[ReaderPool]:
+    with ReaderPool(Preprocessing(), workers=1) as opened:
+        yield opened
+
+
+def summary(events: Iterator[Event]) -> list[str]:
+    """A word for each file: how many frames and, if it was refused, why."""
+    words = []
+    frames = 0
+    for event in events:
+        if isinstance(event, Frame):
+            assert event.frame == frames
+            frames += 1
+            continue
+        words.append(f"{frames} {event.reason}" if isinstance(event, Refusal) else str(frames))
+        frames = 0
+    return words
+
+
+@pytest.mark.parametrize(
+    ("deed", "outcome"),
+    [
+        ("abort", "0 decoder-crash"),
+        ("exit", "0 decoder-crash"),
+        ("memory", "0 out-of-memory"),
+        ("recursion", "0 damaged-pixels"),
+        ("raise", "0 damaged-pixels"),
+        ("refuse", "0 unsupported-pixels"),
+        ("break 3", "2 decoder-crash"),
+        ("talk", "1"),
+        ("garbage b'no message'", "0 decoder-crash"),
+        ("garbage b'\\0\\0\\0\\2{}'", "0 decoder-crash"),
+        ("garbage b'\\0\\0\\0\\2[]'", "0 decoder-crash"),
+        ("garbage b'\\x7f\\xff\\xff\\xff'", "0 decoder-crash"),
+        ("garbage b'\\0\\0\\0\\x23{\"kind\": \"refused\", \"reason\": \"x\"}  '", "0 decoder-crash"),
+    ],
+)
+def test_a_bad_file_is_refused_and_the_next_one_is_read(
+    evil: Path, pool: ReaderPool, capfd: pytest.CaptureFixture[str], deed: str, outcome: str
+) -> None:
+    assert summary(pool.read(write(evil, "fine", deed, "fine 2"))) == ["1", outcome, "2"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_never_ends_is_given_up(
+    evil: Path, pool: ReaderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = set(psutil.Process().children())
+    assert summary(pool.read(write(evil, "fine"))) == ["1"]  # the process is up
+    (worker,) = set(psutil.Process().children()) - others
+    with monkeypatch.context() as patched:
+        patched.setattr(pool_module, "SECONDS_A_FILE", 1.0)
+        assert summary(pool.read(write(evil, "hang"))) == ["0 timeout"]
+    assert not worker.is_running()
+    assert summary(pool.read(write(evil, "fine"))) == ["1"]
+
+
+def test_a_file_that_leaves_the_process_broken_does_not_cost_the_next_one(evil: Path, pool: ReaderPool) -> None:
+    assert summary(pool.read(write(evil, "poison", "fine", "fine"))) == ["1", "1", "1"]
+
+
+def test_order_is_kept_whatever_each_file_takes(evil: Path) -> None:
+    deeds = ["fine 1", "abort", "fine 90", "fine 2", "refuse", "exit", "fine 3"]
+    with ReaderPool(Preprocessing(), workers=3) as pool:
+        words = summary(pool.read(write(evil, *deeds)))
+    expected = ["1", "0 decoder-crash", "90", "2", "0 unsupported-pixels", "0 decoder-crash", "3"]
+    assert words == expected
+
+
+def test_reading_may_be_left_at_any_frame(evil: Path, pool: ReaderPool) -> None:
+    paths = write(evil, "fine 500", "fine")
+    assert [event.frame for event in itertools.islice(pool.read(paths), 3)] == [0, 1, 2]
+    assert summary(pool.read(paths)) == ["500", "1"]
+
+
+def test_known_files_are_not_decoded(evil: Path, pool: ReaderPool) -> None:
+    (event,) = pool.read(write(evil, "abort"), known=lambda _sha256: True)
+    assert isinstance(event, Finished)
+    assert event.known
+
+
+def test_without_processes_the_reader_hears_of_it(
+    evil: Path, pool: ReaderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(OSError, match="nowhere"):
+        list(pool.read(write(evil, "fine")))
+
+
+def test_one_file_starts_one_process(tmp_path: Path) -> None:
+    PIL.Image.fromarray(texture(1)).save(tmp_path / "a.png")
+    with ReaderPool(Preprocessing(), workers=8) as pool:
+        before = len(psutil.Process().children())
+        list(pool.read([tmp_path / "a.png"]))
+        assert len(psutil.Process().children()) == before + 1
+
+
+def test_modules_beside_the_images_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PIL.Image.fromarray(texture(1)).save(tmp_path / "a.png")
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\nraise SystemExit(1)\n"
+    for name in ("json", "hashlib", "numpy", "PIL", "pydicom", "lookalike"):
+        (tmp_path / f"{name}.py").write_text(trap)
+    monkeypatch.chdir(tmp_path)
+    with ReaderPool(Preprocessing(), workers=1) as pool:
+        assert summary(pool.read(["a.png"])) == ["1"]
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_names_that_are_no_utf8_are_read_and_written_out(tmp_path: Path, pool: ReaderPool) -> None:
+    PIL.Image.fromarray(texture(1)).save(tmp_path / "a.png")
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    (tmp_path / "a.png").rename(tmp_path / name)
+    frame, finished = pool.read([tmp_path / name])
+    assert isinstance(frame, Frame)
+    assert isinstance(finished, Finished)
+    assert frame.source == finished.source == str(tmp_path / r"caf\xe9.png")
+
+
+def test_a_lower_limit_of_memory_is_kept(tmp_path: Path) -> None:
+    """`ulimit -v` below ours is no reason to fail."""
+    PIL.Image.fromarray(texture(1)).save(tmp_path / "a.png")
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "from lookalike.readers.pool import *\n"
+        "with ReaderPool(Preprocessing(), workers=1) as pool: print(*map(type, pool.read(sys.argv[1:])))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "a.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Frame" in done.stdout
+    assert "Finished" in done.stdout
+
+
+def test_walk_gives_every_file_once_and_says_what_it_could_not_look_into(tmp_path: Path) -> None:
+    for name in ("b/2.png", "b/1.png", "a.png", "b/.hidden.png", ".git/x.png", "b/c/ü 图.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "gone.png")
+    (tmp_path / "b" / "loop").symlink_to(tmp_path)
+    names = ["a.png", "dangling.png", "b/1.png", "b/2.png", "b/c/ü 图.png"]
+    assert walk([tmp_path, tmp_path / "b", tmp_path / "a.png"]) == [tmp_path / name for name in names]
+
+
+@pytest.mark.slow
+def test_a_process_that_nobody_waits_for_ends_by_itself(evil: Path) -> None:
+    """The parent is killed while a decoder runs in circles: nothing is left behind for ever."""
+    script = (
+        "import sys; from lookalike.readers.pool import *\n"
+        "pool = ReaderPool(Preprocessing(), workers=1)\n"
+        "for event in pool.read(sys.argv[1:]): print(event.source, flush=True)\n"
+    )
+    command = [sys.executable, "-c", script, *map(str, write(evil, "fine", "hang"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        (worker,) = psutil.Process(parent.pid).children()
+        time.sleep(1.0)
+        parent.send_signal(signal.SIGKILL)
+    assert worker.is_running()
+    psutil.wait_procs([worker], timeout=60)
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

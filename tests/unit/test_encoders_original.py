@@ -1,0 +1,108 @@
+"""Checkpoints in their authors' format give what the authors' own code gives (``tests/golden``)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lookalike.encoders import original, pairs
+from lookalike.encoders.torch_encoder import ImageTower, TextTower
+from lookalike.errors import DamagedFileError
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+_spec = importlib.util.spec_from_file_location("make_original", GOLDEN / "make_original.py")
+torch.set_num_threads(1)
+maker = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(maker)
+AUTHORS = json.loads((GOLDEN / "original.json").read_text("utf-8"))
+BUILDERS = {
+    "medsam": original.sam,
+    "radimagenet": original.radimagenet,
+    "biomedclip": pairs.biomedclip,
+    "medclip": pairs.medclip,
+    "medimageinsight": pairs.medimageinsight,
+}
+
+
+def checkpoint(name: str, folder: Path) -> Path:
+    """The tiny checkpoint, in the authors' layout."""
+    state = {key: torch.from_numpy(np.asarray(maker.drawn(key, tuple(shape))))
+             for key, shape in AUTHORS[name]["shapes"].items()}  # fmt: skip
+    if "logit_scale" in AUTHORS[name]:
+        state["logit_scale"] = torch.tensor(AUTHORS[name]["logit_scale"])
+    path = folder / "weights.pth"
+    torch.save(state, path)
+    (folder / "vocab.txt").write_text("\n".join(maker.WORDS))
+    return path
+
+
+def built(name: str, folder: Path) -> tuple[ImageTower, TextTower | None]:
+    return BUILDERS[name](checkpoint(name, folder))
+
+
+def unit(rows: torch.Tensor) -> np.ndarray:
+    return torch.nn.functional.normalize(rows).numpy()
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@torch.inference_mode()
+def test_pictures_as_the_authors_encode_them(name: str, tmp_path: Path) -> None:
+    image, _ = built(name, tmp_path)
+    vectors, patches = image.eval()(torch.from_numpy(maker.pixels()))
+    compared = unit(vectors)[:, :: AUTHORS[name].get("step", 1)]
+    np.testing.assert_allclose(compared, AUTHORS[name]["images"], atol=3e-6)
+    assert patches.ndim == 4
+    assert len(patches) == 2
+
+
+@pytest.mark.parametrize("name", ["biomedclip", "medclip"])
+@torch.inference_mode()
+def test_texts_as_the_authors_encode_them(name: str, tmp_path: Path) -> None:
+    _, text = built(name, tmp_path)
+    np.testing.assert_allclose(unit(text.encode(maker.TEXTS)), AUTHORS[name]["texts"], atol=3e-6)
+    assert text.logit_scale == pytest.approx(np.exp(AUTHORS[name]["logit_scale"]), rel=1e-5)
+
+
+@torch.inference_mode()
+def test_medimageinsight_tokens_as_the_authors_encode_them(tmp_path: Path) -> None:
+    said = AUTHORS["medimageinsight"]
+    state = original.read_weights(checkpoint("medimageinsight", tmp_path))
+    network = pairs._unicl_transformer(original.under(state, "lang_encoder."))
+    network.add_module("projection", original.linear(state["lang_projection"].T))
+    vectors = pairs._unicl_encode(network, torch.tensor(said["ids"]), torch.tensor(said["mask"]))
+    np.testing.assert_allclose(unit(vectors), said["texts"], atol=3e-6)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_lost_tensor_is_noticed(name: str, tmp_path: Path) -> None:
+    path = checkpoint(name, tmp_path)
+    state = torch.load(path, weights_only=True)
+    image_bias = [key for key in state if key.endswith("bias") and not key.startswith(("text", "lang"))]
+    del state[image_bias[len(image_bias) // 2]]
+    torch.save(state, path)
+    with pytest.raises(DamagedFileError, match="lack 1 tensors"):
+        BUILDERS[name](path)
+
+
+def test_a_file_that_is_no_weights_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    for content in (b"", b"hello", b"\x10\0\0\0\0\0\0\0{garbage"):
+        path.write_bytes(content)
+        with pytest.raises(DamagedFileError, match="not a file of weights"):
+            original.read_weights(path)
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple:
+            return (Path(tmp_path / "harm").touch, ())
+
+    torch.save({"weight": Harm()}, tmp_path / "weights.pth")
+    with pytest.raises(DamagedFileError):
+        original.read_weights(tmp_path / "weights.pth")
+    assert not (tmp_path / "harm").exists()

@@ -1,0 +1,334 @@
+"""encoders list, pull, verify, export: the functions behind the command."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import tiny_checkpoints as tiny
+from lookalike import encoders
+from lookalike.encoders import pull
+from lookalike.encoders.export import compare
+from lookalike.encoders.golden import golden_picture
+from lookalike.encoders.pull import wanted
+from lookalike.errors import DamagedFileError, UsageError
+from lookalike.verbs.encoders import export_encoder, list_encoders, pull_encoder, verify_encoder
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(ThreadingHTTPServer):
+    """As much of the hub's protocol as its client library asks for, over folders on disk."""
+
+    daemon_threads = True
+
+    def __init__(self, repositories: dict[str, Path]) -> None:
+        super().__init__(("127.0.0.1", 0), HubHandler)
+        self.repositories = repositories
+        self.gated: set[str] = set()
+        self.asked: list[str] = []
+        self.address = f"http://127.0.0.1:{self.server_port}"
+
+
+class HubHandler(BaseHTTPRequestHandler):
+    server: Hub
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.server.asked.append(f"{self.command} {self.path}")
+        parts = self.path.split("?")[0].strip("/").split("/")
+        repository = "/".join(parts[2:4] if parts[:2] == ["api", "models"] else parts[:2])
+        folder = self.server.repositories.get(repository)
+        if folder is None:
+            return self._send(404, {"X-Error-Code": "RepoNotFound"}, b"{}")
+        if parts[0] == "api":
+            files = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
+            info = {"id": repository, "modelId": repository, "sha": COMMIT, "private": False,
+                    "siblings": [{"rfilename": file} for file in files]}  # fmt: skip
+            return self._send(200, {"Content-Type": "application/json"}, json.dumps(info).encode())
+        if repository in self.server.gated:
+            return self._send(403, {"X-Error-Code": "GatedRepo"}, b"{}")
+        content = (folder / "/".join(parts[4:])).read_bytes()
+        return self._send(
+            200, {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}, content
+        )
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    folder = tiny.dinov2(tmp_path / "published")
+    (folder / "pytorch_model.bin").write_bytes(b"the same weights in another format")
+    (folder / "tf_model.h5").write_bytes(b"and in a third")
+    server = Hub({"facebook/dinov2-base": folder})
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def pulled_elsewhere(name: str, to: Path, address: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own: the hub's client reads its address when it is imported."""
+    code = (
+        "import sys, json, dataclasses\nfrom lookalike.verbs.encoders import pull_encoder\n"
+        "from lookalike.errors import LookalikeError\n"
+        "try: print(json.dumps(dataclasses.asdict(pull_encoder(*sys.argv[1:]))))\n"
+        "except LookalikeError as error: sys.exit(f'{type(error).__name__}: {error}')\n"
+    )
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": address,
+        "HF_HOME": str(to.parent / "hf-home"),
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    return subprocess.run([sys.executable, "-c", code, name, str(to)], capture_output=True, text=True, check=False,
+                          env=environment)  # fmt: skip
+
+
+def test_pull_brings_what_is_needed_and_a_record(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models"
+    done = pulled_elsewhere("dinov2-b", models, hub.address)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["files"] == ["config.json", "model.safetensors", "preprocessor_config.json"]
+    assert (said["commit"], said["checkpoint"]) == (COMMIT, "facebook/dinov2-base")
+    folder = models / "dinov2-b"
+    assert sorted(p.name for p in folder.iterdir()) == ["checksums.json", *said["files"]]
+    assert [p.name for p in models.iterdir()] == ["dinov2-b"]
+    record = json.loads((folder / "checksums.json").read_text())
+    assert (
+        record["files"]["model.safetensors"]
+        == hashlib.sha256((hub.repositories["facebook/dinov2-base"] / "model.safetensors").read_bytes()).hexdigest()
+    )
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(models))
+    assert verify_encoder("dinov2-b").sound
+    with pytest.raises(UsageError, match="is there already"):
+        pull_encoder("dinov2-b", models)
+    (folder / "preprocessor_config.json").write_text("{}")
+    with (folder / "model.safetensors").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(DamagedFileError):
+        encoders.load("dinov2-b")
+
+
+def test_pull_any_repository_with_shards(hub: Hub, tmp_path: Path) -> None:
+    folder = tiny.clip(tmp_path / "theirs")
+    tiny.shard(folder)
+    hub.repositories["someone/their-clip"] = folder
+    done = pulled_elsewhere("someone/their-clip", tmp_path / "models", hub.address)
+    assert done.returncode == 0, done.stderr
+    files = json.loads(done.stdout)["files"]
+    assert {"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "tokenizer.json"} <= set(files)
+    assert (tmp_path / "models" / "someone--their-clip" / "model.safetensors.index.json").is_file()
+
+
+def test_pull_says_in_one_line_why_not(hub: Hub, tmp_path: Path) -> None:
+    hub.gated.add("facebook/dinov2-base")
+    cases = {
+        ("dinov2-b", hub.address): "wants its terms accepted",
+        ("someone/nothing", hub.address): "no repository someone/nothing",
+        ("swin-b", "http://127.0.0.1:9"): "copy the folder, and set LOOKALIKE_MODELS",
+    }
+    for (name, address), said in cases.items():
+        done = pulled_elsewhere(name, tmp_path / "models", address)
+        assert done.returncode == 1
+        last = done.stderr.strip().splitlines()[-1]
+        assert last.startswith("UsageError: ")
+        assert said in last
+        assert "Traceback" not in done.stderr
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_pull_from_a_zip_file(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("weights.bin", b"weights")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "model.zip").write_bytes(packed.getvalue())
+    (tmp_path / "files" / "no.zip").write_bytes(b"<html>")
+    address = (tmp_path / "files").as_uri()
+    (tmp_path / "to").mkdir()
+    pull._from_zip("medclip", f"{address}/model.zip", ["weights.bin"], tmp_path / "to")
+    assert [p.name for p in (tmp_path / "to").iterdir()] == ["weights.bin"]
+    with pytest.raises(UsageError, match="holds none of other.bin".replace(".", r"\.")):
+        pull._from_zip("medclip", f"{address}/model.zip", ["other.bin"], tmp_path / "to")
+    with pytest.raises(UsageError, match="no zip file"):
+        pull._from_zip("medclip", f"{address}/no.zip", ["weights.bin"], tmp_path / "to")
+    with pytest.raises(UsageError, match="LOOKALIKE_MODELS"):
+        pull._from_zip("medclip", f"{address}/gone.zip", ["weights.bin"], tmp_path / "to")
+
+
+def test_what_is_wanted_of_a_repository() -> None:
+    weights = ("model.safetensors", "pytorch_model.bin")
+    there = {"pytorch_model.bin", "flax_model.msgpack", "config.json", "README.md", "eval/plot.png"}
+    assert wanted("m", "o/m", there, weights) == ["pytorch_model.bin", "config.json", "README.md"]
+    assert wanted("m", "o/m", there | {"model.safetensors"}, weights)[0] == "model.safetensors"
+    deep = {"2024/vision/weights.pt", "2024/language/vocab.json", "2024/language/merges.txt", "other/vocab.json"}
+    assert wanted("m", "o/m", deep, ["2024/vision/weights.pt"]) == [
+        "2024/vision/weights.pt", "2024/language/merges.txt", "2024/language/vocab.json",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="holds none of"):
+        wanted("m", "o/m", {"README.md"}, weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("lite0-inner", "efficientnet_lite0"), ("medimageinsight-endpoint", "LOOKALIKE_ENDPOINT")]
+)
+def test_what_cannot_be_pulled(name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"cannot be pulled.*{said}"):
+        pull_encoder(name, tmp_path)
+
+
+def test_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    tiny.dinov2(tmp_path / "dinov2-b")
+    listed = {item.name: item for item in list_encoders()}
+    assert list(listed) == encoders.names()
+    assert {name for name, item in listed.items() if item.here} >= {"lite0-inner", "lite0-last", "dinov2-b"}
+    assert not listed["rad-dino"].here
+    assert (listed["dinov2-b"].dim, listed["dinov2-b"].input) == (32, "32 x 32")
+    assert (listed["lite0-inner"].size, listed["lite0-inner"].speed) == ("tiny", "very fast")
+    assert (listed["sam-b"].size, listed["sam-b"].speed) == ("base", "very slow")
+    assert listed["biomedclip"].text
+    assert "mimic-cxr" in listed["rad-dino"].trained_on
+    assert all(item.license and item.checkpoint and item.dim for item in listed.values())
+
+
+def test_verify_names_a_broken_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert verify_encoder("lite0-inner").sound
+    golden = (0.5,) * 8
+    monkeypatch.setattr("lookalike.encoders.verify.GOLDEN", {"lite0-inner": golden})
+    verified = verify_encoder("lite0-inner")
+    assert not verified.sound
+    assert [promise.name for promise in verified.promises if promise.kept is False] == ["golden vector"]
+
+
+def test_verify_notices_training_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
+    tiny.vit(tmp_path / "vit-b16")
+    monkeypatch.setattr(torch.nn.Module, "eval", lambda self: self.train(True))
+    verified = verify_encoder("vit-b16")
+    assert "eval mode" in [promise.name for promise in verified.promises if promise.kept is False]
+
+
+def test_verify_compares_the_published_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
+    for name, family in {"sam-b": tiny.sam, "clip-b32": tiny.clip}.items():
+        family(tmp_path / name)
+        promises = {promise.name: promise for promise in verify_encoder(name).promises}
+        assert promises["published preprocessing"].kept is True
+        assert promises["texts independent of the batch"].kept if name == "clip-b32" else True
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, object]]]:
+    """A network of matrix products and one of convolutions, written as ONNX, plain and in 8 bits."""
+    root = tmp_path_factory.mktemp("exported")
+    pictures = root / "pictures"
+    pictures.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        coarse = PIL.Image.fromarray(rng.integers(0, 256, (5, 5, 3)).astype(np.uint8))
+        coarse.resize((48, 48)).save(pictures / f"{number}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOKALIKE_MODELS", str(root))
+        results = {}
+        for name, family in {"dinov2-s": tiny.dinov2, "resnet50": tiny.resnet}.items():
+            family(root / name)
+            results[name] = export_encoder(name, root, int8=True, pictures=[pictures])
+        yield root, results
+
+
+@pytest.mark.parametrize("name", ["dinov2-s", "resnet50"])
+def test_export_gives_the_same_vectors(exported: tuple, name: str) -> None:
+    root, results = exported
+    result = results[name]
+    torch_vector = encoders.load(name).encode_images([golden_picture()])
+    onnx = encoders.load(f"{name}-onnx")
+    np.testing.assert_allclose(onnx.encode_images([golden_picture()]), torch_vector, atol=1e-5)
+    assert isinstance(onnx, encoders.PatchEncoder)
+    assert onnx.spec.preprocessing == encoders.describe(name).preprocessing
+    assert onnx.spec.trained_on == encoders.describe(name).trained_on
+    assert (result.quality.pictures, result.quality.overlap["@5"]) == (24, 1.0)
+    assert result.quality.least_cosine > 0.99999
+    assert result.torch_ms > 0
+    assert result.onnx_ratio == pytest.approx(result.torch_ms / result.onnx_ms, rel=0.01)
+    assert sorted(p.name for p in (root / f"{name}-onnx").iterdir()) == ["model.json", "model.onnx"]
+
+
+@pytest.mark.parametrize("name", ["dinov2-s", "resnet50"])
+def test_int8_is_measured_and_says_so(exported: tuple, name: str) -> None:
+    root, results = exported
+    quality = results[name].int8_quality
+    assert 0.9 < quality.mean_cosine < 1
+    assert quality.least_cosine <= quality.mean_cosine
+    assert set(quality.overlap) == {"@1", "@5", "@10"}
+    assert results[name].int8_bytes < results[name].bytes
+    encoder = encoders.load(f"{name}-int8")
+    assert f"int8: cosine {quality.mean_cosine:.4f}" in encoder.spec.note
+    exact = encoders.load(name).encode_images([golden_picture()])
+    assert 0.9 < (encoder.encode_images([golden_picture()]) @ exact.T).item() < 1
+    said = json.loads((root / f"{name}-int8" / "model.json").read_text())
+    assert said["quantisation"]["pictures"] == 24
+    assert verify_encoder(f"{name}-int8").sound
+
+
+def test_export_of_what_cannot_be_exported(exported: tuple) -> None:
+    root, _ = exported
+    with pytest.raises(UsageError, match="does not run in torch"):
+        export_encoder("lite0-inner", root)
+    with pytest.raises(UsageError, match="at least 20 pictures"):
+        export_encoder("dinov2-s", root, int8=True)
+    with pytest.raises(UsageError, match="no picture can be read"):
+        export_encoder("dinov2-s", root, pictures=[root / "dinov2-s"])
+
+
+def test_compare_against_the_definition() -> None:
+    rng = np.random.default_rng(1)
+    exact, other = (
+        v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(2, 30, 8)).astype(np.float32)
+    )
+    quality = compare(exact, other)
+    cosines = [float(a @ b) for a, b in zip(exact, other, strict=True)]
+    assert quality.mean_cosine == pytest.approx(np.mean(cosines), abs=1e-5)
+    assert quality.least_cosine == pytest.approx(min(cosines), abs=1e-5)
+    for k in (1, 5, 10):
+        shares = []
+        for i in range(30):
+            near = [
+                sorted((j for j in range(30) if j != i), key=lambda j: -(v[i] @ v[j]))[:k] for v in (exact, other)
+            ]
+            shares.append(len(set(near[0]) & set(near[1])) / k)
+        assert quality.overlap[f"@{k}"] == pytest.approx(np.mean(shares), abs=1e-4)
+    assert compare(exact, exact).overlap == {"@1": 1, "@5": 1, "@10": 1}

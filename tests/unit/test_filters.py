@@ -1,0 +1,259 @@
+"""The filter's text, its tree, and its SQL, which must agree with the tree exactly."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text as sql
+
+from lookalike.errors import UsageError
+from lookalike.filters import And, Compare, Filter, Not, Or, fields, matches, number, parse
+from lookalike.store import Batch, NewRecord, Store
+
+A, B, C = (Compare(name, "=", value) for name, value in ("a1", "b2", "c3"))
+
+# Text -> tree
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("Modality=CR", Compare("Modality", "=", "CR")),
+        ("  Modality = CR ", Compare("Modality", "=", "CR")),
+        ("PatientAge>=60", Compare("PatientAge", ">=", "60")),
+        ("PatientAge<1e1", Compare("PatientAge", "<", "1e1")),
+        ("site!=north", Compare("site", "!=", "north")),
+        ("label~'pleural effusion'", Compare("label", "~", "pleural effusion")),
+        ('label="a (b) and c"', Compare("label", "=", "a (b) and c")),
+        ("label='and'", Compare("label", "=", "and")),
+        ("'odd name'=1", Compare("odd name", "=", "1")),
+        ("label=''", Compare("label", "=", "")),
+        ("a=1 and b=2 or c=3", Or((And((A, B)), C))),
+        ("a=1 and (b=2 or c=3)", And((A, Or((B, C))))),
+        ("not a=1 and b=2", And((Not(A), B))),
+        ("NOT NOT a=1", Not(Not(A))),
+        ("a=1 AND b=2 And c=3", And((A, B, C))),
+        ("((a=1))", Compare("a", "=", "1")),
+        ("études=zürich", Compare("études", "=", "zürich")),
+    ],
+)  # fmt: skip
+def test_reading(text: str, tree: Filter) -> None:
+    assert parse(text) == tree
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "   ", "Modality", "Modality=", "=CR", "Modality==CR", "Modality=CR and", "and Modality=CR", "(a=1",
+        "a=1)", "a=1 b=2", "a=1 or or b=2", "not", "()", "a='open", 'a="open', "a=1 & b=2 !", "age>sixty",
+        "age<='a b'", "a=1" + " and (a=1" * 1000, "not " * 5000 + "a=1", " and ".join(["a=1"] * 2000),
+        "(" * 100_000,
+    ],
+    ids=lambda text: repr(text[:20]),
+)  # fmt: skip
+def test_what_cannot_be_read_shows_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match="PatientAge>=60") as caught:
+        parse(text)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@given(st.text(max_size=60))
+def test_no_text_raises_anything_else(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        parse(text)
+
+
+NAMES = st.sampled_from(["label", "id", "source", "patient", "Modality", "age", "odd name", "not", "é"])
+WORDS = [
+    "", " ", "effusion", "Effusion", "EFFUSION, left", "Épanchement", "épanchement", "STRASSE", "straße", "İ",
+    "%", "_", "50%", "a_b", "a\\b", "it's", "x", "5", "5.0", "05", "1e1", "10", "-3", "+3", ".5", "nan", "inf",
+    "-inf", "1_0", "٣", "9007199254740993", "0", "-0.0", "patient-1", "/data/a_b.png", "and", "(", "CR", "cr",
+]  # fmt: skip
+VALUES = st.one_of(st.sampled_from(WORDS), st.integers(-20, 20).map(str), st.floats(-20, 20).map(str))
+NUMBERS = VALUES.filter(lambda value: number(value) is not None)
+
+
+def compares(names: st.SearchStrategy[str] = NAMES) -> st.SearchStrategy[Compare]:
+    by_text = st.builds(Compare, names, st.sampled_from(["=", "!=", "~"]), VALUES)
+    by_order = st.builds(Compare, names, st.sampled_from(["<", "<=", ">", ">="]), NUMBERS)
+    return st.one_of(by_text, by_order)
+
+
+def trees(leaves: st.SearchStrategy[Any], least: int = 2) -> st.SearchStrategy[Filter]:
+    def deeper(inner: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
+        parts = st.lists(inner, min_size=least, max_size=3).map(tuple)
+        return st.one_of(st.builds(And, parts), st.builds(Or, parts), st.builds(Not, inner))
+
+    return st.recursive(leaves, deeper, max_leaves=8)
+
+
+def written(tree: Filter) -> str:
+    """A tree as text, each value in whichever quotes it does not hold."""
+    if isinstance(tree, Compare):
+        name, value = (f'"{part}"' if '"' not in part else f"'{part}'" for part in (tree.field, tree.value))
+        return f"{name} {tree.op} {value}"
+    if isinstance(tree, Not):
+        return f"not ({written(tree.part)})"
+    word = " and " if isinstance(tree, And) else " or "
+    return "(" + word.join(written(part) for part in tree.parts) + ")"
+
+
+@given(trees(compares()))
+def test_a_written_tree_is_read_back(tree: Filter) -> None:
+    text = written(tree)
+    if text.count("(") + text.count("not ") <= 20:
+        assert parse(text) == tree
+
+
+@given(trees(compares()))
+def test_fields_are_those_that_are_named(tree: Filter) -> None:
+    assert fields(tree) == {name for name in fields(tree) if f'"{name}"' in written(tree)}
+    assert all(name in fields(tree) for name in ("label", "age") if f'"{name}" ' in written(tree))
+
+
+# What a tree means
+
+
+RECORD = {"label": ["effusion", "Mass"], "age": ["61.5"], "site": ["north"], "code": ["007"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("label=effusion", True), ("label=mass", False), ("label~MAS", True), ("label!=effusion", False),
+        ("label!=device", True), ("age>=60", True), ("age>61.5", False), ("age=61.50", True), ("age='61.5'", True),
+        ("code=7", True), ("code=07", True), ("code~07", True), ("code~7.0", False), ("site>1", False),
+        ("not site>1", True), ("site<=1", False), ("nothing=1", False), ("nothing!=1", True), ("nothing<1", False),
+        ("label>1", False), ("label=effusion and age<60 or site=north", True),
+    ],
+)  # fmt: skip
+def test_meaning(text: str, holds: bool) -> None:
+    assert matches(parse(text), RECORD) is holds
+
+
+# The SQL
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    opened = Store(tmp_path_factory.mktemp("store"))
+    opened.put_space("base", {}, None)
+    yield opened
+    opened.close()
+
+
+class Row:
+    """One record to be: what the store is told, and what a filter should see."""
+
+    def __init__(self, number_: int, labels: list[str], attributes: dict[str, str | float], patient: str) -> None:
+        self.sha256 = f"{number_:064x}"
+        self.labels, self.attributes, self.patient = tuple(dict.fromkeys(labels)), attributes, patient
+        self.source = f"/data/a_b{number_}.png"
+
+    def new(self) -> NewRecord:
+        vectors = np.ones((1, 2), np.float32)
+        return NewRecord(self.source, self.sha256, 0, self.patient, self.labels, self.attributes, vectors, b"jpeg")
+
+
+ROWS = st.lists(
+    st.builds(
+        lambda labels, attributes, patient: (labels, attributes, patient),
+        st.lists(st.sampled_from(WORDS[:16]), max_size=3),
+        st.dictionaries(
+            st.sampled_from(["Modality", "age", "odd name", "not", "é"]),
+            st.one_of(st.sampled_from(WORDS), st.floats(-20, 20), st.integers(-20, 20).map(float)),
+            max_size=3,
+        ),
+        st.sampled_from(["", "patient-1", "patient-2"]),
+    ),
+    max_size=7,
+)
+
+
+def fill(store: Store, rows: list[Row]) -> None:
+    with store._engine.begin() as connection:  # emptied for each example: a new database would take seconds
+        for table in ("vectors", "attributes", "labels", "thumbnails", "records", "files"):
+            connection.execute(sql(f"DELETE FROM {table}"))
+    store.write(Batch(records=[row.new() for row in rows]))
+
+
+def what_the_sql_finds(store: Store, tree: Filter) -> set[str]:
+    return {record.source for record in store.owners(store.keys_where(tree))}
+
+
+@given(ROWS, st.lists(trees(compares(), least=0), min_size=1, max_size=6), st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_sql_finds_exactly_what_the_tree_means(
+    store: Store, drawn: list[Any], wanted: list[Filter], data: st.DataObject
+) -> None:
+    rows = [Row(i, *parts) for i, parts in enumerate(drawn)]
+    fill(store, rows)
+    known = {record.source: record for record in store.records().values()}
+    for tree in wanted:
+        expected = set()
+        for row in rows:
+            record = known[row.source]
+            seen = {name: [str(value)] for name, value in row.attributes.items()}
+            seen |= {
+                "label": list(row.labels),
+                "id": [record.id],
+                "source": [row.source],
+                "patient": [record.patient],
+            }
+            if matches(tree, seen):
+                expected.add(row.source)
+        assert what_the_sql_finds(store, tree) == expected
+
+
+@pytest.mark.parametrize("field", ["label", "age"])
+@pytest.mark.parametrize("op", ["=", "!=", "~", "<", "<=", ">", ">="])
+def test_sql_finds_what_each_comparison_means(store: Store, field: str, op: Any) -> None:
+    """Every odd word against every other: case, accents, wildcards, spellings of numbers."""
+    fill(store, [Row(i, [word], {"age": word}, "") for i, word in enumerate(WORDS)])
+    for wanted in WORDS:
+        tree = Compare(field, op, wanted)
+        meant = {f"/data/a_b{i}.png" for i, word in enumerate(WORDS) if matches(tree, {field: [word]})}
+        assert what_the_sql_finds(store, tree) == meant, tree
+
+
+@pytest.mark.parametrize("op", ["<", "<=", ">", ">="])
+def test_an_order_over_no_number_is_empty(store: Store, op: Any) -> None:
+    """The text form refuses it; a tree made in Python finds nothing, and its opposite everything."""
+    fill(store, [Row(1, [], {"age": 5.0}, ""), Row(2, [], {"age": "old"}, "")])
+    tree = Compare("age", op, "old")
+    assert not matches(tree, {"age": ["old"]})
+    assert what_the_sql_finds(store, tree) == set()
+    assert len(what_the_sql_finds(store, Not(tree))) == 2
+
+
+@pytest.mark.parametrize("share", [0, 1, 50, 1199, 1200])
+def test_exact_at_any_selectivity(make_store: Callable[[], Store], share: int) -> None:
+    store = make_store()
+    rows = [Row(i, ["in"] if i < share else [], {"n": float(i)}, "") for i in range(1200)]
+    store.write(Batch(records=[row.new() for row in rows]))
+    by_label, by_number = store.keys_where(parse("label=in")), store.keys_where(parse(f"n<{share}"))
+    assert len(by_label) == share
+    assert by_label.tolist() == by_number.tolist() == sorted(by_label.tolist())
+    assert len(store.keys_where(parse("not label=in"))) == 1200 - share
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    opened: list[Store] = []
+
+    def make() -> Store:
+        opened.append(Store(tmp_path))
+        opened[-1].put_space("base", {}, None)
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()

@@ -1,0 +1,449 @@
+"""Protocols against brute force, and the encoder benchmark on small collections."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.store import Batch, NewRecord
+from lookalike.types import EncoderSpec, Preprocessing
+from lookalike.verbs.adapt import Labelled, adapt
+from lookalike.verbs.benchmark_encoders import COMBINED, benchmark_encoders
+from lookalike.verbs.evaluate import evaluate
+from lookalike.verbs.protocols import (
+    ABSENT,
+    CAPPED,
+    EACH,
+    EXACT,
+    NDCG,
+    PROTOCOLS,
+    Cases,
+    evaluate_cases,
+    evaluate_protocol,
+)
+from lookalike.verbs.report import Report
+from lookalike.verbs.tables import latex_escape, render
+
+SPEC = EncoderSpec("none", "0" * 64, 8, 2, "", Preprocessing(), frozenset())
+LABELS = ("a", "b", "c", "d")
+
+
+def cases_from(
+    labels: Sequence[tuple[str, ...]], patients: Sequence[str], splits: Sequence[str] = (), seed: int = 0
+) -> Cases:
+    vectors = np.random.default_rng(seed).normal(size=(len(labels), 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ids = tuple(f"id{i}" for i in range(len(labels)))
+    return Cases(Labelled(vectors, tuple(labels), tuple(patients), ids), tuple(splits) or ("",) * len(labels), {})
+
+
+def ranking(cases: Cases, query: int, among: Sequence[int]) -> list[int]:
+    """The rows that may answer, best first, by loops over single numbers."""
+    data = cases.data
+    free = [row for row in among if data.patients[row] != data.patients[query]]
+    return sorted(free, key=lambda row: -sum(float(a) * float(b) for a, b in zip(
+        data.vectors[query], data.vectors[row], strict=True
+    )))  # fmt: skip
+
+
+def mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def macro(per_query: Sequence[float | None], labels: Sequence[tuple[str, ...]]) -> float | None:
+    means = [
+        mean([v for v, bears in zip(per_query, labels, strict=True) if v is not None and name in bears])
+        for name in LABELS
+    ]
+    return mean([value for value in means if value is not None])
+
+
+def close(found: float | None, wanted: float | None) -> bool:
+    return found is wanted if wanted is None or found is None else math.isclose(found, wanted, abs_tol=2e-6)
+
+
+records = st.lists(
+    st.tuples(st.frozensets(st.sampled_from(LABELS), min_size=1, max_size=3), st.integers(0, 5)),
+    min_size=4, max_size=16,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(records, st.integers(0, 1000), st.sampled_from([1, 2, 5, 40]))
+def test_plain_and_capped_equal_brute_force(drawn: list[tuple[frozenset[str], int]], seed: int, k: int) -> None:
+    labels = [tuple(sorted(names))[:1] for names, _ in drawn]
+    cases = cases_from(labels, [f"p{patient}" for _, patient in drawn], seed=seed)
+    plain: list[float | None] = []
+    capped: list[float | None] = []
+    for query, own in enumerate(labels):
+        order = ranking(cases, query, range(len(labels)))
+        total = sum(labels[row] == own for row in order)
+        hits = sum(labels[row] == own for row in order[:k])
+        plain.append(hits / k if total else None)
+        capped.append(hits / min(k, total) if total else None)
+    report = evaluate_cases(SPEC, "denner", cases, k=[k], samples=5)
+    scored = [value for value in plain if value is not None]
+    assert close(report.micro[f"P@{k}"], mean(scored))
+    assert close(report.macro[f"P@{k}"], macro(plain, labels))
+    assert close(report.measures[CAPPED].micro[f"P@{k}"], mean([v for v in capped if v is not None]))
+    assert close(report.measures[CAPPED].macro[f"P@{k}"], macro(capped, labels))
+    assert report.left_out.get(ABSENT, 0) == len(plain) - len(scored) == report.unscored
+
+
+@settings(max_examples=60, deadline=None)
+@given(records, st.integers(0, 1000), st.sampled_from([1, 3, 40]))
+def test_multilabel_measures_equal_brute_force(
+    drawn: list[tuple[frozenset[str], int]], seed: int, k: int
+) -> None:
+    labels = [tuple(sorted(names)) for names, _ in drawn]
+    cases = cases_from(labels, [f"p{patient}" for _, patient in drawn], seed=seed)
+    overlap: list[float | None] = []
+    exact: list[float | None] = []
+    ndcg: list[float | None] = []
+    pairs: dict[str, list[float]] = {}
+    for query, own in enumerate(drawn):
+        order = ranking(cases, query, range(len(labels)))
+        gains = [len(own[0] & drawn[row][0]) / len(own[0] | drawn[row][0]) for row in order]
+        overlap.append(sum(g > 0 for g in gains[:k]) / k if any(gains) else None)
+        exact.append(sum(g == 1 for g in gains[:k]) / k if 1 in gains else None)
+        ideal = sum(g / math.log2(r + 2) for r, g in enumerate(sorted(gains, reverse=True)[:k]))
+        ndcg.append(sum(g / math.log2(r + 2) for r, g in enumerate(gains[:k])) / ideal if ideal else None)
+        for label in own[0]:
+            bearing = [label in drawn[row][0] for row in order]
+            if any(bearing):
+                pairs.setdefault(label, []).append(sum(bearing[:k]) / k)
+    report = evaluate_cases(SPEC, "multilabel", cases, k=[k], samples=5)
+    for figures, wanted in ((report.micro, overlap), (report.measures[EXACT].micro, exact)):
+        assert close(figures[f"P@{k}"], mean([value for value in wanted if value is not None]))
+    assert close(report.macro[f"P@{k}"], macro(overlap, labels))
+    assert close(report.measures[NDCG].micro[f"nDCG@{k}"], mean([v for v in ndcg if v is not None]))
+    alone = report.measures[EACH]
+    assert close(alone.micro[f"P@{k}"], mean([value for values in pairs.values() for value in values]))
+    for label, values in pairs.items():
+        assert close(alone.per_class[label][f"P@{k}"], mean(values))
+
+
+def test_the_official_split_test_asks_train_and_val_is_unused() -> None:
+    labels = [("a",), ("b",)] * 15
+    splits = ["train"] * 20 + ["val"] * 4 + ["test"] * 6
+    cases = cases_from(labels, [f"p{i}" for i in range(30)], splits)
+    report = evaluate_cases(SPEC, "denner", cases, k=[3], samples=5)
+    nearest = {query: ranking(cases, query, range(20))[:3] for query in range(24, 30)}
+    hits = [sum(labels[row] == labels[query] for row in rows) / 3 for query, rows in nearest.items()]
+    assert report.queries == 6
+    assert close(report.micro["P@3"], mean(hits))
+    assert report.split == "official split, test asks train; 4 records of no or another split unused"
+
+
+def test_without_test_pictures_val_asks() -> None:
+    cases = cases_from([("a",), ("b",)] * 6, [f"p{i}" for i in range(12)], ["train"] * 8 + ["val"] * 4)
+    assert evaluate_cases(SPEC, "denner", cases, samples=5).split == "official split, val asks train"
+
+
+def test_a_patient_on_both_sides_of_an_official_split_is_left_out() -> None:
+    cases = cases_from([("a",)] * 6, ["p", "q", "r", "p", "q", "s"], ["train"] * 3 + ["test"] * 3)
+    report = evaluate_cases(SPEC, "denner", cases, k=[3], samples=5)
+    assert report.micro["P@3"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3, abs=1e-6)
+    assert report.measures[CAPPED].micro["P@3"] == 1
+    assert report.audit.same_patient == 2
+
+
+def fill(gallery: Gallery, rows: Sequence[dict[str, Any]], dim: int = 8) -> None:
+    """Records with the vectors that a test wants: {"labels", "patient", "vector", attributes}."""
+    batch = Batch()
+    for i, row in enumerate(rows):
+        vector = np.asarray(row.get("vector", np.random.default_rng(i).normal(size=dim)), np.float32)
+        vector /= np.linalg.norm(vector)
+        batch.records.append(NewRecord(
+            f"{i}.png", f"{i:064x}", 0, str(row.get("patient", i)), tuple(row["labels"]),
+            row.get("attributes", {}), vector[None], b"",
+        ))  # fmt: skip
+    gallery.store.write(batch)
+
+
+def test_classes_are_modality_anatomy_pathology(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, [
+        {"labels": ["normal"], "attributes": {"modality": "CT", "anatomy": "abd"}},
+        {"labels": ["normal"], "attributes": {"modality": "MR", "anatomy": "abd"}},
+        {"labels": ["normal"], "attributes": {"Modality": "DX", "BodyPartExamined": "CHEST"}},
+        {"labels": ["normal"], "attributes": {"Modality": "CR", "BodyPartExamined": "CHEST"}},
+        {"labels": ["mass"]}, {"labels": ["mass", "node"]}, {"labels": []},
+    ])  # fmt: skip
+    report = evaluate_protocol(gallery, "denner")
+    assert report.class_sizes == {"CT/Abd/normal": 1, "MR/Abd/normal": 1, "X-ray/Chest/normal": 2, "mass": 1}
+    assert report.left_out == {"several labels": 1, "no label": 1, ABSENT: 3}
+    assert report.macro["P@1"] == report.micro["P@1"]
+
+
+def test_depths_reach_a_hundred_on_a_small_gallery(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, [{"labels": ["a" if i % 2 else "b"]} for i in range(10)])
+    report = evaluate_protocol(gallery, "denner")
+    assert report.macro["P@100"] == pytest.approx(4 / 100)
+    assert report.measures[CAPPED].macro["P@100"] == 1
+
+
+def test_plain_precision_is_what_evaluate_says(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, [{"labels": ["ab"[i % 2]], "patient": i // 2} for i in range(30)])
+    asked = evaluate(gallery, k=[1, 5], samples=50)
+    report = evaluate_protocol(gallery, "denner", k=[1, 5], samples=50)
+    for name in ("micro", "macro", "per_class", "chance", "intervals"):
+        assert getattr(report, name) == getattr(asked, name)
+    several = evaluate_protocol(gallery, "multilabel", k=[1, 5], samples=50)
+    assert several.macro == asked.macro
+
+
+def test_medimageinsight_sets_the_adapter_beside_the_baseline(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(50):
+        vector = rng.normal(size=384)
+        vector[i % 5] += 2  # the class hides in a few of many directions
+        rows.append({"labels": [f"class {i % 5}"], "vector": vector})
+    fill(gallery, rows)
+    adapt(gallery, "findings", kind="linear")
+    report = evaluate_protocol(gallery, "medimageinsight", space="findings", samples=50)
+    again = evaluate(gallery, space="findings", folds=5, k=[1, 3, 5], samples=50)
+    assert report.split == "5 patient-disjoint folds, seed 0"
+    assert report.baseline == again.baseline
+    assert report.macro == again.macro
+    assert report.gain == again.gain
+    assert list(report.macro) == ["P@1", "P@3", "P@5"]
+    assert "P@5 base" in report.tables()
+    assert "P@5 findings" in report.tables()
+
+
+def test_an_adapted_space_needs_a_split(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, [{"labels": ["ab"[i % 2]]} for i in range(20)], dim=384)
+    adapt(gallery, "findings", kind="linear")
+    with pytest.raises(UsageError, match="give --folds"):
+        evaluate_protocol(gallery, "denner", space="findings")
+    capped = evaluate_protocol(gallery, "denner", space="findings", folds=4, k=[1], samples=5).measures
+    assert set(capped) == {CAPPED, f"{CAPPED} (base)"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"name": "dener"}, "Did you mean 'denner'"),
+        ({"name": "denner", "k": [0]}, "from 1 to 1000"),
+        ({"name": "denner", "folds": 1}, "folds must be"),
+        ({"name": "denner", "space": "nowhere"}, "no space is called"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(
+    make_gallery: Callable[..., Gallery], arguments: dict[str, Any], says: str
+) -> None:
+    gallery = make_gallery()
+    fill(gallery, [{"labels": ["ab"[i % 2]]} for i in range(8)])
+    with pytest.raises(UsageError, match=says):
+        evaluate_protocol(gallery, **arguments)
+
+
+def test_a_gallery_without_single_labels_says_why(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, [{"labels": ["a", "b"]}, {"labels": []}])
+    with pytest.raises(UsageError, match="1 with several labels, 1 with no label"):
+        evaluate_protocol(gallery, "denner")
+
+
+def small_report(make_gallery: Callable[..., Gallery], protocol: str) -> Report:
+    gallery = make_gallery()
+    fill(gallery, [{"labels": ["no_finding" if i % 2 else "A & B"]} for i in range(12)])
+    return evaluate_protocol(gallery, protocol, k=[1, 3], samples=20)
+
+
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_every_form_of_every_report(make_gallery: Callable[..., Gallery], protocol: str) -> None:
+    report = small_report(make_gallery, protocol)
+    figure = f"{report.macro['P@1']:.3f}"
+    for form in ("text", "markdown", "csv", "latex"):
+        text = report.tables(form)
+        assert figure in text
+        for measure in report.measures if form != "csv" else ():
+            assert (latex_escape(measure) if form == "latex" else measure) in text
+    assert json.loads(report.tables("json")) == json.loads(json.dumps(asdict(report)))
+    assert protocol in report.notes[0]
+
+
+def test_latex_is_escaped_and_balanced(make_gallery: Callable[..., Gallery]) -> None:
+    text = small_report(make_gallery, "denner").tables("latex")
+    assert r"no\_finding" in text
+    assert r"A \& B" in text
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3
+    for table in text.split(r"\begin{table}")[1:]:
+        body = table.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+        assert len({line.replace(r"\&", "").count("&") for line in body}) == 1
+
+
+def test_a_table_has_no_json_form() -> None:
+    with pytest.raises(UsageError, match="cannot be printed as 'json'"):
+        render("title", [["a"]], "json")
+
+
+# --- the benchmark --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def collections(tmp_path: Path, picture_folder: Path) -> list[str]:
+    """A folder with a table, and an array file with an official split."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        f"{split}_{what}": rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        if what == "images" else (np.arange(n) % 2).astype(np.uint8)[:, None]
+        for split, n in (("train", 12), ("test", 6)) for what in ("images", "labels")
+    }  # fmt: skip
+    np.savez(tmp_path / "breastmnist.npz", **arrays)
+    return [f"{picture_folder}?contains=ImageNet_1k&as=pictures", str(tmp_path / "breastmnist.npz")]
+
+
+def bench(collections: list[str], cache: Path, **options: Any) -> Any:
+    return benchmark_encoders(["lite0-inner"], collections, cache=cache, samples=20, **options)
+
+
+def test_the_table_has_a_row_an_encoder_and_marks_what_was_seen(collections: list[str], tmp_path: Path) -> None:
+    result = bench(collections, tmp_path / "cache")
+    assert [run.dataset for run in result.runs] == ["pictures", "breastmnist"]
+    assert {run.protocol for run in result.runs} == {"denner"}
+    seen, unseen = result.runs
+    assert seen.trained_on == ("ImageNet_1k",)
+    assert unseen.trained_on == ()
+    first, second = result.tables().split("\n\n")[:2]
+    assert "lite0-inner†" in first
+    assert "lite0-inner " in second
+    assert "† lite0-inner was trained on ImageNet_1k" in str(result)
+    assert "official split, test asks train" in second
+    head = first.splitlines()[1].split("  ")
+    assert [cell.strip() for cell in head if cell.strip()] == [
+        "encoder", *(f"P@{k} {mean}" for mean in ("micro", "macro") for k in (1, 3, 5, 10)),
+    ]  # fmt: skip
+    assert r"lite0-inner$^\dagger$" in result.tables("latex")
+    assert "| lite0-inner† |" in result.tables("markdown")
+
+
+def test_figures_are_those_of_the_protocol_itself(
+    collections: list[str], tmp_path: Path, picture_folder: Path, make_gallery: Callable[..., Gallery]
+) -> None:
+    from lookalike.verbs.index import index
+
+    run = bench(collections[:1], tmp_path / "cache", k=[1, 3]).runs[0]
+    gallery = make_gallery()
+    index(gallery, [picture_folder], labels=picture_folder / "labels.csv")
+    report = evaluate_protocol(gallery, "denner", k=[1, 3], samples=20)
+    assert run.report["micro"] == report.micro
+    assert run.report["macro"] == report.macro
+    rows = list(csv.DictReader(io.StringIO(bench(collections[:1], tmp_path / "cache", k=[1, 3]).tables("csv"))))
+    assert {(r["mean"], r["figure"]): float(r["value"]) for r in rows} == {
+        (name, k): pytest.approx(value)
+        for name in ("micro", "macro") for k, value in getattr(report, name).items()
+    }  # fmt: skip
+
+
+def test_runs_are_found_again_and_only_asked_anew_where_something_changed(
+    collections: list[str], tmp_path: Path, picture_folder: Path
+) -> None:
+    cache = tmp_path / "cache"
+    first = bench(collections, cache)
+    assert not any(run.cached for run in first.runs)
+    again = bench(collections, cache)
+    assert all(run.cached for run in again.runs)
+    assert again.tables() == first.tables()
+    assert [run.cached for run in bench(collections, cache, seed=1).runs] == [False, False]
+    table = picture_folder / "labels.csv"
+    table.write_text(table.read_text().replace("p00.png,even", "p00.png,odd"))
+    changed = bench(collections, cache)
+    assert [run.cached for run in changed.runs] == [False, True]
+    assert changed.runs[0].report["class_sizes"] != first.runs[0].report["class_sizes"]
+
+
+def test_a_cut_short_benchmark_goes_on_where_it_stopped(collections: list[str], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+
+    class StopError(Exception):
+        pass
+
+    def stop_at_the_second(line: str) -> None:
+        if "breastmnist" in line:
+            raise StopError
+
+    with pytest.raises(StopError):
+        bench(collections, cache, say=stop_at_the_second)
+    assert [run.cached for run in bench(collections, cache).runs] == [True, False]
+    for report in (cache / "reports").glob("*.json"):
+        report.write_text("{cut")
+    assert not any(run.cached for run in bench(collections, cache).runs)
+
+
+def test_all_collections_together_with_splits_of_both_kinds(collections: list[str], tmp_path: Path) -> None:
+    result = bench(collections, tmp_path / "cache", combined=True, k=[1])
+    together = result.runs[-1]
+    assert together.dataset == COMBINED
+    assert together.trained_on == ("ImageNet_1k",)
+    assert together.report["split"].startswith("official splits where there are")
+    assert set(together.report["class_sizes"]) >= {"US/Breast/malignant", "US/Breast/normal, benign"}
+    assert 6 < together.report["queries"] < 12
+    assert bench(collections, tmp_path / "cache", combined=True, k=[1]).runs[-1].cached
+
+
+def test_an_encoder_without_weights_is_left_out_and_said(
+    collections: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path / "no-models"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    options: dict[str, Any] = {"cache": tmp_path / "cache", "samples": 5}
+    result = benchmark_encoders(["dinov2-b", "lite0-inner"], collections[:1], **options)
+    assert [run.encoder for run in result.runs] == ["lite0-inner"]
+    assert set(result.left_out) == {"dinov2-b"}
+    assert "Left out: dinov2-b" in str(result)
+    with pytest.raises(UsageError, match="nothing could be scored"):
+        benchmark_encoders(["dinov2-b"], collections[:1], **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"encoders": ["lite0-iner"]}, "Did you mean 'lite0-inner'"),
+        ({"protocols": ["dener"]}, "no protocol is called 'dener'"),
+        ({"data": []}, "name at least one"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_run_is_said(
+    collections: list[str], tmp_path: Path, arguments: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        benchmark_encoders(**{"encoders": ["lite0-inner"], "data": collections, "cache": tmp_path, **arguments})
+
+
+def test_two_collections_of_one_name_are_refused(
+    collections: list[str], tmp_path: Path, picture_folder: Path
+) -> None:
+    shutil.copytree(picture_folder, tmp_path / "other" / "pictures")
+    with pytest.raises(UsageError, match=r"\?as=NAME"):
+        bench([str(picture_folder), str(tmp_path / "other" / "pictures")], tmp_path / "cache")
+
+
+def test_real_collections_reach_the_published_figures(shared_data: Path, tmp_path: Path) -> None:
+    chest = str(shared_data / "chest-xray-dicom5")
+    report = benchmark_encoders(["lite0-inner"], [chest], cache=tmp_path, samples=20).runs[0].report
+    assert report["queries"] == 100
+    for name, least in {"P@1": 0.59, "P@3": 0.535, "P@5": 0.515}.items():
+        assert report["macro"][name] >= least
