@@ -19,14 +19,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from lookalike import adapters, encoders, indexes
+import numpy as np
+
+from lookalike import adapters, encoders, indexes, slices
 from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.plugins import load_plugin, suggestion
-from lookalike.store import BASE, SpaceRow, Store
+from lookalike.store import BASE, SpaceRow, Store, StoredVectors
 from lookalike.store.database import FILE
 from lookalike.text import absolute
-from lookalike.types import EncoderSpec, Vectors
+from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
 if TYPE_CHECKING:
     from lookalike.readers.pool import ReaderPool
@@ -37,8 +39,8 @@ _LOCK: Final = "writing.lock"
 class Gallery:
     """Made by ``lookalike.open``; a context manager that stops its processes at the end."""
 
-    def __init__(self, folder: Path, encoder: str | None = None) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, encoder: str | None = None, volumes: VolumeRecipe | None = None) -> None:
+        self.folder, self._volumes = folder, volumes
         self.store = Store(folder)
         self._indexes: dict[str, tuple[dict[str, Any], indexes.Index]] = {}
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
@@ -99,7 +101,13 @@ class Gallery:
         """The decoding processes, started when first needed."""
         from lookalike.readers.pool import ReaderPool
 
-        return ReaderPool(self.spec.preprocessing)
+        return ReaderPool(self.spec.preprocessing, volumes=self.volume_recipe)
+
+    @cached_property
+    def volume_recipe(self) -> VolumeRecipe:
+        """How volumes are cut, those of queries too; noted when the first is asked for."""
+        noted = self.store.fact("volumes", json.dumps(asdict(self._volumes or VolumeRecipe())))
+        return VolumeRecipe(**json.loads(noted))
 
     def space(self, name: str) -> SpaceRow:
         """A space by name. Raises UsageError, with the names there are."""
@@ -128,6 +136,21 @@ class Gallery:
         """Base vectors (n, dim) -> the space's vectors (n, dim of the space)."""
         adapter = self.adapter(space)
         return vectors if adapter is None else adapters.transform(adapter, vectors)
+
+    def pooled(self, weights: str = "uniform", how: str = "mean") -> StoredVectors:
+        """One base vector a record: its own, or a volume's slices as one (``slices.pool``, slice_weights)."""
+        stored = self.store.vectors()
+        owners, starts = np.unique(stored.records, return_index=True)
+        if len(owners) == len(stored.records):
+            return stored
+        order = np.lexsort((stored.views, stored.records))
+        depths = {key: record.attributes.get("slices", 1) for key, record in self.store.records(owners).items()}
+        rows, vectors = np.split(order, np.searchsorted(stored.records[order], owners)[1:]), []
+        for owner, views in zip(owners, rows, strict=True):
+            last = max(float(depths[int(owner)]) - 1, 1.0)
+            shares = slices.slice_weights(weights, stored.views[views] / last)
+            vectors.append(slices.pool(stored.vectors[views], shares, how))
+        return StoredVectors(stored.keys[starts], owners, np.zeros(len(owners), np.int64), np.concatenate(vectors))
 
     def index(self, space: str = BASE) -> indexes.Index:
         """The index of a space: from memory, from its file, or made anew from the store."""
@@ -184,9 +207,14 @@ def _spec_json(spec: EncoderSpec) -> dict[str, Any]:
 
 
 def open_gallery(
-    folder: str | os.PathLike[str], *, create: bool = False, encoder: str | None = None
+    folder: str | os.PathLike[str],
+    *,
+    create: bool = False,
+    encoder: str | None = None,
+    volumes: VolumeRecipe | None = None,
 ) -> Gallery:
-    """Open a gallery folder. create: make it if it is not there; encoder: the encoder of a new one.
+    """Open a gallery folder. create: make it if it is not there; encoder: the encoder of a new one; volumes:
+    how a new one cuts volumes into slices.
 
     Raises GalleryError if there is no gallery and none is to be made.
     """
@@ -197,7 +225,7 @@ def open_gallery(
                 f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}"
             )
         _make_folder(path)
-    return Gallery(path, encoder)
+    return Gallery(path, encoder, volumes)
 
 
 def _make_folder(path: Path) -> None:

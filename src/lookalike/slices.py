@@ -6,14 +6,16 @@ happens to be stored. Its grey values are mapped once for the whole volume, so t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.types import Image, Vectors
+from lookalike.types import Image, Vectors, VolumeRecipe
 
 Plane: TypeAlias = Literal["axial", "coronal", "sagittal"]
 
@@ -34,6 +36,7 @@ CT_WINDOWS: Final[dict[str, tuple[float, float]]] = {
 }
 """(center, width) in Hounsfield units."""
 
+_MOST_STRETCHED: Final = 20.0
 _BLANK_RANGE: Final = 8  # grey steps of 255: a slice whose values span less shows nothing
 
 
@@ -126,8 +129,21 @@ def _positive(text: str) -> bool:
         return False
 
 
-def grey_levels(volume: Image, window: str = "auto") -> NDArray[np.uint8]:
-    """The whole volume in 8 bits, (depth, rows, columns, channels), one mapping for all its slices.
+@dataclass(frozen=True, slots=True)
+class GreyMap:
+    """For each channel shown, the values that become black and white."""
+
+    ranges: tuple[tuple[float, float], ...]
+
+    def show(self, plane: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """A slice (rows, columns, 1 or 3) in 8 bits, with a channel for each range."""
+        if plane.shape[-1] == 3:
+            return _to_bytes(plane, *self.ranges[0])
+        return np.concatenate([_to_bytes(plane, low, high) for low, high in self.ranges], axis=-1)
+
+
+def grey_map(volume: Image, window: str = "auto") -> GreyMap:
+    """One mapping to grey for the whole volume, so that its slices stay comparable.
 
     CT (by Modality, or by values that can only be Hounsfield units): a window of ``CT_WINDOWS``; ``auto`` is
     "soft-tissue", ``channels`` lays lung, soft tissue and bone into red, green and blue. Anything else: the
@@ -135,14 +151,11 @@ def grey_levels(volume: Image, window: str = "auto") -> NDArray[np.uint8]:
     """
     if window not in ("auto", "channels", *CT_WINDOWS):
         raise UsageError(f"no window is called {window!r}; auto, channels, {', '.join(CT_WINDOWS)}")
-    values = volume.pixels
-    if values.shape[-1] == 3 or not is_hounsfield(volume):
-        low, high = _robust_range(values)
-        return _to_bytes(values, low, high)
+    if volume.pixels.shape[-1] == 3 or not is_hounsfield(volume):
+        return GreyMap((_robust_range(volume.pixels),))
     names = ("lung", "soft-tissue", "bone") if window == "channels" else (window.replace("auto", "soft-tissue"),)
-    edges = [CT_WINDOWS[name] for name in names]
-    shown = [_to_bytes(values, center - width / 2, center + width / 2) for center, width in edges]
-    return np.concatenate(shown, axis=-1)
+    edges = (CT_WINDOWS[name] for name in names)
+    return GreyMap(tuple((center - width / 2, center + width / 2) for center, width in edges))
 
 
 def is_hounsfield(volume: Image) -> bool:
@@ -165,12 +178,42 @@ def _robust_range(values: NDArray[np.generic]) -> tuple[float, float]:
     return float(low), float(high if high > low else low + 1)
 
 
-def _to_bytes(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
-    shown = np.empty(values.shape, np.uint8)
-    for i in range(len(values)):  # slice by slice: a float copy of the whole would take four times the memory
-        plane = (np.nan_to_num(values[i].astype(np.float32), nan=low) - low) * (255 / (high - low)) + 0.5
-        shown[i] = np.clip(plane, 0, 255)
+def _to_bytes(plane: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
+    scaled = (np.nan_to_num(plane.astype(np.float32), nan=low) - low) * (255 / (high - low)) + 0.5
+    shown: NDArray[np.uint8] = np.clip(scaled, 0, 255).astype(np.uint8)
     return shown
+
+
+def cut(volume: Image, recipe: VolumeRecipe) -> Iterator[tuple[int, int, PIL.Image.Image]]:
+    """The slices that stand for a volume: (number along the plane, of how many, picture), ascending.
+
+    Blank slices are left out, unless all are. Pixels that are not square are made so, as a viewer does.
+    """
+    oriented = orient(volume, recipe.plane)
+    grey = grey_map(oriented, recipe.window)
+    count = len(oriented.pixels)
+    chosen = slice_rule(recipe.slices, recipe.seed).pick(count)
+    shown_any = False
+    for number in chosen:
+        shown = grey.show(oriented.pixels[number])
+        if shows_something(shown):
+            shown_any = True
+            yield int(number), count, _square(shown, oriented.spacing)
+    if not shown_any:
+        middle = int(chosen[len(chosen) // 2])
+        yield middle, count, _square(grey.show(oriented.pixels[middle]), oriented.spacing)
+
+
+def _square(shown: NDArray[np.uint8], spacing: tuple[float, float, float] | None) -> PIL.Image.Image:
+    picture = PIL.Image.fromarray(shown[..., 0] if shown.shape[-1] == 1 else shown)
+    if spacing is None or not 0 < spacing[1] < np.inf or not 0 < spacing[2] < np.inf:
+        return picture
+    ratio = min(max(spacing[1] / spacing[2], 1 / _MOST_STRETCHED), _MOST_STRETCHED)
+    if abs(ratio - 1) < 0.01:
+        return picture
+    width, height = picture.size
+    size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
+    return picture.resize(size, PIL.Image.Resampling.BILINEAR)
 
 
 def shows_something(shown: NDArray[np.uint8]) -> bool:

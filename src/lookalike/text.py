@@ -9,7 +9,7 @@ from pathlib import Path
 
 def plain_text(text: str, limit: int = 64) -> str:
     """One line of printable characters, for keeping: what cannot be printed becomes a space."""
-    return " ".join("".join(" " if _moves(c) else c for c in text).split())[:limit]
+    return " ".join("".join(" " if _moves(c) else c for c in text).split())[:limit].rstrip()
 
 
 def one_line(text: str) -> str:

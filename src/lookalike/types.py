@@ -107,6 +107,26 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeRecipe:
+    """How a volume is cut into pictures: along which plane, which slices (``slices.slice_rule``), with which
+    grey window (``slices.grey_map``). Kept with the gallery, so that queries are cut alike.
+    """
+
+    plane: Literal["axial", "coronal", "sagittal"] = "axial"
+    slices: str = "all"
+    window: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Files that are the slices of one volume. name: what stands for them, their folder or the first file."""
+
+    name: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderSpec:
     """What names an encoder's vectors: stored with every space and every report.
 

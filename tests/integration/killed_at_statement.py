@@ -88,10 +88,13 @@ def main(folder: Path, what: str) -> None:
     before, step = STEPS[what]
     number = 0
     killed = True
+    start = folder.with_name("start")
+    start.mkdir()
+    for earlier in before:
+        earlier(start)
     while killed:
         number += 1
-        for earlier in before:
-            earlier(folder)
+        shutil.copytree(start, folder)
         killed = killed_at(number, step, folder)
         print("killed" if killed else "done", state(folder), flush=True)
         shutil.rmtree(folder)

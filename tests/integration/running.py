@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
+
+from lookalike import cli
 from lookalike.gallery import Gallery
 from lookalike.verbs.search import search
 
@@ -24,6 +27,17 @@ def python(script: str | Path, *arguments: str | Path, **options: Any) -> subpro
     """Run a Python script in a process of its own."""
     command = [sys.executable, str(script), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, **options)
+
+
+def commands() -> list[list[str]]:
+    """Every command as the words that call it; those of a group one by one."""
+    context = click.Context(cli.main)
+    found = []
+    for name in cli.main.list_commands(context):
+        command = cli.main.get_command(context, name)
+        inner = command.list_commands(context) if isinstance(command, click.Group) else []
+        found += [[name, word] for word in inner] or [[name]]
+    return found
 
 
 def answers(gallery: Gallery, ids: list[str], k: int = 12, **options: Any) -> list[tuple[Any, ...]]:

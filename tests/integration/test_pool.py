@@ -6,6 +6,7 @@ A reader plug-in, declared like any third party's, does on demand what native de
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -86,7 +87,7 @@ def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (declared / "METADATA").write_text("Metadata-Version: 2.1\nName: evil-reader\nVersion: 0\n")
     (declared / "entry_points.txt").write_text("[lookalike.readers]\nevil = evil_reader:Reader\n")
     (site / "evil_reader.py").write_text(PLUG_IN)
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
     folder = tmp_path / "files"
     folder.mkdir()
     return folder
@@ -120,29 +121,33 @@ def summary(events: Iterator[Event]) -> list[str]:
     return words
 
 
-@pytest.mark.parametrize(
-    ("deed", "outcome"),
-    [
-        ("abort", "0 decoder-crash"),
-        ("exit", "0 decoder-crash"),
-        ("memory", "0 out-of-memory"),
-        ("recursion", "0 damaged-pixels"),
-        ("raise", "0 damaged-pixels"),
-        ("refuse", "0 unsupported-pixels"),
-        ("break 3", "2 decoder-crash"),
-        ("talk", "1"),
-        ("garbage b'no message'", "0 decoder-crash"),
-        ("garbage b'\\0\\0\\0\\2{}'", "0 decoder-crash"),
-        ("garbage b'\\0\\0\\0\\2[]'", "0 decoder-crash"),
-        ("garbage b'\\x7f\\xff\\xff\\xff'", "0 decoder-crash"),
-        ("garbage b'\\0\\0\\0\\x23{\"kind\": \"refused\", \"reason\": \"x\"}  '", "0 decoder-crash"),
-    ],
-)
+# What a file's reader does, and what must become of the file.
+OUTCOMES = {
+    "abort": "0 decoder-crash",
+    "exit": "0 decoder-crash",
+    "memory": "0 out-of-memory",
+    "recursion": "0 damaged-pixels",
+    "raise": "0 damaged-pixels",
+    "refuse": "0 unsupported-pixels",
+    "break 3": "2 decoder-crash",
+    "talk": "1",
+    "garbage b'no message'": "0 decoder-crash",
+    r"garbage b'\0\0\0\2{}'": "0 decoder-crash",
+    r"garbage b'\0\0\0\2[]'": "0 decoder-crash",
+    r"garbage b'\0\0\0\3{}\n'": "0 decoder-crash",
+    r"garbage b'\x7f\xff\xff\xff'": "0 decoder-crash",
+    r"""garbage b'\0\0\0\x23{"kind": "refused", "reason": "x"}\n '""": "0 decoder-crash",
+}
+
+
 def test_a_bad_file_is_refused_and_the_next_one_is_read(
-    evil: Path, pool: ReaderPool, capfd: pytest.CaptureFixture[str], deed: str, outcome: str
+    evil: Path, pool: ReaderPool, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert summary(pool.read(write(evil, "fine", deed, "fine 2"))) == ["1", outcome, "2"]
-    assert capfd.readouterr() == ("", "")
+    deeds = [deed for bad in OUTCOMES for deed in (bad, "fine 2")]
+    words = summary(pool.read(write(evil, *deeds)))
+    assert dict(zip(deeds[::2], words[::2], strict=True)) == OUTCOMES
+    assert words[1::2] == ["2"] * len(OUTCOMES)
+    assert capfd.readouterr() == ("", "")  # nobody's words reach the terminal
 
 
 def test_a_file_that_never_ends_is_given_up(

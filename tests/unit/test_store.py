@@ -111,7 +111,7 @@ def test_the_same_file_twice_in_one_batch_is_one_record(make_store: MakeStore) -
 def test_several_views_of_one_record(make_store: MakeStore) -> None:
     store = make_store()
     views = np.arange(24, dtype=np.float32).reshape(3, 8)
-    store.write(Batch(records=[new(1, vectors=views), new(2)]))
+    store.write(Batch(records=[new(1, vectors=views, views=(0, 1, 2)), new(2)]))
     stored = store.vectors()
     assert len(stored.keys) == 4
     np.testing.assert_array_equal(store.vectors_of(int(stored.records[0])), views)

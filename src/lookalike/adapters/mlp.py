@@ -13,6 +13,7 @@ punishes confidence, which a ranking does not mind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -51,13 +52,29 @@ def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
         raise MissingExtraError("the adapter kind 'mlp'", "mlp") from None
     mean, rotation = _standardise(data.vectors)
     x = np.asarray((data.vectors - mean) @ rotation, np.float32)
-    steps, notes = _validate(x, data, seed)
-    for _, arrays in _steps(x, data, None, steps, seed):
-        weight, bias, head, head_bias = arrays
+    with _one_thread():
+        steps, notes = _validate(x, data, seed)
+        for _, arrays in _steps(x, data, None, steps, seed):
+            weight, bias, head, head_bias = arrays
     first = rotation @ weight.astype(np.float64)
     body = dense(first, bias - (mean @ first)[:, None]), Layer("relu")
     network = Network(body, (dense(head, head_bias),), "probabilities", BASE_WEIGHT)
     return network, {"steps": steps, "members": MEMBERS, **notes}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads that share matrices this small wait for each other: a second one gains little on an idle
+    machine, and on a busy one it makes half a second a minute.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _standardise(vectors: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -18,6 +18,9 @@ _COMMANDS: Final = {
     "search": "Find the records that look most like a query.",
     "adapt": "Train an adapter on the labels: a new space to search in.",
     "evaluate": "Measure precision at k, with intervals and a leakage audit.",
+    "audit": "Do the vectors follow the finding, or the site and the scanner?",
+    "encoders": "The encoders there are; bring, check and export their weights.",
+    "benchmark": "Compare encoders on public collections, or indexes over sizes.",
     "demo": "The whole job on synthetic radiographs, or on your folder.",
     "doctor": "What works here, what is missing, is a gallery sound?",
 }

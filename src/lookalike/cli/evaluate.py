@@ -20,27 +20,25 @@ from lookalike.cli.output import (
 @click.command("evaluate")
 @gallery_option
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
-@click.option(
-    "--folds", type=int, metavar="N", help="Patient-disjoint folds; an adapter is trained anew on each."
-)
-@click.option(
-    "--queries", multiple=True, metavar="SOURCE...", help="Outside files that ask the whole gallery."
-)
+@click.option("--folds", type=int, metavar="N", help="Patient-disjoint folds; an adapter is trained anew on each.")
+@click.option("--queries", multiple=True, metavar="SOURCE...", help="Outside files that ask the whole gallery.")
 @click.argument("more_queries", nargs=-1, metavar="")
 @click.option("--query-labels", metavar="TABLE.csv", help="The labels of the queries.")
 @label_columns_option
 @click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
-@click.option("--k", "-k", "ks", default="1,3,5,10", show_default=True, callback=numbers, help="Depths.")
+@click.option("--protocol", metavar="NAME", help="A published protocol: denner, medimageinsight, multilabel.")
+@click.option("--k", "-k", "ks", callback=numbers, help="Depths.  [default: 1,3,5,10, or the protocol's]")
 @seed_option
 @click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "csv"]), default="text", show_default=True
+    "--format", "form", type=click.Choice(["text", "markdown", "csv", "latex"]), default="text", show_default=True
 )
 @click.option("--out", metavar="FILE", help="Write the tables to a file instead.")
 @json_option
 def command(
     gallery: str, space: str, folds: int | None, queries: tuple[str, ...], more_queries: tuple[str, ...],
-    query_labels: str | None, label_columns: tuple[str, ...], patient_column: str, ks: tuple[int, ...], seed: int,
-    form: Literal["text", "markdown", "csv"], out: str | None, as_json: bool,
+    query_labels: str | None, label_columns: tuple[str, ...], patient_column: str, protocol: str | None,
+    ks: tuple[int, ...], seed: int,
+    form: Literal["text", "markdown", "csv", "latex"], out: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure precision at k: per class, micro and macro, with 95 % intervals by patient and chance.
 
@@ -53,16 +51,18 @@ def command(
       lookalike evaluate --gallery chest --queries new/ --query-labels new/labels.csv
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.evaluate import evaluate
+    from lookalike.verbs.evaluate import DEFAULT_KS, evaluate
+    from lookalike.verbs.protocols import evaluate_protocol
 
     if more_queries and not queries:
-        raise click.UsageError(
-            f"unexpected argument {more_queries[0]!r}; outside files are given by --queries"
-        )
+        raise click.UsageError(f"unexpected argument {more_queries[0]!r}; outside files are given by --queries")
     with open_gallery(gallery) as opened:
-        report = evaluate(
-            opened, space=space, folds=folds, queries=(*queries, *more_queries), query_labels=query_labels,
-            label_columns=label_columns, patient_column=patient_column, k=ks, seed=seed,
+        if protocol:
+            report = evaluate_protocol(opened, protocol, space=space, k=ks, folds=folds, seed=seed)
+        else:
+            report = evaluate(
+                opened, space=space, folds=folds, queries=(*queries, *more_queries), query_labels=query_labels,
+            label_columns=label_columns, patient_column=patient_column, k=ks or DEFAULT_KS, seed=seed,
         )  # fmt: skip
     if as_json:
         print_json(report)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from lookalike.cli.output import gallery_option, json_option, label_columns_option, print_json, progress_bar
@@ -11,31 +13,44 @@ from lookalike.text import one_line
 @click.command("index")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @gallery_option
-@click.option(
-    "--labels", metavar="TABLE.csv", help="A table with a column `file` and one or more label columns."
-)
+@click.option("--labels", metavar="TABLE.csv", help="A table with a column `file` and one or more label columns.")
 @label_columns_option
 @click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
 @click.option("--encoder", metavar="NAME", help="The encoder of a new gallery.  [default: lite0-inner]")
+@click.option(
+    "--plane", type=click.Choice(["axial", "coronal", "sagittal"]), help="Cut volumes along.  [default: axial]"
+)
+@click.option("--slices", metavar="RULE", help="all, every:N, random:N, even:N or middle:N.  [default: all]")
+@click.option(
+    "--window", metavar="NAME", help="Grey window of CT: auto, lung, soft-tissue, bone, brain, wide, channels."
+)
 @json_option
 def command(
     sources: tuple[str, ...], gallery: str, labels: str | None, label_columns: tuple[str, ...],
-    patient_column: str, encoder: str | None, as_json: bool,
+    patient_column: str, encoder: str | None, plane: Literal["axial", "coronal", "sagittal"] | None,
+    slices: str | None, window: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Read images and make them findable.
 
     Files and folders (walked recursively): DICOM, PNG, JPEG, TIFF, BMP, JPEG 2000. What is there already
     is skipped, so a run that was cut short is finished by running it again. Files that cannot be read are
-    listed with a reason; the rest go on.
+    listed with a reason; the rest go on. Volumes (series, NIfTI, NRRD, MetaImage) are cut into slices.
 
     \b
     Example:
       lookalike index scans/ --gallery chest --labels scans/labels.csv --label-column class
     """
     from lookalike.gallery import open_gallery
+    from lookalike.slices import slice_rule
+    from lookalike.types import VolumeRecipe
     from lookalike.verbs.index import index
 
-    with open_gallery(gallery, create=True, encoder=encoder) as opened, progress_bar("files") as progress:
+    slice_rule(slices or "all")
+    volumes = VolumeRecipe(plane or "axial", slices or "all", window or "auto")
+    with (
+        open_gallery(gallery, create=True, encoder=encoder, volumes=volumes) as opened,
+        progress_bar("files") as progress,
+    ):
         result = index(
             opened, sources, labels=labels, label_columns=label_columns, patient_column=patient_column,
             progress=progress,

@@ -26,7 +26,8 @@ label_columns_option = click.option(
 
 def print_json(result: Any) -> None:
     """The result's fields, the same as dataclasses.asdict gives in Python."""
-    click.echo(json.dumps(asdict(result), indent=2))
+    fields = [asdict(each) for each in result] if isinstance(result, tuple) else asdict(result)
+    click.echo(json.dumps(fields, indent=2))
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -51,9 +52,9 @@ def progress_bar(unit: str) -> Iterator[Progress]:
         yield progress
 
 
-def numbers(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
+def numbers(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...]:
     """A comma-separated list of whole numbers."""
     try:
-        return tuple(int(part) for part in value.split(",") if part.strip())
+        return tuple(int(part) for part in (value or "").split(",") if part.strip())
     except ValueError:
         raise click.BadParameter(f"{value!r} is no list of whole numbers such as 1,3,5,10") from None

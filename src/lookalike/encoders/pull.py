@@ -68,7 +68,13 @@ def pull(name: str, to: Path) -> Pulled:
 
 
 def _bring(model: Model | DreamSim, folder: Path) -> str:
-    tokenizer = model.tokenizer if isinstance(model, Model) else ""
+    if isinstance(model, DreamSim):
+        try:
+            model.fetch(folder)
+        except (OSError, RuntimeError) as error:
+            raise _unreachable(model.name, type(error).__name__) from None
+        return ""
+    tokenizer = model.tokenizer
     if model.checkpoint.startswith("https://"):
         _from_zip(model.name, model.checkpoint, model.files, folder)
         if tokenizer:

@@ -1,17 +1,21 @@
 """The fast, rebuildable copy of one space's vectors.
 
-Index kinds are plug-ins (entry point group ``lookalike.indexes``).
+Index kinds are plug-ins: the entry point group ``lookalike.indexes`` names, for each kind, a class that is
+called with the dimension and gives an empty Index.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from lookalike.types import Keys, Scores, Vectors
 
 
 class Index(Protocol):
-    """Vectors by key, searched by cosine. Vectors are (n, dim) float32 with rows of unit length."""
+    """Vectors by key, searched by cosine. Vectors are (n, dim) float32 with rows of unit length.
+
+    Searches may run side by side; nothing else may run beside ``upsert`` or ``remove``.
+    """
 
     kind: str
 
@@ -33,6 +37,14 @@ class Index(Protocol):
 
     def serialise(self) -> bytes:
         """The whole index as bytes, for ``files.save``."""
+        ...
+
+    @classmethod
+    def deserialise(cls, data: Any) -> Self:
+        """The index that ``serialise`` wrote: from bytes, or from a map of a file that is kept open.
+
+        The caller has verified the bytes.
+        """
         ...
 
     def __len__(self) -> int: ...

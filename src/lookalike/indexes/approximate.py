@@ -77,7 +77,7 @@ class ApproximateIndex:
         """The k nearest of structure and tail."""
         queries = np.ascontiguousarray(queries, np.float32)
         waiting = self._tail.search(queries, k, among)
-        if self._structure is None:
+        if self._structure is None or k < 1:
             return waiting
         return merged(waiting, self._structure.search(queries, k, among, self.effort))
 

@@ -15,24 +15,24 @@ _ROUNDING: Final = 1e-5  # of a cosine summed in float32; whatever is that close
 
 
 def nearest(
-    queries: Vectors, k: int, keys: Keys, vectors: Vectors, rows: NDArray[np.int64] | None = None
+    queries: Vectors, k: int, keys: Keys, vectors: Vectors, among: NDArray[np.bool_] | None = None
 ) -> tuple[Keys, Scores]:
     """The k best of (n, dim) vectors for each query: (q, k) keys and cosines, padded with -1 and -inf.
 
-    rows: only these positions count. A matrix product finds the candidates; ``best`` scores them.
+    among: (n,), which of them count. A matrix product finds the candidates; ``best`` scores them.
     """
-    if rows is not None and len(rows) < _GATHER_SHARE * len(keys):
-        keys, vectors, rows = keys[rows], vectors[rows], None
+    if among is not None and np.count_nonzero(among) < _GATHER_SHARE * len(keys):
+        keys, vectors, among = keys[among], vectors[among], None
     found_keys, found_scores = padding(len(queries), k)
-    count = len(keys) if rows is None else len(rows)
+    count = len(keys) if among is None else np.count_nonzero(among)
     if count == 0 or k < 1:
         return found_keys, found_scores
+    place = len(keys) - min(k, count)
     step = max(1, _CELLS // len(keys))
     for start in range(0, len(queries), step):
         similar = queries[start : start + step] @ vectors.T
-        if rows is not None:
-            similar[:, np.delete(np.arange(len(keys)), rows)] = -np.inf
-        place = len(keys) - min(k, count)
+        if among is not None:
+            similar = np.where(among, similar, np.float32(-np.inf))
         bound = np.partition(similar, place, axis=1)[:, place] - _ROUNDING
         for i, row in enumerate(similar >= bound[:, None], start):
             candidates = np.flatnonzero(row)
@@ -64,18 +64,6 @@ def merged(*answers: tuple[Keys, Scores]) -> tuple[Keys, Scores]:
 def padding(queries: int, k: int) -> tuple[Keys, Scores]:
     """An answer without a hit."""
     return np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32)
-
-
-def positions(keys: Keys, wanted: Keys, order: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-    """Where the wanted keys stand in (n,) keys: ascending, each once, unknown ones passed over.
-
-    order: what sorts the keys; without it they are in ascending order.
-    """
-    if len(keys) == 0:
-        return np.empty(0, np.int64)
-    places = np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)
-    places = places if order is None else order[places]
-    return np.unique(places[keys[places] == wanted])
 
 
 def last_of_each(keys: Keys) -> NDArray[np.int64]:

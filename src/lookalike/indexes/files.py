@@ -1,41 +1,70 @@
 """Index files: written whole or not at all, and checked before a native loader sees them.
 
-Beside ``NAME.index`` stands ``NAME.json`` with its SHA-256 and what it was made of. Native loaders crash
-on damaged files, or load them silently: whatever does not match is not loaded, and the caller rebuilds.
+Beside ``NAME.index`` stands ``NAME.json``: the kind, what the index was made of, and the SHA-256 of all
+of this and of the index file. Native loaders crash on damaged files, or load them silently: whatever does
+not match to the last byte is not loaded, and the caller rebuilds.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 from lookalike.atomic import write_atomically
 from lookalike.indexes import Index
 from lookalike.plugins import load_plugin
 
+_LAYOUT: Final = 1
+_CHUNK: Final = 1 << 20
 
-def save(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> None:
-    """Write an index and what it was made of (any JSON object: space version, adapter, ...)."""
+
+def save(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> Index:
+    """Write an index and what it was made of (any JSON object: space version, adapter, ...).
+
+    Returns the index as loaded from its file: use it in place of the other, which holds in memory what
+    this one leaves in the file.
+    """
     folder.mkdir(exist_ok=True)
     data = index.serialise()
-    header = {"kind": index.kind, "sha256": hashlib.sha256(data).hexdigest(), "made_of": dict(made_of)}
+    about = _about(index.kind, made_of)
     write_atomically(folder / f"{name}.index", data)
+    header = {**about, "sha256": _digest(about, BytesIO(data))}
     write_atomically(folder / f"{name}.json", json.dumps(header, sort_keys=True).encode())
+    del data
+    return load(folder, name, made_of) or index
 
 
 def load(folder: Path, name: str, made_of: Mapping[str, Any]) -> Index | None:
-    """The index if its file is whole and was made of exactly this, otherwise None."""
+    """The index if its files are whole and were made of exactly this, otherwise None."""
     try:
         header = json.loads((folder / f"{name}.json").read_bytes())
-        data = (folder / f"{name}.index").read_bytes()
-        fresh = header["made_of"] == dict(made_of) and header["sha256"] == hashlib.sha256(data).hexdigest()
-        kind = str(header["kind"])
+        about = _about(str(header["kind"]), made_of)
+        with (folder / f"{name}.index").open("rb") as file:
+            if header != {**about, "sha256": _digest(about, file)}:
+                return None
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not fresh:
+    kind = load_plugin("lookalike.indexes", about["kind"])
+    try:
+        index: Index = kind.deserialise(data)
+    except RuntimeError:  # FAISS: a whole file, but of a version that it does not read
         return None
-    index: Index = load_plugin("lookalike.indexes", kind).deserialise(data)
     return index
+
+
+def _about(kind: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
+    return {"layout": _LAYOUT, "kind": kind, "made_of": dict(made_of)}
+
+
+def _digest(about: Mapping[str, Any], file: BinaryIO) -> str:
+    """Read in pieces: checking a file leaves nothing of it in memory."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()

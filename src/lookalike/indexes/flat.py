@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike.indexes import native
-from lookalike.indexes.exact import last_of_each, nearest, positions
+from lookalike.indexes.exact import last_of_each, nearest
 from lookalike.indexes.packing import pack, unpack
 from lookalike.types import Keys, Scores, Vectors
 
@@ -62,18 +61,15 @@ class FlatIndex:
 
     def remove(self, keys: Keys) -> None:
         """Remove by key."""
-        rows = self._positions(keys)
+        rows = np.flatnonzero(np.isin(self._keys, keys))
         if len(rows):
             self._flat.remove_ids(rows)
             self._keys = np.delete(self._keys, rows)
 
     def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         """Exact at any selectivity."""
-        rows = None if among is None else self._positions(among)
-        return nearest(np.ascontiguousarray(queries, np.float32), k, self._keys, self.vectors, rows)
-
-    def _positions(self, keys: Keys) -> NDArray[np.int64]:
-        return positions(self._keys, keys, np.argsort(self._keys, kind="stable"))
+        mask = None if among is None else np.isin(self._keys, among)
+        return nearest(np.ascontiguousarray(queries, np.float32), k, self._keys, self.vectors, mask)
 
 
 class FlatL2Index(FlatIndex):

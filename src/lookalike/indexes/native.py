@@ -14,6 +14,7 @@ from lookalike.indexes.recipes import EF_CONSTRUCTION, EF_SEARCH, HELD_PER_HIT, 
 from lookalike.types import Vectors
 
 _TRAINING: Final = 64  # vectors a list in the k-means sample
+_ROUNDS: Final = 10  # of k-means
 _SHARE_OF_A_THREAD: Final = 1 << 22  # numbers
 _QUERY_BITS: Final = 8  # of a query's component in RaBitQ: float queries take 50 times as long
 
@@ -78,6 +79,7 @@ def _configure(index: Any) -> None:
         if hasattr(trained, "cp"):
             trained.cp.min_points_per_centroid = 1  # below 39, FAISS warns on the terminal
             trained.cp.max_points_per_centroid = _TRAINING
+            trained.cp.niter = _ROUNDS
     if hasattr(index, "qb"):
         index.qb = _QUERY_BITS
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.indexes.exact import merged, nearest, padding, positions
+from lookalike.indexes.exact import merged, nearest, padding
 from lookalike.indexes.native import build, candidates, from_bytes, kept_vectors, to_bytes
 from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
@@ -27,7 +27,6 @@ class Structure:
         self, recipe: Recipe, index: Any, keys: Keys, alive: NDArray[np.bool_], vectors: Vectors, source: Any = None
     ) -> None:
         self._recipe, self._index, self._keys, self._alive = recipe, index, keys, alive
-        self._sorter = np.argsort(keys, kind="stable")
         self._vectors = kept_vectors(index) if recipe.keeps_vectors else vectors
         self._source = source if isinstance(source, mmap.mmap) and not recipe.keeps_vectors else None
 
@@ -58,10 +57,7 @@ class Structure:
 
     def strike(self, keys: Keys) -> None:
         """Let these keys never be found again."""
-        rows = positions(self._keys, keys, self._sorter)
-        if len(rows):
-            self._alive = self._alive.copy()
-            self._alive[rows] = False
+        self._alive = self._alive & ~np.isin(self._keys, keys)
 
     def remaining(self) -> tuple[Keys, Vectors]:
         """The keys and vectors that are not struck off."""
@@ -70,32 +66,27 @@ class Structure:
 
     def search(self, queries: Vectors, k: int, among: Keys | None, effort: float) -> tuple[Keys, Scores]:
         """(q, k) keys and cosines; exact where few rows match, or where FAISS finds fewer than match."""
-        alive = self._alive
-        if among is not None:
-            alive = np.zeros_like(alive)
-            alive[positions(self._keys, among, self._sorter)] = True
-            alive &= self._alive
+        alive = self._alive if among is None else self._alive & np.isin(self._keys, among)
         matching = int(np.count_nonzero(alive))
-        few = len(alive) * self._recipe.exact_share if among is not None else 0
+        few = 0 if among is None else self._recipe.exact_share * len(alive)
         if matching <= max(_FEW, few) or k >= matching / 2:
-            return self._scan(queries, k, np.flatnonzero(alive))
+            return self._scan(queries, k, alive)
         numbers = candidates(
             self._index, self._recipe, queries, k, effort=effort, alive=alive, filtered=among is not None
         )
         keys, scores = padding(len(queries), k)
         for i, row in enumerate(numbers):
-            found = row[row >= 0]
+            query, found = queries[i : i + 1], np.sort(row[row >= 0])
             if len(found) < k:
-                keys[i : i + 1], scores[i : i + 1] = self._scan(queries[i : i + 1], k, np.flatnonzero(alive))
+                keys[i], scores[i] = self._scan(query, k, alive)
             else:
-                found.sort()
-                keys[i], scores[i] = nearest(queries[i : i + 1], k, self._keys[found], self._read(found))
+                keys[i], scores[i] = nearest(query, k, self._keys[found], self._read(found))
         return keys, scores
 
-    def _scan(self, queries: Vectors, k: int, rows: NDArray[np.int64]) -> tuple[Keys, Scores]:
+    def _scan(self, queries: Vectors, k: int, alive: NDArray[np.bool_]) -> tuple[Keys, Scores]:
         if self._source is None:
-            return nearest(queries, k, self._keys, self._vectors, rows)
-        answer = padding(len(queries), k)
+            return nearest(queries, k, self._keys, self._vectors, alive)
+        answer, rows = padding(len(queries), k), np.flatnonzero(alive)
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
             answer = merged(answer, nearest(queries, k, self._keys[block], self._read(block)))

@@ -40,7 +40,7 @@ _BESIDE_IMAGES: Final = frozenset(
         ".npz",
     ]
 )
-_VOLUMES: Final = (
+VOLUME_SUFFIXES: Final = (
     ".nii",
     ".nii.gz",
     ".nrrd",
@@ -85,9 +85,16 @@ def read(source: str) -> Iterator[Image]:
     except OSError:
         raise UnreadableImageError("not-readable") from None
     if reader is None:
-        volume = path.name.lower().endswith(_VOLUMES)
+        volume = path.name.lower().endswith(VOLUME_SUFFIXES)
         raise UnreadableImageError("needs-volumes" if volume else "not-an-image")
     yield from reader.read(source)
+
+
+def is_dicom(source: str) -> bool:
+    """Whether the DICOM reader knows the file."""
+    from lookalike.readers.dicom import DicomReader
+
+    return DicomReader().matches(source)
 
 
 def beside_images(path: Path) -> bool:

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from lookalike.errors import UnreadableImageError
 from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.text import file_name
-from lookalike.types import Attribute, Preprocessing, Refusal
+from lookalike.types import Attribute, Preprocessing, Refusal, Series, VolumeRecipe
 
 _AHEAD: Final = 8  # files that each process may be ahead
 _FRAMES_AHEAD: Final = 64  # frames of one file that may wait
@@ -51,6 +51,8 @@ class Frame:
     thumbnail: bytes
     patient: str
     attributes: dict[str, Attribute]
+    view: int = 0  # the slice's number, where the frame is a volume of ``depth`` slices
+    depth: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,29 @@ class Finished:
     known: bool = False
 
 
-Event = Frame | Finished | Refusal
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A file that is a slice of a volume; ``series`` is the same for all of its slices."""
+
+    source: str
+    series: str
+
+
+Event = Frame | Finished | Refusal | Slice
 _Events = queue.Queue[Event | Exception]  # an exception is raised where the events are read
-_Tasks = queue.SimpleQueue[tuple[str, _Events] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a process is asked: to read the files of one source."""
+
+    name: str
+    files: tuple[str, ...]
+    events: _Events
+    whole: bool
+
+
+_Tasks = queue.SimpleQueue[_Task | None]
 
 
 class _Process:
@@ -100,8 +122,10 @@ class _Process:
 class ReaderPool:
     """Decoding processes that are kept for as long as the pool is open; a context manager."""
 
-    def __init__(self, recipe: Preprocessing, workers: int | None = None) -> None:
-        self._recipe = recipe.to_json()
+    def __init__(
+        self, recipe: Preprocessing, workers: int | None = None, volumes: VolumeRecipe | None = None
+    ) -> None:
+        self._recipe, self._volumes = recipe.to_json(), asdict(volumes or VolumeRecipe())
         self._workers = workers or len(os.sched_getaffinity(0))
         self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
         self._closed = threading.Event()
@@ -121,12 +145,18 @@ class ReaderPool:
             self._idle.get().kill()
 
     def read(
-        self, sources: Iterable[Path | str], known: Callable[[str], bool] = lambda _sha256: False
+        self,
+        sources: Iterable[Path | str | Series],
+        known: Callable[[str], bool] = lambda _sha256: False,
+        *,
+        whole: bool = False,
     ) -> Iterator[Event]:
         """What became of each source, in order: its frames and Finished, or a Refusal.
 
         known: told the SHA-256 of a file's bytes; True skips decoding. A file that breaks after some
-        good frames gives these frames and a Refusal.
+        good frames gives these frames and a Refusal. A volume gives its slices, as views of one frame.
+        whole: a file that is a slice of a volume is not read but gives a Slice: its Series is to be asked
+        for once all of its files are known.
         """
         tasks: _Tasks = queue.SimpleQueue()
         pending: deque[_Events] = deque()
@@ -139,9 +169,9 @@ class ReaderPool:
             thread.start()
         try:
             for source in sources:
-                events: _Events = queue.Queue(_FRAMES_AHEAD)
-                tasks.put((str(source), events))
-                pending.append(events)
+                task = _task(source, whole)
+                tasks.put(task)
+                pending.append(task.events)
                 if len(pending) >= _AHEAD * self._workers:
                     yield from _drain(pending.popleft())
             while pending:
@@ -156,10 +186,9 @@ class ReaderPool:
     def _serve(self, tasks: _Tasks, known: Callable[[str], bool], stop: threading.Event) -> None:
         process: _Process | None = None
         while (task := tasks.get()) is not None and not stop.is_set():
-            source, events = task
-            sink = _Sink(events, stop)
+            sink = _Sink(task.events, stop)
             try:
-                process = self._read_one(process or self._take(), source, sink, known)
+                process = self._read_one(process or self._take(), task, sink, known)
             except Exception as error:  # no process can be started: the reader must hear of it
                 process = None
                 sink.put(error)
@@ -180,45 +209,47 @@ class ReaderPool:
             self._idle.put(process)
 
     def _read_one(
-        self, process: _Process, source: str, sink: _Sink, known: Callable[[str], bool]
+        self, process: _Process, task: _Task, sink: _Sink, known: Callable[[str], bool]
     ) -> _Process | None:
         """Read one file; the process to go on with is returned, None if this one had to be killed."""
-        reason = self._attempt(process, source, sink, known)
+        reason = self._attempt(process, task, sink, known)
         if reason in _SUSPECT and process.used and not sink.passed:
             # An earlier file may have broken this process: ask a new one before this file is blamed.
             process.kill()
             process = _Process()
-            reason = self._attempt(process, source, sink, known)
+            reason = self._attempt(process, task, sink, known)
         process.used = True
         if reason is not None:
-            sink.put(Refusal(file_name(source), reason))
+            sink.put(Refusal(task.name, reason))
         if reason in ("decoder-crash", "timeout", "stopped"):
             process.kill()
             return None
         return process
 
     def _attempt(
-        self, process: _Process, source: str, sink: _Sink, known: Callable[[str], bool]
+        self, process: _Process, task: _Task, sink: _Sink, known: Callable[[str], bool]
     ) -> str | None:
         try:
-            return self._exchange(process, source, sink, known)
+            return self._exchange(process, task, sink, known)
         except Exception:  # a broken decoder may have sent anything
             return "decoder-crash"
 
     def _exchange(
-        self, process: _Process, source: str, sink: _Sink, known: Callable[[str], bool]
+        self, process: _Process, task: _Task, sink: _Sink, known: Callable[[str], bool]
     ) -> str | None:
         """One file's conversation. Returns a reason code, or None if all went well."""
-        deadline = time.monotonic() + SECONDS_A_FILE + _seconds_of_reading(source)
-        send, name, sha256 = process.connection.send_bytes, file_name(source), ""
-        send(json.dumps({"source": source, "recipe": self._recipe}).encode())
+        decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
+        deadline = time.monotonic() + decoding + sum(map(_seconds_of_reading, task.files))
+        send, name, sha256 = process.connection.send_bytes, task.name, ""
+        request = {"files": task.files, "whole": task.whole, "recipe": self._recipe, "volumes": self._volumes}
+        send(json.dumps(request).encode())
         while (message := process.receive(deadline)) is not None:
             head = message.index(b"\n")
             header = json.loads(message[:head])
             if header["kind"] == "digest":
                 sha256 = header["sha256"]
                 is_known = known(sha256)
-                deadline = time.monotonic() + SECONDS_A_FILE
+                deadline = time.monotonic() + decoding
                 send(b"skip" if is_known else b"go")
                 if is_known:
                     return None if sink.put(Finished(name, sha256, known=True)) else "stopped"
@@ -227,6 +258,8 @@ class ReaderPool:
                 if not sink.put(_frame(name, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
+            elif header["kind"] == "slice":
+                return None if sink.put(Slice(name, header["series"])) else "stopped"
             elif header["kind"] == "refused":
                 return UnreadableImageError(header["reason"]).reason
             else:
@@ -252,6 +285,12 @@ class _Sink:
         return False
 
 
+def _task(source: Path | str | Series, whole: bool) -> _Task:
+    files = source.files if isinstance(source, Series) else (str(source),)
+    name = source.name if isinstance(source, Series) else file_name(source)
+    return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole)
+
+
 def _seconds_of_reading(source: str) -> float:
     try:
         return Path(source).stat().st_size / BYTES_A_SECOND
@@ -265,7 +304,8 @@ def _frame(source: str, sha256: str, header: dict[str, Any], data: memoryview) -
     return Frame(
         source=source, sha256=sha256, frame=header["frame"], frames=header["frames"],
         input=np.frombuffer(data[:size], np.uint8).reshape(header["shape"]), thumbnail=bytes(data[size:]),
-        patient=header["patient"], attributes=header["attributes"],
+        patient=header["patient"], attributes=header["attributes"], view=header.get("view", 0),
+        depth=header.get("depth", 1),
     )  # fmt: skip
 
 

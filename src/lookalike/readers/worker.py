@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
-from lookalike.types import Image, Preprocessing
+from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 # ``pool`` kills a process that takes too long; without ``pool`` it must end by itself.
 _SECONDS_ALONE: Final = int(2 * SECONDS_A_FILE)
@@ -46,6 +46,8 @@ def main(descriptor: int) -> None:
                 _send(connection, {"kind": "refused", "reason": "not-readable"})
             except MemoryError:
                 _send(connection, {"kind": "refused", "reason": "out-of-memory"})
+            except ImportError:
+                raise  # the installation is broken, not the file: the process ends
             except Exception:
                 _send(connection, {"kind": "refused", "reason": "damaged-pixels"})
 
@@ -53,21 +55,47 @@ def main(descriptor: int) -> None:
 def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     from lookalike.readers import read
 
-    source = str(request["source"])
-    with Path(source).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _send(connection, {"kind": "digest", "sha256": digest})
+    files = [str(file) for file in request["files"]]
+    _send(connection, {"kind": "digest", "sha256": _digest(files)})
     if connection.recv_bytes() == b"skip":
         return
-    signal.alarm(_SECONDS_ALONE)
-    recipe = _recipe(request["recipe"])
+    signal.alarm(_SECONDS_ALONE + len(files))
+    if request["whole"] and len(files) == 1 and (series := _series(files[0])):
+        _send(connection, {"kind": "slice", "series": series})
+        return
+    recipe, volume_recipe = _recipe(request["recipe"]), VolumeRecipe(**request["volumes"])
     count = 0
-    for image in read(source):
-        _send_frame(connection, image, recipe)
+    for image in [_read_series(files)] if len(files) > 1 else read(files[0]):
+        if len(image.pixels) > 1:
+            _send_volume(connection, image, recipe, volume_recipe)
+        else:
+            _send_frame(connection, image, recipe)
         count += 1
     if count == 0:
         raise UnreadableImageError("no-pixel-data")
     _send(connection, {"kind": "end"})
+
+
+def _digest(files: list[str]) -> str:
+    """The SHA-256 of a file; of a series that of its files' digests, whatever their names and order."""
+    digests = []
+    for name in files:
+        with Path(name).open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
+def _series(file: str) -> str:
+    from lookalike.readers import is_dicom
+    from lookalike.readers.series import series_of
+
+    return series_of(file) if is_dicom(file) else ""
+
+
+def _read_series(files: list[str]) -> Image:
+    from lookalike.readers.series import read_series
+
+    return read_series(files)
 
 
 @cache
@@ -88,6 +116,24 @@ def _send_frame(connection: Connection, image: Image, recipe: Preprocessing) -> 
     signal.alarm(0)  # the other end takes its time when it is busy
     _send(connection, header, pixels.tobytes(), small)
     signal.alarm(_SECONDS_ALONE)
+
+
+def _send_volume(
+    connection: Connection, volume: Image, recipe: Preprocessing, volume_recipe: VolumeRecipe
+) -> None:
+    """The slices of a volume, each as a view of one frame; the thumbnail goes with the middle one."""
+    from lookalike.pixels import model_input, thumbnail
+    from lookalike.slices import cut
+
+    for number, count, shown in cut(volume, volume_recipe):
+        pixels = model_input(shown, recipe)
+        header = {
+            "kind": "frame", "frame": volume.frame, "frames": volume.frames, "shape": pixels.shape,
+            "view": number, "depth": count, "patient": volume.patient, "attributes": dict(volume.attributes),
+        }  # fmt: skip
+        signal.alarm(0)
+        _send(connection, header, pixels.tobytes(), thumbnail(shown))
+        signal.alarm(_SECONDS_ALONE)
 
 
 def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes) -> None:

@@ -33,6 +33,7 @@ class NewRecord:
     attributes: Mapping[str, Attribute]
     vectors: Vectors
     thumbnail: bytes
+    views: tuple[int, ...] = (0,)  # the slice's number of each vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _add_records(
     _describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
     _delete(connection, VECTORS.c.record, known.values())
     _insert(connection, VECTORS, [
-        row for i, record in given.items() for row in _vector_rows(keys[i], i, record.vectors)
+        row for i, record in given.items() for row in _vector_rows(keys[i], i, record)
     ])  # fmt: skip
     return [record.sha256 for record in new.values()]
 
@@ -119,8 +120,8 @@ def _keys(connection: Connection, identities: Iterable[str]) -> dict[str, int]:
     return rows
 
 
-def _vector_rows(key: int, identity: str, vectors: Vectors) -> Iterator[dict[str, Any]]:
-    for view, vector in enumerate(vectors):
+def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[str, Any]]:
+    for view, vector in zip(record.views, record.vectors, strict=True):
         data = np.ascontiguousarray(vector, "<f4").tobytes()
         yield {"record": key, "view": view, "data": data, "checksum": checksum(identity, view, data)}
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, func, insert, select, update
 
 from lookalike.errors import DamagedFileError, GalleryError
 from lookalike.filters import Filter
@@ -45,11 +45,32 @@ class SpaceRow:
 
 
 class StoredVectors(NamedTuple):
-    """keys (n,), records (n,): the record's key of each vector, vectors (n, dim) float32."""
+    """keys (n,), records (n,): the record's key of each vector, views (n,): its slice's number in a volume,
+    vectors (n, dim) float32.
+    """
 
     keys: Keys
     records: Keys
+    views: Keys
     vectors: Vectors
+
+
+def _chosen(column: Any, *columns: Any) -> Select[Any]:
+    """SELECT columns WHERE column IN (:chosen). Building a query takes longer than running it."""
+    return select(*columns).where(column.in_(bindparam("chosen", expanding=True)))
+
+
+_KEYS_BY_ID: Final = _chosen(RECORDS.c.id, RECORDS.c.key)
+_RECORDS_BY_KEY: Final = _chosen(RECORDS.c.key, *RECORDS.c)
+_LABELS_BY_RECORD: Final = _chosen(LABELS.c.record, *LABELS.c)
+_ATTRIBUTES_BY_RECORD: Final = _chosen(ATTRIBUTES.c.record, *ATTRIBUTES.c)
+_THUMBNAILS_BY_RECORD: Final = _chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
+_OWNERS_BY_KEY: Final = _chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
+_OF_RECORD: Final = RECORDS.c.key == VECTORS.c.record
+_KEYS_OF_PATIENT: Final = _chosen(RECORDS.c.patient, VECTORS.c.key).join(RECORDS, _OF_RECORD)
+_VECTORS_BY_RECORD: Final = (
+    _chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id).join(RECORDS, _OF_RECORD).order_by(VECTORS.c.view)
+)
 
 
 class Store:
@@ -76,6 +97,14 @@ class Store:
         engine = self._writer if write else self._engine
         with errors_named(), engine.begin() as connection:
             yield connection
+
+    def fact(self, name: str, first: str) -> str:
+        """A fact about the gallery, noted when it is first asked for."""
+        with self._begin() as connection:
+            found = connection.scalar(select(GALLERY.c.value).where(GALLERY.c.name == name))
+            if found is None:
+                connection.execute(insert(GALLERY), {"name": name, "value": first})
+            return first if found is None else found
 
     # Writing
 
@@ -145,14 +174,13 @@ class Store:
             raise _damaged_vectors(lost + sum(not _sound(row) for row in rows))
         data = b"".join(row.data for row in rows)
         stacked = np.frombuffer(data, "<f4").reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
-        keys, owners = (np.array([row[i] for row in rows], np.int64) for i in (0, 1))
-        return StoredVectors(keys, owners, stacked)
+        keys, owners, views = (np.array([row[i] for row in rows], np.int64) for i in (0, 1, 2))
+        return StoredVectors(keys, owners, views, stacked)
 
     def vectors_of(self, key: int) -> Vectors:
         """The base vectors (views, dim) of one record. Raises DamagedFileError."""
-        query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
         with self._begin() as connection:
-            rows = connection.execute(query.where(VECTORS.c.record == key).order_by(VECTORS.c.view)).all()
+            rows = _rows(connection, _VECTORS_BY_RECORD, [key])
         if not rows or not all(_sound(row) for row in rows):
             raise _damaged_vectors(1)
         return np.stack([np.frombuffer(row.data, "<f4") for row in rows])
@@ -169,31 +197,13 @@ class Store:
         """Records by key, whole; all of them without ``keys``."""
         wanted = None if keys is None else [int(key) for key in keys]
         with self._begin() as connection:
-            rows = _rows(connection, RECORDS, RECORDS.c.key, wanted)
-            labels: dict[int, list[str]] = {}
-            for row in _rows(connection, LABELS, LABELS.c.record, wanted):
-                labels.setdefault(row.record, []).append(row.label)
-            attributes: dict[int, dict[str, Attribute]] = {}
-            for row in _rows(connection, ATTRIBUTES, ATTRIBUTES.c.record, wanted):
-                # A code such as 007 is a number to a filter, and stays what it is.
-                value = row.number if str(row.number) == row.text else row.text
-                attributes.setdefault(row.record, {})[row.name] = value
-        try:
-            return {
-                row.key: Record(
-                    row.key, row.id, row.source, row.frame, tuple(sorted(labels.get(row.key, ()))), row.patient,
-                    attributes.get(row.key, {}),
-                )
-                for row in rows
-            }  # fmt: skip
-        except TypeError:  # labels that are no text
-            raise damaged() from None
+            return _whole_records(connection, wanted)
 
     def find(self, identity: str) -> Record | None:
         """One record by its public id, or None."""
         with self._begin() as connection:
-            key = connection.scalar(select(RECORDS.c.key).where(RECORDS.c.id == identity))
-        return None if key is None else self.records([key])[key]
+            found = _rows(connection, _KEYS_BY_ID, [identity])
+            return _whole_records(connection, [found[0].key])[found[0].key] if found else None
 
     def record(self, identity: str) -> Record:
         """One record by its public id. Raises GalleryError if there is none."""
@@ -204,28 +214,22 @@ class Store:
 
     def keys_of_patient(self, patient: str) -> Keys:
         """The vector keys of one patient group (its hash)."""
-        query = select(VECTORS.c.key).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
-        return self._keys(query.where(RECORDS.c.patient == patient))
+        return self._keys(_KEYS_OF_PATIENT, {"chosen": [patient]})
 
     def keys_where(self, tree: Filter) -> Keys:
         """The vector keys of the records that satisfy a filter, ascending."""
         matching = select(RECORDS.c.key).where(condition(tree))
         return self._keys(select(VECTORS.c.key).where(VECTORS.c.record.in_(matching)).order_by(VECTORS.c.key))
 
-    def _keys(self, query: Any) -> Keys:
+    def _keys(self, query: Any, values: Mapping[str, Any] | None = None) -> Keys:
         with self._begin() as connection:
-            return np.fromiter(connection.scalars(query), np.int64)
+            return np.fromiter(connection.scalars(query, values), np.int64)
 
     def owners(self, keys: NDArray[np.int64]) -> list[Record]:
         """The record of each vector key, in order. Raises DamagedFileError if there is none."""
         with self._begin() as connection:
-            owned = select(VECTORS.c.key, VECTORS.c.record)
-            owner = {
-                row.key: row.record
-                for some in chunks(keys.tolist())
-                for row in connection.execute(owned.where(VECTORS.c.key.in_(some)))
-            }
-        records = self.records(key for key in owner.values() if key is not None)
+            owner = {row.key: row.record for row in _rows(connection, _OWNERS_BY_KEY, keys.tolist())}
+            records = _whole_records(connection, [key for key in owner.values() if key is not None])
         try:
             return [records[owner[key]] for key in keys.tolist()]
         except KeyError:
@@ -238,7 +242,7 @@ class Store:
     def thumbnails(self, keys: Iterable[int]) -> dict[int, bytes]:
         """The small JPEGs of records, by key."""
         with self._begin() as connection:
-            rows = _rows(connection, THUMBNAILS, THUMBNAILS.c.record, [int(key) for key in keys])
+            rows = _rows(connection, _THUMBNAILS_BY_RECORD, [int(key) for key in keys])
         return {row.record: row.jpeg for row in rows}
 
     def has_field(self, name: str) -> bool:
@@ -288,11 +292,31 @@ def _put(
         connection.execute(insert(table), {**identity, **fields})
 
 
-def _rows(connection: Connection, table: Table, column: Any, wanted: list[int] | None) -> list[Any]:
+def _whole_records(connection: Connection, wanted: list[int] | None) -> dict[int, Record]:
+    """Records by key, with their labels and attributes; all of them without ``wanted``."""
+    rows = _rows(connection, _RECORDS_BY_KEY, wanted)
+    labels: dict[int, list[str]] = {}
+    for row in _rows(connection, _LABELS_BY_RECORD, wanted):
+        labels.setdefault(row.record, []).append(row.label)
+    attributes: dict[int, dict[str, Attribute]] = {}
+    for row in _rows(connection, _ATTRIBUTES_BY_RECORD, wanted):
+        # A code such as 007 is a number to a filter, and stays what it is.
+        value = row.number if str(row.number) == row.text else row.text
+        attributes.setdefault(row.record, {})[row.name] = value
+    try:
+        return {
+            row.key: Record(
+                row.key, row.id, row.source, row.frame, tuple(sorted(labels.get(row.key, ()))), row.patient,
+                attributes.get(row.key, {}),
+            )
+            for row in rows
+        }  # fmt: skip
+    except TypeError:  # labels that are no text
+        raise damaged() from None
+
+
+def _rows(connection: Connection, query: Select[Any], wanted: list[Any] | None) -> list[Any]:
+    """The rows of a ``_chosen`` query; all of the table without ``wanted``."""
     if wanted is None:
-        return list(connection.execute(select(table)))
-    return [
-        row
-        for some in chunks(wanted)
-        for row in connection.execute(select(table).where(column.in_(some)))
-    ]
+        return list(connection.execute(select(*query.selected_columns)))
+    return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some})]

@@ -48,7 +48,7 @@ class Labelled:
 
 def labelled(gallery: Gallery) -> Labelled:
     """Every record that bears a label, by ascending key. Raises UsageError if there is none."""
-    stored = gallery.store.vectors()
+    stored = gallery.pooled()
     records = gallery.store.records()
     rows = [i for i, key in enumerate(stored.records) if records[int(key)].labels]
     if not rows:

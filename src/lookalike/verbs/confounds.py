@@ -174,7 +174,7 @@ def _croma() -> Any:
 
 def _sample(gallery: Gallery, space: str, label_field: str, seed: int) -> tuple[list[Record], Vectors]:
     """The records that bear the label field, whole patients at random where there are too many."""
-    stored, by_key = gallery.store.vectors(), gallery.store.records()
+    stored, by_key = gallery.pooled(), gallery.store.records()
     found = [by_key[int(key)] for key in stored.records]
     rows = [i for i, r in enumerate(found) if (r.labels if label_field == LABEL else label_field in r.attributes)]
     if len(rows) > _MOST:
@@ -219,16 +219,19 @@ def _audit(
 def _separability(
     values: NDArray[np.str_], classes: Sequence[str], members: NDArray[np.bool_]
 ) -> dict[str, float]:
-    """(1 + TV) / 2 of each class that enough records bear, and do not bear."""
+    """Of each class that enough records bear, and do not bear."""
+    enough = [RARE <= column.sum() <= len(values) - RARE for column in members.T]
+    return {
+        name: round(best_rule(values, column), 6)
+        for name, column, there in zip(classes, members.T, enough, strict=True) if there
+    }  # fmt: skip
+
+
+def best_rule(values: NDArray[np.str_], bearing: NDArray[np.bool_]) -> float:
+    """(1 + TV) / 2: the balanced accuracy of the best rule that tells ``bearing`` by the value alone."""
     names, codes = np.unique(values, return_inverse=True)
-    every = np.bincount(codes, minlength=len(names)).astype(np.float64)
-    result = {}
-    for name, column in zip(classes, members.T, strict=True):
-        inside = np.bincount(codes[column], minlength=len(names)).astype(np.float64)
-        if RARE <= inside.sum() <= every.sum() - RARE:
-            spread = np.abs(inside / inside.sum() - (every - inside) / (every - inside).sum()).sum() / 2
-            result[name] = round(float(1 + spread) / 2, 6)
-    return result
+    inside, outside = (np.bincount(codes[part], minlength=len(names)) for part in (bearing, ~bearing))
+    return float(1 + np.abs(inside / inside.sum() - outside / outside.sum()).sum() / 2) / 2
 
 
 def _predictability(
@@ -262,7 +265,7 @@ def _robustness(
     vectors: Vectors, labels: NDArray[np.int64], values: NDArray[np.str_], patients: NDArray[np.str_], total: int
 ) -> Robustness:
     """RI, MaRI and CRoMa over the records that have enough neighbours of both kinds to tell."""
-    rows = _comparable(labels, values, patients)
+    rows = comparable(labels, values, patients)
     if len(rows) <= 2 * _NEIGHBOURS:
         reason = "no label was recorded with two values by enough patients: label and field cannot be told apart"
         return Robustness(None, None, None, None, 0.0, reason)
@@ -291,7 +294,7 @@ def _robustness(
     )
 
 
-def _comparable(
+def comparable(
     labels: NDArray[np.int64], values: NDArray[np.str_], patients: NDArray[np.str_]
 ) -> NDArray[np.int64]:
     """Rows that find enough of their label at another value, and enough of another label at their value,

@@ -14,12 +14,14 @@ import numpy as np
 from lookalike.datasets.labels import LabelRow, LabelTable, read_label_table
 from lookalike.gallery import Gallery
 from lookalike.readers import beside_images, walk
-from lookalike.readers.pool import Event, Finished, Frame
+from lookalike.readers.pool import Event, Finished, Frame, Slice
 from lookalike.store import Batch, NewRecord, Relabel
-from lookalike.types import Attribute, Refusal
+from lookalike.types import Attribute, Refusal, Series, Vectors
+from lookalike.verbs.gather import Volumes, is_mask
 
 _ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many
 _STORED: Final = 64  # files and records stored in one transaction
+_VOLUMES_STORED: Final = 8  # volumes that are read to their end
 
 Progress = Callable[[int, int], None]
 """Told how many files are done, of how many."""
@@ -62,20 +64,24 @@ def index(
     """
     started = time.monotonic()
     paths = [path for path in walk(sources) if not gallery.owns(path)]
+    images = [path for path in paths if not is_mask(path)]
     table = labels if isinstance(labels, LabelTable) or labels is None else read_label_table(
         Path(labels), label_columns, patient_column
     )  # fmt: skip
     with gallery.writing():
         run = _Run(gallery, table)
         done = gallery.store.files() - gallery.store.damaged_files()
-        for event in gallery.readers.read(paths, done.__contains__):
+        for event in gallery.readers.read(images, done.__contains__, whole=True):
             run.take(event)
             if progress and not isinstance(event, Frame):
-                progress(run.files, len(paths))
+                progress(run.files, len(images))
+        for event in gallery.readers.read(run.second_pass(), done.__contains__):
+            run.take(event)
         run.flush()
         gallery.index()
     return IndexResult(
-        added=run.added, skipped=run.skipped, refused=tuple(run.refused), files=run.files, ignored=run.ignored,
+        added=run.added, skipped=run.skipped, refused=tuple(run.refused), files=run.files,
+        ignored=run.ignored + len(paths) - len(images),
         unmatched=0 if table is None else table.unused(), records=gallery.store.count(),
         seconds=time.monotonic() - started,
     )  # fmt: skip
@@ -89,6 +95,7 @@ class _Run:
     table: LabelTable | None
     frames: list[Frame] = field(default_factory=list)
     batch: Batch = field(default_factory=Batch)
+    volumes: Volumes = field(default_factory=Volumes)
     files: int = 0
     added: int = 0
     finished: list[str] = field(default_factory=list)  # SHA-256 of every file read to its end
@@ -106,20 +113,32 @@ class _Run:
             self.frames.append(event)
         else:
             self.files += 1
-            if isinstance(event, Refusal):
+            if isinstance(event, Slice):
+                self.volumes.slices.setdefault(event.series, []).append(event.source)
+            elif isinstance(event, Refusal):
                 self._refuse(event)
             else:
                 self.finished.append(event.sha256)
                 self._finish(event)
         if len(self.frames) >= _ENCODED:
             self._encode()
-        if len(self.batch.records) + len(self.batch.relabels) >= _STORED:
+        if len(self.batch.records) + len(self.batch.relabels) >= _STORED or self.volumes.waiting >= _VOLUMES_STORED:
             self.flush()
+
+    def second_pass(self) -> list[Series | Path]:
+        """What the slices of the first pass make: series, and pictures of their own where they are too few."""
+        asked = self.volumes.series()
+        self.files -= sum(1 for one in asked if isinstance(one, Path))  # these are counted when they are read
+        self.files -= sum(1 for one in asked if isinstance(one, Series))
+        return asked
 
     def _refuse(self, refusal: Refusal) -> None:
         if refusal.reason == "not-an-image" and beside_images(Path(refusal.source)):
             self.ignored += 1
             return
+        # A volume that breaks is refused whole; of other files the good frames stay.
+        self.volumes.drop(refusal.source)
+        self.frames = [one for one in self.frames if one.depth == 1 or one.source != refusal.source]
         self.refused.append(refusal)
         self.batch.refused.append(refusal)
 
@@ -143,6 +162,10 @@ class _Run:
         """Encode and store what has come in: one transaction."""
         if self.frames:
             self._encode()
+        for volume in self.volumes.take(self.batch.finished.values()):
+            self.batch.records.append(
+                self._record(volume.first, np.stack(volume.vectors), tuple(volume.views), volume.thumbnail)
+            )
         new = self.gallery.store.write(self.batch)
         self.added += len(new)
         self.brought.update(new)
@@ -150,19 +173,29 @@ class _Run:
 
     def _encode(self) -> None:
         vectors = self.gallery.encoder.encode_inputs(np.stack([frame.input for frame in self.frames]))
-        self.batch.records += [self._record(frame, vectors[i : i + 1]) for i, frame in enumerate(self.frames)]
+        for frame, vector in zip(self.frames, vectors, strict=True):
+            if frame.depth > 1:
+                self.volumes.add(frame, vector)
+            else:
+                self.batch.records.append(self._record(frame, vector[None], (0,), frame.thumbnail))
         self.frames = []
 
     def _row(self, source: str) -> LabelRow | None:
-        return None if self.table is None else self.table.row(Path(source))
+        if self.table is None:
+            return None
+        row = self.table.row(Path(source))
+        first = self.volumes.first_files.get(source)
+        return row if row is not None or first is None else self.table.row(Path(first))
 
-    def _record(self, frame: Frame, vectors: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> NewRecord:
+    def _record(self, frame: Frame, vectors: Vectors, views: tuple[int, ...], thumbnail: bytes) -> NewRecord:
         row = self._row(frame.source) or LabelRow()
         attributes: dict[str, Attribute] = {**frame.attributes, **(row.attributes or {})}
         if frame.frames > 1:
             attributes["frame"] = float(frame.frame)
+        if frame.depth > 1:
+            attributes["slices"] = float(frame.depth)
         return NewRecord(
-            source=frame.source, sha256=frame.sha256, frame=frame.frame, vectors=vectors,
+            source=frame.source, sha256=frame.sha256, frame=frame.frame, vectors=vectors, views=views,
             patient=row.patient or frame.patient, labels=row.labels, attributes=attributes,
-            thumbnail=frame.thumbnail,
+            thumbnail=thumbnail,
         )  # fmt: skip

@@ -233,7 +233,7 @@ def _protocol(name: str) -> Protocol:
 
 def cases_of(gallery: Gallery, protocol: Protocol) -> Cases:
     """The records of a gallery that take part. Raises UsageError if none does."""
-    stored, records = gallery.store.vectors(), gallery.store.records()
+    stored, records = gallery.pooled(), gallery.store.records()
     kept: list[tuple[int, Record, tuple[str, ...]]] = []
     left_out: dict[str, int] = {}
     for row, key in enumerate(stored.records):

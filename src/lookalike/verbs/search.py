@@ -6,7 +6,7 @@ import base64
 import html
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +15,20 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike import encoders
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.filters import TEXT_FIELDS, Filter, fields, parse
 from lookalike.gallery import Gallery
 from lookalike.pixels import from_array, model_input, picture, thumbnail
 from lookalike.plugins import suggestion
+from lookalike.ranking import reciprocal_rank_fusion
 from lookalike.readers.pool import Frame
 from lookalike.store import BASE, record_id
 from lookalike.text import absolute, file_name
 from lookalike.types import Hit, Keys, Refusal, Scores, Vectors
 
 MAX_K: Final = 10_000
+_FUSED: Final = 100  # hits of each ranking that are fused
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def search(
     gallery: Gallery,
     query: str | os.PathLike[str] | NDArray[np.generic] | None = None,
     *,
+    text: str | None = None,
     id: str | None = None,
     k: int = 5,
     where: str | Filter | None = None,
@@ -99,36 +103,80 @@ def search(
     """The k records most alike the query, by cosine in a space, best first.
 
     query: a file (``path#3`` is frame 3 of a multi-frame file), or an array (rows, columns) or
-    (rows, columns, 3) of any numeric dtype. id: a record of the gallery instead. where: only records that
-    satisfy the filter. same_patient: let the query's own patient, and the query itself, be hits.
+    (rows, columns, 3) of any numeric dtype. id: a record of the gallery instead. text: words instead, for
+    encoders that take text; with a picture as well, the two rankings are fused by reciprocal rank, and
+    scores are the fused ones. where: only records that satisfy the filter. same_patient: let the query's
+    own patient, and the query itself, be hits.
 
     Fewer than k hits come back only if fewer records satisfy. Raises UsageError, UnreadableImageError (the
     query cannot be read), GalleryError (unknown id), ManifestMismatchError, DamagedFileError.
     """
     if not 1 <= k <= MAX_K:
         raise UsageError(f"k must be from 1 to {MAX_K}, got {k}")
-    if (query is None) == (id is None):
-        raise UsageError("give either a query (a file or an array) or the id of a record")
+    if (query is not None and id is not None) or (query is None and id is None and text is None):
+        raise UsageError(
+            "give either a query (a file or an array) or the id of a record; a text may stand alone or beside one"
+        )
     clock = _Clock()
     tree = parse(where) if isinstance(where, str) else where
     with clock.stage("open"):
         index = gallery.index(space)
-    asked = _of_record(gallery, id, clock) if id is not None else read_query(gallery, query, clock)
-    with clock.stage("project"):
-        vectors = gallery.project(asked.vectors, space)
+    asked = _read(gallery, query, id, text, space, clock)
     with clock.stage("filter"):
         among = None if tree is None else _among(gallery, tree)
-        excluded = _excluded(gallery, asked, same_patient)
+        excluded = _excluded(gallery, asked[0], same_patient)
     with clock.stage("search"):
-        keys, scores = index.search(vectors[:1], k + len(excluded), among)
-        keys, scores = _without(keys[0], scores[0], excluded, k)
+        depth = k if len(asked) == 1 else max(k, _FUSED)
+        found = [
+            _without(*_first(index.search(one.vectors[:1], depth + len(excluded), among)), excluded, depth)
+            for one in asked
+        ]
+        keys, scores = found[0] if len(found) == 1 else _fused([keys for keys, _ in found], k)
     with clock.stage("fetch"):
         hits, pictures = _hits(gallery, keys, scores)
     result = SearchResult(
-        space, hits, asked.name, clock.seconds, len(index), gallery.spec.name,
+        space, hits, " + ".join(one.name for one in asked), clock.seconds, len(index), gallery.spec.name,
         "" if len(hits) == k else f"only {len(hits)} records may answer this query",
     )  # fmt: skip
-    return result.with_pictures((asked.picture, *pictures))
+    return result.with_pictures((asked[0].picture, *pictures))
+
+
+def _read(
+    gallery: Gallery, query: Any, identity: str | None, text: str | None, space: str, clock: _Clock
+) -> list[Query]:
+    """The picture and the text that ask, as vectors of the space."""
+    asked = []
+    if identity is not None:
+        asked.append(_of_record(gallery, identity, clock))
+    elif query is not None:
+        asked.append(read_query(gallery, query, clock))
+    with clock.stage("project"):
+        for one in asked:
+            one.vectors = gallery.project(one.vectors, space)
+    if text is not None:
+        with clock.stage("encode"):
+            asked.append(Query(text, _text_vectors(gallery, text, space), b""))
+    return asked
+
+
+def _text_vectors(gallery: Gallery, text: str, space: str) -> Vectors:
+    if not isinstance(gallery.encoder, encoders.TextEncoder):
+        able = ", ".join(name for name in encoders.names() if encoders.describe(name).text)
+        raise UsageError(f"the encoder {gallery.spec.name!r} takes no text; these do: {able}")
+    if space != BASE:
+        raise UsageError("a text is compared in the base space: an adapter knows pictures only")
+    if not text.strip():
+        raise UsageError("the text is empty; write for example 'x-ray chest anteroposterior pleural effusion'")
+    return gallery.encoder.encode_texts([text])
+
+
+def _first(found: tuple[Keys, Scores]) -> tuple[Keys, Scores]:
+    return found[0][0], found[1][0]
+
+
+def _fused(rankings: Sequence[Keys], k: int) -> tuple[Keys, Scores]:
+    fused = reciprocal_rank_fusion([ranking.tolist() for ranking in rankings])[:k]
+    return np.array([key for key, _ in fused], np.int64), np.array([score for _, score in fused], np.float32)
 
 
 def _of_record(gallery: Gallery, identity: str, clock: _Clock) -> Query:

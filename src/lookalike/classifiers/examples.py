@@ -1,0 +1,78 @@
+"""Labelled vectors as numbers, and what a classifier is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.types import Vectors
+from lookalike.voting import Bools, Floats, Rows, Weighting
+
+Labels: TypeAlias = tuple[tuple[str, ...], ...]
+
+NEIGHBOURS: Final = {"distance": 20, "uniform": 5}  # that vote, unless k says otherwise
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """vectors (n, dim); members (n, c) bool, columns in the order of classes; patients (n,) as numbers.
+
+    multi_label: one record may bear several labels, each has a probability of its own.
+    """
+
+    vectors: Vectors
+    members: Bools
+    patients: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    classes: tuple[str, ...]
+    multi_label: bool
+
+    def take(self, rows: NDArray[np.int64] | Bools) -> Examples:
+        """Some of the records, all of the classes."""
+        return replace(
+            self, vectors=self.vectors[rows], members=self.members[rows], patients=self.patients[rows],
+            ids=self.ids[rows],
+        )  # fmt: skip
+
+    def sample(self, most: int, seed: int) -> Rows:
+        """At most ``most`` row numbers, drawn at random, ascending."""
+        drawn = np.random.default_rng(seed).permutation(len(self.vectors))[:most]
+        return np.sort(drawn).astype(np.int64)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of each record, as adapters take them."""
+        return tuple(tuple(self.classes[int(c)] for c in np.flatnonzero(row)) for row in self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """k, weighting: of the kNN vote. seed: of everything that is drawn at random."""
+
+    k: int | None = None
+    weighting: Weighting = "distance"
+    seed: int = 0
+
+    @property
+    def neighbours(self) -> int:
+        """How many vote."""
+        return self.k or NEIGHBOURS[self.weighting]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """logits: vectors (q, dim) -> (q, c). voters: the gallery rows (q, k) that voted, -1 pads, and the share
+    of the vote of each; None for methods in which no single record votes."""
+
+    logits: Callable[[Vectors], Floats]
+    voters: Callable[[Vectors], tuple[Rows, Floats]] | None = None
+
+
+def logits_of(p: Floats, *, multi_label: bool) -> Floats:
+    """Probabilities -> log-odds of each label, or log-probabilities where one label excludes the others."""
+    p = np.asarray(p, np.float64).clip(1e-9, 1 - 1e-9)
+    return np.asarray(np.log(p) - np.log1p(-p) if multi_label else np.log(p))

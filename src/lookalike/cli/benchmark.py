@@ -1,0 +1,64 @@
+"""lookalike benchmark"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from lookalike.cli.output import json_option, numbers, print_json, progress_bar, seed_option
+
+
+@click.group("benchmark")
+def command() -> None:
+    """Compare encoders on public collections, or indexes over sizes.
+
+    \b
+    Example:
+      lookalike benchmark encoders --encoders lite0-inner,lite0-last --data mednist=data/mednist
+      lookalike benchmark index --sizes 10000,100000 --dims 384
+    """
+
+
+@command.command("encoders")
+@click.option("--encoders", required=True, metavar="A,B,...", help="Names; `lookalike encoders list` has them.")
+@click.option("--data", multiple=True, required=True, metavar="[NAME=]PATH", help="A collection (repeatable).")
+@click.option("--protocol", "protocols", multiple=True, metavar="NAME", help="denner, multilabel, ...")
+@click.option("--cache", default="lookalike-cache", show_default=True, help="Where finished runs are kept.")
+@click.option("--k", "-k", "ks", default="1,3,5,10", show_default=True, callback=numbers, help="Depths.")
+@click.option("--combined", is_flag=True, help="Score all collections together as well.")
+@seed_option
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "csv", "latex"]), default="text")
+@click.option("--out", metavar="FILE", help="Write the tables to a file instead.")
+@json_option
+def encoders_(
+    encoders: str, data: tuple[str, ...], protocols: tuple[str, ...], cache: str, ks: tuple[int, ...],
+    combined: bool, seed: int, form: Literal["text", "markdown", "csv", "latex"], out: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """The table of the papers: rows encoders, columns precision at k, micro and macro, with intervals.
+
+    A star marks an encoder that was trained on the collection. What was run before is not run again.
+
+    \b
+    Example:
+      lookalike benchmark encoders --encoders lite0-inner --data nih-chestxray14=/data/nih --k 1,3,5,10
+    """
+    from lookalike.verbs.benchmark_encoders import benchmark_encoders
+
+    names = [name.strip() for name in encoders.split(",") if name.strip()]
+    with progress_bar("files") as progress:
+        result = benchmark_encoders(
+            names, data, cache=cache, protocols=protocols, k=ks, combined=combined, seed=seed, progress=progress,
+        )  # fmt: skip
+    if as_json:
+        print_json(result)
+        return
+    text = result.tables(form)
+    if out:
+        Path(out).write_text(text, encoding="utf-8")
+        click.echo(f"wrote {out}")
+    else:
+        click.echo(text)
+    if form == "text" or out:
+        click.echo("\n".join(result.notes))

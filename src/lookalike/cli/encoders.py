@@ -1,0 +1,113 @@
+"""lookalike encoders"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from lookalike.cli.output import json_option, print_json, print_table
+
+
+@click.group("encoders")
+def command() -> None:
+    """The encoders there are; bring, check and export their weights.
+
+    \b
+    Example:
+      lookalike encoders list
+      lookalike encoders pull rad-dino --to models/
+      LOOKALIKE_MODELS=models lookalike encoders verify rad-dino
+    """
+
+
+@command.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Every encoder, and whether its weights are on this machine."""
+    from lookalike.verbs.encoders import list_encoders
+
+    listed = list_encoders()
+    if as_json:
+        print_json(listed)
+        return
+    head = ["name", "dim", "text", "here", "size", "speed", "input", "licence"]
+    rows = [[e.name, str(e.dim), _mark(e.text), _mark(e.here), e.size, e.speed, e.input, e.license] for e in listed]
+    print_table([head, *rows])
+
+
+def _mark(value: bool) -> str:
+    return "yes" if value else "-"
+
+
+@command.command("pull")
+@click.argument("name")
+@click.option("--to", "to", required=True, metavar="DIR", help="The folder of models.")
+@json_option
+def pull(name: str, to: str, as_json: bool) -> None:
+    """Bring an encoder's weights from its hub, for use here or on a machine without a network.
+
+    \b
+    Example:
+      lookalike encoders pull dinov2-b --to models/
+    """
+    from lookalike.verbs.encoders import pull_encoder
+
+    result = pull_encoder(name, to)
+    if as_json:
+        print_json(result)
+        return
+    click.echo(f"{len(result.files)} files, {result.bytes / 1e6:.0f} MB, in {result.folder}")
+    click.echo(f"Use it: LOOKALIKE_MODELS={to} lookalike index ... --encoder {name}")
+
+
+@command.command("verify")
+@click.argument("name")
+@json_option
+def verify(name: str, as_json: bool) -> None:
+    """Check what an encoder promises: unit vectors, repeatable, the same in any batch, the golden vector.
+
+    \b
+    Example:
+      lookalike encoders verify lite0-inner
+    """
+    from lookalike.verbs.encoders import verify_encoder
+
+    result = verify_encoder(name)
+    if as_json:
+        print_json(result)
+    else:
+        kept = {True: "kept", False: "BROKEN", None: "n/a"}
+        print_table([["promise", "", "detail"], *[[p.name, kept[p.kept], p.detail] for p in result.promises]])
+    if not result.sound:
+        sys.exit(1)
+
+
+@command.command("export")
+@click.argument("name")
+@click.option("--to", "to", required=True, metavar="DIR", help="The folder to write into.")
+@click.option("--int8", is_flag=True, help="Also an 8-bit version; its loss is measured and printed.")
+@click.option("--pictures", multiple=True, metavar="SOURCE", help="What the quality is measured on (repeatable).")
+@json_option
+def export(name: str, to: str, int8: bool, pictures: tuple[str, ...], as_json: bool) -> None:
+    """Write a torch encoder as an ONNX file, which runs without torch, and measure both.
+
+    \b
+    Example:
+      lookalike encoders export dinov2-s --to models/ --int8 --pictures scans/
+    """
+    from lookalike.verbs.encoders import export_encoder
+
+    result = export_encoder(name, to, int8=int8, pictures=pictures)
+    if as_json:
+        print_json(result)
+        return
+    rows = [["version", "ms a picture", "times torch", "mean cosine", "same nearest of 10", "folder"]]
+    rows.append(["torch", f"{result.torch_ms:.1f}", "1.0", "-", "-", "-"])
+    found = [("onnx", result.onnx_ms, result.onnx_ratio, result.quality, result.folder)]
+    if result.int8_quality and result.int8_ms and result.int8_ratio and result.int8_folder:
+        found.append(("int8", result.int8_ms, result.int8_ratio, result.int8_quality, result.int8_folder))
+    for version, ms, ratio, quality, folder in found:
+        overlap = list(quality.overlap.values())[-1]
+        rows.append([version, f"{ms:.1f}", f"{ratio:.1f}", f"{quality.mean_cosine:.5f}", f"{overlap:.3f}", folder])
+    print_table(rows)

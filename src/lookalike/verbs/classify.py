@@ -1,0 +1,250 @@
+"""classify: which labels a picture bears, how sure that is, and which records say so."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import voting
+from lookalike.calibration import Finding
+from lookalike.classifiers import Settings
+from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.store import BASE
+from lookalike.types import Vectors
+from lookalike.verbs.search import Query, read_query
+from lookalike.verbs.train_classifier import (
+    ADAPTER,
+    NEAR,
+    ZERO_SHOT,
+    Trained,
+    adapter_of,
+    learnt,
+    prompted,
+)
+from lookalike.voting import Floats, Rows, Weighting
+
+ABSTAIN: Final = 0.01
+_DISCLAIMER: Final = "Research software, not a medical device."
+
+
+@dataclass(frozen=True, slots=True)
+class LabelProbability:
+    """probability: calibrated if the result says so. finding: against the two thresholds of the label (None
+    where there are none, or the answer is withheld): at or above both positive, below both negative, else
+    possible. youden: the threshold of the greatest sensitivity + specificity; sensitive: of 90 % sensitivity.
+    """
+
+    label: str
+    probability: float
+    finding: Finding | None
+    youden: float | None
+    sensitive: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A record, or with zero-shot also a prompt, that speaks for the answer.
+
+    score: its cosine with the query. weight: its share of the vote; None if it did not vote and is shown as the
+    nearest that the method knew. id and source are "" for a prompt, prompt is "" for a record.
+    """
+
+    id: str
+    score: float
+    labels: tuple[str, ...]
+    weight: float | None
+    source: str
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyResult:
+    """labels: every label, the most probable first; they sum to 1 unless multi_label. abstained: the query is
+    too unlike the gallery for an answer (reason says how); the probabilities then mean little.
+
+    similarity: the mean cosine with its nearest records; background: below it lie only ``abstain`` of the
+    gallery's own records; outlier_score: the share of the gallery's records that lie nearer to their neighbours
+    than the query does to its own, 1 = all. calibrated: how ("temperature and bias", "Platt"), or "".
+    """
+
+    method: str
+    labels: tuple[LabelProbability, ...]
+    abstained: bool
+    evidence: tuple[Evidence, ...]
+    reason: str
+    outlier_score: float | None
+    similarity: float | None
+    background: float | None
+    multi_label: bool
+    calibrated: str
+    query: str
+    records: int
+    encoder: str
+    notes: tuple[str, ...]
+    seconds: float
+
+
+def classify(
+    gallery: Gallery,
+    query: str | os.PathLike[str] | NDArray[np.generic] | None = None,
+    *,
+    id: str | None = None,
+    method: str = "knn",
+    k: int | None = None,
+    weighting: Weighting = "distance",
+    space: str | None = None,
+    multi_label: bool | None = None,
+    labels: Sequence[str] = (),
+    templates: Sequence[str] = TEMPLATES,
+    modality: str = "",
+    body_part: str = "",
+    view: str = "",
+    abstain: float = ABSTAIN,
+    seed: int = 0,
+) -> ClassifyResult:
+    """Which labels a file, an array or (id) a record of the gallery bears. Its own patient never counts.
+
+    method: knn, centroid; k-means, dbscan, agglomerative (clusters labelled by their members); linear, svm, mlp
+    (trained on the spot); adapter (a trained space's own head; space names it, if there are several); zero-shot
+    (no labels needed: the encoder's text tower). k, weighting ("distance", "uniform"): of the kNN vote.
+    multi_label: None, if any record of the gallery bears several labels; False leaves those records out.
+    labels, templates, modality, body_part, view: of zero-shot, see `Prompts`; labels are the gallery's by default.
+    abstain: the share of the gallery's own records that would be called too far; 0 never abstains.
+
+    Probabilities are calibrated, and thresholds set, on patient-disjoint folds of the gallery; zero-shot keeps
+    the model's own temperature. What was learnt is kept with the opened gallery until its records change.
+
+    Raises UsageError, UnreadableImageError, GalleryError, MissingExtraError, DamagedFileError.
+    """
+    _check(query, id, k, weighting, abstain)
+    started = time.monotonic()
+    asked = read_query(gallery, query) if id is None else _record(gallery, id)
+    vector = asked.vectors[:1]
+    prompts = Prompts(tuple(templates), modality, body_part, view)
+    if method == ZERO_SHOT:
+        trained = prompted(gallery, prompts, labels, multi_label, asked.patients, seed)
+        said = _prompts(gallery, prompts, trained.data.classes, vector)
+    elif labels or prompts != Prompts():
+        raise UsageError("labels, templates, modality, body part and view go with --method zero-shot")
+    else:
+        settings = Settings(k, weighting, seed)
+        trained, said = learnt(gallery, method, space, settings, multi_label, asked.patients), ()
+    seen_in = adapter_of(gallery, space)[0] if method == ADAPTER else BASE
+    rows, weights = _voters(gallery, trained, vector, seen_in)
+    close = trained.closeness(vector)
+    limit = float(np.quantile(trained.background, abstain)) if len(trained.background) else None
+    reason = _withheld(float(close[0]), limit, abstain, nobody=weights is not None and bool((rows < 0).all()))
+    return ClassifyResult(
+        method=method,
+        labels=_probabilities(trained, vector, withheld=bool(reason)),
+        abstained=bool(reason),
+        evidence=(*said, *_evidence(gallery, trained, vector, rows, weights, seen_in)),
+        reason=reason,
+        outlier_score=None if limit is None else float(voting.outlier_score(close, trained.background)[0]),
+        similarity=float(close[0]) if math.isfinite(close[0]) else None,
+        background=limit,
+        multi_label=trained.data.multi_label,
+        calibrated=trained.calibrated,
+        query=asked.name,
+        records=len(trained.data.vectors),
+        encoder=gallery.spec.name,
+        notes=tuple(_notes(method, trained)),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _check(query: Any, identity: str | None, k: int | None, weighting: str, abstain: float) -> None:
+    if (query is None) == (identity is None):
+        raise UsageError("give either a query (a file or an array) or the id of a record")
+    if k is not None and not 1 <= k <= 1000:
+        raise UsageError(f"k must be from 1 to 1000, got {k}")
+    if weighting not in ("distance", "uniform"):
+        raise UsageError(f"the vote is weighted by 'distance' or 'uniform', got {weighting!r}")
+    if not 0 <= abstain < 1:
+        raise UsageError(f"abstain is a share of the gallery, from 0 to below 1, got {abstain}")
+
+
+def _record(gallery: Gallery, identity: str) -> Query:
+    record = gallery.store.record(identity)
+    return Query(record.id, gallery.store.vectors_of(record.key), b"", {record.patient}, record.key)
+
+
+# --- the answer -------------------------------------------------------------------------------------------------
+
+
+def _probabilities(trained: Trained, query: Vectors, *, withheld: bool) -> tuple[LabelProbability, ...]:
+    p = trained.calibration.probabilities(trained.fitted.logits(query))[0]
+    found = []
+    for column in np.argsort(-p, kind="stable"):
+        cut, value = trained.thresholds[column], float(p[column])
+        finding = None if withheld or cut is None else cut.finding(value)
+        youden, sensitive = (None, None) if cut is None else (cut.youden, cut.sensitive)
+        found.append(LabelProbability(trained.data.classes[column], value, finding, youden, sensitive))
+    return tuple(found)
+
+
+def _voters(gallery: Gallery, trained: Trained, query: Vectors, space: str) -> tuple[Rows, Floats | None]:
+    """Who voted, and with what weight; or the nearest records, in the method's space, and None."""
+    if trained.fitted.voters is not None:
+        return trained.fitted.voters(query)
+    known = gallery.project(trained.data.vectors, space) if len(trained.data.vectors) else trained.data.vectors
+    return voting.nearest(gallery.project(query, space), known, NEAR)[0], None
+
+
+def _evidence(
+    gallery: Gallery, trained: Trained, query: Vectors, rows: Rows, weights: Floats | None, space: str
+) -> Iterator[Evidence]:
+    there = rows[0][rows[0] >= 0]
+    if not len(there):
+        return
+    near = gallery.project(trained.data.vectors[there], space) @ gallery.project(query, space)[0]
+    order = np.argsort(-near, kind="stable")
+    for i in order:
+        record = gallery.store.record(str(trained.data.ids[there[i]]))
+        weight = None if weights is None else float(weights[0][i])
+        yield Evidence(record.id, float(near[i]), record.labels, weight, record.source)
+
+
+def _prompts(
+    gallery: Gallery, prompts: Prompts, classes: Sequence[str], query: Vectors
+) -> tuple[Evidence, ...]:
+    """The cosine of the query with each label's text."""
+    cosines = label_vectors(text_encoder(gallery.encoder), prompts, classes) @ query[0]
+    texts = [" | ".join(prompts.texts(name)) for name in classes]
+    found = [Evidence("", float(c), (n,), None, "", t) for c, n, t in zip(cosines, classes, texts, strict=True)]
+    return tuple(sorted(found, key=lambda evidence: -evidence.score))
+
+
+def _withheld(close: float, limit: float | None, abstain: float, *, nobody: bool) -> str:
+    """Why there is no answer; "" if there is one."""
+    if not abstain:
+        return ""
+    if limit is not None and close < limit:
+        return (
+            f"too unlike this gallery: its mean cosine with the {NEAR} nearest records is {close:.3f}, and "
+            f"{100 * (1 - abstain):g} % of the gallery's own records reach {limit:.3f}"
+        )
+    return "it lies in none of the clusters" if nobody else ""
+
+
+def _notes(method: str, trained: Trained) -> Iterator[str]:
+    if method == ZERO_SHOT:
+        yield "Zero-shot: probabilities by the model's own temperature, not calibrated on this gallery."
+    elif not trained.calibrated:
+        yield "Not calibrated: the labelled records are of too few patients for two folds."
+    if trained.left_out and method == ADAPTER:
+        yield "The adapter was trained on records of the query's own patient: its answer is flattered."
+    elif trained.left_out:
+        yield f"Left out: {trained.left_out} records of the query's own patient."
+    if not len(trained.background):
+        yield "The gallery has no records of other patients to compare with, so no query is called too unlike it."
+    yield _DISCLAIMER

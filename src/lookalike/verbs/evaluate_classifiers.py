@@ -1,0 +1,281 @@
+"""evaluate_classifiers: every way of labelling, on the same patient-disjoint folds."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import calibration, classifiers, metrics
+from lookalike.classifiers import Examples, Settings
+from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.verbs.adapt import labelled
+from lookalike.verbs.evaluate import Split
+from lookalike.verbs.tables import Format, cell, render
+from lookalike.verbs.train_classifier import ZERO_SHOT, Fit, Trained, examples, fitting, splits_of, train, untrained
+from lookalike.voting import Bools, Floats, Weighting
+
+Interval: TypeAlias = tuple[float | None, float | None]
+ABSTAIN: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScores:
+    """One label, on queries that its thresholds have not seen. auc: of the pairs within a fold. sensitivity,
+    specificity: at the Youden threshold; the same _at_90: at the threshold that had 90 % sensitivity."""
+
+    queries: int
+    auc: float | None
+    sensitivity: float | None
+    specificity: float | None
+    sensitivity_at_90: float | None
+    specificity_at_90: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodScores:
+    """accuracy: the share of queries whose most probable label is one that they bear; macro_accuracy: its mean
+    over the labels. Intervals: 95 %, bootstrap by patient. ece: expected calibration error, of the most
+    probable label, or with several labels of every label; ece_chance: what a faultless calibration would
+    show on as many queries; ece_before, brier_before: without calibration. abstained: the share of queries
+    too far from their fold's gallery; accuracy_answered: of the others. confusion: rows the true label,
+    columns the answer, None with several labels.
+    """
+
+    accuracy: float
+    accuracy_interval: Interval
+    macro_accuracy: float
+    macro_interval: Interval
+    macro_auc: float | None
+    ece: float
+    ece_before: float
+    ece_chance: float
+    brier: float
+    brier_before: float
+    abstained: float
+    accuracy_answered: float | None
+    per_label: dict[str, LabelScores]
+    confusion: tuple[tuple[int, ...], ...] | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierReport:
+    """methods: the scores of each. classes: in the order of the confusion matrices."""
+
+    methods: dict[str, MethodScores]
+    classes: tuple[str, ...]
+    multi_label: bool
+    queries: int
+    patients: int
+    folds: int
+    seed: int
+    split_hash: str
+    encoder: dict[str, Any]
+    notes: tuple[str, ...]
+
+    def tables(self, form: Format = "text") -> str:
+        """A row a method; and with one label a record the confusion matrix of each."""
+        tables = [_overall(self)]
+        tables += [_confusion(self, name) for name, scores in self.methods.items() if scores.confusion]
+        return "\n".join(render(title, rows, form) for title, rows in tables)
+
+    def __str__(self) -> str:
+        return self.tables() + "\n" + "\n".join(self.notes)
+
+
+def evaluate_classifiers(
+    gallery: Gallery,
+    methods: Sequence[str] = classifiers.METHODS,
+    folds: int = 5,
+    seed: int = 0,
+    *,
+    k: int | None = None,
+    weighting: Weighting = "distance",
+    space: str | None = None,
+    multi_label: bool | None = None,
+    prompts: Prompts | None = None,
+    abstain: float = ABSTAIN,
+    samples: int = 2000,
+) -> ClassifierReport:
+    """Score methods of `classify` on patient-disjoint folds with about the same mix of labels in each.
+
+    Each fold asks the others. Calibration, thresholds and background are found on inner folds of those others.
+    An adapter (space) is trained anew on each. prompts: of zero-shot. samples: of the bootstrap. The rest as in
+    `classify`. Raises UsageError: a method that is not there, no labels, impossible folds.
+    """
+    settings = Settings(k, weighting, seed)
+    data = examples(labelled(gallery), multi_label)
+    splits = splits_of(data, folds, seed)
+    fits = {name: _fit(gallery, name, space, settings, prompts or Prompts()) for name in dict.fromkeys(methods)}
+    if not fits:
+        raise UsageError("name at least one method")
+    asked = [data.ids[row] for split in splits for row in split.queries]
+    return ClassifierReport(
+        methods={name: _score(name, fit, data, splits, settings, abstain, samples) for name, fit in fits.items()},
+        classes=data.classes,
+        multi_label=data.multi_label,
+        queries=len(asked),
+        patients=len(np.unique(data.patients)),
+        folds=folds,
+        seed=seed,
+        split_hash=hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16],
+        encoder={**gallery.spec.identity, "trained_on": sorted(gallery.spec.trained_on)},
+        notes=(
+            f"{len(asked)} queries in {folds} patient-disjoint folds, seed {seed}; calibration and thresholds from "
+            "inner folds. Intervals: 95 %, bootstrap by patient.",
+            "Research software, not a medical device.",
+        ),
+    )
+
+
+def _fit(gallery: Gallery, method: str, space: str | None, settings: Settings, prompts: Prompts) -> Fit:
+    if method != ZERO_SHOT:
+        return fitting(gallery, method, space, settings)
+    encoder = text_encoder(gallery.encoder)
+    return lambda data: zero_shot(encoder, prompts, data.classes, multi_label=data.multi_label)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What one fold's queries were told: p and plain (q, c) calibrated or not; positive, suspected (q, c): found
+    by the two thresholds, nan where there is none; far (q,)."""
+
+    p: Floats
+    plain: Floats
+    positive: Floats
+    suspected: Floats
+    far: Bools
+
+
+def _ask(trained: Trained, queries: Examples, abstain: float) -> _Asked:
+    logits = trained.fitted.logits(queries.vectors)
+    plain = calibration.uncalibrated(logits.shape[1], multi_label=queries.multi_label).probabilities(logits)
+    p = trained.calibration.probabilities(logits)
+    limit = np.quantile(trained.background, abstain) if len(trained.background) and abstain else -np.inf
+    far = trained.closeness(queries.vectors) < limit
+    if trained.fitted.voters is not None and abstain:
+        far |= (trained.fitted.voters(queries.vectors)[0] < 0).all(axis=1)
+    cuts = [(cut.youden, cut.sensitive) if cut else (np.nan, np.nan) for cut in trained.thresholds]
+    youden, sensitive = np.array(cuts).T
+    return _Asked(p, plain, _found(p, youden), _found(p, sensitive), far)
+
+
+def _found(p: Floats, cut: Floats) -> Floats:
+    return np.where(np.isnan(cut), np.nan, p >= cut)
+
+
+def _score(
+    method: str, fit: Fit, data: Examples, splits: Sequence[Split], settings: Settings, abstain: float, samples: int
+) -> MethodScores:
+    started = time.monotonic()
+    parts = []
+    learn = _as_it_is if method == ZERO_SHOT else train
+    for split in splits:
+        known = classifiers.limited(method, data.take(split.gallery), settings.seed)
+        parts.append(_ask(learn(fit, known, settings.seed), data.take(split.queries), abstain))
+    asked = _Asked(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Asked.__slots__))
+    order = np.concatenate([split.queries for split in splits])
+    fold = np.repeat(np.arange(len(splits)), [len(split.queries) for split in splits])
+    return _scores(asked, data.take(order), fold, time.monotonic() - started, settings.seed, samples)
+
+
+def _as_it_is(fit: Fit, data: Examples, seed: int) -> Trained:
+    return untrained(fit(data), data, seed)
+
+
+def _scores(
+    asked: _Asked, data: Examples, fold: NDArray[np.int64], seconds: float, seed: int, samples: int
+) -> MethodScores:
+    answer = asked.p.argmax(axis=1)
+    right = data.members[np.arange(len(answer)), answer].astype(np.float64)
+
+    def interval(statistic: metrics.Statistic) -> Interval:
+        bounds = metrics.bootstrap_interval(
+            right, data.patients, statistic, labels=data.members, samples=samples, seed=seed
+        )
+        return _number(bounds[0]), _number(bounds[1])
+
+    per_label = {name: _label_scores(asked, data.members[:, c], c, fold) for c, name in enumerate(data.classes)}
+    areas = [scores.auc for scores in per_label.values() if scores.auc is not None]
+    confidence, hit = _confidence(asked.p, data)
+    return MethodScores(
+        accuracy=float(right.mean()),
+        accuracy_interval=interval("micro"),
+        macro_accuracy=float(metrics.macro(right, data.members)),
+        macro_interval=interval("macro"),
+        macro_auc=float(np.mean(areas)) if areas else None,
+        ece=calibration.expected_calibration_error(confidence, hit),
+        ece_before=calibration.expected_calibration_error(*_confidence(asked.plain, data)),
+        ece_chance=calibration.calibration_floor(confidence, seed=seed),
+        brier=calibration.brier(asked.p, data.members),
+        brier_before=calibration.brier(asked.plain, data.members),
+        abstained=float(asked.far.mean()),
+        accuracy_answered=float(right[~asked.far].mean()) if not asked.far.all() else None,
+        per_label=per_label,
+        confusion=None if data.multi_label else _matrix(data.members.argmax(axis=1), answer, len(data.classes)),
+        seconds=seconds,
+    )
+
+
+def _confidence(p: Floats, data: Examples) -> tuple[Floats, Bools]:
+    """The probability of the most probable label and whether it is right; with several, of every label."""
+    if data.multi_label:
+        return p.ravel(), data.members.ravel()
+    rows, best = np.arange(len(p)), p.argmax(axis=1)
+    return p[rows, best], data.members[rows, best]
+
+
+def _label_scores(asked: _Asked, member: Bools, column: int, fold: NDArray[np.int64]) -> LabelScores:
+    positive, suspected = asked.positive[:, column], asked.suspected[:, column]
+    return LabelScores(
+        queries=int(member.sum()),
+        auc=calibration.auc(asked.p[:, column], member, fold),
+        sensitivity=_share(positive[member]),
+        specificity=_share(1 - positive[~member]),
+        sensitivity_at_90=_share(suspected[member]),
+        specificity_at_90=_share(1 - suspected[~member]),
+    )
+
+
+def _share(found: Floats) -> float | None:
+    """The mean over queries for which there was a threshold."""
+    return None if np.isnan(found).all() else float(np.nanmean(found))
+
+
+def _matrix(true: NDArray[np.int64], answer: NDArray[np.int64], count: int) -> tuple[tuple[int, ...], ...]:
+    cells = np.bincount(true * count + answer, minlength=count * count).reshape(count, count)
+    return tuple(tuple(int(n) for n in row) for row in cells)
+
+
+def _number(value: Any) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _overall(report: ClassifierReport) -> tuple[str, list[list[str]]]:
+    head = [
+        "method", "accuracy", "macro accuracy", "macro AUC", "ECE", "ECE before", "ECE by chance", "Brier",
+        "Brier before", "abstained", "accuracy answered",
+    ]  # fmt: skip
+    rows = [
+        [name, cell(s.accuracy, s.accuracy_interval), cell(s.macro_accuracy, s.macro_interval), *map(cell, (
+            s.macro_auc, s.ece, s.ece_before, s.ece_chance, s.brier, s.brier_before, s.abstained,
+            s.accuracy_answered,
+        ))]
+        for name, s in report.methods.items()
+    ]  # fmt: skip
+    return "Classifiers", [head, *rows]
+
+
+def _confusion(report: ClassifierReport, method: str) -> tuple[str, list[list[str]]]:
+    cells = report.methods[method].confusion or ()
+    rows = [[name, *map(str, row)] for name, row in zip(report.classes, cells, strict=True)]
+    return f"Confusion of {method}: rows the true label, columns the answer", [["", *report.classes], *rows]

@@ -1,0 +1,261 @@
+"""A classifier with its probabilities calibrated, its thresholds set and its background known.
+
+Shared by `classify` and `evaluate_classifiers`. Everything is found within the records it is given: calibration
+and thresholds on patient-disjoint folds of them, so that no record is judged by a classifier that has seen it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import adapters, calibration, classifiers, metrics, voting
+from lookalike.calibration import Calibration, Thresholds
+from lookalike.classifiers import Examples, Fitted, Settings
+from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.plugins import suggestion
+from lookalike.store import BASE
+from lookalike.types import Vectors
+from lookalike.verbs.adapt import Labelled, labelled
+from lookalike.verbs.evaluate import Split, split_folds
+from lookalike.voting import Floats, Rows
+
+ADAPTER: Final = "adapter"
+ZERO_SHOT: Final = "zero-shot"
+METHODS: Final = (*classifiers.METHODS, ADAPTER, ZERO_SHOT)
+
+NEAR: Final = 5  # neighbours that say how far away a picture lies
+FOLDS: Final = 5
+_JUDGED: Final = 5000  # records whose out-of-fold logits set calibration and thresholds
+_BACKGROUND: Final = 2000  # records that say how near the gallery's own lie
+
+Fit: TypeAlias = Callable[[Examples], Fitted]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """data: what it learnt from, and what may be shown as evidence. thresholds: of each class, None where its
+    records are too few to set them. calibrated: "temperature and bias", "Platt", or "" where there was too little to go by.
+    background: how near the gallery's own records lie to those of other patients, ascending. left_out: records
+    of the query's own patient, which were not learnt from.
+    """
+
+    data: Examples
+    fitted: Fitted
+    calibration: Calibration
+    calibrated: str
+    thresholds: tuple[Thresholds | None, ...]
+    background: Floats
+    left_out: int = 0
+
+    def closeness(self, queries: Vectors) -> Floats:
+        """The mean cosine (q,) of each query with its nearest records; -inf where there is none."""
+        _, cosines = voting.nearest(queries, self.data.vectors, NEAR)
+        return voting.closeness(cosines)
+
+
+def examples(data: Labelled, multi_label: bool | None = None, without: Collection[str] = ()) -> Examples:
+    """Labelled records as numbers, without those of some patients.
+
+    multi_label: None, if any record bears several labels; False leaves out the records that do. Raises
+    UsageError if there are not two labels to choose from, or no record is left.
+    """
+    several = [len(labels) > 1 for labels in data.labels]
+    usable = [i for i, more in enumerate(several) if not (more and multi_label is False)]
+    classes = tuple(sorted({label for i in usable for label in data.labels[i]}))
+    if len(classes) < 2:
+        raise UsageError(
+            f"there must be at least two labels to choose from, got {len(classes)}; index records with other "
+            "labels (lookalike index --labels TABLE.csv)"
+        )
+    kept = [i for i in usable if data.patients[i] not in without]
+    if not kept:
+        raise UsageError("every labelled record is of the query's own patient; index records of others")
+    return Examples(
+        vectors=data.vectors[kept],
+        members=metrics.membership([data.labels[i] for i in kept], classes),
+        patients=_numbers(data, kept),
+        ids=np.array([data.ids[i] for i in kept]),
+        classes=classes,
+        multi_label=any(several) if multi_label is None else multi_label,
+    )
+
+
+# One for each method and gallery: what was learnt of the records as they were, and that state.
+_KEPT: WeakKeyDictionary[Gallery, dict[str, tuple[Any, Trained]]] = WeakKeyDictionary()
+
+
+def learnt(
+    gallery: Gallery, method: str, space: str | None, settings: Settings, multi_label: bool | None,
+    without: Collection[str],
+) -> Trained:  # fmt: skip
+    """What a method has learnt from the gallery's labelled records but those of some patients; kept until the
+    records change. Raises UsageError."""
+    fit = fitting(gallery, method, space, settings)
+    data = labelled(gallery)
+    own = frozenset(without).intersection(data.patients)
+    adapter = gallery.space(adapter_of(gallery, space)[0]).adapter if method == ADAPTER else None
+    state = gallery.space(BASE).version, data.ids, data.labels, data.patients
+    key = (hash(state), settings, multi_label, own, adapter)
+    kept = _KEPT.setdefault(gallery, {})
+    if method not in kept or kept[method][0] != key:
+        known = classifiers.limited(method, examples(data, multi_label, own), settings.seed)
+        final = head(_current(gallery, space, known), known) if method == ADAPTER else None
+        trained = train(fit, known, settings.seed, final)
+        kept[method] = key, replace(trained, left_out=sum(patient in own for patient in data.patients))
+    return kept[method][1]
+
+
+def prompted(
+    gallery: Gallery, prompts: Prompts, labels: Sequence[str], multi_label: bool | None, without: Collection[str],
+    seed: int,
+) -> Trained:  # fmt: skip
+    """Zero-shot: nothing is learnt. Every record, labelled or not, says what this gallery's pictures look like.
+
+    labels: to choose from; the gallery's own by default. Raises UsageError.
+    """
+    encoder = text_encoder(gallery.encoder)
+    data = _every_record(gallery)
+    classes = tuple(dict.fromkeys(labels or sorted({name for row in data.labels for name in row})))
+    if multi_label is None:
+        multi_label = not labels and any(len(row) > 1 for row in data.labels)
+    if len(classes) < (1 if multi_label else 2):
+        raise UsageError("zero-shot needs at least two labels to choose from; give them: --labels A,B,C")
+    kept = [i for i, patient in enumerate(data.patients) if patient not in without]
+    borne = [[name in data.labels[i] for name in classes] for i in kept]
+    known = Examples(
+        data.vectors[kept], np.array(borne, bool).reshape(-1, len(classes)), _numbers(data, kept),
+        np.array([data.ids[i] for i in kept]), classes, multi_label,
+    )  # fmt: skip
+    fitted = zero_shot(encoder, prompts, classes, multi_label=multi_label)
+    return replace(untrained(fitted, known, seed), left_out=len(data.ids) - len(kept))
+
+
+def _every_record(gallery: Gallery) -> Labelled:
+    stored, records = gallery.pooled(), gallery.store.records()
+    found = [records[int(key)] for key in stored.records]
+    vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
+    return Labelled(
+        vectors, tuple(r.labels for r in found), tuple(r.patient for r in found), tuple(r.id for r in found)
+    )
+
+
+def _numbers(data: Labelled, rows: Sequence[int]) -> NDArray[np.int64]:
+    """The patients of some records as numbers."""
+    names = np.array([data.patients[i] for i in rows], dtype=np.str_)
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings) -> Fit:
+    """How a method learns. Of the method "adapter": the space's kind of adapter, trained anew.
+
+    Raises UsageError for a method or a space that is not there.
+    """
+    if method == ADAPTER:
+        kind = adapter_of(gallery, space)[1].kind
+        return lambda data: _refitted(gallery, kind, data, settings.seed)
+    if method not in classifiers.METHODS:
+        raise UsageError(f"no method is called {method!r}.{suggestion(method, METHODS)}")
+    return lambda data: classifiers.fit(method, data, settings)
+
+
+def adapter_of(gallery: Gallery, space: str | None) -> tuple[str, adapters.Adapter]:
+    """The adapted space of that name, or the only one there is, and its adapter. Raises UsageError."""
+    names = [name for name, row in gallery.store.spaces().items() if row.adapter is not None]
+    if space is None and len(names) != 1:
+        known = f"name one of {', '.join(sorted(names))}" if names else "train one: lookalike adapt --name S"
+        raise UsageError(f"the method 'adapter' needs an adapted space; {known}")
+    name = names[0] if space is None else space
+    adapter = gallery.adapter(name)
+    if adapter is None:
+        raise UsageError(f"{BASE!r} is the encoder's own space and has no head; name an adapted space")
+    return name, adapter
+
+
+def _current(gallery: Gallery, space: str | None, data: Examples) -> adapters.Adapter:
+    """The trained adapter, if it knows the labels that the gallery has now. Raises UsageError."""
+    name, adapter = adapter_of(gallery, space)
+    if set(adapter.classes) != set(data.classes):
+        raise UsageError(
+            f"the labels to choose from are not those that the space {name!r} was trained on; "
+            f"train it again: lookalike adapt --name {name}"
+        )
+    return adapter
+
+
+def _refitted(gallery: Gallery, kind: str, data: Examples, seed: int) -> Fitted:
+    patients = [str(patient) for patient in data.patients]
+    if (data.members == data.members[:1]).all():
+        return classifiers.fit("centroid", data, Settings(seed=seed))
+    adapter = adapters.fit(kind, data.vectors, data.labels, patients, encoder=gallery.spec.identity, seed=seed)
+    return head(adapter, data)
+
+
+def head(adapter: adapters.Adapter, data: Examples) -> Fitted:
+    """An adapter's own head as a classifier. Classes that it has not seen are less likely than all others."""
+    columns = [data.classes.index(name) for name in adapter.classes]
+
+    def logits(queries: Vectors) -> Floats:
+        p = np.zeros((len(queries), len(data.classes)))
+        p[:, columns] = adapters.predict(adapter, queries)
+        return classifiers.logits_of(p, multi_label=data.multi_label)
+
+    return Fitted(logits)
+
+
+def train(fit: Fit, data: Examples, seed: int, final: Fitted | None = None) -> Trained:
+    """Learn from all of data, and calibrate on folds of it. final: what has learnt already (an adapter)."""
+    plain = untrained(final or fit(data), data, seed)
+    if (judged := out_of_fold(fit, data, seed)) is None:
+        return plain
+    rows, logits = judged
+    members = data.members[rows]
+    calibrated = calibration.calibrate(logits, members, multi_label=data.multi_label)
+    p = calibrated.probabilities(logits)
+    cuts = tuple(calibration.thresholds(p[:, c], members[:, c]) for c in range(len(data.classes)))
+    name = "Platt" if data.multi_label else "temperature and bias"
+    return replace(plain, calibration=calibrated, calibrated=name, thresholds=cuts)
+
+
+def untrained(fitted: Fitted, data: Examples, seed: int) -> Trained:
+    """A classifier whose logits are taken as they are, without thresholds."""
+    plain = calibration.uncalibrated(len(data.classes), multi_label=data.multi_label)
+    return Trained(data, fitted, plain, "", (None,) * len(data.classes), background_of(data, seed))
+
+
+def background_of(data: Examples, seed: int) -> Floats:
+    """How near the records lie to those of other patients, ascending."""
+    return np.sort(voting.background(data.vectors, data.patients, NEAR, data.sample(_BACKGROUND, seed)))
+
+
+def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[Rows, Floats] | None:
+    """Row numbers, and their logits by classifiers that have not seen their patients. None if the records are
+    too few for two folds."""
+    first = Counter(int(row.argmax()) for row in data.members)
+    folds = min(FOLDS, len(np.unique(data.patients)), max(first.values()))
+    if folds < 2:
+        return None
+    wanted = np.zeros(len(data.vectors), dtype=bool)
+    wanted[data.sample(_JUDGED, seed)] = True
+    rows: list[Rows] = []
+    logits: list[Floats] = []
+    for split in splits_of(data, folds, seed):
+        asked = split.queries[wanted[split.queries]]
+        if len(asked):
+            rows.append(asked)
+            logits.append(fit(data.take(split.gallery)).logits(data.vectors[asked]))
+    return np.concatenate(rows), np.concatenate(logits)
+
+
+def splits_of(data: Examples, folds: int, seed: int) -> list[Split]:
+    """Patient-disjoint folds (`split_folds`) of examples."""
+    patients = tuple(str(patient) for patient in data.patients)
+    return list(split_folds(Labelled(data.vectors, data.labels, patients, tuple(data.ids)), folds, seed))

@@ -1,0 +1,148 @@
+"""Labels from neighbours: votes, centroids, clusters, and whether the neighbours are near enough to be asked.
+
+Pure functions over unit vectors. Members are (n, c) bool: which of c labels each of n gallery rows bears.
+Logits are (q, c) float64: log-probabilities where one label excludes the others, log-odds where it does not.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.types import Vectors
+
+Floats: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
+Rows: TypeAlias = NDArray[np.int64]  # gallery rows; -1 pads
+Weighting: TypeAlias = Literal["distance", "uniform"]
+
+_BLOCK: Final = 512  # queries compared with the gallery at once
+_PSEUDO_VOTE: Final = 1.0  # neighbours' worth of the label's overall share, added to every vote
+_FLOOR: Final = 1e-6  # a distance that is not zero
+
+
+def nearest(
+    queries: Vectors,
+    gallery: Vectors,
+    k: int,
+    *,
+    askers: NDArray[np.int64] | None = None,
+    owners: NDArray[np.int64] | None = None,
+) -> tuple[Rows, Floats]:
+    """The k gallery rows with the highest cosine, best first; equal cosines in gallery order.
+
+    queries (q, dim), gallery (n, dim). askers (q,), owners (n,): patients as numbers; rows of the query's own
+    patient are left out. Returns rows (q, k), padded with -1 where fewer are open, and cosines, padded with -inf.
+    """
+    rows = np.full((len(queries), k), -1, np.int64)
+    cosines = np.full((len(queries), k), -np.inf)
+    for start in range(0, len(queries), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        similar = np.asarray(queries[block] @ gallery.T, np.float64)
+        if askers is not None and owners is not None:
+            similar[askers[block, None] == owners[None, :]] = -np.inf
+        best, values = _top(similar, k)
+        rows[block, : best.shape[1]] = np.where(np.isneginf(values), -1, best)
+        cosines[block, : best.shape[1]] = values
+    return rows, cosines
+
+
+def _top(similar: Floats, k: int) -> tuple[Rows, Floats]:
+    """Columns and values of the k greatest of each row, descending; ties by column."""
+    if k < similar.shape[1]:
+        # every column that ties with the k-th stays in the race, so that ties go by column here too
+        kth = np.partition(similar, -k, axis=1)[:, -k]
+        width = int((similar >= kth[:, None]).sum(axis=1).max())
+        columns = np.sort(np.argpartition(similar, -width, axis=1)[:, -width:], axis=1)
+    else:
+        columns = np.broadcast_to(np.arange(similar.shape[1]), similar.shape)
+    values = np.take_along_axis(similar, columns, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
+
+
+def neighbour_distance(vectors: Vectors, patients: NDArray[np.int64], sample: Rows) -> float:
+    """The median distance 1 - cosine from a row to the nearest row of another patient: the gallery's own unit.
+
+    sample: the rows that are asked. 1 where no row has such a neighbour.
+    """
+    _, cosines = nearest(vectors[sample], vectors, 1, askers=patients[sample], owners=patients)
+    near = cosines[np.isfinite(cosines)]
+    return max(1 - float(np.median(near)), _FLOOR) if len(near) else 1.0
+
+
+def vote_weights(cosines: Floats, weighting: Weighting, scale: float) -> Floats:
+    """The share of the vote that each neighbour has, (q, k), rows sum to 1 (0 where there is no neighbour).
+
+    "uniform": all the same. "distance": proportional to exp(cosine / scale), so a neighbour that lies `scale`
+    farther than the nearest counts 1/e of it. cosines: -inf pads.
+    """
+    there = np.isfinite(cosines)
+    if weighting == "uniform":
+        weights = there.astype(np.float64)
+    else:
+        best = np.where(there, cosines, -np.inf).max(axis=1, keepdims=True, initial=-2)
+        weights = np.where(there, np.exp(np.where(there, cosines - best, 0) / scale), 0)
+    total = weights.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
+
+
+def vote(rows: Rows, weights: Floats, members: Bools) -> Floats:
+    """The share of the vote that each label gets, (q, c): the sum of the weights of the neighbours bearing it."""
+    borne = members[rows] & (rows >= 0)[:, :, None]
+    return np.asarray(np.einsum("qk,qkc->qc", weights, borne.astype(np.float64)))
+
+
+def label_shares(members: Bools, *, multi_label: bool) -> Floats:
+    """The share of rows that bear each label, (c,), half a row added to each side, so that none is 0 or 1."""
+    added = 1.0 if multi_label else members.shape[1] / 2
+    return np.asarray((members.sum(axis=0) + 0.5) / (len(members) + added))
+
+
+def vote_logits(shares: Floats, voters: Floats | float, overall: Floats, *, multi_label: bool) -> Floats:
+    """Vote shares (q, c) -> logits. One more neighbour votes as the whole gallery does, so no vote is certain.
+
+    voters: how many voted, (q, 1) or one number. overall: `label_shares` of the gallery.
+    """
+    smoothed = (voters * shares + _PSEUDO_VOTE * overall) / (voters + _PSEUDO_VOTE)
+    return np.asarray(np.log(smoothed) - np.log1p(-smoothed) if multi_label else np.log(smoothed))
+
+
+def centroids(vectors: Vectors, members: Bools) -> Vectors:
+    """The unit mean vector (c, dim) of the rows that bear each label; zeros for a label that no row bears."""
+    return unit_rows(members.T.astype(np.float32) @ vectors)
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
+    """Rows of unit length; a row of zeros stays one."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, np.finfo(np.float32).tiny), np.float32)
+
+
+def centroid_logits(queries: Vectors, vectors: Vectors, members: Bools, *, multi_label: bool) -> Floats:
+    """The cosine with each label's centroid; with several labels, less that with the centroid of all other rows."""
+    cosines = queries @ centroids(vectors, members).T
+    if multi_label:
+        cosines = cosines - queries @ centroids(vectors, ~members).T
+    return np.asarray(cosines, np.float64)
+
+
+def background(vectors: Vectors, patients: NDArray[np.int64], k: int, sample: Rows) -> Floats:
+    """How near the gallery's own records lie: for each sampled row, the mean cosine with its k nearest rows of
+    other patients. Rows without any are left out. See `closeness` for a query's."""
+    _, cosines = nearest(vectors[sample], vectors, k, askers=patients[sample], owners=patients)
+    return closeness(cosines[np.isfinite(cosines[:, 0])])
+
+
+def closeness(cosines: Floats) -> Floats:
+    """The mean of the cosines that are there, (q,), of (q, k) padded with -inf; -inf where none is."""
+    there = np.isfinite(cosines)
+    total, count = np.where(there, cosines, 0).sum(axis=1), there.sum(axis=1)
+    return np.asarray(np.divide(total, count, out=np.full(len(cosines), -np.inf), where=count > 0))
+
+
+def outlier_score(close: Floats, among: Floats) -> Floats:
+    """The share of the background that lies nearer to its neighbours than the query to its own: 1 = all of it."""
+    return np.asarray((among[None, :] > close[:, None]).mean(axis=1))

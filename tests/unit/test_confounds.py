@@ -1,0 +1,325 @@
+"""The confound audit on planted confounds, on the library it uses, and on the real chest radiographs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lookalike.errors import MissingExtraError, UsageError
+from lookalike.gallery import Gallery
+from lookalike.store import Batch, NewRecord
+from lookalike.types import Record
+from lookalike.verbs.confounds import ConfoundAudit, FieldAudit, audit_confounds, best_rule, comparable
+from lookalike.verbs.recorded_fields import fields_of, kind_of, recorded_fields
+
+pytest.importorskip("croma", reason="the confound audit needs: pip install 'lookalike[audit]'")
+
+Rows = Sequence[tuple[str, dict[str, str], np.ndarray[Any, Any]]]  # label, attributes, vector
+
+
+def fill(gallery: Gallery, rows: Rows, patients: Sequence[str] = ()) -> None:
+    batch = Batch()
+    for i, (label, attributes, vector) in enumerate(rows):
+        unit = (vector / np.linalg.norm(vector)).astype(np.float32)
+        patient = patients[i] if patients else str(i)
+        batch.records.append(
+            NewRecord(f"{i}.png", f"{i:064x}", 0, patient, (label,), attributes, unit[None], b"")
+        )
+    gallery.store.write(batch)
+
+
+def planted(follow: str, nested: bool = False, count: int = 80) -> Rows:
+    """Two labels, two sites; the vectors follow the label or the site. nested: one label, one site."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(count):
+        label = i % 2
+        site = label if nested else (i // 2) % 2
+        vector = rng.normal(size=16)
+        vector[0] += 12 * (label if follow == "label" else site) - 6
+        vector[1] += 2 * (site if follow == "label" else label) - 1
+        rows.append((f"label {label}", {"hospital": ["north", "south"][site], "noise": "xyz"[i % 3]}, vector))
+    return rows
+
+
+def of_field(audit: ConfoundAudit, name: str) -> FieldAudit:
+    return next(each for each in audit.fields if each.field == name)
+
+
+# --- what it must find, and must not --------------------------------------------------------------------------
+
+
+def test_a_label_of_one_site_is_separable_by_where_it_was_taken(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, planted("site", nested=True))
+    audit = audit_confounds(gallery)
+    hospital = audit.fields[0]
+    assert (hospital.field, hospital.kind) == ("hospital", "where")
+    assert hospital.separability == {"label 0": 1.0, "label 1": 1.0}
+    assert hospital.predictability is not None
+    assert hospital.predictability.accuracy > 0.98
+    assert audit.warnings[0].startswith(
+        "label 0 is separable by where it was taken: hospital is north in 40 of its 40 records and in 0 of the 40"
+    )
+    assert hospital.robustness.ri is None
+    assert hospital.robustness.reason.startswith("no label was recorded with two values")
+
+
+def test_neighbours_that_follow_the_site_are_said(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, planted("site"))
+    robustness = of_field(audit := audit_confounds(gallery), "hospital").robustness
+    assert robustness.ri is not None
+    assert robustness.mari is not None
+    assert robustness.croma is not None
+    assert robustness.ri < 0.1
+    assert robustness.mari < 0.1
+    assert robustness.croma < 0
+    assert robustness.support > 0.9
+    assert audit.warnings[0].startswith("Neighbours follow hospital rather than label: robustness index 0.0")
+
+
+def test_vectors_that_follow_the_label_raise_no_warning(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, planted("label"))
+    audit = audit_confounds(gallery)
+    hospital = of_field(audit, "hospital")
+    assert hospital.separability == {"label 0": 0.5, "label 1": 0.5}
+    assert hospital.robustness.ri is not None
+    assert hospital.robustness.ri > 0.9
+    assert hospital.robustness.croma is not None
+    assert hospital.robustness.croma > 0
+    assert audit.warnings == (
+        "No recorded field separates a value of label. What nobody recorded cannot be audited.",
+    )
+    noise = of_field(audit, "noise").predictability
+    assert noise is not None
+    assert noise.chance == pytest.approx(1 / 3, abs=1e-6)
+    assert noise.accuracy < 0.45
+
+
+def test_two_attributes_against_each_other(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    rows = [(label, {**said, "scanner": said["hospital"][:1]}, vector) for label, said, vector in planted("site")]
+    fill(gallery, rows)
+    audit = audit_confounds(gallery, "scanner", "hospital")
+    assert [each.field for each in audit.fields] == ["hospital"]
+    assert audit.warnings[0].startswith("n is separable by where it was taken: hospital is north in 40 of its 40")
+    assert audit_confounds(gallery, "hospital", "label").fields[0].separability == {"north": 0.5, "south": 0.5}
+
+
+def test_the_index_is_the_librarys(make_gallery: Callable[..., Gallery]) -> None:
+    """Every record can be compared here, so the audit must say just what the library says."""
+    import croma
+    import pandas as pd
+
+    gallery = make_gallery()
+    rows = planted("site")
+    fill(gallery, rows)
+    features = gallery.store.vectors().vectors.astype(np.float64)
+    names = [str(i) for i in range(len(rows))]
+    manifest = pd.DataFrame({
+        "sample_id": names, "image_path": names, "label": [row[0] for row in rows], "group_id": names,
+        "center": [row[1]["hospital"] for row in rows],
+    })  # fmt: skip
+    shared = {"confounder_column": "center"}
+    found = of_field(audit_confounds(gallery), "hospital").robustness
+    assert found.ri == pytest.approx(croma.RI.compute(features, manifest, k_candidates=[5, 11, 21], **shared).value)
+    mari = croma.MaRI.compute(features, manifest, k_candidates=[5, 11, 21], **shared)
+    margin = croma.CRoMa.compute(features, manifest, **shared)
+    assert found.mari == pytest.approx(mari.value, abs=1e-6)
+    assert found.croma == pytest.approx(margin.value, abs=1e-6)
+    assert found.tail == pytest.approx(margin.ltm_alpha, abs=1e-6)
+
+
+def test_a_patients_own_pictures_tell_nothing(make_gallery: Callable[..., Gallery]) -> None:
+    """The site is told by the person alone: with patients kept apart it cannot be told better than chance."""
+    rng = np.random.default_rng(0)
+    people = rng.normal(size=(40, 64)) * 5
+    vectors = [people[i // 4] + rng.normal(size=64) for i in range(160)]
+    rows = [(f"label {i % 2}", {"site": "ab"[(i // 4) % 2]}, vector) for i, vector in enumerate(vectors)]
+    gallery, apart = make_gallery("grouped"), make_gallery("apart")
+    fill(gallery, rows, [f"p{i // 4}" for i in range(160)])
+    fill(apart, rows)
+    grouped, single = (of_field(audit_confounds(each), "site").predictability for each in (gallery, apart))
+    assert grouped is not None
+    assert single is not None
+    assert single.accuracy > 0.95
+    assert grouped.accuracy < 0.75
+
+
+# --- the parts ------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), st.booleans()), min_size=2, max_size=40))
+def test_separability_is_the_best_rules_balanced_accuracy(drawn: list[tuple[str, bool]]) -> None:
+    values, bearing = np.array([v for v, _ in drawn]), np.array([b for _, b in drawn])
+    if bearing.all() or not bearing.any():
+        return
+    best = 0.0
+    for size in range(4):
+        for rule in itertools.combinations("xyz", size):
+            says = np.isin(values, rule)
+            best = max(best, (says[bearing].mean() + (~says)[~bearing].mean()) / 2)
+    assert best_rule(values, bearing) == pytest.approx(best)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("xy"), st.integers(0, 20)), max_size=60))
+def test_comparable_rows_have_enough_neighbours_of_both_kinds(drawn: list[tuple[int, str, int]]) -> None:
+    labels = np.array([label for label, _, _ in drawn], np.int64)
+    values = np.array([value for _, value, _ in drawn], dtype=str)
+    patients = np.array([str(patient) for _, _, patient in drawn], dtype=str)
+    rows = comparable(labels, values, patients)
+    for row in rows:
+        others = [i for i in rows if patients[i] != patients[row]]
+        assert sum(labels[i] == labels[row] and values[i] != values[row] for i in others) >= 5
+        assert sum(labels[i] != labels[row] and values[i] == values[row] for i in others) >= 5
+
+
+def records(name: str, values: Sequence[str], labels: Sequence[str] = ()) -> list[Record]:
+    return [
+        Record(i, str(i), "", 0, (labels[i],) if labels else (), str(i), {name: value} if value else {})
+        for i, value in enumerate(values)
+    ]
+
+
+def names_of(name: str, values: Sequence[str]) -> dict[str, dict[str, int]]:
+    return {each.name: each.sizes for each in fields_of(records(name, values), name)}
+
+
+def test_paths_are_cut_to_their_first_folder() -> None:
+    values = [f"nih/{i}.png" for i in range(10)] + [f"other/{i}.png" for i in range(6)]
+    assert names_of("source_image", values) == {"source_image (first folder)": {"nih": 10, "other": 6}}
+
+
+def test_numbers_are_cut_at_their_quartiles_and_few_values_stay() -> None:
+    assert names_of("age", [str(i) for i in range(40)]) == {
+        "age": {"<= 9.75": 10, "9.75 to 19.5": 10, "19.5 to 29.25": 10, "> 29.25": 10}
+    }
+    assert names_of("rows", ["512"] * 8 + ["640"] * 7) == {"rows": {"512": 8, "640": 7}}
+
+
+def test_two_spellings_are_one_value_and_a_field_of_their_own() -> None:
+    assert names_of("sex", ["F"] * 8 + ["M"] * 9 + ["f"] * 5 + ["m"] * 6) == {
+        "sex": {"M": 15, "F": 13}, "sex (spelling)": {"upper case": 17, "lower case": 11},
+    }  # fmt: skip
+
+
+def test_what_is_not_recorded_is_a_field_of_its_own() -> None:
+    assert names_of("kvp", ["80"] * 9 + ["120"] * 8 + [""] * 7) == {
+        "kvp": {"80": 9, "120": 8}, "kvp (recorded)": {"yes": 17, "no": 7},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("values", [["x"] * 20, [f"id{i}" for i in range(20)], ["x"] * 18 + ["y"] * 2])
+def test_one_value_or_one_a_record_is_no_field(values: list[str]) -> None:
+    assert names_of("anything", values) == {}
+
+
+def test_fields_that_restate_the_labels_are_skipped_and_alike_ones_are_one() -> None:
+    labels = ["edema" if i % 2 else "mass" for i in range(20)]
+    found = records("site", ["a" if i < 9 else "b" for i in range(20)], labels)
+    rows = [
+        Record(r.key, r.id, "", 0, r.labels, r.patient, {
+            **r.attributes, "all": f"{r.labels[0]}|x", "Edema": "1", "n_findings": "2", "width": str(9 + (i < 9)),
+            "split": "train",
+        })
+        for i, r in enumerate(found)
+    ]  # fmt: skip
+    fields, skipped = recorded_fields(rows, ["width", "site", "all", "Edema", "n_findings", "split"])
+    assert [(each.name, each.also) for each in fields] == [("site", ("width",))]
+    assert skipped == {
+        "all": "restates the labels", "Edema": "restates the labels", "n_findings": "restates the labels",
+        "split": "says nothing of the picture",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ViewPosition", "how"), ("view_position", "how"), ("InstitutionName", "where"), ("source_image", "where"),
+        ("PatientSex", "who"), ("PatientSize", "who"), ("cols", "how"), ("remark", "other"),
+        ("ManufacturerModelName", "how"),
+    ],
+)  # fmt: skip
+def test_a_field_is_about_where_how_or_who(name: str, kind: str) -> None:
+    assert kind_of(name) == kind
+
+
+# --- results and errors ---------------------------------------------------------------------------------------
+
+
+def test_every_form(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, planted("site"))
+    audit = audit_confounds(gallery)
+    for form in ("text", "markdown", "csv", "latex"):
+        assert "hospital" in audit.tables(form)
+    assert json.loads(audit.tables("json")) == json.loads(json.dumps(asdict(audit)))
+
+
+def test_the_same_seed_gives_the_same_audit(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, planted("site"))
+    assert audit_confounds(gallery) == audit_confounds(gallery)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("label", "hospitl"), "Did you mean 'hospital'"),
+        (("nothing",), "no field is called 'nothing'"),
+        (("label", "constant"), "one value only"),
+        (("constant",), "nothing to tell"),
+    ],
+)
+def test_what_cannot_be_audited_is_said(
+    make_gallery: Callable[..., Gallery], arguments: tuple[str, ...], says: str
+) -> None:
+    gallery = make_gallery()
+    fill(gallery, [(label, {**about, "constant": "x"}, vector) for label, about, vector in planted("site")])
+    with pytest.raises(UsageError, match=says):
+        audit_confounds(gallery, *arguments)
+
+
+def test_a_gallery_without_labels_is_said(make_gallery: Callable[..., Gallery]) -> None:
+    with pytest.raises(UsageError, match="no record of this gallery bears 'label'"):
+        audit_confounds(make_gallery())
+
+
+def test_without_the_library_it_says_what_to_install(
+    make_gallery: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "croma", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'lookalike\[audit\]'"):
+        audit_confounds(make_gallery())
+
+
+def test_covid19_is_separable_by_where_it_was_taken(shared_data: Any, make_gallery: Callable[..., Gallery]) -> None:
+    from lookalike.verbs.index import index
+
+    gallery = make_gallery()
+    folder = shared_data / "chest-xray-dicom5"
+    index(gallery, [folder / "files"], labels=folder / "labels.csv")
+    audit = audit_confounds(gallery)
+    about_covid = [sentence for sentence in audit.warnings if sentence.startswith("covid19")]
+    assert len(about_covid) == 1
+    assert "covid19 is separable by where it was taken" in about_covid[0]
+    assert "in 20 of its 20 records and in 0 of the 80 others" in about_covid[0]
+    for field in ("cols", "rows", "Modality"):
+        assert field in about_covid[0]
+    others = {"no_finding", "pneumonia", "edema", "effusion"}
+    assert not any(f"{name} is separable" in sentence for name in others for sentence in audit.warnings)
+    told = audit.fields[0].predictability
+    assert told is not None
+    assert told.accuracy > 0.95
+    assert audit.skipped["all_labels"] == "restates the labels"

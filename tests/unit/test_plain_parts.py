@@ -1,0 +1,132 @@
+"""The small parts that everything stands on: errors, plug-ins, atomic files, text, declared preprocessing."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lookalike.atomic import write_atomically
+from lookalike.errors import REASONS, LookalikeError, MissingExtraError, UnreadableImageError, UsageError
+from lookalike.plugins import load_plugin, load_plugins, plugin_names, suggestion
+from lookalike.text import file_name, one_line, plain_text
+from lookalike.types import Preprocessing
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_refusal_says_its_reason(reason: str) -> None:
+    error = UnreadableImageError(reason)
+    assert isinstance(error, LookalikeError)
+    assert error.reason == reason
+    assert str(error) == f"{reason}: {REASONS[reason]}"
+
+
+def test_a_reason_that_is_none_is_a_mistake_of_ours() -> None:
+    with pytest.raises(ValueError, match="unknown reason code"):
+        UnreadableImageError("the parser's own words")
+
+
+def test_a_missing_extra_names_the_command() -> None:
+    assert "pip install 'lookalike[mlp]'" in str(MissingExtraError("the mlp adapter", "mlp"))
+
+
+def test_plug_ins_are_found_by_name() -> None:
+    names = plugin_names("lookalike.readers")
+    assert {"dicom", "raster"} <= set(names)
+    assert names == sorted(names)
+    assert load_plugins("lookalike.readers")["dicom"] is load_plugin("lookalike.readers", "dicom")
+    assert plugin_names("lookalike.nothing") == []
+
+
+def test_an_unknown_plug_in_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"no reader is called 'diccom'. Did you mean 'dicom'\?"):
+        load_plugin("lookalike.readers", "diccom")
+    with pytest.raises(UsageError, match=r"Known: .*dicom, .*raster"):
+        load_plugin("lookalike.readers", "zzz")
+    assert suggestion("x", []) == " Known: none."
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    for data in (b"first", b"", b"x" * 100_000):
+        write_atomically(path, data)
+        assert path.read_bytes() == data
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: Any, step: str) -> None:
+    path = tmp_path / "a.bin"
+    write_atomically(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os if step == "fsync" else Path, step, full)
+    with pytest.raises(OSError, match="no space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@given(st.text())
+@example("x" * 63 + " y")
+def test_kept_text_is_one_printable_line(text: str) -> None:
+    kept = plain_text(text)
+    assert len(kept) <= 64
+    assert kept == kept.strip()
+    assert kept.isprintable()
+    assert plain_text(kept) == kept
+    kept.encode()
+
+
+@given(st.text())
+def test_shown_text_is_one_line(text: str) -> None:
+    shown = one_line(text)
+    assert len(shown.splitlines()) <= 1
+    assert not any(unicodedata.category(character)[0] == "C" for character in shown)
+    shown.encode()
+
+
+def test_shown_text_says_what_was_there() -> None:
+    assert one_line("a\nb\x1b[31m\u202ec é") == r"a\nb\x1b[31m\u202ec é"
+
+
+def test_names_that_are_no_text_can_be_stored() -> None:
+    assert file_name("/data/é.png") == "/data/é.png"
+    assert file_name(os.fsdecode(b"/data/\xff.png")) == r"/data/\xff.png"
+
+
+@given(
+    st.builds(
+        Preprocessing,
+        size=st.tuples(st.integers(1, 512), st.integers(1, 512)),
+        resize=st.sampled_from(["squash", "crop", "pad"]),
+        shortest_edge=st.none() | st.integers(1, 512),
+        percentiles=st.tuples(st.floats(0, 50), st.floats(50, 100)),
+    )
+)
+def test_preprocessing_survives_json_with_its_hash(recipe: Preprocessing) -> None:
+    again = Preprocessing.from_fields(json.loads(recipe.to_json()))
+    assert again == recipe
+    assert again.hash == recipe.hash
+
+
+def test_every_part_of_the_preprocessing_counts() -> None:
+    """The hash of the default recipe is stored with every gallery: a change makes them unreadable."""
+    plain = Preprocessing()
+    others: list[dict[str, Any]] = [
+        {"size": (225, 224)}, {"resize": "pad"}, {"shortest_edge": 256}, {"resample": "bicubic"},
+        {"percentiles": (0.0, 100.0)}, {"mean": (0.0, 0.0, 0.0)}, {"std": (1.0, 1.0, 1.0)}, {"fill": (1, 0, 0)},
+        {"parts": (plain,)},
+    ]  # fmt: skip
+    hashes = {Preprocessing(**fields).hash for fields in others}
+    assert len(hashes) == len(others)
+    assert plain.hash not in hashes
+    assert plain.hash == "11c7034f085ba007"
