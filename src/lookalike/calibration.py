@@ -18,6 +18,7 @@ Bools: TypeAlias = NDArray[np.bool_]
 Finding: TypeAlias = Literal["positive", "possible", "negative"]
 
 SENSITIVITY: Final = 0.9
+FEWEST: Final = 10  # rows with a label, and without, that set its thresholds
 _STEPS: Final = 100
 _RIDGE, _TINY = 1e-9, 1e-9  # of the Newton steps
 
@@ -152,13 +153,16 @@ def thresholds(probabilities: Floats, member: Bools, sensitivity: float = SENSIT
     """Both thresholds of one label, from probabilities (n,) and who bears it (n,) bool.
 
     A row is found where its probability is at or above the threshold; candidates are the probabilities that
-    occur, and of equals the lowest, the more sensitive, is taken. None where all rows bear the label or none.
+    occur, and of equals the lowest, the more sensitive, is taken. None where fewer than ten rows bear the label,
+    or fewer than ten do not (90 % of nine is all of them), or where no threshold beats chance.
     Source: Youden, Index for rating diagnostic tests, Cancer 3(1), 1950.
     """
-    if member.all() or not member.any():
+    if min(member.sum(), (~member).sum()) < FEWEST:
         return None
     candidates = np.unique(probabilities)
     found, alarms = (_at_or_above(probabilities[rows], candidates) for rows in (member, ~member))
+    if (found - alarms).max() <= 0:
+        return None
     enough = candidates[found >= sensitivity]
     return Thresholds(float(candidates[np.argmax(found - alarms)]), float(enough[-1]))
 

@@ -176,6 +176,18 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Where a volume matches: the most alike pair of slices with its cosine, and every slice of the hit that
+    answers some slice of the query best. Slices are numbered along the gallery's plane, from 0.
+    """
+
+    query_slice: int
+    slice: int
+    score: float
+    slices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One answer: ``score`` is the cosine, 1 = the same picture."""
 
@@ -185,3 +197,4 @@ class Hit:
     source: str
     labels: tuple[str, ...]
     attributes: Mapping[str, Attribute]
+    match: Match | None = None

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import math
+import os
+import random
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import PIL.Image
 import pytest
@@ -22,6 +29,10 @@ from lookalike.readers import Reader, dicom, raster, read
 from lookalike.types import Image, Preprocessing
 
 READERS: dict[str, type] = load_plugins("lookalike.readers")
+# SimpleITK and FAISS cannot live in one process (both are wrapped by SWIG and take each other's types), so
+# ItkReader reads in a process of its own here, as every reader does in earnest.
+IN_PROCESS = sorted(READERS.keys() - {"itk"})
+SUFFIXES = {"nifti": [".nii", ".nii.gz"], "itk": [".nrrd"]}
 RAMP = np.arange(20 * 24, dtype=np.uint16).reshape(20, 24) * 8
 COLOUR = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 
@@ -72,10 +83,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("files")
 
 
+def nifti_bytes(shape: tuple[int, ...]) -> bytes:
+    voxels = np.arange(math.prod(shape), dtype=np.int16).reshape(shape)
+    return bytes(nibabel.Nifti1Image(voxels, np.diag([2.0, 2.0, 3.0, 1.0])).to_bytes())
+
+
+def nrrd_bytes() -> bytes:
+    head = (
+        "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 24 20 4\n"
+        "space directions: (2,0,0) (0,2,0) (0,0,3)\nkinds: domain domain domain\nendian: little\n"
+        "encoding: raw\nspace origin: (0,0,0)\n\n"
+    )
+    return head.encode() + np.arange(24 * 20 * 4, dtype="<i2").tobytes()
+
+
 @pytest.fixture(scope="module")
 def valid(folder: Path) -> dict[str, list[bytes]]:
     """Small good files of each of our readers."""
     return {
+        "nifti": [nifti_bytes((24, 20, 4)), gzip.compress(nifti_bytes((24, 20, 4)), mtime=0)],
+        "itk": [nrrd_bytes()],
         "dicom": [dicom_bytes(folder, k) for k in ("plain", "frames", "tables", "colour", "rle", "jpeg")],
         "raster": [
             pillow(RAMP, "PNG"), pillow(COLOUR, "PNG"), pillow(COLOUR, "JPEG"), pillow(COLOUR, "BMP"),
@@ -89,10 +116,22 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(params=IN_PROCESS)
+def reading(request: pytest.FixtureRequest) -> str:
+    """The name of a reader that may read in this process."""
+    return str(request.param)
+
+
+def suffix(name: str, data: bytes) -> str:
+    """What a file of this kind must be called; DICOM and pictures are known by their bytes."""
+    plain, *packed = SUFFIXES.get(name, [""])
+    return packed[0] if packed and data[:2] == b"\x1f\x8b" else plain
+
+
 def check(image: Image) -> None:
     """The shape, dtype and units that the protocol promises."""
     depth, rows, columns, channels = image.pixels.shape
-    assert depth == 1
+    assert depth > 0
     assert rows > 0
     assert columns > 0
     assert channels in (1, 3)
@@ -109,6 +148,13 @@ def check(image: Image) -> None:
         assert image.voi_lut.table.max() <= 1
     if image.spacing is not None:
         assert len(image.spacing) == 3
+    if depth > 1:
+        assert image.affine is not None
+    if image.affine is not None:
+        assert image.affine.shape == (4, 4)
+        assert image.affine.dtype == np.float64
+        assert np.isfinite(image.affine).all()
+        assert abs(np.linalg.det(image.affine)) > 0
     for keyword, value in image.attributes.items():
         assert keyword in dicom.KEPT
         assert isinstance(value, float) or (value.isprintable() and 0 < len(value) <= 64)
@@ -122,7 +168,8 @@ def read_all(reader: Reader, path: Path) -> list[Image]:
         try:
             for image in reader.read(str(path)):
                 check(image)
-                prepare(image, Preprocessing(size=(8, 8)))
+                if len(image.pixels) == 1:
+                    prepare(image, Preprocessing(size=(8, 8)))
                 images.append(image)
         except UnreadableImageError:
             pass
@@ -143,9 +190,9 @@ def test_matches_never_raises(name: str, folder: Path, tail: bytes, head: bytes,
 
 
 def test_matches_knows_its_own(name: str, folder: Path, valid: dict[str, list[bytes]]) -> None:
-    path = folder / "no-suffix"
     for owner, files in valid.items():
         for data in files:
+            path = folder / f"known{suffix(owner, data)}"
             path.write_bytes(data)
             assert READERS[name]().matches(str(path)) == (owner == name)
 
@@ -159,8 +206,10 @@ def test_matches_decodes_nothing(
     monkeypatch.setattr(PIL.Image, "open", no_decoding)
     monkeypatch.setattr("pydicom.dcmread", no_decoding)
     monkeypatch.setattr(dicom, "iter_pixels", no_decoding)
-    path = folder / "no-suffix"
-    for data in valid.get(name, []):
+    monkeypatch.setitem(sys.modules, "SimpleITK", None)
+    monkeypatch.setattr(nibabel, "load", no_decoding)
+    for data in valid[name]:
+        path = folder / f"head{suffix(name, data)}"
         path.write_bytes(data)
         assert READERS[name]().matches(str(path))
         # The head decides: the pixels may be missing altogether.
@@ -168,15 +217,16 @@ def test_matches_decodes_nothing(
         assert READERS[name]().matches(str(path))
 
 
-def test_good_files_are_read(name: str, folder: Path, valid: dict[str, list[bytes]]) -> None:
+def test_good_files_are_read(reading: str, folder: Path, valid: dict[str, list[bytes]]) -> None:
     counts = []
-    for data in valid.get(name, []):
-        (folder / "good").write_bytes(data)
-        images = read_all(READERS[name](), folder / "good")
+    for data in valid[reading]:
+        path = folder / f"good{suffix(reading, data)}"
+        path.write_bytes(data)
+        images = read_all(READERS[reading](), path)
         assert [image.frame for image in images] == list(range(images[0].frames))
         assert all(image.pixels.shape[1:3] == (20, 24) for image in images)
         counts.append(len(images))
-    assert counts == {"dicom": [1, 2, 1, 1, 1, 1], "raster": [1, 1, 1, 1, 1, 2]}.get(name, [])
+    assert counts == {"dicom": [1, 2, 1, 1, 1, 1], "raster": [1, 1, 1, 1, 1, 2], "nifti": [1, 1]}[reading]
 
 
 Mutation = Callable[[bytes], bytes]
@@ -215,11 +265,39 @@ def mutations(draw: st.DrawFn) -> Mutation:
 @given(st.data(), mutations())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=250, deadline=None)
 def test_damaged_files_are_read_or_refused(
-    name: str, folder: Path, valid: dict[str, list[bytes]], data: st.DataObject, mutate: Mutation
+    reading: str, folder: Path, valid: dict[str, list[bytes]], data: st.DataObject, mutate: Mutation
 ) -> None:
-    path = folder / "damaged"
-    path.write_bytes(mutate(data.draw(st.sampled_from(valid.get(name, [b"?"])))))
-    read_all(READERS[name](), path)
+    whole = data.draw(st.sampled_from(valid[reading]))
+    path = folder / f"damaged{suffix(reading, whole)}"
+    path.write_bytes(mutate(whole))
+    read_all(READERS[reading](), path)
+
+
+def test_damaged_files_in_a_process_of_their_own(folder: Path, valid: dict[str, list[bytes]]) -> None:
+    """The same for the reader that cannot be run here: good files first, then 150 damaged ones."""
+    chance = random.Random(0)
+    (whole,) = valid["itk"]
+    for number in range(151):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 4) if number else 0):
+            data[chance.randrange(min(len(data), chance.choice([250, len(data)])))] = chance.randrange(256)
+        cut = chance.randrange(len(data)) if number and chance.random() < 0.2 else len(data)
+        (folder / f"itk{number:03}.nrrd").write_bytes(data[:cut])
+    program = (
+        "import sys; from pathlib import Path; from test_reader_contract import READERS, read_all\n"
+        "for path in sys.argv[1:]: print(len(read_all(READERS['itk'](), Path(path))))"
+    )
+    paths = sorted(str(path) for path in folder.glob("itk*.nrrd"))
+    here = Path(__file__)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (here.parent, here.parents[1])))}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *paths], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    counts = [int(line) for line in done.stdout.split()]
+    assert len(counts) == 151
+    assert counts[0] == 1
+    assert 0 < sum(counts) < 151
 
 
 @given(st.binary(max_size=600), st.sampled_from(MAGIC), st.sampled_from(["x", "x.dcm", "x.png"]))

@@ -17,14 +17,15 @@ _BLOCK: Final = 4096  # rows a pass: bounds the memory of the members' hidden la
 
 
 class Network(NamedTuple):
-    """body and head: vector -> hidden -> one logit a class, for each member; members are averaged.
+    """body and head: vector -> hidden -> one logit a class, for each member. direct: vector -> logits that
+    are added to every member's, or empty. The members' probabilities are averaged.
 
-    reading: which of the two becomes the new vector (see ``transform``). base_weight: how much of the old
-    vector stays in it.
+    reading: what becomes the new vector (see ``transform``). base_weight: how much of the old one stays in it.
     """
 
     body: tuple[Layer, ...]
     head: tuple[Layer, ...]
+    direct: tuple[Layer, ...]
     reading: Reading
     base_weight: float
 
@@ -89,7 +90,10 @@ def _by_block(adapter: Adapter, vectors: Vectors, run: Callable[[Adapter, Vector
 
 
 def _probabilities(adapter: Adapter, x: Vectors) -> Floats:
-    logits = apply((*adapter.network.body, *adapter.network.head), x[None])
+    network = adapter.network
+    logits = apply((*network.body, *network.head), x[None])
+    if network.direct:
+        logits = logits + apply(network.direct, x[None])
     members = sigmoid(logits) if adapter.multi_label else softmax(logits)
     return np.asarray(members.mean(0), np.float32)
 

@@ -20,6 +20,7 @@ from lookalike.errors import DamagedFileError
 
 FORMAT: Final = 1
 _PLAIN: Final = ("kind", "multi_label", "encoder", "training")
+_PARTS: Final = ("body", "head", "direct")
 
 
 def save(adapter: Adapter, folder: Path, name: str) -> str:
@@ -33,8 +34,7 @@ def save(adapter: Adapter, folder: Path, name: str) -> str:
         "sha256": hashlib.sha256(arrays).hexdigest(),
         "classes": list(adapter.classes),
         **{field: getattr(adapter, field) for field in _PLAIN},
-        "body": [layer.operation for layer in adapter.network.body],
-        "head": [layer.operation for layer in adapter.network.head],
+        **{part: [layer.operation for layer in getattr(adapter.network, part)] for part in _PARTS},
         "reading": adapter.network.reading,
         "base_weight": adapter.network.base_weight,
     }
@@ -54,8 +54,8 @@ def load(folder: Path, name: str, sha256: str) -> Adapter:
     from safetensors.numpy import load as deserialise
 
     arrays = deserialise(_verified(_path(folder, name, sha256, "safetensors"), name, header["sha256"]))
-    body, head = (_layers(part, header[part], arrays) for part in ("body", "head"))
-    network = Network(body, head, header["reading"], header["base_weight"])
+    parts = (_layers(part, header[part], arrays) for part in _PARTS)
+    network = Network(*parts, reading=header["reading"], base_weight=header["base_weight"])
     return Adapter(classes=tuple(header["classes"]), network=network, **{field: header[field] for field in _PLAIN})
 
 
@@ -72,8 +72,8 @@ def _path(folder: Path, name: str, sha256: str, ending: str) -> Path:
 
 
 def _arrays(adapter: Adapter) -> Iterator[tuple[str, Floats]]:
-    for part, layers in (("body", adapter.network.body), ("head", adapter.network.head)):
-        for number, layer in enumerate(layers):
+    for part in _PARTS:
+        for number, layer in enumerate(getattr(adapter.network, part)):
             if layer.weight is not None and layer.bias is not None:
                 yield f"{part}.{number}.weight", layer.weight
                 yield f"{part}.{number}.bias", layer.bias

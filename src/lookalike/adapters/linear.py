@@ -25,7 +25,7 @@ def train(data: Samples, _seed: int) -> tuple[Network, dict[str, Any]]:
     regress = _one_a_label if data.multi_label else _softmax
     weight, bias = regress(centred / scale, data)
     head = dense(weight / scale, bias - mean @ weight / scale)
-    return Network((), (head,), "probabilities", BASE_WEIGHT), {}
+    return Network((), (head,), (), "probabilities", BASE_WEIGHT), {}
 
 
 def _softmax(x: Any, data: Samples) -> tuple[Any, Any]:

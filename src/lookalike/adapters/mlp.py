@@ -2,7 +2,9 @@
 
 Sixteen networks of one hidden layer see every record under strong Gaussian noise and dropout. What they
 learn is smooth, which matters more with a hundred records than what they could fit, and they are trained
-side by side as batched matrix products, in a few hundred milliseconds.
+side by side as batched matrix products, in a few hundred milliseconds. Beside them runs one linear layer that
+learns slowly ("wide and deep", Cheng et al. 2016, arXiv 1606.07792): with many records or more classes than
+the hidden layer can tell apart, it takes over.
 
 How long to train is found by validation within the training set: each member leaves some patients out,
 the records left out are judged by the members that have not seen them, and their log-loss says when it
@@ -34,6 +36,7 @@ HIDDEN: Final = 32
 NOISE: Final = 1.5  # in standard deviations of a component
 DROPOUT: Final = 0.3
 LEARNING_RATE: Final = 0.02
+DIRECT_RATE: Final = 0.002
 WEIGHT_DECAY: Final = 0.01
 WARM_UP: Final = 10  # steps
 FEWEST_STEPS, MOST_STEPS = 40, 400  # with few records the validation is too noisy to stop before 40
@@ -93,6 +96,14 @@ def _standardise(vectors: Floats) -> tuple[NDArray[np.float64], NDArray[np.float
     return mean, scale[:, None] * axes[:kept].T
 
 
+def _on_vectors(
+    weight: NDArray[np.floating], bias: NDArray[np.floating], mean: NDArray[np.float64], rotation: NDArray[np.float64]
+) -> Layer:
+    """A layer on standardised components as one on the vectors themselves."""
+    unfolded = rotation @ weight.astype(np.float64)
+    return dense(unfolded, bias - (mean @ unfolded)[:, None])
+
+
 def _validate(x: Floats, data: Samples, seed: int) -> tuple[int, dict[str, Any]]:
     """How many steps to train, and the log-loss and accuracy on patients left out."""
     if data.patients < 2:
@@ -123,19 +134,20 @@ def _steps(
     from torch.nn.functional import relu
 
     generator = torch.Generator().manual_seed(seed)
-    weight, bias, head, head_bias = parameters = _initial(x.shape[1], data, generator)
-    optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+    weight, bias, head, head_bias, direct = parameters = _initial(x.shape[1], data, generator)
+    rates = [LEARNING_RATE] * 4 + [DIRECT_RATE]
+    optimiser = torch.optim.AdamW([{"params": p} for p in parameters], weight_decay=WEIGHT_DECAY, fused=True)
     inputs, targets = torch.from_numpy(x), torch.from_numpy(data.targets)
     share = torch.from_numpy(np.ones((MEMBERS, len(x)), np.float32) if used is None else used.astype(np.float32))
     loss_of = _loss(data.multi_label)
     for step in range(1, steps + 1):
         rows = torch.randperm(len(x), generator=generator)[:BATCH]
-        for group in optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, step / WARM_UP)
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * min(1.0, step / WARM_UP)
         noisy = inputs[rows] + NOISE * torch.randn(len(rows), x.shape[1], generator=generator)
         hidden = relu(torch.baddbmm(bias, noisy.expand(MEMBERS, -1, -1), weight))
         hidden = hidden * (torch.rand(hidden.shape, generator=generator) > DROPOUT) / (1 - DROPOUT)
-        losses = loss_of(torch.baddbmm(head_bias, hidden, head), targets[rows])
+        losses = loss_of(torch.baddbmm(head_bias, hidden, head) + noisy @ direct, targets[rows])
         part = share[:, rows]
         loss = (losses * part / part.sum(1, keepdim=True).clamp_min(1)).sum()
         optimiser.zero_grad()
@@ -156,6 +168,7 @@ def _initial(inputs: int, data: Samples, generator: Any) -> list[Tensor]:
         # the deviation that suits all components, also where only the principal axes are left
         normal(inputs, HIDDEN, data.vectors.shape[1] ** -0.5), torch.zeros(MEMBERS, 1, HIDDEN, requires_grad=True),
         normal(HIDDEN, classes, HIDDEN**-0.5), torch.zeros(MEMBERS, 1, classes, requires_grad=True),
+        torch.zeros(inputs, classes, requires_grad=True),
     ]  # fmt: skip
 
 
@@ -175,9 +188,10 @@ def _judge(x: Floats, data: Samples, left_out: NDArray[np.bool_], arrays: list[F
 
     Accuracy with several labels: the share of right yes-or-no answers.
     """
-    weight, bias, head, head_bias = arrays
+    weight, bias, head, head_bias, direct = arrays
     targets, judges = data.targets[:JUDGED], left_out[:, :JUDGED, None]
     logits = apply((dense(weight, bias), Layer("relu"), dense(head, head_bias)), x[None, :JUDGED])
+    logits = logits + x[:JUDGED] @ direct
     members = sigmoid(logits) if data.multi_label else softmax(logits)
     p = np.clip((members * judges).sum(0) / judges.sum(0), 1e-7, 1 - 1e-7)
     if data.multi_label:

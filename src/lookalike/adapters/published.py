@@ -40,7 +40,7 @@ def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
         Layer("norm", norm.weight.detach().numpy(), norm.bias.detach().numpy()),
         _centre_tap(conv), Layer("gelu"), _centre_tap(embedding),
     )  # fmt: skip
-    return Network(body, (_linear(head),), "hidden", 0.0), {"epochs": EPOCHS}
+    return Network(body, (_linear(head),), (), "hidden", 0.0), {"epochs": EPOCHS}
 
 
 def _network(inputs: int, classes: int) -> nn.Sequential:

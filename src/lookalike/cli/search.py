@@ -19,10 +19,18 @@ from lookalike.cli.output import gallery_option, json_option, print_json, print_
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("--same-patient", is_flag=True, help="Let the query's own patient answer.")
 @click.option("--figure", metavar="OUT.png", help="Write the query and its hits as a picture.")
+@click.option(
+    "--rank",
+    type=click.Choice(["auto", "pool", "count", "max", "sum", "maxsim"]),
+    default="auto",
+    show_default=True,
+    help="How volumes are ranked from their slices.",
+)
+@click.option("--weights", default="uniform", show_default=True, help="Of slices: uniform or gaussian:SIGMA.")
 @json_option
 def command(
-    query: str | None, gallery: str, identity: str | None, text: str | None, k: int, where: str | None, space: str,
-    same_patient: bool, figure: str | None, as_json: bool,
+    query: str | None, gallery: str, identity: str | None, text: str | None, k: int, where: str | None,
+    space: str, same_patient: bool, rank: str, weights: str, figure: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Find the records that look most like a query, best first.
 
@@ -39,15 +47,27 @@ def command(
 
     with open_gallery(gallery) as opened:
         result = search(
-            opened, query, id=identity, text=text, k=k, where=where, space=space, same_patient=same_patient
+            opened,
+            query,
+            id=identity,
+            text=text,
+            k=k,
+            where=where,
+            space=space,
+            same_patient=same_patient,
+            rank=rank,
+            weights=weights,
         )
     if figure:
         plots.save_grid([plots.search_cells(result)], Path(figure))
     if as_json:
         print_json(result)
         return
-    rows = [["rank", "score", "id", "labels", "source"]]
-    rows += [[str(h.rank), f"{h.score:.4f}", h.id, ", ".join(h.labels) or "-", h.source] for h in result.hits]
+    volumes = any(hit.match for hit in result.hits)
+    rows = [["rank", "score", "id", "labels", *(["slices"] if volumes else []), "source"]]
+    for h in result.hits:
+        pair = [f"{h.match.query_slice} ~ {h.match.slice}"] if h.match else [""] * volumes
+        rows.append([str(h.rank), f"{h.score:.4f}", h.id, ", ".join(h.labels) or "-", *pair, h.source])
     print_table(rows)
     if result.note:
         click.echo(result.note)

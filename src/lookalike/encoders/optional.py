@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lookalike.encoders import Encoder
 
 _HUB_CODE: Final = "facebookresearch_dino_main"
+_BASES: Final = ("dino_vitb16_pretrain.pth", "clip_vitb16_pretrain.pth.tar", "open_clip_vitb16_pretrain.pth.tar")
 _ZERO_TO_ONE: Final[dict[str, Any]] = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
 
 
@@ -87,7 +88,7 @@ class DreamSim:
         folder = self.find()
         return EncoderSpec(
             name=self.name,
-            revision=checkpoints.revision(folder, self.files) if folder else "v0.2.0",
+            revision=self._revision(folder) if folder else "v0.2.0",
             dim=1792,
             ndim=2,
             license="MIT",
@@ -106,8 +107,13 @@ class DreamSim:
         folder = checkpoints.find(self.name, self.checkpoint, self.files)
         return folder if folder is not None and (folder / _HUB_CODE).is_dir() else None
 
+    def _revision(self, folder: Path) -> str:
+        adapter = checkpoints.weight_files(folder, self.files)
+        return checkpoints.digest(folder, [*adapter, *(folder / base for base in _BASES)])
+
     def fetch(self, folder: Path) -> None:
         """Let the package download its files into a folder. Raises MissingExtraError."""
+        require("pulling dreamsim", "dreamsim", "torch", "dreamsim")
         self._load(folder)
         (folder / "pretrained.zip").unlink(missing_ok=True)  # unpacked
 
@@ -122,7 +128,6 @@ class DreamSim:
         return TorchEncoder(self.spec, ImageTower(self._load(folder), _read_embedding))
 
     def _load(self, folder: Path) -> Any:
-        require("the encoder dreamsim", "dreamsim", "torch", "dreamsim")
         from dreamsim import dreamsim
 
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

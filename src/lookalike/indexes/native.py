@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,13 +130,17 @@ def kept_vectors(index: Any) -> Vectors:
 
 def to_bytes(index: Any) -> NDArray[np.uint8]:
     """FAISS's file format."""
-    data: NDArray[np.uint8] = _faiss().serialize_index(index)
-    return data
+    # serialize_index fails once SimpleITK is imported: the two share SWIG's table of vector types.
+    written = bytearray()
+    faiss = _faiss()
+    faiss.write_index(index, faiss.PyCallbackIOWriter(written.extend))
+    return np.frombuffer(written, np.uint8)
 
 
 def from_bytes(data: NDArray[np.uint8]) -> Any:
     """What ``to_bytes`` wrote. The caller has verified the bytes: damaged ones can end the process."""
-    return _faiss().deserialize_index(data)
+    faiss = _faiss()
+    return faiss.read_index(faiss.PyCallbackIOReader(io.BytesIO(data).read))
 
 
 def _hashed(index: Any, queries: Vectors, count: int, alive: NDArray[np.bool_]) -> NDArray[np.int64]:

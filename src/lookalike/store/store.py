@@ -179,11 +179,16 @@ class Store:
 
     def vectors_of(self, key: int) -> Vectors:
         """The base vectors (views, dim) of one record. Raises DamagedFileError."""
+        return self.slices_of(key)[1]
+
+    def slices_of(self, key: int) -> tuple[tuple[int, ...], Vectors]:
+        """The slice numbers and base vectors (views, dim) of one record. Raises DamagedFileError."""
         with self._begin() as connection:
             rows = _rows(connection, _VECTORS_BY_RECORD, [key])
         if not rows or not all(_sound(row) for row in rows):
             raise _damaged_vectors(1)
-        return np.stack([np.frombuffer(row.data, "<f4") for row in rows])
+        views = tuple(row.view for row in rows)
+        return views, np.stack([np.frombuffer(row.data, "<f4") for row in rows])
 
     def damaged_files(self) -> set[str]:
         """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
@@ -224,6 +229,15 @@ class Store:
     def _keys(self, query: Any, values: Mapping[str, Any] | None = None) -> Keys:
         with self._begin() as connection:
             return np.fromiter(connection.scalars(query, values), np.int64)
+
+    def owner_keys(self, keys: Keys) -> Keys:
+        """The record's key for each vector key; -1 for -1. Raises DamagedFileError if there is none."""
+        with self._begin() as connection:
+            owner = {row.key: row.record for row in _rows(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
+        try:
+            return np.array([-1 if key == -1 else owner[key] for key in keys.tolist()], np.int64)
+        except KeyError:
+            raise damaged() from None
 
     def owners(self, keys: NDArray[np.int64]) -> list[Record]:
         """The record of each vector key, in order. Raises DamagedFileError if there is none."""

@@ -18,9 +18,10 @@ from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
 from lookalike.types import Vectors
-from lookalike.verbs.search import Query, read_query
+from lookalike.verbs.query import Clock, of_record, read_query
 from lookalike.verbs.train_classifier import (
     ADAPTER,
     NEAR,
@@ -39,7 +40,7 @@ _DISCLAIMER: Final = "Research software, not a medical device."
 @dataclass(frozen=True, slots=True)
 class LabelProbability:
     """probability: calibrated if the result says so. finding: against the two thresholds of the label (None
-    where there are none, or the answer is withheld): at or above both positive, below both negative, else
+    where ten records with the label, or ten without, were not there to set them, or the answer is withheld): at or above both positive, below both negative, else
     possible. youden: the threshold of the greatest sensitivity + specificity; sensitive: of 90 % sensitivity.
     """
 
@@ -111,7 +112,8 @@ def classify(
     abstain: float = ABSTAIN,
     seed: int = 0,
 ) -> ClassifyResult:
-    """Which labels a file, an array or (id) a record of the gallery bears. Its own patient never counts.
+    """Which labels a file, an array or (id) a record of the gallery bears. Its own patient never counts. Of a
+    volume the mean of its slices' vectors is asked.
 
     method: knn, centroid; k-means, dbscan, agglomerative (clusters labelled by their members); linear, svm, mlp
     (trained on the spot); adapter (a trained space's own head; space names it, if there are several); zero-shot
@@ -127,8 +129,8 @@ def classify(
     """
     _check(query, id, k, weighting, abstain)
     started = time.monotonic()
-    asked = read_query(gallery, query) if id is None else _record(gallery, id)
-    vector = asked.vectors[:1]
+    asked = read_query(gallery, query) if id is None else of_record(gallery, id, Clock())
+    vector = pool(asked.vectors, slice_weights("uniform", asked.positions))
     prompts = Prompts(tuple(templates), modality, body_part, view)
     if method == ZERO_SHOT:
         trained = prompted(gallery, prompts, labels, multi_label, asked.patients, seed)
@@ -171,11 +173,6 @@ def _check(query: Any, identity: str | None, k: int | None, weighting: str, abst
         raise UsageError(f"the vote is weighted by 'distance' or 'uniform', got {weighting!r}")
     if not 0 <= abstain < 1:
         raise UsageError(f"abstain is a share of the gallery, from 0 to below 1, got {abstain}")
-
-
-def _record(gallery: Gallery, identity: str) -> Query:
-    record = gallery.store.record(identity)
-    return Query(record.id, gallery.store.vectors_of(record.key), b"", {record.patient}, record.key)
 
 
 # --- the answer -------------------------------------------------------------------------------------------------
@@ -244,7 +241,7 @@ def _notes(method: str, trained: Trained) -> Iterator[str]:
     if trained.left_out and method == ADAPTER:
         yield "The adapter was trained on records of the query's own patient: its answer is flattered."
     elif trained.left_out:
-        yield f"Left out: {trained.left_out} records of the query's own patient."
+        yield f"Records of the query's own patient, left out: {trained.left_out}."
     if not len(trained.background):
         yield "The gallery has no records of other patients to compare with, so no query is called too unlike it."
     yield _DISCLAIMER

@@ -43,7 +43,7 @@ Fit: TypeAlias = Callable[[Examples], Fitted]
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """data: what it learnt from, and what may be shown as evidence. thresholds: of each class, None where its
-    records are too few to set them. calibrated: "temperature and bias", "Platt", or "" where there was too little to go by.
+    records are too few to set them. calibrated: how ("temperature and bias", "Platt"), or "" for not at all.
     background: how near the gallery's own records lie to those of other patients, ascending. left_out: records
     of the query's own patient, which were not learnt from.
     """
