@@ -19,6 +19,7 @@ Finding: TypeAlias = Literal["positive", "possible", "negative"]
 
 SENSITIVITY: Final = 0.9
 FEWEST: Final = 10  # rows with a label, and without, that set its thresholds
+BIAS_PENALTY: Final = 5.0
 _STEPS: Final = 100
 _RIDGE, _TINY = 1e-9, 1e-9  # of the Newton steps
 
@@ -66,28 +67,37 @@ def calibrate(logits: Floats, members: Bools, *, multi_label: bool) -> Calibrati
 
 
 def temperature_and_bias(logits: Floats, members: Bools) -> tuple[float, Floats]:
-    """The slope s and the biases b (c,) that minimise sum over rows of -log softmax(s z + b)[label] + sum b^2.
+    """The slope s and the biases b (c,) that minimise, summed over rows, the cross-entropy of softmax(s z + b) with
+    the label, plus 5 sum b^2.
 
-    The bias takes back what a method gives to some labels too often (a hub's label, a centroid in the middle); the
-    penalty holds it near 0 where rows are few. If the slope would be negative the logits are noise: it becomes 0.
-    Source: bias-corrected temperature scaling, Alexandari et al., ICML 2020, after Guo et al., ICML 2017.
+    The bias takes back what a method gives to some labels too often (a hub's, that of a centroid in the middle);
+    the penalty holds it near 0 where rows are few. The targets are n/(n+1) for the label and 1/(n+1) spread as the
+    labels are, as if one more of the n rows had been seen, so that few rows give no certainty. If the slope would
+    be negative the logits are noise: it becomes 0. Source: bias-corrected temperature scaling, Alexandari et al.,
+    ICML 2020, after Guo et al., ICML 2017; penalty and targets are ours.
     """
+    count, labels = members.shape
+    shares = (members.sum(axis=0) + 0.5) / (count + 0.5 * labels)
+    target = (count * members + shares) / (count + 1)
     unit = float(logits.std()) or 1.0
-    z, y = (logits - logits.max(axis=1, keepdims=True)) / unit, members.astype(np.float64)
+    z = (logits - logits.max(axis=1, keepdims=True)) / unit
 
     def derivatives(w: Floats) -> tuple[float, Floats, Floats]:
-        p, bias = softmax(w[0] * z + w[1:]), w[1:]
+        scaled, bias = w[0] * z + w[1:], w[1:]
+        p = softmax(scaled)
+        top = scaled.max(axis=1)
+        loss = (np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top - (target * scaled).sum(axis=1)).sum()
+        gradient = np.r_[((p - target) * z).sum(), (p - target).sum(axis=0) + 2 * BIAS_PENALTY * bias]
         off = p * (z - (p * z).sum(axis=1, keepdims=True))
         hessian = np.empty((len(w), len(w)))
         hessian[0, 0], hessian[0, 1:] = (off * z).sum(), off.sum(axis=0)
-        hessian[1:, 0], hessian[1:, 1:] = hessian[0, 1:], np.diag(p.sum(axis=0) + 2) - p.T @ p
-        gradient = np.r_[((p - y) * z).sum(), (p - y).sum(axis=0) + 2 * bias]
-        return float(-np.log(p[members].clip(1e-300)).sum() + (bias**2).sum()), gradient, hessian
+        hessian[1:, 0], hessian[1:, 1:] = hessian[0, 1:], np.diag(p.sum(axis=0) + 2 * BIAS_PENALTY) - p.T @ p
+        return float(loss + BIAS_PENALTY * (bias**2).sum()), gradient, hessian
 
-    w = _minimise(np.r_[unit, np.zeros(z.shape[1])], derivatives)
+    w = _minimise(np.zeros(labels + 1), derivatives)
     if w[0] <= 0:
         z = np.zeros_like(z)
-        w = _minimise(np.zeros(len(w)), derivatives)
+        w = _minimise(np.zeros(labels + 1), derivatives)
     return float(w[0] / unit), w[1:]
 
 

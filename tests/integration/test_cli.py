@@ -95,6 +95,7 @@ def test_every_command_has_help_with_an_example(words: list[str]) -> None:
         ["adapt", "--gallery", "g"],
         ["adapt", "--gallery", "g", "--name", "s", "--kind", "forest"],
         ["evaluate", "--gallery", "g", "--k", "1,two"],
+        ["evaluate", "--gallery", "g", "--k", ","],
         ["evaluate", "--gallery", "g", "stray"],
         ["evaluate", "--gallery", "g", "--folds", "many"],
     ],
@@ -111,7 +112,7 @@ def errors_of_search(folder: Path) -> list[tuple[list[str | Path], str]]:
     picture = folder / "p00.png"
     return [
         (["nothing.png"], "no such file: "),
-        ([folder], "no such file: "),
+        ([folder], "the folder is no series of one volume"),
         (["~nobody-of-that-name/a.png"], "no such file: "),
         (["x" * 5000], "no such file: "),
         (["a\nb\x1b[2J"], r"a\nb\x1b[2J"),
@@ -175,7 +176,6 @@ def test_the_others_refuse_in_one_line(gallery: Gallery, pictures: Path, tmp_pat
         (["doctor", "--gallery", tmp_path / ("x" * 300)], "no gallery at"),
         (["evaluate", "--gallery", empty], "no record of this gallery bears a label"),
         (["evaluate", *there, "--k", "0"], "k must be numbers from 1"),
-        (["evaluate", *there, "--k", ","], "k must be numbers from 1"),
         (["evaluate", *there, "--folds", "1"], "folds must be from 2"),
         (["evaluate", *there, "--folds", "5"], "folds must be from 2 to 4"),
         (["evaluate", *there, "--space", "parity"], "give --folds"),

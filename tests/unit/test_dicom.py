@@ -150,6 +150,7 @@ def test_modality_lut_goes_before_rescale(written: Written, words: bool) -> None
     assert plane(image).tolist() == wanted
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_modality_lut_of_the_whole_signed_range(written: Written) -> None:
     """65,536 entries are written as 0; differences of 16-bit values do not fit 16 bits."""
     stored = np.array([[-32768, -1], [0, 32767]], np.int16)
@@ -542,6 +543,7 @@ def test_ages_that_are_none_are_left_out(written: Written, age: str) -> None:
     assert "PatientAge" not in image.attributes
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_text_is_one_printable_line(written: Written) -> None:
     hostile = "A\x1b[31mB\nC\u202eD\x00E" + "x" * 300
     ds = data_set(RAMP, SpecificCharacterSet="ISO_IR 192", Manufacturer=hostile, BodyPartExamined="  ")

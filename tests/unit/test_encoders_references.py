@@ -224,6 +224,17 @@ def test_authors_formats_load_by_their_catalogue_names(
     target = tmp_path / name / file
     target.parent.mkdir(parents=True)
     checkpoint(name, target.parent).rename(target)
+    if name == "medimageinsight":
+        words = [
+            "<|startoftext|>",
+            "<|endoftext|>",
+            *"abcdefghilnorstx-",
+            *(f"{letter}</w>" for letter in "aft-yes"),
+        ]
+        place = tmp_path / name / "2024.09.27" / "language_model" / "clip_tokenizer_4.16.2"
+        place.mkdir(parents=True)
+        (place / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+        (place / "merges.txt").write_text("#version: 0.2\n")
     tiny = dataclasses.replace(
         CATALOGUE[name], dim=dim, preprocessing=dataclasses.replace(CATALOGUE[name].preprocessing, size=(64, 64))
     )
@@ -231,5 +242,9 @@ def test_authors_formats_load_by_their_catalogue_names(
     verified = verify(name)
     assert verified.sound, verified.promises
     encoder = encoders.load(name)
-    has_text = "texts" in AUTHORS[name] and name != "medimageinsight"  # no tokenizer lies beside it here
-    assert isinstance(encoder, encoders.TextEncoder) == has_text
+    assert isinstance(encoder, encoders.TextEncoder) == encoder.spec.text == ("texts" in AUTHORS[name])
+    for path in (tmp_path / name).rglob("*"):
+        if path.name in ("vocab.txt", "vocab.json"):
+            path.unlink()
+    assert not isinstance(encoders.load(name), encoders.TextEncoder)
+    assert not encoders.describe(name).text

@@ -265,3 +265,37 @@ def test_pictures_are_stretched_before_the_processor() -> None:
     """The published processors take 8-bit pictures; a 12-bit one must not be cut at 255."""
     assert PIL.Image.fromarray(np.zeros((2, 2), np.uint8)).mode == "L"
     assert picture(golden_picture(), (1.0, 99.0)).getextrema() == (0, 255)
+
+
+def test_a_gallery_and_its_weights(models: Path, picture_folder: Path, tmp_path: Path) -> None:
+    """Without the weights a gallery says that they are missing, with others that they differ."""
+    from lookalike.errors import ManifestMismatchError
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.index import index
+    from lookalike.verbs.search import search
+
+    with (
+        pytest.raises(UsageError, match="not on this machine"),
+        open_gallery(tmp_path / "g", create=True, encoder="dinov2-s") as gallery,
+    ):
+        index(gallery, [picture_folder])
+    folder = tiny.dinov2(models / "dinov2-s")
+    with open_gallery(tmp_path / "g", create=True, encoder="dinov2-s") as gallery:
+        index(gallery, [picture_folder])
+        assert len(search(gallery, str(picture_folder / "p03.png"), k=3).hits) == 3
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with open_gallery(tmp_path / "g") as gallery, pytest.raises(ManifestMismatchError, match="revision"):
+        search(gallery, str(picture_folder / "p03.png"), k=3)
+    shutil.rmtree(folder)
+    with open_gallery(tmp_path / "g") as gallery, pytest.raises(UsageError, match="not on this machine"):
+        search(gallery, str(picture_folder / "p03.png"), k=3)
+
+
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json", "checksums.json"])
+def test_damaged_descriptions_are_named(file: str, models: Path) -> None:
+    folder = tiny.dinov2(models / "dinov2-s")
+    for content in ("{", "[]", '"text"'):
+        (folder / file).write_text(content)
+        with pytest.raises(DamagedFileError, match=rf"{file} in .* is damaged"):
+            encoders.load("dinov2-s")

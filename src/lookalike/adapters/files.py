@@ -54,8 +54,8 @@ def load(folder: Path, name: str, sha256: str) -> Adapter:
     from safetensors.numpy import load as deserialise
 
     arrays = deserialise(_verified(_path(folder, name, sha256, "safetensors"), name, header["sha256"]))
-    parts = (_layers(part, header[part], arrays) for part in _PARTS)
-    network = Network(*parts, reading=header["reading"], base_weight=header["base_weight"])
+    body, head, direct = (_layers(part, header[part], arrays) for part in _PARTS)
+    network = Network(body, head, direct, header["reading"], header["base_weight"])
     return Adapter(classes=tuple(header["classes"]), network=network, **{field: header[field] for field in _PLAIN})
 
 

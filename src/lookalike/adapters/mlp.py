@@ -2,7 +2,7 @@
 
 Sixteen networks of one hidden layer see every record under strong Gaussian noise and dropout. What they
 learn is smooth, which matters more with a hundred records than what they could fit, and they are trained
-side by side as batched matrix products, in a few hundred milliseconds. Beside them runs one linear layer that
+side by side as batched matrix products, in a few hundred milliseconds. Beside each runs a linear layer that
 learns slowly ("wide and deep", Cheng et al. 2016, arXiv 1606.07792): with many records or more classes than
 the hidden layer can tell apart, it takes over.
 
@@ -58,10 +58,10 @@ def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
     with _one_thread():
         steps, notes = _validate(x, data, seed)
         for _, arrays in _steps(x, data, None, steps, seed):
-            weight, bias, head, head_bias = arrays
-    first = rotation @ weight.astype(np.float64)
-    body = dense(first, bias - (mean @ first)[:, None]), Layer("relu")
-    network = Network(body, (dense(head, head_bias),), "probabilities", BASE_WEIGHT)
+            weight, bias, head, head_bias, direct = arrays
+    body = _on_vectors(weight, bias, mean, rotation), Layer("relu")
+    wide = _on_vectors(direct, np.zeros_like(head_bias), mean, rotation)
+    network = Network(body, (dense(head, head_bias),), (wide,), "probabilities", BASE_WEIGHT)
     return network, {"steps": steps, "members": MEMBERS, **notes}
 
 
@@ -96,9 +96,7 @@ def _standardise(vectors: Floats) -> tuple[NDArray[np.float64], NDArray[np.float
     return mean, scale[:, None] * axes[:kept].T
 
 
-def _on_vectors(
-    weight: NDArray[np.floating], bias: NDArray[np.floating], mean: NDArray[np.float64], rotation: NDArray[np.float64]
-) -> Layer:
+def _on_vectors(weight: Floats, bias: Floats, mean: NDArray[np.float64], rotation: NDArray[np.float64]) -> Layer:
     """A layer on standardised components as one on the vectors themselves."""
     unfolded = rotation @ weight.astype(np.float64)
     return dense(unfolded, bias - (mean @ unfolded)[:, None])
@@ -168,7 +166,7 @@ def _initial(inputs: int, data: Samples, generator: Any) -> list[Tensor]:
         # the deviation that suits all components, also where only the principal axes are left
         normal(inputs, HIDDEN, data.vectors.shape[1] ** -0.5), torch.zeros(MEMBERS, 1, HIDDEN, requires_grad=True),
         normal(HIDDEN, classes, HIDDEN**-0.5), torch.zeros(MEMBERS, 1, classes, requires_grad=True),
-        torch.zeros(inputs, classes, requires_grad=True),
+        torch.zeros(MEMBERS, inputs, classes, requires_grad=True),
     ]  # fmt: skip
 
 

@@ -24,7 +24,12 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Every encoder, and whether its weights are on this machine."""
+    """Every encoder, and whether its weights are on this machine.
+
+    \b
+    Example:
+      lookalike encoders list
+    """
     from lookalike.verbs.encoders import list_encoders
 
     listed = list_encoders()

@@ -26,7 +26,15 @@ from lookalike.cli.output import (
 @click.option("--query-labels", metavar="TABLE.csv", help="The labels of the queries.")
 @label_columns_option
 @click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
-@click.option("--protocol", metavar="NAME", help="A published protocol: denner, medimageinsight, multilabel.")
+@click.option(
+    "--protocol", metavar="NAME", help="denner, medimageinsight, multilabel; khun-jush: recall of volumes."
+)
+@click.option("--slices", multiple=True, metavar="RULE", help="khun-jush: all, random:5, ... (repeatable).")
+@click.option("--weights", multiple=True, metavar="W", help="khun-jush: uniform, gaussian:0.2 (repeatable).")
+@click.option("--rank", "ranks", multiple=True, metavar="R", help="khun-jush: pool, count, max, sum, maxsim.")
+@click.option("--index", "kinds", multiple=True, metavar="KIND", help="khun-jush: flat, hnsw, lsh (repeatable).")
+@click.option("--level", "levels", multiple=True, metavar="FIELD", help="khun-jush: modality, body_region, organ.")
+@click.option("--where", metavar="FILTER", help="khun-jush: only these volumes.")
 @click.option("--k", "-k", "ks", callback=numbers, help="Depths.  [default: 1,3,5,10, or the protocol's]")
 @seed_option
 @click.option(
@@ -37,6 +45,8 @@ from lookalike.cli.output import (
 def command(
     gallery: str, space: str, folds: int | None, queries: tuple[str, ...], more_queries: tuple[str, ...],
     query_labels: str | None, label_columns: tuple[str, ...], patient_column: str, protocol: str | None,
+    slices: tuple[str, ...], weights: tuple[str, ...], ranks: tuple[str, ...], kinds: tuple[str, ...],
+    levels: tuple[str, ...], where: str | None,
     ks: tuple[int, ...], seed: int,
     form: Literal["text", "markdown", "csv", "latex"], out: str | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -48,16 +58,26 @@ def command(
     Example:
       lookalike evaluate --gallery chest
       lookalike evaluate --gallery chest --space findings --folds 5 --seed 0
+      lookalike evaluate --gallery ct --protocol khun-jush --slices all --slices random:5
       lookalike evaluate --gallery chest --queries new/ --query-labels new/labels.csv
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.evaluate import DEFAULT_KS, evaluate
+    from lookalike.verbs.khun_jush import LEVELS, RANKS, VolumeReport, evaluate_volumes
     from lookalike.verbs.protocols import evaluate_protocol
+    from lookalike.verbs.report import Report
 
     if more_queries and not queries:
         raise click.UsageError(f"unexpected argument {more_queries[0]!r}; outside files are given by --queries")
     with open_gallery(gallery) as opened:
-        if protocol:
+        report: Report | VolumeReport
+        if protocol == "khun-jush":
+            report = evaluate_volumes(
+                opened, levels=levels or LEVELS, slices=slices or ("all",), weights=weights or ("uniform",),
+                ranks=ranks or RANKS, index=kinds or ("flat",), where=where, k=ks or DEFAULT_KS, space=space,
+                seed=seed,
+            )  # fmt: skip
+        elif protocol:
             report = evaluate_protocol(opened, protocol, space=space, k=ks, folds=folds, seed=seed)
         else:
             report = evaluate(

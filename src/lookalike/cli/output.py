@@ -54,7 +54,9 @@ def progress_bar(unit: str) -> Iterator[Progress]:
 
 def numbers(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...]:
     """A comma-separated list of whole numbers."""
+    if value is None:
+        return ()
     try:
-        return tuple(int(part) for part in (value or "").split(",") if part.strip())
+        return tuple(int(part) for part in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is no list of whole numbers such as 1,3,5,10") from None

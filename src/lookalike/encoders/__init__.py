@@ -83,6 +83,14 @@ def describe(name: str) -> EncoderSpec:
     return entry(name).spec
 
 
+def present(name: str) -> EncoderSpec:
+    """What an encoder is, from its weights on this machine; raises what ``load`` would if they are missing."""
+    found = entry(name)
+    if not found.here:
+        found.build()  # says what is missing and what to do
+    return found.spec
+
+
 def load(name: str = DEFAULT) -> Encoder:
     """The encoder of that name, its weights checked and loaded.
 

@@ -86,6 +86,7 @@ MODELS: Final = (
     Model("medimageinsight", "lion-ai/MedImageInsights", "MIT", 1024,
           trained_on=(*_CHEST, "irma-2009", "rsna-bone-age", "mura"), parameters=361, gmacs=312.7, text=True,
           family="medimageinsight", files=("2024.09.27/vision_model/medimageinsigt-v1.0.0.pt",), published=False,
+          tokenizer_folder="2024.09.27/language_model/clip_tokenizer_4.16.2",
           preprocessing=Preprocessing(size=(480, 480), resample="bicubic", **_IMAGENET),
           note="14 medical domains; not for clinical use"),
 )  # fmt: skip

@@ -74,7 +74,7 @@ def weight_files(folder: Path, weights: Sequence[str] = WEIGHTS) -> list[Path]:
     first = next(folder / file for file in weights if (folder / file).is_file())
     if first.suffix != ".json":
         return [first]
-    shards = sorted(set(json.loads(first.read_text("utf-8"))["weight_map"].values()))
+    shards = sorted(set(read_json(first).get("weight_map", {}).values()))
     return [first, *(folder / shard for shard in shards)]
 
 
@@ -106,7 +106,7 @@ def digest(folder: Path, files: Sequence[Path]) -> str:
 
 def _record(folder: Path) -> dict[str, str]:
     path = folder / RECORD
-    return dict(json.loads(path.read_text("utf-8"))["files"]) if path.is_file() else {}
+    return dict(read_json(path).get("files", {})) if path.is_file() else {}
 
 
 def sha256(path: Path) -> str:
@@ -131,5 +131,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise UsageError(f"{folder} holds no config.json, so it is not a model that transformers saved")
-    config: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return config
+    return read_json(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a model. Raises DamagedFileError if it holds no object."""
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise DamagedFileError(f"{path.name} in {path.parent} is damaged; pull or copy the model again")
+    return said

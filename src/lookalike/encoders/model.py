@@ -63,8 +63,8 @@ class Model:
     checkpoint: a repository on the hub, or the address of a zip file. family: which code reads the
     weights. files: the weight files, in the order of preference. published: a preprocessing file beside
     the weights counts more than ``preprocessing``. pooling: how the network is read, "" for the usual way.
-    tokenizer: the repository of a text tower's tokenizer, where it is another one. folder: where the
-    weights lie, where that is known.
+    tokenizer: the repository of a text tower's tokenizer, where it is another one; tokenizer_folder: where
+    it lies in the model's folder. folder: where the weights lie, where that is known.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Model:
     published: bool = True
     text: bool = False
     tokenizer: str = ""
+    tokenizer_folder: str = "."
     parameters: float = 0
     gmacs: float = 0
     note: str = ""
@@ -96,7 +97,7 @@ class Model:
             checkpoints.revision(folder, self.files),
             self._dim(folder),
             self._preprocessing(folder),
-            self.text and (self._original or checkpoints.has_tokenizer(folder)),
+            self.text and checkpoints.has_tokenizer(folder / self.tokenizer_folder),
         )
 
     @property
@@ -138,11 +139,13 @@ class Model:
             return towers(folder, self.pooling)
         from lookalike.encoders import original, pairs
 
-        reader = {
-            "sam": original.sam, "radimagenet": original.radimagenet, "biomedclip": pairs.biomedclip,
-            "medclip": pairs.medclip, "medimageinsight": pairs.medimageinsight,
-        }[self.family]  # fmt: skip
-        return reader(weights)
+        if self.text:
+            pair = {
+                "biomedclip": pairs.biomedclip, "medclip": pairs.medclip, "medimageinsight": pairs.medimageinsight,
+            }[self.family]  # fmt: skip
+            return pair(weights, folder / self.tokenizer_folder)
+        single = {"sam": original.sam, "radimagenet": original.radimagenet}[self.family]
+        return single(weights), None
 
     def _spec(self, revision: str, dim: int, preprocessing: Preprocessing, text: bool) -> EncoderSpec:
         return EncoderSpec(

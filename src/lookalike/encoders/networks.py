@@ -41,13 +41,16 @@ def towers(folder: Path, pooling: str = "") -> tuple[ImageTower, TextTower | Non
         return ImageTower(model, _read_projection), _text_tower(model, folder)
     if model.main_input_name != "pixel_values":
         raise UsageError(f"a model of type {config.model_type!r} takes no pictures")
-    return ImageTower(model, _READINGS[pooling or usual_pooling(config.model_type)]), None
+    return ImageTower(model, _READINGS[pooling or usual_pooling(model)]), None
 
 
-def usual_pooling(model_type: str) -> str:
-    """How a model of this type is read: the class token, or the mean over space where there is none."""
-    convolutional = model_type.startswith(("resnet", "convnext", "regnet", "efficientnet", "mobilenet", "swin"))
-    return "mean" if convolutional or model_type in ("ijepa", "hiera", "focalnet", "cvt") else "cls"
+def usual_pooling(model: nn.Module) -> str:
+    """How a network is read: at its class token, or by the mean over space where it has none."""
+    return (
+        "cls"
+        if any("cls_token" in name or "class_embedding" in name for name, _ in model.named_parameters())
+        else "mean"
+    )
 
 
 def _config(folder: Path) -> Any:

@@ -111,7 +111,7 @@ _SAM_NAMES: Final = (
 )
 
 
-def sam(path: Path) -> tuple[ImageTower, None]:
+def sam(path: Path) -> ImageTower:
     """The image encoder of a SAM checkpoint: the mean over space of its 256-channel map."""
     state = under(read_weights(path), "image_encoder.")
     _, side, _, hidden = state["pos_embed"].shape
@@ -129,7 +129,7 @@ def sam(path: Path) -> tuple[ImageTower, None]:
         global_attn_indexes=[i for i, span in enumerate(spans) if span == side],
         output_channels=len(state["neck.0.weight"]),
     )
-    return ImageTower(built(transformers.SamVisionModel, config, renamed(state, _SAM_NAMES)), read_map), None
+    return ImageTower(built(transformers.SamVisionModel, config, renamed(state, _SAM_NAMES)), read_map)
 
 
 # --- ResNet ---------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ _RESNET_NAMES: Final[Rules] = (
 )
 
 
-def radimagenet(path: Path) -> tuple[ImageTower, None]:
+def radimagenet(path: Path) -> ImageTower:
     """RadImageNet's ResNet-50: torchvision's layers numbered in a Sequential; read by the mean over space."""
     state = read_weights(path)
     stages = range(4, 8)
@@ -154,4 +154,4 @@ def radimagenet(path: Path) -> tuple[ImageTower, None]:
         hidden_sizes=[len(state[f"backbone.{i}.0.conv3.weight"]) for i in stages],
         depths=[count(state, rf"backbone\.{i}\.(\d+)\.") for i in stages],
     )
-    return ImageTower(built(transformers.ResNetModel, config, renamed(state, _RESNET_NAMES)), read_map), None
+    return ImageTower(built(transformers.ResNetModel, config, renamed(state, _RESNET_NAMES)), read_map)

@@ -14,6 +14,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
+from lookalike.encoders.checkpoints import has_tokenizer
 from lookalike.encoders.networks import as_grid, read_cls
 from lookalike.encoders.original import State, built, count, filled, linear, read_weights, renamed, under
 from lookalike.encoders.torch_encoder import ImageTower, TextTower
@@ -35,7 +36,7 @@ _TIMM_NAMES: Final = (
 )
 
 
-def biomedclip(path: Path) -> tuple[ImageTower, TextTower | None]:
+def biomedclip(path: Path, tokenizer: Path) -> tuple[ImageTower, TextTower | None]:
     """open_clip's pair of a timm ViT and a BERT, each with its projection."""
     state = read_weights(path)
     vit = _timm_vit(under(state, "visual.trunk."))
@@ -43,7 +44,7 @@ def biomedclip(path: Path) -> tuple[ImageTower, TextTower | None]:
     bert = _bert(under(state, "text.transformer."))
     first, second = linear(state["text.proj.0.weight"]), linear(state["text.proj.2.weight"])
     bert.add_module("projection", nn.Sequential(first, nn.GELU(), second))
-    text = _bert_tower(path.parent, bert, _bert_cls, float(state["logit_scale"]), length=256)
+    text = _bert_tower(tokenizer, bert, _bert_cls, float(state["logit_scale"]), length=256)
     return ImageTower(vit, _read_projected_cls), text
 
 
@@ -92,7 +93,7 @@ def _bert_cls(network: nn.Module, tokens: Mapping[str, Tensor]) -> Tensor:
 
 
 def _bert_tower(folder: Path, network: Any, read: Any, log_scale: float, *, length: int) -> TextTower | None:
-    if not (folder / "vocab.txt").is_file() and not (folder / "tokenizer.json").is_file():
+    if not has_tokenizer(folder):
         return None
     tokenizer = transformers.BertTokenizer.from_pretrained(folder, local_files_only=True)
     network.eval()
@@ -110,7 +111,7 @@ def _bert_tower(folder: Path, network: Any, read: Any, log_scale: float, *, leng
 # --- MedCLIP --------------------------------------------------------------------------------------------
 
 
-def medclip(path: Path) -> tuple[ImageTower, TextTower | None]:
+def medclip(path: Path, tokenizer: Path) -> tuple[ImageTower, TextTower | None]:
     """MedCLIP's pair of a Swin-T and a BERT, each with its projection."""
     state = read_weights(path)
     swin = _swin(under(state, "vision_model.model."))
@@ -118,7 +119,7 @@ def medclip(path: Path) -> tuple[ImageTower, TextTower | None]:
     bert = _bert(under(state, "text_model.model."))
     bert.add_module("projection", linear(state["text_model.projection_head.weight"]))
     scale = min(max(float(state["logit_scale"]), 0.0), 4.6052)  # as the authors clamp it
-    text = _bert_tower(path.parent, bert, _bert_layers, scale, length=77)
+    text = _bert_tower(tokenizer, bert, _bert_layers, scale, length=77)
     return ImageTower(swin, _read_projected_mean), text
 
 
@@ -169,16 +170,15 @@ _UNICL_TEXT_NAMES: Final = (
 )
 _UNICL_WINDOW: Final = 12
 _DAVIT_HEAD: Final = 32
-_TOKENIZER: Final = ("2024.09.27/language_model/clip_tokenizer_4.16.2", ".")
 
 
-def medimageinsight(path: Path) -> tuple[ImageTower, TextTower | None]:
+def medimageinsight(path: Path, tokenizer: Path) -> tuple[ImageTower, TextTower | None]:
     """MedImageInsight's DaViT and its text transformer, both projected to 1024."""
     state = read_weights(path)
     davit = _davit(under(state, "image_encoder."))
     davit.add_module("projection", linear(state["image_projection"].T))
     scale = math.exp(float(state["logit_scale"]))
-    return ImageTower(davit, _read_davit), _unicl_text(path, state, scale)
+    return ImageTower(davit, _read_davit), _unicl_text(tokenizer, state, scale)
 
 
 def _davit(state: State) -> nn.Module:
@@ -212,12 +212,8 @@ def _quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-def _unicl_text(path: Path, state: State, scale: float) -> TextTower | None:
-    # The weights lie two folders below the model's own, or in it.
-    roots = [path.parent, *path.parents[1:3]]
-    folders = [root / place for root in roots for place in _TOKENIZER]
-    folder = next((folder for folder in folders if (folder / "merges.txt").is_file()), None)
-    if folder is None:
+def _unicl_text(folder: Path, state: State, scale: float) -> TextTower | None:
+    if not has_tokenizer(folder):
         return None
     tokenizer = transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     network = _unicl_transformer(under(state, "lang_encoder."))

@@ -7,11 +7,11 @@ of Hugging Face transformers, and never guessed: what cannot be said exactly is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+from lookalike.encoders.checkpoints import read_json
 from lookalike.errors import UsageError
 from lookalike.types import Preprocessing
 
@@ -50,7 +50,7 @@ def read_processor(folder: Path) -> Preprocessing | None:
     for name in FILES:
         path = folder / name
         if path.is_file():
-            published = json.loads(path.read_text("utf-8"))
+            published = read_json(path)
             published = published.get("image_processor", published)
             if "image_mean" in published or "size" in published:
                 return preprocessing_of(published)

@@ -47,6 +47,10 @@ def best(query: Vectors, k: int, keys: Keys, vectors: Vectors) -> tuple[Keys, Sc
     Each row is summed on its own, in float64: a score depends on nothing but its two vectors, so equal
     vectors tie exactly and a query scores the same alone and in a batch, whatever the index.
     """
+    if len(keys) > k:
+        rough = np.einsum("ij,j->i", vectors, query)  # a matrix product would wake its threads for this
+        likely = rough >= np.partition(rough, -k)[-k] - _ROUNDING
+        keys, vectors = keys[likely], vectors[likely]
     scores = np.einsum("ij,j->i", vectors, query, dtype=np.float64).astype(np.float32)
     order = np.lexsort((keys, -scores))[:k]
     return keys[order], scores[order]

@@ -140,7 +140,7 @@ def to_bytes(index: Any) -> NDArray[np.uint8]:
 def from_bytes(data: NDArray[np.uint8]) -> Any:
     """What ``to_bytes`` wrote. The caller has verified the bytes: damaged ones can end the process."""
     faiss = _faiss()
-    return faiss.read_index(faiss.PyCallbackIOReader(io.BytesIO(data).read))
+    return faiss.read_index(faiss.PyCallbackIOReader(io.BytesIO(data.data).read))
 
 
 def _hashed(index: Any, queries: Vectors, count: int, alive: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.indexes.exact import merged, nearest, padding
+from lookalike.indexes.exact import best, merged, nearest, padding
 from lookalike.indexes.native import build, candidates, from_bytes, kept_vectors, to_bytes
 from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
@@ -76,11 +76,11 @@ class Structure:
         )
         keys, scores = padding(len(queries), k)
         for i, row in enumerate(numbers):
-            query, found = queries[i : i + 1], np.sort(row[row >= 0])
+            found = np.sort(row[row >= 0])
             if len(found) < k:
-                keys[i], scores[i] = self._scan(query, k, alive)
+                keys[i : i + 1], scores[i : i + 1] = self._scan(queries[i : i + 1], k, alive)
             else:
-                keys[i], scores[i] = nearest(query, k, self._keys[found], self._read(found))
+                keys[i], scores[i] = best(queries[i], k, self._keys[found], self._read(found))
         return keys, scores
 
     def _scan(self, queries: Vectors, k: int, alive: NDArray[np.bool_]) -> tuple[Keys, Scores]:

@@ -66,10 +66,11 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A file that is a slice of a volume; ``series`` is the same for all of its slices."""
+    """A file that is a slice of a volume; ``series`` is the same for all of its slices, ``place`` its own."""
 
     source: str
     series: str
+    place: str
 
 
 Event = Frame | Finished | Refusal | Slice
@@ -259,7 +260,7 @@ class ReaderPool:
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
             elif header["kind"] == "slice":
-                return None if sink.put(Slice(name, header["series"])) else "stopped"
+                return None if sink.put(Slice(name, header["series"], header["place"])) else "stopped"
             elif header["kind"] == "refused":
                 return UnreadableImageError(header["reason"]).reason
             else:

@@ -22,15 +22,16 @@ from lookalike.readers.limits import check_volume
 from lookalike.types import Image
 
 MODALITIES: Final = frozenset({"CT", "MR", "PT", "NM"})
-LEAST_SLICES: Final = 3  # fewer files of a series are pictures of their own
+LEAST_SLICES: Final = 3  # a series with fewer places is no volume: its files are pictures of their own
 _TAGS: Final = (
     "SeriesInstanceUID", "Modality", "Rows", "Columns", "NumberOfFrames", "ImageType",
     "ImagePositionPatient", "ImageOrientationPatient",
 )  # fmt: skip
 
 
-def series_of(source: str) -> str:
-    """What the slices of one volume have in common, as a hash; "" for a file that is no slice of a volume.
+def series_of(source: str) -> tuple[str, str]:
+    """What the slices of one volume have in common, as a hash, and the slice's own place; both "" for a file
+    that is no slice of a volume.
 
     Reads the header only. Localizers of several directions, Siemens mosaics (many slices tiled into one
     picture) and multi-frame files are no slices.
@@ -40,12 +41,13 @@ def series_of(source: str) -> str:
         position, orientation = ds.get("ImagePositionPatient"), ds.get("ImageOrientationPatient")
         alone = int(ds.get("NumberOfFrames") or 1) > 1 or "MOSAIC" in (ds.get("ImageType") or ())
         if alone or ds.get("Modality") not in MODALITIES or not position or not orientation:
-            return ""
+            return "", ""
         directions = tuple(round(float(n), 2) + 0.0 for n in orientation)
         shared = (str(ds.SeriesInstanceUID), int(ds.Rows), int(ds.Columns), directions)
     except Exception:  # a damaged header: reading the file will say what is wrong
-        return ""
-    return hashlib.sha256(repr(shared).encode()).hexdigest()
+        return "", ""
+    place = " ".join(f"{float(n):.2f}" for n in position)
+    return hashlib.sha256(repr(shared).encode()).hexdigest(), hashlib.sha256(place.encode()).hexdigest()
 
 
 def read_series(files: Sequence[str]) -> Image:

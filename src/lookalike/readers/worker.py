@@ -60,8 +60,8 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     if connection.recv_bytes() == b"skip":
         return
     signal.alarm(_SECONDS_ALONE + len(files))
-    if request["whole"] and len(files) == 1 and (series := _series(files[0])):
-        _send(connection, {"kind": "slice", "series": series})
+    if request["whole"] and len(files) == 1 and (slice_ := _slice(files[0]))[0]:
+        _send(connection, {"kind": "slice", "series": slice_[0], "place": slice_[1]})
         return
     recipe, volume_recipe = _recipe(request["recipe"]), VolumeRecipe(**request["volumes"])
     count = 0
@@ -85,11 +85,11 @@ def _digest(files: list[str]) -> str:
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
-def _series(file: str) -> str:
+def _slice(file: str) -> tuple[str, str]:
     from lookalike.readers import is_dicom
     from lookalike.readers.series import series_of
 
-    return series_of(file) if is_dicom(file) else ""
+    return series_of(file) if is_dicom(file) else ("", "")
 
 
 def _read_series(files: list[str]) -> Image:

@@ -182,7 +182,7 @@ def _compared(row: IndexRow, flat: IndexRow) -> IndexRow:
     if row.memory_mb is not None and flat.memory_mb:
         row = replace(row, memory_of_flat=row.memory_mb / flat.memory_mb)
     if row.recall < FLOOR or row.p50_ms is None or flat.p50_ms is None:
-        return replace(row, p50_ms=None, p99_ms=None)
+        return replace(row, p50_ms=None, p99_ms=None, times_faster=None)
     return replace(row, times_faster=flat.p50_ms / row.p50_ms)
 
 

@@ -39,9 +39,10 @@ _DISCLAIMER: Final = "Research software, not a medical device."
 
 @dataclass(frozen=True, slots=True)
 class LabelProbability:
-    """probability: calibrated if the result says so. finding: against the two thresholds of the label (None
-    where ten records with the label, or ten without, were not there to set them, or the answer is withheld): at or above both positive, below both negative, else
-    possible. youden: the threshold of the greatest sensitivity + specificity; sensitive: of 90 % sensitivity.
+    """probability: calibrated if the result says so. finding: against the two thresholds of the label: at or
+    above both positive, below both negative, else possible. youden: the threshold of the greatest sensitivity +
+    specificity; sensitive: of 90 % sensitivity. None where fewer than ten records bear the label, or do not, or
+    nothing tells them apart; and no finding where the answer is withheld.
     """
 
     label: str

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.readers import VOLUME_SUFFIXES
-from lookalike.readers.pool import Frame
+from lookalike.readers.pool import Frame, Slice
 from lookalike.readers.series import LEAST_SLICES
 from lookalike.types import Series
 
@@ -35,9 +35,9 @@ class Volume:
 
 @dataclass
 class Volumes:
-    """slices: files by the series that they belong to. first_files: of series, by what stands for them."""
+    """slices: by the series that they belong to. first_files: of series, by what stands for them."""
 
-    slices: dict[str, list[str]] = field(default_factory=dict)
+    slices: dict[str, list[Slice]] = field(default_factory=dict)
     first_files: dict[str, str] = field(default_factory=dict)
     _open: dict[str, Volume] = field(default_factory=dict)  # by source
 
@@ -63,8 +63,10 @@ class Volumes:
     def series(self) -> list[Series | Path]:
         """The slices as series; where there are too few for a volume, as pictures of their own."""
         asked: list[Series | Path] = []
-        for files in self.slices.values():
-            if len(files) < LEAST_SLICES:
+        for slices in self.slices.values():
+            files = [one.source for one in slices]
+            # One slice stored in several ways is no volume, however many files it makes.
+            if len({one.place for one in slices}) < LEAST_SLICES:
                 asked += [Path(file) for file in files]
                 continue
             name = _series_name(files)

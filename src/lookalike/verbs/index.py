@@ -114,7 +114,7 @@ class _Run:
         else:
             self.files += 1
             if isinstance(event, Slice):
-                self.volumes.slices.setdefault(event.series, []).append(event.source)
+                self.volumes.slices.setdefault(event.series, []).append(event)
             elif isinstance(event, Refusal):
                 self._refuse(event)
             else:

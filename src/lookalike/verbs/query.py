@@ -106,6 +106,10 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
         raise UsageError(f"no such file: {path}; give an image file, or --id with a record's id")
     found: list[Frame] = []
     for event in gallery.readers.read([source]):
+        if isinstance(event, Refusal) and isinstance(source, Series):
+            raise UsageError(
+                f"the folder is no series of one volume ({event.reason}); give an image file, or such a folder"
+            )
         if isinstance(event, Refusal) and not (found and found[0].depth == 1):
             raise UnreadableImageError(event.reason)
         if isinstance(event, Frame) and event.frame == wanted:

@@ -1,0 +1,41 @@
+"""``python -m benchmarks [NAME...] [--data FOLDER]``: all of them, or those named."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from lookalike.errors import LookalikeError
+
+NAMES = ("startup", "adapter", "by_id", "pace", "ingest", "index_kinds")
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of chest-xray-dicom5 and mednist.  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
+)  # fmt: skip
+def main(names: tuple[str, ...], data: Path | None) -> None:
+    """Measure lookalike against its references; every ratio is of one run."""
+    missed = 0
+    for name in names or NAMES:
+        started = time.monotonic()
+        try:
+            figures = importlib.import_module(f"benchmarks.{name}").run(data)
+        except LookalikeError as error:
+            click.echo(f"{name}: not measured: {error}")
+            continue
+        for figure in figures:
+            click.echo("\n".join(figure.lines()))
+            missed += not figure.met
+        click.echo(f"    ({name} took {time.monotonic() - started:.0f} s)\n")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
