@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
+    from lookalike.verbs.classify import classify
+    from lookalike.verbs.confounds import audit_confounds as audit
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
     from lookalike.verbs.evaluate import evaluate
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.search import search
 
 __version__: Final = "0.1.0"
-__all__ = ["Gallery", "__version__", "adapt", "demo", "doctor", "evaluate", "index", "open", "search"]
+__all__ = ["Gallery", "__version__", "adapt", "audit", "classify", "demo", "doctor", "evaluate", "index", "open", "search"]
 
 # Loaded when first named, so that `import lookalike` is quick and light.
 _HOME: Final = {
@@ -35,6 +37,8 @@ _HOME: Final = {
     "index": ("lookalike.verbs.index", "index"),
     "search": ("lookalike.verbs.search", "search"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
+    "classify": ("lookalike.verbs.classify", "classify"),
+    "audit": ("lookalike.verbs.confounds", "audit_confounds"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "demo": ("lookalike.verbs.demo", "demo"),
     "doctor": ("lookalike.verbs.doctor", "doctor"),

@@ -24,6 +24,7 @@ import numpy as np
 from lookalike import adapters, encoders, indexes, slices
 from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
 from lookalike.indexes import files as index_files
+from lookalike.indexes.choice import choose
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store, StoredVectors
 from lookalike.store.database import FILE
@@ -33,18 +34,22 @@ from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 if TYPE_CHECKING:
     from lookalike.readers.pool import ReaderPool
 
+AUTO: Final = "auto"
 _LOCK: Final = "writing.lock"
 
 
 class Gallery:
     """Made by ``lookalike.open``; a context manager that stops its processes at the end."""
 
-    def __init__(self, folder: Path, encoder: str | None = None, volumes: VolumeRecipe | None = None) -> None:
+    def __init__(
+        self, folder: Path, encoder: str | None = None, volumes: VolumeRecipe | None = None, index: str = AUTO
+    ) -> None:
         self.folder, self._volumes = folder, volumes
         self.store = Store(folder)
         self._indexes: dict[str, tuple[dict[str, Any], indexes.Index]] = {}
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
         self._declare_base(encoder)
+        self.index_kind = self.store.fact("index", index)
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +163,7 @@ class Gallery:
         row = self.space(space)
         made_of = {
             "gallery": self.store.id, "version": row.version, "adapter": row.adapter,
-            "encoder": self.spec.identity,
+            "encoder": self.spec.identity, "kind": self.index_kind,
         }  # fmt: skip
         held = self._indexes.get(space)
         if held is None or held[0] != made_of:
@@ -171,7 +176,8 @@ class Gallery:
         stored = self.store.vectors()
         vectors = self.project(stored.vectors, space) if len(stored.keys) else stored.vectors
         dim = vectors.shape[1] if len(vectors) else self.spec.dim
-        index: indexes.Index = load_plugin("lookalike.indexes", "flat")(dim)
+        kind = choose(len(vectors), dim)[0] if self.index_kind == AUTO else self.index_kind
+        index: indexes.Index = load_plugin("lookalike.indexes", kind)(dim)
         if len(vectors):
             index.upsert(stored.keys, vectors)
         with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
@@ -213,9 +219,10 @@ def open_gallery(
     create: bool = False,
     encoder: str | None = None,
     volumes: VolumeRecipe | None = None,
+    index: str = AUTO,
 ) -> Gallery:
     """Open a gallery folder. create: make it if it is not there; encoder: the encoder of a new one; volumes:
-    how a new one cuts volumes into slices.
+    how a new one cuts volumes into slices; index: a new one's kind, "auto" chooses by size.
 
     Raises GalleryError if there is no gallery and none is to be made.
     """
@@ -226,7 +233,7 @@ def open_gallery(
                 f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}"
             )
         _make_folder(path)
-    return Gallery(path, encoder, volumes)
+    return Gallery(path, encoder, volumes, index)
 
 
 def _make_folder(path: Path) -> None:

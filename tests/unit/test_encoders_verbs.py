@@ -283,7 +283,7 @@ def test_export_gives_the_same_vectors(exported: tuple, name: str) -> None:
     assert (result.quality.pictures, result.quality.overlap["@5"]) == (24, 1.0)
     assert result.quality.least_cosine > 0.99999
     assert result.torch_ms > 0
-    assert result.onnx_ratio == pytest.approx(result.torch_ms / result.onnx_ms, rel=0.01)
+    assert result.onnx_ratio == pytest.approx(result.torch_ms / result.onnx_ms, abs=0.006)
     assert sorted(p.name for p in (root / f"{name}-onnx").iterdir()) == ["model.json", "model.onnx"]
 
 

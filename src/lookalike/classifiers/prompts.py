@@ -46,10 +46,11 @@ class Prompts:
 
 def _check(template: str) -> None:
     try:
-        names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        fields = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError:
-        names = ["{"]
-    if "label" not in names or not set(names) <= set(_FIELDS):
+        fields = []
+    names = [name for name, form, conversion in fields if not form and not conversion]
+    if "label" not in names or len(names) < len(fields) or not set(names) <= set(_FIELDS):
         raise UsageError(
             f"a template holds {{label}} and may hold {{modality}}, {{body_part}} and {{view}}, no other braces; "
             f"got {template!r}"

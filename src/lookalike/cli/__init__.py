@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "search": "Find the records that look most like a query.",
     "adapt": "Train an adapter on the labels: a new space to search in.",
     "evaluate": "Measure precision at k, with intervals and a leakage audit.",
+    "classify": "Which labels a picture bears, and the neighbours that say so.",
     "audit": "Do the vectors follow the finding, or the site and the scanner?",
     "encoders": "The encoders there are; bring, check and export their weights.",
     "benchmark": "Compare encoders on public collections, or indexes over sizes.",

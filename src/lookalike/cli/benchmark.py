@@ -62,3 +62,37 @@ def encoders_(
         click.echo(text)
     if form == "text" or out:
         click.echo("\n".join(result.notes))
+
+
+@command.command("index")
+@click.option("--sizes", default="10000", show_default=True, callback=numbers, help="How many vectors.")
+@click.option("--dims", default="384", show_default=True, callback=numbers, help="Their components.")
+@click.option("--kinds", default="", metavar="A,B,...", help="flat, hnsw, lsh, ...  [default: all]")
+@click.option("--queries", default=300, show_default=True, help="Asked one after the other.")
+@click.option("--figure", metavar="OUT.png", help="Recall against latency (needs lookalike[plots]).")
+@seed_option
+@json_option
+def index_(
+    sizes: tuple[int, ...], dims: tuple[int, ...], kinds: str, queries: int, figure: str | None, seed: int,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Build time, memory, latency and recall of index kinds over sizes and dimensions.
+
+    Count and recall are checked before a speed is printed.
+
+    \b
+    Example:
+      lookalike benchmark index --sizes 10000,100000 --dims 384 --kinds flat,hnsw,lsh --figure indexes.png
+    """
+    from lookalike.verbs.benchmark_index import benchmark_index, plot_recall_latency
+
+    names = [name.strip() for name in kinds.split(",") if name.strip()]
+    result = benchmark_index(
+        sizes, dims, names, queries=queries, seed=seed, say=lambda line: click.echo(line, err=True)
+    )
+    if figure:
+        plot_recall_latency(result, Path(figure))
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(result.tables())

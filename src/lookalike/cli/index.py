@@ -24,11 +24,14 @@ from lookalike.text import one_line
 @click.option(
     "--window", metavar="NAME", help="Grey window of CT: auto, lung, soft-tissue, bone, brain, wide, channels."
 )
+@click.option(
+    "--index", "kind", default="auto", show_default=True, help="The index of a new gallery: auto, flat, hnsw, ..."
+)
 @json_option
 def command(
     sources: tuple[str, ...], gallery: str, labels: str | None, label_columns: tuple[str, ...],
     patient_column: str, encoder: str | None, plane: Literal["axial", "coronal", "sagittal"] | None,
-    slices: str | None, window: str | None, as_json: bool,
+    slices: str | None, window: str | None, kind: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Read images and make them findable.
 
@@ -40,15 +43,19 @@ def command(
     Example:
       lookalike index scans/ --gallery chest --labels scans/labels.csv --label-column class
     """
+    from lookalike.errors import UsageError
     from lookalike.gallery import open_gallery
+    from lookalike.plugins import plugin_names, suggestion
     from lookalike.slices import slice_rule
     from lookalike.types import VolumeRecipe
     from lookalike.verbs.index import index
 
     slice_rule(slices or "all")
+    if kind != "auto" and kind not in plugin_names("lookalike.indexes"):
+        raise UsageError(f"no index is called {kind!r}.{suggestion(kind, plugin_names('lookalike.indexes'))}")
     volumes = VolumeRecipe(plane or "axial", slices or "all", window or "auto")
     with (
-        open_gallery(gallery, create=True, encoder=encoder, volumes=volumes) as opened,
+        open_gallery(gallery, create=True, encoder=encoder, volumes=volumes, index=kind) as opened,
         progress_bar("files") as progress,
     ):
         result = index(

@@ -1,0 +1,71 @@
+"""lookalike classify"""
+
+from __future__ import annotations
+
+import click
+
+from lookalike.cli.output import gallery_option, json_option, print_json, print_table, seed_option
+
+
+@click.command("classify")
+@click.argument("query", required=False)
+@gallery_option
+@click.option("--id", "identity", metavar="ID", help="A record of the gallery instead of a file.")
+@click.option(
+    "--method",
+    default="knn",
+    show_default=True,
+    help="knn, centroid, k-means, dbscan, agglomerative, linear, svm, mlp, adapter, zero-shot.",
+)
+@click.option("-k", type=int, help="Neighbours that vote (knn).")
+@click.option("--space", metavar="S", help="The space of the method; of an adapter its name.")
+@click.option("--label", "labels", multiple=True, help="zero-shot: a label to choose from (repeatable).")
+@click.option("--modality", default="", help="zero-shot: of the prompt, e.g. 'x-ray'.")
+@click.option("--body-part", default="", help="zero-shot: of the prompt, e.g. 'chest'.")
+@click.option("--view", default="", help="zero-shot: of the prompt, e.g. 'anteroposterior'.")
+@click.option("--folds", type=int, metavar="N", help="Without QUERY: score methods on N patient-disjoint folds.")
+@seed_option
+@json_option
+def command(
+    query: str | None, gallery: str, identity: str | None, method: str, k: int | None, space: str | None,
+    labels: tuple[str, ...], modality: str, body_part: str, view: str, folds: int | None, seed: int,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Which labels a picture bears, with calibrated probabilities and the neighbours that say so.
+
+    It abstains when nothing similar is in the gallery. With --folds and without QUERY the methods named
+    (comma-separated) are scored instead.
+
+    \b
+    Example:
+      lookalike classify query.png --gallery brain --method knn
+      lookalike classify --gallery brain --folds 5 --method knn,centroid,linear,svm
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.classify import classify
+    from lookalike.verbs.evaluate_classifiers import evaluate_classifiers
+
+    if folds is not None and (query or identity):
+        raise click.UsageError("--folds scores methods on the gallery's own records; leave QUERY and --id out")
+    with open_gallery(gallery) as opened:
+        if folds is not None:
+            report = evaluate_classifiers(opened, method.split(","), folds, seed, k=k, space=space)
+            if as_json:
+                print_json(report)
+            else:
+                click.echo(str(report))
+            return
+        result = classify(
+            opened, query, id=identity, method=method, k=k, space=space, labels=labels, modality=modality,
+            body_part=body_part, view=view, seed=seed,
+        )  # fmt: skip
+    if as_json:
+        print_json(result)
+        return
+    if result.abstained:
+        click.echo(f"Abstained: {result.reason}")
+    print_table([["label", "probability"], *[[e.label, f"{e.probability:.3f}"] for e in result.labels]])
+    click.echo()
+    evidence = [[f"{e.score:.4f}", ", ".join(e.labels) or "-", e.source or e.prompt] for e in result.evidence]
+    print_table([["cosine", "labels", "evidence"], *evidence])
+    click.echo("\n".join(result.notes))
