@@ -28,7 +28,19 @@ if TYPE_CHECKING:
     from lookalike.verbs.search import search
 
 __version__: Final = "0.1.0"
-__all__ = ["Gallery", "__version__", "adapt", "audit", "classify", "demo", "doctor", "evaluate", "index", "open", "search"]
+__all__ = [
+    "Gallery",
+    "__version__",
+    "adapt",
+    "audit",
+    "classify",
+    "demo",
+    "doctor",
+    "evaluate",
+    "index",
+    "open",
+    "search",
+]
 
 # Loaded when first named, so that `import lookalike` is quick and light.
 _HOME: Final = {
