@@ -16,8 +16,9 @@ from benchmarks.data import dicom_copies, folder
 from benchmarks.recall import assert_whole
 from benchmarks.report import Figure
 from benchmarks.timing import Timing, best_threads, busy_note, interleave
+from lookalike import encoders
 from lookalike.errors import MissingExtraError
-from lookalike.gallery import Gallery, open_gallery
+from lookalike.gallery import open_gallery
 from lookalike.verbs.index import index
 
 ROUNDS = 5
@@ -35,16 +36,16 @@ def run(data: Path | None) -> list[Figure]:
         raise MissingExtraError("the reference of this benchmark", "bench") from None
     with tempfile.TemporaryDirectory() as scratch:
         copies = dicom_copies(source, Path(scratch), ROUNDS + 1)
-        steady = _steady(reference, copies, Path(scratch))
-        whole = _whole(copies[0], Path(scratch))
+        steady, threads = _steady(reference, copies, Path(scratch))
+        whole = _whole(copies[0], Path(scratch), threads)
     return [steady, whole]
 
 
-def _steady(reference: Any, copies: list[Path], scratch: Path) -> Figure:
+def _steady(reference: Any, copies: list[Path], scratch: Path) -> tuple[Figure, int]:
     """Both sides loaded and warm; every turn reads 100 files that neither has seen."""
     network = reference.Network()
+    _assert_same_network(reference, network)
     with open_gallery(scratch / "steady", create=True) as gallery:
-        _assert_same_network(reference, network, gallery)
         count = index(gallery, [copies[0]]).added  # starts the processes and loads the encoder
         some = sorted(copies[0].glob("*.dcm"))[:10]
         threads = best_threads(lambda: [reference.encode(network, reference.prepared(path)) for path in some])
@@ -58,7 +59,8 @@ def _steady(reference: Any, copies: list[Path], scratch: Path) -> Figure:
         *(_rate(name, timing, count) for name, timing in timings.items()),
         f"torch threads for the reference: {threads}, what it did best with", busy_note(timings),
     )  # fmt: skip
-    return Figure("ingest, steady", timings["reference"].seconds / timings["ours"].seconds, TARGET, notes=notes)
+    ratio = timings["reference"].seconds / timings["ours"].seconds
+    return Figure("ingest, steady", ratio, TARGET, notes=notes), threads
 
 
 def _turns(run: Callable[[Path], int], copies: list[Path], count: int) -> Callable[[], None]:
@@ -72,9 +74,10 @@ def _turns(run: Callable[[Path], int], copies: list[Path], count: int) -> Callab
     return turn
 
 
-def _assert_same_network(reference: Any, network: Any, gallery: Gallery) -> None:
+def _assert_same_network(reference: Any, network: Any) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
-    difference = np.abs(reference.encode(network, picture) - gallery.encoder.encode_inputs(picture[None])).max()
+    bundled = encoders.load("lite0-last").encode_inputs(picture[None])
+    difference = np.abs(reference.encode(network, picture) - bundled).max()
     assert difference < 1e-5, f"the reference is not the same network: {difference}"
 
 
@@ -85,7 +88,7 @@ def _rate(name: str, timing: Timing, count: int) -> str:
     )
 
 
-def _whole(files: Path, scratch: Path) -> Figure:
+def _whole(files: Path, scratch: Path, threads: int) -> Figure:
     """Two commands, from the start of the process to its end."""
     count = len(list(files.glob("*.dcm")))
     galleries = (scratch / f"whole-{number}" for number in itertools.count())
@@ -99,7 +102,7 @@ def _whole(files: Path, scratch: Path) -> Figure:
             assert gallery.store.count() == count
 
     def theirs() -> None:
-        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.reference", str(files)]
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.reference", str(files), str(threads)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         assert int(done.stdout) == count
 

@@ -2,10 +2,11 @@
 
 SimpleITK reads a DICOM file, NumPy clips it to its 1st to 99th percentile and makes it 8-bit, scikit-image
 resizes it (cubic, anti-aliased), torch encodes it in eager mode, one image at a time, and FAISS's
-``IndexFlatL2`` keeps the vector. The network is lookalike's default encoder, built in torch from the same
-weights and read at the same blocks, so that both sides do the same work.
+``IndexFlatL2`` keeps the vector. The model is the one that lookalike bundles, EfficientNet-Lite0, built in
+torch from the same weights; as in the tutorial the vector is what the model puts out, here 1280 numbers.
+The tutorial's PNG and base64 on the way to a remote model are left out.
 
-    python -m benchmarks.reference FOLDER      # prints how many vectors it made
+    python -m benchmarks.reference FOLDER THREADS      # prints how many vectors it made
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch.nn.functional import normalize
 
 from lookalike.encoders.lite import LITE0, Block, weights_path
 
+DIM = 1280
 _EPSILON = 1e-3  # of the batch normalisation, as in the published weights
 
 
@@ -81,36 +83,32 @@ class InvertedResidual(nn.Module):
 
 
 class Network(nn.Module):
-    """EfficientNet-Lite0 up to the last block that is read: (n, 3, 224, 224) -> unit vectors (n, 384)."""
+    """EfficientNet-Lite0 without its classifier: (n, 3, 224, 224) -> unit vectors (n, 1280)."""
 
     def __init__(self) -> None:
         super().__init__()
         weights: dict[str, Tensor] = torch.load(weights_path(LITE0), weights_only=True)
-        self.read = LITE0.inner()
-        self.stem = Convolution((3, 32), 3, LITE0.side, stride=2)
-        self.stem.load(weights, "_conv_stem", "_bn0")
-        self.blocks = nn.ModuleList()
+        stem = Convolution((3, 32), 3, LITE0.side, stride=2)
+        stem.load(weights, "_conv_stem", "_bn0")
+        self.layers = nn.Sequential(stem)
         side = -(-LITE0.side // 2)
-        for i, block in enumerate(LITE0.blocks()[: self.read[-1] + 1]):
+        for i, block in enumerate(LITE0.blocks()):
             built = InvertedResidual(block, side)
             built.load(weights, f"_blocks.{i}")
-            self.blocks.append(built)
+            self.layers.append(built)
             side = -(-side // block.stride)
+        head = Convolution((block.outputs, DIM), 1, side)
+        head.load(weights, "_conv_head", "_bn1")
+        self.layers.append(head)
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """The global means of the blocks that are read, each of unit length, side by side."""
-        means = []
-        x = self.stem(x)
-        for i, block in enumerate(self.blocks):
-            x = block(x)
-            if i in self.read:
-                means.append(normalize(x.mean((2, 3))))
-        return normalize(torch.cat(means, 1))
+        """The pooled feature before the classifier, of unit length."""
+        return normalize(self.layers(x).mean((2, 3)))
 
 
 def encode(network: Network, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(224, 224, 3) uint8 -> (1, 384) float32."""
+    """(224, 224, 3) uint8 -> (1, 1280) float32."""
     with torch.inference_mode():
         scaled = (torch.from_numpy(picture).float() - 127) / 128
         vector: NDArray[np.float32] = network(scaled.permute(2, 0, 1)[None]).numpy()
@@ -133,11 +131,12 @@ def index(network: Network, folder: Path) -> Any:
     """Every DICOM file of a folder -> an ``IndexFlatL2`` of their vectors."""
     import faiss
 
-    kept = faiss.IndexFlatL2(384)
+    kept = faiss.IndexFlatL2(DIM)
     for path in sorted(folder.rglob("*.dcm")):
         kept.add(encode(network, prepared(path)))
     return kept
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(int(sys.argv[2]))
     print(index(Network(), Path(sys.argv[1])).ntotal)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
 class Timing:
-    """Seconds of every turn: by the clock, and of processor time, child processes that have ended included.
+    """Seconds of every turn: by the clock, and of processor time, that of child processes included.
 
     others: the share of the machine that other programs took meanwhile, 0 to 1.
     """
@@ -55,7 +57,16 @@ def _time(run: Callable[[], object], timing: Timing) -> None:
 
 def _own_cpu() -> float:
     spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
+    ended = sum(usage.ru_utime + usage.ru_stime for usage in spent)
+    return ended + sum(_spent(child) for child in psutil.Process().children(recursive=True))
+
+
+def _spent(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _busy() -> float:

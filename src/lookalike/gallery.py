@@ -77,7 +77,7 @@ class Gallery:
             self.store.put_space(BASE, _spec_json(spec), None)
             return
         stored = str(spaces[BASE].encoder["name"])
-        if encoder is not None and encoder != stored:
+        if encoder is not None and encoder != stored and encoders.describe(encoder).name != stored:
             raise UsageError(
                 f"this gallery was made with the encoder {stored!r}, got {encoder!r}; "
                 "leave --encoder out, or index into a new gallery"
@@ -181,7 +181,7 @@ class Gallery:
         if len(vectors):
             index.upsert(stored.keys, vectors)
         with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
-            index_files.save(index, self.folder / "indexes", space, made_of)
+            index = index_files.save(index, self.folder / "indexes", space, made_of)
         return index
 
     def owns(self, path: Path) -> bool:

@@ -115,11 +115,13 @@ def slice_weights(text: str, positions: NDArray[np.float64]) -> NDArray[np.float
     if text == "uniform":
         weights = np.ones(len(positions))
     elif name == "gaussian" and _positive(value or "0.2"):
-        weights = np.exp(-((positions - 0.5) ** 2) / (2 * float(value or "0.2") ** 2))
+        exponents = -(((positions - 0.5) / max(float(value or "0.2"), 1e-3)) ** 2) / 2
+        # The nearest to the centre keeps weight however narrow the bell is.
+        weights = np.exp(exponents - exponents.max(initial=-np.inf))
     else:
         raise UsageError(f"weights are uniform or gaussian:SIGMA with SIGMA above 0, got {text!r}")
-    total: float = weights.sum()
-    return weights / total if total > 0 else np.full(len(positions), 1 / max(1, len(positions)))
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
 
 
 def _positive(text: str) -> bool:
@@ -160,7 +162,8 @@ def grey_map(volume: Image, window: str = "auto") -> GreyMap:
 
 def is_hounsfield(volume: Image) -> bool:
     """Whether the values are Hounsfield units: Modality CT with air below -200, or values like a CT's."""
-    low, high = float(volume.pixels.min()), float(volume.pixels.max())
+    # fmin and fmax pass over NaN, which some scanners' reconstructions put outside the field of view.
+    low, high = float(np.fmin.reduce(volume.pixels, axis=None)), float(np.fmax.reduce(volume.pixels, axis=None))
     if volume.modality == "CT":
         return low < -200
     return volume.modality == "" and -32768 <= low <= -500 and high > 100

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.testing import CliRunner, Result
 
 from lookalike import cli
 from lookalike.gallery import Gallery
@@ -38,6 +39,24 @@ def commands() -> list[list[str]]:
         inner = command.list_commands(context) if isinstance(command, click.Group) else []
         found += [[name, word] for word in inner] or [[name]]
     return found
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run the command in this process, which is quicker."""
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def refusal(result: Result) -> str:
+    """The message of a command that refused: one line, nothing else, and no word of a bug."""
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    line, end = result.stderr[:-1], result.stderr[-1:]
+    assert end == "\n"
+    assert line.startswith("Error: ")
+    assert line.isprintable(), line
+    assert "unexpected" not in line
+    assert "Traceback" not in line
+    return line.removeprefix("Error: ")
 
 
 def answers(gallery: Gallery, ids: list[str], k: int = 12, **options: Any) -> list[tuple[Any, ...]]:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import PIL.Image
 import pytest
-from click.testing import CliRunner, Result
-from running import COMMAND, commands, ids_of, lookalike, without_root_powers
+from running import COMMAND, commands, ids_of, refusal, run
 
-from conftest import texture, write_pictures
-from dicoms import data_set, save
-from lookalike import cli
+from conftest import write_pictures
 from lookalike.errors import REASONS
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.verbs.adapt import adapt
@@ -43,23 +36,6 @@ def gallery(pictures: Path) -> Iterator[Gallery]:
         index(opened, [pictures], labels=pictures / "labels.csv")
         adapt(opened, "parity", kind="linear")
         yield opened
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
-
-
-def refusal(result: Result) -> str:
-    """The message of a command that refused: one line, nothing else, and no word of a bug."""
-    assert result.exit_code == 1, result.output
-    assert result.stdout == ""
-    line, end = result.stderr[:-1], result.stderr[-1:]
-    assert end == "\n"
-    assert line.startswith("Error: ")
-    assert line.isprintable(), line
-    assert "unexpected" not in line
-    assert "Traceback" not in line
-    return line.removeprefix("Error: ")
 
 
 # Help and exit codes
@@ -285,112 +261,13 @@ def test_adapt_and_doctor_json(gallery: Gallery) -> None:
     same_as_python(run("doctor", *there).stdout, doctor(gallery), apart_from=())
 
 
-# Hostile names and text
-
-
-def test_no_name_or_label_can_leave_its_line(tmp_path: Path) -> None:
-    folder = tmp_path / "hostile"
-    folder.mkdir()
-    evil = "a\nError: \x1b]0;pwn\x07\x1b[2Jb\r\u202e\u2028\x9bc"
-    rows = ["file,label,patient_id,note"]
-    for i in range(4):
-        name = f"{i}{evil}.png"
-        PIL.Image.fromarray(texture(i)).save(folder / name)
-        rows.append(f'"{name}","class {i % 2}{evil}",{i},"{evil}"')
-    save(data_set(texture(9), Modality="CR", PatientID=evil, Manufacturer="A\x1b[2JB"), folder / f"9{evil}.dcm")
-    (folder / f"bad{evil}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    (tmp_path / "labels.csv").write_text("\n".join(rows), encoding="utf-8", newline="")
-    there = ["--gallery", tmp_path / "gallery"]
-    indexed = run("index", folder, *there, "--labels", tmp_path / "labels.csv")
-    assert indexed.stdout.startswith("5 records added, 0 files skipped, 1 refused")
-    searched = run("search", folder / f"0{evil}.png", *there, "-k", "3")
-    evaluated = run("evaluate", *there, "--k", "1")
-    for result, lines in ((indexed, 2), (searched, 5), (evaluated, None)):
-        assert result.exit_code == 0, result.output
-        printed = result.stdout.splitlines()
-        assert all(line.isprintable() for line in printed), printed
-        assert lines is None or len(printed) == lines
-    assert "class 0" in evaluated.stdout
-    with open_gallery(tmp_path / "gallery") as opened:
-        for record in opened.store.records().values():
-            assert all(str(value).isprintable() for value in (*record.labels, *record.attributes.values()))
-
-
-def test_hostile_metadata_of_real_files(shared_data: Path, tmp_path: Path) -> None:
-    files = sorted((shared_data / "bad-input" / "dicom-bad" / "gen").glob("meta_*.dcm"))
-    assert len(files) == 5
-    there = ["--gallery", tmp_path / "gallery"]
-    outputs = [run("index", *files, *there), run("search", files[0], *there, "--same-patient")]
-    outputs += [run("search", files[0], *there, "--same-patient", "--json"), run("doctor", *there)]
-    for result in outputs:
-        assert result.exit_code == 0, result.output
-        assert all(line.isprintable() for line in result.stdout.splitlines())
-    stored = b"".join(path.read_bytes() for path in (tmp_path / "gallery").rglob("*") if path.is_file())
-    for word in (b"CANARY", b"pwn", b"Set-Cookie", b"HYPERLINK", b"19010203"):
-        assert word not in stored
-        assert not any(word.decode() in result.output for result in outputs)
-
-
-def test_paths_with_spaces_and_any_alphabet(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    folder = Path("mes images", "été 图像 #1")
-    folder.mkdir(parents=True)
-    for number, name in enumerate(["zwei wörter.png", "図 2.png"]):
-        (folder / name).write_bytes((pictures / f"p{number:02}.png").read_bytes())
-    assert run("index", "mes images", "--gallery", "ma galerie é").exit_code == 0
-    searched = run("search", folder / "zwei wörter.png", "--gallery", "ma galerie é", "-k", "1", "--json")
-    (hit,) = json.loads(searched.stdout)["hits"]
-    assert hit["source"] == str(tmp_path / folder / "図 2.png")
-
-
-def test_a_terminal_without_the_letters(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
-    (tmp_path / "図").write_bytes(b"nothing")
-    there = ["--gallery", tmp_path / "gallery"]
-    done = lookalike("index", tmp_path / "図", *there, env=environment)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith(f"  refused  not-an-image                 {tmp_path}/\\u56f3\n")
-    done = lookalike("search", tmp_path / "図.jpg", *there, env=environment)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"Error: no such file: {tmp_path}/\\u56f3.jpg")
-
-
-# Folders, processes, versions
-
-
-def test_the_gallery_may_lie_among_its_images(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "p00.png").write_bytes((pictures / "p00.png").read_bytes())
-    monkeypatch.chdir(tmp_path)
-    for added in (1, 0):
-        found = json.loads(run("index", ".", "--gallery", "chest", "--json").stdout)
-        assert (found["added"], found["refused"], found["files"]) == (added, [], 1)
+# Other processes
 
 
 def test_a_query_inside_the_gallery_leaves_its_own_patient_out(gallery: Gallery, pictures: Path) -> None:
     result = run("search", pictures / "p05.png", "--gallery", gallery.folder, "-k", "12", "--json")
     names = {Path(hit["source"]).name for hit in json.loads(result.stdout)["hits"]}
     assert names == {f"p{i:02}.png" for i in range(12)} - {"p01.png", "p05.png", "p09.png"}
-
-
-def test_a_frame_of_a_file_is_named_by_its_number(tmp_path: Path) -> None:
-    frames = np.stack([texture(i) for i in range(5)])
-    scan = save(data_set(frames, PatientID="one", Modality="US"), tmp_path / "scan.dcm")
-    PIL.Image.fromarray(texture(3)).save(tmp_path / "scan.dcm#3.png")
-    there = ["--gallery", tmp_path / "gallery"]
-    assert json.loads(run("index", tmp_path / "scan.dcm", tmp_path, *there, "--json").stdout)["added"] == 6
-    for frame in (0, 3):
-        options = ["--same-patient", "-k", "1", "--where", "Modality=US", "--json"]
-        asked = run("search", f"{scan}#{frame}", *there, *options)
-        (hit,) = json.loads(asked.stdout)["hits"]
-        assert hit["attributes"]["frame"] == frame
-        assert hit["score"] == pytest.approx(1, abs=1e-5)
-    assert "the file has no frame 5" in refusal(run("search", f"{scan}#5", *there))
-    named = run("search", f"{scan}#3.png", *there, "-k", "1", "--json")  # a file of that very name
-    assert json.loads(named.stdout)["hits"][0]["attributes"]["frame"] == 3
 
 
 def test_a_second_writer_is_told_to_wait(gallery: Gallery, pictures: Path) -> None:
@@ -400,58 +277,6 @@ def test_a_second_writer_is_told_to_wait(gallery: Gallery, pictures: Path) -> No
             assert "another process is writing to this gallery" in refusal(run(*command, *there))
         assert run("search", pictures / "p00.png", *there).exit_code == 0
     assert run("index", pictures, *there).exit_code == 0
-
-
-def test_writers_that_start_at_once_on_a_new_gallery(pictures: Path, tmp_path: Path) -> None:
-    command = [COMMAND, "index", pictures, "--gallery", tmp_path / "gallery"]
-    started = [subprocess.Popen(command, stdout=-1, stderr=-1, text=True) for _ in range(3)]
-    ended = [(*process.communicate(), process.returncode) for process in started]
-    assert 0 in [code for *_, code in ended]
-    for _out, err, code in ended:
-        assert (code, err) == (0, "") or "another process is writing" in err
-    with open_gallery(tmp_path / "gallery") as opened:
-        assert opened.store.count() == 12
-        assert doctor(opened).healthy
-
-
-def test_a_folder_that_may_not_be_written_to(pictures: Path, tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    with open_gallery(closed / "gallery", create=True) as opened:
-        index(opened, [pictures / "p00.png"])
-    hidden = tmp_path / "source" / "hidden"
-    hidden.mkdir(parents=True)
-    (hidden / "x.png").write_bytes(b"x")
-    for path in (*closed.rglob("*"), closed):
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    hidden.chmod(0)
-    options: dict[str, Callable[[], None]] = {"preexec_fn": without_root_powers}
-    try:
-        index_there = lookalike("index", pictures, "--gallery", closed / "gallery", **options)
-        index_new = lookalike("index", pictures, "--gallery", closed / "new", **options)
-        unlisted = lookalike("index", tmp_path / "source", "--gallery", tmp_path / "g", **options)
-    finally:
-        for path in (hidden, closed, *closed.rglob("*")):
-            path.chmod(0o755)
-    for done in (index_there, index_new):
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("Error: ")
-        assert done.stderr.count("\n") == 1
-    assert "the folder's permissions" in index_there.stderr
-    assert "name a folder that you may write to" in index_new.stderr
-    assert unlisted.returncode == 0
-    assert f"  refused  not-readable                 {hidden}\n" in unlisted.stdout
-
-
-def test_a_gallery_of_a_newer_version_is_left_alone(pictures: Path, tmp_path: Path) -> None:
-    open_gallery(tmp_path / "gallery", create=True).close()
-    with closing(sqlite3.connect(tmp_path / "gallery" / "gallery.db")) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    before = (tmp_path / "gallery" / "gallery.db").read_bytes()
-    for command in (["index", pictures], ["search", pictures / "p00.png"], ["doctor"]):
-        message = refusal(run(*command, "--gallery", tmp_path / "gallery"))
-        assert "revision '9999'" in message
-        assert "a newer one" in message
-    assert (tmp_path / "gallery" / "gallery.db").read_bytes() == before
 
 
 def test_a_reader_that_stops_listening_is_no_error_of_ours(gallery: Gallery) -> None:

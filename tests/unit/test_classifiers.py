@@ -171,7 +171,9 @@ def test_prompts_are_written_from_templates() -> None:
     assert Prompts(("a {modality} of {label}", "{label}"), modality="CT").texts("mass") == ["a CT of mass", "mass"]
 
 
-@pytest.mark.parametrize("template", ["no label", "{label} {age}", "{label", "{}", "{label.upper}", "{label:9}", "{label!r}"])
+@pytest.mark.parametrize(
+    "template", ["no label", "{label} {age}", "{label", "{}", "{label.upper}", "{label:9}", "{label!r}"]
+)
 def test_a_template_that_cannot_be_filled_is_refused(template: str) -> None:
     with pytest.raises(UsageError, match="a template holds"):
         Prompts((template,))

@@ -69,7 +69,7 @@ def shapes(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.mark.parametrize("kind", ["disc", "stripes"])
 def test_a_new_picture_is_labelled(shapes: Gallery, method: str, kind: str) -> None:
     result = classify(shapes, drawn(kind, 77), method=method, abstain=0)
-    assert [label.label for label in result.labels][0] == kind
+    assert result.labels[0].label == kind
     assert result.labels[0].finding == "positive"
     assert result.labels[1].finding == "negative"
     assert sum(label.probability for label in result.labels) == pytest.approx(1)
@@ -85,9 +85,10 @@ def test_knn_shows_everyone_who_voted(shapes: Gallery) -> None:
     result = classify(shapes, drawn("disc", 5), k=7)
     data = labelled(shapes)
     vector = shapes.encoder.encode_inputs(_prepared(shapes, drawn("disc", 5)))[0]
-    nearest = np.argsort(-(data.vectors @ vector), kind="stable")[:7]
+    cosines = data.vectors @ vector
+    nearest = np.argsort(-cosines, kind="stable")[:7]
     assert [evidence.id for evidence in result.evidence] == [data.ids[i] for i in nearest]
-    assert [evidence.score for evidence in result.evidence] == pytest.approx((data.vectors @ vector)[nearest], abs=1e-5)
+    assert [evidence.score for evidence in result.evidence] == pytest.approx(cosines[nearest], abs=1e-5)
     weights = [evidence.weight for evidence in result.evidence]
     assert None not in weights
     assert sum(w for w in weights if w is not None) == pytest.approx(1)
@@ -189,7 +190,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
         yield gallery
 
 
-@pytest.mark.parametrize("method", ["knn", "centroid", "linear", "svm"])
+@pytest.mark.parametrize("method", ["knn", "linear", "svm"])
 def test_several_labels(mixed: Gallery, method: str) -> None:
     found = {
         kind: {p.label: p.finding for p in classify(mixed, drawn(kind, 31), method=method, abstain=0).labels}
@@ -267,6 +268,7 @@ def test_zero_shot_needs_no_labels(pictures: Path, tmp_path: Path, make_gallery:
         ({"method": "zero-shot"}, "has no text"),
         ({"modality": "x-ray"}, "go with --method zero-shot"),
         ({"labels": ["disc"]}, "go with --method zero-shot"),
+        ({"space": "base"}, "named with --method adapter"),
         ({"k": 0}, "k must be from 1"),
         ({"weighting": "rank"}, "'distance' or 'uniform'"),
         ({"abstain": 1.0}, "from 0 to below 1"),
@@ -318,12 +320,17 @@ def test_evaluation_adds_up(shapes: Gallery) -> None:
     assert report.methods["knn"].accuracy > 0.9
 
 
-def test_evaluation_is_repeatable(shapes: Gallery) -> None:
-    first, second = (asdict(evaluate_classifiers(shapes, ["k-means"], folds=3, seed=4, samples=50)) for _ in "ab")
-    for said in (first, second):
-        del said["methods"]["k-means"]["seconds"]
-    assert first == second
-    json.dumps(first)
+def test_evaluation_is_repeatable(shapes: Gallery, pictures: Path, make_gallery: Callable[..., Gallery]) -> None:
+    """Also in a gallery of its own, indexed in another order and with another salt."""
+    other = make_gallery()
+    for kind in ("stripes", "disc"):
+        index(other, sorted(pictures.glob(f"{kind}*.png"), reverse=True), labels=pictures / "labels.csv")
+    options = {"methods": ["k-means"], "folds": 3, "seed": 4, "samples": 50}
+    said = [asdict(evaluate_classifiers(gallery, **options)) for gallery in (shapes, shapes, other)]
+    for report in said:
+        del report["methods"]["k-means"]["seconds"]
+    assert said[0] == said[1] == said[2]
+    json.dumps(said[0])
 
 
 def test_evaluation_never_asks_a_patient_it_has_seen(shapes: Gallery) -> None:

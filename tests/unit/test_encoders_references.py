@@ -248,3 +248,17 @@ def test_authors_formats_load_by_their_catalogue_names(
             path.unlink()
     assert not isinstance(encoders.load(name), encoders.TextEncoder)
     assert not encoders.describe(name).text
+
+
+def test_one_encoder_by_several_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gallery is opened again by any way to write the encoder that made it."""
+    from lookalike.gallery import open_gallery
+
+    path = described(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    open_gallery(tmp_path / "g", create=True, encoder="./tiny.onnx").close()
+    for name in ("./tiny.onnx", "tiny.onnx", str(path), None):
+        open_gallery(tmp_path / "g", encoder=name).close()
+    for other in ("lite0-inner", "lite0-inner+tiny.onnx"):
+        with pytest.raises(UsageError, match="was made with the encoder"):
+            open_gallery(tmp_path / "g", encoder=other)

@@ -107,6 +107,9 @@ def entry(name: str) -> Entry:
         return found
     if name in (known := _catalogues()):
         return known[name]
+    # A hub id that the catalogue knows is that entry: what it was trained on must not be lost.
+    if by_checkpoint := next((item for item in known.values() if item.checkpoint == name), None):
+        return by_checkpoint
     if (referred := resolve(name)) is not None:
         return referred
     raise UsageError(f"no encoder is called {name!r}.{suggestion(name, names())}")

@@ -41,8 +41,8 @@ class NiftiReader:
             import nibabel
         except ImportError:
             raise UnreadableImageError("needs-volumes") from None
+        _check_gzip(source)
         try:
-            _check_gzip(source)
             opened: Any = nibabel.load(source)
             shape = tuple(int(n) for n in opened.shape)
             affine = np.asarray(opened.affine, np.float64)

@@ -62,15 +62,16 @@ def read_series(files: Sequence[str]) -> Image:
     first: Image | None = None
     for number, file in enumerate(order):
         image = next(iter(reader.read(file)))
+        plane = -image.pixels[0].astype(np.float32) if image.inverted else image.pixels[0]
         if stacked is None or first is None:
             first = image
             check_volume((len(order), *image.pixels.shape[1:3]))
-            stacked = np.empty((len(order), *image.pixels.shape[1:]), image.pixels.dtype)
+            stacked = np.empty((len(order), *plane.shape), plane.dtype)
         if image.pixels.shape != first.pixels.shape:
             raise UnreadableImageError("incomplete-series")
-        if not np.can_cast(image.pixels.dtype, stacked.dtype):  # slices may be scaled each in their own way
-            stacked = stacked.astype(np.result_type(image.pixels.dtype, stacked.dtype))
-        stacked[number] = -image.pixels[0] if image.inverted else image.pixels[0]
+        if not np.can_cast(plane.dtype, stacked.dtype):  # slices may be scaled each in their own way
+            stacked = stacked.astype(np.result_type(plane.dtype, stacked.dtype))
+        stacked[number] = plane
     if stacked is None or first is None:
         raise UnreadableImageError("incomplete-series")
     affine = _affine(order[0], order[-1], len(order), spacing)

@@ -8,6 +8,7 @@ what a broken decoder might send. What a parser prints goes nowhere: it may hold
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import signal
 import sys
@@ -85,11 +86,17 @@ def _digest(files: list[str]) -> str:
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
+@cache
+def _stacks() -> bool:
+    """Whether slices can be made into volumes here; where not, each is a picture of its own."""
+    return importlib.util.find_spec("highdicom") is not None
+
+
 def _slice(file: str) -> tuple[str, str]:
     from lookalike.readers import is_dicom
     from lookalike.readers.series import series_of
 
-    return series_of(file) if is_dicom(file) else ("", "")
+    return series_of(file) if _stacks() and is_dicom(file) else ("", "")
 
 
 def _read_series(files: list[str]) -> Image:
@@ -114,7 +121,7 @@ def _send_frame(connection: Connection, image: Image, recipe: Preprocessing) -> 
     }  # fmt: skip
     small = thumbnail(shown)
     signal.alarm(0)  # the other end takes its time when it is busy
-    _send(connection, header, pixels.tobytes(), small)
+    _send(connection, header, pixels.data, small)
     signal.alarm(_SECONDS_ALONE)
 
 
@@ -132,11 +139,11 @@ def _send_volume(
             "view": number, "depth": count, "patient": volume.patient, "attributes": dict(volume.attributes),
         }  # fmt: skip
         signal.alarm(0)
-        _send(connection, header, pixels.tobytes(), thumbnail(shown))
+        _send(connection, header, pixels.data, thumbnail(shown))
         signal.alarm(_SECONDS_ALONE)
 
 
-def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes) -> None:
+def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | memoryview) -> None:
     """One message: the header as a line of JSON, then the blobs."""
     connection.send_bytes(b"".join([json.dumps(header).encode(), b"\n", *blobs]))
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from lookalike.errors import DamagedFileError, GalleryError
 
 FILE: Final = "gallery.db"
+_PATIENCE: Final = 30.0  # seconds to wait for another process's turn to end
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
 _HEAD: Final = "0001"  # the newest migration; a test compares it with the folder
 
@@ -23,7 +25,8 @@ def connect(folder: Path) -> Engine:
 
     Raises GalleryError if a newer version of lookalike wrote it, DamagedFileError if it is no database.
     """
-    engine = create_engine(f"sqlite:///{folder / FILE}", connect_args={"timeout": 30})
+    url = URL.create("sqlite", database=str(folder / FILE))  # the folder's name may hold ?, # and %
+    engine = create_engine(url, connect_args={"timeout": _PATIENCE})
     event.listen(engine, "connect", _durable)
     event.listen(engine, "begin", _begin)
     with errors_named():
@@ -46,8 +49,23 @@ def _durable(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN leaves table definitions outside of it
     # SQLite's own lower() knows ASCII only.
     connection.create_function("lower", 1, _lower, deterministic=True)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the journal; where several processes do so at once, SQLite does not wait but fails."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _lower(text: str | None) -> str | None:

@@ -101,7 +101,11 @@ class Store:
     def fact(self, name: str, first: str) -> str:
         """A fact about the gallery, noted when it is first asked for."""
         with self._begin() as connection:
-            found = connection.scalar(select(GALLERY.c.value).where(GALLERY.c.name == name))
+            found = _facts(connection).get(name)
+        if found is not None:
+            return found
+        with self._begin(write=True) as connection:  # another process may have noted it meanwhile
+            found = _facts(connection).get(name)
             if found is None:
                 connection.execute(insert(GALLERY), {"name": name, "value": first})
             return first if found is None else found

@@ -129,6 +129,8 @@ def classify(
     Raises UsageError, UnreadableImageError, GalleryError, MissingExtraError, DamagedFileError.
     """
     _check(query, id, k, weighting, abstain)
+    if space is not None and method != ADAPTER:
+        raise UsageError(f"a space is named with --method {ADAPTER}; the others work on the encoder's own vectors")
     started = time.monotonic()
     asked = read_query(gallery, query) if id is None else of_record(gallery, id, Clock())
     vector = pool(asked.vectors, slice_weights("uniform", asked.positions))

@@ -99,6 +99,7 @@ class _Run:
     files: int = 0
     added: int = 0
     finished: list[str] = field(default_factory=list)  # SHA-256 of every file read to its end
+    ended: list[str] = field(default_factory=list)  # sources read to their end since the last flush
     brought: set[str] = field(default_factory=set)  # and of those that brought new records
     relabelled: set[str] = field(default_factory=set)
     ignored: int = 0
@@ -145,6 +146,7 @@ class _Run:
     def _finish(self, event: Finished) -> None:
         if not event.known:
             self.batch.finished[event.sha256] = event.source
+            self.ended.append(event.source)
             return
         row = self._row(event.source)
         # Of files with the same bytes the first one counts, as when they were stored.
@@ -162,14 +164,14 @@ class _Run:
         """Encode and store what has come in: one transaction."""
         if self.frames:
             self._encode()
-        for volume in self.volumes.take(self.batch.finished.values()):
+        for volume in self.volumes.take(self.ended):
             self.batch.records.append(
                 self._record(volume.first, np.stack(volume.vectors), tuple(volume.views), volume.thumbnail)
             )
         new = self.gallery.store.write(self.batch)
         self.added += len(new)
         self.brought.update(new)
-        self.batch = Batch()
+        self.batch, self.ended = Batch(), []
 
     def _encode(self) -> None:
         vectors = self.gallery.encoder.encode_inputs(np.stack([frame.input for frame in self.frames]))

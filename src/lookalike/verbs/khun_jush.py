@@ -160,9 +160,11 @@ def _slice_hits(volumes: Sequence[_Volume], patients: NDArray[np.str_], kind: st
     hits = _Hits([], [])
     for row, volume in enumerate(volumes):
         own = patients[owner] == patients[row]
-        depth = min(len(every), max(_SLICE_HITS, 10 * deepest) + int(own.sum()))
-        keys, scores = index.search(volume.vectors, depth)
-        owners = np.where((keys >= 0) & ~own[keys], owner[keys], -1)
+        wanted = max(_SLICE_HITS, 10 * deepest)
+        keys, scores = index.search(volume.vectors, min(len(every), wanted + int(own.sum())))
+        hit = (keys >= 0) & ~own[keys]
+        hit &= np.cumsum(hit, axis=1) <= wanted  # as many for every query, whatever its patient has
+        owners = np.where(hit, owner[keys], -1)
         hits.owners.append(owners)
         hits.scores.append(scores)
     return hits

@@ -27,6 +27,7 @@ from lookalike.types import Refusal, Series, Vectors
 class Query:
     """A query as vectors (views, dim), and the patients whose records may not answer it.
 
+    vectors: of the space that is searched; base: as the encoder gave them.
     views: the slice's number of each vector, of ``depth`` slices, where the query is a volume.
     """
 
@@ -37,6 +38,10 @@ class Query:
     record: int | None = None
     views: tuple[int, ...] = (0,)
     depth: int = 1
+    base: Vectors = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.base = self.vectors
 
     @property
     def positions(self) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from lookalike import ranking
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
-from lookalike.types import Keys, Match, Record, Vectors
+from lookalike.types import Keys, Match, Record, Scores, Vectors
 from lookalike.verbs.query import Query
 
 RANKS: Final = ("auto", "pool", "count", "max", "sum", "maxsim")
@@ -55,7 +55,9 @@ def _by_pool(
     among: Keys | None, excluded: Keys,
 ) -> ranking.Ranking:  # fmt: skip
     stored = gallery.pooled(weights)
-    similar = gallery.project(stored.vectors, space) @ pool(asked.vectors, shares)[0]
+    # Adapters are trained on pooled base vectors: both sides are pooled first, then projected.
+    query = gallery.project(pool(asked.base, shares), space)[0]
+    similar = gallery.project(stored.vectors, space) @ query
     open_ = ~np.isin(stored.records, _record_keys(gallery, excluded))
     if among is not None:
         open_ &= np.isin(stored.records, _record_keys(gallery, among))
@@ -68,15 +70,28 @@ def _by_slices(
     gallery: Gallery, asked: Query, space: str, shares: NDArray[np.float64], k: int,
     among: Keys | None, excluded: Keys, rank: str,
 ) -> ranking.Ranking:  # fmt: skip
-    index = gallery.index(space)
-    depth = min(len(index), max(_HITS, 20 * k) + len(excluded))
-    keys, scores = index.search(asked.vectors, depth, among)
-    keys[np.isin(keys, excluded)] = -1
-    owners = np.where(keys >= 0, _owner_rows(gallery, keys), -1)
+    owners, scores = _slice_hits(gallery, asked, space, k, among, excluded)
     if rank in ranking.AGGREGATIONS:
         return ranking.AGGREGATIONS[rank](owners, scores, shares)
     candidates = ranking.by_max(owners, scores, shares)[0][: max(_CANDIDATES, 5 * k)]
     return _maxsim(gallery, asked, space, shares, candidates)
+
+
+def _slice_hits(
+    gallery: Gallery, asked: Query, space: str, k: int, among: Keys | None, excluded: Keys
+) -> tuple[NDArray[np.int64], Scores]:
+    """Owners and cosines (views, hits) of each query slice's hits, -1 pads: as many as name k records."""
+    index, wanted = gallery.index(space), max(_HITS, 20 * k)
+    while True:
+        depth = min(len(index), wanted + len(excluded))
+        keys, scores = index.search(asked.vectors, depth, among)
+        hit = (keys >= 0) & ~np.isin(keys, excluded)
+        hit &= np.cumsum(hit, axis=1) <= wanted  # a patient with many slices must not cost others their hits
+        owners = np.where(hit, _owner_rows(gallery, keys), -1)
+        # One large volume can take all hits of a slice: look deeper, for there may be others.
+        if depth == len(index) or len(np.unique(owners[hit])) >= k:
+            return owners, scores
+        wanted *= 4
 
 
 def _maxsim(

@@ -76,7 +76,8 @@ def examples(data: Labelled, multi_label: bool | None = None, without: Collectio
             f"there must be at least two labels to choose from, got {len(classes)}; index records with other "
             "labels (lookalike index --labels TABLE.csv)"
         )
-    kept = [i for i in usable if data.patients[i] not in without]
+    # By id, a hash of the content: the same records make the same folds, whenever they were indexed.
+    kept = sorted((i for i in usable if data.patients[i] not in without), key=lambda i: data.ids[i])
     if not kept:
         raise UsageError("every labelled record is of the query's own patient; index records of others")
     return Examples(
@@ -128,8 +129,9 @@ def prompted(
     if multi_label is None:
         multi_label = not labels and any(len(row) > 1 for row in data.labels)
     if len(classes) < (1 if multi_label else 2):
-        raise UsageError("zero-shot needs at least two labels to choose from; give them: --labels A,B,C")
-    kept = [i for i, patient in enumerate(data.patients) if patient not in without]
+        raise UsageError("zero-shot needs at least two labels to choose from; give them: --label A --label B")
+    rows = (i for i, patient in enumerate(data.patients) if patient not in without)
+    kept = sorted(rows, key=lambda i: data.ids[i])
     borne = [[name in data.labels[i] for name in classes] for i in kept]
     known = Examples(
         data.vectors[kept], np.array(borne, bool).reshape(-1, len(classes)), _numbers(data, kept),
@@ -149,9 +151,10 @@ def _every_record(gallery: Gallery) -> Labelled:
 
 
 def _numbers(data: Labelled, rows: Sequence[int]) -> NDArray[np.int64]:
-    """The patients of some records as numbers."""
-    names = np.array([data.patients[i] for i in rows], dtype=np.str_)
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    """The patients of some records as numbers, in the order in which they appear: their names are salted hashes,
+    whose own order would be another in every gallery."""
+    order: dict[str, int] = {}
+    return np.array([order.setdefault(data.patients[i], len(order)) for i in rows], np.int64)
 
 
 def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings) -> Fit:

@@ -1,0 +1,314 @@
+"""Adapters: the layers against torch, what is refused, files that are checked, the parts of the default kind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from lookalike import adapters
+from lookalike.adapters import Adapter, mlp, published
+from lookalike.adapters.layers import Layer, apply, dense, sigmoid, softmax, unit
+from lookalike.adapters.samples import patient_folds, samples
+from lookalike.errors import DamagedFileError, MissingExtraError, UsageError
+from lookalike.types import Vectors
+
+
+def drawn(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def unit_rows(records: int, dim: int = 12, seed: int = 0) -> Vectors:
+    return unit(drawn(records, dim, seed=seed))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """The published loop's small matrices gain nothing from threads, and lose much on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+LABELS = [("a",), ("b",), ("a",), ("c",)] * 6
+PATIENTS = [f"p{i // 2}" for i in range(24)]
+
+
+@pytest.fixture(scope="module")
+def linear() -> Adapter:
+    return adapters.fit("linear", unit_rows(24), LABELS, PATIENTS, encoder={"name": "x"})
+
+
+# Layers
+
+
+@pytest.mark.parametrize(
+    ("layer", "module"), [(Layer("relu"), nn.ReLU()), (Layer("gelu"), nn.GELU())], ids=["relu", "gelu"]
+)
+def test_activations_are_torch_s(layer: Layer, module: nn.Module) -> None:
+    x = np.linspace(-9, 9, 4001, dtype=np.float32)[None, None]
+    np.testing.assert_allclose(apply([layer], x), module(torch.from_numpy(x)).numpy(), atol=2e-6)
+
+
+def test_norm_is_torch_s() -> None:
+    module = nn.LayerNorm(7)
+    nn.init.normal_(module.weight)
+    nn.init.normal_(module.bias)
+    layer = Layer("norm", module.weight.detach().numpy(), module.bias.detach().numpy())
+    x = 5 * drawn(1, 9, 7) + 3
+    np.testing.assert_allclose(apply([layer], x), module(torch.from_numpy(x)).detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("inputs", [(1, 5, 7), (3, 5, 7)])
+def test_dense_runs_every_member(inputs: tuple[int, int, int]) -> None:
+    x, weight, bias = drawn(*inputs), drawn(3, 7, 4, seed=1), drawn(3, 4, seed=2)
+    expected = np.einsum("mni,mio->mno", np.broadcast_to(x, (3, 5, 7)), weight) + bias[:, None]
+    np.testing.assert_allclose(apply([dense(weight, bias)], x), expected, atol=1e-5)
+
+
+def test_probabilities_do_not_overflow() -> None:
+    extreme = np.array([[[1e4, -1e4, 0]]], np.float32)
+    with np.errstate(all="raise", under="ignore"):
+        np.testing.assert_allclose(softmax(extreme), [[[1, 0, 0]]])
+        np.testing.assert_allclose(sigmoid(extreme), [[[1, 0, 0.5]]])
+
+
+def test_published_network_is_the_one_that_was_trained() -> None:
+    """The convolutions over a length of 1 and their centre taps give the same logits and the same vector."""
+    data = samples(unit_rows(24), LABELS, PATIENTS)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = published._network(12, 3)
+        published._loop(network, data)
+    with torch.no_grad():
+        hidden = network[:-1](torch.from_numpy(data.vectors))
+        logits = network[-1](hidden)
+    adapter = adapters.fit("published", unit_rows(24), LABELS, PATIENTS, encoder={}, seed=3)
+    assert adapters.transform(adapter, data.vectors).shape == (24, 254)
+    np.testing.assert_allclose(adapters.transform(adapter, data.vectors), unit(hidden.numpy()), atol=1e-5)
+    np.testing.assert_allclose(adapters.predict(adapter, data.vectors), logits.softmax(-1).numpy(), atol=1e-5)
+
+
+def test_cosine_of_the_new_vectors(linear: Adapter) -> None:
+    """As ``transform`` documents it: agreement of the probabilities, and how alike the two look."""
+    vectors = unit_rows(9, seed=1)
+    p, w = np.sqrt(adapters.predict(linear, vectors)), linear.network.base_weight
+    expected = (p @ p.T + w**2 * (vectors @ vectors.T)) / (1 + w**2)
+    moved = adapters.transform(linear, vectors)
+    np.testing.assert_allclose(moved @ moved.T, expected, atol=1e-5)
+
+
+def test_another_training_set_has_another_fingerprint(linear: Adapter) -> None:
+    def fingerprint(vectors: Vectors, labels: list[tuple[str, ...]], patients: list[str]) -> str:
+        return str(adapters.fit("linear", vectors, labels, patients, encoder={}).training["fingerprint"])
+
+    vectors = unit_rows(24)
+    assert fingerprint(vectors, LABELS, PATIENTS) == linear.training["fingerprint"]
+    others = {
+        fingerprint(vectors, [*LABELS[:-1], ("a",)], PATIENTS),
+        fingerprint(vectors, LABELS, [*PATIENTS[:-1], "p0"]),
+        fingerprint(unit_rows(24, seed=1), LABELS, PATIENTS),
+        str(linear.training["fingerprint"]),
+    }
+    assert len(others) == 4
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([("a",)] * 4, "needs at least two; got 1"),
+        ([("a", "b")] * 4, "every record bears the same labels"),
+        ([("a",), ("b",), (), ("a",)], "without a label"),
+        ([("a",), ("b",)], "got 4 vectors, 2 labels and 4 patients"),
+    ],
+)
+@pytest.mark.parametrize("kind", adapters.KINDS)
+def test_nothing_to_learn(kind: str, labels: list[tuple[str, ...]], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        adapters.fit(kind, unit_rows(4), labels, ["p", "q", "r", "s"], encoder={})
+
+
+def test_no_records() -> None:
+    with pytest.raises(UsageError, match="at least two"):
+        adapters.fit("linear", np.empty((0, 5), np.float32), [], [], encoder={})
+
+
+def test_vectors_that_are_not_finite() -> None:
+    vectors = unit_rows(4)
+    vectors[2, 3] = np.nan
+    with pytest.raises(UsageError, match="finite"):
+        adapters.fit("linear", vectors, [("a",), ("b",)] * 2, list("pqrs"), encoder={})
+
+
+def test_unknown_kind_is_told_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'linear'"):
+        adapters.fit("linaer", unit_rows(4), [("a",), ("b",)] * 2, list("pqrs"), encoder={})
+
+
+def test_vectors_of_another_dimension(linear: Adapter) -> None:
+    with pytest.raises(UsageError, match="takes vectors of 12 components"):
+        adapters.transform(linear, unit_rows(3, dim=13))
+
+
+_WITHOUT_TORCH = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch"}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Missing())
+import numpy as np
+from lookalike import adapters
+from lookalike.errors import MissingExtraError
+vectors, labels = np.eye(4, dtype=np.float32), [("a",), ("b",)] * 2
+for kind in ("mlp", "published"):
+    try:
+        adapters.fit(kind, vectors, labels, list("pqrs"), encoder={})
+    except MissingExtraError as error:
+        print(error)
+adapters.fit("linear", vectors, labels, list("pqrs"), encoder={})
+"""
+
+
+def test_without_torch_the_extra_is_named_and_linear_works() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TORCH], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.splitlines() == [
+        str(MissingExtraError(f"the adapter kind '{kind}'", "mlp")) for kind in ("mlp", "published")
+    ]
+
+
+def test_importing_adapters_is_light() -> None:
+    code = "import sys, lookalike.adapters; print({'torch', 'sklearn', 'scipy', 'safetensors'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "set()"
+
+
+# The validation within the training set
+
+
+@given(
+    groups=st.lists(st.integers(0, 30), min_size=1, max_size=80),
+    count=st.integers(2, 10),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_folds_keep_patients_whole_and_are_even(groups: list[int], count: int, seed: int) -> None:
+    numbers = np.unique(groups, return_inverse=True)[1]
+    folds = patient_folds(numbers, count, seed)
+    fold_of = dict(zip(numbers.tolist(), folds.tolist(), strict=True))
+    assert [fold_of[g] for g in numbers.tolist()] == folds.tolist()
+    sizes = np.bincount(list(fold_of.values()))
+    assert len(sizes) == min(count, len(fold_of))
+    assert sizes.max() - sizes.min() <= 1
+    assert np.array_equal(folds, patient_folds(numbers, count, seed))
+
+
+def test_members_never_see_the_patients_they_judge() -> None:
+    """Whatever the records left out are, a member's arrays after some steps are the same."""
+    x = drawn(24, 12)
+    data = samples(unit_rows(24), LABELS, PATIENTS)
+    used = np.ones((mlp.MEMBERS, 24), bool)
+    used[:, 20:] = False
+    changed = x.copy()
+    changed[20:] += 7
+    final = [
+        [a.copy() for a in arrays]
+        for part in (x, changed)
+        for step, arrays in mlp._steps(part, data, used, 5, 0)
+        if step == 5
+    ]
+    for before, after in zip(*final, strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-7)
+
+
+def test_the_validation_score_is_honest() -> None:
+    """Labels without any meaning are learnt by heart, but the score noted is that of guessing."""
+    rng = np.random.default_rng(0)
+    labels = [(str(c),) for c in rng.integers(0, 4, 120)]
+    adapter = adapters.fit("mlp", unit_rows(120, dim=64), labels, [str(i) for i in range(120)], encoder={})
+    assert adapter.training["validation_accuracy"] < 0.4
+    assert adapter.training["validation_loss"] > 0.95 * np.log(4)
+    known = np.array(adapter.classes)[adapters.predict(adapter, unit_rows(120, dim=64)).argmax(1)]
+    assert np.mean(known == [row[0] for row in labels]) > 0.6
+
+
+# Files
+
+
+def damage(data: bytes, rng: np.random.Generator) -> bytes:
+    """One of: a flipped bit, a cut, a stretch set to zero."""
+    way, at = rng.integers(3), int(rng.integers(len(data)))
+    if way == 0:
+        return data[:at] + bytes([data[at] ^ (1 << int(rng.integers(8)))]) + data[at + 1 :]
+    if way == 1:
+        return data[:at]
+    length = int(rng.integers(1, 200))
+    return data[:at] + bytes(min(length, len(data) - at)) + data[at + length :]
+
+
+@pytest.mark.parametrize("ending", ["json", "safetensors"])
+def test_any_damage_is_noticed(linear: Adapter, tmp_path: Path, ending: str) -> None:
+    sha256 = adapters.save(linear, tmp_path, "findings")
+    (path,) = tmp_path.glob(f"findings.*.{ending}")
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    tried = 0
+    while tried < 200:
+        damaged = damage(whole, rng)
+        if damaged == whole:  # zeros where zeros were
+            continue
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedFileError, match=r"'findings' .*lookalike adapt --name findings"):
+            adapters.load(tmp_path, "findings", sha256)
+        tried += 1
+    path.write_bytes(whole)
+    adapters.load(tmp_path, "findings", sha256)
+
+
+@pytest.mark.parametrize("ending", ["json", "safetensors"])
+def test_a_missing_file_is_named(linear: Adapter, tmp_path: Path, ending: str) -> None:
+    sha256 = adapters.save(linear, tmp_path, "findings")
+    (path,) = tmp_path.glob(f"findings.*.{ending}")
+    path.unlink()
+    with pytest.raises(DamagedFileError, match=f"{path.name} is missing"):
+        adapters.load(tmp_path, "findings", sha256)
+
+
+def test_files_of_another_version(linear: Adapter, tmp_path: Path) -> None:
+    import hashlib
+
+    adapters.save(linear, tmp_path, "findings")
+    (path,) = tmp_path.glob("*.json")
+    text = json.dumps(json.loads(path.read_text()) | {"format": 99}).encode()
+    sha256 = hashlib.sha256(text).hexdigest()
+    (tmp_path / f"findings.{sha256[:16]}.json").write_bytes(text)
+    with pytest.raises(DamagedFileError, match="written by another version"):
+        adapters.load(tmp_path, "findings", sha256)
+
+
+def test_a_new_adapter_leaves_the_old_one_until_it_is_pruned(linear: Adapter, tmp_path: Path) -> None:
+    other = adapters.fit("linear", unit_rows(24, seed=5), LABELS, PATIENTS, encoder={})
+    first, second = (adapters.save(each, tmp_path, "findings") for each in (linear, other))
+    neighbour = adapters.save(linear, tmp_path, "findings-2")
+    for sha256 in (first, second):
+        adapters.load(tmp_path, "findings", sha256)
+    adapters.prune(tmp_path, "findings", second)
+    adapters.load(tmp_path, "findings", second)
+    adapters.load(tmp_path, "findings-2", neighbour)
+    with pytest.raises(DamagedFileError):
+        adapters.load(tmp_path, "findings", first)
+    assert len(list(tmp_path.iterdir())) == 4

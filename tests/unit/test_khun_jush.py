@@ -1,0 +1,128 @@
+"""Recall of volumes by class, against a brute-force count on planted vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.slices import slice_rule, slice_weights
+from lookalike.store import Batch, NewRecord
+from lookalike.verbs.khun_jush import evaluate_volumes
+
+ORGANS = ["liver", "brain", "heart", "liver", "brain", "liver", "heart", "brain", "liver", "brain", "knee", "spine"]
+PATIENTS = ["a", "b", "c", "d", "e", "a", "g", "h", "i", "b", "k", "k"]
+KS = (1, 2, 5)
+
+
+def planted(gallery: Gallery) -> list[NewRecord]:
+    """Volumes of 3 to 7 slices, some left out as blank; vectors around their organ's direction. The last, of the
+    same patient as the knee, is a spine: no other patient has either.
+    """
+    random = np.random.default_rng(3)
+    dim = gallery.spec.dim
+    directions = dict(zip(sorted(set(ORGANS)), random.normal(size=(5, dim)), strict=True))
+    records = []
+    for i, (organ, patient) in enumerate(zip(ORGANS, PATIENTS, strict=True)):
+        kept = np.arange(1, 4 + i % 5)
+        vectors = directions[organ] + 3 * random.normal(size=(len(kept), dim))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        records.append(
+            NewRecord(
+                source=f"v{i}", sha256=f"{i:064x}", frame=0, vectors=vectors.astype(np.float32),
+                views=tuple(kept.tolist()), patient=patient, labels=(organ,), thumbnail=b"",
+                attributes={"organ": organ, "slices": float(len(kept) + 2), "side": "left" if i % 2 else "right"},
+            )
+        )  # fmt: skip
+    gallery.store.write(Batch(records=records))
+    return records
+
+
+def brute_force(records: list[NewRecord], rank: str, rule: str, weighting: str) -> tuple[dict[str, Any], int]:
+    """organ -> recall at each k, by the definition."""
+    cut = []
+    for record in records:
+        at = slice_rule(rule).pick(len(record.views))
+        positions = np.array(record.views)[at] / (float(record.attributes["slices"]) - 1)
+        cut.append((record.vectors[at].astype(float), slice_weights(weighting, positions)))
+    found: dict[str, list[list[bool]]] = {}
+    for i, asked in enumerate(records):
+        others = [j for j, other in enumerate(records) if other.patient != asked.patient]
+        organ = asked.labels[0]
+        if not any(records[j].labels[0] == organ for j in others):
+            continue
+        scores = {j: _score(cut, i, j, others, rank) for j in others}
+        best = sorted(others, key=lambda j: (-scores[j], j))
+        found.setdefault(organ, []).append([any(records[j].labels[0] == organ for j in best[:k]) for k in KS])
+    asked_count = sum(len(rows) for rows in found.values())
+    return {organ: np.mean(rows, axis=0).tolist() for organ, rows in found.items()}, asked_count
+
+
+def _score(cut: list[Any], i: int, j: int, others: list[int], rank: str) -> float:
+    (query, weights), (document, shares) = cut[i], cut[j]
+    similar = query @ document.T
+    if rank == "pool":
+        a, b = weights @ query, shares @ document
+        return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    if rank == "max":
+        return float(similar.max())
+    if rank == "sum":  # every slice of every other patient is a hit: there are fewer than are asked for
+        return float((weights[:, None] * similar).sum())
+    if rank == "count":
+        best_of_ties = similar.max()
+        return float(weights.sum() * len(document) + 1e-6 * best_of_ties)
+    return float((similar.max(axis=1) * weights).sum())
+
+
+@pytest.mark.parametrize("rank", ["pool", "count", "max", "sum", "maxsim"])
+@pytest.mark.parametrize(("rule", "weighting"), [("all", "uniform"), ("middle:3", "gaussian:0.2")])
+def test_recall_is_what_a_plain_count_gives(
+    make_gallery: Callable[..., Gallery], rank: str, rule: str, weighting: str
+) -> None:
+    gallery = make_gallery()
+    records = planted(gallery)
+    report = evaluate_volumes(gallery, levels=["organ"], slices=[rule], weights=[weighting], ranks=[rank], k=KS)
+    (score,) = report.scores
+    expected, asked = brute_force(records, rank, rule, weighting)
+    assert {organ: [of[f"R@{k}"] for k in KS] for organ, of in score.per_class.items()} == expected
+    for at, k in enumerate(KS):
+        values = [of[at] for of in expected.values()]
+        assert score.recall[f"R@{k}"] == pytest.approx((np.mean(values), np.std(values)))
+    assert (score.classes, score.queries) == (3, asked)
+    assert (report.volumes, report.patients) == (12, 9)
+    assert score.unfindable == ("knee", "spine")
+
+
+def test_settings_levels_and_filters(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    planted(gallery)
+    report = evaluate_volumes(
+        gallery, levels=["organ", "label", "side"], slices=["all", "random:2"], weights=["uniform", "gaussian:0.2"],
+        ranks=["pool", "maxsim"], index=["flat", "hnsw"], k=(3,),
+    )  # fmt: skip
+    # The pool is exact whatever the index.
+    assert len(report.scores) == 3 * 2 * 2 * (1 + 2)
+    by_level = {
+        level: [(s.slices, s.weights, s.rank, s.index, s.recall) for s in report.scores if s.level == level]
+        for level in ("organ", "label")
+    }
+    assert by_level["organ"] == by_level["label"]
+    assert "Recall by side" in report.tables()
+    assert "random:2" in str(report)
+    right = evaluate_volumes(gallery, levels=["organ"], ranks=["pool"], where="side=right")
+    assert right.volumes == 6
+
+
+def test_what_cannot_be_measured_is_refused(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    with pytest.raises(UsageError, match="fewer than two volumes"):
+        evaluate_volumes(gallery)
+    planted(gallery)
+    with pytest.raises(UsageError, match="no volume has the attribute 'stage'"):
+        evaluate_volumes(gallery, levels=["stage"])
+    with pytest.raises(UsageError, match="rank is one of"):
+        evaluate_volumes(gallery, ranks=["best"])
