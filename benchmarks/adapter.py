@@ -14,7 +14,7 @@ from lookalike.adapters import Adapter, published
 from lookalike.errors import MissingExtraError
 from lookalike.types import Vectors
 
-ROUNDS = 5
+ROUNDS = 3
 RECORDS, DIM, CLASSES = 80, 384, 5
 TARGET = 5.0
 

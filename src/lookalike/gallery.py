@@ -46,6 +46,7 @@ class Gallery:
     ) -> None:
         self.folder, self._volumes = folder, volumes
         self.store = Store(folder)
+        self._counted: tuple[int, bool] | None = None
         self._indexes: dict[str, tuple[dict[str, Any], indexes.Index]] = {}
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
         self._declare_base(encoder)
@@ -142,6 +143,13 @@ class Gallery:
         """Base vectors (n, dim) -> the space's vectors (n, dim of the space)."""
         adapter = self.adapter(space)
         return vectors if adapter is None else adapters.transform(adapter, vectors)
+
+    def holds_volumes(self) -> bool:
+        """Whether some record has more than one vector; counted again when the vectors have changed."""
+        version = self.space(BASE).version
+        if self._counted is None or self._counted[0] != version:
+            self._counted = version, len(self.index()) > self.store.count()
+        return self._counted[1]
 
     def pooled(self, weights: str = "uniform", how: str = "mean") -> StoredVectors:
         """One base vector a record: its own, or a volume's slices as one (``slices.pool``, slice_weights)."""

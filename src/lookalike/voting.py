@@ -40,7 +40,7 @@ def nearest(
     cosines = np.full((len(queries), k), -np.inf)
     for start in range(0, len(queries), _BLOCK):
         block = slice(start, start + _BLOCK)
-        similar = np.asarray(queries[block] @ gallery.T, np.float64)
+        similar = np.asarray(queries[block] @ gallery.T)
         if askers is not None and owners is not None:
             similar[askers[block, None] == owners[None, :]] = -np.inf
         best, values = _top(similar, k)
@@ -49,15 +49,18 @@ def nearest(
     return rows, cosines
 
 
-def _top(similar: Floats, k: int) -> tuple[Rows, Floats]:
+def _top(similar: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floating]]:
     """Columns and values of the k greatest of each row, descending; ties by column."""
-    if k < similar.shape[1]:
-        # every column that ties with the k-th stays in the race, so that ties go by column here too
-        kth = np.partition(similar, -k, axis=1)[:, -k]
-        width = int((similar >= kth[:, None]).sum(axis=1).max())
-        columns = np.sort(np.argpartition(similar, -width, axis=1)[:, -width:], axis=1)
+    count = similar.shape[1]
+    if k < count:
+        columns = np.argpartition(similar, -k, axis=1)[:, -k:]
+        least = np.take_along_axis(similar, columns, axis=1).min(axis=1)
+        tied = int((similar >= least[:, None]).sum(axis=1).max())
+        if tied > k:  # all that tie with the k-th stay in the race, so that ties go by column here too
+            columns = np.argpartition(similar, -tied, axis=1)[:, -tied:]
+        columns = np.sort(columns, axis=1)
     else:
-        columns = np.broadcast_to(np.arange(similar.shape[1]), similar.shape)
+        columns = np.broadcast_to(np.arange(count), similar.shape)
     values = np.take_along_axis(similar, columns, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)

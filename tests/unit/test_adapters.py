@@ -228,7 +228,7 @@ def test_members_never_see_the_patients_they_judge() -> None:
     final = [
         [a.copy() for a in arrays]
         for part in (x, changed)
-        for step, arrays in mlp._steps(part, data, used, 5, 0)
+        for step, arrays in mlp._steps(part, data, used, 0.5, 5, 0)
         if step == 5
     ]
     for before, after in zip(*final, strict=True):

@@ -21,7 +21,7 @@ from lookalike.indexes.approximate import SMALLEST, HNSWIndex, IVFRaBitQIndex, L
 from lookalike.indexes.choice import choose
 from lookalike.indexes.exact import best, last_of_each, merged, nearest, padding
 from lookalike.indexes.files import load, save
-from lookalike.indexes.flat import FlatIndex
+from lookalike.indexes.flat import FlatIndex, FlatL2Index
 from lookalike.indexes.native import _parts
 from lookalike.indexes.packing import pack, unpack
 from lookalike.types import Keys, Vectors
@@ -60,6 +60,20 @@ def test_nearest_is_a_sort_of_all_cosines(
         padded = [key for _, key in pairs] + [-1] * (k - len(pairs))
         assert hits.tolist() == padded
         assert row.tolist() == [-score for score, _ in pairs] + [-np.inf] * (k - len(pairs))
+
+
+def test_flat_finds_what_faiss_finds() -> None:
+    import faiss
+
+    vectors, asked = clustered(3000, 40), clustered(50, 40, draw=1, clusters_of=3000)
+    for ours, theirs in ((FlatIndex(40), faiss.IndexFlatIP(40)), (FlatL2Index(40), faiss.IndexFlatL2(40))):
+        ours.upsert(np.arange(3000), vectors)
+        theirs.add(vectors)
+        keys, scores = ours.search(asked, 10)
+        distances, numbers = theirs.search(asked, 10)
+        np.testing.assert_array_equal(keys, numbers)
+        expected = distances if ours.kind == "flat" else 1 - distances / 2
+        np.testing.assert_allclose(scores, expected, atol=1e-5)
 
 
 def test_scores_are_summed_in_float64() -> None:
@@ -202,11 +216,13 @@ def test_an_index_in_use_outlives_its_file(tmp_path: Path) -> None:
 
 
 def test_a_whole_file_of_another_version_is_rebuilt(tmp_path: Path) -> None:
-    class Newer(FlatIndex):
+    class Newer(LSHIndex):
         def serialise(self) -> bytes:
-            return pack({"keys": self.keys, "faiss": np.frombuffer(b"Zz99" + bytes(60), np.uint8)})
+            parts = unpack(super().serialise())
+            return pack({**parts, "faiss": np.frombuffer(b"Zz99" + bytes(60), np.uint8)})
 
     index = Newer(4)
+    index.upsert(np.arange(SMALLEST), clustered(SMALLEST, 4))
     assert save(index, tmp_path, "base", {}) is index
     assert load(tmp_path, "base", {}) is None
 

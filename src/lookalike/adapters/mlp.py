@@ -6,10 +6,12 @@ side by side as batched matrix products, in a few hundred milliseconds. Beside e
 learns slowly ("wide and deep", Cheng et al. 2016, arXiv 1606.07792): with many records or more classes than
 the hidden layer can tell apart, it takes over.
 
-How long to train is found by validation within the training set: each member leaves some patients out,
-the records left out are judged by the members that have not seen them, and their log-loss says when it
-stops getting better. The committee is then trained anew on all records, for twice as many steps: log-loss
-punishes confidence, which a ranking does not mind.
+How much noise and how many steps is found by validation within the training set: each member leaves some
+patients out, the records left out are judged by the members that have not seen them, and their log-loss says
+when it stops getting better. The committee is then trained anew on all records, for twice as many steps:
+log-loss punishes confidence, which a ranking does not mind.
+
+The figures below were chosen on samples of six collections (X-ray, ultrasound, magnetic resonance).
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ BASE_WEIGHT: Final = 0.5
 
 MEMBERS: Final = 16
 HIDDEN: Final = 32
-NOISE: Final = 1.5  # in standard deviations of a component
+NOISES: Final = (1.5, 0.5)  # in standard deviations of a component
 DROPOUT: Final = 0.3
 LEARNING_RATE: Final = 0.02
 DIRECT_RATE: Final = 0.002
@@ -41,6 +43,7 @@ WEIGHT_DECAY: Final = 0.01
 WARM_UP: Final = 10  # steps
 FEWEST_STEPS, MOST_STEPS = 60, 400  # with few records the validation is too noisy to stop before 60
 FOLDS: Final = 8
+MARGIN: Final = 0.95  # of the log-loss: less noise must earn its place
 CHECK_EVERY, PATIENCE = 10, 3  # steps; checks without a better log-loss
 BATCH: Final = 512  # rows a step, all of them in a small gallery
 JUDGED: Final = 2048  # rows that the validation looks at
@@ -56,13 +59,13 @@ def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
     mean, rotation = _standardise(data.vectors)
     x = np.asarray((data.vectors - mean) @ rotation, np.float32)
     with _one_thread():
-        steps, notes = _validate(x, data, seed)
-        for _, arrays in _steps(x, data, None, steps, seed):
+        noise, steps, notes = _validate(x, data, seed)
+        for _, arrays in _steps(x, data, None, noise, steps, seed):
             weight, bias, head, head_bias, direct = arrays
     body = _on_vectors(weight, bias, mean, rotation), Layer("relu")
     wide = _on_vectors(direct, np.zeros_like(head_bias), mean, rotation)
     network = Network(body, (dense(head, head_bias),), (wide,), "probabilities", BASE_WEIGHT)
-    return network, {"steps": steps, "members": MEMBERS, **notes}
+    return network, {"steps": steps, "noise": noise, "members": MEMBERS, **notes}
 
 
 @contextmanager
@@ -102,27 +105,39 @@ def _on_vectors(weight: Floats, bias: Floats, mean: NDArray[np.float64], rotatio
     return dense(unfolded, bias - (mean @ unfolded)[:, None])
 
 
-def _validate(x: Floats, data: Samples, seed: int) -> tuple[int, dict[str, Any]]:
-    """How many steps to train, and the log-loss and accuracy on patients left out."""
+def _validate(x: Floats, data: Samples, seed: int) -> tuple[float, int, dict[str, Any]]:
+    """The noise and the number of steps to train with, and how they did on patients left out."""
     if data.patients < 2:
-        return FEWEST_STEPS, {"validation_loss": None, "validation_accuracy": None}
+        return NOISES[0], FEWEST_STEPS, {"validation_loss": None, "validation_accuracy": None}
     folds = patient_folds(data.groups, FOLDS, seed)
     left_out = folds[None] == (np.arange(MEMBERS) % (folds.max() + 1))[:, None]
-    best = (np.inf, 0, 0.0)
-    for step, arrays in _steps(x, data, ~left_out, MOST_STEPS // 2, seed + 1):
+    best = _course(x, data, left_out, NOISES[0], seed + 1)
+    for noise in NOISES[1:]:
+        other = _course(x, data, left_out, noise, seed + 1)
+        best = other if other[0] < MARGIN * best[0] else best
+    loss, noise, step, accuracy = best
+    notes = {"validation_loss": round(loss, 6), "validation_accuracy": round(accuracy, 6)}
+    return noise, int(np.clip(2 * step, FEWEST_STEPS, MOST_STEPS)), notes
+
+
+def _course(
+    x: Floats, data: Samples, left_out: NDArray[np.bool_], noise: float, seed: int
+) -> tuple[float, float, int, float]:
+    """The best moment of one training: its log-loss, the noise, its step and its accuracy."""
+    best = (np.inf, noise, 0, 0.0)
+    for step, arrays in _steps(x, data, ~left_out, noise, MOST_STEPS // 2, seed):
         if step % CHECK_EVERY:
             continue
         loss, accuracy = _judge(x, data, left_out, arrays)
         if loss < best[0]:
-            best = (loss, step, accuracy)
-        elif step - best[1] >= PATIENCE * CHECK_EVERY:
+            best = (loss, noise, step, accuracy)
+        elif step - best[2] >= PATIENCE * CHECK_EVERY:
             break
-    notes = {"validation_loss": round(best[0], 6), "validation_accuracy": round(best[2], 6)}
-    return int(np.clip(2 * best[1], FEWEST_STEPS, MOST_STEPS)), notes
+    return best
 
 
 def _steps(
-    x: Floats, data: Samples, used: NDArray[np.bool_] | None, steps: int, seed: int
+    x: Floats, data: Samples, used: NDArray[np.bool_] | None, noise: float, steps: int, seed: int
 ) -> Iterator[tuple[int, list[Floats]]]:
     """Train, and show after each step its number and the arrays as they stand (views, not copies).
 
@@ -142,7 +157,7 @@ def _steps(
         rows = torch.randperm(len(x), generator=generator)[:BATCH]
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, step / WARM_UP)
-        noisy = inputs[rows] + NOISE * torch.randn(len(rows), x.shape[1], generator=generator)
+        noisy = inputs[rows] + noise * torch.randn(len(rows), x.shape[1], generator=generator)
         hidden = relu(torch.baddbmm(bias, noisy.expand(MEMBERS, -1, -1), weight))
         hidden = hidden * (torch.rand(hidden.shape, generator=generator) > DROPOUT) / (1 - DROPOUT)
         losses = loss_of(torch.baddbmm(head_bias, hidden, head) + noisy @ direct, targets[rows])

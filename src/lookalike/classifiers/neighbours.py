@@ -10,7 +10,7 @@ from lookalike.types import Vectors
 from lookalike.voting import Floats, Rows
 
 DISTANCE_SCALE: Final = 0.3  # of the gallery's median nearest-neighbour distance
-_SAMPLE: Final = 2000  # records that say how far apart neighbours lie
+_SAMPLE: Final = 500  # records that say how far apart neighbours lie
 
 
 def knn(data: Examples, settings: Settings) -> Fitted:

@@ -27,12 +27,6 @@ def _faiss() -> Any:
     return faiss
 
 
-def flat(dim: int, metric: str) -> Any:
-    """An empty ``IndexFlat`` of one of FAISS's metrics."""
-    faiss = _faiss()
-    return faiss.IndexFlat(dim, getattr(faiss, metric))
-
-
 def build(recipe: Recipe, vectors: Vectors) -> tuple[Any, NDArray[np.int64]]:
     """A FAISS index of (n, dim) vectors, and the order (n,) in which they were added.
 
@@ -121,9 +115,7 @@ def candidates(
 def kept_vectors(index: Any) -> Vectors:
     """The float32 vectors of a structure that keeps them, (n, dim): FAISS's own memory."""
     faiss = _faiss()
-    flat = faiss.downcast_index(getattr(index, "storage", index))
-    if flat.ntotal == 0:
-        return np.empty((0, flat.d), np.float32)
+    flat = faiss.downcast_index(index.storage)
     vectors: Vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
     return vectors.reshape(flat.ntotal, flat.d)
 

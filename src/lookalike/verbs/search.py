@@ -101,7 +101,7 @@ def search(
     tree = parse(where) if isinstance(where, str) else where
     with clock.stage("open"):
         index = gallery.index(space)
-        volumes = len(index) > gallery.store.count()
+        volumes = gallery.holds_volumes()
     asked = _read(gallery, query, id, text, space, clock)
     with clock.stage("filter"):
         among = None if tree is None else _among(gallery, tree)

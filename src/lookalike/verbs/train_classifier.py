@@ -34,8 +34,8 @@ METHODS: Final = (*classifiers.METHODS, ADAPTER, ZERO_SHOT)
 
 NEAR: Final = 5  # neighbours that say how far away a picture lies
 FOLDS: Final = 5
-_JUDGED: Final = 5000  # records whose out-of-fold logits set calibration and thresholds
-_BACKGROUND: Final = 2000  # records that say how near the gallery's own lie
+_JUDGED: Final = 3000  # records whose out-of-fold logits set calibration and thresholds
+_BACKGROUND: Final = 1000  # records that say how near the gallery's own lie
 
 Fit: TypeAlias = Callable[[Examples], Fitted]
 
@@ -242,19 +242,18 @@ def background_of(data: Examples, seed: int) -> Floats:
 def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[Rows, Floats] | None:
     """Row numbers, and their logits by classifiers that have not seen their patients. None if the records are
     too few for two folds."""
-    first = Counter(int(row.argmax()) for row in data.members)
-    folds = min(FOLDS, len(np.unique(data.patients)), max(first.values()))
+    judged = data.sample(_JUDGED, seed)
+    sample = data.take(judged)
+    largest = max(Counter(sample.members.argmax(axis=1).tolist()).values())
+    folds = min(FOLDS, len(np.unique(sample.patients)), largest)
     if folds < 2:
         return None
-    wanted = np.zeros(len(data.vectors), dtype=bool)
-    wanted[data.sample(_JUDGED, seed)] = True
-    rows: list[Rows] = []
-    logits: list[Floats] = []
-    for split in splits_of(data, folds, seed):
-        asked = split.queries[wanted[split.queries]]
-        if len(asked):
-            rows.append(asked)
-            logits.append(fit(data.take(split.gallery)).logits(data.vectors[asked]))
+    rows, logits = [], []
+    for split in splits_of(sample, folds, seed):
+        asked = judged[split.queries]
+        others = data.take(~np.isin(data.patients, data.patients[asked]))
+        rows.append(asked)
+        logits.append(fit(others).logits(data.vectors[asked]))
     return np.concatenate(rows), np.concatenate(logits)
 
 
