@@ -16,7 +16,6 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
-from lookalike.resampling import lanczos
 from lookalike.types import Image, Lut, Preprocessing
 
 _RESAMPLE: Final = {
@@ -195,27 +194,18 @@ def resize(shown: PIL.Image.Image, recipe: Preprocessing) -> PIL.Image.Image:
         shown = _squared(shown, max(rows, columns))
     if recipe.resize in ("squash", "square"):
         edge = recipe.shortest_edge
-        return _centre_of(_resized(shown, (edge, edge) if edge else (columns, rows), resample), columns, rows)
+        return _centre_of(shown.resize((edge, edge) if edge else (columns, rows), resample), columns, rows)
     if recipe.resize == "crop":
         edge = recipe.shortest_edge or min(rows, columns)
-        return _centre_of(_resized(shown, _scaled(shown, edge, min(shown.size)), resample), columns, rows)
+        return _centre_of(shown.resize(_scaled(shown, edge, min(shown.size)), resample), columns, rows)
     wide = shown.width * rows >= shown.height * columns
     target, side = (columns, shown.width) if wide else (rows, shown.height)
     if recipe.resize == "pad":
-        inner = _resized(shown, _scaled(shown, target, side), resample)
+        inner = shown.resize(_scaled(shown, target, side), resample)
         return _centred(inner, columns, rows)
     canvas = PIL.Image.new("RGB", (columns, rows), recipe.fill)
     canvas.paste(shown.convert("RGB").resize(_scaled(shown, target, side, rounding=0.5), resample))
     return canvas
-
-
-def _resized(
-    shown: PIL.Image.Image, size: tuple[int, int], resample: PIL.Image.Resampling
-) -> PIL.Image.Image:
-    """To (width, height)."""
-    if shown.mode == "L" and resample == PIL.Image.Resampling.LANCZOS:
-        return PIL.Image.fromarray(lanczos(np.asarray(shown), size[1], size[0]))
-    return shown.resize(size, resample)
 
 
 def _scaled(shown: PIL.Image.Image, target: int, side: int, rounding: float = 0.0) -> tuple[int, int]:

@@ -6,14 +6,11 @@ import subprocess
 import sys
 
 import numpy as np
-import PIL.Image
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from lookalike import encoders, pixels
-from lookalike.resampling import lanczos
 from lookalike.types import Image
 
 DTYPES = (np.uint8, np.int8, np.uint16, np.int16, np.int32, np.uint32)
@@ -46,42 +43,6 @@ def test_a_picture_worked_out_by_value_is_the_one_worked_out_by_pixel(image: Ima
     by_pixel = pixels.stretch(pixels.display(image), (1, 99))
     shown = np.asarray(pixels.picture(image, (1, 99)))
     assert np.array_equal(shown, by_pixel[..., 0] if by_pixel.shape[-1] == 1 else by_pixel)
-
-
-def _by_definition(plane: NDArray[np.uint8], wanted: int) -> NDArray[np.float64]:
-    """The columns resized, sum by sum, in float64."""
-    scale = plane.shape[1] / wanted
-    widened = max(scale, 1.0)
-    result = np.empty((len(plane), wanted))
-    for i in range(wanted):
-        centre = (i + 0.5) * scale
-        x = (np.arange(plane.shape[1]) + 0.5 - centre) / widened
-        weights = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
-        result[:, i] = plane @ (weights / weights.sum())
-    return np.floor(np.clip(result + 0.5, 0, 255))
-
-
-@given(*[st.integers(1, 150)] * 4, st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
-def test_lanczos_is_the_formula(rows: int, columns: int, to_rows: int, to_columns: int, seed: int) -> None:
-    plane = np.random.default_rng(seed).integers(0, 256, (rows, columns), dtype=np.uint8)
-    resized = lanczos(plane, to_rows, to_columns)
-    wide = _by_definition(plane, to_columns).astype(np.uint8)
-    expected = _by_definition(np.ascontiguousarray(wide.T), to_rows).T
-    # A sum at a half may fall to either side, after the columns and again after the rows.
-    assert resized.shape == (to_rows, to_columns)
-    assert np.abs(resized - expected).max() <= 1
-
-
-@pytest.mark.parametrize("shape", [(64, 64), (512, 512), (480, 640), (1000, 1400), (100, 900)])
-def test_lanczos_is_what_pillow_gives(shape: tuple[int, int]) -> None:
-    coarse = np.random.default_rng(0).integers(0, 256, (9, 9), dtype=np.uint8)
-    plane = np.asarray(PIL.Image.fromarray(coarse).resize(shape[::-1], PIL.Image.Resampling.BICUBIC))
-    rows, columns = (max(1, int(length * 224 / max(shape))) for length in shape)
-    pillow = np.asarray(PIL.Image.fromarray(plane).resize((columns, rows), PIL.Image.Resampling.LANCZOS))
-    difference = np.abs(lanczos(plane, rows, columns).astype(int) - pillow)
-    assert difference.max() <= 1
-    assert (difference == 0).mean() > 0.98
 
 
 def test_a_vector_does_not_depend_on_how_many_are_encoded_at_once() -> None:

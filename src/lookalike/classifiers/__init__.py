@@ -31,7 +31,7 @@ _FITS: Final[dict[str, Callable[[Examples, Settings], Fitted]]] = {
 }
 METHODS: Final = tuple(_FITS)
 
-MOST: Final = 10_000
+MOST: Final = 5000
 """Records that a method which trains is trained on; of more a random sample is taken. The vote takes all."""
 
 

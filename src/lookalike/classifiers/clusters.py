@@ -23,7 +23,7 @@ def k_means(data: Examples, settings: Settings) -> Fitted:
     """k-means with 2 sqrt(n) clusters: few clusters would each hold several labels."""
     from sklearn.cluster import KMeans
 
-    model = KMeans(_count(data), n_init=4, random_state=settings.seed)
+    model = KMeans(_count(data), n_init=1, random_state=settings.seed)
     return _by_centroid(data, model.fit_predict(data.vectors))
 
 

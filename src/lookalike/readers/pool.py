@@ -73,6 +73,7 @@ class Slice:
     place: str
 
 
+Known = Callable[[str], bool]
 Event = Frame | Finished | Refusal | Slice
 _Events = queue.Queue[Event | Exception]  # an exception is raised where the events are read
 
@@ -148,13 +149,14 @@ class ReaderPool:
     def read(
         self,
         sources: Iterable[Path | str | Series],
-        known: Callable[[str], bool] = lambda _sha256: False,
+        known: Known | None = None,
         *,
         whole: bool = False,
     ) -> Iterator[Event]:
         """What became of each source, in order: its frames and Finished, or a Refusal.
 
-        known: told the SHA-256 of a file's bytes; True skips decoding. A file that breaks after some
+        known: told the SHA-256 of a file's bytes; True skips decoding; None: there is nothing to skip, which
+        spares a question a file. A file that breaks after some
         good frames gives these frames and a Refusal. A volume gives its slices, as views of one frame.
         whole: a file that is a slice of a volume is not read but gives a Slice: its Series is to be asked
         for once all of its files are known.
@@ -184,7 +186,7 @@ class ReaderPool:
             for thread in threads:
                 thread.join()
 
-    def _serve(self, tasks: _Tasks, known: Callable[[str], bool], stop: threading.Event) -> None:
+    def _serve(self, tasks: _Tasks, known: Known | None, stop: threading.Event) -> None:
         process: _Process | None = None
         while (task := tasks.get()) is not None and not stop.is_set():
             sink = _Sink(task.events, stop)
@@ -210,7 +212,7 @@ class ReaderPool:
             self._idle.put(process)
 
     def _read_one(
-        self, process: _Process, task: _Task, sink: _Sink, known: Callable[[str], bool]
+        self, process: _Process, task: _Task, sink: _Sink, known: Known | None
     ) -> _Process | None:
         """Read one file; the process to go on with is returned, None if this one had to be killed."""
         reason = self._attempt(process, task, sink, known)
@@ -228,7 +230,7 @@ class ReaderPool:
         return process
 
     def _attempt(
-        self, process: _Process, task: _Task, sink: _Sink, known: Callable[[str], bool]
+        self, process: _Process, task: _Task, sink: _Sink, known: Known | None
     ) -> str | None:
         try:
             return self._exchange(process, task, sink, known)
@@ -236,22 +238,26 @@ class ReaderPool:
             return "decoder-crash"
 
     def _exchange(
-        self, process: _Process, task: _Task, sink: _Sink, known: Callable[[str], bool]
+        self, process: _Process, task: _Task, sink: _Sink, known: Known | None
     ) -> str | None:
         """One file's conversation. Returns a reason code, or None if all went well."""
         decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
         deadline = time.monotonic() + decoding + sum(map(_seconds_of_reading, task.files))
         send, name, sha256 = process.connection.send_bytes, task.name, ""
-        request = {"files": task.files, "whole": task.whole, "recipe": self._recipe, "volumes": self._volumes}
+        request = {
+            "files": task.files, "whole": task.whole, "ask": known is not None,
+            "recipe": self._recipe, "volumes": self._volumes,
+        }  # fmt: skip
         send(json.dumps(request).encode())
         while (message := process.receive(deadline)) is not None:
             head = message.index(b"\n")
             header = json.loads(message[:head])
             if header["kind"] == "digest":
                 sha256 = header["sha256"]
-                is_known = known(sha256)
                 deadline = time.monotonic() + decoding
-                send(b"skip" if is_known else b"go")
+                is_known = known is not None and known(sha256)
+                if known is not None:
+                    send(b"skip" if is_known else b"go")
                 if is_known:
                     return None if sink.put(Finished(name, sha256, known=True)) else "stopped"
             elif header["kind"] == "frame":

@@ -1,8 +1,9 @@
 """The decoding process: ``python -m lookalike.readers.worker FD``. Started and killed by ``pool``.
 
 It is given one end of a socket pair. For every path it answers with the file's SHA-256, is told to go
-on or to skip, and answers with the frames or a reason code. Nothing is pickled: the parent must not run
-what a broken decoder might send. What a parser prints goes nowhere: it may hold patient data.
+on or to skip (unless all is new), and answers with the frames or a reason code. Nothing is pickled: the
+parent must not run what a broken decoder might send. What a parser prints goes nowhere: it may hold
+patient data.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
 
     files = [str(file) for file in request["files"]]
     _send(connection, {"kind": "digest", "sha256": _digest(files)})
-    if connection.recv_bytes() == b"skip":
+    if request["ask"] and connection.recv_bytes() == b"skip":
         return
     signal.alarm(_SECONDS_ALONE + len(files))
     if request["whole"] and len(files) == 1 and (slice_ := _slice(files[0]))[0]:

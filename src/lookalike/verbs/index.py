@@ -71,11 +71,12 @@ def index(
     with gallery.writing():
         run = _Run(gallery, table)
         done = gallery.store.files() - gallery.store.damaged_files()
-        for event in gallery.readers.read(images, done.__contains__, whole=True):
+        known = done.__contains__ if done else None
+        for event in gallery.readers.read(images, known, whole=True):
             run.take(event)
             if progress and not isinstance(event, Frame):
                 progress(run.files, len(images))
-        for event in gallery.readers.read(run.second_pass(), done.__contains__):
+        for event in gallery.readers.read(run.second_pass(), known):
             run.take(event)
         run.flush()
         gallery.index()
