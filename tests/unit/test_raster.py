@@ -149,7 +149,7 @@ def test_the_same_picture_gives_the_same_input_in_every_lossless_format(tmp_path
     [
         ("x.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "damaged-header"),
         ("x.bin", b"just text", "not-an-image"),
-        ("x.nii.gz", b"\x1f\x8b\x08\x00", "damaged-header"),
+        ("x.nii.gz", b"\x1f\x8b\x08\x00", "damaged-pixels"),
         ("x.nrrd", b"NRRD0004", "damaged-header"),
         ("x.png", b"", "empty-file"),
     ],
