@@ -27,7 +27,8 @@ lint: $(VENV)/.installed  ## Style, types and the order of the layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed  ## Ratios measured in one run; figures in docs/benchmarks.md
+bench: $(VENV)/.installed  ## Ratios measured in one run; figures in docs/results.md
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean:
