@@ -17,7 +17,7 @@ from lookalike.errors import DamagedFileError, GalleryError
 FILE: Final = "gallery.db"
 _PATIENCE: Final = 30.0  # seconds to wait for another process's turn to end
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
-_HEAD: Final = "0001"  # the newest migration; a test compares it with the folder
+_HEAD: Final = "0002"  # the newest migration; a test compares it with the folder
 
 
 def connect(folder: Path) -> Engine:

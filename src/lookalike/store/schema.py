@@ -104,3 +104,40 @@ REFUSED: Final = Table(
     Column("source", Text, primary_key=True),
     Column("reason", String, nullable=False),
 )
+
+PATCHES: Final = Table(  # where a region search looks; only of galleries that keep patches
+    "patches",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("view", Integer, primary_key=True),
+    Column("rows", Integer, nullable=False),
+    Column("columns", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # packed unit vectors, (rows, columns, dim)
+    Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
+)
+
+JOBS: Final = Table(  # what the server does in the background: it outlives a restart
+    "jobs",
+    METADATA,
+    Column("id", String(16), primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("arguments", Text, nullable=False),  # JSON
+    Column("state", String, nullable=False),  # queued, running, done, failed, cancelled
+    Column("progress", Text, nullable=False),  # JSON
+    Column("result", Text),  # JSON
+    Column("error", Text),
+    Column("owner", String, nullable=False),  # the name of the key that asked for it
+    Column("created", Float, nullable=False),  # seconds since 1970
+    Column("started", Float),
+    Column("finished", Float),
+    Index("jobs_by_created", "created"),
+)
+
+API_KEYS: Final = Table(  # who may ask the server; the key itself is never stored
+    "api_keys",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("role", String, nullable=False),  # reader, contributor, admin
+    Column("created", Float, nullable=False),
+)
