@@ -76,10 +76,10 @@ class ApproximateIndex:
     def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         """The k nearest of structure and tail."""
         queries = np.ascontiguousarray(queries, np.float32)
-        waiting = self._tail.search(queries, k, among)
         if self._structure is None or k < 1:
-            return waiting
-        return merged(waiting, self._structure.search(queries, k, among, self.effort))
+            return self._tail.search(queries, k, among)
+        built = self._structure.search(queries, k, among, self.effort)
+        return merged(self._tail.search(queries, k, among), built) if len(self._tail) else built
 
     def _settle(self) -> None:
         structure, loose = self._structure, len(self._tail)
@@ -124,7 +124,7 @@ class IVFPQIndex(ApproximateIndex):
 
 
 class IVFRaBitQIndex(ApproximateIndex):
-    """The same lists of one-bit codes, then four-bit codes, then float32 vectors in the file."""
+    """The same lists of two-bit codes, then float32 vectors in the file."""
 
     recipe = recipes.IVF_RABITQ
 

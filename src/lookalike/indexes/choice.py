@@ -17,8 +17,8 @@ def choose(count: int, dim: int) -> tuple[str, str]:
     if count * dim * 4 <= EXACT_BYTES:
         return "flat", f"{size}: an exact scan answers in milliseconds."
     if dim < CODED_DIM:
-        return "ivf-flat", f"{size}: too many to scan, and too short to be told apart by one-bit codes."
+        return "ivf-flat", f"{size}: too many to scan, and too short to be told apart by two-bit codes."
     return "ivf-rabitq", (
-        f"{size}: one-bit codes find candidates without scanning or holding them, and the "
+        f"{size}: two-bit codes find candidates without scanning or holding them, and the "
         "full vectors in the file rank these."
     )

@@ -86,24 +86,25 @@ def candidates(
     k: int,
     *,
     effort: float,
-    alive: NDArray[np.bool_],
+    alive: NDArray[np.bool_] | None,
     filtered: bool,
 ) -> NDArray[np.int64]:
     """The numbers of more than k vectors likely near each query, (q, some) padded with -1.
 
-    alive: (n,), which may be found. filtered: these may lie anywhere, so no list is left out.
+    alive: (n,), which may be found; None: all. filtered: these may lie anywhere, so no list is left out.
     """
     faiss = _faiss()
-    count = min(k + math.ceil(effort * (recipe.depth + k)), int(np.count_nonzero(alive)))
+    live = index.ntotal if alive is None else int(np.count_nonzero(alive))
+    count = min(k + math.ceil(effort * (recipe.depth + k)), live)
     if isinstance(index, faiss.IndexLSH):
         with _threads(len(queries)):
             return _hashed(index, queries, count, alive)
-    selector = None if alive.all() else faiss.IDSelectorBitmap(np.packbits(alive, bitorder="little"))
+    selector = None if alive is None else faiss.IDSelectorBitmap(np.packbits(alive, bitorder="little"))
     parameters: Any = faiss.SearchParameters(sel=selector)
     if hasattr(index, "hnsw"):
         parameters = faiss.SearchParametersHNSW(efSearch=max(count, round(effort * EF_SEARCH)), sel=selector)
     elif hasattr(index, "nprobe"):
-        enough = HELD_PER_HIT * k * index.nlist / len(alive)
+        enough = HELD_PER_HIT * k * index.nlist / index.ntotal
         probes = max(1, round(effort * max(LEAST_PROBES, PROBED_SHARE * index.nlist, enough)))
         probes = index.nlist if filtered else min(probes, index.nlist)
         parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
@@ -135,8 +136,11 @@ def from_bytes(data: NDArray[np.uint8]) -> Any:
     return faiss.read_index(faiss.PyCallbackIOReader(io.BytesIO(data.data).read))
 
 
-def _hashed(index: Any, queries: Vectors, count: int, alive: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _hashed(index: Any, queries: Vectors, count: int, alive: NDArray[np.bool_] | None) -> NDArray[np.int64]:
     """LSH takes no selector: ask for more until enough of them are alive."""
+    if alive is None:
+        found: NDArray[np.int64] = index.search(queries, count)[1]
+        return found
     asked = count
     while True:
         numbers: NDArray[np.int64] = index.search(queries, min(asked, len(alive)))[1]

@@ -30,10 +30,10 @@ HNSW: Final = Recipe("hnsw", "HNSW32,Flat", keeps_vectors=True, exact_share=1.0)
 LSH: Final = Recipe("lsh", "LSH{bits}r", "METRIC_L2", depth=500)
 IVF_FLAT: Final = Recipe("ivf-flat", "IVF{lists},Flat")
 IVF_PQ: Final = Recipe("ivf-pq", "IVF{lists},PQ{parts}np", depth=300)
-IVF_RABITQ: Final = Recipe("ivf-rabitq", "IVF{lists},RaBitQ", depth=400)
+IVF_RABITQ: Final = Recipe("ivf-rabitq", "IVF{lists},RaBitQ2", depth=80)
 SQ8: Final = Recipe("sq8", "SQ8", depth=20)
 EF_CONSTRUCTION: Final = 200
 EF_SEARCH: Final = 128
 LEAST_PROBES: Final = 16  # lists searched: the most of this many,
-PROBED_SHARE: Final = 1 / 32  # this share of them,
+PROBED_SHARE: Final = 1 / 48  # this share of them,
 HELD_PER_HIT: Final = 32  # and as many as hold this many vectors a hit

@@ -29,6 +29,7 @@ class Structure:
         self._recipe, self._index, self._keys, self._alive = recipe, index, keys, alive
         self._vectors = kept_vectors(index) if recipe.keeps_vectors else vectors
         self._source = source if isinstance(source, mmap.mmap) and not recipe.keeps_vectors else None
+        self._live = int(np.count_nonzero(alive))
 
     @classmethod
     def of(cls, recipe: Recipe, keys: Keys, vectors: Vectors) -> Structure:
@@ -48,7 +49,7 @@ class Structure:
         return {"keys": self._keys, "alive": self._alive, "faiss": to_bytes(self._index), "vectors": vectors}
 
     def __len__(self) -> int:
-        return int(np.count_nonzero(self._alive))
+        return self._live
 
     @property
     def struck(self) -> int:
@@ -58,6 +59,7 @@ class Structure:
     def strike(self, keys: Keys) -> None:
         """Let these keys never be found again."""
         self._alive = self._alive & ~np.isin(self._keys, keys)
+        self._live = int(np.count_nonzero(self._alive))
 
     def remaining(self) -> tuple[Keys, Vectors]:
         """The keys and vectors that are not struck off."""
@@ -67,13 +69,14 @@ class Structure:
     def search(self, queries: Vectors, k: int, among: Keys | None, effort: float) -> tuple[Keys, Scores]:
         """(q, k) keys and cosines; exact where few rows match, or where FAISS finds fewer than match."""
         alive = self._alive if among is None else self._alive & np.isin(self._keys, among)
-        matching = int(np.count_nonzero(alive))
+        matching = len(self) if among is None else int(np.count_nonzero(alive))
         few = 0 if among is None else self._recipe.exact_share * len(alive)
         if matching <= max(_FEW, few) or k >= matching / 2:
             return self._scan(queries, k, alive)
         numbers = candidates(
-            self._index, self._recipe, queries, k, effort=effort, alive=alive, filtered=among is not None
-        )
+            self._index, self._recipe, queries, k, effort=effort,
+            alive=None if matching == len(alive) else alive, filtered=among is not None,
+        )  # fmt: skip
         keys, scores = padding(len(queries), k)
         for i, row in enumerate(numbers):
             found = np.sort(row[row >= 0])
