@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import unicodedata
@@ -17,6 +19,7 @@ from lookalike.errors import REASONS, LookalikeError, MissingExtraError, Unreada
 from lookalike.plugins import load_plugin, load_plugins, plugin_names, suggestion
 from lookalike.text import file_name, one_line, plain_text
 from lookalike.types import Preprocessing
+from lookalike.verbs.tables import render
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -130,3 +133,12 @@ def test_every_part_of_the_preprocessing_counts() -> None:
     assert len(hashes) == len(others)
     assert plain.hash not in hashes
     assert plain.hash == "11c7034f085ba007"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-cmd", "\t=1"])
+def test_a_label_is_no_formula_in_a_spreadsheet(text: str) -> None:
+    printed = render("", [["label", "P@1"], [text, "+0.020 [-0.01, 0.05]"], ["-", "-0.5"]], "csv")
+    label, gain = next(csv.reader(io.StringIO(printed.split("\n", 1)[1])))
+    assert label == "'" + text
+    assert gain.startswith("+0.020")
+    assert printed.endswith("-,-0.5\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -13,6 +14,8 @@ from lookalike.plugins import suggestion
 Rows: TypeAlias = Sequence[Sequence[str]]
 Format: TypeAlias = Literal["text", "markdown", "csv", "latex", "json"]
 FORMATS: Final[tuple[str, ...]] = get_args(Format)
+
+_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]|$)")
 
 _LATEX: Final = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
@@ -25,7 +28,7 @@ def render(title: str, rows: Rows, form: Format) -> str:
     """A table whose first row is the head. "json" is for whole results, not for tables: UsageError."""
     if form == "csv":
         out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows(rows)
+        csv.writer(out, lineterminator="\n").writerows([_no_formula(c) for c in row] for row in rows)
         return out.getvalue()
     if form == "markdown":
         return _markdown(title, rows)
@@ -45,6 +48,11 @@ def cell(value: float | None, interval: Sequence[float | None] = (), *, sign: bo
     if len(interval) == 2 and interval[0] is not None and interval[1] is not None:
         text += f" [{interval[0]:.2f}, {interval[1]:.2f}]"
     return text
+
+
+def _no_formula(text: str) -> str:
+    """A label such as =HYPERLINK(...) must stay a text where the file is opened in a spreadsheet."""
+    return "'" + text if _FORMULA.match(text) else text
 
 
 def _widths(rows: Rows) -> list[int]:
