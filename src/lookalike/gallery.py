@@ -4,6 +4,8 @@ gallery/
   gallery.db     the truth: records, labels, vectors, spaces, refused files
   indexes/       the fast copies, made again whenever they are missing, stale or damaged
   adapters/      trained adapters
+  sources/       files that came through the server, which are nowhere else
+  maps/          records laid out in a plane, made again whenever the vectors have changed
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -35,7 +39,9 @@ if TYPE_CHECKING:
     from lookalike.readers.pool import ReaderPool
 
 AUTO: Final = "auto"
+SOURCES: Final = "sources"
 _LOCK: Final = "writing.lock"
+_TURNS: Final = 5
 
 
 class Gallery:
@@ -47,7 +53,8 @@ class Gallery:
         self.folder, self._volumes = folder, volumes
         self.store = Store(folder)
         self._counted: tuple[int, bool] | None = None
-        self._indexes: dict[str, tuple[dict[str, Any], indexes.Index]] = {}
+        self._indexes: dict[str, _HeldIndex] = {}
+        self._making, self._own_turn = threading.RLock(), False
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
         self._declare_base(encoder)
         self.index_kind = self.store.fact("index", index)
@@ -169,16 +176,33 @@ class Gallery:
     def index(self, space: str = BASE) -> indexes.Index:
         """The index of a space: from memory, from its file, or made anew from the store."""
         row = self.space(space)
+        held = self._indexes.get(space)
+        if held is None or held.state != (row.version, row.adapter):
+            with self._making:  # one thread makes it, the others wait for it
+                held = self._indexes.get(space)
+                if held is None or not (held.state == (row.version, row.adapter) or self._grows(held, row)):
+                    held = _HeldIndex((row.version, row.adapter), self.store.edits(), self._load_or_build(row))
+                    self._indexes[space] = held
+        return held.index
+
+    def _grows(self, held: _HeldIndex, row: SpaceRow) -> bool:
+        """Whether another process is adding records: until it has finished, what is held will do."""
+        if self._own_turn or held.state[1] != row.adapter or held.edits != self.store.edits():
+            return False
+        with suppress(OSError), (self.folder / _LOCK).open("r") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
+
+    def _load_or_build(self, row: SpaceRow) -> indexes.Index:
         made_of = {
             "gallery": self.store.id, "version": row.version, "adapter": row.adapter,
             "encoder": self.spec.identity, "kind": self.index_kind,
         }  # fmt: skip
-        held = self._indexes.get(space)
-        if held is None or held[0] != made_of:
-            loaded = index_files.load(self.folder / "indexes", space, made_of)
-            held = made_of, self._build(space, made_of) if loaded is None else loaded
-            self._indexes[space] = held
-        return held[1]
+        loaded = index_files.load(self.folder / "indexes", row.name, made_of)
+        return self._build(row.name, made_of) if loaded is None else loaded
 
     def _build(self, space: str, made_of: dict[str, Any]) -> indexes.Index:
         stored = self.store.vectors()
@@ -197,7 +221,7 @@ class Gallery:
         if not path.is_relative_to(self.folder):
             return False
         name = path.relative_to(self.folder).parts[0]
-        return name in ("indexes", "adapters", _LOCK) or name.startswith(FILE)
+        return name in ("indexes", "adapters", "maps", _LOCK) or name.startswith(FILE)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -207,13 +231,31 @@ class Gallery:
         except OSError as error:
             raise GalleryError(f"this gallery may be read but not written to ({error.strerror})") from None
         with file:
+            _lock(file)
+            self._own_turn = True
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise GalleryError(
-                    "another process is writing to this gallery; wait until it has finished"
-                ) from None
-            yield
+                yield
+            finally:
+                self._own_turn = False
+
+
+class _HeldIndex(NamedTuple):
+    """state: version of the vectors and adapter that it was made of; edits: as counted then."""
+
+    state: tuple[int, str | None]
+    edits: int
+    index: indexes.Index
+
+
+def _lock(file: IO[str]) -> None:
+    """Whoever only looks whether there is a writer holds the lock for a moment: a second look is worth it."""
+    for turn in range(_TURNS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            time.sleep(0.02 if turn < _TURNS - 1 else 0)
+    raise GalleryError("another process is writing to this gallery; wait until it has finished")
 
 
 def _spec_json(spec: EncoderSpec) -> dict[str, Any]:

@@ -31,10 +31,12 @@ def command() -> None:
 @seed_option
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "csv", "latex"]), default="text")
 @click.option("--out", metavar="FILE", help="Write the tables to a file instead.")
+@click.option("--curves", metavar="OUT.png", help="Draw precision over k (needs lookalike[plots]).")
 @json_option
 def encoders_(
     encoders: str, data: tuple[str, ...], protocols: tuple[str, ...], cache: str, ks: tuple[int, ...],
-    combined: bool, seed: int, form: Literal["text", "markdown", "csv", "latex"], out: str | None, as_json: bool,
+    combined: bool, seed: int, form: Literal["text", "markdown", "csv", "latex"], out: str | None,
+    curves: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """The table of the papers: rows encoders, columns precision at k, micro and macro, with intervals.
 
@@ -44,6 +46,7 @@ def encoders_(
     Example:
       lookalike benchmark encoders --encoders lite0-inner --data nih-chestxray14=/data/nih --k 1,3,5,10
     """
+    from lookalike import plots
     from lookalike.verbs.benchmark_encoders import benchmark_encoders
 
     names = [name.strip() for name in encoders.split(",") if name.strip()]
@@ -51,6 +54,8 @@ def encoders_(
         result = benchmark_encoders(
             names, data, cache=cache, protocols=protocols, k=ks, combined=combined, seed=seed, progress=progress,
         )  # fmt: skip
+    if curves:
+        plots.save_benchmark_curves(result, Path(curves))
     if as_json:
         print_json(result)
         return

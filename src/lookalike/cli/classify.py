@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json, print_table, seed_option
@@ -24,12 +26,13 @@ from lookalike.cli.output import gallery_option, json_option, print_json, print_
 @click.option("--body-part", default="", help="zero-shot: of the prompt, e.g. 'chest'.")
 @click.option("--view", default="", help="zero-shot: of the prompt, e.g. 'anteroposterior'.")
 @click.option("--folds", type=int, metavar="N", help="Without QUERY: score methods on N patient-disjoint folds.")
+@click.option("--confusion", metavar="OUT.png", help="With --folds: draw who is taken for whom.")
 @seed_option
 @json_option
 def command(
     query: str | None, gallery: str, identity: str | None, method: str, k: int | None, space: str | None,
-    labels: tuple[str, ...], modality: str, body_part: str, view: str, folds: int | None, seed: int,
-    as_json: bool,
+    labels: tuple[str, ...], modality: str, body_part: str, view: str, folds: int | None,
+    confusion: str | None, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Which labels a picture bears, with calibrated probabilities and the neighbours that say so.
 
@@ -39,17 +42,22 @@ def command(
     \b
     Example:
       lookalike classify query.png --gallery brain --method knn
-      lookalike classify --gallery brain --folds 5 --method knn,centroid,linear,svm
+      lookalike classify --gallery brain --folds 5 --method knn,centroid,linear,svm --confusion confusion.png
     """
+    from lookalike import plots
     from lookalike.gallery import open_gallery
     from lookalike.verbs.classify import classify
     from lookalike.verbs.evaluate_classifiers import evaluate_classifiers
 
     if folds is not None and (query or identity):
         raise click.UsageError("--folds scores methods on the gallery's own records; leave QUERY and --id out")
+    if confusion and folds is None:
+        raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
     with open_gallery(gallery) as opened:
         if folds is not None:
             report = evaluate_classifiers(opened, method.split(","), folds, seed, k=k, space=space)
+            if confusion:
+                plots.save_confusion(report, Path(confusion))
             if as_json:
                 print_json(report)
             else:

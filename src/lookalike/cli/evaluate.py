@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,6 +16,10 @@ from lookalike.cli.output import (
     seed_option,
 )
 
+if TYPE_CHECKING:
+    from lookalike.verbs.khun_jush import VolumeReport
+    from lookalike.verbs.report import Report
+
 
 @click.command("evaluate")
 @gallery_option
@@ -27,13 +31,16 @@ from lookalike.cli.output import (
 @label_columns_option
 @click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
 @click.option(
-    "--protocol", metavar="NAME", help="denner, medimageinsight, multilabel; khun-jush: recall of volumes."
+    "--protocol", metavar="NAME",
+    help="denner, medimageinsight, multilabel, 3d-mir; khun-jush: recall of volumes; localisation: with masks.",
 )
 @click.option("--slices", multiple=True, metavar="RULE", help="khun-jush: all, random:5, ... (repeatable).")
 @click.option("--weights", multiple=True, metavar="W", help="khun-jush: uniform, gaussian:0.2 (repeatable).")
 @click.option("--rank", "ranks", multiple=True, metavar="R", help="khun-jush: pool, count, max, sum, maxsim.")
 @click.option("--index", "kinds", multiple=True, metavar="KIND", help="khun-jush: flat, hnsw, lsh (repeatable).")
 @click.option("--level", "levels", multiple=True, metavar="FIELD", help="khun-jush: modality, body_region, organ.")
+@click.option("--sweep", type=click.Choice(["sigma", "slices"]), help="khun-jush: over weights or slice counts.")
+@click.option("--figure", metavar="OUT.png", help="khun-jush: draw the sweep (needs lookalike[plots]).")
 @click.option("--where", metavar="FILTER", help="khun-jush: only these volumes.")
 @click.option("--k", "-k", "ks", callback=numbers, help="Depths.  [default: 1,3,5,10, or the protocol's]")
 @seed_option
@@ -41,14 +48,17 @@ from lookalike.cli.output import (
     "--format", "form", type=click.Choice(["text", "markdown", "csv", "latex"]), default="text", show_default=True
 )
 @click.option("--out", metavar="FILE", help="Write the tables to a file instead.")
+@click.option("--curves", metavar="OUT.png", help="Draw precision over k (needs lookalike[plots]).")
+@click.option("--bars", metavar="OUT.png", help="Draw each class, an adapter beside the base.")
 @json_option
 def command(
     gallery: str, space: str, folds: int | None, queries: tuple[str, ...], more_queries: tuple[str, ...],
     query_labels: str | None, label_columns: tuple[str, ...], patient_column: str, protocol: str | None,
     slices: tuple[str, ...], weights: tuple[str, ...], ranks: tuple[str, ...], kinds: tuple[str, ...],
-    levels: tuple[str, ...], where: str | None,
+    levels: tuple[str, ...], sweep: Literal["sigma", "slices"] | None, figure: str | None, where: str | None,
     ks: tuple[int, ...], seed: int,
-    form: Literal["text", "markdown", "csv", "latex"], out: str | None, as_json: bool,
+    form: Literal["text", "markdown", "csv", "latex"], out: str | None, curves: str | None,
+    bars: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure precision at k: per class, micro and macro, with 95 % intervals by patient and chance.
 
@@ -57,33 +67,46 @@ def command(
     \b
     Example:
       lookalike evaluate --gallery chest
-      lookalike evaluate --gallery chest --space findings --folds 5 --seed 0
+      lookalike evaluate --gallery chest --space findings --folds 5 --seed 0 --bars classes.png
       lookalike evaluate --gallery ct --protocol khun-jush --slices all --slices random:5
+      lookalike evaluate --gallery ct --protocol khun-jush --sweep sigma --figure sigma.png
       lookalike evaluate --gallery chest --queries new/ --query-labels new/labels.csv
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.evaluate import DEFAULT_KS, evaluate
-    from lookalike.verbs.khun_jush import LEVELS, RANKS, VolumeReport, evaluate_volumes
+    from lookalike.verbs.khun_jush import LEVELS, RANKS, SWEEPS, VolumeReport, evaluate_volumes
+    from lookalike.verbs.localise import LocalisationReport, evaluate_localisation
     from lookalike.verbs.protocols import evaluate_protocol
     from lookalike.verbs.report import Report
 
     if more_queries and not queries:
         raise click.UsageError(f"unexpected argument {more_queries[0]!r}; outside files are given by --queries")
+    _check_figures(protocol, curves or bars, sweep, figure)
     with open_gallery(gallery) as opened:
-        report: Report | VolumeReport
+        report: Report | VolumeReport | LocalisationReport
         if protocol == "khun-jush":
             report = evaluate_volumes(
-                opened, levels=levels or LEVELS, slices=slices or ("all",), weights=weights or ("uniform",),
+                opened, levels=levels or LEVELS,
+                slices=slices or (SWEEPS["slices"] if sweep == "slices" else ("all",)),
+                weights=weights or (SWEEPS["sigma"] if sweep == "sigma" else ("uniform",)),
                 ranks=ranks or RANKS, index=kinds or ("flat",), where=where, k=ks or DEFAULT_KS, space=space,
                 seed=seed,
             )  # fmt: skip
         elif protocol:
-            report = evaluate_protocol(opened, protocol, space=space, k=ks, folds=folds, seed=seed)
+            report = (
+                evaluate_localisation(opened, k=max(ks, default=5), where=where, space=space)
+                if protocol == "localisation"
+                else evaluate_protocol(opened, protocol, space=space, k=ks, folds=folds, seed=seed)
+            )
         else:
             report = evaluate(
                 opened, space=space, folds=folds, queries=(*queries, *more_queries), query_labels=query_labels,
             label_columns=label_columns, patient_column=patient_column, k=ks or DEFAULT_KS, seed=seed,
         )  # fmt: skip
+    if isinstance(report, Report):
+        _draw(report, curves, bars)
+    if isinstance(report, VolumeReport):
+        _draw_sweep(report, sweep, figure)
     if as_json:
         print_json(report)
         return
@@ -95,3 +118,28 @@ def command(
         click.echo(text)
     if form == "text" or out:
         click.echo("\n".join(report.notes))
+        for drawn in filter(None, (curves, bars, figure)):
+            click.echo(f"wrote {drawn}")
+
+
+def _check_figures(protocol: str | None, precision: str | None, sweep: str | None, figure: str | None) -> None:
+    if protocol in ("khun-jush", "localisation") and precision:
+        raise click.UsageError(f"--curves and --bars draw precision at k, which {protocol} does not measure")
+    if (sweep and protocol != "khun-jush") or (figure and not sweep):
+        raise click.UsageError("--figure goes with --sweep, and both with --protocol khun-jush")
+
+
+def _draw_sweep(report: VolumeReport, sweep: Literal["sigma", "slices"] | None, figure: str | None) -> None:
+    from lookalike import plots
+
+    if sweep and figure:
+        plots.save_sweep(report, Path(figure), sweep)
+
+
+def _draw(report: Report, curves: str | None, bars: str | None) -> None:
+    from lookalike import plots
+
+    if curves:
+        plots.save_curves({report.space: report}, Path(curves))
+    if bars:
+        plots.save_bars(report, Path(bars))

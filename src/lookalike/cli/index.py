@@ -11,8 +11,9 @@ from lookalike.text import one_line
 
 
 @click.command("index")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
 @gallery_option
+@click.option("--dataset", metavar="[NAME=]PATH", help="A public collection as its owners publish it, instead.")
 @click.option("--labels", metavar="TABLE.csv", help="A table with a column `file` and one or more label columns.")
 @label_columns_option
 @click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
@@ -27,11 +28,17 @@ from lookalike.text import one_line
 @click.option(
     "--index", "kind", default="auto", show_default=True, help="The index of a new gallery: auto, flat, hnsw, ..."
 )
+@click.option(
+    "--four-d", type=click.Choice(["refuse", "split"]), default="refuse", show_default=True,
+    help="A file with several time points or channels: refused, or a volume each.",
+)
+@click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
 @json_option
 def command(
-    sources: tuple[str, ...], gallery: str, labels: str | None, label_columns: tuple[str, ...],
+    sources: tuple[str, ...], gallery: str, dataset: str | None, labels: str | None, label_columns: tuple[str, ...],
     patient_column: str, encoder: str | None, plane: Literal["axial", "coronal", "sagittal"] | None,
-    slices: str | None, window: str | None, kind: str, as_json: bool,
+    slices: str | None, window: str | None, kind: str, four_d: Literal["refuse", "split"], patches: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Read images and make them findable.
 
@@ -39,28 +46,42 @@ def command(
     is skipped, so a run that was cut short is finished by running it again. Files that cannot be read are
     listed with a reason; the rest go on. Volumes (series, NIfTI, NRRD, MetaImage) are cut into slices.
 
+    --dataset reads labels, splits and patients too: chestx-ray14, chexpert, mimic-cxr, radimagenet, medmnist,
+    mednist, or a folder; a source may end in ?key=value, such as chexpert=DIR?uncertain=ones.
+
     \b
     Example:
       lookalike index scans/ --gallery chest --labels scans/labels.csv --label-column class
+      lookalike index --dataset chexpert=CheXpert-v1.0-small --gallery chexpert
     """
+    from lookalike.datasets.catalogue import open_dataset
     from lookalike.errors import UsageError
     from lookalike.gallery import open_gallery
     from lookalike.plugins import plugin_names, suggestion
     from lookalike.slices import slice_rule
     from lookalike.types import VolumeRecipe
     from lookalike.verbs.index import index
+    from lookalike.verbs.index_dataset import index_dataset
 
+    if bool(sources) == bool(dataset):
+        raise click.UsageError("give either SOURCE..., files and folders, or --dataset")
+    if dataset and (labels or label_columns or patches):
+        raise click.UsageError(
+            "--dataset goes without --labels, --label-column and --patches; a folder's table is "
+            "PATH?table=NAME&labels=COLUMN"
+        )
+    collection = open_dataset(dataset) if dataset else None
     slice_rule(slices or "all")
     if kind != "auto" and kind not in plugin_names("lookalike.indexes"):
         raise UsageError(f"no index is called {kind!r}.{suggestion(kind, plugin_names('lookalike.indexes'))}")
-    volumes = VolumeRecipe(plane or "axial", slices or "all", window or "auto")
+    volumes = VolumeRecipe(plane or "axial", slices or "all", window or "auto", four_d=four_d)
     with (
         open_gallery(gallery, create=True, encoder=encoder, volumes=volumes, index=kind) as opened,
         progress_bar("files") as progress,
     ):
-        result = index(
+        result = index_dataset(opened, collection, progress=progress) if collection else index(
             opened, sources, labels=labels, label_columns=label_columns, patient_column=patient_column,
-            progress=progress,
+            patches=patches, progress=progress,
         )  # fmt: skip
     if as_json:
         print_json(result)
@@ -74,3 +95,5 @@ def command(
         click.echo(f"{result.unmatched} rows of the label table match no file.")
     for refusal in result.refused:
         click.echo(f"  refused  {refusal.reason:28} {one_line(refusal.source)}")
+        if refusal.detail:
+            click.echo(f"{'':40}{refusal.detail}")

@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
 
-from lookalike import pixels
+from lookalike import pixels, slices
 from lookalike.datasets.collection import Dataset, Item, label_row
 from lookalike.errors import REASONS, UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.store import Batch, NewRecord, record_id
-from lookalike.types import Refusal
+from lookalike.types import Image, Refusal
 from lookalike.verbs.index import IndexResult, Progress, index
 
-_BATCH = 256  # arrays encoded and stored together, in one transaction
+_BATCH: Final = 256  # arrays encoded and stored together, in one transaction
+_VOLUMES: Final = 16  # of which each has many slices
 
 
 def index_dataset(gallery: Gallery, dataset: Dataset, *, progress: Progress | None = None) -> IndexResult:
@@ -53,32 +58,59 @@ def _add(
     gallery: Gallery, sha256: str, items: Sequence[Item], total: int, progress: Progress | None
 ) -> list[Refusal]:
     refused: list[Refusal] = []
-    for start in range(0, len(items), _BATCH):
-        records = list(_records(gallery, sha256, items[start : start + _BATCH], refused))
+    at_once = _VOLUMES if items and items[0].solid else _BATCH
+    for start in range(0, len(items), at_once):
+        records = list(_records(gallery, sha256, items[start : start + at_once], refused))
         gallery.store.write(Batch(records=records))
         if progress:
-            progress(total - len(items) + min(start + _BATCH, len(items)), total)
+            progress(total - len(items) + min(start + at_once, len(items)), total)
     return refused
 
 
 def _records(
     gallery: Gallery, sha256: str, items: Sequence[Item], refused: list[Refusal]
 ) -> Iterator[NewRecord]:
-    recipe = gallery.spec.preprocessing
-    shown = []
+    read: list[tuple[Item, _Views]] = []
     for item in items:
         try:
-            array = np.empty(0) if item.pixels is None else item.pixels
-            shown.append((item, pixels.picture(pixels.from_array(array), recipe.percentiles)))
+            read.append((item, _views(gallery, item)))
         except UnreadableImageError as error:
             refused.append(Refusal(f"{item.path}#{item.row}", error.reason))
-    if not shown:
+    if not read:
         return
-    inputs = np.stack([pixels.model_input(picture, recipe) for _, picture in shown])
-    vectors = gallery.encoder.encode_inputs(inputs)
-    for i, (item, picture) in enumerate(shown):
+    vectors = gallery.encoder.encode_inputs(np.concatenate([views.inputs for _, views in read]))
+    ends = np.cumsum([len(views.inputs) for _, views in read])
+    for (item, views), end in zip(read, ends, strict=True):
         row = label_row(item)
+        depth = {"slices": float(views.depth)} if views.depth > 1 else {}
         yield NewRecord(
             source=str(item.path), sha256=sha256, frame=item.row, patient=row.patient, labels=row.labels,
-            attributes=row.attributes or {}, vectors=vectors[i : i + 1], thumbnail=pixels.thumbnail(picture),
+            attributes={**(row.attributes or {}), **depth}, vectors=vectors[end - len(views.inputs) : end],
+            views=views.numbers, thumbnail=pixels.thumbnail(views.shown),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Views:
+    """What is encoded of one item: inputs (n, ...), the number of each as a slice, and what a listing shows."""
+
+    inputs: NDArray[Any]
+    numbers: tuple[int, ...]
+    depth: int
+    shown: PIL.Image.Image
+
+
+def _views(gallery: Gallery, item: Item) -> _Views:
+    """Raises UnreadableImageError."""
+    recipe = gallery.spec.preprocessing
+    array = np.empty(0) if item.pixels is None else item.pixels
+    if not item.solid:
+        shown = pixels.picture(pixels.from_array(array), recipe.percentiles)
+        return _Views(pixels.model_input(shown, recipe)[None], (0,), 1, shown)
+    volume = Image(array[..., None])
+    cuts = list(slices.cut(volume, gallery.volume_recipe))
+    _, depth, middle = cuts[len(cuts) // 2]
+    if recipe.volume is not None:
+        return _Views(slices.volume_input(volume, recipe)[None], (0,), 1, middle)
+    inputs = np.stack([pixels.model_input(picture, recipe) for _, _, picture in cuts])
+    return _Views(inputs, tuple(number for number, _, _ in cuts), depth, middle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -21,8 +21,10 @@ from lookalike.plugins import suggestion
 from lookalike.ranking import reciprocal_rank_fusion
 from lookalike.store import BASE
 from lookalike.types import Hit, Keys, Vectors
-from lookalike.verbs.query import Clock, Query, of_record, read_query
-from lookalike.verbs.search_volumes import Ranked, search_volumes
+from lookalike.verbs.background import Background, background, closeness
+from lookalike.verbs.query import Clock, Query, of_records, of_vector, read_query
+from lookalike.verbs.refine import examples, refined
+from lookalike.verbs.search_volumes import COSINES, Ranked, search_volumes
 
 MAX_K: Final = 10_000
 _FUSED: Final = 100  # hits of each ranking that are fused
@@ -30,8 +32,10 @@ _FUSED: Final = 100  # hits of each ranking that are fused
 
 @dataclass(frozen=True)
 class SearchResult:
-    """space: searched in. hits: best first. query: its id or source. seconds: per stage. In a notebook
-    it shows itself as a strip of thumbnails.
+    """space: searched in. hits: best first. query: its id or source. seconds: per stage. abstained: nothing is
+    similar here: the best hit is less alike than what 99 % of the gallery's own records find. background: where
+    asked for, a histogram (edges, counts) of the cosines that percentiles are of. In a notebook it shows itself
+    as a strip of thumbnails.
     """
 
     space: str
@@ -41,6 +45,8 @@ class SearchResult:
     records: int
     encoder: str
     note: str
+    abstained: bool = False
+    background: Mapping[str, Sequence[float]] | None = None
 
     # The pictures are no part of the answer's data: no field, so that JSON stays small.
     pictures: ClassVar[tuple[bytes, ...]] = ()
@@ -66,61 +72,109 @@ class SearchResult:
 
 def search(
     gallery: Gallery,
-    query: str | os.PathLike[str] | NDArray[np.generic] | None = None,
+    query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
     *,
     text: str | None = None,
     id: str | None = None,
+    ids: Sequence[str] = (),
+    vector: Sequence[float] | NDArray[np.floating[Any]] | None = None,
+    positive: Sequence[str] = (),
+    negative: Sequence[str] = (),
     k: int = 5,
     where: str | Filter | None = None,
     space: str = BASE,
+    group_by: str | None = None,
     same_patient: bool = False,
     rank: str = "auto",
     weights: str = "uniform",
+    explain: bool = False,
+    pictures: bool = True,
 ) -> SearchResult:
     """The k records most alike the query, by cosine in a space, best first.
 
-    query: a file (``path#3`` is frame 3 of a multi-frame file), the folder of a series, or an array
-    (rows, columns) or (rows, columns, 3) of any numeric dtype. id: a record of the gallery instead. text:
-    words instead, for encoders that take text; with a picture as well, the two rankings are fused by
-    reciprocal rank, and scores are the fused ones. where: only records that satisfy the filter.
+    query: a file (``path#3`` is frame 3 of a multi-frame file), the folder of a series, an array (rows, columns)
+    or (rows, columns, 3) of any numeric dtype, or what ``read_query`` made of one. id, ids: records of the gallery
+    instead, several as their mean. vector: of the encoder's own space instead. text: words instead, for encoders
+    that take text; with a picture as well, the two rankings are fused by reciprocal rank, and scores are the fused
+    ones. positive, negative: ids of records that the query is moved towards and away from (``refine``); the
+    negative ones are no hits. where: only records that satisfy the filter. group_by: "patient", one hit a patient.
     same_patient: let the query's own patient, and the query itself, be hits.
 
     rank, weights: how volumes are ranked from their slices (``search_volumes.RANKS``, slice_weights); a hit
-    then says which slices match. Fewer than k hits come back only if fewer records satisfy.
+    then says which slices match. Fewer than k hits come back only if fewer records satisfy. explain: with the
+    gallery's background. pictures: with thumbnails.
 
     Raises UsageError, UnreadableImageError (the query cannot be read), GalleryError (unknown id),
     ManifestMismatchError, DamagedFileError.
     """
-    if not 1 <= k <= MAX_K:
-        raise UsageError(f"k must be from 1 to {MAX_K}, got {k}")
-    if (query is not None and id is not None) or (query is None and id is None and text is None):
-        raise UsageError(
-            "give either a query (a file or an array) or the id of a record; a text may stand alone or beside one"
-        )
+    ids = [*([] if id is None else [id]), *ids]
+    _check(query, ids, vector, text, k, group_by)
     clock = Clock()
     tree = parse(where) if isinstance(where, str) else where
     with clock.stage("open"):
         index = gallery.index(space)
         volumes = gallery.holds_volumes()
-    asked = _read(gallery, query, id, text, space, clock)
+    asked = _read(gallery, query, ids, vector, text, space, clock)
     with clock.stage("filter"):
-        among = None if tree is None else _among(gallery, tree)
-        excluded = _excluded(gallery, asked[0], same_patient)
-    with clock.stage("search"):
+        disliked = _refine(gallery, asked, space, positive, negative)
+        among = None if tree is None else among_where(gallery, tree)
+        excluded = np.concatenate([_excluded(gallery, asked[0], same_patient), disliked])
+
+    def ranked(depth: int) -> list[Ranked]:
         found = [
-            search_volumes(gallery, one, space, depth_of(asked, k), among, excluded, rank, weights)
+            search_volumes(gallery, one, space, depth_of(asked, depth), among, excluded, rank, weights)
             if volumes or len(one.vectors) > 1
-            else _search_pictures(gallery, one, space, depth_of(asked, k), among, excluded)
+            else _search_pictures(gallery, one, space, depth_of(asked, depth), among, excluded)
             for one in asked
         ]
-        ranked = found[0] if len(found) == 1 else _fused(found, k)
+        return found[0] if len(found) == 1 else _fused(found, depth)
+
+    with clock.stage("search"):
+        best = ranked(k) if group_by is None else one_a_patient(ranked, k)
+    with clock.stage("background"):
+        # Only a cosine can be compared with the gallery's own.
+        comparable = len(asked) == 1 and text is None and (not volumes or rank in COSINES)
+        known = background(gallery, space, whole=len(asked[0].vectors) > 1) if comparable else None
+        abstained = known is not None and bool(best) and known.unlike(
+            best[0].score if len(asked[0].vectors) == 1 else closeness(gallery, space, asked[0].vectors, excluded)
+        )  # fmt: skip
     with clock.stage("fetch"):
-        hits, pictures = _hits(gallery, ranked)
+        hits = tuple(_hit(one, place, known) for place, one in enumerate(best, 1))
+        small = _thumbnails(gallery, asked[0], best) if pictures else ()
     result = SearchResult(
         space, hits, " + ".join(one.name for one in asked), clock.seconds, len(index), gallery.spec.name,
-        "" if len(hits) == k else f"only {len(hits)} records may answer this query",
+        "" if len(hits) == k else f"only {len(hits)} records may answer this query", abstained,
+        known.histogram() if explain and known else None,
     )  # fmt: skip
-    return result.with_pictures((asked[0].picture, *pictures))
+    return result.with_pictures(small)
+
+
+def _check(
+    query: Any, ids: Sequence[str], vector: Any, text: str | None, k: int, group_by: str | None
+) -> None:
+    if not 1 <= k <= MAX_K:
+        raise UsageError(f"k must be from 1 to {MAX_K}, got {k}")
+    given = (query is not None) + bool(ids) + (vector is not None)
+    if given > 1 or (given == 0 and text is None):
+        raise UsageError(
+            "give either a query (a file or an array), the id of a record or a vector; a text may stand alone or "
+            "beside one"
+        )
+    if group_by not in (None, "patient"):
+        raise UsageError(f"hits are grouped by 'patient' or not at all, got {group_by!r}")
+
+
+def one_a_patient(ranked: Callable[[int], list[Ranked]], k: int) -> list[Ranked]:
+    """The best record of each of the k best patients. ranked: the so many best records."""
+    depth = k
+    while True:
+        found = ranked(depth)
+        first: dict[str, Ranked] = {}
+        for one in found:
+            first.setdefault(one.record.patient, one)
+        if len(first) >= k or len(found) < depth:
+            return list(first.values())[:k]
+        depth *= 4
 
 
 def depth_of(asked: Sequence[Query], k: int) -> int:
@@ -138,12 +192,14 @@ def _search_pictures(
 
 
 def _read(
-    gallery: Gallery, query: Any, identity: str | None, text: str | None, space: str, clock: Clock
+    gallery: Gallery, query: Any, ids: Sequence[str], vector: Any, text: str | None, space: str, clock: Clock
 ) -> list[Query]:
     """The picture and the text that ask, as vectors of the space."""
     asked = []
-    if identity is not None:
-        asked.append(of_record(gallery, identity, clock))
+    if ids:
+        asked.append(of_records(gallery, ids, clock))
+    elif vector is not None:
+        asked.append(of_vector(gallery, vector))
     elif query is not None:
         asked.append(read_query(gallery, query, clock))
     with clock.stage("project"):
@@ -153,6 +209,19 @@ def _read(
         with clock.stage("encode"):
             asked.append(Query(text, _text_vectors(gallery, text, space), b""))
     return asked
+
+
+def _refine(
+    gallery: Gallery, asked: Sequence[Query], space: str, positive: Sequence[str], negative: Sequence[str]
+) -> Keys:
+    """Move what asks by examples; the vector keys of the negative ones."""
+    if not positive and not negative:
+        return np.empty(0, np.int64)
+    towards, (disliked, away) = examples(gallery, positive)[1], examples(gallery, negative)
+    for one in asked:
+        one.base = refined(one.base, towards, away)
+        one.vectors = refined(one.vectors, *(gallery.project(each, space) for each in (towards, away)))
+    return gallery.store.keys_of_records(record.key for record in disliked)
 
 
 def _text_vectors(gallery: Gallery, text: str, space: str) -> Vectors:
@@ -172,12 +241,20 @@ def _fused(rankings: Sequence[Sequence[Ranked]], k: int) -> list[Ranked]:
     return [Ranked(by_key[key].record, score, by_key[key].match) for key, score in fused]
 
 
-def _among(gallery: Gallery, tree: Filter) -> Keys:
-    for name in sorted(fields(tree).difference(TEXT_FIELDS)):
+def among_where(gallery: Gallery, tree: Filter) -> Keys:
+    """The vector keys that a filter allows, ascending. Raises UsageError for a field that no record has."""
+    checked_filter(gallery, tree)
+    return gallery.store.keys_where(tree)
+
+
+def checked_filter(gallery: Gallery, where: str | Filter | None) -> Filter | None:
+    """A filter as a tree. Raises UsageError for a field that no record has."""
+    tree = parse(where) if isinstance(where, str) else where
+    for name in sorted(fields(tree).difference(TEXT_FIELDS)) if tree is not None else ():
         if not gallery.store.has_field(name):
             known = [*TEXT_FIELDS, *gallery.store.field_names()]
             raise UsageError(f"no record has a field {name!r}.{suggestion(name, known)}")
-    return gallery.store.keys_where(tree)
+    return tree
 
 
 def _excluded(gallery: Gallery, query: Query, same_patient: bool) -> Keys:
@@ -187,11 +264,16 @@ def _excluded(gallery: Gallery, query: Query, same_patient: bool) -> Keys:
     return np.concatenate(keys) if keys else np.empty(0, np.int64)
 
 
-def _hits(gallery: Gallery, ranked: Sequence[Ranked]) -> tuple[tuple[Hit, ...], tuple[bytes, ...]]:
-    hits = tuple(
-        Hit(rank, one.score, record.id, record.source, record.labels, record.attributes, one.match)
-        for rank, one in enumerate(ranked, 1)
-        for record in [one.record]
-    )
-    thumbnails = gallery.store.thumbnails([one.record.key for one in ranked])
-    return hits, tuple(thumbnails.get(one.record.key, b"") for one in ranked)
+def _hit(one: Ranked, rank: int, known: Background | None) -> Hit:
+    record = one.record
+    return Hit(
+        rank, one.score, record.id, record.source, record.labels, record.attributes, one.match,
+        percentile=known.percentile(one.score) if known else None, patient=record.patient, depth=record.depth,
+    )  # fmt: skip
+
+
+def _thumbnails(gallery: Gallery, asked: Query, ranked: Sequence[Ranked]) -> tuple[bytes, ...]:
+    keys = [*([] if asked.record is None else [asked.record]), *(one.record.key for one in ranked)]
+    small = gallery.store.thumbnails(keys)
+    own = asked.picture or small.get(-1 if asked.record is None else asked.record, b"")
+    return (own, *(small.get(one.record.key, b"") for one in ranked))

@@ -1,4 +1,4 @@
-"""Figures from results. Grids of pictures are drawn with Pillow alone."""
+"""Grids of pictures, drawn with Pillow alone."""
 
 from __future__ import annotations
 

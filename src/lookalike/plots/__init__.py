@@ -1,0 +1,23 @@
+"""Figures from results: grids of pictures, maps, and the charts of an evaluation."""
+
+from __future__ import annotations
+
+from lookalike.plots.charts import save_bars, save_benchmark_curves, save_confusion, save_curves
+from lookalike.plots.grid import Cell, save_grid, search_cells
+from lookalike.plots.heatmap import heat_cells, overlay
+from lookalike.plots.map import save_map
+from lookalike.plots.sweep import save_sweep
+
+__all__ = [
+    "Cell",
+    "heat_cells",
+    "overlay",
+    "save_bars",
+    "save_benchmark_curves",
+    "save_confusion",
+    "save_curves",
+    "save_grid",
+    "save_map",
+    "save_sweep",
+    "search_cells",
+]

@@ -1,0 +1,69 @@
+"""Heat and boxes over pictures, drawn with Pillow alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+
+from lookalike.plots.grid import Cell
+
+if TYPE_CHECKING:
+    from lookalike.verbs.explain import Explanation, Heat
+    from lookalike.verbs.search import SearchResult
+
+_SIDE: Final = 160
+_HOT: Final = (255, 96, 0)
+_BOX: Final = "#00e5ff"
+_MOST: Final = 0.75  # how much of the picture the greatest heat covers
+_COLD: Final = 0.5  # heat below this leaves the picture as it is
+
+
+def overlay(jpeg: bytes, heat: Heat) -> bytes:
+    """A small picture (JPEG) under its heat and its box, as PNG; a picture that is not there is black."""
+    canvas = _opened(jpeg)
+    share = np.clip((np.array(heat.heat, np.float32) - _COLD) / (1 - _COLD), 0, 1) * (_MOST * 255)
+    mask = PIL.Image.fromarray(share.astype(np.uint8)).resize(canvas.size, PIL.Image.Resampling.BICUBIC)
+    canvas.paste(PIL.Image.new("RGB", canvas.size, _HOT), mask=mask)
+    if heat.box is not None:
+        width, height = canvas.size[0] - 1, canvas.size[1] - 1
+        left, top, right, bottom = heat.box
+        edges = (left * width, top * height, right * width, bottom * height)
+        PIL.ImageDraw.Draw(canvas).rectangle(edges, outline=_BOX, width=2)
+    out = io.BytesIO()
+    canvas.save(out, "PNG")
+    return out.getvalue()
+
+
+def _opened(jpeg: bytes) -> PIL.Image.Image:
+    if not jpeg:
+        return PIL.Image.new("RGB", (_SIDE, _SIDE))
+    with PIL.Image.open(io.BytesIO(jpeg)) as small:
+        picture = small.convert("RGB")
+    scale = _SIDE / max(picture.size)
+    return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+
+
+def heat_cells(
+    result: SearchResult, explained: Sequence[Explanation], query: bytes, pictures: Sequence[bytes]
+) -> list[Cell]:
+    """The row of a region search: the query with its region and its heat for the first hit, then the hits.
+
+    explained: one a hit. query, pictures: the small JPEGs of the slices that these show.
+    """
+    cells = [
+        Cell(overlay(query, one.query), "query", _slice(result, one.query)) for one in explained[:1]
+    ]
+    for hit, one, small in zip(result.hits, explained, pictures, strict=True):
+        labels = ", ".join(hit.labels) or "no label"
+        detail = " ".join(part for part in (_slice(result, one.hit), labels) if part)
+        cells.append(Cell(overlay(small, one.hit), f"{hit.rank}.  {hit.score:.3f}", detail))
+    return cells
+
+
+def _slice(result: SearchResult, heat: Heat) -> str:
+    return f"slice {heat.slice}" if any(hit.match for hit in result.hits) else ""

@@ -1,0 +1,102 @@
+"""The interactive map: one HTML file with everything in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import PIL.Image
+
+from lookalike.plots.fields import MISSING, OTHER, PALETTE, RAMP, Field
+from lookalike.types import Record
+
+if TYPE_CHECKING:
+    from lookalike.gallery import Gallery
+    from lookalike.verbs.map import MapResult
+
+MOST_PICTURES: Final = 5000
+_SIDE: Final = 96  # pixels of a thumbnail's longer side
+_MOST_BYTES: Final = 3400  # of a thumbnail: 5,000 of them stay under 25 MB as text
+_QUALITIES: Final = (80, 60, 40, 20, 5)
+
+
+def map_page(
+    gallery: Gallery, result: MapResult, records: Sequence[Record], fields: Sequence[Field], color: int, title: str,
+    detail: str,
+) -> str:  # fmt: skip
+    """The page as text. It may load nothing and run nothing but its own script: the policy in its head says so.
+
+    With more than ``MOST_PICTURES`` records a random sample of them bears thumbnails, and the page says so.
+    """
+    pictures, pictured = _pictures(gallery, records)
+    data = {
+        "ids": result.ids, "x": result.x, "y": result.y, "color": color, "palette": PALETTE, "ramp": RAMP,
+        "other": OTHER, "missing": MISSING, "pictures": pictures,
+        "fields": [
+            {"name": f.name, "kind": f.kind, "values": f.values} if f.kind == "number" else
+            {"name": f.name, "kind": f.kind, "categories": f.categories, "codes": f.codes}
+            for f in fields
+        ],
+    }  # fmt: skip
+    notes = [f"Encoder {gallery.spec.name}: {gallery.spec.note}."] if gallery.spec.note else []
+    if pictured < len(records):
+        notes.append(f"{pictured:,} of {len(records):,} records, chosen at random, have a picture here.")
+    script, style = _part("map_colors.js") + _part("map_view.js"), _part("map.css")
+    parts = {
+        "title": html.escape(title), "detail": html.escape(detail), "data": _harmless(data), "script": script,
+        "style": style, "notes": html.escape(" ".join(notes)),
+        "script_hash": _hash(script), "style_hash": _hash(style),
+    }  # fmt: skip
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("map.html"))
+
+
+def _part(name: str) -> str:
+    return (files("lookalike.plots") / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a Content-Security-Policy names an inline script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _harmless(data: Any) -> str:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(data, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _pictures(gallery: Gallery, records: Sequence[Record]) -> tuple[list[str], int]:
+    """A small JPEG as base64 for each record, "" where there is none, and how many records were to have one."""
+    chosen = list(range(len(records)))
+    if len(records) > MOST_PICTURES:
+        chosen = np.random.default_rng(0).choice(len(records), MOST_PICTURES, replace=False).tolist()
+    keys = {row: records[row].key for row in chosen}
+    stored = gallery.store.thumbnails(keys.values())
+    pictures = [small_jpeg(stored.get(keys.get(row, -1), b"")) for row in range(len(records))]
+    return [base64.b64encode(jpeg).decode() for jpeg in pictures], len(chosen)
+
+
+def small_jpeg(jpeg: bytes) -> bytes:
+    """The picture again, at most 96 pixels wide and high, and small; b"" if there is none, or it is damaged."""
+    if not jpeg:
+        return b""
+    try:
+        with PIL.Image.open(io.BytesIO(jpeg)) as stored:
+            picture = stored.convert("RGB" if stored.mode != "L" else "L")
+    except (OSError, ValueError, SyntaxError):
+        return b""
+    picture.thumbnail((_SIDE, _SIDE), PIL.Image.Resampling.LANCZOS)
+    for quality in _QUALITIES:
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=quality, optimize=True)
+        if out.tell() <= _MOST_BYTES:
+            break
+    return out.getvalue()

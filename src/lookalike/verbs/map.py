@@ -1,0 +1,231 @@
+"""map: every record as a point of a plane, so that what the encoder finds alike lies together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.atomic import write_atomically
+from lookalike.errors import MissingExtraError, UsageError
+from lookalike.filters import Filter, parse
+from lookalike.gallery import Gallery
+from lookalike.plugins import suggestion
+from lookalike.store import BASE
+from lookalike.types import Keys, Vectors
+from lookalike.verbs.search import among_where
+
+Method: TypeAlias = Literal["umap", "tsne"]
+METHODS: Final[tuple[str, ...]] = get_args(Method)
+FEWEST: Final = 10  # records below which neither method has neighbours to go by
+_COMPONENTS: Final = 50  # of the vectors, before the neighbours are looked for
+_NEIGHBOURS: Final = 15
+_PERPLEXITY: Final = 30.0
+_KEPT: Final = 32  # maps of one gallery on disk
+_LAYOUT: Final = 1  # of the file; another number makes every map anew
+
+Plane: TypeAlias = NDArray[np.float32]  # (n, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class MapResult:
+    """ids: of the records, in the order of x and y, which lie in [0, 1] with one scale for both. cached: it was
+    read from the gallery folder. parameters: what is needed to repeat it. seconds: what this call took.
+    """
+
+    method: str
+    space: str
+    ids: tuple[str, ...]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    cached: bool
+    parameters: Mapping[str, Any]
+    seconds: float
+
+
+def map_gallery(
+    gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0,
+    where: str | Filter | None = None,
+) -> MapResult:  # fmt: skip
+    """Lay the records of a space out in a plane, neighbours by cosine beside each other.
+
+    "umap": McInnes et al., arXiv 1802.03426 (needs ``lookalike[maps]``); "tsne": van der Maaten and Hinton, JMLR
+    9, 2008. The same seed gives the same map on one machine. A volume is one point, the mean of its slices.
+    where: only records that satisfy the filter. Fewer than ``FEWEST`` records are laid along their two main
+    axes. Maps are kept in the gallery folder until the vectors change.
+
+    Raises UsageError (method, space, seed or filter), MissingExtraError, DamagedFileError.
+    """
+    started = time.monotonic()
+    path, made_of, among = _asked(gallery, method, space, seed, where)
+    drawn = _load(path, made_of)
+    cached = drawn is not None
+    if drawn is None:
+        drawn = _draw(gallery, method, space, seed, among)
+        with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
+            _save(path, made_of, drawn)
+    return _result(method, space, drawn, started, cached=cached)
+
+
+def kept_map(gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0) -> MapResult | None:
+    """What ``map_gallery`` has drawn of all records as they are now; None if it has not. Raises UsageError."""
+    started = time.monotonic()
+    path, made_of, _ = _asked(gallery, method, space, seed, None)
+    drawn = _load(path, made_of)
+    return None if drawn is None else _result(method, space, drawn, started, cached=True)
+
+
+def _asked(
+    gallery: Gallery, method: str, space: str, seed: int, where: str | Filter | None
+) -> tuple[Path, dict[str, Any], Keys | None]:
+    """Where the map is kept, what it must be made of, and of which records. Raises UsageError."""
+    if method not in METHODS:
+        raise UsageError(f"no map method is called {method!r}.{suggestion(method, METHODS)}")
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"the seed must be from 0 to {2**32 - 1}, got {seed}")
+    row = gallery.space(space)
+    tree = parse(where) if isinstance(where, str) else where
+    among = None if tree is None else among_where(gallery, tree)
+    made_of = {
+        "gallery": gallery.store.id, "version": row.version, "adapter": row.adapter,
+        "encoder": gallery.spec.identity, "space": space, "method": method, "seed": seed,
+        "among": None if among is None else hashlib.sha256(among.tobytes()).hexdigest(),
+    }  # fmt: skip
+    return gallery.folder / "maps" / f"{_request(space, method, seed, tree)}.json", made_of, among
+
+
+def _result(method: str, space: str, drawn: Mapping[str, Any], started: float, *, cached: bool) -> MapResult:
+    return MapResult(
+        method, space, tuple(drawn["ids"]), tuple(drawn["x"]), tuple(drawn["y"]), cached, drawn["parameters"],
+        time.monotonic() - started,
+    )  # fmt: skip
+
+
+def _draw(gallery: Gallery, method: Method, space: str, seed: int, among: Keys | None) -> dict[str, Any]:
+    stored = gallery.pooled()
+    rows = np.arange(len(stored.records))
+    if among is not None:
+        rows = np.flatnonzero(np.isin(stored.records, gallery.store.owner_keys(among)))
+    records = gallery.store.records(stored.records[rows])
+    vectors = gallery.project(stored.vectors[rows], space) if len(rows) else np.empty((0, 1), np.float32)
+    plane, parameters = lay_out(vectors, method, seed)
+    x, y = (_plain(column) for column in unit_square(plane).T)
+    ids = [records[int(key)].id for key in stored.records[rows]]
+    return {"ids": ids, "x": x, "y": y, "parameters": parameters}
+
+
+def lay_out(vectors: Vectors, method: Method, seed: int = 0) -> tuple[Plane, dict[str, Any]]:
+    """Unit vectors (n, dim) -> coordinates (n, 2) as the method gives them, and its parameters."""
+    count = len(vectors)
+    if count < FEWEST:
+        return _main_axes(vectors), {"layout": "main axes", "records": count}
+    reduced, share = _reduced(vectors)
+    shared = {
+        "records": count, "metric": "cosine", "components": reduced.shape[1], "kept": round(share, 4), "seed": seed,
+    }  # fmt: skip
+    plane, own = (_umap if method == "umap" else _tsne)(reduced, seed)
+    return np.asarray(plane, np.float32), {**own, **shared}
+
+
+def _umap(vectors: Vectors, seed: int) -> tuple[Plane, dict[str, Any]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from umap import UMAP
+        except ImportError:
+            raise MissingExtraError("the UMAP map (--method tsne does without)", "maps") from None
+        neighbours = min(_NEIGHBOURS, len(vectors) - 1)
+        # Opposite vectors have the distance 2; beyond it nothing is cut off and left without a place.
+        reducer = UMAP(n_neighbors=neighbours, min_dist=0.1, metric="cosine", random_state=seed, n_jobs=1,
+                       disconnection_distance=3.0)  # fmt: skip
+        plane = reducer.fit_transform(vectors)
+    return plane, {"library": f"umap-learn {version('umap-learn')}", "n_neighbors": neighbours, "min_dist": 0.1}
+
+
+def _tsne(vectors: Vectors, seed: int) -> tuple[Plane, dict[str, Any]]:
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
+    start = _main_axes(vectors)
+    start *= 1e-4 / max(float(start[:, 0].std()), 1e-6)
+    with threadpool_limits(1, "openmp"):  # sums that threads share differ from run to run
+        reducer = TSNE(perplexity=perplexity, metric="cosine", init=start, random_state=seed)
+        plane = reducer.fit_transform(vectors)
+    return plane, {"library": f"scikit-learn {version('scikit-learn')}", "perplexity": round(perplexity, 4)}
+
+
+def _reduced(vectors: Vectors) -> tuple[Vectors, float]:
+    """The strongest components as unit vectors again, and the share of the squared length that they hold."""
+    if vectors.shape[1] <= _COMPONENTS:
+        return vectors, 1.0
+    strengths, basis = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)
+    reduced = vectors @ basis[:, -_COMPONENTS:].astype(np.float32)
+    lengths = np.linalg.norm(reduced, axis=1, keepdims=True)
+    return reduced / np.maximum(lengths, 1e-12), float(strengths[-_COMPONENTS:].sum() / strengths.sum())
+
+
+def _main_axes(vectors: Vectors) -> Plane:
+    """The two main axes of a handful of vectors."""
+    plane = np.zeros((len(vectors), 2), np.float32)
+    if len(vectors) > 1:
+        left, strengths, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
+        axes = (left * strengths)[:, :2]
+        plane[:, : axes.shape[1]] = axes
+    return plane
+
+
+def unit_square(plane: Plane) -> Plane:
+    """Moved and scaled into [0, 1] x [0, 1], both axes alike, in the middle; a single place is (.5, .5)."""
+    if not len(plane):
+        return plane
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    width = float((high - low).max())
+    scaled: Plane = np.clip((plane - (low + high) / 2) / (width or 1.0) + 0.5, 0.0, 1.0).astype(np.float32)
+    return scaled
+
+
+def _plain(column: NDArray[np.float32]) -> list[float]:
+    """Six places, the same when they are read from the file again."""
+    return [round(float(value), 6) for value in column]
+
+
+def _request(space: str, method: str, seed: int, tree: Filter | None) -> str:
+    """The file's name: one a question, so that a newer answer takes the older one's place."""
+    asked = hashlib.sha256(json.dumps([space, seed, repr(tree)]).encode()).hexdigest()
+    return f"{method}-{asked[:16]}"
+
+
+def _digest(made_of: Mapping[str, Any], drawn: Mapping[str, Any]) -> str:
+    text = json.dumps([_LAYOUT, made_of, drawn], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _load(path: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The map if its file is whole and was made of exactly this, otherwise None."""
+    try:
+        held = json.loads(path.read_bytes())
+        drawn = held["map"]
+        whole = held["made_of"] == made_of and held["sha256"] == _digest(made_of, drawn)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return dict(drawn) if whole else None
+
+
+def _save(path: Path, made_of: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    held = {"made_of": made_of, "map": drawn, "sha256": _digest(made_of, drawn)}
+    write_atomically(path, json.dumps(held).encode())
+    by_age = sorted(path.parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+    for old in by_age[:-_KEPT]:
+        old.unlink(missing_ok=True)
