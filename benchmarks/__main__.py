@@ -11,7 +11,10 @@ import click
 
 from lookalike.errors import LookalikeError
 
-NAMES = ("startup", "adapter", "by_id", "pace", "ingest", "index_kinds")
+NAMES = (
+    "startup", "adapter", "by_id", "pace", "ingest", "index_kinds",
+    "maxsim", "regions", "planted", "server_load",
+)  # fmt: skip
 
 
 @click.command()

@@ -29,12 +29,12 @@ TARGET = 1.3
 def run(_data: Path | None) -> list[Figure]:
     """Random unit vectors, two records a patient; the gallery is open and its index in memory."""
     with tempfile.TemporaryDirectory() as scratch, open_gallery(Path(scratch) / "g", create=True) as gallery:
-        vectors = _fill(gallery)
+        vectors = fill(gallery)
         _assert_right(gallery, vectors)
         rows = np.random.default_rng(1).integers(0, RECORDS, ROUNDS)
         timings = interleave(
             ROUNDS,
-            search=_each(rows, lambda row: search(gallery, id=record_id(_sha256(row), 0), k=K)),
+            search=_each(rows, lambda row: search(gallery, id=record_id(sha256_of(row), 0), k=K)),
             product=_each(rows, lambda row: vectors @ vectors[row]),
         )
     asked, product = timings["search"].seconds, timings["product"].seconds
@@ -53,11 +53,11 @@ def _each(rows: NDArray[np.int64], run: Callable[[int], object]) -> Callable[[],
     return lambda: run(next(left))
 
 
-def _sha256(row: int) -> str:
+def sha256_of(row: int) -> str:
     return f"{row:064x}"
 
 
-def _fill(gallery: Gallery) -> Vectors:
+def fill(gallery: Gallery) -> Vectors:
     vectors = np.random.default_rng(0).standard_normal((RECORDS, DIM), np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     for start in range(0, RECORDS, STORED):
@@ -68,8 +68,9 @@ def _fill(gallery: Gallery) -> Vectors:
 def _records(vectors: Vectors, rows: range) -> Iterator[NewRecord]:
     for row in rows:
         yield NewRecord(
-            source=f"{row}.dcm", sha256=_sha256(row), frame=0, patient=str(row // 2), labels=(f"class-{row % 5}",),
-            attributes={"Modality": "CR"}, vectors=vectors[row : row + 1], thumbnail=b"",
+            source=f"{row}.dcm", sha256=sha256_of(row), frame=0, patient=str(row // 2),
+            labels=(f"class-{row % 5}",), attributes={"Modality": "CR"}, vectors=vectors[row : row + 1],
+            thumbnail=b"",
         )  # fmt: skip
 
 
@@ -78,5 +79,5 @@ def _assert_right(gallery: Gallery, vectors: Vectors) -> None:
     for row in range(0, RECORDS, RECORDS // 10):
         others = np.array([i for i in range(RECORDS) if i // 2 != row // 2])
         wanted = nearest(vectors[others], others, vectors[row], K)
-        found = search(gallery, id=record_id(_sha256(row), 0), k=K)
+        found = search(gallery, id=record_id(sha256_of(row), 0), k=K)
         assert [hit.source for hit in found.hits] == [f"{key}.dcm" for key in wanted]

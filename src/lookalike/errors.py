@@ -31,8 +31,9 @@ REASONS: Final[dict[str, str]] = {
     "decoder-crash": "the decoder's process died",
     "not-readable": "the operating system refused to open the file",
     "damaged-geometry": "the affine of a volume is missing, singular or not a number",
-    "four-dimensional": "a volume with several time points or channels; cut it into single volumes",
+    "four-dimensional": "a volume with several time points or channels; a gallery made with --four-d split takes them",
     "incomplete-series": "slices of a series are missing, doubled or of different shapes",
+    "not-a-volume": "a picture of one slice, where the gallery's encoder takes whole volumes",
     "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",
 }
 """Reason codes of refused files: stored with the file's name, shown in every listing."""
@@ -43,13 +44,15 @@ class LookalikeError(Exception):
 
 
 class UnreadableImageError(LookalikeError):
-    """A source that no image can be read from. ``reason`` is a key of ``REASONS``."""
+    """A source that no image can be read from. ``reason`` is a key of ``REASONS``; detail: numbers that say more,
+    never the file's own words.
+    """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, detail: str = "") -> None:
         if reason not in REASONS:
             raise ValueError(f"unknown reason code {reason!r}")
-        super().__init__(f"{reason}: {REASONS[reason]}")
-        self.reason = reason
+        super().__init__(f"{reason}: {detail or REASONS[reason]}")
+        self.reason, self.detail = reason, detail
 
 
 class DamagedFileError(LookalikeError):

@@ -17,11 +17,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -239,7 +239,8 @@ class Gallery:
                 self._own_turn = False
 
 
-class _HeldIndex(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _HeldIndex:
     """state: version of the vectors and adapter that it was made of; edits: as counted then."""
 
     state: tuple[int, str | None]

@@ -197,20 +197,49 @@ def resize(shown: PIL.Image.Image, recipe: Preprocessing) -> PIL.Image.Image:
         return _centre_of(shown.resize((edge, edge) if edge else (columns, rows), resample), columns, rows)
     if recipe.resize == "crop":
         edge = recipe.shortest_edge or min(rows, columns)
-        return _centre_of(shown.resize(_scaled(shown, edge, min(shown.size)), resample), columns, rows)
+        return _centre_of(shown.resize(_scaled(shown.size, edge, min(shown.size)), resample), columns, rows)
     wide = shown.width * rows >= shown.height * columns
     target, side = (columns, shown.width) if wide else (rows, shown.height)
     if recipe.resize == "pad":
-        inner = shown.resize(_scaled(shown, target, side), resample)
+        inner = shown.resize(_scaled(shown.size, target, side), resample)
         return _centred(inner, columns, rows)
     canvas = PIL.Image.new("RGB", (columns, rows), recipe.fill)
-    canvas.paste(shown.convert("RGB").resize(_scaled(shown, target, side, rounding=0.5), resample))
+    canvas.paste(shown.convert("RGB").resize(_scaled(shown.size, target, side, rounding=0.5), resample))
     return canvas
 
 
-def _scaled(shown: PIL.Image.Image, target: int, side: int, rounding: float = 0.0) -> tuple[int, int]:
+def placement(shown: tuple[int, int], recipe: Preprocessing) -> tuple[float, float, float, float]:
+    """Where ``resize`` puts a picture of (rows, columns): (left, top, width, height) in fractions of the input.
+
+    What lies outside of 0 to 1 was cut off; what the picture does not cover was padded.
+    """
+    (rows, columns), (high, wide) = recipe.size, shown
+    size = wide, high
+    if recipe.resize in ("squash", "square"):
+        edge = recipe.shortest_edge
+        width, height = (edge, edge) if edge else (columns, rows)
+        left, top = -((width - columns) // 2), -((height - rows) // 2)
+        if recipe.resize == "squash":
+            return left / columns, top / rows, width / columns, height / rows
+        side = max(rows, columns, *size)
+        across, down = (side - wide) // 2 / side, (side - high) // 2 / side
+        return (
+            (left + width * across) / columns, (top + height * down) / rows,
+            width * wide / side / columns, height * high / side / rows,
+        )  # fmt: skip
+    if recipe.resize == "crop":
+        width, height = _scaled(size, recipe.shortest_edge or min(rows, columns), min(size))
+        return -((width - columns) // 2) / columns, -((height - rows) // 2) / rows, width / columns, height / rows
+    corner = recipe.resize == "corner"
+    target, side = (columns, wide) if wide * rows >= high * columns else (rows, high)
+    width, height = _scaled(size, target, side, rounding=0.5 if corner else 0.0)
+    left, top = (0, 0) if corner else ((columns - width) // 2, (rows - height) // 2)
+    return left / columns, top / rows, width / columns, height / rows
+
+
+def _scaled(size: tuple[int, int], target: int, side: int, rounding: float = 0.0) -> tuple[int, int]:
     """(width, height) with ``side`` brought to ``target``; in this order no rounding error can creep in."""
-    width, height = (int(length * target / side + rounding) for length in shown.size)
+    width, height = (int(length * target / side + rounding) for length in size)
     return max(1, width), max(1, height)
 
 

@@ -126,6 +126,25 @@ def maxsim_many(
     return result
 
 
+def window_scores(similar: NDArray[np.float32], cells: NDArray[np.int64]) -> NDArray[np.float32]:
+    """A region of patches laid over every place of other grids: its mean cosine there.
+
+    similar: (m, n, rows, columns) cosines of the region's m patches and those of n grids. cells: (m, 2) row and
+    column of each of the m within the region, from 0. Returns (n, rows - height + 1, columns - width + 1).
+
+    Unlike MaxSim, which asks each patch for its best answer wherever that lies, the answers must lie as the
+    region's patches do, so they are one place that can be shown. On planted patterns this finds more, but for the
+    smallest (docs/regions.md).
+    """
+    height, width = cells.max(axis=0) + 1
+    down, across = similar.shape[2] - height + 1, similar.shape[3] - width + 1
+    total = np.zeros((similar.shape[1], down, across), np.float32)
+    for one, (row, column) in zip(similar, cells.tolist(), strict=True):
+        total += one[:, row : row + down, column : column + across]
+    total /= len(cells)
+    return total
+
+
 def best_pair(query: Vectors, document: Vectors) -> tuple[int, int, float]:
     """The most alike pair: (row of the query, row of the document, cosine)."""
     similar = query @ document.T

@@ -6,16 +6,17 @@ happens to be stored. Its grey values are mapped once for the whole volume, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from lookalike.errors import UsageError
-from lookalike.types import Image, Vectors, VolumeRecipe
+from lookalike.errors import UnreadableImageError, UsageError
+from lookalike.pixels import prepare
+from lookalike.types import Image, Preprocessing, Vectors, VolumeInput, VolumeRecipe
 
 Plane: TypeAlias = Literal["axial", "coronal", "sagittal"]
 
@@ -27,6 +28,8 @@ _DIRECTIONS: Final[dict[str, tuple[tuple[int, int], ...]]] = {
     "sagittal": ((0, -1), (2, -1), (1, -1)),
 }
 
+_LETTERS: Final = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
+
 CT_WINDOWS: Final[dict[str, tuple[float, float]]] = {
     "lung": (-600.0, 1500.0),
     "soft-tissue": (40.0, 400.0),
@@ -35,6 +38,9 @@ CT_WINDOWS: Final[dict[str, tuple[float, float]]] = {
     "wide": (0.0, 2000.0),
 }
 """(center, width) in Hounsfield units."""
+
+MASK: Final = "mask"
+"""The window of a mask: every value above 0 is white, and slices that mark nothing are kept."""
 
 _MOST_STRETCHED: Final = 20.0
 _BLANK_RANGE: Final = 8  # grey steps of 255: a slice whose values span less shows nothing
@@ -46,10 +52,14 @@ def orient(volume: Image, plane: Plane = "axial") -> Image:
     Axes are permuted and flipped to the nearest ones, nothing is resampled; without an affine the array's
     own order is kept. The affine maps (depth, row, column) indices to patient mm, RAS+.
     """
+    return _along(volume, _DIRECTIONS[plane])
+
+
+def _along(volume: Image, wanted: Sequence[tuple[int, int]]) -> Image:
+    """``orient`` for any three directions, each an axis and its sign in RAS+."""
     if volume.affine is None:
         return volume
     nearest = _nearest_axes(volume.affine)
-    wanted = _DIRECTIONS[plane]
     order = [nearest.index(axis) for axis, _ in wanted]
     pixels, affine = np.transpose(volume.pixels, (*order, 3)), volume.affine[:, [*order, 3]].copy()
     for i, (axis, sign) in enumerate(wanted):
@@ -151,6 +161,8 @@ def grey_map(volume: Image, window: str = "auto") -> GreyMap:
     "soft-tissue", ``channels`` lays lung, soft tissue and bone into red, green and blue. Anything else: the
     1st and 99th percentile over the volume at 0 and 255. Raises UsageError for an unknown window.
     """
+    if window == MASK:
+        return GreyMap(((0.0, 1e-6),))
     if window not in ("auto", "channels", *CT_WINDOWS):
         raise UsageError(f"no window is called {window!r}; auto, channels, {', '.join(CT_WINDOWS)}")
     if volume.pixels.shape[-1] == 3 or not is_hounsfield(volume):
@@ -178,6 +190,8 @@ def _robust_range(values: NDArray[np.generic]) -> tuple[float, float]:
         return 0.0, 1.0
     body = sample[sample > sample.min()]
     low, high = np.percentile(body if body.size > sample.size / 20 else sample, (1, 99))
+    if low == high and sample.min() < low:  # a shape of two values: what lies around it is the dark
+        low = sample.min()
     return float(low), float(high if high > low else low + 1)
 
 
@@ -199,15 +213,16 @@ def cut(volume: Image, recipe: VolumeRecipe) -> Iterator[tuple[int, int, PIL.Ima
     shown_any = False
     for number in chosen:
         shown = grey.show(oriented.pixels[number])
-        if shows_something(shown):
+        if recipe.window == MASK or shows_something(shown):
             shown_any = True
-            yield int(number), count, _square(shown, oriented.spacing)
+            yield int(number), count, square_pixels(shown, oriented.spacing)
     if not shown_any:
         middle = int(chosen[len(chosen) // 2])
-        yield middle, count, _square(grey.show(oriented.pixels[middle]), oriented.spacing)
+        yield middle, count, square_pixels(grey.show(oriented.pixels[middle]), oriented.spacing)
 
 
-def _square(shown: NDArray[np.uint8], spacing: tuple[float, float, float] | None) -> PIL.Image.Image:
+def square_pixels(shown: NDArray[np.uint8], spacing: tuple[float, float, float] | None) -> PIL.Image.Image:
+    """An 8-bit slice as a picture, with pixels as high as they are wide."""
     picture = PIL.Image.fromarray(shown[..., 0] if shown.shape[-1] == 1 else shown)
     if spacing is None or not 0 < spacing[1] < np.inf or not 0 < spacing[2] < np.inf:
         return picture
@@ -217,6 +232,77 @@ def _square(shown: NDArray[np.uint8], spacing: tuple[float, float, float] | None
     width, height = picture.size
     size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
     return picture.resize(size, PIL.Image.Resampling.BILINEAR)
+
+
+def volume_input(volume: Image, recipe: Preprocessing) -> NDArray[np.uint16]:
+    """A whole volume as a 3-D network's input (depth, rows, columns): 0 and 65535 are the ends of its values.
+
+    Plane by plane: beside the volume nothing larger than the input is held. What lies outside the volume is 0.
+    Raises UnreadableImageError: "not-a-volume" for one slice, "unsupported-pixels" for colours.
+    """
+    how = recipe.volume or VolumeInput(depth=1)
+    if len(volume.pixels) == 1:
+        raise UnreadableImageError("not-a-volume")
+    if volume.pixels.shape[-1] != 1:
+        raise UnreadableImageError("unsupported-pixels")
+    oriented = _along(volume, [_LETTERS[letter] for letter in how.axes])
+    low, high = how.values or grey_map(oriented).ranges[0]
+    planes: NDArray[Any] = oriented.pixels[..., 0]
+    if how.foreground is not None:
+        planes = planes[_box(planes > how.foreground)]
+    spacing, wanted = oriented.spacing or (None,) * 3, how.spacing or (None,) * 3
+    deep, down, across = (
+        _taps(*axis, how.resample)
+        for axis in zip(planes.shape, spacing, wanted, (how.depth, *recipe.size), strict=True)
+    )
+    total: NDArray[np.float32] = 1 - deep.sum(1)[:, None, None] * down.sum(1)[:, None] * across.sum(1)
+    total *= low
+    for number in np.flatnonzero(deep.any(axis=0)):
+        plane = down @ np.nan_to_num(planes[number].astype(np.float32), nan=low) @ across.T
+        for at in np.flatnonzero(deep[:, number]):
+            total[at] += deep[at, number] * plane
+    total -= low
+    total *= 65535 / (high - low)
+    levels: NDArray[np.uint16] = np.clip(total + 0.5, 0, 65535, out=total).astype(np.uint16)
+    return levels
+
+
+def prepared(image: Image, recipe: Preprocessing) -> NDArray[Any]:
+    """What an encoder's network sees of one Image: a picture, or a whole volume where it takes these."""
+    return prepare(image, recipe) if recipe.volume is None else volume_input(image, recipe)
+
+
+def _box(inside: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Where something is inside; everything, if nothing is."""
+    if not inside.any():
+        return (slice(None),) * 3
+    found = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    deep, down, across = (slice(int(at[0]), int(at[-1]) + 1) for at in found)
+    return deep, down, across
+
+
+def _taps(
+    count: int, spacing: float | None, wanted: float | None, size: int, resample: str
+) -> NDArray[np.float32]:
+    """(size, count) shares of each source voxel in each voxel of the input, along one axis; no share outside."""
+    step = wanted / spacing if spacing and wanted else 0.0
+    if not step and resample == "area":  # the mean of what a voxel touches
+        edges = np.arange(size + 1) * count / size
+        start, end = np.floor(edges[:-1]), np.ceil(edges[1:])
+        touched = (np.arange(count) >= start[:, None]) & (np.arange(count) < end[:, None])
+        means: NDArray[np.float32] = (touched / touched.sum(axis=1, keepdims=True)).astype(np.float32)
+        return means
+    length = max(1, round((count - 1) / step + 1)) if step else size
+    first = (length // 2 - size // 2) if length > size else -((size - length) // 2)
+    numbers = np.arange(size) + first
+    at = numbers * step if step else (numbers + 0.5) * count / size - 0.5
+    at = np.clip(at, 0, count - 1)
+    lower = np.minimum(np.floor(at).astype(np.int64), count - 1)
+    shares = np.zeros((size, count), np.float32)
+    rows = np.flatnonzero((numbers >= 0) & (numbers < length))
+    np.add.at(shares, (rows, lower[rows]), 1 - (at - lower)[rows])
+    np.add.at(shares, (rows, np.minimum(lower + 1, count - 1)[rows]), (at - lower)[rows])
+    return shares
 
 
 def shows_something(shown: NDArray[np.uint8]) -> bool:

@@ -17,6 +17,9 @@ Scores: TypeAlias = NDArray[np.float32]  # (q, k) cosine, higher = more alike; -
 
 Attribute: TypeAlias = str | float
 
+Box: TypeAlias = tuple[float, float, float, float]
+"""(left, top, right, bottom) in fractions of the displayed picture, 0 to 1."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lut:
@@ -54,6 +57,26 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeInput:
+    """How a whole volume becomes the input of a network with ``ndim`` 3; ``Preprocessing.size`` is that of a slice.
+
+    depth: slices of the input. axes: where depth, rows and columns grow, by the patient's Right, Left, Anterior,
+    Posterior, Superior or Inferior. spacing: (depth, row, column) mm that the volume is resampled to before it is
+    cropped or padded around its middle; without it the whole extent is fitted to the input. values: modality units
+    (CT: HU) that become 0 and 255 on the scale of ``mean`` and ``std``, all below and above clipped; without them
+    as ``slices.grey_map`` says. foreground: only the box around the voxels above it is used. resample: of a volume
+    that is fitted, "area" takes the mean of what a voxel touches.
+    """
+
+    depth: int
+    axes: str = "SPL"
+    spacing: tuple[float, float, float] | None = None
+    values: tuple[float, float] | None = None
+    foreground: float | None = None
+    resample: Literal["linear", "area"] = "linear"
+
+
+@dataclass(frozen=True, slots=True)
 class Preprocessing:
     """What is done to an Image before the network sees it; declared, stored and hashed.
 
@@ -64,7 +87,7 @@ class Preprocessing:
     fits the long side and pads right and below with ``fill``, "square" pads to a square no smaller than
     ``size`` with black, then squashes. resample: a Pillow filter. mean, std: per channel, on the 0..255
     scale. fill: RGB. parts: an ensemble's members; their inputs stand one below the other in an input of
-    ``size``.
+    ``size``. volume: of a network that takes whole volumes; then nothing else counts but size, mean and std.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -76,24 +99,27 @@ class Preprocessing:
     std: tuple[float, float, float] = (128.0, 128.0, 128.0)
     fill: tuple[int, int, int] = (0, 0, 0)
     parts: tuple[Preprocessing, ...] = ()
+    volume: VolumeInput | None = None
 
     def fields(self) -> dict[str, Any]:
-        """The fields by name. ``fill`` and ``parts`` are left out where they say nothing: a field that is
-        added to this class must not change the hash of what was stored before it."""
-        said = {key: value for key, value in asdict(self).items() if key not in ("fill", "parts")}
+        """The fields by name. ``fill``, ``parts`` and ``volume`` are left out where they say nothing: a field that
+        is added to this class must not change the hash of what was stored before it."""
+        said = {key: value for key, value in asdict(self).items() if key not in ("fill", "parts", "volume")}
         if self.fill != (0, 0, 0):
             said["fill"] = self.fill
         if self.parts:
             said["parts"] = [part.fields() for part in self.parts]
+        if self.volume is not None:
+            said["volume"] = asdict(self.volume)
         return said
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Preprocessing:
         """What ``fields`` gave, also after a way through JSON (lists become tuples again)."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
-        }
+        values = _tuples(fields)
         values["parts"] = tuple(cls.from_fields(part) for part in values.get("parts", ()))
+        if (volume := values.get("volume")) is not None:
+            values["volume"] = VolumeInput(**_tuples(volume))
         return cls(**values)
 
     def to_json(self) -> str:
@@ -106,16 +132,35 @@ class Preprocessing:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
 
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchMap:
+    """The patch vectors of one picture, a byte a number.
+
+    shown: (rows, columns) of the displayed picture in pixels, before it was fitted to the network's input.
+    codes: (rows, columns, channels) int8; each patch is a unit vector times 127 / its largest number, so that
+    its direction is all that it says.
+    """
+
+    shown: tuple[int, int]
+    codes: NDArray[np.int8]
+
+
 @dataclass(frozen=True, slots=True)
 class VolumeRecipe:
     """How a volume is cut into pictures: along which plane, which slices (``slices.slice_rule``), with which
-    grey window (``slices.grey_map``). Kept with the gallery, so that queries are cut alike.
+    grey window (``slices.grey_map``). four_d: what becomes of a file with several time points or channels: it is
+    refused, or each is a volume of its own. Kept with the gallery, so that queries are cut alike.
     """
 
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     slices: str = "all"
     window: str = "auto"
     seed: int = 0
+    four_d: Literal["refuse", "split"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +211,21 @@ class Record:
     patient: str
     attributes: Mapping[str, Attribute]
 
+    @property
+    def depth(self) -> int:
+        """How many slices a volume has; 1 for a picture."""
+        return int(self.attributes.get("slices", 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A file that was not indexed; ``reason`` is a key of ``errors.REASONS``."""
+    """A file that was not indexed; ``reason`` is a key of ``errors.REASONS``. detail: which slices of a series are
+    missing or doubled, in numbers; it is told to whoever asked for the run and not stored.
+    """
 
     source: str
     reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +241,22 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """Where a hit answers a region: the window most alike it, in the slice ``slice`` (0 in a picture). score: the
+    mean cosine of the patches in the window and those that they answer.
+    """
+
+    slice: int
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer: ``score`` is the cosine, 1 = the same picture."""
+    """One answer: ``score`` is the cosine, 1 = the same picture. percentile: the share, 0 to 100, of pairs of the
+    gallery's own records of different patients that are less alike; None where the score is no such cosine.
+    patient: the group's hash. depth: slices, 1 for a picture.
+    """
 
     rank: int
     score: float
@@ -198,3 +265,7 @@ class Hit:
     labels: tuple[str, ...]
     attributes: Mapping[str, Attribute]
     match: Match | None = None
+    region: Region | None = None
+    percentile: float | None = None
+    patient: str = ""
+    depth: int = 1

@@ -127,7 +127,7 @@ def kill_after(stored: int, delay: float, collection: Path, folder: Path) -> set
 
 
 def check(gallery: Gallery, truth: Truth) -> None:
-    with gallery.store._begin() as connection:
+    with gallery.store.begin() as connection:
         count = {
             table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
             for table in ("records", "vectors", "thumbnails", "files")

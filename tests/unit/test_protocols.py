@@ -21,6 +21,7 @@ from lookalike.verbs.adapt import Labelled, adapt
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.protocols import (
     ABSENT,
+    AP,
     CAPPED,
     EACH,
     EXACT,
@@ -130,6 +131,26 @@ def test_multilabel_measures_equal_brute_force(
     assert close(alone.micro[f"P@{k}"], mean([value for values in pairs.values() for value in values]))
     for label, values in pairs.items():
         assert close(alone.per_class[label][f"P@{k}"], mean(values))
+
+
+@settings(max_examples=60, deadline=None)
+@given(records, st.integers(0, 1000), st.sampled_from([1, 3, 40]))
+def test_findings_equal_brute_force(drawn: list[tuple[frozenset[str], int]], seed: int, k: int) -> None:
+    """3d-mir: P@k, and AP over the whole ranking however small k is."""
+    labels = [tuple(sorted(names)) for names, _ in drawn]
+    cases = cases_from(labels, [f"p{patient}" for _, patient in drawn], seed=seed)
+    at_k: list[float | None] = []
+    average: list[float | None] = []
+    for query, own in enumerate(drawn):
+        same = [bool(own[0] & drawn[row][0]) for row in ranking(cases, query, range(len(labels)))]
+        at_k.append(sum(same[:k]) / k if any(same) else None)
+        precisions = [sum(same[: rank + 1]) / (rank + 1) for rank, hit in enumerate(same) if hit]
+        average.append(mean(precisions))
+    report = evaluate_cases(SPEC, "3d-mir", cases, k=[k], samples=5)
+    assert close(report.micro[f"P@{k}"], mean([value for value in at_k if value is not None]))
+    assert close(report.macro[f"P@{k}"], macro(at_k, labels))
+    assert close(report.measures[AP].micro["AP"], mean([value for value in average if value is not None]))
+    assert close(report.measures[AP].macro["AP"], macro(average, labels))
 
 
 def test_the_official_split_test_asks_train_and_val_is_unused() -> None:

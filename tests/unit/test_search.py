@@ -259,7 +259,7 @@ def test_an_empty_gallery_answers_nothing(tmp_path: Path) -> None:
 
 
 def test_every_stage_is_timed(gallery: Gallery, folder: Path) -> None:
-    stages = {"open", "read", "encode", "project", "filter", "search", "fetch"}
+    stages = {"open", "read", "encode", "project", "filter", "search", "background", "fetch"}
     for query in (folder / "p03.png", texture(0)):
         assert search(gallery, query).seconds.keys() == stages
     by_id = search(gallery, id=records(gallery)["p03.png#0"].id)

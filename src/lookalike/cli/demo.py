@@ -36,6 +36,7 @@ def command(data: str | None, label_columns: tuple[str, ...], out: str, seed: in
     click.echo(
         f"The figure: {result.figure}\n\n"
         "Try next:\n"
+        f"  lookalike serve --gallery {result.gallery}    (the page, in the browser)\n"
         f"  lookalike search QUERY.dcm --gallery {result.gallery} --space {SPACE} --figure hits.png\n"
         f"  lookalike evaluate --gallery {result.gallery} --space {SPACE} --folds 5\n"
         "  lookalike index YOUR_FOLDER --gallery mine --labels YOUR_LABELS.csv"

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from lookalike.gallery import Gallery
+    from lookalike.plots import Cell
+    from lookalike.types import Box
+    from lookalike.verbs.search import SearchResult
+
+
+def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box | None:
+    if value is None:
+        return None
+    try:
+        left, top, right, bottom = map(float, value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no left,top,right,bottom such as 0.2,0.3,0.5,0.6") from None
+    return left, top, right, bottom
 
 
 @click.command("search")
@@ -18,6 +35,9 @@ from lookalike.cli.output import gallery_option, json_option, print_json, print_
 @click.option("--where", metavar="FILTER", help="Only records for which this holds, e.g. 'Modality=CR and sex=F'.")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("--same-patient", is_flag=True, help="Let the query's own patient answer.")
+@click.option("--like", multiple=True, metavar="ID", help="Move the query towards this record (repeatable).")
+@click.option("--unlike", multiple=True, metavar="ID", help="Move it away from this one, never a hit (repeatable).")
+@click.option("--one-per-patient", is_flag=True, help="The best hit of each patient only.")
 @click.option("--figure", metavar="OUT.png", help="Write the query and its hits as a picture.")
 @click.option(
     "--rank",
@@ -27,51 +47,95 @@ from lookalike.cli.output import gallery_option, json_option, print_json, print_
     help="How volumes are ranked from their slices.",
 )
 @click.option("--weights", default="uniform", show_default=True, help="Of slices: uniform or gaussian:SIGMA.")
+@click.option(
+    "--box", callback=_box, metavar="L,T,R,B",
+    help="Search a region: left,top,right,bottom in fractions of the picture. Needs a gallery with patches.",
+)
+@click.option("--mask", metavar="FILE", help="Search the region where this picture or volume is above 0.")
+@click.option("--slice", "slice_", type=int, metavar="N", help="The slice of a volume that the region lies in.")
+@click.option("--no-context", is_flag=True, help="Judge the region alone, without what lies around it.")
 @json_option
 def command(
     query: str | None, gallery: str, identity: str | None, text: str | None, k: int, where: str | None,
-    space: str, same_patient: bool, rank: str, weights: str, figure: str | None, as_json: bool,
+    space: str, same_patient: bool, like: tuple[str, ...], unlike: tuple[str, ...], one_per_patient: bool,
+    rank: str, weights: str, figure: str | None, box: Box | None, mask: str | None, slice_: int | None,
+    no_context: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Find the records that look most like a query, best first.
 
     QUERY is an image file; scan.dcm#3 is frame 3 of a multi-frame file. Scores are cosines: 1 is the same
-    picture. The query's own patient is left out unless asked otherwise.
+    picture. The query's own patient is left out unless asked otherwise. With --box or --mask the hits are the
+    pictures that hold something like this region, and the figure shows where.
 
     \b
     Example:
       lookalike search query.dcm --gallery chest -k 5 --where 'ViewPosition=PA' --figure hits.png
+      lookalike search query.dcm --gallery chest --box 0.2,0.3,0.5,0.6 --figure where.png
     """
     from lookalike import plots
     from lookalike.gallery import open_gallery
+    from lookalike.verbs.regions import search_regions
     from lookalike.verbs.search import search
 
-    with open_gallery(gallery) as opened:
-        result = search(
-            opened,
-            query,
-            id=identity,
-            text=text,
-            k=k,
-            where=where,
-            space=space,
-            same_patient=same_patient,
-            rank=rank,
-            weights=weights,
+    region = box is not None or mask is not None
+    moved = like or unlike or one_per_patient
+    if region and (text or space != "base" or rank != "auto" or weights != "uniform" or moved):
+        raise click.UsageError(
+            "a region is searched by patches: leave --text, --space, --rank, --weights, --like, --unlike and "
+            "--one-per-patient out"
         )
+    if (slice_ is not None or no_context) and not region:
+        raise click.UsageError("--slice and --no-context speak of a region; give --box or --mask too")
+    with open_gallery(gallery) as opened:
+        if region:
+            result = search_regions(
+                opened, query, id=identity, box=box, mask=mask, slice=slice_, k=k, where=where,
+                same_patient=same_patient, context=not no_context,
+            )  # fmt: skip
+            asked = {"box": box, "mask": mask, "slice": slice_, "context": not no_context}
+            cells = _where_cells(opened, result, query, identity, asked) if figure else []
+        else:
+            result = search(
+                opened, query, id=identity, text=text, k=k, where=where, space=space, same_patient=same_patient,
+                positive=like, negative=unlike, group_by="patient" if one_per_patient else None,
+                rank=rank, weights=weights,
+            )  # fmt: skip
+            cells = plots.search_cells(result)
     if figure:
-        plots.save_grid([plots.search_cells(result)], Path(figure))
+        plots.save_grid([cells], Path(figure))
     if as_json:
         print_json(result)
         return
     volumes = any(hit.match for hit in result.hits)
-    rows = [["rank", "score", "id", "labels", *(["slices"] if volumes else []), "source"]]
+    boxes = ["box"] if region else []
+    rows = [["rank", "score", "id", "labels", *(["slices"] if volumes else []), *boxes, "source"]]
     for h in result.hits:
         pair = [f"{h.match.query_slice} ~ {h.match.slice}"] if h.match else [""] * volumes
-        rows.append([str(h.rank), f"{h.score:.4f}", h.id, ", ".join(h.labels) or "-", *pair, h.source])
+        place = [",".join(f"{edge:.2f}" for edge in h.region.box)] if h.region else []
+        rows.append([str(h.rank), f"{h.score:.4f}", h.id, ", ".join(h.labels) or "-", *pair, *place, h.source])
     print_table(rows)
     if result.note:
         click.echo(result.note)
     stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in result.seconds.items())
-    click.echo(f"{result.records} vectors, space {result.space}, encoder {result.encoder}; {stages}")
+    searched = f"{result.records} {'records' if region else 'vectors'}, space {result.space}"
+    click.echo(f"{searched}, encoder {result.encoder}; {stages}")
     if figure:
         click.echo(f"wrote {figure}")
+
+
+def _where_cells(
+    gallery: Gallery, result: SearchResult, query: str | None, identity: str | None, region: dict[str, Any]
+) -> list[Cell]:
+    """The query with its region, and the hits with the place that answers it."""
+    from lookalike.plots import heat_cells
+    from lookalike.verbs.explain import explain_each
+    from lookalike.verbs.patched import small_picture, source_of
+
+    asked, ids = source_of(gallery, query, identity), [hit.id for hit in result.hits]
+    explained = explain_each(gallery, asked, ids, **region)
+    ours = small_picture(gallery, asked, explained[0].query.slice) if explained else b""
+    theirs = [
+        small_picture(gallery, source_of(gallery, None, key), one.hit.slice)
+        for key, one in zip(ids, explained, strict=True)
+    ]
+    return heat_cells(result, explained, ours, theirs)

@@ -18,6 +18,7 @@ from lookalike.datasets import medmnist
 from lookalike.datasets.chest import read_chexpert, read_mimic, read_nih
 from lookalike.datasets.collection import UNCERTAIN, Dataset, Declaration, Item, Options
 from lookalike.datasets.folders import read_folder, read_mednist, read_radimagenet
+from lookalike.datasets.segmented import read_msd, read_totalsegmentator
 from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
 from lookalike.text import absolute
@@ -54,7 +55,7 @@ DECLARATIONS: Final[dict[str, Declaration]] = {
             "https://www.radimagenet.com/", ("radimagenet",), read_radimagenet,
         ),
         Declaration(
-            "medmnist", "MedMNIST v2 (2-D)", "one .npz file, for instance pneumoniamnist.npz",
+            "medmnist", "MedMNIST v2", "one .npz file, for instance pneumoniamnist.npz or adrenalmnist3d_64.npz",
             "CC BY 4.0 (DermaMNIST CC BY-NC 4.0)", "Yang et al., MedMNIST v2, Scientific Data 10:41, 2023",
             "https://medmnist.com/", ("medmnist",), medmnist.read_medmnist,
         ),
@@ -62,6 +63,19 @@ DECLARATIONS: Final[dict[str, Declaration]] = {
             "mednist", "MedNIST", "AbdomenCT/ BreastMRI/ CXR/ ChestCT/ Hand/ HeadCT/ with 64 px *.jpeg",
             "CC BY-SA 4.0", "B. J. Erickson, Mayo Clinic, from TCIA, RSNA Bone Age and ChestX-ray14",
             "https://github.com/Project-MONAI/MONAI", ("mednist", "chestx-ray14", "rsna-bone-age"), read_mednist,
+        ),
+        Declaration(
+            "msd", "Medical Segmentation Decathlon",
+            "Task01_BrainTumour ... Task10_Colon (or one of them) with dataset.json, imagesTr/, labelsTr/",
+            "CC BY-SA 4.0",
+            "Antonelli et al., The Medical Segmentation Decathlon, Nature Communications 13:4128, 2022",
+            "https://medicaldecathlon.com/", ("msd", "medical-segmentation-decathlon"), read_msd,
+        ),
+        Declaration(
+            "totalsegmentator", "TotalSegmentator",
+            "meta.csv, s0000/ct.nii.gz, s0000/segmentations/liver.nii.gz ...", "CC BY 4.0",
+            "Wasserthal et al., TotalSegmentator, Radiology: Artificial Intelligence 5(5), e230024, 2023",
+            "https://doi.org/10.5281/zenodo.6802613", ("totalsegmentator",), read_totalsegmentator,
         ),
         Declaration(
             "folder", "a folder of your own",

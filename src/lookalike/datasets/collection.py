@@ -29,7 +29,8 @@ class Item:
 
     labels: the positive ones. uncertain: those the owners mark as neither positive nor negative. patient:
     the owners' identifier or "". attributes: DICOM keywords where one fits. pixels: (rows, columns) or
-    (rows, columns, 3) where the picture is the ``row``-th of an array file, else None.
+    (rows, columns, 3), or (depth, rows, columns) of a volume, ``solid``, where it is the ``row``-th of an array
+    file, else None.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Item:
     uncertain: tuple[str, ...] = ()
     pixels: NDArray[np.generic] | None = None
     row: int = 0
+    solid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """MedMNIST: pictures as arrays in an .npz file, official splits inside.
 
-Arrays as the owners name them: ``train_images`` (n, rows, columns) or (n, rows, columns, 3) uint8,
-``train_labels`` (n, 1) class numbers or (n, labels) 0/1; the same for ``val`` and ``test``. A file that
-holds pickled objects is refused: unpickling runs what the file says.
+Arrays as the owners name them: ``train_images`` (n, rows, columns) or (n, rows, columns, 3) uint8, of the 3-D
+sets (n, depth, rows, columns); ``train_labels`` (n, 1) class numbers or (n, labels) 0/1; the same for ``val``
+and ``test``. A file that holds pickled objects is refused: unpickling runs what the file says.
 """
 
 from __future__ import annotations
@@ -60,21 +60,37 @@ CLASSES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
 }  # fmt: skip
 """Modality, anatomy and the class names by number, of each 2-D set."""
 
+VOLUMES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
+    "organmnist3d": ("CT", "Abdomen", (
+        "liver", "kidney-right", "kidney-left", "femur-right", "femur-left", "bladder", "heart", "lung-right",
+        "lung-left", "spleen", "pancreas",
+    )),
+    "nodulemnist3d": ("CT", "Chest", ("benign", "malignant")),
+    "adrenalmnist3d": ("CT", "Abdomen", ("normal", "hyperplasia")),
+    "fracturemnist3d": ("CT", "Chest", (
+        "buckle rib fracture", "nondisplaced rib fracture", "displaced rib fracture",
+    )),
+    "vesselmnist3d": ("MR", "Head", ("vessel", "aneurysm")),
+    "synapsemnist3d": ("Microscopy", "Brain", ("inhibitory synapse", "excitatory synapse")),
+}  # fmt: skip
+"""The same of each 3-D set. AdrenalMNIST3D and VesselMNIST3D are shapes of two values, not grey pictures."""
+
 NEGATIVE: Final = "no finding"
 """The class of a multi-label picture whose labels are all 0: ChestMNIST names only findings."""
 
 CONTAINS: Final = {
     "chestmnist": ("chestx-ray14",), "dermamnist": ("ham10000",), "pathmnist": ("nct-crc-he-100k",),
     "pneumoniamnist": ("kermany-chest-xray",), "octmnist": ("kermany-oct",), "breastmnist": ("busi",),
-    "organamnist": ("lits",), "organcmnist": ("lits",), "organsmnist": ("lits",),
+    "organamnist": ("lits",), "organcmnist": ("lits",), "organsmnist": ("lits",), "organmnist3d": ("lits",),
+    "nodulemnist3d": ("lidc-idri",), "fracturemnist3d": ("ribfrac",), "vesselmnist3d": ("intra",),
 }  # fmt: skip
 """Which earlier collection each set was cut from."""
 
 
 def read_medmnist(file: Path, _options: Options) -> Iterator[Item]:
-    """Every picture of one .npz file, numbered through train, val and test."""
+    """Every picture or volume of one .npz file, numbered through train, val and test."""
     flag = file.stem.partition("_")[0]  # pneumoniamnist_224.npz is the same set at 224 px
-    modality, anatomy, names = CLASSES.get(flag, ("", "", ()))
+    modality, anatomy, names = {**CLASSES, **VOLUMES}.get(flag, ("", "", ()))
     attributes: dict[str, Attribute] = {"modality": modality, "anatomy": anatomy} if modality else {}
     arrays = _load(file)
     row = 0
@@ -82,9 +98,12 @@ def read_medmnist(file: Path, _options: Options) -> Iterator[Item]:
         images, labels = arrays.get(f"{split}_images"), arrays.get(f"{split}_labels")
         if images is None or labels is None:
             continue
-        _check(file, split, images, labels)
+        _check(file, split, images, labels, solid=flag in VOLUMES)
         for pixels, numbers in zip(images, labels.reshape(len(labels), -1).tolist(), strict=True):
-            yield Item(file, _labels(numbers, names), split, attributes=attributes, pixels=pixels, row=row)
+            yield Item(
+                file, _labels(numbers, names), split, attributes=attributes, pixels=pixels, row=row,
+                solid=flag in VOLUMES,
+            )  # fmt: skip
             row += 1
 
 
@@ -112,12 +131,12 @@ def _load(file: Path) -> dict[str, NDArray[np.generic]]:
         ) from None
 
 
-def _check(file: Path, split: str, images: NDArray[np.generic], labels: NDArray[np.generic]) -> None:
+def _check(
+    file: Path, split: str, images: NDArray[np.generic], labels: NDArray[np.generic], *, solid: bool
+) -> None:
+    wanted = "(depth, rows, columns)" if solid else "(rows, columns) or (rows, columns, 3)"
     flat = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)
-    if not flat:
-        raise UsageError(
-            f"{file.name} holds {split} pictures of shape {images.shape[1:]}; "
-            "only 2-D sets can be read: (rows, columns) or (rows, columns, 3)"
-        )
+    if not (images.ndim == 4 if solid else flat):
+        raise UsageError(f"{file.name} holds {split} pictures of shape {images.shape[1:]}; this set has {wanted}")
     if len(labels) != len(images) or not np.issubdtype(labels.dtype, np.integer):
         raise UsageError(f"{file.name} has {len(images)} {split} pictures and {len(labels)} rows of labels")

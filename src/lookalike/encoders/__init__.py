@@ -37,7 +37,8 @@ class Encoder(Protocol):
     def encode_inputs(self, inputs: NDArray[np.uint8]) -> Vectors:
         """Prepared pictures (n, rows, columns, 3) uint8 -> unit vectors (n, dim) float32.
 
-        Prepared: what ``pixels.prepare`` makes of an Image with ``spec.preprocessing``.
+        Prepared: what ``pixels.prepare`` makes of an Image with ``spec.preprocessing``; for an encoder of whole
+        volumes (``spec.ndim`` 3) what ``slices.volume_input`` makes, (n, depth, rows, columns) uint16.
         """
         ...
 
@@ -66,6 +67,14 @@ class PatchEncoder(Encoder, Protocol):
 
     def encode_patches(self, image: Image) -> NDArray[np.float32]:
         """One Image -> (rows, columns, channels) float32, a unit vector for each patch."""
+        ...
+
+    def encode_inputs_with_patches(self, inputs: NDArray[np.uint8]) -> tuple[Vectors, NDArray[np.float32]]:
+        """At least one prepared picture (n, rows, columns, 3) -> vectors (n, dim), patches (n, rows, columns,
+        channels): what ``encode_inputs`` and ``encode_patches`` give, in one pass.
+
+        The patches divide the prepared picture evenly.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ from lookalike.encoders.checkpoints import WEIGHTS
 from lookalike.encoders.endpoint import ENDPOINT
 from lookalike.encoders.model import Entry, Model
 from lookalike.encoders.optional import DREAMSIM, LITEMEDSAM
+from lookalike.encoders.whole import WHOLE
 from lookalike.types import Preprocessing
 
 _IMAGENET: Final[dict[str, Any]] = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
@@ -91,4 +92,6 @@ MODELS: Final = (
           note="14 medical domains; not for clinical use"),
 )  # fmt: skip
 
-CATALOGUE: Final[Mapping[str, Entry]] = {entry.name: entry for entry in (*MODELS, DREAMSIM, LITEMEDSAM, ENDPOINT)}
+CATALOGUE: Final[Mapping[str, Entry]] = {
+    entry.name: entry for entry in (*MODELS, DREAMSIM, LITEMEDSAM, ENDPOINT, *WHOLE)
+}

@@ -57,8 +57,7 @@ class OnnxEncoder:
         """Prepared pictures (n, rows, columns, 3) uint8 -> unit vectors (n, dim) float32."""
         if len(inputs) == 0:
             return np.empty((0, self.spec.dim), np.float32)
-        chunks = (inputs[i : i + self._batch] for i in range(0, len(inputs), self._batch))
-        outputs = np.concatenate(list(self._threads.map(partial(self._run, self._output), chunks)))
+        (outputs,) = self._run_all([self._output], inputs)
         return as_vectors(pooled(outputs, self._pooling), self.spec)
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
@@ -67,9 +66,15 @@ class OnnxEncoder:
             return np.empty((0, self.spec.dim), np.float32)
         return self.encode_inputs(np.stack([prepare(image, self.spec.preprocessing) for image in images]))
 
-    def _run(self, output: str, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _run_all(self, outputs: list[str], inputs: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Each named output of all the inputs, at least one, a few pictures a run."""
+        chunks = (inputs[i : i + self._batch] for i in range(0, len(inputs), self._batch))
+        runs = list(self._threads.map(partial(self._run, outputs), chunks))
+        return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
+
+    def _run(self, outputs: list[str], inputs: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         feed = inputs if self._input.type == "tensor(uint8)" else self._normalised(inputs)
-        result: NDArray[np.float32] = self._session.run([output], {self._input.name: feed})[0]
+        result: list[NDArray[np.float32]] = self._session.run(outputs, {self._input.name: feed})
         return result
 
     def _normalised(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -84,8 +89,12 @@ class OnnxPatchEncoder(OnnxEncoder):
 
     def encode_patches(self, image: Image) -> NDArray[np.float32]:
         """One Image -> (rows, columns, channels) float32, a unit vector for each patch."""
-        patches = self._run("patches", prepare(image, self.spec.preprocessing)[None])[0]
-        return unit(patches)
+        return unit(self._run(["patches"], prepare(image, self.spec.preprocessing)[None])[0][0])
+
+    def encode_inputs_with_patches(self, inputs: NDArray[np.uint8]) -> tuple[Vectors, NDArray[np.float32]]:
+        """Vectors, as ``encode_inputs`` gives them, and patches of at least one prepared picture, in one pass."""
+        outputs, patches = self._run_all([self._output, "patches"], inputs)
+        return as_vectors(pooled(outputs, self._pooling), self.spec), unit(patches)
 
 
 def pooled(outputs: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float32]:

@@ -7,12 +7,17 @@
 ``dim`` is required; ``preprocessing`` too, unless a published ``preprocessor_config.json`` lies beside.
 ``output`` is "vectors" and ``pooling`` is "none" where they are not said; ``batch`` 1 runs pictures one by
 one, for a graph in which they would influence each other. Preprocessing: see ``lookalike.types.Preprocessing``.
+
+A graph that takes whole volumes, float32 (1, 1, depth, rows, columns), is described by ``volume`` inside of
+``preprocessing``: {"size": [224, 224], "mean": [0, 0, 0], "std": [255, 255, 255], "volume": {"depth": 160,
+"axes": "SRA", "spacing": [3, 1.5, 1.5], "values": [-1000, 1000]}}; see ``lookalike.types.VolumeInput``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,14 +26,15 @@ from lookalike.encoders import checkpoints
 from lookalike.encoders.processors import FILES, read_processor
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.plugins import suggestion
-from lookalike.types import EncoderSpec, Preprocessing
+from lookalike.types import EncoderSpec, Preprocessing, VolumeInput
 
 if TYPE_CHECKING:
-    from lookalike.encoders.onnx import OnnxEncoder
+    from lookalike.encoders import Encoder
 
 _KEYS: Final = (
     "dim", "preprocessing", "output", "pooling", "batch", "license", "trained_on", "note", "quantisation",
 )  # fmt: skip
+_SAME_AXIS: Final = str.maketrans("LPI", "RAS")
 _POOLINGS: Final = ("none", "cls", "mean")
 
 
@@ -55,18 +61,19 @@ class OnnxFile:
     def spec(self) -> EncoderSpec:
         """What the description says. Raises UsageError if it does not say enough."""
         said = read_description(self.path)
+        recipe = _preprocessing(self.path, said)
         return EncoderSpec(
             name=self.name,
             revision=checkpoints.digest(self.path.parent, _files(self.path)),
             dim=said["dim"],
-            ndim=2,
+            ndim=2 if recipe.volume is None else 3,
             license=str(said.get("license", "not declared")),
-            preprocessing=_preprocessing(self.path, said),
+            preprocessing=recipe,
             trained_on=frozenset(said.get("trained_on", ())),
             note=str(said.get("note", "")),
         )
 
-    def build(self) -> OnnxEncoder:
+    def build(self) -> Encoder:
         """Load the graph. Raises DamagedFileError if it is none, UsageError if it has not the named output."""
         import onnxruntime as ort
 
@@ -80,6 +87,10 @@ class OnnxFile:
             raise DamagedFileError(f"{self.path.name} cannot be loaded by onnxruntime {ort.__version__}") from None
         if output not in outputs:
             raise UsageError(f"{self.path.name} has no output {output!r}.{suggestion(output, outputs)}")
+        if self.spec.ndim == 3:
+            from lookalike.encoders.solid import VolumeEncoder, onnx_network
+
+            return VolumeEncoder(self.spec, onnx_network(self.path, output, pooling))
         kind = OnnxPatchEncoder if "patches" in outputs else OnnxEncoder
         batch = {"batch": said["batch"]} if "batch" in said else {}
         return kind(self.spec, self.path, output=output, pooling=pooling, **batch)
@@ -131,8 +142,20 @@ def _preprocessing(path: Path, said: dict[str, Any]) -> Preprocessing:
                 f"{path.with_suffix('.json').name} names no preprocessing and {' or '.join(FILES)} is not beside it"
             )
         return published
-    known = {field.name for field in dataclasses.fields(Preprocessing)}
+    _check_keys(fields, Preprocessing, "preprocessing")
+    if (volume := fields.get("volume")) is not None:
+        _check_keys(volume, VolumeInput, "volume")
+        axes = str(volume.get("axes", "SPL"))
+        if "depth" not in volume or sorted(axes.translate(_SAME_AXIS)) != ["A", "R", "S"]:
+            raise UsageError(
+                'volume needs {"depth": NUMBER}, and axes of three letters such as SPL or SRA, one of each of R/L, '
+                f"A/P and S/I; got {axes!r}"
+            )
+    return Preprocessing.from_fields(fields)
+
+
+def _check_keys(fields: Mapping[str, Any], of: type, name: str) -> None:
+    known = {field.name for field in dataclasses.fields(of)}
     for key in fields:
         if key not in known:
-            raise UsageError(f"preprocessing has an unknown entry {key!r}.{suggestion(key, known)}")
-    return Preprocessing.from_fields(fields)
+            raise UsageError(f"{name} has an unknown entry {key!r}.{suggestion(key, known)}")

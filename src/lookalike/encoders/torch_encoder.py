@@ -88,6 +88,12 @@ class TorchEncoder:
         """One Image -> (rows, columns, channels) float32, a unit vector for each patch."""
         return unit(self._run(prepare(image, self.spec.preprocessing)[None])[1][0])
 
+    def encode_inputs_with_patches(self, inputs: NDArray[np.uint8]) -> tuple[Vectors, NDArray[np.float32]]:
+        """Vectors, as ``encode_inputs`` gives them, and patches of at least one prepared picture, in one pass."""
+        runs = [self._run(inputs[i : i + _BATCH]) for i in range(0, len(inputs), _BATCH)]
+        vectors, patches = (np.concatenate(parts) for parts in zip(*runs, strict=True))
+        return as_vectors(vectors, self.spec), unit(patches)
+
     @torch.inference_mode()
     def _run(self, inputs: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         pixels = self.normalise(torch.tensor(inputs, device=self.device))

@@ -13,7 +13,8 @@ from lookalike.encoders import Encoder, TextEncoder, describe, entry
 from lookalike.encoders.golden import GOLDEN, TOLERANCE, components, golden_picture
 from lookalike.encoders.model import Model
 from lookalike.encoders.processors import read_processor
-from lookalike.pixels import from_array, model_input, picture, prepare
+from lookalike.pixels import from_array, model_input, picture
+from lookalike.slices import prepared
 from lookalike.types import Image, Preprocessing
 
 _BATCH_TOLERANCE: Final = 1e-5
@@ -47,8 +48,8 @@ def verify(name: str) -> Verified:
 
 
 def _promises(name: str, encoder: Encoder) -> Iterator[Promise]:
-    images = _pictures()
-    inputs = np.stack([prepare(image, encoder.spec.preprocessing) for image in images])
+    images = _pictures() if encoder.spec.ndim == 2 else _volumes()
+    inputs = np.stack([prepared(image, encoder.spec.preprocessing) for image in images])
     vectors = encoder.encode_inputs(inputs)
     yield Promise("described", describe(name) == encoder.spec, "the description equals what was loaded")
     shape = vectors.shape == (len(images), encoder.spec.dim) and vectors.dtype == np.float32
@@ -64,6 +65,12 @@ def _promises(name: str, encoder: Encoder) -> Iterator[Promise]:
     if isinstance(encoder, TextEncoder):
         texts = encoder.encode_texts(_TEXTS)
         yield _independent("texts independent of the batch", texts, lambda i: encoder.encode_texts([_TEXTS[i]]))
+
+
+def _volumes() -> list[Image]:
+    drawn = golden_picture().pixels[0].astype(np.int16)
+    deep = np.stack([drawn * share - 900 for share in range(1, 6)])
+    return [Image(pixels, np.diag([2.0, 2.0, 2.0, 1.0])) for pixels in (deep, deep[::-1], deep[:3, ::2])]
 
 
 def _pictures() -> list[Image]:

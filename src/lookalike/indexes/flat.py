@@ -8,6 +8,7 @@ import numpy as np
 
 from lookalike.indexes.exact import last_of_each, nearest
 from lookalike.indexes.packing import pack, unpack
+from lookalike.indexes.together import Together
 from lookalike.types import Keys, Scores, Vectors
 
 
@@ -22,6 +23,7 @@ class FlatIndex:
     def __init__(self, dim: int) -> None:
         self._keys: Keys = np.empty(0, np.int64)
         self._held: Vectors = np.empty((0, dim), np.float32)  # has room to grow
+        self._together = Together(self._nearest)
 
     @classmethod
     def deserialise(cls, data: Any) -> Self:
@@ -68,8 +70,12 @@ class FlatIndex:
 
     def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         """Exact at any selectivity."""
+        asked = np.ascontiguousarray(queries, np.float32)
+        return self._together(asked, k) if among is None else self._nearest(asked, k, among)
+
+    def _nearest(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         mask = None if among is None else np.isin(self._keys, among)
-        return nearest(np.ascontiguousarray(queries, np.float32), k, self._keys, self.vectors, mask)
+        return nearest(queries, k, self._keys, self.vectors, mask)
 
 
 class FlatL2Index(FlatIndex):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SIDE: Final = 160
 _HOT: Final = (255, 96, 0)
 _BOX: Final = "#00e5ff"
-_MOST: Final = 0.75  # how much of the picture the greatest heat covers
+_MOST: Final = 0.6  # how much of the picture the greatest heat covers
 _COLD: Final = 0.5  # heat below this leaves the picture as it is
 
 

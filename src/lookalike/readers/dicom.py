@@ -185,7 +185,7 @@ def _modality_values(ds: Dataset, stored: NDArray[np.generic], number: int) -> N
         return _palette_colours(ds, stored)
     if stored.ndim == 3:
         return stored
-    of_frame = _functional_group(ds, number, "PixelValueTransformationSequence") or ds
+    of_frame = functional_group(ds, number, "PixelValueTransformationSequence") or ds
     item = _lut_item(of_frame, "ModalityLUTSequence")
     if item is not None:
         return apply_lut(stored, _lut(ds, item.LUTDescriptor, item["LUTData"].value)[0])
@@ -217,7 +217,7 @@ def _lut_item(ds: Dataset, keyword: str) -> Dataset | None:
     return item
 
 
-def _functional_group(ds: Dataset, number: int, keyword: str) -> Dataset | None:
+def functional_group(ds: Dataset, number: int, keyword: str) -> Dataset | None:
     """The item of a functional group macro for one frame (PS3.3 C.7.6.16): its own, else the shared."""
     for sequence, index in (
         ("PerFrameFunctionalGroupsSequence", number),
@@ -234,7 +234,7 @@ def _window(
     ds: Dataset, number: int
 ) -> tuple[tuple[float, float] | None, Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]]:
     """The first window of the frame or the file, if there is a usable one."""
-    of_frame = _functional_group(ds, number, "FrameVOILUTSequence") or ds
+    of_frame = functional_group(ds, number, "FrameVOILUTSequence") or ds
     center, width = (_first(_value(of_frame, name)) for name in ("WindowCenter", "WindowWidth"))
     if center is None or width is None or not width > 0 or not np.isfinite([center, width]).all():
         return None, "LINEAR"

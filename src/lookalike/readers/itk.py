@@ -1,16 +1,18 @@
-"""NRRD and MetaImage files -> one volume Image each, by SimpleITK (the extra ``volumes``)."""
+"""NRRD and MetaImage files -> a volume Image each, of 4-D files several, by SimpleITK (the extra ``volumes``)."""
 
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from lookalike.errors import UnreadableImageError
-from lookalike.readers.limits import check_volume
+from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.readers.nifti import check_affine
 from lookalike.types import Image
 
@@ -28,7 +30,7 @@ class ItkReader:
             return file.read(4) == b"NRRD"
 
     def read(self, source: str) -> Iterator[Image]:
-        """One Image, axes (depth, rows, columns) = (k, j, i) of the file. Raises UnreadableImageError."""
+        """One Image a time point, axes (depth, rows, columns) = (k, j, i). Raises UnreadableImageError."""
         itk = _itk()
         itk.ProcessObject.SetGlobalWarningDisplay(False)
         reader = itk.ImageFileReader()
@@ -38,12 +40,17 @@ class ItkReader:
             size, channels = reader.GetSize(), reader.GetNumberOfComponents()
         except Exception:  # SimpleITK raises RuntimeError, and others through SWIG
             raise UnreadableImageError("damaged-header") from None
-        if len(size) > 3 and any(n > 1 for n in size[3:]):
-            raise UnreadableImageError("four-dimensional")
+        frames = math.prod(size[3:])
+        if frames > MAX_FRAMES:
+            raise UnreadableImageError("too-large")
         if channels not in (1, 3):
             raise UnreadableImageError("unsupported-pixels")
         check_volume((*size, 1, 1)[:3])
-        yield _image(itk, reader, channels)
+        for frame in range(frames):
+            if frames > 1:  # one time point is read, the others stay on disk
+                reader.SetExtractSize([*size[:3], *[0] * len(size[3:])])
+                reader.SetExtractIndex([0, 0, 0, *map(int, np.unravel_index(frame, size[3:], order="F"))])
+            yield replace(_image(itk, reader, channels), frame=frame, frames=frames)
 
 
 def _itk() -> Any:

@@ -1,4 +1,4 @@
-"""NIfTI files (.nii, .nii.gz) -> one volume Image each, by nibabel (the extra ``volumes``).
+"""NIfTI files (.nii, .nii.gz) -> a volume Image each, of 4-D files several, by nibabel (the extra ``volumes``).
 
 nibabel accepts affines that are not numbers, dimensions of zero and gzip streams with a wrong checksum;
 these are refused here.
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
-from lookalike.readers.limits import check_volume
+from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.types import Image
 
 _MAGIC: Final = (b"n+1\x00", b"n+2\x00", b"ni1\x00", b"ni2\x00")
@@ -36,7 +36,10 @@ class NiftiReader:
         return len(head) == 352 and (head[344:348] in _MAGIC or head[4:8] in _MAGIC)
 
     def read(self, source: str) -> Iterator[Image]:
-        """One Image, axes (depth, rows, columns) = (k, j, i) of the file. Raises UnreadableImageError."""
+        """One Image a time point or channel, axes (depth, rows, columns) = (k, j, i) of the file.
+
+        Raises UnreadableImageError.
+        """
         try:
             import nibabel
         except ImportError:
@@ -50,7 +53,7 @@ class NiftiReader:
             raise
         except Exception:  # nibabel raises many types on damaged headers
             raise UnreadableImageError("damaged-header") from None
-        yield _image(opened, shape, affine)
+        yield from _images(opened, shape, affine)
 
 
 def _check_gzip(source: str) -> None:
@@ -66,26 +69,38 @@ def _check_gzip(source: str) -> None:
         raise UnreadableImageError("damaged-pixels") from None
 
 
-def _image(opened: Any, shape: tuple[int, ...], affine: NDArray[np.float64]) -> Image:
+def _images(opened: Any, shape: tuple[int, ...], affine: NDArray[np.float64]) -> Iterator[Image]:
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) > 3:
-        raise UnreadableImageError("four-dimensional")
     if len(shape) < 2:
         raise UnreadableImageError("unsupported-pixels")
+    frames = math.prod(shape[3:])
+    if min(shape) <= 0 or frames > MAX_FRAMES:
+        raise UnreadableImageError("too-large" if frames > MAX_FRAMES else "unsupported-pixels")
     check_volume((*shape, 1)[:3])
     check_affine(affine)
+    for frame in range(frames):
+        yield Image(
+            pixels=_channels_last(_values(opened, shape, frame).transpose(2, 1, 0)),
+            affine=affine[:, [2, 1, 0, 3]],
+            spacing=tuple(float(n) for n in np.linalg.norm(affine[:3, 2::-1], axis=0)),  # type: ignore[arg-type]
+            frame=frame, frames=frames,
+        )  # fmt: skip
+
+
+def _values(opened: Any, shape: tuple[int, ...], frame: int) -> NDArray[Any]:
+    """(i, j, k) of one time point, the others left on disk."""
     try:
-        values = np.asanyarray(opened.dataobj).reshape((*shape, 1)[:3])
+        if len(shape) <= 3:
+            values = np.asanyarray(opened.dataobj)
+        else:
+            values = opened.dataobj[(..., *np.unravel_index(frame, shape[3:], order="F"))]
+        found: NDArray[Any] = values.reshape((*shape, 1)[:3])
     except MemoryError:
         raise
     except Exception:  # damaged or shorter data
         raise UnreadableImageError("damaged-pixels") from None
-    return Image(
-        pixels=_channels_last(values.transpose(2, 1, 0)),
-        affine=affine[:, [2, 1, 0, 3]],
-        spacing=tuple(float(n) for n in np.linalg.norm(affine[:3, 2::-1], axis=0)),  # type: ignore[arg-type]
-    )
+    return found
 
 
 def check_affine(affine: NDArray[np.float64]) -> None:

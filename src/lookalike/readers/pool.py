@@ -30,27 +30,32 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
-from lookalike.text import file_name
+from lookalike.text import file_name, plain_text
 from lookalike.types import Attribute, Preprocessing, Refusal, Series, VolumeRecipe
 
 _AHEAD: Final = 8  # files that each process may be ahead
 _FRAMES_AHEAD: Final = 64  # frames of one file that may wait
+_DETAIL: Final = 600  # characters
 _SUSPECT: Final = ("decoder-crash", "out-of-memory")
-_MAX_MESSAGE: Final = 64 << 20  # a picture for a network of 4,096 x 4,096; more is a broken decoder's word
+_MAX_MESSAGE: Final = 128 << 20  # a volume for a network of 480 x 480 x 240; more is a broken decoder's word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One decoded picture, ready for the encoder: ``input`` is (rows, columns, 3) uint8."""
+    """One decoded picture, ready for the encoder: ``input`` is (rows, columns, 3) uint8.
+
+    shown: (rows, columns) of the picture before it was fitted to the encoder.
+    """
 
     source: str
     sha256: str
     frame: int
     frames: int
-    input: NDArray[np.uint8]
+    input: NDArray[Any]
     thumbnail: bytes
     patient: str
     attributes: dict[str, Attribute]
+    shown: tuple[int, int]
     view: int = 0  # the slice's number, where the frame is a volume of ``depth`` slices
     depth: int = 1
 
@@ -91,16 +96,16 @@ class _Task:
 _Tasks = queue.SimpleQueue[_Task | None]
 
 
-class _Process:
-    """One decoding process and the socket to it."""
+class Process:
+    """One decoding process and the socket to it. module: what it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "lookalike.readers.worker") -> None:
         ours, theirs = socket.socketpair()
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         with theirs:
             self._child = subprocess.Popen(
                 # -P: modules that lie in the current folder, beside the images, are not ours to run.
-                [sys.executable, "-P", "-m", "lookalike.readers.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
@@ -116,6 +121,7 @@ class _Process:
         return self.connection.recv_bytes(_MAX_MESSAGE)
 
     def kill(self) -> None:
+        """End it at once."""
         self._child.kill()
         self._child.wait()
         self.connection.close()
@@ -128,8 +134,9 @@ class ReaderPool:
         self, recipe: Preprocessing, workers: int | None = None, volumes: VolumeRecipe | None = None
     ) -> None:
         self._recipe, self._volumes = recipe.to_json(), asdict(volumes or VolumeRecipe())
+        self._ahead = _AHEAD if recipe.volume is None else 1  # whole volumes are large
         self._workers = workers or len(os.sched_getaffinity(0))
-        self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[Process] = queue.SimpleQueue()
         self._closed = threading.Event()
 
     def __enter__(self) -> Self:
@@ -175,7 +182,7 @@ class ReaderPool:
                 task = _task(source, whole)
                 tasks.put(task)
                 pending.append(task.events)
-                if len(pending) >= _AHEAD * self._workers:
+                if len(pending) >= self._ahead * self._workers:
                     yield from _drain(pending.popleft())
             while pending:
                 yield from _drain(pending.popleft())
@@ -187,7 +194,7 @@ class ReaderPool:
                 thread.join()
 
     def _serve(self, tasks: _Tasks, known: Known | None, stop: threading.Event) -> None:
-        process: _Process | None = None
+        process: Process | None = None
         while (task := tasks.get()) is not None and not stop.is_set():
             sink = _Sink(task.events, stop)
             try:
@@ -198,51 +205,55 @@ class ReaderPool:
         if process is not None:
             self._give_back(process)
 
-    def _take(self) -> _Process:
+    def _take(self) -> Process:
         """A process that is waiting, or a new one: one file needs one process, whatever the machine has."""
         try:
             return self._idle.get_nowait()
         except queue.Empty:
-            return _Process()
+            return Process()
 
-    def _give_back(self, process: _Process) -> None:
+    def _give_back(self, process: Process) -> None:
         if self._closed.is_set():
             process.kill()
         else:
             self._idle.put(process)
 
     def _read_one(
-        self, process: _Process, task: _Task, sink: _Sink, known: Known | None
-    ) -> _Process | None:
+        self, process: Process, task: _Task, sink: _Sink, known: Known | None
+    ) -> Process | None:
         """Read one file; the process to go on with is returned, None if this one had to be killed."""
-        reason = self._attempt(process, task, sink, known)
+        reason, detail = self._attempt(process, task, sink, known)
         if reason in _SUSPECT and process.used and not sink.passed:
             # An earlier file may have broken this process: ask a new one before this file is blamed.
             process.kill()
-            process = _Process()
-            reason = self._attempt(process, task, sink, known)
+            process = Process()
+            reason, detail = self._attempt(process, task, sink, known)
         process.used = True
         if reason is not None:
-            sink.put(Refusal(task.name, reason))
+            sink.put(Refusal(task.name, reason, detail))
         if reason in ("decoder-crash", "timeout", "stopped"):
             process.kill()
             return None
         return process
 
     def _attempt(
-        self, process: _Process, task: _Task, sink: _Sink, known: Known | None
-    ) -> str | None:
+        self, process: Process, task: _Task, sink: _Sink, known: Known | None
+    ) -> tuple[str | None, str]:
+        """A reason code, or None if all went well, and what more there is to say."""
         try:
-            return self._exchange(process, task, sink, known)
+            return self._exchange(process, task, sink, known), ""
+        except UnreadableImageError as error:
+            return error.reason, plain_text(error.detail, _DETAIL)
         except Exception:  # a broken decoder may have sent anything
-            return "decoder-crash"
+            return "decoder-crash", ""
 
     def _exchange(
-        self, process: _Process, task: _Task, sink: _Sink, known: Known | None
+        self, process: Process, task: _Task, sink: _Sink, known: Known | None
     ) -> str | None:
-        """One file's conversation. Returns a reason code, or None if all went well."""
+        """One file's conversation. Returns a reason code, or None if all went well; raises UnreadableImageError
+        with what the process says."""
         decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
-        deadline = time.monotonic() + decoding + sum(map(_seconds_of_reading, task.files))
+        deadline = time.monotonic() + decoding + sum(map(seconds_of_reading, task.files))
         send, name, sha256 = process.connection.send_bytes, task.name, ""
         request = {
             "files": task.files, "whole": task.whole, "ask": known is not None,
@@ -268,7 +279,7 @@ class ReaderPool:
             elif header["kind"] == "slice":
                 return None if sink.put(Slice(name, header["series"], header["place"])) else "stopped"
             elif header["kind"] == "refused":
-                return UnreadableImageError(header["reason"]).reason
+                raise UnreadableImageError(header["reason"], str(header.get("detail", "")))
             else:
                 return None if sink.put(Finished(name, sha256)) else "stopped"
         return "timeout"
@@ -298,7 +309,8 @@ def _task(source: Path | str | Series, whole: bool) -> _Task:
     return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole)
 
 
-def _seconds_of_reading(source: str) -> float:
+def seconds_of_reading(source: str) -> float:
+    """What a slow disk may take for a file."""
     try:
         return Path(source).stat().st_size / BYTES_A_SECOND
     except OSError:
@@ -307,12 +319,14 @@ def _seconds_of_reading(source: str) -> float:
 
 def _frame(source: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame:
     """A frame from its header and what follows it: the input's bytes, then the thumbnail."""
-    size = math.prod(header["shape"])
+    dtype = np.dtype(np.uint16 if header.get("dtype") == "uint16" else np.uint8)
+    size = math.prod(header["shape"]) * dtype.itemsize
     return Frame(
         source=source, sha256=sha256, frame=header["frame"], frames=header["frames"],
-        input=np.frombuffer(data[:size], np.uint8).reshape(header["shape"]), thumbnail=bytes(data[size:]),
-        patient=header["patient"], attributes=header["attributes"], view=header.get("view", 0),
-        depth=header.get("depth", 1),
+        input=np.frombuffer(data[:size], dtype).reshape(header["shape"]), thumbnail=bytes(data[size:]),
+        patient=header["patient"], attributes=header["attributes"],
+        shown=tuple(header.get("shown", header["shape"][:2])),
+        view=header.get("view", 0), depth=header.get("depth", 1),
     )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 Files belong to one volume if they share SeriesInstanceUID, size and orientation and name a position in the
 patient. They are sorted by that position, never by file name or InstanceNumber. A gap, a doubled or a
-missing slice refuses the series: a wrong spacing would go unseen.
+missing slice refuses the series: a wrong spacing would go unseen. The same holds for the frames of an enhanced
+multi-frame file (``multiframe``).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -25,8 +26,9 @@ MODALITIES: Final = frozenset({"CT", "MR", "PT", "NM"})
 LEAST_SLICES: Final = 3  # a series with fewer places is no volume: its files are pictures of their own
 _TAGS: Final = (
     "SeriesInstanceUID", "Modality", "Rows", "Columns", "NumberOfFrames", "ImageType",
-    "ImagePositionPatient", "ImageOrientationPatient",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "InstanceNumber",
 )  # fmt: skip
+_TOLD: Final = 8  # places that are listed of a series that is refused
 
 
 def series_of(source: str) -> tuple[str, str]:
@@ -34,7 +36,7 @@ def series_of(source: str) -> tuple[str, str]:
     that is no slice of a volume.
 
     Reads the header only. Localizers of several directions, Siemens mosaics (many slices tiled into one
-    picture) and multi-frame files are no slices.
+    picture) and multi-frame files, which are whole volumes, are no slices.
     """
     try:
         ds = pydicom.dcmread(source, stop_before_pixels=True, specific_tags=list(_TAGS))
@@ -56,58 +58,107 @@ def read_series(files: Sequence[str]) -> Image:
     Raises UnreadableImageError: "incomplete-series" for gaps, doubles or unequal slices, or the reason of
     the first slice that cannot be read.
     """
-    order, spacing = _order(files)
+    try:
+        headers = [pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS)) for file in files]
+        positions = [[float(n) for n in ds.ImagePositionPatient] for ds in headers]
+        orientation = [float(n) for n in headers[0].ImageOrientationPatient]
+        pixel_spacing = [float(n) for n in headers[0].get("PixelSpacing") or (1, 1)]
+        numbers = [str(int(ds.get("InstanceNumber") or 0)) for ds in headers]
+    except Exception:  # a header that has changed since it was grouped
+        raise UnreadableImageError("damaged-header") from None
+    order = places_in_order(positions, orientation, numbers)
     reader = DicomReader()
+    slices = (next(iter(reader.read(files[i]))) for i in order)
+    return stack(slices, [positions[i] for i in order], orientation, pixel_spacing)
+
+
+def stack(
+    slices: Iterable[Image], positions: Sequence[Sequence[float]], orientation: Sequence[float],
+    pixel_spacing: Sequence[float], places: Sequence[int] = (),
+) -> Image:  # fmt: skip
+    """Slices as one volume. positions: (x, y, z) mm of its places, in order; places: of each slice as it comes,
+    in the order of the positions where not said. Raises UnreadableImageError.
+    """
     stacked: NDArray[Any] | None = None
     first: Image | None = None
-    for number, file in enumerate(order):
-        image = next(iter(reader.read(file)))
+    for number, image in enumerate(slices):
         plane = -image.pixels[0].astype(np.float32) if image.inverted else image.pixels[0]
         if stacked is None or first is None:
             first = image
-            check_volume((len(order), *image.pixels.shape[1:3]))
-            stacked = np.empty((len(order), *plane.shape), plane.dtype)
+            check_volume((len(positions), *image.pixels.shape[1:3]))
+            stacked = np.empty((len(positions), *plane.shape), plane.dtype)
         if image.pixels.shape != first.pixels.shape:
-            raise UnreadableImageError("incomplete-series")
+            raise UnreadableImageError("incomplete-series", "the slices differ in size")
         if not np.can_cast(plane.dtype, stacked.dtype):  # slices may be scaled each in their own way
             stacked = stacked.astype(np.result_type(plane.dtype, stacked.dtype))
-        stacked[number] = plane
+        stacked[places[number] if places else number] = plane
     if stacked is None or first is None:
-        raise UnreadableImageError("incomplete-series")
-    affine = _affine(order[0], order[-1], len(order), spacing)
+        raise UnreadableImageError("no-pixel-data")
+    affine = _affine(positions, orientation, pixel_spacing)
     z, y, x = (float(n) for n in np.linalg.norm(affine[:3, :3], axis=0))
     return replace(
-        first, pixels=stacked, affine=affine, spacing=(z, y, x), window=None, voi_lut=None, inverted=False
-    )
+        first, pixels=stacked, affine=affine, spacing=(z, y, x), window=None, voi_lut=None, inverted=False,
+        frame=0, frames=1,
+    )  # fmt: skip
 
 
-def _order(files: Sequence[str]) -> tuple[list[str], float]:
-    """The files by position along their normal, and the distance of two slices in mm."""
+def places_in_order(
+    positions: Sequence[Sequence[float]], orientation: Sequence[float], numbers: Sequence[str]
+) -> list[int]:
+    """The slices' indices by position along their normal; numbers: what a person knows them by.
+
+    Raises UnreadableImageError("incomplete-series") with what is missing or doubled, or "needs-volumes".
+    """
     try:
         from highdicom.spatial import get_volume_positions
     except ImportError:
         raise UnreadableImageError("needs-volumes") from None
     try:
-        headers = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
-        positions = [[float(n) for n in ds.ImagePositionPatient] for ds in headers]
-        orientation = [float(n) for n in headers[0].ImageOrientationPatient]
         spacing, places = get_volume_positions(positions, orientation)
-    except Exception:  # a header that has changed since it was grouped
-        raise UnreadableImageError("damaged-header") from None
-    if spacing is None or places is None or sorted(places) != list(range(len(files))):
-        raise UnreadableImageError("incomplete-series")
-    return [files[i] for i in np.argsort(places)], float(spacing)
+    except Exception:  # directions that span no plane, numbers that are none
+        raise UnreadableImageError("damaged-geometry") from None
+    if spacing is None or places is None or sorted(places) != list(range(len(positions))):
+        raise UnreadableImageError("incomplete-series", _what_is_wrong(positions, orientation, numbers))
+    return [int(i) for i in np.argsort(places)]
 
 
-def _affine(first: str, last: str, count: int, spacing: float) -> NDArray[np.float64]:
+def _what_is_wrong(
+    positions: Sequence[Sequence[float]], orientation: Sequence[float], numbers: Sequence[str]
+) -> str:
+    """Which places hold several slices, and between which slices some are missing, in numbers only."""
+    normal = np.cross(orientation[:3], orientation[3:])
+    distances = np.round(np.array(positions) @ normal, 2) + 0.0
+    places = np.unique(distances)
+    said = []
+    at = {place: [numbers[int(i)] for i in np.flatnonzero(distances == place)] for place in places.tolist()}
+    doubled = [f"{place:g} mm (InstanceNumber {', '.join(who)})" for place, who in at.items() if len(who) > 1]
+    if doubled:
+        said.append(f"{len(doubled)} of {len(places)} places hold several slices: {_some(doubled)}")
+    steps = np.diff(places)
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    wide = np.flatnonzero(steps > 1.5 * usual)
+    if usual and len(wide):
+        missing = int(np.rint(steps[wide] / usual - 1).sum())
+        gaps = [f"{places[i]:g} to {places[i + 1]:g} mm" for i in wide]
+        said.append(f"{missing} missing at the usual distance of {usual:g} mm: {_some(gaps)}")
+    if not said:
+        said.append(f"slices lie {steps.min():g} to {steps.max():g} mm apart" if len(steps) else "one place only")
+    return "; ".join(said)
+
+
+def _some(parts: Sequence[str]) -> str:
+    return ", ".join(parts[:_TOLD]) + (f" and {len(parts) - _TOLD} more" if len(parts) > _TOLD else "")
+
+
+def _affine(
+    positions: Sequence[Sequence[float]], orientation: Sequence[float], pixel_spacing: Sequence[float]
+) -> NDArray[np.float64]:
     """(depth, row, column) indices -> patient mm, RAS+ (DICOM's own space is LPS+; PS3.3 C.7.6.2.1.1)."""
-    ds, end = (pydicom.dcmread(file, stop_before_pixels=True) for file in (first, last))
-    origin, other = (np.array([float(n) for n in d.ImagePositionPatient]) for d in (ds, end))
-    along_columns, along_rows = np.array([float(n) for n in ds.ImageOrientationPatient]).reshape(2, 3)
-    step_rows, step_columns = (float(n) for n in ds.get("PixelSpacing") or (1, 1))
+    origin, other = np.array(positions[0]), np.array(positions[-1])
+    along_columns, along_rows = np.array(orientation).reshape(2, 3)
     affine = np.eye(4)
-    affine[:3, 0] = (other - origin) / (count - 1) if count > 1 else np.cross(along_columns, along_rows) * spacing
-    affine[:3, 1], affine[:3, 2] = along_rows * step_rows, along_columns * step_columns
+    affine[:3, 0] = (other - origin) / (len(positions) - 1)
+    affine[:3, 1], affine[:3, 2] = along_rows * pixel_spacing[0], along_columns * pixel_spacing[1]
     affine[:3, 3] = origin
     affine[:2] *= -1
     return affine

@@ -13,7 +13,7 @@ import importlib.util
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -43,7 +43,7 @@ def main(descriptor: int) -> None:
             except (BrokenPipeError, EOFError):
                 return
             except UnreadableImageError as error:
-                _send(connection, {"kind": "refused", "reason": error.reason})
+                _send(connection, {"kind": "refused", "reason": error.reason, "detail": error.detail})
             except OSError:
                 _send(connection, {"kind": "refused", "reason": "not-readable"})
             except MemoryError:
@@ -55,8 +55,6 @@ def main(descriptor: int) -> None:
 
 
 def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
-    from lookalike.readers import read
-
     files = [str(file) for file in request["files"]]
     _send(connection, {"kind": "digest", "sha256": _digest(files)})
     if request["ask"] and connection.recv_bytes() == b"skip":
@@ -67,8 +65,12 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
         return
     recipe, volume_recipe = _recipe(request["recipe"]), VolumeRecipe(**request["volumes"])
     count = 0
-    for image in [_read_series(files)] if len(files) > 1 else read(files[0]):
-        if len(image.pixels) > 1:
+    for image in _images(files):
+        if len(image.pixels) > 1 and image.frames > 1 and volume_recipe.four_d == "refuse":
+            raise UnreadableImageError("four-dimensional", f"{image.frames} volumes in one file")
+        if recipe.volume is not None:
+            _send_whole(connection, image, recipe)
+        elif len(image.pixels) > 1:
             _send_volume(connection, image, recipe, volume_recipe)
         else:
             _send_frame(connection, image, recipe)
@@ -100,10 +102,22 @@ def _slice(file: str) -> tuple[str, str]:
     return series_of(file) if _stacks() and is_dicom(file) else ("", "")
 
 
-def _read_series(files: list[str]) -> Image:
-    from lookalike.readers.series import read_series
+def _images(files: list[str]) -> Iterator[Image]:
+    """A series as one volume, a multi-frame file too if its frames are slices; else what the readers give."""
+    from lookalike.readers import is_dicom, read
 
-    return read_series(files)
+    if len(files) > 1:
+        from lookalike.readers.series import read_series
+
+        yield read_series(files)
+        return
+    if _stacks() and Path(files[0]).stat().st_size and is_dicom(files[0]):
+        from lookalike.readers.multiframe import frames_of, read_multiframe
+
+        if (frames := frames_of(files[0])) is not None:
+            yield read_multiframe(files[0], frames)
+            return
+    yield from read(files[0])
 
 
 @cache
@@ -118,7 +132,7 @@ def _send_frame(connection: Connection, image: Image, recipe: Preprocessing) -> 
     pixels = model_input(shown, recipe)
     header = {
         "kind": "frame", "frame": image.frame, "frames": image.frames, "shape": pixels.shape,
-        "patient": image.patient, "attributes": dict(image.attributes),
+        "patient": image.patient, "attributes": dict(image.attributes), "shown": (shown.height, shown.width),
     }  # fmt: skip
     small = thumbnail(shown)
     signal.alarm(0)  # the other end takes its time when it is busy
@@ -138,10 +152,27 @@ def _send_volume(
         header = {
             "kind": "frame", "frame": volume.frame, "frames": volume.frames, "shape": pixels.shape,
             "view": number, "depth": count, "patient": volume.patient, "attributes": dict(volume.attributes),
+            "shown": (shown.height, shown.width),
         }  # fmt: skip
         signal.alarm(0)
         _send(connection, header, pixels.data, thumbnail(shown))
         signal.alarm(_SECONDS_ALONE)
+
+
+def _send_whole(connection: Connection, volume: Image, recipe: Preprocessing) -> None:
+    """The input of a network that takes whole volumes; the thumbnail is the middle slice."""
+    from lookalike.pixels import thumbnail
+    from lookalike.slices import cut, volume_input
+
+    pixels = volume_input(volume, recipe)
+    _, _, shown = next(cut(volume, VolumeRecipe(slices="middle:1")))
+    header = {
+        "kind": "frame", "frame": volume.frame, "frames": volume.frames, "shape": pixels.shape, "dtype": "uint16",
+        "patient": volume.patient, "attributes": dict(volume.attributes), "shown": (shown.height, shown.width),
+    }  # fmt: skip
+    signal.alarm(0)
+    _send(connection, header, pixels.data, thumbnail(shown))
+    signal.alarm(_SECONDS_ALONE)
 
 
 def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | memoryview) -> None:

@@ -9,13 +9,26 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Integer, String, Table, cast, delete, insert, select, update
 
 from lookalike.filters import number
-from lookalike.store.schema import ATTRIBUTES, FILES, LABELS, RECORDS, REFUSED, SPACES, THUMBNAILS, VECTORS
-from lookalike.types import Attribute, Refusal, Vectors
+from lookalike.store.packed import row_of
+from lookalike.store.schema import (
+    ATTRIBUTES,
+    FILES,
+    GALLERY,
+    LABELS,
+    PATCHES,
+    RECORDS,
+    REFUSED,
+    SPACES,
+    THUMBNAILS,
+    VECTORS,
+)
+from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
 BASE: Final = "base"
+EDITS: Final = "edits"  # the gallery's fact that counts changes to records that are there already
 CHUNK: Final = 500  # values in one IN (...): well under SQLite's limit
 
 Rows = list[dict[str, Any]]
@@ -34,6 +47,7 @@ class NewRecord:
     vectors: Vectors
     thumbnail: bytes
     views: tuple[int, ...] = (0,)  # the slice's number of each vector
+    patches: tuple[PatchMap, ...] = ()  # of each view, where the gallery keeps them
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +87,30 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
     """
     new = _add_records(connection, batch.records, group)
     if batch.records:
-        same = SPACES.c.name == BASE
-        connection.execute(update(SPACES).where(same).values(version=SPACES.c.version + 1))
-    _delete(connection, FILES.c.sha256, batch.finished)
+        count_version(connection)
+    delete_rows(connection, FILES.c.sha256, batch.finished)
     _insert(connection, FILES, [{"sha256": s, "source": source} for s, source in batch.finished.items()])
     refused = {refusal.source: refusal.reason for refusal in batch.refused}
-    _delete(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
+    delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
     _insert(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
     for change in batch.relabels:
         _relabel(connection, change, group)
+    if batch.relabels or len(new) < len(batch.records):  # or a record has new vectors
+        count_edit(connection)
     return new
+
+
+def count_edit(connection: Connection) -> None:
+    """Note that records which were there already are no longer what they were."""
+    number = cast(cast(GALLERY.c.value, Integer) + 1, String)
+    if connection.execute(update(GALLERY).where(GALLERY.c.name == EDITS).values(value=number)).rowcount == 0:
+        connection.execute(insert(GALLERY), {"name": EDITS, "value": "1"})
+
+
+def count_version(connection: Connection) -> None:
+    """Note that the vectors have changed: indexes made of them are stale."""
+    base = SPACES.c.name == BASE
+    connection.execute(update(SPACES).where(base).values(version=SPACES.c.version + 1))
 
 
 def _add_records(
@@ -103,10 +131,16 @@ def _add_records(
     _insert(
         connection, THUMBNAILS, [{"record": keys[i], "jpeg": record.thumbnail} for i, record in new.items()]
     )
-    _describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
-    _delete(connection, VECTORS.c.record, known.values())
+    describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
+    delete_rows(connection, VECTORS.c.record, known.values())
+    delete_rows(connection, PATCHES.c.record, known.values())
     _insert(connection, VECTORS, [
         row for i, record in given.items() for row in _vector_rows(keys[i], i, record)
+    ])  # fmt: skip
+    _insert(connection, PATCHES, [
+        row_of(keys[i], i, view, patches)
+        for i, record in given.items()
+        for view, patches in zip(record.views, record.patches, strict=bool(record.patches))
     ])  # fmt: skip
     return [record.sha256 for record in new.values()]
 
@@ -126,7 +160,7 @@ def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[st
         yield {"record": key, "view": view, "data": data, "checksum": checksum(identity, view, data)}
 
 
-def _describe(
+def describe(
     connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]
 ) -> None:
     """The labels and attributes of records, by their keys."""
@@ -151,7 +185,7 @@ def _relabel(connection: Connection, change: Relabel, group: Callable[[str], str
             connection.execute(delete(LABELS).where(LABELS.c.record == key))
         named = (ATTRIBUTES.c.record == key) & ATTRIBUTES.c.name.in_(list(change.attributes))
         connection.execute(delete(ATTRIBUTES).where(named))
-        _describe(connection, [(key, change.labels or (), change.attributes)])
+        describe(connection, [(key, change.labels or (), change.attributes)])
         patient = group(change.patient) or patient or identity  # noqa: PLW2901
         connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=patient))
 
@@ -161,7 +195,7 @@ def _insert(connection: Connection, table: Table, rows: Rows) -> None:
         connection.execute(insert(table), rows)
 
 
-def _delete(connection: Connection, column: Any, values: Iterable[Any]) -> None:
+def delete_rows(connection: Connection, column: Any, values: Iterable[Any]) -> None:
     for some in chunks(values):
         connection.execute(delete(column.table).where(column.in_(some)))
 

@@ -50,7 +50,7 @@ def _durable(connection: sqlite3.Connection, _record: Any) -> None:
     # SQLite's own lower() knows ASCII only.
     connection.create_function("lower", 1, _lower, deterministic=True)
     _write_ahead(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -73,7 +73,8 @@ def _lower(text: str | None) -> str | None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    if how := connection.get_execution_options().get("begin", "BEGIN"):
+        connection.exec_driver_sql(how)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -13,25 +13,27 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from lookalike.errors import DamagedFileError, GalleryError
 from lookalike.filters import Filter
-from lookalike.store.batch import BASE, Batch, checksum, chunks, write_batch
+from lookalike.store.batch import BASE, EDITS, Batch, checksum, write_batch
+from lookalike.store.changes import Changes
 from lookalike.store.database import connect, damaged, errors_named, to_write
+from lookalike.store.memory import Held, Memory
 from lookalike.store.query import condition
+from lookalike.store.rows import chosen, rows_of, whole_records
 from lookalike.store.schema import (
     ATTRIBUTES,
     FILES,
     GALLERY,
-    LABELS,
     RECORDS,
     REFUSED,
     SPACES,
     THUMBNAILS,
     VECTORS,
 )
-from lookalike.types import Attribute, Keys, Record, Refusal, Vectors
+from lookalike.types import Keys, Record, Refusal, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +57,14 @@ class StoredVectors(NamedTuple):
     vectors: Vectors
 
 
-def _chosen(column: Any, *columns: Any) -> Select[Any]:
-    """SELECT columns WHERE column IN (:chosen). Building a query takes longer than running it."""
-    return select(*columns).where(column.in_(bindparam("chosen", expanding=True)))
-
-
-_KEYS_BY_ID: Final = _chosen(RECORDS.c.id, RECORDS.c.key)
-_RECORDS_BY_KEY: Final = _chosen(RECORDS.c.key, *RECORDS.c)
-_LABELS_BY_RECORD: Final = _chosen(LABELS.c.record, *LABELS.c)
-_ATTRIBUTES_BY_RECORD: Final = _chosen(ATTRIBUTES.c.record, *ATTRIBUTES.c)
-_THUMBNAILS_BY_RECORD: Final = _chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
-_OWNERS_BY_KEY: Final = _chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
+_KEYS_BY_ID: Final = chosen(RECORDS.c.id, RECORDS.c.key)
+_THUMBNAILS_BY_RECORD: Final = chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
+_OWNERS_BY_KEY: Final = chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
 _OF_RECORD: Final = RECORDS.c.key == VECTORS.c.record
-_KEYS_OF_PATIENT: Final = _chosen(RECORDS.c.patient, VECTORS.c.key).join(RECORDS, _OF_RECORD)
+_KEYS_OF_PATIENT: Final = chosen(RECORDS.c.patient, VECTORS.c.key).join(RECORDS, _OF_RECORD)
+_KEYS_BY_RECORD: Final = chosen(VECTORS.c.record, VECTORS.c.key)
 _VECTORS_BY_RECORD: Final = (
-    _chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id).join(RECORDS, _OF_RECORD).order_by(VECTORS.c.view)
+    chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id).join(RECORDS, _OF_RECORD).order_by(VECTORS.c.view)
 )
 
 
@@ -79,32 +74,62 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._engine = connect(folder)
         self._writer = to_write(self._engine)
-        with self._begin() as connection:
+        with self.begin() as connection:
             facts = _facts(connection)
         if not facts:
-            with self._begin(write=True) as connection:
+            with self.begin(write=True) as connection:
                 facts = _facts(connection) or _new_facts(connection)
         if not facts.keys() >= {"id", "salt"}:
             raise damaged()
         self.id, self._salt = facts["id"], facts["salt"]
+        self._changes = Changes(folder)
+        self._spaces: tuple[int, dict[str, SpaceRow]] | None = None
+        self._memory: Memory | None = None
 
     def close(self) -> None:
         """Close the database's connections."""
+        self._changes.close()
         self._engine.dispose()
 
+    def hold(self) -> None:
+        """Keep the records in memory from now on, for many searches of one process."""
+        memory = Memory(self)
+        memory.held()
+        self._memory = memory
+
+    def changes(self) -> int:
+        """A number that is another one after any process has written to the database."""
+        return self._changes.number()
+
+    def edits(self) -> int:
+        """Counts the changes to records that are there already: labels, attributes, vectors, removal."""
+        with self.begin() as connection:
+            return self.read_edits(connection)
+
+    def read_edits(self, connection: Connection) -> int:
+        """The same, of one transaction."""
+        return int(_facts(connection).get(EDITS, "0"))
+
     @contextmanager
-    def _begin(self, *, write: bool = False) -> Iterator[Connection]:
+    def begin(self, *, write: bool = False) -> Iterator[Connection]:
+        """A transaction, for the modules of this package."""
         engine = self._writer if write else self._engine
         with errors_named(), engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def outside(self) -> Iterator[Connection]:
+        """A connection outside of any transaction, for what is about the file itself."""
+        with errors_named(), self._engine.connect().execution_options(begin="") as connection:
+            yield connection
+
     def fact(self, name: str, first: str) -> str:
         """A fact about the gallery, noted when it is first asked for."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             found = _facts(connection).get(name)
         if found is not None:
             return found
-        with self._begin(write=True) as connection:  # another process may have noted it meanwhile
+        with self.begin(write=True) as connection:  # another process may have noted it meanwhile
             found = _facts(connection).get(name)
             if found is None:
                 connection.execute(insert(GALLERY), {"name": name, "value": first})
@@ -117,12 +142,12 @@ class Store:
 
         Returns the file's SHA-256 for every record that is new.
         """
-        with self._begin(write=True) as connection:
+        with self.begin(write=True) as connection:
             return write_batch(connection, batch, self.patient_group)
 
     def put_space(self, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:
         """Declare a space, or replace its adapter."""
-        with self._begin(write=True) as connection:
+        with self.begin(write=True) as connection:
             fields = {"encoder": json.dumps(encoder, sort_keys=True), "adapter": adapter, "version": 0}
             _put(connection, SPACES, {"name": name}, fields)
 
@@ -136,8 +161,15 @@ class Store:
 
     def spaces(self) -> dict[str, SpaceRow]:
         """Every space by name. An adapted space takes its version from the base vectors."""
-        with self._begin() as connection:
-            rows = list(connection.execute(select(SPACES)))
+        changes = self.changes()
+        if self._spaces is None or self._spaces[0] != changes:
+            with self.begin() as connection:
+                self._spaces = changes, self.read_spaces(connection)
+        return self._spaces[1]
+
+    def read_spaces(self, connection: Connection) -> dict[str, SpaceRow]:
+        """The same, of one transaction."""
+        rows = list(connection.execute(select(SPACES)))
         version = next((row.version for row in rows if row.name == BASE), 0)
         try:
             found = {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
@@ -149,17 +181,17 @@ class Store:
 
     def files(self) -> set[str]:
         """The SHA-256 of every file that is stored whole."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             return set(connection.scalars(select(FILES.c.sha256)))
 
     def count(self) -> int:
         """How many records there are."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             return int(connection.scalar(select(func.count()).select_from(RECORDS)) or 0)
 
     def refused(self) -> list[Refusal]:
         """Every refused file with its reason."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             rows = connection.execute(select(REFUSED).order_by(REFUSED.c.source))
             return [Refusal(row.source, row.reason) for row in rows]
 
@@ -170,7 +202,7 @@ class Store:
         has none.
         """
         query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
-        with self._begin() as connection:
+        with self.begin() as connection:
             rows = connection.execute(query.order_by(VECTORS.c.key)).all()
             records = connection.scalar(select(func.count()).select_from(RECORDS)) or 0
         lost = records - len({row.record for row in rows})
@@ -185,10 +217,23 @@ class Store:
         """The base vectors (views, dim) of one record. Raises DamagedFileError."""
         return self.slices_of(key)[1]
 
+    def vectors_of_each(self, keys: Iterable[int]) -> dict[int, Vectors]:
+        """The base vectors (views, dim) of records, by key. Raises DamagedFileError."""
+        wanted = [int(key) for key in keys]
+        with self.begin() as connection:
+            rows = rows_of(connection, _VECTORS_BY_RECORD, wanted)
+        parts: dict[int, list[Any]] = {key: [] for key in wanted}
+        for row in rows:
+            parts[row.record].append(np.frombuffer(row.data, "<f4") if _sound(row) else None)
+        bad = sum(not own or any(vector is None for vector in own) for own in parts.values())
+        if bad:
+            raise _damaged_vectors(bad)
+        return {key: np.stack(own) for key, own in parts.items()}
+
     def slices_of(self, key: int) -> tuple[tuple[int, ...], Vectors]:
         """The slice numbers and base vectors (views, dim) of one record. Raises DamagedFileError."""
-        with self._begin() as connection:
-            rows = _rows(connection, _VECTORS_BY_RECORD, [key])
+        with self.begin() as connection:
+            rows = rows_of(connection, _VECTORS_BY_RECORD, [key])
         if not rows or not all(_sound(row) for row in rows):
             raise _damaged_vectors(1)
         views = tuple(row.view for row in rows)
@@ -199,20 +244,24 @@ class Store:
         query = select(RECORDS.c.sha256, RECORDS.c.id, VECTORS).outerjoin(
             VECTORS, RECORDS.c.key == VECTORS.c.record
         )
-        with self._begin() as connection:
+        with self.begin() as connection:
             return {row.sha256 for row in connection.execute(query) if not _sound(row)}
 
     def records(self, keys: Iterable[int] | None = None) -> dict[int, Record]:
         """Records by key, whole; all of them without ``keys``."""
         wanted = None if keys is None else [int(key) for key in keys]
-        with self._begin() as connection:
-            return _whole_records(connection, wanted)
+        if (held := self._held()) is not None:
+            return held.records if wanted is None else {k: held.records[k] for k in wanted if k in held.records}
+        with self.begin() as connection:
+            return whole_records(connection, wanted)
 
     def find(self, identity: str) -> Record | None:
         """One record by its public id, or None."""
-        with self._begin() as connection:
-            found = _rows(connection, _KEYS_BY_ID, [identity])
-            return _whole_records(connection, [found[0].key])[found[0].key] if found else None
+        if (held := self._held()) is not None:
+            return held.by_id.get(identity)
+        with self.begin() as connection:
+            found = rows_of(connection, _KEYS_BY_ID, [identity])
+            return whole_records(connection, [found[0].key])[found[0].key] if found else None
 
     def record(self, identity: str) -> Record:
         """One record by its public id. Raises GalleryError if there is none."""
@@ -223,7 +272,13 @@ class Store:
 
     def keys_of_patient(self, patient: str) -> Keys:
         """The vector keys of one patient group (its hash)."""
+        if (held := self._held()) is not None:
+            return held.keys_of_patient(patient)
         return self._keys(_KEYS_OF_PATIENT, {"chosen": [patient]})
+
+    def keys_of_records(self, keys: Iterable[int]) -> Keys:
+        """The vector keys of records, by their keys."""
+        return self._keys(_KEYS_BY_RECORD, {"chosen": [int(key) for key in keys]})
 
     def keys_where(self, tree: Filter) -> Keys:
         """The vector keys of the records that satisfy a filter, ascending."""
@@ -231,13 +286,15 @@ class Store:
         return self._keys(select(VECTORS.c.key).where(VECTORS.c.record.in_(matching)).order_by(VECTORS.c.key))
 
     def _keys(self, query: Any, values: Mapping[str, Any] | None = None) -> Keys:
-        with self._begin() as connection:
+        with self.begin() as connection:
             return np.fromiter(connection.scalars(query, values), np.int64)
 
     def owner_keys(self, keys: Keys) -> Keys:
         """The record's key for each vector key; -1 for -1. Raises DamagedFileError if there is none."""
-        with self._begin() as connection:
-            owner = {row.key: row.record for row in _rows(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
+        if (held := self._held()) is not None:
+            return held.owner_keys(keys)
+        with self.begin() as connection:
+            owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
         try:
             return np.array([-1 if key == -1 else owner[key] for key in keys.tolist()], np.int64)
         except KeyError:
@@ -245,13 +302,18 @@ class Store:
 
     def owners(self, keys: NDArray[np.int64]) -> list[Record]:
         """The record of each vector key, in order. Raises DamagedFileError if there is none."""
-        with self._begin() as connection:
-            owner = {row.key: row.record for row in _rows(connection, _OWNERS_BY_KEY, keys.tolist())}
-            records = _whole_records(connection, [key for key in owner.values() if key is not None])
+        if (held := self._held()) is not None:
+            return held.owners(keys)
+        with self.begin() as connection:
+            owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, keys.tolist())}
+            records = whole_records(connection, [key for key in owner.values() if key is not None])
         try:
             return [records[owner[key]] for key in keys.tolist()]
         except KeyError:
             raise damaged() from None
+
+    def _held(self) -> Held | None:
+        return None if self._memory is None else self._memory.held()
 
     def thumbnail(self, key: int) -> bytes:
         """The small JPEG of a record; b"" if there is none."""
@@ -259,19 +321,19 @@ class Store:
 
     def thumbnails(self, keys: Iterable[int]) -> dict[int, bytes]:
         """The small JPEGs of records, by key."""
-        with self._begin() as connection:
-            rows = _rows(connection, _THUMBNAILS_BY_RECORD, [int(key) for key in keys])
+        with self.begin() as connection:
+            rows = rows_of(connection, _THUMBNAILS_BY_RECORD, [int(key) for key in keys])
         return {row.record: row.jpeg for row in rows}
 
     def has_field(self, name: str) -> bool:
         """Whether any record has an attribute of that name."""
         query = select(ATTRIBUTES.c.record).where(ATTRIBUTES.c.name == name).limit(1)
-        with self._begin() as connection:
+        with self.begin() as connection:
             return connection.execute(query).first() is not None
 
     def field_names(self) -> list[str]:
         """The attributes that a filter may name."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             names = connection.scalars(select(ATTRIBUTES.c.name).distinct())
             return sorted(name for name in names if isinstance(name, str))  # a damaged row may hold anything
 
@@ -308,33 +370,3 @@ def _put(
     same = [table.c[name] == value for name, value in identity.items()]
     if connection.execute(update(table).where(*same).values(**fields)).rowcount == 0:
         connection.execute(insert(table), {**identity, **fields})
-
-
-def _whole_records(connection: Connection, wanted: list[int] | None) -> dict[int, Record]:
-    """Records by key, with their labels and attributes; all of them without ``wanted``."""
-    rows = _rows(connection, _RECORDS_BY_KEY, wanted)
-    labels: dict[int, list[str]] = {}
-    for row in _rows(connection, _LABELS_BY_RECORD, wanted):
-        labels.setdefault(row.record, []).append(row.label)
-    attributes: dict[int, dict[str, Attribute]] = {}
-    for row in _rows(connection, _ATTRIBUTES_BY_RECORD, wanted):
-        # A code such as 007 is a number to a filter, and stays what it is.
-        value = row.number if str(row.number) == row.text else row.text
-        attributes.setdefault(row.record, {})[row.name] = value
-    try:
-        return {
-            row.key: Record(
-                row.key, row.id, row.source, row.frame, tuple(sorted(labels.get(row.key, ()))), row.patient,
-                attributes.get(row.key, {}),
-            )
-            for row in rows
-        }  # fmt: skip
-    except TypeError:  # labels that are no text
-        raise damaged() from None
-
-
-def _rows(connection: Connection, query: Select[Any], wanted: list[Any] | None) -> list[Any]:
-    """The rows of a ``_chosen`` query; all of the table without ``wanted``."""
-    if wanted is None:
-        return list(connection.execute(select(*query.selected_columns)))
-    return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some})]

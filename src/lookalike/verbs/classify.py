@@ -21,7 +21,7 @@ from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
 from lookalike.types import Vectors
-from lookalike.verbs.query import Clock, of_record, read_query
+from lookalike.verbs.query import Clock, Query, of_record, read_query
 from lookalike.verbs.train_classifier import (
     ADAPTER,
     NEAR,
@@ -97,7 +97,7 @@ class ClassifyResult:
 
 def classify(
     gallery: Gallery,
-    query: str | os.PathLike[str] | NDArray[np.generic] | None = None,
+    query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
     *,
     id: str | None = None,
     method: str = "knn",

@@ -67,7 +67,7 @@ def demo(
     with open_gallery(_fresh(out / "gallery"), create=True) as gallery:
         kept, asked = _split(_cases(gallery, root, table), seed)
         say(f"Indexing {len(kept)} images; {len(asked)} images of other patients will ask.")
-        indexed = index(gallery, kept, labels=table)
+        indexed = index(gallery, kept, labels=table, patches=True)  # the page asks by region too
         say(f"Indexed {indexed.added} records in {indexed.seconds:.1f} s, {len(indexed.refused)} refused.\n")
         baseline = evaluate(gallery, queries=asked, query_labels=table)
         say(f"BASELINE: the encoder's own vectors\n\n{baseline}\n")

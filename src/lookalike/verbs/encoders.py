@@ -56,6 +56,7 @@ def _listed(name: str) -> Listed:
     entry = encoders.entry(name)
     spec = entry.spec
     rows, columns = spec.preprocessing.size
+    deep = "" if spec.preprocessing.volume is None else f"{spec.preprocessing.volume.depth} x "
     return Listed(
         name=name,
         dim=spec.dim,
@@ -63,7 +64,7 @@ def _listed(name: str) -> Listed:
         here=entry.here,
         size=_class(entry.parameters, _SIZES, "huge"),
         speed=_class(entry.gmacs, _SPEEDS, "very slow"),
-        input=f"{rows} x {columns}",
+        input=f"{deep}{rows} x {columns}",
         license=spec.license,
         trained_on=tuple(sorted(spec.trained_on)),
         checkpoint=entry.checkpoint,

@@ -27,6 +27,12 @@ from lookalike.verbs.tables import Format, render
 
 LEVELS: Final = ("modality", "body_region", "organ")
 RANKS: Final = ("pool", "count", "max", "sum", "maxsim")
+SWEEPS: Final[dict[str, tuple[str, ...]]] = {
+    "sigma": (*(f"gaussian:{sigma}" for sigma in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1)), "uniform"),
+    "slices": (*(f"random:{count}" for count in (1, 2, 3, 5, 10, 20, 40)), "all"),
+}
+"""The weights, or the rules for slices, that show how much the choice matters."""
+
 _SLICE_HITS: Final = 100  # hits of each query slice, other patients' slices only
 
 

@@ -37,6 +37,7 @@ CAPPED: Final = "P@k, capped"
 NDCG: Final = "nDCG@k of the Jaccard overlap"
 EXACT: Final = "P@k, exact match"
 EACH: Final = "P@k of each label alone"
+AP: Final = "average precision"
 CHANCE: Final = "chance"
 ABSENT: Final = "a class absent from the gallery"
 
@@ -58,6 +59,7 @@ class Protocol:
     """classes_of: the classes a record takes part as, () to leave it out, with the reason. measures: of
     ranked queries, by name; PLAIN comes first in the report, CHANCE is the precision of a random order.
     folds: where the collection has no official split; without them one patient at a time is left out.
+    whole: the measures need the order of the whole gallery, not of the deepest k alone.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Protocol:
     measures: Callable[[Ranked, Sequence[int]], dict[str, PerQuery]]
     figures: Mapping[str, str] = field(default_factory=dict)  # measure -> what a figure is called, if not P
     folds: int | None = None
+    whole: bool = False
 
 
 # --- which records take part, and as which class --------------------------------------------------------------
@@ -136,6 +139,19 @@ def _label_sets(ranked: Ranked, ks: Sequence[int]) -> dict[str, PerQuery]:
     }
 
 
+def _findings(ranked: Ranked, ks: Sequence[int]) -> dict[str, PerQuery]:
+    """P@k and AP where a record that shares a finding is relevant. AP: the mean of P@r over the ranks r of all
+    relevant records."""
+    shared = metrics.any_overlap(ranked.asked, ranked.members) & ranked.open
+    hits = np.take_along_axis(shared, ranked.order, axis=1) & (ranked.order >= 0)
+    totals = shared.sum(axis=1)
+    return {
+        PLAIN: _at(metrics.precision_at, hits, totals, ks),
+        AP: metrics.average_precision(hits, totals)[:, None],
+        CHANCE: metrics.chance(totals, ranked.open.sum(axis=1)),
+    }
+
+
 def _each_label(ranked: Ranked, there: Bools, ks: Sequence[int]) -> PerQuery:
     """(q, c, ks): P@k of the label alone; nan where the query does not bear it."""
     totals = ranked.open.astype(np.float32) @ ranked.members.astype(np.float32)  # (q, c), exact below 2^24
@@ -163,6 +179,10 @@ PROTOCOLS: Final[dict[str, Protocol]] = {
             "multilabel", "Any shared label, Jaccard nDCG, exact match and each label alone",
             "Jarvelin and Kekalainen, ACM TOIS 20(4), 2002, for nDCG", (1, 3, 5, 10), _all_labels, _label_sets,
             {NDCG: "nDCG"},
+        ),
+        Protocol(
+            "3d-mir", "Volumes with the same finding, by one pooled vector each",
+            "Ben Abacha et al., 3D-MIR, arXiv 2311.13752", (3, 5, 10), _all_labels, _findings, whole=True,
         ),
     )
 }  # fmt: skip
@@ -288,7 +308,7 @@ def _report(
     measures = {
         measure if name == space else f"{measure} ({name})": _summary(
             values, members[rows], present, [classes[i] for i in present], patients[rows],
-            [f"{protocol.figures.get(measure, 'P')}@{k}" for k in ks], seed, samples,
+            ["AP"] if measure == AP else [f"{protocol.figures.get(measure, 'P')}@{k}" for k in ks], seed, samples,
         )
         for name, found in scored.items() for measure, values in found.items() if measure not in (PLAIN, CHANCE)
     }  # fmt: skip
@@ -305,7 +325,8 @@ def _scored(
     parts: dict[str, dict[str, list[PerQuery]]] = {}
     for split in splits:
         for name, vectors in vectors_of(split):
-            for ranked in rank_all(vectors, members, patients, split, ks[-1]):
+            depth = max(len(split.gallery), ks[-1]) if protocol.whole else ks[-1]
+            for ranked in rank_all(vectors, members, patients, split, depth):
                 for measure, scores in protocol.measures(ranked, ks).items():
                     parts.setdefault(name, {}).setdefault(measure, []).append(scores)
     return {name: {m: np.concatenate(p) for m, p in found.items()} for name, found in parts.items()}

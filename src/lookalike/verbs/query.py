@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.pixels import from_array, model_input, picture, thumbnail
 from lookalike.readers import walk
-from lookalike.readers.pool import Frame
+from lookalike.readers.pool import Frame, Slice
+from lookalike.slices import cut, pool, volume_input
 from lookalike.store import record_id
 from lookalike.text import absolute, file_name
-from lookalike.types import Refusal, Series, Vectors
+from lookalike.types import Image, Refusal, Series, Vectors, VolumeRecipe
+from lookalike.verbs.gather import Volumes
+from lookalike.verbs.refine import examples
 
 
 @dataclass
@@ -67,44 +70,78 @@ def of_record(gallery: Gallery, identity: str, clock: Clock) -> Query:
     with clock.stage("read"):
         record = gallery.store.record(identity)
         views, vectors = gallery.store.slices_of(record.key)
-        small, depth = gallery.store.thumbnail(record.key), int(record.attributes.get("slices", 1))
-        return Query(record.id, vectors, small, {record.patient}, record.key, views, depth)
+        return Query(record.id, vectors, b"", {record.patient}, record.key, views, record.depth)
+
+
+def of_records(gallery: Gallery, ids: Sequence[str], clock: Clock) -> Query:
+    """Several records as one query: the mean of their vectors. Raises GalleryError, UsageError."""
+    if len(ids) == 1:
+        return of_record(gallery, ids[0], clock)
+    with clock.stage("read"):
+        records, vectors = examples(gallery, ids)
+        mean = pool(vectors, np.full(len(vectors), 1 / len(vectors)))
+        names = ", ".join(record.id for record in records)
+        return Query(names, mean, b"", {record.patient for record in records}, records[0].key)
+
+
+def of_vector(gallery: Gallery, vector: Sequence[float] | NDArray[np.floating[Any]]) -> Query:
+    """A vector of the encoder's own space, (dim,), of any length but 0. Raises UsageError."""
+    given = np.asarray(vector, np.float64).ravel()
+    norm = float(np.linalg.norm(given)) if np.isfinite(given).all() else 0.0
+    if len(given) != gallery.spec.dim or not 1e-12 < norm < 1e300:
+        raise UsageError(
+            f"a vector is {gallery.spec.dim} finite numbers, not all 0, as {gallery.spec.name!r} gives; "
+            f"got {len(given)}"
+        )
+    return Query("vector", (given / norm).astype(np.float32)[None], b"")
 
 
 def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Query:
-    """Read and encode a query that is a file or an array."""
+    """Read and encode a query that is a file or an array; one that has been read already is copied."""
+    if isinstance(query, Query):
+        return replace(query)
     clock = clock or Clock()
-    if isinstance(query, np.ndarray):
-        with clock.stage("read"):
-            shown = picture(from_array(query), gallery.spec.preprocessing.percentiles)
-            pixels, small = model_input(shown, gallery.spec.preprocessing), thumbnail(shown)
-        with clock.stage("encode"):
-            return Query("array", gallery.encoder.encode_inputs(pixels[None]), small)
-    if not isinstance(query, str | os.PathLike):
-        raise UsageError(f"a query is a file or a NumPy array, got {type(query).__name__}")
     with clock.stage("read"):
-        frames = _read_frames(gallery, os.fspath(query))
+        frames = read_frames(gallery, query)
     with clock.stage("encode"):
         vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in frames]))
     frame = frames[len(frames) // 2]
     asked = Query(
-        file_name(query), vectors, frame.thumbnail, views=tuple(f.view for f in frames), depth=frame.depth
+        frame.source, vectors, frame.thumbnail, views=tuple(f.view for f in frames), depth=frame.depth
     )
-    if frame.patient:
-        asked.patients.add(gallery.store.patient_group(frame.patient))
-    # The file itself may be in the gallery, under a patient that only the label table knew.
-    known = gallery.store.find(record_id(frame.sha256, frame.frame))
-    if known is not None:
-        asked.patients.add(known.patient)
-        asked.record = known.key
+    asked.patients, asked.record = whose(gallery, frame)
     return asked
+
+
+def read_frames(gallery: Gallery, query: Any) -> list[Frame]:
+    """What a file or an array shows, ready for the encoder: one picture, or every slice of a volume."""
+    if isinstance(query, np.ndarray) and gallery.spec.ndim == 3:
+        volume = Image(query[..., None] if query.ndim == 3 else query)
+        _, _, shown = next(cut(volume, VolumeRecipe(slices="middle:1")))
+        whole = volume_input(volume, gallery.spec.preprocessing)
+        return [Frame("array", "", 0, 1, whole, thumbnail(shown), "", {}, (shown.height, shown.width))]
+    if isinstance(query, np.ndarray):
+        shown = picture(from_array(query), gallery.spec.preprocessing.percentiles)
+        pixels, size = model_input(shown, gallery.spec.preprocessing), (shown.height, shown.width)
+        return [Frame("array", "", 0, 1, pixels, thumbnail(shown), "", {}, size)]
+    if not isinstance(query, str | os.PathLike):
+        raise UsageError(f"a query is a file or a NumPy array, got {type(query).__name__}")
+    return [replace(frame, source=file_name(query)) for frame in _read_frames(gallery, os.fspath(query))]
+
+
+def whose(gallery: Gallery, frame: Frame) -> tuple[set[str], int | None]:
+    """The patient groups of a query, and the key of its record, where its file is in the gallery."""
+    patients = {gallery.store.patient_group(frame.patient)} if frame.patient else set()
+    # The file itself may be in the gallery, under a patient that only the label table knew.
+    known = gallery.store.find(record_id(frame.sha256, frame.frame)) if frame.sha256 else None
+    return (patients, None) if known is None else ({*patients, known.patient}, known.key)
 
 
 def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     """The wanted frame of a file, or every slice of a volume. A folder is the series that lies in it."""
     path, wanted = _path_and_frame(query)
     if os.path.isdir(path):  # noqa: PTH112 - False for any impossible name
-        source: Path | Series = Series(str(path), tuple(str(file) for file in walk([path])))
+        source: Path | Series = _series_in(gallery, path)
     elif os.path.isfile(path):  # noqa: PTH113
         source = path
     else:
@@ -113,7 +150,8 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     for event in gallery.readers.read([source]):
         if isinstance(event, Refusal) and isinstance(source, Series):
             raise UsageError(
-                f"the folder is no series of one volume ({event.reason}); give an image file, or such a folder"
+                f"the folder is no series of one volume ({event.reason}{event.detail and ': ' + event.detail}); "
+                "give an image file, or such a folder"
             )
         if isinstance(event, Refusal) and not (found and found[0].depth == 1):
             raise UnreadableImageError(event.reason)
@@ -121,9 +159,21 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
             found.append(event)
             if event.frames > 1 and event.depth == 1:  # the other frames are not wanted: stop decoding
                 break
+        elif isinstance(event, Frame) and found:  # the next volume of a 4-D file
+            break
     if not found:
         raise UsageError(f"the file has no frame {wanted}; frames are counted from 0")
     return found
+
+
+def _series_in(gallery: Gallery, folder: Path) -> Series:
+    """The one series of a folder, whatever tables and notes lie beside it; all files, if there is not one."""
+    files, volumes = walk([folder]), Volumes()
+    for event in gallery.readers.read(files, whole=True):
+        if isinstance(event, Slice):
+            volumes.slices.setdefault(event.series, []).append(event)
+    found = [one for one in volumes.series() if isinstance(one, Series)]
+    return found[0] if len(found) == 1 else Series(str(folder), tuple(str(file) for file in files))
 
 
 def _path_and_frame(query: str) -> tuple[Path, int]:

@@ -19,6 +19,8 @@ RANKS: Final = ("auto", "pool", "count", "max", "sum", "maxsim")
 """pool: one vector a volume. count, max, sum: of the hits that its slices get. maxsim: late interaction of all
 slices, for the candidates that the hits name. auto: maxsim."""
 
+COSINES: Final = ("auto", "max", "maxsim")  # whose scores are (mean) cosines of the most alike slices
+
 _HITS: Final = 200  # slice hits that each query slice names candidates by
 _CANDIDATES: Final = 50
 

@@ -102,14 +102,16 @@ def draw(entry: Lite) -> onnx.ModelProto:
 
 
 def _inner(graph: _Graph, network: Network) -> int:
-    """Three blocks: the global mean of each, unit length each, side by side."""
+    """Three blocks: the global mean of each, unit length each, side by side; patches from the first two."""
     inner, blocks = network.inner(), network.blocks()
     outputs = list(_blocks(graph, blocks[: inner[-1] + 1]))
     parts = [graph.node("LpNormalization", [_pooled(graph, outputs[i])], f"part{i}", axis=1, p=2) for i in inner]
     graph.node("Concat", parts, "vectors", axis=1)
-    # The map of patch vectors: the deepest read block before pooling.
-    graph.node("Transpose", [outputs[-1]], "patches", perm=[0, 2, 3, 1])
-    return blocks[inner[-1]].outputs
+    # The map of patch vectors: the two shallower blocks before pooling, both on the finer grid of stride 16. The
+    # deepest, on half that grid, finds less and places it worse (docs/regions.md).
+    maps = [graph.node("LpNormalization", [outputs[i]], f"map{i}", axis=1, p=2) for i in inner[:2]]
+    graph.node("Transpose", [graph.node("Concat", maps, "maps", axis=1)], "patches", perm=[0, 2, 3, 1])
+    return sum(blocks[i].outputs for i in inner[:2])
 
 
 def _last(graph: _Graph, network: Network) -> int:

@@ -1,0 +1,78 @@
+"""lookalike keys"""
+
+from __future__ import annotations
+
+import click
+
+from lookalike.cli.output import gallery_option, print_table
+
+
+@click.group("keys")
+def command() -> None:
+    """Who may ask the service. As soon as there is a key, nobody may ask without one.
+
+    \b
+    Example:
+      lookalike keys add workstation --role reader --gallery chest
+      lookalike keys list --gallery chest
+    """
+
+
+@command.command("add")
+@click.argument("name")
+@gallery_option
+@click.option(
+    "--role", type=click.Choice(["reader", "contributor", "admin"]), default="reader", show_default=True,
+    help="reader asks; contributor also labels, indexes and trains; admin also removes.",
+)  # fmt: skip
+def add(name: str, gallery: str, role: str) -> None:
+    """Make a key and print it, once.
+
+    \b
+    Example:
+      lookalike keys add workstation --role contributor --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.store.keys import add_key
+
+    with open_gallery(gallery) as opened:
+        key = add_key(opened.store, name, role)
+    click.echo(f"{key}\nKeep it: only its hash is stored, so it is not shown again.")
+
+
+@command.command("list")
+@gallery_option
+def list_(gallery: str) -> None:
+    """Names and roles.
+
+    \b
+    Example:
+      lookalike keys list --gallery chest
+    """
+    from datetime import UTC, datetime
+
+    from lookalike.gallery import open_gallery
+    from lookalike.store.keys import keys_of
+
+    with open_gallery(gallery) as opened:
+        keys = keys_of(opened.store)
+    made = [datetime.fromtimestamp(key.created, UTC).strftime("%Y-%m-%d %H:%M") for key in keys]
+    print_table([["name", "role", "made (UTC)"], *([k.name, k.role, at] for k, at in zip(keys, made, strict=True))])
+
+
+@command.command("remove")
+@click.argument("name")
+@gallery_option
+def remove(name: str, gallery: str) -> None:
+    """Make a key useless, at once.
+
+    \b
+    Example:
+      lookalike keys remove workstation --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.store.keys import remove_key
+
+    with open_gallery(gallery) as opened:
+        remove_key(opened.store, name)
+    click.echo(f"The key {name!r} opens nothing any more.")

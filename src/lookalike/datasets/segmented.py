@@ -1,0 +1,158 @@
+"""Collections of volumes with masks: the Medical Segmentation Decathlon and TotalSegmentator.
+
+A record's labels are the structures that its mask shows. Which axial slices show one, counted from the feet as a
+gallery cuts them, stands in the attribute ``axial slices of NAME`` ("12-40,43"), so that slices have labels too.
+Masks are read when the collection is opened, hours for all of TotalSegmentator; ``labels=liver,spleen`` reads only
+these.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.datasets.collection import Item, Options, Split
+from lookalike.errors import MissingExtraError, UsageError
+from lookalike.slices import orient
+from lookalike.types import Attribute, Image
+
+TASKS: Final[dict[str, tuple[str, str, str]]] = {
+    "Task01": ("MR", "head", "brain"), "Task02": ("MR", "chest", "heart"), "Task03": ("CT", "abdomen", "liver"),
+    "Task04": ("MR", "head", "hippocampus"), "Task05": ("MR", "pelvis", "prostate"),
+    "Task06": ("CT", "chest", "lung"), "Task07": ("CT", "abdomen", "pancreas"),
+    "Task08": ("CT", "abdomen", "liver"), "Task09": ("CT", "abdomen", "spleen"),
+    "Task10": ("CT", "abdomen", "colon"),
+}  # fmt: skip
+"""Modality, body region and organ of each task of the Decathlon, by how its folder's name begins."""
+
+SLICES_OF: Final = "axial slices of "
+_MOST_VOXELS: Final = 1 << 29
+_TOTAL_SPLITS: Final[dict[str, Split]] = {"train": "train", "val": "val", "test": "test"}
+
+
+def read_msd(root: Path, options: Options) -> Iterator[Item]:
+    """The Decathlon: one task's folder, or the folder that holds several. Only ``training`` has masks."""
+    folders = [root] if (root / "dataset.json").is_file() else sorted(root.glob("Task*/"))
+    tasks = [folder for folder in folders if (folder / "dataset.json").is_file()]
+    if not tasks:
+        raise UsageError(f"{root} holds no dataset.json and no folders Task01_BrainTumour ... Task10_Colon")
+    for task in tasks:
+        said = _dataset_json(task / "dataset.json")
+        modality, region, organ = _of_task(task.name, said)
+        names = {int(n): _full(str(name), organ) for n, name in said.get("labels", {}).items() if int(n)}
+        about: dict[str, Attribute] = {
+            "modality": modality, "body_region": region, "organ": organ, "anatomy": organ, "task": task.name,
+        }  # fmt: skip
+        for pair in said.get("training", ()):
+            image, mask = task / pair["image"], task / pair["label"]
+            shown = _shown(mask, names, options) if image.is_file() and mask.is_file() else {}
+            patient = f"{task.name}/{image.name.partition('.')[0]}"
+            yield Item(image, tuple(shown), patient=patient, attributes={**about, **_slices_of(shown)})
+
+
+def _dataset_json(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text("utf-8"))
+        if isinstance(said, dict) and all({"image", "label"} <= set(pair) for pair in said.get("training", ())):
+            return said
+    except (OSError, ValueError, TypeError):
+        pass
+    raise UsageError(f"{path} is no dataset.json of the Decathlon (labels, training: image and label)")
+
+
+def _of_task(folder: str, said: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What is known of the task; of another one in the same layout what its table says."""
+    if (known := TASKS.get(folder[:6])) is not None:
+        return known
+    modality = str(next(iter(said.get("modality", {}).values()), ""))
+    return "CT" if modality == "CT" else "MR" if "MR" in modality else modality, "", str(said.get("name", folder))
+
+
+def _full(label: str, organ: str) -> str:
+    """"cancer" of the lung is not that of the colon: the organ goes with it."""
+    return label if organ.lower() in label.lower() else f"{organ} {label}"
+
+
+def read_totalsegmentator(root: Path, options: Options) -> Iterator[Item]:
+    """TotalSegmentator: s0000/ct.nii.gz (or mri.nii.gz), s0000/segmentations/ORGAN.nii.gz, meta.csv."""
+    folders = sorted(path.parent for path in root.glob("s*/segmentations/"))
+    if not folders:
+        raise UsageError(f"{root} holds no s0000/segmentations ...; give the folder with the subjects")
+    table = _meta(root / "meta.csv")
+    for folder in folders:
+        image = folder / ("mri.nii.gz" if (folder / "mri.nii.gz").is_file() else "ct.nii.gz")
+        masks = {path.name.partition(".")[0]: path for path in sorted((folder / "segmentations").glob("*.nii*"))}
+        shown = {
+            name: slices for name, path in masks.items() if not options.labels or name in options.labels
+            for slices in _shown(path, {}, options, name).values()
+        }  # fmt: skip
+        row = table.get(folder.name, {})
+        about = {"modality": "CT" if image.name.startswith("ct") else "MR", "pathology": row.get("pathology", ""),
+                 "study_type": row.get("study_type", ""), "PatientSex": row.get("gender", "").upper()}  # fmt: skip
+        said: dict[str, Attribute] = {key: value for key, value in about.items() if value}
+        split = _TOTAL_SPLITS.get(row.get("split", ""), "")
+        yield Item(image, tuple(shown), split, folder.name, {**said, **_slices_of(shown)})
+
+
+def _meta(path: Path) -> dict[str, dict[str, str]]:
+    """The table of subjects, its cells split by semicolons; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file, delimiter=";", restval="")
+        return {row["image_id"]: {k: v or "" for k, v in row.items() if k} for row in rows if row.get("image_id")}
+
+
+def _shown(mask: Path, names: Mapping[int, str], options: Options, name: str = "") -> dict[str, NDArray[np.bool_]]:
+    """Of each structure in a mask file the axial slices that show it. name: of a mask of one structure."""
+    volume = orient(_read_mask(mask))
+    found: dict[str, NDArray[np.bool_]] = {}
+    for number in (int(n) for n in np.unique(volume.pixels) if n > 0):
+        structure = name or names.get(number, str(number))
+        if not options.labels or structure in options.labels:
+            there = (volume.pixels == number).any(axis=(1, 2, 3))
+            found[structure] = found.get(structure, np.zeros(len(there), bool)) | there
+    return found
+
+
+def _read_mask(path: Path) -> Image:
+    try:
+        import nibabel
+    except ImportError:
+        raise MissingExtraError("reading masks", "volumes") from None
+    try:
+        opened: Any = nibabel.load(path)
+        shape = opened.shape if math.prod(opened.shape) <= _MOST_VOXELS else ()
+        values = np.asanyarray(opened.dataobj).reshape(shape[:3]).transpose(2, 1, 0)  # no other shape is a mask's
+        return Image(np.rint(values[..., None]).astype(np.int32), opened.affine[:, [2, 1, 0, 3]])
+    except Exception:  # nibabel raises many types on damaged files
+        raise UsageError(f"{path.name} cannot be read as a mask; get it again, or take its case out") from None
+
+
+def _slices_of(shown: Mapping[str, NDArray[np.bool_]]) -> dict[str, Attribute]:
+    return {f"{SLICES_OF}{name}": as_ranges(slices) for name, slices in shown.items()}
+
+
+def as_ranges(flags: NDArray[np.bool_]) -> str:
+    """(n,) bool -> the numbers that are set, as text: "12-40,43"."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    pairs = edges.reshape(-1, 2)
+    return ",".join(f"{a}" if b - a == 1 else f"{a}-{b - 1}" for a, b in pairs.tolist())
+
+
+def from_ranges(text: str, count: int) -> NDArray[np.bool_]:
+    """What ``as_ranges`` wrote -> (count,) bool. Raises UsageError for any other text."""
+    flags = np.zeros(count, bool)
+    for part in text.split(",") if text else ():
+        if (match := re.fullmatch(r"(\d+)(?:-(\d+))?", part)) is None:
+            raise UsageError(f"slices are written as 12-40,43; got {text!r}")
+        flags[int(match[1]) : int(match[2] or match[1]) + 1] = True
+    return flags

@@ -1,0 +1,84 @@
+"""Many threads ask at once: one matrix product answers them all, and costs little more than for one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from lookalike.types import Keys, Scores, Vectors
+
+Answer = tuple[Keys, Scores]
+_PATIENCE: Final = 0.3  # of the time that the last answer took
+
+
+@dataclass(eq=False)
+class _Turn:
+    queries: Vectors
+    k: int
+    told: threading.Event = field(default_factory=threading.Event)
+    answer: Answer | None = None
+    error: BaseException | None = None
+
+
+class Together:
+    """search(queries (q, dim), k) for callers in several threads. Who comes while an answer is being worked out
+    waits for its end, and is then answered with all others that have come meanwhile.
+    """
+
+    def __init__(self, search: Callable[[Vectors, int], Answer]) -> None:
+        self._search, self._lock = search, threading.Lock()
+        self._waiting: list[_Turn] = []
+        self._busy = False
+        self._last, self._took = 1, 0.0  # turns of the last answer, and its seconds
+
+    def __call__(self, queries: Vectors, k: int) -> Answer:
+        turn = _Turn(queries, k)
+        with self._lock:
+            self._waiting.append(turn)
+            leads, self._busy = not self._busy, True
+        if not leads:
+            turn.told.wait()
+        if turn.answer is None and turn.error is None:
+            self._lead()
+        if turn.answer is None:
+            raise turn.error or RuntimeError("no answer")
+        return turn.answer
+
+    def _lead(self) -> None:
+        self._gather()
+        with self._lock:
+            turns, self._waiting = self._waiting, []
+        started = time.monotonic()
+        try:
+            self._work(turns)
+        finally:
+            self._last, self._took = len(turns), time.monotonic() - started
+            with self._lock:
+                if self._waiting:
+                    self._waiting[0].told.set()  # it leads now
+                else:
+                    self._busy = False
+
+    def _gather(self) -> None:
+        """Those who were answered together are likely to come again together: wait for them, but not for long."""
+        end = time.monotonic() + _PATIENCE * self._took
+        while len(self._waiting) < self._last and time.monotonic() < end:
+            time.sleep(0.0005)
+
+    def _work(self, turns: list[_Turn]) -> None:
+        try:
+            depth, start = max(turn.k for turn in turns), 0
+            keys, scores = self._search(np.concatenate([turn.queries for turn in turns]), depth)
+            for turn in turns:
+                rows = slice(start, start := start + len(turn.queries))
+                turn.answer = keys[rows, : turn.k], scores[rows, : turn.k]
+        except BaseException as error:
+            for turn in turns:
+                turn.error = error
+        for turn in turns:
+            turn.told.set()

@@ -1,0 +1,164 @@
+"""The process that draws pictures: ``python -m lookalike.readers.display_worker FD``. Started by ``display``.
+
+What it draws is what the encoder is shown. The last volume stays decoded, so that its slices follow each other
+quickly. Nothing is pickled, and what a parser prints goes nowhere, as in ``worker``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lookalike.errors import UnreadableImageError
+from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
+from lookalike.types import Image, Preprocessing, VolumeRecipe
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from lookalike.slices import GreyMap
+
+_SECONDS_ALONE: Final = int(4 * SECONDS_A_FILE)
+_QUALITY: Final = 92
+
+
+def main(descriptor: int) -> None:
+    """Serve requests until the other end is closed."""
+    limit_memory()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    with Connection(descriptor) as connection:
+        while True:
+            signal.alarm(0)
+            try:
+                request = json.loads(connection.recv_bytes())
+                signal.alarm(_SECONDS_ALONE + len(request["files"]))
+                answer = _answer(request)
+            except (BrokenPipeError, EOFError):
+                return
+            except UnreadableImageError as error:
+                answer = _refusal(error.reason)
+            except OSError:
+                answer = _refusal("not-readable")
+            except MemoryError:
+                _last.clear()
+                answer = _refusal("out-of-memory")
+            except ImportError:
+                raise  # the installation is broken, not the file: the process ends
+            except Exception:
+                answer = _refusal("damaged-pixels")
+            connection.send_bytes(answer)
+
+
+def _refusal(reason: str) -> bytes:
+    return json.dumps({"reason": reason}).encode() + b"\n"
+
+
+def _answer(request: Mapping[str, Any]) -> bytes:
+    files = tuple(str(file) for file in request["files"])
+    if request["siblings"]:
+        return json.dumps({"files": _siblings(files[0])}).encode() + b"\n"
+    stamps, recipe = tuple(Path(file).stat().st_mtime_ns for file in files), request["volumes"]
+    image = _read(files, stamps, request["frame"] or 0, recipe)
+    if image.image.frames > 1 and len(image.image.pixels) == 1 and request["frame"] is None:
+        image = _read(files, stamps, min(max(request["slice"] or 0, 0), image.image.frames - 1), recipe)
+    if len(image.image.pixels) > 1:
+        count = len(image.image.pixels)
+        number = count // 2 if request["slice"] is None else min(max(request["slice"], 0), count - 1)
+        shown = image.slice(number)
+    else:
+        number, shown = image.image.frame, image.picture(request["recipe"])
+        number, count = (0, 1) if request["frame"] is not None else (number, image.image.frames)
+    return _said(shown, request["size"], image, files[0], number, count)
+
+
+class _Held:
+    """A decoded image, turned as the gallery's recipe says, and how its slices become grey."""
+
+    def __init__(self, image: Image, recipe: VolumeRecipe) -> None:
+        from lookalike.slices import grey_map, orient
+
+        volume = len(image.pixels) > 1
+        self.image = orient(image, recipe.plane) if volume else image
+        self._grey: GreyMap | None = grey_map(self.image, recipe.window) if volume else None
+
+    def slice(self, number: int) -> PIL.Image.Image:
+        """As ``slices.cut`` shows it."""
+        from lookalike.slices import square_pixels
+
+        assert self._grey is not None
+        return square_pixels(self._grey.show(self.image.pixels[number]), self.image.spacing)
+
+    def picture(self, recipe: str) -> PIL.Image.Image:
+        """A 2-D image."""
+        from lookalike.pixels import picture
+
+        return picture(self.image, Preprocessing.from_fields(json.loads(recipe)).percentiles)
+
+
+_last: dict[Any, _Held] = {}
+
+
+def _read(files: tuple[str, ...], stamps: tuple[int, ...], frame: int, recipe: Mapping[str, Any]) -> _Held:
+    name = (files, stamps, frame, json.dumps(recipe))
+    if name not in _last:
+        if len(_last) > 1 or any(len(held.image.pixels) > 1 for held in _last.values()):
+            _last.clear()  # before the next is decoded: two large volumes are too many
+        _last[name] = _Held(_decoded(files, frame), VolumeRecipe(**recipe))
+    return _last[name]
+
+
+def _decoded(files: tuple[str, ...], frame: int) -> Image:
+    from lookalike.readers import read
+    from lookalike.readers.series import read_series
+
+    if len(files) > 1:
+        return read_series(files)
+    image = next((image for image in read(files[0]) if image.frame == frame or len(image.pixels) > 1), None)
+    if image is None:
+        raise UnreadableImageError("no-pixel-data")
+    return image
+
+
+def _siblings(file: str) -> list[str]:
+    """The files beside this one that belong to its series, and itself."""
+    from lookalike.readers import is_dicom, walk
+    from lookalike.readers.series import series_of
+
+    series = series_of(file)[0]
+    beside = (str(path) for path in walk([Path(file).parent]) if path.parent == Path(file).parent)
+    return [other for other in beside if is_dicom(other) and series_of(other)[0] == series] if series else [file]
+
+
+def _said(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: int, count: int) -> bytes:
+    from lookalike.readers import VOLUME_SUFFIXES, is_dicom
+
+    image, (columns, rows) = held.image, shown.size
+    volumes = file.lower().endswith(VOLUME_SUFFIXES)
+    header = {
+        "rows": rows, "columns": columns, "slice": number, "depth": count, "modality": image.modality,
+        "kind": "volume" if len(image.pixels) > 1 else "image",
+        "window": None if image.window is None else [float(n) for n in image.window],
+        "viewer": "volume" if volumes else "dicom" if is_dicom(file) else "picture",
+    }  # fmt: skip
+    return json.dumps(header).encode() + b"\n" + _jpeg(shown, size)
+
+
+def _jpeg(shown: PIL.Image.Image, size: int) -> bytes:
+    import PIL.Image
+
+    if max(shown.size) > size:
+        shown = shown.copy()
+        shown.thumbnail((size, size), PIL.Image.Resampling.BILINEAR)
+    out = io.BytesIO()
+    shown.save(out, "JPEG", quality=_QUALITY)
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

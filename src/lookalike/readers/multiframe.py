@@ -1,0 +1,75 @@
+"""Enhanced multi-frame DICOM files -> one volume Image each, by the frames' own positions.
+
+In an enhanced CT, MR, PT or NM file every frame names its place in the functional groups (PS3.3 C.7.6.16): plane
+position, plane orientation and pixel measures, each of the frame or shared. Frames are sorted by position, never
+by number; gaps and doubled places refuse the file as they refuse a series. Files whose frames name no position,
+lie in several directions or at fewer than three places are frames of their own, as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from lookalike.readers.dicom import DicomReader, functional_group
+from lookalike.readers.limits import MAX_FRAMES, check_volume
+from lookalike.readers.series import LEAST_SLICES, MODALITIES, places_in_order, stack
+from lookalike.types import Image
+
+_LARGE: Final = 1 << 16  # bytes of an element that stays on disk
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Where the frames of a file lie. positions: (x, y, z) mm, LPS+, of each; pixel_spacing: (row, column) mm."""
+
+    positions: tuple[tuple[float, ...], ...]
+    orientation: tuple[float, ...]
+    pixel_spacing: tuple[float, ...]
+    shape: tuple[int, int]
+
+
+def frames_of(source: str) -> Frames | None:
+    """The geometry of a multi-frame file whose frames are the slices of one volume; None for any other file."""
+    try:
+        brief = pydicom.dcmread(source, stop_before_pixels=True, specific_tags=["Modality", "NumberOfFrames"])
+        count = int(brief.get("NumberOfFrames") or 1)
+        if brief.get("Modality") not in MODALITIES or not LEAST_SLICES <= count <= MAX_FRAMES:
+            return None
+        ds = pydicom.dcmread(source, stop_before_pixels=True, defer_size=_LARGE)
+        each = [_geometry(ds, number) for number in range(count)]
+    except Exception:  # no functional groups, or damaged ones: the frames are pictures
+        return None
+    positions, directions, spacings = zip(*each, strict=True)
+    if len({tuple(round(n, 2) + 0.0 for n in direction) for direction in directions}) > 1:
+        return None
+    if len({tuple(round(n, 2) + 0.0 for n in position) for position in positions}) < LEAST_SLICES:
+        return None
+    return Frames(positions, directions[0], spacings[0], (int(ds.Rows), int(ds.Columns)))
+
+
+def _geometry(ds: Dataset, number: int) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Position, orientation and pixel spacing of one frame. Raises AttributeError where one is not said."""
+    position: Any = functional_group(ds, number, "PlanePositionSequence")
+    orientation: Any = functional_group(ds, number, "PlaneOrientationSequence")
+    measures: Any = functional_group(ds, number, "PixelMeasuresSequence")
+    said = position.ImagePositionPatient, orientation.ImageOrientationPatient, measures.PixelSpacing
+    x, y, z = (tuple(float(n) for n in values) for values in said)
+    return x, y, z
+
+
+def read_multiframe(source: str, frames: Frames) -> Image:
+    """The frames as one Image, (depth, rows, columns, channels) with depth along their normal.
+
+    Raises UnreadableImageError: "incomplete-series" for gaps and doubled places, or what reading a frame raises.
+    """
+    count = len(frames.positions)
+    check_volume((count, *frames.shape))
+    order = places_in_order(frames.positions, frames.orientation, [str(i + 1) for i in range(count)])
+    return stack(
+        DicomReader().read(source), [frames.positions[i] for i in order], frames.orientation,
+        frames.pixel_spacing, [order.index(i) for i in range(count)],
+    )  # fmt: skip

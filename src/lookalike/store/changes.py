@@ -1,0 +1,33 @@
+"""Has anybody written to the database? Asked at every search, so it must cost next to nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from lookalike.store.database import FILE, errors_named
+
+
+class Changes:
+    """One connection that only asks. SQLite's ``data_version`` is another number after any other connection,
+    of this or of another process, has committed (https://www.sqlite.org/pragma.html#pragma_data_version).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._lock = folder / FILE, threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def number(self) -> int:
+        """The number now."""
+        with self._lock, errors_named():
+            if self._connection is None:
+                self._connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None

@@ -1,0 +1,155 @@
+"""Background jobs as rows: they outlive the process that does them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from sqlalchemy import func, insert, or_, select, update
+
+from lookalike.errors import GalleryError, UsageError
+from lookalike.store.schema import JOBS
+
+if TYPE_CHECKING:
+    from lookalike.store.store import Store
+
+State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+OPEN: Final = ("queued", "running")
+INTERRUPTED: Final = "interrupted: the server stopped while this was running; start it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is. rate: a second; seconds_left: None where nobody knows."""
+
+    done: int = 0
+    total: int = 0
+    rate: float | None = None
+    seconds_left: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """created, started, finished: seconds since 1970. owner: the key's name that asked for it."""
+
+    id: str
+    kind: str
+    state: State
+    progress: Progress
+    error: str | None
+    owner: str
+    created: float
+    started: float | None
+    finished: float | None
+    result: Any = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def add_job(store: Store, kind: str, arguments: Mapping[str, Any], owner: str) -> Job:
+    """Queue a job."""
+    row: dict[str, Any] = {
+        "id": secrets.token_hex(8), "kind": kind, "arguments": json.dumps(arguments), "state": "queued",
+        "progress": "{}", "owner": owner, "created": time.time(),
+    }  # fmt: skip
+    with store.begin(write=True) as connection:
+        connection.execute(insert(JOBS), row)
+    return job_of(store, row["id"])
+
+
+def job_of(store: Store, identity: str) -> Job:
+    """One job. Raises GalleryError if there is none."""
+    with store.begin() as connection:
+        row = connection.execute(select(JOBS).where(JOBS.c.id == identity)).first()
+    if row is None:
+        raise GalleryError(f"no job has the id {identity!r}")
+    return _job(row)
+
+
+def page_of_jobs(store: Store, limit: int, cursor: str | None) -> tuple[list[Job], str | None]:
+    """At most ``limit`` jobs, the newest first, without their results; and where to go on, None at the end.
+
+    Raises UsageError for a cursor that no page gave.
+    """
+    columns = [column for column in JOBS.c if column.name != "result"]
+    query = select(*columns).order_by(JOBS.c.created.desc(), JOBS.c.id.desc()).limit(limit + 1)
+    if cursor:
+        then, _, identity = cursor.partition("-")
+        try:
+            created = float.fromhex(then)
+        except (ValueError, OverflowError):
+            raise UsageError("the cursor is none that a page of jobs gave; leave it out to start again") from None
+        older = or_(JOBS.c.created < created, (JOBS.c.created == created) & (JOBS.c.id < identity))
+        query = query.where(older)
+    with store.begin() as connection:
+        jobs = [_job(row) for row in connection.execute(query)]
+    more = len(jobs) > limit
+    return jobs[:limit], f"{jobs[limit - 1].created.hex()}-{jobs[limit - 1].id}" if more else None
+
+
+def count_open(store: Store) -> int:
+    """How many jobs wait or run."""
+    with store.begin() as connection:
+        return int(connection.scalar(select(func.count()).where(JOBS.c.state.in_(OPEN))) or 0)
+
+
+def next_job(store: Store) -> Job | None:
+    """The job that has waited longest, now running."""
+    oldest = select(JOBS).where(JOBS.c.state == "queued").order_by(JOBS.c.created, JOBS.c.id).limit(1)
+    with store.begin() as connection:
+        if connection.execute(oldest).first() is None:
+            return None
+    with store.begin(write=True) as connection:
+        row = connection.execute(oldest).first()
+        if row is None:
+            return None
+        connection.execute(
+            update(JOBS).where(JOBS.c.id == row.id).values(state="running", started=time.time(), progress="{}")
+        )
+    return job_of(store, row.id)
+
+
+def note_progress(store: Store, identity: str, progress: Progress) -> None:
+    """Say how far a job is."""
+    _update(store, identity, ("running",), progress=json.dumps(_fields(progress)))
+
+
+def finish_job(
+    store: Store, identity: str, state: State, *, result: Any = None, error: str | None = None
+) -> bool:
+    """Close an open job; whether it was open."""
+    said = None if result is None else json.dumps(result)
+    return _update(store, identity, OPEN, state=state, result=said, error=error, finished=time.time())
+
+
+def resume_jobs(store: Store, repeatable: tuple[str, ...]) -> None:
+    """What a server that has just started does with jobs that were running: those which may simply be run
+    again are queued, the others have failed.
+    """
+    running = JOBS.c.state == "running"
+    failed = {"state": "failed", "error": INTERRUPTED, "finished": time.time()}
+    with store.begin(write=True) as connection:
+        connection.execute(update(JOBS).where(running, JOBS.c.kind.in_(repeatable)).values(state="queued"))
+        connection.execute(update(JOBS).where(running).values(**failed))
+
+
+def _update(store: Store, identity: str, states: tuple[str, ...], **values: Any) -> bool:
+    query = update(JOBS).where(JOBS.c.id == identity, JOBS.c.state.in_(states)).values(**values)
+    with store.begin(write=True) as connection:
+        return connection.execute(query).rowcount > 0
+
+
+def _fields(progress: Progress) -> dict[str, Any]:
+    return {name: getattr(progress, name) for name in Progress.__slots__}
+
+
+def _job(row: Any) -> Job:
+    said = row._mapping.get("result")
+    return Job(
+        row.id, row.kind, row.state, Progress(**json.loads(row.progress)), row.error, row.owner, row.created,
+        row.started, row.finished, None if said is None else json.loads(said), json.loads(row.arguments),
+    )  # fmt: skip

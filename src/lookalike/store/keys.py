@@ -1,0 +1,75 @@
+"""Keys of the server: 256 random bits, shown once, kept as their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+
+from sqlalchemy import delete, insert, select
+
+from lookalike.errors import UsageError
+from lookalike.store.schema import API_KEYS
+
+if TYPE_CHECKING:
+    from lookalike.store.store import Store
+
+Role: TypeAlias = Literal["reader", "contributor", "admin"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)  # each may do all that those before it may
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Who may ask the server. created: seconds since 1970."""
+
+    name: str
+    role: Role
+    created: float
+    hash: str
+
+
+def add_key(store: Store, name: str, role: str) -> str:
+    """A new key, which nobody can read again. Raises UsageError: a name that is taken or bad, no such role."""
+    if role not in ROLES:
+        raise UsageError(f"a role is {', '.join(ROLES)}; got {role!r}")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"a key's name is made of letters, digits, '.', '-' and '_'; got {name!r}")
+    key = secrets.token_urlsafe(32)
+    with store.begin(write=True) as connection:
+        if connection.execute(select(API_KEYS.c.name).where(API_KEYS.c.name == name)).first():
+            raise UsageError(f"there is a key called {name!r} already; remove it first, or take another name")
+        row = {"name": name, "hash": _hash(key), "role": role, "created": time.time()}
+        connection.execute(insert(API_KEYS), row)
+    return key
+
+
+def remove_key(store: Store, name: str) -> None:
+    """The key of that name opens nothing any more. Raises UsageError if there is none."""
+    with store.begin(write=True) as connection:
+        if connection.execute(delete(API_KEYS).where(API_KEYS.c.name == name)).rowcount == 0:
+            raise UsageError(f"no key is called {name!r}; see: lookalike keys list")
+
+
+def keys_of(store: Store) -> list[ApiKey]:
+    """Every key, by name."""
+    with store.begin() as connection:
+        rows = connection.execute(select(API_KEYS).order_by(API_KEYS.c.name)).all()
+    return [ApiKey(row.name, row.role, row.created, row.hash) for row in rows]
+
+
+def match(keys: list[ApiKey], given: str) -> ApiKey | None:
+    """The key that was given, or None. Takes as long whichever it is."""
+    asked, found = _hash(given), None
+    for key in keys:
+        if hmac.compare_digest(key.hash, asked):
+            found = key
+    return found
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

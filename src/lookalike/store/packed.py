@@ -1,0 +1,70 @@
+"""Patch vectors as rows of the database: a byte a number, with a checksum."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.types import PatchMap
+
+_SHOWN: Final = struct.Struct("<2I")  # before the codes: rows and columns of the displayed picture
+
+
+def packed(vectors: NDArray[np.float32], shown: tuple[int, int]) -> PatchMap:
+    """Unit vectors (rows, columns, channels) -> a byte a number.
+
+    The largest number of each patch becomes 127. Measured with lite0-inner: the cosine of a patch and its packed
+    self is at least .9997, that of two patches changes by at most .003.
+    """
+    largest = np.abs(vectors).max(axis=-1, keepdims=True)
+    codes = np.rint(vectors * (127 / np.maximum(largest, np.float32(1e-12)))).astype(np.int8)
+    return PatchMap(shown, codes)
+
+
+def unpacked(codes: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Codes (..., channels) -> unit vectors of the same shape; a patch of zeros stays zero."""
+    values = codes.astype(np.float32)
+    norms = np.sqrt(np.einsum("...i,...i->...", values, values))
+    values *= (1 / np.maximum(norms, np.float32(1)))[..., None]
+    return values
+
+
+def row_of(record: int, identity: str, view: int, patches: PatchMap) -> dict[str, Any]:
+    """The row of the table ``patches``."""
+    rows, columns, _ = patches.codes.shape
+    data = _SHOWN.pack(*patches.shown) + np.ascontiguousarray(patches.codes).tobytes()
+    return {
+        "record": record, "view": view, "rows": rows, "columns": columns, "data": data,
+        "checksum": _checksum(identity, view, rows, columns, data),
+    }  # fmt: skip
+
+
+def sound(row: Any) -> bool:
+    """Whether a row, with its record's ``id``, is what was stored; a row of NULLs is not."""
+    numbers = (row.view, row.rows, row.columns)
+    if not isinstance(row.data, bytes) or not all(isinstance(n, int) and n >= 0 for n in numbers):
+        return False
+    codes, cells = len(row.data) - _SHOWN.size, row.rows * row.columns
+    fits = codes > 0 and cells > 0 and codes % cells == 0
+    return fits and row.checksum == _checksum(row.id, row.view, row.rows, row.columns, row.data)
+
+
+def patches_in(row: Any) -> PatchMap:
+    """The patches of a sound row."""
+    shown = _SHOWN.unpack_from(row.data)
+    codes = np.frombuffer(row.data, np.int8, offset=_SHOWN.size)
+    return PatchMap((shown[0], shown[1]), codes.reshape(row.rows, row.columns, -1))
+
+
+def size_in_bytes(rows: int, columns: int, channels: int) -> int:
+    """What the patches of one picture take."""
+    return _SHOWN.size + math.prod((rows, columns, channels))
+
+
+def _checksum(identity: str, view: int, rows: int, columns: int, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(f"{identity}:{view}:{rows}x{columns}".encode()))

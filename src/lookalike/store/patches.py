@@ -1,0 +1,89 @@
+"""The stored patches of a gallery that keeps them: read a few at a time, for there may be gigabytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+from sqlalchemy import and_, select
+
+from lookalike.errors import DamagedFileError
+from lookalike.store.batch import chunks
+from lookalike.store.packed import patches_in, sound
+from lookalike.store.rows import chosen
+from lookalike.store.schema import GALLERY, PATCHES, RECORDS, VECTORS
+from lookalike.types import Keys, PatchMap
+
+if TYPE_CHECKING:
+    from lookalike.store.store import Store
+
+_FACT: Final = "patches"
+_TOGETHER: Final = 64  # pictures read at once: 2.4 MB of patches of 14 x 14 x 192
+
+_PATCHES_BY_RECORD: Final = (
+    chosen(PATCHES.c.record, *PATCHES.c, RECORDS.c.id)
+    .join(RECORDS, RECORDS.c.key == PATCHES.c.record)
+    .order_by(PATCHES.c.record, PATCHES.c.view)
+)
+
+
+class StoredPatches(NamedTuple):
+    """The patches of one picture, or of the slice ``view`` of a volume; record: its key."""
+
+    record: int
+    view: int
+    patches: PatchMap
+
+
+def kept(store: Store) -> bool:
+    """Whether the gallery keeps patches."""
+    with store.begin() as connection:
+        return connection.execute(select(GALLERY.c.value).where(GALLERY.c.name == _FACT)).first() is not None
+
+
+def keep(store: Store) -> None:
+    """Keep patches from now on; the next ``index`` brings those of its sources that are missing."""
+    store.fact(_FACT, "int8")
+
+
+def patched_records(store: Store) -> Keys:
+    """The keys of the records that have patches, ascending."""
+    with store.begin() as connection:
+        return np.unique(np.fromiter(connection.scalars(select(PATCHES.c.record).distinct()), np.int64))
+
+
+def read_patches(store: Store, records: Iterable[int]) -> Iterator[list[StoredPatches]]:
+    """The patches of records, by ascending record and view, some at a time. Raises DamagedFileError."""
+    with store.begin() as connection:
+        for some in chunks(sorted(int(key) for key in records)):
+            rows = connection.execution_options(yield_per=_TOGETHER).execute(_PATCHES_BY_RECORD, {"chosen": some})
+            for part in rows.partitions(_TOGETHER):
+                yield [_stored(row) for row in part]
+
+
+def patches_of(store: Store, record: int) -> dict[int, PatchMap]:
+    """The patches of one record by view; none if it has none. Raises DamagedFileError."""
+    return {one.view: one.patches for part in read_patches(store, [record]) for one in part}
+
+
+def files_without_patches(store: Store) -> set[str]:
+    """The SHA-256 of files with a vector whose patches are missing or damaged: to be read again."""
+    same = and_(PATCHES.c.record == VECTORS.c.record, PATCHES.c.view == VECTORS.c.view)
+    query = (
+        select(RECORDS.c.sha256, RECORDS.c.id, PATCHES)
+        .join(VECTORS, VECTORS.c.record == RECORDS.c.key)
+        .outerjoin(PATCHES, same)
+    )
+    with store.begin() as connection:
+        rows = connection.execution_options(yield_per=_TOGETHER).execute(query)
+        return {row.sha256 for row in rows if not sound(row)}
+
+
+def _stored(row: Any) -> StoredPatches:
+    if not sound(row):
+        raise DamagedFileError(
+            "the stored patches of a record are damaged; "
+            "run `lookalike index --patches` on the same sources again: damaged ones are made anew"
+        )
+    return StoredPatches(row.record, row.view, patches_in(row))

@@ -1,0 +1,52 @@
+"""Rows by key, many at once, and records whole."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from lookalike.store.batch import chunks
+from lookalike.store.database import damaged
+from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS
+from lookalike.types import Attribute, Record
+
+
+def chosen(column: Any, *columns: Any) -> Select[Any]:
+    """SELECT columns WHERE column IN (:chosen). Building a query takes longer than running it."""
+    return select(*columns).where(column.in_(bindparam("chosen", expanding=True)))
+
+
+_RECORDS_BY_KEY: Final = chosen(RECORDS.c.key, *RECORDS.c)
+_LABELS_BY_RECORD: Final = chosen(LABELS.c.record, *LABELS.c)
+_ATTRIBUTES_BY_RECORD: Final = chosen(ATTRIBUTES.c.record, *ATTRIBUTES.c)
+
+
+def whole_records(connection: Connection, wanted: list[int] | None) -> dict[int, Record]:
+    """Records by key, with their labels and attributes; all of them without ``wanted``."""
+    rows = rows_of(connection, _RECORDS_BY_KEY, wanted)
+    labels: dict[int, list[str]] = {}
+    for row in rows_of(connection, _LABELS_BY_RECORD, wanted):
+        labels.setdefault(row.record, []).append(row.label)
+    attributes: dict[int, dict[str, Attribute]] = {}
+    for row in rows_of(connection, _ATTRIBUTES_BY_RECORD, wanted):
+        # A code such as 007 is a number to a filter, and stays what it is.
+        value = row.number if str(row.number) == row.text else row.text
+        attributes.setdefault(row.record, {})[row.name] = value
+    try:
+        return {
+            row.key: Record(
+                row.key, row.id, row.source, row.frame, tuple(sorted(labels.get(row.key, ()))), row.patient,
+                attributes.get(row.key, {}),
+            )
+            for row in rows
+        }  # fmt: skip
+    except TypeError:  # labels that are no text
+        raise damaged() from None
+
+
+def rows_of(connection: Connection, query: Select[Any], wanted: list[Any] | None) -> list[Any]:
+    """The rows of a ``_chosen`` query; all of the table without ``wanted``."""
+    if wanted is None:
+        return list(connection.execute(select(*query.selected_columns)))
+    return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some})]

@@ -1,0 +1,140 @@
+"""How alike the gallery's own records are: what a score is to be compared with.
+
+The same cosine is a near-duplicate among radiographs and an everyday matter among slices of one modality. So a
+score is also told as the share of pairs of records of different patients that are less alike.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.atomic import write_atomically
+from lookalike.errors import DamagedFileError
+from lookalike.gallery import Gallery
+from lookalike.store.browse import sample_vectors
+from lookalike.types import Keys, Scores, Vectors
+
+ABSTAIN: Final = 0.01  # share of the gallery's own records that would be called unlike all others
+_VIEWS: Final = 1024  # vectors that are compared with each other
+_FEWEST: Final = 8  # records at least, however many slices they have
+_ASKED: Final = 200  # of them that ask the whole gallery for the record most like them
+_QUANTILES: Final = 1000
+_BINS: Final = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Background:
+    """scores (q,): ascending, of pairs of records of different patients. nearest (n,): ascending, of sampled
+    records with the record most like them of another patient. Empty where all are of one patient.
+    """
+
+    scores: NDArray[np.float64]
+    nearest: NDArray[np.float64]
+
+    def percentile(self, score: float) -> float | None:
+        """The share, 0 to 100, of the pairs that are less alike."""
+        if not len(self.scores):
+            return None
+        return round(100 * float(np.searchsorted(self.scores, score, "left")) / len(self.scores), 2)
+
+    def unlike(self, score: float, share: float = ABSTAIN) -> bool:
+        """Whether a best score is below what all but a share of the gallery's own records reach."""
+        return len(self.nearest) > 0 and bool(score < self.nearest[int(share * (len(self.nearest) - 1))])
+
+    def histogram(self) -> dict[str, list[float]]:
+        """edges (bins + 1,) and counts (bins,) of the pairs' scores."""
+        counts, edges = np.histogram(self.scores, _BINS)
+        return {"edges": edges.round(4).tolist(), "counts": counts.tolist()}
+
+
+_KEPT: WeakKeyDictionary[Gallery, dict[tuple[str, bool], tuple[Any, Background]]] = WeakKeyDictionary()
+_LOCK: Final = threading.Lock()
+
+
+def background(gallery: Gallery, space: str, *, whole: bool = False) -> Background:
+    """Of a space. whole: of volumes that ask with all of their slices; else each slice asks for itself.
+
+    A sample, the same for the same records; kept with the opened gallery and beside its indexes.
+    """
+    row = gallery.space(space)
+    state = row.version, row.adapter
+    kept = _KEPT.setdefault(gallery, {})
+    if (found := kept.get((space, whole))) is not None and found[0] == state:
+        return found[1]
+    with _LOCK:
+        if (space, whole) not in kept or kept[space, whole][0] != state:
+            made_of = [gallery.store.id, *state, gallery.spec.identity]
+            try:
+                kept[space, whole] = state, _read_or_made(gallery, space, whole, made_of)
+            except DamagedFileError:  # an answer that needs none of the damaged vectors still stands
+                return Background(np.empty(0), np.empty(0))
+        return kept[space, whole][1]
+
+
+def _read_or_made(gallery: Gallery, space: str, whole: bool, made_of: Any) -> Background:
+    path = gallery.folder / "indexes" / f"{space}.background{'.whole' if whole else ''}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        read = json.loads(path.read_text("utf-8"))
+        if read["made_of"] == made_of:
+            return Background(np.array(read["scores"], np.float64), np.array(read["nearest"], np.float64))
+    made = _make(gallery, space, whole)
+    said = {"made_of": made_of, "scores": made.scores.tolist(), "nearest": made.nearest.tolist()}
+    with suppress(OSError):  # the file saves time only
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, json.dumps(said).encode())
+    return made
+
+
+def _make(gallery: Gallery, space: str, whole: bool) -> Background:
+    drawn = sample_vectors(gallery.store, _VIEWS, _FEWEST)
+    sample = [(patient, gallery.project(vectors, space)) for patient, vectors in drawn]
+    if len({patient for patient, _ in sample}) < 2:
+        return Background(np.empty(0), np.empty(0))
+    owner = np.repeat(np.arange(len(sample)), [len(vectors) for _, vectors in sample])
+    patients = np.unique([patient for patient, _ in sample], return_inverse=True)[1]
+    stacked = np.concatenate([vectors for _, vectors in sample])
+    starts = np.searchsorted(owner, np.arange(len(sample)))
+    # Late interaction, as searching ranks: each view with the most alike view of each record.
+    alike = np.maximum.reduceat(stacked @ stacked.T, starts, axis=1).astype(np.float64)
+    if whole:
+        alike, owner = np.add.reduceat(alike, starts, axis=0) / np.bincount(owner)[:, None], np.arange(len(sample))
+    scores = alike[patients[owner][:, None] != patients[None, :]]
+    share = np.linspace(0, 1, min(_QUANTILES, len(scores)))
+    nearest = np.sort(_nearest(gallery, space, sample[:_ASKED], whole))
+    return Background(np.quantile(scores, share).round(6), nearest[np.isfinite(nearest)].round(6))
+
+
+def _nearest(
+    gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]], whole: bool
+) -> NDArray[np.float64]:
+    """What ``closeness`` says of sampled records, asked together."""
+    asking = [vectors if whole else vectors[len(vectors) // 2][None] for _, vectors in sample]
+    own = {patient: gallery.store.keys_of_patient(patient) for patient in {patient for patient, _ in sample}}
+    depth = 1 + max(len(keys) for keys in own.values())
+    keys, scores = gallery.index(space).search(np.concatenate(asking), depth)
+    found, row = np.empty(len(sample)), 0
+    for i, ((patient, _), vectors) in enumerate(zip(sample, asking, strict=True)):
+        rows = slice(row, row := row + len(vectors))
+        found[i] = _best_of_others(keys[rows], scores[rows], own[patient])
+    return found
+
+
+def closeness(gallery: Gallery, space: str, vectors: Vectors, excluded: Keys) -> float:
+    """The mean over vectors (n, dim) of the space of the cosine with the gallery's vector most like each, but
+    for some keys; -inf where there is no other.
+    """
+    return _best_of_others(*gallery.index(space).search(vectors, 1 + len(excluded)), excluded)
+
+
+def _best_of_others(keys: Keys, scores: Scores, excluded: Keys) -> float:
+    others = np.where(np.isin(keys, excluded) | (keys == -1), np.float32(-np.inf), scores)
+    return float(others.max(axis=1).mean())

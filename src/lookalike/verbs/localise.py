@@ -1,0 +1,231 @@
+"""evaluate, where masks mark a structure: do the slices and the places that match hold it?
+
+Every volume with a mask beside it asks, by the slices that its mask marks, the volumes of other patients that have
+a mask and a label in common. Localisation ratio: of the slices of a hit that answer best
+(``ranking.contributing_rows``) the share that holds the structure (after Khun Jush et al., arXiv 2405.09334).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import ranking
+from lookalike.encoders.grid import box_of_mask, overlaps
+from lookalike.errors import UnreadableImageError, UsageError
+from lookalike.filters import Filter, parse
+from lookalike.gallery import Gallery
+from lookalike.store import BASE
+from lookalike.store.patches import kept, patched_records, patches_of
+from lookalike.types import Box, PatchMap, Record, Vectors
+from lookalike.verbs.explain import Heat, explain_region
+from lookalike.verbs.gather import mask_beside
+from lookalike.verbs.masks import Mask, mask_readers, read_mask
+from lookalike.verbs.patched import mask_at, source_of
+from lookalike.verbs.regions import RegionQuery, best_places, region_of
+from lookalike.verbs.search import among_where
+from lookalike.verbs.tables import Format, cell, render
+
+
+@dataclass(frozen=True, slots=True)
+class Localisation:
+    """Of one label, means over the queries, of each over its first hits.
+
+    slices: the localisation ratio; slices_chance: the share of all slices that hold the structure. place: the
+    share of hits whose best place lies in a slice that holds it; overlap: its box and the mask's box there,
+    intersection over union, 0 in other slices; overlap_unmoved: the same for the query's own box, left where it is,
+    in the slice at the same height. heat: the share of the heat inside the mask's box, 0 in other slices;
+    heat_chance: the box's share of the picture. None where the gallery keeps no patches.
+    """
+
+    label: str
+    queries: int
+    slices: float
+    slices_chance: float
+    place: float | None = None
+    overlap: float | None = None
+    overlap_unmoved: float | None = None
+    heat: float | None = None
+    heat_chance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalisationReport:
+    """scores: a row a label, then "all" over every query. left_out: volumes with a mask that no other answers."""
+
+    volumes: int
+    patients: int
+    k: int
+    space: str
+    scores: tuple[Localisation, ...]
+    left_out: int
+    notes: tuple[str, ...]
+
+    def tables(self, form: Format = "text") -> str:
+        """One table: rows labels, columns measures beside what chance gives."""
+        head = [
+            "label", "queries", "slices", "(chance)", "best place", "(chance)", "box IoU", "(unmoved)",
+            "heat in box", "(chance)",
+        ]  # fmt: skip
+        rows = [
+            [s.label, str(s.queries), cell(s.slices), cell(s.slices_chance), cell(s.place), cell(s.slices_chance),
+             cell(s.overlap), cell(s.overlap_unmoved), cell(s.heat), cell(s.heat_chance)]
+            for s in self.scores
+        ]  # fmt: skip
+        return render(f"Localisation, share of the first {self.k} hits", [head, *rows], form)
+
+    def __str__(self) -> str:
+        return self.tables() + "\n" + "\n".join(self.notes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Volume:
+    """A record, its slices' numbers and vectors (views, dim), and which of them hold the structure."""
+
+    record: Record
+    mask: Mask
+    views: tuple[int, ...]
+    vectors: Vectors
+    holds: NDArray[np.bool_]
+
+
+def evaluate_localisation(
+    gallery: Gallery, *, k: int = 5, where: str | Filter | None = None, space: str = BASE
+) -> LocalisationReport:
+    """How well the first k hits say where. Raises UsageError if fewer than two volumes have a mask beside them."""
+    volumes, unfit = _volumes(gallery, parse(where) if isinstance(where, str) else where, space)
+    if len(volumes) < 2:
+        raise UsageError(
+            "fewer than two volumes have a mask beside them (mask_x.nii.gz or x_seg.nrrd beside x); "
+            "index such a folder, and leave it where it is"
+        )
+    patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
+    rows: list[tuple[str, tuple[float, ...]]] = []
+    for asked in volumes:
+        others = [one for one in volumes if _may_answer(asked, one)]
+        if not others:
+            continue
+        measured = [*_by_slices(asked, others, k)]
+        able = [one for one in others if one.record.key in patched]
+        if asked.record.key in patched and able:
+            measured += _by_region(gallery, asked, able, k)
+        rows += [(label, tuple(measured)) for label in asked.record.labels or ("no label",)]
+    return LocalisationReport(
+        len(volumes), len({one.record.patient for one in volumes}), k, space, tuple(_scores(rows)),
+        sum(not any(_may_answer(asked, one) for one in volumes) for asked in volumes),
+        tuple(_notes(gallery, unfit)),
+    )  # fmt: skip
+
+
+def _may_answer(asked: _Volume, one: _Volume) -> bool:
+    common = set(asked.record.labels) & set(one.record.labels) or not (asked.record.labels or one.record.labels)
+    return bool(common) and one.record.patient != asked.record.patient
+
+
+def _volumes(gallery: Gallery, tree: Filter | None, space: str) -> tuple[list[_Volume], int]:
+    """The volumes with a mask, by key; and how many masks do not fit theirs."""
+    records = gallery.store.records()
+    if tree is not None:
+        allowed = set(gallery.store.owner_keys(among_where(gallery, tree)).tolist())
+        records = {key: record for key, record in records.items() if key in allowed}
+    found, unfit = [], 0
+    with mask_readers(gallery) as readers:
+        for key, record in sorted(records.items()):
+            beside = mask_beside(Path(record.source)) if record.depth > 1 else None
+            if beside is None:
+                continue
+            views, vectors = gallery.store.slices_of(key)
+            try:
+                mask = read_mask(readers, beside)
+            except (UnreadableImageError, UsageError):
+                unfit += 1
+                continue
+            holds = np.array([view in mask.views for view in views])
+            if mask.depth != record.depth or not holds.any():
+                unfit += 1
+                continue
+            found.append(_Volume(record, mask, views, gallery.project(vectors, space), holds))
+    return found, unfit
+
+
+def _by_slices(asked: _Volume, others: Sequence[_Volume], k: int) -> tuple[float, float]:
+    """The localisation ratio of the first k hits, and the share of their slices that hold the structure."""
+    query = asked.vectors[asked.holds]
+    scores = [ranking.maxsim(query, one.vectors) for one in others]
+    order = np.argsort(-np.array(scores), kind="stable")[:k]  # of equal ones the first in the gallery
+    hits = [others[int(i)] for i in order]
+    ratios = [ranking.localisation_ratio(ranking.contributing_rows(query, hit.vectors), hit.holds) for hit in hits]
+    return float(np.mean(ratios)), float(np.mean([hit.holds.mean() for hit in hits]))
+
+
+def _by_region(gallery: Gallery, asked: _Volume, others: Sequence[_Volume], k: int) -> tuple[float, ...]:
+    """From place to heat_chance, of the first k hits of the region that the mask marks most of."""
+    marked = [view for view in asked.views if view in asked.mask.views]
+    view = max(marked, key=lambda view: int(asked.mask.views[view].sum()))
+    patches = patches_of(gallery.store, asked.record.key)[view]
+    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asked.mask, view, patches))
+    by_key = {one.record.key: one for one in others}
+    places = best_places(gallery, region, by_key)
+    best = sorted(places, key=lambda key: (-places[key][0].score, key))[:k]
+    height = view / (asked.record.depth - 1)
+    rows = [_in_hit(gallery, by_key[key], view, height, patches, region) for key in best]
+    return tuple(float(value) for value in np.mean(rows, axis=0))
+
+
+def _in_hit(
+    gallery: Gallery, hit: _Volume, view: int, height: float, patches: PatchMap, region: RegionQuery
+) -> tuple[float, float, float, float, float]:
+    shown = explain_region(gallery, region, patches, view, source_of(gallery, None, hit.record.id)).hit
+    drawn, level = hit.mask.views.get(shown.slice), hit.mask.views.get(round(height * (hit.record.depth - 1)))
+    unmoved = 0.0 if level is None else intersection_over_union(region.shown, box_of_mask(level))
+    if drawn is None or shown.box is None:
+        return 0.0, 0.0, unmoved, 0.0, 0.0
+    held = box_of_mask(drawn)
+    return 1.0, intersection_over_union(shown.box, held), unmoved, heat_inside(shown, held), _area(held)
+
+
+def intersection_over_union(one: Box, other: Box) -> float:
+    """Of two boxes; 0 where they do not touch."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(0.0, width) * max(0.0, height)
+    return shared / (_area(one) + _area(other) - shared)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def heat_inside(heat: Heat, box: Box) -> float:
+    """The share of the heat that lies inside a box; 0 where there is no heat."""
+    values = np.array(heat.heat)
+    down = overlaps(heat.rows, 0.0, 1.0, np.array([box[1], box[3]]))[:, 0]
+    across = overlaps(heat.columns, 0.0, 1.0, np.array([box[0], box[2]]))[:, 0]
+    return float(down @ values @ across / max(values.sum(), 1e-12))
+
+
+def _scores(rows: Sequence[tuple[str, tuple[float, ...]]]) -> Iterator[Localisation]:
+    for label in [*sorted({label for label, _ in rows}), "all"]:
+        chosen = [measured for name, measured in rows if label in (name, "all")]
+        whole = [measured for measured in chosen if len(measured) > 2]
+        slices = np.mean([measured[:2] for measured in chosen], axis=0).tolist()
+        places = np.mean([measured[2:] for measured in whole], axis=0).tolist() if whole else [None] * 5
+        yield Localisation(label, len(chosen), *slices, *places)
+
+
+def _notes(gallery: Gallery, unfit: int) -> Iterator[str]:
+    yield f"Encoder {gallery.spec.name}: {gallery.spec.note}."
+    yield "Every volume asks those of other patients with its label, by what its mask marks."
+    yield (
+        "(chance): the share of a hit's slices that hold the structure; of heat, the box's share of the picture. "
+        "(unmoved): the query's own box, left where it is, in the slice at the same height."
+    )
+    if unfit:
+        yield f"{unfit} masks could not be read, mark nothing, or do not fit their volume."
+    if not kept(gallery.store):
+        yield "Places are not measured: the gallery keeps no patches (`lookalike index --patches`)."
+    yield "Research software, not a medical device."

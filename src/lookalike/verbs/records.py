@@ -1,0 +1,157 @@
+"""records: look through a gallery, label its records, remove them wherever they lie."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lookalike.errors import UsageError
+from lookalike.filters import Filter
+from lookalike.gallery import SOURCES, Gallery
+from lookalike.store import BASE
+from lookalike.store.browse import records_after, refused_after
+from lookalike.store.edit import (
+    change_labels,
+    erase,
+    remove_patient,
+    remove_records,
+    remove_space,
+    set_labels,
+    sources_left,
+)
+from lookalike.text import plain_text
+from lookalike.types import Attribute, Record, Refusal
+from lookalike.verbs.search import checked_filter
+
+MOST: Final = 1000  # records or files on one page
+_LABEL_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RecordInfo:
+    """What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: of the
+    file that it came from.
+    """
+
+    id: str
+    source: str
+    labels: tuple[str, ...]
+    attributes: Mapping[str, Attribute]
+    patient: str
+    depth: int
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """items: in the order in which they came. next_cursor: where to go on, None at the end."""
+
+    items: tuple[RecordInfo, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPage:
+    """items: by name. next_cursor: where to go on, None at the end."""
+
+    items: tuple[Refusal, ...]
+    next_cursor: str | None
+
+
+def info_of(record: Record) -> RecordInfo:
+    """A record as it is told."""
+    return RecordInfo(
+        record.id, record.source, record.labels, record.attributes, record.patient, record.depth, record.frame
+    )
+
+
+def browse(
+    gallery: Gallery, *, where: str | Filter | None = None, limit: int = 50, cursor: str | None = None
+) -> RecordPage:
+    """A page of the records that satisfy a filter. Raises UsageError."""
+    if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 18):
+        raise UsageError("the cursor is none that a page of records gave; leave it out to start again")
+    tree = checked_filter(gallery, where)
+    found = records_after(gallery.store, int(cursor or 0), _limit(limit) + 1, tree)
+    page = found[:limit]
+    return RecordPage(tuple(map(info_of, page)), str(page[-1].key) if len(found) > limit else None)
+
+
+def refused(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> RefusedPage:
+    """A page of the files that were refused. Raises UsageError."""
+    found = refused_after(gallery.store, cursor or "", _limit(limit) + 1)
+    page = tuple(found[:limit])
+    return RefusedPage(page, page[-1].source if len(found) > limit else None)
+
+
+def _limit(limit: int) -> int:
+    if not 1 <= limit <= MOST:
+        raise UsageError(f"a page has from 1 to {MOST} items, got {limit}")
+    return limit
+
+
+def relabel(gallery: Gallery, identity: str, labels: Sequence[str]) -> RecordInfo:
+    """Give a record other labels. Raises UsageError, GalleryError (unknown id)."""
+    set_labels(gallery.store, identity, _labels(labels))
+    return info_of(gallery.store.record(identity))
+
+
+def label(gallery: Gallery, ids: Sequence[str], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> int:
+    """Add and remove labels of many records: how many were changed. Raises UsageError, GalleryError."""
+    return change_labels(gallery.store, ids, _labels(add), _labels(remove))
+
+
+def _labels(labels: Sequence[str]) -> list[str]:
+    cleaned = [plain_text(name, _LABEL_LENGTH + 1) for name in labels]
+    if any(not name or len(name) > _LABEL_LENGTH for name in cleaned):
+        raise UsageError(f"a label is text of 1 to {_LABEL_LENGTH} printable characters")
+    return list(dict.fromkeys(cleaned))
+
+
+def remove(gallery: Gallery, ids: Sequence[str]) -> int:
+    """Remove records everywhere: rows, vectors, patches, thumbnails, indexes, layouts, and files that the gallery
+    keeps itself. How many. An adapter that has learnt from them stays until it is trained again.
+
+    Raises GalleryError (unknown id, another process is writing).
+    """
+    with gallery.writing():
+        sources = remove_records(gallery.store, ids)
+        _forget(gallery, sources)
+    return len(set(ids))
+
+
+def remove_group(gallery: Gallery, patient: str) -> int:
+    """Remove every record of a patient group (its hash), as ``remove`` does. Raises GalleryError."""
+    with gallery.writing():
+        count, sources = remove_patient(gallery.store, patient)
+        _forget(gallery, sources)
+    return count
+
+
+def _forget(gallery: Gallery, sources: Sequence[str]) -> None:
+    kept = gallery.folder / SOURCES
+    still = sources_left(gallery.store, sources)
+    for source in map(Path, sources):
+        if source.is_relative_to(kept) and str(source) not in still:
+            # An upload has a folder of its own.
+            shutil.rmtree(kept / source.relative_to(kept).parts[0], ignore_errors=True)
+    erase(gallery.store)
+    shutil.rmtree(gallery.folder / "maps", ignore_errors=True)
+    for space in gallery.store.spaces():
+        gallery.index(space)
+
+
+def drop_space(gallery: Gallery, name: str) -> None:
+    """Remove an adapted space with its adapter and index. Raises UsageError."""
+    if gallery.space(name).adapter is None or name == BASE:
+        raise UsageError(f"{name!r} is the encoder's own space and stays; only adapted spaces can be removed")
+    with gallery.writing():
+        remove_space(gallery.store, name)
+        for folder in ("adapters", "indexes", "maps"):
+            for file in (gallery.folder / folder).glob(f"{name}.*"):
+                with suppress(OSError):
+                    file.unlink()
