@@ -31,7 +31,7 @@ REASONS: Final[dict[str, str]] = {
     "decoder-crash": "the decoder's process died",
     "not-readable": "the operating system refused to open the file",
     "damaged-geometry": "the affine of a volume is missing, singular or not a number",
-    "four-dimensional": "a volume with several time points or channels; a gallery made with --four-d split takes them",
+    "four-dimensional": "a volume with several time points or channels; make the gallery with --four-d split",
     "incomplete-series": "slices of a series are missing, doubled or of different shapes",
     "not-a-volume": "a picture of one slice, where the gallery's encoder takes whole volumes",
     "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",

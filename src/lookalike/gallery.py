@@ -251,11 +251,10 @@ class _HeldIndex:
 def _lock(file: IO[str]) -> None:
     """Whoever only looks whether there is a writer holds the lock for a moment: a second look is worth it."""
     for turn in range(_TURNS):
-        try:
+        with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        except OSError:
-            time.sleep(0.02 if turn < _TURNS - 1 else 0)
+        time.sleep(0.02 if turn < _TURNS - 1 else 0)
     raise GalleryError("another process is writing to this gallery; wait until it has finished")
 
 

@@ -112,3 +112,24 @@ def test_a_collection_of_solid_arrays_from_end_to_end(tmp_path: Path) -> None:
         assert done.exit_code == 0, (command, done.output)
     assert "hyperplasia" in done.output
     assert "official split, val asks train" in done.output
+
+
+def test_outside_volumes_are_one_query_each(study: Path) -> None:
+    """A series is one query, not one for each of its slices; a broken one is left out and counted."""
+    gallery = indexed(study)
+    asked = study.parent / "asked"
+    rows = ["path,label"]
+    for seed in (40, 41):
+        write_series(asked / f"q{seed}", seed, depth=4)
+        write_nifti(asked / f"q{seed}.nii.gz", body(seed + 10, depth=7).transpose(2, 1, 0))
+        label = "odd" if seed % 2 else "even"
+        rows += [f"q{seed},{label}", f"q{seed}.nii.gz,{label}"]
+    write_series(asked / "gap", 50)[3].unlink()
+    write_series(asked / "unlabelled", 51)
+    (asked / "labels.csv").write_text("\n".join([*rows, "gap,odd"]) + "\n")
+    done = run("evaluate", "-g", gallery, "--queries", asked, "--query-labels", asked / "labels.csv", "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert said["queries"] == 4
+    assert said["left_out"] == {"incomplete-series": 1, "no label": 1}
+    assert said["class_sizes"] == {"even": 2, "odd": 2}

@@ -202,10 +202,10 @@ def write_enhanced(path: Path, order: list[int], *, positions: list[float] | Non
         PixelMeasuresSequence=[item(PixelSpacing=[1.0, 1.0], SliceThickness=2.5)],
         PixelValueTransformationSequence=[item(RescaleSlope=1, RescaleIntercept=0, RescaleType="HU")],
     )
+    groups = {"PerFrameFunctionalGroupsSequence": frames, "SharedFunctionalGroupsSequence": [shared], **elements}
     ds = data_set(
-        planes, signed=True, Modality="CT", PatientID="MRN-3", SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1",
-        PerFrameFunctionalGroupsSequence=frames, SharedFunctionalGroupsSequence=[shared], **elements,
-    )  # fmt: skip
+        planes, signed=True, Modality="CT", PatientID="MRN-3", SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", **groups
+    )
     return save(ds, path)
 
 
@@ -231,6 +231,18 @@ def test_gaps_and_doubles_of_an_enhanced_file_are_refused(make_gallery: MakeGall
     gap, double = (refusal.detail for refusal in result.refused)
     assert gap == "1 missing at the usual distance of 2.5 mm: 5 to 10 mm"
     assert double == "1 of 5 places hold several slices: 5 mm (InstanceNumber 3, 4)"
+
+
+def test_places_that_are_no_numbers_are_refused(make_gallery: MakeGallery, tmp_path: Path) -> None:
+    write_enhanced(tmp_path / "nan.dcm", [0, 1, 2, 3], positions=[0.0, float("nan"), 5.0, 7.5])
+    shared = item(
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 1, 0, 0])],
+        PixelMeasuresSequence=[item(PixelSpacing=[1.0, 1.0])],
+    )
+    write_enhanced(tmp_path / "flat.dcm", [0, 1, 2, 3], SharedFunctionalGroupsSequence=[shared])
+    result = index(make_gallery(), [tmp_path / "nan.dcm", tmp_path / "flat.dcm"])
+    assert set(reasons(result).values()) <= {"damaged-geometry", "incomplete-series"}
+    assert len(result.refused) == 2
 
 
 def test_frames_that_are_no_slices_stay_pictures(make_gallery: MakeGallery, tmp_path: Path) -> None:

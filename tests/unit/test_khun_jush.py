@@ -65,6 +65,9 @@ def brute_force(records: list[NewRecord], rank: str, rule: str, weighting: str) 
 def _score(cut: list[Any], i: int, j: int, others: list[int], rank: str) -> float:
     (query, weights), (document, shares) = cut[i], cut[j]
     similar = query @ document.T
+    if rank in ("pool:median", "pool:max"):
+        a, b = (np.median(v, axis=0) if rank == "pool:median" else v.max(axis=0) for v in (query, document))
+        return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     if rank == "pool":
         a, b = weights @ query, shares @ document
         return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
@@ -78,7 +81,7 @@ def _score(cut: list[Any], i: int, j: int, others: list[int], rank: str) -> floa
     return float((similar.max(axis=1) * weights).sum())
 
 
-@pytest.mark.parametrize("rank", ["pool", "count", "max", "sum", "maxsim"])
+@pytest.mark.parametrize("rank", ["pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim"])
 @pytest.mark.parametrize(("rule", "weighting"), [("all", "uniform"), ("middle:3", "gaussian:0.2")])
 def test_recall_is_what_a_plain_count_gives(
     make_gallery: Callable[..., Gallery], rank: str, rule: str, weighting: str

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 )
 @click.option("--slices", multiple=True, metavar="RULE", help="khun-jush: all, random:5, ... (repeatable).")
 @click.option("--weights", multiple=True, metavar="W", help="khun-jush: uniform, gaussian:0.2 (repeatable).")
-@click.option("--rank", "ranks", multiple=True, metavar="R", help="khun-jush: pool, count, max, sum, maxsim.")
+@click.option(
+    "--rank", "ranks", multiple=True, metavar="R", help="khun-jush: pool (:median, :max), count, max, sum, maxsim."
+)
 @click.option("--index", "kinds", multiple=True, metavar="KIND", help="khun-jush: flat, hnsw, lsh (repeatable).")
 @click.option("--level", "levels", multiple=True, metavar="FIELD", help="khun-jush: modality, body_region, organ.")
 @click.option("--sweep", type=click.Choice(["sigma", "slices"]), help="khun-jush: over weights or slice counts.")

@@ -47,7 +47,7 @@ def command(
     listed with a reason; the rest go on. Volumes (series, NIfTI, NRRD, MetaImage) are cut into slices.
 
     --dataset reads labels, splits and patients too: chestx-ray14, chexpert, mimic-cxr, radimagenet, medmnist,
-    mednist, msd, totalsegmentator, or a folder; a source may end in ?key=value, such as chexpert=DIR?uncertain=ones.
+    mednist, msd, totalsegmentator, or a folder; a source may end in ?key=value: chexpert=DIR?uncertain=ones.
 
     \b
     Example:

@@ -41,7 +41,7 @@ def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box
 @click.option("--figure", metavar="OUT.png", help="Write the query and its hits as a picture.")
 @click.option(
     "--rank",
-    type=click.Choice(["auto", "pool", "count", "max", "sum", "maxsim"]),
+    type=click.Choice(["auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim"]),
     default="auto",
     show_default=True,
     help="How volumes are ranked from their slices.",

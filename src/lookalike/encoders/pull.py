@@ -20,6 +20,7 @@ from typing import Any, Final
 from lookalike.encoders import checkpoints, entry
 from lookalike.encoders.model import Model, require
 from lookalike.encoders.optional import DreamSim
+from lookalike.encoders.whole import Merlin
 from lookalike.errors import LookalikeError, UsageError
 
 _BESIDE: Final = (
@@ -48,7 +49,7 @@ def pull(name: str, to: Path) -> Pulled:
     Raises UsageError if the model has nothing to bring, is there already, or cannot be reached.
     """
     model = entry(name)
-    if not isinstance(model, Model | DreamSim):
+    if not isinstance(model, Model | DreamSim | Merlin):
         raise UsageError(f"the weights of {name} cannot be pulled; they come from {model.checkpoint}")
     folder = to / checkpoints.folder_name(name)
     if folder.exists():
@@ -67,7 +68,9 @@ def pull(name: str, to: Path) -> Pulled:
     return Pulled(name, str(folder), model.checkpoint, commit, tuple(files), size)
 
 
-def _bring(model: Model | DreamSim, folder: Path) -> str:
+def _bring(model: Model | DreamSim | Merlin, folder: Path) -> str:
+    if isinstance(model, Merlin):
+        return _from_hub(model.name, model.checkpoint, model.files, folder)
     if isinstance(model, DreamSim):
         try:
             model.fetch(folder)

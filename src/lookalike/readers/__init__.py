@@ -6,6 +6,7 @@ processes of ``pool``: native decoders crash on hostile files.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -73,7 +74,9 @@ def _readers() -> tuple[Reader, ...]:
 
 
 def read(source: str) -> Iterator[Image]:
-    """The Images of one file, by the first reader that knows it. Raises UnreadableImageError.
+    """The Images of one file, by the first reader that knows it; an enhanced multi-frame file may be one volume.
+
+    Raises UnreadableImageError.
 
     Call it only in a process that may be killed; ``pool.ReaderPool`` does.
     """
@@ -87,7 +90,25 @@ def read(source: str) -> Iterator[Image]:
     if reader is None:
         volume = path.name.lower().endswith(VOLUME_SUFFIXES)
         raise UnreadableImageError("needs-volumes" if volume else "not-an-image")
-    yield from reader.read(source)
+    enhanced = _enhanced(source) if stacks() and is_dicom(source) else None
+    if enhanced is None:
+        yield from reader.read(source)
+    else:
+        yield enhanced
+
+
+@cache
+def stacks() -> bool:
+    """Whether slices can be made into volumes here; where not, each is a picture of its own."""
+    return importlib.util.find_spec("highdicom") is not None
+
+
+def _enhanced(source: str) -> Image | None:
+    """The volume that the frames of an enhanced multi-frame DICOM file make; None for any other file."""
+    from lookalike.readers.multiframe import frames_of, read_multiframe
+
+    frames = frames_of(source)
+    return None if frames is None else read_multiframe(source, frames)
 
 
 def is_dicom(source: str) -> bool:

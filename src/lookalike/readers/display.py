@@ -81,6 +81,8 @@ class Display:
     def _ask(self, files: Sequence[Path], request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         names = [str(file) for file in files]
         drawer = self._drawers[hash(names[0]) % _PROCESSES]  # the one that may still hold this volume
+        if drawer.busy:
+            drawer = next((other for other in self._drawers if not other.busy), drawer)
         return drawer.ask({**request, "files": names, "recipe": self._recipe, "volumes": self._volumes})
 
     def _keep(self, name: Any, shown: Shown) -> None:
@@ -97,6 +99,10 @@ class _Drawer:
     def __init__(self) -> None:
         self._process: Process | None = None
         self._lock = threading.Lock()
+
+    @property
+    def busy(self) -> bool:
+        return self._lock.locked()
 
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         with self._lock:

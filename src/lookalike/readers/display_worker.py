@@ -119,10 +119,14 @@ def _decoded(files: tuple[str, ...], frame: int) -> Image:
 
     if len(files) > 1:
         return read_series(files)
-    image = next((image for image in read(files[0]) if image.frame == frame or len(image.pixels) > 1), None)
+    image = next((one for one in read(files[0]) if one.frame == frame or _is_one_volume(one)), None)
     if image is None:
         raise UnreadableImageError("no-pixel-data")
     return image
+
+
+def _is_one_volume(image: Image) -> bool:
+    return len(image.pixels) > 1 and image.frames == 1
 
 
 def _siblings(file: str) -> list[str]:

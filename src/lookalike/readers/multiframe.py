@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
@@ -71,5 +72,5 @@ def read_multiframe(source: str, frames: Frames) -> Image:
     order = places_in_order(frames.positions, frames.orientation, [str(i + 1) for i in range(count)])
     return stack(
         DicomReader().read(source), [frames.positions[i] for i in order], frames.orientation,
-        frames.pixel_spacing, [order.index(i) for i in range(count)],
+        frames.pixel_spacing, np.argsort(order).tolist(),
     )  # fmt: skip

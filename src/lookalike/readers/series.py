@@ -107,12 +107,15 @@ def places_in_order(
 ) -> list[int]:
     """The slices' indices by position along their normal; numbers: what a person knows them by.
 
-    Raises UnreadableImageError("incomplete-series") with what is missing or doubled, or "needs-volumes".
+    Raises UnreadableImageError: "incomplete-series" with what is missing or doubled, "damaged-geometry" for
+    places that are no numbers, or "needs-volumes".
     """
     try:
         from highdicom.spatial import get_volume_positions
     except ImportError:
         raise UnreadableImageError("needs-volumes") from None
+    if not np.isfinite([*np.ravel(positions), *orientation]).all():
+        raise UnreadableImageError("damaged-geometry")
     try:
         spacing, places = get_volume_positions(positions, orientation)
     except Exception:  # directions that span no plane, numbers that are none

@@ -9,7 +9,6 @@ patient data.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import signal
 import sys
@@ -89,35 +88,23 @@ def _digest(files: list[str]) -> str:
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
-@cache
-def _stacks() -> bool:
-    """Whether slices can be made into volumes here; where not, each is a picture of its own."""
-    return importlib.util.find_spec("highdicom") is not None
-
-
 def _slice(file: str) -> tuple[str, str]:
-    from lookalike.readers import is_dicom
+    from lookalike.readers import is_dicom, stacks
     from lookalike.readers.series import series_of
 
-    return series_of(file) if _stacks() and is_dicom(file) else ("", "")
+    return series_of(file) if stacks() and is_dicom(file) else ("", "")
 
 
 def _images(files: list[str]) -> Iterator[Image]:
-    """A series as one volume, a multi-frame file too if its frames are slices; else what the readers give."""
-    from lookalike.readers import is_dicom, read
+    """A series as one volume; of a file what the readers give."""
+    from lookalike.readers import read
 
-    if len(files) > 1:
+    if len(files) == 1:
+        yield from read(files[0])
+    else:
         from lookalike.readers.series import read_series
 
         yield read_series(files)
-        return
-    if _stacks() and Path(files[0]).stat().st_size and is_dicom(files[0]):
-        from lookalike.readers.multiframe import frames_of, read_multiframe
-
-        if (frames := frames_of(files[0])) is not None:
-            yield read_multiframe(files[0], frames)
-            return
-    yield from read(files[0])
 
 
 @cache

@@ -41,9 +41,9 @@ def records_after(store: Store, key: int, limit: int, tree: Filter | None = None
     return [found[key] for key in keys if key in found]
 
 
-def refused_after(store: Store, source: str, limit: int) -> list[Refusal]:
-    """At most ``limit`` refused files whose names come after ``source``."""
-    query = select(REFUSED).where(REFUSED.c.source > source).order_by(REFUSED.c.source).limit(limit)
+def refused_after(store: Store, first: int, limit: int) -> list[Refusal]:
+    """At most ``limit`` refused files by name, from the one of that number on."""
+    query = select(REFUSED).order_by(REFUSED.c.source).offset(first).limit(limit)
     with store.begin() as connection:
         return [Refusal(row.source, row.reason) for row in connection.execute(query)]
 

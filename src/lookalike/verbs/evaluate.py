@@ -8,7 +8,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -16,21 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import adapters, metrics
-from lookalike.datasets.labels import LabelRow, LabelTable, read_label_table
+from lookalike.datasets.labels import LabelTable, read_label_table
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
-from lookalike.readers import beside_images, walk
-from lookalike.readers.pool import Frame
-from lookalike.store import BASE, record_id
-from lookalike.types import Refusal, Vectors
+from lookalike.store import BASE
+from lookalike.types import Vectors
 from lookalike.verbs.adapt import Labelled, labelled
 from lookalike.verbs.audit import Side, audit_leakage
+from lookalike.verbs.outside import outside_queries
 from lookalike.verbs.report import Report, make_report
 
 DEFAULT_KS: Final = (1, 3, 5, 10)
 _MAX_FOLDS: Final = 100
-_BATCH: Final = 64  # queries encoded together
-_NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +67,7 @@ def evaluate(
         raise UsageError("give either --folds, where the gallery asks itself, or --queries")
     if queries:
         table = _query_table(query_labels, label_columns, patient_column)
-        asked, left_out = _outside(gallery, queries, table)
+        asked, left_out = outside_queries(gallery, queries, table)
         report = _evaluate_outside(gallery, space, data, asked, ks, seed, samples)
         seen = 0 if space == BASE else int(np.isin(asked.patients, data.patients).sum())
         return replace(report, left_out=left_out, notes=(*report.notes, *_cautions(left_out, seen)))
@@ -205,53 +201,6 @@ def _query_table(
     if isinstance(query_labels, LabelTable):
         return query_labels
     return read_label_table(Path(query_labels), label_columns, patient_column)
-
-
-def _outside(
-    gallery: Gallery, sources: Sequence[str | os.PathLike[str]], table: LabelTable
-) -> tuple[Labelled, dict[str, int]]:
-    """Outside files as labelled queries, and how many were left out, by reason.
-
-    Raises UsageError if none bears a label.
-    """
-    left_out: Counter[str] = Counter()
-    frames = _labelled_frames(gallery, walk(sources), table, left_out)
-    vectors: list[Vectors] = []
-    asked: list[tuple[Frame, LabelRow]] = []
-    while some := list(islice(frames, _BATCH)):
-        vectors.append(gallery.encoder.encode_inputs(np.stack([frame.input for frame, _ in some])))
-        asked += [(replace(frame, input=_NO_PIXELS), row) for frame, row in some]
-    if not asked:
-        raise UsageError("no readable query bears a label of the table; check its file column")
-    ids = tuple(record_id(frame.sha256, frame.frame) for frame, _ in asked)
-    patients = (
-        _group(gallery, row.patient or frame.patient, identity)
-        for (frame, row), identity in zip(asked, ids, strict=True)
-    )
-    labels = tuple(row.labels for _, row in asked)
-    return Labelled(np.concatenate(vectors), labels, tuple(patients), ids), dict(left_out)
-
-
-def _labelled_frames(
-    gallery: Gallery, paths: Iterable[Path], table: LabelTable, left_out: Counter[str]
-) -> Iterator[tuple[Frame, LabelRow]]:
-    for event in gallery.readers.read(paths):
-        if isinstance(event, Frame):
-            row = table.row(Path(event.source))
-            if row is not None and row.labels:
-                yield event, row
-            else:
-                left_out["no label"] += 1
-        elif isinstance(event, Refusal) and not beside_images(Path(event.source)):
-            left_out[event.reason] += 1
-
-
-def _group(gallery: Gallery, patient: str, identity: str) -> str:
-    """The patient group of a query. The very file may be in the gallery, whose table knew its patient."""
-    if patient:
-        return gallery.store.patient_group(patient)
-    known = gallery.store.find(identity)
-    return identity if known is None else known.patient
 
 
 def _cautions(left_out: Mapping[str, int], seen: int) -> Iterator[str]:

@@ -27,6 +27,7 @@ from lookalike.verbs.tables import Format, render
 
 LEVELS: Final = ("modality", "body_region", "organ")
 RANKS: Final = ("pool", "count", "max", "sum", "maxsim")
+POOLS: Final = ("pool", "pool:median", "pool:max")
 SWEEPS: Final[dict[str, tuple[str, ...]]] = {
     "sigma": (*(f"gaussian:{sigma}" for sigma in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1)), "uniform"),
     "slices": (*(f"random:{count}" for count in (1, 2, 3, 5, 10, 20, 40)), "all"),
@@ -98,8 +99,9 @@ def evaluate_volumes(
     levels: attributes of the label table, or "label". slices: rules applied to the stored slices, of queries
     and gallery. index: kinds that find the slice hits (pool is always exact). Raises UsageError.
     """
-    if unknown := [rank for rank in ranks if rank not in RANKS]:
-        raise UsageError(f"rank is one of {', '.join(RANKS)}; got {unknown[0]!r}")
+    known = (*POOLS, *RANKS[1:])
+    if unknown := [rank for rank in ranks if rank not in known]:
+        raise UsageError(f"rank is one of {', '.join(known)}; got {unknown[0]!r}")
     volumes = _volumes(gallery, parse(where) if isinstance(where, str) else where, space)
     patients = np.array([volume.record.patient for volume in volumes])
     ks = tuple(sorted(set(k)))
@@ -108,12 +110,12 @@ def evaluate_volumes(
         cut = [_picked(volume, rule, seed) for volume in volumes]
         for weighting in weights:
             for kind in index:
-                found = _slice_hits(cut, patients, kind, ks[-1]) if set(ranks) - {"pool"} else None
+                found = _slice_hits(cut, patients, kind, ks[-1]) if set(ranks) - set(POOLS) else None
                 for rank in ranks:
-                    if rank == "pool" and kind != index[0]:
+                    if rank in POOLS and kind != index[0]:
                         continue
                     order = _ranked(cut, patients, rank, weighting, found, ks[-1])
-                    shown = "exact" if rank == "pool" else kind
+                    shown = "exact" if rank in POOLS else kind
                     scores += [
                         _score(volumes, patients, order, level, ks, (rule, weighting, rank, shown))
                         for level in levels
@@ -182,8 +184,9 @@ def _ranked(
 ) -> list[NDArray[np.int64]]:  # fmt: skip
     """For each volume the others, best first."""
     shares = [slice_weights(weighting, volume.positions) for volume in volumes]
-    if rank == "pool" or hits is None:
-        pooled = np.concatenate([pool(v.vectors, s) for v, s in zip(volumes, shares, strict=True)])
+    if rank in POOLS or hits is None:
+        how = rank.partition(":")[2] or "mean"
+        pooled = np.concatenate([pool(v.vectors, s, how) for v, s in zip(volumes, shares, strict=True)])
         similar = np.where(patients[:, None] == patients[None, :], -np.inf, pooled @ pooled.T)
         order = np.argsort(-similar, axis=1, kind="stable")[:, :depth]
         return [row[np.isfinite(similar[i, row])] for i, row in enumerate(order)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lookalike.errors import UsageError
+from lookalike.errors import REASONS, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import SOURCES, Gallery
 from lookalike.store import BASE
@@ -24,7 +24,7 @@ from lookalike.store.edit import (
     sources_left,
 )
 from lookalike.text import plain_text
-from lookalike.types import Attribute, Record, Refusal
+from lookalike.types import Attribute, Record
 from lookalike.verbs.search import checked_filter
 
 MOST: Final = 1000  # records or files on one page
@@ -55,10 +55,19 @@ class RecordPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that could not be read: its reason code, and what that means."""
+
+    source: str
+    reason: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedPage:
     """items: by name. next_cursor: where to go on, None at the end."""
 
-    items: tuple[Refusal, ...]
+    items: tuple[Refused, ...]
     next_cursor: str | None
 
 
@@ -73,19 +82,24 @@ def browse(
     gallery: Gallery, *, where: str | Filter | None = None, limit: int = 50, cursor: str | None = None
 ) -> RecordPage:
     """A page of the records that satisfy a filter. Raises UsageError."""
-    if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 18):
-        raise UsageError("the cursor is none that a page of records gave; leave it out to start again")
     tree = checked_filter(gallery, where)
-    found = records_after(gallery.store, int(cursor or 0), _limit(limit) + 1, tree)
+    found = records_after(gallery.store, _number(cursor), _limit(limit) + 1, tree)
     page = found[:limit]
     return RecordPage(tuple(map(info_of, page)), str(page[-1].key) if len(found) > limit else None)
 
 
 def refused(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> RefusedPage:
     """A page of the files that were refused. Raises UsageError."""
-    found = refused_after(gallery.store, cursor or "", _limit(limit) + 1)
-    page = tuple(found[:limit])
-    return RefusedPage(page, page[-1].source if len(found) > limit else None)
+    first = _number(cursor)
+    found = refused_after(gallery.store, first, _limit(limit) + 1)
+    page = tuple(Refused(one.source, one.reason, REASONS.get(one.reason, "")) for one in found[:limit])
+    return RefusedPage(page, str(first + limit) if len(found) > limit else None)
+
+
+def _number(cursor: str | None) -> int:
+    if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 18):
+        raise UsageError("the cursor is none that a page gave; leave it out to start again")
+    return int(cursor or 0)
 
 
 def _limit(limit: int) -> int:

@@ -15,7 +15,7 @@ from lookalike.slices import pool, slice_weights
 from lookalike.types import Keys, Match, Record, Scores, Vectors
 from lookalike.verbs.query import Query
 
-RANKS: Final = ("auto", "pool", "count", "max", "sum", "maxsim")
+RANKS: Final = ("auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim")
 """pool: one vector a volume. count, max, sum: of the hits that its slices get. maxsim: late interaction of all
 slices, for the candidates that the hits name. auto: maxsim."""
 
@@ -41,8 +41,9 @@ def search_volumes(
     if rank not in RANKS:
         raise UsageError(f"rank is one of {', '.join(RANKS)}; got {rank!r}")
     shares = slice_weights(weights, asked.positions)
-    if rank == "pool":
-        keys, scores = _by_pool(gallery, asked, space, shares, weights, among, excluded)
+    name, _, how = rank.partition(":")
+    if name == "pool":
+        keys, scores = _by_pool(gallery, asked, space, shares, weights, how or "mean", among, excluded)
     else:
         keys, scores = _by_slices(gallery, asked, space, shares, k, among, excluded, rank)
     records = gallery.store.records(int(key) for key in keys[:k])
@@ -53,12 +54,12 @@ def search_volumes(
 
 
 def _by_pool(
-    gallery: Gallery, asked: Query, space: str, shares: NDArray[np.float64], weights: str,
+    gallery: Gallery, asked: Query, space: str, shares: NDArray[np.float64], weights: str, how: str,
     among: Keys | None, excluded: Keys,
 ) -> ranking.Ranking:  # fmt: skip
-    stored = gallery.pooled(weights)
+    stored = gallery.pooled(weights, how)
     # Adapters are trained on pooled base vectors: both sides are pooled first, then projected.
-    query = gallery.project(pool(asked.base, shares), space)[0]
+    query = gallery.project(pool(asked.base, shares, how), space)[0]
     similar = gallery.project(stored.vectors, space) @ query
     open_ = ~np.isin(stored.records, _record_keys(gallery, excluded))
     if among is not None:
