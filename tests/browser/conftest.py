@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+import lookalike.server
+from lookalike.gallery import open_gallery
+from lookalike.verbs.adapt import adapt
+from lookalike.verbs.index import index
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -69,3 +79,98 @@ def artefacts() -> Path:
     folder = Path(__file__).parent / "artefacts"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+CLASSES = ("no_finding", "pneumonia", "edema", "effusion", "covid19")
+OF_EACH = 8  # radiographs of a class in the served gallery
+VOLUMES = ("hippocampus_165", "hippocampus_330", "hippocampus_148")
+ADAPTED = "findings"
+
+
+@pytest.fixture(scope="session")
+def page_gallery(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery of 40 labelled radiographs, three small volumes and a file with hostile metadata; one file was
+    refused. It has an adapted space and patches. Not to be changed: ``served_alone`` serves a copy.
+    """
+    if not (Path(lookalike.server.__file__).parent / "static" / "index.html").is_file():
+        pytest.skip("the page is not built: `make page`")
+    folder = tmp_path_factory.mktemp("page")
+    sources = folder / "images"
+    sources.mkdir()
+    table = shared_data / "chest-xray-dicom5" / "labels.csv"
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for wanted in CLASSES:
+        for row in [row for row in rows if row["class"] == wanted][:OF_EACH]:
+            shutil.copy(shared_data / "chest-xray-dicom5" / row["file"], sources)
+    for name in VOLUMES:
+        shutil.copy(shared_data / "volumes" / "mr_brain_hippocampus_msd" / f"{name}.nii.gz", sources)
+    for name in ("meta_xss2.dcm", "text.dcm"):
+        shutil.copy(shared_data / "bad-input" / "dicom-bad" / "gen" / name, sources)
+    labels = folder / "labels.csv"
+    labels.write_text(table.read_text(encoding="utf-8").replace("files/", ""), encoding="utf-8")
+    with open_gallery(folder / "gallery", create=True) as gallery:
+        index(gallery, [sources], labels=labels, label_columns=["class"], patches=True)
+        adapt(gallery, ADAPTED)
+    return folder / "gallery"
+
+
+@contextmanager
+def serving(gallery: Path, *options: str) -> Iterator[str]:
+    """The address of ``lookalike serve`` on a gallery, in a process of its own."""
+    program = [sys.executable, "-c", "from lookalike.cli import main; main()"]
+    command = [*program, "serve", "--gallery", str(gallery), "--no-browser", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            said = process.stdout.readline()
+            found = re.search(r"https?://\S+", said)
+            assert found, said
+            yield found[0]
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def served(page_gallery: Path) -> Iterator[str]:
+    """The address of a page that many tests look at and none changes."""
+    with serving(page_gallery) as address:
+        yield address
+
+
+@pytest.fixture
+def served_alone(page_gallery: Path, shared_data: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a page whose gallery a test may change. The import folder ``more`` holds two new files.
+    Ask for it before ``page_without_errors``, so that pages close before it ends.
+    """
+    more = tmp_path / "more"
+    more.mkdir()
+    shutil.copytree(page_gallery, tmp_path / "gallery")
+    for name in ("cxr_008.dcm", "cxr_009.dcm"):
+        shutil.copy(shared_data / "chest-xray-dicom5" / "files" / name, more)
+    with serving(tmp_path / "gallery", "--import", f"more={more}") as address:
+        yield address
+
+
+@pytest.fixture
+def query_file(shared_data: Path) -> Path:
+    """A radiograph that is not in the gallery, of a patient who is not either."""
+    return shared_data / "chest-xray-dicom5" / "files" / "cxr_050.dcm"
+
+
+def drop(page: Page, *files: Path) -> None:
+    """Drop files onto the page as a hand would."""
+    page.evaluate("() => { window.dropped = new DataTransfer(); }")
+    for file in files:
+        page.evaluate(
+            """async ([name, base64]) => {
+                const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+                window.dropped.items.add(new File([bytes], name));
+            }""",
+            [file.name, base64.b64encode(file.read_bytes()).decode()],
+        )
+    page.evaluate(
+        """() => { for (const name of ["dragover", "drop"]) document.querySelector(".view").dispatchEvent(
+            new DragEvent(name, { dataTransfer: window.dropped, bubbles: true, cancelable: true })); }"""
+    )

@@ -1,0 +1,237 @@
+"""The compare view in a real browser: real viewers, a window that a drag changes, slices that scroll together."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from browser.conftest import drop
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+MakePage = Callable[..., Any]
+
+
+def compared(page: Page, address: str, *files: Path) -> Page:
+    """The compare view of what was dropped and its first hit, both drawn."""
+    page.goto(address)
+    page.get_by_test_id("nothing-asked").wait_for()
+    drop(page, *files)
+    page.get_by_test_id("hits").wait_for()
+    page.keyboard.press("c")
+    for side in ("query", "hit"):
+        page.locator(f"[data-testid=pane-{side}]:not([data-drawn-by=''])").wait_for()
+    page.wait_for_timeout(500)  # both draw once more when their sizes are known
+    return page
+
+
+def pixels(page: Page, side: str) -> np.ndarray:
+    """What a pane shows, in grey, without the words over it."""
+    page.evaluate("() => document.querySelectorAll('.say').forEach((words) => words.style.visibility = 'hidden')")
+    shot, last = page.get_by_test_id(f"screen-{side}").screenshot(), b""
+    for _ in range(50):
+        if shot == last:
+            break  # it has been drawn to its end
+        page.wait_for_timeout(100)
+        shot, last = page.get_by_test_id(f"screen-{side}").screenshot(), shot
+    return np.asarray(PIL.Image.open(io.BytesIO(shot)).convert("L"), float)
+
+
+def drag(page: Page, side: str, right: int, down: int) -> None:
+    """Press, move and let go in the middle of a pane."""
+    box = page.get_by_test_id(f"screen-{side}").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + right, y + down, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+
+
+def slice_of(page: Page, side: str) -> int:
+    return int(page.get_by_test_id(f"pane-{side}").get_attribute("data-slice") or -1)
+
+
+def viewer_of(page: Page, side: str) -> str | None:
+    return page.get_by_test_id(f"pane-{side}").get_attribute("data-drawn-by")
+
+
+def likeness(page: Page, shown: np.ndarray, address: str, path: str, mirrored: bool = False) -> float:
+    """The correlation of what a pane shows with a picture of the server, which fills the pane as far as it can."""
+    picture = PIL.Image.open(io.BytesIO(page.request.get(f"{address}api/v1/{path}").body())).convert("L")
+    rows, columns = shown.shape
+    fit = min(rows / picture.height, columns / picture.width)
+    height, width = round(picture.height * fit), round(picture.width * fit)
+    top, left = (rows - height) // 2, (columns - width) // 2
+    drawn = shown[top : top + height, left : left + width]
+    wanted = np.asarray(picture.resize((width, height), PIL.Image.Resampling.BILINEAR), float)
+    return float(np.corrcoef(drawn.ravel(), (wanted[:, ::-1] if mirrored else wanted).ravel())[0, 1])
+
+
+def test_a_drag_changes_the_window_of_both(
+    page_without_errors: MakePage, served: str, query_file: Path, artefacts: Path
+) -> None:
+    page = compared(page_without_errors(viewport={"width": 1440, "height": 900}), served, query_file)
+    assert viewer_of(page, "query") == viewer_of(page, "hit") == "Cornerstone3D"
+    before = {side: pixels(page, side) for side in ("query", "hit")}
+    assert all(shown.std() > 20 for shown in before.values())  # there is a picture, no blank
+    drag(page, "query", 150, 0)
+    after = {side: pixels(page, side) for side in before}
+    for side, was in before.items():
+        assert np.abs(after[side] - was).mean() > 3
+        saturated = [np.isin(shown, (0, 255)).mean() for shown in (was, after[side])]
+        assert saturated[1] > saturated[0]  # to the right is a narrower window
+    page.screenshot(path=artefacts / "compare.png")
+    page.get_by_test_id("viewer-reset").click()
+    page.wait_for_timeout(300)
+    assert np.abs(pixels(page, "query") - before["query"]).mean() < 1
+
+
+def test_panes_can_be_unlinked(page_without_errors: MakePage, served: str, query_file: Path) -> None:
+    page = compared(page_without_errors(), served, query_file)
+    page.get_by_test_id("link-panes").click()
+    before = pixels(page, "query"), pixels(page, "hit")
+    drag(page, "hit", 120, 40)
+    assert np.abs(pixels(page, "query") - before[0]).mean() < 0.5
+    assert np.abs(pixels(page, "hit") - before[1]).mean() > 3
+
+
+def test_zoom_heat_and_the_way_back(
+    page_without_errors: MakePage, served: str, query_file: Path, artefacts: Path
+) -> None:
+    page = compared(page_without_errors(), served, query_file)
+    before = pixels(page, "query")
+    page.get_by_test_id("zoom-in").click()
+    page.wait_for_timeout(300)
+    assert np.abs(pixels(page, "query") - before).mean() > 3
+    page.get_by_test_id("viewer-reset").click()
+    page.get_by_test_id("heat-toggle").click()
+    page.get_by_test_id("glow").first.wait_for()
+    assert page.get_by_test_id("glow").count() == 2
+    box = page.get_by_test_id("glow").first.bounding_box()
+    screen = page.get_by_test_id("screen-query").bounding_box()
+    assert box
+    assert screen
+    assert box["height"] == pytest.approx(min(screen["height"], screen["width"]), abs=2)  # a square picture
+    page.screenshot(path=artefacts / "compare-heat.png")
+    link = page.url
+    page.keyboard.press("j")  # the next pair
+    page.get_by_test_id("pane-hit").get_by_text("Number 2").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_test_id("compare").wait_for(state="detached")
+    assert page.get_by_test_id("hits").is_visible()
+    page.goto("about:blank")
+    page.goto(link)  # the address holds the comparison too
+    page.get_by_test_id("pane-hit").get_by_text("Number 1").wait_for()
+
+
+def test_the_viewer_shows_what_the_encoder_is_shown(
+    page_without_errors: MakePage, served: str, query_file: Path
+) -> None:
+    page = compared(page_without_errors(), served, query_file)
+    identity = page.get_by_test_id("query").get_attribute("data-query")
+    assert likeness(page, pixels(page, "query"), served, f"uploads/{identity}/picture") > 0.95
+
+
+def test_a_volume_scrolls_slice_by_slice_with_its_partner(
+    page_without_errors: MakePage, served: str, shared_data: Path, artefacts: Path
+) -> None:
+    volume = shared_data / "volumes" / "mr_brain_hippocampus_msd" / "hippocampus_355.nii.gz"
+    page = compared(page_without_errors(), served, volume)
+    assert viewer_of(page, "query") == viewer_of(page, "hit") == "NiiVue"
+    page.get_by_test_id("best-slice").click()
+    assert "matching" in page.get_by_test_id("slice-words-query").inner_text()
+    matching = slice_of(page, "query"), slice_of(page, "hit")
+    before = pixels(page, "query"), pixels(page, "hit")
+    box = page.get_by_test_id("screen-query").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    for _ in range(4):
+        page.mouse.wheel(0, -100)
+        page.wait_for_timeout(100)
+    assert (slice_of(page, "query"), slice_of(page, "hit")) == (matching[0] - 4, matching[1] - 4)
+    after = pixels(page, "query"), pixels(page, "hit")
+    assert all(np.abs(new - old).mean() > 2 for new, old in zip(after, before, strict=True))
+    page.get_by_test_id("screen-hit").focus()
+    page.keyboard.press("ArrowUp")
+    assert slice_of(page, "query") == matching[0] - 3
+    drag(page, "query", 100, 0)
+    assert np.abs(pixels(page, "query") - after[0]).mean() > 2
+    page.get_by_test_id("best-slice").click()
+    assert slice_of(page, "query") == matching[0]
+    page.screenshot(path=artefacts / "compare-volume.png")
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_slice_is_the_gallerys_slice_and_lies_the_same_way(
+    page_without_errors: MakePage, served: str, shared_data: Path, share: float
+) -> None:
+    volume = shared_data / "volumes" / "mr_brain_hippocampus_msd" / "hippocampus_355.nii.gz"
+    page = compared(page_without_errors(), served, volume)
+    identity = page.get_by_test_id("query").get_attribute("data-query")
+    slider = page.get_by_test_id("slice-query")
+    last = int(slider.get_attribute("max") or 0)
+    wanted = round(last * share)
+    slider.fill(str(wanted))
+    page.wait_for_timeout(400)
+    assert slice_of(page, "query") == wanted
+    shown, path = pixels(page, "query"), f"uploads/{identity}/picture?slice="
+    alike = {n: likeness(page, shown, served, f"{path}{n}") for n in (wanted - 4, wanted, wanted + 4)}
+    assert max(alike, key=alike.__getitem__) == wanted
+    assert alike[wanted] > 0.9
+    assert likeness(page, shown, served, f"{path}{wanted}", mirrored=True) < 0.8
+
+
+def test_a_series_of_dicom_files_scrolls_and_has_presets(
+    page_without_errors: MakePage, served: str, shared_data: Path, artefacts: Path
+) -> None:
+    series = sorted((shared_data / "volumes" / "ct_trunk" / "totalseg_example_ct_dicom").iterdir())
+    page = compared(page_without_errors(), served, *series)
+    assert viewer_of(page, "query") == "Cornerstone3D"
+    identity = page.get_by_test_id("query").get_attribute("data-query")
+    page.get_by_test_id("preset-soft-tissue").click()
+    page.wait_for_timeout(300)
+    assert "C 40 W 400 HU" in page.get_by_test_id("pane-query").get_by_test_id("window-words").inner_text()
+    soft = pixels(page, "query")
+    page.get_by_test_id("preset-lung").click()
+    page.wait_for_timeout(300)
+    assert np.abs(pixels(page, "query") - soft).mean() > 3
+    page.screenshot(path=artefacts / "compare-series.png")
+    page.get_by_test_id("link-panes").click()
+    page.get_by_test_id("preset-soft-tissue").click()
+    page.get_by_test_id("slice-query").fill("3")
+    page.wait_for_timeout(400)
+    shown, path = pixels(page, "query"), f"uploads/{identity}/picture?slice="
+    alike = [likeness(page, shown, served, f"{path}{number}") for number in (0, 3, 16)]
+    assert int(np.argmax(alike)) == 1
+    assert alike[1] > max(0.7, likeness(page, shown, served, f"{path}3", mirrored=True))
+
+
+def test_a_png_stands_beside_a_dicom(
+    page_without_errors: MakePage, served: str, shared_data: Path
+) -> None:
+    picture = sorted((shared_data / "breast-us-busi").rglob("*.png"))[0]
+    page = compared(page_without_errors(), served, picture)
+    assert (viewer_of(page, "query"), viewer_of(page, "hit")) == ("picture", "Cornerstone3D")
+    before = pixels(page, "query")
+    drag(page, "query", 120, 30)
+    assert np.abs(pixels(page, "query") - before).mean() > 3
+
+
+def test_what_the_browser_cannot_decode_is_the_servers_picture(
+    page_without_errors: MakePage, served: str, shared_data: Path
+) -> None:
+    big_endian = shared_data / "odd-dicom" / "files" / "pydicom" / "36a4e5_liver_expb_1frame.dcm"
+    page = compared(page_without_errors(), served, big_endian)
+    assert viewer_of(page, "query") == "picture"
+    assert "this is the server's picture" in page.get_by_test_id("pane-query").inner_text()
+    identity = page.get_by_test_id("query").get_attribute("data-query")
+    assert likeness(page, pixels(page, "query"), served, f"uploads/{identity}/picture") > 0.95

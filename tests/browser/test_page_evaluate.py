@@ -1,0 +1,86 @@
+"""Adapt and evaluate on the page: a training that is watched, a report with intervals, audits in sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browser.conftest import ADAPTED, CLASSES
+
+MakePage = Callable[..., Any]
+
+
+def test_train_a_space_and_search_in_it(served_alone: str, page_without_errors: MakePage, artefacts: Path) -> None:
+    page = page_without_errors()
+    page.goto(f"{served_alone}#/adapt")
+    page.get_by_test_id("adapt-view").get_by_text("covid19").wait_for()
+    page.get_by_test_id("adapt-name").fill("../odd name")
+    assert page.get_by_test_id("adapt-start").is_disabled()
+    page.get_by_test_id("adapt-name").fill("second")
+    page.get_by_test_id("adapt-kind-linear").click()
+    page.get_by_test_id("adapt-start").click()
+    page.locator("[data-testid=job][data-kind=adapt]").first.wait_for()
+    page.locator("[data-testid=job][data-state=done]").wait_for(timeout=120_000)
+    page.locator("[data-testid=space-row][data-space=second]").wait_for()
+    page.screenshot(path=artefacts / "adapt.png")
+    page.get_by_test_id("nav-search").click()
+    page.get_by_test_id("pick-record").click()
+    page.get_by_test_id("picker-record").first.click()
+    page.get_by_test_id("hits").wait_for()
+    assert page.get_by_test_id("space-second").get_attribute("aria-checked") == "true"
+
+
+def test_evaluate_an_adapter_and_export_the_report(
+    served_alone: str, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    page = page_without_errors(viewport={"width": 1440, "height": 900})
+    page.goto(f"{served_alone}#/evaluate")
+    page.get_by_test_id("evaluate-space").select_option(ADAPTED)
+    page.get_by_test_id("evaluate-folds").fill("3")
+    page.get_by_test_id("evaluate-start").click()
+    page.locator("[data-testid=job][data-kind=evaluate]").wait_for()
+    page.get_by_test_id("report").wait_for(timeout=180_000)
+    with page.expect_download() as download:
+        page.get_by_test_id("report-json").click()
+    report = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    for name in CLASSES:
+        row = page.locator(f"[data-testid=class-row][data-class={name}]").inner_text().split()
+        base, adapted = report["baseline"]["per_class"][name]["P@5"], report["per_class"][name]["P@5"]
+        low, high = report["intervals"]["per_class_intervals"][name]["P@5"]
+        assert float(row[2]) == pytest.approx(base * 100, abs=0.06)
+        assert float(row[4]) == pytest.approx(adapted * 100, abs=0.06)
+        assert [float(bound) for bound in row[5].split("–")] == pytest.approx([low * 100, high * 100], abs=0.06)
+    assert "95 % interval" in page.get_by_test_id("gain").inner_text()
+    assert report["audit"]["sentence"] in page.get_by_test_id("leakage").inner_text()
+    assert page.get_by_test_id("worst-query").count() == len(report["worst"])
+    page.screenshot(path=artefacts / "evaluate.png")
+    page.get_by_test_id("confusion-start").click()
+    matrix = page.get_by_test_id("confusion-matrix")
+    matrix.wait_for(timeout=120_000)
+    assert [th.inner_text() for th in matrix.locator("thead th").all()[1:]] == sorted(CLASSES)
+    assert sum(int(cell.inner_text()) for cell in matrix.locator("td").all()) == report["queries"]
+    matrix.scroll_into_view_if_needed()
+    page.screenshot(path=artefacts / "confusion.png")
+    page.get_by_test_id("depth-P@1").click()
+    first = page.locator("[data-testid=class-row]").first.inner_text().split()
+    assert float(first[4]) == pytest.approx(report["per_class"][first[0]]["P@1"] * 100, abs=0.06)
+    page.reload()  # the report lives in the store, not in the page
+    page.get_by_test_id("report").wait_for()
+    page.get_by_test_id("worst-query").first.click()
+    page.get_by_test_id("hits").wait_for()
+    assert f"record={report['worst'][0]}" in page.url
+
+
+def test_confounds_are_asked_about_in_sentences(served_alone: str, page_without_errors: MakePage) -> None:
+    page = page_without_errors()
+    page.goto(f"{served_alone}#/evaluate")
+    page.get_by_test_id("audit-field").select_option("cols")
+    page.get_by_test_id("audit-start").click()
+    sentence = page.get_by_test_id("audit-sentence").first
+    sentence.wait_for(timeout=120_000)
+    # Those of covid19 come from another hospital, and are wider.
+    assert "covid19 is separable" in sentence.inner_text()

@@ -1,0 +1,178 @@
+/** The only place that talks to the server: one function per route, every failure a `Problem`. */
+import { signal } from "@preact/signals";
+import type {
+  ClassifyResult,
+  Explanation,
+  Facet,
+  Gallery,
+  Job,
+  Listing,
+  MapPoints,
+  Query,
+  Refusal,
+  SearchBody,
+  SearchResult,
+  Stored,
+  Upload,
+} from "./types";
+
+const BASE = "api/v1";
+const KEY = "lookalike-key";
+
+/** True while the server does not answer at all. The query is kept and asked again when it is back. */
+export const gone = signal(false);
+/** True when the server wants a key. */
+export const locked = signal(false);
+
+/** RFC 9457 problem details, in the server's own words. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+    readonly reason = "",
+  ) {
+    super(detail || title);
+  }
+}
+
+/** The key lives as long as the tab: nothing is left behind on a shared machine. */
+export const key = {
+  get: (): string => sessionStorage.getItem(KEY) ?? "",
+  set: (value: string): void => {
+    if (value) sessionStorage.setItem(KEY, value);
+    else sessionStorage.removeItem(KEY);
+    locked.value = false;
+  },
+};
+
+async function ask(method: string, path: string, body?: unknown, abort?: AbortSignal): Promise<Response> {
+  const headers = new Headers();
+  if (key.get()) headers.set("Authorization", `Bearer ${key.get()}`);
+  const form = body instanceof FormData;
+  if (body !== undefined && !form) headers.set("Content-Type", "application/json");
+  let answer: Response;
+  try {
+    answer = await fetch(`${BASE}${path}`, {
+      method,
+      headers,
+      signal: abort ?? null,
+      body: body === undefined ? null : form ? body : JSON.stringify(body),
+    });
+  } catch (error) {
+    if ((error as Error).name === "AbortError") throw error;
+    gone.value = true;
+    throw new Problem(0, "The server does not answer", "The server does not answer. What you asked is kept.");
+  }
+  gone.value = false;
+  if (answer.ok) return answer;
+  if (answer.status === 401) locked.value = true;
+  throw await problemOf(answer);
+}
+
+async function problemOf(answer: Response): Promise<Problem> {
+  try {
+    const { title, detail, reason } = (await answer.json()) as Record<string, unknown>;
+    return new Problem(answer.status, String(title ?? answer.statusText), said(detail), String(reason ?? ""));
+  } catch {
+    return new Problem(answer.status, answer.statusText || `error ${answer.status}`, "");
+  }
+}
+
+/** A detail is a sentence; where a validator answers with a list, its messages are joined. */
+function said(detail: unknown): string {
+  if (Array.isArray(detail)) return detail.map((one) => String((one as { msg?: string }).msg ?? "")).join("; ");
+  return typeof detail === "string" ? detail : "";
+}
+
+const json = async <T>(method: string, path: string, body?: unknown, abort?: AbortSignal): Promise<T> =>
+  (await (await ask(method, path, body, abort)).json()) as T;
+
+const blob = async (path: string, abort?: AbortSignal): Promise<Blob> =>
+  (await ask("GET", path, undefined, abort)).blob();
+
+const name = encodeURIComponent;
+const params = (values: Record<string, string | number | null | undefined>): string => {
+  const given = Object.entries(values).filter(
+    (pair) => pair[1] !== null && pair[1] !== undefined && pair[1] !== "",
+  );
+  return given.length ? `?${given.map(([field, value]) => `${field}=${name(String(value))}`).join("&")}` : "";
+};
+
+function filesForm(files: readonly File[]): FormData {
+  const form = new FormData();
+  for (const file of files) form.append("file", file, file.name);
+  return form;
+}
+
+async function removed(path: string): Promise<unknown> {
+  const answer = await ask("DELETE", path);
+  return answer.status === 204 ? null : answer.json();
+}
+
+export type Thing = { upload: string } | { record: string };
+const at = (thing: Thing): string =>
+  "upload" in thing ? `/uploads/${name(thing.upload)}` : `/records/${name(thing.record)}`;
+
+export const paths = {
+  thumbnail: (id: string): string => `/records/${name(id)}/thumbnail`,
+  picture: (thing: Thing, slice?: number | null, size = 512): string =>
+    `${at(thing)}/picture${params({ slice, size })}`,
+};
+
+export const api = {
+  gallery: () => json<Gallery>("GET", "/gallery"),
+  upload: (files: readonly File[], abort?: AbortSignal) =>
+    json<Upload>("POST", "/uploads", filesForm(files), abort),
+  uploaded: (id: string) => json<Upload>("GET", `/uploads/${name(id)}`),
+  search: (body: SearchBody, abort?: AbortSignal) => json<SearchResult>("POST", "/search", body, abort),
+  explain: (body: { query: Query; record: string; space: string }, abort?: AbortSignal) =>
+    json<Explanation>("POST", "/explain", body, abort),
+  classify: (body: { query: Query; method: string; k: number; space: string }, abort?: AbortSignal) =>
+    json<ClassifyResult>("POST", "/classify", body, abort),
+  records: (where: string | null, limit: number, cursor: string | null, abort?: AbortSignal) =>
+    json<Listing<Stored>>("GET", `/records${params({ where, limit, cursor })}`, undefined, abort),
+  record: (id: string) => json<Stored>("GET", `/records/${name(id)}`),
+  recordFiles: (id: string) =>
+    json<{ viewer: Upload["viewer"]; count: number }>("GET", `/records/${name(id)}/files`),
+  file: (thing: Thing, n: number, abort?: AbortSignal) => blob(`${at(thing)}/file?n=${n}`, abort),
+  blob,
+  facets: (where: string | null) => json<Listing<Facet>>("GET", `/facets${params({ where })}`),
+  refused: (limit: number, cursor: string | null) =>
+    json<Listing<Refusal>>("GET", `/refused${params({ limit, cursor })}`),
+  setLabels: (id: string, labels: string[]) => json<unknown>("PATCH", `/records/${name(id)}`, { labels }),
+  changeLabels: (ids: string[], add: string[], remove: string[]) =>
+    json<{ changed: number }>("POST", "/labels", { ids, add, remove }),
+  deleteRecord: (id: string) => removed(`/records/${name(id)}`),
+  deletePatient: (group: string) => removed(`/patients/${name(group)}`),
+  deleteSpace: (space: string) => removed(`/spaces/${name(space)}`),
+  index: (body: { uploads: string[]; labels_csv: string | null } | { import: string }) =>
+    json<Job>("POST", "/index", body),
+  adapt: (body: { name: string; kind: string }) => json<Job>("POST", "/adapt", body),
+  evaluate: (body: {
+    space: string;
+    folds: number | null;
+    seed: number;
+    protocol: string | null;
+    k: number[] | null;
+  }) => json<Job>("POST", "/evaluate", body),
+  makeMap: (body: { method: string; space: string }) => json<Job>("POST", "/map", body),
+  audit: (body: { fields: string[] }) => json<Job>("POST", "/audit", body),
+  jobs: () => json<Listing<Job>>("GET", "/jobs"),
+  job: (id: string) => json<Job>("GET", `/jobs/${name(id)}`),
+  cancel: (id: string) => removed(`/jobs/${name(id)}`),
+  report: (id: string, format: string) => blob(`/jobs/${name(id)}/report?format=${format}`),
+  map: (method: string, space: string) => json<MapPoints>("GET", `/map${params({ method, space })}`),
+};
+
+/** Whether the server answers again; asked outside the API so that it needs no key. */
+export async function alive(): Promise<boolean> {
+  try {
+    return (await fetch("healthz", { cache: "no-store" })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Where an <img> may fetch a picture itself; null where a key must go with the request. */
+export const plainAddress = (path: string): string | null => (key.get() ? null : `${BASE}${path}`);

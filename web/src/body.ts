@@ -1,0 +1,54 @@
+/** What is asked on the page -> the bodies of the search, classify and explain routes. */
+import { EMPTY, type Asking } from "./route";
+import type { Query, SearchBody } from "./types";
+import { whereOf } from "./where";
+
+/** The query alone, without more and less. null where nothing is asked, or only by examples. */
+export function queryOf({ asked, text, roi }: Asking): Query | null {
+  if (asked && roi && asked.kind !== "records") {
+    const source = asked.kind === "upload" ? { image: asked.id } : { record: asked.id };
+    return { roi: { ...source, slice: roi.slice, box: roi.box } };
+  }
+  if (asked?.kind === "upload") return asked.volume ? { volume: asked.id } : { image: asked.id, ...words(text) };
+  if (asked) return { ids: asked.kind === "record" ? [asked.id] : asked.ids, ...words(text) };
+  return text ? { text } : null;
+}
+
+/** The query as one picture, which is what classifying and explaining ask with; null where it is none. */
+export function pictureOf(asking: Asking): Query | null {
+  const { asked, positive } = asking;
+  const query = asked ? queryOf({ ...asking, text: "" }) : null;
+  const ids = query?.ids ?? (query ? null : asking.text ? [] : positive);
+  return ids ? (ids.length === 1 ? { ids } : null) : query;
+}
+
+const words = (text: string): { text?: string } => (text ? { text } : {});
+
+/** Examples alone ask as well: the first of them is then the query. */
+export function bodyOf(asking: Asking): SearchBody | null {
+  const query = queryOf(asking);
+  const [first, ...rest] = asking.positive;
+  if (!query && first === undefined) return null;
+  // Patches are the encoder's own: a region is searched in the base space, by itself.
+  const region = query?.roi !== undefined;
+  return {
+    query: query ?? { ids: [first!] },
+    positive: region ? [] : query ? asking.positive : rest,
+    negative: region ? [] : asking.negative,
+    where: whereOf(asking.filters, asking.own),
+    space: region ? EMPTY.space : asking.space,
+    group_by: asking.grouped && !region ? "patient" : null,
+    k: asking.k,
+    explain: true,
+  };
+}
+
+/** A hit as one more, or one less, like it; a second press takes it back. */
+export function steered(asking: Asking, id: string, way: "more" | "less"): Asking {
+  const without = (ids: readonly string[]): string[] => ids.filter((one) => one !== id);
+  const had = (way === "more" ? asking.positive : asking.negative).includes(id);
+  const positive = without(asking.positive);
+  const negative = without(asking.negative);
+  if (!had) (way === "more" ? positive : negative).push(id);
+  return { ...asking, positive, negative };
+}

@@ -1,0 +1,67 @@
+/** The page's head: which gallery, and what can be done from anywhere. */
+import { Download, Link, Moon, Plus, Sun, Undo2 } from "lucide-preact";
+import { result, vote } from "../search";
+import { asking, canUndo, gallery, go, route, undo } from "../state";
+import { save } from "../ui/files";
+import { say } from "../ui/notice";
+import { theme, toggleTheme } from "../ui/theme";
+
+export function Head() {
+  const found = gallery.value;
+  const copy = async (): Promise<void> => {
+    await navigator.clipboard.writeText(location.href);
+    say("Link copied. It restores the whole query.");
+  };
+  return (
+    <header>
+      <h1>lookalike</h1>
+      {found && (
+        <span
+          class="about"
+          data-testid="about"
+        >{`${found.name} · ${found.records.toLocaleString("en")} records · ${found.encoder.name}`}</span>
+      )}
+      <div class="tools">
+        <button disabled={!canUndo.value} onClick={undo} data-testid="undo" aria-label="Undo" title="Undo (u)">
+          <Undo2 aria-hidden="true" />
+          <span class="words">Undo</span>
+        </button>
+        <button onClick={() => void copy()} data-testid="copy-link" aria-label="Copy link">
+          <Link aria-hidden="true" />
+          <span class="words">Copy link</span>
+        </button>
+        {result.value && route.value.view === "search" && (
+          <button onClick={exportEvidence} data-testid="export" aria-label="Export evidence">
+            <Download aria-hidden="true" />
+            <span class="words">Export evidence</span>
+          </button>
+        )}
+        <button
+          onClick={toggleTheme}
+          data-testid="theme"
+          aria-label={`Use ${theme.value === "dark" ? "light" : "dark"} colours`}
+        >
+          {theme.value === "dark" ? <Sun aria-hidden="true" /> : <Moon aria-hidden="true" />}
+        </button>
+        {found && found.role !== "reader" && (
+          <button class="key" onClick={() => go("gallery")} data-testid="add-images" aria-label="Add images">
+            <Plus aria-hidden="true" />
+            <span class="words">Add images</span>
+          </button>
+        )}
+      </div>
+    </header>
+  );
+}
+
+/** The answer with the question and the page's address: enough to ask again and to cite. */
+function exportEvidence(): void {
+  const evidence = {
+    address: location.href,
+    asked: asking.value,
+    encoder: gallery.value?.encoder,
+    answer: result.value,
+    vote: vote.value,
+  };
+  save(JSON.stringify(evidence, null, 2), "lookalike-evidence.json");
+}

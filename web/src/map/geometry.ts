@@ -1,0 +1,66 @@
+/** Between the plot's pixels and the map's units; and what lies inside a lasso. Pure. */
+import type { Camera } from "./scatter";
+
+export type Point = readonly [x: number, y: number];
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** The camera that shows every point with a margin. */
+export function fitted(x: readonly number[], y: readonly number[], { width, height }: Size): Camera {
+  let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let at = 0; at < x.length; at++) {
+    [left, right] = [Math.min(left, x[at]!), Math.max(right, x[at]!)];
+    [low, high] = [Math.min(low, y[at]!), Math.max(high, y[at]!)];
+  }
+  if (x.length === 0) return { x: 0, y: 0, half: 1 };
+  const half = Math.max((high - low) / 2, (right - left) / 2 / (width / height || 1), 1e-6) * 1.12;
+  return { x: (left + right) / 2, y: (low + high) / 2, half };
+}
+
+export function toScreen([x, y]: Point, camera: Camera, { width, height }: Size): Point {
+  const unit = height / (2 * camera.half);
+  return [width / 2 + (x - camera.x) * unit, height / 2 - (y - camera.y) * unit];
+}
+
+export function toMap([x, y]: Point, camera: Camera, { width, height }: Size): Point {
+  const unit = (2 * camera.half) / height;
+  return [camera.x + (x - width / 2) * unit, camera.y - (y - height / 2) * unit];
+}
+
+/** Even-odd rule (Shimrat 1962, algorithm 112): whether a point lies inside a closed polygon. */
+export function inside([x, y]: Point, polygon: readonly Point[]): boolean {
+  let within = false;
+  for (let at = 0, before = polygon.length - 1; at < polygon.length; before = at++) {
+    const [ax, ay] = polygon[at]!;
+    const [bx, by] = polygon[before]!;
+    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) within = !within;
+  }
+  return within;
+}
+
+/** Which points lie inside. */
+export function caught(x: readonly number[], y: readonly number[], polygon: readonly Point[]): number[] {
+  const found: number[] = [];
+  for (let at = 0; at < x.length; at++) if (inside([x[at]!, y[at]!], polygon)) found.push(at);
+  return found;
+}
+
+/** The point nearest to a place, within a distance; -1 if none is. */
+export function nearest(x: readonly number[], y: readonly number[], [px, py]: Point, within: number): number {
+  let [best, least] = [-1, within * within];
+  for (let at = 0; at < x.length; at++) {
+    const distance = (x[at]! - px) ** 2 + (y[at]! - py) ** 2;
+    if (distance < least) [best, least] = [at, distance];
+  }
+  return best;
+}
+
+/** The mean of some points: where a query falls that has no place of its own. */
+export function centroid(x: readonly number[], y: readonly number[], rows: readonly number[]): Point | null {
+  if (rows.length === 0) return null;
+  const sum = rows.reduce<Point>(([a, b], at) => [a + x[at]!, b + y[at]!], [0, 0]);
+  return [sum[0] / rows.length, sum[1] / rows.length];
+}

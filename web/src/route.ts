@@ -1,0 +1,138 @@
+/** What the page shows, as one value, and the same value as the address: a link restores all of it. */
+import type { Box } from "./types";
+import type { Filter } from "./where";
+
+export const VIEWS = ["search", "map", "labels", "adapt", "evaluate", "gallery"] as const;
+export type View = (typeof VIEWS)[number];
+
+export type Asked =
+  | { kind: "upload"; id: string; name: string; volume: boolean }
+  | { kind: "record"; id: string }
+  | { kind: "records"; ids: string[] };
+
+export interface Asking {
+  asked: Asked | null;
+  text: string;
+  roi: { box: Box; slice: number | null } | null;
+  positive: string[];
+  negative: string[];
+  filters: Filter[];
+  own: string;
+  space: string;
+  k: number;
+  grouped: boolean;
+}
+
+export interface Route {
+  view: View;
+  asking: Asking;
+  /** The hit that stands beside the query in the compare view. */
+  compare: string | null;
+}
+
+export const EMPTY: Asking = {
+  asked: null,
+  text: "",
+  roi: null,
+  positive: [],
+  negative: [],
+  filters: [],
+  own: "",
+  space: "base",
+  k: 12,
+  grouped: true,
+};
+
+export const isEmpty = (asking: Asking): boolean => !asking.asked && !asking.text && asking.positive.length === 0;
+
+const join = (items: readonly string[]): string => items.map(encodeURIComponent).join("|");
+const split = (text: string | null): string[] => (text ? text.split("|").map(decodeURIComponent) : []);
+
+function filterText(filter: Filter): string {
+  const value = filter.kind === "text" ? join(filter.values) : `${filter.min ?? ""}..${filter.max ?? ""}`;
+  return `${filter.kind}:${encodeURIComponent(filter.field)}:${value}`;
+}
+
+function filterOf(text: string): Filter | null {
+  const [kind, name = "", value = ""] = text.split(":");
+  const field = decodeURIComponent(name);
+  if (kind === "text") return { field, kind, values: split(value) };
+  if (kind !== "number") return null;
+  const [min, max] = value
+    .split("..")
+    .map((bound) => (bound === "" || Number.isNaN(Number(bound)) ? null : Number(bound)));
+  return { field, kind, min: min ?? null, max: max ?? null };
+}
+
+export function addressOf({ view, asking, compare }: Route): string {
+  const found = new URLSearchParams();
+  const put = (name: string, value: string): void => void (value && found.append(name, value));
+  const { asked } = asking;
+  if (asked?.kind === "upload") {
+    put(asked.volume ? "volume" : "image", asked.id);
+    put("name", asked.name);
+  }
+  if (asked?.kind === "record") put("record", asked.id);
+  if (asked?.kind === "records") put("records", join(asked.ids));
+  put("text", asking.text);
+  if (asking.roi) put("box", asking.roi.box.map((edge) => edge.toFixed(4)).join(","));
+  if (asking.roi?.slice != null) put("slice", String(asking.roi.slice));
+  put("more", join(asking.positive));
+  put("less", join(asking.negative));
+  for (const filter of asking.filters) put("filter", filterText(filter));
+  put("where", asking.own);
+  if (asking.space !== EMPTY.space) put("space", asking.space);
+  if (asking.k !== EMPTY.k) put("k", String(asking.k));
+  if (!asking.grouped) put("patients", "all");
+  put("compare", compare ?? "");
+  const query = found.toString();
+  return `#/${view}${query ? `?${query}` : ""}`;
+}
+
+/** An address that was typed, mangled or made by another version never breaks the page: what is odd is left out. */
+export function routeOf(address: string): Route {
+  const [path = "", query = ""] = address.replace(/^#\/?/, "").split("?", 2);
+  const view = VIEWS.find((one) => one === path) ?? "search";
+  try {
+    const found = new URLSearchParams(query);
+    return { view, asking: askingOf(found), compare: found.get("compare") };
+  } catch {
+    return { view, asking: EMPTY, compare: null };
+  }
+}
+
+function askingOf(found: URLSearchParams): Asking {
+  const k = Number(found.get("k") ?? EMPTY.k);
+  const box = boxOf(found.get("box"));
+  const slice = found.get("slice");
+  return {
+    asked: askedOf(found),
+    text: found.get("text") ?? "",
+    roi: box && { box, slice: slice !== null && Number.isInteger(Number(slice)) ? Number(slice) : null },
+    positive: split(found.get("more")),
+    negative: split(found.get("less")),
+    filters: found
+      .getAll("filter")
+      .map(filterOf)
+      .filter((one): one is Filter => one !== null),
+    own: found.get("where") ?? "",
+    space: found.get("space") ?? EMPTY.space,
+    k: Number.isInteger(k) && k > 0 && k <= 1000 ? k : EMPTY.k,
+    grouped: found.get("patients") !== "all",
+  };
+}
+
+function askedOf(found: URLSearchParams): Asked | null {
+  const [image, volume] = [found.get("image"), found.get("volume")];
+  const id = image ?? volume;
+  if (id) return { kind: "upload", id, name: found.get("name") ?? "", volume: volume !== null };
+  if (found.get("record")) return { kind: "record", id: found.get("record")! };
+  const ids = split(found.get("records"));
+  return ids.length ? { kind: "records", ids } : null;
+}
+
+function boxOf(text: string | null): Box | null {
+  const edges = text?.split(",").map(Number) ?? [];
+  const sound = edges.length === 4 && edges.every((edge) => edge >= 0 && edge <= 1);
+  return sound && edges[2]! > edges[0]! && edges[3]! > edges[1]! ? (edges as unknown as Box) : null;
+}

@@ -1,0 +1,184 @@
+/** Runs what is asked: hits first, then the neighbours' vote; an older answer never overwrites a newer one. */
+import { batch, computed, effect, signal } from "@preact/signals";
+import { api, Problem, type Thing } from "./api";
+import { bodyOf, pictureOf } from "./body";
+import { asking, ask, route, gallery, loadGallery } from "./state";
+import type { ClassifyResult, Facet, SearchResult } from "./types";
+import { textOf } from "./ui/facts";
+import { whereOf } from "./where";
+
+const NEIGHBOURS = 25; // of the vote
+
+export const result = signal<SearchResult | null>(null);
+export const vote = signal<ClassifyResult | null>(null);
+export const voteProblem = signal("");
+export const voting = signal(false);
+export const busy = signal(false);
+export const uploading = signal("");
+export const problem = signal<Problem | null>(null);
+export const facets = signal<Facet[]>([]);
+export const selectedId = signal<string | null>(null);
+
+/** What is known of queries and records beside their pictures, by id. */
+interface Facts {
+  name: string;
+  depth: number;
+  modality: string | null;
+  frame: number;
+}
+export const facts = signal<Record<string, Facts>>({});
+
+export const hits = computed(() => result.value?.hits ?? []);
+export const selected = computed(() => hits.value.find((hit) => hit.id === selectedId.value) ?? null);
+/** The uploaded query has left the server; the rest of the search stands. */
+export const expired = computed(
+  () => asking.value.asked?.kind === "upload" && (problem.value?.status === 404 || problem.value?.status === 410),
+);
+
+let running: AbortController | null = null;
+
+export async function search(): Promise<void> {
+  running?.abort();
+  const body = bodyOf(asking.value);
+  if (!body) {
+    batch(() => {
+      [result.value, vote.value, problem.value, busy.value, selectedId.value] = [null, null, null, false, null];
+    });
+    return;
+  }
+  const mine = (running = new AbortController());
+  busy.value = true;
+  try {
+    const found = await api.search(body, mine.signal);
+    batch(() => {
+      result.value = found;
+      problem.value = null;
+      busy.value = false;
+      if (!found.hits.some((hit) => hit.id === selectedId.value)) selectedId.value = found.hits[0]?.id ?? null;
+    });
+    await askNeighbours(mine.signal);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    busy.value = false;
+    problem.value = error instanceof Problem ? error : new Problem(0, "The page failed", (error as Error).message);
+    // A refused question has no answer; while the server is gone the last answer stays in sight.
+    if (problem.value.status) [result.value, vote.value] = [null, null];
+  }
+}
+
+async function askNeighbours(signal: AbortSignal): Promise<void> {
+  const query = pictureOf(asking.value);
+  if (!query || !gallery.value?.labels.length) {
+    vote.value = null;
+    return;
+  }
+  voting.value = true;
+  try {
+    const k = Math.min(NEIGHBOURS, Math.max(1, gallery.value?.records ?? 1));
+    vote.value = await api.classify({ query, method: "knn", k, space: "base" }, signal);
+    voteProblem.value = "";
+  } catch (error) {
+    if (signal.aborted) return;
+    vote.value = null;
+    voteProblem.value = (error as Error).message;
+  } finally {
+    if (!signal.aborted) voting.value = false;
+  }
+}
+
+/** Name and depth of an upload or a record, asked once. */
+export async function loadFacts(thing: Thing): Promise<Facts | null> {
+  const id = "upload" in thing ? thing.upload : thing.record;
+  const known = facts.value[id];
+  if (known) return known;
+  try {
+    const found = "upload" in thing ? await api.uploaded(id) : await api.record(id);
+    const fact =
+      "viewer" in found
+        ? { name: found.name, depth: found.depth, modality: found.modality, frame: 0 }
+        : {
+            name: found.source,
+            depth: found.depth,
+            modality: textOf(found.attributes["Modality"]) || null,
+            frame: found.frame,
+          };
+    facts.value = { ...facts.value, [id]: fact };
+    return fact;
+  } catch {
+    return null;
+  }
+}
+
+/** Counts under the filters; of a field that is filtered itself, what it would give without its own filter. */
+async function loadFacets(): Promise<void> {
+  const { filters, own } = asking.value;
+  const ask = async (without: string | null): Promise<Facet[]> =>
+    (
+      await api.facets(
+        whereOf(
+          filters.filter((filter) => filter.field !== without),
+          own,
+        ),
+      )
+    ).items;
+  try {
+    const fields = filters.map((filter) => filter.field);
+    const [all, ...others] = await Promise.all([ask(null), ...fields.map(ask)]);
+    const free = new Map(fields.map((field, at) => [field, others[at]?.find((facet) => facet.field === field)]));
+    facets.value = all!.map((facet) => free.get(facet.field) ?? facet);
+  } catch {
+    facets.value = [];
+  }
+}
+
+/** Files that were dropped or chosen become the query. */
+export async function askWith(files: readonly File[]): Promise<void> {
+  if (files.length === 0) return;
+  uploading.value = files.length === 1 ? files[0]!.name : `${files.length} files`;
+  try {
+    const upload = await api.upload(files);
+    const name = upload.files > 1 ? `series of ${upload.files} files` : upload.name;
+    facts.value = {
+      ...facts.value,
+      [upload.id]: { name, depth: upload.depth, modality: upload.modality, frame: 0 },
+    };
+    problem.value = null;
+    ask({
+      asked: { kind: "upload", id: upload.id, name, volume: upload.kind === "volume" },
+      roi: null,
+      positive: [],
+      negative: [],
+    });
+  } catch (error) {
+    batch(() => {
+      problem.value = error as Problem;
+      [result.value, vote.value] = [null, null];
+    });
+  } finally {
+    uploading.value = "";
+  }
+}
+
+/** Searches whenever what is asked changes, and only then. */
+export function searchOnChange(): void {
+  let last = "";
+  effect(() => {
+    const now = JSON.stringify(bodyOf(asking.value));
+    if (now === last || route.value.view !== "search") return;
+    last = now;
+    void search();
+  });
+  let lastWhere: string | null | undefined;
+  effect(() => {
+    const where = whereOf(asking.value.filters, asking.value.own);
+    if (!gallery.value || where === lastWhere) return;
+    lastWhere = where;
+    void loadFacets();
+  });
+}
+
+/** After records came, went or were labelled. */
+export async function refresh(): Promise<void> {
+  await loadGallery();
+  await Promise.all([loadFacets(), search()]);
+}

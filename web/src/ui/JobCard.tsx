@@ -1,0 +1,57 @@
+/** A job at work: how far, how fast, how long still, and how to stop it. */
+import { X } from "lucide-preact";
+import type { ComponentChildren } from "preact";
+import { cancel, isRunning } from "../jobs";
+import type { Job } from "../types";
+import { progressWords } from "./duration";
+import { sayProblem } from "./notice";
+import { Bar } from "./small";
+
+const NAMES: Record<string, string> = {
+  index: "Adding images",
+  adapt: "Training an adapter",
+  evaluate: "Evaluation",
+  map: "Drawing the map",
+  audit: "Audit of confounds",
+};
+const jobName = (job: Job): string => NAMES[job.kind] ?? job.kind;
+
+export function JobCard({ job, children }: { job: Job; children?: ComponentChildren }) {
+  const share = job.progress?.total ? job.progress.done / job.progress.total : null;
+  return (
+    <article class="card job" data-testid="job" data-kind={job.kind} data-state={job.state} data-id={job.id}>
+      <div class="spread">
+        <strong>{jobName(job)}</strong>
+        <span class="row">
+          <span class={`state ${job.state}`}>{job.state}</span>
+          {isRunning(job) && (
+            <button class="plain" data-testid="cancel-job" onClick={() => cancel(job.id).catch(sayProblem)}>
+              <X aria-hidden="true" />
+              Cancel
+            </button>
+          )}
+        </span>
+      </div>
+      {isRunning(job) && (
+        <div class="progress">
+          {share === null ? (
+            <div class="bar working">
+              <i style={{ width: "100%" }} />
+            </div>
+          ) : (
+            <Bar share={share} label={`${Math.round(share * 100)} % done`} />
+          )}
+          <span class="note numbers" data-testid="job-progress">
+            {progressWords(job)}
+          </span>
+        </div>
+      )}
+      {job.error && (
+        <p class="alert" data-testid="job-error">
+          {job.error}
+        </p>
+      )}
+      {children}
+    </article>
+  );
+}

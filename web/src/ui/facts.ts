@@ -1,0 +1,32 @@
+/** What is told of a record under its picture. Only what the gallery kept is there. */
+import type { Attribute, Attributes } from "../types";
+
+export const textOf = (value: Attribute | undefined): string =>
+  Array.isArray(value) ? value.join("\\") : value === null || value === undefined ? "" : String(value);
+
+function first(attributes: Attributes, names: readonly string[]): string {
+  const name = names.find((one) => textOf(attributes[one]));
+  return name ? textOf(attributes[name]) : "";
+}
+
+/** DICOM PS3.5 6.2, age string: 031Y; a bare number is years. */
+export function ageOf(attributes: Attributes): string {
+  const age = first(attributes, ["PatientAge", "age"]);
+  const dicom = /^(\d{3})([DWMY])$/.exec(age);
+  if (dicom) return `${Number(dicom[1])} ${dicom[2]!.toLowerCase()}`;
+  return age && !Number.isNaN(Number(age)) ? `${Number(age)} y` : age;
+}
+
+/** Modality · view · sex · age */
+export function factsOf(attributes: Attributes): string {
+  const parts = [
+    first(attributes, ["Modality", "modality"]),
+    first(attributes, ["ViewPosition", "view"]),
+    first(attributes, ["PatientSex", "sex"]),
+    ageOf(attributes),
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** Sources are files; a path would only get in the way. */
+export const fileName = (source: string): string => source.split(/[\\/]/).at(-1) ?? source;

@@ -1,0 +1,65 @@
+/** Why a file was refused, and what to do about it: by the server's reason codes. */
+
+interface Reason {
+  what: string;
+  todo: string;
+}
+
+const REASONS: Record<string, Reason> = {
+  "not-an-image": {
+    what: "No reader knows this kind of file.",
+    todo: "Send DICOM, PNG, JPEG, TIFF, NIfTI, NRRD or MetaImage.",
+  },
+  "no-pixel-data": {
+    what: "A DICOM file without a picture in it.",
+    todo: "Reports, structures and directories hold none; send the image objects.",
+  },
+  "empty-file": { what: "The file has no bytes.", todo: "Copy it again from where it came." },
+  "damaged-header": {
+    what: "The header cannot be read.",
+    todo: "Copy it again; if that does not help, export it anew.",
+  },
+  "damaged-pixels": {
+    what: "The pixels cannot be decoded, or some are missing.",
+    todo: "Copy it again; a transfer may have been cut short.",
+  },
+  "unsupported-transfer-syntax": {
+    what: "No decoder for this DICOM transfer syntax.",
+    todo: "Export it uncompressed, or as lossless JPEG 2000.",
+  },
+  "unsupported-pixels": {
+    what: "Pixels in a format that is no image.",
+    todo: "Export it with 8 or 16 bits a sample, in grey or RGB.",
+  },
+  "too-large": { what: "More pixels than are allowed.", todo: "Send a part of it, or at a lower magnification." },
+  "out-of-memory": { what: "Decoding took more memory than is allowed.", todo: "Send a part of it." },
+  timeout: {
+    what: "Decoding took too long.",
+    todo: "Try again when the machine is less busy; else send a part of it.",
+  },
+  "decoder-crash": { what: "The decoder failed on this file.", todo: "Export it anew; the file may be damaged." },
+  "not-readable": {
+    what: "The server may not read this file.",
+    todo: "Ask its administrator for the file's permissions.",
+  },
+  "damaged-geometry": {
+    what: "The volume does not say where its voxels lie.",
+    todo: "Convert it again with its orientation.",
+  },
+  "four-dimensional": {
+    what: "A volume with several time points or channels.",
+    todo: "Cut it into single volumes.",
+  },
+  "incomplete-series": {
+    what: "Slices of the series are missing, doubled or of different sizes.",
+    todo: "Send every slice of one series, once.",
+  },
+  "needs-volumes": {
+    what: "A volume; this server reads none yet.",
+    todo: "Its administrator can install lookalike[volumes].",
+  },
+};
+
+export const isRefusal = (reason: string): boolean => reason in REASONS;
+export const whatOf = (reason: string): string => REASONS[reason]?.what ?? "";
+export const todoOf = (reason: string): string => REASONS[reason]?.todo ?? "";

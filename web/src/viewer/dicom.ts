@@ -1,0 +1,106 @@
+/** DICOM files in a Cornerstone3D stack: full depth, windowed in the browser. */
+import { Enums, RenderingEngine, imageLoader, init, metaData, type Types } from "@cornerstonejs/core";
+import { init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
+import { feetFirst, type Plane } from "./order";
+import type { Pane, View, Window } from "./pane";
+
+const ENGINE = "lookalike";
+
+let engine: RenderingEngine | null = null;
+let panes = 0;
+
+function start(): RenderingEngine {
+  if (engine) return engine;
+  init();
+  // The dicom-parser headers: the newer provider brings the whole of dcmjs (1.1 MB) for the same picture.
+  initLoader({ maxWebWorkers: 1, useLegacyMetadataProvider: true });
+  return (engine = new RenderingEngine(ENGINE));
+}
+
+function framesOf(imageId: string): string[] {
+  const { NumberOfFrames: frames } = (metaData.get("multiframeModule", imageId) ?? {}) as {
+    NumberOfFrames?: number;
+  };
+  return Number(frames) > 1
+    ? Array.from({ length: Number(frames) }, (_, n) => `${imageId}?frame=${n + 1}`)
+    : [imageId];
+}
+
+/** Opens at a frame. Raises where the files cannot be decoded here; the caller shows the server's picture instead. */
+export async function openDicom(element: HTMLDivElement, files: readonly Blob[], frame = 0): Promise<Pane> {
+  const rendering = start();
+  const ids = files.map((file) => wadouri.fileManager.add(file));
+  await Promise.all(
+    ids.map((id) => wadouri.dataSetCacheManager.load(wadouri.parseImageId(id).url, wadouri.loadFileRequest, id)),
+  );
+  const order =
+    ids.length > 1 ? feetFirst(ids.map((id) => (metaData.get("imagePlaneModule", id) ?? {}) as Plane)) : [0];
+  if (!order) throw new Error("a series that was not cut axially");
+  const stack = order.map((at) => ids[at]!).flatMap(framesOf);
+  const first = Math.min(frame, stack.length - 1);
+  // A viewport takes a stack that it cannot decode without a word: this raises.
+  await imageLoader.loadImage(stack[first]!);
+  const viewportId = `pane-${(panes += 1)}`;
+  rendering.enableElement({ viewportId, element, type: Enums.ViewportType.STACK });
+  const viewport = rendering.getViewport(viewportId) as Types.IStackViewport;
+  try {
+    await viewport.setStack(stack, first);
+    viewport.render();
+    return paneOf(rendering, viewport, viewportId, stack, () => forget(ids));
+  } catch (error) {
+    rendering.disableElement(viewportId);
+    throw error;
+  }
+}
+
+function forget(ids: readonly string[]): void {
+  for (const id of ids) {
+    const { url } = wadouri.parseImageId(id);
+    wadouri.dataSetCacheManager.unload(url);
+    wadouri.fileManager.remove(Number(url));
+  }
+}
+
+function paneOf(
+  rendering: RenderingEngine,
+  viewport: Types.IStackViewport,
+  viewportId: string,
+  stack: readonly string[],
+  forgetFiles: () => void,
+): Pane {
+  const series = (metaData.get("generalSeriesModule", stack[0]!) ?? {}) as { modality?: string };
+  return {
+    drawnBy: "Cornerstone3D",
+    note: "",
+    slices: stack.length,
+    hounsfield: series.modality === "CT",
+    slice: () => viewport.getCurrentImageIdIndex(),
+    setSlice: async (slice) => {
+      const kept = viewport.getProperties().voiRange;
+      await viewport.setImageIdIndex(Math.max(0, Math.min(stack.length - 1, slice)));
+      if (kept) viewport.setProperties({ voiRange: kept });
+      viewport.render();
+    },
+    window: () => windowOf(viewport),
+    setWindow: ([center, width]) => {
+      viewport.setProperties({ voiRange: { lower: center - width / 2, upper: center + width / 2 } });
+      viewport.render();
+    },
+    setView: ({ zoom, pan }: View) => {
+      const { clientWidth, clientHeight } = viewport.element;
+      viewport.setZoom(zoom);
+      viewport.setPan([pan[0] * clientWidth, pan[1] * clientHeight]);
+      viewport.render();
+    },
+    resize: () => rendering.resize(true, true),
+    dispose: () => {
+      rendering.disableElement(viewportId);
+      forgetFiles();
+    },
+  };
+}
+
+function windowOf(viewport: Types.IStackViewport): Window {
+  const range = viewport.getProperties().voiRange;
+  return range ? [(range.lower + range.upper) / 2, range.upper - range.lower] : [127.5, 255];
+}

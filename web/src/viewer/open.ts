@@ -1,0 +1,99 @@
+/** Opens an upload or a record in the viewer that its files call for; the server's picture where that fails. */
+import { api, paths, Problem, type Thing } from "../api";
+import type { ViewerKind } from "../types";
+import type { Pane } from "./pane";
+import { openPicture } from "./picture";
+
+const MOST_FILES = 1000; // of a series; every slice is fetched
+const AT_ONCE = 6;
+
+export interface Subject {
+  thing: Thing;
+  name: string;
+  depth: number;
+  modality: string | null;
+  /** Of a file with several, the one that is the record. */
+  frame: number;
+}
+
+interface Files {
+  viewer: ViewerKind;
+  count: number;
+}
+
+async function filesOf(thing: Thing): Promise<Files> {
+  if ("record" in thing) return api.recordFiles(thing.record);
+  const { viewer, files } = await api.uploaded(thing.upload);
+  return { viewer, count: files };
+}
+
+async function fetchAll(
+  thing: Thing,
+  count: number,
+  told: (done: number) => void,
+  abort: AbortSignal,
+): Promise<Blob[]> {
+  const found: Blob[] = [];
+  let [next, done] = [0, 0];
+  const work = async (): Promise<void> => {
+    while (next < count) {
+      const n = next++;
+      found[n] = await api.file(thing, n, abort);
+      told((done += 1));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, work));
+  return found;
+}
+
+const because = (error: unknown): string => {
+  if (error instanceof Problem && error.reason === "source-gone")
+    return "The source file is gone; this is the server's picture of it.";
+  if (error instanceof Problem) return `${error.message} This is the server's picture.`;
+  return "This file is not decoded in the browser; this is the server's picture.";
+};
+
+/** element: an empty block of the pane's size, which the viewer fills. told: how many files of how many are here. */
+export async function openPane(
+  element: HTMLElement,
+  { thing, name, depth, modality, frame }: Subject,
+  told: (words: string) => void,
+  abort: AbortSignal,
+): Promise<Pane> {
+  const canvas = (): HTMLCanvasElement => {
+    const made = document.createElement("canvas");
+    made.className = "drawn";
+    element.replaceChildren(made);
+    return made;
+  };
+  const picture = (note: string): Promise<Pane> =>
+    openPicture(
+      canvas(),
+      Math.max(1, depth),
+      (slice) => api.blob(paths.picture(thing, depth > 1 ? slice : null, 1024), abort),
+      note,
+    );
+  try {
+    const { viewer, count } = await filesOf(thing);
+    if (viewer === "picture") return await picture("");
+    if (count > MOST_FILES) return await picture(`A series of ${count} files; this is the server's picture.`);
+    const files = await fetchAll(
+      thing,
+      count,
+      (done) => told(count > 1 ? `${done} of ${count} files` : "reading"),
+      abort,
+    );
+    if (viewer === "volume") {
+      const { openVolume } = await import("./volume");
+      return await openVolume(canvas(), files[0]!, name, modality === "CT");
+    }
+    const { openDicom } = await import("./dicom");
+    const block = document.createElement("div");
+    block.className = "drawn";
+    element.replaceChildren(block);
+    return await openDicom(block, files, frame);
+  } catch (error) {
+    if (abort.aborted) throw error;
+    return picture(because(error));
+  }
+}

@@ -1,0 +1,184 @@
+/** A space of one's own: a small network trained on the gallery's labels, on top of the frozen encoder. */
+import { Trash2 } from "lucide-preact";
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../../api";
+import { ended, jobs, loadJobs } from "../../jobs";
+import { facets, refresh } from "../../search";
+import { ask, asking, gallery, go } from "../../state";
+import type { Job } from "../../types";
+import { Dialog } from "../../ui/Dialog";
+import { JobCard } from "../../ui/JobCard";
+import { say, sayProblem } from "../../ui/notice";
+import { Bar, Segments } from "../../ui/small";
+
+const KINDS = ["mlp", "linear"] as const;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+export function AdaptView() {
+  useEffect(() => void loadJobs(), []);
+  const trainings = jobs.value.filter((job) => job.kind === "adapt");
+  return (
+    <div class="sheet" data-testid="adapt-view">
+      <div class="columns">
+        <Train />
+        <Spaces />
+      </div>
+      {trainings.map((job) => (
+        <JobCard key={job.id} job={job}>
+          {job.state === "done" && <Trained job={job} />}
+        </JobCard>
+      ))}
+    </div>
+  );
+}
+
+function Train() {
+  const [name, setName] = useState("findings");
+  const [kind, setKind] = useState<(typeof KINDS)[number]>("mlp");
+  const [busy, setBusy] = useState(false);
+  const labels = facets.value.find((facet) => facet.field === "label")?.values ?? [];
+  const most = Math.max(1, ...labels.map((one) => one.count));
+  const reader = gallery.value?.role === "reader";
+  const start = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      const job = await ended(await api.adapt({ name, kind }));
+      if (job.state === "done") {
+        say(`The space “${name}” is there. Search in it, and evaluate it before trusting it.`);
+        ask({ space: name });
+      }
+      await refresh();
+    } catch (error) {
+      sayProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <section class="card box stack" aria-label="Train an adapter">
+      <h3>Train an adapter</h3>
+      <p class="note">
+        It learns to bring records with the same label together. The encoder itself stays as it is:{" "}
+        {gallery.value?.encoder.note}
+      </p>
+      <div class="lines" aria-label="Labels to learn from">
+        {labels.slice(0, 12).map(({ value, count }) => (
+          <div class="vote" key={value}>
+            <span title={value}>{value}</span>
+            <Bar share={count / most} label={`${value} ${count}`} />
+            <em>{count}</em>
+            <small />
+          </div>
+        ))}
+        {labels.length === 0 && (
+          <p class="muted">
+            No record bears a label yet.{" "}
+            <button class="plain" onClick={() => go("labels")}>
+              Label some
+            </button>
+          </p>
+        )}
+      </div>
+      <label class="field">
+        Name of the new space
+        <input
+          value={name}
+          spellcheck={false}
+          data-testid="adapt-name"
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      {!NAME.test(name) && <p class="note">Letters, digits, - and _; 64 at most.</p>}
+      <Segments label="Kind of adapter" options={KINDS} chosen={kind} onChoose={setKind} testid="adapt-kind" />
+      <button
+        class="full"
+        disabled={busy || reader || !NAME.test(name) || labels.length === 0}
+        data-testid="adapt-start"
+        onClick={() => void start()}
+      >
+        {busy ? "Training…" : "Train"}
+      </button>
+      {reader && <p class="note">This key may read; training needs a contributor's key.</p>}
+    </section>
+  );
+}
+
+function Trained({ job }: { job: Job }) {
+  const result = (job.result ?? {}) as {
+    space?: string;
+    classes?: string[];
+    records?: number;
+    patients?: number;
+    seconds?: number;
+  };
+  return (
+    <div class="row">
+      <span class="note">
+        {[
+          result.space && `Space “${result.space}”`,
+          result.classes && `${result.classes.length} labels`,
+          result.records && `${result.records} records`,
+          result.patients && `${result.patients} patients`,
+          result.seconds && `${result.seconds.toFixed(1)} s`,
+        ]
+          .filter(Boolean)
+          .join(" · ")}
+      </span>
+      {result.space && (
+        <button class="chip" onClick={() => (ask({ space: result.space! }), go("search"))}>
+          Search in it
+        </button>
+      )}
+      <button class="chip" data-testid="to-evaluate" onClick={() => go("evaluate")}>
+        Evaluate it
+      </button>
+    </div>
+  );
+}
+
+function Spaces() {
+  const [leaving, setLeaving] = useState<string | null>(null);
+  const remove = async (name: string): Promise<void> => {
+    try {
+      await api.deleteSpace(name);
+      if (asking.value.space === name) ask({ space: "base" });
+      setLeaving(null);
+      await refresh();
+    } catch (error) {
+      sayProblem(error);
+    }
+  };
+  return (
+    <section class="card box stack" aria-label="Spaces">
+      <h3>Spaces</h3>
+      <ul class="lines">
+        {gallery.value?.spaces.map(({ name, kind }) => (
+          <li class="spread" key={name} data-testid="space-row" data-space={name}>
+            <span>
+              {name} <span class="note">{kind === "base" ? "the encoder's own" : "adapter"}</span>
+            </span>
+            {kind !== "base" && gallery.value?.role === "admin" && (
+              <button class="plain" aria-label={`Delete the space ${name}`} onClick={() => setLeaving(name)}>
+                <Trash2 aria-hidden="true" />
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      <p class="note">A search in another space re-ranks at once; the switch stands left of the hits.</p>
+      {leaving && (
+        <Dialog title={`Delete the space “${leaving}”?`} onClose={() => setLeaving(null)}>
+          <p class="note">
+            The adapter and its vectors go. Records, labels and the base space stay; it can be trained again.
+          </p>
+          <footer>
+            <button onClick={() => setLeaving(null)}>Keep</button>
+            <button class="danger" onClick={() => void remove(leaving)}>
+              Delete the space
+            </button>
+          </footer>
+        </Dialog>
+      )}
+    </section>
+  );
+}

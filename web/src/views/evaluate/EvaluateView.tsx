@@ -1,0 +1,146 @@
+/** How good is it, honestly: patients kept apart, intervals, chance, and the queries that fail. */
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../../api";
+import { ended, jobs, loadJobs } from "../../jobs";
+import { asking, gallery } from "../../state";
+import { JobCard } from "../../ui/JobCard";
+import { sayProblem } from "../../ui/notice";
+import { Audit } from "./Audit";
+import { ReportView } from "./ReportView";
+import { reportOf } from "./figures";
+
+export function EvaluateView() {
+  useEffect(() => void loadJobs(), []);
+  const evaluations = jobs.value.filter((job) => job.kind === "evaluate");
+  const [chosen, setChosen] = useState<string | null>(null);
+  const reports = evaluations.filter((job) => job.state === "done" && reportOf(job.result));
+  const shown = reports.find((job) => job.id === chosen) ?? reports[0];
+  const report = shown ? reportOf(shown.result) : null;
+  return (
+    <div class="sheet" data-testid="evaluate-view">
+      <div class="columns">
+        <Start onStart={setChosen} />
+        <Audit />
+      </div>
+      {evaluations
+        .filter((job) => job.state !== "done")
+        .slice(0, 3)
+        .map((job) => (
+          <JobCard key={job.id} job={job} />
+        ))}
+      {reports.length > 1 && (
+        <label class="row muted">
+          Report
+          <select
+            value={shown?.id}
+            onChange={(event) => setChosen(event.currentTarget.value)}
+            data-testid="report-choice"
+          >
+            {reports.map((job) => (
+              <option key={job.id} value={job.id}>
+                {titleOf(job.result, job.finished)}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      {report && shown && <ReportView report={report} job={shown.id} />}
+      {evaluations.length === 0 && (
+        <p class="muted">
+          Nothing has been evaluated yet. An adapter is trained anew on each fold, so that no query was ever learnt
+          from.
+        </p>
+      )}
+    </div>
+  );
+}
+
+function titleOf(result: unknown, finished: number | null): string {
+  const report = reportOf(result);
+  return [report?.space, report?.split, finished && new Date(finished * 1000).toLocaleString()]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function Start({ onStart }: { onStart: (id: string) => void }) {
+  const spaces = gallery.value?.spaces ?? [];
+  const [space, setSpace] = useState(asking.value.space);
+  const [folds, setFolds] = useState(5);
+  const [seed, setSeed] = useState(0);
+  const [busy, setBusy] = useState(false);
+  const adapter = spaces.find((one) => one.name === space)?.kind === "adapter";
+  const start = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      const job = await api.evaluate({
+        space,
+        folds: adapter || folds > 1 ? Math.max(2, folds) : null,
+        seed,
+        protocol: null,
+        k: [1, 3, 5, 10],
+      });
+      onStart(job.id);
+      await ended(job);
+    } catch (error) {
+      sayProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <section class="card box stack" aria-label="Evaluate a space">
+      <h3>Evaluate a space</h3>
+      <div class="row">
+        <label class="field">
+          Space
+          <select
+            value={space}
+            data-testid="evaluate-space"
+            onChange={(event) => setSpace(event.currentTarget.value)}
+          >
+            {spaces.map(({ name }) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="field">
+          Folds
+          <input
+            type="number"
+            min={1}
+            max={20}
+            value={folds}
+            data-testid="evaluate-folds"
+            onChange={(event) => setFolds(Number(event.currentTarget.value) || 1)}
+          />
+        </label>
+        <label class="field">
+          Seed
+          <input
+            type="number"
+            min={0}
+            value={seed}
+            onChange={(event) => setSeed(Number(event.currentTarget.value) || 0)}
+          />
+        </label>
+      </div>
+      <p class="note">
+        {adapter
+          ? "Patients are kept apart; the adapter is trained anew on each fold and stands beside the base space on the same queries."
+          : folds > 1
+            ? "Patients are kept apart in folds."
+            : "Every record asks all others but its own patient's."}
+      </p>
+      <button
+        class="full"
+        disabled={busy || gallery.value?.role === "reader"}
+        data-testid="evaluate-start"
+        onClick={() => void start()}
+      >
+        {busy ? "Evaluating…" : "Evaluate"}
+      </button>
+    </section>
+  );
+}

@@ -1,0 +1,136 @@
+/** A report: per class with intervals, worst queries, confusion, leakage in plain sentences, and its export. */
+import { Download } from "lucide-preact";
+import { useState } from "preact/hooks";
+import { api } from "../../api";
+import type { Report } from "../../types";
+import { save } from "../../ui/files";
+import { sayProblem } from "../../ui/notice";
+import { counted, Segments } from "../../ui/small";
+import { Confusion } from "./Confusion";
+import { Worst } from "./Worst";
+import { depths, gainSentence, percent, rowsOf, type Measured } from "./figures";
+
+const FORMATS = ["html", "md", "csv", "tex", "json"];
+
+export function ReportView({ report, job }: { report: Report; job: string }) {
+  const all = depths(report);
+  const [depth, setDepth] = useState(all.find((one) => one === "P@5") ?? all[0] ?? "");
+  const gain = gainSentence(report, depth);
+  const chance = report.chance["macro"] ?? null;
+  return (
+    <section class="stack" aria-label="Report" data-testid="report">
+      <div class="row">
+        <h2>{report.space}: precision by class</h2>
+        <Segments label="Depth" options={all} chosen={depth} onChoose={setDepth} testid="depth" />
+        <span class="row push" aria-label="Export the report">
+          {FORMATS.map((format) => (
+            <button
+              key={format}
+              data-testid={`report-${format}`}
+              onClick={() =>
+                api.report(job, format).then((blob) => save(blob, `lookalike-report.${format}`), sayProblem)
+              }
+            >
+              <Download aria-hidden="true" />
+              {format}
+            </button>
+          ))}
+        </span>
+      </div>
+      <p class="note">
+        {counted(report.queries, "query", "queries")} of {counted(report.patients, "patient")}, {report.split};{" "}
+        {report.unscored ? `${report.unscored} could not be scored; ` : ""}95 % intervals by patient.
+      </p>
+      {gain && (
+        <p class="sentence" data-testid="gain">
+          {gain}
+        </p>
+      )}
+      <div class="scrolls card box">
+        <table data-testid="per-class">
+          <thead>
+            <tr>
+              <th>Class</th>
+              <th class="n">Queries</th>
+              {report.baseline && <th class="n">Base</th>}
+              <th class="n">{report.space}</th>
+              <th>0 % to 100 %, {report.baseline ? "base grey, adapter coloured" : "with interval"}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rowsOf(report, depth).map(({ name, size, base, adapted }) => (
+              <tr key={name} data-testid="class-row" data-class={name}>
+                <td>{name}</td>
+                <td class="n">{size ?? ""}</td>
+                {report.baseline && (
+                  <td class="n">
+                    <Figure of={base} />
+                  </td>
+                )}
+                <td class="n">
+                  <Figure of={adapted} />
+                </td>
+                <td>
+                  <Intervals base={base} adapted={adapted} chance={chance} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <section class="stack" aria-label="Leakage audit" data-testid="leakage">
+        <h3>Leakage audit</h3>
+        {[...new Set([report.audit.sentence, ...report.notes])].map((note) => (
+          <p class="sentence" key={note}>
+            {note}
+          </p>
+        ))}
+      </section>
+      <Confusion key={job} space={report.space} seed={report.seed} />
+      <Worst ids={report.worst} />
+    </section>
+  );
+}
+
+function Figure({ of }: { of: Measured | null }) {
+  if (!of) return <>–</>;
+  const [low, high] = of.interval ?? [null, null];
+  return (
+    <>
+      {percent(of.value)}
+      {low !== null && high !== null && (
+        <span class="note">
+          {" "}
+          {percent(low)}–{percent(high)}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** A share as a place along the bar, with room for half a dot at either end. */
+const at = (share: number): string => `${2 + share * 96}%`;
+
+function Intervals({ base, adapted, chance }: { base: Measured | null; adapted: Measured; chance: number | null }) {
+  const bar = (of: Measured | null, y: number, kind: string) =>
+    of?.value == null ? null : (
+      <>
+        {of.interval?.[0] != null && of.interval[1] != null && (
+          <line class={kind} x1={at(of.interval[0])} x2={at(of.interval[1])} y1={y} y2={y} />
+        )}
+        <circle class={kind} cx={at(of.value)} cy={y} r={3.5} />
+      </>
+    );
+  return (
+    <svg
+      class="measure"
+      role="img"
+      aria-label={`${base ? `base ${percent(base.value)}, ` : ""}${percent(adapted.value)} percent`}
+    >
+      <line class="axis" x1={at(0)} x2={at(1)} y1={13} y2={13} />
+      {chance !== null && <line class="chance" x1={at(chance)} x2={at(chance)} y1={2} y2={24} />}
+      {bar(base, 8, "base")}
+      {bar(adapted, base ? 18 : 13, "adapted")}
+    </svg>
+  );
+}

@@ -1,0 +1,77 @@
+/** Figures of a report as rows: one a class, baseline beside adapter, each with its interval. Pure. */
+import type { ClassifierReport, Figures, Interval, Report } from "../../types";
+
+export interface Measured {
+  value: number | null;
+  interval: Interval | null;
+}
+
+interface Row {
+  name: string;
+  size: number | null;
+  adapted: Measured;
+  base: Measured | null;
+}
+
+/** A job's result as a report, or null where it is none (volume protocols report otherwise). */
+export function reportOf(result: unknown): Report | null {
+  const found = (result as { report?: unknown } | null)?.report ?? result;
+  return typeof found === "object" && found !== null && "per_class" in found && "audit" in found
+    ? (found as Report)
+    : null;
+}
+
+/** A job's result as the scores of a classifier, or null where it is none. */
+export function classifierOf(result: unknown): ClassifierReport | null {
+  return typeof result === "object" && result !== null && "methods" in result ? (result as ClassifierReport) : null;
+}
+
+export const depths = (report: Report): string[] => Object.keys(report.micro);
+
+const at = (
+  figures: Figures | undefined,
+  intervals: Record<string, Interval> | undefined,
+  depth: string,
+): Measured => ({
+  value: figures?.[depth] ?? null,
+  interval: intervals?.[depth] ?? null,
+});
+
+export function rowsOf(report: Report, depth: string): Row[] {
+  const { intervals, baseline, class_sizes: sizes } = report;
+  const classes = Object.keys(report.per_class).map((name): Row => ({
+    name,
+    size: sizes[name] ?? null,
+    adapted: at(report.per_class[name], intervals.per_class_intervals[name], depth),
+    base: baseline && at(baseline.per_class[name], baseline.per_class_intervals[name], depth),
+  }));
+  const all = (name: string, kind: "micro" | "macro"): Row => ({
+    name,
+    size: kind === "micro" ? report.queries : null,
+    adapted: at(report[kind], intervals[`${kind}_intervals`], depth),
+    base: baseline && at(baseline[kind], baseline[`${kind}_intervals`], depth),
+  });
+  return [...classes, all("all queries (micro)", "micro"), all("mean of classes (macro)", "macro")];
+}
+
+export const percent = (value: number | null | undefined): string =>
+  value === null || value === undefined ? "–" : `${(value * 100).toFixed(1)}`;
+
+/** What the gain means, as a sentence; null without a baseline. */
+export function gainSentence(report: Report, depth: string): string | null {
+  const gain = report.gain[depth];
+  if (!report.baseline || !gain || gain[0] === null) return null;
+  const [value, low, high] = gain;
+  const points = `${value >= 0 ? "+" : ""}${(value * 100).toFixed(1)} points`;
+  if (low === null || high === null) return `The adapter changes macro ${depth} by ${points}.`;
+  const range = `95 % interval ${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)}`;
+  if (low > 0) return `The adapter is better than the base space: macro ${depth} ${points} (${range}).`;
+  if (high < 0) return `The adapter is worse than the base space: macro ${depth} ${points} (${range}).`;
+  return `No difference is shown: macro ${depth} ${points}, and the ${range} holds zero.`;
+}
+
+/** What an audit of confounds warns of, in sentences. */
+export function warningsOf(result: unknown): string[] {
+  const { warnings } = (result ?? {}) as { warnings?: unknown };
+  return Array.isArray(warnings) ? warnings.filter((one): one is string => typeof one === "string") : [];
+}

@@ -1,0 +1,59 @@
+/** The gallery itself: what is in it, what goes in, what was refused, what goes out. */
+import { useEffect, useState } from "preact/hooks";
+import { jobs, loadJobs, running } from "../../jobs";
+import { facets } from "../../search";
+import { gallery } from "../../state";
+import { JobCard } from "../../ui/JobCard";
+import { counted, Segments } from "../../ui/small";
+import { AddImages } from "./AddImages";
+import { Records } from "./Records";
+import { Refused } from "./Refused";
+
+const PAGES = ["records", "refused", "jobs"] as const;
+
+export function GalleryView() {
+  const [page, setPage] = useState<(typeof PAGES)[number]>("records");
+  useEffect(() => void loadJobs(), []);
+  const found = gallery.value;
+  const indexing = running.value.filter((job) => job.kind === "index");
+  return (
+    <div class="sheet" data-testid="gallery-view">
+      <div class="columns">
+        {found?.role !== "reader" && <AddImages />}
+        <section class="card box stack" aria-label="About this gallery">
+          <h3>This gallery</h3>
+          <p>
+            {counted(found?.records ?? 0, "record")}
+            {found?.refused ? `, ${counted(found.refused, "file")} refused` : ""}
+          </p>
+          <p class="note" data-testid="encoder-note">
+            Encoder {found?.encoder.name}: {found?.encoder.note}
+          </p>
+          <div class="chips">
+            {(facets.value.find((facet) => facet.field === "label")?.values ?? [])
+              .slice(0, 12)
+              .map(({ value, count }) => (
+                <span class="chip" key={value}>
+                  {value} <b class="numbers">{count}</b>
+                </span>
+              ))}
+          </div>
+        </section>
+      </div>
+      {indexing.map((job) => (
+        <JobCard key={job.id} job={job} />
+      ))}
+      <Segments label="Show" options={PAGES} chosen={page} onChoose={setPage} testid="gallery-page" />
+      {page === "records" && <Records />}
+      {page === "refused" && <Refused />}
+      {page === "jobs" && (
+        <div class="stack">
+          {jobs.value.map((job) => (
+            <JobCard key={job.id} job={job} />
+          ))}
+          {jobs.value.length === 0 && <p class="muted">No job has run yet.</p>}
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,73 @@
+/** The labels of one record, changed by hand. */
+import { X } from "lucide-preact";
+import { useState } from "preact/hooks";
+import { api } from "../../api";
+import { refresh } from "../../search";
+import { gallery } from "../../state";
+import { Dialog } from "../../ui/Dialog";
+import { say, sayProblem } from "../../ui/notice";
+
+export function LabelEditor({ id, labels, onClose }: { id: string; labels: string[]; onClose: () => void }) {
+  const [chosen, setChosen] = useState(labels);
+  const [written, setWritten] = useState("");
+  const known = (gallery.value?.labels ?? []).filter((one) => !chosen.includes(one));
+  const add = (label: string): void => {
+    const clean = label.trim();
+    if (clean && !chosen.includes(clean)) setChosen([...chosen, clean]);
+    setWritten("");
+  };
+  const save = async (): Promise<void> => {
+    try {
+      await api.setLabels(id, written.trim() ? [...chosen, written.trim()] : chosen);
+      say("Labels saved. Adapt learns from them when it is trained again.");
+      onClose();
+      await refresh();
+    } catch (error) {
+      sayProblem(error);
+    }
+  };
+  return (
+    <Dialog title="Edit labels" onClose={onClose} testid="label-editor">
+      <div class="chips" aria-label="Labels of this record">
+        {chosen.map((label) => (
+          <button
+            key={label}
+            class="chip on"
+            aria-label={`Remove ${label}`}
+            onClick={() => setChosen(chosen.filter((one) => one !== label))}
+          >
+            <span>{label}</span>
+            <X aria-hidden="true" />
+          </button>
+        ))}
+        {chosen.length === 0 && <span class="muted">no label</span>}
+      </div>
+      <form class="find" onSubmit={(event) => (event.preventDefault(), add(written))}>
+        <input
+          autofocus
+          value={written}
+          aria-label="Another label"
+          placeholder="Another label"
+          data-testid="new-label"
+          onInput={(event) => setWritten(event.currentTarget.value)}
+        />
+        <button>Add</button>
+      </form>
+      {known.length > 0 && (
+        <div class="chips" aria-label="Labels of this gallery">
+          {known.slice(0, 40).map((label) => (
+            <button key={label} class="chip" onClick={() => add(label)}>
+              <span>+ {label}</span>
+            </button>
+          ))}
+        </div>
+      )}
+      <footer>
+        <button onClick={onClose}>Cancel</button>
+        <button class="full" data-testid="save-labels" onClick={() => void save()}>
+          Save
+        </button>
+      </footer>
+    </Dialog>
+  );
+}

@@ -1,0 +1,76 @@
+/** The left side: the query, and everything that steers its ranking. */
+import { paths } from "../../api";
+import { steered } from "../../body";
+import { ask, asking, gallery } from "../../state";
+import { Picture } from "../../ui/Picture";
+import { Segments, Switch } from "../../ui/small";
+import { Filters } from "./Filters";
+import { QueryPanel } from "./QueryPanel";
+
+const DEPTHS = [6, 12, 24, 48, 96];
+
+export function AskingPanel() {
+  const { space, k, grouped } = asking.value;
+  const spaces = gallery.value?.spaces.map((one) => one.name) ?? ["base"];
+  return (
+    <aside class="asked" aria-label="What is asked">
+      <QueryPanel />
+      <section>
+        <h3>Space</h3>
+        <Segments
+          label="Space"
+          options={spaces}
+          chosen={space}
+          testid="space"
+          onChoose={(name) => ask({ space: name })}
+        />
+        {spaces.length === 1 && (
+          <p class="note">Only the encoder's own so far. Adapt trains another from labels.</p>
+        )}
+      </section>
+      <Examples />
+      <Filters />
+      <section class="stack">
+        <Switch label="One hit a patient" on={grouped} testid="group" onChange={(on) => ask({ grouped: on })} />
+        <label class="spread muted">
+          Hits
+          <select value={k} data-testid="k" onChange={(event) => ask({ k: Number(event.currentTarget.value) })}>
+            {[...new Set([...DEPTHS, k])]
+              .sort((a, b) => a - b)
+              .map((depth) => (
+                <option key={depth} value={depth}>
+                  {depth}
+                </option>
+              ))}
+          </select>
+        </label>
+      </section>
+    </aside>
+  );
+}
+
+function Examples() {
+  const { positive, negative } = asking.value;
+  if (positive.length + negative.length === 0) return null;
+  const example = (id: string, way: "more" | "less") => (
+    <button
+      key={id}
+      class={way}
+      data-testid={`example-${way}`}
+      title={`${way === "more" ? "More" : "Less"} like this; press to take it back`}
+      aria-label={`${way} like record ${id}, take it back`}
+      onClick={() => ask(steered(asking.value, id, way))}
+    >
+      <Picture path={paths.thumbnail(id)} alt="" />
+    </button>
+  );
+  return (
+    <section aria-label="More and less like">
+      <h3>More and less like</h3>
+      <div class="examples">
+        {positive.map((id) => example(id, "more"))}
+        {negative.map((id) => example(id, "less"))}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,152 @@
+/** The right side: what the neighbours say, whether anything is similar at all, and why a hit is one. */
+import { GitCompareArrows, Pencil, Search } from "lucide-preact";
+import { useState } from "preact/hooks";
+import { paths } from "../../api";
+import { gallery, asking, compare, searchFor } from "../../state";
+import { hits, result, selected, selectedId, vote, voteProblem, voting } from "../../search";
+import { effectiveVotes, wilson } from "../../range";
+import type { ClassifyResult, Hit } from "../../types";
+import { textOf } from "../../ui/facts";
+import { Picture } from "../../ui/Picture";
+import { Bar } from "../../ui/small";
+import { LabelEditor } from "../labels/LabelEditor";
+import { Background } from "./Background";
+import { Why } from "./Why";
+
+export function EvidencePanel() {
+  if (!result.value)
+    return (
+      <aside class="evidence" aria-label="Evidence">
+        <p class="note">{gallery.value?.encoder.note}</p>
+      </aside>
+    );
+  const hit = selected.value;
+  return (
+    <aside class="evidence" aria-label="Evidence">
+      {vote.value && <Vote vote={vote.value} />}
+      {!vote.value && voting.value && (
+        <section>
+          <h3>Neighbours say</h3>
+          <p class="note working" data-testid="voting">
+            asking the neighbours; the first time they are calibrated, which takes a moment…
+          </p>
+        </section>
+      )}
+      {!vote.value && !voting.value && voteProblem.value && <p class="note">{voteProblem.value}</p>}
+      {result.value.background && (
+        <section data-testid="similar-enough">
+          <h3>Similar enough?</h3>
+          <Background background={result.value.background} best={hits.value[0]?.score ?? null} />
+        </section>
+      )}
+      {hit && <Why key={`${hit.id} ${JSON.stringify(asking.value.asked)}`} hit={hit} />}
+      {hit && <Actions hit={hit} />}
+    </aside>
+  );
+}
+
+const share = (value: number): string => value.toFixed(2);
+const short = (value: number): string => value.toFixed(2).replace(/^0/, "");
+
+function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes } }: { vote: ClassifyResult }) {
+  const [all, setAll] = useState(false);
+  const shown = all ? labels : labels.slice(0, 5);
+  const voters = evidence.filter((one) => one.weight !== null);
+  const votes = effectiveVotes(voters.map((one) => one.weight ?? 0));
+  return (
+    <section data-testid="vote">
+      <h3>Neighbours say</h3>
+      {abstained && (
+        <p class="abstains" data-testid="abstained">
+          <strong>{result.value?.abstained ? "Nothing similar here." : "Nothing similar bears a label."}</strong>
+          {reason}
+        </p>
+      )}
+      {!abstained &&
+        shown
+          .map(({ label, probability }) => ({ label, probability, range: wilson(probability, votes) }))
+          .map(({ label, probability, range }) => (
+            <div class="vote" key={label} data-testid="vote-label" data-label={label}>
+              <span title={label}>{label}</span>
+              <Bar share={probability} label={`${label} ${share(probability)}`} />
+              <em>{share(probability)}</em>
+              <small data-testid="vote-range">{range ? `${short(range[0])}–${short(range[1])}` : ""}</small>
+            </div>
+          ))}
+      {!abstained && labels.length > 5 && (
+        <button class="plain" onClick={() => setAll(!all)}>
+          {all ? "fewer" : `${labels.length - 5} more`}
+        </button>
+      )}
+      {!abstained && (
+        <p class="note">
+          {`Vote of ${voters.length || evidence.length}, ${calibrated ? `calibrated on held-back patients (${calibrated})` : "not calibrated: too few labels to learn from"}`}
+          {votes ? "; the range is 95 % for a vote of this size" : ""}
+          {asking.value.space === "base" ? "" : "; the vote is taken in the base space"}.{" "}
+          {gallery.value?.disclaimer}
+        </p>
+      )}
+      {notes
+        .filter((one) => one !== gallery.value?.disclaimer)
+        .slice(0, 2)
+        .map((one) => (
+          <p class="note" key={one}>
+            {one}
+          </p>
+        ))}
+      <div class="neighbours" aria-label="Neighbours that voted">
+        {voters.slice(0, 14).map((one) => (
+          <button
+            key={one.id}
+            data-testid="neighbour"
+            title={`${one.labels.join(", ")}: cosine ${one.score.toFixed(3)}`}
+            aria-label={`Neighbour with ${one.labels.join(", ") || "no label"}: show`}
+            onClick={() =>
+              hits.value.some((hit) => hit.id === one.id)
+                ? (selectedId.value = one.id)
+                : searchFor({ kind: "record", id: one.id })
+            }
+          >
+            <Picture path={paths.thumbnail(one.id)} alt="" />
+          </button>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Actions({ hit }: { hit: Hit }) {
+  const [editing, setEditing] = useState(false);
+  const may = gallery.value?.role !== "reader";
+  return (
+    <section>
+      <h3>Number {hit.rank}</h3>
+      <div class="chips">
+        <button class="chip" data-testid="open-compare" onClick={() => compare(hit.id)}>
+          <GitCompareArrows aria-hidden="true" />
+          Compare in viewer
+        </button>
+        <button class="chip" data-testid="use-as-query" onClick={() => searchFor({ kind: "record", id: hit.id })}>
+          <Search aria-hidden="true" />
+          Use as query
+        </button>
+        {may && (
+          <button class="chip" data-testid="edit-labels" onClick={() => setEditing(true)}>
+            <Pencil aria-hidden="true" />
+            Edit labels
+          </button>
+        )}
+      </div>
+      <ul class="note facts-of">
+        {Object.entries(hit.attributes)
+          .slice(0, 8)
+          .map(([name, value]) => (
+            <li key={name}>
+              {name}: {textOf(value)}
+            </li>
+          ))}
+      </ul>
+      {editing && <LabelEditor id={hit.id} labels={hit.labels} onClose={() => setEditing(false)} />}
+    </section>
+  );
+}

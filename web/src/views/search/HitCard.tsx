@@ -1,0 +1,141 @@
+import { GitCompareArrows, Minus, Plus } from "lucide-preact";
+import { useState } from "preact/hooks";
+import { paths } from "../../api";
+import { steered } from "../../body";
+import { selectedId } from "../../search";
+import { ask, asking, compare } from "../../state";
+import type { Box, Hit } from "../../types";
+import { factsOf, fileName } from "../../ui/facts";
+import { Picture } from "../../ui/Picture";
+import { Bar, counted } from "../../ui/small";
+
+interface Props {
+  hit: Hit;
+  chosen: boolean;
+  likely: string | null;
+}
+
+export function HitCard({ hit, chosen, likely }: Props) {
+  const [size, setSize] = useState<[number, number]>([1, 1]);
+  const { positive, negative } = asking.value;
+  const more = positive.includes(hit.id);
+  const less = negative.includes(hit.id);
+  const name = `number ${hit.rank}, ${hit.labels.join(", ") || "no label"}`;
+  const steer = (way: "more" | "less") => (event: Event) => {
+    event.stopPropagation();
+    ask(steered(asking.value, hit.id, way));
+  };
+  return (
+    <article
+      id={`hit-${hit.rank}`}
+      class={`card hit ${chosen ? "chosen" : ""}`}
+      tabIndex={0}
+      aria-label={name}
+      aria-current={chosen}
+      data-testid="hit"
+      data-id={hit.id}
+      data-rank={hit.rank}
+      data-patient={hit.patient}
+      onClick={() => (selectedId.value = hit.id)}
+      onFocus={() => (selectedId.value = hit.id)}
+      onDblClick={() => compare(hit.id)}
+    >
+      <div class="image">
+        <Picture path={paths.thumbnail(hit.id)} alt="" onLoad={(width, height) => setSize([width, height])} />
+        {hit.region && <BoxOver box={hit.region.box} size={size} />}
+        <b class="rank">{hit.rank}</b>
+        {(more || less) && (
+          <span class={`mark ${less ? "less" : ""}`}>{more ? "more like this" : "less like this"}</span>
+        )}
+        <div class="actions">
+          <button
+            aria-label={`More like ${name}`}
+            title="More like this (+)"
+            aria-pressed={more}
+            data-testid="hit-more"
+            onClick={steer("more")}
+          >
+            <Plus aria-hidden="true" />
+          </button>
+          <button
+            class="minus"
+            aria-label={`Less like ${name}`}
+            title="Less like this (-)"
+            aria-pressed={less}
+            data-testid="hit-less"
+            onClick={steer("less")}
+          >
+            <Minus aria-hidden="true" />
+          </button>
+          <button
+            aria-label={`Compare with ${name}`}
+            title="Compare (c)"
+            data-testid="hit-compare"
+            onClick={(event) => {
+              event.stopPropagation();
+              compare(hit.id);
+            }}
+          >
+            <GitCompareArrows aria-hidden="true" />
+          </button>
+        </div>
+      </div>
+      <Score hit={hit} />
+      <div class="tags">
+        {hit.labels.length === 0 && <span class="tag">no label</span>}
+        {hit.labels.map((label) => (
+          <span key={label} class={`tag ${label === likely ? "on" : ""}`} title={label}>
+            {label}
+          </span>
+        ))}
+      </div>
+      <p class="facts" title={fileName(hit.source)}>
+        {[sliceWords(hit), factsOf(hit.attributes) || fileName(hit.source)].filter(Boolean).join(" · ")}
+      </p>
+    </article>
+  );
+}
+
+function Score({ hit }: { hit: Hit }) {
+  // A fused score is no cosine, so there is no background to stand it against.
+  if (hit.percentile === null || hit.percentile === undefined) {
+    return (
+      <div class="score">
+        <Bar share={hit.score} label="score" />
+        <span class="numbers" data-testid="hit-score">
+          {hit.score.toFixed(3)}
+        </span>
+      </div>
+    );
+  }
+  const words = `${hit.percentile.toFixed(1)}%`;
+  return (
+    <div class="score" title={`More alike than ${words} of this gallery's pairs; cosine ${hit.score.toFixed(3)}`}>
+      <Bar share={(hit.percentile - 50) / 50} label={`percentile ${words}`} />
+      <span class="numbers" data-testid="hit-percentile">
+        {words}
+      </span>
+    </div>
+  );
+}
+
+function sliceWords({ depth, match, region }: Hit): string {
+  const slice = region?.slice ?? match?.slice;
+  if (depth < 2) return "";
+  return slice === undefined ? counted(depth, "slice") : `slice ${slice + 1} of ${depth}`;
+}
+
+/** The same fit as the picture's `object-fit: cover`, so that the box lies where it belongs. */
+function BoxOver({ box: [x0, y0, x1, y1], size: [width, height] }: { box: Box; size: [number, number] }) {
+  return (
+    <svg
+      class="where"
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="xMidYMid slice"
+      aria-hidden="true"
+      data-testid="hit-box"
+    >
+      <rect x={x0 * width} y={y0 * height} width={(x1 - x0) * width} height={(y1 - y0) * height} />
+    </svg>
+  );
+}

@@ -1,0 +1,157 @@
+/** The middle of the page: the hits, or the state that stands in their place. */
+import { CircleSlash2, CloudOff, FileWarning, ImagePlus, Images, SearchX } from "lucide-preact";
+import { gone } from "../../api";
+import { busy, expired, hits, problem, result, search, selectedId, uploading, vote } from "../../search";
+import { ask, asking, canUndo, gallery, go, undo } from "../../state";
+import { isEmpty } from "../../route";
+import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
+import { Empty } from "../../ui/small";
+import { HitCard } from "./HitCard";
+
+export function Hits() {
+  if (gallery.value?.records === 0) return <EmptyGallery />;
+  if (uploading.value) {
+    return (
+      <Empty icon={ImagePlus} title={`Reading ${uploading.value}`} testid="uploading">
+        <p class="working">The picture goes to this gallery's own server and nowhere else.</p>
+      </Empty>
+    );
+  }
+  if (expired.value) return <Expired />;
+  if (problem.value && problem.value.status) return <Refused />;
+  if (isEmpty(asking.value)) return <Nothing />;
+  if (!result.value && gone.value) {
+    return (
+      <Empty icon={CloudOff} title="The server does not answer" testid="gone">
+        <p>Your question is kept and will be asked again.</p>
+      </Empty>
+    );
+  }
+  if (!result.value)
+    return (
+      <Empty icon={Images} title="Searching" testid="searching">
+        <p class="working">…</p>
+      </Empty>
+    );
+  return <Found />;
+}
+
+function Found() {
+  const { asked, roi, grouped } = asking.value;
+  const likely = vote.value && !vote.value.abstained ? (vote.value.labels[0]?.label ?? null) : null;
+  const words = [
+    "score = percentile against this gallery's background",
+    asked && asked.kind !== "records" ? "patient of the query left out" : "",
+    grouped && !roi ? "one hit a patient" : "",
+    roi ? "by region, in the base space" : "",
+  ].filter(Boolean);
+  return (
+    <section aria-label="Hits" aria-busy={busy.value}>
+      <div class="top">
+        <h2 data-testid="hits-title">{hits.value.length} most alike</h2>
+        <span>{words.join(" · ")}</span>
+        {busy.value && (
+          <span class="working" data-testid="busy">
+            ranking again…
+          </span>
+        )}
+      </div>
+      {result.value!.abstained && <NothingSimilar />}
+      {result.value!.note && (
+        <p class="note" data-testid="search-note">
+          {result.value!.note}
+        </p>
+      )}
+      {hits.value.length === 0 ? (
+        <Empty icon={SearchX} title="No record satisfies this" testid="no-hits">
+          <p>The filters leave nothing that may answer. Take one away.</p>
+          <button onClick={() => ask({ filters: [], own: "" })}>Clear the filters</button>
+        </Empty>
+      ) : (
+        <ol class="hits" data-testid="hits">
+          {hits.value.map((hit) => (
+            <li key={hit.id}>
+              <HitCard hit={hit} chosen={hit.id === selectedId.value} likely={likely} />
+            </li>
+          ))}
+        </ol>
+      )}
+      <p class="note" data-testid="encoder-note">
+        {gallery.value?.encoder.note}
+      </p>
+    </section>
+  );
+}
+
+function NothingSimilar() {
+  return (
+    <p class="abstains" role="status" data-testid="nothing-similar">
+      <strong>Nothing similar here.</strong>
+      Even the nearest records lie further from the query than this gallery's own records lie from each other. The
+      hits below are only the least unlike.
+    </p>
+  );
+}
+
+function Nothing() {
+  const { encoder, volumes } = gallery.value ?? {};
+  return (
+    <Empty icon={Images} title="Search by a picture" testid="nothing-asked">
+      <p>
+        Drop a DICOM file, a PNG or JPEG{volumes ? ", a volume (NIfTI, NRRD) or the folder of a series" : ""}{" "}
+        anywhere on this page{encoder?.text ? ", write what to look for" : ""}, or pick a record of the gallery.
+      </p>
+    </Empty>
+  );
+}
+
+function EmptyGallery() {
+  return (
+    <Empty icon={ImagePlus} title="This gallery is empty" testid="empty-gallery">
+      <p>
+        Add images first: drop them in the gallery view, with a table of labels if there is one. Searching can start
+        as soon as the first are read.
+      </p>
+      <button class="full" onClick={() => go("gallery")}>
+        Add images
+      </button>
+    </Empty>
+  );
+}
+
+function Expired() {
+  return (
+    <Empty icon={CircleSlash2} title="The query's picture is no longer here" testid="expired">
+      <p>
+        Uploads are kept for a while only, and this one has left the server. Drop the same file again: filters,
+        space and examples of this link are kept.
+      </p>
+      <button onClick={() => ask({ asked: null, roi: null })}>Start without it</button>
+    </Empty>
+  );
+}
+
+function Refused() {
+  const { title, status, detail, reason } = problem.value!;
+  // A refused file left the query before as it was; a question that cannot be answered is one step too far.
+  const file = isRefusal(reason);
+  const heading = file ? "This file cannot be searched with" : status === 400 ? "This cannot be asked" : title;
+  return (
+    <Empty icon={FileWarning} title={heading} testid="refused-query">
+      <p data-testid="refused-detail">{whatOf(reason) || detail}</p>
+      {reason && (
+        <p>
+          <span class="tag" data-testid="refused-reason">
+            {reason}
+          </span>
+        </p>
+      )}
+      {file && <p data-testid="refused-advice">{todoOf(reason)} Nothing of it was kept.</p>}
+      {(file ? !isEmpty(asking.value) : canUndo.value) && (
+        <button data-testid="back-to-query" onClick={() => (file ? void search() : undo())}>
+          Back to the query before
+        </button>
+      )}
+    </Empty>
+  );
+}

@@ -1,0 +1,167 @@
+/** What is asked with: a picture with its region, a record, words, or examples; and how to change it. */
+import { Grid2x2, Upload as UploadIcon, X } from "lucide-preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { paths, type Thing } from "../../api";
+import { askWith, expired, facts, loadFacts } from "../../search";
+import { ask, asking, gallery } from "../../state";
+import { fileName } from "../../ui/facts";
+import { Picture } from "../../ui/Picture";
+import { RecordPicker } from "./RecordPicker";
+import { Region } from "./Region";
+
+export const FILES =
+  ".dcm,.dicom,.ima,.png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp,.nii,.gz,.nrrd,.nhdr,.mha,.mhd,application/dicom,image/*";
+
+export function QueryPanel() {
+  const input = useRef<HTMLInputElement>(null);
+  const [picking, setPicking] = useState<string | null>(null);
+  const { asked, text } = asking.value;
+  return (
+    <section aria-label="Query">
+      <h3>Query</h3>
+      <div class="stack">
+        <Find onPick={setPicking} />
+        {asked?.kind === "upload" && !expired.value && <Asked thing={{ upload: asked.id }} />}
+        {asked?.kind === "record" && <Asked thing={{ record: asked.id }} />}
+        {asked?.kind === "records" && <AskedRecords ids={asked.ids} />}
+        {text && (
+          <div class="query words-asked spread" data-testid="asked-text">
+            <span>“{text}”</span>
+            <button class="plain" aria-label="Take the words away" onClick={() => ask({ text: "" })}>
+              <X aria-hidden="true" />
+            </button>
+          </div>
+        )}
+        {!asked && !text && (
+          <div class="dropzone">
+            <UploadIcon aria-hidden="true" />
+            <p>Drop a picture, a volume or a series here</p>
+          </div>
+        )}
+        <div class="row two">
+          <button data-testid="choose-files" onClick={() => input.current?.click()}>
+            <UploadIcon aria-hidden="true" />
+            Choose files
+          </button>
+          <button data-testid="pick-record" onClick={() => setPicking("")}>
+            <Grid2x2 aria-hidden="true" />
+            Pick a record
+          </button>
+          <input
+            ref={input}
+            type="file"
+            class="hidden"
+            multiple
+            accept={FILES}
+            tabIndex={-1}
+            data-testid="query-files"
+            aria-label="Files to search with"
+            onChange={(event) => {
+              void askWith([...(event.currentTarget.files ?? [])]);
+              event.currentTarget.value = "";
+            }}
+          />
+        </div>
+      </div>
+      {picking !== null && <RecordPicker words={picking} onClose={() => setPicking(null)} />}
+    </section>
+  );
+}
+
+function Find({ onPick }: { onPick: (words: string) => void }) {
+  const reads = gallery.value?.encoder.text ?? false;
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    const field = (event.currentTarget as HTMLFormElement).elements.namedItem("find") as HTMLInputElement;
+    const words = field.value.trim();
+    if (!words) return;
+    if (reads) ask({ text: words });
+    else onPick(words);
+    field.value = "";
+    field.blur();
+  };
+  return (
+    <form class="find" role="search" onSubmit={submit}>
+      <input
+        id="find"
+        name="find"
+        type="search"
+        autocomplete="off"
+        data-testid="find"
+        placeholder={reads ? "Say what to look for" : "Find a record by file or label"}
+        aria-label={reads ? "Search by words" : "Find a record by file name or label"}
+      />
+    </form>
+  );
+}
+
+function Asked({ thing }: { thing: Thing }) {
+  const { asked, roi } = asking.value;
+  const known = facts.value;
+  const [slice, setSlice] = useState<number | null>(roi?.slice ?? null);
+  const id = "upload" in thing ? thing.upload : thing.record;
+  useEffect(
+    () =>
+      void loadFacts(thing).then((found) => {
+        if (found && found.depth > 1) setSlice((old) => old ?? Math.floor(found.depth / 2));
+      }),
+    [id],
+  );
+  const depth = known[id]?.depth ?? 1;
+  const name = asked?.kind === "upload" ? asked.name : fileName(known[id]?.name ?? "");
+  const path = paths.picture(thing, depth > 1 ? slice : null);
+  return (
+    <div class="query" data-testid="query" data-query={id}>
+      <div>
+        <Region
+          path={path}
+          alt={`The query ${name}`}
+          box={roi && (depth === 1 || roi.slice === slice) ? roi.box : null}
+          onBox={(box) => ask({ roi: box && { box, slice: depth > 1 ? slice : null } })}
+        />
+        {depth > 1 && (
+          <label class="slices">
+            <span>
+              Slice {(slice ?? 0) + 1} of {depth}
+            </span>
+            <input
+              type="range"
+              min={0}
+              max={depth - 1}
+              value={slice ?? 0}
+              data-testid="query-slice"
+              onInput={(event) => setSlice(Number(event.currentTarget.value))}
+            />
+          </label>
+        )}
+        <div class="slices">
+          <span data-testid="query-name">
+            {roi ? "Region of " : ""}
+            {name || "record"}
+          </span>
+          {roi && (
+            <button class="plain push" data-testid="clear-region" onClick={() => ask({ roi: null })}>
+              <X aria-hidden="true" />
+              box
+            </button>
+          )}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function AskedRecords({ ids }: { ids: string[] }) {
+  return (
+    <div class="query" data-testid="query">
+      <div class="tiles box">
+        {ids.slice(0, 12).map((id) => (
+          <div class="tile" key={id}>
+            <Picture path={paths.thumbnail(id)} alt="" />
+          </div>
+        ))}
+      </div>
+      <div class="slices">{ids.length} records together</div>
+    </div>
+  );
+}

@@ -1,0 +1,62 @@
+/** Which parts of the two pictures match: patches of the query left, of the hit right. */
+import { useEffect, useState } from "preact/hooks";
+import { api, paths, type Thing } from "../../api";
+import { pictureOf } from "../../body";
+import { asking, gallery } from "../../state";
+import type { Explanation, Hit } from "../../types";
+import { HeatPicture } from "../../ui/HeatPicture";
+
+/** The picture of the query, where it has one. */
+export function askedThing(): Thing | null {
+  const { asked, positive } = asking.value;
+  if (asked?.kind === "upload") return { upload: asked.id };
+  if (asked?.kind === "record") return { record: asked.id };
+  const first = asked?.ids[0] ?? positive[0];
+  return first === undefined ? null : { record: first };
+}
+
+export async function explanationOf(id: string, abort: AbortSignal): Promise<Explanation> {
+  const query = pictureOf(asking.peek());
+  if (!query) throw new Error("Asked with more than one picture; there is no pair to explain.");
+  return api.explain({ query, record: id, space: asking.peek().space }, abort);
+}
+
+export function Why({ hit }: { hit: Hit }) {
+  const [explanation, setExplanation] = useState<Explanation | null>(null);
+  const [trouble, setTrouble] = useState("");
+  const thing = askedThing();
+  const can = pictureOf(asking.value) !== null && gallery.value?.encoder.patches;
+  useEffect(() => {
+    if (!can) return;
+    const abort = new AbortController();
+    // Moving through hits with j and k asks only for the one that is stayed at.
+    const timer = setTimeout(() => {
+      explanationOf(hit.id, abort.signal).then(
+        setExplanation,
+        (error: Error) => abort.signal.aborted || setTrouble(error.message),
+      );
+    }, 150);
+    return () => (clearTimeout(timer), abort.abort());
+  }, [hit.id, can]);
+  if (!can || !thing) return null;
+  return (
+    <section data-testid="why">
+      <h3>Why number {hit.rank}</h3>
+      <div class="pair">
+        <HeatPicture
+          path={paths.picture(thing, explanation?.query.slice)}
+          alt="The query"
+          explained={explanation?.query ?? null}
+          box={asking.value.roi?.box ?? null}
+        />
+        <HeatPicture
+          path={paths.picture({ record: hit.id }, explanation?.hit.slice)}
+          alt={`Number ${hit.rank}`}
+          explained={explanation?.hit ?? null}
+          box={explanation?.hit.box ?? null}
+        />
+      </div>
+      <p class="note">{trouble || "Matching patches, query left, hit right. The encoder's view, not a finding."}</p>
+    </section>
+  );
+}

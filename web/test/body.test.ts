@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { bodyOf, pictureOf, queryOf, steered } from "../src/body";
+import { nothing, remembered, undone } from "../src/past";
+import { EMPTY } from "../src/route";
+
+describe("the search body", () => {
+  it("asks with nothing only by nothing", () => {
+    expect(bodyOf(EMPTY)).toBeNull();
+    expect(bodyOf({ ...EMPTY, negative: ["a"] })).toBeNull();
+  });
+
+  it("lets the first example ask where there is no query", () => {
+    const body = bodyOf({ ...EMPTY, positive: ["a", "b"] });
+    expect(body?.query).toEqual({ ids: ["a"] });
+    expect(body?.positive).toEqual(["b"]);
+  });
+
+  it("asks with a region of an upload or a record", () => {
+    const roi = { box: [0, 0, 0.5, 0.5] as const, slice: 2 };
+    expect(queryOf({ ...EMPTY, asked: { kind: "record", id: "r" }, roi })).toEqual({
+      roi: { record: "r", slice: 2, box: [0, 0, 0.5, 0.5] },
+    });
+    expect(queryOf({ ...EMPTY, asked: { kind: "upload", id: "u", name: "", volume: true }, roi })).toEqual({
+      roi: { image: "u", slice: 2, box: [0, 0, 0.5, 0.5] },
+    });
+  });
+
+  it("asks a region by itself, in the base space", () => {
+    const roi = { box: [0, 0, 0.5, 0.5] as const, slice: null };
+    const body = bodyOf({ ...EMPTY, asked: { kind: "record", id: "r" }, roi, positive: ["a"], space: "findings" });
+    expect([body?.space, body?.positive, body?.group_by]).toEqual(["base", [], null]);
+  });
+
+  it("classifies and explains one picture only", () => {
+    expect(pictureOf({ ...EMPTY, text: "edema", positive: ["a"] })).toBeNull();
+    expect(pictureOf({ ...EMPTY, asked: { kind: "records", ids: ["a", "b"] } })).toBeNull();
+    expect(pictureOf({ ...EMPTY, positive: ["a"] })).toEqual({ ids: ["a"] });
+    expect(pictureOf({ ...EMPTY, asked: { kind: "upload", id: "u", name: "", volume: true }, text: "x" })).toEqual({
+      volume: "u",
+    });
+  });
+
+  it("lets words stand beside a picture", () => {
+    const asked = { kind: "upload", id: "u", name: "", volume: false } as const;
+    expect(queryOf({ ...EMPTY, asked, text: "edema" })).toEqual({ image: "u", text: "edema" });
+  });
+
+  it("moves a hit between more and less, and takes it back", () => {
+    const more = steered(EMPTY, "a", "more");
+    expect(more.positive).toEqual(["a"]);
+    const less = steered(more, "a", "less");
+    expect([less.positive, less.negative]).toEqual([[], ["a"]]);
+    expect(steered(less, "a", "less").negative).toEqual([]);
+  });
+});
+
+describe("undo", () => {
+  it("goes back step by step, a hundred at most", () => {
+    let past = remembered(nothing as { steps: readonly number[] }, 0);
+    for (let step = 1; step < 150; step++) past = remembered(past, step);
+    expect(past.steps.length).toBe(100);
+    const [step, rest] = undone(past)!;
+    expect(step).toBe(149);
+    expect(rest.steps.length).toBe(99);
+    expect(undone(nothing)).toBeNull();
+  });
+});

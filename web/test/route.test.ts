@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { addressOf, EMPTY, isEmpty, routeOf, type Route } from "../src/route";
+
+const full: Route = {
+  view: "search",
+  asking: {
+    asked: { kind: "upload", id: "u/1", name: "a&b #1.dcm", volume: false },
+    text: "left effusion?",
+    roi: { box: [0.1, 0.2, 0.5, 0.75], slice: 3 },
+    positive: ["r|1", "r2"],
+    negative: ["<script>"],
+    filters: [
+      { field: "a:b", kind: "text", values: ["x|y", "z:%"] },
+      { field: "PatientAge", kind: "number", min: null, max: 80.5 },
+    ],
+    own: "Modality=CR or label~x",
+    space: "findings",
+    k: 24,
+    grouped: false,
+  },
+  compare: "r2",
+};
+
+describe("the address", () => {
+  it("restores the whole state", () => {
+    expect(routeOf(addressOf(full))).toEqual(full);
+  });
+
+  it.each([
+    { kind: "record", id: "abc" },
+    { kind: "records", ids: ["a", "b"] },
+    { kind: "upload", id: "v", name: "", volume: true },
+  ] as const)("restores a query of kind $kind", (asked) => {
+    const route: Route = {
+      view: "map",
+      asking: { ...EMPTY, asked: asked as Route["asking"]["asked"] },
+      compare: null,
+    };
+    expect(routeOf(addressOf(route))).toEqual(route);
+  });
+
+  it("is short where nothing is asked", () => {
+    expect(addressOf({ view: "search", asking: EMPTY, compare: null })).toBe("#/search");
+    expect(isEmpty(routeOf("").asking)).toBe(true);
+  });
+
+  it.each(["#/nowhere?k=-1&box=1,2", "#/search?more=%25E0%25A4%25A", "#/search?filter=odd&box=0.5,0,0.1,1", "%%%"])(
+    "survives %s",
+    (address) => {
+      expect(routeOf(address).asking.k).toBe(12);
+      expect(routeOf(address).asking.roi).toBeNull();
+    },
+  );
+});

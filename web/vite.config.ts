@@ -1,0 +1,23 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+import { slim } from "./slim.ts";
+
+export default defineConfig({
+  base: "./",
+  plugins: [slim()],
+  resolve: {
+    alias: {
+      dcmjs: fileURLToPath(new URL("./src/viewer/dcmjs.ts", import.meta.url)),
+    },
+  },
+  worker: { format: "es", plugins: () => [slim()] },
+  build: {
+    outDir: "../src/lookalike/server/static",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 2500,
+    license: { fileName: "licenses.md" }, // of what is carried along
+  },
+});
