@@ -29,6 +29,7 @@ from lookalike import adapters, encoders, indexes, slices
 from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
+from lookalike.indexes.flat import FlatIndex
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store, StoredVectors
 from lookalike.store.database import FILE
@@ -184,6 +185,15 @@ class Gallery:
                     held = _HeldIndex((row.version, row.adapter), self.store.edits(), self._load_or_build(row))
                     self._indexes[space] = held
         return held.index
+
+    def held_vectors(self, record: int) -> Vectors | None:
+        """The base vector (1, dim) of a picture, where it is in memory: without a question to the database."""
+        keys, index = self.store.held_keys(record), self.index()
+        if keys is None or len(keys) != 1 or not isinstance(index, FlatIndex):
+            return None
+        place = int(np.searchsorted(index.keys, keys[0]))
+        there = place < len(index.keys) and index.keys[place] == keys[0]
+        return index.vectors[place : place + 1] if there else None
 
     def _grows(self, held: _HeldIndex, row: SpaceRow) -> bool:
         """Whether another process is adding records: until it has finished, what is held will do."""

@@ -60,7 +60,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Subject:
             for hit in search(gallery, id=query, k=12, same_patient=True).hits
         }
     files = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-    assert {path.name for path in files} == {"gallery.db", "writing.lock", "base.index", "base.json"}
+    caches = {"base.index", "base.json", "base.background.json"}
+    assert {path.name for path in files} == {"gallery.db", "writing.lock", *caches}
     made = Subject(folder, pictures, ids, [], scores, files)
     made.answers.extend(ask(made))
     assert len(made.answers) > 20
@@ -118,7 +119,8 @@ def outcome(subject: Subject) -> str:
 def damage_index_files(subject: Subject, tries: int) -> None:
     """An index is a cache: whatever happens to it, the answers are the same."""
     for number, (damage, chance) in enumerate(damages(tries, 0)):
-        path = subject.folder / "indexes" / ("base.index" if number % 2 else "base.json")
+        name = ("base.index", "base.json", "base.background.json")[number % 3]
+        path = subject.folder / "indexes" / name
         path.write_bytes(damage(subject.files[path], chance))
         assert outcome(subject) == "same", damage.__name__
         path.write_bytes(subject.files[path])

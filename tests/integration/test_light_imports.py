@@ -12,8 +12,8 @@ from running import commands
 
 import lookalike
 
-HEAVY = ("torch", "sklearn", "scipy", "onnxruntime", "faiss", "sqlalchemy", "alembic", "PIL", "fastapi", "starlette",
-         "pydantic", "hypercorn", "prometheus_client", "pydicom", "numpy", "matplotlib")  # fmt: skip
+HEAVY = ("torch", "sklearn", "scipy", "onnxruntime", "faiss", "sqlalchemy", "alembic", "PIL", "fastapi",
+         "starlette", "pydantic", "hypercorn", "prometheus_client", "pydicom", "numpy", "matplotlib")  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from lookalike.cli.output import gallery_option, print_table
+from lookalike.cli.output import gallery_option, json_option, print_table
 
 
 @click.group("keys")
@@ -25,7 +27,8 @@ def command() -> None:
     "--role", type=click.Choice(["reader", "contributor", "admin"]), default="reader", show_default=True,
     help="reader asks; contributor also labels, indexes and trains; admin also removes.",
 )  # fmt: skip
-def add(name: str, gallery: str, role: str) -> None:
+@json_option
+def add(name: str, gallery: str, role: str, as_json: bool) -> None:
     """Make a key and print it, once.
 
     \b
@@ -37,12 +40,16 @@ def add(name: str, gallery: str, role: str) -> None:
 
     with open_gallery(gallery) as opened:
         key = add_key(opened.store, name, role)
-    click.echo(f"{key}\nKeep it: only its hash is stored, so it is not shown again.")
+    if as_json:
+        click.echo(json.dumps({"name": name, "role": role, "key": key}))
+    else:
+        click.echo(f"{key}\nKeep it: only its hash is stored, so it is not shown again.")
 
 
 @command.command("list")
 @gallery_option
-def list_(gallery: str) -> None:
+@json_option
+def list_(gallery: str, as_json: bool) -> None:
     """Names and roles.
 
     \b
@@ -56,6 +63,9 @@ def list_(gallery: str) -> None:
 
     with open_gallery(gallery) as opened:
         keys = keys_of(opened.store)
+    if as_json:
+        click.echo(json.dumps([{"name": k.name, "role": k.role, "created": k.created} for k in keys]))
+        return
     made = [datetime.fromtimestamp(key.created, UTC).strftime("%Y-%m-%d %H:%M") for key in keys]
     print_table([["name", "role", "made (UTC)"], *([k.name, k.role, at] for k, at in zip(keys, made, strict=True))])
 
@@ -63,7 +73,8 @@ def list_(gallery: str) -> None:
 @command.command("remove")
 @click.argument("name")
 @gallery_option
-def remove(name: str, gallery: str) -> None:
+@json_option
+def remove(name: str, gallery: str, as_json: bool) -> None:
     """Make a key useless, at once.
 
     \b
@@ -75,4 +86,4 @@ def remove(name: str, gallery: str) -> None:
 
     with open_gallery(gallery) as opened:
         remove_key(opened.store, name)
-    click.echo(f"The key {name!r} opens nothing any more.")
+    click.echo(json.dumps({"removed": name}) if as_json else f"The key {name!r} opens nothing any more.")

@@ -114,6 +114,8 @@ def command(
         place = [",".join(f"{edge:.2f}" for edge in h.region.box)] if h.region else []
         rows.append([str(h.rank), f"{h.score:.4f}", h.id, ", ".join(h.labels) or "-", *pair, *place, h.source])
     print_table(rows)
+    if result.abstained:
+        click.echo("Nothing similar here: the best hit is less alike than what 99 % of the records find.")
     if result.note:
         click.echo(result.note)
     stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in result.seconds.items())

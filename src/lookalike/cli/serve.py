@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-from lookalike.cli.output import gallery_option
+from lookalike.cli.output import gallery_option, json_option
 
 
 @click.command("serve")
@@ -20,9 +21,10 @@ from lookalike.cli.output import gallery_option
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="PEM", help="and its key.")
 @click.option("--behind-proxy", is_flag=True, help="Another program ends TLS and sets X-Forwarded-For.")
 @click.option("--max-upload-mb", default=256, show_default=True, type=click.IntRange(1, 65536))
+@json_option
 def command(
     gallery: str, host: str, port: int, no_browser: bool, imports: tuple[str, ...], hosts: tuple[str, ...],
-    tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool, max_upload_mb: int,
+    tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool, max_upload_mb: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Open a gallery in the browser, and answer over HTTP (/api/v1). Ends with Ctrl-C.
 
@@ -49,6 +51,6 @@ def command(
     )  # fmt: skip
 
     def say(address: str) -> None:
-        click.echo(f"Serving {address}  (Ctrl-C ends)")
+        click.echo(json.dumps({"address": address}) if as_json else f"Serving {address}  (Ctrl-C ends)")
 
     serve(gallery, settings, browser=not no_browser, say=say)

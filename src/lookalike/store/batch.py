@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, Integer, String, Table, cast, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from lookalike.filters import number
+from lookalike.store.database import damaged
 from lookalike.store.packed import row_of
 from lookalike.store.schema import (
     ATTRIBUTES,
@@ -28,7 +30,8 @@ from lookalike.store.schema import (
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
 BASE: Final = "base"
-EDITS: Final = "edits"  # the gallery's fact that counts changes to records that are there already
+EDITS: Final = "edited"  # the gallery's fact that counts changes to records that are there already
+_RECENT: Final = 5000  # records' keys that are remembered
 CHUNK: Final = 500  # values in one IN (...): well under SQLite's limit
 
 Rows = list[dict[str, Any]]
@@ -85,7 +88,7 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
 
     Returns the file's SHA-256 for every record that is new.
     """
-    new = _add_records(connection, batch.records, group)
+    new, again = _add_records(connection, batch.records, group)
     if batch.records:
         count_version(connection)
     delete_rows(connection, FILES.c.sha256, batch.finished)
@@ -94,17 +97,30 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
     delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
     _insert(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
     for change in batch.relabels:
-        _relabel(connection, change, group)
-    if batch.relabels or len(new) < len(batch.records):  # or a record has new vectors
-        count_edit(connection)
+        again += _relabel(connection, change, group)
+    if again:
+        count_edit(connection, again)
     return new
 
 
-def count_edit(connection: Connection) -> None:
-    """Note that records which were there already are no longer what they were."""
-    number = cast(cast(GALLERY.c.value, Integer) + 1, String)
-    if connection.execute(update(GALLERY).where(GALLERY.c.name == EDITS).values(value=number)).rowcount == 0:
-        connection.execute(insert(GALLERY), {"name": EDITS, "value": "1"})
+def count_edit(connection: Connection, keys: Iterable[int]) -> None:
+    """Note that records which were there already are no longer what they were, and which these are."""
+    number, recent = edits_of(connection)
+    recent.append([int(key) for key in keys])
+    while recent and sum(map(len, recent)) > _RECENT:
+        recent.pop(0)
+    delete_rows(connection, GALLERY.c.name, [EDITS])
+    connection.execute(insert(GALLERY), {"name": EDITS, "value": json.dumps([number + 1, recent])})
+
+
+def edits_of(connection: Connection) -> tuple[int, list[list[int]]]:
+    """How many edits there have been, and the records' keys of the last ones."""
+    said = connection.scalar(select(GALLERY.c.value).where(GALLERY.c.name == EDITS))
+    try:
+        number, recent = json.loads(said) if said else (0, [])
+        return int(number), [list(map(int, keys)) for keys in recent]
+    except (TypeError, ValueError):
+        raise damaged() from None
 
 
 def count_version(connection: Connection) -> None:
@@ -115,8 +131,10 @@ def count_version(connection: Connection) -> None:
 
 def _add_records(
     connection: Connection, records: Sequence[NewRecord], group: Callable[[str], str]
-) -> list[str]:
-    """Add those that are new, and give every record its vectors."""
+) -> tuple[list[str], list[int]]:
+    """Add those that are new, and give every record its vectors. Returns the SHA-256 of the files of the new ones,
+    and the keys of the others.
+    """
     given: dict[str, NewRecord] = {}
     for record in records:  # a file that lies there twice is one record
         given.setdefault(record_id(record.sha256, record.frame), record)
@@ -142,7 +160,7 @@ def _add_records(
         for i, record in given.items()
         for view, patches in zip(record.views, record.patches, strict=bool(record.patches))
     ])  # fmt: skip
-    return [record.sha256 for record in new.values()]
+    return [record.sha256 for record in new.values()], list(known.values())
 
 
 def _keys(connection: Connection, identities: Iterable[str]) -> dict[str, int]:
@@ -176,11 +194,11 @@ def describe(
     _insert(connection, ATTRIBUTES, values)
 
 
-def _relabel(connection: Connection, change: Relabel, group: Callable[[str], str]) -> None:
+def _relabel(connection: Connection, change: Relabel, group: Callable[[str], str]) -> list[int]:
     rows = connection.execute(
         select(RECORDS.c.key, RECORDS.c.id, RECORDS.c.patient).where(RECORDS.c.sha256 == change.sha256)
-    )
-    for key, identity, patient in rows.all():
+    ).all()
+    for key, identity, patient in rows:
         if change.labels is not None:
             connection.execute(delete(LABELS).where(LABELS.c.record == key))
         named = (ATTRIBUTES.c.record == key) & ATTRIBUTES.c.name.in_(list(change.attributes))
@@ -188,6 +206,7 @@ def _relabel(connection: Connection, change: Relabel, group: Callable[[str], str
         describe(connection, [(key, change.labels or (), change.attributes)])
         patient = group(change.patient) or patient or identity  # noqa: PLW2901
         connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=patient))
+    return [row.key for row in rows]
 
 
 def _insert(connection: Connection, table: Table, rows: Rows) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 from lookalike.store.database import FILE, errors_named
@@ -17,9 +18,22 @@ class Changes:
     def __init__(self, folder: Path) -> None:
         self._path, self._lock = folder / FILE, threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self.patience = 0.0  # seconds for which an answer will do
+        self._last, self._asked = 0, -1.0
 
     def number(self) -> int:
-        """The number now."""
+        """The number now, or as it was a moment ago. What this process writes is to be told: ``forget``."""
+        if self.patience and time.monotonic() - self._asked < self.patience:
+            return self._last
+        asked = time.monotonic()
+        self._last, self._asked = self._number(), asked
+        return self._last
+
+    def forget(self) -> None:
+        """Ask anew the next time."""
+        self._asked = -1.0
+
+    def _number(self) -> int:
         with self._lock, errors_named():
             if self._connection is None:
                 self._connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)

@@ -21,7 +21,7 @@ def set_labels(store: Store, identity: str, labels: Sequence[str]) -> None:
         keys = _keys(connection, [identity])
         delete_rows(connection, LABELS.c.record, keys)
         _add(connection, [(key, label) for key in keys for label in labels])
-        count_edit(connection)
+        count_edit(connection, keys)
 
 
 def change_labels(store: Store, ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> int:
@@ -43,7 +43,7 @@ def change_labels(store: Store, ids: Sequence[str], add: Sequence[str], remove: 
             connection.execute(delete(LABELS).where(same), [{"key": key, "name": name} for key, name in gone])
         _add(connection, sorted(new))
         if changed := {key for key, _ in gone ^ new}:
-            count_edit(connection)
+            count_edit(connection, changed)
         return len(changed)
 
 
@@ -99,7 +99,7 @@ def _remove(connection: Connection, keys: Sequence[int]) -> list[str]:
     # The other frames of these files stay; the file counts as one that has not been read to its end.
     delete_rows(connection, FILES.c.sha256, {row.sha256 for row in rows})
     delete_rows(connection, RECORDS.c.key, keys)
-    count_edit(connection)
+    count_edit(connection, keys)
     count_version(connection)
     return sorted({row.source for row in rows})
 

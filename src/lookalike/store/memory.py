@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
-from lookalike.store.batch import BASE
+from lookalike.store.batch import BASE, edits_of
 from lookalike.store.database import damaged
 from lookalike.store.rows import whole_records
 from lookalike.store.schema import RECORDS, VECTORS
@@ -54,7 +55,11 @@ class Held:
 
     def keys_of_patient(self, patient: str) -> Keys:
         """The vector keys of one patient group."""
-        own = np.array(self.by_patient.get(patient, ()), np.int64)
+        return self.keys_of(self.by_patient.get(patient, ()))
+
+    def keys_of(self, records: Sequence[int]) -> Keys:
+        """The vector keys of some records."""
+        own = np.array(records, np.int64)
         first = np.searchsorted(self.owner, own, "left", sorter=self.order)
         last = np.searchsorted(self.owner, own, "right", sorter=self.order)
         places = [self.order[i:j] for i, j in zip(first, last, strict=True)]
@@ -85,30 +90,47 @@ class Memory:
             if (connection.scalar(select(func.count()).select_from(RECORDS)) or 0) > MOST:
                 self._held = None
                 return
-            state = self._store.read_edits(connection), self._store.read_spaces(connection)[BASE].version
-            if self._held is None or state[0] != self._state[0]:
+            edits, recent = edits_of(connection)
+            state = edits, self._store.read_spaces(connection)[BASE].version
+            since = edits - self._state[0]
+            if self._held is None or not 0 <= since <= len(recent):
                 self._held = _grown(_NOTHING, connection)
             elif state != self._state:
-                self._held = _grown(self._held, connection)
+                edited = {key for keys in recent[len(recent) - since :] for key in keys}
+                self._held = _grown(_without(self._held, edited) if edited else self._held, connection, edited)
             self._state = state
 
 
-def _grown(held: Held, connection: Connection) -> Held:
-    """What is held, with the records and vectors that have come since."""
+def _without(held: Held, edited: set[int]) -> Held:
+    """What is held, but for some records: they are to be read again, if they are still there."""
+    others = ~np.isin(held.owner, list(edited))
+    left = [record for key, record in held.records.items() if key not in edited]
+    by_patient: dict[str, list[int]] = {}
+    for record in left:
+        by_patient.setdefault(record.patient, []).append(record.key)
+    keys, owner = held.keys[others], held.owner[others]
+    by_key, by_id = ({getattr(one, name): one for one in left} for name in ("key", "id"))
+    return Held(by_key, by_id, by_patient, keys, owner, np.argsort(owner, kind="stable"))
+
+
+def _grown(held: Held, connection: Connection, edited: Iterable[int] = ()) -> Held:
+    """What is held, with the records and vectors that have come since, and with those that were edited."""
     last, end = max(held.records, default=0), int(held.keys.max(initial=0))
-    wanted = None if not last else list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.key > last)))
+    chosen = or_(RECORDS.c.key > last, RECORDS.c.key.in_(list(edited)))
+    wanted = None if not last else list(connection.scalars(select(RECORDS.c.key).where(chosen)))
     new = whole_records(connection, wanted)
-    vectors = select(VECTORS.c.key, VECTORS.c.record).where(VECTORS.c.key > end).order_by(VECTORS.c.key)
+    newer = or_(VECTORS.c.key > end, VECTORS.c.record.in_(list(edited)))
+    vectors = select(VECTORS.c.key, VECTORS.c.record)
+    vectors = vectors.where(newer) if last else vectors
     rows = np.array(connection.execute(vectors).all(), np.int64).reshape(-1, 2)
     by_patient = {patient: list(keys) for patient, keys in held.by_patient.items()}
     for key, record in new.items():
         by_patient.setdefault(record.patient, []).append(key)
-    owner = np.concatenate([held.owner, rows[:, 1]])
-    return Held(
-        records={**held.records, **new}, by_id={**held.by_id, **{record.id: record for record in new.values()}},
-        by_patient=by_patient, keys=np.concatenate([held.keys, rows[:, 0]]), owner=owner,
-        order=np.argsort(owner, kind="stable"),
-    )  # fmt: skip
+    keys, owner = np.concatenate([held.keys, rows[:, 0]]), np.concatenate([held.owner, rows[:, 1]])
+    ascending = np.argsort(keys, kind="stable")
+    keys, owner = keys[ascending], owner[ascending]
+    by_id = {**held.by_id, **{record.id: record for record in new.values()}}
+    return Held({**held.records, **new}, by_id, by_patient, keys, owner, np.argsort(owner, kind="stable"))
 
 
 _NONE: Final = np.empty(0, np.int64)

@@ -26,20 +26,18 @@ def whole_records(connection: Connection, wanted: list[int] | None) -> dict[int,
     """Records by key, with their labels and attributes; all of them without ``wanted``."""
     rows = rows_of(connection, _RECORDS_BY_KEY, wanted)
     labels: dict[int, list[str]] = {}
-    for row in rows_of(connection, _LABELS_BY_RECORD, wanted):
-        labels.setdefault(row.record, []).append(row.label)
+    for record, label in rows_of(connection, _LABELS_BY_RECORD, wanted):  # a name is looked up slowly in a row
+        labels.setdefault(record, []).append(label)
     attributes: dict[int, dict[str, Attribute]] = {}
-    for row in rows_of(connection, _ATTRIBUTES_BY_RECORD, wanted):
+    for record, name, text, number in rows_of(connection, _ATTRIBUTES_BY_RECORD, wanted):
         # A code such as 007 is a number to a filter, and stays what it is.
-        value = row.number if str(row.number) == row.text else row.text
-        attributes.setdefault(row.record, {})[row.name] = value
+        attributes.setdefault(record, {})[name] = number if str(number) == text else text
     try:
         return {
-            row.key: Record(
-                row.key, row.id, row.source, row.frame, tuple(sorted(labels.get(row.key, ()))), row.patient,
-                attributes.get(row.key, {}),
+            key: Record(
+                key, identity, source, frame, tuple(sorted(labels.get(key, ()))), patient, attributes.get(key, {})
             )
-            for row in rows
+            for key, identity, source, _sha256, frame, patient in rows
         }  # fmt: skip
     except TypeError:  # labels that are no text
         raise damaged() from None

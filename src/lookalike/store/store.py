@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 
 from lookalike.errors import DamagedFileError, GalleryError
 from lookalike.filters import Filter
-from lookalike.store.batch import BASE, EDITS, Batch, checksum, write_batch
+from lookalike.store.batch import BASE, Batch, checksum, edits_of, write_batch
 from lookalike.store.changes import Changes
 from lookalike.store.database import connect, damaged, errors_named, to_write
 from lookalike.store.memory import Held, Memory
@@ -34,6 +34,8 @@ from lookalike.store.schema import (
     VECTORS,
 )
 from lookalike.types import Keys, Record, Refusal, Vectors
+
+_PATIENCE: Final = 0.02  # seconds: asking takes little time, but lets the other threads in
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._engine = connect(folder)
+        self._changes = Changes(folder)
         self._writer = to_write(self._engine)
         with self.begin() as connection:
             facts = _facts(connection)
@@ -82,7 +85,6 @@ class Store:
         if not facts.keys() >= {"id", "salt"}:
             raise damaged()
         self.id, self._salt = facts["id"], facts["salt"]
-        self._changes = Changes(folder)
         self._spaces: tuple[int, dict[str, SpaceRow]] | None = None
         self._memory: Memory | None = None
 
@@ -92,9 +94,11 @@ class Store:
         self._engine.dispose()
 
     def hold(self) -> None:
-        """Keep the records in memory from now on, for many searches of one process."""
+        """Keep the records in memory from now on, for many searches of one process. What other processes write is
+        seen a moment later."""
         memory = Memory(self)
         memory.held()
+        self._changes.patience = _PATIENCE
         self._memory = memory
 
     def changes(self) -> int:
@@ -104,11 +108,7 @@ class Store:
     def edits(self) -> int:
         """Counts the changes to records that are there already: labels, attributes, vectors, removal."""
         with self.begin() as connection:
-            return self.read_edits(connection)
-
-    def read_edits(self, connection: Connection) -> int:
-        """The same, of one transaction."""
-        return int(_facts(connection).get(EDITS, "0"))
+            return edits_of(connection)[0]
 
     @contextmanager
     def begin(self, *, write: bool = False) -> Iterator[Connection]:
@@ -116,6 +116,8 @@ class Store:
         engine = self._writer if write else self._engine
         with errors_named(), engine.begin() as connection:
             yield connection
+        if write:
+            self._changes.forget()
 
     @contextmanager
     def outside(self) -> Iterator[Connection]:
@@ -279,6 +281,11 @@ class Store:
     def keys_of_records(self, keys: Iterable[int]) -> Keys:
         """The vector keys of records, by their keys."""
         return self._keys(_KEYS_BY_RECORD, {"chosen": [int(key) for key in keys]})
+
+    def held_keys(self, record: int) -> Keys | None:
+        """The vector keys of a record, where the records are held in memory."""
+        held = self._held()
+        return None if held is None else held.keys_of([record])
 
     def keys_where(self, tree: Filter) -> Keys:
         """The vector keys of the records that satisfy a filter, ascending."""

@@ -6,6 +6,7 @@ score is also told as the share of pairs of records of different patients that a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Sequence
@@ -65,16 +66,16 @@ def background(gallery: Gallery, space: str, *, whole: bool = False) -> Backgrou
 
     A sample, the same for the same records; kept with the opened gallery and beside its indexes.
     """
-    row = gallery.space(space)
-    state = row.version, row.adapter
+    index = gallery.index(space)  # as long as this one will do, so will what was made with it
     kept = _KEPT.setdefault(gallery, {})
-    if (found := kept.get((space, whole))) is not None and found[0] == state:
+    if (found := kept.get((space, whole))) is not None and found[0] is index:
         return found[1]
     with _LOCK:
-        if (space, whole) not in kept or kept[space, whole][0] != state:
-            made_of = [gallery.store.id, *state, gallery.spec.identity]
+        if (space, whole) not in kept or kept[space, whole][0] is not index:
+            row = gallery.space(space)
+            made_of = [gallery.store.id, row.version, row.adapter, gallery.spec.identity]
             try:
-                kept[space, whole] = state, _read_or_made(gallery, space, whole, made_of)
+                kept[space, whole] = index, _read_or_made(gallery, space, whole, made_of)
             except DamagedFileError:  # an answer that needs none of the damaged vectors still stands
                 return Background(np.empty(0), np.empty(0))
         return kept[space, whole][1]
@@ -84,14 +85,19 @@ def _read_or_made(gallery: Gallery, space: str, whole: bool, made_of: Any) -> Ba
     path = gallery.folder / "indexes" / f"{space}.background{'.whole' if whole else ''}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         read = json.loads(path.read_text("utf-8"))
-        if read["made_of"] == made_of:
+        if read.pop("sha256") == _digest(read) and read["made_of"] == made_of:
             return Background(np.array(read["scores"], np.float64), np.array(read["nearest"], np.float64))
     made = _make(gallery, space, whole)
-    said = {"made_of": made_of, "scores": made.scores.tolist(), "nearest": made.nearest.tolist()}
+    said: dict[str, Any] = {"made_of": made_of, "scores": made.scores.tolist(), "nearest": made.nearest.tolist()}
+    said["sha256"] = _digest(said)
     with suppress(OSError):  # the file saves time only
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, json.dumps(said).encode())
     return made
+
+
+def _digest(said: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _make(gallery: Gallery, space: str, whole: bool) -> Background:

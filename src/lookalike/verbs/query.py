@@ -69,7 +69,8 @@ class Clock:
 def of_record(gallery: Gallery, identity: str, clock: Clock) -> Query:
     with clock.stage("read"):
         record = gallery.store.record(identity)
-        views, vectors = gallery.store.slices_of(record.key)
+        held = gallery.held_vectors(record.key) if record.depth == 1 else None
+        views, vectors = gallery.store.slices_of(record.key) if held is None else ((0,), held)
         return Query(record.id, vectors, b"", {record.patient}, record.key, views, record.depth)
 
 

@@ -1,0 +1,96 @@
+"""Who may ask for what."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Request
+
+from lookalike.server.problems import Problem
+from lookalike.store.keys import ROLES, ApiKey, Role, keys_of, match
+from lookalike.store.store import Store
+
+_FAILURES: Final = 10  # wrong keys from one address
+_SECONDS: Final = 60.0  # in so many seconds; then it waits as long
+_ADDRESSES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """name: of the key; "local" where there are no keys."""
+
+    name: str
+    role: Role
+
+    def may(self, role: Role) -> bool:
+        """Whether the caller's role includes another."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+class Access:
+    """The keys as they are now, and who gave wrong ones. open_: without keys, whoever asks may do everything."""
+
+    def __init__(self, store: Store, *, open_: bool, behind_proxy: bool) -> None:
+        self._store, self._open, self._behind_proxy = store, open_, behind_proxy
+        self._keys: tuple[int, list[ApiKey]] = (-1, [])
+        self._failures: OrderedDict[str, list[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keys(self) -> list[ApiKey]:
+        """Every key."""
+        changes = self._store.changes()
+        if self._keys[0] != changes:
+            self._keys = changes, keys_of(self._store)
+        return self._keys[1]
+
+    def caller(self, request: Request) -> Caller:
+        """Who asks. Raises Problem 401 without a key that is known, 429 after too many wrong ones."""
+        keys = self.keys()
+        if not keys and self._open:
+            return Caller("local", "admin")
+        address = self._address(request)
+        if wait := self._wait(address):
+            raise Problem(429, "too many wrong keys; wait", "too-many-failures", {"Retry-After": str(wait)})
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        key = match(keys, given.strip()) if scheme.lower() == "bearer" else None
+        if key is None:
+            if given:
+                self._failed(address)
+            raise Problem(401, "give a key: Authorization: Bearer KEY", "no-key", {"WWW-Authenticate": "Bearer"})
+        return Caller(key.name, key.role)
+
+    def _address(self, request: Request) -> str:
+        forwarded = request.headers.get("x-forwarded-for", "") if self._behind_proxy else ""
+        return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "")
+
+    def _wait(self, address: str) -> int:
+        with self._lock:
+            recent = [then for then in self._failures.get(address, ()) if time.monotonic() - then < _SECONDS]
+        return int(_SECONDS - (time.monotonic() - recent[0])) + 1 if len(recent) >= _FAILURES else 0
+
+    def _failed(self, address: str) -> None:
+        with self._lock:
+            recent = self._failures.setdefault(address, [])
+            recent[:] = [*recent[-_FAILURES + 1 :], time.monotonic()]
+            self._failures.move_to_end(address)
+            while len(self._failures) > _ADDRESSES:
+                self._failures.popitem(last=False)
+
+
+class Needs:
+    """A route's demand: a caller whose role includes this one. Tests read ``role`` from the router."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    def __call__(self, request: Request) -> Caller:
+        """Raises Problem 401, 403 or 429."""
+        caller: Caller = request.app.state.service.access.caller(request)
+        if not caller.may(self.role):
+            said = f"this needs the role {self.role}; the key {caller.name} is for a {caller.role}"
+            raise Problem(403, said, "role")
+        return caller

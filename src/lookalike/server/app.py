@@ -1,0 +1,85 @@
+"""The application: routes, guard, page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+from fastapi import FastAPI, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+
+import lookalike
+from lookalike.server.guard import API, Guard
+from lookalike.server.metrics import Metrics
+from lookalike.server.problems import install
+from lookalike.server.routes import gallery, health, jobs, records, search, uploads
+from lookalike.server.service import Service, open_service
+from lookalike.server.settings import Settings
+
+STATIC: Final = Path(__file__).with_name("static")
+_SWEPT_EVERY: Final = 600.0  # seconds
+_THREADS: Final = 32  # requests worked on at once
+_NO_PAGE: Final = "The page is not built; build it in a checkout: cd web && npm install && npm run build\n"
+_LOG: Final = logging.getLogger("lookalike.server")
+
+
+def make_app(folder: str | Path, settings: Settings | None = None) -> FastAPI:
+    """The service over a gallery folder, which is opened at once and closed when the server stops.
+
+    Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS).
+    """
+    settings, metrics = settings or Settings(), Metrics()
+    service = open_service(folder, settings, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        service.runner.start()
+        tasks = [asyncio.create_task(_warm(service)), asyncio.create_task(_sweep(service))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await run_in_threadpool(service.close)
+
+    app = FastAPI(
+        title="lookalike", version=lookalike.__version__, lifespan=lifespan, openapi_url=f"{API}/openapi.json",
+        docs_url=None, redoc_url=None, description="Pixel-based search for medical images. Not a medical device.",
+    )  # fmt: skip
+    app.state.service = service
+    install(app)
+    for part in (gallery, uploads, search, records, jobs, health):
+        app.router.routes.extend(part.router.routes)
+    _add_page(app)
+    app.add_middleware(Guard, settings=settings, metrics=metrics)
+    return app
+
+
+async def _warm(service: Service) -> None:
+    try:
+        await run_in_threadpool(service.warm)
+    except Exception as error:
+        _LOG.error("the encoder or the index cannot be loaded: %s", error)
+
+
+async def _sweep(service: Service) -> None:
+    while True:
+        await asyncio.sleep(_SWEPT_EVERY)
+        await run_in_threadpool(service.uploads.sweep)
+
+
+def _add_page(app: FastAPI) -> None:
+    if (STATIC / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
+        return
+
+    @app.get("/", include_in_schema=False)
+    def get_page() -> Response:
+        return Response(_NO_PAGE, media_type="text/plain")

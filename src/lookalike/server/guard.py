@@ -1,0 +1,142 @@
+"""What every request passes before anything reads it, and what every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lookalike.server.metrics import Metrics
+from lookalike.server.problems import Problem, problem
+from lookalike.server.settings import Settings
+
+API: Final = "/api/v1"
+POLICY: Final = (
+    "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "
+    "style-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}  # fmt: skip
+_BODY: Final = 4 << 20  # bytes of any body but an upload's
+_AROUND: Final = 1 << 20  # what multipart adds to the files of an upload
+_SECONDS: Final = 20.0  # that a body may take to arrive,
+_BYTES_A_SECOND: Final = 50_000  # with what has come adding to them
+_SAFE: Final = ("GET", "HEAD", "OPTIONS")
+
+
+class Guard:
+    """Pure ASGI: host allow-list, no request from another site's page, bodies bounded while they stream in, in
+    bytes and in time; headers; the time that each route takes.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+        self._app, self._settings, self._metrics = app, settings, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        started, status = time.perf_counter(), 500
+        headers = Headers(scope=scope)
+        body = _Body(receive, headers, self._most(scope))
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(scope, message)
+                body.drop()
+            await send(message)
+
+        refusal = self._refusal(scope, headers)
+        try:
+            if refusal is not None:
+                answer = problem(refusal.status_code, str(refusal.detail), refusal.reason)
+                await answer(scope, receive, send_with_headers)
+            else:
+                await self._app(scope, body.receive, send_with_headers)
+        finally:
+            self._metrics.request(scope, status, time.perf_counter() - started)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+        host = headers.get("host", "")
+        if _name(host) not in self._settings.allowed_hosts:
+            return Problem(421, "this service is not known by that name; see --allow-host", "host")
+        if scope["method"] not in _SAFE:
+            origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
+            if site not in ("none", "same-origin") or (origin and urlsplit(origin).netloc.lower() != host.lower()):
+                return Problem(403, "a page of another site may not do this", "cross-site")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._most(scope):
+            return _too_large(self._most(scope))
+        return None
+
+    def _most(self, scope: Scope) -> int:
+        return self._settings.max_upload + _AROUND if scope["path"] == f"{API}/uploads" else _BODY
+
+    def _add_headers(self, scope: Scope, message: Message) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
+        if scope["path"].startswith(API):
+            headers.setdefault("Cache-Control", "no-store")
+        if self._settings.tls_cert:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+
+class _Body:
+    """A body while it comes: no more than ``most`` bytes, and not too slowly."""
+
+    def __init__(self, receive: Receive, headers: Headers, most: int) -> None:
+        self._receive, self._most, self._came = receive, most, 0
+        self._started, self._over = time.monotonic(), not ({"content-length", "transfer-encoding"} & {*headers})
+        self._dropping: asyncio.Task[None] | None = None
+
+    async def receive(self) -> Message:
+        """The next part. Raises Problem 408 or 413."""
+        if self._over:
+            return await self._receive()  # only the end of the connection can come now
+        left = self._started + _SECONDS + self._came / _BYTES_A_SECOND - time.monotonic()
+        try:
+            message = await asyncio.wait_for(self._receive(), max(left, 0.01))
+        except TimeoutError:
+            raise Problem(408, "the body came too slowly", "slow") from None
+        self._came += len(message.get("body", b""))
+        self._over = not message.get("more_body", False)
+        if self._came > self._most:
+            raise _too_large(self._most)
+        return message
+
+    def drop(self) -> None:
+        """The answer is on its way: what still comes is thrown away, or the connection could never be closed."""
+        if not self._over:
+            self._over, self._dropping = True, asyncio.create_task(self._drop())
+
+    async def _drop(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SECONDS):
+                while (await self._receive()).get("more_body", False):
+                    pass
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, f"a body may have {most} bytes here", "too-large")
+
+
+def _name(host: str) -> str:
+    """The Host header without its port: example.org, 127.0.0.1, ::1."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()

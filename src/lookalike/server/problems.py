@@ -1,0 +1,104 @@
+"""Errors as RFC 9457 problem details: what happened, for people, and a reason for programs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from lookalike.errors import (
+    DamagedFileError,
+    EndpointError,
+    GalleryError,
+    LookalikeError,
+    ManifestMismatchError,
+    MissingExtraError,
+    UnreadableImageError,
+    UsageError,
+)
+from lookalike.server.plain import without_paths
+from lookalike.text import one_line
+
+MEDIA_TYPE: Final = "application/problem+json"
+_LOG: Final = logging.getLogger("lookalike.server")
+_STATUS: Final[tuple[tuple[type[LookalikeError], int, str], ...]] = (
+    (UnreadableImageError, 422, "unreadable"),
+    (ManifestMismatchError, 409, "other-vectors"),
+    (GalleryError, 409, "gallery"),
+    (DamagedFileError, 409, "damaged"),
+    (UsageError, 400, "usage"),
+    (MissingExtraError, 424, "missing-extra"),
+    (EndpointError, 424, "endpoint"),
+    (LookalikeError, 400, "refused"),
+)
+
+
+class Problem(HTTPException):
+    """A refusal that the service itself makes."""
+
+    def __init__(
+        self, status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.reason = reason
+
+
+def not_found(detail: str, reason: str = "not-found") -> Problem:
+    """Nothing is there under that name."""
+    return Problem(404, detail, reason)
+
+
+def problem(
+    status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "reason": reason}
+    return Response(json.dumps(body).encode(), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def of_error(error: LookalikeError) -> Problem:
+    """An error of ours as a problem; a record, a job or a patient that is not there is simply not found."""
+    detail = one_line(without_paths(str(error)))
+    if isinstance(error, GalleryError) and detail.startswith("no "):
+        return not_found(detail)
+    if isinstance(error, UsageError) and detail.startswith("no space "):
+        return not_found(detail, "no-space")
+    status, reason = next((status, reason) for kind, status, reason in _STATUS if isinstance(error, kind))
+    return Problem(status, detail, error.reason if isinstance(error, UnreadableImageError) else reason)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error leave as a problem."""
+
+    @app.exception_handler(LookalikeError)
+    def ours(_request: Request, error: LookalikeError) -> Response:
+        found = of_error(error)
+        return problem(found.status_code, str(found.detail), found.reason)
+
+    @app.exception_handler(HTTPException)
+    def http(_request: Request, error: HTTPException) -> Response:
+        reason = getattr(error, "reason", HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"))
+        return problem(error.status_code, str(error.detail), reason, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, error: RequestValidationError) -> Response:
+        return problem(422, _where(error.errors()), "invalid")
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        # The kind alone: its words may hold what was read from a file.
+        _LOG.error("%s %s: unexpected %s", request.method, request.url.path, type(error).__name__)
+        return problem(500, f"unexpected {type(error).__name__}; this is a bug: please report it", "bug")
+
+
+def _where(errors: Any) -> str:
+    """What is wrong with a body, without repeating what it says."""
+    said = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in list(errors)[:5]]
+    return one_line("; ".join(said))

@@ -1,0 +1,97 @@
+"""Run the application: an address, a browser, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import webbrowser
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from hypercorn.asyncio import serve as run
+from hypercorn.config import Config
+
+from lookalike.errors import UsageError
+from lookalike.server.app import make_app
+from lookalike.server.service import Service
+from lookalike.server.settings import Settings
+
+_BACKLOG: Final = 512
+_POLITE: Final = 2.0  # seconds beyond the time for requests that are under way
+
+
+def serve(
+    folder: str | Path, settings: Settings, *, browser: bool = False, say: Callable[[str], None] = print
+) -> None:
+    """Serve a gallery until the process is told to stop. say: told the address. browser: open the page.
+
+    Raises what ``make_app`` raises, and UsageError where the address cannot be had.
+    """
+    app = make_app(folder, settings)
+    try:
+        listening = _listen(settings)
+        address = _address(settings, listening.getsockname()[1])
+        say(address)
+        if browser:
+            webbrowser.open(address)
+        asyncio.run(_run(app, _config(settings, listening), partial(_leave, app.state.service)))
+    finally:
+        app.state.service.close()
+
+
+async def _run(app: object, config: Config, leave: Callable[[], None]) -> None:
+    """Until told to stop. A client that keeps its TLS connection open says no goodbye: it is not waited for."""
+    told = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, told.set)
+
+    async def stop() -> None:
+        await told.wait()
+        asyncio.get_running_loop().call_later(config.graceful_timeout + _POLITE, leave)
+
+    await run(app, config, shutdown_trigger=stop)  # type: ignore[arg-type]
+
+
+def _leave(service: Service) -> None:
+    service.close()
+    os._exit(0)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(_BACKLOG)  # before the address is told: who asks at once waits, and is not turned away
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "no such port"
+        raise UsageError(
+            f"{settings.host} port {settings.port} cannot be listened on ({why}); give another --port, or 0 for any"
+        ) from None
+    return listening
+
+
+def _address(settings: Settings, port: int) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{settings.scheme}://{host}:{port}/"
+
+
+def _config(settings: Settings, listening: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.include_server_header = False
+    config.accesslog = None
+    config.errorlog = None
+    config.backlog = _BACKLOG
+    config.keep_alive_timeout = 10  # seconds in which the head of a request must have come
+    config.keep_alive_max_requests = 1_000_000
+    config.graceful_timeout = 3
+    config.ssl_handshake_timeout = 10
+    if settings.tls_cert and settings.tls_key:
+        config.certfile, config.keyfile = str(settings.tls_cert), str(settings.tls_key)
+    return config

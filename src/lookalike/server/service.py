@@ -1,0 +1,97 @@
+"""What the routes share: the opened gallery and all that goes with serving it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fastapi import Request
+from threadpoolctl import threadpool_limits
+
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.readers.display import Display
+from lookalike.server.access import Access
+from lookalike.server.metrics import Metrics
+from lookalike.server.runner import Runner
+from lookalike.server.settings import Settings, check
+from lookalike.server.uploads import Upload, Uploads
+from lookalike.store import BASE
+from lookalike.store.keys import keys_of
+from lookalike.verbs.background import background
+from lookalike.verbs.query import Query, read_query
+
+_M_ARENA_MAX: Final = -8  # glibc's malloc.h
+
+
+@dataclass
+class Service:
+    """One served gallery."""
+
+    gallery: Gallery
+    settings: Settings
+    metrics: Metrics
+    access: Access
+    uploads: Uploads
+    display: Display
+    runner: Runner
+    ready: bool = False
+    closed: bool = False
+
+    def warm(self) -> None:
+        """Load what the first query would wait for."""
+        self.gallery.store.hold()
+        self.gallery.index()
+        background(self.gallery, BASE)
+        _ = self.gallery.encoder
+        self.ready = True
+
+    def query(self, upload: Upload) -> Query:
+        """An upload as a query; read and encoded once, and again when the gallery has other records."""
+        version = self.gallery.space(BASE).version
+        with upload.reading:
+            if upload.query is None or upload.version != version:
+                upload.query, upload.version = read_query(self.gallery, upload.source), version
+                upload.query.name = upload.name
+            return upload.query
+
+    def close(self) -> None:
+        """Stop the processes, remove the uploads. Once is enough."""
+        if self.closed:
+            return
+        self.closed = True
+        self.runner.stop()
+        self.display.close()
+        self.uploads.close()
+        self.gallery.close()
+
+
+def open_service(folder: str | Path, settings: Settings, metrics: Metrics) -> Service:
+    """Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS)."""
+    # A product's threads wait for each other; where requests share the cores they wait for these too.
+    threadpool_limits(max(1, (os.cpu_count() or 1) // 2), "blas")
+    _share_memory()
+    gallery = open_gallery(folder)
+    check(settings, keys=bool(keys_of(gallery.store)))
+    return Service(
+        gallery, settings, metrics,
+        Access(gallery.store, open_=settings.alone, behind_proxy=settings.behind_proxy),
+        Uploads(settings.max_uploads),
+        Display(gallery.spec.preprocessing, gallery.volume_recipe),
+        Runner(gallery),
+    )  # fmt: skip
+
+
+def _share_memory() -> None:
+    """Let threads share what they have freed: glibc keeps a heap for each, and each keeps a product's megabytes."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
+def service_of(request: Request) -> Service:
+    """For routes."""
+    service: Service = request.app.state.service
+    return service

@@ -1,0 +1,92 @@
+"""What an administrator says when the service is started."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lookalike.errors import UsageError
+
+PORT: Final = 8765
+MAX_UPLOAD: Final = 256 << 20
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """imports: folders that jobs may index, by the name that callers use. behind_proxy: another program ends TLS
+    and says in X-Forwarded-For who asks. hosts: names under which the service may be asked for, besides its own.
+    max_upload, max_uploads: bytes of one upload, and of all that are kept.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = PORT
+    imports: Mapping[str, Path] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+    max_upload: int = MAX_UPLOAD
+    max_uploads: int = 8 * MAX_UPLOAD
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody but who is on this machine can ask: then it may be done without keys."""
+        return self.loopback and not self.behind_proxy
+
+    @property
+    def scheme(self) -> str:
+        """http or https."""
+        return "https" if self.tls_cert else "http"
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """What the Host header may name, in lower case and without the port."""
+        own = {socket.gethostname(), socket.getfqdn()} if not self.loopback else set()
+        return frozenset(name.lower() for name in {*_LOOPBACK, self.host, *self.hosts, *own})
+
+
+def check(settings: Settings, *, keys: bool) -> None:
+    """Refuse to be open to a network without keys and TLS. keys: whether there is any. Raises UsageError."""
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise UsageError("TLS needs both a certificate and its key: --tls-cert CERT.pem --tls-key KEY.pem")
+    for path in (settings.tls_cert, settings.tls_key):
+        if path is not None and not path.is_file():
+            raise UsageError(f"no such file: {path}; name the PEM files of the certificate and of its key")
+    if settings.alone:
+        return
+    where = "behind a proxy" if settings.behind_proxy else f"on {settings.host}, which others can reach,"
+    if not keys:
+        raise UsageError(
+            f"serving {where} needs keys; make one: lookalike keys add NAME --role admin --gallery G"
+        )
+    if not settings.tls_cert and not settings.behind_proxy:
+        raise UsageError(
+            f"serving {where} needs TLS: give --tls-cert and --tls-key, or --behind-proxy if another program "
+            "ends TLS in front of this one"
+        )
+
+
+def import_folders(given: Sequence[str]) -> dict[str, Path]:
+    """NAME=FOLDER, ... Raises UsageError."""
+    folders: dict[str, Path] = {}
+    for text in given:
+        name, _, folder = text.partition("=")
+        if not _NAME.fullmatch(name) or not folder or not Path(folder).is_dir():
+            raise UsageError(f"an import folder is given as NAME=FOLDER, of a folder that is there; got {text!r}")
+        folders[name] = Path(folder).absolute()
+    return folders

@@ -1,0 +1,117 @@
+"""A real server process over a small gallery."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from conftest import write_pictures
+from lookalike.gallery import open_gallery
+from lookalike.verbs.index import index
+
+COMMAND = Path(__import__("sys").executable).with_name("lookalike")
+API = "/api/v1"
+RECORDS = 12
+
+
+@dataclass
+class Server:
+    """process: of the service. http: a client of it."""
+
+    process: psutil.Process
+    port: int
+    http: httpx.Client
+    folder: Path
+    lines: Callable[[], str]
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.http.get(API + path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self.http.post(API + path, json=body, **options) if body is not None else self.http.post(
+            API + path, **options
+        )  # fmt: skip
+
+    def upload(self, *paths: Path) -> str:
+        """The id of an upload of these files."""
+        files = [("file", (path.name, path.read_bytes())) for path in paths]
+        answer = self.http.post(f"{API}/uploads", files=files)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, answer: httpx.Response, seconds: float = 120) -> dict[str, Any]:
+        """A job once it has ended."""
+        assert answer.status_code == 202, answer.text
+        where = answer.headers["location"]
+        return self.wait(where, lambda job: job["state"] not in ("queued", "running"), seconds)
+
+    def wait(self, where: str, done: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            job = self.http.get(where).json()
+            if done(job):
+                return dict(job)
+            time.sleep(0.05)
+        raise AssertionError(f"still {job}")
+
+
+def make_gallery(folder: Path) -> Path:
+    """Twelve pictures of four patients and two classes; the pictures lie beside the gallery."""
+    pictures = write_pictures(folder / "pictures")
+    with open_gallery(folder / "g", create=True) as gallery:
+        index(gallery, [pictures], labels=pictures / "labels.csv")
+    return folder / "g"
+
+
+@contextmanager
+def serving(
+    folder: Path, *options: str, key: str = "", code: int = 0, verify: Path | None = None
+) -> Iterator[Server]:
+    """``lookalike serve`` on a free port, ready; told to end at the end. code: with which it must end."""
+    log = folder.parent / "server.log"
+    command = [str(COMMAND), "serve", "--gallery", str(folder), "--port", "0", "--no-browser", *options]
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.search(r"(https?)://127\.0\.0\.1:(\d+)/", line)
+    assert found, line + log.read_text()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    base = f"{found[1]}://127.0.0.1:{found[2]}"
+    trusted = ssl.create_default_context(cafile=verify) if verify else True
+    with httpx.Client(base_url=base, headers=headers, timeout=60, verify=trusted) as http:
+        try:
+            end = time.monotonic() + 60
+            while http.get("/readyz").status_code != 200:
+                assert time.monotonic() < end, log.read_text()
+                time.sleep(0.05)
+            yield Server(psutil.Process(process.pid), int(found[2]), http, folder, log.read_text)
+        finally:
+            process.terminate()
+            ended = process.wait(30)
+    assert ended == code, log.read_text()
+
+
+def problem(answer: httpx.Response, status: int, reason: str) -> None:
+    """An RFC 9457 answer."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = answer.json()
+    assert {"type", "title", "status", "detail", "reason"} <= said.keys()
+    assert (said["status"], said["reason"]) == (status, reason), said
+
+
+def to_json(value: Any) -> Any:
+    """As it looks after a way through JSON."""
+    return json.loads(json.dumps(value))

@@ -1,0 +1,178 @@
+"""Jobs: done one by one in processes of their own, watched, cancelled, taken up after a restart."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import PIL.Image
+import psutil
+import pytest
+from served import API, RECORDS, Server, make_gallery, problem, serving
+
+from conftest import texture
+from lookalike.gallery import open_gallery
+from lookalike.store.jobs import INTERRUPTED, add_job, job_of, next_job
+
+MANY = 400
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that takes seconds to index."""
+    folder = tmp_path_factory.mktemp("many")
+    for i in range(MANY):
+        PIL.Image.fromarray(texture(1000 + i)).save(folder / f"m{i:03}.png")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_gallery(tmp_path)
+
+
+def picture(folder: Path, seed: int) -> Path:
+    path = folder / f"new{seed}.png"
+    PIL.Image.fromarray(texture(seed)).save(path)
+    return path
+
+
+def records(server: Server) -> int:
+    return int(server.get("/gallery").json()["records"])
+
+
+def test_uploads_are_indexed_with_labels_and_stay(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "new.csv"
+    table.write_text("file,label\nnew500.png,found\n")
+    with serving(folder) as server:
+        uploads = [server.upload(picture(tmp_path, seed)) for seed in (500, 501)]
+        body = {"uploads": uploads, "labels_csv": server.upload(table)}
+        job = server.job(server.post("/index", body))
+        assert (job["state"], job["kind"], job["owner"], job["error"]) == ("done", "index", "local", None)
+        assert job["result"]["added"] == 2
+        assert job["progress"]["done"] == job["progress"]["total"] > 0
+        assert job["created"] <= job["started"] <= job["finished"]
+        assert records(server) == RECORDS + 2
+        (found,) = server.get("/records", params={"where": "label=found"}).json()["items"]
+        assert found["source"] == "new500.png"
+        again = server.job(server.post("/index", {"uploads": uploads}))
+        assert (again["result"]["added"], again["result"]["skipped"]) == (0, 2)
+        kept = folder / "sources"
+        assert sorted(path.name for path in kept.rglob("*.png")) == ["new500.png", "new501.png"]
+    with serving(folder) as server:  # the uploads are gone, what was indexed is not
+        assert server.get(f"/records/{found['id']}/file").content == picture(tmp_path, 500).read_bytes()
+        assert [job["state"] for job in server.get("/jobs").json()["items"]] == ["done", "done"]
+        assert server.http.delete(f"{API}/records/{found['id']}").json() == {"records": 1}
+        assert [path.name for path in kept.rglob("*.png")] == ["new501.png"]
+
+
+def test_an_import_folder_is_indexed_while_others_search(folder: Path, many: Path) -> None:
+    with serving(folder, "--import", f"more={many}") as server:
+        assert server.get("/gallery").json()["imports"] == ["more"]
+        problem(server.post("/index", {"import": "less"}), 404, "no-import")
+        problem(server.post("/index", {"import": "more", "uploads": ["x"]}), 422, "invalid")
+        accepted = server.post("/index", {"import": "more"})
+        assert str(many) not in accepted.text
+        seen, slowest = [], 0.0
+        while not seen or seen[-1]["state"] in ("queued", "running"):
+            started = time.monotonic()
+            assert server.post("/search", {"query": {"vector": [1.0] * 384}}).status_code == 200
+            slowest = max(slowest, time.monotonic() - started)
+            seen.append(server.http.get(accepted.headers["location"]).json())
+        assert seen[-1]["state"] == "done", seen[-1]
+        assert seen[-1]["result"]["added"] == MANY
+        partly = [one["progress"] for one in seen if 0 < one["progress"]["done"] < MANY]
+        assert partly
+        assert all(one["total"] == MANY and one["rate"] > 0 and one["seconds_left"] > 0 for one in partly)
+        assert slowest < 2
+        found = server.post("/search", {"query": {"vector": [1.0] * 384}, "k": 1000}).json()
+        assert len(found["hits"]) == RECORDS + MANY
+
+
+def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -> None:
+    with serving(folder, "--import", f"more={many}") as server:
+        first, second = (server.post("/index", {"import": "more"}).headers["location"] for _ in range(2))
+        waiting = server.post("/adapt", {"name": "s", "kind": "linear"})
+        server.wait(first, lambda job: job["state"] == "running" and job["progress"]["done"] > 0)
+        workers = psutil.Process(server.process.pid).children(recursive=True)
+        assert server.http.delete(first).status_code == 202
+        assert server.http.delete(second).json()["state"] in ("cancelled", "running", "queued")
+        server.http.delete(second)
+        assert server.http.get(first).json()["state"] == "cancelled"
+        assert server.job(waiting)["state"] == "done"
+        assert server.http.get(second).json()["state"] == "cancelled"
+        assert 0 <= records(server) - RECORDS < MANY
+        ended = [one for one in workers if "lookalike.server.work" in " ".join(words(one))]
+        assert not psutil.wait_procs(ended, 10)[1]
+        spaces = server.get("/spaces").json()["items"]
+        assert {"name": "s", "kind": "adapter"} in spaces
+        assert server.http.delete(f"{API}/spaces/s").status_code == 204
+        problem(server.http.delete(f"{API}/spaces/s"), 404, "no-space")
+        problem(server.http.delete(f"{API}/spaces/base"), 400, "usage")
+
+
+def words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def test_a_server_that_is_killed_leaves_its_jobs_to_the_next(folder: Path, many: Path) -> None:
+    with serving(folder, "--import", f"more={many}", code=-9) as server:
+        where = server.post("/index", {"import": "more"}).headers["location"]
+        server.wait(where, lambda job: job["progress"]["done"] > 0)
+        server.process.kill()
+    with sqlite3.connect(folder / "gallery.db") as database:
+        assert database.execute("SELECT state FROM jobs").fetchall() == [("running",)]
+    with serving(folder) as server:
+        job = server.wait(where, lambda job: job["state"] not in ("queued", "running"))
+        assert job["state"] == "done", job
+        assert records(server) == RECORDS + MANY
+
+
+def test_what_cannot_be_repeated_has_failed(folder: Path) -> None:
+    with open_gallery(folder) as gallery:
+        job = add_job(gallery.store, "adapt", {"name": "s", "kind": "linear", "seed": 0}, "local")
+        assert next_job(gallery.store).id == job.id  # type: ignore[union-attr]
+        assert next_job(gallery.store) is None
+        assert job_of(gallery.store, job.id).state == "running"
+    with serving(folder) as server:
+        said = server.get(f"/jobs/{job.id}").json()
+        assert (said["state"], said["error"]) == ("failed", INTERRUPTED)
+
+
+def test_evaluate_map_and_audit(folder: Path) -> None:
+    with serving(folder) as server:
+        problem(server.get("/map", params={"method": "tsne"}), 404, "not-made")
+        evaluated = server.job(server.post("/evaluate", {"space": "base", "folds": 2, "k": [1, 3]}))
+        assert evaluated["state"] == "done", evaluated
+        assert set(evaluated["result"]["micro"]) == {"P@1", "P@3"}
+        where = f"/jobs/{evaluated['id']}/report"
+        for form, start in (("md", "**"), ("csv", "class,"), ("tex", "\\"), ("json", "{"), ("html", "<!doctype")):
+            report = server.get(where, params={"format": form})
+            assert report.status_code == 200
+            assert form in report.headers["content-disposition"]
+            assert report.text.lstrip().startswith(start) or form == "md", report.text[:80]
+        problem(server.get(where, params={"format": "exe"}), 422, "invalid")
+        mapped = server.job(server.post("/map", {"method": "tsne"}))
+        problem(server.get(f"/jobs/{mapped['id']}/report"), 404, "no-report")
+        drawn = server.get("/map", params={"method": "tsne"}).json()
+        assert len(drawn["ids"]) == len(drawn["x"]) == len(drawn["y"]) == RECORDS
+        wrong = server.job(server.post("/evaluate", {"space": "nowhere"}))
+        assert wrong["state"] == "failed"
+        assert "nowhere" in wrong["error"]
+        problem(server.get("/jobs/nobody"), 404, "not-found")
+        page = server.get("/jobs", params={"limit": 2}).json()
+        assert [job["kind"] for job in page["items"]] == ["evaluate", "map"]
+        rest = server.get("/jobs", params={"limit": 2, "cursor": page["next_cursor"]}).json()
+        assert [job["kind"] for job in rest["items"]] == ["evaluate"]
+
+
+@pytest.fixture(autouse=True)
+def _tidy(tmp_path: Path) -> Iterator[None]:
+    yield
+    shutil.rmtree(tmp_path, ignore_errors=True)
