@@ -30,7 +30,7 @@ demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 
 test: $(PAGE) lint  ## Everything but what takes minutes
 	cd web && $(NODE) npm test --silent
-	$(BIN)/pytest -q -n auto -m 'not slow'
+	$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow'
 
 test-slow: $(PAGE)  ## What takes minutes
 	$(BIN)/pytest -q -m slow

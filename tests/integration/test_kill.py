@@ -163,6 +163,7 @@ def kill_and_run_again(moments: int, seed: int, collection: Path, truth: Truth, 
     assert interrupted
 
 
+@pytest.mark.slow
 def test_killed_at_four_moments(collection: Path, truth: Truth, tmp_path: Path) -> None:
     kill_and_run_again(4, 0, collection, truth, tmp_path)
 

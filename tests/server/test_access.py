@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -244,4 +245,5 @@ def test_when_the_last_key_is_gone_a_service_that_others_reach_is_closed(tmp_pat
         assert server.get("/gallery").status_code == 200
         with open_gallery(folder) as gallery:
             remove_key(gallery.store, "last")
+        time.sleep(0.05)  # what another process writes is seen within 20 ms
         problem(server.get("/gallery"), 401, "no-key")
