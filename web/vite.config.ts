@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { pack } from "./pack.ts";
 import { slim } from "./slim.ts";
 
 export default defineConfig({
   base: "./",
-  plugins: [slim()],
+  plugins: [slim(), pack()],
   resolve: {
     alias: {
       dcmjs: fileURLToPath(new URL("./src/viewer/dcmjs.ts", import.meta.url)),

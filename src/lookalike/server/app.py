@@ -11,21 +11,20 @@ from typing import Final
 
 import anyio.to_thread
 from fastapi import FastAPI, Response
-from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 import lookalike
 from lookalike.server.guard import API, Guard
 from lookalike.server.metrics import Metrics
+from lookalike.server.page import STATIC, Page
 from lookalike.server.problems import install
 from lookalike.server.routes import gallery, health, jobs, records, search, uploads
 from lookalike.server.service import Service, open_service
 from lookalike.server.settings import Settings
 
-STATIC: Final = Path(__file__).with_name("static")
 _SWEPT_EVERY: Final = 600.0  # seconds
 _THREADS: Final = 32  # requests worked on at once
-_NO_PAGE: Final = "The page is not built; build it in a checkout: cd web && npm install && npm run build\n"
+_NO_PAGE: Final = "The page is not built; build it in a checkout: make page\n"
 _LOG: Final = logging.getLogger("lookalike.server")
 
 
@@ -77,7 +76,7 @@ async def _sweep(service: Service) -> None:
 
 def _add_page(app: FastAPI) -> None:
     if (STATIC / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
+        app.mount("/", Page(), name="page")
         return
 
     @app.get("/", include_in_schema=False)

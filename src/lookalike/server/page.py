@@ -1,0 +1,36 @@
+"""The built page: files as Vite made them, the large ones compressed."""
+
+from __future__ import annotations
+
+import gzip
+import mimetypes
+from pathlib import Path
+from typing import Final
+
+from fastapi import Response
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+STATIC: Final = Path(__file__).with_name("static")
+
+
+class Page(StaticFiles):
+    """``name`` may lie there as ``name.gz``: sent as it is to whoever takes gzip, as browsers do."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=STATIC, html=True)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file; 404 where there is none."""
+        packed, found = self.lookup_path(f"{path}.gz")
+        if found is None:
+            return await super().get_response(path, scope)
+        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+            response = await super().get_response(f"{path}.gz", scope)
+            response.headers["Content-Encoding"] = "gzip"
+        else:
+            kind = mimetypes.guess_type(path)[0]
+            response = Response(gzip.decompress(Path(packed).read_bytes()), media_type=kind)
+        response.headers["Vary"] = "Accept-Encoding"
+        return response
