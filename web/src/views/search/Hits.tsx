@@ -40,7 +40,9 @@ function Found() {
   const { asked, roi, grouped } = asking.value;
   const likely = vote.value && !vote.value.abstained ? (vote.value.labels[0]?.label ?? null) : null;
   const words = [
-    "score = percentile against this gallery's background",
+    hits.value.some((hit) => (hit.percentile ?? null) !== null)
+      ? "score = percentile against this gallery's background"
+      : `score = ${roi ? "mean cosine of the region at its best place" : "as ranked"}`,
     asked && asked.kind !== "records" ? "patient of the query left out" : "",
     grouped && !roi ? "one hit a patient" : "",
     roi ? "by region, in the base space" : "",
