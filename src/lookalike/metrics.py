@@ -224,6 +224,17 @@ def bootstrap_interval(
     return low_high.reshape(2, *shape, *values.shape[1:])
 
 
+def numbered(groups: ArrayLike) -> NDArray[np.int64]:
+    """(n,) names -> (n,) numbers from 0 in the order in which the names first appear.
+
+    Patients are named by hashes that each gallery salts anew. What is drawn by patient (folds, resamples) goes
+    by these numbers, so that the same records and seed draw the same in every gallery.
+    """
+    _, first, codes = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
+    ranks: NDArray[np.int64] = np.argsort(np.argsort(first))
+    return ranks[codes]
+
+
 def resample_weights(rng: np.random.Generator, groups: int, samples: int) -> NDArray[np.int64]:
     """(samples, groups) how often each bootstrap resample draws each group; every row sums to `groups`."""
     drawn = rng.integers(groups, size=(samples, groups))

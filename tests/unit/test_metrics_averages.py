@@ -271,3 +271,10 @@ def test_a_wrong_call_is_refused() -> None:
     for message, call in refused:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+@given(st.lists(st.integers(0, 9), max_size=40), st.permutations(range(10)))
+def test_groups_are_numbered_as_they_appear_whatever_their_names(groups: list[int], names: list[int]) -> None:
+    numbers = metrics.numbered(groups)
+    np.testing.assert_array_equal(metrics.numbered([f"p{names[group]}" for group in groups]), numbers)
+    np.testing.assert_array_equal(numbers, [list(dict.fromkeys(groups)).index(group) for group in groups])

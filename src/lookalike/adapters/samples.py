@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lookalike.adapters.layers import Floats
 from lookalike.errors import UsageError
+from lookalike.metrics import numbered
 from lookalike.types import Vectors
 
 
@@ -60,14 +61,14 @@ def samples(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: Sequenc
         targets=targets,
         classes=classes,
         multi_label=bool((targets.sum(1) > 1).any()),
-        groups=np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64),
-        fingerprint=_fingerprint(vectors, labels, groups),
+        groups=(patients := numbered(groups)),
+        fingerprint=_fingerprint(vectors, labels, patients),
     )
 
 
-def _fingerprint(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: Sequence[str]) -> str:
+def _fingerprint(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: NDArray[np.int64]) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(vectors, np.float32).tobytes())
-    digest.update(json.dumps([[sorted(row) for row in labels], list(groups)]).encode())
+    digest.update(json.dumps([[sorted(row) for row in labels], groups.tolist()]).encode())
     return digest.hexdigest()
 
 

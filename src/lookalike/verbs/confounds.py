@@ -178,7 +178,7 @@ def _sample(gallery: Gallery, space: str, label_field: str, seed: int) -> tuple[
     found = [by_key[int(key)] for key in stored.records]
     rows = [i for i, r in enumerate(found) if (r.labels if label_field == LABEL else label_field in r.attributes)]
     if len(rows) > _MOST:
-        patients = sorted({found[i].patient for i in rows})
+        patients = list(dict.fromkeys(found[i].patient for i in rows))
         order = dict(zip(patients, np.random.default_rng(seed).permutation(len(patients)), strict=True))
         rows = sorted(sorted(rows, key=lambda i: int(order[found[i].patient]))[:_MOST])
     if not rows:
@@ -235,7 +235,7 @@ def best_rule(values: NDArray[np.str_], bearing: NDArray[np.bool_]) -> float:
 
 
 def _predictability(
-    vectors: Vectors, values: NDArray[np.str_], patients: NDArray[np.str_], seed: int
+    vectors: Vectors, values: NDArray[np.str_], patients: NDArray[np.generic], seed: int
 ) -> Predictability | None:
     """None where a value is borne by fewer than two patients, so that it cannot be learnt and asked."""
     from sklearn.linear_model import RidgeClassifier
@@ -243,6 +243,7 @@ def _predictability(
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
     names, codes = np.unique(values, return_inverse=True)
+    patients = metrics.numbered(patients)
     folds = min(_FOLDS, *(len(set(patients[codes == code])) for code in range(len(names))))
     if len(names) < 2 or folds < 2:
         return None

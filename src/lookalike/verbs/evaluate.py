@@ -108,7 +108,7 @@ def split_folds(data: Labelled, folds: int, seed: int) -> Iterator[Split]:
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with fewer records than folds
-        parts = list(splitter.split(first, first, data.patients))
+        parts = list(splitter.split(first, first, metrics.numbered(data.patients)))
     for rest, fold in parts:
         if len(fold):
             yield Split(np.asarray(fold), np.asarray(rest))

@@ -200,7 +200,7 @@ def _scores(
 
     def interval(statistic: metrics.Statistic) -> Interval:
         bounds = metrics.bootstrap_interval(
-            right, data.patients, statistic, labels=data.members, samples=samples, seed=seed
+            right, metrics.numbered(data.patients), statistic, labels=data.members, samples=samples, seed=seed
         )
         return _number(bounds[0]), _number(bounds[1])
 

@@ -149,7 +149,7 @@ def scores_of(
 
     def interval(statistic: metrics.Statistic) -> NDArray[np.float64]:
         return metrics.bootstrap_interval(
-            per_query, patients, statistic, labels=labels, samples=samples, seed=seed
+            per_query, metrics.numbered(patients), statistic, labels=labels, samples=samples, seed=seed
         )
 
     by_class, class_interval = metrics.per_class(per_query, labels), interval("per_class")
@@ -169,7 +169,7 @@ def _gain(
 ) -> dict[str, tuple[float | None, float | None, float | None]]:  # fmt: skip
     middle = metrics.macro(difference, labels)
     low, high = metrics.bootstrap_interval(
-        difference, patients, "macro", labels=labels, samples=samples, seed=seed
+        difference, metrics.numbered(patients), "macro", labels=labels, samples=samples, seed=seed
     )
     return {name: (_number(middle[i]), _number(low[i]), _number(high[i])) for i, name in enumerate(names)}
 
