@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -23,7 +22,7 @@ from lookalike.types import Vectors
 from lookalike.verbs.adapt import Labelled, labelled
 from lookalike.verbs.audit import Side, audit_leakage
 from lookalike.verbs.outside import outside_queries
-from lookalike.verbs.report import Report, make_report
+from lookalike.verbs.report import Report, hash_of, make_report
 
 DEFAULT_KS: Final = (1, 3, 5, 10)
 _MAX_FOLDS: Final = 100
@@ -175,7 +174,7 @@ def _evaluate_inside(
     scored = {name: _concatenate(parts) for name, parts in outcomes.items()}
     return make_report(
         gallery, space, scored, members[rows], classes, patients[rows], ks, seed, samples,
-        rule=rule, split_hash=_hash([f"{i}:{data.ids[row]}" for i, s in enumerate(splits) for row in s.queries]),
+        rule=rule, split_hash=hash_of([f"{i}:{data.ids[row]}" for i, s in enumerate(splits) for row in s.queries]),
         audit=audit, query_ids=[data.ids[row] for row in rows], adapter=adapter,
     )  # fmt: skip
 
@@ -235,14 +234,10 @@ def _evaluate_outside(
     audit = audit_leakage([(_side(asked), _side(data))])
     return make_report(
         gallery, space, scored, wanted, classes, query_patients, ks, seed, samples,
-        rule="outside queries against the whole gallery", split_hash=_hash(sorted(asked.ids)),
+        rule="outside queries against the whole gallery", split_hash=hash_of(sorted(asked.ids)),
         audit=audit, query_ids=asked.ids, adapter=gallery.adapter(space),
     )  # fmt: skip
 
 
 def _side(data: Labelled, rows: NDArray[np.int64] | slice = slice(None)) -> Side:
     return Side(data.vectors[rows], np.array(data.patients)[rows], np.array(data.ids)[rows])
-
-
-def _hash(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -6,8 +6,7 @@ measured besides plain precision. Every one excludes the query's own patient bef
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -23,7 +22,7 @@ from lookalike.types import EncoderSpec, Record, Vectors
 from lookalike.verbs.adapt import Labelled
 from lookalike.verbs.audit import Side, audit_leakage
 from lookalike.verbs.evaluate import Split, spaces_of_fold, split_folds
-from lookalike.verbs.report import Report, Scores, adapter_facts, report_of, scores_of
+from lookalike.verbs.report import Report, Scores, adapter_facts, hash_of, report_of, scores_of
 
 Bools: TypeAlias = NDArray[np.bool_]
 PerQuery: TypeAlias = NDArray[np.float64]  # (q, ks), or (q, classes, ks) for a measure of each label alone
@@ -301,7 +300,7 @@ def _report(
     report = report_of(
         spec, space, {name: found[PLAIN] for name, found in scored.items()}, scored[space][CHANCE],
         members[rows], classes, patients[rows], [f"P@{k}" for k in ks], seed, samples, rule=rule,
-        split_hash=_hash(f"{i}:{data.ids[row]}" for i, split in enumerate(splits) for row in split.queries),
+        split_hash=hash_of(f"{i}:{data.ids[row]}" for i, split in enumerate(splits) for row in split.queries),
         audit=audit_leakage((_side(data, split.queries), _side(data, split.gallery)) for split in splits),
         query_ids=[data.ids[row] for row in rows], adapter=adapter,
     )  # fmt: skip
@@ -385,7 +384,3 @@ def _about(protocol: Protocol, left_out: Mapping[str, int]) -> Iterator[str]:
 
 def _side(data: Labelled, rows: NDArray[np.int64]) -> Side:
     return Side(data.vectors[rows], np.array(data.patients)[rows], np.array(data.ids)[rows])
-
-
-def _hash(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

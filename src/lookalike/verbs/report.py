@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -189,6 +190,11 @@ def _intervals(names: Sequence[str], bounds: NDArray[np.float64]) -> dict[str, I
 def _worst(deepest: NDArray[np.float64], query_ids: Sequence[str]) -> tuple[str, ...]:
     order = np.argsort(deepest, kind="stable")  # nan, a query that was not scored, comes last
     return tuple(query_ids[i] for i in order[: min(_WORST, int(np.isfinite(deepest).sum()))])
+
+
+def hash_of(parts: Iterable[str]) -> str:
+    """What names a split: the same parts in the same order give the same 16 hex digits."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def adapter_facts(gallery: Gallery, space: str, adapter: Adapter | None) -> dict[str, Any] | None:

@@ -13,7 +13,6 @@ from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike import adapters, calibration, classifiers, metrics, voting
 from lookalike.calibration import Calibration, Thresholds
@@ -83,7 +82,7 @@ def examples(data: Labelled, multi_label: bool | None = None, without: Collectio
     return Examples(
         vectors=data.vectors[kept],
         members=metrics.membership([data.labels[i] for i in kept], classes),
-        patients=_numbers(data, kept),
+        patients=metrics.numbered([data.patients[i] for i in kept]),
         ids=np.array([data.ids[i] for i in kept]),
         classes=classes,
         multi_label=any(several) if multi_label is None else multi_label,
@@ -134,7 +133,8 @@ def prompted(
     kept = sorted(rows, key=lambda i: data.ids[i])
     borne = [[name in data.labels[i] for name in classes] for i in kept]
     known = Examples(
-        data.vectors[kept], np.array(borne, bool).reshape(-1, len(classes)), _numbers(data, kept),
+        data.vectors[kept], np.array(borne, bool).reshape(-1, len(classes)),
+        metrics.numbered([data.patients[i] for i in kept]),
         np.array([data.ids[i] for i in kept]), classes, multi_label,
     )  # fmt: skip
     fitted = zero_shot(encoder, prompts, classes, multi_label=multi_label)
@@ -148,13 +148,6 @@ def _every_record(gallery: Gallery) -> Labelled:
     return Labelled(
         vectors, tuple(r.labels for r in found), tuple(r.patient for r in found), tuple(r.id for r in found)
     )
-
-
-def _numbers(data: Labelled, rows: Sequence[int]) -> NDArray[np.int64]:
-    """The patients of some records as numbers, in the order in which they appear: their names are salted hashes,
-    whose own order would be another in every gallery."""
-    order: dict[str, int] = {}
-    return np.array([order.setdefault(data.patients[i], len(order)) for i in rows], np.int64)
 
 
 def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings) -> Fit:
