@@ -37,6 +37,7 @@ test-slow: $(PAGE)  ## What takes minutes
 
 lint: $(VENV)/.installed  ## Style, types and the order of the layers
 	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

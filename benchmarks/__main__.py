@@ -11,18 +11,16 @@ import click
 
 from lookalike.errors import LookalikeError
 
-NAMES = (
-    "startup", "adapter", "by_id", "pace", "ingest", "index_kinds",
-    "maxsim", "regions", "planted", "server_load",
-)  # fmt: skip
+NAMES = ("startup", "adapter", "by_id", "pace", "ingest", "index_kinds", "maxsim", "regions", "planted", "server_load")
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of chest-xray-dicom5 and mednist.  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
-)  # fmt: skip
+)
 def main(names: tuple[str, ...], data: Path | None) -> None:
     """Measure lookalike against its references; every ratio is of one run."""
     missed = 0

@@ -38,8 +38,9 @@ def run(_data: Path | None) -> list[Figure]:
     timings = interleave(ROUNDS, mlp=lambda: fit("mlp"), published=lambda: fit("published"))
     notes = (
         *(f"{n:9} {t.seconds:6.2f} s, {t.cpu_seconds:5.2f} s of processor time" for n, t in timings.items()),
-        f"torch threads for the published loop: {threads}, what it did best with", busy_note(timings),
-    )  # fmt: skip
+        f"torch threads for the published loop: {threads}, what it did best with",
+        busy_note(timings),
+    )
     return [Figure("adapter", timings["published"].seconds / timings["mlp"].seconds, TARGET, notes=notes)]
 
 

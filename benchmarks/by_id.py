@@ -68,10 +68,15 @@ def fill(gallery: Gallery) -> Vectors:
 def _records(vectors: Vectors, rows: range) -> Iterator[NewRecord]:
     for row in rows:
         yield NewRecord(
-            source=f"{row}.dcm", sha256=sha256_of(row), frame=0, patient=str(row // 2),
-            labels=(f"class-{row % 5}",), attributes={"Modality": "CR"}, vectors=vectors[row : row + 1],
+            source=f"{row}.dcm",
+            sha256=sha256_of(row),
+            frame=0,
+            patient=str(row // 2),
+            labels=(f"class-{row % 5}",),
+            attributes={"Modality": "CR"},
+            vectors=vectors[row : row + 1],
             thumbnail=b"",
-        )  # fmt: skip
+        )
 
 
 def _assert_right(gallery: Gallery, vectors: Vectors) -> None:

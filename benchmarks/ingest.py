@@ -97,9 +97,7 @@ def _whole(files: Path, scratch: Path, threads: int) -> Figure:
 
     def ours() -> None:
         made = next(galleries)
-        subprocess.run(
-            [COMMAND, "index", str(files), "--gallery", str(made)], check=True, capture_output=True
-        )
+        subprocess.run([COMMAND, "index", str(files), "--gallery", str(made)], check=True, capture_output=True)
         with open_gallery(made) as gallery:
             assert gallery.store.count() == count
 
@@ -110,6 +108,7 @@ def _whole(files: Path, scratch: Path, threads: int) -> Figure:
 
     timings = interleave(WHOLE_ROUNDS, ours=ours, reference=theirs)
     return Figure(
-        f"ingest, whole run of {count} files", timings["reference"].seconds / timings["ours"].seconds,
+        f"ingest, whole run of {count} files",
+        timings["reference"].seconds / timings["ours"].seconds,
         notes=(*(f"{n:10} {t.seconds:6.2f} s" for n, t in timings.items()), busy_note(timings)),
-    )  # fmt: skip
+    )

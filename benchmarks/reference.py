@@ -32,9 +32,15 @@ class Convolution(nn.Sequential):
     """TensorFlow's "same" padding, a convolution, batch normalisation and, unless linear, ReLU6."""
 
     def __init__(
-        self, channels: tuple[int, int], kernel: int, side: int, *, stride: int = 1, group: int = 1,
+        self,
+        channels: tuple[int, int],
+        kernel: int,
+        side: int,
+        *,
+        stride: int = 1,
+        group: int = 1,
         linear: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
         before, after = total // 2, total - total // 2
         super().__init__(

@@ -64,9 +64,16 @@ def _records(dim: int, rows: range) -> Iterator[NewRecord]:
         vector = np.zeros((1, dim), np.float32)
         vector[0, row % dim] = 1
         yield NewRecord(
-            source=f"{row}.dcm", sha256=_sha256(row), frame=0, patient=str(row), labels=(), attributes={},
-            vectors=vector, thumbnail=b"", patches=(PatchMap(SEEN, _codes(row)),),
-        )  # fmt: skip
+            source=f"{row}.dcm",
+            sha256=_sha256(row),
+            frame=0,
+            patient=str(row),
+            labels=(),
+            attributes={},
+            vectors=vector,
+            thumbnail=b"",
+            patches=(PatchMap(SEEN, _codes(row)),),
+        )
 
 
 def _assert_right(gallery: Gallery) -> None:

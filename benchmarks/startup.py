@@ -28,6 +28,8 @@ def run(_data: Path | None) -> list[Figure]:
         package=lambda: of(sys.executable, "-c", "import lookalike"),
         command=lambda: of(script, "--help"),
     )
-    notes = (*(f"{n:8} {t.seconds:.3f} s, {t.cpu_seconds:.3f} s of processor time" for n, t in timings.items()),
-             busy_note(timings))  # fmt: skip
+    notes = (
+        *(f"{n:8} {t.seconds:.3f} s, {t.cpu_seconds:.3f} s of processor time" for n, t in timings.items()),
+        busy_note(timings),
+    )
     return [Figure("startup", timings["command"].seconds, TARGET, "s", at_least=False, notes=notes)]

@@ -47,8 +47,9 @@ def vit(folder: Path) -> Path:
 
 
 def swin(folder: Path) -> Path:
-    config = transformers.SwinConfig(image_size=32, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[1, 2],
-                                     window_size=4)  # fmt: skip
+    config = transformers.SwinConfig(
+        image_size=32, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[1, 2], window_size=4
+    )
     return save(transformers.SwinModel(config), "ViT", folder)
 
 
@@ -68,34 +69,48 @@ def dinov2(folder: Path) -> Path:
 
 
 def dinov2_with_registers(folder: Path) -> Path:
-    config = transformers.Dinov2WithRegistersConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, **SEEN
-    )
+    config = transformers.Dinov2WithRegistersConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, **SEEN)
     return save(transformers.Dinov2WithRegistersModel(config), "Bit", folder)
 
 
 def mae(folder: Path) -> Path:
-    config = transformers.ViTMAEConfig(**VIT, **SEEN, decoder_hidden_size=16, decoder_num_hidden_layers=1,
-                                       decoder_num_attention_heads=1, decoder_intermediate_size=16)  # fmt: skip
+    config = transformers.ViTMAEConfig(
+        **VIT,
+        **SEEN,
+        decoder_hidden_size=16,
+        decoder_num_hidden_layers=1,
+        decoder_num_attention_heads=1,
+        decoder_intermediate_size=16,
+    )
     return save(transformers.ViTMAEForPreTraining(config), "ViT", folder)  # as on the hub, with the decoder
 
 
 def sam(folder: Path) -> Path:
     vision = transformers.SamVisionConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, output_channels=24, mlp_dim=48, window_size=2,
-        global_attn_indexes=[1], **SEEN,
-    )  # fmt: skip
-    prompt = transformers.SamPromptEncoderConfig(hidden_size=24, image_size=32, patch_size=8)
-    mask = transformers.SamMaskDecoderConfig(
-        hidden_size=24, num_attention_heads=2, mlp_dim=32, iou_head_hidden_dim=16
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        output_channels=24,
+        mlp_dim=48,
+        window_size=2,
+        global_attn_indexes=[1],
+        **SEEN,
     )
+    prompt = transformers.SamPromptEncoderConfig(hidden_size=24, image_size=32, patch_size=8)
+    mask = transformers.SamMaskDecoderConfig(hidden_size=24, num_attention_heads=2, mlp_dim=32, iou_head_hidden_dim=16)
     config = transformers.SamConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=mask)
     return save(transformers.SamModel(config), "Sam", folder)
 
 
 def clip(folder: Path) -> Path:
-    text = {**VIT, "vocab_size": 2 * len(LETTERS) + 2, "max_position_embeddings": 24, "eos_token_id": 1,
-            "bos_token_id": 0, "projection_dim": 20}  # fmt: skip
+    text = {
+        **VIT,
+        "vocab_size": 2 * len(LETTERS) + 2,
+        "max_position_embeddings": 24,
+        "eos_token_id": 1,
+        "bos_token_id": 0,
+        "projection_dim": 20,
+    }
     config = transformers.CLIPConfig(text_config=text, vision_config={**VIT, **SEEN}, projection_dim=20)
     words = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(f"{letter}</w>" for letter in LETTERS)]
     vocabulary = {word: number for number, word in enumerate(words)}
@@ -108,8 +123,13 @@ def siglip(folder: Path) -> Path:
     trained = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["chest x-ray of a pleural effusion", "no finding", "enlarged heart"] * 9),
-        model_writer=trained, vocab_size=40, hard_vocab_limit=False, minloglevel=2, pad_id=-1, bos_id=-1,
-    )  # fmt: skip
+        model_writer=trained,
+        vocab_size=40,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        pad_id=-1,
+        bos_id=-1,
+    )
     (folder / "spiece.model").write_bytes(trained.getvalue())
     transformers.SiglipTokenizer(str(folder / "spiece.model"), model_max_length=16).save_pretrained(folder)
     text = {**VIT, "vocab_size": 60, "max_position_embeddings": 16, "projection_size": 32}
@@ -118,16 +138,35 @@ def siglip(folder: Path) -> Path:
 
 
 FAMILIES: dict[str, Callable[[Path], Path]] = {
-    "vit": vit, "swin": swin, "resnet": resnet, "convnext": convnext, "dinov2": dinov2,
-    "dinov2_with_registers": dinov2_with_registers, "mae": mae, "sam": sam, "clip": clip, "siglip": siglip,
-}  # fmt: skip
+    "vit": vit,
+    "swin": swin,
+    "resnet": resnet,
+    "convnext": convnext,
+    "dinov2": dinov2,
+    "dinov2_with_registers": dinov2_with_registers,
+    "mae": mae,
+    "sam": sam,
+    "clip": clip,
+    "siglip": siglip,
+}
 """By name: what saves a checkpoint of the family into a folder."""
 
 CATALOGUE = {
-    "resnet50": resnet, "vit-b16": vit, "swin-b": swin, "dino-b16": vit, "dinov2-s": dinov2, "dinov2-b": dinov2,
-    "dinov2-l": dinov2, "mae-b16": mae, "sam-b": sam, "clip-l14": clip, "clip-b32": clip, "siglip-b16": siglip,
-    "medsiglip": siglip, "rad-dino": dinov2,
-}  # fmt: skip
+    "resnet50": resnet,
+    "vit-b16": vit,
+    "swin-b": swin,
+    "dino-b16": vit,
+    "dinov2-s": dinov2,
+    "dinov2-b": dinov2,
+    "dinov2-l": dinov2,
+    "mae-b16": mae,
+    "sam-b": sam,
+    "clip-l14": clip,
+    "clip-b32": clip,
+    "siglip-b16": siglip,
+    "medsiglip": siglip,
+    "rad-dino": dinov2,
+}
 """The catalogue's models that transformers alone builds, and the family of each."""
 
 

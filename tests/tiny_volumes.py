@@ -12,9 +12,11 @@ from onnx import TensorProto, helper, numpy_helper
 DIM = 12
 INPUT = (8, 16, 16)
 PREPROCESSING = {
-    "size": [16, 16], "mean": [127.5] * 3, "std": [127.5] * 3,
+    "size": [16, 16],
+    "mean": [127.5] * 3,
+    "std": [127.5] * 3,
     "volume": {"depth": 8, "axes": "SRA", "spacing": [6.0, 3.0, 3.0], "values": [-1000.0, 1000.0]},
-}  # fmt: skip
+}
 
 
 def write(path: Path, **volume: object) -> Path:
@@ -29,13 +31,15 @@ def write(path: Path, **volume: object) -> Path:
                 helper.make_node("Relu", ["a"], ["b"]),
                 helper.make_node("Conv", ["b", "second"], ["c"], pads=[1] * 6, strides=[2, 2, 2]),
                 helper.make_node("Relu", ["c"], ["map"]),
-            ], "tiny",
+            ],
+            "tiny",
             [helper.make_tensor_value_info("volume", TensorProto.FLOAT, [1, 1, *INPUT])],
             [helper.make_tensor_value_info("map", TensorProto.FLOAT, [1, DIM, 4, 8, 8])],
             [numpy_helper.from_array(first, "first"), numpy_helper.from_array(second, "second")],
         ),
-        opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
-    )  # fmt: skip
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
     onnx.save(model, path)
     recipe = {**PREPROCESSING, "volume": {**PREPROCESSING["volume"], **volume}}  # type: ignore[dict-item]
     said = {"dim": DIM, "output": "map", "pooling": "mean", "license": "MIT", "preprocessing": recipe}

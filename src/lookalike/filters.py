@@ -20,8 +20,11 @@ TEXT_FIELDS: Final = ("id", "source", "patient", "label")
 """Fields that are no attributes: compared as text, never as numbers."""
 
 _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _MAX_TOKENS: Final = 2000  # databases bound the depth of an expression, and so does Python
 _MAX_NESTED: Final = 20
 _TOKEN: Final = re.compile(
@@ -166,12 +169,7 @@ def _parse_not(tokens: list[tuple[str, str]]) -> Filter:
 
 def _parse_compare(tokens: list[tuple[str, str]]) -> Compare:
     kinds = [kind for kind, _ in tokens[:3]]
-    if (
-        len(kinds) < 3
-        or kinds[0] not in ("word", "value")
-        or kinds[1] != "op"
-        or kinds[2] not in ("word", "value")
-    ):
+    if len(kinds) < 3 or kinds[0] not in ("word", "value") or kinds[1] != "op" or kinds[2] not in ("word", "value"):
         raise _unreadable("a comparison is 'field operator value'")
     (_, name), (_, op), (_, value) = (tokens.pop(0) for _ in range(3))
     if op in _ORDER and number(value) is None:

@@ -208,9 +208,12 @@ class Gallery:
 
     def _load_or_build(self, row: SpaceRow) -> indexes.Index:
         made_of = {
-            "gallery": self.store.id, "version": row.version, "adapter": row.adapter,
-            "encoder": self.spec.identity, "kind": self.index_kind,
-        }  # fmt: skip
+            "gallery": self.store.id,
+            "version": row.version,
+            "adapter": row.adapter,
+            "encoder": self.spec.identity,
+            "kind": self.index_kind,
+        }
         loaded = index_files.load(self.folder / "indexes", row.name, made_of)
         return self._build(row.name, made_of) if loaded is None else loaded
 
@@ -289,9 +292,7 @@ def open_gallery(
     path = absolute(folder)
     if not os.path.exists(path / FILE):  # noqa: PTH110 - False for any impossible name
         if not create:
-            raise GalleryError(
-                f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}"
-            )
+            raise GalleryError(f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}")
         _make_folder(path)
     return Gallery(path, encoder, volumes, index)
 

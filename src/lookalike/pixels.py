@@ -224,9 +224,11 @@ def placement(shown: tuple[int, int], recipe: Preprocessing) -> tuple[float, flo
         side = max(rows, columns, *size)
         across, down = (side - wide) // 2 / side, (side - high) // 2 / side
         return (
-            (left + width * across) / columns, (top + height * down) / rows,
-            width * wide / side / columns, height * high / side / rows,
-        )  # fmt: skip
+            (left + width * across) / columns,
+            (top + height * down) / rows,
+            width * wide / side / columns,
+            height * high / side / rows,
+        )
     if recipe.resize == "crop":
         width, height = _scaled(size, recipe.shortest_edge or min(rows, columns), min(size))
         return -((width - columns) // 2) / columns, -((height - rows) // 2) / rows, width / columns, height / rows

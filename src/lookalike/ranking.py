@@ -83,9 +83,12 @@ AGGREGATIONS: Final[dict[str, Callable[[NDArray[np.int64], Scores, NDArray[np.fl
 
 
 def _grouped(
-    records: NDArray[np.int64], scores: Scores, weights: NDArray[np.float64], value: Callable[[Any], Any],
+    records: NDArray[np.int64],
+    scores: Scores,
+    weights: NDArray[np.float64],
+    value: Callable[[Any], Any],
     combine: np.ufunc,
-) -> Ranking:  # fmt: skip
+) -> Ranking:
     hit = records >= 0
     found, place = np.unique(records[hit], return_inverse=True)
     similar = scores[hit].astype(np.float64)

@@ -281,9 +281,7 @@ def _box(inside: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
     return deep, down, across
 
 
-def _taps(
-    count: int, spacing: float | None, wanted: float | None, size: int, resample: str
-) -> NDArray[np.float32]:
+def _taps(count: int, spacing: float | None, wanted: float | None, size: int, resample: str) -> NDArray[np.float32]:
     """(size, count) shares of each source voxel in each voxel of the input, along one axis; no share outside."""
     step = wanted / spacing if spacing and wanted else 0.0
     if not step and resample == "area":  # the mean of what a voxel touches

@@ -192,11 +192,7 @@ class EncoderSpec:
     @property
     def identity(self) -> dict[str, str]:
         """What must be equal for two vectors to be comparable."""
-        return {
-            "name": self.name,
-            "revision": self.revision,
-            "preprocessing_hash": self.preprocessing.hash,
-        }
+        return {"name": self.name, "revision": self.revision, "preprocessing_hash": self.preprocessing.hash}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,13 @@ if TYPE_CHECKING:
 MakePage = Callable[..., Any]
 OF_EACH_CLASS = 50
 HOSTILE = (
-    "</script><script>window.ran=1</script>", "<img src=x onerror='window.ran=2'>", "{{script}}", "<!--<script>",
-    "\u2028\u2029'\"`${window.ran=3}&lt;", "__proto__",
-)  # fmt: skip
+    "</script><script>window.ran=1</script>",
+    "<img src=x onerror='window.ran=2'>",
+    "{{script}}",
+    "<!--<script>",
+    "\u2028\u2029'\"`${window.ran=3}&lt;",
+    "__proto__",
+)
 
 
 @dataclass
@@ -124,9 +128,7 @@ def test_the_page_asks_nobody_for_anything(
     assert mednist[1].stat().st_size < 1_500_000
 
 
-def test_the_page_could_not_ask_if_it_wanted_to(
-    mednist: tuple[Gallery, Path], page_without_errors: MakePage
-) -> None:
+def test_the_page_could_not_ask_if_it_wanted_to(mednist: tuple[Gallery, Path], page_without_errors: MakePage) -> None:
     """The policy in its head holds against any script that somebody would get into it."""
     page = page_without_errors(expected="Content Security Policy")
     opened(page, mednist[1])
@@ -202,9 +204,7 @@ def test_the_wheel_zooms_about_the_pointer_and_dragging_moves(
     assert shown.view() == (scale, left, top)
 
 
-def test_the_legend_isolates_and_the_search_finds(
-    mednist: tuple[Gallery, Path], page_without_errors: MakePage
-) -> None:
+def test_the_legend_isolates_and_the_search_finds(mednist: tuple[Gallery, Path], page_without_errors: MakePage) -> None:
     shown = opened(page_without_errors(), mednist[1])
     hand, head = shown.alone("Hand"), shown.alone("HeadCT")
     colors = shown.color(hand), shown.color(head)
@@ -223,9 +223,7 @@ def test_the_legend_isolates_and_the_search_finds(
     assert shown.count == "0 of 300 records shown"
 
 
-def test_everything_can_be_done_with_the_keyboard(
-    mednist: tuple[Gallery, Path], page_without_errors: MakePage
-) -> None:
+def test_everything_can_be_done_with_the_keyboard(mednist: tuple[Gallery, Path], page_without_errors: MakePage) -> None:
     shown = opened(page_without_errors(), mednist[1])
     page, scale = shown.page, shown.view()[0]
     page.keyboard.press("Tab")
@@ -284,9 +282,7 @@ def hostile(make_gallery: Callable[..., Gallery], tmp_path: Path) -> Path:
     return save_map(gallery, map_gallery(gallery, method="tsne"), tmp_path / "hostile.html")
 
 
-def test_hostile_texts_are_shown_and_run_nothing(
-    hostile: Path, page_without_errors: MakePage, artefacts: Path
-) -> None:
+def test_hostile_texts_are_shown_and_run_nothing(hostile: Path, page_without_errors: MakePage, artefacts: Path) -> None:
     shown = opened(page_without_errors(), hostile)
     page = shown.page
     # Its text is hidden in markup that is no markup: the page holds the elements it was written with.

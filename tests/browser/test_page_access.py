@@ -17,9 +17,7 @@ RUN = """async () => (await axe.run(document, {runOnly: ["wcag2a", "wcag2aa"]}))
 
 
 @pytest.mark.parametrize("colours", ["dark", "light"])
-def test_no_violation_in_any_view(
-    page_without_errors: MakePage, served: str, query_file: Path, colours: str
-) -> None:
+def test_no_violation_in_any_view(page_without_errors: MakePage, served: str, query_file: Path, colours: str) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not installed: `npm ci` in web/")
     page = page_without_errors(expected="404", bypass_csp=True)  # so that axe itself may be put in

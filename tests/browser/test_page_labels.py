@@ -32,9 +32,7 @@ def test_neighbours_vote_with_a_range_and_are_shown(
     page.locator(".hit.chosen").wait_for()
 
 
-def test_labels_of_one_record_are_edited(
-    served_alone: str, page_without_errors: MakePage, query_file: Path
-) -> None:
+def test_labels_of_one_record_are_edited(served_alone: str, page_without_errors: MakePage, query_file: Path) -> None:
     page = page_without_errors()
     page.goto(served_alone)
     page.get_by_test_id("nothing-asked").wait_for()

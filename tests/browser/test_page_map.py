@@ -99,4 +99,3 @@ def test_fifty_thousand_points_are_drawn_and_lassoed(page_without_errors: MakePa
     half = max(span, np.ptp(places[0]) / 2 / (box["width"] / box["height"]) * 1.12)
     # The lasso has 24 corners: it holds a little less than the circle.
     assert caught == pytest.approx(int((distance < 0.3 * half).sum()), rel=0.05)
-

@@ -47,18 +47,14 @@ def changed(page: Page, before: list[str]) -> list[str]:
     return ids(page)
 
 
-def test_drop_a_dicom_see_hits(
-    page_without_errors: MakePage, served: str, query_file: Path, artefacts: Path
-) -> None:
+def test_drop_a_dicom_see_hits(page_without_errors: MakePage, served: str, query_file: Path, artefacts: Path) -> None:
     for width, height in SIZES:
         page = page_without_errors(viewport={"width": width, "height": height})
         asked(page, served, query_file)
         assert len(ids(page)) == 12
         page.get_by_test_id("vote").wait_for()
         page.get_by_test_id("heat").first.wait_for()
-        percentiles = [
-            float(word.rstrip("%")) for word in page.get_by_test_id("hit-percentile").all_inner_texts()
-        ]
+        percentiles = [float(word.rstrip("%")) for word in page.get_by_test_id("hit-percentile").all_inner_texts()]
         assert percentiles == sorted(percentiles, reverse=True)
         assert percentiles[0] > 50
         assert page.get_by_test_id("encoder-note").inner_text().startswith("trained on photographs")
@@ -123,9 +119,7 @@ def test_filters_count_and_hold(page_without_errors: MakePage, served: str, quer
     assert all(int(age) >= 60 for age in ages)
 
 
-def test_a_link_restores_the_whole_query(
-    page_without_errors: MakePage, served: str, query_file: Path
-) -> None:
+def test_a_link_restores_the_whole_query(page_without_errors: MakePage, served: str, query_file: Path) -> None:
     page = asked(page_without_errors(), served, query_file)
     before = ids(page)
     page.get_by_test_id(f"space-{ADAPTED}").click()
@@ -188,9 +182,7 @@ def test_a_record_is_picked_by_its_name(page_without_errors: MakePage, served: s
     assert page.get_by_test_id("query-name").inner_text() == "cxr_003.dcm"
 
 
-def test_hostile_metadata_runs_nothing(
-    page_without_errors: MakePage, served: str, shared_data: Path
-) -> None:
+def test_hostile_metadata_runs_nothing(page_without_errors: MakePage, served: str, shared_data: Path) -> None:
     page = page_without_errors()
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
     page.goto(served)
@@ -302,9 +294,7 @@ def test_the_query_outlives_a_server_that_goes_and_comes(
         assert page.get_by_test_id(f"space-{ADAPTED}").get_attribute("aria-checked") == "true"
 
 
-def test_an_empty_gallery_says_what_to_do_first(
-    page_without_errors: MakePage, tmp_path: Path, artefacts: Path
-) -> None:
+def test_an_empty_gallery_says_what_to_do_first(page_without_errors: MakePage, tmp_path: Path, artefacts: Path) -> None:
     open_gallery(tmp_path / "gallery", create=True).close()
     page = page_without_errors()
     with serving(tmp_path / "gallery") as address:

@@ -40,13 +40,9 @@ def clusters(records: int = 36, classes: int = 3, spread: float = 1.0, seed: int
     rng = np.random.default_rng(seed)
     centres, nuisance = np.split(np.random.default_rng(99).normal(size=(classes + 4, DIM)), [classes])
     drawn = np.arange(records) % classes
-    vectors = (
-        centres[drawn] + spread * rng.normal(size=(records, DIM)) + 2 * rng.normal(size=(records, 4)) @ nuisance
-    )
+    vectors = centres[drawn] + spread * rng.normal(size=(records, DIM)) + 2 * rng.normal(size=(records, 4)) @ nuisance
     return Collection(
-        unit(vectors + 3),
-        [(f"finding {c}",) for c in drawn],
-        [f"patient {i // 2}" for i in range(records)],
+        unit(vectors + 3), [(f"finding {c}",) for c in drawn], [f"patient {i // 2}" for i in range(records)]
     )
 
 

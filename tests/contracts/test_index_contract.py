@@ -41,9 +41,7 @@ def unit(vectors: NDArray[np.floating]) -> Vectors:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def oracle(
-    queries: Vectors, k: int, keys: Keys, vectors: Vectors, among: Keys | None = None
-) -> tuple[Keys, Scores]:
+def oracle(queries: Vectors, k: int, keys: Keys, vectors: Vectors, among: Keys | None = None) -> tuple[Keys, Scores]:
     """The definition, in float64, one query at a time."""
     known = np.ones(len(keys), bool) if among is None else np.isin(keys, among)
     keys, vectors = keys[known], vectors[known]
@@ -234,8 +232,7 @@ def test_one_key_keeps_the_last_vector(kind: str) -> None:
 
 grid = st.integers(-2, 2)
 step = st.tuples(
-    st.sampled_from(["upsert", "remove", "reload"]),
-    st.lists(st.tuples(st.integers(0, 30), grid, grid), max_size=12),
+    st.sampled_from(["upsert", "remove", "reload"]), st.lists(st.tuples(st.integers(0, 30), grid, grid), max_size=12)
 )
 
 

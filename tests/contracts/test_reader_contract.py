@@ -38,10 +38,20 @@ COLOUR = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 
 # Bytes that begin like something.
 MAGIC = [
-    b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\x00", b"MM\x00*", b"BM", b"\xff\x4f\xff\x51",
-    b"\x00\x00\x00\x0cjP  ", b"\0" * 128 + b"DICM", b"\x08\x00\x05\x00CS\x0a\x00", b"\x08\x00\x00\x00\x04\0\0\0",
-    b"\x02\x00\x10\x00UI\x14\x00", b"\x00\x08\x00\x05CS\x00\x0a",
-]  # fmt: skip
+    b"",
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff\xe0",
+    b"II*\x00",
+    b"MM\x00*",
+    b"BM",
+    b"\xff\x4f\xff\x51",
+    b"\x00\x00\x00\x0cjP  ",
+    b"\0" * 128 + b"DICM",
+    b"\x08\x00\x05\x00CS\x0a\x00",
+    b"\x08\x00\x00\x00\x04\0\0\0",
+    b"\x02\x00\x10\x00UI\x14\x00",
+    b"\x00\x08\x00\x05CS\x00\x0a",
+]
 
 
 def pillow(pixels: np.ndarray, form: str, **options: object) -> bytes:
@@ -62,8 +72,9 @@ def dicom_bytes(folder: Path, kind: str) -> bytes:
     if kind == "frames":
         ds = data_set(np.stack([RAMP, RAMP[::-1]]))
         ds.PerFrameFunctionalGroupsSequence = [
-            item(FrameVOILUTSequence=[item(WindowCenter="9", WindowWidth="90")]), item()
-        ]  # fmt: skip
+            item(FrameVOILUTSequence=[item(WindowCenter="9", WindowWidth="90")]),
+            item(),
+        ]
     elif kind == "tables":
         ds.ModalityLUTSequence = [lut_item(0, list(range(300)), 16)]
         ds.VOILUTSequence = [lut_item(0, list(range(256)), 8, words=True)]
@@ -105,10 +116,14 @@ def valid(folder: Path) -> dict[str, list[bytes]]:
         "itk": [nrrd_bytes()],
         "dicom": [dicom_bytes(folder, k) for k in ("plain", "frames", "tables", "colour", "rle", "jpeg")],
         "raster": [
-            pillow(RAMP, "PNG"), pillow(COLOUR, "PNG"), pillow(COLOUR, "JPEG"), pillow(COLOUR, "BMP"),
-            pillow(COLOUR[..., 0], "TIFF", compression="tiff_lzw"), tiff_pages(),
+            pillow(RAMP, "PNG"),
+            pillow(COLOUR, "PNG"),
+            pillow(COLOUR, "JPEG"),
+            pillow(COLOUR, "BMP"),
+            pillow(COLOUR[..., 0], "TIFF", compression="tiff_lzw"),
+            tiff_pages(),
         ],
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(params=sorted(READERS))
@@ -242,9 +257,10 @@ def mutations(draw: st.DrawFn) -> Mutation:
                 st.one_of(st.floats(0, 1), st.floats(0, 0.1)),
                 st.binary(min_size=1, max_size=4),
             ),
-            min_size=1, max_size=5,
+            min_size=1,
+            max_size=5,
         )
-    )  # fmt: skip
+    )
 
     def mutate(data: bytes) -> bytes:
         for kind, where, junk in steps:

@@ -64,10 +64,19 @@ def medsam() -> dict:
     from segment_anything.modeling import ImageEncoderViT
 
     network = ImageEncoderViT(
-        img_size=SIDE, patch_size=8, embed_dim=64, depth=2, num_heads=2, mlp_ratio=2, out_chans=16, qkv_bias=True,
-        norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6), use_rel_pos=True, window_size=3,
+        img_size=SIDE,
+        patch_size=8,
+        embed_dim=64,
+        depth=2,
+        num_heads=2,
+        mlp_ratio=2,
+        out_chans=16,
+        qkv_bias=True,
+        norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6),
+        use_rel_pos=True,
+        window_size=3,
         global_attn_indexes=[1],
-    ).eval()  # fmt: skip
+    ).eval()
     whole = torch.nn.ModuleDict({"image_encoder": network})
     shapes = fill(whole.state_dict())
     return {"shapes": shapes, "images": unit(network(torch.from_numpy(pixels())).mean((2, 3)))}
@@ -92,9 +101,13 @@ def biomedclip() -> dict:
     head = torch.nn.Sequential()
     head.add_module("proj", torch.nn.Linear(128, 32, bias=False))
     config = BertConfig(
-        vocab_size=len(WORDS), hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        vocab_size=len(WORDS),
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
         max_position_embeddings=32,
-    )  # fmt: skip
+    )
     text = HFTextEncoder("", 32, config, "cls_last_hidden_state_pooler", "mlp")
     network = torch.nn.ModuleDict({"visual": torch.nn.ModuleDict({"trunk": trunk, "head": head}), "text": text})
     network.register_parameter("logit_scale", torch.nn.Parameter(torch.tensor(4.4)))
@@ -103,9 +116,11 @@ def biomedclip() -> dict:
     for row, words in zip(ids, token_ids(), strict=True):
         row[: len(words)] = torch.tensor(words)
     return {
-        "shapes": shapes, "logit_scale": 4.4, "images": unit(head(trunk(torch.from_numpy(pixels())))),
+        "shapes": shapes,
+        "logit_scale": 4.4,
+        "images": unit(head(trunk(torch.from_numpy(pixels())))),
         "texts": unit(text(ids)),
-    }  # fmt: skip
+    }
 
 
 def token_ids() -> list[list[int]]:
@@ -120,8 +135,9 @@ def medclip() -> dict:
     from transformers.models.swin.modeling_swin import SwinConfig, SwinModel
 
     sizes = {"num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 80}
-    bert = BertModel(BertConfig(vocab_size=len(WORDS), hidden_size=128, num_hidden_layers=3,
-                                output_hidden_states=True, **sizes))  # fmt: skip
+    bert = BertModel(
+        BertConfig(vocab_size=len(WORDS), hidden_size=128, num_hidden_layers=3, output_hidden_states=True, **sizes)
+    )
     swin = SwinModel(SwinConfig(image_size=SIDE, embed_dim=64, depths=[1, 2], num_heads=[2, 4], window_size=4))
     package = types.ModuleType("medclip")
     package.__path__ = [str(Path(p) / "medclip") for p in sys.path if (Path(p) / "medclip").is_dir()]
@@ -138,9 +154,12 @@ def medclip() -> dict:
     shapes = fill({name: t for name, t in network.state_dict().items() if name != "logit_scale"})
     texts = [network.text_model(torch.tensor([ids]), torch.ones(1, len(ids))) for ids in token_ids()]
     return {
-        "shapes": shapes, "logit_scale": float(network.logit_scale), "transformers": transformers.__version__,
-        "images": unit(network.vision_model(torch.from_numpy(pixels()))), "texts": unit(torch.cat(texts)),
-    }  # fmt: skip
+        "shapes": shapes,
+        "logit_scale": float(network.logit_scale),
+        "transformers": transformers.__version__,
+        "images": unit(network.vision_model(torch.from_numpy(pixels()))),
+        "texts": unit(torch.cat(texts)),
+    }
 
 
 def medimageinsight() -> dict:
@@ -148,10 +167,18 @@ def medimageinsight() -> dict:
     from MedImageInsight.LangEncoder.transformer import Transformer
 
     davit = DaViT(
-        num_classes=0, depths=[1, 1, 2, 1], embed_dims=[32, 64, 96, 128], num_heads=[1, 2, 3, 4],
-        num_groups=[1, 2, 3, 4], patch_size=[7, 3, 3, 3], patch_stride=[4, 2, 2, 2], patch_padding=[3, 1, 1, 1],
-        patch_prenorm=[False, True, True, True], window_size=12, img_size=SIDE,
-    )  # fmt: skip
+        num_classes=0,
+        depths=[1, 1, 2, 1],
+        embed_dims=[32, 64, 96, 128],
+        num_heads=[1, 2, 3, 4],
+        num_groups=[1, 2, 3, 4],
+        patch_size=[7, 3, 3, 3],
+        patch_stride=[4, 2, 2, 2],
+        patch_padding=[3, 1, 1, 1],
+        patch_prenorm=[False, True, True, True],
+        window_size=12,
+        img_size=SIDE,
+    )
     davit.enable_checkpoint = False
     text = Transformer(context_length=16, vocab_size=40, width=64, layers=2, heads=1, autogressive=False)
     network = torch.nn.ModuleDict({"image_encoder": davit, "lang_encoder": text}).eval()
@@ -163,9 +190,13 @@ def medimageinsight() -> dict:
     hidden = text(ids, mask)["last_hidden_state"]
     read = hidden[torch.arange(2), ids.argmax(-1)] @ network.lang_projection
     return {
-        "shapes": shapes, "logit_scale": 4.5, "ids": ids.tolist(), "mask": mask.tolist(), "texts": unit(read),
+        "shapes": shapes,
+        "logit_scale": 4.5,
+        "ids": ids.tolist(),
+        "mask": mask.tolist(),
+        "texts": unit(read),
         "images": unit(davit.forward_features(torch.from_numpy(pixels())) @ network.image_projection),
-    }  # fmt: skip
+    }
 
 
 def main(names: list[str]) -> None:

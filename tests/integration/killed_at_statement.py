@@ -43,8 +43,10 @@ def replace(folder: Path) -> None:
 
 
 STEPS: dict[str, tuple[list[Callable[[Path], None]], Callable[[Path], None]]] = {
-    "create": ([], create), "write": ([create], write), "replace": ([create, write], replace),
-}  # fmt: skip
+    "create": ([], create),
+    "write": ([create], write),
+    "replace": ([create, write], replace),
+}
 
 
 def state(folder: Path) -> str:

@@ -108,7 +108,7 @@ def errors_of_search(folder: Path) -> list[tuple[list[str | Path], str]]:
         ([], "give either a query"),
         ([picture, "--figure", folder / "nowhere" / "x.png"], "cannot write the figure"),
         ([f"{picture}#7"], "the file has no frame 7"),
-    ]  # fmt: skip
+    ]
 
 
 def test_search_refuses_in_one_line(gallery: Gallery, pictures: Path) -> None:
@@ -130,14 +130,13 @@ def test_index_refuses_in_one_line(gallery: Gallery, pictures: Path, tmp_path: P
         ([pictures, "--labels", table, *there], "has no column that names the file"),
         ([pictures, "--labels", pictures / "p00.png", *there], "no UTF-8 CSV table"),
         ([pictures, *labels, "--label-column", "lable", *there], "Did you mean 'label'?"),
-        ([pictures, *labels, "--label-column", "label", "--label-column", "site", *there],
-         "must hold 0 and 1 only"),
+        ([pictures, *labels, "--label-column", "label", "--label-column", "site", *there], "must hold 0 and 1 only"),
         ([pictures, "--encoder", "lite0-last", *there], "was made with the encoder 'lite0-inner'"),
         ([pictures, "--gallery", tmp_path / "new", "--encoder", "lite0-iner"], "Did you mean 'lite0-inner'?"),
         ([pictures, "--gallery", full], "is no gallery"),
         ([pictures, "--gallery", table], "is no gallery"),
         ([pictures, "--gallery", "x" * 300], "no gallery can be made at"),
-    ):  # fmt: skip
+    ):
         assert words in refusal(run("index", *arguments)), arguments
 
 

@@ -44,18 +44,22 @@ def test_a_collection_is_indexed_with_labels_patients_and_splits(chest: Path, tm
         assert len(patients(opened)) == 2
         about = {labels: dict(facts)["split"] for _, _, labels, facts in described(opened).values()}
     assert about == {
-        ("Cardiomegaly",): "train", ("Cardiomegaly", "Emphysema"): "train", ("No Finding",): "test",
+        ("Cardiomegaly",): "train",
+        ("Cardiomegaly", "Emphysema"): "train",
+        ("No Finding",): "test",
         ("Hernia",): "test",
-    }  # fmt: skip
+    }
 
 
 def test_the_json_is_that_of_index_and_a_second_run_skips(tmp_path: Path) -> None:
     path = tmp_path / "pneumoniamnist.npz"
     arrays = {
-        f"{split}_{kind}": np.stack([texture(10 * s + i, 28) for i in range(3)]) if kind == "images" else
-        np.array([[0], [1], [0]], np.uint8)
-        for s, split in enumerate(("train", "val", "test")) for kind in ("images", "labels")
-    }  # fmt: skip
+        f"{split}_{kind}": np.stack([texture(10 * s + i, 28) for i in range(3)])
+        if kind == "images"
+        else np.array([[0], [1], [0]], np.uint8)
+        for s, split in enumerate(("train", "val", "test"))
+        for kind in ("images", "labels")
+    }
     np.savez(path, **arrays)
     arguments = ["index", "--dataset", path, "-g", tmp_path / "g", "--json"]
     first, second = (json.loads(run(*arguments).stdout) for _ in range(2))
@@ -79,9 +83,7 @@ def test_the_json_is_that_of_index_and_a_second_run_skips(tmp_path: Path) -> Non
         ("{}?lables=x", "a source has no key 'lables'. Did you mean 'labels'"),
     ],
 )
-def test_a_layout_that_is_not_known_makes_no_gallery(
-    chest: Path, source: str, message: str, tmp_path: Path
-) -> None:
+def test_a_layout_that_is_not_known_makes_no_gallery(chest: Path, source: str, message: str, tmp_path: Path) -> None:
     said = refusal(run("index", "--dataset", source.format(chest), "-g", tmp_path / "g"))
     assert message in said
     assert not (tmp_path / "g").exists()

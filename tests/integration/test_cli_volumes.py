@@ -104,10 +104,11 @@ def test_a_collection_of_solid_arrays_from_end_to_end(tmp_path: Path) -> None:
     gallery = tmp_path / "gallery"
     for command in (
         ("index", "--dataset", tmp_path / "adrenalmnist3d.npz", "-g", gallery, "--slices", "even:4"),
-        ("evaluate", "-g", gallery), ("adapt", "-g", gallery, "--name", "shape", "--kind", "linear"),
+        ("evaluate", "-g", gallery),
+        ("adapt", "-g", gallery, "--name", "shape", "--kind", "linear"),
         ("evaluate", "-g", gallery, "--space", "shape", "--folds", "2"),
         ("evaluate", "-g", gallery, "--protocol", "medimageinsight", "--space", "shape"),
-    ):  # fmt: skip
+    ):
         done = run(*command)
         assert done.exit_code == 0, (command, done.output)
     assert "hyperplasia" in done.output

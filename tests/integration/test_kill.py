@@ -85,9 +85,14 @@ def truth(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Truth:
         ids = ids_of(gallery)
         assert len(ids) == PICTURES + 5
         return Truth(
-            described(gallery), patients(gallery), gallery.store.refused(), ids, answers(gallery, queries(ids)),
-            first - born, last - first,
-        )  # fmt: skip
+            described(gallery),
+            patients(gallery),
+            gallery.store.refused(),
+            ids,
+            answers(gallery, queries(ids)),
+            first - born,
+            last - first,
+        )
 
 
 def acknowledged(folder: Path) -> set[str]:
@@ -133,8 +138,11 @@ def check(gallery: Gallery, truth: Truth) -> None:
             for table in ("records", "vectors", "thumbnails", "files")
         }
     assert count == {
-        "records": PICTURES + 5, "vectors": PICTURES + 5, "thumbnails": PICTURES + 5, "files": PICTURES + 1
-    }  # fmt: skip
+        "records": PICTURES + 5,
+        "vectors": PICTURES + 5,
+        "thumbnails": PICTURES + 5,
+        "files": PICTURES + 1,
+    }
     assert described(gallery) == truth.described
     assert patients(gallery) == truth.patients
     assert gallery.store.refused() == truth.refused

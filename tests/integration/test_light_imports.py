@@ -12,8 +12,24 @@ from running import commands
 
 import lookalike
 
-HEAVY = ("torch", "sklearn", "scipy", "onnxruntime", "faiss", "sqlalchemy", "alembic", "PIL", "fastapi",
-         "starlette", "pydantic", "hypercorn", "prometheus_client", "pydicom", "numpy", "matplotlib")  # fmt: skip
+HEAVY = (
+    "torch",
+    "sklearn",
+    "scipy",
+    "onnxruntime",
+    "faiss",
+    "sqlalchemy",
+    "alembic",
+    "PIL",
+    "fastapi",
+    "starlette",
+    "pydantic",
+    "hypercorn",
+    "prometheus_client",
+    "pydicom",
+    "numpy",
+    "matplotlib",
+)
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,8 +44,7 @@ def loaded_after(code: str) -> set[str]:
     "code",
     [
         "import lookalike",
-        "from lookalike.cli import main\n"
-        "for option in ('--help', '--version'): main([option], standalone_mode=False)",
+        "from lookalike.cli import main\nfor option in ('--help', '--version'): main([option], standalone_mode=False)",
     ],
 )
 def test_what_everybody_does_first_loads_nothing_heavy(code: str) -> None:

@@ -39,9 +39,7 @@ def manifest(shared_data: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def indexed(
-    shared_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Gallery, IndexResult]]:
+def indexed(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gallery, IndexResult]]:
     with open_gallery(tmp_path_factory.mktemp("odd") / "gallery", create=True) as gallery:
         yield gallery, index(gallery, [shared_data / "odd-dicom" / "files"])
 

@@ -24,7 +24,7 @@ from lookalike.readers import walk
 from lookalike.readers.pool import Event, Finished, Frame, ReaderPool
 from lookalike.types import Preprocessing, Refusal
 
-PLUG_IN = '''
+PLUG_IN = """
 import os, sys, time
 import numpy as np
 from pathlib import Path
@@ -75,7 +75,7 @@ class Reader:
                 os.abort()
             pixels = np.arange(64 * 64, dtype=np.uint16).reshape(1, 64, 64, 1) + frame
             yield Image(pixels=pixels, frame=frame, frames=count, patient="SECRET^NAME")
-'''
+"""
 
 
 @pytest.fixture
@@ -150,9 +150,7 @@ def test_a_bad_file_is_refused_and_the_next_one_is_read(
     assert capfd.readouterr() == ("", "")  # nobody's words reach the terminal
 
 
-def test_a_file_that_never_ends_is_given_up(
-    evil: Path, pool: ReaderPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_never_ends_is_given_up(evil: Path, pool: ReaderPool, monkeypatch: pytest.MonkeyPatch) -> None:
     others = set(psutil.Process().children())
     assert summary(pool.read(write(evil, "fine"))) == ["1"]  # the process is up
     (worker,) = set(psutil.Process().children()) - others

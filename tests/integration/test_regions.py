@@ -111,9 +111,7 @@ def test_a_region_alone(gallery: Gallery, collection: tuple[Path, dict[str, Box]
     assert shown.hit.box == hits[0].region.box
 
 
-def test_a_mask_asks_as_its_box_does(
-    gallery: Gallery, collection: tuple[Path, dict[str, Box]], tmp_path: Path
-) -> None:
+def test_a_mask_asks_as_its_box_does(gallery: Gallery, collection: tuple[Path, dict[str, Box]], tmp_path: Path) -> None:
     folder, boxes = collection
     name, box = next(iter(boxes.items()))
     with PIL.Image.open(folder / name) as picture:
@@ -202,9 +200,7 @@ def test_a_gallery_without_patches_gets_them(
     assert len(patched_records(later.store)) == PICTURES + 1
 
 
-def test_damaged_patches_are_named_and_made_anew(
-    gallery: Gallery, collection: tuple[Path, dict[str, Box]]
-) -> None:
+def test_damaged_patches_are_named_and_made_anew(gallery: Gallery, collection: tuple[Path, dict[str, Box]]) -> None:
     folder, boxes = collection
     name, box = next(iter(boxes.items()))
     before = search_regions(gallery, folder / name, box=box, k=4).hits
@@ -236,9 +232,7 @@ def test_explain_shows_the_place(gallery: Gallery, collection: tuple[Path, dict[
     (first, box), (second, there) = list(boxes.items())[:2]
     ids = {Path(record.source).name: record.id for record in gallery.store.records().values()}
     shown = explain(gallery, folder / first, record=ids[second], box=box)
-    hit = next(
-        hit for hit in search_regions(gallery, folder / first, box=box, k=100).hits if hit.id == ids[second]
-    )
+    hit = next(hit for hit in search_regions(gallery, folder / first, box=box, k=100).hits if hit.id == ids[second])
     assert hit.region is not None
     assert shown.hit.box == hit.region.box
     assert shown.query.box == box

@@ -108,9 +108,7 @@ def test_names_and_order_do_not_matter(make_gallery: MakeGallery, chest: list[Pa
     np.testing.assert_array_equal(one.store.vectors_of(ours.key), other.store.vectors_of(theirs.key))
 
 
-def test_mixed_series_in_one_folder_come_apart(
-    make_gallery: MakeGallery, chest: list[Path], shared_data: Path
-) -> None:
+def test_mixed_series_in_one_folder_come_apart(make_gallery: MakeGallery, chest: list[Path], shared_data: Path) -> None:
     knee = shared_data / "volumes" / "mr_brain_hippocampus_dicom" / "udacity_study1_hcrop"
     for file in knee.iterdir():
         shutil.copy(file, chest[0].parent / f"other-{file.name}")
@@ -136,9 +134,7 @@ def test_a_copied_series_is_one_record(make_gallery: MakeGallery, chest: list[Pa
     assert len({record.patient for record in records(gallery)}) == 1
 
 
-def test_a_spoiled_copy_does_not_spoil_the_series(
-    make_gallery: MakeGallery, chest: list[Path], tmp_path: Path
-) -> None:
+def test_a_spoiled_copy_does_not_spoil_the_series(make_gallery: MakeGallery, chest: list[Path], tmp_path: Path) -> None:
     shutil.copytree(chest[0].parent, tmp_path / "copied")
     (tmp_path / "copied" / chest[3].name).unlink()
     result = index(make_gallery(), [chest[0].parent, tmp_path / "copied"])
@@ -154,9 +150,7 @@ def test_a_series_spread_over_folders_is_one(make_gallery: MakeGallery, chest: l
     assert records(gallery)[0].attributes["slices"] == 8
 
 
-def test_a_series_that_grew_is_another_record(
-    make_gallery: MakeGallery, chest: list[Path], tmp_path: Path
-) -> None:
+def test_a_series_that_grew_is_another_record(make_gallery: MakeGallery, chest: list[Path], tmp_path: Path) -> None:
     later = [file.rename(tmp_path / file.name) for file in chest[5:]]
     gallery = make_gallery()
     assert index(gallery, [chest[0].parent]).added == 1

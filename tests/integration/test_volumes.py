@@ -46,14 +46,21 @@ def write_series(
     return [
         save(
             data_set(
-                plane, signed=True, Modality="CT", SeriesInstanceUID=uid or f"1.2.{seed}", PatientID=f"MRN-{seed}",
-                InstanceNumber=number, PixelSpacing=[1.0, 1.0], RescaleSlope=1, RescaleIntercept=0,
+                plane,
+                signed=True,
+                Modality="CT",
+                SeriesInstanceUID=uid or f"1.2.{seed}",
+                PatientID=f"MRN-{seed}",
+                InstanceNumber=number,
+                PixelSpacing=[1.0, 1.0],
+                RescaleSlope=1,
+                RescaleIntercept=0,
                 **{"ImagePositionPatient": [0, 0, 2.5 * number], "ImageOrientationPatient": [*AXIAL], **elements},
             ),
             folder / (names[number] if names else f"s{number:02}.dcm"),
         )
         for number, plane in enumerate(body(seed, depth))
-    ]  # fmt: skip
+    ]
 
 
 def records(gallery: Gallery) -> list[Record]:
@@ -124,9 +131,13 @@ def test_too_few_places_are_pictures_of_their_own(make_gallery: MakeGallery, tmp
     # A localizer: one series, three directions.
     for number, directions in enumerate([AXIAL, (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1)]):
         write_series(
-            tmp_path / "localizer", 30 + number, depth=2, uid="1.2.3", ImageOrientationPatient=list(directions),
+            tmp_path / "localizer",
+            30 + number,
+            depth=2,
+            uid="1.2.3",
+            ImageOrientationPatient=list(directions),
             names=[f"{number}-{i}" for i in range(2)],
-        )  # fmt: skip
+        )
     gallery = make_gallery()
     result = index(gallery, [tmp_path])
     assert (result.added, result.files, result.refused) == (13, 13, ())
@@ -140,12 +151,16 @@ def test_inverted_slices_are_negated_not_wrapped(make_gallery: MakeGallery, tmp_
         for number, plane in enumerate((body(5) + 600).astype(np.uint16)):
             save(
                 data_set(
-                    plane if name == "plain" else 1020 - plane, Modality="PT", SeriesInstanceUID=f"1.2.{len(name)}",
-                    PhotometricInterpretation=shown, ImagePositionPatient=[0, 0, number], PixelSpacing=[1, 1],
+                    plane if name == "plain" else 1020 - plane,
+                    Modality="PT",
+                    SeriesInstanceUID=f"1.2.{len(name)}",
+                    PhotometricInterpretation=shown,
+                    ImagePositionPatient=[0, 0, number],
+                    PixelSpacing=[1, 1],
                     ImageOrientationPatient=list(AXIAL),
                 ),
                 tmp_path / name / f"{number}.dcm",
-            )  # fmt: skip
+            )
     gallery = make_gallery()
     assert index(gallery, [tmp_path]).added == 2
     one, other = (gallery.store.vectors_of(record.key) for record in records(gallery))
@@ -159,10 +174,7 @@ def test_labels_by_folder(make_gallery: MakeGallery, tmp_path: Path) -> None:
     gallery = make_gallery()
     result = index(gallery, [tmp_path], labels=tmp_path / "labels.csv")
     assert (result.added, result.unmatched, result.ignored) == (2, 0, 1)
-    assert [(r.labels, r.attributes["organ"]) for r in records(gallery)] == [
-        (("chest",), "lung"),
-        (("head",), "brain"),
-    ]
+    assert [(r.labels, r.attributes["organ"]) for r in records(gallery)] == [(("chest",), "lung"), (("head",), "brain")]
     # A table given later reaches the records that are there.
     (tmp_path / "labels.csv").write_text("path,label\na,thorax\nb,skull\n")
     assert index(gallery, [tmp_path], labels=tmp_path / "labels.csv").skipped == 2
@@ -211,10 +223,15 @@ def test_odd_nifti_files_are_read_or_refused(make_gallery: MakeGallery, tmp_path
     assert [Path(r.source).name for r in records(gallery)] == ["good.nii.gz", "holed.nii", "one.nii", "rgb.nii"]
     assert result.ignored == 1
     assert reasons(result) == {
-        "four.nii": "four-dimensional", "nan.nii": "damaged-pixels", "complex.nii": "unsupported-pixels",
-        "affine-nan.nii": "damaged-geometry", "affine-flat.nii": "damaged-geometry",
-        "short.nii": "damaged-pixels", "checksum.nii.gz": "damaged-pixels", "zero.nii": "unsupported-pixels",
-    }  # fmt: skip
+        "four.nii": "four-dimensional",
+        "nan.nii": "damaged-pixels",
+        "complex.nii": "unsupported-pixels",
+        "affine-nan.nii": "damaged-geometry",
+        "affine-flat.nii": "damaged-geometry",
+        "short.nii": "damaged-pixels",
+        "checksum.nii.gz": "damaged-pixels",
+        "zero.nii": "unsupported-pixels",
+    }
 
 
 def test_one_volume_in_two_files_is_stored_once(make_gallery: MakeGallery, tmp_path: Path) -> None:
@@ -241,7 +258,7 @@ def test_search_by_slice_folder_and_id(make_gallery: MakeGallery, tmp_path: Path
         ("v1", {"query": tmp_path / "v1" / "s100.dcm"}),
         ("v2", {"query": tmp_path / "v2"}),
         ("v1", {"id": asked.id}),
-    ]  # fmt: skip
+    ]
     for name, query in queries:
         for rank in ("auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim"):
             every = search(gallery, **query, k=4, rank=rank, same_patient=True)
@@ -263,16 +280,15 @@ def test_search_by_slice_folder_and_id(make_gallery: MakeGallery, tmp_path: Path
         search(gallery, tmp_path)
 
 
-def test_a_killed_run_leaves_whole_volumes_and_the_next_one_ends_it(
-    make_gallery: MakeGallery, tmp_path: Path
-) -> None:
+def test_a_killed_run_leaves_whole_volumes_and_the_next_one_ends_it(make_gallery: MakeGallery, tmp_path: Path) -> None:
     for seed in range(24):  # several transactions
         write_series(tmp_path / "all" / f"v{seed:02}", seed, depth=5)
     gallery = make_gallery()
     process = subprocess.Popen(
-        [COMMAND, "index", tmp_path / "all", "--gallery", gallery.folder], stdout=subprocess.DEVNULL,
+        [COMMAND, "index", tmp_path / "all", "--gallery", gallery.folder],
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     while gallery.store.count() == 0 and process.poll() is None:
         time.sleep(0.005)
     process.kill()
@@ -295,9 +311,7 @@ def test_slices_plane_and_window_are_kept_with_the_gallery(make_gallery: MakeGal
     assert found.score == pytest.approx(1, abs=1e-3)
 
 
-def test_every_broken_nifti_of_the_real_set_is_read_or_refused(
-    make_gallery: MakeGallery, shared_data: Path
-) -> None:
+def test_every_broken_nifti_of_the_real_set_is_read_or_refused(make_gallery: MakeGallery, shared_data: Path) -> None:
     folder = shared_data / "bad-input" / "nifti-bad"
     files = [path for path in folder.rglob("*") if path.is_file()]
     result = index(make_gallery(), [folder])

@@ -151,14 +151,17 @@ def test_an_exported_ct_clip_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: P
                 [
                     helper.make_node("ReduceMean", ["volume"], ["mean"], axes=[2, 3, 4], keepdims=0),
                     helper.make_node("Tile", ["mean", "times"], ["vectors"]),
-                ], "mean", [helper.make_tensor_value_info("volume", TensorProto.FLOAT, shape)],
+                ],
+                "mean",
+                [helper.make_tensor_value_info("volume", TensorProto.FLOAT, shape)],
                 [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, [1, 512])],
                 [helper.make_tensor("times", TensorProto.INT64, [2], [1, 512])],
             ),
-            opset_imports=[helper.make_opsetid("", 13)], ir_version=8,
+            opset_imports=[helper.make_opsetid("", 13)],
+            ir_version=8,
         ),
         tmp_path / "ct-clip" / "ct-clip.onnx",
-    )  # fmt: skip
+    )
     monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
     (image,) = NiftiReader().read(str(write_nifti(tmp_path / "v.nii", body(1).transpose(2, 1, 0))))
     vectors = encoders.load("ct-clip").encode_images([image])

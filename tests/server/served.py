@@ -39,9 +39,11 @@ class Server:
         return self.http.get(API + path, **options)
 
     def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
-        return self.http.post(API + path, json=body, **options) if body is not None else self.http.post(
-            API + path, **options
-        )  # fmt: skip
+        return (
+            self.http.post(API + path, json=body, **options)
+            if body is not None
+            else self.http.post(API + path, **options)
+        )
 
     def upload(self, *paths: Path) -> str:
         """The id of an upload of these files."""
@@ -75,9 +77,7 @@ def make_gallery(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(
-    folder: Path, *options: str, key: str = "", code: int = 0, verify: Path | None = None
-) -> Iterator[Server]:
+def serving(folder: Path, *options: str, key: str = "", code: int = 0, verify: Path | None = None) -> Iterator[Server]:
     """``lookalike serve`` on a free port, ready; told to end at the end. code: with which it must end."""
     log = folder.parent / "server.log"
     command = [str(COMMAND), "serve", "--gallery", str(folder), "--port", "0", "--no-browser", *options]

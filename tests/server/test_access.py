@@ -22,9 +22,17 @@ from lookalike.store.keys import ROLES, add_key, keys_of, remove_key
 
 # Written by hand from the contract: what the router says must agree.
 _CONTRIBUTOR: Final = frozenset(
-    {"PATCH /records/{}", "POST /labels", "POST /index", "POST /adapt", "POST /evaluate", "POST /map",
-     "POST /audit", "DELETE /jobs/{}"}
-)  # fmt: skip
+    {
+        "PATCH /records/{}",
+        "POST /labels",
+        "POST /index",
+        "POST /adapt",
+        "POST /evaluate",
+        "POST /map",
+        "POST /audit",
+        "DELETE /jobs/{}",
+    }
+)
 _ADMIN: Final = frozenset({"DELETE /records/{}", "DELETE /patients/{}", "DELETE /spaces/{}"})
 _OPEN: Final = frozenset({"GET /healthz", "GET /readyz", "GET /"})
 _POLICY: Final = (
@@ -113,9 +121,7 @@ def test_keys_are_stored_hashed_and_work_until_they_are_removed(folder: Path, se
     assert key.encode() not in stored
     subprocess.run([COMMAND, "keys", "remove", "gone", "--gallery", folder], capture_output=True, check=True)
     problem(server.get("/gallery", headers=bearer), 401, "no-key")
-    listed = subprocess.run(
-        [COMMAND, "keys", "list", "--gallery", folder], capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run([COMMAND, "keys", "list", "--gallery", folder], capture_output=True, text=True, check=True)
     assert "a-reader" in listed.stdout
     assert "gone" not in listed.stdout
 
@@ -161,10 +167,13 @@ def test_another_name_of_the_host_is_refused(server: Server) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
-        {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
     ],
-)  # fmt: skip
+)
 def test_a_page_of_another_site_can_change_nothing(server: Server, headers: dict[str, str]) -> None:
     problem(server.post("/search", {"query": {"vector": [1.0] * 384}}, headers=headers), 403, "cross-site")
 
@@ -177,11 +186,13 @@ def test_the_page_itself_can(server: Server) -> None:
 @pytest.mark.parametrize(
     ("options", "missing"),
     [
-        (["--host", "0.0.0.0"], "needs keys"), (["--host", "192.0.2.7"], "needs keys"),
-        (["--behind-proxy"], "needs keys"), (["--host", "0.0.0.0", "--behind-proxy"], "needs keys"),
+        (["--host", "0.0.0.0"], "needs keys"),
+        (["--host", "192.0.2.7"], "needs keys"),
+        (["--behind-proxy"], "needs keys"),
+        (["--host", "0.0.0.0", "--behind-proxy"], "needs keys"),
         (["--tls-cert", "only.pem"], "needs both"),
     ],
-)  # fmt: skip
+)
 def test_without_keys_nothing_is_open_to_others(tmp_path: Path, options: list[str], missing: str) -> None:
     with open_gallery(tmp_path / "g", create=True):
         pass
@@ -208,9 +219,27 @@ def test_over_tls(folder: Path, keys: dict[str, str], tmp_path: Path) -> None:
         pytest.skip("no openssl to make a certificate with")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], capture_output=True, check=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            cert,
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+        ],
+        capture_output=True,
+        check=True,
+    )
     with serving(folder, "--tls-cert", str(cert), "--tls-key", str(key), key=keys["reader"], verify=cert) as server:
         answer = server.get("/gallery")
         assert answer.status_code == 200

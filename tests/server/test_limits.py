@@ -50,7 +50,7 @@ def test_a_body_of_400_mb_is_refused_before_it_comes(server: Server) -> None:
 
 def test_a_body_of_400_mb_that_does_not_say_so_is_cut_off(server: Server) -> None:
     before, sent = server.process.memory_info().rss, 0
-    part = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(upload_head("Transfer-Encoding: chunked"))
         connection.sendall(b"%x\r\n%b\r\n" % (len(part), part))
@@ -114,15 +114,18 @@ PART = b'--x\r\nContent-Disposition: form-data; name="file"'
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b"", FORM), (b"--x", FORM),
-        (b"--x\r\nnonsense\r\n\r\n--x--", FORM), (b"--x--", "multipart/form-data"),
+        (b"", FORM),
+        (b"--x", FORM),
+        (b"--x\r\nnonsense\r\n\r\n--x--", FORM),
+        (b"--x--", "multipart/form-data"),
         (PART + b"\r\n\r\na\r\n--x--\r\n", FORM),
         (PART + b'; filename="\xff\x00"\r\n\r\n', FORM),
-        (b"a=b", "application/x-www-form-urlencoded"), (b"{}", "application/json"),
+        (b"a=b", "application/x-www-form-urlencoded"),
+        (b"{}", "application/json"),
         (b"x", "multipart/form-data; boundary="),
         (b"--x\r\n" + b"A: b\r\n" * 5000 + b"\r\n--x--", FORM),
     ],
-)  # fmt: skip
+)
 def test_a_malformed_upload_is_refused(server: Server, body: bytes, kind: str) -> None:
     answer = server.http.post(f"{API}/uploads", content=body, headers={"Content-Type": kind})
     assert 400 <= answer.status_code < 500, answer.text

@@ -29,9 +29,12 @@ def test_no_request_breaks_the_service(server: Server) -> None:
 
         @given(case=operation.as_strategy())
         @settings(
-            max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
             suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
+        )
         def ask(case: schemathesis.Case) -> None:
             status = case.call(timeout=60).status_code
             if status >= 500:

@@ -69,9 +69,17 @@ def test_an_upload_is_described_drawn_and_given_back(server: Server, dicom: Path
     said = answer.json()
     assert said["name"] == ".._.._etc_q.dcm".lstrip(".")
     assert {**said, "id": "", "name": ""} == {
-        "id": "", "name": "", "kind": "image", "rows": 64, "columns": 64, "depth": 1, "modality": "DX",
-        "window": [100.0, 150.0], "viewer": "dicom", "files": 1,
-    }  # fmt: skip
+        "id": "",
+        "name": "",
+        "kind": "image",
+        "rows": 64,
+        "columns": 64,
+        "depth": 1,
+        "modality": "DX",
+        "window": [100.0, 150.0],
+        "viewer": "dicom",
+        "files": 1,
+    }
     drawn = server.get(f"/uploads/{said['id']}/picture", params={"size": 32})
     assert drawn.headers["content-type"] == "image/jpeg"
     assert PIL.Image.open(io.BytesIO(drawn.content)).size == (32, 32)
@@ -201,9 +209,10 @@ def test_classify_and_explain(server: Server, dicom: Path) -> None:
 
 def test_an_upload_that_is_no_picture_is_refused_with_its_reason(server: Server) -> None:
     for name, data, reason in (
-        ("x.png", b"\x89PNG\r\n\x1a\n broken", "damaged-header"), ("x.bin", b"hello", "not-an-image"),
+        ("x.png", b"\x89PNG\r\n\x1a\n broken", "damaged-header"),
+        ("x.bin", b"hello", "not-an-image"),
         ("x.png", b"", "empty-file"),
-    ):  # fmt: skip
+    ):
         answer = server.http.post("/api/v1/uploads", files={"file": (name, data)})
         problem(answer, 422, reason)
 

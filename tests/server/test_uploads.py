@@ -22,10 +22,16 @@ def filled(kept: Uploads, size: int, name: str = "a.png") -> Upload:
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
-        ("a.png", "a.png"), ("../../etc/passwd", "_.._etc_passwd"), (".hidden", "hidden"), ("", "upload"),
-        (None, "upload"), ("a\x00\nb\u202e.dcm", "a b .dcm"), ("C:\\x\\y.dcm", "C__x_y.dcm"), ("..", "upload"),
+        ("a.png", "a.png"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        (".hidden", "hidden"),
+        ("", "upload"),
+        (None, "upload"),
+        ("a\x00\nb\u202e.dcm", "a b .dcm"),
+        ("C:\\x\\y.dcm", "C__x_y.dcm"),
+        ("..", "upload"),
     ],
-)  # fmt: skip
+)
 def test_a_name_leads_nowhere(name: str | None, kept: str) -> None:
     every = Uploads(1000)
     try:

@@ -50,9 +50,7 @@ def vectors_of(gallery: Gallery) -> dict[str, Vectors]:
 def test_rocchio_against_the_formula(gallery: Gallery) -> None:
     vectors = vectors_of(gallery)
     asked, good, better, bad = sorted(vectors)[:4]
-    moved = (
-        vectors[asked] + TOWARDS * (vectors[good] + vectors[better]) / 2 - AWAY * vectors[bad]
-    ).astype(np.float64)  # fmt: skip
+    moved = (vectors[asked] + TOWARDS * (vectors[good] + vectors[better]) / 2 - AWAY * vectors[bad]).astype(np.float64)
     moved /= np.linalg.norm(moved)
     found = search(gallery, id=asked, positive=[good, better], negative=[bad], k=COUNT, same_patient=True)
     expected = {identity: float(moved @ vectors[identity]) for identity in vectors if identity != bad}

@@ -42,14 +42,20 @@ def series(folder: Path, seed: int) -> list[Path]:
     return [
         save(
             data_set(
-                plane, signed=True, Modality="MR", SeriesInstanceUID=f"1.2.{seed}", PatientID=f"p{seed}",
-                SOPInstanceUID=f"1.2.{seed}.{z}", ImagePositionPatient=[0, 0, float(z)],
-                ImageOrientationPatient=[1, 0, 0, 0, 1, 0], PixelSpacing=[1, 1],
+                plane,
+                signed=True,
+                Modality="MR",
+                SeriesInstanceUID=f"1.2.{seed}",
+                PatientID=f"p{seed}",
+                SOPInstanceUID=f"1.2.{seed}.{z}",
+                ImagePositionPatient=[0, 0, float(z)],
+                ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+                PixelSpacing=[1, 1],
             ),
             folder / f"s{(z * 3) % DEPTH}.dcm",
         )
         for z, plane in enumerate(values(seed))
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="module")

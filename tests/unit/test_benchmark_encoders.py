@@ -24,9 +24,11 @@ def collections(tmp_path: Path, picture_folder: Path) -> list[str]:
     rng = np.random.default_rng(0)
     arrays = {
         f"{split}_{what}": rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-        if what == "images" else (np.arange(n) % 2).astype(np.uint8)[:, None]
-        for split, n in (("train", 12), ("test", 6)) for what in ("images", "labels")
-    }  # fmt: skip
+        if what == "images"
+        else (np.arange(n) % 2).astype(np.uint8)[:, None]
+        for split, n in (("train", 12), ("test", 6))
+        for what in ("images", "labels")
+    }
     np.savez(tmp_path / "breastmnist.npz", **arrays)
     return [f"{picture_folder}?contains=ImageNet_1k&as=pictures", str(tmp_path / "breastmnist.npz")]
 
@@ -49,8 +51,9 @@ def test_the_table_has_a_row_an_encoder_and_marks_what_was_seen(collections: lis
     assert "official split, test asks train" in second
     head = first.splitlines()[1].split("  ")
     assert [cell.strip() for cell in head if cell.strip()] == [
-        "encoder", *(f"P@{k} {mean}" for mean in ("micro", "macro") for k in (1, 3, 5, 10)),
-    ]  # fmt: skip
+        "encoder",
+        *(f"P@{k} {mean}" for mean in ("micro", "macro") for k in (1, 3, 5, 10)),
+    ]
     assert r"lite0-inner$^\dagger$" in result.tables("latex")
     assert "| lite0-inner† |" in result.tables("markdown")
 
@@ -68,9 +71,8 @@ def test_figures_are_those_of_the_protocol_itself(
     assert run.report["macro"] == report.macro
     rows = list(csv.DictReader(io.StringIO(bench(collections[:1], tmp_path / "cache", k=[1, 3]).tables("csv"))))
     assert {(r["mean"], r["figure"]): float(r["value"]) for r in rows} == {
-        (name, k): pytest.approx(value)
-        for name in ("micro", "macro") for k, value in getattr(report, name).items()
-    }  # fmt: skip
+        (name, k): pytest.approx(value) for name in ("micro", "macro") for k, value in getattr(report, name).items()
+    }
 
 
 def test_runs_are_found_again_and_only_asked_anew_where_something_changed(
@@ -149,9 +151,7 @@ def test_a_benchmark_that_cannot_be_run_is_said(
         benchmark_encoders(**{"encoders": ["lite0-inner"], "data": collections, "cache": tmp_path, **arguments})
 
 
-def test_two_collections_of_one_name_are_refused(
-    collections: list[str], tmp_path: Path, picture_folder: Path
-) -> None:
+def test_two_collections_of_one_name_are_refused(collections: list[str], tmp_path: Path, picture_folder: Path) -> None:
     shutil.copytree(picture_folder, tmp_path / "other" / "pictures")
     with pytest.raises(UsageError, match=r"\?as=NAME"):
         bench([str(picture_folder), str(tmp_path / "other" / "pictures")], tmp_path / "cache")

@@ -28,9 +28,13 @@ def planted(seed: int, n: int, *, multi_label: bool = False, noise: float = 0.9)
         members = rng.integers(0, 3, n)[:, None] == np.arange(3)
     vectors = members @ directions + noise * rng.normal(size=(n, DIM)) / DIM**0.5
     return Examples(
-        voting.unit_rows(vectors), members, np.arange(n), np.array([f"r{i}" for i in range(n)]), ("a", "b", "c"),
+        voting.unit_rows(vectors),
+        members,
+        np.arange(n),
+        np.array([f"r{i}" for i in range(n)]),
+        ("a", "b", "c"),
         multi_label,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -31,9 +31,7 @@ def fill(gallery: Gallery, rows: Rows, patients: Sequence[str] = ()) -> None:
     for i, (label, attributes, vector) in enumerate(rows):
         unit = (vector / np.linalg.norm(vector)).astype(np.float32)
         patient = patients[i] if patients else str(i)
-        batch.records.append(
-            NewRecord(f"{i}.png", f"{i:064x}", 0, patient, (label,), attributes, unit[None], b"")
-        )
+        batch.records.append(NewRecord(f"{i}.png", f"{i:064x}", 0, patient, (label,), attributes, unit[None], b""))
     gallery.store.write(batch)
 
 
@@ -98,9 +96,7 @@ def test_vectors_that_follow_the_label_raise_no_warning(make_gallery: Callable[.
     assert hospital.robustness.ri > 0.9
     assert hospital.robustness.croma is not None
     assert hospital.robustness.croma > 0
-    assert audit.warnings == (
-        "No recorded field separates a value of label. What nobody recorded cannot be audited.",
-    )
+    assert audit.warnings == ("No recorded field separates a value of label. What nobody recorded cannot be audited.",)
     noise = of_field(audit, "noise").predictability
     assert noise is not None
     assert noise.chance == pytest.approx(1 / 3, abs=1e-6)
@@ -127,10 +123,15 @@ def test_the_index_is_the_librarys(make_gallery: Callable[..., Gallery]) -> None
     fill(gallery, rows)
     features = gallery.store.vectors().vectors.astype(np.float64)
     names = [str(i) for i in range(len(rows))]
-    manifest = pd.DataFrame({
-        "sample_id": names, "image_path": names, "label": [row[0] for row in rows], "group_id": names,
-        "center": [row[1]["hospital"] for row in rows],
-    })  # fmt: skip
+    manifest = pd.DataFrame(
+        {
+            "sample_id": names,
+            "image_path": names,
+            "label": [row[0] for row in rows],
+            "group_id": names,
+            "center": [row[1]["hospital"] for row in rows],
+        }
+    )
     shared = {"confounder_column": "center"}
     found = of_field(audit_confounds(gallery), "hospital").robustness
     assert found.ri == pytest.approx(croma.RI.compute(features, manifest, k_candidates=[5, 11, 21], **shared).value)
@@ -210,14 +211,16 @@ def test_numbers_are_cut_at_their_quartiles_and_few_values_stay() -> None:
 
 def test_two_spellings_are_one_value_and_a_field_of_their_own() -> None:
     assert names_of("sex", ["F"] * 8 + ["M"] * 9 + ["f"] * 5 + ["m"] * 6) == {
-        "sex": {"M": 15, "F": 13}, "sex (spelling)": {"upper case": 17, "lower case": 11},
-    }  # fmt: skip
+        "sex": {"M": 15, "F": 13},
+        "sex (spelling)": {"upper case": 17, "lower case": 11},
+    }
 
 
 def test_what_is_not_recorded_is_a_field_of_its_own() -> None:
     assert names_of("kvp", ["80"] * 9 + ["120"] * 8 + [""] * 7) == {
-        "kvp": {"80": 9, "120": 8}, "kvp (recorded)": {"yes": 17, "no": 7},
-    }  # fmt: skip
+        "kvp": {"80": 9, "120": 8},
+        "kvp (recorded)": {"yes": 17, "no": 7},
+    }
 
 
 @pytest.mark.parametrize("values", [["x"] * 20, [f"id{i}" for i in range(20)], ["x"] * 18 + ["y"] * 2])
@@ -229,28 +232,48 @@ def test_fields_that_restate_the_labels_are_skipped_and_alike_ones_are_one() -> 
     labels = ["edema" if i % 2 else "mass" for i in range(20)]
     found = records("site", ["a" if i < 9 else "b" for i in range(20)], labels)
     rows = [
-        Record(r.key, r.id, "", 0, r.labels, r.patient, {
-            **r.attributes, "all": f"{r.labels[0]}|x", "Edema": "1", "n_findings": "2", "width": str(9 + (i < 9)),
-            "split": "train",
-        })
+        Record(
+            r.key,
+            r.id,
+            "",
+            0,
+            r.labels,
+            r.patient,
+            {
+                **r.attributes,
+                "all": f"{r.labels[0]}|x",
+                "Edema": "1",
+                "n_findings": "2",
+                "width": str(9 + (i < 9)),
+                "split": "train",
+            },
+        )
         for i, r in enumerate(found)
-    ]  # fmt: skip
+    ]
     fields, skipped = recorded_fields(rows, ["width", "site", "all", "Edema", "n_findings", "split"])
     assert [(each.name, each.also) for each in fields] == [("site", ("width",))]
     assert skipped == {
-        "all": "restates the labels", "Edema": "restates the labels", "n_findings": "restates the labels",
+        "all": "restates the labels",
+        "Edema": "restates the labels",
+        "n_findings": "restates the labels",
         "split": "says nothing of the picture",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("ViewPosition", "how"), ("view_position", "how"), ("InstitutionName", "where"), ("source_image", "where"),
-        ("PatientSex", "who"), ("PatientSize", "who"), ("cols", "how"), ("remark", "other"),
+        ("ViewPosition", "how"),
+        ("view_position", "how"),
+        ("InstitutionName", "where"),
+        ("source_image", "where"),
+        ("PatientSex", "who"),
+        ("PatientSize", "who"),
+        ("cols", "how"),
+        ("remark", "other"),
         ("ManufacturerModelName", "how"),
     ],
-)  # fmt: skip
+)
 def test_a_field_is_about_where_how_or_who(name: str, kind: str) -> None:
     assert kind_of(name) == kind
 

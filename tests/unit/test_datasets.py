@@ -43,19 +43,29 @@ NIH_HEAD = (
 @pytest.fixture
 def nih(tmp_path: Path) -> Path:
     root = tmp_path / "nih"
-    for i, (folder, name) in enumerate([
-        ("images_001", "00000001_000.png"), ("images_001", "00000001_001.png"), ("images_002", "00000002_000.png"),
-        ("images_012", "00030805_000.png"),
-    ]):  # fmt: skip
+    for i, (folder, name) in enumerate(
+        [
+            ("images_001", "00000001_000.png"),
+            ("images_001", "00000001_001.png"),
+            ("images_002", "00000002_000.png"),
+            ("images_012", "00030805_000.png"),
+        ]
+    ):
         picture(root / folder / "images" / name, i)
-    (root / "Data_Entry_2017.csv").write_text("\n".join([
-        NIH_HEAD,
-        "00000001_000.png,Cardiomegaly,0,1,058Y,M,PA,2682,2749,0.143,0.143,",
-        "00000001_001.png,Cardiomegaly|Emphysema,1,1,058Y,M,PA,2894,2729,0.143,0.143,",
-        "00000002_000.png,No Finding,0,2,81,F,AP,2500,2048,0.171,0.171,",
-        "00030805_000.png,Hernia,0,30805,27,M,PA,2048,2500,0.171,0.171,",
-        "00000003_000.png,Effusion,0,3,81,F,AP,2500,2048,0.171,0.171,",
-    ]) + "\n", encoding="utf-8")  # fmt: skip
+    (root / "Data_Entry_2017.csv").write_text(
+        "\n".join(
+            [
+                NIH_HEAD,
+                "00000001_000.png,Cardiomegaly,0,1,058Y,M,PA,2682,2749,0.143,0.143,",
+                "00000001_001.png,Cardiomegaly|Emphysema,1,1,058Y,M,PA,2894,2729,0.143,0.143,",
+                "00000002_000.png,No Finding,0,2,81,F,AP,2500,2048,0.171,0.171,",
+                "00030805_000.png,Hernia,0,30805,27,M,PA,2048,2500,0.171,0.171,",
+                "00000003_000.png,Effusion,0,3,81,F,AP,2500,2048,0.171,0.171,",
+            ]
+        )
+        + "\n",
+        encoding="utf-8",
+    )
     (root / "train_val_list.txt").write_text("00000001_000.png\n00000001_001.png\n00000003_000.png")
     (root / "test_list.txt").write_text("00000002_000.png\n00030805_000.png\n")
     return root
@@ -71,8 +81,12 @@ def test_nih_labels_splits_patients_and_what_is_not_unpacked_yet(nih: Path) -> N
     }
     assert dataset.missing == 1
     assert dataset.items[0].attributes == {
-        "modality": "X-ray", "anatomy": "Chest", "PatientSex": "M", "PatientAge": 58.0, "ViewPosition": "PA",
-    }  # fmt: skip
+        "modality": "X-ray",
+        "anatomy": "Chest",
+        "PatientSex": "M",
+        "PatientAge": 58.0,
+        "ViewPosition": "PA",
+    }
 
 
 def test_nih_with_all_pictures_in_one_folder_and_the_later_table(nih: Path) -> None:
@@ -97,17 +111,27 @@ def chexpert_row(path: str, sex: str, age: str, view: str, ap: str, **labels: st
 def chexpert(tmp_path: Path) -> Path:
     root = tmp_path / "CheXpert-v1.0-small"
     names = [
-        "train/patient00001/study1/view1_frontal.jpg", "train/patient00002/study2/view1_frontal.jpg",
-        "train/patient00002/study2/view2_lateral.jpg", "valid/patient64541/study1/view1_frontal.jpg",
-    ]  # fmt: skip
+        "train/patient00001/study1/view1_frontal.jpg",
+        "train/patient00002/study2/view1_frontal.jpg",
+        "train/patient00002/study2/view2_lateral.jpg",
+        "valid/patient64541/study1/view1_frontal.jpg",
+    ]
     for i, name in enumerate(names):
         picture(root / name, i)
     train = [
-        chexpert_row(f"{root.name}/{names[0]}", "Female", "68", "Frontal", "AP", No_Finding="1.0",
-                     Support_Devices="1.0", Pneumonia="0.0"),
+        chexpert_row(
+            f"{root.name}/{names[0]}",
+            "Female",
+            "68",
+            "Frontal",
+            "AP",
+            No_Finding="1.0",
+            Support_Devices="1.0",
+            Pneumonia="0.0",
+        ),
         chexpert_row(f"{root.name}/{names[1]}", "Male", "87", "Frontal", "PA", Edema="-1.0", Cardiomegaly="1.0"),
         chexpert_row(f"{root.name}/{names[2]}", "Male", "87", "Lateral", "", Edema="-1.0"),
-    ]  # fmt: skip
+    ]
     (root / "train.csv").write_text("\n".join([CHEXPERT_HEAD, *train]) + "\n")
     valid = [chexpert_row(f"{root.name}/{names[3]}", "Male", "73", "Frontal", "AP", Pleural_Effusion="1.0")]
     (root / "valid.csv").write_text("\n".join([CHEXPERT_HEAD, *valid]) + "\n")
@@ -118,17 +142,11 @@ def chexpert(tmp_path: Path) -> Path:
     ("policy", "labels", "dropped"),
     [
         ("zeros", [("No Finding", "Support Devices"), ("Cardiomegaly",), ("Pleural Effusion",)], 0),
-        (
-            "ones",
-            [("No Finding", "Support Devices"), ("Cardiomegaly", "Edema"), ("Edema",), ("Pleural Effusion",)],
-            0,
-        ),
+        ("ones", [("No Finding", "Support Devices"), ("Cardiomegaly", "Edema"), ("Edema",), ("Pleural Effusion",)], 0),
         ("drop", [("No Finding", "Support Devices"), ("Pleural Effusion",)], 2),
     ],
 )
-def test_chexpert_uncertain_labels(
-    chexpert: Path, policy: str, labels: list[tuple[str, ...]], dropped: int
-) -> None:
+def test_chexpert_uncertain_labels(chexpert: Path, policy: str, labels: list[tuple[str, ...]], dropped: int) -> None:
     dataset = open_dataset(f"chexpert={chexpert}?uncertain={policy}")
     assert [item.labels for item in dataset.items] == labels
     assert dataset.dropped == dropped
@@ -137,8 +155,11 @@ def test_chexpert_uncertain_labels(
 def test_chexpert_patients_splits_and_views(chexpert: Path) -> None:
     items = open_dataset(f"chexpert={chexpert}?uncertain=ones").items
     assert [(item.patient, item.split) for item in items] == [
-        ("patient00001", "train"), ("patient00002", "train"), ("patient00002", "train"), ("patient64541", "val"),
-    ]  # fmt: skip
+        ("patient00001", "train"),
+        ("patient00002", "train"),
+        ("patient00002", "train"),
+        ("patient64541", "val"),
+    ]
     assert [item.attributes["ViewPosition"] for item in items] == ["AP", "PA", "LATERAL", "AP"]
     assert items[0].attributes["PatientSex"] == "F"
     assert items[1].uncertain == ("Edema",)
@@ -152,9 +173,10 @@ def test_chexpert_lateral_files_of_one_name_keep_their_own_labels(
     assert index_dataset(gallery, open_dataset(f"chexpert={chexpert}")).added == 3
     stored = {Path(r.source).parts[-3]: r.labels for r in gallery.store.records().values()}
     assert stored == {
-        "patient00001": ("No Finding", "Support Devices"), "patient00002": ("Cardiomegaly",),
+        "patient00001": ("No Finding", "Support Devices"),
+        "patient00002": ("Cardiomegaly",),
         "patient64541": ("Pleural Effusion",),
-    }  # fmt: skip
+    }
 
 
 # --- MIMIC-CXR-JPG --------------------------------------------------------------------------------------------
@@ -180,9 +202,11 @@ def mimic(tmp_path: Path) -> Path:
         "split": ["dicom_id,study_id,subject_id,split", *(f"{d},{s},{p},{x}" for d, p, s, _, x in pictures)],
         "chexpert": [
             "subject_id,study_id,Atelectasis,Cardiomegaly,Edema,No Finding,Pleural Effusion",
-            "10000032,50414267,,,,1.0,", "11000764,53186264,1.0,,-1.0,,1.0", "19999999,59999999,,-1.0,,,",
+            "10000032,50414267,,,,1.0,",
+            "11000764,53186264,1.0,,-1.0,,1.0",
+            "19999999,59999999,,-1.0,,,",
         ],
-    }  # fmt: skip
+    }
     for name, rows in tables.items():
         with gzip.open(root / f"mimic-cxr-2.0.0-{name}.csv.gz", "wt", encoding="utf-8") as file:
             file.write("\n".join(rows) + "\n")
@@ -229,9 +253,11 @@ def test_radimagenet_modality_anatomy_pathology(tmp_path: Path, inside: bool) ->
     dataset = open_dataset(f"radimagenet={root}")
     about = [(i.attributes["modality"], i.attributes["anatomy"], i.labels[0], i.split) for i in dataset.items]
     assert about == [
-        ("CT", "abd", "normal", "train"), ("MR", "knee", "acl_tear", "train"), ("US", "liver", "usn", "val"),
+        ("CT", "abd", "normal", "train"),
+        ("MR", "knee", "acl_tear", "train"),
+        ("US", "liver", "usn", "val"),
         ("CT", "abd", "normal", "test"),
-    ]  # fmt: skip
+    ]
 
 
 def test_mednist_folders(tmp_path: Path) -> None:
@@ -240,8 +266,13 @@ def test_mednist_folders(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("MedNIST")
     dataset = open_dataset(f"mednist={tmp_path}")
     assert {item.labels[0]: item.attributes["modality"] for item in dataset.items} == {
-        "AbdomenCT": "CT", "BreastMRI": "MR", "CXR": "X-ray", "ChestCT": "CT", "Hand": "X-ray", "HeadCT": "CT",
-    }  # fmt: skip
+        "AbdomenCT": "CT",
+        "BreastMRI": "MR",
+        "CXR": "X-ray",
+        "ChestCT": "CT",
+        "Hand": "X-ray",
+        "HeadCT": "CT",
+    }
 
 
 def test_a_folder_with_a_table(tmp_path: Path) -> None:
@@ -271,8 +302,11 @@ def test_the_real_folders(shared_data: Path) -> None:
     assert len(mednist.items) == 3000
     pneumonia = open_dataset(str(shared_data / "medmnist" / "pneumoniamnist.npz"))
     assert Counter((item.split, item.labels[0]) for item in pneumonia.items) == {
-        ("train", "pneumonia"): 3494, ("train", "normal"): 388, ("val", "pneumonia"): 389, ("val", "normal"): 135,
-    }  # fmt: skip
+        ("train", "pneumonia"): 3494,
+        ("train", "normal"): 388,
+        ("val", "pneumonia"): 389,
+        ("val", "normal"): 135,
+    }
 
 
 # --- sources --------------------------------------------------------------------------------------------------

@@ -55,8 +55,13 @@ def write_task(root: Path, name: str, *, labels: dict[str, str], cases: int = 3,
         save(task / "labelsTr" / file, mask(a=[1, 2, 3], b=[4] if case == 1 else []))
         pairs.append({"image": f"./imagesTr/{file}", "label": f"./labelsTr/{file}"})
     save(task / "imagesTs" / "case_900.nii.gz", picture(900))
-    said = {"name": name, "modality": {"0": modality}, "labels": labels, "training": pairs,
-            "test": ["./imagesTs/case_900.nii.gz"]}  # fmt: skip
+    said = {
+        "name": name,
+        "modality": {"0": modality},
+        "labels": labels,
+        "training": pairs,
+        "test": ["./imagesTs/case_900.nii.gz"],
+    }
     (task / "dataset.json").write_text(json.dumps(said))
     return task
 
@@ -67,8 +72,11 @@ def test_the_decathlon_becomes_labelled_volumes(tmp_path: Path, make_gallery: Ca
     every = open_dataset(f"msd={tmp_path}")
     assert len(every.items) == 6  # those for testing have no masks
     assert {label for item in every.items for label in item.labels} == {
-        "lung cancer", "lung node", "liver", "liver cancer",
-    }  # fmt: skip
+        "lung cancer",
+        "lung node",
+        "liver",
+        "liver cancer",
+    }
     one = open_dataset(f"msd={lung}")
     assert [item.labels for item in one.items] == [("lung cancer",), ("lung cancer", "lung node"), ("lung cancer",)]
     gallery = make_gallery()
@@ -128,14 +136,19 @@ def test_totalsegmentator_labels_slices(tmp_path: Path, make_gallery: Callable[.
     dataset = open_dataset(f"totalsegmentator={tmp_path}")
     by_name = {item.patient: item for item in dataset.items}
     assert {name: item.labels for name, item in by_name.items()} == {
-        "s0001": ("liver", "spleen"), "s0002": ("liver",), "s0003": ("liver",),
-    }  # fmt: skip
+        "s0001": ("liver", "spleen"),
+        "s0002": ("liver",),
+        "s0003": ("liver",),
+    }
     first, second, third = (by_name[name] for name in ("s0001", "s0002", "s0003"))
     assert first.attributes["axial slices of liver"] == "0-1,3"
     assert second.attributes["axial slices of liver"] == "2,4-5"  # stored from the head down
     assert (first.split, second.split, first.attributes["pathology"], first.attributes["PatientSex"]) == (
-        "train", "test", "tumor", "M",
-    )  # fmt: skip
+        "train",
+        "test",
+        "tumor",
+        "M",
+    )
     assert third.attributes["modality"] == "MR"
     gallery = make_gallery()
     assert index_dataset(gallery, dataset).added == 3

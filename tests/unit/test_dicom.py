@@ -87,9 +87,7 @@ def test_big_endian(written: Written) -> None:
     assert np.array_equal(plane(image), RAMP)
 
 
-@pytest.mark.parametrize(
-    "syntax", [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian]
-)
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian])
 def test_without_preamble_and_meta_information(written: Written, syntax: uid.UID) -> None:
     ds = data_set(RAMP)
     if syntax == uid.ExplicitVRBigEndian:
@@ -132,9 +130,7 @@ def test_rescale(written: Written) -> None:
     np.testing.assert_array_equal(plane(image), RAMP * 0.5 - 1024)
 
 
-@pytest.mark.parametrize(
-    "elements", [{"RescaleIntercept": "-1024"}, {"RescaleSlope": "0", "RescaleIntercept": "5"}]
-)
+@pytest.mark.parametrize("elements", [{"RescaleIntercept": "-1024"}, {"RescaleSlope": "0", "RescaleIntercept": "5"}])
 def test_a_rescale_that_says_nothing_is_passed_over(written: Written, elements: dict[str, str]) -> None:
     (image,) = written(data_set(RAMP, **elements))
     assert np.array_equal(plane(image), RAMP)
@@ -321,9 +317,11 @@ def test_frames_have_their_own_window_and_rescale(written: Written) -> None:
 def test_shared_groups_stand_for_frames_that_say_nothing(written: Written) -> None:
     ds = data_set(FRAMES)
     ds.SharedFunctionalGroupsSequence = [
-        item(FrameVOILUTSequence=[item(WindowCenter="7", WindowWidth="70")],
-             PixelValueTransformationSequence=[item(RescaleSlope="1", RescaleIntercept="-5")])
-    ]  # fmt: skip
+        item(
+            FrameVOILUTSequence=[item(WindowCenter="7", WindowWidth="70")],
+            PixelValueTransformationSequence=[item(RescaleSlope="1", RescaleIntercept="-5")],
+        )
+    ]
     own = item(FrameVOILUTSequence=[item(WindowCenter="8", WindowWidth="80")])
     ds.PerFrameFunctionalGroupsSequence = [own, item(), item()]
     images = written(ds)
@@ -512,15 +510,32 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_kept_attributes(written: Written) -> None:
-    ds = data_set(RAMP, Modality="DX", BodyPartExamined="CHEST", ViewPosition="PA", PatientSex="F",
-                  PatientAge="045Y", Manufacturer="ACME", ManufacturerModelName="X 1", Laterality="L",
-                  PixelSpacing=["0.2", "0.3"], SliceThickness="4", PatientID=" p-7 ")  # fmt: skip
+    ds = data_set(
+        RAMP,
+        Modality="DX",
+        BodyPartExamined="CHEST",
+        ViewPosition="PA",
+        PatientSex="F",
+        PatientAge="045Y",
+        Manufacturer="ACME",
+        ManufacturerModelName="X 1",
+        Laterality="L",
+        PixelSpacing=["0.2", "0.3"],
+        SliceThickness="4",
+        PatientID=" p-7 ",
+    )
     (image,) = written(ds)
     assert image.attributes == {
-        "Modality": "DX", "BodyPartExamined": "CHEST", "ViewPosition": "PA", "PatientSex": "F",
-        "PatientAge": 45.0, "Manufacturer": "ACME", "ManufacturerModelName": "X 1", "Laterality": "L",
+        "Modality": "DX",
+        "BodyPartExamined": "CHEST",
+        "ViewPosition": "PA",
+        "PatientSex": "F",
+        "PatientAge": 45.0,
+        "Manufacturer": "ACME",
+        "ManufacturerModelName": "X 1",
+        "Laterality": "L",
         "PhotometricInterpretation": "MONOCHROME2",
-    }  # fmt: skip
+    }
     assert image.modality == "DX"
     assert image.spacing == (4.0, 0.2, 0.3)
     assert image.patient == "p-7"
@@ -594,19 +609,39 @@ def test_one_bad_element_does_not_spoil_the_picture(tmp_path: Path, keyword: str
 
 
 SECRETS = {
-    "PatientName": "Quuxley^Zebediah", "PatientBirthDate": "19470229", "PatientID": "MRN-0815-4711",
-    "OtherPatientIDs": "ALT-99-77-55", "PatientAddress": "Wumpus Lane 3", "PatientTelephoneNumbers": "555-0199-88",
-    "AccessionNumber": "ACC-20260229", "StudyDate": "20260229", "SeriesDate": "20260229", "ContentDate": "20260229",
-    "AcquisitionDateTime": "20260229123456", "StudyTime": "123456.789", "StudyID": "STUDY-31337",
-    "StudyInstanceUID": "1.2.826.0.1.99.1", "SeriesInstanceUID": "1.2.826.0.1.99.2",
-    "SOPInstanceUID": "1.2.826.0.1.99.3", "FrameOfReferenceUID": "1.2.826.0.1.99.4",
-    "InstitutionName": "Hospital Of Gondor", "InstitutionAddress": "Minas Tirith 1",
-    "InstitutionalDepartmentName": "Dept. Of Shadows", "ReferringPhysicianName": "Strangelove^Doctor",
-    "PerformingPhysicianName": "Moreau^Doctor", "OperatorsName": "Igor^Assistant", "StationName": "STATION-42X",
-    "StudyDescription": "secret study words", "SeriesDescription": "secret series words",
-    "PatientComments": "prefers not to say", "ImageComments": "seen by accident", "ProtocolName": "secret protocol",
-    "DeviceSerialNumber": "SERIAL-55555", "RequestingPhysician": "Jekyll^Henry", "PatientWeight": "81.25",
-}  # fmt: skip
+    "PatientName": "Quuxley^Zebediah",
+    "PatientBirthDate": "19470229",
+    "PatientID": "MRN-0815-4711",
+    "OtherPatientIDs": "ALT-99-77-55",
+    "PatientAddress": "Wumpus Lane 3",
+    "PatientTelephoneNumbers": "555-0199-88",
+    "AccessionNumber": "ACC-20260229",
+    "StudyDate": "20260229",
+    "SeriesDate": "20260229",
+    "ContentDate": "20260229",
+    "AcquisitionDateTime": "20260229123456",
+    "StudyTime": "123456.789",
+    "StudyID": "STUDY-31337",
+    "StudyInstanceUID": "1.2.826.0.1.99.1",
+    "SeriesInstanceUID": "1.2.826.0.1.99.2",
+    "SOPInstanceUID": "1.2.826.0.1.99.3",
+    "FrameOfReferenceUID": "1.2.826.0.1.99.4",
+    "InstitutionName": "Hospital Of Gondor",
+    "InstitutionAddress": "Minas Tirith 1",
+    "InstitutionalDepartmentName": "Dept. Of Shadows",
+    "ReferringPhysicianName": "Strangelove^Doctor",
+    "PerformingPhysicianName": "Moreau^Doctor",
+    "OperatorsName": "Igor^Assistant",
+    "StationName": "STATION-42X",
+    "StudyDescription": "secret study words",
+    "SeriesDescription": "secret series words",
+    "PatientComments": "prefers not to say",
+    "ImageComments": "seen by accident",
+    "ProtocolName": "secret protocol",
+    "DeviceSerialNumber": "SERIAL-55555",
+    "RequestingPhysician": "Jekyll^Henry",
+    "PatientWeight": "81.25",
+}
 
 
 def test_no_name_date_or_uid_is_ever_kept(tmp_path: Path, make_gallery: Callable[..., Gallery]) -> None:

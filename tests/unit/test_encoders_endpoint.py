@@ -47,8 +47,10 @@ class Scorer(BaseHTTPRequestHandler):
             return self._answer(*self.server.instead.pop(0))
         rows = []
         for image, text in body["input_data"]["data"]:
-            row = {"image_features": [vector_of_png(image)] if image else None,
-                   "text_features": [vector_of_text(text)] if text else None}  # fmt: skip
+            row = {
+                "image_features": [vector_of_png(image)] if image else None,
+                "text_features": [vector_of_text(text)] if text else None,
+            }
             if body["params"]["get_scaling_factor"] and self.server.scale is not None:
                 row["scaling_factor"] = self.server.scale
             rows.append(row)
@@ -167,9 +169,7 @@ def test_it_gives_up_after_six_tries(encoder: endpoint.EndpointEncoder, host: Ho
 @pytest.mark.parametrize(
     ("status", "said"), [(401, "LOOKALIKE_ENDPOINT_KEY"), (404, "LOOKALIKE_ENDPOINT"), (400, "400")]
 )
-def test_refusals_are_not_tried_again(
-    encoder: endpoint.EndpointEncoder, host: Host, status: int, said: str
-) -> None:
+def test_refusals_are_not_tried_again(encoder: endpoint.EndpointEncoder, host: Host, status: int, said: str) -> None:
     host.instead = [(status, {}, b"the host's own words about the patient")] * 2
     with pytest.raises(EndpointError, match=said) as error:
         encoder.encode_texts(["a"])
@@ -188,9 +188,16 @@ def test_a_redirect_is_not_followed(encoder: endpoint.EndpointEncoder, host: Hos
 
 @pytest.mark.parametrize(
     "answer",
-    [b"[]", b"{}", b'[{"text_features": [[1, 2]]}]', b'[{"image_features": [[1]]}]', b'[{"text_features": null}]',
-     b'["a"]', b'[{"text_features": [[' + b",".join([b"NaN"] * 1024) + b"]]}]"],
-)  # fmt: skip
+    [
+        b"[]",
+        b"{}",
+        b'[{"text_features": [[1, 2]]}]',
+        b'[{"image_features": [[1]]}]',
+        b'[{"text_features": null}]',
+        b'["a"]',
+        b'[{"text_features": [[' + b",".join([b"NaN"] * 1024) + b"]]}]",
+    ],
+)
 def test_other_answers_are_refused(encoder: endpoint.EndpointEncoder, host: Host, answer: bytes) -> None:
     host.instead = [(200, {}, answer)]
     with pytest.raises(EndpointError, match="is not MedImageInsight's"):
@@ -205,9 +212,14 @@ def test_nobody_there(encoder: endpoint.EndpointEncoder, host: Host) -> None:
 
 @pytest.mark.parametrize(
     ("address", "key", "said"),
-    [("", KEY, "LOOKALIKE_ENDPOINT"), ("https://host/score", "", "LOOKALIKE_ENDPOINT_KEY"),
-     ("http://example.org/score", KEY, "https"), ("ftp://host", KEY, "https"), ("host/score", KEY, "https")],
-)  # fmt: skip
+    [
+        ("", KEY, "LOOKALIKE_ENDPOINT"),
+        ("https://host/score", "", "LOOKALIKE_ENDPOINT_KEY"),
+        ("http://example.org/score", KEY, "https"),
+        ("ftp://host", KEY, "https"),
+        ("host/score", KEY, "https"),
+    ],
+)
 def test_what_the_environment_must_hold(address: str, key: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKALIKE_ENDPOINT", address)
     monkeypatch.setenv("LOOKALIKE_ENDPOINT_KEY", key)

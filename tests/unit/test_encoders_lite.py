@@ -161,10 +161,15 @@ def test_one_picture_in_every_form_has_one_vector(tmp_path: Path) -> None:
         _dicom(tmp_path / "twelve.dcm", plane * 16, 12),
         _dicom(tmp_path / "inverted.dcm", 4095 - plane * 16, 12, PhotometricInterpretation="MONOCHROME1"),
         _dicom(
-            tmp_path / "windowed.dcm", np.where(plane == plane.max(), 4000, plane), 12, RescaleSlope=1,
-            RescaleIntercept=int(low), WindowCenter=low + width / 2, WindowWidth=width,
+            tmp_path / "windowed.dcm",
+            np.where(plane == plane.max(), 4000, plane),
+            12,
+            RescaleSlope=1,
+            RescaleIntercept=int(low),
+            WindowCenter=low + width / 2,
+            WindowWidth=width,
         ),
-    ]  # fmt: skip
+    ]
     for name in ("lite0-inner", "lite0-last"):
         encoder = encoders.load(name)
         with ReaderPool(encoder.spec.preprocessing, workers=1) as pool:

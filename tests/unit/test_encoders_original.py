@@ -32,8 +32,10 @@ PAIRS = ("biomedclip", "medclip", "medimageinsight")
 
 def checkpoint(name: str, folder: Path) -> Path:
     """The tiny checkpoint, in the authors' layout."""
-    state = {key: torch.from_numpy(np.asarray(maker.drawn(key, tuple(shape))))
-             for key, shape in AUTHORS[name]["shapes"].items()}  # fmt: skip
+    state = {
+        key: torch.from_numpy(np.asarray(maker.drawn(key, tuple(shape))))
+        for key, shape in AUTHORS[name]["shapes"].items()
+    }
     if "logit_scale" in AUTHORS[name]:
         state["logit_scale"] = torch.tensor(AUTHORS[name]["logit_scale"])
     path = folder / "weights.pth"

@@ -20,18 +20,10 @@ IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.2
 PUBLISHED = {
     "google/vit-base-patch16-224-in21k": ("ViTImageProcessorPil", {"size": 224, "resample": 2}),
     "facebook/dino-vitb16": ("ViTImageProcessorPil", {"size": 224, "resample": 2, **IMAGENET}),
-    "microsoft/swin-base-patch4-window7-224": (
-        "ViTImageProcessorPil",
-        {"size": 224, "resample": 3, **IMAGENET},
-    ),
+    "microsoft/swin-base-patch4-window7-224": ("ViTImageProcessorPil", {"size": 224, "resample": 3, **IMAGENET}),
     "facebook/dinov2-base": (
         "BitImageProcessorPil",
-        {
-            "size": {"shortest_edge": 256},
-            "crop_size": {"height": 224, "width": 224},
-            "resample": 3,
-            **IMAGENET,
-        },
+        {"size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224}, "resample": 3, **IMAGENET},
     ),
     "microsoft/rad-dino": (
         "BitImageProcessorPil",
@@ -45,10 +37,7 @@ PUBLISHED = {
     ),
     "openai/clip-vit-base-patch32": ("CLIPImageProcessorPil", {}),
     "google/siglip-base-patch16-224": ("SiglipImageProcessorPil", {"size": {"height": 224, "width": 224}}),
-    "microsoft/resnet-50": (
-        "ConvNextImageProcessorPil",
-        {"size": 224, "crop_pct": 0.875, "resample": 3, **IMAGENET},
-    ),
+    "microsoft/resnet-50": ("ConvNextImageProcessorPil", {"size": 224, "crop_pct": 0.875, "resample": 3, **IMAGENET}),
     "facebook/convnext-384": ("ConvNextImageProcessorPil", {"size": {"shortest_edge": 384}}),
     "facebook/deit-base-patch16-224": ("DeiTImageProcessorPil", {}),
     "facebook/sam-vit-base": ("SamImageProcessorPil", {}),
@@ -86,9 +75,14 @@ def test_equals_the_published_processor(name: str, size: tuple[int, int], tmp_pa
 
 def test_old_files_say_less() -> None:
     """As published in 2021: no rescaling named, sizes as plain numbers."""
-    old = {"feature_extractor_type": "CLIPFeatureExtractor", "size": 224, "crop_size": 224, "resample": 3,
-           "image_mean": [0.48145466, 0.4578275, 0.40821073],
-           "image_std": [0.26862954, 0.26130258, 0.27577711]}  # fmt: skip
+    old = {
+        "feature_extractor_type": "CLIPFeatureExtractor",
+        "size": 224,
+        "crop_size": 224,
+        "resample": 3,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+    }
     assert preprocessing_of(old).hash == preprocessing_of(transformers.CLIPImageProcessorPil().to_dict()).hash
     vit = {
         "feature_extractor_type": "ViTFeatureExtractor",

@@ -37,13 +37,15 @@ def graph(path: Path, *, external: bool = False) -> np.ndarray:
     weights = np.random.default_rng(0).normal(size=(6, 3, 1, 1)).astype(np.float32)
     model = helper.make_model(
         helper.make_graph(
-            [helper.make_node("Conv", ["pixels", "weights"], ["seen"])], "tiny",
+            [helper.make_node("Conv", ["pixels", "weights"], ["seen"])],
+            "tiny",
             [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 4, 6])],
             [helper.make_tensor_value_info("seen", TensorProto.FLOAT, ["n", 6, 4, 6])],
             [numpy_helper.from_array(weights, "weights")],
         ),
-        opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
-    )  # fmt: skip
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
     onnx.save(model, path, save_as_external_data=external, location=path.name + ".data", size_threshold=0)
     return weights[:, :, 0, 0]
 
@@ -90,12 +92,14 @@ def test_a_published_processor_will_do(tmp_path: Path) -> None:
     path = described(tmp_path, preprocessing=None)
     with pytest.raises(UsageError, match="names no preprocessing"):
         encoders.describe(str(path))
-    published = {"image_processor_type": "ViTImageProcessor", "size": {"height": 4, "width": 6},
-                 "image_mean": [0.5] * 3, "image_std": [0.5] * 3}  # fmt: skip
+    published = {
+        "image_processor_type": "ViTImageProcessor",
+        "size": {"height": 4, "width": 6},
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+    }
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(published))
-    assert encoders.describe(str(path)).preprocessing == Preprocessing(
-        size=(4, 6), mean=(127.5,) * 3, std=(127.5,) * 3
-    )
+    assert encoders.describe(str(path)).preprocessing == Preprocessing(size=(4, 6), mean=(127.5,) * 3, std=(127.5,) * 3)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +191,11 @@ def test_the_hash_of_what_was_stored_before_stays() -> None:
     said = json.loads(Preprocessing().to_json())
     assert set(said) == {"size", "resize", "shortest_edge", "resample", "percentiles", "mean", "std"}
     assert encoders.describe("lite0-inner").preprocessing.hash == "fb25c50bf631b88a"
-    for recipe in (Preprocessing(), encoders.describe("sam-b").preprocessing,
-                   encoders.describe("sam-b+medclip").preprocessing):  # fmt: skip
+    for recipe in (
+        Preprocessing(),
+        encoders.describe("sam-b").preprocessing,
+        encoders.describe("sam-b+medclip").preprocessing,
+    ):
         assert Preprocessing.from_fields(json.loads(recipe.to_json())) == recipe
 
 
@@ -225,12 +232,7 @@ def test_authors_formats_load_by_their_catalogue_names(
     target.parent.mkdir(parents=True)
     checkpoint(name, target.parent).rename(target)
     if name == "medimageinsight":
-        words = [
-            "<|startoftext|>",
-            "<|endoftext|>",
-            *"abcdefghilnorstx-",
-            *(f"{letter}</w>" for letter in "aft-yes"),
-        ]
+        words = ["<|startoftext|>", "<|endoftext|>", *"abcdefghilnorstx-", *(f"{letter}</w>" for letter in "aft-yes")]
         place = tmp_path / name / "2024.09.27" / "language_model" / "clip_tokenizer_4.16.2"
         place.mkdir(parents=True)
         (place / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))

@@ -132,9 +132,11 @@ def test_where_weights_are_looked_for(place: str, models: Path, saved: dict[str,
     commit = "f" * 40
     cached = Path(os.environ["HF_HUB_CACHE"], "models--facebook--dinov2-base")
     folder = {
-        "name": models / "dinov2-b", "dashes": models / "facebook--dinov2-base",
-        "folders": models / "facebook" / "dinov2-base", "hub": cached / "snapshots" / commit,
-    }[place]  # fmt: skip
+        "name": models / "dinov2-b",
+        "dashes": models / "facebook--dinov2-base",
+        "folders": models / "facebook" / "dinov2-base",
+        "hub": cached / "snapshots" / commit,
+    }[place]
     if place == "hub":
         (cached / "refs").mkdir(parents=True)
         (cached / "refs" / "main").write_text(commit)

@@ -59,15 +59,18 @@ class HubHandler(BaseHTTPRequestHandler):
             return self._send(404, {"X-Error-Code": "RepoNotFound"}, b"{}")
         if parts[0] == "api":
             files = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
-            info = {"id": repository, "modelId": repository, "sha": COMMIT, "private": False,
-                    "siblings": [{"rfilename": file} for file in files]}  # fmt: skip
+            info = {
+                "id": repository,
+                "modelId": repository,
+                "sha": COMMIT,
+                "private": False,
+                "siblings": [{"rfilename": file} for file in files],
+            }
             return self._send(200, {"Content-Type": "application/json"}, json.dumps(info).encode())
         if repository in self.server.gated:
             return self._send(403, {"X-Error-Code": "GatedRepo"}, b"{}")
         content = (folder / "/".join(parts[4:])).read_bytes()
-        return self._send(
-            200, {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}, content
-        )
+        return self._send(200, {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}, content)
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -109,8 +112,9 @@ def pulled_elsewhere(name: str, to: Path, address: str) -> subprocess.CompletedP
         "HF_HOME": str(to.parent / "hf-home"),
         "HF_HUB_DISABLE_XET": "1",
     }
-    return subprocess.run([sys.executable, "-c", code, name, str(to)], capture_output=True, text=True, check=False,
-                          env=environment)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-c", code, name, str(to)], capture_output=True, text=True, check=False, env=environment
+    )
 
 
 def test_pull_brings_what_is_needed_and_a_record(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +214,10 @@ def test_what_is_wanted_of_a_repository() -> None:
     assert wanted("m", "o/m", there | {"model.safetensors"}, weights)[0] == "model.safetensors"
     deep = {"2024/vision/weights.pt", "2024/language/vocab.json", "2024/language/merges.txt", "other/vocab.json"}
     assert wanted("m", "o/m", deep, ["2024/vision/weights.pt"]) == [
-        "2024/vision/weights.pt", "2024/language/merges.txt", "2024/language/vocab.json",
-    ]  # fmt: skip
+        "2024/vision/weights.pt",
+        "2024/language/merges.txt",
+        "2024/language/vocab.json",
+    ]
     with pytest.raises(UsageError, match="holds none of"):
         wanted("m", "o/m", {"README.md"}, weights)
 
@@ -343,9 +349,7 @@ def test_compare_against_the_definition() -> None:
     for k in (1, 5, 10):
         shares = []
         for i in range(30):
-            near = [
-                sorted((j for j in range(30) if j != i), key=lambda j: -(v[i] @ v[j]))[:k] for v in (exact, other)
-            ]
+            near = [sorted((j for j in range(30) if j != i), key=lambda j: -(v[i] @ v[j]))[:k] for v in (exact, other)]
             shares.append(len(set(near[0]) & set(near[1])) / k)
         assert quality.overlap[f"@{k}"] == pytest.approx(np.mean(shares), abs=1e-4)
     assert compare(exact, exact).overlap == {"@1": 1, "@5": 1, "@10": 1}

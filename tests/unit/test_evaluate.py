@@ -288,9 +288,13 @@ def test_an_adapted_space_is_trained_anew_on_each_fold(make_gallery: MakeGallery
     still: dict[int, tuple[Case, list[Case]]] = {}
     for split in split_folds(data, 3, 3):
         adapter = adapters.fit(
-            "linear", data.vectors[split.gallery], [data.labels[i] for i in split.gallery],
-            [data.patients[i] for i in split.gallery], encoder=gallery.spec.identity, seed=3,
-        )  # fmt: skip
+            "linear",
+            data.vectors[split.gallery],
+            [data.labels[i] for i in split.gallery],
+            [data.patients[i] for i in split.gallery],
+            encoder=gallery.spec.identity,
+            seed=3,
+        )
         new = adapters.transform(adapter, data.vectors)
         rows = [Case(i, new[i], case.labels, case.patient) for i, case in enumerate(made)]
         moved |= {int(i): (rows[i], [rows[j] for j in split.gallery]) for i in split.queries}
@@ -311,9 +315,13 @@ def test_an_adapted_space_is_trained_anew_on_each_fold(make_gallery: MakeGallery
         pairs = [(precision(*moved[i], k), precision(*still[i], k)) for i in range(len(made))]
         gains = np.array([np.nan if a is None or b is None else a - b for a, b in pairs])
         low_high = metrics.bootstrap_interval(
-            gains[asked], metrics.numbered(np.array(data.patients)[asked]), "macro", labels=members[asked],
-            samples=200, seed=3,
-        )  # fmt: skip
+            gains[asked],
+            metrics.numbered(np.array(data.patients)[asked]),
+            "macro",
+            labels=members[asked],
+            samples=200,
+            seed=3,
+        )
         wanted = [float(metrics.macro(gains, members)), *low_high.tolist()]
         assert report.gain[f"P@{k}"] == pytest.approx(wanted, abs=1e-6)
         assert wanted[1] < wanted[2]
@@ -416,9 +424,7 @@ def test_the_same_bytes_under_another_patient_are_audited(
     folder = pictures[2]
     ask(queries, {"q.png": (CLASSES[0], "somebody")})
     (queries / "q.png").write_bytes((folder / "g00.png").read_bytes())
-    report = evaluate(
-        gallery, queries=[queries], query_labels=queries / "labels.csv", patient_column="Subject", k=[1]
-    )
+    report = evaluate(gallery, queries=[queries], query_labels=queries / "labels.csv", patient_column="Subject", k=[1])
     assert report.micro["P@1"] == 1
     assert (report.audit.same_bytes, report.audit.near_duplicates) == (1, 1)
     assert "byte for byte under another patient" in report.audit.sentence
@@ -430,9 +436,7 @@ def test_queries_that_take_no_part_are_counted(collection: tuple[Gallery, list[C
     ask(queries, rows)
     PIL.Image.fromarray(texture(90)).save(queries / "unlisted.png")
     (queries / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    report = evaluate(
-        gallery, queries=[queries], query_labels=queries / "labels.csv", patient_column="Subject", k=[1]
-    )
+    report = evaluate(gallery, queries=[queries], query_labels=queries / "labels.csv", patient_column="Subject", k=[1])
     assert report.left_out == {"no label": 2, "damaged-header": 1}
     assert any("2 with no label, 1 with damaged-header" in note for note in report.notes)
     asked = query_cases(gallery, queries, {"a.png": rows["a.png"]})
@@ -449,9 +453,7 @@ def test_dicom_queries_carry_their_own_patient(collection: tuple[Gallery, list[C
     check(report, [asked], lambda case, k: precision(case, among, k), [3])
 
 
-def test_an_adapter_that_has_seen_the_queries_patients_says_so(
-    collection: tuple[Gallery, list[Case], Path],
-) -> None:
+def test_an_adapter_that_has_seen_the_queries_patients_says_so(collection: tuple[Gallery, list[Case], Path]) -> None:
     gallery, _, queries = collection
     adapt(gallery, "findings", kind="linear")
     ask(queries, {"a.png": (CLASSES[0], "patient-1"), "b.png": (CLASSES[1], "new")})
@@ -475,9 +477,7 @@ def test_an_adapter_that_has_seen_the_queries_patients_says_so(
         ({"k": [1001]}, "1001"),
     ],
 )
-def test_arguments_that_do_not_go_together(
-    make_gallery: MakeGallery, options: dict[str, Any], message: str
-) -> None:
+def test_arguments_that_do_not_go_together(make_gallery: MakeGallery, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         evaluate(filled(make_gallery(), cases(5)), **options)
 
@@ -567,9 +567,15 @@ def test_csv_tables(adapted_report: Report) -> None:
     assert {len(row) for row in rows} == {6}
     found = {row[0]: row[1:] for row in csv.reader(io.StringIO(overall))}
     assert found.keys() == {
-        "overall", "base, macro", "base, micro", "findings, macro", "findings, micro", "gain, macro",
-        "chance, macro", "chance, micro",
-    }  # fmt: skip
+        "overall",
+        "base, macro",
+        "base, micro",
+        "findings, macro",
+        "findings, micro",
+        "gain, macro",
+        "chance, macro",
+        "chance, micro",
+    }
     assert adapted_report.baseline is not None
     assert found["base, macro"][0].startswith(f"{adapted_report.baseline.macro['P@1']:.3f}")
     assert found["findings, micro"][1].startswith(f"{adapted_report.micro['P@5']:.3f}")

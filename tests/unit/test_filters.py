@@ -43,7 +43,7 @@ A, B, C = (Compare(name, "=", value) for name, value in ("a1", "b2", "c3"))
         ("((a=1))", Compare("a", "=", "1")),
         ("études=zürich", Compare("études", "=", "zürich")),
     ],
-)  # fmt: skip
+)
 def test_reading(text: str, tree: Filter) -> None:
     assert parse(text) == tree
 
@@ -51,13 +51,32 @@ def test_reading(text: str, tree: Filter) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "   ", "Modality", "Modality=", "=CR", "Modality==CR", "Modality=CR and", "and Modality=CR", "(a=1",
-        "a=1)", "a=1 b=2", "a=1 or or b=2", "not", "()", "a='open", 'a="open', "a=1 & b=2 !", "age>sixty",
-        "age<='a b'", "a=1" + " and (a=1" * 1000, "not " * 5000 + "a=1", " and ".join(["a=1"] * 2000),
+        "",
+        "   ",
+        "Modality",
+        "Modality=",
+        "=CR",
+        "Modality==CR",
+        "Modality=CR and",
+        "and Modality=CR",
+        "(a=1",
+        "a=1)",
+        "a=1 b=2",
+        "a=1 or or b=2",
+        "not",
+        "()",
+        "a='open",
+        'a="open',
+        "a=1 & b=2 !",
+        "age>sixty",
+        "age<='a b'",
+        "a=1" + " and (a=1" * 1000,
+        "not " * 5000 + "a=1",
+        " and ".join(["a=1"] * 2000),
         "(" * 100_000,
     ],
     ids=lambda text: repr(text[:20]),
-)  # fmt: skip
+)
 def test_what_cannot_be_read_shows_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="PatientAge>=60") as caught:
         parse(text)
@@ -73,10 +92,46 @@ def test_no_text_raises_anything_else(text: str) -> None:
 
 NAMES = st.sampled_from(["label", "id", "source", "patient", "Modality", "age", "odd name", "not", "é"])
 WORDS = [
-    "", " ", "effusion", "Effusion", "EFFUSION, left", "Épanchement", "épanchement", "STRASSE", "straße", "İ",
-    "%", "_", "50%", "a_b", "a\\b", "it's", "x", "5", "5.0", "05", "1e1", "10", "-3", "+3", ".5", "nan", "inf",
-    "-inf", "1_0", "٣", "9007199254740993", "0", "-0.0", "patient-1", "/data/a_b.png", "and", "(", "CR", "cr",
-]  # fmt: skip
+    "",
+    " ",
+    "effusion",
+    "Effusion",
+    "EFFUSION, left",
+    "Épanchement",
+    "épanchement",
+    "STRASSE",
+    "straße",
+    "İ",
+    "%",
+    "_",
+    "50%",
+    "a_b",
+    "a\\b",
+    "it's",
+    "x",
+    "5",
+    "5.0",
+    "05",
+    "1e1",
+    "10",
+    "-3",
+    "+3",
+    ".5",
+    "nan",
+    "inf",
+    "-inf",
+    "1_0",
+    "٣",
+    "9007199254740993",
+    "0",
+    "-0.0",
+    "patient-1",
+    "/data/a_b.png",
+    "and",
+    "(",
+    "CR",
+    "cr",
+]
 VALUES = st.one_of(st.sampled_from(WORDS), st.integers(-20, 20).map(str), st.floats(-20, 20).map(str))
 NUMBERS = VALUES.filter(lambda value: number(value) is not None)
 
@@ -128,13 +183,29 @@ RECORD = {"label": ["effusion", "Mass"], "age": ["61.5"], "site": ["north"], "co
 @pytest.mark.parametrize(
     ("text", "holds"),
     [
-        ("label=effusion", True), ("label=mass", False), ("label~MAS", True), ("label!=effusion", False),
-        ("label!=device", True), ("age>=60", True), ("age>61.5", False), ("age=61.50", True), ("age='61.5'", True),
-        ("code=7", True), ("code=07", True), ("code~07", True), ("code~7.0", False), ("site>1", False),
-        ("not site>1", True), ("site<=1", False), ("nothing=1", False), ("nothing!=1", True), ("nothing<1", False),
-        ("label>1", False), ("label=effusion and age<60 or site=north", True),
+        ("label=effusion", True),
+        ("label=mass", False),
+        ("label~MAS", True),
+        ("label!=effusion", False),
+        ("label!=device", True),
+        ("age>=60", True),
+        ("age>61.5", False),
+        ("age=61.50", True),
+        ("age='61.5'", True),
+        ("code=7", True),
+        ("code=07", True),
+        ("code~07", True),
+        ("code~7.0", False),
+        ("site>1", False),
+        ("not site>1", True),
+        ("site<=1", False),
+        ("nothing=1", False),
+        ("nothing!=1", True),
+        ("nothing<1", False),
+        ("label>1", False),
+        ("label=effusion and age<60 or site=north", True),
     ],
-)  # fmt: skip
+)
 def test_meaning(text: str, holds: bool) -> None:
     assert matches(parse(text), RECORD) is holds
 
@@ -202,12 +273,7 @@ def test_sql_finds_exactly_what_the_tree_means(
         for row in rows:
             record = known[row.source]
             seen = {name: [str(value)] for name, value in row.attributes.items()}
-            seen |= {
-                "label": list(row.labels),
-                "id": [record.id],
-                "source": [row.source],
-                "patient": [record.patient],
-            }
+            seen |= {"label": list(row.labels), "id": [record.id], "source": [row.source], "patient": [record.patient]}
             if matches(tree, seen):
                 expected.add(row.source)
         assert what_the_sql_finds(store, tree) == expected

@@ -25,9 +25,7 @@ def add(gallery: Gallery, *numbers: int) -> None:
     for number in numbers:
         vector = np.random.default_rng(number).standard_normal((1, gallery.spec.dim)).astype(np.float32)
         vector /= np.linalg.norm(vector)
-        rows.append(
-            NewRecord(f"/{number}", f"{number:064x}", 0, f"p{number}", (f"c{number % 2}",), {}, vector, b"")
-        )
+        rows.append(NewRecord(f"/{number}", f"{number:064x}", 0, f"p{number}", (f"c{number % 2}",), {}, vector, b""))
     gallery.store.write(Batch(records=rows))
 
 

@@ -51,9 +51,7 @@ def pictures_with_box(draw: st.DrawFn) -> tuple[tuple[int, int], tuple[int, int,
 @pytest.mark.parametrize("name", RECIPES)
 @given(drawn=pictures_with_box())
 @settings(max_examples=60, deadline=None)
-def test_a_box_lands_where_resize_puts_it(
-    name: str, drawn: tuple[tuple[int, int], tuple[int, int, int, int]]
-) -> None:
+def test_a_box_lands_where_resize_puts_it(name: str, drawn: tuple[tuple[int, int], tuple[int, int, int, int]]) -> None:
     recipe, ((rows, columns), (left, top, right, bottom)) = RECIPES[name], drawn
     picture = np.zeros((rows, columns), np.uint8)
     picture[top:bottom, left:right] = 255
@@ -72,9 +70,12 @@ boxes = st.tuples(*[st.integers(0, 63)] * 4).map(
     lambda n: (min(n[0], n[2]) / 64, min(n[1], n[3]) / 64, (max(n[0], n[2]) + 1) / 64, (max(n[1], n[3]) + 1) / 64)
 )
 grids = st.builds(
-    Grid, st.integers(1, 15), st.integers(1, 15), *[st.integers(-20, 30).map(lambda n: n / 64)] * 2,
+    Grid,
+    st.integers(1, 15),
+    st.integers(1, 15),
+    *[st.integers(-20, 30).map(lambda n: n / 64)] * 2,
     *[st.integers(20, 100).map(lambda n: n / 64)] * 2,
-)  # fmt: skip
+)
 
 
 @given(grids, boxes)

@@ -37,9 +37,13 @@ def recall(expected: Keys, found: Keys) -> float:
 
 
 @given(
-    count=st.integers(0, 60), queries=st.integers(0, 5), k=st.integers(0, 70), seed=st.integers(0, 99),
-    share=st.none() | st.floats(0, 1), cells=st.sampled_from([1, 100, 1 << 24]),
-)  # fmt: skip
+    count=st.integers(0, 60),
+    queries=st.integers(0, 5),
+    k=st.integers(0, 70),
+    seed=st.integers(0, 99),
+    share=st.none() | st.floats(0, 1),
+    cells=st.sampled_from([1, 100, 1 << 24]),
+)
 @settings(deadline=None)
 def test_nearest_is_a_sort_of_all_cosines(
     count: int, queries: int, k: int, seed: int, share: float | None, cells: int
@@ -55,8 +59,11 @@ def test_nearest_is_a_sort_of_all_cosines(
         found, scores = nearest(asked, k, keys, vectors, among)
     assert found.shape == scores.shape == (queries, k)
     for query, hits, row in zip(asked, found, scores, strict=True):
-        pairs = sorted((-float(v @ query), int(key)) for i, (key, v) in enumerate(zip(keys, vectors, strict=True))
-                       if among is None or among[i])[:k]  # fmt: skip
+        pairs = sorted(
+            (-float(v @ query), int(key))
+            for i, (key, v) in enumerate(zip(keys, vectors, strict=True))
+            if among is None or among[i]
+        )[:k]
         padded = [key for _, key in pairs] + [-1] * (k - len(pairs))
         assert hits.tolist() == padded
         assert row.tolist() == [-score for score, _ in pairs] + [-np.inf] * (k - len(pairs))
@@ -85,9 +92,7 @@ def test_scores_are_summed_in_float64() -> None:
     np.testing.assert_array_equal(scores, true[keys].astype(np.float32))
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), unique_by=lambda pair: pair[0]), st.integers(1, 6)
-)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), unique_by=lambda pair: pair[0]), st.integers(1, 6))
 def test_merging_equals_one_answer(pairs: list[tuple[int, int]], k: int) -> None:
     keys = np.array([key for key, _ in pairs], np.int64)
     vectors = np.array([[score] for _, score in pairs], np.float32).reshape(-1, 1)
@@ -179,8 +184,9 @@ def mapped_share(path: Path) -> float:
     """The share of a mapped file that counts as this process's memory."""
     entry = re.search(
         rf"^\S+ .* {re.escape(str(path))}\n(?:.*\n)*?Size: +(\d+) kB\n(?:.*\n)*?Rss: +(\d+) kB",
-        Path("/proc/self/smaps").read_text(encoding="utf-8"), re.MULTILINE,
-    )  # fmt: skip
+        Path("/proc/self/smaps").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     assert entry, "the file is not mapped"
     return int(entry[2]) / int(entry[1])
 
@@ -243,10 +249,14 @@ def test_an_index_is_read_from_a_map_or_from_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("count", "dim", "kind"),
     [
-        (0, 384, "flat"), (100_000, 384, "flat"), (200_000, 768, "ivf-rabitq"), (1_600_000, 384, "ivf-rabitq"),
-        (200_000, 64, "flat"), (2_000_000, 64, "ivf-flat"),
+        (0, 384, "flat"),
+        (100_000, 384, "flat"),
+        (200_000, 768, "ivf-rabitq"),
+        (1_600_000, 384, "ivf-rabitq"),
+        (200_000, 64, "flat"),
+        (2_000_000, 64, "ivf-flat"),
     ],
-)  # fmt: skip
+)
 def test_auto_chooses_by_size_and_says_why(count: int, dim: int, kind: str) -> None:
     chosen, reason = choose(count, dim)
     assert chosen == kind

@@ -44,9 +44,12 @@ def test_depth_one_kernels_make_it_a_plain_resnet() -> None:
     torch.manual_seed(0)
     tiny = InflatedResNet(width=4).eval()
     config = ResNetConfig(
-        embedding_size=4, hidden_sizes=[16, 32, 64, 128], depths=[3, 8, 36, 3], layer_type="bottleneck",
+        embedding_size=4,
+        hidden_sizes=[16, 32, 64, 128],
+        depths=[3, 8, 36, 3],
+        layer_type="bottleneck",
         downsample_in_bottleneck=False,
-    )  # fmt: skip
+    )
     flat = ResNetModel(config).eval()
     with torch.no_grad():
         for weights in [*flat.parameters()]:

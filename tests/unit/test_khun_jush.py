@@ -33,11 +33,17 @@ def planted(gallery: Gallery) -> list[NewRecord]:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         records.append(
             NewRecord(
-                source=f"v{i}", sha256=f"{i:064x}", frame=0, vectors=vectors.astype(np.float32),
-                views=tuple(kept.tolist()), patient=patient, labels=(organ,), thumbnail=b"",
+                source=f"v{i}",
+                sha256=f"{i:064x}",
+                frame=0,
+                vectors=vectors.astype(np.float32),
+                views=tuple(kept.tolist()),
+                patient=patient,
+                labels=(organ,),
+                thumbnail=b"",
                 attributes={"organ": organ, "slices": float(len(kept) + 2), "side": "left" if i % 2 else "right"},
             )
-        )  # fmt: skip
+        )
     gallery.store.write(Batch(records=records))
     return records
 
@@ -104,9 +110,14 @@ def test_settings_levels_and_filters(make_gallery: Callable[..., Gallery]) -> No
     gallery = make_gallery()
     planted(gallery)
     report = evaluate_volumes(
-        gallery, levels=["organ", "label", "side"], slices=["all", "random:2"], weights=["uniform", "gaussian:0.2"],
-        ranks=["pool", "maxsim"], index=["flat", "hnsw"], k=(3,),
-    )  # fmt: skip
+        gallery,
+        levels=["organ", "label", "side"],
+        slices=["all", "random:2"],
+        weights=["uniform", "gaussian:0.2"],
+        ranks=["pool", "maxsim"],
+        index=["flat", "hnsw"],
+        k=(3,),
+    )
     # The pool is exact whatever the index.
     assert len(report.scores) == 3 * 2 * 2 * (1 + 2)
     by_level = {

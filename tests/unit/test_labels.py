@@ -71,9 +71,7 @@ def test_patients_and_attributes(table: Table) -> None:
 
 
 def test_several_rows_of_one_file_are_taken_together(table: Table) -> None:
-    rows = dict(
-        table("file,label,patient_id,site,age\na,mass,,north,\na,effusion,p,south,50\na,mass,q,,\n").items()
-    )
+    rows = dict(table("file,label,patient_id,site,age\na,mass,,north,\na,effusion,p,south,50\na,mass,q,,\n").items())
     assert rows == {"a": LabelRow(("mass", "effusion"), "p", {"site": "north", "age": "50"})}
 
 
@@ -85,11 +83,17 @@ def test_a_table_without_labels(table: Table) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "\ufefffile,label\na,x\n", "file,label\r\na,x\r\n", "file,label\ra,x\r", 'file,label\n"a","x"\n',
-        " file , label \n a , x \n", "file,label,\na,x,spare,more\n", "file,label\n\na,x\n\n", "label,file\nx,a",
+        "\ufefffile,label\na,x\n",
+        "file,label\r\na,x\r\n",
+        "file,label\ra,x\r",
+        'file,label\n"a","x"\n',
+        " file , label \n a , x \n",
+        "file,label,\na,x,spare,more\n",
+        "file,label\n\na,x\n\n",
+        "label,file\nx,a",
     ],
     ids=["BOM", "CRLF", "CR", "quotes", "spaces", "ragged", "blank lines", "no last newline"],
-)  # fmt: skip
+)
 def test_every_dialect_says_the_same(table: Table, text: str) -> None:
     assert labels(table(text)) == {"a": ("x",)}
 
@@ -110,11 +114,7 @@ def test_hostile_cells_are_one_printable_line(table: Table) -> None:
     ("text", "columns", "message"),
     [
         ("", (), "no column that names the file.*it has: none"),
-        (
-            "name,label\na,x\n",
-            (),
-            "no column that names the file.*file, path, filename, image.*it has: name, label",
-        ),
+        ("name,label\na,x\n", (), "no column that names the file.*file, path, filename, image.*it has: name, label"),
         ("file;label\na;x\n", (), "it has: file;label"),
         ("file,label\na,x\n", ("lable",), "no column 'lable'.*Did you mean 'label'"),
         ("file,label\na,x\n", ("grading",), "no column 'grading'.*file, label"),
@@ -216,9 +216,7 @@ def by_name(gallery: Gallery) -> dict[str, tuple[tuple[str, ...], str, dict[str,
     }
 
 
-def test_a_second_table_brings_labels_up_to_date(
-    picture_folder: Path, make_gallery: Callable[..., Gallery]
-) -> None:
+def test_a_second_table_brings_labels_up_to_date(picture_folder: Path, make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
     result = index(gallery, [picture_folder], labels=picture_folder / "labels.csv")
     assert (result.added, result.skipped, result.ignored, result.unmatched) == (12, 0, 1, 0)
@@ -240,9 +238,7 @@ def test_a_second_table_brings_labels_up_to_date(
     }
 
 
-def test_a_table_of_patients_leaves_labels_alone(
-    picture_folder: Path, make_gallery: Callable[..., Gallery]
-) -> None:
+def test_a_table_of_patients_leaves_labels_alone(picture_folder: Path, make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
     index(gallery, [picture_folder], labels=picture_folder / "labels.csv")
     before = by_name(gallery)

@@ -222,9 +222,7 @@ label_sets = st.lists(st.sets(st.sampled_from(CLASSES)), max_size=6)
 
 @given(queries=label_sets, gallery=label_sets)
 @quick
-def test_relevance_of_label_sets_equals_set_arithmetic(
-    queries: list[set[str]], gallery: list[set[str]]
-) -> None:
+def test_relevance_of_label_sets_equals_set_arithmetic(queries: list[set[str]], gallery: list[set[str]]) -> None:
     rows, columns = metrics.membership(queries, CLASSES), metrics.membership(gallery, CLASSES)
     shape = (len(queries), len(gallery))
     pairs = list(itertools.product(queries, gallery))

@@ -36,8 +36,7 @@ def oracle_statistic(
     if statistic == "micro":
         return [oracle_mean(values)]
     means = [
-        oracle_mean([value for value, names in zip(values, labels, strict=True) if name in names])
-        for name in classes
+        oracle_mean([value for value, names in zip(values, labels, strict=True) if name in names]) for name in classes
     ]
     return means if statistic == "per_class" else [oracle_mean(means)]
 
@@ -97,9 +96,7 @@ ADAPTER = {1: [2, 4, 4, 3, 2], 3: [8, 12, 11, 8, 6], 5: [13, 19, 17, 12, 10]}
         (ADAPTER, 5, 0.755, 0.71),
     ],
 )
-def test_the_published_table_comes_out(
-    hits: dict[int, list[int]], k: int, macro: float, micro: float
-) -> None:
+def test_the_published_table_comes_out(hits: dict[int, list[int]], k: int, macro: float, micro: float) -> None:
     rows = [np.arange(n * k).reshape(n, k) < hit for n, hit in zip(QUERIES.values(), hits[k], strict=True)]
     labels = metrics.membership([[name] for name, n in QUERIES.items() for _ in range(n)], list(QUERIES))
     precision = metrics.precision_at(np.concatenate(rows), np.full(20, 16), k)
@@ -129,9 +126,7 @@ def oracle_interval(data: Scores, statistic: str, column: int, weights: np.ndarr
         times = dict(zip(names, row, strict=True))
         chosen = [query for query, name in enumerate(data.groups) for _ in range(times[name])]
         drawn.append(
-            oracle_statistic(
-                statistic, [values[i] for i in chosen], [data.labels[i] for i in chosen], CLASSES
-            )
+            oracle_statistic(statistic, [values[i] for i in chosen], [data.labels[i] for i in chosen], CLASSES)
         )
     interval = []
     for index, one in enumerate(zip(*drawn, strict=True)):
@@ -215,9 +210,7 @@ def test_interval_depends_on_the_seed_and_on_nothing_else(monkeypatch: pytest.Mo
     values, patient, member = rng.random((60, 2)), rng.integers(20, size=60), rng.random((60, 3)) < 0.5
 
     def interval(groups: np.ndarray, order: np.ndarray | slice = slice(None), seed: int = 0) -> np.ndarray:
-        return metrics.bootstrap_interval(
-            values[order], groups[order], "macro", member[order], samples=301, seed=seed
-        )
+        return metrics.bootstrap_interval(values[order], groups[order], "macro", member[order], samples=301, seed=seed)
 
     first = interval(patient)
     assert_array_equal(first, interval(patient))

@@ -24,9 +24,12 @@ def unit_patches(seed: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 @given(
-    st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6),
+    st.integers(0, 10_000),
+    st.integers(1, 3),
+    st.integers(1, 6),
+    st.integers(1, 6),
     st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=8),
-)  # fmt: skip
+)
 @settings(deadline=None)
 def test_window_scores_are_their_definition(
     seed: int, pictures: int, rows: int, columns: int, cells: set[tuple[int, int]]
@@ -39,9 +42,7 @@ def test_window_scores_are_their_definition(
     scores = window_scores(np.einsum("mc,nrkc->mnrk", region, grids), at)
     assert scores.shape == (pictures, rows - height + 1, columns - width + 1)
     for (picture, row, column), score in np.ndenumerate(scores):
-        cosines = [
-            float(patch @ grids[picture, row + r, column + c]) for patch, (r, c) in zip(region, at, strict=True)
-        ]
+        cosines = [float(patch @ grids[picture, row + r, column + c]) for patch, (r, c) in zip(region, at, strict=True)]
         assert score == pytest.approx(sum(cosines) / len(cosines), abs=1e-5)
 
 
@@ -73,9 +74,18 @@ def test_a_row_says_what_was_stored_and_any_change_is_seen(seed: int, rows: int,
     data = bytearray(whole["data"])
     data[random.integers(len(data))] ^= 1 << int(random.integers(8))
     changes = [
-        {"data": bytes(data)}, {"data": whole["data"][:-1]}, {"data": None}, {"data": b""}, {"view": 4},
-        {"rows": rows + 1}, {"rows": None}, {"columns": 0}, {"columns": "x"}, {"id": "f"}, {"checksum": None},
-    ]  # fmt: skip
+        {"data": bytes(data)},
+        {"data": whole["data"][:-1]},
+        {"data": None},
+        {"data": b""},
+        {"view": 4},
+        {"rows": rows + 1},
+        {"rows": None},
+        {"columns": 0},
+        {"columns": "x"},
+        {"id": "f"},
+        {"checksum": None},
+    ]
     if rows != columns:
         changes.append({"rows": columns, "columns": rows})
     for change in changes:

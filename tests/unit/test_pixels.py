@@ -188,11 +188,7 @@ def test_stretch_gives_bytes_in_the_same_order(values: NDArray[Any], percentiles
     assert (bytes_[~finite] == bytes_[finite].min()).all()
 
 
-@given(
-    hnp.arrays(np.int16, SIZES, elements=st.integers(-1000, 1000)),
-    st.integers(1, 12),
-    st.integers(-4000, 4000),
-)
+@given(hnp.arrays(np.int16, SIZES, elements=st.integers(-1000, 1000)), st.integers(1, 12), st.integers(-4000, 4000))
 def test_stretch_forgets_gain_and_offset(values: NDArray[np.int16], gain: int, offset: int) -> None:
     twin = values.astype(np.int32) * gain + offset
     difference = stretch(values, USUAL).astype(int) - stretch(twin, USUAL)
@@ -330,9 +326,7 @@ def test_model_input_has_three_channels(mode: str) -> None:
 # thumbnails
 
 
-@pytest.mark.parametrize(
-    ("size", "wanted"), [((640, 320), (160, 80)), ((50, 400), (20, 160)), ((30, 20), (30, 20))]
-)
+@pytest.mark.parametrize(("size", "wanted"), [((640, 320), (160, 80)), ((50, 400), (20, 160)), ((30, 20), (30, 20))])
 def test_thumbnail_is_a_small_jpeg_of_the_same_shape(size: tuple[int, int], wanted: tuple[int, int]) -> None:
     with PIL.Image.open(io.BytesIO(thumbnail(PIL.Image.new("L", size, 90)))) as small:
         assert small.format == "JPEG"

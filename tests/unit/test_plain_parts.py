@@ -125,10 +125,16 @@ def test_every_part_of_the_preprocessing_counts() -> None:
     """The hash of the default recipe is stored with every gallery: a change makes them unreadable."""
     plain = Preprocessing()
     others: list[dict[str, Any]] = [
-        {"size": (225, 224)}, {"resize": "pad"}, {"shortest_edge": 256}, {"resample": "bicubic"},
-        {"percentiles": (0.0, 100.0)}, {"mean": (0.0, 0.0, 0.0)}, {"std": (1.0, 1.0, 1.0)}, {"fill": (1, 0, 0)},
+        {"size": (225, 224)},
+        {"resize": "pad"},
+        {"shortest_edge": 256},
+        {"resample": "bicubic"},
+        {"percentiles": (0.0, 100.0)},
+        {"mean": (0.0, 0.0, 0.0)},
+        {"std": (1.0, 1.0, 1.0)},
+        {"fill": (1, 0, 0)},
         {"parts": (plain,)},
-    ]  # fmt: skip
+    ]
     hashes = {Preprocessing(**fields).hash for fields in others}
     assert len(hashes) == len(others)
     assert plain.hash not in hashes

@@ -235,8 +235,9 @@ def test_every_encoder_of_a_benchmark_has_its_curve_in_each_panel(
 ) -> None:
     runs = tuple(
         Run(encoder, data, "denner", asdict(evaluated[1]), seen, False)
-        for data in ("chest", "brain") for encoder, seen in (("lite0", ()), ("dino", ("chest",)))
-    )  # fmt: skip
+        for data in ("chest", "brain")
+        for encoder, seen in (("lite0", ()), ("dino", ("chest",)))
+    )
     said = words(save_benchmark_curves(EncoderBenchmark(runs, (1, 3)), tmp_path / "curves.svg"))
     assert (said.count("lite0"), said.count("dino†"), said.count("chance")) == (2, 2, 2)
     assert {"chest, denner", "brain, denner"} <= set(said)
@@ -245,9 +246,7 @@ def test_every_encoder_of_a_benchmark_has_its_curve_in_each_panel(
         save_benchmark_curves(EncoderBenchmark((), (1, 3)), tmp_path / "curves.svg")
 
 
-def test_the_curve_goes_through_the_figures(
-    evaluated: tuple[Report, Report, ClassifierReport], tmp_path: Path
-) -> None:
+def test_the_curve_goes_through_the_figures(evaluated: tuple[Report, Report, ClassifierReport], tmp_path: Path) -> None:
     """The points of the line lie as far from each other as the report's figures do."""
     report = evaluated[1]
     tree = ET.parse(save_curves({"base": report}, tmp_path / "curves.svg"))
@@ -319,9 +318,11 @@ def test_a_chart_that_cannot_be_written(
     result = map_gallery(gallery, method="tsne")
     (tmp_path / "figure").mkdir()
     for draw in (
-        lambda path: save_curves({"base": evaluated[1]}, path), lambda path: save_bars(evaluated[1], path),
-        lambda path: save_confusion(evaluated[2], path), lambda path: save_map(gallery, result, path),
-    ):  # fmt: skip
+        lambda path: save_curves({"base": evaluated[1]}, path),
+        lambda path: save_bars(evaluated[1], path),
+        lambda path: save_confusion(evaluated[2], path),
+        lambda path: save_map(gallery, result, path),
+    ):
         with pytest.raises(UsageError, match=r"cannot write the figure figure.*name a \.png"):
             draw(tmp_path / name)
     with pytest.raises(UsageError, match=r"cannot write the map map\.html"):

@@ -51,9 +51,10 @@ def ranking(cases: Cases, query: int, among: Sequence[int]) -> list[int]:
     """The rows that may answer, best first, by loops over single numbers."""
     data = cases.data
     free = [row for row in among if data.patients[row] != data.patients[query]]
-    return sorted(free, key=lambda row: -sum(float(a) * float(b) for a, b in zip(
-        data.vectors[query], data.vectors[row], strict=True
-    )))  # fmt: skip
+    return sorted(
+        free,
+        key=lambda row: -sum(float(a) * float(b) for a, b in zip(data.vectors[query], data.vectors[row], strict=True)),
+    )
 
 
 def mean(values: Sequence[float]) -> float | None:
@@ -74,8 +75,9 @@ def close(found: float | None, wanted: float | None) -> bool:
 
 records = st.lists(
     st.tuples(st.frozensets(st.sampled_from(LABELS), min_size=1, max_size=3), st.integers(0, 5)),
-    min_size=4, max_size=16,
-)  # fmt: skip
+    min_size=4,
+    max_size=16,
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -102,9 +104,7 @@ def test_plain_and_capped_equal_brute_force(drawn: list[tuple[frozenset[str], in
 
 @settings(max_examples=60, deadline=None)
 @given(records, st.integers(0, 1000), st.sampled_from([1, 3, 40]))
-def test_multilabel_measures_equal_brute_force(
-    drawn: list[tuple[frozenset[str], int]], seed: int, k: int
-) -> None:
+def test_multilabel_measures_equal_brute_force(drawn: list[tuple[frozenset[str], int]], seed: int, k: int) -> None:
     labels = [tuple(sorted(names)) for names, _ in drawn]
     cases = cases_from(labels, [f"p{patient}" for _, patient in drawn], seed=seed)
     overlap: list[float | None] = []
@@ -184,22 +184,35 @@ def fill(gallery: Gallery, rows: Sequence[dict[str, Any]], dim: int = 8) -> None
     for i, row in enumerate(rows):
         vector = np.asarray(row.get("vector", np.random.default_rng(i).normal(size=dim)), np.float32)
         vector /= np.linalg.norm(vector)
-        batch.records.append(NewRecord(
-            f"{i}.png", f"{i:064x}", 0, str(row.get("patient", i)), tuple(row["labels"]),
-            row.get("attributes", {}), vector[None], b"",
-        ))  # fmt: skip
+        batch.records.append(
+            NewRecord(
+                f"{i}.png",
+                f"{i:064x}",
+                0,
+                str(row.get("patient", i)),
+                tuple(row["labels"]),
+                row.get("attributes", {}),
+                vector[None],
+                b"",
+            )
+        )
     gallery.store.write(batch)
 
 
 def test_classes_are_modality_anatomy_pathology(make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
-    fill(gallery, [
-        {"labels": ["normal"], "attributes": {"modality": "CT", "anatomy": "abd"}},
-        {"labels": ["normal"], "attributes": {"modality": "MR", "anatomy": "abd"}},
-        {"labels": ["normal"], "attributes": {"Modality": "DX", "BodyPartExamined": "CHEST"}},
-        {"labels": ["normal"], "attributes": {"Modality": "CR", "BodyPartExamined": "CHEST"}},
-        {"labels": ["mass"]}, {"labels": ["mass", "node"]}, {"labels": []},
-    ])  # fmt: skip
+    fill(
+        gallery,
+        [
+            {"labels": ["normal"], "attributes": {"modality": "CT", "anatomy": "abd"}},
+            {"labels": ["normal"], "attributes": {"modality": "MR", "anatomy": "abd"}},
+            {"labels": ["normal"], "attributes": {"Modality": "DX", "BodyPartExamined": "CHEST"}},
+            {"labels": ["normal"], "attributes": {"Modality": "CR", "BodyPartExamined": "CHEST"}},
+            {"labels": ["mass"]},
+            {"labels": ["mass", "node"]},
+            {"labels": []},
+        ],
+    )
     report = evaluate_protocol(gallery, "denner")
     assert report.class_sizes == {"CT/Abd/normal": 1, "MR/Abd/normal": 1, "X-ray/Chest/normal": 2, "mass": 1}
     assert report.left_out == {"several labels": 1, "no label": 1, ABSENT: 3}

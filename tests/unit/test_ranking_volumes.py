@@ -10,23 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lookalike.ranking import (
-    AGGREGATIONS,
-    best_pair,
-    contributing_rows,
-    localisation_ratio,
-    maxsim,
-    maxsim_many,
-)
+from lookalike.ranking import AGGREGATIONS, best_pair, contributing_rows, localisation_ratio, maxsim, maxsim_many
 
 # Scores and weights in 64ths add up exactly in any order, so that ties are ties.
 Hits = list[list[tuple[int, float]]]
 hits = st.integers(1, 7).flatmap(
     lambda width: st.lists(
         st.lists(
-            st.tuples(st.integers(-1, 5), st.integers(-64, 64).map(lambda n: n / 64)),
-            min_size=width,
-            max_size=width,
+            st.tuples(st.integers(-1, 5), st.integers(-64, 64).map(lambda n: n / 64)), min_size=width, max_size=width
         ),
         min_size=1,
         max_size=5,
@@ -79,9 +70,7 @@ def plain_maxsim(query: NDArray[np.float32], document: NDArray[np.float32], weig
     )
 
 
-@given(
-    st.integers(0, 10_000), st.integers(1, 6), st.lists(st.integers(1, 6), min_size=1, max_size=5), st.booleans()
-)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.lists(st.integers(1, 6), min_size=1, max_size=5), st.booleans())
 def test_maxsim_is_its_definition(seed: int, asked: int, sizes: list[int], weighted: bool) -> None:
     random = np.random.default_rng(seed)
     query, documents = units(random, asked), [units(random, size) for size in sizes]

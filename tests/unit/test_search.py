@@ -36,9 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(COUNT):
         PIL.Image.fromarray(texture(i)).save(made / f"p{i:02}.png")
         labels = "|".join(["even" if i % 2 == 0 else "odd"] + ["third"] * (i % 3 == 0))
-        rows.append(
-            f"p{i:02}.png,{labels},{'' if i < 5 else f'patient-{i % 7}'},{i},{'north' if i < 11 else 'south'}"
-        )
+        rows.append(f"p{i:02}.png,{labels},{'' if i < 5 else f'patient-{i % 7}'},{i},{'north' if i < 11 else 'south'}")
     pages = [PIL.Image.fromarray(texture(100 + i)) for i in range(2)]
     pages[0].save(made / "pages.tif", save_all=True, append_images=pages[1:])
     for i in range(2):
@@ -73,12 +71,7 @@ def oracle(
     for key, owner, vector in zip(stored.keys, stored.records, stored.vectors.astype(np.float64), strict=True):
         other = known[int(owner)]
         seen = {name: [str(value)] for name, value in other.attributes.items()}
-        seen |= {
-            "label": list(other.labels),
-            "id": [other.id],
-            "source": [other.source],
-            "patient": [other.patient],
-        }
+        seen |= {"label": list(other.labels), "id": [other.id], "source": [other.source], "patient": [other.patient]}
         if (same_patient or other.patient != record.patient) and (where is None or matches(parse(where), seen)):
             found.append((-float(asked @ vector), int(key), other.id))
     return [(identity, -score) for score, _, identity in sorted(found)[:k]]
@@ -91,9 +84,18 @@ def agree(result: SearchResult, wanted: list[tuple[str, float]]) -> None:
 
 
 WHERES = [
-    None, "label=even", "label=even and not label=third", "n<3", "n>=3", "n=17", "site=north or Modality=CR",
-    "label=nothing", "source~p0", "Modality!=CR", "n>=0 and n<29",
-]  # fmt: skip
+    None,
+    "label=even",
+    "label=even and not label=third",
+    "n<3",
+    "n>=3",
+    "n=17",
+    "site=north or Modality=CR",
+    "label=nothing",
+    "source~p0",
+    "Modality!=CR",
+    "n>=0 and n<29",
+]
 
 
 # Against the oracle
@@ -168,11 +170,14 @@ def test_array_and_file_queries_agree(gallery: Gallery, folder: Path) -> None:
 @pytest.mark.parametrize(
     "same",
     [
-        lambda a: a.astype(np.float32) / 255, lambda a: a.astype(np.uint16) * 16,
-        lambda a: np.repeat(a[..., None], 3, -1), lambda a: a[..., None], lambda a: a.astype(np.int64) * 1000 - 7,
+        lambda a: a.astype(np.float32) / 255,
+        lambda a: a.astype(np.uint16) * 16,
+        lambda a: np.repeat(a[..., None], 3, -1),
+        lambda a: a[..., None],
+        lambda a: a.astype(np.int64) * 1000 - 7,
     ],
     ids=["float", "uint16", "RGB", "one channel", "int64"],
-)  # fmt: skip
+)
 def test_the_same_picture_in_another_dtype_finds_the_same(gallery: Gallery, same: Any) -> None:
     best = search(gallery, same(texture(20)), k=1).hits[0]
     assert best.id == records(gallery)["p20.png#0"].id
@@ -321,8 +326,9 @@ def test_the_figure_shows_each_picture_in_its_place(gallery: Gallery, tmp_path: 
         rows, columns = small.shape
         errors = [
             np.abs(pixels[top : top + rows, left : left + columns] - small).mean()
-            for top in range(50, 75) for left in range(0, pixels.shape[1] - columns)
-        ]  # fmt: skip
+            for top in range(50, 75)
+            for left in range(0, pixels.shape[1] - columns)
+        ]
         found.append(int(np.argmin(errors)) % (pixels.shape[1] - columns))
         assert min(errors) < 3
     assert sorted(found[1:]) == found[1:]

@@ -76,11 +76,7 @@ def test_without_an_affine_the_order_is_kept() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.sampled_from(STORED),
-    st.tuples(*[st.floats(-0.5, 0.5)] * 3),
-    st.tuples(*[st.floats(0.3, 8)] * 3),
-)
+@given(st.sampled_from(STORED), st.tuples(*[st.floats(-0.5, 0.5)] * 3), st.tuples(*[st.floats(0.3, 8)] * 3))
 def test_oblique_volumes_go_to_their_nearest_axes(
     stored: tuple[tuple[int, ...], tuple[bool, ...]], turns: tuple[float, ...], spacing: tuple[float, float, float]
 ) -> None:
@@ -114,10 +110,7 @@ def _places(image: Image) -> NDArray[np.float64]:
 
 
 @given(
-    st.sampled_from(["every", "random", "even", "middle"]),
-    st.integers(1, 60),
-    st.integers(1, 90),
-    st.integers(0, 9),
+    st.sampled_from(["every", "random", "even", "middle"]), st.integers(1, 60), st.integers(1, 90), st.integers(0, 9)
 )
 def test_chosen_slices_are_ascending_unique_in_range_and_as_many_as_asked(
     how: str, number: int, count: int, seed: int
@@ -219,8 +212,7 @@ def test_blank_slices_are_left_out_but_never_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spacing", "size"),
-    [((1, 1, 1), (10, 8)), ((1, 3, 1), (10, 24)), ((1, 1, 2), (20, 8)), ((1, 1, 900), (200, 8))],
+    ("spacing", "size"), [((1, 1, 1), (10, 8)), ((1, 3, 1), (10, 24)), ((1, 1, 2), (20, 8)), ((1, 1, 900), (200, 8))]
 )
 def test_pixels_become_square(spacing: tuple[float, float, float], size: tuple[int, int]) -> None:
     image = volume(RANDOM.integers(0, 99, (3, 8, 10)), lps(spacing))

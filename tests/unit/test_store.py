@@ -50,10 +50,15 @@ def digest(number: int) -> str:
 def new(number: int, frame: int = 0, **fields: Any) -> NewRecord:
     vector = np.random.default_rng([number, frame]).standard_normal((1, 8)).astype(np.float32)
     default: dict[str, Any] = {
-        "source": f"/data/{number}.dcm", "sha256": digest(number), "frame": frame,
-        "patient": f"patient-{number % 3}", "labels": ("effusion",), "thumbnail": b"jpeg", "vectors": vector,
+        "source": f"/data/{number}.dcm",
+        "sha256": digest(number),
+        "frame": frame,
+        "patient": f"patient-{number % 3}",
+        "labels": ("effusion",),
+        "thumbnail": b"jpeg",
+        "vectors": vector,
         "attributes": {"Modality": "CR", "PatientAge": 45.0},
-    }  # fmt: skip
+    }
     return NewRecord(**{**default, **fields})
 
 
@@ -428,9 +433,7 @@ def test_a_new_gallery_is_drawn_in_one_transaction(tmp_path: Path) -> None:
 
     def watch() -> None:
         while not watcher.is_set():
-            changes.append(
-                connection.execute("SELECT count(*) FROM sqlite_master WHERE type='table'").fetchone()[0]
-            )
+            changes.append(connection.execute("SELECT count(*) FROM sqlite_master WHERE type='table'").fetchone()[0])
 
     connection.close()
     connection = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None, check_same_thread=False)

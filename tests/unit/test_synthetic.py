@@ -64,10 +64,7 @@ def _cardiothoracic_ratio(picture: Plane) -> float:
     ratios = []
     for y in np.linspace(0.56, 0.68, 7):
         profile = picture[int(y * size) : int(y * size) + 4].mean(axis=0)
-        air, soft = (
-            profile[size // 8 : -size // 8].min(),
-            np.median(profile[int(0.46 * size) : int(0.54 * size)]),
-        )
+        air, soft = (profile[size // 8 : -size // 8].min(), np.median(profile[int(0.46 * size) : int(0.54 * size)]))
         dark = np.flatnonzero(profile < (air + soft) / 2)
         dark = dark[(dark > 0.08 * size) & (dark < 0.92 * size)]
         right, left = dark[dark < size / 2], dark[dark > size / 2]
@@ -199,11 +196,7 @@ def test_size_changes_only_the_resolution() -> None:
 
 
 def test_another_exposure_is_another_picture_of_the_same_patient() -> None:
-    first, second, stranger = (
-        draw("device", 5, 256),
-        draw("device", 5, 256, exposure=1),
-        draw("device", 6, 256),
-    )
+    first, second, stranger = (draw("device", 5, 256), draw("device", 5, 256, exposure=1), draw("device", 6, 256))
     assert np.abs(first - second).mean() > 0.01
     assert not np.array_equal(first, stranger)
     np.testing.assert_array_equal(first, draw("device", 5, 256))
@@ -266,9 +259,7 @@ def test_no_finding_is_the_picture_without_any(pairs: dict[str, list[tuple[Plane
     assert all(np.array_equal(plain, again) for plain, again in pairs["no_finding"])
 
 
-@pytest.mark.parametrize(
-    ("finding", "seed", "size"), [("pneumonia", 0, 512), ("device", -1, 512), ("device", 0, 16)]
-)
+@pytest.mark.parametrize(("finding", "seed", "size"), [("pneumonia", 0, 512), ("device", -1, 512), ("device", 0, 16)])
 def test_draw_refuses_what_it_cannot_draw(finding: str, seed: int, size: int) -> None:
     with pytest.raises(UsageError):
         draw(finding, seed, size)

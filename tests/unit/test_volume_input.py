@@ -53,9 +53,7 @@ def test_its_own_spacing_is_a_crop_or_a_pad(shape: tuple[int, int, int]) -> None
 
 def test_resampling_is_linear_from_the_first_voxel_on() -> None:
     values, spacing, wanted = random_values((6, 9, 8)), (2.0, 1.5, 1.0), (1.0, 1.0, 1.7)
-    sizes = tuple(
-        round((n - 1) * have / want + 1) for n, have, want in zip(values.shape, spacing, wanted, strict=True)
-    )
+    sizes = tuple(round((n - 1) * have / want + 1) for n, have, want in zip(values.shape, spacing, wanted, strict=True))
     at = np.meshgrid(
         *[np.arange(n) * want / have for n, have, want in zip(sizes, spacing, wanted, strict=True)], indexing="ij"
     )

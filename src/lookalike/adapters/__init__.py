@@ -46,7 +46,10 @@ def fit(
     data = samples(vectors, labels, groups)
     network, notes = _TRAINERS[kind](data, seed)
     training = {
-        "seed": seed, "samples": len(data.vectors), "patients": data.patients,
-        "fingerprint": data.fingerprint, **notes,
-    }  # fmt: skip
+        "seed": seed,
+        "samples": len(data.vectors),
+        "patients": data.patients,
+        "fingerprint": data.fingerprint,
+        **notes,
+    }
     return Adapter(kind, data.classes, data.multi_label, dict(encoder), training, network)

@@ -96,8 +96,7 @@ def _verified(path: Path, name: str, sha256: str) -> bytes:
         ) from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DamagedFileError(
-            f"the adapter {name!r} is damaged (its file {path.name} does not match its checksum); "
-            f"{_train_again(name)}"
+            f"the adapter {name!r} is damaged (its file {path.name} does not match its checksum); {_train_again(name)}"
         )
     return data
 

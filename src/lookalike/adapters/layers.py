@@ -66,8 +66,11 @@ def _norm(layer: Layer, x: Floats) -> Floats:
 
 
 _OPERATIONS: Final[dict[str, Callable[[Layer, Floats], Floats]]] = {
-    "dense": _dense, "relu": _relu, "gelu": _gelu, "norm": _norm,
-}  # fmt: skip
+    "dense": _dense,
+    "relu": _relu,
+    "gelu": _gelu,
+    "norm": _norm,
+}
 
 
 def dense(weight: NDArray[np.floating], bias: NDArray[np.floating]) -> Layer:

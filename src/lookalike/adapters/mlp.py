@@ -179,10 +179,12 @@ def _initial(inputs: int, data: Samples, generator: Any) -> list[Tensor]:
     classes = len(data.classes)
     return [
         # the deviation that suits all components, also where only the principal axes are left
-        normal(inputs, HIDDEN, data.vectors.shape[1] ** -0.5), torch.zeros(MEMBERS, 1, HIDDEN, requires_grad=True),
-        normal(HIDDEN, classes, HIDDEN**-0.5), torch.zeros(MEMBERS, 1, classes, requires_grad=True),
+        normal(inputs, HIDDEN, data.vectors.shape[1] ** -0.5),
+        torch.zeros(MEMBERS, 1, HIDDEN, requires_grad=True),
+        normal(HIDDEN, classes, HIDDEN**-0.5),
+        torch.zeros(MEMBERS, 1, classes, requires_grad=True),
         torch.zeros(MEMBERS, inputs, classes, requires_grad=True),
-    ]  # fmt: skip
+    ]
 
 
 def _loss(multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:

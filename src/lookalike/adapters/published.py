@@ -36,10 +36,14 @@ def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
     layers: list[Any] = list(network)
     first, _, second, norm, _, conv, _, embedding, _, head = layers
     body = (
-        _linear(first), Layer("gelu"), _linear(second),
+        _linear(first),
+        Layer("gelu"),
+        _linear(second),
         Layer("norm", norm.weight.detach().numpy(), norm.bias.detach().numpy()),
-        _centre_tap(conv), Layer("gelu"), _centre_tap(embedding),
-    )  # fmt: skip
+        _centre_tap(conv),
+        Layer("gelu"),
+        _centre_tap(embedding),
+    )
     return Network(body, (_linear(head),), (), "hidden", 0.0), {"epochs": EPOCHS}
 
 
@@ -47,10 +51,17 @@ def _network(inputs: int, classes: int) -> nn.Sequential:
     from torch import nn
 
     return nn.Sequential(
-        nn.Linear(inputs, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH), nn.LayerNorm(WIDTH),
-        nn.Unflatten(1, (WIDTH, 1)), nn.Conv1d(WIDTH, HIDDEN, 3, padding=1), nn.GELU(),
-        nn.Conv1d(HIDDEN, HIDDEN, 3, padding=1), nn.Flatten(), nn.Linear(HIDDEN, classes),
-    )  # fmt: skip
+        nn.Linear(inputs, WIDTH),
+        nn.GELU(),
+        nn.Linear(WIDTH, WIDTH),
+        nn.LayerNorm(WIDTH),
+        nn.Unflatten(1, (WIDTH, 1)),
+        nn.Conv1d(WIDTH, HIDDEN, 3, padding=1),
+        nn.GELU(),
+        nn.Conv1d(HIDDEN, HIDDEN, 3, padding=1),
+        nn.Flatten(),
+        nn.Linear(HIDDEN, classes),
+    )
 
 
 def _loop(network: nn.Sequential, data: Samples) -> None:

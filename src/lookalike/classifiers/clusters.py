@@ -68,9 +68,7 @@ def dbscan(data: Examples, _settings: Settings) -> Fitted:
     return _labelled(data, np.asarray(model.labels_), cluster_of)
 
 
-def _labelled(
-    data: Examples, cluster: NDArray[np.int64], cluster_of: Callable[[Vectors], NDArray[np.int64]]
-) -> Fitted:
+def _labelled(data: Examples, cluster: NDArray[np.int64], cluster_of: Callable[[Vectors], NDArray[np.int64]]) -> Fitted:
     """A cluster votes as its members; what is in no cluster (-1) as the records do that are in none."""
     count = int(cluster.max()) + 1
     inside = cluster[:, None] == np.r_[np.arange(count), -1]  # (n, count + 1): the last column is number -1

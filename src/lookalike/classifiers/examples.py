@@ -34,9 +34,12 @@ class Examples:
     def take(self, rows: NDArray[np.int64] | Bools) -> Examples:
         """Some of the records, all of the classes."""
         return replace(
-            self, vectors=self.vectors[rows], members=self.members[rows], patients=self.patients[rows],
+            self,
+            vectors=self.vectors[rows],
+            members=self.members[rows],
+            patients=self.patients[rows],
             ids=self.ids[rows],
-        )  # fmt: skip
+        )
 
     def sample(self, most: int, seed: int) -> Rows:
         """At most ``most`` row numbers, drawn at random, ascending."""

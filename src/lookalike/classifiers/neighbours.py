@@ -37,7 +37,5 @@ def knn(data: Examples, settings: Settings) -> Fitted:
 def centroid(data: Examples, _settings: Settings) -> Fitted:
     """The cosine with each label's mean vector (`voting.centroid_logits`)."""
     return Fitted(
-        lambda queries: voting.centroid_logits(
-            queries, data.vectors, data.members, multi_label=data.multi_label
-        )
+        lambda queries: voting.centroid_logits(queries, data.vectors, data.members, multi_label=data.multi_label)
     )

@@ -11,9 +11,12 @@ from lookalike.cli.output import gallery_option, json_option, print_json, seed_o
 @gallery_option
 @click.option("--name", required=True, metavar="S", help="The name of the new space.")
 @click.option(
-    "--kind", type=click.Choice(["mlp", "linear", "published"]), default="mlp", show_default=True,
+    "--kind",
+    type=click.Choice(["mlp", "linear", "published"]),
+    default="mlp",
+    show_default=True,
     help="mlp and published need the extra lookalike[mlp]; linear does not.",
-)  # fmt: skip
+)
 @seed_option
 @json_option
 def command(gallery: str, name: str, kind: str, seed: int, as_json: bool) -> None:

@@ -34,10 +34,18 @@ def command() -> None:
 @click.option("--curves", metavar="OUT.png", help="Draw precision over k (needs lookalike[plots]).")
 @json_option
 def encoders_(
-    encoders: str, data: tuple[str, ...], protocols: tuple[str, ...], cache: str, ks: tuple[int, ...],
-    combined: bool, seed: int, form: Literal["text", "markdown", "csv", "latex"], out: str | None,
-    curves: str | None, as_json: bool,
-) -> None:  # fmt: skip
+    encoders: str,
+    data: tuple[str, ...],
+    protocols: tuple[str, ...],
+    cache: str,
+    ks: tuple[int, ...],
+    combined: bool,
+    seed: int,
+    form: Literal["text", "markdown", "csv", "latex"],
+    out: str | None,
+    curves: str | None,
+    as_json: bool,
+) -> None:
     """The table of the papers: rows encoders, columns precision at k, micro and macro, with intervals.
 
     A star marks an encoder that was trained on the collection. What was run before is not run again.
@@ -52,8 +60,8 @@ def encoders_(
     names = [name.strip() for name in encoders.split(",") if name.strip()]
     with progress_bar("files") as progress:
         result = benchmark_encoders(
-            names, data, cache=cache, protocols=protocols, k=ks, combined=combined, seed=seed, progress=progress,
-        )  # fmt: skip
+            names, data, cache=cache, protocols=protocols, k=ks, combined=combined, seed=seed, progress=progress
+        )
     if curves:
         plots.save_benchmark_curves(result, Path(curves))
     if as_json:
@@ -78,9 +86,14 @@ def encoders_(
 @seed_option
 @json_option
 def index_(
-    sizes: tuple[int, ...], dims: tuple[int, ...], kinds: str, queries: int, figure: str | None, seed: int,
+    sizes: tuple[int, ...],
+    dims: tuple[int, ...],
+    kinds: str,
+    queries: int,
+    figure: str | None,
+    seed: int,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Build time, memory, latency and recall of index kinds over sizes and dimensions.
 
     Count and recall are checked before a speed is printed.

@@ -30,10 +30,21 @@ from lookalike.cli.output import gallery_option, json_option, print_json, print_
 @seed_option
 @json_option
 def command(
-    query: str | None, gallery: str, identity: str | None, method: str, k: int | None, space: str | None,
-    labels: tuple[str, ...], modality: str, body_part: str, view: str, folds: int | None,
-    confusion: str | None, seed: int, as_json: bool,
-) -> None:  # fmt: skip
+    query: str | None,
+    gallery: str,
+    identity: str | None,
+    method: str,
+    k: int | None,
+    space: str | None,
+    labels: tuple[str, ...],
+    modality: str,
+    body_part: str,
+    view: str,
+    folds: int | None,
+    confusion: str | None,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Which labels a picture bears, with calibrated probabilities and the neighbours that say so.
 
     It abstains when nothing similar is in the gallery. With --folds and without QUERY the methods named
@@ -64,9 +75,18 @@ def command(
                 click.echo(str(report))
             return
         result = classify(
-            opened, query, id=identity, method=method, k=k, space=space, labels=labels, modality=modality,
-            body_part=body_part, view=view, seed=seed,
-        )  # fmt: skip
+            opened,
+            query,
+            id=identity,
+            method=method,
+            k=k,
+            space=space,
+            labels=labels,
+            modality=modality,
+            body_part=body_part,
+            view=view,
+            seed=seed,
+        )
     if as_json:
         print_json(result)
         return

@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from lookalike.cli.output import (
-    gallery_option,
-    json_option,
-    label_columns_option,
-    numbers,
-    print_json,
-    seed_option,
-)
+from lookalike.cli.output import gallery_option, json_option, label_columns_option, numbers, print_json, seed_option
 
 if TYPE_CHECKING:
     from lookalike.verbs.khun_jush import VolumeReport
@@ -31,7 +24,8 @@ if TYPE_CHECKING:
 @label_columns_option
 @click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
 @click.option(
-    "--protocol", metavar="NAME",
+    "--protocol",
+    metavar="NAME",
     help="denner, medimageinsight, multilabel, 3d-mir; khun-jush: recall of volumes; localisation: with masks.",
 )
 @click.option("--slices", multiple=True, metavar="RULE", help="khun-jush: all, random:5, ... (repeatable).")
@@ -54,14 +48,31 @@ if TYPE_CHECKING:
 @click.option("--bars", metavar="OUT.png", help="Draw each class, an adapter beside the base.")
 @json_option
 def command(
-    gallery: str, space: str, folds: int | None, queries: tuple[str, ...], more_queries: tuple[str, ...],
-    query_labels: str | None, label_columns: tuple[str, ...], patient_column: str, protocol: str | None,
-    slices: tuple[str, ...], weights: tuple[str, ...], ranks: tuple[str, ...], kinds: tuple[str, ...],
-    levels: tuple[str, ...], sweep: Literal["sigma", "slices"] | None, figure: str | None, where: str | None,
-    ks: tuple[int, ...], seed: int,
-    form: Literal["text", "markdown", "csv", "latex"], out: str | None, curves: str | None,
-    bars: str | None, as_json: bool,
-) -> None:  # fmt: skip
+    gallery: str,
+    space: str,
+    folds: int | None,
+    queries: tuple[str, ...],
+    more_queries: tuple[str, ...],
+    query_labels: str | None,
+    label_columns: tuple[str, ...],
+    patient_column: str,
+    protocol: str | None,
+    slices: tuple[str, ...],
+    weights: tuple[str, ...],
+    ranks: tuple[str, ...],
+    kinds: tuple[str, ...],
+    levels: tuple[str, ...],
+    sweep: Literal["sigma", "slices"] | None,
+    figure: str | None,
+    where: str | None,
+    ks: tuple[int, ...],
+    seed: int,
+    form: Literal["text", "markdown", "csv", "latex"],
+    out: str | None,
+    curves: str | None,
+    bars: str | None,
+    as_json: bool,
+) -> None:
     """Measure precision at k: per class, micro and macro, with 95 % intervals by patient and chance.
 
     Without --folds and --queries every labelled record asks all others but its own patient's.
@@ -88,12 +99,17 @@ def command(
         report: Report | VolumeReport | LocalisationReport
         if protocol == "khun-jush":
             report = evaluate_volumes(
-                opened, levels=levels or LEVELS,
+                opened,
+                levels=levels or LEVELS,
                 slices=slices or (SWEEPS["slices"] if sweep == "slices" else ("all",)),
                 weights=weights or (SWEEPS["sigma"] if sweep == "sigma" else ("uniform",)),
-                ranks=ranks or RANKS, index=kinds or ("flat",), where=where, k=ks or DEFAULT_KS, space=space,
+                ranks=ranks or RANKS,
+                index=kinds or ("flat",),
+                where=where,
+                k=ks or DEFAULT_KS,
+                space=space,
                 seed=seed,
-            )  # fmt: skip
+            )
         elif protocol:
             report = (
                 evaluate_localisation(opened, k=max(ks, default=5), where=where, space=space)
@@ -102,9 +118,16 @@ def command(
             )
         else:
             report = evaluate(
-                opened, space=space, folds=folds, queries=(*queries, *more_queries), query_labels=query_labels,
-            label_columns=label_columns, patient_column=patient_column, k=ks or DEFAULT_KS, seed=seed,
-        )  # fmt: skip
+                opened,
+                space=space,
+                folds=folds,
+                queries=(*queries, *more_queries),
+                query_labels=query_labels,
+                label_columns=label_columns,
+                patient_column=patient_column,
+                k=ks or DEFAULT_KS,
+                seed=seed,
+            )
     if isinstance(report, Report):
         _draw(report, curves, bars)
     if isinstance(report, VolumeReport):

@@ -29,17 +29,30 @@ from lookalike.text import one_line
     "--index", "kind", default="auto", show_default=True, help="The index of a new gallery: auto, flat, hnsw, ..."
 )
 @click.option(
-    "--four-d", type=click.Choice(["refuse", "split"]), default="refuse", show_default=True,
+    "--four-d",
+    type=click.Choice(["refuse", "split"]),
+    default="refuse",
+    show_default=True,
     help="A file with several time points or channels: refused, or a volume each.",
 )
 @click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
 @json_option
 def command(
-    sources: tuple[str, ...], gallery: str, dataset: str | None, labels: str | None, label_columns: tuple[str, ...],
-    patient_column: str, encoder: str | None, plane: Literal["axial", "coronal", "sagittal"] | None,
-    slices: str | None, window: str | None, kind: str, four_d: Literal["refuse", "split"], patches: bool,
+    sources: tuple[str, ...],
+    gallery: str,
+    dataset: str | None,
+    labels: str | None,
+    label_columns: tuple[str, ...],
+    patient_column: str,
+    encoder: str | None,
+    plane: Literal["axial", "coronal", "sagittal"] | None,
+    slices: str | None,
+    window: str | None,
+    kind: str,
+    four_d: Literal["refuse", "split"],
+    patches: bool,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Read images and make them findable.
 
     Files and folders (walked recursively): DICOM, PNG, JPEG, TIFF, BMP, JPEG 2000. What is there already
@@ -79,10 +92,19 @@ def command(
         open_gallery(gallery, create=True, encoder=encoder, volumes=volumes, index=kind) as opened,
         progress_bar("files") as progress,
     ):
-        result = index_dataset(opened, collection, progress=progress) if collection else index(
-            opened, sources, labels=labels, label_columns=label_columns, patient_column=patient_column,
-            patches=patches, progress=progress,
-        )  # fmt: skip
+        result = (
+            index_dataset(opened, collection, progress=progress)
+            if collection
+            else index(
+                opened,
+                sources,
+                labels=labels,
+                label_columns=label_columns,
+                patient_column=patient_column,
+                patches=patches,
+                progress=progress,
+            )
+        )
     if as_json:
         print_json(result)
         return

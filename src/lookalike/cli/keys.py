@@ -24,9 +24,12 @@ def command() -> None:
 @click.argument("name")
 @gallery_option
 @click.option(
-    "--role", type=click.Choice(["reader", "contributor", "admin"]), default="reader", show_default=True,
+    "--role",
+    type=click.Choice(["reader", "contributor", "admin"]),
+    default="reader",
+    show_default=True,
     help="reader asks; contributor also labels, indexes and trains; admin also removes.",
-)  # fmt: skip
+)
 @json_option
 def add(name: str, gallery: str, role: str, as_json: bool) -> None:
     """Make a key and print it, once.

@@ -20,9 +20,15 @@ from lookalike.cli.output import gallery_option, json_option, print_json, seed_o
 @seed_option
 @json_option
 def command(
-    gallery: str, method: Literal["umap", "tsne"], space: str, where: str | None, color: str, figure: str | None,
-    seed: int, as_json: bool,
-) -> None:  # fmt: skip
+    gallery: str,
+    method: Literal["umap", "tsne"],
+    space: str,
+    where: str | None,
+    color: str,
+    figure: str | None,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Lay the records out in a plane: what the encoder finds alike lies together.
 
     The page is one file that asks no other host for anything: pointing at a record shows its picture, labels

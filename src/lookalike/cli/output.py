@@ -19,9 +19,12 @@ gallery_option = click.option("--gallery", "-g", required=True, metavar="G", hel
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 seed_option = click.option("--seed", default=0, show_default=True, help="Seed of every random choice.")
 label_columns_option = click.option(
-    "--label-column", "label_columns", multiple=True, metavar="NAME",
+    "--label-column",
+    "label_columns",
+    multiple=True,
+    metavar="NAME",
     help="The label column of the table, or several 0/1 columns (repeat the option).",
-)  # fmt: skip
+)
 
 
 def print_json(result: Any) -> None:

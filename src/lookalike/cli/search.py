@@ -48,7 +48,9 @@ def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box
 )
 @click.option("--weights", default="uniform", show_default=True, help="Of slices: uniform or gaussian:SIGMA.")
 @click.option(
-    "--box", callback=_box, metavar="L,T,R,B",
+    "--box",
+    callback=_box,
+    metavar="L,T,R,B",
     help="Search a region: left,top,right,bottom in fractions of the picture. Needs a gallery with patches.",
 )
 @click.option("--mask", metavar="FILE", help="Search the region where this picture or volume is above 0.")
@@ -56,11 +58,26 @@ def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box
 @click.option("--no-context", is_flag=True, help="Judge the region alone, without what lies around it.")
 @json_option
 def command(
-    query: str | None, gallery: str, identity: str | None, text: str | None, k: int, where: str | None,
-    space: str, same_patient: bool, like: tuple[str, ...], unlike: tuple[str, ...], one_per_patient: bool,
-    rank: str, weights: str, figure: str | None, box: Box | None, mask: str | None, slice_: int | None,
-    no_context: bool, as_json: bool,
-) -> None:  # fmt: skip
+    query: str | None,
+    gallery: str,
+    identity: str | None,
+    text: str | None,
+    k: int,
+    where: str | None,
+    space: str,
+    same_patient: bool,
+    like: tuple[str, ...],
+    unlike: tuple[str, ...],
+    one_per_patient: bool,
+    rank: str,
+    weights: str,
+    figure: str | None,
+    box: Box | None,
+    mask: str | None,
+    slice_: int | None,
+    no_context: bool,
+    as_json: bool,
+) -> None:
     """Find the records that look most like a query, best first.
 
     QUERY is an image file; scan.dcm#3 is frame 3 of a multi-frame file. Scores are cosines: 1 is the same
@@ -89,17 +106,35 @@ def command(
     with open_gallery(gallery) as opened:
         if region:
             result = search_regions(
-                opened, query, id=identity, box=box, mask=mask, slice=slice_, k=k, where=where,
-                same_patient=same_patient, context=not no_context,
-            )  # fmt: skip
+                opened,
+                query,
+                id=identity,
+                box=box,
+                mask=mask,
+                slice=slice_,
+                k=k,
+                where=where,
+                same_patient=same_patient,
+                context=not no_context,
+            )
             asked = {"box": box, "mask": mask, "slice": slice_, "context": not no_context}
             cells = _where_cells(opened, result, query, identity, asked) if figure else []
         else:
             result = search(
-                opened, query, id=identity, text=text, k=k, where=where, space=space, same_patient=same_patient,
-                positive=like, negative=unlike, group_by="patient" if one_per_patient else None,
-                rank=rank, weights=weights,
-            )  # fmt: skip
+                opened,
+                query,
+                id=identity,
+                text=text,
+                k=k,
+                where=where,
+                space=space,
+                same_patient=same_patient,
+                positive=like,
+                negative=unlike,
+                group_by="patient" if one_per_patient else None,
+                rank=rank,
+                weights=weights,
+            )
             cells = plots.search_cells(result)
     if figure:
         plots.save_grid([cells], Path(figure))

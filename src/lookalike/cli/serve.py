@@ -23,9 +23,18 @@ from lookalike.cli.output import gallery_option, json_option
 @click.option("--max-upload-mb", default=256, show_default=True, type=click.IntRange(1, 65536))
 @json_option
 def command(
-    gallery: str, host: str, port: int, no_browser: bool, imports: tuple[str, ...], hosts: tuple[str, ...],
-    tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool, max_upload_mb: int, as_json: bool,
-) -> None:  # fmt: skip
+    gallery: str,
+    host: str,
+    port: int,
+    no_browser: bool,
+    imports: tuple[str, ...],
+    hosts: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    behind_proxy: bool,
+    max_upload_mb: int,
+    as_json: bool,
+) -> None:
     """Open a gallery in the browser, and answer over HTTP (/api/v1). Ends with Ctrl-C.
 
     Without keys (lookalike keys) only this machine may ask.
@@ -46,9 +55,16 @@ def command(
     from lookalike.server.settings import Settings, import_folders
 
     settings = Settings(
-        host, port, import_folders(imports), hosts, tls_cert, tls_key, behind_proxy,
-        max_upload=max_upload_mb << 20, max_uploads=8 * max_upload_mb << 20,
-    )  # fmt: skip
+        host,
+        port,
+        import_folders(imports),
+        hosts,
+        tls_cert,
+        tls_key,
+        behind_proxy,
+        max_upload=max_upload_mb << 20,
+        max_uploads=8 * max_upload_mb << 20,
+    )
 
     def say(address: str) -> None:
         click.echo(json.dumps({"address": address}) if as_json else f"Serving {address}  (Ctrl-C ends)")

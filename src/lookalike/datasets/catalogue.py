@@ -27,63 +27,97 @@ DECLARATIONS: Final[dict[str, Declaration]] = {
     each.name: each
     for each in (
         Declaration(
-            "chestx-ray14", "NIH ChestX-ray14",
+            "chestx-ray14",
+            "NIH ChestX-ray14",
             "Data_Entry_2017.csv, train_val_list.txt, test_list.txt, images_001/images/*.png ...",
             "no restriction; link, citation and acknowledgement of the NIH Clinical Center asked for",
             "Wang et al., ChestX-ray8, CVPR 2017, arXiv 1705.02315",
             "https://nihcc.app.box.com/v/ChestXray-NIHCC",
-            ("chestx-ray14", "chestx-ray8", "nih14", "nih-chestx-ray14", "nih-cxr", "nih-chest-xray"), read_nih,
+            ("chestx-ray14", "chestx-ray8", "nih14", "nih-chestx-ray14", "nih-cxr", "nih-chest-xray"),
+            read_nih,
         ),
         Declaration(
-            "chexpert", "CheXpert", "train.csv, valid.csv, train/patient00001/study1/view1_frontal.jpg ...",
+            "chexpert",
+            "CheXpert",
+            "train.csv, valid.csv, train/patient00001/study1/view1_frontal.jpg ...",
             "Stanford University Dataset Research Use Agreement",
             "Irvin et al., CheXpert, AAAI 2019, arXiv 1901.07031",
-            "https://stanfordmlgroup.github.io/competitions/chexpert/", ("chexpert",), read_chexpert,
+            "https://stanfordmlgroup.github.io/competitions/chexpert/",
+            ("chexpert",),
+            read_chexpert,
         ),
         Declaration(
-            "mimic-cxr", "MIMIC-CXR-JPG",
+            "mimic-cxr",
+            "MIMIC-CXR-JPG",
             "mimic-cxr-2.0.0-{metadata,split,chexpert}.csv.gz, files/p10/p10000032/s50414267/*.jpg ...",
             "PhysioNet Credentialed Health Data License 1.5.0",
             "Johnson et al., MIMIC-CXR-JPG, 2019, arXiv 1901.07042",
-            "https://physionet.org/content/mimic-cxr-jpg/", ("mimic-cxr", "mimic-cxr-jpg", "mimic"), read_mimic,
+            "https://physionet.org/content/mimic-cxr-jpg/",
+            ("mimic-cxr", "mimic-cxr-jpg", "mimic"),
+            read_mimic,
         ),
         Declaration(
-            "radimagenet", "RadImageNet",
+            "radimagenet",
+            "RadImageNet",
             "RadiologyAI_{train,val,test}.csv, radiology_ai/CT/abd/normal/*.png ...",
             "on request, see the homepage",
             "Mei et al., RadImageNet, Radiology: Artificial Intelligence 4(5), e210315, 2022",
-            "https://www.radimagenet.com/", ("radimagenet",), read_radimagenet,
+            "https://www.radimagenet.com/",
+            ("radimagenet",),
+            read_radimagenet,
         ),
         Declaration(
-            "medmnist", "MedMNIST v2", "one .npz file, for instance pneumoniamnist.npz or adrenalmnist3d_64.npz",
-            "CC BY 4.0 (DermaMNIST CC BY-NC 4.0)", "Yang et al., MedMNIST v2, Scientific Data 10:41, 2023",
-            "https://medmnist.com/", ("medmnist",), medmnist.read_medmnist,
+            "medmnist",
+            "MedMNIST v2",
+            "one .npz file, for instance pneumoniamnist.npz or adrenalmnist3d_64.npz",
+            "CC BY 4.0 (DermaMNIST CC BY-NC 4.0)",
+            "Yang et al., MedMNIST v2, Scientific Data 10:41, 2023",
+            "https://medmnist.com/",
+            ("medmnist",),
+            medmnist.read_medmnist,
         ),
         Declaration(
-            "mednist", "MedNIST", "AbdomenCT/ BreastMRI/ CXR/ ChestCT/ Hand/ HeadCT/ with 64 px *.jpeg",
-            "CC BY-SA 4.0", "B. J. Erickson, Mayo Clinic, from TCIA, RSNA Bone Age and ChestX-ray14",
-            "https://github.com/Project-MONAI/MONAI", ("mednist", "chestx-ray14", "rsna-bone-age"), read_mednist,
+            "mednist",
+            "MedNIST",
+            "AbdomenCT/ BreastMRI/ CXR/ ChestCT/ Hand/ HeadCT/ with 64 px *.jpeg",
+            "CC BY-SA 4.0",
+            "B. J. Erickson, Mayo Clinic, from TCIA, RSNA Bone Age and ChestX-ray14",
+            "https://github.com/Project-MONAI/MONAI",
+            ("mednist", "chestx-ray14", "rsna-bone-age"),
+            read_mednist,
         ),
         Declaration(
-            "msd", "Medical Segmentation Decathlon",
+            "msd",
+            "Medical Segmentation Decathlon",
             "Task01_BrainTumour ... Task10_Colon (or one of them) with dataset.json, imagesTr/, labelsTr/",
             "CC BY-SA 4.0",
             "Antonelli et al., The Medical Segmentation Decathlon, Nature Communications 13:4128, 2022",
-            "https://medicaldecathlon.com/", ("msd", "medical-segmentation-decathlon"), read_msd,
+            "https://medicaldecathlon.com/",
+            ("msd", "medical-segmentation-decathlon"),
+            read_msd,
         ),
         Declaration(
-            "totalsegmentator", "TotalSegmentator",
-            "meta.csv, s0000/ct.nii.gz, s0000/segmentations/liver.nii.gz ...", "CC BY 4.0",
+            "totalsegmentator",
+            "TotalSegmentator",
+            "meta.csv, s0000/ct.nii.gz, s0000/segmentations/liver.nii.gz ...",
+            "CC BY 4.0",
             "Wasserthal et al., TotalSegmentator, Radiology: Artificial Intelligence 5(5), e230024, 2023",
-            "https://doi.org/10.5281/zenodo.6802613", ("totalsegmentator",), read_totalsegmentator,
+            "https://doi.org/10.5281/zenodo.6802613",
+            ("totalsegmentator",),
+            read_totalsegmentator,
         ),
         Declaration(
-            "folder", "a folder of your own",
-            "labels.csv with a column file and a label column, or a folder a class", "your own", "", "", (),
+            "folder",
+            "a folder of your own",
+            "labels.csv with a column file and a label column, or a folder a class",
+            "your own",
+            "",
+            "",
+            (),
             read_folder,
         ),
     )
-}  # fmt: skip
+}
 
 _KEYS: Final = (*(field.name for field in fields(Options)), "as", "contains")
 
@@ -100,9 +134,7 @@ def open_dataset(source: str) -> Dataset:
         raise UsageError(f"no such file or folder: {root}; {declaration.name} is {declaration.layout}")
     items, missing, dropped = _kept(declaration.read(root, options), options)
     if not items:
-        raise UsageError(
-            f"{root} holds no labelled picture of {declaration.title}; its layout is {declaration.layout}"
-        )
+        raise UsageError(f"{root} holds no labelled picture of {declaration.title}; its layout is {declaration.layout}")
     name = shown or (declaration.name if declaration.name not in ("folder", "medmnist") else root.stem)
     contains = frozenset((*declaration.contains, *_of_file(declaration, root), *also))
     return Dataset(name, declaration, root, items, contains, missing, dropped)

@@ -11,10 +11,21 @@ from lookalike.datasets.csvfiles import described, first_there, flagged, rows_of
 from lookalike.errors import UsageError
 
 CHEXPERT_LABELS: Final = (
-    "No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema",
-    "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture",
+    "No Finding",
+    "Enlarged Cardiomediastinum",
+    "Cardiomegaly",
+    "Lung Opacity",
+    "Lung Lesion",
+    "Edema",
+    "Consolidation",
+    "Pneumonia",
+    "Atelectasis",
+    "Pneumothorax",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Fracture",
     "Support Devices",
-)  # fmt: skip
+)
 """The 14 observations of the CheXpert labeller; MIMIC-CXR-JPG was labelled with it too."""
 
 _CHEST: Final = {"modality": "X-ray", "anatomy": "Chest"}
@@ -39,11 +50,13 @@ def read_nih(root: Path, _options: Options) -> Iterator[Item]:
             tuple(label for label in row["Finding Labels"].split("|") if label),
             splits.get(name, ""),
             row["Patient ID"],
-            _CHEST | described(
+            _CHEST
+            | described(
                 PatientSex=row.get("Patient Gender") or row.get("Patient Sex", ""),
-                PatientAge=row.get("Patient Age", ""), ViewPosition=row.get("View Position", ""),
+                PatientAge=row.get("Patient Age", ""),
+                ViewPosition=row.get("View Position", ""),
             ),
-        )  # fmt: skip
+        )
 
 
 def _listed(path: Path) -> list[str]:
@@ -63,13 +76,18 @@ def read_chexpert(root: Path, options: Options) -> Iterator[Item]:
             patient = next((part for part in Path(inside).parts if part.startswith("patient")), "")
             frontal = row.get("Frontal/Lateral", "")
             yield Item(
-                root / inside, tuple(positive), split, patient,
-                _CHEST | described(
-                    PatientSex=row.get("Sex", ""), PatientAge=row.get("Age", ""),
+                root / inside,
+                tuple(positive),
+                split,
+                patient,
+                _CHEST
+                | described(
+                    PatientSex=row.get("Sex", ""),
+                    PatientAge=row.get("Age", ""),
                     ViewPosition=row.get("AP/PA", "") or ("LATERAL" if frontal == "Lateral" else ""),
                 ),
                 tuple(uncertain),
-            )  # fmt: skip
+            )
 
 
 def _from_split_on(path: str) -> str:
@@ -95,9 +113,10 @@ def read_mimic(root: Path, options: Options) -> Iterator[Item]:
         positive, uncertain = studies.get(study, ([], []))
         yield Item(
             root / "files" / f"p{subject[:2]}" / f"p{subject}" / f"s{study}" / f"{picture}.jpg",
-            tuple(positive), _MIMIC_SPLITS.get(splits.get(picture, ""), ""), subject,
-            _CHEST | described(
-                ViewPosition=row["ViewPosition"], Rows=row.get("Rows", ""), Columns=row.get("Columns", "")
-            ),
+            tuple(positive),
+            _MIMIC_SPLITS.get(splits.get(picture, ""), ""),
+            subject,
+            _CHEST
+            | described(ViewPosition=row["ViewPosition"], Rows=row.get("Rows", ""), Columns=row.get("Columns", "")),
             tuple(uncertain),
-        )  # fmt: skip
+        )

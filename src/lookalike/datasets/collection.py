@@ -97,10 +97,20 @@ class Dataset:
         digest = hashlib.sha256()
         for item in sorted(self.items, key=lambda item: (str(item.path), item.row)):
             about = item.path.stat()
-            digest.update(json.dumps([
-                self._named(item.path), item.row,
-                about.st_size, about.st_mtime_ns, item.labels, item.split, item.patient, dict(item.attributes),
-            ]).encode())  # fmt: skip
+            digest.update(
+                json.dumps(
+                    [
+                        self._named(item.path),
+                        item.row,
+                        about.st_size,
+                        about.st_mtime_ns,
+                        item.labels,
+                        item.split,
+                        item.patient,
+                        dict(item.attributes),
+                    ]
+                ).encode()
+            )
         return digest.hexdigest()[:16]
 
     def table(self) -> LabelTable:

@@ -14,17 +14,29 @@ from lookalike.errors import UsageError
 from lookalike.types import Attribute
 
 _RADIMAGENET: Final[dict[str, Split]] = {
-    "RadiologyAI_train.csv": "train", "RadiologyAI_val.csv": "val", "RadiologyAI_test.csv": "test",
-}  # fmt: skip
+    "RadiologyAI_train.csv": "train",
+    "RadiologyAI_val.csv": "val",
+    "RadiologyAI_test.csv": "test",
+}
 _MEDNIST: Final = {
-    "AbdomenCT": ("CT", "Abdomen"), "BreastMRI": ("MR", "Breast"), "CXR": ("X-ray", "Chest"),
-    "ChestCT": ("CT", "Chest"), "Hand": ("X-ray", "Hand"), "HeadCT": ("CT", "Head"),
-}  # fmt: skip
+    "AbdomenCT": ("CT", "Abdomen"),
+    "BreastMRI": ("MR", "Breast"),
+    "CXR": ("X-ray", "Chest"),
+    "ChestCT": ("CT", "Chest"),
+    "Hand": ("X-ray", "Hand"),
+    "HeadCT": ("CT", "Head"),
+}
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".jp2")
 _SPLITS: Final[dict[str, Split]] = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validate": "val",
-    "validation": "val", "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validate": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
 
 
 def read_radimagenet(root: Path, _options: Options) -> Iterator[Item]:

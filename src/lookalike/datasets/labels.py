@@ -78,9 +78,7 @@ class LabelTable:
         return len(self._rows) - len(self._used)
 
 
-def read_label_table(
-    table: Path, label_columns: Sequence[str] = (), patient_column: str = "patient_id"
-) -> LabelTable:
+def read_label_table(table: Path, label_columns: Sequence[str] = (), patient_column: str = "patient_id") -> LabelTable:
     """Read a CSV. label_columns: the label column, or several 0/1 columns; without any ``label``,
     ``labels`` or ``class`` is taken. Raises UsageError that names the columns that are there.
     """

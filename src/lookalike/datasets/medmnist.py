@@ -23,67 +23,149 @@ _MAX_BYTES: Final = 24 << 30  # unpacked; the largest published file (OrganA, 22
 _SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
 
 _ORGANS: Final = (
-    "bladder", "femur-left", "femur-right", "heart", "kidney-left", "kidney-right", "liver", "lung-left",
-    "lung-right", "pancreas", "spleen",
-)  # fmt: skip
+    "bladder",
+    "femur-left",
+    "femur-right",
+    "heart",
+    "kidney-left",
+    "kidney-right",
+    "liver",
+    "lung-left",
+    "lung-right",
+    "pancreas",
+    "spleen",
+)
 CLASSES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
-    "pathmnist": ("Histology", "Colon", (
-        "adipose", "background", "debris", "lymphocytes", "mucus", "smooth muscle", "normal colon mucosa",
-        "cancer-associated stroma", "colorectal adenocarcinoma epithelium",
-    )),
-    "chestmnist": ("X-ray", "Chest", (
-        "atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule", "pneumonia",
-        "pneumothorax", "consolidation", "edema", "emphysema", "fibrosis", "pleural", "hernia",
-    )),
-    "dermamnist": ("Dermatoscopy", "Skin", (
-        "actinic keratoses and intraepithelial carcinoma", "basal cell carcinoma", "benign keratosis-like lesions",
-        "dermatofibroma", "melanoma", "melanocytic nevi", "vascular lesions",
-    )),
-    "octmnist": ("OCT", "Retina", (
-        "choroidal neovascularization", "diabetic macular edema", "drusen", "normal",
-    )),
+    "pathmnist": (
+        "Histology",
+        "Colon",
+        (
+            "adipose",
+            "background",
+            "debris",
+            "lymphocytes",
+            "mucus",
+            "smooth muscle",
+            "normal colon mucosa",
+            "cancer-associated stroma",
+            "colorectal adenocarcinoma epithelium",
+        ),
+    ),
+    "chestmnist": (
+        "X-ray",
+        "Chest",
+        (
+            "atelectasis",
+            "cardiomegaly",
+            "effusion",
+            "infiltration",
+            "mass",
+            "nodule",
+            "pneumonia",
+            "pneumothorax",
+            "consolidation",
+            "edema",
+            "emphysema",
+            "fibrosis",
+            "pleural",
+            "hernia",
+        ),
+    ),
+    "dermamnist": (
+        "Dermatoscopy",
+        "Skin",
+        (
+            "actinic keratoses and intraepithelial carcinoma",
+            "basal cell carcinoma",
+            "benign keratosis-like lesions",
+            "dermatofibroma",
+            "melanoma",
+            "melanocytic nevi",
+            "vascular lesions",
+        ),
+    ),
+    "octmnist": ("OCT", "Retina", ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal")),
     "pneumoniamnist": ("X-ray", "Chest", ("normal", "pneumonia")),
     "retinamnist": ("Fundus", "Retina", ("grade 0", "grade 1", "grade 2", "grade 3", "grade 4")),
     "breastmnist": ("US", "Breast", ("malignant", "normal, benign")),
-    "bloodmnist": ("Microscopy", "Blood", (
-        "basophil", "eosinophil", "erythroblast", "immature granulocytes", "lymphocyte", "monocyte", "neutrophil",
-        "platelet",
-    )),
-    "tissuemnist": ("Microscopy", "Kidney cortex", (
-        "Collecting Duct, Connecting Tubule", "Distal Convoluted Tubule", "Glomerular endothelial cells",
-        "Interstitial endothelial cells", "Leukocytes", "Podocytes", "Proximal Tubule Segments",
-        "Thick Ascending Limb",
-    )),
+    "bloodmnist": (
+        "Microscopy",
+        "Blood",
+        (
+            "basophil",
+            "eosinophil",
+            "erythroblast",
+            "immature granulocytes",
+            "lymphocyte",
+            "monocyte",
+            "neutrophil",
+            "platelet",
+        ),
+    ),
+    "tissuemnist": (
+        "Microscopy",
+        "Kidney cortex",
+        (
+            "Collecting Duct, Connecting Tubule",
+            "Distal Convoluted Tubule",
+            "Glomerular endothelial cells",
+            "Interstitial endothelial cells",
+            "Leukocytes",
+            "Podocytes",
+            "Proximal Tubule Segments",
+            "Thick Ascending Limb",
+        ),
+    ),
     "organamnist": ("CT", "Abdomen", _ORGANS),
     "organcmnist": ("CT", "Abdomen", _ORGANS),
     "organsmnist": ("CT", "Abdomen", _ORGANS),
-}  # fmt: skip
+}
 """Modality, anatomy and the class names by number, of each 2-D set."""
 
 VOLUMES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
-    "organmnist3d": ("CT", "Abdomen", (
-        "liver", "kidney-right", "kidney-left", "femur-right", "femur-left", "bladder", "heart", "lung-right",
-        "lung-left", "spleen", "pancreas",
-    )),
+    "organmnist3d": (
+        "CT",
+        "Abdomen",
+        (
+            "liver",
+            "kidney-right",
+            "kidney-left",
+            "femur-right",
+            "femur-left",
+            "bladder",
+            "heart",
+            "lung-right",
+            "lung-left",
+            "spleen",
+            "pancreas",
+        ),
+    ),
     "nodulemnist3d": ("CT", "Chest", ("benign", "malignant")),
     "adrenalmnist3d": ("CT", "Abdomen", ("normal", "hyperplasia")),
-    "fracturemnist3d": ("CT", "Chest", (
-        "buckle rib fracture", "nondisplaced rib fracture", "displaced rib fracture",
-    )),
+    "fracturemnist3d": ("CT", "Chest", ("buckle rib fracture", "nondisplaced rib fracture", "displaced rib fracture")),
     "vesselmnist3d": ("MR", "Head", ("vessel", "aneurysm")),
     "synapsemnist3d": ("Microscopy", "Brain", ("inhibitory synapse", "excitatory synapse")),
-}  # fmt: skip
+}
 """The same of each 3-D set. AdrenalMNIST3D and VesselMNIST3D are shapes of two values, not grey pictures."""
 
 NEGATIVE: Final = "no finding"
 """The class of a multi-label picture whose labels are all 0: ChestMNIST names only findings."""
 
 CONTAINS: Final = {
-    "chestmnist": ("chestx-ray14",), "dermamnist": ("ham10000",), "pathmnist": ("nct-crc-he-100k",),
-    "pneumoniamnist": ("kermany-chest-xray",), "octmnist": ("kermany-oct",), "breastmnist": ("busi",),
-    "organamnist": ("lits",), "organcmnist": ("lits",), "organsmnist": ("lits",), "organmnist3d": ("lits",),
-    "nodulemnist3d": ("lidc-idri",), "fracturemnist3d": ("ribfrac",), "vesselmnist3d": ("intra",),
-}  # fmt: skip
+    "chestmnist": ("chestx-ray14",),
+    "dermamnist": ("ham10000",),
+    "pathmnist": ("nct-crc-he-100k",),
+    "pneumoniamnist": ("kermany-chest-xray",),
+    "octmnist": ("kermany-oct",),
+    "breastmnist": ("busi",),
+    "organamnist": ("lits",),
+    "organcmnist": ("lits",),
+    "organsmnist": ("lits",),
+    "organmnist3d": ("lits",),
+    "nodulemnist3d": ("lidc-idri",),
+    "fracturemnist3d": ("ribfrac",),
+    "vesselmnist3d": ("intra",),
+}
 """Which earlier collection each set was cut from."""
 
 
@@ -101,9 +183,14 @@ def read_medmnist(file: Path, _options: Options) -> Iterator[Item]:
         _check(file, split, images, labels, solid=flag in VOLUMES)
         for pixels, numbers in zip(images, labels.reshape(len(labels), -1).tolist(), strict=True):
             yield Item(
-                file, _labels(numbers, names), split, attributes=attributes, pixels=pixels, row=row,
+                file,
+                _labels(numbers, names),
+                split,
+                attributes=attributes,
+                pixels=pixels,
+                row=row,
                 solid=flag in VOLUMES,
-            )  # fmt: skip
+            )
             row += 1
 
 
@@ -131,9 +218,7 @@ def _load(file: Path) -> dict[str, NDArray[np.generic]]:
         ) from None
 
 
-def _check(
-    file: Path, split: str, images: NDArray[np.generic], labels: NDArray[np.generic], *, solid: bool
-) -> None:
+def _check(file: Path, split: str, images: NDArray[np.generic], labels: NDArray[np.generic], *, solid: bool) -> None:
     wanted = "(depth, rows, columns)" if solid else "(rows, columns) or (rows, columns, 3)"
     flat = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)
     if not (images.ndim == 4 if solid else flat):

@@ -25,12 +25,17 @@ from lookalike.slices import orient
 from lookalike.types import Attribute, Image
 
 TASKS: Final[dict[str, tuple[str, str, str]]] = {
-    "Task01": ("MR", "head", "brain"), "Task02": ("MR", "chest", "heart"), "Task03": ("CT", "abdomen", "liver"),
-    "Task04": ("MR", "head", "hippocampus"), "Task05": ("MR", "pelvis", "prostate"),
-    "Task06": ("CT", "chest", "lung"), "Task07": ("CT", "abdomen", "pancreas"),
-    "Task08": ("CT", "abdomen", "liver"), "Task09": ("CT", "abdomen", "spleen"),
+    "Task01": ("MR", "head", "brain"),
+    "Task02": ("MR", "chest", "heart"),
+    "Task03": ("CT", "abdomen", "liver"),
+    "Task04": ("MR", "head", "hippocampus"),
+    "Task05": ("MR", "pelvis", "prostate"),
+    "Task06": ("CT", "chest", "lung"),
+    "Task07": ("CT", "abdomen", "pancreas"),
+    "Task08": ("CT", "abdomen", "liver"),
+    "Task09": ("CT", "abdomen", "spleen"),
     "Task10": ("CT", "abdomen", "colon"),
-}  # fmt: skip
+}
 """Modality, body region and organ of each task of the Decathlon, by how its folder's name begins."""
 
 SLICES_OF: Final = "axial slices of "
@@ -49,8 +54,12 @@ def read_msd(root: Path, options: Options) -> Iterator[Item]:
         modality, region, organ = _of_task(task.name, said)
         names = {int(n): _full(str(name), organ) for n, name in said.get("labels", {}).items() if int(n)}
         about: dict[str, Attribute] = {
-            "modality": modality, "body_region": region, "organ": organ, "anatomy": organ, "task": task.name,
-        }  # fmt: skip
+            "modality": modality,
+            "body_region": region,
+            "organ": organ,
+            "anatomy": organ,
+            "task": task.name,
+        }
         for pair in said.get("training", ()):
             image, mask = task / pair["image"], task / pair["label"]
             shown = _shown(mask, names, options) if image.is_file() and mask.is_file() else {}
@@ -77,7 +86,7 @@ def _of_task(folder: str, said: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _full(label: str, organ: str) -> str:
-    """"cancer" of the lung is not that of the colon: the organ goes with it."""
+    """ "cancer" of the lung is not that of the colon: the organ goes with it."""
     return label if organ.lower() in label.lower() else f"{organ} {label}"
 
 
@@ -91,12 +100,18 @@ def read_totalsegmentator(root: Path, options: Options) -> Iterator[Item]:
         image = folder / ("mri.nii.gz" if (folder / "mri.nii.gz").is_file() else "ct.nii.gz")
         masks = {path.name.partition(".")[0]: path for path in sorted((folder / "segmentations").glob("*.nii*"))}
         shown = {
-            name: slices for name, path in masks.items() if not options.labels or name in options.labels
+            name: slices
+            for name, path in masks.items()
+            if not options.labels or name in options.labels
             for slices in _shown(path, {}, options, name).values()
-        }  # fmt: skip
+        }
         row = table.get(folder.name, {})
-        about = {"modality": "CT" if image.name.startswith("ct") else "MR", "pathology": row.get("pathology", ""),
-                 "study_type": row.get("study_type", ""), "PatientSex": row.get("gender", "").upper()}  # fmt: skip
+        about = {
+            "modality": "CT" if image.name.startswith("ct") else "MR",
+            "pathology": row.get("pathology", ""),
+            "study_type": row.get("study_type", ""),
+            "PatientSex": row.get("gender", "").upper(),
+        }
         said: dict[str, Attribute] = {key: value for key, value in about.items() if value}
         split = _TOTAL_SPLITS.get(row.get("split", ""), "")
         yield Item(image, tuple(shown), split, folder.name, {**said, **_slices_of(shown)})

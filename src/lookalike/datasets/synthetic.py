@@ -36,12 +36,16 @@ SEVERITY: Final = {
 }
 """How strong each finding is drawn, as (least, most): smaller makes retrieval harder."""
 
-_WALL: Final = ((-0.70, -0.66, -0.60, -0.48, -0.30, -0.10, 0.10, 0.30, 0.60),
-                (0.14, 0.27, 0.37, 0.475, 0.56, 0.61, 0.64, 0.66, 0.67))  # fmt: skip
+_WALL: Final = (
+    (-0.70, -0.66, -0.60, -0.48, -0.30, -0.10, 0.10, 0.30, 0.60),
+    (0.14, 0.27, 0.37, 0.475, 0.56, 0.61, 0.64, 0.66, 0.67),
+)
 """Heights, and the half width of the rib cage there."""
 
-_DEVICES: Final = {"AP": ("CR", uid.ComputedRadiographyImageStorage),
-                   "PA": ("DX", uid.DigitalXRayImageStorageForPresentation)}  # fmt: skip
+_DEVICES: Final = {
+    "AP": ("CR", uid.ComputedRadiographyImageStorage),
+    "PA": ("DX", uid.DigitalXRayImageStorageForPresentation),
+}
 _WHITE: Final = 4095
 
 Plane = NDArray[np.float32]

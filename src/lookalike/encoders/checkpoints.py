@@ -20,8 +20,11 @@ from lookalike.errors import DamagedFileError, UsageError
 MODELS: Final = "LOOKALIKE_MODELS"
 RECORD: Final = "checksums.json"
 WEIGHTS: Final = (
-    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
-)  # fmt: skip
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 """What transformers saves, in the order of preference."""
 
 _TOKENIZERS: Final = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")

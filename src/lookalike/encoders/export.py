@@ -140,22 +140,29 @@ def _write_graph(encoder: TorchEncoder, path: Path) -> None:
     network = torch.nn.Sequential(encoder.normalise, encoder.tower).eval()
     with _quiet():
         program = torch.onnx.export(
-            network, (example,), dynamo=True, opset_version=OPSET, verbose=False, input_names=["images"],
-            output_names=["vectors", "patches"], dynamic_shapes=({0: torch.export.Dim("n", min=1, max=1024)},),
-        )  # fmt: skip
+            network,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            verbose=False,
+            input_names=["images"],
+            output_names=["vectors", "patches"],
+            dynamic_shapes=({0: torch.export.Dim("n", min=1, max=1024)},),
+        )
         assert program is not None
         program.save(str(path))
 
 
-def _described(
-    spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact: Vectors
-) -> tuple[Encoder, Quality]:
+def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact: Vectors) -> tuple[Encoder, Quality]:
     """Write the description, load the file through it, and measure it; the measure goes into the description."""
     path = folder / "model.onnx"
     said = {
-        "dim": spec.dim, "license": spec.license, "trained_on": sorted(spec.trained_on),
-        "preprocessing": spec.preprocessing.fields(), "note": spec.note,
-    }  # fmt: skip
+        "dim": spec.dim,
+        "license": spec.license,
+        "trained_on": sorted(spec.trained_on),
+        "preprocessing": spec.preprocessing.fields(),
+        "note": spec.note,
+    }
     if folder.name == "int8":
         said["batch"] = 1  # dynamic scales are taken from the whole input: pictures must not share one
     path.with_suffix(".json").write_text(json.dumps(said), "utf-8")
@@ -184,9 +191,14 @@ def _quantise(graph: Path, folder: Path, inputs: NDArray[np.uint8]) -> None:
         return
     with _quiet():
         quantize_static(
-            graph, target, _Calibration(inputs), per_channel=True, activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8, op_types_to_quantize=["Conv", "MatMul", "Gemm", "Relu", "Add"],
-        )  # fmt: skip
+            graph,
+            target,
+            _Calibration(inputs),
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Conv", "MatMul", "Gemm", "Relu", "Add"],
+        )
 
 
 @contextmanager

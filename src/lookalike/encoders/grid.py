@@ -51,9 +51,11 @@ def to_input(grid: Grid, box: Box) -> Box:
     """A box of the picture in fractions of the input."""
     left, top, right, bottom = box
     return (
-        grid.left + grid.width * left, grid.top + grid.height * top,
-        grid.left + grid.width * right, grid.top + grid.height * bottom,
-    )  # fmt: skip
+        grid.left + grid.width * left,
+        grid.top + grid.height * top,
+        grid.left + grid.width * right,
+        grid.top + grid.height * bottom,
+    )
 
 
 def to_picture(grid: Grid, box: Box) -> Box:
@@ -101,9 +103,11 @@ def box_of_mask(mask: NDArray[np.bool_]) -> Box:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = mask.shape
     return (
-        float(columns[0] / width), float(rows[0] / height),
-        float((columns[-1] + 1) / width), float((rows[-1] + 1) / height),
-    )  # fmt: skip
+        float(columns[0] / width),
+        float(rows[0] / height),
+        float((columns[-1] + 1) / width),
+        float((rows[-1] + 1) / height),
+    )
 
 
 def cells_in_picture(grid: Grid) -> Cells:

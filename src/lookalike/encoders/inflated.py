@@ -84,9 +84,10 @@ def inflated_resnet(path: Path) -> InflatedResNet:
         state = state.get("state_dict", state)
         prefix = next(start for start in _PREFIXES if f"{start}conv1.weight" in state)
         tower = {
-            name[len(prefix) :]: tensor.float() for name, tensor in state.items()
+            name[len(prefix) :]: tensor.float()
+            for name, tensor in state.items()
             if name.startswith(prefix) and not name[len(prefix) :].startswith(_HEADS)
-        }  # fmt: skip
+        }
         network = InflatedResNet(len(tower["bn1.weight"]))
         network.load_state_dict(tower)
     except Exception:  # the readers of weight files raise many types

@@ -113,8 +113,11 @@ def fold_batch_norm(network: Network, state: Mapping[str, NDArray[Any]]) -> dict
     """
     pairs = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
     for i, block in enumerate(network.blocks()):
-        parts = [("expand", "_expand_conv", "_bn0"), ("depthwise", "_depthwise_conv", "_bn1"),
-                 ("project", "_project_conv", "_bn2")]  # fmt: skip
+        parts = [
+            ("expand", "_expand_conv", "_bn0"),
+            ("depthwise", "_depthwise_conv", "_bn1"),
+            ("project", "_project_conv", "_bn2"),
+        ]
         for part, conv, norm in parts[block.expand == 1 :]:
             pairs[f"block{i}.{part}"] = (f"_blocks.{i}.{conv}", f"_blocks.{i}.{norm}")
     folded: dict[str, NDArray[np.float32]] = {}
@@ -140,9 +143,7 @@ def _weights(network: Network, depth: int) -> dict[str, NDArray[np.float32]]:
 class Lite:
     """A catalogue entry: the spec, and ``build()`` that loads the network."""
 
-    def __init__(
-        self, network: Network, reading: Literal["inner", "last"], parameters: float, gmacs: float
-    ) -> None:
+    def __init__(self, network: Network, reading: Literal["inner", "last"], parameters: float, gmacs: float) -> None:
         blocks, inner = network.blocks(), network.inner()
         self.network, self.reading = network, reading
         self.name = f"lite{network.number}-{reading}"

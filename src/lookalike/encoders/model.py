@@ -140,18 +140,25 @@ class Model:
         from lookalike.encoders import original, pairs
 
         if self.text:
-            pair = {
-                "biomedclip": pairs.biomedclip, "medclip": pairs.medclip, "medimageinsight": pairs.medimageinsight,
-            }[self.family]  # fmt: skip
+            pair = {"biomedclip": pairs.biomedclip, "medclip": pairs.medclip, "medimageinsight": pairs.medimageinsight}[
+                self.family
+            ]
             return pair(weights, folder / self.tokenizer_folder)
         single = {"sam": original.sam, "radimagenet": original.radimagenet}[self.family]
         return single(weights), None
 
     def _spec(self, revision: str, dim: int, preprocessing: Preprocessing, text: bool) -> EncoderSpec:
         return EncoderSpec(
-            name=self.name, revision=revision, dim=dim, ndim=2, license=self.license, preprocessing=preprocessing,
-            trained_on=frozenset(self.trained_on), text=text, note=self.note,
-        )  # fmt: skip
+            name=self.name,
+            revision=revision,
+            dim=dim,
+            ndim=2,
+            license=self.license,
+            preprocessing=preprocessing,
+            trained_on=frozenset(self.trained_on),
+            text=text,
+            note=self.note,
+        )
 
     def _preprocessing(self, folder: Path) -> Preprocessing:
         recipe = (self.published and read_processor(folder)) or self.preprocessing

@@ -31,9 +31,7 @@ from lookalike.types import EncoderSpec, Preprocessing, VolumeInput
 if TYPE_CHECKING:
     from lookalike.encoders import Encoder
 
-_KEYS: Final = (
-    "dim", "preprocessing", "output", "pooling", "batch", "license", "trained_on", "note", "quantisation",
-)  # fmt: skip
+_KEYS: Final = ("dim", "preprocessing", "output", "pooling", "batch", "license", "trained_on", "note", "quantisation")
 _SAME_AXIS: Final = str.maketrans("LPI", "RAS")
 _POOLINGS: Final = ("none", "cls", "mean")
 

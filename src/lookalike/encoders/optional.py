@@ -78,9 +78,7 @@ class DreamSim:
     checkpoint: str = "https://github.com/ssundaram21/dreamsim"
     parameters: float = 258
     gmacs: float = 52.8
-    files: tuple[str, ...] = (
-        "ensemble_lora/adapter_model.safetensors", "ensemble_lora/adapter_model.bin",
-    )  # fmt: skip
+    files: tuple[str, ...] = ("ensemble_lora/adapter_model.safetensors", "ensemble_lora/adapter_model.bin")
 
     @property
     def spec(self) -> EncoderSpec:

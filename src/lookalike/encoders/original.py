@@ -64,9 +64,7 @@ def count(state: State, pattern: str) -> int:
 
 def built(kind: Any, config: Any, state: State, **options: Any) -> nn.Module:
     """A network of transformers with these weights, all of them."""
-    model, info = kind.from_pretrained(
-        None, config=config, state_dict=dict(state), output_loading_info=True, **options
-    )
+    model, info = kind.from_pretrained(None, config=config, state_dict=dict(state), output_loading_info=True, **options)
     _complete([*info["missing_keys"], *info["mismatched_keys"]])
     network: nn.Module = model
     return network

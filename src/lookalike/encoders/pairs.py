@@ -221,9 +221,7 @@ def _unicl_text(folder: Path, state: State, scale: float) -> TextTower | None:
 
     def encode(texts: Sequence[str]) -> Tensor:
         length = len(state["lang_encoder.positional_embedding"])
-        tokens = tokenizer(
-            list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
-        )
+        tokens = tokenizer(list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt")
         return _unicl_encode(network, tokens["input_ids"], tokens["attention_mask"])
 
     return TextTower(encode, scale)

@@ -94,9 +94,7 @@ def _kind(published: Mapping[str, Any]) -> tuple[str, _Kind]:
     return name, _KINDS[name]
 
 
-def _normalisation(
-    published: Mapping[str, Any],
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _normalisation(published: Mapping[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Mean and std on the 0..255 scale: (x f - m) / s = (x - m / f) / (s / f)."""
     factor = float(published.get("rescale_factor", 1 / 255)) if published.get("do_rescale", True) else 1.0
     if not published.get("do_normalize", True):

@@ -24,10 +24,22 @@ from lookalike.encoders.whole import Merlin
 from lookalike.errors import LookalikeError, UsageError
 
 _BESIDE: Final = (
-    "config.json", "preprocessor_config.json", "processor_config.json", "open_clip_config.json", "tokenizer.json",
-    "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model",
-    "tokenizer.model", "LICENSE", "LICENSE.txt", "README.md",
-)  # fmt: skip
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "open_clip_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "tokenizer.model",
+    "LICENSE",
+    "LICENSE.txt",
+    "README.md",
+)
 _SECONDS: Final = 60.0
 
 

@@ -76,8 +76,13 @@ def _volumes() -> list[Image]:
 def _pictures() -> list[Image]:
     drawn = golden_picture()
     plane = drawn.pixels[0, ..., 0].astype(np.uint16)
-    return [drawn, from_array(plane[::-1, :200] * 16), from_array(np.dstack([plane, plane[:, ::-1], 255 - plane])),
-            from_array((plane[::3, ::2] ** 2).astype(np.float32)), from_array(plane.T)]  # fmt: skip
+    return [
+        drawn,
+        from_array(plane[::-1, :200] * 16),
+        from_array(np.dstack([plane, plane[:, ::-1], 255 - plane])),
+        from_array((plane[::3, ::2] ** 2).astype(np.float32)),
+        from_array(plane.T),
+    ]
 
 
 def _independent(name: str, vectors: Any, one: Callable[[int], Any]) -> Promise:

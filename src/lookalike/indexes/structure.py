@@ -74,9 +74,14 @@ class Structure:
         if matching <= max(_FEW, few) or k >= matching / 2:
             return self._scan(queries, k, alive)
         numbers = candidates(
-            self._index, self._recipe, queries, k, effort=effort,
-            alive=None if matching == len(alive) else alive, filtered=among is not None,
-        )  # fmt: skip
+            self._index,
+            self._recipe,
+            queries,
+            k,
+            effort=effort,
+            alive=None if matching == len(alive) else alive,
+            filtered=among is not None,
+        )
         keys, scores = padding(len(queries), k)
         for i, row in enumerate(numbers):
             found = np.sort(row[row >= 0])

@@ -49,8 +49,9 @@ def save_benchmark_curves(benchmark: EncoderBenchmark, path: Path, mean: Mean = 
         runs.setdefault((run.dataset, run.protocol), {})[run.encoder + ("†" if run.trained_on else "")] = run
     ks = _shared_ks({str(i): Scores(**run.report["intervals"]) for i, run in enumerate(benchmark.runs)})
     figure = new_figure(7.2, 4.4 * len(runs))
-    for axes, ((dataset, protocol), panel) in zip(figure.subplots(len(runs), squeeze=False)[:, 0], runs.items(),
-                                                 strict=True):  # fmt: skip
+    for axes, ((dataset, protocol), panel) in zip(
+        figure.subplots(len(runs), squeeze=False)[:, 0], runs.items(), strict=True
+    ):
         about = next(iter(panel.values())).report
         lines = {name: Scores(**run.report["intervals"]) for name, run in panel.items()}
         _draw_panel(axes, lines, ks, about["chance"].get(mean), mean)
@@ -74,9 +75,7 @@ def _shared_ks(lines: Mapping[str, Scores]) -> list[int]:
     return sorted(int(key[2:]) for key in shared)
 
 
-def _draw_panel(
-    axes: Axes, lines: Mapping[str, Scores], ks: Sequence[int], chance: float | None, mean: Mean
-) -> None:
+def _draw_panel(axes: Axes, lines: Mapping[str, Scores], ks: Sequence[int], chance: float | None, mean: Mean) -> None:
     for (name, scores), color, marker in zip(lines.items(), cycle(PALETTE), cycle("osD^vP")):
         _draw_curve(axes, ks, scores, mean, {"color": color, "marker": marker, "label": shown(name)})
     if chance is not None:
@@ -130,9 +129,7 @@ def _draw_bars(axes: Axes, rows: Any, height: float, scores: Scores, name: str, 
     low, high = (_floats(bound[side] for bound in bounds) for side in (0, 1))
     whiskers = np.nan_to_num(np.maximum([values - low, high - values], 0))
     axes.barh(rows, np.nan_to_num(values), height=height, **look)
-    axes.errorbar(
-        np.nan_to_num(values), rows, xerr=whiskers, fmt="none", ecolor="#2A2E35", elinewidth=1, capsize=2.5
-    )
+    axes.errorbar(np.nan_to_num(values), rows, xerr=whiskers, fmt="none", ecolor="#2A2E35", elinewidth=1, capsize=2.5)
 
 
 def save_confusion(report: ClassifierReport, path: Path) -> Path:

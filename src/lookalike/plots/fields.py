@@ -14,15 +14,23 @@ from lookalike.types import Record
 
 LABEL: Final = "label"
 PALETTE: Final = (
-    "#008DF9", "#FF6E3A", "#009F81", "#9F0162", "#FFC33B", "#8400CD", "#00C2F9", "#E20134", "#FF5AAF", "#00E5B8",
-    "#A40122", "#FFB2FD",
-)  # fmt: skip
+    "#008DF9",
+    "#FF6E3A",
+    "#009F81",
+    "#9F0162",
+    "#FFC33B",
+    "#8400CD",
+    "#00C2F9",
+    "#E20134",
+    "#FF5AAF",
+    "#00E5B8",
+    "#A40122",
+    "#FFB2FD",
+)
 """Twelve colours that colour-blind readers tell apart: after M. Krzywinski, mk.bcgsc.ca/colorblind."""
 OTHER: Final = "#8A8F98"  # of categories beyond the palette
 MISSING: Final = "#C3C7CE"  # of records without a value
-RAMP: Final = (
-    "#440154", "#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725",
-)  # fmt: skip
+RAMP: Final = ("#440154", "#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725")
 """The colour map viridis (van der Walt and Smith) at nine equal steps."""
 
 

@@ -41,11 +41,13 @@ def search_cells(result: SearchResult, labels: Sequence[str] = ()) -> list[Cell]
     query = Cell(result.pictures[0] if result.pictures else b"", "query", ", ".join(labels))
     hits = [
         Cell(
-            jpeg, f"{hit.rank}.  {hit.score:.3f}", ", ".join(hit.labels) or "no label",
+            jpeg,
+            f"{hit.rank}.  {hit.score:.3f}",
+            ", ".join(hit.labels) or "no label",
             bool(wanted.intersection(hit.labels)) if wanted else None,
         )
         for hit, jpeg in zip(result.hits[:_MOST], result.pictures[1 : _MOST + 1], strict=True)
-    ]  # fmt: skip
+    ]
     return [query, *hits]
 
 
@@ -70,15 +72,11 @@ def save_grid(rows: Sequence[Sequence[Cell]], path: Path, title: str = "") -> Pa
     try:
         canvas.save(path)
     except (OSError, ValueError):
-        raise UsageError(
-            f"cannot write the figure {path.name}; name a .png in a folder that exists"
-        ) from None
+        raise UsageError(f"cannot write the figure {path.name}; name a .png in a folder that exists") from None
     return path
 
 
-def _draw_cell(
-    canvas: PIL.Image.Image, draw: PIL.ImageDraw.ImageDraw, cell: Cell, left: int, top: int
-) -> None:
+def _draw_cell(canvas: PIL.Image.Image, draw: PIL.ImageDraw.ImageDraw, cell: Cell, left: int, top: int) -> None:
     draw.rectangle((left, top, left + _CELL - 1, top + _CELL - 1), fill="#000000")
     if cell.jpeg:
         with PIL.Image.open(io.BytesIO(cell.jpeg)) as small:

@@ -55,9 +55,7 @@ def heat_cells(
 
     explained: one a hit. query, pictures: the small JPEGs of the slices that these show.
     """
-    cells = [
-        Cell(overlay(query, one.query), "query", _slice(result, one.query)) for one in explained[:1]
-    ]
+    cells = [Cell(overlay(query, one.query), "query", _slice(result, one.query)) for one in explained[:1]]
     for hit, one, small in zip(result.hits, explained, pictures, strict=True):
         labels = ", ".join(hit.labels) or "no label"
         detail = " ".join(part for part in (_slice(result, one.hit), labels) if part)

@@ -84,9 +84,14 @@ def _draw_categories(axes: Axes, place: Any, field: Field, size: float) -> None:
         axes.scatter(place[rows, 0], place[rows, 1], s=size, color=color, linewidths=0, alpha=0.9, label=label)
     if len(codes):
         legend = axes.legend(
-            title=shown(field.name), loc="upper left", bbox_to_anchor=(1.01, 1.01), frameon=False, fontsize=9,
-            alignment="left", handletextpad=0.3,
-        )  # fmt: skip
+            title=shown(field.name),
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.01),
+            frameon=False,
+            fontsize=9,
+            alignment="left",
+            handletextpad=0.3,
+        )
         for handle in legend.legend_handles:
             handle.set_sizes([40])  # type: ignore[union-attr]
 

@@ -29,32 +29,50 @@ _QUALITIES: Final = (80, 60, 40, 20, 5)
 
 
 def map_page(
-    gallery: Gallery, result: MapResult, records: Sequence[Record], fields: Sequence[Field], color: int, title: str,
+    gallery: Gallery,
+    result: MapResult,
+    records: Sequence[Record],
+    fields: Sequence[Field],
+    color: int,
+    title: str,
     detail: str,
-) -> str:  # fmt: skip
+) -> str:
     """The page as text. It may load nothing and run nothing but its own script: the policy in its head says so.
 
     With more than ``MOST_PICTURES`` records a random sample of them bears thumbnails, and the page says so.
     """
     pictures, pictured = _pictures(gallery, records)
     data = {
-        "ids": result.ids, "x": result.x, "y": result.y, "color": color, "palette": PALETTE, "ramp": RAMP,
-        "other": OTHER, "missing": MISSING, "pictures": pictures,
+        "ids": result.ids,
+        "x": result.x,
+        "y": result.y,
+        "color": color,
+        "palette": PALETTE,
+        "ramp": RAMP,
+        "other": OTHER,
+        "missing": MISSING,
+        "pictures": pictures,
         "fields": [
-            {"name": f.name, "kind": f.kind, "values": f.values} if f.kind == "number" else
-            {"name": f.name, "kind": f.kind, "categories": f.categories, "codes": f.codes}
+            {"name": f.name, "kind": f.kind, "values": f.values}
+            if f.kind == "number"
+            else {"name": f.name, "kind": f.kind, "categories": f.categories, "codes": f.codes}
             for f in fields
         ],
-    }  # fmt: skip
+    }
     notes = [f"Encoder {gallery.spec.name}: {gallery.spec.note}."] if gallery.spec.note else []
     if pictured < len(records):
         notes.append(f"{pictured:,} of {len(records):,} records, chosen at random, have a picture here.")
     script, style = _part("map_colors.js") + _part("map_view.js"), _part("map.css")
     parts = {
-        "title": html.escape(title), "detail": html.escape(detail), "data": _harmless(data), "script": script,
-        "style": style, "notes": html.escape(" ".join(notes)),
-        "script_hash": _hash(script), "style_hash": _hash(style),
-    }  # fmt: skip
+        "title": html.escape(title),
+        "detail": html.escape(detail),
+        "data": _harmless(data),
+        "script": script,
+        "style": style,
+        "notes": html.escape(" ".join(notes)),
+        "script_hash": _hash(script),
+        "style_hash": _hash(style),
+    }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("map.html"))
 
 

@@ -45,9 +45,14 @@ def titled(axes: Axes, title: str, detail: str = "") -> None:
     axes.set_title(shown(title, 90), loc="left", fontsize=11, fontweight="bold", pad=22 if detail else 8)
     if detail:
         axes.annotate(
-            shown(detail, 130), (0, 1), xytext=(0, 8), xycoords="axes fraction", textcoords="offset points",
-            fontsize=8.5, color=_GREY,
-        )  # fmt: skip
+            shown(detail, 130),
+            (0, 1),
+            xytext=(0, 8),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=8.5,
+            color=_GREY,
+        )
 
 
 def shown(text: str, limit: int = 40) -> str:
@@ -58,9 +63,7 @@ def shown(text: str, limit: int = 40) -> str:
 
 def write_figure(figure: Figure, path: Path, note: str = "") -> Path:
     """Write a PNG, PDF or SVG with the disclaimer below. Raises UsageError if it cannot be written."""
-    refused = UsageError(
-        f"cannot write the figure {path.name}; name a .png, .pdf or .svg in a folder that exists"
-    )
+    refused = UsageError(f"cannot write the figure {path.name}; name a .png, .pdf or .svg in a folder that exists")
     if path.suffix.lower() not in _SUFFIXES:
         raise refused
     from matplotlib import rc_context

@@ -41,19 +41,7 @@ _BESIDE_IMAGES: Final = frozenset(
         ".npz",
     ]
 )
-VOLUME_SUFFIXES: Final = (
-    ".nii",
-    ".nii.gz",
-    ".nrrd",
-    ".nhdr",
-    ".mha",
-    ".mhd",
-    ".hdr",
-    ".mgz",
-    ".mnc",
-    ".par",
-    ".rec",
-)
+VOLUME_SUFFIXES: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".mgz", ".mnc", ".par", ".rec")
 
 
 class Reader(Protocol):
@@ -120,12 +108,7 @@ def is_dicom(source: str) -> bool:
 
 def beside_images(path: Path) -> bool:
     """Whether a file that no reader knows is one that usually lies beside images: a table, a note."""
-    return path.suffix.lower() in _BESIDE_IMAGES or path.name in (
-        "LICENSE",
-        "README",
-        "DICOMDIR",
-        "Thumbs.db",
-    )
+    return path.suffix.lower() in _BESIDE_IMAGES or path.name in ("LICENSE", "README", "DICOMDIR", "Thumbs.db")
 
 
 def walk(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:

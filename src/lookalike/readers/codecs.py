@@ -18,14 +18,10 @@ from pydicom.pixels.common import PhotometricInterpretation
 LABEL: Final = "imagecodecs"
 _JPEG: Final = [uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1]
 _JPEG_LS: Final = [uid.JPEGLSLossless, uid.JPEGLSNearLossless]
-_JPEG_2000: Final = [
-    uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K,
-]  # fmt: skip
+_JPEG_2000: Final = [uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K]
 
 # pydicom asks a plug-in module for these two names.
-DECODER_DEPENDENCIES: Final = dict.fromkeys(
-    [*_JPEG, *_JPEG_LS, *_JPEG_2000, uid.RLELossless], ("imagecodecs",)
-)
+DECODER_DEPENDENCIES: Final = dict.fromkeys([*_JPEG, *_JPEG_LS, *_JPEG_2000, uid.RLELossless], ("imagecodecs",))
 
 
 def is_available(_uid: str) -> bool:

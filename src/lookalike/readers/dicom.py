@@ -29,9 +29,17 @@ from lookalike.text import plain_text
 from lookalike.types import Attribute, Image, Lut
 
 KEPT: Final = (
-    "Modality", "BodyPartExamined", "ViewPosition", "Laterality", "ImageLaterality", "PatientSex", "PatientAge",
-    "Manufacturer", "ManufacturerModelName", "PhotometricInterpretation",
-)  # fmt: skip
+    "Modality",
+    "BodyPartExamined",
+    "ViewPosition",
+    "Laterality",
+    "ImageLaterality",
+    "PatientSex",
+    "PatientAge",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "PhotometricInterpretation",
+)
 """The attributes that are kept: enough to filter and to audit, none that names a person, place or day."""
 
 _PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -150,9 +158,8 @@ def _stored_frames(source: str | Dataset, syntax: str) -> Iterator[NDArray[np.ge
 
 
 def _image(
-    ds: Dataset, stored: NDArray[np.generic], number: int, frames: int, patient: str,
-    attributes: dict[str, Attribute],
-) -> Image:  # fmt: skip
+    ds: Dataset, stored: NDArray[np.generic], number: int, frames: int, patient: str, attributes: dict[str, Attribute]
+) -> Image:
     try:
         values = _modality_values(ds, stored, number)
         window, function = _window(ds, number)
@@ -201,8 +208,7 @@ def _palette_colours(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.gen
         return np.asarray(apply_color_lut(stored, ds))[..., :3]
     descriptor = ds.RedPaletteColorLookupTableDescriptor  # all three are the same
     luts = [
-        _lut(ds, descriptor, ds[f"{colour}PaletteColorLookupTableData"].value)[0]
-        for colour in ("Red", "Green", "Blue")
+        _lut(ds, descriptor, ds[f"{colour}PaletteColorLookupTableData"].value)[0] for colour in ("Red", "Green", "Blue")
     ]
     deep = max(lut.table.max() for lut in luts) > 0xFF
     return np.stack([apply_lut(stored, lut) for lut in luts], axis=-1).astype(np.uint16 if deep else np.uint8)
@@ -219,10 +225,7 @@ def _lut_item(ds: Dataset, keyword: str) -> Dataset | None:
 
 def functional_group(ds: Dataset, number: int, keyword: str) -> Dataset | None:
     """The item of a functional group macro for one frame (PS3.3 C.7.6.16): its own, else the shared."""
-    for sequence, index in (
-        ("PerFrameFunctionalGroupsSequence", number),
-        ("SharedFunctionalGroupsSequence", 0),
-    ):
+    for sequence, index in (("PerFrameFunctionalGroupsSequence", number), ("SharedFunctionalGroupsSequence", 0)):
         items = ds.get(sequence) or []
         if index < len(items) and items[index].get(keyword):
             item: Dataset = items[index][keyword].value[0]

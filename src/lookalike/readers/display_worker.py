@@ -145,11 +145,15 @@ def _said(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: int
     image, (columns, rows) = held.image, shown.size
     volumes = file.lower().endswith(VOLUME_SUFFIXES)
     header = {
-        "rows": rows, "columns": columns, "slice": number, "depth": count, "modality": image.modality,
+        "rows": rows,
+        "columns": columns,
+        "slice": number,
+        "depth": count,
+        "modality": image.modality,
         "kind": "volume" if len(image.pixels) > 1 else "image",
         "window": None if image.window is None else [float(n) for n in image.window],
         "viewer": "volume" if volumes else "dicom" if is_dicom(file) else "picture",
-    }  # fmt: skip
+    }
     return json.dumps(header).encode() + b"\n" + _jpeg(shown, size)
 
 

@@ -71,6 +71,9 @@ def read_multiframe(source: str, frames: Frames) -> Image:
     check_volume((count, *frames.shape))
     order = places_in_order(frames.positions, frames.orientation, [str(i + 1) for i in range(count)])
     return stack(
-        DicomReader().read(source), [frames.positions[i] for i in order], frames.orientation,
-        frames.pixel_spacing, np.argsort(order).tolist(),
-    )  # fmt: skip
+        DicomReader().read(source),
+        [frames.positions[i] for i in order],
+        frames.orientation,
+        frames.pixel_spacing,
+        np.argsort(order).tolist(),
+    )

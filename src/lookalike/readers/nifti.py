@@ -84,8 +84,9 @@ def _images(opened: Any, shape: tuple[int, ...], affine: NDArray[np.float64]) ->
             pixels=_channels_last(_values(opened, shape, frame).transpose(2, 1, 0)),
             affine=affine[:, [2, 1, 0, 3]],
             spacing=tuple(float(n) for n in np.linalg.norm(affine[:3, 2::-1], axis=0)),  # type: ignore[arg-type]
-            frame=frame, frames=frames,
-        )  # fmt: skip
+            frame=frame,
+            frames=frames,
+        )
 
 
 def _values(opened: Any, shape: tuple[int, ...], frame: int) -> NDArray[Any]:

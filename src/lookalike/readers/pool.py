@@ -106,9 +106,12 @@ class Process:
             self._child = subprocess.Popen(
                 # -P: modules that lie in the current folder, beside the images, are not ours to run.
                 [sys.executable, "-P", "-m", module, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         self.connection = Connection(ours.detach())
         self._arrived = select.poll()  # Connection.poll makes one for every question
         self._arrived.register(self.connection, select.POLLIN)
@@ -130,9 +133,7 @@ class Process:
 class ReaderPool:
     """Decoding processes that are kept for as long as the pool is open; a context manager."""
 
-    def __init__(
-        self, recipe: Preprocessing, workers: int | None = None, volumes: VolumeRecipe | None = None
-    ) -> None:
+    def __init__(self, recipe: Preprocessing, workers: int | None = None, volumes: VolumeRecipe | None = None) -> None:
         self._recipe, self._volumes = recipe.to_json(), asdict(volumes or VolumeRecipe())
         self._ahead = _AHEAD if recipe.volume is None else 1  # whole volumes are large
         self._workers = workers or len(os.sched_getaffinity(0))
@@ -154,11 +155,7 @@ class ReaderPool:
             self._idle.get().kill()
 
     def read(
-        self,
-        sources: Iterable[Path | str | Series],
-        known: Known | None = None,
-        *,
-        whole: bool = False,
+        self, sources: Iterable[Path | str | Series], known: Known | None = None, *, whole: bool = False
     ) -> Iterator[Event]:
         """What became of each source, in order: its frames and Finished, or a Refusal.
 
@@ -172,8 +169,7 @@ class ReaderPool:
         pending: deque[_Events] = deque()
         stop = threading.Event()
         threads = [
-            threading.Thread(target=self._serve, args=(tasks, known, stop), daemon=True)
-            for _ in range(self._workers)
+            threading.Thread(target=self._serve, args=(tasks, known, stop), daemon=True) for _ in range(self._workers)
         ]
         for thread in threads:
             thread.start()
@@ -218,9 +214,7 @@ class ReaderPool:
         else:
             self._idle.put(process)
 
-    def _read_one(
-        self, process: Process, task: _Task, sink: _Sink, known: Known | None
-    ) -> Process | None:
+    def _read_one(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> Process | None:
         """Read one file; the process to go on with is returned, None if this one had to be killed."""
         reason, detail = self._attempt(process, task, sink, known)
         if reason in _SUSPECT and process.used and not sink.passed:
@@ -236,9 +230,7 @@ class ReaderPool:
             return None
         return process
 
-    def _attempt(
-        self, process: Process, task: _Task, sink: _Sink, known: Known | None
-    ) -> tuple[str | None, str]:
+    def _attempt(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> tuple[str | None, str]:
         """A reason code, or None if all went well, and what more there is to say."""
         try:
             return self._exchange(process, task, sink, known), ""
@@ -247,18 +239,19 @@ class ReaderPool:
         except Exception:  # a broken decoder may have sent anything
             return "decoder-crash", ""
 
-    def _exchange(
-        self, process: Process, task: _Task, sink: _Sink, known: Known | None
-    ) -> str | None:
+    def _exchange(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> str | None:
         """One file's conversation. Returns a reason code, or None if all went well; raises UnreadableImageError
         with what the process says."""
         decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
         deadline = time.monotonic() + decoding + sum(map(seconds_of_reading, task.files))
         send, name, sha256 = process.connection.send_bytes, task.name, ""
         request = {
-            "files": task.files, "whole": task.whole, "ask": known is not None,
-            "recipe": self._recipe, "volumes": self._volumes,
-        }  # fmt: skip
+            "files": task.files,
+            "whole": task.whole,
+            "ask": known is not None,
+            "recipe": self._recipe,
+            "volumes": self._volumes,
+        }
         send(json.dumps(request).encode())
         while (message := process.receive(deadline)) is not None:
             head = message.index(b"\n")
@@ -322,12 +315,18 @@ def _frame(source: str, sha256: str, header: dict[str, Any], data: memoryview) -
     dtype = np.dtype(np.uint16 if header.get("dtype") == "uint16" else np.uint8)
     size = math.prod(header["shape"]) * dtype.itemsize
     return Frame(
-        source=source, sha256=sha256, frame=header["frame"], frames=header["frames"],
-        input=np.frombuffer(data[:size], dtype).reshape(header["shape"]), thumbnail=bytes(data[size:]),
-        patient=header["patient"], attributes=header["attributes"],
+        source=source,
+        sha256=sha256,
+        frame=header["frame"],
+        frames=header["frames"],
+        input=np.frombuffer(data[:size], dtype).reshape(header["shape"]),
+        thumbnail=bytes(data[size:]),
+        patient=header["patient"],
+        attributes=header["attributes"],
         shown=tuple(header.get("shown", header["shape"][:2])),
-        view=header.get("view", 0), depth=header.get("depth", 1),
-    )  # fmt: skip
+        view=header.get("view", 0),
+        depth=header.get("depth", 1),
+    )
 
 
 def _drain(events: _Events) -> Iterator[Event]:

@@ -19,9 +19,16 @@ from lookalike.types import Image
 _PHOTOMETRIC: Final = 262  # TIFF 6.0, PhotometricInterpretation
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "JPEG2000")
 _MAGIC: Final = (
-    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM",
-    b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51",
-)  # fmt: skip
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"II*\x00",
+    b"MM\x00*",
+    b"II+\x00",
+    b"MM\x00+",
+    b"BM",
+    b"\x00\x00\x00\x0cjP  ",
+    b"\xff\x4f\xff\x51",
+)
 
 
 class RasterReader:

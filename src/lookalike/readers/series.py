@@ -25,9 +25,17 @@ from lookalike.types import Image
 MODALITIES: Final = frozenset({"CT", "MR", "PT", "NM"})
 LEAST_SLICES: Final = 3  # a series with fewer places is no volume: its files are pictures of their own
 _TAGS: Final = (
-    "SeriesInstanceUID", "Modality", "Rows", "Columns", "NumberOfFrames", "ImageType",
-    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "InstanceNumber",
-)  # fmt: skip
+    "SeriesInstanceUID",
+    "Modality",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "ImageType",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "InstanceNumber",
+)
 _TOLD: Final = 8  # places that are listed of a series that is refused
 
 
@@ -73,9 +81,12 @@ def read_series(files: Sequence[str]) -> Image:
 
 
 def stack(
-    slices: Iterable[Image], positions: Sequence[Sequence[float]], orientation: Sequence[float],
-    pixel_spacing: Sequence[float], places: Sequence[int] = (),
-) -> Image:  # fmt: skip
+    slices: Iterable[Image],
+    positions: Sequence[Sequence[float]],
+    orientation: Sequence[float],
+    pixel_spacing: Sequence[float],
+    places: Sequence[int] = (),
+) -> Image:
     """Slices as one volume. positions: (x, y, z) mm of its places, in order; places: of each slice as it comes,
     in the order of the positions where not said. Raises UnreadableImageError.
     """
@@ -97,9 +108,16 @@ def stack(
     affine = _affine(positions, orientation, pixel_spacing)
     z, y, x = (float(n) for n in np.linalg.norm(affine[:3, :3], axis=0))
     return replace(
-        first, pixels=stacked, affine=affine, spacing=(z, y, x), window=None, voi_lut=None, inverted=False,
-        frame=0, frames=1,
-    )  # fmt: skip
+        first,
+        pixels=stacked,
+        affine=affine,
+        spacing=(z, y, x),
+        window=None,
+        voi_lut=None,
+        inverted=False,
+        frame=0,
+        frames=1,
+    )
 
 
 def places_in_order(
@@ -125,9 +143,7 @@ def places_in_order(
     return [int(i) for i in np.argsort(places)]
 
 
-def _what_is_wrong(
-    positions: Sequence[Sequence[float]], orientation: Sequence[float], numbers: Sequence[str]
-) -> str:
+def _what_is_wrong(positions: Sequence[Sequence[float]], orientation: Sequence[float], numbers: Sequence[str]) -> str:
     """Which places hold several slices, and between which slices some are missing, in numbers only."""
     normal = np.cross(orientation[:3], orientation[3:])
     distances = np.round(np.array(positions) @ normal, 2) + 0.0

@@ -118,18 +118,21 @@ def _send_frame(connection: Connection, image: Image, recipe: Preprocessing) -> 
     shown = picture(image, recipe.percentiles)
     pixels = model_input(shown, recipe)
     header = {
-        "kind": "frame", "frame": image.frame, "frames": image.frames, "shape": pixels.shape,
-        "patient": image.patient, "attributes": dict(image.attributes), "shown": (shown.height, shown.width),
-    }  # fmt: skip
+        "kind": "frame",
+        "frame": image.frame,
+        "frames": image.frames,
+        "shape": pixels.shape,
+        "patient": image.patient,
+        "attributes": dict(image.attributes),
+        "shown": (shown.height, shown.width),
+    }
     small = thumbnail(shown)
     signal.alarm(0)  # the other end takes its time when it is busy
     _send(connection, header, pixels.data, small)
     signal.alarm(_SECONDS_ALONE)
 
 
-def _send_volume(
-    connection: Connection, volume: Image, recipe: Preprocessing, volume_recipe: VolumeRecipe
-) -> None:
+def _send_volume(connection: Connection, volume: Image, recipe: Preprocessing, volume_recipe: VolumeRecipe) -> None:
     """The slices of a volume, each as a view of one frame; the thumbnail goes with the middle one."""
     from lookalike.pixels import model_input, thumbnail
     from lookalike.slices import cut
@@ -137,10 +140,16 @@ def _send_volume(
     for number, count, shown in cut(volume, volume_recipe):
         pixels = model_input(shown, recipe)
         header = {
-            "kind": "frame", "frame": volume.frame, "frames": volume.frames, "shape": pixels.shape,
-            "view": number, "depth": count, "patient": volume.patient, "attributes": dict(volume.attributes),
+            "kind": "frame",
+            "frame": volume.frame,
+            "frames": volume.frames,
+            "shape": pixels.shape,
+            "view": number,
+            "depth": count,
+            "patient": volume.patient,
+            "attributes": dict(volume.attributes),
             "shown": (shown.height, shown.width),
-        }  # fmt: skip
+        }
         signal.alarm(0)
         _send(connection, header, pixels.data, thumbnail(shown))
         signal.alarm(_SECONDS_ALONE)
@@ -154,9 +163,15 @@ def _send_whole(connection: Connection, volume: Image, recipe: Preprocessing) ->
     pixels = volume_input(volume, recipe)
     _, _, shown = next(cut(volume, VolumeRecipe(slices="middle:1")))
     header = {
-        "kind": "frame", "frame": volume.frame, "frames": volume.frames, "shape": pixels.shape, "dtype": "uint16",
-        "patient": volume.patient, "attributes": dict(volume.attributes), "shown": (shown.height, shown.width),
-    }  # fmt: skip
+        "kind": "frame",
+        "frame": volume.frame,
+        "frames": volume.frames,
+        "shape": pixels.shape,
+        "dtype": "uint16",
+        "patient": volume.patient,
+        "attributes": dict(volume.attributes),
+        "shown": (shown.height, shown.width),
+    }
     signal.alarm(0)
     _send(connection, header, pixels.data, thumbnail(shown))
     signal.alarm(_SECONDS_ALONE)

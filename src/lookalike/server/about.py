@@ -18,17 +18,25 @@ def about(service: Service) -> dict[str, Any]:
     gallery = service.gallery
     spec, store = gallery.spec, gallery.store
     return {
-        "name": gallery.folder.name, "records": store.count(), "refused": count_refused(store),
+        "name": gallery.folder.name,
+        "records": store.count(),
+        "refused": count_refused(store),
         "encoder": {
-            "name": spec.name, "dim": spec.dim, "text": spec.text, "note": spec.note,
-            "patches": isinstance(gallery.encoder, PatchEncoder), "trained_on": sorted(spec.trained_on),
+            "name": spec.name,
+            "dim": spec.dim,
+            "text": spec.text,
+            "note": spec.note,
+            "patches": isinstance(gallery.encoder, PatchEncoder),
+            "trained_on": sorted(spec.trained_on),
         },
         "spaces": spaces_of(gallery),
         "fields": [{"name": name, "kind": kind} for name, kind in field_kinds(store).items()],
         "labels": [name for name, _ in label_counts(store)],
-        "volumes": gallery.holds_volumes(), "patches": kept(store),
-        "imports": sorted(service.settings.imports), "disclaimer": DISCLAIMER,
-    }  # fmt: skip
+        "volumes": gallery.holds_volumes(),
+        "patches": kept(store),
+        "imports": sorted(service.settings.imports),
+        "disclaimer": DISCLAIMER,
+    }
 
 
 def spaces_of(gallery: Gallery) -> list[dict[str, str]]:

@@ -49,9 +49,14 @@ def make_app(folder: str | Path, settings: Settings | None = None) -> FastAPI:
             await run_in_threadpool(service.close)
 
     app = FastAPI(
-        title="lookalike", version=lookalike.__version__, lifespan=lifespan, openapi_url=f"{API}/openapi.json",
-        docs_url=None, redoc_url=None, description="Pixel-based search for medical images. Not a medical device.",
-    )  # fmt: skip
+        title="lookalike",
+        version=lookalike.__version__,
+        lifespan=lifespan,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        description="Pixel-based search for medical images. Not a medical device.",
+    )
     app.state.service = service
     install(app)
     for part in (gallery, uploads, search, records, jobs, health):

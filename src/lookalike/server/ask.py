@@ -31,11 +31,23 @@ def _search(service: Service, body: Search) -> SearchResult:
 
     query = body.query
     return search(
-        service.gallery, service.query(service.uploads.get(query.upload)) if query.upload else None,
-        text=query.text, ids=query.ids or (), vector=query.vector, positive=body.positive, negative=body.negative,
-        k=body.k, where=body.where, space=body.space, group_by=body.group_by, same_patient=body.same_patient,
-        rank=body.rank, weights=body.weights, explain=body.explain, pictures=False,
-    )  # fmt: skip
+        service.gallery,
+        service.query(service.uploads.get(query.upload)) if query.upload else None,
+        text=query.text,
+        ids=query.ids or (),
+        vector=query.vector,
+        positive=body.positive,
+        negative=body.negative,
+        k=body.k,
+        where=body.where,
+        space=body.space,
+        group_by=body.group_by,
+        same_patient=body.same_patient,
+        rank=body.rank,
+        weights=body.weights,
+        explain=body.explain,
+        pictures=False,
+    )
 
 
 def _regions(service: Service, body: Search) -> SearchResult:
@@ -46,9 +58,15 @@ def _regions(service: Service, body: Search) -> SearchResult:
         raise UsageError("a region is searched in the base space, without examples and one a record")
     source, name = _source(service, body.query)
     found = search_regions(
-        service.gallery, source, id=body.query.record, box=roi.box, slice=roi.slice, k=body.k, where=body.where,
+        service.gallery,
+        source,
+        id=body.query.record,
+        box=roi.box,
+        slice=roi.slice,
+        k=body.k,
+        where=body.where,
         same_patient=body.same_patient,
-    )  # fmt: skip
+    )
     return replace(found, query=name or found.query)
 
 
@@ -58,9 +76,14 @@ def explain(service: Service, body: Explain) -> Explanation:
 
     roi = body.query.roi
     return explain(
-        service.gallery, _source(service, body.query)[0], id=_record(body.query), record=body.record,
-        box=roi.box if roi else None, slice=roi.slice if roi else None, space=body.space,
-    )  # fmt: skip
+        service.gallery,
+        _source(service, body.query)[0],
+        id=_record(body.query),
+        record=body.record,
+        box=roi.box if roi else None,
+        slice=roi.slice if roi else None,
+        space=body.space,
+    )
 
 
 def classify(service: Service, body: Classify) -> ClassifyResult:
@@ -70,9 +93,13 @@ def classify(service: Service, body: Classify) -> ClassifyResult:
     upload = body.query.upload
     space = None if body.space == BASE and body.method != "adapter" else body.space
     return classify(
-        service.gallery, service.query(service.uploads.get(upload)) if upload else None,
-        id=None if upload else _record(body.query), method=body.method, k=body.k, space=space,
-    )  # fmt: skip
+        service.gallery,
+        service.query(service.uploads.get(upload)) if upload else None,
+        id=None if upload else _record(body.query),
+        method=body.method,
+        k=body.k,
+        space=space,
+    )
 
 
 def _source(service: Service, query: Query) -> tuple[Any, str]:

@@ -42,9 +42,9 @@ class Query(Body):
     text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     roi: Roi | None = None
     ids: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
-    vector: Annotated[
-        list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=65536)
-    ] | None = None
+    vector: (
+        Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=65536)] | None
+    ) = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -21,10 +21,13 @@ POLICY: Final = (
     "style-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
 )
 _HEADERS: Final = {
-    "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-}  # fmt: skip
+}
 _BODY: Final = 4 << 20  # bytes of any body but an upload's
 _AROUND: Final = 1 << 20  # what multipart adds to the files of an upload
 _SECONDS: Final = 20.0  # that a body may take to arrive,

@@ -23,9 +23,12 @@ class Metrics:
             "lookalike_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, registry=self._registry
         )
         self._stages = Histogram(
-            "lookalike_stage_seconds", "Time of each stage of a search", ["stage"], buckets=_SECONDS,
+            "lookalike_stage_seconds",
+            "Time of each stage of a search",
+            ["stage"],
+            buckets=_SECONDS,
             registry=self._registry,
-        )  # fmt: skip
+        )
         self._gauges = {
             name: Gauge(f"lookalike_{name}", text, registry=self._registry)
             for name, text in (("records", "Records in the gallery"), ("jobs_open", "Jobs queued or running"))

@@ -42,9 +42,7 @@ _STATUS: Final[tuple[tuple[type[LookalikeError], int, str], ...]] = (
 class Problem(HTTPException):
     """A refusal that the service itself makes."""
 
-    def __init__(
-        self, status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
         self.reason = reason
 
@@ -54,9 +52,7 @@ def not_found(detail: str, reason: str = "not-found") -> Problem:
     return Problem(404, detail, reason)
 
 
-def problem(
-    status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None
-) -> Response:
+def problem(status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None) -> Response:
     """The answer."""
     title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "reason": reason}

@@ -54,10 +54,24 @@ def described(service: Service, upload: Upload) -> dict[str, Any]:
     """What an upload is, as its sender is told. Raises UnreadableImageError."""
     about: dict[str, Any] = {"id": upload.id, "name": upload.name, "files": len(upload.files)}
     if upload.name.lower().endswith(_TABLES):
-        return {**about, "kind": "table", "rows": 0, "columns": 0, "depth": 0, "modality": "", "window": None,
-                "viewer": None}  # fmt: skip
+        return {
+            **about,
+            "kind": "table",
+            "rows": 0,
+            "columns": 0,
+            "depth": 0,
+            "modality": "",
+            "window": None,
+            "viewer": None,
+        }
     shown = service.display.draw(upload.files)
     return {
-        **about, "kind": shown.kind, "rows": shown.rows, "columns": shown.columns, "depth": shown.depth,
-        "modality": shown.modality, "window": shown.window, "viewer": shown.viewer,
-    }  # fmt: skip
+        **about,
+        "kind": shown.kind,
+        "rows": shown.rows,
+        "columns": shown.columns,
+        "depth": shown.depth,
+        "modality": shown.modality,
+        "window": shown.window,
+        "viewer": shown.viewer,
+    }

@@ -68,8 +68,10 @@ class Runner:
         with self._lock:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "lookalike.server.work", str(self._gallery.folder), job.id],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             self._running = job.id, process
         process.wait()
         with self._lock:

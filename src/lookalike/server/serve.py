@@ -24,9 +24,7 @@ _BACKLOG: Final = 512
 _POLITE: Final = 2.0  # seconds beyond the time for requests that are under way
 
 
-def serve(
-    folder: str | Path, settings: Settings, *, browser: bool = False, say: Callable[[str], None] = print
-) -> None:
+def serve(folder: str | Path, settings: Settings, *, browser: bool = False, say: Callable[[str], None] = print) -> None:
     """Serve a gallery until the process is told to stop. say: told the address. browser: open the page.
 
     Raises what ``make_app`` raises, and UsageError where the address cannot be had.

@@ -77,12 +77,14 @@ def open_service(folder: str | Path, settings: Settings, metrics: Metrics) -> Se
     gallery = open_gallery(folder)
     check(settings, keys=bool(keys_of(gallery.store)))
     return Service(
-        gallery, settings, metrics,
+        gallery,
+        settings,
+        metrics,
         Access(gallery.store, open_=settings.alone, behind_proxy=settings.behind_proxy),
         Uploads(settings.max_uploads),
         Display(gallery.spec.preprocessing, gallery.volume_recipe),
         Runner(gallery),
-    )  # fmt: skip
+    )
 
 
 def _share_memory() -> None:

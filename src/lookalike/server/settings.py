@@ -71,9 +71,7 @@ def check(settings: Settings, *, keys: bool) -> None:
         return
     where = "behind a proxy" if settings.behind_proxy else f"on {settings.host}, which others can reach,"
     if not keys:
-        raise UsageError(
-            f"serving {where} needs keys; make one: lookalike keys add NAME --role admin --gallery G"
-        )
+        raise UsageError(f"serving {where} needs keys; make one: lookalike keys add NAME --role admin --gallery G")
     if not settings.tls_cert and not settings.behind_proxy:
         raise UsageError(
             f"serving {where} needs TLS: give --tls-cert and --tls-key, or --behind-proxy if another program "

@@ -36,9 +36,11 @@ def index_job(service: Service, caller: Caller, body: Index) -> Job:
     if labels is not None:
         labels_path = _table(service, labels)
     given = {
-        "sources": sources, "labels": labels_path, "own_labels": labels is not None,
+        "sources": sources,
+        "labels": labels_path,
+        "own_labels": labels is not None,
         "label_columns": body.label_columns,
-    }  # fmt: skip
+    }
     return queue(service, caller, "index", given)
 
 

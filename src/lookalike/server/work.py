@@ -37,9 +37,7 @@ Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], Told], dict[str, Any]]
 def _index(gallery: Gallery, given: Mapping[str, Any], told: Told) -> dict[str, Any]:
     from lookalike.verbs.index import index
 
-    done = index(
-        gallery, given["sources"], labels=given["labels"], label_columns=given["label_columns"], progress=told
-    )
+    done = index(gallery, given["sources"], labels=given["labels"], label_columns=given["label_columns"], progress=told)
     if given["labels"] and given["own_labels"]:
         Path(given["labels"]).unlink(missing_ok=True)
     return {"result": plain(done)}
@@ -66,10 +64,13 @@ def _evaluate(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[s
     return {
         "result": plain(report),
         "reports": {
-            "md": report.tables("markdown"), "csv": report.tables("csv"), "tex": report.tables("latex"),
-            "json": json.dumps(plain(report), indent=2, ensure_ascii=False), "html": _page(str(report)),
+            "md": report.tables("markdown"),
+            "csv": report.tables("csv"),
+            "tex": report.tables("latex"),
+            "json": json.dumps(plain(report), indent=2, ensure_ascii=False),
+            "html": _page(str(report)),
         },
-    }  # fmt: skip
+    }
 
 
 def _classifiers(gallery: Gallery, space: str, folds: int | None, seed: int) -> ClassifierReport:
@@ -101,9 +102,7 @@ def _audit(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str,
     return {"result": plain(audit_confounds(gallery, *given["fields"], space=given["space"]))}
 
 
-WORK: Final[dict[str, Work]] = {
-    "index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit
-}  # fmt: skip
+WORK: Final[dict[str, Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
 REPEATABLE: Final = ("index", "map", "evaluate", "audit")  # nothing is lost or done twice if run again
 
 

@@ -140,26 +140,35 @@ def _add_records(
         given.setdefault(record_id(record.sha256, record.frame), record)
     known = _keys(connection, given)
     new = {identity: record for identity, record in given.items() if identity not in known}
-    _insert(connection, RECORDS, [
-        {"id": identity, "source": record.source, "sha256": record.sha256, "frame": record.frame,
-         "patient": group(record.patient) or identity}
-        for identity, record in new.items()
-    ])  # fmt: skip
-    keys = {**known, **_keys(connection, new)}
     _insert(
-        connection, THUMBNAILS, [{"record": keys[i], "jpeg": record.thumbnail} for i, record in new.items()]
+        connection,
+        RECORDS,
+        [
+            {
+                "id": identity,
+                "source": record.source,
+                "sha256": record.sha256,
+                "frame": record.frame,
+                "patient": group(record.patient) or identity,
+            }
+            for identity, record in new.items()
+        ],
     )
+    keys = {**known, **_keys(connection, new)}
+    _insert(connection, THUMBNAILS, [{"record": keys[i], "jpeg": record.thumbnail} for i, record in new.items()])
     describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
     delete_rows(connection, VECTORS.c.record, known.values())
     delete_rows(connection, PATCHES.c.record, known.values())
-    _insert(connection, VECTORS, [
-        row for i, record in given.items() for row in _vector_rows(keys[i], i, record)
-    ])  # fmt: skip
-    _insert(connection, PATCHES, [
-        row_of(keys[i], i, view, patches)
-        for i, record in given.items()
-        for view, patches in zip(record.views, record.patches, strict=bool(record.patches))
-    ])  # fmt: skip
+    _insert(connection, VECTORS, [row for i, record in given.items() for row in _vector_rows(keys[i], i, record)])
+    _insert(
+        connection,
+        PATCHES,
+        [
+            row_of(keys[i], i, view, patches)
+            for i, record in given.items()
+            for view, patches in zip(record.views, record.patches, strict=bool(record.patches))
+        ],
+    )
     return [record.sha256 for record in new.values()], list(known.values())
 
 
@@ -178,9 +187,7 @@ def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[st
         yield {"record": key, "view": view, "data": data, "checksum": checksum(identity, view, data)}
 
 
-def describe(
-    connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]
-) -> None:
+def describe(connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]) -> None:
     """The labels and attributes of records, by their keys."""
     labels: Rows = []
     values: Rows = []

@@ -53,9 +53,14 @@ class Job:
 def add_job(store: Store, kind: str, arguments: Mapping[str, Any], owner: str) -> Job:
     """Queue a job."""
     row: dict[str, Any] = {
-        "id": secrets.token_hex(8), "kind": kind, "arguments": json.dumps(arguments), "state": "queued",
-        "progress": "{}", "owner": owner, "created": time.time(),
-    }  # fmt: skip
+        "id": secrets.token_hex(8),
+        "kind": kind,
+        "arguments": json.dumps(arguments),
+        "state": "queued",
+        "progress": "{}",
+        "owner": owner,
+        "created": time.time(),
+    }
     with store.begin(write=True) as connection:
         connection.execute(insert(JOBS), row)
     return job_of(store, row["id"])
@@ -118,9 +123,7 @@ def note_progress(store: Store, identity: str, progress: Progress) -> None:
     _update(store, identity, ("running",), progress=json.dumps(_fields(progress)))
 
 
-def finish_job(
-    store: Store, identity: str, state: State, *, result: Any = None, error: str | None = None
-) -> bool:
+def finish_job(store: Store, identity: str, state: State, *, result: Any = None, error: str | None = None) -> bool:
     """Close an open job; whether it was open."""
     said = None if result is None else json.dumps(result)
     return _update(store, identity, OPEN, state=state, result=said, error=error, finished=time.time())
@@ -150,6 +153,15 @@ def _fields(progress: Progress) -> dict[str, Any]:
 def _job(row: Any) -> Job:
     said = row._mapping.get("result")
     return Job(
-        row.id, row.kind, row.state, Progress(**json.loads(row.progress)), row.error, row.owner, row.created,
-        row.started, row.finished, None if said is None else json.loads(said), json.loads(row.arguments),
-    )  # fmt: skip
+        row.id,
+        row.kind,
+        row.state,
+        Progress(**json.loads(row.progress)),
+        row.error,
+        row.owner,
+        row.created,
+        row.started,
+        row.finished,
+        None if said is None else json.loads(said),
+        json.loads(row.arguments),
+    )

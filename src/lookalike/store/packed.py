@@ -39,9 +39,13 @@ def row_of(record: int, identity: str, view: int, patches: PatchMap) -> dict[str
     rows, columns, _ = patches.codes.shape
     data = _SHOWN.pack(*patches.shown) + np.ascontiguousarray(patches.codes).tobytes()
     return {
-        "record": record, "view": view, "rows": rows, "columns": columns, "data": data,
+        "record": record,
+        "view": view,
+        "rows": rows,
+        "columns": columns,
+        "data": data,
         "checksum": _checksum(identity, view, rows, columns, data),
-    }  # fmt: skip
+    }
 
 
 def sound(row: Any) -> bool:

@@ -29,9 +29,7 @@ def _compare(tree: Compare) -> ColumnElement[bool]:
         return _of_text(tree, _COLUMNS[tree.field])
     if tree.field == "label":
         return _any_row(LABELS, LABELS.c.record, _of_text(tree, LABELS.c.label))
-    return _any_row(
-        ATTRIBUTES, ATTRIBUTES.c.record, and_(ATTRIBUTES.c.name == tree.field, _of_attribute(tree))
-    )
+    return _any_row(ATTRIBUTES, ATTRIBUTES.c.record, and_(ATTRIBUTES.c.name == tree.field, _of_attribute(tree)))
 
 
 def _any_row(table: Any, record: Any, where: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -38,7 +38,7 @@ def whole_records(connection: Connection, wanted: list[int] | None) -> dict[int,
                 key, identity, source, frame, tuple(sorted(labels.get(key, ()))), patient, attributes.get(key, {})
             )
             for key, identity, source, _sha256, frame, patient in rows
-        }  # fmt: skip
+        }
     except TypeError:  # labels that are no text
         raise damaged() from None
 

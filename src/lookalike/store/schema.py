@@ -24,10 +24,7 @@ from sqlalchemy import (
 METADATA: Final = MetaData()
 
 GALLERY: Final = Table(  # one row a fact about the gallery: its id, the salt of patient groups
-    "gallery",
-    METADATA,
-    Column("name", String, primary_key=True),
-    Column("value", Text, nullable=False),
+    "gallery", METADATA, Column("name", String, primary_key=True), Column("value", Text, nullable=False)
 )
 
 RECORDS: Final = Table(
@@ -44,10 +41,7 @@ RECORDS: Final = Table(
 )
 
 FILES: Final = Table(  # files whose every frame is stored: what a second run may skip
-    "files",
-    METADATA,
-    Column("sha256", String(64), primary_key=True),
-    Column("source", Text, nullable=False),
+    "files", METADATA, Column("sha256", String(64), primary_key=True), Column("source", Text, nullable=False)
 )
 
 _RECORD: Final = "records.key"
@@ -99,10 +93,7 @@ VECTORS: Final = Table(  # the encoder's own vectors; an adapted space is comput
 )
 
 REFUSED: Final = Table(
-    "refused",
-    METADATA,
-    Column("source", Text, primary_key=True),
-    Column("reason", String, nullable=False),
+    "refused", METADATA, Column("source", Text, primary_key=True), Column("reason", String, nullable=False)
 )
 
 PATCHES: Final = Table(  # where a region search looks; only of galleries that keep patches

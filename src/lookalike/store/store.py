@@ -23,16 +23,7 @@ from lookalike.store.database import connect, damaged, errors_named, to_write
 from lookalike.store.memory import Held, Memory
 from lookalike.store.query import condition
 from lookalike.store.rows import chosen, rows_of, whole_records
-from lookalike.store.schema import (
-    ATTRIBUTES,
-    FILES,
-    GALLERY,
-    RECORDS,
-    REFUSED,
-    SPACES,
-    THUMBNAILS,
-    VECTORS,
-)
+from lookalike.store.schema import ATTRIBUTES, FILES, GALLERY, RECORDS, REFUSED, SPACES, THUMBNAILS, VECTORS
 from lookalike.types import Keys, Record, Refusal, Vectors
 
 _PATIENCE: Final = 0.02  # seconds: asking takes little time, but lets the other threads in
@@ -243,9 +234,7 @@ class Store:
 
     def damaged_files(self) -> set[str]:
         """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
-        query = select(RECORDS.c.sha256, RECORDS.c.id, VECTORS).outerjoin(
-            VECTORS, RECORDS.c.key == VECTORS.c.record
-        )
+        query = select(RECORDS.c.sha256, RECORDS.c.id, VECTORS).outerjoin(VECTORS, RECORDS.c.key == VECTORS.c.record)
         with self.begin() as connection:
             return {row.sha256 for row in connection.execute(query) if not _sound(row)}
 
@@ -364,15 +353,11 @@ def _damaged_vectors(count: int) -> DamagedFileError:
 
 def _sound(row: Any) -> bool:
     return (
-        isinstance(row.data, bytes)
-        and len(row.data) % 4 == 0
-        and row.checksum == checksum(row.id, row.view, row.data)
+        isinstance(row.data, bytes) and len(row.data) % 4 == 0 and row.checksum == checksum(row.id, row.view, row.data)
     )
 
 
-def _put(
-    connection: Connection, table: Table, identity: Mapping[str, Any], fields: Mapping[str, Any]
-) -> None:
+def _put(connection: Connection, table: Table, identity: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
     """Update the row, or insert it: what both SQLite and PostgreSQL understand."""
     same = [table.c[name] == value for name, value in identity.items()]
     if connection.execute(update(table).where(*same).values(**fields)).rowcount == 0:

@@ -55,9 +55,11 @@ def labelled(gallery: Gallery) -> Labelled:
         raise UsageError("no record of this gallery bears a label; index with --labels TABLE.csv")
     found = [records[int(stored.records[i])] for i in rows]
     return Labelled(
-        stored.vectors[rows], tuple(r.labels for r in found), tuple(r.patient for r in found),
+        stored.vectors[rows],
+        tuple(r.labels for r in found),
+        tuple(r.patient for r in found),
         tuple(r.id for r in found),
-    )  # fmt: skip
+    )
 
 
 def adapt(gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 0) -> AdaptResult:
@@ -70,20 +72,23 @@ def adapt(gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 
     Raises UsageError (no labels, one class only, a bad name), MissingExtraError (mlp without torch).
     """
     if not _NAME.fullmatch(name) or name == BASE:
-        raise UsageError(
-            f"a space's name is made of letters, digits, '-' and '_' and is not {BASE!r}; got {name!r}"
-        )
+        raise UsageError(f"a space's name is made of letters, digits, '-' and '_' and is not {BASE!r}; got {name!r}")
     started = time.monotonic()
     data = labelled(gallery)
     with gallery.writing():
-        adapter = adapters.fit(
-            kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed
-        )
+        adapter = adapters.fit(kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed)
         sha256 = adapters.save(adapter, gallery.folder / "adapters", name)
         gallery.store.put_space(name, gallery.store.spaces()[BASE].encoder, sha256)
         gallery.index(name)
     dim = adapters.transform(adapter, data.vectors[:1]).shape[1]
     return AdaptResult(
-        name, kind, adapter.classes, len(data.labels), len(set(data.patients)), dim, sha256,
-        adapter.training, time.monotonic() - started,
-    )  # fmt: skip
+        name,
+        kind,
+        adapter.classes,
+        len(data.labels),
+        len(set(data.patients)),
+        dim,
+        sha256,
+        adapter.training,
+        time.monotonic() - started,
+    )

@@ -54,9 +54,7 @@ def audit_leakage(splits: Iterable[tuple[Side, Side]]) -> LeakageAudit:
             patients += int((own & ~itself).any(axis=1).sum())
             files += int((itself & ~own).any(axis=1).sum())
             near += int((alike & ~own).any(axis=1).sum())
-    return LeakageAudit(
-        queries, patients, files, near, NEAR_DUPLICATE, _sentence(queries, patients, files, near)
-    )
+    return LeakageAudit(queries, patients, files, near, NEAR_DUPLICATE, _sentence(queries, patients, files, near))
 
 
 def _sentence(queries: int, patients: int, files: int, near: int) -> str:

@@ -119,9 +119,7 @@ def _make(gallery: Gallery, space: str, whole: bool) -> Background:
     return Background(np.quantile(scores, share).round(6), nearest[np.isfinite(nearest)].round(6))
 
 
-def _nearest(
-    gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]], whole: bool
-) -> NDArray[np.float64]:
+def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]], whole: bool) -> NDArray[np.float64]:
     """What ``closeness`` says of sampled records, asked together."""
     asking = [vectors if whole else vectors[len(vectors) // 2][None] for _, vectors in sample]
     own = {patient: gallery.store.keys_of_patient(patient) for patient in {patient for patient, _ in sample}}

@@ -96,8 +96,9 @@ class EncoderBenchmark:
         for run in runs:
             cells = [
                 cell(run.report[mean].get(name), run.report["intervals"][f"{mean}_intervals"].get(name, ()))
-                for mean in ("micro", "macro") for name in names
-            ]  # fmt: skip
+                for mean in ("micro", "macro")
+                for name in names
+            ]
             rows.append([run.encoder + ("†" if run.trained_on else ""), *cells])
         chance = report["chance"]
         rows.append(["chance", *[cell(chance[mean]) for mean in ("micro", "macro") for _ in names]])
@@ -144,10 +145,18 @@ class _Task:
 
 
 def benchmark_encoders(
-    encoders: Sequence[str], data: Sequence[str], *, cache: str | os.PathLike[str],
-    protocols: Sequence[str] = (), k: Sequence[int] = DEFAULT_KS, combined: bool = False, seed: int = 0,
-    samples: int = 2000, say: Say = lambda _line: None, progress: Progress | None = None,
-) -> EncoderBenchmark:  # fmt: skip
+    encoders: Sequence[str],
+    data: Sequence[str],
+    *,
+    cache: str | os.PathLike[str],
+    protocols: Sequence[str] = (),
+    k: Sequence[int] = DEFAULT_KS,
+    combined: bool = False,
+    seed: int = 0,
+    samples: int = 2000,
+    say: Say = lambda _line: None,
+    progress: Progress | None = None,
+) -> EncoderBenchmark:
     """Score encoders on collections. data: sources as ``open_dataset`` takes them, ``[NAME=]PATH[?key=value]``.
 
     protocols: names; without any ``denner``, and ``multilabel`` too where a picture bears several labels.
@@ -177,32 +186,45 @@ def benchmark_encoders(
     if not runs:
         raise UsageError("nothing could be scored: " + "; ".join(left_out.values()))
     return EncoderBenchmark(
-        _ordered(runs, datasets, list(specs)), task.ks, left_out, refused,
+        _ordered(runs, datasets, list(specs)),
+        task.ks,
+        left_out,
+        refused,
         {dataset.name: _facts(dataset) for dataset in datasets},
-    )  # fmt: skip
+    )
 
 
 def _ordered(runs: Sequence[Run], datasets: Sequence[Dataset], encoders: Sequence[str]) -> tuple[Run, ...]:
     names = [*(dataset.name for dataset in datasets), COMBINED]
     known = list(PROTOCOLS)
-    return tuple(sorted(
-        runs, key=lambda run: (names.index(run.dataset), known.index(run.protocol), encoders.index(run.encoder))
-    ))  # fmt: skip
+    return tuple(
+        sorted(runs, key=lambda run: (names.index(run.dataset), known.index(run.protocol), encoders.index(run.encoder)))
+    )
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
     about = dataset.declaration
     return {
-        "collection": about.title, "pictures": len(dataset.items), "missing": dataset.missing,
-        "dropped": dataset.dropped, "fingerprint": dataset.fingerprint, "contains": sorted(dataset.contains),
-        "license": about.license, "citation": about.citation,
-    }  # fmt: skip
+        "collection": about.title,
+        "pictures": len(dataset.items),
+        "missing": dataset.missing,
+        "dropped": dataset.dropped,
+        "fingerprint": dataset.fingerprint,
+        "contains": sorted(dataset.contains),
+        "license": about.license,
+        "citation": about.citation,
+    }
 
 
 def _runs_of(
-    task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], combined: bool, refused: dict[str, int],
-    say: Say, progress: Progress | None,
-) -> list[Run]:  # fmt: skip
+    task: _Task,
+    spec: EncoderSpec,
+    datasets: Sequence[Dataset],
+    combined: bool,
+    refused: dict[str, int],
+    say: Say,
+    progress: Progress | None,
+) -> list[Run]:
     """One encoder on every collection, then on all of them together."""
     runs: list[Run] = []
     for dataset in datasets:
@@ -270,9 +292,7 @@ def _cached(
 ) -> tuple[Mapping[str, Any], bool]:
     """The report of exactly this question, from its file or computed now; and whether it was there."""
     code = [_FORM, version("lookalike")]
-    question = json.dumps(
-        [code, spec.identity, content, protocol, task.ks, task.seed, task.samples], sort_keys=True
-    )
+    question = json.dumps([code, spec.identity, content, protocol, task.ks, task.seed, task.samples], sort_keys=True)
     path = task.cache / "reports" / f"{hashlib.sha256(question.encode()).hexdigest()}.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))), True
@@ -325,7 +345,7 @@ def _joined(parts: Sequence[Cases], seed: int) -> Cases:
         tuple(split for of_part in splits for split in of_part),
         {reason: sum(part.left_out.get(reason, 0) for part in parts) for reason in reasons},
         rule if any(official) else "",
-    )  # fmt: skip
+    )
 
 
 def _split_of(part: Cases, official: bool, seed: int) -> tuple[str, ...]:

@@ -100,18 +100,30 @@ class IndexBenchmark:
 def _cells(row: IndexRow) -> list[str]:
     share, faster = row.memory_of_flat, row.times_faster
     return [
-        row.kind, f"{row.size}", f"{row.dim}", f"{row.build_seconds:.1f}", f"{row.file_mb:.1f}",
-        "-" if row.memory_mb is None else f"{row.memory_mb:.1f}", "-" if share is None else f"{share:.1%}",
-        f"{row.recall:.4f}", *("-" if ms is None else f"{ms:.3f}" for ms in (row.p50_ms, row.p99_ms)),
+        row.kind,
+        f"{row.size}",
+        f"{row.dim}",
+        f"{row.build_seconds:.1f}",
+        f"{row.file_mb:.1f}",
+        "-" if row.memory_mb is None else f"{row.memory_mb:.1f}",
+        "-" if share is None else f"{share:.1%}",
+        f"{row.recall:.4f}",
+        *("-" if ms is None else f"{ms:.3f}" for ms in (row.p50_ms, row.p99_ms)),
         "-" if faster is None else f"{faster:.1f}x",
-    ]  # fmt: skip
+    ]
 
 
 def benchmark_index(
-    sizes: Sequence[int] = (10_000,), dims: Sequence[int] = (384,), kinds: Sequence[str] = (), *,
-    k: int = 10, queries: int = 300, efforts: Sequence[float] = EFFORTS, seed: int = 0,
+    sizes: Sequence[int] = (10_000,),
+    dims: Sequence[int] = (384,),
+    kinds: Sequence[str] = (),
+    *,
+    k: int = 10,
+    queries: int = 300,
+    efforts: Sequence[float] = EFFORTS,
+    seed: int = 0,
     say: Say = lambda _line: None,
-) -> IndexBenchmark:  # fmt: skip
+) -> IndexBenchmark:
     """Measure index kinds (all, if none is named) on clustered unit vectors of every size and dimension.
 
     ``flat`` is always measured: it is the reference of memory and speed. efforts: how far the kinds that
@@ -172,9 +184,19 @@ def _measure(index: Index, vectors: Vectors, asked: Vectors, truth: Keys, effort
         raise LookalikeError(f"{kind} holds {held} of {len(vectors)} vectors: none of its figures can be believed")
     usual = next(point for point in curve if point.effort == 1)
     return IndexRow(
-        kind, len(vectors), vectors.shape[1], build_seconds, file_mb, memory_mb, None, usual.recall,
-        usual.p50_ms, usual.p99_ms, None, tuple(curve),
-    )  # fmt: skip
+        kind,
+        len(vectors),
+        vectors.shape[1],
+        build_seconds,
+        file_mb,
+        memory_mb,
+        None,
+        usual.recall,
+        usual.p50_ms,
+        usual.p99_ms,
+        None,
+        tuple(curve),
+    )
 
 
 def _compared(row: IndexRow, flat: IndexRow) -> IndexRow:

@@ -22,15 +22,7 @@ from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
 from lookalike.types import Vectors
 from lookalike.verbs.query import Clock, Query, of_record, read_query
-from lookalike.verbs.train_classifier import (
-    ADAPTER,
-    NEAR,
-    ZERO_SHOT,
-    Trained,
-    adapter_of,
-    learnt,
-    prompted,
-)
+from lookalike.verbs.train_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
 from lookalike.voting import Floats, Rows, Weighting
 
 ABSTAIN: Final = 0.01
@@ -214,9 +206,7 @@ def _evidence(
         yield Evidence(record.id, float(near[i]), record.labels, weight, record.source)
 
 
-def _prompts(
-    gallery: Gallery, prompts: Prompts, classes: Sequence[str], query: Vectors
-) -> tuple[Evidence, ...]:
+def _prompts(gallery: Gallery, prompts: Prompts, classes: Sequence[str], query: Vectors) -> tuple[Evidence, ...]:
     """The cosine of the query with each label's text."""
     cosines = label_vectors(text_encoder(gallery.encoder), prompts, classes) @ query[0]
     texts = [" | ".join(prompts.texts(name)) for name in classes]

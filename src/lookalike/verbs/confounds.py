@@ -28,15 +28,7 @@ from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import BASE
 from lookalike.types import Record, Vectors
-from lookalike.verbs.recorded_fields import (
-    KINDS,
-    LABEL,
-    RARE,
-    RARE_VALUES,
-    RecordedField,
-    fields_of,
-    recorded_fields,
-)
+from lookalike.verbs.recorded_fields import KINDS, LABEL, RARE, RARE_VALUES, RecordedField, fields_of, recorded_fields
 from lookalike.verbs.tables import Format, cell, render
 
 SEPARABLE: Final = 0.95  # from here on a label is said to be separable by a field
@@ -45,9 +37,11 @@ _FOLDS: Final = 5
 _NEIGHBOURS: Final = 5  # of each type, as CRoMa's authors recommend
 _DEPTHS: Final = (5, 11, 21)
 _TAKEN: Final = {
-    "where": "where it was taken", "how": "how it was taken", "written": "how its data were written down",
+    "where": "where it was taken",
+    "how": "how it was taken",
+    "written": "how its data were written down",
     "who": "who was imaged",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +108,36 @@ class ConfoundAudit:
 
 
 _HEAD: Final = (
-    "field", "about", "values", "separates best", "", "told by vectors", "chance", "RI", "MaRI", "CRoMa", "support"
-)  # fmt: skip
+    "field",
+    "about",
+    "values",
+    "separates best",
+    "",
+    "told by vectors",
+    "chance",
+    "RI",
+    "MaRI",
+    "CRoMa",
+    "support",
+)
 
 
 def _row(audit: FieldAudit) -> list[str]:
     label, best = _best(audit)
     told, robust = audit.predictability, audit.robustness
     return [
-        audit.field, audit.kind, str(len(audit.values)), label, cell(best),
-        cell(told.accuracy, (told.low, told.high)) if told else "-", cell(told.chance) if told else "-",
-        cell(robust.ri), cell(robust.mari), cell(robust.croma, sign=True), f"{robust.support:.0%}",
-    ]  # fmt: skip
+        audit.field,
+        audit.kind,
+        str(len(audit.values)),
+        label,
+        cell(best),
+        cell(told.accuracy, (told.low, told.high)) if told else "-",
+        cell(told.chance) if told else "-",
+        cell(robust.ri),
+        cell(robust.mari),
+        cell(robust.croma, sign=True),
+        f"{robust.support:.0%}",
+    ]
 
 
 def _best(audit: FieldAudit) -> tuple[str, float]:
@@ -157,11 +169,14 @@ def audit_confounds(
     audits = [_audit(each, records, vectors, classes, members, seed) for each in fields]
     order = sorted(range(len(audits)), key=lambda i: (-_best(audits[i])[1], KINDS.index(audits[i].kind)))
     return ConfoundAudit(
-        label_field, len(records), len({record.patient for record in records}), space,
+        label_field,
+        len(records),
+        len({record.patient for record in records}),
+        space,
         tuple(audits[i] for i in order),
         tuple(_warnings([fields[i] for i in order], [audits[i] for i in order], classes, members, label_field)),
         skipped,
-    )  # fmt: skip
+    )
 
 
 def _croma() -> Any:
@@ -200,9 +215,13 @@ def _classes(records: Sequence[Record], name: str) -> tuple[list[str], NDArray[n
 
 
 def _audit(
-    each: RecordedField, records: Sequence[Record], vectors: Vectors, classes: Sequence[str],
-    members: NDArray[np.bool_], seed: int,
-) -> FieldAudit:  # fmt: skip
+    each: RecordedField,
+    records: Sequence[Record],
+    vectors: Vectors,
+    classes: Sequence[str],
+    members: NDArray[np.bool_],
+    seed: int,
+) -> FieldAudit:
     """Over the records that the field is recorded of."""
     there = np.array([bool(value) for value in each.values])
     values = np.array(each.values)[there]
@@ -210,21 +229,24 @@ def _audit(
     alone = members[there].sum(axis=1) == 1
     single, vectors = members[there][alone].argmax(axis=1), vectors[there]
     return FieldAudit(
-        each.name, each.kind, each.also, each.sizes, _separability(values, classes, members[there]),
+        each.name,
+        each.kind,
+        each.also,
+        each.sizes,
+        _separability(values, classes, members[there]),
         _predictability(vectors, values, patients, seed),
         _robustness(vectors[alone], single, values[alone], patients[alone], len(records)),
-    )  # fmt: skip
+    )
 
 
-def _separability(
-    values: NDArray[np.str_], classes: Sequence[str], members: NDArray[np.bool_]
-) -> dict[str, float]:
+def _separability(values: NDArray[np.str_], classes: Sequence[str], members: NDArray[np.bool_]) -> dict[str, float]:
     """Of each class that enough records bear, and do not bear."""
     enough = [RARE <= column.sum() <= len(values) - RARE for column in members.T]
     return {
         name: round(best_rule(values, column), 6)
-        for name, column, there in zip(classes, members.T, enough, strict=True) if there
-    }  # fmt: skip
+        for name, column, there in zip(classes, members.T, enough, strict=True)
+        if there
+    }
 
 
 def best_rule(values: NDArray[np.str_], bearing: NDArray[np.bool_]) -> float:
@@ -274,10 +296,15 @@ def _robustness(
 
     croma = _croma()
     names = [str(row) for row in rows]
-    manifest = pd.DataFrame({
-        "sample_id": names, "image_path": names, "label": labels[rows].astype(str), "group_id": patients[rows],
-        "field": values[rows],
-    })  # fmt: skip
+    manifest = pd.DataFrame(
+        {
+            "sample_id": names,
+            "image_path": names,
+            "label": labels[rows].astype(str),
+            "group_id": patients[rows],
+            "field": values[rows],
+        }
+    )
     features = vectors[rows].astype(np.float64)
     shared: dict[str, Any] = {"features": features, "manifest": manifest, "confounder_column": "field"}
     depths = [k for k in _DEPTHS if k < len(rows)]
@@ -295,9 +322,7 @@ def _robustness(
     )
 
 
-def comparable(
-    labels: NDArray[np.int64], values: NDArray[np.str_], patients: NDArray[np.str_]
-) -> NDArray[np.int64]:
+def comparable(labels: NDArray[np.int64], values: NDArray[np.str_], patients: NDArray[np.str_]) -> NDArray[np.int64]:
     """Rows that find enough of their label at another value, and enough of another label at their value,
     among other patients' rows of the same kind.
     """
@@ -322,17 +347,21 @@ def _number(value: Any) -> float | None:
 
 
 def _warnings(
-    fields: Sequence[RecordedField], audits: Sequence[FieldAudit], classes: Sequence[str],
-    members: NDArray[np.bool_], label_field: str,
-) -> Iterator[str]:  # fmt: skip
+    fields: Sequence[RecordedField],
+    audits: Sequence[FieldAudit],
+    classes: Sequence[str],
+    members: NDArray[np.bool_],
+    label_field: str,
+) -> Iterator[str]:
     pairs = list(zip(fields, audits, strict=True))
     telling = {label: [pair for pair in pairs if _tells(pair[1], label)] for label in classes}
     found = [_separable(name, telling[name], members[:, i]) for i, name in enumerate(classes) if telling[name]]
     found += [
         f"Neighbours follow {audit.field} rather than {label_field}: robustness index {audit.robustness.ri:.2f}, "
         f"where 0.50 is balance (over {audit.robustness.support:.0%} of the records)."
-        for audit in audits if audit.robustness.ri is not None and audit.robustness.ri < 0.5
-    ]  # fmt: skip
+        for audit in audits
+        if audit.robustness.ri is not None and audit.robustness.ri < 0.5
+    ]
     yield from found
     if not found:
         yield f"No recorded field separates a value of {label_field}. What nobody recorded cannot be audited."
@@ -342,9 +371,7 @@ def _tells(audit: FieldAudit, label: str) -> bool:
     return audit.separability.get(label, 0) >= SEPARABLE
 
 
-def _separable(
-    label: str, telling: Sequence[tuple[RecordedField, FieldAudit]], bearing: NDArray[np.bool_]
-) -> str:
+def _separable(label: str, telling: Sequence[tuple[RecordedField, FieldAudit]], bearing: NDArray[np.bool_]) -> str:
     """By what a label is told apart, on what evidence, and whether the vectors know it."""
     ranked = sorted(telling, key=lambda pair: (KINDS.index(pair[1].kind), -pair[1].separability[label]))
     (recorded, first), *others = ranked

@@ -39,13 +39,7 @@ class DoctorResult:
 
 def doctor(gallery: Gallery | None = None) -> DoctorResult:
     """Look at the installation and, if one is given, at every row of a gallery."""
-    checks = [
-        _machine(),
-        _packages(),
-        _try("encoder", _encoder),
-        _try("index", _index),
-        _try("decoding", _decoding),
-    ]
+    checks = [_machine(), _packages(), _try("encoder", _encoder), _try("index", _index), _try("decoding", _decoding)]
     checks += [_extra(extra, package) for extra, package in _EXTRAS.items()]
     if gallery is not None:
         checks += list(_gallery(gallery))
@@ -78,9 +72,7 @@ def _encoder() -> str:
     grey = np.full((1, *encoder.spec.preprocessing.size, 3), 127, np.uint8)
     norm = float(np.linalg.norm(encoder.encode_inputs(grey)))
     if abs(norm - 1) > 1e-3:
-        raise LookalikeError(
-            f"the encoder's vectors have length {norm:.3f}, not 1; install onnxruntime again"
-        )
+        raise LookalikeError(f"the encoder's vectors have length {norm:.3f}, not 1; install onnxruntime again")
     return f"{encoder.spec.name}, weights checked; {encoder.spec.note}"
 
 
@@ -122,9 +114,7 @@ def _gallery(gallery: Gallery) -> Iterator[Check]:
     yield Check("gallery", "ok", f"{gallery.store.count()} records, {refused} refused files")
     damaged = len(gallery.store.damaged_files())
     if damaged:
-        yield Check(
-            "vectors", "failed", f"{damaged} files with damaged vectors; run lookalike index on them again"
-        )
+        yield Check("vectors", "failed", f"{damaged} files with damaged vectors; run lookalike index on them again")
     else:
         yield Check("vectors", "ok", "every checksum holds")
     for name in gallery.store.spaces():

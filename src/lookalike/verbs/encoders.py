@@ -90,11 +90,7 @@ def verify_encoder(name: str) -> Verified:
 
 
 def export_encoder(
-    name: str,
-    to: str | os.PathLike[str],
-    *,
-    int8: bool = False,
-    pictures: Iterable[str | os.PathLike[str]] = (),
+    name: str, to: str | os.PathLike[str], *, int8: bool = False, pictures: Iterable[str | os.PathLike[str]] = ()
 ) -> Exported:
     """Write the image tower as an ONNX file, with int8 also a version in 8 bits.
 

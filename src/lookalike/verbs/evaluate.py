@@ -98,9 +98,7 @@ def split_folds(data: Labelled, folds: int, seed: int) -> Iterator[Split]:
 
     patients = len(set(data.patients))
     if not 2 <= folds <= min(_MAX_FOLDS, patients):
-        raise UsageError(
-            f"folds must be from 2 to {min(_MAX_FOLDS, patients)} ({patients} patients), got {folds}"
-        )
+        raise UsageError(f"folds must be from 2 to {min(_MAX_FOLDS, patients)} ({patients} patients), got {folds}")
     first = [labels[0] for labels in data.labels]
     if folds > (most := max(Counter(first).values())):
         raise UsageError(f"folds must be at most {most}, the records of the largest class, got {folds}")
@@ -123,9 +121,14 @@ class Outcome:
 
 
 def rank(
-    queries: Vectors, asked: NDArray[np.bool_], query_patients: NDArray[np.str_],
-    gallery: Vectors, members: NDArray[np.bool_], gallery_patients: NDArray[np.str_], depth: int,
-) -> Outcome:  # fmt: skip
+    queries: Vectors,
+    asked: NDArray[np.bool_],
+    query_patients: NDArray[np.str_],
+    gallery: Vectors,
+    members: NDArray[np.bool_],
+    gallery_patients: NDArray[np.str_],
+    depth: int,
+) -> Outcome:
     """Exact ranking by cosine, the query's own patient left out; relevant = any shared label.
 
     asked (q, c), members (n, c): which classes queries and gallery rows bear. Equal scores are ranked in
@@ -155,9 +158,15 @@ def _concatenate(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _evaluate_inside(
-    gallery: Gallery, space: str, data: Labelled, splits: Sequence[Split], rule: str, ks: tuple[int, ...],
-    seed: int, samples: int,
-) -> Report:  # fmt: skip
+    gallery: Gallery,
+    space: str,
+    data: Labelled,
+    splits: Sequence[Split],
+    rule: str,
+    ks: tuple[int, ...],
+    seed: int,
+    samples: int,
+) -> Report:
     classes = sorted({label for labels in data.labels for label in labels})
     members = metrics.membership(data.labels, classes)
     patients = np.array(data.patients)
@@ -166,17 +175,35 @@ def _evaluate_inside(
     outcomes: dict[str, list[Outcome]] = {}
     for split in splits:
         for name, vectors in spaces_of_fold(gallery, space, adapter, data, split, seed):
-            outcomes.setdefault(name, []).append(rank(
-                vectors[split.queries], members[split.queries], patients[split.queries],
-                vectors[split.gallery], members[split.gallery], patients[split.gallery], ks[-1],
-            ))  # fmt: skip
+            outcomes.setdefault(name, []).append(
+                rank(
+                    vectors[split.queries],
+                    members[split.queries],
+                    patients[split.queries],
+                    vectors[split.gallery],
+                    members[split.gallery],
+                    patients[split.gallery],
+                    ks[-1],
+                )
+            )
     audit = audit_leakage((_side(data, split.queries), _side(data, split.gallery)) for split in splits)
     scored = {name: _concatenate(parts) for name, parts in outcomes.items()}
     return make_report(
-        gallery, space, scored, members[rows], classes, patients[rows], ks, seed, samples,
-        rule=rule, split_hash=hash_of([f"{i}:{data.ids[row]}" for i, s in enumerate(splits) for row in s.queries]),
-        audit=audit, query_ids=[data.ids[row] for row in rows], adapter=adapter,
-    )  # fmt: skip
+        gallery,
+        space,
+        scored,
+        members[rows],
+        classes,
+        patients[rows],
+        ks,
+        seed,
+        samples,
+        rule=rule,
+        split_hash=hash_of([f"{i}:{data.ids[row]}" for i, s in enumerate(splits) for row in s.queries]),
+        audit=audit,
+        query_ids=[data.ids[row] for row in rows],
+        adapter=adapter,
+    )
 
 
 def spaces_of_fold(
@@ -186,9 +213,13 @@ def spaces_of_fold(
     yield BASE, data.vectors
     if adapter is not None:
         refitted = adapters.fit(
-            adapter.kind, data.vectors[split.gallery], [data.labels[i] for i in split.gallery],
-            [data.patients[i] for i in split.gallery], encoder=gallery.spec.identity, seed=seed,
-        )  # fmt: skip
+            adapter.kind,
+            data.vectors[split.gallery],
+            [data.labels[i] for i in split.gallery],
+            [data.patients[i] for i in split.gallery],
+            encoder=gallery.spec.identity,
+            seed=seed,
+        )
         yield space, adapters.transform(refitted, data.vectors)
 
 
@@ -214,13 +245,7 @@ def _cautions(left_out: Mapping[str, int], seen: int) -> Iterator[str]:
 
 
 def _evaluate_outside(
-    gallery: Gallery,
-    space: str,
-    data: Labelled,
-    asked: Labelled,
-    ks: tuple[int, ...],
-    seed: int,
-    samples: int,
+    gallery: Gallery, space: str, data: Labelled, asked: Labelled, ks: tuple[int, ...], seed: int, samples: int
 ) -> Report:
     classes = sorted({label for labels in (*data.labels, *asked.labels) for label in labels})
     members, wanted = (metrics.membership(part.labels, classes) for part in (data, asked))
@@ -228,15 +253,31 @@ def _evaluate_outside(
     scored = {}
     for name in dict.fromkeys((BASE, space)):
         scored[name] = rank(
-            gallery.project(asked.vectors, name), wanted, query_patients,
-            gallery.project(data.vectors, name), members, patients, ks[-1],
-        )  # fmt: skip
+            gallery.project(asked.vectors, name),
+            wanted,
+            query_patients,
+            gallery.project(data.vectors, name),
+            members,
+            patients,
+            ks[-1],
+        )
     audit = audit_leakage([(_side(asked), _side(data))])
     return make_report(
-        gallery, space, scored, wanted, classes, query_patients, ks, seed, samples,
-        rule="outside queries against the whole gallery", split_hash=hash_of(sorted(asked.ids)),
-        audit=audit, query_ids=asked.ids, adapter=gallery.adapter(space),
-    )  # fmt: skip
+        gallery,
+        space,
+        scored,
+        wanted,
+        classes,
+        query_patients,
+        ks,
+        seed,
+        samples,
+        rule="outside queries against the whole gallery",
+        split_hash=hash_of(sorted(asked.ids)),
+        audit=audit,
+        query_ids=asked.ids,
+        adapter=gallery.adapter(space),
+    )
 
 
 def _side(data: Labelled, rows: NDArray[np.int64] | slice = slice(None)) -> Side:

@@ -262,16 +262,39 @@ def _number(value: Any) -> float | None:
 
 def _overall(report: ClassifierReport) -> tuple[str, list[list[str]]]:
     head = [
-        "method", "accuracy", "macro accuracy", "macro AUC", "ECE", "ECE before", "ECE by chance", "Brier",
-        "Brier before", "abstained", "accuracy answered",
-    ]  # fmt: skip
+        "method",
+        "accuracy",
+        "macro accuracy",
+        "macro AUC",
+        "ECE",
+        "ECE before",
+        "ECE by chance",
+        "Brier",
+        "Brier before",
+        "abstained",
+        "accuracy answered",
+    ]
     rows = [
-        [name, cell(s.accuracy, s.accuracy_interval), cell(s.macro_accuracy, s.macro_interval), *map(cell, (
-            s.macro_auc, s.ece, s.ece_before, s.ece_chance, s.brier, s.brier_before, s.abstained,
-            s.accuracy_answered,
-        ))]
+        [
+            name,
+            cell(s.accuracy, s.accuracy_interval),
+            cell(s.macro_accuracy, s.macro_interval),
+            *map(
+                cell,
+                (
+                    s.macro_auc,
+                    s.ece,
+                    s.ece_before,
+                    s.ece_chance,
+                    s.brier,
+                    s.brier_before,
+                    s.abstained,
+                    s.accuracy_answered,
+                ),
+            ),
+        ]
         for name, s in report.methods.items()
-    ]  # fmt: skip
+    ]
     return "Classifiers", [head, *rows]
 
 

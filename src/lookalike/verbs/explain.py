@@ -97,10 +97,16 @@ def explain(
 
 
 def explain_each(
-    gallery: Gallery, asked: Source, records: Iterable[str], *, box: Box | None = None,
-    mask: str | os.PathLike[str] | NDArray[np.generic] | None = None, slice: int | None = None, space: str = BASE,
+    gallery: Gallery,
+    asked: Source,
+    records: Iterable[str],
+    *,
+    box: Box | None = None,
+    mask: str | os.PathLike[str] | NDArray[np.generic] | None = None,
+    slice: int | None = None,
+    space: str = BASE,
     context: bool = True,
-) -> list[Explanation]:  # fmt: skip
+) -> list[Explanation]:
     """``explain`` of one query and several records: the query and its mask are read once."""
     hits = [source_of(gallery, None, record) for record in records]
     drawn = None if mask is None else mask_over(gallery, mask)
@@ -125,9 +131,7 @@ def _of_pair(gallery: Gallery, asked: Source, hit: Source, slice_: int | None, s
     return Explanation(*_heats(gallery, left, right, None), match)
 
 
-def explain_region(
-    gallery: Gallery, region: RegionQuery, patches: PatchMap, view: int, hit: Source
-) -> Explanation:
+def explain_region(gallery: Gallery, region: RegionQuery, patches: PatchMap, view: int, hit: Source) -> Explanation:
     """``explain`` of a region of the picture with these patches, which is the slice ``view`` of the query."""
     place, maps, match = _answer(gallery, region, hit, view)
     left, right = _Side(patches, view, region.shown), _Side(maps, place.slice, place.box)

@@ -74,9 +74,11 @@ def index(
     started = time.monotonic()
     paths = [path for path in walk(sources) if not gallery.owns(path)]
     images = [path for path in paths if not is_mask(path)]
-    table = labels if isinstance(labels, LabelTable) or labels is None else read_label_table(
-        Path(labels), label_columns, patient_column
-    )  # fmt: skip
+    table = (
+        labels
+        if isinstance(labels, LabelTable) or labels is None
+        else read_label_table(Path(labels), label_columns, patient_column)
+    )
     with gallery.writing():
         if patches:
             _keep_patches(gallery)
@@ -94,11 +96,15 @@ def index(
         run.flush()
         gallery.index()
     return IndexResult(
-        added=run.added, skipped=run.skipped, refused=tuple(run.refused), files=run.files,
+        added=run.added,
+        skipped=run.skipped,
+        refused=tuple(run.refused),
+        files=run.files,
         ignored=run.ignored + len(paths) - len(images),
-        unmatched=0 if table is None else table.unused(), records=gallery.store.count(),
+        unmatched=0 if table is None else table.unused(),
+        records=gallery.store.count(),
         seconds=time.monotonic() - started,
-    )  # fmt: skip
+    )
 
 
 def _keep_patches(gallery: Gallery) -> None:
@@ -223,9 +229,8 @@ class _Run:
         return row if row is not None or first is None else self.table.row(Path(first))
 
     def _record(
-        self, frame: Frame, vectors: Vectors, views: tuple[int, ...], thumbnail: bytes,
-        patches: tuple[PatchMap, ...],
-    ) -> NewRecord:  # fmt: skip
+        self, frame: Frame, vectors: Vectors, views: tuple[int, ...], thumbnail: bytes, patches: tuple[PatchMap, ...]
+    ) -> NewRecord:
         row = self._row(frame.source) or LabelRow()
         attributes: dict[str, Attribute] = {**frame.attributes, **(row.attributes or {})}
         if frame.frames > 1:
@@ -233,7 +238,14 @@ class _Run:
         if frame.depth > 1:
             attributes["slices"] = float(frame.depth)
         return NewRecord(
-            source=frame.source, sha256=frame.sha256, frame=frame.frame, vectors=vectors, views=views,
-            patient=row.patient or frame.patient, labels=row.labels, attributes=attributes,
-            thumbnail=thumbnail, patches=patches,
-        )  # fmt: skip
+            source=frame.source,
+            sha256=frame.sha256,
+            frame=frame.frame,
+            vectors=vectors,
+            views=views,
+            patient=row.patient or frame.patient,
+            labels=row.labels,
+            attributes=attributes,
+            thumbnail=thumbnail,
+            patches=patches,
+        )

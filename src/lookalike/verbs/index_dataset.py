@@ -41,9 +41,15 @@ def index_dataset(gallery: Gallery, dataset: Dataset, *, progress: Progress | No
         gallery.store.write(Batch(finished={sha256: str(dataset.items[0].path)}))
         gallery.index()
     return IndexResult(
-        added=len(fresh) - len(refused), skipped=len(dataset.items) - len(fresh), refused=tuple(refused), files=1,
-        ignored=0, unmatched=0, records=gallery.store.count(), seconds=time.monotonic() - started,
-    )  # fmt: skip
+        added=len(fresh) - len(refused),
+        skipped=len(dataset.items) - len(fresh),
+        refused=tuple(refused),
+        files=1,
+        ignored=0,
+        unmatched=0,
+        records=gallery.store.count(),
+        seconds=time.monotonic() - started,
+    )
 
 
 def _digest(item: Item) -> str:
@@ -54,9 +60,7 @@ def _digest(item: Item) -> str:
         raise UsageError(f"{item.path} cannot be read ({REASONS['not-readable']})") from None
 
 
-def _add(
-    gallery: Gallery, sha256: str, items: Sequence[Item], total: int, progress: Progress | None
-) -> list[Refusal]:
+def _add(gallery: Gallery, sha256: str, items: Sequence[Item], total: int, progress: Progress | None) -> list[Refusal]:
     refused: list[Refusal] = []
     at_once = _VOLUMES if items and items[0].solid else _BATCH
     for start in range(0, len(items), at_once):
@@ -67,9 +71,7 @@ def _add(
     return refused
 
 
-def _records(
-    gallery: Gallery, sha256: str, items: Sequence[Item], refused: list[Refusal]
-) -> Iterator[NewRecord]:
+def _records(gallery: Gallery, sha256: str, items: Sequence[Item], refused: list[Refusal]) -> Iterator[NewRecord]:
     read: list[tuple[Item, _Views]] = []
     for item in items:
         try:
@@ -84,10 +86,16 @@ def _records(
         row = label_row(item)
         depth = {"slices": float(views.depth)} if views.depth > 1 else {}
         yield NewRecord(
-            source=str(item.path), sha256=sha256, frame=item.row, patient=row.patient, labels=row.labels,
-            attributes={**(row.attributes or {}), **depth}, vectors=vectors[end - len(views.inputs) : end],
-            views=views.numbers, thumbnail=pixels.thumbnail(views.shown),
-        )  # fmt: skip
+            source=str(item.path),
+            sha256=sha256,
+            frame=item.row,
+            patient=row.patient,
+            labels=row.labels,
+            attributes={**(row.attributes or {}), **depth},
+            vectors=vectors[end - len(views.inputs) : end],
+            views=views.numbers,
+            thumbnail=pixels.thumbnail(views.shown),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -90,10 +90,18 @@ class _Volume:
 
 
 def evaluate_volumes(
-    gallery: Gallery, *, levels: Sequence[str] = LEVELS, slices: Sequence[str] = ("all",),
-    weights: Sequence[str] = ("uniform",), ranks: Sequence[str] = RANKS, index: Sequence[str] = ("flat",),
-    where: str | Filter | None = None, k: Sequence[int] = (1, 3, 5, 10), space: str = BASE, seed: int = 0,
-) -> VolumeReport:  # fmt: skip
+    gallery: Gallery,
+    *,
+    levels: Sequence[str] = LEVELS,
+    slices: Sequence[str] = ("all",),
+    weights: Sequence[str] = ("uniform",),
+    ranks: Sequence[str] = RANKS,
+    index: Sequence[str] = ("flat",),
+    where: str | Filter | None = None,
+    k: Sequence[int] = (1, 3, 5, 10),
+    space: str = BASE,
+    seed: int = 0,
+) -> VolumeReport:
     """Every combination of slice rule, weights, ranking and index, at every level.
 
     levels: attributes of the label table, or "label". slices: rules applied to the stored slices, of queries
@@ -117,8 +125,7 @@ def evaluate_volumes(
                     order = _ranked(cut, patients, rank, weighting, found, ks[-1])
                     shown = "exact" if rank in POOLS else kind
                     scores += [
-                        _score(volumes, patients, order, level, ks, (rule, weighting, rank, shown))
-                        for level in levels
+                        _score(volumes, patients, order, level, ks, (rule, weighting, rank, shown)) for level in levels
                     ]
     return VolumeReport(
         len(volumes), len(set(patients)), space, tuple(scores), tuple(_notes(gallery, volumes, patients))
@@ -179,9 +186,8 @@ def _slice_hits(volumes: Sequence[_Volume], patients: NDArray[np.str_], kind: st
 
 
 def _ranked(
-    volumes: Sequence[_Volume], patients: NDArray[np.str_], rank: str, weighting: str, hits: _Hits | None,
-    depth: int,
-) -> list[NDArray[np.int64]]:  # fmt: skip
+    volumes: Sequence[_Volume], patients: NDArray[np.str_], rank: str, weighting: str, hits: _Hits | None, depth: int
+) -> list[NDArray[np.int64]]:
     """For each volume the others, best first."""
     shares = [slice_weights(weighting, volume.positions) for volume in volumes]
     if rank in POOLS or hits is None:
@@ -202,9 +208,13 @@ def _ranked(
 
 
 def _score(
-    volumes: Sequence[_Volume], patients: NDArray[np.str_], order: Sequence[NDArray[np.int64]], level: str,
-    ks: Sequence[int], setting: tuple[str, str, str, str],
-) -> VolumeScore:  # fmt: skip
+    volumes: Sequence[_Volume],
+    patients: NDArray[np.str_],
+    order: Sequence[NDArray[np.int64]],
+    level: str,
+    ks: Sequence[int],
+    setting: tuple[str, str, str, str],
+) -> VolumeScore:
     bears = [_values(volume.record, level) for volume in volumes]
     classes = sorted({value for values in bears for value in values})
     if not classes:
@@ -213,16 +223,12 @@ def _score(
     per_class: dict[str, dict[str, float]] = {}
     unfindable, asked = [], 0
     for c, name in enumerate(classes):
-        rows = [
-            int(i) for i in np.flatnonzero(member[:, c]) if (member[:, c] & (patients != patients[i])).any()
-        ]
+        rows = [int(i) for i in np.flatnonzero(member[:, c]) if (member[:, c] & (patients != patients[i])).any()]
         if not rows:
             unfindable.append(name)
             continue
         asked += len(rows)
-        per_class[name] = {
-            f"R@{k}": float(np.mean([member[order[i][:k], c].any() for i in rows])) for k in ks
-        }
+        per_class[name] = {f"R@{k}": float(np.mean([member[order[i][:k], c].any() for i in rows])) for k in ks}
     recall = {}
     for k in ks:
         values = [scores[f"R@{k}"] for scores in per_class.values()]
@@ -241,11 +247,8 @@ def _notes(gallery: Gallery, volumes: Sequence[_Volume], patients: NDArray[np.st
     spec, cut = gallery.spec, gallery.volume_recipe
     slices = sum(len(volume.vectors) for volume in volumes)
     yield (
-        f"{len(volumes)} volumes of {len(set(patients))} patients, {slices} {cut.plane} slices, "
-        f"window {cut.window}."
+        f"{len(volumes)} volumes of {len(set(patients))} patients, {slices} {cut.plane} slices, window {cut.window}."
     )
     yield f"Encoder {spec.name}: {spec.note}. Every volume asks all others but its own patient's."
     yield "A class with few volumes moves the mean by much: read the numbers of classes and queries first."
     yield "Research software, not a medical device."
-
-

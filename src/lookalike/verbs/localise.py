@@ -68,14 +68,32 @@ class LocalisationReport:
     def tables(self, form: Format = "text") -> str:
         """One table: rows labels, columns measures beside what chance gives."""
         head = [
-            "label", "queries", "slices", "(chance)", "best place", "(chance)", "box IoU", "(unmoved)",
-            "heat in box", "(chance)",
-        ]  # fmt: skip
+            "label",
+            "queries",
+            "slices",
+            "(chance)",
+            "best place",
+            "(chance)",
+            "box IoU",
+            "(unmoved)",
+            "heat in box",
+            "(chance)",
+        ]
         rows = [
-            [s.label, str(s.queries), cell(s.slices), cell(s.slices_chance), cell(s.place), cell(s.slices_chance),
-             cell(s.overlap), cell(s.overlap_unmoved), cell(s.heat), cell(s.heat_chance)]
+            [
+                s.label,
+                str(s.queries),
+                cell(s.slices),
+                cell(s.slices_chance),
+                cell(s.place),
+                cell(s.slices_chance),
+                cell(s.overlap),
+                cell(s.overlap_unmoved),
+                cell(s.heat),
+                cell(s.heat_chance),
+            ]
             for s in self.scores
-        ]  # fmt: skip
+        ]
         return render(f"Localisation, share of the first {self.k} hits", [head, *rows], form)
 
     def __str__(self) -> str:
@@ -115,10 +133,14 @@ def evaluate_localisation(
             measured += _by_region(gallery, asked, able, k)
         rows += [(label, tuple(measured)) for label in asked.record.labels or ("no label",)]
     return LocalisationReport(
-        len(volumes), len({one.record.patient for one in volumes}), k, space, tuple(_scores(rows)),
+        len(volumes),
+        len({one.record.patient for one in volumes}),
+        k,
+        space,
+        tuple(_scores(rows)),
         sum(not any(_may_answer(asked, one) for one in volumes) for asked in volumes),
         tuple(_notes(gallery, unfit)),
-    )  # fmt: skip
+    )
 
 
 def _may_answer(asked: _Volume, one: _Volume) -> bool:

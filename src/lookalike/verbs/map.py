@@ -54,9 +54,8 @@ class MapResult:
 
 
 def map_gallery(
-    gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0,
-    where: str | Filter | None = None,
-) -> MapResult:  # fmt: skip
+    gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0, where: str | Filter | None = None
+) -> MapResult:
     """Lay the records of a space out in a plane, neighbours by cosine beside each other.
 
     "umap": McInnes et al., arXiv 1802.03426 (needs ``lookalike[maps]``); "tsne": van der Maaten and Hinton, JMLR
@@ -97,18 +96,29 @@ def _asked(
     tree = parse(where) if isinstance(where, str) else where
     among = None if tree is None else among_where(gallery, tree)
     made_of = {
-        "gallery": gallery.store.id, "version": row.version, "adapter": row.adapter,
-        "encoder": gallery.spec.identity, "space": space, "method": method, "seed": seed,
+        "gallery": gallery.store.id,
+        "version": row.version,
+        "adapter": row.adapter,
+        "encoder": gallery.spec.identity,
+        "space": space,
+        "method": method,
+        "seed": seed,
         "among": None if among is None else hashlib.sha256(among.tobytes()).hexdigest(),
-    }  # fmt: skip
+    }
     return gallery.folder / "maps" / f"{_request(space, method, seed, tree)}.json", made_of, among
 
 
 def _result(method: str, space: str, drawn: Mapping[str, Any], started: float, *, cached: bool) -> MapResult:
     return MapResult(
-        method, space, tuple(drawn["ids"]), tuple(drawn["x"]), tuple(drawn["y"]), cached, drawn["parameters"],
+        method,
+        space,
+        tuple(drawn["ids"]),
+        tuple(drawn["x"]),
+        tuple(drawn["y"]),
+        cached,
+        drawn["parameters"],
         time.monotonic() - started,
-    )  # fmt: skip
+    )
 
 
 def _draw(gallery: Gallery, method: Method, space: str, seed: int, among: Keys | None) -> dict[str, Any]:
@@ -131,8 +141,12 @@ def lay_out(vectors: Vectors, method: Method, seed: int = 0) -> tuple[Plane, dic
         return _main_axes(vectors), {"layout": "main axes", "records": count}
     reduced, share = _reduced(vectors)
     shared = {
-        "records": count, "metric": "cosine", "components": reduced.shape[1], "kept": round(share, 4), "seed": seed,
-    }  # fmt: skip
+        "records": count,
+        "metric": "cosine",
+        "components": reduced.shape[1],
+        "kept": round(share, 4),
+        "seed": seed,
+    }
     plane, own = (_umap if method == "umap" else _tsne)(reduced, seed)
     return np.asarray(plane, np.float32), {**own, **shared}
 
@@ -146,8 +160,14 @@ def _umap(vectors: Vectors, seed: int) -> tuple[Plane, dict[str, Any]]:
             raise MissingExtraError("the UMAP map (--method tsne does without)", "maps") from None
         neighbours = min(_NEIGHBOURS, len(vectors) - 1)
         # Opposite vectors have the distance 2; beyond it nothing is cut off and left without a place.
-        reducer = UMAP(n_neighbors=neighbours, min_dist=0.1, metric="cosine", random_state=seed, n_jobs=1,
-                       disconnection_distance=3.0)  # fmt: skip
+        reducer = UMAP(
+            n_neighbors=neighbours,
+            min_dist=0.1,
+            metric="cosine",
+            random_state=seed,
+            n_jobs=1,
+            disconnection_distance=3.0,
+        )
         plane = reducer.fit_transform(vectors)
     return plane, {"library": f"umap-learn {version('umap-learn')}", "n_neighbors": neighbours, "min_dist": 0.1}
 

@@ -57,9 +57,7 @@ def outside_queries(
     while some := list(islice(frames, _BATCH if gallery.spec.ndim == 2 else 1)):
         vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame, _ in some]))
         for (frame, row), vector in zip(some, vectors, strict=True):
-            query = asked.setdefault(
-                (frame.source, frame.frame), _Asked(replace(frame, input=_NO_PIXELS), row)
-            )
+            query = asked.setdefault((frame.source, frame.frame), _Asked(replace(frame, input=_NO_PIXELS), row))
             query.vectors.append(vector)
     # A volume that breaks is no query; of other files the good frames are.
     queries = [one for one in asked.values() if one.frame.depth == 1 or one.frame.source not in broken]
@@ -75,9 +73,12 @@ def outside_queries(
 
 
 def _labelled_frames(
-    gallery: Gallery, sources: Sequence[str | os.PathLike[str]], table: LabelTable, left_out: Counter[str],
+    gallery: Gallery,
+    sources: Sequence[str | os.PathLike[str]],
+    table: LabelTable,
+    left_out: Counter[str],
     broken: set[str],
-) -> Iterator[tuple[Frame, LabelRow]]:  # fmt: skip
+) -> Iterator[tuple[Frame, LabelRow]]:
     volumes, unlabelled = Volumes(), set[tuple[str, int]]()
     for event in _events(gallery, sources, volumes):
         if isinstance(event, Frame):
@@ -93,9 +94,7 @@ def _labelled_frames(
             broken.add(event.source)
 
 
-def _events(
-    gallery: Gallery, sources: Sequence[str | os.PathLike[str]], volumes: Volumes
-) -> Iterator[Event]:
+def _events(gallery: Gallery, sources: Sequence[str | os.PathLike[str]], volumes: Volumes) -> Iterator[Event]:
     """What becomes of every file; the slices of a series come once all of its files are known."""
     for event in gallery.readers.read([path for path in walk(sources) if not is_mask(path)], whole=True):
         if isinstance(event, Slice):

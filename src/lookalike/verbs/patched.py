@@ -171,4 +171,3 @@ def vectors_of(gallery: Gallery, source: Source) -> Vectors:
     if source.record is not None:
         return gallery.store.vectors_of(source.record.key)
     return gallery.encoder.encode_inputs(np.stack([frame.input for frame in source.frames]))
-

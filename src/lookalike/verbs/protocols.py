@@ -100,9 +100,11 @@ def _all_labels(record: Record) -> tuple[tuple[str, ...], str]:
 
 
 def _at(
-    score: Callable[[Bools, NDArray[np.int64], int], PerQuery], hits: Bools, totals: NDArray[np.int64],
+    score: Callable[[Bools, NDArray[np.int64], int], PerQuery],
+    hits: Bools,
+    totals: NDArray[np.int64],
     ks: Sequence[int],
-) -> PerQuery:  # fmt: skip
+) -> PerQuery:
     return np.stack([score(hits, totals, k) for k in ks], axis=1)
 
 
@@ -166,25 +168,42 @@ PROTOCOLS: Final[dict[str, Protocol]] = {
     each.name: each
     for each in (
         Protocol(
-            "denner", "Single-label retrieval by modality/anatomy/pathology, plain and capped P@N",
-            "Denner et al., arXiv 2403.06567", (1, 3, 5, 10, 20, 50, 100), _modality_anatomy_pathology, _one_class,
+            "denner",
+            "Single-label retrieval by modality/anatomy/pathology, plain and capped P@N",
+            "Denner et al., arXiv 2403.06567",
+            (1, 3, 5, 10, 20, 50, 100),
+            _modality_anatomy_pathology,
+            _one_class,
         ),
         Protocol(
-            "medimageinsight", "Precision by class and its macro mean, baseline beside adapter",
-            "Santamaria-Pang et al., 2-D image search with MedImageInsight", (1, 3, 5), _single, _plain_only,
+            "medimageinsight",
+            "Precision by class and its macro mean, baseline beside adapter",
+            "Santamaria-Pang et al., 2-D image search with MedImageInsight",
+            (1, 3, 5),
+            _single,
+            _plain_only,
             folds=5,
         ),
         Protocol(
-            "multilabel", "Any shared label, Jaccard nDCG, exact match and each label alone",
-            "Jarvelin and Kekalainen, ACM TOIS 20(4), 2002, for nDCG", (1, 3, 5, 10), _all_labels, _label_sets,
+            "multilabel",
+            "Any shared label, Jaccard nDCG, exact match and each label alone",
+            "Jarvelin and Kekalainen, ACM TOIS 20(4), 2002, for nDCG",
+            (1, 3, 5, 10),
+            _all_labels,
+            _label_sets,
             {NDCG: "nDCG"},
         ),
         Protocol(
-            "3d-mir", "Volumes with the same finding, by one pooled vector each",
-            "Ben Abacha et al., 3D-MIR, arXiv 2311.13752", (3, 5, 10), _all_labels, _findings, whole=True,
+            "3d-mir",
+            "Volumes with the same finding, by one pooled vector each",
+            "Ben Abacha et al., 3D-MIR, arXiv 2311.13752",
+            (3, 5, 10),
+            _all_labels,
+            _findings,
+            whole=True,
         ),
     )
-}  # fmt: skip
+}
 
 
 # --- running one ----------------------------------------------------------------------------------------------
@@ -204,9 +223,15 @@ class Cases:
 
 
 def evaluate_protocol(
-    gallery: Gallery, name: str, *, space: str = BASE, k: Sequence[int] = (), folds: int | None = None,
-    seed: int = 0, samples: int = 2000,
-) -> Report:  # fmt: skip
+    gallery: Gallery,
+    name: str,
+    *,
+    space: str = BASE,
+    k: Sequence[int] = (),
+    folds: int | None = None,
+    seed: int = 0,
+    samples: int = 2000,
+) -> Report:
     """Score a gallery as a published protocol does. k: other depths than the protocol's, 1 to 1000.
 
     Queries and gallery: with ``folds`` patient-disjoint folds; else the collection's official split
@@ -239,9 +264,18 @@ def evaluate_cases(
     protocol = _protocol(name)
     splits, rule = _splits(cases, None, protocol.folds, seed)
     return _report(
-        spec, protocol, cases, splits, rule, lambda _split: iter([(BASE, cases.data.vectors)]), BASE,
-        tuple(sorted(set(k))) or protocol.ks, seed, samples, None,
-    )  # fmt: skip
+        spec,
+        protocol,
+        cases,
+        splits,
+        rule,
+        lambda _split: iter([(BASE, cases.data.vectors)]),
+        BASE,
+        tuple(sorted(set(k))) or protocol.ks,
+        seed,
+        samples,
+        None,
+    )
 
 
 def _protocol(name: str) -> Protocol:
@@ -266,9 +300,11 @@ def cases_of(gallery: Gallery, protocol: Protocol) -> Cases:
         why = ", ".join(f"{count} with {reason}" for reason, count in left_out.items()) or "it is empty"
         raise UsageError(f"no record of this gallery takes part in the protocol {protocol.name!r}: {why}")
     data = Labelled(
-        stored.vectors[[row for row, _, _ in kept]], tuple(classes for _, _, classes in kept),
-        tuple(record.patient for _, record, _ in kept), tuple(record.id for _, record, _ in kept),
-    )  # fmt: skip
+        stored.vectors[[row for row, _, _ in kept]],
+        tuple(classes for _, _, classes in kept),
+        tuple(record.patient for _, record, _ in kept),
+        tuple(record.id for _, record, _ in kept),
+    )
     return Cases(data, tuple(str(record.attributes.get("split", "")) for _, record, _ in kept), left_out)
 
 
@@ -288,9 +324,18 @@ def _splits(cases: Cases, folds: int | None, usual: int | None, seed: int) -> tu
 
 
 def _report(
-    spec: EncoderSpec, protocol: Protocol, cases: Cases, splits: Sequence[Split], rule: str, vectors_of: VectorsOf,
-    space: str, ks: tuple[int, ...], seed: int, samples: int, adapter: Mapping[str, object] | None,
-) -> Report:  # fmt: skip
+    spec: EncoderSpec,
+    protocol: Protocol,
+    cases: Cases,
+    splits: Sequence[Split],
+    rule: str,
+    vectors_of: VectorsOf,
+    space: str,
+    ks: tuple[int, ...],
+    seed: int,
+    samples: int,
+    adapter: Mapping[str, object] | None,
+) -> Report:
     data = cases.data
     classes = sorted({label for labels in data.labels for label in labels})
     members, patients = metrics.membership(data.labels, classes), np.array(data.patients)
@@ -298,28 +343,50 @@ def _report(
     present = np.flatnonzero(members[rows].any(axis=0))
     scored = _scored(protocol, members, patients, splits, vectors_of, ks)
     report = report_of(
-        spec, space, {name: found[PLAIN] for name, found in scored.items()}, scored[space][CHANCE],
-        members[rows], classes, patients[rows], [f"P@{k}" for k in ks], seed, samples, rule=rule,
+        spec,
+        space,
+        {name: found[PLAIN] for name, found in scored.items()},
+        scored[space][CHANCE],
+        members[rows],
+        classes,
+        patients[rows],
+        [f"P@{k}" for k in ks],
+        seed,
+        samples,
+        rule=rule,
         split_hash=hash_of(f"{i}:{data.ids[row]}" for i, split in enumerate(splits) for row in split.queries),
         audit=audit_leakage((_side(data, split.queries), _side(data, split.gallery)) for split in splits),
-        query_ids=[data.ids[row] for row in rows], adapter=adapter,
-    )  # fmt: skip
+        query_ids=[data.ids[row] for row in rows],
+        adapter=adapter,
+    )
     measures = {
         measure if name == space else f"{measure} ({name})": _summary(
-            values, members[rows], present, [classes[i] for i in present], patients[rows],
-            ["AP"] if measure == AP else [f"{protocol.figures.get(measure, 'P')}@{k}" for k in ks], seed, samples,
+            values,
+            members[rows],
+            present,
+            [classes[i] for i in present],
+            patients[rows],
+            ["AP"] if measure == AP else [f"{protocol.figures.get(measure, 'P')}@{k}" for k in ks],
+            seed,
+            samples,
         )
-        for name, found in scored.items() for measure, values in found.items() if measure not in (PLAIN, CHANCE)
-    }  # fmt: skip
+        for name, found in scored.items()
+        for measure, values in found.items()
+        if measure not in (PLAIN, CHANCE)
+    }
     left_out = {**cases.left_out, **({ABSENT: report.unscored} if report.unscored else {})}
     notes = (*_about(protocol, left_out), *report.notes)
     return replace(report, protocol=protocol.name, measures=measures, left_out=left_out, notes=notes)
 
 
 def _scored(
-    protocol: Protocol, members: Bools, patients: NDArray[np.str_], splits: Sequence[Split],
-    vectors_of: VectorsOf, ks: Sequence[int],
-) -> dict[str, dict[str, PerQuery]]:  # fmt: skip
+    protocol: Protocol,
+    members: Bools,
+    patients: NDArray[np.str_],
+    splits: Sequence[Split],
+    vectors_of: VectorsOf,
+    ks: Sequence[int],
+) -> dict[str, dict[str, PerQuery]]:
     """Every measure of every query, by space; the splits one after the other."""
     parts: dict[str, dict[str, list[PerQuery]]] = {}
     for split in splits:
@@ -362,9 +429,15 @@ def _nearest(similar: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
 
 
 def _summary(
-    values: PerQuery, asked: Bools, present: NDArray[np.int64], classes: Sequence[str],
-    patients: NDArray[np.str_], names: Sequence[str], seed: int, samples: int,
-) -> Scores:  # fmt: skip
+    values: PerQuery,
+    asked: Bools,
+    present: NDArray[np.int64],
+    classes: Sequence[str],
+    patients: NDArray[np.str_],
+    names: Sequence[str],
+    seed: int,
+    samples: int,
+) -> Scores:
     """Means and intervals of one measure. Of each label alone, a pair of query and label counts as a query."""
     labels = asked[:, present]
     if values.ndim == 3:

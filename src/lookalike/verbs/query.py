@@ -107,9 +107,7 @@ def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Quer
     with clock.stage("encode"):
         vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in frames]))
     frame = frames[len(frames) // 2]
-    asked = Query(
-        frame.source, vectors, frame.thumbnail, views=tuple(f.view for f in frames), depth=frame.depth
-    )
+    asked = Query(frame.source, vectors, frame.thumbnail, views=tuple(f.view for f in frames), depth=frame.depth)
     asked.patients, asked.record = whose(gallery, frame)
     return asked
 

@@ -29,17 +29,60 @@ _UNUSABLE: Final = "one value only, or nearly one a record"
 
 _WORDS: Final[dict[Kind, frozenset[str]]] = {
     "who": frozenset(["patient", "sex", "gender", "age", "race", "ethnicity"]),
-    "where": frozenset([
-        "site", "hospital", "center", "centre", "institution", "institute", "clinic", "department", "station",
-        "country", "city", "source", "origin", "collection", "dataset", "provider",
-    ]),
-    "how": frozenset([
-        "scanner", "manufacturer", "model", "vendor", "device", "detector", "rows", "columns", "cols", "width",
-        "height", "size", "spacing", "bits", "photometric", "interpretation", "transfer", "syntax", "modality",
-        "view", "position", "kvp", "exposure", "protocol", "sequence", "laterality", "resolution", "format",
-        "compression",
-    ]),
-}  # fmt: skip
+    "where": frozenset(
+        [
+            "site",
+            "hospital",
+            "center",
+            "centre",
+            "institution",
+            "institute",
+            "clinic",
+            "department",
+            "station",
+            "country",
+            "city",
+            "source",
+            "origin",
+            "collection",
+            "dataset",
+            "provider",
+        ]
+    ),
+    "how": frozenset(
+        [
+            "scanner",
+            "manufacturer",
+            "model",
+            "vendor",
+            "device",
+            "detector",
+            "rows",
+            "columns",
+            "cols",
+            "width",
+            "height",
+            "size",
+            "spacing",
+            "bits",
+            "photometric",
+            "interpretation",
+            "transfer",
+            "syntax",
+            "modality",
+            "view",
+            "position",
+            "kvp",
+            "exposure",
+            "protocol",
+            "sequence",
+            "laterality",
+            "resolution",
+            "format",
+            "compression",
+        ]
+    ),
+}
 _OF_LABELS: Final = frozenset(["label", "labels", "class", "classes", "finding", "findings", "diagnosis"])
 KINDS: Final[tuple[Kind, ...]] = ("where", "how", "written", "other", "who")
 """The gravest first: a site that tells a label is worse than an age that does."""
@@ -62,9 +105,7 @@ class RecordedField:
         return dict(Counter(value for value in self.values if value).most_common())
 
 
-def recorded_fields(
-    records: Sequence[Record], names: Iterable[str]
-) -> tuple[list[RecordedField], dict[str, str]]:
+def recorded_fields(records: Sequence[Record], names: Iterable[str]) -> tuple[list[RecordedField], dict[str, str]]:
     """Every field that can be audited, those that cut the records alike as one; and the others, with the
     reason.
     """

@@ -109,9 +109,7 @@ def search_regions(
     return result.with_pictures((asked.thumbnail, *pictures))
 
 
-def region_of(
-    recipe: Preprocessing, patches: PatchMap, box: Box | None, mask: NDArray[np.bool_] | None
-) -> RegionQuery:
+def region_of(recipe: Preprocessing, patches: PatchMap, box: Box | None, mask: NDArray[np.bool_] | None) -> RegionQuery:
     """The patches of a picture that a box or a mask over it covers. Raises UsageError."""
     rows, columns, _ = patches.codes.shape
     grid = grid_of(patches.shown, recipe, rows, columns)
@@ -202,12 +200,20 @@ def _hits(
     thumbnails = gallery.store.thumbnails(key for key, _ in ranked)
     hits = tuple(
         Hit(
-            rank, best[0].score, record.id, record.source, record.labels, record.attributes,
-            _match(asked, record, best), best[0], patient=record.patient, depth=record.depth,
+            rank,
+            best[0].score,
+            record.id,
+            record.source,
+            record.labels,
+            record.attributes,
+            _match(asked, record, best),
+            best[0],
+            patient=record.patient,
+            depth=record.depth,
         )
         for rank, (key, best) in enumerate(ranked, 1)
         for record in [records[key]]
-    )  # fmt: skip
+    )
     return hits, tuple(thumbnails.get(key, b"") for key, _ in ranked)
 
 
@@ -223,4 +229,3 @@ def _note(k: int, found: int, without: int) -> str:
     if without:
         parts.append(f"{without} records have no patches: run `lookalike index --patches` on their sources again")
     return "; ".join(parts)
-

@@ -92,49 +92,94 @@ class Report:
 
 
 def make_report(
-    gallery: Gallery, space: str, outcomes: Mapping[str, Outcome], labels: NDArray[np.bool_],
-    classes: Sequence[str], patients: NDArray[np.str_], ks: Sequence[int], seed: int, samples: int, *,
-    rule: str, split_hash: str, audit: LeakageAudit, query_ids: Sequence[str], adapter: Adapter | None,
-) -> Report:  # fmt: skip
+    gallery: Gallery,
+    space: str,
+    outcomes: Mapping[str, Outcome],
+    labels: NDArray[np.bool_],
+    classes: Sequence[str],
+    patients: NDArray[np.str_],
+    ks: Sequence[int],
+    seed: int,
+    samples: int,
+    *,
+    rule: str,
+    split_hash: str,
+    audit: LeakageAudit,
+    query_ids: Sequence[str],
+    adapter: Adapter | None,
+) -> Report:
     """Figures, intervals and provenance from ranked outcomes; labels (q, c) say what the queries bear."""
     outcome = outcomes[space]
     return report_of(
-        gallery.spec, space, {name: _per_query(o, ks) for name, o in outcomes.items()},
-        metrics.chance(outcome.totals, outcome.open), labels, classes, patients, [f"P@{k}" for k in ks], seed,
-        samples, rule=rule, split_hash=split_hash, audit=audit, query_ids=query_ids,
+        gallery.spec,
+        space,
+        {name: _per_query(o, ks) for name, o in outcomes.items()},
+        metrics.chance(outcome.totals, outcome.open),
+        labels,
+        classes,
+        patients,
+        [f"P@{k}" for k in ks],
+        seed,
+        samples,
+        rule=rule,
+        split_hash=split_hash,
+        audit=audit,
+        query_ids=query_ids,
         adapter=adapter_facts(gallery, space, adapter),
-    )  # fmt: skip
+    )
 
 
 def report_of(
-    spec: EncoderSpec, space: str, per_query: Mapping[str, NDArray[np.float64]], chance: NDArray[np.float64],
-    labels: NDArray[np.bool_], classes: Sequence[str], patients: NDArray[np.str_], names: Sequence[str],
-    seed: int, samples: int, *, rule: str, split_hash: str, audit: LeakageAudit, query_ids: Sequence[str],
+    spec: EncoderSpec,
+    space: str,
+    per_query: Mapping[str, NDArray[np.float64]],
+    chance: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    classes: Sequence[str],
+    patients: NDArray[np.str_],
+    names: Sequence[str],
+    seed: int,
+    samples: int,
+    *,
+    rule: str,
+    split_hash: str,
+    audit: LeakageAudit,
+    query_ids: Sequence[str],
     adapter: Mapping[str, Any] | None,
-) -> Report:  # fmt: skip
+) -> Report:
     """The same from scores: per_query[space] (q, names), nan where a query could not be scored."""
     present = labels.any(axis=0)
     labels, classes = labels[:, present], [classes[int(i)] for i in np.flatnonzero(present)]
     scores = {
-        name: scores_of(values, labels, classes, patients, names, seed, samples)
-        for name, values in per_query.items()
+        name: scores_of(values, labels, classes, patients, names, seed, samples) for name, values in per_query.items()
     }
     gain = {}
     if space != BASE:
         gain = _gain(per_query[space] - per_query[BASE], labels, patients, names, seed, samples)
     return Report(
-        queries=len(query_ids), micro=scores[space].micro, macro=scores[space].macro,
+        queries=len(query_ids),
+        micro=scores[space].micro,
+        macro=scores[space].macro,
         per_class=scores[space].per_class,
         chance={"micro": _number(metrics.micro(chance)), "macro": _number(metrics.macro(chance, labels))},
-        intervals=scores[space], space=space,
+        intervals=scores[space],
+        space=space,
         class_sizes={c: int(n) for c, n in zip(classes, labels.sum(axis=0), strict=True)},
-        unscored=int(np.isnan(chance).sum()), patients=len(set(patients.tolist())), split=rule,
-        split_hash=split_hash, seed=seed, bootstrap_samples=samples,
+        unscored=int(np.isnan(chance).sum()),
+        patients=len(set(patients.tolist())),
+        split=rule,
+        split_hash=split_hash,
+        seed=seed,
+        bootstrap_samples=samples,
         encoder={**spec.identity, "trained_on": sorted(spec.trained_on), "note": spec.note},
-        adapter=adapter, index="exact cosine", audit=audit,
-        worst=_worst(per_query[space][:, -1], query_ids), notes=_notes(spec, rule, seed, split_hash, audit),
-        baseline=scores[BASE] if space != BASE else None, gain=gain,
-    )  # fmt: skip
+        adapter=adapter,
+        index="exact cosine",
+        audit=audit,
+        worst=_worst(per_query[space][:, -1], query_ids),
+        notes=_notes(spec, rule, seed, split_hash, audit),
+        baseline=scores[BASE] if space != BASE else None,
+        gain=gain,
+    )
 
 
 def _per_query(outcome: Outcome, ks: Sequence[int]) -> NDArray[np.float64]:
@@ -143,9 +188,14 @@ def _per_query(outcome: Outcome, ks: Sequence[int]) -> NDArray[np.float64]:
 
 
 def scores_of(
-    per_query: NDArray[np.float64], labels: NDArray[np.bool_], classes: Sequence[str],
-    patients: NDArray[np.str_], names: Sequence[str], seed: int, samples: int,
-) -> Scores:  # fmt: skip
+    per_query: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    classes: Sequence[str],
+    patients: NDArray[np.str_],
+    names: Sequence[str],
+    seed: int,
+    samples: int,
+) -> Scores:
     """Micro, macro and per class with their intervals. per_query (q, names), labels (q, c)."""
 
     def interval(statistic: metrics.Statistic) -> NDArray[np.float64]:
@@ -165,9 +215,13 @@ def scores_of(
 
 
 def _gain(
-    difference: NDArray[np.float64], labels: NDArray[np.bool_], patients: NDArray[np.str_],
-    names: Sequence[str], seed: int, samples: int,
-) -> dict[str, tuple[float | None, float | None, float | None]]:  # fmt: skip
+    difference: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    patients: NDArray[np.str_],
+    names: Sequence[str],
+    seed: int,
+    samples: int,
+) -> dict[str, tuple[float | None, float | None, float | None]]:
     middle = metrics.macro(difference, labels)
     low, high = metrics.bootstrap_interval(
         difference, metrics.numbered(patients), "macro", labels=labels, samples=samples, seed=seed
@@ -229,12 +283,17 @@ def _class_table(report: Report) -> tuple[str, Rows]:
     columns, names = _columns(report), list(report.micro)
     head = ["class", "queries", *[f"{name} {space}" for space, _ in columns for name in names]]
     rows = [
-        [label, str(size), *[
-            cell(scores.per_class[label][name], scores.per_class_intervals[label][name])
-            for _, scores in columns for name in names
-        ]]
+        [
+            label,
+            str(size),
+            *[
+                cell(scores.per_class[label][name], scores.per_class_intervals[label][name])
+                for _, scores in columns
+                for name in names
+            ],
+        ]
         for label, size in report.class_sizes.items()
-    ]  # fmt: skip
+    ]
     return "Precision by class", [head, *rows]
 
 
@@ -256,8 +315,9 @@ def _overall_table(report: Report) -> tuple[str, Rows]:
 def _measure_table(name: str, scores: Scores) -> tuple[str, Rows]:
     rows = [["", *scores.micro]]
     parts: list[tuple[str, Figures, dict[str, Interval]]] = [
-        ("macro", scores.macro, scores.macro_intervals), ("micro", scores.micro, scores.micro_intervals),
+        ("macro", scores.macro, scores.macro_intervals),
+        ("micro", scores.micro, scores.micro_intervals),
         *((label, scores.per_class[label], scores.per_class_intervals[label]) for label in scores.per_class),
-    ]  # fmt: skip
+    ]
     rows += [[label, *[cell(figures[n], intervals[n]) for n in figures]] for label, figures, intervals in parts]
     return name, rows

@@ -59,8 +59,7 @@ class SearchResult:
     def _repr_html_(self) -> str:
         captions = [f"query<br>{html.escape(Path(self.query).name)}"]
         captions += [
-            f"{hit.rank}. {html.escape(', '.join(hit.labels) or 'no label')}<br>{hit.score:.3f}"
-            for hit in self.hits
+            f"{hit.rank}. {html.escape(', '.join(hit.labels) or 'no label')}<br>{hit.score:.3f}" for hit in self.hits
         ]
         cells = (
             '<figure style="display:inline-block;margin:4px;text-align:center;font:12px sans-serif">'
@@ -135,23 +134,31 @@ def search(
         # Only a cosine can be compared with the gallery's own.
         comparable = len(asked) == 1 and text is None and (not volumes or rank in COSINES)
         known = background(gallery, space, whole=len(asked[0].vectors) > 1) if comparable else None
-        abstained = known is not None and bool(best) and known.unlike(
-            best[0].score if len(asked[0].vectors) == 1 else closeness(gallery, space, asked[0].vectors, excluded)
-        )  # fmt: skip
+        abstained = (
+            known is not None
+            and bool(best)
+            and known.unlike(
+                best[0].score if len(asked[0].vectors) == 1 else closeness(gallery, space, asked[0].vectors, excluded)
+            )
+        )
     with clock.stage("fetch"):
         hits = tuple(_hit(one, place, known) for place, one in enumerate(best, 1))
         small = _thumbnails(gallery, asked[0], best) if pictures else ()
     result = SearchResult(
-        space, hits, " + ".join(one.name for one in asked), clock.seconds, len(index), gallery.spec.name,
-        "" if len(hits) == k else f"only {len(hits)} records may answer this query", abstained,
+        space,
+        hits,
+        " + ".join(one.name for one in asked),
+        clock.seconds,
+        len(index),
+        gallery.spec.name,
+        "" if len(hits) == k else f"only {len(hits)} records may answer this query",
+        abstained,
         known.histogram() if explain and known else None,
-    )  # fmt: skip
+    )
     return result.with_pictures(small)
 
 
-def _check(
-    query: Any, ids: Sequence[str], vector: Any, text: str | None, k: int, group_by: str | None
-) -> None:
+def _check(query: Any, ids: Sequence[str], vector: Any, text: str | None, k: int, group_by: str | None) -> None:
     if not 1 <= k <= MAX_K:
         raise UsageError(f"k must be from 1 to {MAX_K}, got {k}")
     given = (query is not None) + bool(ids) + (vector is not None)
@@ -267,9 +274,17 @@ def _excluded(gallery: Gallery, query: Query, same_patient: bool) -> Keys:
 def _hit(one: Ranked, rank: int, known: Background | None) -> Hit:
     record = one.record
     return Hit(
-        rank, one.score, record.id, record.source, record.labels, record.attributes, one.match,
-        percentile=known.percentile(one.score) if known else None, patient=record.patient, depth=record.depth,
-    )  # fmt: skip
+        rank,
+        one.score,
+        record.id,
+        record.source,
+        record.labels,
+        record.attributes,
+        one.match,
+        percentile=known.percentile(one.score) if known else None,
+        patient=record.patient,
+        depth=record.depth,
+    )
 
 
 def _thumbnails(gallery: Gallery, asked: Query, ranked: Sequence[Ranked]) -> tuple[bytes, ...]:

@@ -36,7 +36,7 @@ class Ranked:
 
 def search_volumes(
     gallery: Gallery, asked: Query, space: str, k: int, among: Keys | None, excluded: Keys, rank: str, weights: str
-) -> list[Ranked]:  # fmt: skip
+) -> list[Ranked]:
     """The k best records. ``asked.vectors`` are of the space. Raises UsageError for an unknown rank."""
     if rank not in RANKS:
         raise UsageError(f"rank is one of {', '.join(RANKS)}; got {rank!r}")
@@ -54,9 +54,15 @@ def search_volumes(
 
 
 def _by_pool(
-    gallery: Gallery, asked: Query, space: str, shares: NDArray[np.float64], weights: str, how: str,
-    among: Keys | None, excluded: Keys,
-) -> ranking.Ranking:  # fmt: skip
+    gallery: Gallery,
+    asked: Query,
+    space: str,
+    shares: NDArray[np.float64],
+    weights: str,
+    how: str,
+    among: Keys | None,
+    excluded: Keys,
+) -> ranking.Ranking:
     stored = gallery.pooled(weights, how)
     # Adapters are trained on pooled base vectors: both sides are pooled first, then projected.
     query = gallery.project(pool(asked.base, shares, how), space)[0]
@@ -70,9 +76,15 @@ def _by_pool(
 
 
 def _by_slices(
-    gallery: Gallery, asked: Query, space: str, shares: NDArray[np.float64], k: int,
-    among: Keys | None, excluded: Keys, rank: str,
-) -> ranking.Ranking:  # fmt: skip
+    gallery: Gallery,
+    asked: Query,
+    space: str,
+    shares: NDArray[np.float64],
+    k: int,
+    among: Keys | None,
+    excluded: Keys,
+    rank: str,
+) -> ranking.Ranking:
     owners, scores = _slice_hits(gallery, asked, space, k, among, excluded)
     if rank in ranking.AGGREGATIONS:
         return ranking.AGGREGATIONS[rank](owners, scores, shares)
@@ -104,9 +116,7 @@ def _maxsim(
         return candidates, np.empty(0)
     documents = [gallery.store.vectors_of(int(key)) for key in candidates]
     starts = np.cumsum([0, *(len(document) for document in documents[:-1])])
-    scores = ranking.maxsim_many(
-        asked.vectors, gallery.project(np.concatenate(documents), space), starts, shares
-    )
+    scores = ranking.maxsim_many(asked.vectors, gallery.project(np.concatenate(documents), space), starts, shares)
     order = np.lexsort((candidates, -scores))
     return candidates[order], scores[order]
 

@@ -18,10 +18,21 @@ FORMATS: Final[tuple[str, ...]] = get_args(Format)
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]|$)")
 
 _LATEX: Final = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
-    "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "†": r"$^\dagger$", "<": "$<$",
-    ">": "$>$", "±": r"$\pm$",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "†": r"$^\dagger$",
+    "<": "$<$",
+    ">": "$>$",
+    "±": r"$\pm$",
+}
 
 
 def render(title: str, rows: Rows, form: Format) -> str:
@@ -73,11 +84,21 @@ def _markdown(title: str, rows: Rows) -> str:
 
 def _latex(title: str, rows: Rows) -> str:
     lines = [" & ".join(latex_escape(c) for c in row) + r" \\" for row in rows]
-    return "\n".join([
-        r"\begin{table}", rf"\caption{{{latex_escape(title)}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}", r"\toprule", lines[0], r"\midrule", *lines[1:],
-        r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{latex_escape(title)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
 
 
 def latex_escape(text: str) -> str:

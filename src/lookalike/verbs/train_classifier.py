@@ -94,9 +94,13 @@ _KEPT: WeakKeyDictionary[Gallery, dict[str, tuple[Any, Trained]]] = WeakKeyDicti
 
 
 def learnt(
-    gallery: Gallery, method: str, space: str | None, settings: Settings, multi_label: bool | None,
+    gallery: Gallery,
+    method: str,
+    space: str | None,
+    settings: Settings,
+    multi_label: bool | None,
     without: Collection[str],
-) -> Trained:  # fmt: skip
+) -> Trained:
     """What a method has learnt from the gallery's labelled records but those of some patients; kept until the
     records change. Raises UsageError."""
     fit = fitting(gallery, method, space, settings)
@@ -115,9 +119,13 @@ def learnt(
 
 
 def prompted(
-    gallery: Gallery, prompts: Prompts, labels: Sequence[str], multi_label: bool | None, without: Collection[str],
+    gallery: Gallery,
+    prompts: Prompts,
+    labels: Sequence[str],
+    multi_label: bool | None,
+    without: Collection[str],
     seed: int,
-) -> Trained:  # fmt: skip
+) -> Trained:
     """Zero-shot: nothing is learnt. Every record, labelled or not, says what this gallery's pictures look like.
 
     labels: to choose from; the gallery's own by default. Raises UsageError.
@@ -133,10 +141,13 @@ def prompted(
     kept = sorted(rows, key=lambda i: data.ids[i])
     borne = [[name in data.labels[i] for name in classes] for i in kept]
     known = Examples(
-        data.vectors[kept], np.array(borne, bool).reshape(-1, len(classes)),
+        data.vectors[kept],
+        np.array(borne, bool).reshape(-1, len(classes)),
         metrics.numbered([data.patients[i] for i in kept]),
-        np.array([data.ids[i] for i in kept]), classes, multi_label,
-    )  # fmt: skip
+        np.array([data.ids[i] for i in kept]),
+        classes,
+        multi_label,
+    )
     fitted = zero_shot(encoder, prompts, classes, multi_label=multi_label)
     return replace(untrained(fitted, known, seed), left_out=len(data.ids) - len(kept))
 

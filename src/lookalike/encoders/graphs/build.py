@@ -53,9 +53,14 @@ class _Graph:
         before, after = total // 2, total - total // 2
         self.side = result
         return self.node(
-            "Conv", [x, weight, bias], name, strides=[stride, stride], group=group,
-            kernel_shape=[kernel, kernel], pads=[before, before, after, after],
-        )  # fmt: skip
+            "Conv",
+            [x, weight, bias],
+            name,
+            strides=[stride, stride],
+            group=group,
+            kernel_shape=[kernel, kernel],
+            pads=[before, before, after, after],
+        )
 
     def relu6(self, x: str) -> str:
         return self.node("Clip", [x, "zero", "six"], f"{x}.relu6")

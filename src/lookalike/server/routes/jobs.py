@@ -17,9 +17,12 @@ from lookalike.verbs.map import kept_map
 
 router = APIRouter(prefix=API, tags=["jobs"])
 _KINDS = {
-    "md": "text/markdown", "csv": "text/csv", "tex": "application/x-tex", "json": "application/json",
+    "md": "text/markdown",
+    "csv": "text/csv",
+    "tex": "application/x-tex",
+    "json": "application/json",
     "html": "text/html",
-}  # fmt: skip
+}
 
 
 def _accepted(job: Job) -> Response:
@@ -77,9 +80,11 @@ def delete_job(identity: str, service: Served, caller: Contributor) -> Response:
 
 @router.get("/jobs/{identity}/report")
 def get_report(
-    identity: str, service: Served, _caller: Reader,
+    identity: str,
+    service: Served,
+    _caller: Reader,
     format: Annotated[Literal["md", "csv", "tex", "json", "html"], Query()] = "md",
-) -> Response:  # fmt: skip
+) -> Response:
     """An evaluation's report, to keep."""
     text = report_of(job_of(service.gallery.store, identity), format)
     return download(text.encode(), f"report-{identity}.{format}", _KINDS[format])
@@ -87,9 +92,11 @@ def get_report(
 
 @router.get("/map")
 def get_map(
-    service: Served, _caller: Reader, method: Literal["umap", "tsne"] = "umap",
+    service: Served,
+    _caller: Reader,
+    method: Literal["umap", "tsne"] = "umap",
     space: Annotated[str, Query(max_length=64)] = "base",
-) -> Response:  # fmt: skip
+) -> Response:
     """A map that a job has drawn."""
     drawn = kept_map(service.gallery, method=method, space=space)
     if drawn is None:

@@ -41,9 +41,7 @@ def get_thumbnail(identity: str, service: Served, _caller: Reader) -> Response:
 
 
 @router.get("/records/{identity}/picture")
-def get_picture(
-    identity: str, service: Served, _caller: Reader, slice: Slice = None, size: Size = 512
-) -> Response:
+def get_picture(identity: str, service: Served, _caller: Reader, slice: Slice = None, size: Size = 512) -> Response:
     """A slice as the encoder is shown it."""
     return picture(files.drawn(service, identity, slice, size).jpeg)
 

@@ -45,9 +45,7 @@ def get_upload(identity: str, service: Served, _caller: Reader) -> Response:
 
 
 @router.get("/{identity}/picture")
-def get_picture(
-    identity: str, service: Served, _caller: Reader, slice: Slice = None, size: Size = 512
-) -> Response:
+def get_picture(identity: str, service: Served, _caller: Reader, slice: Slice = None, size: Size = 512) -> Response:
     """As the encoder is shown it."""
     return picture(service.display.draw(service.uploads.get(identity).files, slice=slice, size=size).jpeg)
 

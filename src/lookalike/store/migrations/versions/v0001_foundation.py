@@ -30,9 +30,7 @@ def upgrade() -> None:
     )
     op.create_index("records_by_patient", "records", ["patient"])
     op.create_table(
-        "files",
-        sa.Column("sha256", sa.String(64), primary_key=True),
-        sa.Column("source", sa.Text, nullable=False),
+        "files", sa.Column("sha256", sa.String(64), primary_key=True), sa.Column("source", sa.Text, nullable=False)
     )
     op.create_table(
         "labels",
@@ -71,7 +69,5 @@ def upgrade() -> None:
         sa.UniqueConstraint("record", "view"),
     )
     op.create_table(
-        "refused",
-        sa.Column("source", sa.Text, primary_key=True),
-        sa.Column("reason", sa.String, nullable=False),
+        "refused", sa.Column("source", sa.Text, primary_key=True), sa.Column("reason", sa.String, nullable=False)
     )

@@ -13,9 +13,7 @@ def upgrade() -> None:
     """Draw the three tables."""
     op.create_table(
         "patches",
-        sa.Column(
-            "record", sa.Integer, sa.ForeignKey("records.key", ondelete="CASCADE"), primary_key=True
-        ),
+        sa.Column("record", sa.Integer, sa.ForeignKey("records.key", ondelete="CASCADE"), primary_key=True),
         sa.Column("view", sa.Integer, primary_key=True),
         sa.Column("rows", sa.Integer, nullable=False),
         sa.Column("columns", sa.Integer, nullable=False),
