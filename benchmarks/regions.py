@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Figure
 from benchmarks.timing import busy_note, interleave
+from lookalike.asking.rank_regions import search_regions
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Batch, NewRecord, record_id
 from lookalike.store.packed import size_in_bytes, unpacked
 from lookalike.store.patches import keep
 from lookalike.types import Box, PatchMap
-from lookalike.verbs.regions import search_regions
 
 PICTURES, SIDE, CHANNELS = 10_000, 14, 192
 STORED = 250  # records a transaction

@@ -16,18 +16,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from lookalike.asking.rank_regions import search_regions
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
+    from lookalike.verbs.audit import audit_confounds as audit
     from lookalike.verbs.classify import classify
-    from lookalike.verbs.confounds import audit_confounds as audit
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
     from lookalike.verbs.evaluate import evaluate
     from lookalike.verbs.explain import explain
     from lookalike.verbs.index import index
     from lookalike.verbs.map import map_gallery as map
-    from lookalike.verbs.regions import search_regions
     from lookalike.verbs.search import search
 
 __version__: Final = "0.1.0"
@@ -55,11 +55,11 @@ _HOME: Final = {
     "index": ("lookalike.verbs.index", "index"),
     "map": ("lookalike.verbs.map", "map_gallery"),
     "search": ("lookalike.verbs.search", "search"),
-    "search_regions": ("lookalike.verbs.regions", "search_regions"),
+    "search_regions": ("lookalike.asking.rank_regions", "search_regions"),
     "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "classify": ("lookalike.verbs.classify", "classify"),
-    "audit": ("lookalike.verbs.confounds", "audit_confounds"),
+    "audit": ("lookalike.verbs.audit", "audit_confounds"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "demo": ("lookalike.verbs.demo", "demo"),
     "doctor": ("lookalike.verbs.doctor", "doctor"),

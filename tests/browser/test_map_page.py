@@ -15,10 +15,10 @@ import PIL.Image
 import pytest
 
 from conftest import texture
-from lookalike.datasets.catalogue import open_dataset
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.pixels import thumbnail
 from lookalike.plots import save_map
+from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.index_dataset import index_dataset
 from lookalike.verbs.map import map_gallery

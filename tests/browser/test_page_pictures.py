@@ -11,8 +11,8 @@ import pytest
 
 import lookalike.server
 from browser.conftest import ADAPTED, drop, serving
-from lookalike.datasets.synthetic import write_collection
 from lookalike.gallery import open_gallery
+from lookalike.sources.collections.synthetic import write_collection
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.index import index
 

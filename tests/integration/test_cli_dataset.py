@@ -11,8 +11,8 @@ import pytest
 from running import described, ids_of, patients, refusal, run
 
 from conftest import texture
-from lookalike.datasets.catalogue import open_dataset
 from lookalike.gallery import open_gallery
+from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.verbs.index_dataset import index_dataset
 
 

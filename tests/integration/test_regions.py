@@ -16,14 +16,14 @@ import pytest
 from running import COMMAND
 
 from conftest import texture
+from lookalike.asking.rank_regions import search_regions
 from lookalike.errors import DamagedFileError, GalleryError, UsageError
+from lookalike.evaluation.protocols.localisation import heat_inside, intersection_over_union
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.patches import kept, patched_records
 from lookalike.types import Box
 from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
-from lookalike.verbs.localise import heat_inside, intersection_over_union
-from lookalike.verbs.regions import search_regions
 from lookalike.verbs.search import search
 from planted import SIDE, SPOT, plant, scene
 

@@ -11,13 +11,13 @@ import pytest
 from running import COMMAND
 
 from conftest import texture
+from lookalike.asking.rank_regions import search_regions
 from lookalike.errors import UsageError
+from lookalike.evaluation.protocols.localisation import evaluate_localisation, intersection_over_union
 from lookalike.gallery import open_gallery
 from lookalike.store.patches import patches_of
 from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
-from lookalike.verbs.localise import evaluate_localisation, intersection_over_union
-from lookalike.verbs.regions import search_regions
 from lookalike.verbs.search import search
 from planted import plant, scene
 

@@ -14,11 +14,11 @@ import tiny_volumes
 from conftest import texture, write_pictures
 from dicoms import data_set, save
 from lookalike import encoders
-from lookalike.datasets.catalogue import open_dataset
 from lookalike.encoders.verify import verify
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.nifti import NiftiReader
+from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 import lookalike
 from conftest import write_pictures
+from lookalike.asking.background import background
+from lookalike.asking.examples import AWAY, TOWARDS, refined
 from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.exact import nearest
 from lookalike.indexes.flat import FlatIndex
 from lookalike.indexes.together import Together
 from lookalike.types import Vectors
-from lookalike.verbs.background import background
 from lookalike.verbs.facets import facets
 from lookalike.verbs.records import browse, drop_space, label, relabel, remove, remove_group
-from lookalike.verbs.refine import AWAY, TOWARDS, refined
 from lookalike.verbs.search import search
 
 COUNT = 12

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.protocols.published import evaluate_protocol
 from lookalike.gallery import Gallery
 from lookalike.verbs.benchmark_encoders import COMBINED, benchmark_encoders
-from lookalike.verbs.protocols import evaluate_protocol
 
 
 @pytest.fixture

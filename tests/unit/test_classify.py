@@ -15,14 +15,14 @@ import pytest
 from numpy.typing import NDArray
 
 from lookalike.errors import GalleryError, UsageError
+from lookalike.evaluation.protocols.classifiers import evaluate_classifiers
+from lookalike.evaluation.trained_classifier import METHODS, examples, splits_of
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Relabel
 from lookalike.store.batch import Batch
 from lookalike.verbs.adapt import adapt, labelled
 from lookalike.verbs.classify import classify
-from lookalike.verbs.evaluate_classifiers import evaluate_classifiers
 from lookalike.verbs.index import index
-from lookalike.verbs.train_classifier import METHODS, examples, splits_of
 
 SUPERVISED = [name for name in METHODS if name not in ("adapter", "zero-shot", "mlp")]
 
@@ -173,7 +173,7 @@ def test_new_labels_are_learnt_anew(pictures: Path, make_gallery: Callable[..., 
 
 def test_what_was_learnt_is_kept(shapes: Gallery) -> None:
     from lookalike.classifiers import Settings
-    from lookalike.verbs.train_classifier import learnt
+    from lookalike.evaluation.trained_classifier import learnt
 
     first = learnt(shapes, "linear", None, Settings(), None, ())
     assert learnt(shapes, "linear", None, Settings(), None, {"somebody else"}) is first

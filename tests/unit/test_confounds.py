@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.errors import MissingExtraError, UsageError
+from lookalike.evaluation.recorded_fields import fields_of, kind_of, recorded_fields
 from lookalike.gallery import Gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Record
-from lookalike.verbs.confounds import ConfoundAudit, FieldAudit, audit_confounds, best_rule, comparable
-from lookalike.verbs.recorded_fields import fields_of, kind_of, recorded_fields
+from lookalike.verbs.audit import ConfoundAudit, FieldAudit, audit_confounds, best_rule, comparable
 
 pytest.importorskip("croma", reason="the confound audit needs: pip install 'lookalike[audit]'")
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.datasets.catalogue import DECLARATIONS, open_dataset, seen
-from lookalike.datasets.chest import CHEXPERT_LABELS
-from lookalike.datasets.collection import Dataset
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.sources.collections.catalogue import DECLARATIONS, open_dataset, seen
+from lookalike.sources.collections.chest import CHEXPERT_LABELS
+from lookalike.sources.collections.collection import Dataset
 from lookalike.verbs.index_dataset import index_dataset
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from lookalike.datasets.catalogue import open_dataset
-from lookalike.datasets.collection import Dataset
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.sources.collections.catalogue import open_dataset
+from lookalike.sources.collections.collection import Dataset
 from lookalike.store import record_id
 from lookalike.verbs.index_dataset import index_dataset
 

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lookalike.datasets.catalogue import open_dataset
-from lookalike.datasets.segmented import TASKS, as_ranges, from_ranges
 from lookalike.errors import UsageError
+from lookalike.evaluation.protocols.published import evaluate_protocol
 from lookalike.gallery import Gallery
+from lookalike.sources.collections.catalogue import open_dataset
+from lookalike.sources.collections.segmented import TASKS, as_ranges, from_ranges
 from lookalike.types import VolumeRecipe
 from lookalike.verbs.index import index
 from lookalike.verbs.index_dataset import index_dataset
-from lookalike.verbs.protocols import evaluate_protocol
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 

@@ -23,14 +23,14 @@ from conftest import texture
 from dicoms import data_set, save
 from lookalike import adapters, metrics
 from lookalike.errors import UsageError
+from lookalike.evaluation.leakage import NEAR_DUPLICATE
+from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Image
 from lookalike.verbs.adapt import adapt, labelled
-from lookalike.verbs.audit import NEAR_DUPLICATE
 from lookalike.verbs.evaluate import evaluate, split_folds
 from lookalike.verbs.index import index
-from lookalike.verbs.report import Report
 
 CLASSES = ("effusion", "mass", "edema", "a|b, c")
 MakeGallery = Callable[..., Gallery]

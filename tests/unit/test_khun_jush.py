@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.protocols.khun_jush import evaluate_volumes
 from lookalike.gallery import Gallery
 from lookalike.slices import slice_rule, slice_weights
 from lookalike.store import Batch, NewRecord
-from lookalike.verbs.khun_jush import evaluate_volumes
 
 ORGANS = ["liver", "brain", "heart", "liver", "brain", "liver", "heart", "brain", "liver", "brain", "knee", "spine"]
 PATIENTS = ["a", "b", "c", "d", "e", "a", "g", "h", "i", "b", "k", "k"]

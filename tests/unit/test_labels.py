@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.datasets.labels import LabelRow, LabelTable, labels_of_folders, read_label_table
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.sources.labels import LabelRow, LabelTable, labels_of_folders, read_label_table
 from lookalike.verbs.index import index
 
 

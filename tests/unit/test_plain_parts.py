@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from lookalike.atomic import write_atomically
 from lookalike.errors import REASONS, LookalikeError, MissingExtraError, UnreadableImageError, UsageError
+from lookalike.evaluation.tables import render
 from lookalike.plugins import load_plugin, load_plugins, plugin_names, suggestion
 from lookalike.text import file_name, one_line, plain_text
 from lookalike.types import Preprocessing
-from lookalike.verbs.tables import render
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -19,6 +19,8 @@ import pytest
 
 from conftest import texture
 from lookalike.errors import MissingExtraError, UsageError
+from lookalike.evaluation.protocols.classifiers import ClassifierReport, evaluate_classifiers
+from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery
 from lookalike.pixels import thumbnail
 from lookalike.plots import page as map_page
@@ -30,9 +32,7 @@ from lookalike.types import Record
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.benchmark_encoders import EncoderBenchmark, Run
 from lookalike.verbs.evaluate import evaluate
-from lookalike.verbs.evaluate_classifiers import ClassifierReport, evaluate_classifiers
 from lookalike.verbs.map import map_gallery
-from lookalike.verbs.report import Report
 
 MakeGallery = Callable[..., Gallery]
 CLASSES = ("aorta", "bone $x_{", "<b>clot</b>")

@@ -14,12 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.errors import UsageError
-from lookalike.gallery import Gallery
-from lookalike.store import Batch, NewRecord
-from lookalike.types import EncoderSpec, Preprocessing
-from lookalike.verbs.adapt import Labelled, adapt
-from lookalike.verbs.evaluate import evaluate
-from lookalike.verbs.protocols import (
+from lookalike.evaluation.protocols.published import (
     ABSENT,
     AP,
     CAPPED,
@@ -31,8 +26,13 @@ from lookalike.verbs.protocols import (
     evaluate_cases,
     evaluate_protocol,
 )
-from lookalike.verbs.report import Report
-from lookalike.verbs.tables import latex_escape, render
+from lookalike.evaluation.report import Report
+from lookalike.evaluation.tables import latex_escape, render
+from lookalike.gallery import Gallery
+from lookalike.store import Batch, NewRecord
+from lookalike.types import EncoderSpec, Preprocessing
+from lookalike.verbs.adapt import Labelled, adapt
+from lookalike.verbs.evaluate import evaluate
 
 SPEC = EncoderSpec("none", "0" * 64, 8, 2, "", Preprocessing(), frozenset())
 LABELS = ("a", "b", "c", "d")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.pixels import apply_rescale, apply_voi_lut
 
-from lookalike.datasets.synthetic import FINDINGS, draw, write_collection
 from lookalike.errors import UsageError
+from lookalike.sources.collections.synthetic import FINDINGS, draw, write_collection
 
 SEED, COUNT = 3, 30
 Plane = NDArray[np.float32]

@@ -56,9 +56,9 @@ def command(
       lookalike classify --gallery brain --folds 5 --method knn,centroid,linear,svm --confusion confusion.png
     """
     from lookalike import plots
+    from lookalike.evaluation.protocols.classifiers import evaluate_classifiers
     from lookalike.gallery import open_gallery
     from lookalike.verbs.classify import classify
-    from lookalike.verbs.evaluate_classifiers import evaluate_classifiers
 
     if folds is not None and (query or identity):
         raise click.UsageError("--folds scores methods on the gallery's own records; leave QUERY and --id out")

@@ -10,8 +10,8 @@ import click
 from lookalike.cli.output import gallery_option, json_option, label_columns_option, numbers, print_json, seed_option
 
 if TYPE_CHECKING:
-    from lookalike.verbs.khun_jush import VolumeReport
-    from lookalike.verbs.report import Report
+    from lookalike.evaluation.protocols.khun_jush import VolumeReport
+    from lookalike.evaluation.report import Report
 
 
 @click.command("evaluate")
@@ -85,12 +85,12 @@ def command(
       lookalike evaluate --gallery ct --protocol khun-jush --sweep sigma --figure sigma.png
       lookalike evaluate --gallery chest --queries new/ --query-labels new/labels.csv
     """
+    from lookalike.evaluation.protocols.khun_jush import LEVELS, RANKS, SWEEPS, VolumeReport, evaluate_volumes
+    from lookalike.evaluation.protocols.localisation import LocalisationReport, evaluate_localisation
+    from lookalike.evaluation.protocols.published import evaluate_protocol
+    from lookalike.evaluation.report import Report
     from lookalike.gallery import open_gallery
     from lookalike.verbs.evaluate import DEFAULT_KS, evaluate
-    from lookalike.verbs.khun_jush import LEVELS, RANKS, SWEEPS, VolumeReport, evaluate_volumes
-    from lookalike.verbs.localise import LocalisationReport, evaluate_localisation
-    from lookalike.verbs.protocols import evaluate_protocol
-    from lookalike.verbs.report import Report
 
     if more_queries and not queries:
         raise click.UsageError(f"unexpected argument {more_queries[0]!r}; outside files are given by --queries")

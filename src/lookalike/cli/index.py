@@ -67,11 +67,11 @@ def command(
       lookalike index scans/ --gallery chest --labels scans/labels.csv --label-column class
       lookalike index --dataset chexpert=CheXpert-v1.0-small --gallery chexpert
     """
-    from lookalike.datasets.catalogue import open_dataset
     from lookalike.errors import UsageError
     from lookalike.gallery import open_gallery
     from lookalike.plugins import plugin_names, suggestion
     from lookalike.slices import slice_rule
+    from lookalike.sources.collections.catalogue import open_dataset
     from lookalike.types import VolumeRecipe
     from lookalike.verbs.index import index
     from lookalike.verbs.index_dataset import index_dataset

@@ -90,8 +90,8 @@ def command(
       lookalike search query.dcm --gallery chest --box 0.2,0.3,0.5,0.6 --figure where.png
     """
     from lookalike import plots
+    from lookalike.asking.rank_regions import search_regions
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.regions import search_regions
     from lookalike.verbs.search import search
 
     region = box is not None or mask is not None
@@ -164,9 +164,9 @@ def _where_cells(
     gallery: Gallery, result: SearchResult, query: str | None, identity: str | None, region: dict[str, Any]
 ) -> list[Cell]:
     """The query with its region, and the hits with the place that answers it."""
+    from lookalike.asking.patches import small_picture, source_of
     from lookalike.plots import heat_cells
     from lookalike.verbs.explain import explain_each
-    from lookalike.verbs.patched import small_picture, source_of
 
     asked, ids = source_of(gallery, query, identity), [hit.id for hit in result.hits]
     explained = explain_each(gallery, asked, ids, **region)

@@ -17,9 +17,9 @@ from lookalike.plots.style import new_figure, plain_axes, shown, titled, write_f
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from lookalike.evaluation.protocols.classifiers import ClassifierReport
+    from lookalike.evaluation.report import Report, Scores
     from lookalike.verbs.benchmark_encoders import EncoderBenchmark, Run
-    from lookalike.verbs.evaluate_classifiers import ClassifierReport
-    from lookalike.verbs.report import Report, Scores
 
 Mean: TypeAlias = Literal["macro", "micro"]
 _MOST_CLASSES: Final = 40  # of a confusion matrix whose cells are to be read
@@ -42,7 +42,7 @@ def save_curves(reports: Mapping[str, Report], path: Path, mean: Mean = "macro")
 
 def save_benchmark_curves(benchmark: EncoderBenchmark, path: Path, mean: Mean = "macro") -> Path:
     """Precision at k of every encoder: a panel for each collection and protocol. Raises as ``save_curves``."""
-    from lookalike.verbs.report import Scores
+    from lookalike.evaluation.report import Scores
 
     runs: dict[tuple[str, str], dict[str, Run]] = {}
     for run in benchmark.runs:

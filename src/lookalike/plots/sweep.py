@@ -13,7 +13,7 @@ from lookalike.plots.style import new_figure, plain_axes, titled, write_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from lookalike.verbs.khun_jush import VolumeReport, VolumeScore
+    from lookalike.evaluation.protocols.khun_jush import VolumeReport, VolumeScore
 
 Sweep: TypeAlias = Literal["sigma", "slices"]
 _AXIS: Final = {"sigma": "weights of the slices (Gaussian's sigma)", "slices": "slices of each volume"}

@@ -51,7 +51,7 @@ def _search(service: Service, body: Search) -> SearchResult:
 
 
 def _regions(service: Service, body: Search) -> SearchResult:
-    from lookalike.verbs.regions import search_regions
+    from lookalike.asking.rank_regions import search_regions
 
     roi = body.query.roi
     if roi is None or body.space != BASE or body.positive or body.negative or body.group_by:

@@ -12,6 +12,8 @@ from typing import Final
 from fastapi import Request
 from threadpoolctl import threadpool_limits
 
+from lookalike.asking.background import background
+from lookalike.asking.query import Query, read_query
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.readers.display import Display
 from lookalike.server.access import Access
@@ -21,8 +23,6 @@ from lookalike.server.settings import Settings, check
 from lookalike.server.uploads import Upload, Uploads
 from lookalike.store import BASE
 from lookalike.store.keys import keys_of
-from lookalike.verbs.background import background
-from lookalike.verbs.query import Query, read_query
 
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
 

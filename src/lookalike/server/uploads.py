@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from lookalike.asking.query import Query
 from lookalike.readers.display import Shown
 from lookalike.server.problems import Problem, not_found
 from lookalike.text import plain_text
-from lookalike.verbs.query import Query
 
 _KEPT_SECONDS: Final = 6 * 3600.0
 _SAFE_SECONDS: Final = 600.0  # what was used in the last ten minutes is never put out

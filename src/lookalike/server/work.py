@@ -25,8 +25,8 @@ from lookalike.store import BASE
 from lookalike.store.jobs import Progress, finish_job, job_of, note_progress
 
 if TYPE_CHECKING:
-    from lookalike.verbs.evaluate_classifiers import ClassifierReport
-    from lookalike.verbs.report import Report
+    from lookalike.evaluation.protocols.classifiers import ClassifierReport
+    from lookalike.evaluation.report import Report
 
 _NOTED_EVERY: Final = 0.5  # seconds
 
@@ -50,8 +50,8 @@ def _adapt(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str,
 
 
 def _evaluate(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, Any]:
+    from lookalike.evaluation.protocols.published import evaluate_protocol
     from lookalike.verbs.evaluate import DEFAULT_KS, evaluate
-    from lookalike.verbs.protocols import evaluate_protocol
 
     about = {"space": given["space"], "folds": given["folds"], "seed": given["seed"]}
     report: Report | ClassifierReport
@@ -75,7 +75,7 @@ def _evaluate(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[s
 
 def _classifiers(gallery: Gallery, space: str, folds: int | None, seed: int) -> ClassifierReport:
     """Who is taken for whom: by the neighbours' vote, or in an adapted space by the adapter's own head."""
-    from lookalike.verbs.evaluate_classifiers import evaluate_classifiers
+    from lookalike.evaluation.protocols.classifiers import evaluate_classifiers
 
     if space == BASE:
         return evaluate_classifiers(gallery, ["knn"], folds or 5, seed)
@@ -97,7 +97,7 @@ def _map(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, A
 
 
 def _audit(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, Any]:
-    from lookalike.verbs.confounds import audit_confounds
+    from lookalike.verbs.audit import audit_confounds
 
     return {"result": plain(audit_confounds(gallery, *given["fields"], space=given["space"]))}
 

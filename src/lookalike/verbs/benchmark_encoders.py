@@ -23,19 +23,19 @@ import numpy as np
 
 from lookalike import encoders as catalogue
 from lookalike.atomic import write_atomically
-from lookalike.datasets.catalogue import open_dataset, seen
-from lookalike.datasets.collection import Dataset
 from lookalike.errors import LookalikeError, UsageError
+from lookalike.evaluation.protocols.published import PROTOCOLS, Cases, cases_of, evaluate_cases, evaluate_protocol
+from lookalike.evaluation.report import Report
+from lookalike.evaluation.tables import Format, cell, render
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.sources.collections.catalogue import open_dataset, seen
+from lookalike.sources.collections.collection import Dataset
 from lookalike.text import absolute
 from lookalike.types import EncoderSpec
 from lookalike.verbs.adapt import Labelled
 from lookalike.verbs.evaluate import split_folds
 from lookalike.verbs.index import Progress
 from lookalike.verbs.index_dataset import index_dataset
-from lookalike.verbs.protocols import PROTOCOLS, Cases, cases_of, evaluate_cases, evaluate_protocol
-from lookalike.verbs.report import Report
-from lookalike.verbs.tables import Format, cell, render
 
 DEFAULT_KS: Final = (1, 3, 5, 10)
 COMBINED: Final = "all together"

@@ -20,12 +20,12 @@ from typing import Any, Final
 import numpy as np
 
 from lookalike.errors import LookalikeError, MissingExtraError, UsageError
+from lookalike.evaluation.tables import Format, render
 from lookalike.indexes import Index
 from lookalike.indexes.exact import nearest
 from lookalike.indexes.files import load, save
 from lookalike.plugins import load_plugin, plugin_names
 from lookalike.types import Keys, Vectors
-from lookalike.verbs.tables import Format, render
 
 FLOOR: Final = 0.95  # recall below which no speed is told
 EFFORTS: Final = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import voting
+from lookalike.asking.query import Clock, Query, of_record, read_query
 from lookalike.calibration import Finding
 from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
 from lookalike.errors import UsageError
+from lookalike.evaluation.trained_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
 from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
 from lookalike.types import Vectors
-from lookalike.verbs.query import Clock, Query, of_record, read_query
-from lookalike.verbs.train_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
 from lookalike.voting import Floats, Rows, Weighting
 
 ABSTAIN: Final = 0.01

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from lookalike import plots
-from lookalike.datasets.labels import LabelTable, labels_of_folders, read_label_table
 from lookalike.errors import MissingExtraError, UsageError
+from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.readers import walk
 from lookalike.readers.pool import Frame
+from lookalike.sources.labels import LabelTable, labels_of_folders, read_label_table
 from lookalike.text import absolute
 from lookalike.verbs.adapt import DEFAULT_KIND, AdaptResult, adapt
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import IndexResult, index
-from lookalike.verbs.report import Report
 from lookalike.verbs.search import search
 
 SPACE: Final = "findings"
@@ -79,7 +79,7 @@ def demo(
 
 
 def _draw(out: Path, seed: int, say: Say) -> Path:
-    from lookalike.datasets.synthetic import write_collection
+    from lookalike.sources.collections.synthetic import write_collection
 
     say("Drawing 100 SYNTHETIC chest radiographs (schematic, no patient's image) as DICOM files.")
     return write_collection(out / "synthetic", count=100, seed=seed).parent

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import adapters, metrics
-from lookalike.datasets.labels import LabelTable, read_label_table
 from lookalike.errors import UsageError
+from lookalike.evaluation.leakage import Side, audit_leakage
+from lookalike.evaluation.outside_queries import outside_queries
+from lookalike.evaluation.report import Report, hash_of, make_report
 from lookalike.gallery import Gallery
+from lookalike.sources.labels import LabelTable, read_label_table
 from lookalike.store import BASE
 from lookalike.types import Vectors
 from lookalike.verbs.adapt import Labelled, labelled
-from lookalike.verbs.audit import Side, audit_leakage
-from lookalike.verbs.outside import outside_queries
-from lookalike.verbs.report import Report, hash_of, make_report
 
 DEFAULT_KS: Final = (1, 3, 5, 10)
 _MAX_FOLDS: Final = 100

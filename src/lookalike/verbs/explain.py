@@ -10,16 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.grid import Cells, cells_in_picture, grid_of, over_picture
-from lookalike.errors import UsageError
-from lookalike.gallery import Gallery
-from lookalike.ranking import best_pair, contributing_rows
-from lookalike.store import BASE
-from lookalike.store.packed import unpacked
-from lookalike.store.patches import StoredPatches, read_patches
-from lookalike.types import Box, Match, PatchMap, Region
-from lookalike.verbs.masks import mask_over
-from lookalike.verbs.patched import (
+from lookalike.asking.masks import mask_over
+from lookalike.asking.patches import (
     Source,
     chosen_view,
     encoded,
@@ -30,7 +22,15 @@ from lookalike.verbs.patched import (
     source_of,
     vectors_of,
 )
-from lookalike.verbs.regions import SLICES, RegionQuery, alone, places_in, region_of
+from lookalike.asking.rank_regions import SLICES, RegionQuery, alone, places_in, region_of
+from lookalike.encoders.grid import Cells, cells_in_picture, grid_of, over_picture
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.ranking import best_pair, contributing_rows
+from lookalike.store import BASE
+from lookalike.store.packed import unpacked
+from lookalike.store.patches import StoredPatches, read_patches
+from lookalike.types import Box, Match, PatchMap, Region
 
 _TOGETHER: Final = 16  # slices encoded at once
 

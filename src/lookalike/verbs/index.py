@@ -12,17 +12,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.datasets.labels import LabelRow, LabelTable, read_label_table
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers import beside_images, walk
 from lookalike.readers.pool import Event, Finished, Frame, Slice
+from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
+from lookalike.sources.volumes import Volumes, is_mask
 from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.packed import packed
 from lookalike.types import Attribute, PatchMap, Refusal, Series, Vectors
-from lookalike.verbs.gather import Volumes, is_mask
 
 _ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many
 _STORED: Final = 64  # files and records stored in one transaction

@@ -13,9 +13,9 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from lookalike import pixels, slices
-from lookalike.datasets.collection import Dataset, Item, label_row
 from lookalike.errors import REASONS, UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
+from lookalike.sources.collections.collection import Dataset, Item, label_row
 from lookalike.store import Batch, NewRecord, record_id
 from lookalike.types import Image, Refusal
 from lookalike.verbs.index import IndexResult, Progress, index

@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import encoders
+from lookalike.asking.background import Background, background, closeness
+from lookalike.asking.examples import examples, refined
+from lookalike.asking.query import Clock, Query, of_records, of_vector, read_query
+from lookalike.asking.rank_volumes import COSINES, Ranked, search_volumes
 from lookalike.errors import UsageError
 from lookalike.filters import TEXT_FIELDS, Filter, fields, parse
 from lookalike.gallery import Gallery
@@ -21,10 +25,6 @@ from lookalike.plugins import suggestion
 from lookalike.ranking import reciprocal_rank_fusion
 from lookalike.store import BASE
 from lookalike.types import Hit, Keys, Vectors
-from lookalike.verbs.background import Background, background, closeness
-from lookalike.verbs.query import Clock, Query, of_records, of_vector, read_query
-from lookalike.verbs.refine import examples, refined
-from lookalike.verbs.search_volumes import COSINES, Ranked, search_volumes
 
 MAX_K: Final = 10_000
 _FUSED: Final = 100  # hits of each ranking that are fused

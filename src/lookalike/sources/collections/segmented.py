@@ -19,9 +19,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.datasets.collection import Item, Options, Split
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.slices import orient
+from lookalike.sources.collections.collection import Item, Options, Split
 from lookalike.types import Attribute, Image
 
 TASKS: Final[dict[str, tuple[str, str, str]]] = {

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.examples import examples
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.pixels import from_array, model_input, picture, thumbnail
 from lookalike.readers import walk
 from lookalike.readers.pool import Frame, Slice
 from lookalike.slices import cut, pool, volume_input
+from lookalike.sources.volumes import Volumes
 from lookalike.store import record_id
 from lookalike.text import absolute, file_name
 from lookalike.types import Image, Refusal, Series, Vectors, VolumeRecipe
-from lookalike.verbs.gather import Volumes
-from lookalike.verbs.refine import examples
 
 
 @dataclass

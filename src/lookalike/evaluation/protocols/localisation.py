@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import ranking
+from lookalike.asking.masks import Mask, mask_readers, read_mask
+from lookalike.asking.patches import mask_at, source_of
+from lookalike.asking.rank_regions import RegionQuery, best_places, region_of
 from lookalike.encoders.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UsageError
+from lookalike.evaluation.tables import Format, cell, render
 from lookalike.filters import Filter, parse
 from lookalike.gallery import Gallery
+from lookalike.sources.volumes import mask_beside
 from lookalike.store import BASE
 from lookalike.store.patches import kept, patched_records, patches_of
 from lookalike.types import Box, PatchMap, Record, Vectors
 from lookalike.verbs.explain import Heat, explain_region
-from lookalike.verbs.gather import mask_beside
-from lookalike.verbs.masks import Mask, mask_readers, read_mask
-from lookalike.verbs.patched import mask_at, source_of
-from lookalike.verbs.regions import RegionQuery, best_places, region_of
 from lookalike.verbs.search import among_where
-from lookalike.verbs.tables import Format, cell, render
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from lookalike.datasets import medmnist
-from lookalike.datasets.chest import read_chexpert, read_mimic, read_nih
-from lookalike.datasets.collection import UNCERTAIN, Dataset, Declaration, Item, Options
-from lookalike.datasets.folders import read_folder, read_mednist, read_radimagenet
-from lookalike.datasets.segmented import read_msd, read_totalsegmentator
 from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
+from lookalike.sources.collections import medmnist
+from lookalike.sources.collections.chest import read_chexpert, read_mimic, read_nih
+from lookalike.sources.collections.collection import UNCERTAIN, Dataset, Declaration, Item, Options
+from lookalike.sources.collections.folders import read_folder, read_mednist, read_radimagenet
+from lookalike.sources.collections.segmented import read_msd, read_totalsegmentator
 from lookalike.text import absolute
 
 DECLARATIONS: Final[dict[str, Declaration]] = {

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import metrics
+from lookalike.evaluation.leakage import LeakageAudit
+from lookalike.evaluation.tables import Format, cell, render
 from lookalike.store import BASE
 from lookalike.types import EncoderSpec
-from lookalike.verbs.audit import LeakageAudit
-from lookalike.verbs.tables import Format, cell, render
 
 if TYPE_CHECKING:
     from lookalike.adapters import Adapter

@@ -16,11 +16,20 @@ from lookalike import calibration, classifiers, metrics
 from lookalike.classifiers import Examples, Settings
 from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
 from lookalike.errors import UsageError
+from lookalike.evaluation.tables import Format, cell, render
+from lookalike.evaluation.trained_classifier import (
+    ZERO_SHOT,
+    Fit,
+    Trained,
+    examples,
+    fitting,
+    splits_of,
+    train,
+    untrained,
+)
 from lookalike.gallery import Gallery
 from lookalike.verbs.adapt import labelled
 from lookalike.verbs.evaluate import Split
-from lookalike.verbs.tables import Format, cell, render
-from lookalike.verbs.train_classifier import ZERO_SHOT, Fit, Trained, examples, fitting, splits_of, train, untrained
 from lookalike.voting import Bools, Floats, Weighting
 
 Interval: TypeAlias = tuple[float | None, float | None]

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from lookalike import metrics
 from lookalike.errors import UsageError
+from lookalike.evaluation.leakage import Side, audit_leakage
+from lookalike.evaluation.report import Report, Scores, adapter_facts, hash_of, report_of, scores_of
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import BASE
 from lookalike.types import EncoderSpec, Record, Vectors
 from lookalike.verbs.adapt import Labelled
-from lookalike.verbs.audit import Side, audit_leakage
 from lookalike.verbs.evaluate import Split, spaces_of_fold, split_folds
-from lookalike.verbs.report import Report, Scores, adapter_facts, hash_of, report_of, scores_of
 
 Bools: TypeAlias = NDArray[np.bool_]
 PerQuery: TypeAlias = NDArray[np.float64]  # (q, ks), or (q, classes, ks) for a measure of each label alone

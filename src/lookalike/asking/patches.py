@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.masks import Mask
+from lookalike.asking.query import read_frames, whose
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
@@ -16,8 +18,6 @@ from lookalike.store import record_id
 from lookalike.store.packed import packed
 from lookalike.store.patches import patches_of
 from lookalike.types import PatchMap, Record, Vectors
-from lookalike.verbs.masks import Mask
-from lookalike.verbs.query import read_frames, whose
 
 _ASPECT: Final = 0.02  # by how much the shapes of a mask and its picture may differ
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lookalike import metrics, ranking
 from lookalike.errors import UsageError
+from lookalike.evaluation.tables import Format, render
 from lookalike.filters import Filter, parse
 from lookalike.gallery import Gallery
 from lookalike.indexes import Index
@@ -23,7 +24,6 @@ from lookalike.plugins import load_plugin
 from lookalike.slices import pool, slice_rule, slice_weights
 from lookalike.store import BASE
 from lookalike.types import Record, Vectors
-from lookalike.verbs.tables import Format, render
 
 LEVELS: Final = ("modality", "body_region", "organ")
 RANKS: Final = ("pool", "count", "max", "sum", "maxsim")

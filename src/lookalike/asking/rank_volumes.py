@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import ranking
+from lookalike.asking.query import Query
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
 from lookalike.types import Keys, Match, Record, Scores, Vectors
-from lookalike.verbs.query import Query
 
 RANKS: Final = ("auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim")
 """pool: one vector a volume. count, max, sum: of the hits that its slices get. maxsim: late interaction of all

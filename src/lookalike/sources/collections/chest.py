@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from lookalike.datasets.collection import Item, Options, Split
-from lookalike.datasets.csvfiles import described, first_there, flagged, rows_of
 from lookalike.errors import UsageError
+from lookalike.sources.collections.collection import Item, Options, Split
+from lookalike.sources.collections.csvfiles import described, first_there, flagged, rows_of
 
 CHEXPERT_LABELS: Final = (
     "No Finding",

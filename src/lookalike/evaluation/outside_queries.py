@@ -13,16 +13,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.datasets.labels import LabelRow, LabelTable
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers import beside_images, walk
 from lookalike.readers.pool import Event, Frame, Slice
 from lookalike.slices import pool
+from lookalike.sources.labels import LabelRow, LabelTable
+from lookalike.sources.volumes import Volumes, is_mask
 from lookalike.store import record_id
 from lookalike.types import Refusal, Vectors
 from lookalike.verbs.adapt import Labelled
-from lookalike.verbs.gather import Volumes, is_mask
 
 _BATCH: Final = 64  # pictures and slices encoded together
 _NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.datasets.collection import Item, Options, Split
 from lookalike.errors import UsageError
+from lookalike.sources.collections.collection import Item, Options, Split
 from lookalike.types import Attribute
 
 _MAX_BYTES: Final = 24 << 30  # unpacked; the largest published file (OrganA, 224 px) holds 3 GB

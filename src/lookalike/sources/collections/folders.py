@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from lookalike.datasets.collection import Item, Options, Split
-from lookalike.datasets.csvfiles import described, rows_of
-from lookalike.datasets.labels import read_label_table
 from lookalike.errors import UsageError
+from lookalike.sources.collections.collection import Item, Options, Split
+from lookalike.sources.collections.csvfiles import described, rows_of
+from lookalike.sources.labels import read_label_table
 from lookalike.types import Attribute
 
 _RADIMAGENET: Final[dict[str, Split]] = {

@@ -10,6 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.masks import mask_over
+from lookalike.asking.patches import Picture, encoded, frame_at, picture_of
+from lookalike.asking.query import Clock
 from lookalike.encoders.grid import (
     Grid,
     box_of_mask,
@@ -30,9 +33,6 @@ from lookalike.store import BASE
 from lookalike.store.packed import unpacked
 from lookalike.store.patches import StoredPatches, kept, patched_records, read_patches
 from lookalike.types import Box, Hit, Keys, Match, PatchMap, Preprocessing, Record, Region
-from lookalike.verbs.masks import mask_over
-from lookalike.verbs.patched import Picture, encoded, frame_at, picture_of
-from lookalike.verbs.query import Clock
 from lookalike.verbs.search import MAX_K, SearchResult, among_where
 
 SLICES: Final = 5  # of a volume's slices the best that a hit names

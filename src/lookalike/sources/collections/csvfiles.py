@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from lookalike.datasets.collection import Uncertain
 from lookalike.errors import UsageError
+from lookalike.sources.collections.collection import Uncertain
 
 _WORDS: Final = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F"}
 

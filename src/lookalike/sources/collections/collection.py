@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.datasets.labels import LabelRow, LabelTable
+from lookalike.sources.labels import LabelRow, LabelTable
 from lookalike.text import plain_text
 from lookalike.types import Attribute
 

@@ -1,0 +1,1 @@
+"""What is asked, who may answer, and how the answers are ranked."""

@@ -1,0 +1,1 @@
+"""The ways to score a gallery, a module each."""

@@ -1,0 +1,1 @@
+"""Where images come from: folders, series, archives, published collections; their walk, their label tables."""
