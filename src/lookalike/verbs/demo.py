@@ -12,8 +12,9 @@ from lookalike import plots
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.readers import walk
+
 from lookalike.readers.pool import Frame
+from lookalike.sources.files import walk
 from lookalike.sources.labels import LabelTable, labels_of_folders, read_label_table
 from lookalike.text import absolute
 from lookalike.verbs.adapt import DEFAULT_KIND, AdaptResult, adapt

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.errors import UsageError
-from lookalike.sources.collections.collection import Item, Options, Split
+from lookalike.sources.collections.collection import LabelledPicture, Options, Split
 from lookalike.sources.collections.csvfiles import described, first_there, flagged, rows_of
 
 CHEXPERT_LABELS: Final = (
@@ -34,7 +34,7 @@ _MIMIC: Final = "mimic-cxr-2.0.0-"
 _MIMIC_SPLITS: Final[dict[str, Split]] = {"train": "train", "validate": "val", "test": "test"}
 
 
-def read_nih(root: Path, _options: Options) -> Iterator[Item]:
+def read_nih(root: Path, _options: Options) -> Iterator[LabelledPicture]:
     """ChestX-ray14: labels joined by '|'; the two official lists are disjoint by patient."""
     table = first_there(root, _NIH_TABLES)
     there = {path.name: path for path in sorted(root.glob("images*/images/*.png"))}
@@ -45,7 +45,7 @@ def read_nih(root: Path, _options: Options) -> Iterator[Item]:
     }
     for row in rows_of(table, ["Image Index", "Finding Labels", "Patient ID"]):
         name = row["Image Index"]
-        yield Item(
+        yield LabelledPicture(
             there.get(name, root / "images" / name),
             tuple(label for label in row["Finding Labels"].split("|") if label),
             splits.get(name, ""),
@@ -63,7 +63,7 @@ def _listed(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").split() if path.is_file() else []
 
 
-def read_chexpert(root: Path, options: Options) -> Iterator[Item]:
+def read_chexpert(root: Path, options: Options) -> Iterator[LabelledPicture]:
     """CheXpert: train.csv, valid.csv and, where it was asked for, test.csv; -1 is uncertain."""
     tables: list[tuple[str, Split]] = [("train.csv", "train"), ("valid.csv", "val"), ("test.csv", "test")]
     found = [(root / name, split) for name, split in tables if (root / name).is_file()]
@@ -75,7 +75,7 @@ def read_chexpert(root: Path, options: Options) -> Iterator[Item]:
             positive, uncertain = flagged(row, CHEXPERT_LABELS, options.uncertain)
             patient = next((part for part in Path(inside).parts if part.startswith("patient")), "")
             frontal = row.get("Frontal/Lateral", "")
-            yield Item(
+            yield LabelledPicture(
                 root / inside,
                 tuple(positive),
                 split,
@@ -97,7 +97,7 @@ def _from_split_on(path: str) -> str:
     return str(Path(*parts[start:])) if parts else path
 
 
-def read_mimic(root: Path, options: Options) -> Iterator[Item]:
+def read_mimic(root: Path, options: Options) -> Iterator[LabelledPicture]:
     """MIMIC-CXR-JPG: labels belong to studies, splits to pictures; -1 is uncertain."""
 
     def table(name: str) -> Path:
@@ -111,7 +111,7 @@ def read_mimic(root: Path, options: Options) -> Iterator[Item]:
     for row in rows_of(table("metadata"), ["dicom_id", "subject_id", "study_id", "ViewPosition"]):
         subject, study, picture = row["subject_id"], row["study_id"], row["dicom_id"]
         positive, uncertain = studies.get(study, ([], []))
-        yield Item(
+        yield LabelledPicture(
             root / "files" / f"p{subject[:2]}" / f"p{subject}" / f"s{study}" / f"{picture}.jpg",
             tuple(positive),
             _MIMIC_SPLITS.get(splits.get(picture, ""), ""),
