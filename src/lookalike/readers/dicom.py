@@ -7,9 +7,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lookalike.readers.dicom_frames import read_frames
-from lookalike.readers.multiframe import frames_of, read_multiframe
-from lookalike.readers.series import read_series, series_of, stacks
+from lookalike.readers.dicom_frames import read_dicom_frames
+from lookalike.readers.multiframe import geometry_of_frames, read_multiframe
+from lookalike.readers.series import read_series, slice_place, stacks
 from lookalike.types import Image
 
 
@@ -30,14 +30,14 @@ class DicomReader:
         """
         if len(files) > 1:
             yield read_series(files)
-        elif stacks() and (frames := frames_of(files[0])) is not None:
+        elif stacks() and (frames := geometry_of_frames(files[0])) is not None:
             yield read_multiframe(files[0], frames)
         else:
-            yield from read_frames(files[0])
+            yield from read_dicom_frames(files[0])
 
     def series_of(self, file: Path) -> tuple[str, str]:
         """The volume that a file is a slice of, and its place there; both "" for any other file."""
-        return series_of(file) if stacks() else ("", "")
+        return slice_place(file) if stacks() else ("", "")
 
 
 def _begins_like_a_data_set(head: bytes) -> bool:

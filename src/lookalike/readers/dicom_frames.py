@@ -47,7 +47,7 @@ _IN_MEMORY: Final = 256 << 20  # a larger file is read a frame at a time from di
 register()
 
 
-def read_frames(file: Path) -> Iterator[Image]:
+def read_dicom_frames(file: Path) -> Iterator[Image]:
     """Each frame of a file as a 2-D Image in modality units. Raises UnreadableImageError."""
     ds = _parse(file)
     _check(ds)

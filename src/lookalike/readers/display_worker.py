@@ -29,7 +29,7 @@ _SECONDS_ALONE: Final = int(4 * SECONDS_A_FILE)
 _QUALITY: Final = 92
 
 
-def main(descriptor: int) -> None:
+def serve_drawing(descriptor: int) -> None:
     """Serve requests until the other end is closed."""
     limit_memory()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -160,4 +160,4 @@ def _jpeg(shown: PIL.Image.Image, size: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    serve_drawing(int(sys.argv[1]))

@@ -16,7 +16,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
-from lookalike.readers.dicom_frames import functional_group, read_frames
+from lookalike.readers.dicom_frames import functional_group, read_dicom_frames
 from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.readers.series import LEAST_SLICES, MODALITIES, places_in_order, stack
 from lookalike.types import Image
@@ -34,7 +34,7 @@ class Frames:
     shape: tuple[int, int]
 
 
-def frames_of(file: Path) -> Frames | None:
+def geometry_of_frames(file: Path) -> Frames | None:
     """The geometry of a multi-frame file whose frames are the slices of one volume; None for any other file."""
     try:
         brief = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["Modality", "NumberOfFrames"])
@@ -72,7 +72,7 @@ def read_multiframe(file: Path, frames: Frames) -> Image:
     check_volume((count, *frames.shape))
     order = places_in_order(frames.positions, frames.orientation, [str(i + 1) for i in range(count)])
     return stack(
-        read_frames(file),
+        read_dicom_frames(file),
         [frames.positions[i] for i in order],
         frames.orientation,
         frames.pixel_spacing,

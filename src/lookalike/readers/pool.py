@@ -77,7 +77,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class SliceFile:
     """A file that is a slice of a volume; ``series`` is the same for all of its slices, ``place`` its own."""
 
     source: str
@@ -87,7 +87,7 @@ class Slice:
 
 
 Known = Callable[[str], bool]
-Event = Frame | Finished | Refusal | Slice
+Event = Frame | Finished | Refusal | SliceFile
 _Events = queue.Queue[Event | Exception]  # an exception is raised where the events are read
 
 
@@ -174,7 +174,7 @@ class ReaderPool:
         known: told the SHA-256 of a file's bytes; True skips decoding; None: there is nothing to skip, which
         spares a question a file. A file that breaks after some good frames gives these frames and a Refusal.
         A volume gives its slices, as views of one frame.
-        whole: a file that is a slice of a volume is not read but gives a Slice: the item that all of them make is
+        whole: a file that is a slice of a volume is not read but gives a SliceFile: the item that all of them make is
         to be asked for once they are known (``sources.reading`` does).
         """
         tasks: _Tasks = queue.SimpleQueue()
@@ -282,7 +282,9 @@ class ReaderPool:
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
             elif header["kind"] == "slice":
-                return None if sink.put(Slice(name, header["series"], header["place"], task.files[0])) else "stopped"
+                return (
+                    None if sink.put(SliceFile(name, header["series"], header["place"], task.files[0])) else "stopped"
+                )
             elif header["kind"] == "refused":
                 raise UnreadableImageError(header["reason"], str(header.get("detail", "")))
             else:

@@ -17,7 +17,7 @@ from lookalike.readers.limits import check_size
 from lookalike.types import Image
 
 _PHOTOMETRIC: Final = 262  # TIFF 6.0, PhotometricInterpretation
-FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "JPEG2000")
+_FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "JPEG2000")
 _MAGIC: Final = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
@@ -56,7 +56,7 @@ class RasterReader:
 def _pages(path: Path) -> Iterator[Image]:
     PIL.Image.MAX_IMAGE_PIXELS = None  # our own limit is checked for every page
     # From an open file: given a path, Pillow 13 maps an uncompressed TIFF and gets turned ones wrong.
-    with path.open("rb") as file, PIL.Image.open(file, formats=FORMATS) as opened:
+    with path.open("rb") as file, PIL.Image.open(file, formats=_FORMATS) as opened:
         # Only TIFF pages are pictures of their own; PNG and JPEG may carry animations or previews.
         frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
         for number in range(frames):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
 from lookalike.pixels import as_monochrome2
-from lookalike.readers.dicom_frames import read_frames
+from lookalike.readers.dicom_frames import read_dicom_frames
 from lookalike.readers.limits import check_volume
 from lookalike.types import Image
 
@@ -49,7 +49,7 @@ def stacks() -> bool:
     return importlib.util.find_spec("highdicom") is not None
 
 
-def series_of(file: Path) -> tuple[str, str]:
+def slice_place(file: Path) -> tuple[str, str]:
     """What the slices of one volume have in common, as a hash, and the slice's own place; both "" for a file
     that is no slice of a volume.
 
@@ -85,7 +85,7 @@ def read_series(files: Sequence[Path]) -> Image:
     except Exception:  # a header that has changed since it was grouped
         raise UnreadableImageError("damaged-header") from None
     order = places_in_order(positions, orientation, numbers)
-    slices = (next(iter(read_frames(files[i]))) for i in order)
+    slices = (next(iter(read_dicom_frames(files[i]))) for i in order)
     return stack(slices, [positions[i] for i in order], orientation, pixel_spacing)
 
 

@@ -27,7 +27,7 @@ from lookalike.types import Image, Preprocessing, VolumeRecipe
 _SECONDS_ALONE: Final = int(2 * SECONDS_A_FILE)
 
 
-def main(descriptor: int) -> None:
+def serve_decoding(descriptor: int) -> None:
     """Serve requests until the other end is closed."""
     limit_memory()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -117,4 +117,4 @@ def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | mem
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    serve_decoding(int(sys.argv[1]))

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from lookalike.errors import UsageError
 from lookalike.sources.labels import LabelTable
-from lookalike.sources.source import Cursor, items_since
+from lookalike.sources.source import items_since
 from lookalike.text import absolute, file_name
 from lookalike.types import Item
 
@@ -35,7 +35,7 @@ class FileSource:
         """A file URI (RFC 8089)."""
         return self.path.as_uri()
 
-    def items(self, since: Cursor | None = None) -> Iterator[Item]:
+    def items(self, since: str | None = None) -> Iterator[Item]:
         """One item a file, by folder and name. A folder that cannot be listed stands for itself, so that reading
         it says so.
         """

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from lookalike.errors import UnreadableImageError
-from lookalike.readers.pool import Event, Finished, Frame, ReaderPool, Slice
+from lookalike.readers.pool import Event, Finished, Frame, ReaderPool, SliceFile
 from lookalike.readers.prepared import prepared_views
 from lookalike.sources.files import FileSource
 from lookalike.sources.labels import LabelRow, LabelTable
@@ -96,7 +96,7 @@ class ItemLabels:
 def read_items(
     readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None
 ) -> Iterator[Event]:
-    """What becomes of every item: its frames and Finished, a Refusal, or a Slice; once all slices are known, the
+    """What becomes of every item: its frames and Finished, a Refusal, or a SliceFile; once all slices are known, the
     frames of the volumes that they make. An item that lies elsewhere is fetched only if it is new.
     """
     here = [item for _source, item in items if item.files and item.image is None]
@@ -109,9 +109,9 @@ def read_items(
 
 def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | None) -> Iterator[Event]:
     is_known = known.files.__contains__ if known is not None and known.files else None
-    slices: list[Slice] = []
+    slices: list[SliceFile] = []
     for event in readers.read(items, is_known, whole=True):
-        if isinstance(event, Slice):
+        if isinstance(event, SliceFile):
             slices.append(event)
         yield event
     yield from readers.read(volume_items(slices), is_known)
@@ -184,6 +184,6 @@ def series_in(readers: ReaderPool, folder: Path) -> Item:
     if there is not one.
     """
     files = [item for item in FileSource(folder).items() if item.files]
-    slices = [event for event in readers.read(files, whole=True) if isinstance(event, Slice)]
+    slices = [event for event in readers.read(files, whole=True) if isinstance(event, SliceFile)]
     volumes = [item for item in volume_items(slices) if len(item.files) > 1]
     return volumes[0] if len(volumes) == 1 else Item(str(folder), tuple(file for item in files for file in item.files))

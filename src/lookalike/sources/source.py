@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias, cast, runtime_checkable
+from typing import Final, Protocol, cast, runtime_checkable
 
 from lookalike.errors import UsageError
 from lookalike.plugins import load_plugin, plugin_names, suggestion
@@ -17,9 +17,6 @@ from lookalike.types import Item
 
 GROUP: Final = "lookalike.sources"
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]+):(?s:.*)")
-
-Cursor: TypeAlias = str
-"""The name of the last item of an earlier listing."""
 
 
 @runtime_checkable
@@ -39,9 +36,9 @@ class Source(Protocol):
         """What names the source: ``source_of(uri)`` opens it again."""
         ...
 
-    def items(self, since: Cursor | None = None) -> Iterator[Item]:
-        """Every item, in an order that does not change, without opening one. since: those after that item alone;
-        all of them, where it is no longer there.
+    def items(self, since: str | None = None) -> Iterator[Item]:
+        """Every item, in an order that does not change, without opening one. since: the name of an item, the last of
+        an earlier listing: those after it alone; all of them, where it is no longer there.
         """
         ...
 
@@ -77,7 +74,7 @@ def source_of(source: str | os.PathLike[str] | Source) -> Source:
     return cast(Source, load_plugin(GROUP, scheme)(text))
 
 
-def items_since(items: Iterator[Item], since: Cursor | None) -> Iterator[Item]:
+def items_since(items: Iterator[Item], since: str | None) -> Iterator[Item]:
     """The items after the one of that name; all of them, where none has it."""
     if since is None:
         yield from items

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lookalike.readers import VOLUME_SUFFIXES, named_as_volume
-from lookalike.readers.pool import Slice
+from lookalike.readers.pool import SliceFile
 from lookalike.readers.series import LEAST_SLICES
 from lookalike.sources.files import walk
 from lookalike.types import Item
 
 
-def volume_items(slices: Sequence[Slice]) -> list[Item]:
+def volume_items(slices: Sequence[SliceFile]) -> list[Item]:
     """The slices of any number of series as items: one of several files for every volume, and one a slice where
     there are too few for a volume.
     """
-    series: dict[str, list[Slice]] = {}
+    series: dict[str, list[SliceFile]] = {}
     for one in slices:
         series.setdefault(one.series, []).append(one)
     items: list[Item] = []
@@ -33,11 +33,11 @@ def volume_items(slices: Sequence[Slice]) -> list[Item]:
     return items
 
 
-def _by_copy(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
+def _by_copy(slices: Sequence[SliceFile]) -> Iterator[list[SliceFile]]:
     """A series whose slices lie in several folders is one volume, unless a folder holds what another holds too:
     then it was copied, and each folder is read for itself. What is the same becomes one record.
     """
-    folders: dict[Path, list[Slice]] = {}
+    folders: dict[Path, list[SliceFile]] = {}
     for one in slices:
         folders.setdefault(Path(one.file).parent, []).append(one)
     places = [place for some in folders.values() for place in {one.place for one in some}]
@@ -47,7 +47,7 @@ def _by_copy(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
         yield from folders.values()
 
 
-def _series_name(slices: Sequence[Slice]) -> str:
+def _series_name(slices: Sequence[SliceFile]) -> str:
     """What stands for a series: its folder, if nothing else lies in it, or else its first file."""
     folder = Path(slices[0].file).parent
     alone = {Path(one.file).parent for one in slices} == {folder} and len(list(folder.iterdir())) == len(slices)

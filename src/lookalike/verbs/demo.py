@@ -20,7 +20,7 @@ from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import IndexResult, index
 
 SPACE: Final = "findings"
-Say = Callable[[str], None]
+_Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def demo(
     data: str | os.PathLike[str] | None = None,
     label_columns: Sequence[str] = (),
     seed: int = 0,
-    say: Say = lambda _line: None,
+    say: _Say = lambda _line: None,
 ) -> DemoResult:
     """Index four fifths of a labelled collection, ask it with the rest, train an adapter, ask again.
 
@@ -88,7 +88,7 @@ def demo(
     return DemoResult(str(gallery.folder), "", data is None, indexed, adapter, baseline, adapted, examples)
 
 
-def _draw(out: Path, seed: int, say: Say) -> Path:
+def _draw(out: Path, seed: int, say: _Say) -> Path:
     from lookalike.sources.collections.synthetic import write_collection
 
     say("Drawing 100 SYNTHETIC chest radiographs (schematic, no patient's image) as DICOM files.")
@@ -143,7 +143,7 @@ def _split(cases: Sequence[_Case], seed: int) -> tuple[list[Path], list[Path]]:
     return [cases[i].path for i in kept], [cases[i].path for i in asked]
 
 
-def _train(gallery: Gallery, say: Say) -> AdaptResult:
+def _train(gallery: Gallery, say: _Say) -> AdaptResult:
     try:
         adapter = adapt(gallery, SPACE, kind=DEFAULT_KIND)
     except MissingExtraError as error:

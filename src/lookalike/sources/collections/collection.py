@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from lookalike.errors import REASONS, UsageError
 from lookalike.pixels import from_array
 from lookalike.sources.labels import LabelRow, LabelTable
-from lookalike.sources.source import Cursor, items_since
+from lookalike.sources.source import items_since
 from lookalike.text import absolute, file_name, plain_text
 from lookalike.types import Attribute, Image, Item
 
-Split: TypeAlias = Literal["train", "val", "test", ""]
+OfficialSplit: TypeAlias = Literal["train", "val", "test", ""]
 Uncertain: TypeAlias = Literal["zeros", "ones", "drop"]
 UNCERTAIN: Final = ("zeros", "ones", "drop")
 _LENGTH: Final = 200  # characters that are kept of a label or an attribute
@@ -39,7 +39,7 @@ class LabelledPicture:
 
     path: Path
     labels: tuple[str, ...] = ()
-    split: Split = ""
+    split: OfficialSplit = ""
     patient: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     uncertain: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ class Dataset:
         """What opens it again."""
         return f"{self.declaration.name}:{self.root}" + (f"?{self.keys}" if self.keys else "")
 
-    def items(self, since: Cursor | None = None) -> Iterator[Item]:
+    def items(self, since: str | None = None) -> Iterator[Item]:
         """One item a picture, in the order of the owners' tables. Raises UsageError if a file of arrays is gone."""
         return items_since((self._item(picture) for picture in self.pictures), since)
 

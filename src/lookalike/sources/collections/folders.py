@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.errors import UsageError
-from lookalike.sources.collections.collection import LabelledPicture, Options, Split
-from lookalike.sources.collections.csvfiles import described, rows_of
+from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
+from lookalike.sources.collections.csvfiles import dicom_attributes, table_rows
 from lookalike.sources.labels import read_label_table
 from lookalike.types import Attribute
 
-_RADIMAGENET: Final[dict[str, Split]] = {
+_RADIMAGENET: Final[dict[str, OfficialSplit]] = {
     "RadiologyAI_train.csv": "train",
     "RadiologyAI_val.csv": "val",
     "RadiologyAI_test.csv": "test",
@@ -27,7 +27,7 @@ _MEDNIST: Final = {
     "HeadCT": ("CT", "Head"),
 }
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".jp2")
-_SPLITS: Final[dict[str, Split]] = {
+_SPLITS: Final[dict[str, OfficialSplit]] = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -48,7 +48,7 @@ def read_radimagenet(root: Path, _options: Options) -> Iterator[LabelledPicture]
     if not tables:
         raise UsageError(f"{root} holds none of {', '.join(_RADIMAGENET)}; give the folder with the tables")
     for table in tables:
-        for row in rows_of(table, ["filename", "label"]):
+        for row in table_rows(table, ["filename", "label"]):
             parts = Path(row["filename"]).parts
             if len(parts) < 4:
                 raise UsageError(f"{table.name} must name files as modality/anatomy/pathology/picture.png")
@@ -96,4 +96,4 @@ def _folder_a_class(root: Path, options: Options) -> Iterator[LabelledPicture]:
 
 
 def _shared(options: Options) -> dict[str, Attribute]:
-    return described(modality=options.modality, anatomy=options.anatomy)
+    return dicom_attributes(modality=options.modality, anatomy=options.anatomy)

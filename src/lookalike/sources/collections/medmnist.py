@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.sources.collections.collection import LabelledPicture, Options, Split
+from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
 from lookalike.types import Attribute
 
 _MAX_BYTES: Final = 24 << 30  # unpacked; the largest published file (OrganA, 224 px) holds 3 GB
-_SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
+_SPLITS: Final[tuple[OfficialSplit, ...]] = ("train", "val", "test")
 
 _ORGANS: Final = (
     "bladder",

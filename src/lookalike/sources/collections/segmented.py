@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.slices import orient
-from lookalike.sources.collections.collection import LabelledPicture, Options, Split
+from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
 from lookalike.types import Attribute, Image
 
 TASKS: Final[dict[str, tuple[str, str, str]]] = {
@@ -40,7 +40,7 @@ TASKS: Final[dict[str, tuple[str, str, str]]] = {
 
 SLICES_OF: Final = "axial slices of "
 _MOST_VOXELS: Final = 1 << 29
-_TOTAL_SPLITS: Final[dict[str, Split]] = {"train": "train", "val": "val", "test": "test"}
+_TOTAL_SPLITS: Final[dict[str, OfficialSplit]] = {"train": "train", "val": "val", "test": "test"}
 
 
 def read_msd(root: Path, options: Options) -> Iterator[LabelledPicture]:
