@@ -20,13 +20,12 @@ from lookalike.asking.region import RegionPatches
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.pixels import from_array, model_input, picture, thumbnail
-from lookalike.readers import walk
-from lookalike.readers.pool import Frame, Slice
+from lookalike.readers.pool import Frame
 from lookalike.slices import cut, pool, volume_input
-from lookalike.sources.volumes import Volumes
+from lookalike.sources.reading import series_in
 from lookalike.store import BASE, record_id
 from lookalike.text import absolute, file_name
-from lookalike.types import Image, Record, Refusal, Series, Vectors, VolumeRecipe
+from lookalike.types import Image, Item, Record, Refusal, Vectors, VolumeRecipe
 
 
 def _no_vectors() -> Vectors:
@@ -234,14 +233,14 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     """The wanted frame of a file, or every slice of a volume. A folder is the series that lies in it."""
     path, wanted = _path_and_frame(query)
     if os.path.isdir(path):  # noqa: PTH112 - False for any impossible name
-        source: Path | Series = _series_in(gallery, path)
+        source: Path | Item = series_in(gallery.readers, path)
     elif os.path.isfile(path):  # noqa: PTH113
         source = path
     else:
         raise UsageError(f"no such file: {path}; give an image file, or --id with a record's id")
     found: list[Frame] = []
     for event in gallery.readers.read([source]):
-        if isinstance(event, Refusal) and isinstance(source, Series):
+        if isinstance(event, Refusal) and isinstance(source, Item):
             raise UsageError(
                 f"the folder is no series of one volume ({event.reason}{event.detail and ': ' + event.detail}); "
                 "give an image file, or such a folder"
@@ -257,16 +256,6 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     if not found:
         raise UsageError(f"the file has no frame {wanted}; frames are counted from 0")
     return found
-
-
-def _series_in(gallery: Gallery, folder: Path) -> Series:
-    """The one series of a folder, whatever tables and notes lie beside it; all files, if there is not one."""
-    files, volumes = walk([folder]), Volumes()
-    for event in gallery.readers.read(files, whole=True):
-        if isinstance(event, Slice):
-            volumes.slices.setdefault(event.series, []).append(event)
-    found = [one for one in volumes.series() if isinstance(one, Series)]
-    return found[0] if len(found) == 1 else Series(str(folder), tuple(str(file) for file in files))
 
 
 def _path_and_frame(query: str) -> tuple[Path, int]:

@@ -177,6 +177,11 @@ class Store:
         with self.begin() as connection:
             return set(connection.scalars(select(FILES.c.sha256)))
 
+    def sources_of_files(self) -> dict[str, str]:
+        """Of every file that is stored whole, by its SHA-256, what it was called."""
+        with self.begin() as connection:
+            return {row.sha256: row.source for row in connection.execute(select(FILES))}
+
     def count(self) -> int:
         """How many records there are."""
         with self.begin() as connection:
