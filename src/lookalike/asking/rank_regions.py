@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lookalike.asking.masks import mask_over
 from lookalike.asking.patches import Picture, encoded, frame_at, picture_of
 from lookalike.asking.query import Clock
-from lookalike.encoders.grid import (
+from lookalike.encoders.preprocessing.grid import (
     Grid,
     box_of_mask,
     cells_in_box,

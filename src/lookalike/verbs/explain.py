@@ -23,7 +23,7 @@ from lookalike.asking.patches import (
     vectors_of,
 )
 from lookalike.asking.rank_regions import SLICES, RegionQuery, alone, places_in, region_of
-from lookalike.encoders.grid import Cells, cells_in_picture, grid_of, over_picture
+from lookalike.encoders.preprocessing.grid import Cells, cells_in_picture, grid_of, over_picture
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.ranking import best_pair, contributing_rows

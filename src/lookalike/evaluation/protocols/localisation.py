@@ -18,7 +18,7 @@ from lookalike import ranking
 from lookalike.asking.masks import Mask, mask_readers, read_mask
 from lookalike.asking.patches import mask_at, source_of
 from lookalike.asking.rank_regions import RegionQuery, best_places, region_of
-from lookalike.encoders.grid import box_of_mask, overlaps
+from lookalike.encoders.preprocessing.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.evaluation.tables import Format, cell, render
 from lookalike.filters import Filter, parse

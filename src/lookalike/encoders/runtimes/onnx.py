@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.errors import DamagedFileError
+from lookalike.encoders.runtimes.vectors import as_vectors, prepared_pictures, unit
 from lookalike.pixels import prepare
 from lookalike.types import EncoderSpec, Image, Vectors
 
@@ -62,9 +62,7 @@ class OnnxEncoder:
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Images -> unit vectors (n, dim) float32."""
-        if not images:
-            return np.empty((0, self.spec.dim), np.float32)
-        return self.encode_inputs(np.stack([prepare(image, self.spec.preprocessing) for image in images]))
+        return self.encode_inputs(prepared_pictures(images, self.spec.preprocessing))
 
     def _run_all(self, outputs: list[str], inputs: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Each named output of all the inputs, at least one, a few pictures a run."""
@@ -105,20 +103,3 @@ def pooled(outputs: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float32
         mean: NDArray[np.float32] = outputs.mean(1 if outputs.ndim == 3 else (2, 3))
         return mean
     return outputs
-
-
-def as_vectors(rows: NDArray[np.float32], spec: EncoderSpec) -> Vectors:
-    """Unit rows (n, dim) float32. Raises DamagedFileError if the network gives what the spec does not say."""
-    if rows.ndim != 2 or rows.shape[1] != spec.dim:
-        raise DamagedFileError(
-            f"the network of {spec.name} gives {' x '.join(map(str, rows.shape[1:]))} numbers a picture, its "
-            f"description says {spec.dim}; correct the description or copy the right weights"
-        )
-    return unit(rows)
-
-
-def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows (last axis) scaled to unit L2 norm; a zero row stays zero."""
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    result: NDArray[np.float32] = vectors / np.maximum(norms, np.float32(1e-12))
-    return result

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from lookalike.encoders import Encoder, TextEncoder, describe, entry
-from lookalike.encoders.golden import GOLDEN, TOLERANCE, components, golden_picture
-from lookalike.encoders.model import Model
-from lookalike.encoders.processors import read_processor
+from lookalike.encoders.catalogue.golden import GOLDEN, TOLERANCE, components, golden_picture
+from lookalike.encoders.catalogue.lookup import describe, entry, load
+from lookalike.encoders.families.model import Model
+from lookalike.encoders.families.published import read_processor
+from lookalike.encoders.protocols import Encoder, TextEncoder
 from lookalike.pixels import from_array, model_input, picture
 from lookalike.slices import prepared
 from lookalike.types import Image, Preprocessing
@@ -42,7 +43,7 @@ class Verified:
 
 def verify(name: str) -> Verified:
     """Load an encoder and check its promises on drawn pictures. Raises as ``encoders.load`` does."""
-    encoder = entry(name).build()
+    encoder = load(name)
     promises = tuple(_promises(name, encoder))
     return Verified(name, encoder.spec.revision, all(p.kept is not False for p in promises), promises)
 

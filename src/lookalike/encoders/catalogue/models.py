@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lookalike.encoders.checkpoints import WEIGHTS
-from lookalike.encoders.endpoint import ENDPOINT
-from lookalike.encoders.model import Entry, Model
-from lookalike.encoders.optional import DREAMSIM, LITEMEDSAM
-from lookalike.encoders.whole import WHOLE
+from lookalike.encoders.families.hosted import ENDPOINT
+from lookalike.encoders.families.model import Model
+from lookalike.encoders.families.packaged import DREAMSIM, LITEMEDSAM
+from lookalike.encoders.families.volume_models import VOLUME_MODELS
+from lookalike.encoders.protocols import EncoderEntry
+from lookalike.encoders.weights.checkpoints import WEIGHTS
 from lookalike.types import Preprocessing
 
 _IMAGENET: Final[dict[str, Any]] = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
@@ -278,6 +279,6 @@ MODELS: Final = (
     ),
 )
 
-CATALOGUE: Final[Mapping[str, Entry]] = {
-    entry.name: entry for entry in (*MODELS, DREAMSIM, LITEMEDSAM, ENDPOINT, *WHOLE)
+CATALOGUE: Final[Mapping[str, EncoderEntry]] = {
+    entry.name: entry for entry in (*MODELS, DREAMSIM, LITEMEDSAM, ENDPOINT, *VOLUME_MODELS)
 }

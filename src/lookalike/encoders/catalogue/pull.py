@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lookalike.encoders import checkpoints, entry
-from lookalike.encoders.model import Model, require
-from lookalike.encoders.optional import DreamSim
-from lookalike.encoders.whole import Merlin
+from lookalike.encoders.catalogue.lookup import entry
+from lookalike.encoders.families.model import Model
+from lookalike.encoders.families.packaged import DreamSim
+from lookalike.encoders.families.volume_models import Merlin
+from lookalike.encoders.protocols import facts_of
+from lookalike.encoders.weights import checkpoints
+from lookalike.encoders.weights.packages import require
 from lookalike.errors import LookalikeError, UsageError
 
 _BESIDE: Final = (
@@ -62,7 +65,9 @@ def pull(name: str, to: Path) -> Pulled:
     """
     model = entry(name)
     if not isinstance(model, Model | DreamSim | Merlin):
-        raise UsageError(f"the weights of {name} cannot be pulled; they come from {model.checkpoint}")
+        raise UsageError(
+            f"the weights of {name} cannot be pulled; they come from {facts_of(model).checkpoint or 'its plug-in'}"
+        )
     folder = to / checkpoints.folder_name(name)
     if folder.exists():
         raise UsageError(f"{folder} is there already; remove it to pull {name} again")
@@ -172,5 +177,5 @@ def _from_zip(name: str, address: str, weights: Sequence[str], folder: Path) -> 
 def _unreachable(name: str, what: str) -> UsageError:
     return UsageError(
         f"{name} cannot be pulled from here ({what}): pull it on a machine that reaches the hub, copy the folder, "
-        f"and set {checkpoints.MODELS} to the folder that holds it"
+        f"and set {checkpoints.MODELS_FOLDER} to the folder that holds it"
     )

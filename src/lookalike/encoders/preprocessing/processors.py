@@ -1,21 +1,16 @@
 """A published image processor -> Preprocessing.
 
-The preprocessing is part of a model. It is read from the file that its authors publish beside the
-weights (``preprocessor_config.json``, or the ``image_processor`` of ``processor_config.json``), the format
+The preprocessing is part of a model. It is taken from what its authors publish beside the weights, in the format
 of Hugging Face transformers, and never guessed: what cannot be said exactly is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from lookalike.encoders.checkpoints import read_json
 from lookalike.errors import UsageError
 from lookalike.types import Preprocessing
-
-FILES: Final = ("preprocessor_config.json", "processor_config.json")
 
 _Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
 _RESAMPLE: Final[dict[int, _Resample]] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
@@ -40,21 +35,6 @@ _KINDS: Final = {
     "Siglip": _Kind(3),
     "ViT": _Kind(2),
 }
-
-
-def read_processor(folder: Path) -> Preprocessing | None:
-    """The preprocessing that is published in a model's folder, or None if none is.
-
-    Raises UsageError if it does what Preprocessing cannot say.
-    """
-    for name in FILES:
-        path = folder / name
-        if path.is_file():
-            published = read_json(path)
-            published = published.get("image_processor", published)
-            if "image_mean" in published or "size" in published:
-                return preprocessing_of(published)
-    return None
 
 
 def preprocessing_of(published: Mapping[str, Any]) -> Preprocessing:

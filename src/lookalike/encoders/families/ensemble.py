@@ -8,51 +8,46 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.model import Entry
-from lookalike.encoders.onnx import unit
+from lookalike.encoders.protocols import Encoder, EncoderEntry, TextEncoder, facts_of
+from lookalike.encoders.runtimes.vectors import prepared_pictures, unit
 from lookalike.errors import UsageError
-from lookalike.pixels import prepare
 from lookalike.types import EncoderSpec, Image, Preprocessing, Vectors
-
-if TYPE_CHECKING:
-    from lookalike.encoders import Encoder, TextEncoder
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
     """The catalogue entry of an ensemble: (weight, member) pairs."""
 
-    members: tuple[tuple[float, Entry], ...]
+    members: tuple[tuple[float, EncoderEntry], ...]
 
     @property
     def name(self) -> str:
         """As it is written: "a+0.5*b"."""
-        return "+".join(e.name if weight == 1 else f"{weight:g}*{e.name}" for weight, e in self.members)
+        return "+".join(e.spec.name if weight == 1 else f"{weight:g}*{e.spec.name}" for weight, e in self.members)
 
     @property
     def checkpoint(self) -> str:
         """Where the members come from."""
-        return " + ".join(entry.checkpoint for _, entry in self.members)
+        return " + ".join(facts_of(entry).checkpoint for _, entry in self.members)
 
     @property
     def parameters(self) -> float:
         """The sum over the members."""
-        return sum(entry.parameters for _, entry in self.members)
+        return sum(facts_of(entry).parameters for _, entry in self.members)
 
     @property
     def gmacs(self) -> float:
         """The sum over the members."""
-        return sum(entry.gmacs for _, entry in self.members)
+        return sum(facts_of(entry).gmacs for _, entry in self.members)
 
     @property
     def here(self) -> bool:
         """Whether every member can be built."""
-        return all(entry.here for _, entry in self.members)
+        return all(facts_of(entry).here for _, entry in self.members)
 
     @property
     def spec(self) -> EncoderSpec:
@@ -77,8 +72,6 @@ class Ensemble:
 
     def build(self) -> EnsembleEncoder:
         """Load every member."""
-        from lookalike.encoders import TextEncoder
-
         encoders = [entry.build() for _, entry in self.members]
         weights = [weight for weight, _ in self.members]
         texts = [encoder for encoder in encoders if isinstance(encoder, TextEncoder)]
@@ -113,9 +106,7 @@ class EnsembleEncoder:
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Images -> unit vectors (n, dim) float32."""
-        if not images:
-            return np.empty((0, self.spec.dim), np.float32)
-        return self.encode_inputs(np.stack([prepare(image, self.spec.preprocessing) for image in images]))
+        return self.encode_inputs(prepared_pictures(images, self.spec.preprocessing))
 
 
 class EnsembleTextEncoder(EnsembleEncoder):

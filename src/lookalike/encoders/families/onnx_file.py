@@ -20,16 +20,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from lookalike.encoders import checkpoints
-from lookalike.encoders.processors import FILES, read_processor
+from lookalike.encoders.families.published import PROCESSOR_FILES, read_processor
+from lookalike.encoders.protocols import Encoder
+from lookalike.encoders.runtimes.onnx import OnnxEncoder, OnnxPatchEncoder
+from lookalike.encoders.runtimes.volumes import VolumeEncoder, onnx_network
+from lookalike.encoders.weights import checkpoints
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.plugins import suggestion
 from lookalike.types import EncoderSpec, Preprocessing, VolumeInput
-
-if TYPE_CHECKING:
-    from lookalike.encoders import Encoder
 
 _KEYS: Final = ("dim", "preprocessing", "output", "pooling", "batch", "license", "trained_on", "note", "quantisation")
 _SAME_AXIS: Final = str.maketrans("LPI", "RAS")
@@ -75,8 +75,6 @@ class OnnxFile:
         """Load the graph. Raises DamagedFileError if it is none, UsageError if it has not the named output."""
         import onnxruntime as ort
 
-        from lookalike.encoders.onnx import OnnxEncoder, OnnxPatchEncoder
-
         said = read_description(self.path)
         output, pooling = said.get("output", "vectors"), said.get("pooling", "none")
         try:
@@ -86,8 +84,6 @@ class OnnxFile:
         if output not in outputs:
             raise UsageError(f"{self.path.name} has no output {output!r}.{suggestion(output, outputs)}")
         if self.spec.ndim == 3:
-            from lookalike.encoders.solid import VolumeEncoder, onnx_network
-
             return VolumeEncoder(self.spec, onnx_network(self.path, output, pooling))
         kind = OnnxPatchEncoder if "patches" in outputs else OnnxEncoder
         batch = {"batch": said["batch"]} if "batch" in said else {}
@@ -137,7 +133,8 @@ def _preprocessing(path: Path, said: dict[str, Any]) -> Preprocessing:
         published = read_processor(path.parent)
         if published is None:
             raise UsageError(
-                f"{path.with_suffix('.json').name} names no preprocessing and {' or '.join(FILES)} is not beside it"
+                f"{path.with_suffix('.json').name} names no preprocessing and "
+                f"{' or '.join(PROCESSOR_FILES)} is not beside it"
             )
         return published
     _check_keys(fields, Preprocessing, "preprocessing")

@@ -1,4 +1,4 @@
-"""Pairs of an image and a text tower in their authors' own format (see ``original``).
+"""Two-tower models, of pictures and texts, from checkpoints in their authors' own format (see ``image_towers``).
 
 Sources: open_clip with timm (BiomedCLIP), MedCLIP 0.0.3, UniCL with DaViT (MedImageInsight).
 """
@@ -14,10 +14,19 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from lookalike.encoders.checkpoints import has_tokenizer
-from lookalike.encoders.networks import as_grid, read_cls
-from lookalike.encoders.original import State, built, count, filled, linear, read_weights, renamed, under
-from lookalike.encoders.torch_encoder import ImageTower, TextTower
+from lookalike.encoders.families.transformers_towers import Towers, as_grid, read_cls
+from lookalike.encoders.runtimes.torch import ImageTower, TextTower
+from lookalike.encoders.weights.checkpoints import has_tokenizer
+from lookalike.encoders.weights.state_dicts import (
+    StateDict,
+    built,
+    count,
+    filled,
+    linear_layer,
+    read_weights,
+    renamed,
+    under,
+)
 
 # --- BiomedCLIP -----------------------------------------------------------------------------------------
 
@@ -36,19 +45,19 @@ _TIMM_NAMES: Final = (
 )
 
 
-def biomedclip(path: Path, tokenizer: Path) -> tuple[ImageTower, TextTower | None]:
-    """open_clip's pair of a timm ViT and a BERT, each with its projection."""
-    state = read_weights(path)
+def biomedclip(weights: Path, tokenizer: Path) -> Towers:
+    """open_clip's timm ViT and BERT, each with its projection."""
+    state = read_weights(weights)
     vit = _timm_vit(under(state, "visual.trunk."))
-    vit.add_module("projection", linear(state["visual.head.proj.weight"]))
+    vit.add_module("projection", linear_layer(state["visual.head.proj.weight"]))
     bert = _bert(under(state, "text.transformer."))
-    first, second = linear(state["text.proj.0.weight"]), linear(state["text.proj.2.weight"])
+    first, second = linear_layer(state["text.proj.0.weight"]), linear_layer(state["text.proj.2.weight"])
     bert.add_module("projection", nn.Sequential(first, nn.GELU(), second))
     text = _bert_tower(tokenizer, bert, _bert_cls, float(state["logit_scale"]), length=256)
-    return ImageTower(vit, _read_projected_cls), text
+    return Towers(ImageTower(vit, _read_projected_cls), text)
 
 
-def _timm_vit(state: State) -> nn.Module:
+def _timm_vit(state: StateDict) -> nn.Module:
     split: dict[str, Tensor] = {}
     for name, tensor in renamed(state, _TIMM_NAMES).items():
         if ".attn.qkv." in name:
@@ -69,7 +78,7 @@ def _timm_vit(state: State) -> nn.Module:
     return built(transformers.ViTModel, config, split, add_pooling_layer=False)
 
 
-def _bert(state: State) -> nn.Module:
+def _bert(state: StateDict) -> nn.Module:
     vocabulary, hidden = state["embeddings.word_embeddings.weight"].shape
     config = transformers.BertConfig(
         vocab_size=vocabulary,
@@ -111,19 +120,19 @@ def _bert_tower(folder: Path, network: Any, read: Any, log_scale: float, *, leng
 # --- MedCLIP --------------------------------------------------------------------------------------------
 
 
-def medclip(path: Path, tokenizer: Path) -> tuple[ImageTower, TextTower | None]:
-    """MedCLIP's pair of a Swin-T and a BERT, each with its projection."""
-    state = read_weights(path)
+def medclip(weights: Path, tokenizer: Path) -> Towers:
+    """MedCLIP's Swin-T and BERT, each with its projection."""
+    state = read_weights(weights)
     swin = _swin(under(state, "vision_model.model."))
-    swin.add_module("projection", linear(state["vision_model.projection_head.weight"]))
+    swin.add_module("projection", linear_layer(state["vision_model.projection_head.weight"]))
     bert = _bert(under(state, "text_model.model."))
-    bert.add_module("projection", linear(state["text_model.projection_head.weight"]))
+    bert.add_module("projection", linear_layer(state["text_model.projection_head.weight"]))
     scale = min(max(float(state["logit_scale"]), 0.0), 4.6052)  # as the authors clamp it
     text = _bert_tower(tokenizer, bert, _bert_layers, scale, length=77)
-    return ImageTower(swin, _read_projected_mean), text
+    return Towers(ImageTower(swin, _read_projected_mean), text)
 
 
-def _swin(state: State) -> nn.Module:
+def _swin(state: StateDict) -> nn.Module:
     width, _, patch, _ = state["embeddings.patch_embeddings.projection.weight"].shape
     stages = range(count(state, r"encoder\.layers\.(\d+)\."))
     block = "encoder.layers.{}.blocks.0."
@@ -172,16 +181,16 @@ _UNICL_WINDOW: Final = 12
 _DAVIT_HEAD: Final = 32
 
 
-def medimageinsight(path: Path, tokenizer: Path) -> tuple[ImageTower, TextTower | None]:
+def medimageinsight(weights: Path, tokenizer: Path) -> Towers:
     """MedImageInsight's DaViT and its text transformer, both projected to 1024."""
-    state = read_weights(path)
+    state = read_weights(weights)
     davit = _davit(under(state, "image_encoder."))
-    davit.add_module("projection", linear(state["image_projection"].T))
+    davit.add_module("projection", linear_layer(state["image_projection"].T))
     scale = math.exp(float(state["logit_scale"]))
-    return ImageTower(davit, _read_davit), _unicl_text(tokenizer, state, scale)
+    return Towers(ImageTower(davit, _read_davit), _unicl_text(tokenizer, state, scale))
 
 
-def _davit(state: State) -> nn.Module:
+def _davit(state: StateDict) -> nn.Module:
     from transformers.models.florence2.modeling_florence2 import Florence2VisionBackbone
 
     stages = range(count(state, r"convs\.(\d+)\."))
@@ -212,12 +221,12 @@ def _quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-def _unicl_text(folder: Path, state: State, scale: float) -> TextTower | None:
+def _unicl_text(folder: Path, state: StateDict, scale: float) -> TextTower | None:
     if not has_tokenizer(folder):
         return None
     tokenizer = transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     network = _unicl_transformer(under(state, "lang_encoder."))
-    network.add_module("projection", linear(state["lang_projection"].T))
+    network.add_module("projection", linear_layer(state["lang_projection"].T))
 
     def encode(texts: Sequence[str]) -> Tensor:
         length = len(state["lang_encoder.positional_embedding"])
@@ -227,7 +236,7 @@ def _unicl_text(folder: Path, state: State, scale: float) -> TextTower | None:
     return TextTower(encode, scale)
 
 
-def _unicl_transformer(state: State) -> nn.Module:
+def _unicl_transformer(state: StateDict) -> nn.Module:
     vocabulary, width = state["token_embedding.weight"].shape
     layer = nn.TransformerEncoderLayer(
         width, width // _HEAD, 4 * width, 0.0, _quick_gelu, layer_norm_eps=1e-12, batch_first=True, norm_first=True

@@ -24,18 +24,19 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders import Encoder, entry
-from lookalike.encoders.checkpoints import folder_name
-from lookalike.encoders.model import require
-from lookalike.encoders.onnx_file import OnnxFile
+from lookalike.encoders.catalogue.lookup import load
+from lookalike.encoders.families.onnx_file import OnnxFile
+from lookalike.encoders.protocols import Encoder
+from lookalike.encoders.weights.checkpoints import folder_name
+from lookalike.encoders.weights.packages import require
 from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec, Vectors
 
 if TYPE_CHECKING:
-    from lookalike.encoders.torch_encoder import TorchEncoder
+    from lookalike.encoders.runtimes.torch import TorchEncoder
 
 OPSET: Final = 18
-NEIGHBOURS: Final = (1, 5, 10)
+OVERLAP_AT: Final = (1, 5, 10)
 LEAST_PICTURES: Final = 20
 
 _TIMED_PICTURES: Final = 8
@@ -83,9 +84,9 @@ def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8
     least 20, from the collection it will be used on. Raises UsageError if the encoder does not run in torch.
     """
     require(f"exporting {name}", "export", "torch", "onnx", "onnxscript")
-    from lookalike.encoders.torch_encoder import TorchEncoder
+    from lookalike.encoders.runtimes.torch import TorchEncoder
 
-    encoder = entry(name).build()
+    encoder = load(name)
     if not isinstance(encoder, TorchEncoder):
         raise UsageError(f"{name} does not run in torch; there is nothing to export")
     if int8 and (inputs is None or len(inputs) < LEAST_PICTURES):
@@ -116,7 +117,7 @@ def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8
 def compare(exact: Vectors, other: Vectors) -> Quality:
     """How alike two sets of unit vectors (n, dim) of the same pictures are."""
     cosines = np.sum(exact * other, axis=1)
-    overlap = {f"@{k}": round(_overlap(exact, other, k), 4) for k in NEIGHBOURS if k < len(exact)}
+    overlap = {f"@{k}": round(_overlap(exact, other, k), 4) for k in OVERLAP_AT if k < len(exact)}
     return Quality(len(exact), round(float(cosines.mean()), 6), round(float(cosines.min()), 6), overlap)
 
 

@@ -1,6 +1,6 @@
 """Draw the graphs of EfficientNet-Lite as ONNX files without weights.
 
-    python -m lookalike.encoders.graphs.build [FOLDER]
+    python -m lookalike.encoders.families.graphs.build [FOLDER]
 
 Needs ``onnx`` (the ``dev`` extra). The graphs are kept beside this file so that a user needs only
 onnxruntime; a test draws them again and compares. Each initializer is declared as external data and
@@ -21,7 +21,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from lookalike.encoders.lite import BUNDLED, Block, Lite, Network
+from lookalike.encoders.families.lite import BUNDLED, Block, Lite, LiteNetwork
 
 
 @dataclass
@@ -99,14 +99,14 @@ def _pooled(graph: _Graph, x: str) -> str:
     return graph.node("Flatten", [graph.node("GlobalAveragePool", [x], f"{x}.mean")], f"{x}.pooled")
 
 
-def draw(entry: Lite) -> onnx.ModelProto:
+def draw_graph(entry: Lite) -> onnx.ModelProto:
     """The graph of one reading of one network."""
     graph = _Graph([], [], entry.network.side)
     patches = _inner(graph, entry.network) if entry.reading == "inner" else _last(graph, entry.network)
     return _model(graph, entry, patches)
 
 
-def _inner(graph: _Graph, network: Network) -> int:
+def _inner(graph: _Graph, network: LiteNetwork) -> int:
     """Three blocks: the global mean of each, unit length each, side by side; patches from the first two."""
     inner, blocks = network.inner(), network.blocks()
     outputs = list(_blocks(graph, blocks[: inner[-1] + 1]))
@@ -119,7 +119,7 @@ def _inner(graph: _Graph, network: Network) -> int:
     return sum(blocks[i].outputs for i in inner[:2])
 
 
-def _last(graph: _Graph, network: Network) -> int:
+def _last(graph: _Graph, network: LiteNetwork) -> int:
     """The pooled feature before the classifier."""
     *_, x = _blocks(graph, network.blocks())
     head = graph.relu6(graph.conv(x, "head", (1280, network.blocks()[-1].outputs, 1), stride=1, group=1))
@@ -140,11 +140,11 @@ def _model(graph: _Graph, entry: Lite, patches: int) -> onnx.ModelProto:
     return helper.make_model(drawn, opset_imports=opset, ir_version=8, producer_name="lookalike")
 
 
-def main(folder: Path) -> None:
+def write_graphs(folder: Path) -> None:
     """Write every graph into ``folder``."""
     for entry in BUNDLED:
-        (folder / f"{entry.name}.onnx").write_bytes(draw(entry).SerializeToString())
+        (folder / f"{entry.name}.onnx").write_bytes(draw_graph(entry).SerializeToString())
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    write_graphs(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 import transformers
 from torch import Tensor, nn
 
-from lookalike.encoders.checkpoints import has_tokenizer
-from lookalike.encoders.torch_encoder import ImageTower, TextTower
+from lookalike.encoders.runtimes.torch import ImageTower, TextTower
+from lookalike.encoders.weights.checkpoints import has_tokenizer
 from lookalike.errors import DamagedFileError, UsageError
 
 transformers.utils.logging.disable_progress_bar()
@@ -23,25 +23,32 @@ _WITHOUT_POOLER: Final = frozenset({"vit", "deit", "vit_msn", "ijepa", "beit", "
 """Their pooling layer is trained for classification, or not at all: it is left out."""
 
 
-def towers(folder: Path, pooling: str = "") -> tuple[ImageTower, TextTower | None]:
+class Towers(NamedTuple):
+    """What a checkpoint becomes: a tower of pictures, and one of texts where the model and the files have one."""
+
+    image: ImageTower
+    text: TextTower | None = None
+
+
+def saved_towers(folder: Path, pooling: str = "") -> Towers:
     """The towers of a saved model, in the reading that ``pooling`` names ("" for the usual one).
 
     Raises UsageError if it is no image model, DamagedFileError if weights are missing.
     """
     config = _config(folder)
     if config.model_type in ("sam", "sam_vision_model"):
-        return ImageTower(_load(transformers.SamVisionModel, folder), read_map), None
+        return Towers(ImageTower(_load(transformers.SamVisionModel, folder), read_map))
     if config.model_type == "vit_mae":
         # The default hides 75 % of the patches at random, also in eval mode.
         config.mask_ratio = 0.0
-        return ImageTower(_load(transformers.ViTMAEModel, folder, config=config), _read_mae), None
+        return Towers(ImageTower(_load(transformers.ViTMAEModel, folder, config=config), _read_mae))
     options = {"add_pooling_layer": False} if config.model_type in _WITHOUT_POOLER else {}
     model = _load(transformers.AutoModel, folder, **options)
     if hasattr(model, "get_image_features"):
-        return ImageTower(model, _read_projection), _text_tower(model, folder)
+        return Towers(ImageTower(model, _read_projection), _text_tower(model, folder))
     if model.main_input_name != "pixel_values":
         raise UsageError(f"a model of type {config.model_type!r} takes no pictures")
-    return ImageTower(model, _READINGS[pooling or usual_pooling(model)]), None
+    return Towers(ImageTower(model, _READINGS[pooling or usual_pooling(model)]))
 
 
 def usual_pooling(model: nn.Module) -> str:

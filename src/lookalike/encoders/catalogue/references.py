@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-from lookalike.encoders import checkpoints
-from lookalike.encoders.model import Entry, Model
-from lookalike.encoders.onnx_file import OnnxFile
+from lookalike.encoders.families.model import Model
+from lookalike.encoders.families.onnx_file import OnnxFile
+from lookalike.encoders.protocols import EncoderEntry
+from lookalike.encoders.weights import checkpoints
 from lookalike.errors import UsageError
 
 _UNKNOWN: Final = "what it was trained on is not declared"
@@ -17,9 +18,9 @@ _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _MEMBER: Final = re.compile(r"(?:(\d+(?:\.\d+)?)\*)?(.+)")
 
 
-def of_file(name: str) -> Entry | None:
+def of_file(name: str) -> EncoderEntry | None:
     """The encoder in an ONNX file or a folder: a path, or the name of a folder under LOOKALIKE_MODELS."""
-    models = os.environ.get(checkpoints.MODELS)
+    models = os.environ.get(checkpoints.MODELS_FOLDER)
     if models and (found := _at(name, Path(models).expanduser() / name)):
         return found
     # A plain name never means a folder of the working directory; that one is "./name".
@@ -33,7 +34,7 @@ def of_file(name: str) -> Entry | None:
     return None
 
 
-def _at(name: str, path: Path) -> Entry | None:
+def _at(name: str, path: Path) -> EncoderEntry | None:
     if path.suffix == ".onnx" and path.is_file():
         return OnnxFile(name, path)
     if (path / "model.onnx").is_file():
@@ -41,7 +42,7 @@ def _at(name: str, path: Path) -> Entry | None:
     return _model(name, path) if (path / "config.json").is_file() else None
 
 
-def of_hub(name: str) -> Entry | None:
+def of_hub(name: str) -> EncoderEntry | None:
     """The transformers model with this hub id, if it looks like one."""
     return _model(name, checkpoints.find(name, name)) if _HUB_ID.fullmatch(name) else None
 

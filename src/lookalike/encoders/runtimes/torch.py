@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lookalike.encoders.onnx import as_vectors, unit
+from lookalike.encoders.runtimes.vectors import as_vectors, prepared_pictures, unit
 from lookalike.pixels import prepare
 from lookalike.types import EncoderSpec, Image, Preprocessing, Vectors
 
@@ -80,9 +80,7 @@ class TorchEncoder:
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Images -> unit vectors (n, dim) float32."""
-        if not images:
-            return np.empty((0, self.spec.dim), np.float32)
-        return self.encode_inputs(np.stack([prepare(image, self.spec.preprocessing) for image in images]))
+        return self.encode_inputs(prepared_pictures(images, self.spec.preprocessing))
 
     def encode_patches(self, image: Image) -> NDArray[np.float32]:
         """One Image -> (rows, columns, channels) float32, a unit vector for each patch."""

