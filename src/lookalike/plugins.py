@@ -7,13 +7,14 @@ reason. Our own come first, so that a third party's name never takes the place o
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from lookalike.errors import UsageError
+from lookalike.errors import LookalikeError, UsageError
 
 OURS: Final = "lookalike"
 """The distribution that declares our own plug-ins."""
@@ -84,6 +85,17 @@ def unusable(kind: str, broken: Broken) -> UsageError:
         f"the {kind} {broken.name!r} cannot be used: {broken.reason}; repair or remove that distribution, "
         f"or choose another {kind}"
     )
+
+
+@contextmanager
+def guarded(kind: str, name: str, distribution: str, when: str) -> Iterator[None]:
+    """Around a call into a plug-in: what it raises for people passes, all else becomes one UsageError of one line."""
+    try:
+        yield
+    except LookalikeError:
+        raise
+    except Exception as error:
+        raise unusable(kind, raised(name, error, when, distribution)) from error
 
 
 def defect(name: str, what: str, distribution: str) -> Broken:

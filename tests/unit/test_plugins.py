@@ -11,7 +11,8 @@ import PIL.Image
 import pytest
 
 import lookalike
-from lookalike import encoders, plugins
+from labelled_vectors import planted
+from lookalike import adapters, classifiers, encoders, plugins
 from lookalike.classifiers.prompts import text_encoder
 from lookalike.errors import UsageError
 from lookalike.plugins import broken_plugins, distribution_of, load_plugin, load_plugins, plugin_names
@@ -101,6 +102,7 @@ def declare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Declare
             "acme_torn": "import a_package_that_nobody_has\n",
             "acme_exits": "exit(3)\n",
         }
+        source["acme_trainers"] = TRAINERS
         monkeypatch.syspath_prepend(install(tmp_path / "site", ACME, entry_points, source))
         plugins._declared.cache_clear()
 
@@ -202,3 +204,84 @@ def test_ours_come_first_in_every_group(declare: Declare, group: str) -> None:
     assert [item.name for item in broken_plugins(f"lookalike.{group}")] == ["aab"]
     with pytest.raises(UsageError, match=rf"'aab' cannot be used: ModuleNotFoundError [^\n]*{ACME}[^\n]*$"):
         load_plugin(f"lookalike.{group}", "aab")
+
+
+TRAINERS = """
+import numpy as np
+from lookalike.adapters import AdapterNetwork
+from lookalike.adapters.layers import Layer, dense
+from lookalike.classifiers import Fitted
+
+HEAD = dense(np.ones((4, 2)), np.zeros(2))
+
+
+def network(*head, reading="probabilities"):
+    return AdapterNetwork((), head, (), reading, 0.5)
+
+
+def raises(data, _):
+    raise ZeroDivisionError("the patient's name")
+
+
+def three_logits(data, seed):
+    return network(dense(np.ones((4, 3)), np.zeros(3))), {}
+
+
+def unknown_layer(data, seed):
+    return network(Layer("eval"), HEAD), {}
+
+
+def infinite(data, seed):
+    return network(dense(np.full((4, 2), np.inf), np.full(2, np.nan))), {}
+
+
+def unknown_reading(data, seed):
+    return network(HEAD, reading="pickle"), {}
+
+
+def unsayable_notes(data, seed):
+    return network(HEAD), {"when": object()}
+
+
+def nothing(data, seed):
+    return None
+
+
+def no_network(data, seed):
+    return "network", {}
+
+
+A_NUMBER = 3
+"""
+VECTORS = np.eye(4, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "reason"),
+    [
+        ("raises", "ZeroDivisionError when it was trained"),
+        ("three_logits", "not a logit for each of 2 classes"),
+        ("unknown_layer", "its layers are not ones that fit together"),
+        ("infinite", "its numbers are not finite"),
+        ("unknown_reading", "its reading is 'pickle'"),
+        ("unsayable_notes", "its notes cannot be written as JSON"),
+        ("nothing", "TypeError when it was trained"),
+        ("no_network", "what was trained is a str, no AdapterNetwork"),
+        ("A_NUMBER", "a int without __call__"),
+    ],
+)
+def test_an_adapter_that_could_not_be_served_is_never_made(declare: Declare, trainer: str, reason: str) -> None:
+    declare({"lookalike.adapters": {"theirs": f"acme_trainers:{trainer}"}})
+    assert "theirs" in adapters.kinds()
+    with pytest.raises(UsageError, match=rf"^the adapter 'theirs' cannot be used: [^\n]*{reason}[^\n]*{ACME}"):
+        adapters.fit("theirs", VECTORS, [("a",), ("b",)] * 2, list("pqrs"), encoder={})
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"), [("raises", "ZeroDivisionError when it was trained"), ("A_NUMBER", "a int without __call__")]
+)
+def test_a_broken_classifier_says_so_in_one_line(declare: Declare, method: str, reason: str) -> None:
+    declare({"lookalike.classifiers": {"theirs": f"acme_trainers:{method}"}})
+    assert classifiers.methods()[-1] == "theirs"
+    with pytest.raises(UsageError, match=rf"^the classifier 'theirs' cannot be used: [^\n]*{reason}[^\n]*{ACME}"):
+        classifiers.fit("theirs", planted(0, 10), classifiers.Settings())

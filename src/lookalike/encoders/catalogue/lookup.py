@@ -15,6 +15,7 @@ from lookalike.plugins import (
     Broken,
     defect,
     distribution_of,
+    guarded,
     inspect_plugin,
     lacking,
     plugin_names,
@@ -83,12 +84,8 @@ def load(name: str = DEFAULT) -> Encoder:
     DamagedFileError if they are not the known ones, MissingExtraError if it needs an optional package.
     """
     offer = _find(name)
-    try:
+    with guarded("encoder", name, offer.origin, "when it was built"):
         encoder = _usable(offer).build()
-    except LookalikeError:
-        raise
-    except Exception as error:  # whatever a stranger's code raises
-        raise unusable("encoder", raised(name, error, "when it was built", offer.origin)) from error
     if not isinstance(encoder, Encoder):
         given = f"build() gives a {type(encoder).__name__}, which is no Encoder"
         raise unusable("encoder", defect(name, given, offer.origin))
