@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Figure
 from lookalike import encoders
-from lookalike.encoders.grid import cells_in_box, grid_of
+from lookalike.encoders.preprocessing.grid import cells_in_box, grid_of
 from lookalike.errors import UsageError
 from lookalike.pixels import from_array, prepare
 from lookalike.ranking import window_scores

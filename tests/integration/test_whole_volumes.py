@@ -14,7 +14,7 @@ import tiny_volumes
 from conftest import texture, write_pictures
 from dicoms import data_set, save
 from lookalike import encoders
-from lookalike.encoders.verify import verify
+from lookalike.encoders.catalogue.verify import verify
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.nifti import NiftiReader

@@ -12,7 +12,7 @@ from lookalike.asking.query import Query, in_space, with_vectors
 from lookalike.asking.query_region import chosen_view
 from lookalike.asking.rank_regions import SLICES
 from lookalike.asking.region import RegionPatches, places_in
-from lookalike.encoders.grid import Cells, cells_in_picture, grid_of, over_picture
+from lookalike.encoders.preprocessing.grid import Cells, cells_in_picture, grid_of, over_picture
 from lookalike.gallery import Gallery
 from lookalike.ranking import best_pair, contributing_rows
 from lookalike.store import BASE

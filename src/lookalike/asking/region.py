@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.grid import (
+from lookalike.encoders.preprocessing.grid import (
     Grid,
     box_of_mask,
     cells_in_box,

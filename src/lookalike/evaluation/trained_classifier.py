@@ -30,7 +30,7 @@ from lookalike.voting import Floats, Rows
 
 ADAPTER: Final = "adapter"
 ZERO_SHOT: Final = "zero-shot"
-METHODS: Final = (*classifiers.METHODS, ADAPTER, ZERO_SHOT)
+METHODS: Final = (*classifiers.methods(), ADAPTER, ZERO_SHOT)
 
 NEAR: Final = 5  # neighbours that say how far away a picture lies
 FOLDS: Final = 5
@@ -170,7 +170,7 @@ def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings
     if method == ADAPTER:
         kind = adapter_of(gallery, space)[1].kind
         return lambda data: _refitted(gallery, kind, data, settings.seed)
-    if method not in classifiers.METHODS:
+    if method not in classifiers.methods():
         raise UsageError(f"no method is called {method!r}.{suggestion(method, METHODS)}")
     return lambda data: classifiers.fit(method, data, settings)
 

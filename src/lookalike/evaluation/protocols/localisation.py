@@ -22,7 +22,7 @@ from lookalike.asking.query import of_record
 from lookalike.asking.query_region import mask_at
 from lookalike.asking.rank_regions import best_places
 from lookalike.asking.region import RegionPatches, region_of
-from lookalike.encoders.grid import box_of_mask, overlaps
+from lookalike.encoders.preprocessing.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.evaluation.tables import Format, cell, render
 from lookalike.filters import Filter, parse
