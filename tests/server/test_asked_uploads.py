@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conftest import write_pictures
-from lookalike.asking.query import Query, frames_of, open_query, read_query
+from lookalike.asking.query import Query, open_query, query_frames, read_query
 from lookalike.errors import UsageError
 from lookalike.gallery import open_gallery
 from lookalike.readers.pool import Frame
@@ -98,10 +98,10 @@ def test_a_query_without_its_pixels_reads_them_again(service: Service, tmp_path:
     path, gallery = tmp_path / "pictures" / "p03.png", service.gallery
     opened = open_query(gallery, path)
     assert len(opened.base) == 0
-    (again,) = frames_of(gallery, replace(opened, frames=()))
+    (again,) = query_frames(gallery, replace(opened, frames=()))
     np.testing.assert_array_equal(again.input, opened.frames[0].input)
     read = read_query(gallery, path)
     assert read_query(gallery, read) is read
     np.testing.assert_array_equal(read_query(gallery, opened).base, read.base)
     with pytest.raises(UsageError, match="asked with one picture"):
-        frames_of(gallery, Query("words"))
+        query_frames(gallery, Query("words"))
