@@ -23,7 +23,7 @@ from lookalike.store import record_id
 from lookalike.store.patches import patched_records
 from lookalike.types import Keys, Record
 
-Answer = TypeVar("Answer")
+_One = TypeVar("_One")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +31,8 @@ class Candidates:
     """among: the vector keys that the filter allows, ascending; None where there is no filter. closed: vector keys
     that may not answer whatever the filter says, ascending: the query's own patients, the disliked examples.
 
-    patched: the keys of the records that may answer a region, ascending; None before ``with_patches``. unpatched: how
-    many records the filter allows that have no patches.
+    patched: the keys of the records that may answer a region, ascending; None where patches are not asked for.
+    unpatched: how many records the filter allows that have none.
     """
 
     among: Keys | None
@@ -58,9 +58,10 @@ def candidates(
     where: str | Filter | None = None,
     same_patient: bool = False,
     unlike: Iterable[Record] = (),
+    patches: bool = False,
 ) -> Candidates:
     """Who may answer a query of some patient groups. same_patient: these groups too. unlike: records that are no
-    hits, as they say what the query is not.
+    hits, as they say what the query is not. patches: only records that have them, for a region.
 
     Raises UsageError for a filter that cannot be read or that names a field no record has.
     """
@@ -70,7 +71,8 @@ def candidates(
     closed = [np.empty(0, np.int64), *(gallery.store.keys_of_patient(group) for group in groups)]
     if disliked := [record.key for record in unlike]:
         closed.append(gallery.store.keys_of_records(disliked))
-    return Candidates(among, np.unique(np.concatenate(closed)))
+    who = Candidates(among, np.unique(np.concatenate(closed)))
+    return with_patches(gallery, who) if patches else who
 
 
 def with_patches(gallery: Gallery, who: Candidates) -> Candidates:
@@ -119,12 +121,12 @@ def patients_of_file(
     return frozenset(groups if known is None else {*groups, known.patient}), known
 
 
-def one_a_group(ranked: Callable[[int], Sequence[Answer]], group_of: Callable[[Answer], str], k: int) -> list[Answer]:
+def one_a_group(ranked: Callable[[int], Sequence[_One]], group_of: Callable[[_One], str], k: int) -> list[_One]:
     """The best answer of each of the k best groups. ranked: the so many best answers, best first."""
     depth = k
     while True:
         found = ranked(depth)
-        first: dict[str, Answer] = {}
+        first: dict[str, _One] = {}
         for answer in found:
             first.setdefault(group_of(answer), answer)
         if len(first) >= k or len(found) < depth:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from lookalike.asking.query import Query, frames_of
+from lookalike.asking.query import Query, query_frames
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
@@ -37,7 +37,7 @@ def all_patches(gallery: Gallery, query: Query) -> Iterator[list[StoredPatches]]
     if sum(map(len, stored)) == len(query.views):
         yield from stored
         return
-    frames = frames_of(gallery, query)
+    frames = query_frames(gallery, query)
     for start in range(0, len(frames), _TOGETHER):
         some = frames[start : start + _TOGETHER]
         yield [StoredPatches(query.record.key, frame.view, encoded(gallery, frame)) for frame in some]
@@ -45,7 +45,7 @@ def all_patches(gallery: Gallery, query: Query) -> Iterator[list[StoredPatches]]
 
 def frame_at(gallery: Gallery, query: Query, view: int) -> Frame:
     """The prepared pixels of one slice. Raises UsageError where a record's file is gone."""
-    frames = frames_of(gallery, query)
+    frames = query_frames(gallery, query)
     return next((one for one in frames if one.view == view), frames[0])
 
 
@@ -54,7 +54,7 @@ def small_picture(gallery: Gallery, query: Query, view: int) -> bytes:
     if len(query.views) == 1:
         return query.thumbnail or (b"" if query.record is None else gallery.store.thumbnail(query.record.key))
     try:
-        frames = frames_of(gallery, query)
+        frames = query_frames(gallery, query)
     except UsageError:
         return b""
     return next((frame.thumbnail for frame in frames if frame.view == view), b"")

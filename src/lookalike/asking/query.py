@@ -171,7 +171,7 @@ def with_vectors(gallery: Gallery, query: Query) -> Query:
     """The query with the vectors of its pixels, where it has none yet."""
     if len(query.base):
         return query
-    vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in frames_of(gallery, query)]))
+    vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in query_frames(gallery, query)]))
     return replace(query, base=vectors, vectors=vectors)
 
 
@@ -180,7 +180,7 @@ def in_space(gallery: Gallery, query: Query, space: str) -> Query:
     return replace(query, vectors=gallery.project(query.base, space), space=space)
 
 
-def frames_of(gallery: Gallery, query: Query) -> tuple[Frame, ...]:
+def query_frames(gallery: Gallery, query: Query) -> tuple[Frame, ...]:
     """The prepared pixels of a query, a frame a view; read again where it does not hold them.
 
     Raises UsageError where a record's file is gone or is another one by now, or where the query is no picture.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lookalike.asking.answers import answers
 from lookalike.asking.background import Background, compared
-from lookalike.asking.candidates import candidates, with_patches
+from lookalike.asking.candidates import Candidates, candidates
 from lookalike.asking.examples import moved_by_examples
 from lookalike.asking.query import (
     Clock,
@@ -141,30 +141,25 @@ def search(
     Raises UsageError (also for a region where the gallery keeps no patches), UnreadableImageError (the query cannot be
     read), GalleryError (unknown id), ManifestMismatchError, DamagedFileError.
     """
-    ids = [*([] if id is None else [id]), *ids]
+    ids, region = [*([] if id is None else [id]), *ids], box is not None or mask is not None
     _check(query, ids, vector, text, k, group_by)
     clock, tree = Clock(), parse(where) if isinstance(where, str) else where
-    if region := box is not None or mask is not None:
+    if region:
         _check_region(gallery, (text, vector, ids[1:], positive, negative, group_by), (space, rank, weights))
         with clock.stage("read"):
-            opened = of_record(gallery, ids[0]) if ids else open_query(gallery, query)
-            queries = [with_region(gallery, opened, box=box, mask=mask, slice=slice, context=context)]
-    elif slice is not None or not context:
-        raise UsageError("slice and context speak of a region; give a box or a mask too")
+            picture = of_record(gallery, ids[0]) if ids else open_query(gallery, query)
+            queries = [with_region(gallery, picture, box=box, mask=mask, slice=slice, context=context)]
     else:
+        _check_whole(slice, context=context)
         queries = _read(gallery, query, ids, vector, text, space, clock)
     with clock.stage("filter"):
-        queries, disliked = moved_by_examples(gallery, queries, positive, negative)
-        who = candidates(gallery, queries[0].patients, where=tree, same_patient=same_patient, unlike=disliked)
-        who = with_patches(gallery, who) if region else who
+        queries, unlike = moved_by_examples(gallery, queries, positive, negative)
+        who = candidates(
+            gallery, queries[0].patients, where=tree, same_patient=same_patient, unlike=unlike, patches=region
+        )
     with clock.stage("search"):
         best = answers(gallery, queries, who, k, rank=rank, weights=weights, one_a_patient=group_by is not None)
-    known, abstained = None, False
-    if not region:
-        with clock.stage("background"):
-            # Only a cosine can be compared with the gallery's own.
-            if len(queries) == 1 and text is None and (rank in COSINES or not gallery.holds_volumes()):
-                known, abstained = compared(gallery, queries[0], best, who.closed)
+    known, abstained = (None, False) if region else _judged(gallery, queries, best, who, text, rank, clock)
     with clock.stage("fetch"):
         small = _thumbnails(gallery, queries[0], best) if pictures else ()
         hits = Hits((_hit(one, place, known) for place, one in enumerate(best, 1)), small)
@@ -207,6 +202,11 @@ def _check_region(gallery: Gallery, others: Sequence[Any], ranking: tuple[str, s
         )
 
 
+def _check_whole(slice_: int | None, *, context: bool) -> None:
+    if slice_ is not None or not context:
+        raise UsageError("slice and context speak of a region; give a box or a mask too")
+
+
 def _read(
     gallery: Gallery, query: Any, ids: Sequence[str], vector: Any, text: str | None, space: str, clock: Clock
 ) -> list[Query]:
@@ -228,6 +228,22 @@ def _read(
         with clock.stage("encode"):
             asked.append(of_text(gallery, text, space))
     return asked
+
+
+def _judged(
+    gallery: Gallery,
+    queries: Sequence[Query],
+    best: Sequence[Ranked],
+    who: Candidates,
+    text: str | None,
+    rank: str,
+    clock: Clock,
+) -> tuple[Background | None, bool]:
+    """What the best score is compared with, and whether it is too low for an answer. Only a cosine can be."""
+    with clock.stage("background"):
+        if len(queries) == 1 and text is None and (rank in COSINES or not gallery.holds_volumes()):
+            return compared(gallery, queries[0], best, who)
+        return None, False
 
 
 def _hit(one: Ranked, rank: int, known: Background | None) -> Hit:
