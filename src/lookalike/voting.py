@@ -6,6 +6,7 @@ Logits are (q, c) float64: log-probabilities where one label excludes the others
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -17,32 +18,27 @@ Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 Rows: TypeAlias = NDArray[np.int64]  # gallery rows; -1 pads
 Weighting: TypeAlias = Literal["distance", "uniform"]
+Allowed: TypeAlias = Callable[[slice], Bools]  # of some of the queries: which gallery rows may answer, (q, n)
+Among: TypeAlias = Callable[[Rows], Bools]  # of some gallery rows that ask: which others may answer, (q, n)
 
-_BLOCK: Final = 512  # queries compared with the gallery at once
+BLOCK: Final = 512  # queries compared with the gallery at once
 _PSEUDO_VOTE: Final = 1.0  # neighbours' worth of the label's overall share, added to every vote
 _FLOOR: Final = 1e-6  # a distance that is not zero
 
 
-def nearest(
-    queries: Vectors,
-    gallery: Vectors,
-    k: int,
-    *,
-    askers: NDArray[np.int64] | None = None,
-    owners: NDArray[np.int64] | None = None,
-) -> tuple[Rows, Floats]:
+def nearest(queries: Vectors, gallery: Vectors, k: int, *, allowed: Allowed | None = None) -> tuple[Rows, Floats]:
     """The k gallery rows with the highest cosine, best first; equal cosines in gallery order.
 
-    queries (q, dim), gallery (n, dim). askers (q,), owners (n,): patients as numbers; rows of the query's own
-    patient are left out. Returns rows (q, k), padded with -1 where fewer are open, and cosines, padded with -inf.
+    queries (q, dim), gallery (n, dim). allowed: who may answer; without it everybody. Returns rows (q, k), padded
+    with -1 where fewer may answer, and cosines, padded with -inf.
     """
     rows = np.full((len(queries), k), -1, np.int64)
     cosines = np.full((len(queries), k), -np.inf)
-    for start in range(0, len(queries), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, len(queries), BLOCK):
+        block = slice(start, start + BLOCK)
         similar = np.asarray(queries[block] @ gallery.T)
-        if askers is not None and owners is not None:
-            similar[askers[block, None] == owners[None, :]] = -np.inf
+        if allowed is not None:
+            similar[~allowed(block)] = -np.inf
         best, values = _top(similar, k)
         rows[block, : best.shape[1]] = np.where(np.isneginf(values), -1, best)
         cosines[block, : best.shape[1]] = values
@@ -66,12 +62,17 @@ def _top(similar: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floati
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
 
 
-def neighbour_distance(vectors: Vectors, patients: NDArray[np.int64], sample: Rows) -> float:
-    """The median distance 1 - cosine from a row to the nearest row of another patient: the gallery's own unit.
+def nearest_within(vectors: Vectors, k: int, sample: Rows, among: Among) -> Floats:
+    """The cosines (q, k) of the sampled rows with the k nearest of those that may answer them; -inf pads."""
+    return nearest(vectors[sample], vectors, k, allowed=lambda block: among(sample[block]))[1]
+
+
+def neighbour_distance(vectors: Vectors, sample: Rows, among: Among) -> float:
+    """The median distance 1 - cosine from a row to the nearest that may answer it: the gallery's own unit.
 
     sample: the rows that are asked. 1 where no row has such a neighbour.
     """
-    _, cosines = nearest(vectors[sample], vectors, 1, askers=patients[sample], owners=patients)
+    cosines = nearest_within(vectors, 1, sample, among)
     near = cosines[np.isfinite(cosines)]
     return max(1 - float(np.median(near)), _FLOOR) if len(near) else 1.0
 
@@ -132,14 +133,14 @@ def centroid_logits(queries: Vectors, vectors: Vectors, members: Bools, *, multi
     return np.asarray(cosines, np.float64)
 
 
-def background(vectors: Vectors, patients: NDArray[np.int64], k: int, sample: Rows) -> Floats:
+def closeness_within(vectors: Vectors, k: int, sample: Rows, among: Among) -> Floats:
     """How near the gallery's own records lie: for each sampled row, the mean cosine with its k nearest rows of
-    other patients. Rows without any are left out. See `closeness` for a query's."""
-    _, cosines = nearest(vectors[sample], vectors, k, askers=patients[sample], owners=patients)
-    return closeness(cosines[np.isfinite(cosines[:, 0])])
+    those that may answer it. Rows without any are left out. See `mean_cosine` for a query's."""
+    cosines = nearest_within(vectors, k, sample, among)
+    return mean_cosine(cosines[np.isfinite(cosines[:, 0])])
 
 
-def closeness(cosines: Floats) -> Floats:
+def mean_cosine(cosines: Floats) -> Floats:
     """The mean of the cosines that are there, (q,), of (q, k) padded with -inf; -inf where none is."""
     there = np.isfinite(cosines)
     total, count = np.where(there, cosines, 0).sum(axis=1), there.sum(axis=1)

@@ -19,7 +19,7 @@ def knn(data: Examples, settings: Settings) -> Fitted:
     The scale of the distances is the gallery's own, so that it fits encoders whose cosines lie close together.
     """
     sample = data.sample(_SAMPLE, settings.seed)
-    scale = DISTANCE_SCALE * voting.neighbour_distance(data.vectors, data.patients, sample)
+    scale = DISTANCE_SCALE * voting.neighbour_distance(data.vectors, sample, data.among)
     overall = voting.label_shares(data.members, multi_label=data.multi_label)
     k = min(settings.neighbours, len(data.vectors))
 

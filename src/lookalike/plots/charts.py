@@ -17,9 +17,10 @@ from lookalike.plots.style import new_figure, plain_axes, shown, titled, write_f
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
     from lookalike.evaluation.protocols.classifiers import ClassifierReport
-    from lookalike.evaluation.report import Report, Scores
-    from lookalike.verbs.benchmark_encoders import EncoderBenchmark, Run
+    from lookalike.evaluation.report import Report
+    from lookalike.evaluation.scores import Scores
 
 Mean: TypeAlias = Literal["macro", "micro"]
 _MOST_CLASSES: Final = 40  # of a confusion matrix whose cells are to be read
@@ -42,7 +43,7 @@ def save_curves(reports: Mapping[str, Report], path: Path, mean: Mean = "macro")
 
 def save_benchmark_curves(benchmark: EncoderBenchmark, path: Path, mean: Mean = "macro") -> Path:
     """Precision at k of every encoder: a panel for each collection and protocol. Raises as ``save_curves``."""
-    from lookalike.evaluation.report import Scores
+    from lookalike.evaluation.scores import Scores
 
     runs: dict[tuple[str, str], dict[str, Run]] = {}
     for run in benchmark.runs:

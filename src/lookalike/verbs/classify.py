@@ -7,26 +7,25 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import voting
+from lookalike.asking.background import ABSTAIN
 from lookalike.asking.query import Clock, Query, of_record, read_query
 from lookalike.calibration import Finding
 from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
 from lookalike.errors import UsageError
+from lookalike.evaluation.tables import DISCLAIMER
 from lookalike.evaluation.trained_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
 from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
 from lookalike.types import Vectors
 from lookalike.voting import Floats, Rows, Weighting
-
-ABSTAIN: Final = 0.01
-_DISCLAIMER: Final = "Research software, not a medical device."
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,4 +236,4 @@ def _notes(method: str, trained: Trained) -> Iterator[str]:
         yield f"Records of the query's own patient, left out: {trained.left_out}."
     if not len(trained.background):
         yield "The gallery has no records of other patients to compare with, so no query is called too unlike it."
-    yield _DISCLAIMER
+    yield DISCLAIMER
