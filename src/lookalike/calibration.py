@@ -13,8 +13,8 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
+from lookalike.metrics import Bools, Floats
+
 Finding: TypeAlias = Literal["positive", "possible", "negative"]
 
 SENSITIVITY: Final = 0.9

@@ -12,21 +12,22 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.metrics import Bools, Floats
 from lookalike.types import Vectors
 
-Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
-Rows: TypeAlias = NDArray[np.int64]  # gallery rows; -1 pads
+RowNumbers: TypeAlias = NDArray[np.int64]  # gallery rows; -1 pads
 Weighting: TypeAlias = Literal["distance", "uniform"]
 Allowed: TypeAlias = Callable[[slice], Bools]  # of some of the queries: which gallery rows may answer, (q, n)
-Among: TypeAlias = Callable[[Rows], Bools]  # of some gallery rows that ask: which others may answer, (q, n)
+Among: TypeAlias = Callable[[RowNumbers], Bools]  # of some gallery rows that ask: which others may answer, (q, n)
 
 BLOCK: Final = 512  # queries compared with the gallery at once
 _PSEUDO_VOTE: Final = 1.0  # neighbours' worth of the label's overall share, added to every vote
 _FLOOR: Final = 1e-6  # a distance that is not zero
 
 
-def nearest(queries: Vectors, gallery: Vectors, k: int, *, allowed: Allowed | None = None) -> tuple[Rows, Floats]:
+def nearest_rows(
+    queries: Vectors, gallery: Vectors, k: int, *, allowed: Allowed | None = None
+) -> tuple[RowNumbers, Floats]:
     """The k gallery rows with the highest cosine, best first; equal cosines in gallery order.
 
     queries (q, dim), gallery (n, dim). allowed: who may answer; without it everybody. Returns rows (q, k), padded
@@ -45,7 +46,7 @@ def nearest(queries: Vectors, gallery: Vectors, k: int, *, allowed: Allowed | No
     return rows, cosines
 
 
-def _top(similar: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floating]]:
+def _top(similar: NDArray[np.floating], k: int) -> tuple[RowNumbers, NDArray[np.floating]]:
     """Columns and values of the k greatest of each row, descending; ties by column."""
     count = similar.shape[1]
     if k < count:
@@ -62,12 +63,12 @@ def _top(similar: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floati
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
 
 
-def nearest_within(vectors: Vectors, k: int, sample: Rows, among: Among) -> Floats:
+def nearest_within(vectors: Vectors, k: int, sample: RowNumbers, among: Among) -> Floats:
     """The cosines (q, k) of the sampled rows with the k nearest of those that may answer them; -inf pads."""
-    return nearest(vectors[sample], vectors, k, allowed=lambda block: among(sample[block]))[1]
+    return nearest_rows(vectors[sample], vectors, k, allowed=lambda block: among(sample[block]))[1]
 
 
-def neighbour_distance(vectors: Vectors, sample: Rows, among: Among) -> float:
+def neighbour_distance(vectors: Vectors, sample: RowNumbers, among: Among) -> float:
     """The median distance 1 - cosine from a row to the nearest that may answer it: the gallery's own unit.
 
     sample: the rows that are asked. 1 where no row has such a neighbour.
@@ -93,7 +94,7 @@ def vote_weights(cosines: Floats, weighting: Weighting, scale: float) -> Floats:
     return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
 
 
-def vote(rows: Rows, weights: Floats, members: Bools) -> Floats:
+def vote(rows: RowNumbers, weights: Floats, members: Bools) -> Floats:
     """The share of the vote that each label gets, (q, c): the sum of the weights of the neighbours bearing it."""
     borne = members[rows] & (rows >= 0)[:, :, None]
     return np.asarray(np.einsum("qk,qkc->qc", weights, borne.astype(np.float64)))
@@ -120,7 +121,7 @@ def centroids(vectors: Vectors, members: Bools) -> Vectors:
 
 
 def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
-    """Rows of unit length; a row of zeros stays one."""
+    """RowNumbers of unit length; a row of zeros stays one."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, np.finfo(np.float32).tiny), np.float32)
 
@@ -133,9 +134,9 @@ def centroid_logits(queries: Vectors, vectors: Vectors, members: Bools, *, multi
     return np.asarray(cosines, np.float64)
 
 
-def closeness_within(vectors: Vectors, k: int, sample: Rows, among: Among) -> Floats:
+def closeness_within(vectors: Vectors, k: int, sample: RowNumbers, among: Among) -> Floats:
     """How near the gallery's own records lie: for each sampled row, the mean cosine with its k nearest rows of
-    those that may answer it. Rows without any are left out. See `mean_cosine` for a query's."""
+    those that may answer it. RowNumbers without any are left out. See `mean_cosine` for a query's."""
     cosines = nearest_within(vectors, k, sample, among)
     return mean_cosine(cosines[np.isfinite(cosines[:, 0])])
 

@@ -18,7 +18,7 @@ from lookalike.errors import UsageError
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport
 from lookalike.evaluation.protocols.localisation import LocalisationReport
-from lookalike.evaluation.protocols.protocol import GROUP, options_of, protocol_named
+from lookalike.evaluation.protocols.protocol import PROTOCOL_GROUP, options_of, protocol_named
 from lookalike.evaluation.report import Report
 from lookalike.evaluation.tables import FORMATS
 from lookalike.gallery import Gallery, open_gallery
@@ -29,7 +29,7 @@ from lookalike.verbs.evaluate import evaluate
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
-PROTOCOLS = plugin_names(GROUP)
+PROTOCOLS = plugin_names(PROTOCOL_GROUP)
 COUPLES, SLICES, MASKED = 8, 3, 1
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lookalike.errors import GalleryError, UsageError
 from lookalike.evaluation.labelled import labelled
-from lookalike.evaluation.trained_classifier import METHODS, splits_of, training_examples
+from lookalike.evaluation.trained_classifier import CLASSIFY_METHODS, splits_of, training_examples
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Relabel
 from lookalike.store.batch import Batch
@@ -25,7 +25,7 @@ from lookalike.verbs.classify import classify
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
 
-SUPERVISED = [name for name in METHODS if name not in ("adapter", "zero-shot", "mlp")]
+SUPERVISED = [name for name in CLASSIFY_METHODS if name not in ("adapter", "zero-shot", "mlp")]
 
 
 def drawn(kind: str, seed: int) -> NDArray[np.uint8]:

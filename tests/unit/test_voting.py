@@ -26,7 +26,7 @@ def test_nearest_equals_sorting_every_pair(seed: int, q: int, n: int, k: int, ex
     queries, gallery = (rng.integers(-2, 3, (rows, 3)).astype(np.float32) for rows in (q, n))
     askers, owners = rng.integers(0, 3, q), rng.integers(0, 3, n)
     allowed = (askers[:, None] != owners).__getitem__ if excluded else None
-    rows, cosines = voting.nearest(queries, gallery, k, allowed=allowed)
+    rows, cosines = voting.nearest_rows(queries, gallery, k, allowed=allowed)
     assert rows.shape == cosines.shape == (q, k)
     for i in range(q):
         open_rows = [j for j in range(n) if not (excluded and owners[j] == askers[i])]
@@ -39,7 +39,7 @@ def test_nearest_equals_sorting_every_pair(seed: int, q: int, n: int, k: int, ex
 def test_blocks_of_queries_make_no_difference() -> None:
     rng = np.random.default_rng(0)
     queries, gallery = unit(rng, 1100), unit(rng, 40)
-    rows, _ = voting.nearest(queries, gallery, 7)
+    rows, _ = voting.nearest_rows(queries, gallery, 7)
     np.testing.assert_array_equal(rows, np.argsort(-(queries @ gallery.T), axis=1, kind="stable")[:, :7])
 
 
@@ -48,7 +48,7 @@ def test_uniform_vote_equals_scikit_learn(k: int) -> None:
     rng = np.random.default_rng(k)
     gallery, queries, answers = unit(rng, 60), unit(rng, 25), rng.integers(0, 3, 60)
     model = KNeighborsClassifier(k, metric="cosine").fit(gallery, answers)
-    rows, cosines = voting.nearest(queries, gallery, k)
+    rows, cosines = voting.nearest_rows(queries, gallery, k)
     shares = voting.vote(rows, voting.vote_weights(cosines, "uniform", 1.0), answers[:, None] == np.arange(3))
     np.testing.assert_allclose(shares, model.predict_proba(queries), atol=1e-12)
 

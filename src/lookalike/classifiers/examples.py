@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.metrics import Bools, Floats
 from lookalike.types import Vectors
-from lookalike.voting import Among, Bools, Floats, Rows, Weighting
+from lookalike.voting import Among, RowNumbers, Weighting
 
 Labels: TypeAlias = tuple[tuple[str, ...], ...]
 
@@ -45,7 +46,7 @@ class Examples:
             among=lambda asked: whole(numbers[asked])[:, numbers],
         )
 
-    def sample(self, most: int, seed: int) -> Rows:
+    def sample(self, most: int, seed: int) -> RowNumbers:
         """At most ``most`` row numbers, drawn at random, ascending."""
         drawn = np.random.default_rng(seed).permutation(len(self.vectors))[:most]
         return np.sort(drawn).astype(np.int64)
@@ -76,7 +77,7 @@ class Fitted:
     of the vote of each; None for methods in which no single record votes."""
 
     logits: Callable[[Vectors], Floats]
-    voters: Callable[[Vectors], tuple[Rows, Floats]] | None = None
+    voters: Callable[[Vectors], tuple[RowNumbers, Floats]] | None = None
 
 
 def logits_of(p: Floats, *, multi_label: bool) -> Floats:

@@ -6,8 +6,9 @@ from typing import Final
 
 from lookalike import voting
 from lookalike.classifiers.examples import Examples, Fitted, Settings
+from lookalike.metrics import Floats
 from lookalike.types import Vectors
-from lookalike.voting import Floats, Rows
+from lookalike.voting import RowNumbers
 
 DISTANCE_SCALE: Final = 0.3  # of the gallery's median nearest-neighbour distance
 _SAMPLE: Final = 500  # records that say how far apart neighbours lie
@@ -23,8 +24,8 @@ def knn(data: Examples, settings: Settings) -> Fitted:
     overall = voting.label_shares(data.members, multi_label=data.multi_label)
     k = min(settings.neighbours, len(data.vectors))
 
-    def voters(queries: Vectors) -> tuple[Rows, Floats]:
-        rows, cosines = voting.nearest(queries, data.vectors, k)
+    def voters(queries: Vectors) -> tuple[RowNumbers, Floats]:
+        rows, cosines = voting.nearest_rows(queries, data.vectors, k)
         return rows, voting.vote_weights(cosines, settings.weighting, scale)
 
     def logits(queries: Vectors) -> Floats:

@@ -58,7 +58,6 @@ def command(
     from lookalike import plots
     from lookalike.evaluation.protocols.classifiers import ClassifierReport
     from lookalike.gallery import open_gallery
-    from lookalike.store import BASE
     from lookalike.verbs.classify import classify
     from lookalike.verbs.evaluate import evaluate
 
@@ -75,7 +74,7 @@ def command(
                 folds=folds,
                 seed=seed,
                 neighbours=k,
-                space=space or BASE,
+                **({"space": space} if space else {}),
             )
             if confusion and isinstance(report, ClassifierReport):
                 plots.save_confusion(report, Path(confusion))

@@ -9,7 +9,7 @@ import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json
 from lookalike.cli.protocols import ProtocolCommand, given_options
-from lookalike.evaluation.protocols.protocol import GROUP, PRECISION
+from lookalike.evaluation.protocols.protocol import PRECISION, PROTOCOL_GROUP
 from lookalike.plugins import plugin_names
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     default=PRECISION,
     show_default=True,
-    help=f"{', '.join(plugin_names(GROUP))}. With --help: its own options.",
+    help=f"{', '.join(plugin_names(PROTOCOL_GROUP))}. With --help: its own options.",
 )
 @click.argument("more_queries", nargs=-1, metavar="")
 @click.option(

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from lookalike.evaluation.recorded_fields import KINDS, RecordedField
+from lookalike.evaluation.recorded_fields import FIELD_KINDS, RecordedField
 from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.metrics import Bools
 from lookalike.types import Record, Vectors
-from lookalike.voting import Bools
 
 SEPARABLE: Final = 0.95  # from here on a label is said to be separable by a field
 _TAKEN: Final = {
@@ -140,7 +140,7 @@ def confound_audit(
     sample: AuditSample, pairs: Sequence[tuple[RecordedField, FieldAudit]], skipped: Mapping[str, str]
 ) -> ConfoundAudit:
     """What was found of every field, the most separating first, with what is to be said of it."""
-    ordered = sorted(pairs, key=lambda pair: (-_best(pair[1])[1], KINDS.index(pair[1].kind)))
+    ordered = sorted(pairs, key=lambda pair: (-_best(pair[1])[1], FIELD_KINDS.index(pair[1].kind)))
     return ConfoundAudit(
         sample.label_field,
         len(sample.records),
@@ -174,7 +174,7 @@ def _tells(audit: FieldAudit, label: str) -> bool:
 
 def _separable(label: str, telling: Sequence[tuple[RecordedField, FieldAudit]], bearing: Bools) -> str:
     """By what a label is told apart, on what evidence, and whether the vectors know it."""
-    ranked = sorted(telling, key=lambda pair: (KINDS.index(pair[1].kind), -pair[1].separability[label]))
+    ranked = sorted(telling, key=lambda pair: (FIELD_KINDS.index(pair[1].kind), -pair[1].separability[label]))
     (recorded, first), *others = ranked
     taken = _TAKEN.get(first.kind, f"the recorded field {first.field}")
     parts = [f"{label} is separable by {taken}: {_evidence(recorded, bearing)}."]

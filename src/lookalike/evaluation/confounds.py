@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from lookalike import metrics
 from lookalike.asking.candidates import open_rows
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.evaluation.confound_report import AuditSample, FieldAudit, Predictability, Robustness
 from lookalike.evaluation.recorded_fields import LABEL, RARE, RARE_VALUES, RecordedField, fields_of
@@ -48,7 +49,7 @@ def audit_sample(gallery: Gallery, space: str, label_field: str, seed: int) -> A
 
     Raises UsageError: none does, or fewer than two of its values are borne by enough records.
     """
-    stored, by_key = gallery.pooled(), gallery.store.records()
+    stored, by_key = pooled_vectors(gallery), gallery.store.records()
     found = [by_key[int(key)] for key in stored.records]
     rows = [i for i, r in enumerate(found) if (r.labels if label_field == LABEL else label_field in r.attributes)]
     if len(rows) > _MOST:

@@ -16,9 +16,9 @@ from lookalike.evaluation.measures import Measure, PerQuery, RankedQueries
 from lookalike.evaluation.rank import rank
 from lookalike.evaluation.splits import Split, Splits, hash_of
 from lookalike.gallery import Gallery
+from lookalike.metrics import Bools
 from lookalike.store import BASE
 from lookalike.types import EncoderSpec, Vectors
-from lookalike.voting import Bools
 
 InSpaces: TypeAlias = Callable[[], Iterator[tuple[str, Vectors, Vectors]]]
 
@@ -110,14 +110,14 @@ class Askers:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ranking:
+class Measured:
     """per_query: of each space, the base first, the scores of every measure; nan where a query could not be scored."""
 
     per_query: Mapping[str, Mapping[str, PerQuery]]
     askers: Askers
 
 
-def ranked(experiment: Experiment, measure: Measure, ks: tuple[int, ...]) -> Ranking:
+def ranked(experiment: Experiment, measure: Measure, ks: tuple[int, ...]) -> Measured:
     """Rank and measure every query, the rounds one after the other. ks: ascending depths."""
     rounds = experiment.rounds
     sides = [side for each in rounds for side in (each.asked.data, each.among)]
@@ -135,7 +135,7 @@ def ranked(experiment: Experiment, measure: Measure, ks: tuple[int, ...]) -> Ran
     }
     patients = np.array([patient for each in rounds for patient in each.asked.data.patients])
     ids = tuple(identity for each in rounds for identity in each.asked.data.ids)
-    return Ranking(per_query, Askers(labels[:, present], tuple(classes[i] for i in present), patients, ids))
+    return Measured(per_query, Askers(labels[:, present], tuple(classes[i] for i in present), patients, ids))
 
 
 def _of_classes(values: PerQuery, present: NDArray[np.int64]) -> PerQuery:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.types import Record, Vectors
@@ -53,13 +54,13 @@ def labelled(gallery: Gallery) -> Labelled:
 
 def every_record(gallery: Gallery) -> Labelled:
     """Every record, with a label or without, by ascending key: a volume by the mean of its slices."""
-    stored, records = gallery.pooled(), gallery.store.records()
+    stored, records = pooled_vectors(gallery), gallery.store.records()
     found = [records[int(key)] for key in stored.records]
     vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
-    return of_records(vectors, found, [record.labels for record in found])
+    return labelled_records(vectors, found, [record.labels for record in found])
 
 
-def of_records(vectors: Vectors, records: Sequence[Record], labels: Sequence[tuple[str, ...]]) -> Labelled:
+def labelled_records(vectors: Vectors, records: Sequence[Record], labels: Sequence[tuple[str, ...]]) -> Labelled:
     """Records with their vectors (n, dim) and the labels that they take part with."""
     return Labelled(vectors, tuple(labels), tuple(r.patient for r in records), tuple(r.id for r in records))
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import metrics
-from lookalike.voting import Bools, Rows
+from lookalike.metrics import Bools
+from lookalike.voting import RowNumbers
 
 PerQuery: TypeAlias = NDArray[np.float64]  # (q, ks), or (q, classes, ks) for a measure of each label alone
 
@@ -32,7 +33,7 @@ class RankedQueries:
     asked: Bools
     members: Bools
     open: Bools
-    order: Rows
+    order: RowNumbers
 
 
 @dataclass(frozen=True, slots=True)

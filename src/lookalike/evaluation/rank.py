@@ -9,8 +9,9 @@ from typing import Final
 from lookalike import voting
 from lookalike.asking.candidates import open_rows
 from lookalike.errors import UsageError
+from lookalike.metrics import Bools
 from lookalike.types import Vectors
-from lookalike.voting import Bools, Rows
+from lookalike.voting import RowNumbers
 
 DEEPEST: Final = 1000  # of the ranks that are looked at
 _CELLS: Final = 1 << 24  # similarities in memory at once: 64 MB of float32
@@ -24,7 +25,7 @@ class RankedBlock:
 
     rows: slice
     open: Bools
-    order: Rows
+    order: RowNumbers
 
 
 def rank(
@@ -39,7 +40,7 @@ def rank(
     for start in range(0, len(queries), at_once):
         rows = slice(start, start + at_once)
         free = opened(asking[rows])
-        order, _ = voting.nearest(queries[rows], gallery, depth, allowed=free.__getitem__)
+        order, _ = voting.nearest_rows(queries[rows], gallery, depth, allowed=free.__getitem__)
         yield RankedBlock(rows, free, order)
 
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from lookalike import metrics
-from lookalike.evaluation.experiment import Experiment, MeasuredSpace, Ranking, ranked
+from lookalike.evaluation.experiment import Experiment, Measured, MeasuredSpace, ranked
 from lookalike.evaluation.leakage import LeakageAudit, audit_leakage
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
-from lookalike.evaluation.scores import Figures, Interval, Scores, Scoring, gain_of, number_of, scores_of
+from lookalike.evaluation.scores import Figures, Interval, ScoreSummary, Scoring, gain_of, number_of, scores_of
 from lookalike.evaluation.tables import DISCLAIMER, Format, TableRows, as_json, cell, render
 from lookalike.store import BASE
 from lookalike.types import EncoderSpec
@@ -36,7 +36,7 @@ class Report:
     macro: Figures
     per_class: dict[str, Figures]
     chance: Figures
-    intervals: Scores
+    intervals: ScoreSummary
     space: str
     class_sizes: dict[str, int]
     unscored: int
@@ -51,10 +51,10 @@ class Report:
     audit: LeakageAudit
     worst: tuple[str, ...]
     notes: tuple[str, ...]
-    baseline: Scores | None = None
+    baseline: ScoreSummary | None = None
     gain: dict[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
     protocol: str = ""
-    measures: dict[str, Scores] = field(default_factory=dict)
+    measures: dict[str, ScoreSummary] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
 
     def tables(self, form: Format = "text") -> str:
@@ -73,11 +73,11 @@ class Report:
 
 def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, scoring: Scoring) -> Report:
     """Rank, measure and say it: figures, intervals, and what is needed to repeat them."""
-    ranking = ranked(experiment, measure, scoring.ks)
-    askers, names = ranking.askers, measure.names(PLAIN, scoring.ks)
-    plain = {name: found[PLAIN] for name, found in ranking.per_query.items()}
+    measured = ranked(experiment, measure, scoring.ks)
+    askers, names = measured.askers, measure.names(PLAIN, scoring.ks)
+    plain = {name: found[PLAIN] for name, found in measured.per_query.items()}
     scores = {name: scores_of(values, names, askers, scoring) for name, values in plain.items()}
-    own, chance = scores[space.name], ranking.per_query[space.name][CHANCE]
+    own, chance = scores[space.name], measured.per_query[space.name][CHANCE]
     audit = audit_leakage((each.asked, each.among) for each in experiment.rounds)
     adapted = space.name != BASE
     return Report(
@@ -103,17 +103,17 @@ def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, 
         notes=_notes(space.spec, experiment, scoring.seed, audit),
         baseline=scores[BASE] if adapted else None,
         gain=gain_of(plain[space.name] - plain[BASE], names, askers, scoring) if adapted else {},
-        measures=_further(ranking, space.name, measure, scoring),
+        measures=_further(measured, space.name, measure, scoring),
     )
 
 
-def _further(ranking: Ranking, space: str, measure: Measure, scoring: Scoring) -> dict[str, Scores]:
+def _further(measured: Measured, space: str, measure: Measure, scoring: Scoring) -> dict[str, ScoreSummary]:
     """What is measured beside plain precision, of every space."""
     return {
         name if each == space else f"{name} ({each})": scores_of(
-            values, measure.names(name, scoring.ks), ranking.askers, scoring
+            values, measure.names(name, scoring.ks), measured.askers, scoring
         )
-        for each, found in ranking.per_query.items()
+        for each, found in measured.per_query.items()
         for name, values in found.items()
         if name not in (PLAIN, CHANCE)
     }
@@ -148,7 +148,7 @@ def _notes(spec: EncoderSpec, experiment: Experiment, seed: int, audit: LeakageA
     )
 
 
-def _columns(report: Report) -> list[tuple[str, Scores]]:
+def _columns(report: Report) -> list[tuple[str, ScoreSummary]]:
     """The spaces to show side by side, the base first."""
     if report.baseline is None:
         return [(report.space, report.intervals)]
@@ -188,7 +188,7 @@ def _overall_table(report: Report) -> tuple[str, TableRows]:
     return "Overall", rows
 
 
-def _measure_table(name: str, scores: Scores) -> tuple[str, TableRows]:
+def _measure_table(name: str, scores: ScoreSummary) -> tuple[str, TableRows]:
     rows = [["", *scores.micro]]
     parts: list[tuple[str, Figures, dict[str, Interval]]] = [
         ("macro", scores.macro, scores.macro_intervals),

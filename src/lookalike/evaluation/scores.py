@@ -19,7 +19,7 @@ Interval: TypeAlias = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ScoreSummary:
     """Precision at each k of one space. intervals: 95 %, by the same keys as the figures."""
 
     micro: Figures
@@ -39,7 +39,7 @@ class Scoring:
     seed: int
 
 
-def scores_of(per_query: PerQuery, names: Sequence[str], askers: Askers, scoring: Scoring) -> Scores:
+def scores_of(per_query: PerQuery, names: Sequence[str], askers: Askers, scoring: Scoring) -> ScoreSummary:
     """Micro, macro and per class with their intervals. per_query (q, names); or (q, c, names) of each label alone,
     where a pair of query and label counts as a query.
     """
@@ -51,7 +51,7 @@ def scores_of(per_query: PerQuery, names: Sequence[str], askers: Askers, scoring
 
     classes = askers.classes
     by_class, class_interval = metrics.per_class(per_query, askers.labels), interval("per_class")
-    return Scores(
+    return ScoreSummary(
         micro=_figures(names, metrics.micro(per_query)),
         macro=_figures(names, metrics.macro(per_query, askers.labels)),
         per_class={c: _figures(names, by_class[i]) for i, c in enumerate(classes)},

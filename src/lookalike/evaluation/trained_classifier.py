@@ -23,17 +23,18 @@ from lookalike.errors import UsageError
 from lookalike.evaluation.labelled import Labelled, every_record, labelled
 from lookalike.evaluation.splits import Split, split_folds
 from lookalike.gallery import Gallery
+from lookalike.metrics import Floats
 from lookalike.plugins import suggestion
 from lookalike.store import BASE
 from lookalike.types import Vectors
-from lookalike.voting import Among, Floats, Rows
+from lookalike.voting import Among, RowNumbers
 
 ADAPTER: Final = "adapter"
 ZERO_SHOT: Final = "zero-shot"
-METHODS: Final = (*classifiers.METHODS, ADAPTER, ZERO_SHOT)
+CLASSIFY_METHODS: Final = (*classifiers.METHODS, ADAPTER, ZERO_SHOT)
 
 NEAR: Final = 5  # neighbours that say how far away a picture lies
-FOLDS: Final = 5
+_FOLDS: Final = 5
 _JUDGED: Final = 3000  # records whose out-of-fold logits set calibration and thresholds
 _BACKGROUND: Final = 1000  # records that say how near the gallery's own lie
 
@@ -58,7 +59,7 @@ class Trained:
 
     def closeness(self, queries: Vectors) -> Floats:
         """The mean cosine (q,) of each query with its nearest records; -inf where there is none."""
-        _, cosines = voting.nearest(queries, self.data.vectors, NEAR)
+        _, cosines = voting.nearest_rows(queries, self.data.vectors, NEAR)
         return voting.mean_cosine(cosines)
 
 
@@ -129,7 +130,7 @@ def learnt(
     if method not in kept or kept[method][0] != key:
         known = classifiers.limited(method, training_examples(data, multi_label, own), settings.seed)
         final = head(_current(gallery, space, known), known) if method == ADAPTER else None
-        trained = train(fit, known, settings.seed, final)
+        trained = train_calibrated(fit, known, settings.seed, final)
         kept[method] = key, replace(trained, left_out=sum(patient in own for patient in data.patients))
     return kept[method][1]
 
@@ -168,7 +169,7 @@ def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings
         kind = adapter_of(gallery, space)[1].kind
         return lambda data: _refitted(gallery, kind, data, settings.seed)
     if method not in classifiers.METHODS:
-        raise UsageError(f"no method is called {method!r}.{suggestion(method, METHODS)}")
+        raise UsageError(f"no method is called {method!r}.{suggestion(method, CLASSIFY_METHODS)}")
     return lambda data: classifiers.fit(method, data, settings)
 
 
@@ -216,7 +217,7 @@ def head(adapter: adapters.Adapter, data: Examples) -> Fitted:
     return Fitted(logits)
 
 
-def train(fit: Fit, data: Examples, seed: int, final: Fitted | None = None) -> Trained:
+def train_calibrated(fit: Fit, data: Examples, seed: int, final: Fitted | None = None) -> Trained:
     """Learn from all of data, and calibrate on folds of it. final: what has learnt already (an adapter)."""
     plain = untrained(final or fit(data), data, seed)
     if (judged := out_of_fold(fit, data, seed)) is None:
@@ -241,13 +242,13 @@ def background_of(data: Examples, seed: int) -> Floats:
     return np.sort(voting.closeness_within(data.vectors, NEAR, data.sample(_BACKGROUND, seed), data.among))
 
 
-def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[Rows, Floats] | None:
+def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[RowNumbers, Floats] | None:
     """Row numbers, and their logits by classifiers that have not seen their patients. None if the records are
     too few for two folds."""
     judged = data.sample(_JUDGED, seed)
     sample = data.take(judged)
     largest = max(Counter(sample.members.argmax(axis=1).tolist()).values())
-    folds = min(FOLDS, len(np.unique(sample.patients)), largest)
+    folds = min(_FOLDS, len(np.unique(sample.patients)), largest)
     if folds < 2:
         return None
     rows, logits = [], []

@@ -33,8 +33,7 @@ from lookalike.sources.collections.collection import Dataset
 from lookalike.store import BASE
 from lookalike.text import absolute
 from lookalike.types import EncoderSpec
-from lookalike.verbs.index import Progress
-from lookalike.verbs.index_dataset import index_dataset
+from lookalike.verbs.index import Progress, index
 
 COMBINED: Final = "all together"
 _FORM: Final = 1  # of a cached report; another number, or another version, makes every report anew
@@ -119,7 +118,7 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
     about = dataset.declaration
     return {
         "collection": about.title,
-        "pictures": len(dataset.items),
+        "pictures": len(dataset.pictures),
         "missing": dataset.missing,
         "dropped": dataset.dropped,
         "fingerprint": dataset.fingerprint,
@@ -141,7 +140,7 @@ def _runs_of(
     """One encoder on every collection, then on all of them together."""
     runs: list[Run] = []
     for dataset in datasets:
-        say(f"{spec.name} on {dataset.name} ({len(dataset.items)} pictures)")
+        say(f"{spec.name} on {dataset.name} ({len(dataset.pictures)} pictures)")
         content = _content(task, spec, dataset, refused, progress)
         trained_on = seen(spec.trained_on, dataset.contains)
         for protocol in _protocols(task, dataset):
@@ -161,7 +160,7 @@ def _folder(task: _Task, spec: EncoderSpec, dataset: Dataset) -> Path:
 def _protocols(task: _Task, dataset: Dataset) -> tuple[str, ...]:
     if task.protocols:
         return task.protocols
-    several = any(len(item.labels) > 1 for item in dataset.items)
+    several = any(len(picture.labels) > 1 for picture in dataset.pictures)
     return ("denner", "multilabel") if several else ("denner",)
 
 
@@ -175,7 +174,7 @@ def _content(
     if not note.exists():
         note.parent.parent.mkdir(parents=True, exist_ok=True)
         with open_gallery(note.parent, create=True, encoder=spec.name) as gallery:
-            result = index_dataset(gallery, dataset, progress=progress)
+            result = index(gallery, [dataset], progress=progress)
             facts = {"content": _hash_of(gallery), "refused": len(result.refused)}
         write_atomically(note, json.dumps(facts).encode())
     facts = json.loads(note.read_text(encoding="utf-8"))

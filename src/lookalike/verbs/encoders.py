@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike import encoders, readers
+from lookalike import encoders
 from lookalike.encoders import export as exporting
 from lookalike.encoders import pull as pulling
 from lookalike.encoders import verify as verifying
@@ -20,6 +20,7 @@ from lookalike.encoders.pull import Pulled
 from lookalike.encoders.verify import Verified
 from lookalike.errors import UsageError
 from lookalike.readers.pool import Frame, ReaderPool
+from lookalike.sources.files import walk
 from lookalike.types import Preprocessing
 
 MOST_PICTURES: Final = 512  # that int8 is measured on
@@ -103,7 +104,7 @@ def export_encoder(
 
 
 def _inputs(sources: Iterable[str | os.PathLike[str]], recipe: Preprocessing) -> NDArray[np.uint8]:
-    files = readers.walk(sources)
+    files = walk(sources)
     chosen = files[:: max(1, len(files) // MOST_PICTURES)][:MOST_PICTURES]
     with ReaderPool(recipe) as pool:
         frames = [event.input for event in pool.read(chosen) if isinstance(event, Frame) and event.frame == 0]

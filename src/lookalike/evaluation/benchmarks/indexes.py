@@ -27,7 +27,6 @@ from lookalike.plugins import load_plugin
 from lookalike.types import Keys, Vectors
 
 FLOOR: Final = 0.95  # recall below which no speed is told
-EFFORTS: Final = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 REFERENCE: Final = "flat"
 _SPREAD: Final = 0.8  # of a cluster's vectors about its centre, which is a unit vector
 _HEAD: Final = [

@@ -18,26 +18,28 @@ from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import measured_space
 from lookalike.evaluation.labelled import labelled
-from lookalike.evaluation.protocols.plain import SAMPLES, SEED, SPACE
+from lookalike.evaluation.protocols.plain import SAMPLES_HELP, SEED_HELP, SPACE_HELP
 from lookalike.evaluation.protocols.protocol import option
 from lookalike.evaluation.scores import Interval
 from lookalike.evaluation.splits import Split, hash_of
 from lookalike.evaluation.tables import DISCLAIMER, Format, as_json, cell, render
 from lookalike.evaluation.trained_classifier import (
     ADAPTER,
-    FOLDS,
     ZERO_SHOT,
     Fit,
     Trained,
     fitting,
     splits_of,
-    train,
+    train_calibrated,
     training_examples,
     untrained,
 )
 from lookalike.gallery import Gallery
+from lookalike.metrics import Bools, Floats
 from lookalike.store import BASE
-from lookalike.voting import Bools, Floats, Weighting
+from lookalike.voting import Weighting
+
+_FOLDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class ClassifierOptions:
         flag="--method",
         metavar="METHOD",
     )
-    space: str = option(BASE, SPACE)
+    space: str = option(BASE, SPACE_HELP)
     folds: int | None = option(None, "Patient-disjoint folds; 5 without.", metavar="N")
     neighbours: int | None = option(None, "That vote (knn).", metavar="K")
     weighting: Weighting = option("distance", "Of the vote.", choices=get_args(Weighting))
@@ -63,8 +65,8 @@ class ClassifierOptions:
     body_part: str = option("", "zero-shot: of the prompt, e.g. 'chest'.")
     view: str = option("", "zero-shot: of the prompt, e.g. 'anteroposterior'.")
     abstain: float = option(ABSTAIN, "Share of the gallery that would be called too far; 0 never abstains.")
-    seed: int = option(0, SEED)
-    samples: int = option(2000, SAMPLES)
+    seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class ClassifierProtocol:
         """
         measured_space(gallery, options.space)  # a name that is not there is said first
         settings = Settings(options.neighbours, options.weighting, options.seed)
-        data, folds = training_examples(labelled(gallery), options.multi_label), options.folds or FOLDS
+        data, folds = training_examples(labelled(gallery), options.multi_label), options.folds or _FOLDS
         splits = splits_of(data, folds, options.seed)
         fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
         asked = [data.ids[row] for split in splits for row in split.queries]
@@ -221,7 +223,7 @@ def _score(
 ) -> MethodScores:
     started = time.monotonic()
     parts = []
-    learn = _as_it_is if method == ZERO_SHOT else train
+    learn = _as_it_is if method == ZERO_SHOT else train_calibrated
     for split in splits:
         known = classifiers.limited(method, data.take(split.gallery), settings.seed)
         parts.append(_ask(learn(fit, known, settings.seed), data.take(split.queries), options.abstain))
@@ -352,4 +354,4 @@ def _confusion(report: ClassifierReport, method: str) -> tuple[str, list[list[st
     return f"Confusion of {method}: rows the true label, columns the answer", [["", *report.classes], *rows]
 
 
-PROTOCOL: Final = ClassifierProtocol()
+CLASSIFIERS: Final = ClassifierProtocol()

@@ -17,21 +17,22 @@ from numpy.typing import NDArray
 from lookalike import metrics, ranking
 from lookalike.asking.candidates import candidates, open_rows
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.plain import DEFAULT_KS, SEED, SPACE
+from lookalike.evaluation.protocols.plain import DEFAULT_KS, SEED_HELP, SPACE_HELP
 from lookalike.evaluation.protocols.protocol import option
 from lookalike.evaluation.rank import checked_depths, rank
 from lookalike.evaluation.tables import DISCLAIMER, Format, as_json, render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.indexes import Index
+from lookalike.metrics import Bools
 from lookalike.plugins import load_plugin
 from lookalike.slices import pool, slice_rule, slice_weights
 from lookalike.store import BASE
 from lookalike.types import Record, Vectors
-from lookalike.voting import Bools, Rows
+from lookalike.voting import RowNumbers
 
 LEVELS: Final = ("modality", "body_region", "organ")
-RANKS: Final = ("pool", "count", "max", "sum", "maxsim")
+VOLUME_RANKS: Final = ("pool", "count", "max", "sum", "maxsim")
 POOLS: Final = ("pool", "pool:median", "pool:max")
 SWEEPS: Final[dict[str, tuple[str, ...]]] = {
     "sigma": (*(f"gaussian:{sigma}" for sigma in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1)), "uniform"),
@@ -47,7 +48,7 @@ Others: TypeAlias = Callable[[int], Bools]  # the number of a volume that asks -
 class VolumeOptions:
     """Every combination of slice rule, weights, ranking and index is measured, at every level."""
 
-    space: str = option(BASE, SPACE)
+    space: str = option(BASE, SPACE_HELP)
     levels: tuple[str, ...] = option(
         LEVELS, "Attributes of the label table, or label (repeatable).", flag="--level", metavar="FIELD"
     )
@@ -56,7 +57,7 @@ class VolumeOptions:
     )
     weights: tuple[str, ...] = option((), "Of the slices: uniform, gaussian:0.2 (repeatable).", metavar="W")
     ranks: tuple[str, ...] = option(
-        RANKS, "pool (:median, :max), count, max, sum, maxsim (repeatable).", flag="--rank", metavar="R"
+        VOLUME_RANKS, "pool (:median, :max), count, max, sum, maxsim (repeatable).", flag="--rank", metavar="R"
     )
     index: tuple[str, ...] = option(
         ("flat",), "The kinds that find the slice hits: flat, hnsw, lsh (repeatable); pool is exact.", metavar="KIND"
@@ -64,7 +65,7 @@ class VolumeOptions:
     sweep: str | None = option(None, "Over weights or slice counts, unless these are given.", choices=tuple(SWEEPS))
     where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
     k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
-    seed: int = option(0, SEED)
+    seed: int = option(0, SEED_HELP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class KhunJush:
 
     def run(self, gallery: Gallery, options: VolumeOptions, /) -> VolumeReport:
         """Score a gallery of volumes. Raises UsageError."""
-        known, ks = (*POOLS, *RANKS[1:]), checked_depths(options.k)
+        known, ks = (*POOLS, *VOLUME_RANKS[1:]), checked_depths(options.k)
         if unknown := [each for each in options.ranks if each not in known]:
             raise UsageError(f"rank is one of {', '.join(known)}; got {unknown[0]!r}")
         volumes = _volumes(gallery, options.where, options.space)
@@ -230,7 +231,7 @@ def _by_pool(
     shares: Sequence[NDArray[np.float64]],
     rule: str,
     depth: int,
-) -> list[Rows]:
+) -> list[RowNumbers]:
     """For each volume the others, best first, by one vector each."""
     how = rule.partition(":")[2] or "mean"
     pooled = np.concatenate([pool(v.vectors, s, how) for v, s in zip(volumes, shares, strict=True)])
@@ -241,7 +242,7 @@ def _by_pool(
 
 def _by_hits(
     volumes: Sequence[_Volume], shares: Sequence[NDArray[np.float64]], rule: str, hits: _Hits, depth: int
-) -> list[Rows]:
+) -> list[RowNumbers]:
     """For each volume the others, best first, by the hits of its slices."""
     found_first = []
     for i, volume in enumerate(volumes):
@@ -257,7 +258,7 @@ def _by_hits(
 def _score(
     volumes: Sequence[_Volume],
     others: Others,
-    order: Sequence[Rows],
+    order: Sequence[RowNumbers],
     level: str,
     ks: Sequence[int],
     setting: tuple[str, str, str, str],
@@ -299,4 +300,4 @@ def _notes(gallery: Gallery, volumes: Sequence[_Volume], patients: int) -> Itera
     yield DISCLAIMER
 
 
-PROTOCOL: Final = KhunJush()
+KHUN_JUSH: Final = KhunJush()

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 from lookalike import ranking
 from lookalike.asking.candidates import candidates, may_answer
+from lookalike.asking.heat import Heat, explain_region
 from lookalike.asking.masks import Mask, mask_readers, read_mask
-from lookalike.asking.patches import mask_at, source_of
-from lookalike.asking.rank_regions import RegionQuery, best_places, region_of
+from lookalike.asking.query import of_record
+from lookalike.asking.query_region import mask_at
+from lookalike.asking.rank_regions import best_places
+from lookalike.asking.region import RegionPatches, region_of
 from lookalike.encoders.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UsageError
-from lookalike.evaluation.protocols.plain import SPACE
+from lookalike.evaluation.protocols.plain import SPACE_HELP
 from lookalike.evaluation.protocols.protocol import option
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.tables import DISCLAIMER, Format, as_json, cell, render
@@ -31,15 +34,14 @@ from lookalike.gallery import Gallery
 from lookalike.sources.volumes import mask_beside
 from lookalike.store import BASE
 from lookalike.store.patches import kept, patched_records, patches_of
-from lookalike.types import Box, PatchMap, Record, Vectors
-from lookalike.verbs.explain import Heat, explain_region
+from lookalike.types import Box, Record, Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class LocalisationOptions:
     """How many hits are looked at, and of whom."""
 
-    space: str = option(BASE, SPACE)
+    space: str = option(BASE, SPACE_HELP)
     k: tuple[int, ...] = option((5,), "Depths; the deepest counts.")
     where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
 
@@ -223,19 +225,19 @@ def _by_region(gallery: Gallery, asked: _Volume, others: Sequence[_Volume], k: i
     marked = [view for view in asked.views if view in asked.mask.views]
     view = max(marked, key=lambda view: int(asked.mask.views[view].sum()))
     patches = patches_of(gallery.store, asked.record.key)[view]
-    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asked.mask, view, patches))
+    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asked.mask, view, patches), view)
     by_key = {one.record.key: one for one in others}
     places = best_places(gallery, region, by_key)
     best = sorted(places, key=lambda key: (-places[key][0].score, key))[:k]
     height = view / (asked.record.depth - 1)
-    rows = [_in_hit(gallery, by_key[key], view, height, patches, region) for key in best]
+    rows = [_in_hit(gallery, by_key[key], height, region) for key in best]
     return tuple(float(value) for value in np.mean(rows, axis=0))
 
 
 def _in_hit(
-    gallery: Gallery, hit: _Volume, view: int, height: float, patches: PatchMap, region: RegionQuery
+    gallery: Gallery, hit: _Volume, height: float, region: RegionPatches
 ) -> tuple[float, float, float, float, float]:
-    shown = explain_region(gallery, region, patches, view, source_of(gallery, None, hit.record.id)).hit
+    shown = explain_region(gallery, region, of_record(gallery, hit.record.id)).hit
     drawn, level = hit.mask.views.get(shown.slice), hit.mask.views.get(round(height * (hit.record.depth - 1)))
     unmoved = 0.0 if level is None else intersection_over_union(region.shown, box_of_mask(level))
     if drawn is None or shown.box is None:
@@ -287,4 +289,4 @@ def _notes(gallery: Gallery, unfit: int) -> Iterator[str]:
     yield DISCLAIMER
 
 
-PROTOCOL: Final = LocalisationProtocol()
+LOCALISATION: Final = LocalisationProtocol()

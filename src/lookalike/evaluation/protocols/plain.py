@@ -24,10 +24,10 @@ from lookalike.sources.labels import LabelTable, read_label_table
 from lookalike.store import BASE
 
 DEFAULT_KS: Final = (1, 3, 5, 10)
-SPACE: Final = "base, or the name of an adapter."
-FOLDS: Final = "Patient-disjoint folds; an adapter is trained anew on each."
-SEED: Final = "Seed of every random choice."
-SAMPLES: Final = "Resamples that an interval is drawn from."
+SPACE_HELP: Final = "base, or the name of an adapter."
+FOLDS_HELP: Final = "Patient-disjoint folds; an adapter is trained anew on each."
+SEED_HELP: Final = "Seed of every random choice."
+SAMPLES_HELP: Final = "Resamples that an interval is drawn from."
 _PRECISION: Final = Measure(shared_label)
 
 
@@ -35,8 +35,8 @@ _PRECISION: Final = Measure(shared_label)
 class PrecisionOptions:
     """Without folds and queries every labelled record asks the others, its own patient left out."""
 
-    space: str = option(BASE, SPACE)
-    folds: int | None = option(None, FOLDS, metavar="N")
+    space: str = option(BASE, SPACE_HELP)
+    folds: int | None = option(None, FOLDS_HELP, metavar="N")
     queries: tuple[str | os.PathLike[str], ...] = option(
         (), "Outside files that ask the whole gallery.", metavar="SOURCE...", local=True
     )
@@ -51,8 +51,8 @@ class PrecisionOptions:
     )
     patient_column: str = option("patient_id", "The table's patient column.")
     k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
-    seed: int = option(0, SEED)
-    samples: int = option(2000, SAMPLES)
+    seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
 
 
 class Precision:
@@ -127,4 +127,4 @@ def _cautions(left_out: Mapping[str, int], seen: int) -> Iterator[str]:
         )
 
 
-PROTOCOL: Final = Precision()
+PRECISION_AT_K: Final = Precision()

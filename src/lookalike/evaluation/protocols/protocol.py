@@ -13,7 +13,7 @@ from lookalike.evaluation.tables import Format
 from lookalike.gallery import Gallery
 from lookalike.plugins import load_plugin, suggestion
 
-GROUP: Final = "lookalike.protocols"
+PROTOCOL_GROUP: Final = "lookalike.protocols"
 PRECISION: Final = "precision"  # what is measured where no protocol is named
 
 
@@ -87,7 +87,7 @@ class OptionInfo:
 
 def protocol_named(name: str) -> EvaluationProtocol[Any]:
     """A protocol by its name. Raises UsageError, with the nearest name, if there is none."""
-    found: EvaluationProtocol[Any] = load_plugin(GROUP, name)
+    found: EvaluationProtocol[Any] = load_plugin(PROTOCOL_GROUP, name)
     return found
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import MeasuredSpace, measured_space, within
-from lookalike.evaluation.labelled import Labelled, of_records
+from lookalike.evaluation.labelled import Labelled, labelled_records
 from lookalike.evaluation.measures import (
     CHANCE,
     NDCG,
@@ -24,7 +25,7 @@ from lookalike.evaluation.measures import (
     label_sets,
     one_class,
 )
-from lookalike.evaluation.protocols.plain import FOLDS, SAMPLES, SEED, SPACE
+from lookalike.evaluation.protocols.plain import FOLDS_HELP, SAMPLES_HELP, SEED_HELP, SPACE_HELP
 from lookalike.evaluation.protocols.protocol import option
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.report import Report, left_out_notes, make_report
@@ -45,11 +46,11 @@ class PublishedOptions:
     else each record asks all but its own patient's.
     """
 
-    space: str = option(BASE, SPACE)
-    folds: int | None = option(None, FOLDS, metavar="N")
+    space: str = option(BASE, SPACE_HELP)
+    folds: int | None = option(None, FOLDS_HELP, metavar="N")
     k: tuple[int, ...] = option((), "Depths, 1 to 1000; without any the protocol's own.")
-    seed: int = option(0, SEED)
-    samples: int = option(2000, SAMPLES)
+    seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,7 @@ class PublishedProtocol:
 
     def cases(self, gallery: Gallery) -> Cases:
         """The records of a gallery that take part. Raises UsageError if none does."""
-        stored, records = gallery.pooled(), gallery.store.records()
+        stored, records = pooled_vectors(gallery), gallery.store.records()
         every = [records[int(key)] for key in stored.records]
         judged = [self.classes_of(record) for record in every]
         rows = [row for row, (classes, _) in enumerate(judged) if classes]
@@ -103,7 +104,7 @@ class PublishedProtocol:
             why = ", ".join(f"{count} with {reason}" for reason, count in left_out.items()) or "it is empty"
             raise UsageError(f"no record of this gallery takes part in the protocol {self.name!r}: {why}")
         kept = [every[row] for row in rows]
-        data = of_records(stored.vectors[rows], kept, [judged[row][0] for row in rows])
+        data = labelled_records(stored.vectors[rows], kept, [judged[row][0] for row in rows])
         return Cases(data, tuple(str(record.attributes.get("split", "")) for record in kept), left_out)
 
     def score(self, space: MeasuredSpace, cases: Cases, options: PublishedOptions) -> Report:
