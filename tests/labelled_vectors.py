@@ -28,4 +28,5 @@ def planted(seed: int, n: int, *, multi_label: bool = False, noise: float = 0.9)
         np.array([f"r{i}" for i in range(n)]),
         ("a", "b", "c"),
         multi_label,
+        lambda rows: rows[:, None] != np.arange(n),
     )

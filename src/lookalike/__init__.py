@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
-    from lookalike.verbs.audit import audit_confounds as audit
+    from lookalike.verbs.audit import audit
     from lookalike.verbs.classify import classify
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
@@ -56,7 +56,7 @@ _HOME: Final = {
     "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "classify": ("lookalike.verbs.classify", "classify"),
-    "audit": ("lookalike.verbs.audit", "audit_confounds"),
+    "audit": ("lookalike.verbs.audit", "audit"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "demo": ("lookalike.verbs.demo", "demo"),
     "doctor": ("lookalike.verbs.doctor", "doctor"),

@@ -12,9 +12,10 @@ from running import COMMAND
 
 from conftest import texture
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.localisation import evaluate_localisation, intersection_over_union
+from lookalike.evaluation.protocols.localisation import intersection_over_union
 from lookalike.gallery import open_gallery
 from lookalike.store.patches import patches_of
+from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
@@ -108,9 +109,9 @@ def test_localisation(volumes: tuple[Path, Path], tmp_path: Path) -> None:
     folder, stored = volumes
     with open_gallery(stored) as gallery, open_gallery(tmp_path / "bare", create=True) as bare:
         index(bare, [folder])
-        report, without = evaluate_localisation(gallery, k=3), evaluate_localisation(bare, k=3)
+        report, without = (evaluate(each, protocol="localisation", k=(3,)) for each in (gallery, bare))
         with pytest.raises(UsageError, match="fewer than two volumes have a mask"):
-            evaluate_localisation(gallery, where="source~v1")
+            evaluate(gallery, protocol="localisation", where="source~v1")
     assert (report.volumes, report.patients, report.left_out) == (4, 4, 0)
     whole = report.scores[-1]
     assert (whole.label, whole.queries) == ("all", 4)

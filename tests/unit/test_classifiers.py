@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def test_heads_do_not_care_how_narrow_the_cone_is() -> None:
         return np.asarray(0.02 * data.vectors + np.ones(DIM) / DIM**0.5, np.float32)
 
     data, asked = planted(12, 150), planted(13, 80)
-    close = Examples(narrowed(data), data.members, data.patients, data.ids, data.classes, False)
+    close = replace(data, vectors=narrowed(data))
     for method in ("linear", "svm", "mlp"):
         wide = classifiers.fit(method, data, Settings()).logits(asked.vectors)
         narrow = classifiers.fit(method, close, Settings()).logits(narrowed(asked))

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.published import evaluate_protocol
 from lookalike.gallery import Gallery
 from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.sources.collections.segmented import TASKS, as_ranges, from_ranges
 from lookalike.types import VolumeRecipe
+from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
@@ -89,7 +89,7 @@ def test_the_decathlon_becomes_labelled_volumes(tmp_path: Path, make_gallery: Ca
     # Indexed as a plain folder its masks are no images; those for testing are.
     plain = index(make_gallery("plain"), [lung, lung.with_name("Task03_Liver")])
     assert (plain.added, plain.skipped, plain.ignored) == (7, 1, 6 + 2)
-    report = evaluate_protocol(gallery, "3d-mir")
+    report = evaluate(gallery, protocol="3d-mir")
     assert report.per_class["lung cancer"]["P@3"] == pytest.approx(2 / 3, abs=1e-6)
     assert report.measures["average precision"].per_class["lung cancer"]["AP"] == 1
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from lookalike.errors import MissingExtraError, UsageError
+from lookalike.evaluation.benchmarks.indexes import clustered
 from lookalike.gallery import Gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.adapt import adapt
-from lookalike.verbs.benchmark_index import clustered
 from lookalike.verbs.map import FEWEST_RECORDS, MapResult, kept_map, lay_out, map_gallery, unit_square
 
 MakeGallery = Callable[..., Gallery]

@@ -19,7 +19,8 @@ import pytest
 
 from conftest import texture
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.evaluation.protocols.classifiers import ClassifierReport, evaluate_classifiers
+from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
+from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery
 from lookalike.pixels import thumbnail
@@ -30,7 +31,6 @@ from lookalike.plots.page import small_jpeg
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Record
 from lookalike.verbs.adapt import adapt
-from lookalike.verbs.benchmark_encoders import EncoderBenchmark, Run
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.map import map_gallery
 
@@ -68,7 +68,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report,
         return (
             evaluate(opened, space="tissue", folds=3, samples=100),
             evaluate(opened, samples=100),
-            evaluate_classifiers(opened, ["knn", "centroid"], folds=3, samples=50),
+            evaluate(opened, protocol="classifiers", methods=["knn", "centroid"], folds=3, samples=50),
         )
 
 

@@ -98,14 +98,23 @@ def may_answer(asking: Sequence[Collection[str]], owners: Sequence[str]) -> NDAr
 
     A query may be of several patients: the one that its file names and the one that a table names.
     """
+    return open_rows(owners)(asking)
+
+
+def open_rows(owners: Sequence[str]) -> Callable[[Sequence[Collection[str]]], NDArray[np.bool_]]:
+    """``may_answer`` of rows whose patients are numbered once, for some queries after others."""
     names, codes = np.unique(np.asarray(owners, np.str_), return_inverse=True)
     number = {name: code for code, name in enumerate(names.tolist())}
-    open_ = np.ones((len(asking), len(owners)), np.bool_)
-    for row, patients in enumerate(asking):
-        for patient in patients:
-            if (code := number.get(patient)) is not None:
-                open_[row] &= codes != code
-    return open_
+
+    def of(asking: Sequence[Collection[str]]) -> NDArray[np.bool_]:
+        open_ = np.ones((len(asking), len(owners)), np.bool_)
+        for row, patients in enumerate(asking):
+            for patient in patients:
+                if (code := number.get(patient)) is not None:
+                    open_[row] &= codes != code
+        return open_
+
+    return of
 
 
 def patients_of_file(

@@ -56,9 +56,10 @@ def command(
       lookalike classify --gallery brain --folds 5 --method knn,centroid,linear,svm --confusion confusion.png
     """
     from lookalike import plots
-    from lookalike.evaluation.protocols.classifiers import evaluate_classifiers
+    from lookalike.evaluation.protocols.classifiers import ClassifierReport
     from lookalike.gallery import open_gallery
     from lookalike.verbs.classify import classify
+    from lookalike.verbs.evaluate import evaluate
 
     if folds is not None and (query or identity):
         raise click.UsageError("--folds scores methods on the gallery's own records; leave QUERY and --id out")
@@ -66,8 +67,16 @@ def command(
         raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
     with open_gallery(gallery) as opened:
         if folds is not None:
-            report = evaluate_classifiers(opened, method.split(","), folds, seed, k=k, space=space)
-            if confusion:
+            report = evaluate(
+                opened,
+                protocol="classifiers",
+                methods=method.split(","),
+                folds=folds,
+                seed=seed,
+                neighbours=k,
+                **({"space": space} if space else {}),
+            )
+            if confusion and isinstance(report, ClassifierReport):
                 plots.save_confusion(report, Path(confusion))
             if as_json:
                 print_json(report)

@@ -10,6 +10,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Option = Annotated[str, Field(max_length=10_000)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -137,13 +138,14 @@ class Adapt(Body):
 
 
 class Evaluate(Body):
-    """A space to measure."""
+    """A space to measure. options: further ones of the protocol, by name; none that names a file."""
 
     space: Name = "base"
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
     seed: Seed = 0
     protocol: Name | None = None
     k: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(max_length=20)] | None = None
+    options: Annotated[dict[Name, Option | Annotated[list[Option], Field(max_length=100)]], Field(max_length=20)] = {}
 
 
 class Map(Body):

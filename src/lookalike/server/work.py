@@ -16,17 +16,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.server.plain import plain, without_paths
-from lookalike.store import BASE
 from lookalike.store.jobs import Progress, finish_job, job_of, note_progress
-
-if TYPE_CHECKING:
-    from lookalike.evaluation.protocols.classifiers import ClassifierReport
-    from lookalike.evaluation.report import Report
 
 _NOTED_EVERY: Final = 0.5  # seconds
 
@@ -50,17 +45,13 @@ def _adapt(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str,
 
 
 def _evaluate(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, Any]:
-    from lookalike.evaluation.protocols.published import evaluate_protocol
-    from lookalike.verbs.evaluate import DEFAULT_KS, evaluate
+    from lookalike.evaluation.protocols.protocol import PRECISION, remote_options
+    from lookalike.verbs.evaluate import evaluate
 
-    about = {"space": given["space"], "folds": given["folds"], "seed": given["seed"]}
-    report: Report | ClassifierReport
-    if given["protocol"] == "classifiers":
-        report = _classifiers(gallery, **about)
-    elif given["protocol"]:
-        report = evaluate_protocol(gallery, given["protocol"], k=given["k"] or (), **about)
-    else:
-        report = evaluate(gallery, k=given["k"] or DEFAULT_KS, **about)
+    protocol = given["protocol"] or PRECISION
+    options = {name: given[name] for name in ("space", "folds", "seed", "k")}
+    options |= remote_options(protocol, given.get("options") or {})
+    report = evaluate(gallery, protocol=protocol, **options)
     return {
         "result": plain(report),
         "reports": {
@@ -71,15 +62,6 @@ def _evaluate(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[s
             "html": _page(str(report)),
         },
     }
-
-
-def _classifiers(gallery: Gallery, space: str, folds: int | None, seed: int) -> ClassifierReport:
-    """Who is taken for whom: by the neighbours' vote, or in an adapted space by the adapter's own head."""
-    from lookalike.evaluation.protocols.classifiers import evaluate_classifiers
-
-    if space == BASE:
-        return evaluate_classifiers(gallery, ["knn"], folds or 5, seed)
-    return evaluate_classifiers(gallery, ["adapter"], folds or 5, seed, space=space)
 
 
 def _page(text: str) -> str:
@@ -97,9 +79,9 @@ def _map(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, A
 
 
 def _audit(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, Any]:
-    from lookalike.verbs.audit import audit_confounds
+    from lookalike.verbs.audit import audit
 
-    return {"result": plain(audit_confounds(gallery, *given["fields"], space=given["space"]))}
+    return {"result": plain(audit(gallery, *given["fields"], space=given["space"]))}
 
 
 WORK: Final[dict[str, Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
