@@ -27,7 +27,7 @@ from lookalike.gallery import Gallery
 from lookalike.store.browse import sample_vectors
 from lookalike.types import Keys, Scores, Vectors
 
-_UNLIKE: Final = 0.01  # share of the gallery's own records that would be called unlike all others
+ABSTAIN: Final = 0.01  # share of the gallery's own records that would be called unlike all others
 _VIEWS: Final = 1024  # vectors that are compared with each other
 _FEWEST: Final = 8  # records at least, however many slices they have
 _ASKED: Final = 200  # of them that ask the whole gallery for the record most like them
@@ -50,7 +50,7 @@ class Background:
             return None
         return round(100 * float(np.searchsorted(self.scores, score, "left")) / len(self.scores), 2)
 
-    def unlike(self, score: float, share: float = _UNLIKE) -> bool:
+    def unlike(self, score: float, share: float = ABSTAIN) -> bool:
         """Whether a best score is below what all but a share of the gallery's own records reach."""
         return len(self.nearest) > 0 and bool(score < self.nearest[int(share * (len(self.nearest) - 1))])
 

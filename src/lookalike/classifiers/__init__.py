@@ -1,11 +1,21 @@
 """Classifiers: each learns from labelled vectors and then gives logits for others.
 
 One shape for all: ``fit(method, examples, settings)`` -> ``Fitted``. Methods are plug-ins (entry point group
-``lookalike.classifiers``, see ``Method``). The settings of ours were chosen over seven public collections and two
-encoders by patient-disjoint folds, not for any one of them; docs/classify.md has the figures.
+``lookalike.classifiers``, see ``ClassifierMethod``). The settings of ours were chosen over seven public collections
+and two encoders by patient-disjoint folds, not for any one of them; docs/classify.md has the figures.
 """
 
 from lookalike.classifiers.examples import Examples, Fitted, Settings, logits_of
-from lookalike.classifiers.learning import MOST_RECORDS, Method, fit, limited, methods
+from lookalike.classifiers.learning import MOST_RECORDS, ClassifierMethod, fit, limited, methods
 
-__all__ = ["MOST_RECORDS", "Examples", "Fitted", "Method", "Settings", "fit", "limited", "logits_of", "methods"]
+__all__ = [
+    "MOST_RECORDS",
+    "ClassifierMethod",
+    "Examples",
+    "Fitted",
+    "Settings",
+    "fit",
+    "limited",
+    "logits_of",
+    "methods",
+]

@@ -17,7 +17,7 @@ MOST_RECORDS: Final = 5000
 """That a method which trains is trained on; of more a random sample is taken."""
 
 
-class Method(Protocol):
+class ClassifierMethod(Protocol):
     """What an entry point of the group ``lookalike.classifiers`` names: how one method learns.
 
     It may bear the attribute ``every_record``: if true, it is given all records, however many there are.
@@ -37,7 +37,7 @@ class Method(Protocol):
         ...
 
 
-def on_every_record(method: Method) -> Method:
+def on_every_record(method: ClassifierMethod) -> ClassifierMethod:
     """Mark a method that is given all records, however many there are: it compares, and does not train."""
     method.__dict__["every_record"] = True
     return method
@@ -68,7 +68,7 @@ def fit(method: str, data: Examples, settings: Settings) -> Fitted:
         return learn(data, settings)
 
 
-def _loaded(method: str) -> Method:
+def _loaded(method: str) -> ClassifierMethod:
     found: Any = load_plugin(_GROUP, method, ("__call__",))
-    learn: Method = found
+    learn: ClassifierMethod = found
     return learn

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json, print_table, seed_option
+from lookalike.plugins import plugin_names
 
 
 @click.command("classify")
@@ -17,7 +18,7 @@ from lookalike.cli.output import gallery_option, json_option, print_json, print_
     "--method",
     default="knn",
     show_default=True,
-    help="knn, centroid, k-means, dbscan, agglomerative, linear, svm, mlp, adapter, zero-shot.",
+    help=f"{', '.join(plugin_names('lookalike.classifiers'))}; adapter, zero-shot.",
 )
 @click.option("-k", type=int, help="Neighbours that vote (knn).")
 @click.option("--space", metavar="S", help="The space of the method; of an adapter its name.")

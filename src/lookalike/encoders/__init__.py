@@ -13,7 +13,7 @@ Entries are found through the entry points ``lookalike.encoders`` (one entry eac
 from lookalike.encoders.catalogue.lookup import (
     DEFAULT,
     describe,
-    described,
+    descriptions,
     entry,
     load,
     names,
@@ -29,7 +29,7 @@ __all__ = [
     "PatchEncoder",
     "TextEncoder",
     "describe",
-    "described",
+    "descriptions",
     "entry",
     "load",
     "names",

@@ -22,7 +22,7 @@ from lookalike.readers.pool import Frame, ReaderPool
 from lookalike.sources.files import walk
 from lookalike.types import Preprocessing
 
-MOST_PICTURES: Final = 512  # that int8 is measured on
+_MOST_PICTURES: Final = 512  # that the quality of an export is measured on
 
 _SIZES: Final = ((10, "tiny"), (50, "small"), (150, "base"), (500, "large"))
 _SPEEDS: Final = ((1, "very fast"), (10, "fast"), (50, "medium"), (200, "slow"))
@@ -53,7 +53,7 @@ def list_encoders() -> tuple[Listed, ...]:
     """Every encoder that a plug-in declares, in alphabetical order; a broken one with the reason."""
     return tuple(
         Listed(name, broken=found.reason) if isinstance(found, Broken) else _listed(name, found)
-        for name, found in encoders.described().items()
+        for name, found in encoders.descriptions().items()
     )
 
 
@@ -108,7 +108,7 @@ def export_encoder(
 
 def _inputs(sources: Iterable[str | os.PathLike[str]], recipe: Preprocessing) -> NDArray[np.uint8]:
     files = walk(sources)
-    chosen = files[:: max(1, len(files) // MOST_PICTURES)][:MOST_PICTURES]
+    chosen = files[:: max(1, len(files) // _MOST_PICTURES)][:_MOST_PICTURES]
     with ReaderPool(recipe) as pool:
         frames = [event.input for event in pool.read(chosen) if isinstance(event, Frame) and event.frame == 0]
     if not frames:

@@ -41,15 +41,15 @@ class Described(NamedTuple):
 
 def names() -> list[str]:
     """The encoders that can be named, in alphabetical order; broken plug-ins are left out."""
-    return [name for name, found in described().items() if not isinstance(found, Broken)]
+    return [name for name, found in descriptions().items() if not isinstance(found, Broken)]
 
 
 def names_with_text() -> list[str]:
     """Those among them that take text."""
-    return [name for name, found in described().items() if not isinstance(found, Broken) and found.spec.text]
+    return [name for name, found in descriptions().items() if not isinstance(found, Broken) and found.spec.text]
 
 
-def described() -> dict[str, Described | Broken]:
+def descriptions() -> dict[str, Described | Broken]:
     """Every declared encoder by name, in alphabetical order, without loading any; or why it cannot be used."""
     found: dict[str, Described | Broken] = {}
     for offer in _offers():
