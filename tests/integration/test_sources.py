@@ -22,7 +22,7 @@ from lookalike.gallery import Gallery
 from lookalike.readers.pool import ReaderPool
 from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.sources.reading import FETCHED_AT_ONCE
-from lookalike.store import record_id
+from lookalike.store import Batch, record_id
 from lookalike.types import Preprocessing
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
@@ -121,6 +121,33 @@ def test_only_what_is_new_is_fetched_few_at_a_time_and_nothing_stays(
     assert index(gallery, [elsewhere]).added == 1
     assert elsewhere.fetched == ["study-99"]
     assert not list(temporary.iterdir())
+
+
+def test_an_item_that_was_cut_short_is_fetched_again(
+    make_gallery: MakeGallery, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(70):  # more than one transaction stores
+        path = tmp_path / "files" / "study" / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(texture(number)).save(path)
+    source = ZipSource(zip_folder(tmp_path / "files", tmp_path / "files.zip"))
+    gallery = make_gallery()
+    write = gallery.store.write
+
+    def stop_at_the_second(batch: Batch) -> list[str]:
+        if gallery.store.count():
+            raise KeyboardInterrupt
+        return write(batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gallery.store, "write", stop_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            index(gallery, [source])
+    assert 0 < gallery.store.count() < 70
+    assert not list(temporary.iterdir())
+    for _ in range(2):  # fetched once more, and then it is known
+        assert index(gallery, [source]).records == 70
+        assert source.fetched == ["study", "study"]
 
 
 def test_the_bytes_are_those_of_the_file(make_gallery: MakeGallery, elsewhere: ZipSource, tmp_path: Path) -> None:

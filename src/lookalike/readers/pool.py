@@ -66,7 +66,8 @@ class Frame:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """Every frame of an item has been read. known: it was skipped, its content is there already. file, part: as in
-    ``Frame``; sha256 is that of the file.
+    ``Frame``; sha256 is that of the file. fetched: more of what was fetched with it may come
+    (``sources.reading.BatchRead``).
     """
 
     source: str
@@ -74,6 +75,7 @@ class Finished:
     known: bool = False
     file: str = ""
     part: bool = False
+    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

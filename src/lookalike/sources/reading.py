@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -51,6 +51,11 @@ class Listing:
         return len({item.files[:1] or item.name for _source, item in self.items})
 
 
+@dataclass(frozen=True, slots=True)
+class BatchRead:
+    """All that was fetched at once has been read: the items that it came from may count as known from now on."""
+
+
 def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda _path: False) -> Listing:
     """Every item that is no mask. owned: tells the files that are passed over without a word."""
     found: dict[str, tuple[Source, Item]] = {}
@@ -95,9 +100,10 @@ class ItemLabels:
 
 def read_items(
     readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None
-) -> Iterator[Event]:
+) -> Iterator[Event | BatchRead]:
     """What becomes of every item: its frames and Finished, a Refusal, or a SliceFile; once all slices are known, the
-    frames of the volumes that they make. An item that lies elsewhere is fetched only if it is new.
+    frames of the volumes that they make. An item that lies elsewhere is fetched only if it is new, a few at a time,
+    each batch with a BatchRead at its end.
     """
     here = [item for _source, item in items if item.files and item.image is None]
     yield from _read_files(readers, here, known)
@@ -150,7 +156,7 @@ def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> It
 
 def _read_fetched(
     readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None
-) -> Iterator[Event]:
+) -> Iterator[Event | BatchRead]:
     new: list[tuple[Source, Item]] = []
     for source, item in items:
         there = () if known is None else _known_parts(item, known)
@@ -165,7 +171,9 @@ def _read_fetched(
                     files += _fetched(item, fetched.enter_context(source.fetch(item)))
                 except (OSError, UnreadableImageError) as error:
                     yield Refusal(item.name, getattr(error, "reason", "not-readable"))
-            yield from _read_files(readers, files, known)
+            for event in _read_files(readers, files, known):
+                yield replace(event, fetched=True) if isinstance(event, Finished) else event
+        yield BatchRead()
 
 
 def _known_parts(item: Item, known: KnownItems) -> Sequence[tuple[str, str]]:

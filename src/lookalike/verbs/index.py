@@ -21,7 +21,7 @@ from lookalike.readers.pool import Event, Finished, Frame
 from lookalike.sources.encoded_volumes import OpenVolumes
 from lookalike.sources.files import beside_images
 from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
-from lookalike.sources.reading import ItemLabels, list_items, read_items
+from lookalike.sources.reading import BatchRead, ItemLabels, list_items, read_items
 from lookalike.sources.source import Source, source_of
 from lookalike.store import Batch, NewRecord, Relabel, Store, record_id
 from lookalike.store import patches as stored_patches
@@ -90,8 +90,8 @@ def index(
         ended, total = 0, len(listing.items)
         for event in read_items(gallery.readers, listing.items, _Stored(gallery.store, with_patches=run.patches)):
             run.take(event)
-            ended += not isinstance(event, Frame)
-            if progress and not isinstance(event, Frame) and ended <= total:  # volumes are counted by their slices
+            if progress and not isinstance(event, Frame | BatchRead) and ended < total:
+                ended += 1  # volumes are counted by their slices
                 progress(ended, total)
         run.flush()
         gallery.index()
@@ -159,6 +159,7 @@ class _Run:
     added: int = 0
     finished: Counter[str] = field(default_factory=Counter)  # SHA-256 of every file read to its end
     parts: Counter[str] = field(default_factory=Counter)  # of files of arrays, an array each
+    fetched: dict[str, str] = field(default_factory=dict)  # files read to their end whose items have more of them
     ended: list[str] = field(default_factory=list)  # sources read to their end since the last flush
     brought: Counter[str] = field(default_factory=Counter)  # new records by their file's SHA-256
     relabelled: set[str] = field(default_factory=set)
@@ -171,9 +172,13 @@ class _Run:
         # A table of patients or attributes alone must not take the labels away that another one gave.
         self.table_labels = self.labels.names_labels
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Event | BatchRead) -> None:
         if isinstance(event, Frame):
             self.frames.append(event)
+        elif isinstance(event, BatchRead):
+            self.flush()  # an item of several files is known by any one of them: none is noted before all are stored
+            self.batch.finished.update(self.fetched)
+            self.fetched = {}
         elif isinstance(event, Refusal):
             self._refuse(event)
         elif isinstance(event, Finished):
@@ -196,7 +201,8 @@ class _Run:
     def _finish(self, event: Finished) -> None:
         (self.parts if event.part else self.finished)[event.sha256] += 1
         if not event.known:
-            self.batch.finished[event.sha256] = event.file if event.part else event.source
+            noted = self.fetched if event.fetched else self.batch.finished
+            noted[event.sha256] = event.file if event.part else event.source
             self.ended.append(event.source)
         if not (event.known or event.sha256 in self.stored):
             return
