@@ -26,7 +26,7 @@ from lookalike.gallery import Gallery
 from lookalike.pixels import thumbnail
 from lookalike.plots import page as map_page
 from lookalike.plots import save_bars, save_benchmark_curves, save_confusion, save_curves, save_map
-from lookalike.plots.fields import PALETTE, chosen, fields_of
+from lookalike.plots.fields import PALETTE, colour_fields, field_number
 from lookalike.plots.page import small_jpeg
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Record
@@ -85,14 +85,14 @@ def records(*rows: dict[str, Any]) -> list[Record]:
 
 
 def test_labels_come_first_and_patients_never() -> None:
-    fields = fields_of(records({"labels": ("b", "c"), "site": "x"}, {"labels": ("a",)}, {"label": "shadowed"}))
+    fields = colour_fields(records({"labels": ("b", "c"), "site": "x"}, {"labels": ("a",)}, {"label": "shadowed"}))
     assert [field.name for field in fields] == ["label", "site"]
     assert (fields[0].categories, fields[0].codes) == (("a", "b, c"), (1, 0, -1))
     assert (fields[1].categories, fields[1].codes) == (("x",), (0, -1, -1))
 
 
 def test_the_most_frequent_categories_come_first() -> None:
-    (_, field) = fields_of(records(*({"site": site} for site in "cabbcc")))
+    (_, field) = colour_fields(records(*({"site": site} for site in "cabbcc")))
     assert (field.categories, field.codes) == (("c", "b", "a"), (0, 2, 1, 1, 0, 0))
 
 
@@ -108,14 +108,14 @@ def test_the_most_frequent_categories_come_first() -> None:
     ],
 )
 def test_numbers_have_a_scale_and_codes_have_colours(values: list[Any], kind: str) -> None:
-    (_, field) = fields_of(records(*({} if v is None else {"f": v} for v in values)))
+    (_, field) = colour_fields(records(*({} if v is None else {"f": v} for v in values)))
     assert field.kind == kind
     assert len(field.values if kind == "number" else field.codes) == len(values)
 
 
 def test_a_field_that_no_record_has() -> None:
     with pytest.raises(UsageError, match=r"no record has a field 'sitee' to colour by.*Did you mean 'site'"):
-        chosen(fields_of(records({"site": "x"})), "sitee")
+        field_number(colour_fields(records({"site": "x"})), "sitee")
 
 
 # The page
