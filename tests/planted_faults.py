@@ -40,6 +40,55 @@ class Fault:
 
 FAULTS: Final = (
     Fault(
+        "M28",
+        "a series' affine stays in LPS",
+        "    affine[:2] *= -1\n    return affine",
+        "    return affine",
+        ("tests/integration/test_series_beside_nifti.py",),
+    ),
+    Fault(
+        "M31",
+        "slice positions are relative to the last slice that was kept",
+        "stored.views[views] / last)",
+        "stored.views[views] / max(float(stored.views[views].max()), 1.0))",
+        ("tests/unit/test_volumes_ranked.py",),
+    ),
+    Fault(
+        "M35",
+        "no deeper look where one volume takes all hits",
+        "if depth == len(index) or len(np.unique(owners[hit])) >= k:",
+        "if True:",
+        ("tests/unit/test_volumes_ranked.py",),
+    ),
+    Fault(
+        "M53",
+        "the background holds pairs of one patient",
+        "alike[patients[owner][:, None] != patients[None, :]]",
+        "alike[owner[:, None] != np.arange(len(patients))[None, :]]",
+        ("tests/unit/test_background.py",),
+    ),
+    Fault(
+        "M54",
+        "a search abstains only below the very lowest",
+        "self.nearest[int(share * (len(self.nearest) - 1))]",
+        "self.nearest[0]",
+        ("tests/unit/test_background.py",),
+    ),
+    Fault(
+        "M06",
+        "the patient that the table gave is not excluded if the header names another (a query)",
+        "({*patients, known.patient}, known.key)",
+        "(patients or {known.patient}, known.key)",
+        ("tests/unit/test_own_patient.py",),
+    ),
+    Fault(
+        "M06b",
+        "the same, where candidates decide",
+        "frozenset(groups if known is None else {*groups, known.patient})",
+        "frozenset(groups or ({known.patient} if known else ()))",
+        ("tests/unit/test_own_patient.py",),
+    ),
+    Fault(
         "M72",
         "search --box ignores --where",
         "                where=where,\n                same_patient=same_patient,\n                context=",

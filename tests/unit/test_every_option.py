@@ -230,7 +230,7 @@ def test_the_output_is_as_asked(
     done = run(name, [*words, *filled(row.words, here)])
     assert done.exit_code == 0, done.output
     if row.kind == "json":
-        assert json.loads(done.stdout)
+        assert json.loads(done.stdout) is not None
         assert not command.answer or json.loads(done.stdout) in ({"value": 7}, {"address": "http://127.0.0.1:1/"})
         return
     written = [Path(word) for word in filled(row.words, here) if word.startswith(here["out"])]
