@@ -40,6 +40,41 @@ class Fault:
 
 FAULTS: Final = (
     Fault(
+        "M04",
+        "protocols rank equal scores in reverse",
+        'near = near[np.argsort(-similar[near], kind="stable")][:depth]',
+        'near = near[::-1][np.argsort(-similar[near[::-1]], kind="stable")][:depth]',
+        ("tests/unit/test_protocols.py::test_plain_and_capped_equal_brute_force",),
+    ),
+    Fault(
+        "M16",
+        "the confound audit's interval resamples records, not patients",
+        'bootstrap_interval(right, patients, "macro"',
+        'bootstrap_interval(right, np.arange(len(right)), "macro"',
+        ("tests/unit/test_confounds.py::test_the_interval_is_resampled_by_patient",),
+    ),
+    Fault(
+        "M38",
+        "with `among`, rows that were struck off are found again",
+        "self._alive if among is None else self._alive & np.isin(self._keys, among)",
+        "self._alive if among is None else np.isin(self._keys, among)",
+        ("tests/contracts/test_index_contract.py::test_changes_are_found_at_once[False-hnsw]",),
+    ),
+    Fault(
+        "M51",
+        "specificity at 90 % is that of the Youden threshold",
+        "specificity_at_90=_share(1 - suspected[~member])",
+        "specificity_at_90=_share(1 - positive[~member])",
+        ("tests/unit/test_classifier_thresholds.py",),
+    ),
+    Fault(
+        "M56",
+        "records of the same patient count as comparable",
+        "other = patients[rows, None] != patients[None, rows]",
+        "other = rows[:, None] != rows[None, :]",
+        ("tests/unit/test_confounds.py::test_only_other_patients_can_be_compared_with",),
+    ),
+    Fault(
         "M48",
         "removed rows stay readable in the write-ahead log",
         "PRAGMA wal_checkpoint(TRUNCATE)",
@@ -70,7 +105,7 @@ FAULTS: Final = (
     Fault(
         "M66",
         "`<` is not escaped in the map's page",
-        '.replace("<", "\\u003c")',
+        '.replace("<", "\\\\u003c")',
         "",
         ("tests/server/test_hostile.py::test_a_label_ends_no_script_of_the_map",),
     ),
