@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
+import hypothesis
 import numpy as np
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
 from lookalike.gallery import Gallery, open_gallery
+from skips import is_allowed
+
+# A busy machine is no error, so no example has a deadline; where CI is set every run draws the same examples.
+hypothesis.settings.register_profile("anywhere", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
+
+NO_SKIPS = "LOOKALIKE_NO_SKIPS"
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test fails where every test has to run."""
+    report = yield
+    return _no_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """So does a skipped module."""
+    report = yield
+    return _no_skip(report)
+
+
+def _no_skip(report: Report) -> Report:
+    if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get(NO_SKIPS):
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if not is_allowed(reason):
+        report.outcome = "failed"
+        report.longrepr = f"{reason}\n{NO_SKIPS} is set and tests/skips.py does not list this reason"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -23,6 +23,8 @@ from lookalike.verbs.index import index
 COMMAND = Path(__import__("sys").executable).with_name("lookalike")
 API = "/api/v1"
 RECORDS = 12
+PATIENCE = 300.0  # seconds that are waited for what must come; nothing is ever judged by how quick it is
+T = TypeVar("T")
 
 
 @dataclass
@@ -52,20 +54,23 @@ class Server:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    def job(self, answer: httpx.Response, seconds: float = 120) -> dict[str, Any]:
+    def job(self, answer: httpx.Response, seconds: float = PATIENCE) -> dict[str, Any]:
         """A job once it has ended."""
         assert answer.status_code == 202, answer.text
         where = answer.headers["location"]
         return self.wait(where, lambda job: job["state"] not in ("queued", "running"), seconds)
 
-    def wait(self, where: str, done: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            job = self.http.get(where).json()
-            if done(job):
-                return dict(job)
-            time.sleep(0.05)
-        raise AssertionError(f"still {job}")
+    def wait(self, where: str, done: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE) -> dict[str, Any]:
+        return dict(eventually(lambda: self.http.get(where).json(), done, seconds))
+
+
+def eventually(look: Callable[[], T], done: Callable[[T], bool], seconds: float = PATIENCE) -> T:
+    """What is seen once it is as awaited. seconds: after which something is broken, however busy the machine."""
+    end = time.monotonic() + seconds
+    while not done(seen := look()):
+        assert time.monotonic() < end, f"still {seen}"
+        time.sleep(0.02)
+    return seen
 
 
 def make_gallery(folder: Path) -> Path:
@@ -92,10 +97,7 @@ def serving(folder: Path, *options: str, key: str = "", code: int = 0, verify: P
     trusted = ssl.create_default_context(cafile=verify) if verify else True
     with httpx.Client(base_url=base, headers=headers, timeout=60, verify=trusted) as http:
         try:
-            end = time.monotonic() + 60
-            while http.get("/readyz").status_code != 200:
-                assert time.monotonic() < end, log.read_text()
-                time.sleep(0.05)
+            eventually(lambda: http.get("/readyz").status_code, lambda status: status == 200)
             yield Server(psutil.Process(process.pid), int(found[2]), http, folder, log.read_text)
         finally:
             process.terminate()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 from fastapi.routing import APIRoute
-from served import API, COMMAND, Server, make_gallery, problem, serving
+from served import API, COMMAND, Server, eventually, make_gallery, problem, serving
 
 from lookalike.gallery import open_gallery
 from lookalike.server.access import Needs
@@ -148,6 +148,17 @@ def test_wrong_keys_are_counted(tmp_path: Path) -> None:
         assert server.http.get("/healthz").status_code == 200
 
 
+def test_a_key_is_right_to_the_letter(folder: Path, keys: dict[str, str]) -> None:
+    right = keys["admin"]
+    at = next(place for place, letter in enumerate(right) if letter.isalpha())
+    turned = right[:at] + right[at].swapcase() + right[at + 1 :]
+    with serving(folder, key=right) as server:
+        for wrong in (turned, right.swapcase(), right.lower(), right[:-1], right + right, right[1:], f"{right}="):
+            assert wrong != right
+            problem(server.get("/gallery", headers={"Authorization": f"Bearer {wrong}"}), 401, "no-key")
+        assert server.get("/gallery").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/", "/healthz", f"{API}/gallery", f"{API}/nothing"])
 def test_every_answer_carries_the_headers(server: Server, path: str) -> None:
     headers = server.http.get(path).headers
@@ -162,6 +173,22 @@ def test_another_name_of_the_host_is_refused(server: Server) -> None:
     problem(server.get("/gallery", headers={"Host": "evil.example"}), 421, "host")
     problem(server.get("/gallery", headers={"Host": "127.0.0.1.evil.example"}), 421, "host")
     assert server.get("/gallery", headers={"Host": f"localhost:{server.port}"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("HTTP/1.0\r\n", b"421"),
+        ("HTTP/1.0\r\nHost:\r\n", b"421"),
+        ("HTTP/1.0\r\nHost: evil.example\r\n", b"421"),
+        ("HTTP/1.0\r\nHost: localhost\r\n", b"200"),
+    ],
+)
+def test_a_request_that_names_no_host_is_refused(server: Server, head: str, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(f"GET /healthz {head}\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.split(b" ", 2)[1] == status
 
 
 @pytest.mark.parametrize(
@@ -274,5 +301,6 @@ def test_when_the_last_key_is_gone_a_service_that_others_reach_is_closed(tmp_pat
         assert server.get("/gallery").status_code == 200
         with open_gallery(folder) as gallery:
             remove_key(gallery.store, "last")
-        time.sleep(0.05)  # what another process writes is seen within 20 ms
-        problem(server.get("/gallery"), 401, "no-key")
+        # What another process writes is seen in a moment.
+        closed = eventually(lambda: server.get("/gallery"), lambda answer: answer.status_code != 200)
+        problem(closed, 401, "no-key")

@@ -176,16 +176,58 @@ def test_separability_is_the_best_rules_balanced_accuracy(drawn: list[tuple[str,
     assert best_rule(values, bearing) == pytest.approx(best)
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("xy"), st.integers(0, 20)), max_size=60))
-def test_comparable_rows_have_enough_neighbours_of_both_kinds(drawn: list[tuple[int, str, int]]) -> None:
-    labels = np.array([label for label, _, _ in drawn], np.int64)
-    values = np.array([value for _, value, _ in drawn], dtype=str)
-    patients = np.array([str(patient) for _, _, patient in drawn], dtype=str)
-    rows = comparable(labels, values, patients)
+def enough(labels: Sequence[int], values: Sequence[str], patients: Sequence[str], rows: Sequence[int]) -> list[int]:
+    """Of some rows those with five others of their label at another value, and five of another at theirs."""
+    kept = []
     for row in rows:
         others = [i for i in rows if patients[i] != patients[row]]
-        assert sum(labels[i] == labels[row] and values[i] != values[row] for i in others) >= 5
-        assert sum(labels[i] != labels[row] and values[i] == values[row] for i in others) >= 5
+        of_label = sum(labels[i] == labels[row] and values[i] != values[row] for i in others)
+        of_value = sum(labels[i] != labels[row] and values[i] == values[row] for i in others)
+        if min(of_label, of_value) >= 5:
+            kept.append(row)
+    return kept
+
+
+def test_comparable_rows_have_enough_neighbours_of_both_kinds() -> None:
+    """Against loops that strike rows off until all have enough; some draws leave all rows, some a part, some none."""
+    left = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        count = int(rng.integers(24, 60))
+        labels, values = rng.integers(0, 2 + seed % 2, count), rng.choice(list("xy"), count)
+        patients = rng.integers(0, rng.choice([2, 6, 60]), count).astype(str)
+        rows, before = list(range(count)), count + 1
+        while len(rows) < before:
+            before, rows = len(rows), enough(labels, values, patients, rows)
+        assert comparable(labels, values, patients).tolist() == rows
+        left.append(len(rows) / count)
+    assert min(sum(share == 0 for share in left), sum(share > 0 for share in left)) >= 10
+    assert any(0 < share < 1 for share in left)
+
+
+@pytest.mark.parametrize(("patients_of", "left"), [(lambda _cell, i: f"p{i}", 20), (lambda cell, _i: f"p{cell}", 0)])
+def test_only_other_patients_can_be_compared_with(patients_of: Callable[[int, int], str], left: int) -> None:
+    """Five records in each of four cells: of people of their own, or of one person in the cells a row needs."""
+    cells = [(cell, i) for cell in range(4) for i in range(5)]
+    labels, values = np.array([cell // 2 for cell, _ in cells]), np.array(["xy"[cell % 2] for cell, _ in cells])
+    # One person for both labels at x, another for both at y: nobody finds five others of another label.
+    patients = np.array([patients_of(cell % 2, 5 * cell + i) for cell, i in cells])
+    assert len(comparable(labels, values, patients)) == left
+
+
+def test_the_interval_is_resampled_by_patient(make_gallery: Callable[..., Gallery]) -> None:
+    """Four times the same record of the same person is no more than once: the interval stays as wide."""
+    rng = np.random.default_rng(4)
+    vectors = [rng.normal(size=16) + (0.35 if i % 2 else -0.35) for i in range(60)]
+    rows = [(f"label {i // 2 % 2}", {"site": "ab"[i % 2]}, vector) for i, vector in enumerate(vectors)]
+    once, often = make_gallery("once"), make_gallery("often")
+    fill(once, rows)
+    fill(often, [row for row in rows for _ in range(4)], [f"p{i // 4}" for i in range(240)])
+    told = [of_field(audit_confounds(each), "site").predictability for each in (once, often)]
+    widths = [one.high - one.low for one in told if one and one.high is not None and one.low is not None]
+    assert len(widths) == 2
+    assert all(one is not None and 0.6 < one.accuracy < 0.95 for one in told)
+    assert widths[1] > 0.75 * widths[0]  # resampled by record it would be half as wide
 
 
 def records(name: str, values: Sequence[str], labels: Sequence[str] = ()) -> list[Record]:

@@ -34,7 +34,13 @@ LABELS = ("a", "b", "c", "d")
 def cases_from(
     labels: Sequence[tuple[str, ...]], patients: Sequence[str], splits: Sequence[str] = (), seed: int = 0
 ) -> Cases:
-    vectors = np.random.default_rng(seed).normal(size=(len(labels), 8)).astype(np.float32)
+    """Every other seed draws vectors of halves, four of eight components: many cosines are equal, and exact."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(len(labels), 8)).astype(np.float32)
+    if seed % 2:
+        signs = rng.choice([-0.5, 0.5], (len(labels), 4))
+        vectors = np.zeros_like(vectors)
+        np.put_along_axis(vectors, rng.integers(0, 2, (len(labels), 4)) + np.arange(0, 8, 2), signs, axis=1)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = tuple(f"id{i}" for i in range(len(labels)))
     return Cases(Labelled(vectors, tuple(labels), tuple(patients), ids), tuple(splits) or ("",) * len(labels), {})

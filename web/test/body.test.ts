@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { bodyOf, pictureOf, queryOf, steered } from "../src/body";
 import { nothing, remembered, undone } from "../src/past";
 import { EMPTY } from "../src/route";
+import { whereOf } from "../src/where";
 
 describe("the search body", () => {
   it("asks with nothing only by nothing", () => {
@@ -13,6 +14,34 @@ describe("the search body", () => {
     const body = bodyOf({ ...EMPTY, positive: ["a", "b"] });
     expect(body?.query).toEqual({ ids: ["a"] });
     expect(body?.positive).toEqual(["b"]);
+  });
+
+  it("says what the hits should be like, unlike and within, how many and how", () => {
+    const body = bodyOf({
+      ...EMPTY,
+      asked: { kind: "record", id: "r" },
+      positive: ["a", "b"],
+      negative: ["c", "d"],
+      filters: [{ field: "sex", kind: "text", values: ["F"] }],
+      own: "age>60 or label=x",
+      space: "findings",
+      k: 24,
+      grouped: false,
+    });
+    expect(body).toEqual({
+      query: { ids: ["r"] },
+      positive: ["a", "b"],
+      negative: ["c", "d"],
+      where: whereOf([{ field: "sex", kind: "text", values: ["F"] }], "age>60 or label=x"),
+      space: "findings",
+      group_by: null,
+      k: 24,
+      explain: true,
+    });
+    expect(body?.where).toContain("age>60 or label=x");
+    expect(body?.where).toContain("sex");
+    expect(bodyOf({ ...EMPTY, text: "edema", own: "age>60" })?.where).toContain("age>60");
+    expect(bodyOf({ ...EMPTY, text: "edema" })?.group_by).toBe("patient");
   });
 
   it("asks with a region of an upload or a record", () => {

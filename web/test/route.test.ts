@@ -51,4 +51,16 @@ describe("the address", () => {
       expect(routeOf(address).asking.roi).toBeNull();
     },
   );
+
+  it.each([
+    ["1", 1],
+    ["1000", 1000],
+    ["0", 12],
+    ["1001", 12],
+    ["5000", 12],
+    ["2.5", 12],
+    ["many", 12],
+  ])("asks for as many hits as the server gives: %s", (text, k) => {
+    expect(routeOf(`#/search?k=${text}`).asking.k).toBe(k);
+  });
 });

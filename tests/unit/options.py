@@ -1,0 +1,336 @@
+"""Every command with each option at a value that is not its default: the data of ``test_every_option``.
+
+Words hold places: {g} a gallery of pictures with patches, {other} another one, {picture}, {picture2}, {folder},
+{more} (another), {table}, {id}, {out} a path without a suffix that is the test's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+# The functions that do the work, wherever they live now: the first home that is there counts, every home is watched.
+VERBS: Final = (
+    "lookalike.gallery:open_gallery",
+    "lookalike.verbs.search:search",
+    "lookalike.asking.rank_regions:search_regions",
+    "lookalike.verbs.adapt:adapt",
+    "lookalike.verbs.audit:audit_confounds",
+    "lookalike.verbs.classify:classify",
+    "lookalike.verbs.demo:demo",
+    "lookalike.verbs.doctor:doctor",
+    "lookalike.verbs.encoders:list_encoders",
+    "lookalike.verbs.encoders:pull_encoder",
+    "lookalike.verbs.encoders:verify_encoder",
+    "lookalike.verbs.encoders:export_encoder",
+    "lookalike.verbs.evaluate:evaluate",
+    "lookalike.evaluation.protocols.published:evaluate_protocol",
+    "lookalike.evaluation.protocols.khun_jush:evaluate_volumes",
+    "lookalike.evaluation.protocols.localisation:evaluate_localisation",
+    "lookalike.evaluation.protocols.classifiers:evaluate_classifiers",
+    "lookalike.verbs.index:index",
+    "lookalike.verbs.index_dataset:index_dataset",
+    "lookalike.verbs.map:map_gallery",
+    "lookalike.verbs.benchmark_encoders:benchmark_encoders",
+    "lookalike.verbs.benchmark_index:benchmark_index",
+    "lookalike.server.serve:serve",
+    "lookalike.verbs.keys:add_key",
+    "lookalike.verbs.keys:list_keys",
+    "lookalike.verbs.keys:remove_key",
+    "lookalike.store.keys:add_key",
+    "lookalike.store.keys:keys_of",
+    "lookalike.store.keys:remove_key",
+)
+GOES_ON: Final = ("open_gallery",)  # watched, and called all the same
+
+
+@dataclass(frozen=True)
+class Told:
+    """words: what is typed. keyword: what the verb, or a value that it is given, calls it (several names: any of
+    them). value: what stands there, or among several things there.
+    """
+
+    words: str
+    keyword: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An option of the output. kind: picture, page, text or json. has: what the file, or without {out} the terminal,
+    must hold and must not hold without the option.
+    """
+
+    words: str
+    kind: str
+    has: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """modes: the fewest words that run the command, for each way of using it. options: by their longest name, or an
+    argument's own. not_heard: options that a mode has no use for, which it refuses or passes over.
+    """
+
+    modes: dict[str, str]
+    options: dict[str, Told | Shown]
+    not_heard: dict[str, frozenset[str]] = field(default_factory=dict)
+    answer: bool = False  # a run takes too long, or a network: only how an answer is printed is looked at
+
+
+def these(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+GALLERY: Final = Told("--gallery {other}", "folder", "{other}")
+JSON: Final = Shown("--json", "json")
+SEED: Final = Told("--seed 7", "seed", 7)
+SPACE: Final = Told("--space other", "space", "other")
+
+COMMANDS: Final[dict[str, Command]] = {
+    "index": Command(
+        {"files": "{folder} --gallery {out}", "collection": "--dataset {folder} --gallery {out}"},
+        {
+            "sources": Told("{picture2}", "sources", "{picture2}"),
+            "--gallery": Told("--gallery {out}-else", "folder", "{out}-else"),
+            "--dataset": Told("--dataset {more}", "name", "more"),
+            "--labels": Told("--labels {table}", "labels", "{table}"),
+            "--label-column": Told("--label-column site", "label_columns", "site"),
+            "--patient-column": Told("--patient-column who", "patient_column", "who"),
+            "--encoder": Told("--encoder lite0-last", "encoder", "lite0-last"),
+            "--plane": Told("--plane coronal", "plane", "coronal"),
+            "--slices": Told("--slices even:3", "slices", "even:3"),
+            "--window": Told("--window bone", "window", "bone"),
+            "--index": Told("--index hnsw", "index", "hnsw"),
+            "--four-d": Told("--four-d split", "four_d", "split"),
+            "--patches": Told("--patches", "patches", True),
+            "--json": JSON,
+        },
+        {
+            "files": these("--dataset"),
+            "collection": these("sources --labels --label-column --patient-column --patches"),
+        },
+    ),
+    "search": Command(
+        {"picture": "{picture} --gallery {g}", "region": "{picture} --gallery {g} --box 0.1,0.1,0.6,0.7"},
+        {
+            "query": Told("", "query", "{picture}"),
+            "--gallery": GALLERY,
+            "--id": Told("--id {id}", "id", "{id}"),
+            "--text": Told("--text edema", "text", "edema"),
+            "--k": Told("-k 7", "k", 7),
+            "--where": Told("--where label=even", "where", "label=even"),
+            "--space": SPACE,
+            "--same-patient": Told("--same-patient", "same_patient", True),
+            "--like": Told("--like {id}", "positive", "{id}"),
+            "--unlike": Told("--unlike {id}", "negative", "{id}"),
+            "--one-per-patient": Told("--one-per-patient", "group_by", "patient"),
+            "--figure": Shown("--figure {out}.png", "picture"),
+            "--rank": Told("--rank max", "rank", "max"),
+            "--weights": Told("--weights gaussian:0.3", "weights", "gaussian:0.3"),
+            "--box": Told("--box 0.2,0.3,0.5,0.6", "box", (0.2, 0.3, 0.5, 0.6)),
+            "--mask": Told("--mask {picture2}", "mask", "{picture2}"),
+            "--slice": Told("--slice 3", "slice", 3),
+            "--no-context": Told("--no-context", "context", False),
+            "--json": JSON,
+        },
+        {
+            "picture": these("--slice --no-context"),
+            "region": these("--text --space --rank --weights --like --unlike --one-per-patient"),
+        },
+    ),
+    "adapt": Command(
+        {"": "--gallery {g} --name made --kind linear"},
+        {
+            "--gallery": GALLERY,
+            "--name": Told("--name another", "name", "another"),
+            "--kind": Told("--kind published", "kind", "published"),
+            "--seed": SEED,
+            "--json": JSON,
+        },
+    ),
+    "evaluate": Command(
+        {
+            "records": "--gallery {g}",
+            "outside": "--gallery {g} --queries {picture} --query-labels {table}",
+            "protocol": "--gallery {g} --protocol denner",
+            "khun-jush": "--gallery {g} --protocol khun-jush",
+            "localisation": "--gallery {g} --protocol localisation",
+        },
+        {
+            "--gallery": GALLERY,
+            "--space": SPACE,
+            "--folds": Told("--folds 3", "folds", 3),
+            "--queries": Told("--queries {picture2}", "queries", "{picture2}"),
+            "more_queries": Told("{picture2}", "queries", "{picture2}"),
+            "--query-labels": Told("--query-labels {folder}/other.csv", "query_labels", "{folder}/other.csv"),
+            "--label-column": Told("--label-column site", "label_columns", "site"),
+            "--patient-column": Told("--patient-column who", "patient_column", "who"),
+            "--protocol": Told("--protocol multilabel", "name protocol", "multilabel"),
+            "--slices": Told("--slices random:5", "slices", "random:5"),
+            "--weights": Told("--weights gaussian:0.33", "weights", "gaussian:0.33"),
+            "--rank": Told("--rank pool:max", "ranks", "pool:max"),
+            "--index": Told("--index hnsw", "index", "hnsw"),
+            "--level": Told("--level site", "levels", "site"),
+            "--sweep": Told("--sweep sigma", "weights", "gaussian:0.05"),
+            "--figure": Shown("--figure {out}.png", "elsewhere", "test_cli_volumes.py::test_sweeps_are_drawn"),
+            "--where": Told("--where label=even", "where", "label=even"),
+            "--k": Told("-k 7", "k", 7),
+            "--seed": SEED,
+            "--format": Shown("--format csv", "text", "class,"),
+            "--out": Shown("--out {out}.txt", "text", "P@10 "),
+            "--curves": Shown("--curves {out}.png", "picture"),
+            "--bars": Shown("--bars {out}.png", "picture"),
+            "--json": JSON,
+        },
+        {
+            "records": these("more_queries --slices --weights --rank --index --level --sweep --figure --where"),
+            "outside": these("--slices --weights --rank --index --level --sweep --figure --where"),
+            "protocol": these(
+                "--queries more_queries --query-labels --label-column --patient-column --slices --weights --rank "
+                "--index --level --sweep --figure --where"
+            ),
+            # The tables and the JSON of a report are written by the same lines in every mode.
+            "khun-jush": these(
+                "--folds --queries more_queries --query-labels --label-column --patient-column --format --out --curves "
+                "--bars --json"
+            ),
+            "localisation": these(
+                "--folds --queries more_queries --query-labels --label-column --patient-column --slices --weights "
+                "--rank --index --level --sweep --figure --seed --format --out --curves --bars --json"
+            ),
+        },
+    ),
+    "classify": Command(
+        {"query": "{picture} --gallery {g}", "folds": "--gallery {g} --folds 2"},
+        {
+            "query": Told("", "query", "{picture}"),
+            "--gallery": GALLERY,
+            "--id": Told("--id {id}", "id", "{id}"),
+            "--method": Told("--method centroid", "method methods", "centroid"),
+            "--k": Told("-k 7", "k", 7),
+            "--space": SPACE,
+            "--label": Told("--label edema", "labels", "edema"),
+            "--modality": Told("--modality x-ray", "modality", "x-ray"),
+            "--body-part": Told("--body-part chest", "body_part", "chest"),
+            "--view": Told("--view lateral", "view", "lateral"),
+            "--folds": Told("--folds 4", "folds", 4),
+            "--confusion": Shown("--confusion {out}.png", "picture"),
+            "--seed": SEED,
+            "--json": JSON,
+        },
+        {"query": these("--folds --confusion"), "folds": these("query --id --label --modality --body-part --view")},
+    ),
+    "audit": Command(
+        {"": "--gallery {g}"},
+        {
+            "--gallery": GALLERY,
+            "--label": Told("--label site", "label_field", "site"),
+            "--against": Told("--against site", "other_field", "site"),
+            "--space": SPACE,
+            "--seed": SEED,
+            "--json": JSON,
+        },
+    ),
+    "map": Command(
+        {"": "--gallery {g} --method tsne"},
+        {
+            "--gallery": GALLERY,
+            "--method": Told("--method umap", "method", "umap"),
+            "--space": SPACE,
+            "--where": Told("--where label=even", "where", "label=even"),
+            "--color": Shown("--figure {out}.html --color site", "page", '"color":1'),
+            "--figure": Shown("--figure {out}.html", "page", "t-SNE map"),
+            "--seed": SEED,
+            "--json": JSON,
+        },
+    ),
+    "serve": Command(
+        {"": "--gallery {g}"},
+        {
+            "--gallery": GALLERY,
+            "--host": Told("--host 192.0.2.7", "host", "192.0.2.7"),
+            "--port": Told("--port 7", "port", 7),
+            "--no-browser": Told("--no-browser", "browser", False),
+            "--import": Told("--import new={folder}", "new", "{folder}"),
+            "--allow-host": Told("--allow-host look.example", "hosts", "look.example"),
+            "--tls-cert": Told("--tls-cert c.pem", "tls_cert", "c.pem"),
+            "--tls-key": Told("--tls-key k.pem", "tls_key", "k.pem"),
+            "--behind-proxy": Told("--behind-proxy", "behind_proxy", True),
+            "--max-upload-mb": Told("--max-upload-mb 7", "max_upload", 7 << 20),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "keys add": Command(
+        {"": "someone --gallery {g}"},
+        {
+            "name": Told("", "name", "someone"),
+            "--gallery": GALLERY,
+            "--role": Told("--role admin", "role", "admin"),
+            "--json": JSON,
+        },
+    ),
+    "keys list": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
+    "keys remove": Command(
+        {"": "gone --gallery {g}"}, {"name": Told("", "name", "gone"), "--gallery": GALLERY, "--json": JSON}
+    ),
+    "encoders list": Command({"": ""}, {"--json": JSON}),
+    "encoders pull": Command(
+        {"": "dinov2-b --to {out}"},
+        {"name": Told("", "name", "dinov2-b"), "--to": Told("--to {folder}", "to", "{folder}"), "--json": JSON},
+        answer=True,
+    ),
+    "encoders verify": Command({"": "lite0-last"}, {"name": Told("", "name", "lite0-last"), "--json": JSON}),
+    "encoders export": Command(
+        {"": "dinov2-s --to {out}"},
+        {
+            "name": Told("", "name", "dinov2-s"),
+            "--to": Told("--to {folder}", "to", "{folder}"),
+            "--int8": Told("--int8", "int8", True),
+            "--pictures": Told("--pictures {folder}", "pictures", "{folder}"),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "benchmark encoders": Command(
+        {"": "--encoders lite0-inner --data {folder} --cache {out}-cache"},
+        {
+            "--encoders": Told("--encoders lite0-last,lite0-inner", "encoders", "lite0-last"),
+            "--data": Told("--data {picture2}", "data", "{picture2}"),
+            "--protocol": Told("--protocol multilabel", "protocols", "multilabel"),
+            "--cache": Told("--cache {out}-other", "cache", "{out}-other"),
+            "--k": Told("--k 7", "k", 7),
+            "--combined": Told("--combined", "combined", True),
+            "--seed": SEED,
+            "--format": Shown("--format markdown", "text", "| lite0-inner"),
+            "--out": Shown("--out {out}.txt", "text", "lite0-inner"),
+            "--curves": Shown("--curves {out}.png", "picture"),
+            "--json": JSON,
+        },
+    ),
+    "benchmark index": Command(
+        {"": "--sizes 600 --dims 8 --kinds flat --queries 5"},
+        {
+            "--sizes": Told("--sizes 77,78", "sizes", 77),
+            "--dims": Told("--dims 9", "dims", 9),
+            "--kinds": Told("--kinds lsh", "kinds", "lsh"),
+            "--queries": Told("--queries 7", "queries", 7),
+            "--figure": Shown("--figure {out}.png", "picture"),
+            "--seed": SEED,
+            "--json": JSON,
+        },
+    ),
+    "demo": Command(
+        {"": "--out {out}"},
+        {
+            "--data": Told("--data {folder}", "data", "{folder}"),
+            "--label-column": Told("--label-column site", "label_columns", "site"),
+            "--out": Told("--out {out}-else", "folder", "{out}-else"),
+            "--seed": SEED,
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "doctor": Command({"": ""}, {"--gallery": GALLERY, "--json": JSON}),
+}
