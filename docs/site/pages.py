@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.testing import CliRunner
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -107,13 +108,17 @@ def _own_file(name: str) -> str:
 
 
 def commands_page() -> str:
-    """The help of every command."""
+    """The help of every command; of `evaluate` with each protocol, which has options of its own."""
     from lookalike import cli
+    from lookalike.plugins import plugin_names
 
     parts = ["# Commands", "Every command takes `--json`; `lookalike COMMAND --help` prints what stands here."]
-    for words, command in walk_commands(cli.main, ("lookalike",)):
-        help_text = command.get_help(click.Context(command, info_name=" ".join(words), terminal_width=100))
-        parts += [f"{'#' * min(len(words), 3)} {' '.join(words)}", f"```text\n{help_text}\n```"]
+    calls = [words for words, _command in walk_commands(cli.main, ())]
+    protocols = [("evaluate", "--protocol", name) for name in plugin_names("lookalike.protocols")]
+    place = calls.index(("evaluate",)) + 1
+    for words in [*calls[:place], *protocols, *calls[place:]]:
+        shown = CliRunner().invoke(cli.main, [*words, "--help"], prog_name="lookalike", terminal_width=90)
+        parts += [f"{'#' * min(len(words) + 1, 3)} lookalike {' '.join(words)}", f"```text\n{shown.output}```"]
     return "\n\n".join(parts) + "\n"
 
 
