@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 import numpy as np
 
 from lookalike import adapters, encoders, indexes, slices
-from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
+from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
 from lookalike.indexes.flat import FlatIndex
@@ -125,10 +125,10 @@ class Gallery:
         return VolumeRecipe(**json.loads(noted))
 
     def space(self, name: str) -> SpaceRow:
-        """A space by name. Raises UsageError, with the names there are."""
+        """A space by name. Raises NotFoundError, with the names there are."""
         spaces = self.store.spaces()
         if name not in spaces:
-            raise UsageError(f"no space is called {name!r}.{suggestion(name, spaces)}")
+            raise NotFoundError(f"no space is called {name!r}.{suggestion(name, spaces)}", "no-space")
         return spaces[name]
 
     def adapter(self, name: str) -> adapters.Adapter | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ Keys: TypeAlias = NDArray[np.int64]  # vector keys; -1 pads
 Scores: TypeAlias = NDArray[np.float32]  # (q, k) cosine, higher = more alike; -inf pads
 
 Attribute: TypeAlias = str | float
+
+BASE: Final = "base"
+"""The name of the space of an encoder's own vectors."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 """(left, top, right, bottom) in fractions of the displayed picture, 0 to 1."""

@@ -21,7 +21,7 @@ _MOST: Final = 1000
 def examples(gallery: Gallery, ids: Sequence[str]) -> tuple[list[Record], Vectors]:
     """Records by id and their base vectors (n, dim), of a volume the mean of its slices.
 
-    Raises GalleryError (unknown id), UsageError (more than a thousand), DamagedFileError.
+    Raises NotFoundError (unknown id), UsageError (more than a thousand), DamagedFileError.
     """
     if len(ids) > _MOST:
         raise UsageError(f"at most {_MOST} records may be given as examples, got {len(ids)}")

@@ -52,7 +52,7 @@ class Picture:
 
 
 def source_of(gallery: Gallery, query: Any, identity: str | None) -> Source:
-    """A file, an array or a record. Raises UsageError, UnreadableImageError, GalleryError."""
+    """A file, an array or a record. Raises UsageError, UnreadableImageError, NotFoundError."""
     if (query is None) == (identity is None):
         raise UsageError("give either a query (a file or an array) or the id of a record")
     if identity is not None:

@@ -75,7 +75,7 @@ def of_record(gallery: Gallery, identity: str, clock: Clock) -> Query:
 
 
 def of_records(gallery: Gallery, ids: Sequence[str], clock: Clock) -> Query:
-    """Several records as one query: the mean of their vectors. Raises GalleryError, UsageError."""
+    """Several records as one query: the mean of their vectors. Raises NotFoundError, UsageError."""
     if len(ids) == 1:
         return of_record(gallery, ids[0], clock)
     with clock.stage("read"):

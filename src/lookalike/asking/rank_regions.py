@@ -79,7 +79,7 @@ def search_regions(
     best place (``ranking.window_scores``). Exact: all patches of the records that ``where`` allows are read, in a
     memory that does not grow. Equal scores: the record indexed first. The query's patient is left out.
 
-    Raises UsageError (also where the gallery keeps no patches), UnreadableImageError, GalleryError,
+    Raises UsageError (also where the gallery keeps no patches), UnreadableImageError, NotFoundError,
     DamagedFileError.
     """
     if not 1 <= k <= MAX_K:

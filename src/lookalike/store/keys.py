@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import delete, insert, select
 
-from lookalike.errors import UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.store.schema import API_KEYS
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def add_key(store: Store, name: str, role: str) -> str:
 
 
 def remove_key(store: Store, name: str) -> None:
-    """The key of that name opens nothing any more. Raises UsageError if there is none."""
+    """The key of that name opens nothing any more. Raises NotFoundError if there is none."""
     with store.begin(write=True) as connection:
         if connection.execute(delete(API_KEYS).where(API_KEYS.c.name == name)).rowcount == 0:
-            raise UsageError(f"no key is called {name!r}; see: lookalike keys list")
+            raise NotFoundError(f"no key is called {name!r}; see: lookalike keys list")
 
 
 def keys_of(store: Store) -> list[ApiKey]:

@@ -90,7 +90,7 @@ def explain(
     certain one. An adapter changes which slices are shown, not the heat: patches are in the encoder's own space.
 
     Patches that are not stored are made from the record's file. Raises UsageError where it is gone, or where the
-    encoder gives no patches; UnreadableImageError, GalleryError (unknown id), DamagedFileError.
+    encoder gives no patches; UnreadableImageError, NotFoundError (unknown id), DamagedFileError.
     """
     asked = source_of(gallery, query, id)
     return explain_each(gallery, asked, [record], box=box, mask=mask, slice=slice, space=space, context=context)[0]

@@ -103,7 +103,7 @@ def search(
     then says which slices match. Fewer than k hits come back only if fewer records satisfy. explain: with the
     gallery's background. pictures: with thumbnails.
 
-    Raises UsageError, UnreadableImageError (the query cannot be read), GalleryError (unknown id),
+    Raises UsageError, UnreadableImageError (the query cannot be read), NotFoundError (unknown id),
     ManifestMismatchError, DamagedFileError.
     """
     ids = [*([] if id is None else [id]), *ids]
