@@ -22,8 +22,8 @@ from lookalike.indexes.exact import nearest
 from lookalike.indexes.flat import FlatIndex
 from lookalike.indexes.together import Together
 from lookalike.types import Vectors
-from lookalike.verbs.facets import facets
-from lookalike.verbs.records import browse, drop_space, label, relabel, remove, remove_group
+from lookalike.verbs.gallery import drop_space
+from lookalike.verbs.records import browse, facets, label, relabel, remove, remove_group
 from lookalike.verbs.search import search
 
 COUNT = 12

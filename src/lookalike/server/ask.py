@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lookalike.errors import DamagedFileError, UsageError
-from lookalike.server.bodies import Classify, Explain, Query, Search
+from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, QueryBody, SearchBody
 from lookalike.server.service import Service
-from lookalike.store import BASE
+from lookalike.types import BASE
 
 if TYPE_CHECKING:
     from lookalike.verbs.classify import ClassifyResult
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.search import SearchResult
 
 
-def search(service: Service, body: Search) -> SearchResult:
+def search(service: Service, body: SearchBody) -> SearchResult:
     """Raises what the verb raises."""
     try:
         found = _regions(service, body) if body.query.roi else _search(service, body)
@@ -26,7 +26,7 @@ def search(service: Service, body: Search) -> SearchResult:
     return found
 
 
-def _search(service: Service, body: Search) -> SearchResult:
+def _search(service: Service, body: SearchBody) -> SearchResult:
     from lookalike.verbs.search import search
 
     query = body.query
@@ -50,7 +50,7 @@ def _search(service: Service, body: Search) -> SearchResult:
     )
 
 
-def _regions(service: Service, body: Search) -> SearchResult:
+def _regions(service: Service, body: SearchBody) -> SearchResult:
     from lookalike.asking.rank_regions import search_regions
 
     roi = body.query.roi
@@ -70,7 +70,7 @@ def _regions(service: Service, body: Search) -> SearchResult:
     return replace(found, query=name or found.query)
 
 
-def explain(service: Service, body: Explain) -> Explanation:
+def explain(service: Service, body: ExplainBody) -> Explanation:
     """Raises what the verb raises."""
     from lookalike.verbs.explain import explain
 
@@ -86,7 +86,7 @@ def explain(service: Service, body: Explain) -> Explanation:
     )
 
 
-def classify(service: Service, body: Classify) -> ClassifyResult:
+def classify(service: Service, body: ClassifyBody) -> ClassifyResult:
     """Raises what the verb raises."""
     from lookalike.verbs.classify import classify
 
@@ -102,7 +102,7 @@ def classify(service: Service, body: Classify) -> ClassifyResult:
     )
 
 
-def _source(service: Service, query: Query) -> tuple[Any, str]:
+def _source(service: Service, query: QueryBody) -> tuple[Any, str]:
     """The uploaded file that a query is, with its name; (None, "") if it is a record."""
     if query.upload is None:
         return None, ""
@@ -110,7 +110,7 @@ def _source(service: Service, query: Query) -> tuple[Any, str]:
     return upload.source, upload.name
 
 
-def _record(query: Query) -> str | None:
+def _record(query: QueryBody) -> str | None:
     """The record that a query is; None for an upload. Raises UsageError for anything else."""
     if query.upload is None and query.record is None:
         raise UsageError("this is asked with one picture: an upload, or the id of one record")

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from lookalike.errors import LookalikeError, http_status
-from lookalike.server.plain import without_paths
+from lookalike.server.serialise import without_paths
 from lookalike.text import one_line
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -26,11 +26,6 @@ class Problem(HTTPException):
     def __init__(self, status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
         self.reason = reason
-
-
-def not_found(detail: str, reason: str = "not-found") -> Problem:
-    """Nothing is there under that name."""
-    return Problem(404, detail, reason)
 
 
 def problem(status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None) -> Response:

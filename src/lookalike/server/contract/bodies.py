@@ -19,7 +19,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Roi(Body):
+class RoiBody(Body):
     """A box on an upload or a record, in fractions of the displayed picture."""
 
     image: Id | None = None
@@ -34,13 +34,13 @@ class Roi(Body):
         return self
 
 
-class Query(Body):
+class QueryBody(Body):
     """What is asked with: exactly one of these; text may stand beside image or ids."""
 
     image: Id | None = None
     volume: Id | None = None
     text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    roi: Roi | None = None
+    roi: RoiBody | None = None
     ids: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
     vector: (
         Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=65536)] | None
@@ -64,10 +64,10 @@ class Query(Body):
         return self.ids[0] if self.ids and len(self.ids) == 1 else self.roi.record if self.roi else None
 
 
-class Search(Body):
+class SearchBody(Body):
     """The one search body."""
 
-    query: Query
+    query: QueryBody
     positive: Annotated[list[Id], Field(max_length=1000)] = []
     negative: Annotated[list[Id], Field(max_length=1000)] = []
     where: Annotated[str, Field(max_length=10_000)] | None = None
@@ -80,30 +80,30 @@ class Search(Body):
     same_patient: bool = False
 
 
-class Explain(Body):
+class ExplainBody(Body):
     """Why a record answers a query."""
 
-    query: Query
+    query: QueryBody
     record: Id
     space: Name = "base"
 
 
-class Classify(Body):
+class ClassifyBody(Body):
     """Which labels a picture bears."""
 
-    query: Query
+    query: QueryBody
     method: Name = "knn"
     k: Annotated[int, Field(ge=1, le=1000)] | None = None
     space: Name | None = None
 
 
-class SetLabels(Body):
+class SetLabelsBody(Body):
     """A record's labels, instead of those it has."""
 
     labels: Annotated[list[Label], Field(max_length=100)]
 
 
-class ChangeLabels(Body):
+class ChangeLabelsBody(Body):
     """Labels to add to and to remove from many records."""
 
     ids: Annotated[list[Id], Field(min_length=1, max_length=100_000)]
@@ -111,7 +111,7 @@ class ChangeLabels(Body):
     remove: Annotated[list[Label], Field(max_length=100)] = []
 
 
-class Index(Body):
+class IndexBody(Body):
     """Uploads, or an import folder of the administrator's. label_columns: of the table; labels_csv: an upload."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -128,7 +128,7 @@ class Index(Body):
         return self
 
 
-class Adapt(Body):
+class AdaptBody(Body):
     """A space to train."""
 
     name: Name
@@ -136,7 +136,7 @@ class Adapt(Body):
     seed: Seed = 0
 
 
-class Evaluate(Body):
+class EvaluateBody(Body):
     """A space to measure."""
 
     space: Name = "base"
@@ -146,14 +146,14 @@ class Evaluate(Body):
     k: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(max_length=20)] | None = None
 
 
-class Map(Body):
+class MapBody(Body):
     """A map to draw."""
 
     method: Literal["umap", "tsne"] = "umap"
     space: Name = "base"
 
 
-class Audit(Body):
+class AuditBody(Body):
     """A label field, and what is recorded beside it; all that is recorded if only one is given."""
 
     fields: Annotated[list[Name], Field(min_length=1, max_length=2)] = ["label"]
