@@ -18,6 +18,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.query import Query
+from lookalike.asking.ranked import Ranked
 from lookalike.atomic import write_atomically
 from lookalike.errors import DamagedFileError
 from lookalike.gallery import Gallery
@@ -61,7 +63,7 @@ _KEPT: WeakKeyDictionary[Gallery, dict[tuple[str, bool], tuple[Any, Background]]
 _LOCK: Final = threading.Lock()
 
 
-def background(gallery: Gallery, space: str, *, whole: bool = False) -> Background:
+def space_background(gallery: Gallery, space: str, *, whole: bool = False) -> Background:
     """Of a space. whole: of volumes that ask with all of their slices; else each slice asks for itself.
 
     A sample, the same for the same records; kept with the opened gallery and beside its indexes.
@@ -120,7 +122,7 @@ def _make(gallery: Gallery, space: str, whole: bool) -> Background:
 
 
 def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]], whole: bool) -> NDArray[np.float64]:
-    """What ``closeness`` says of sampled records, asked together."""
+    """What ``space_closeness`` says of sampled records, asked together."""
     asking = [vectors if whole else vectors[len(vectors) // 2][None] for _, vectors in sample]
     own = {patient: gallery.store.keys_of_patient(patient) for patient in {patient for patient, _ in sample}}
     depth = 1 + max(len(keys) for keys in own.values())
@@ -132,7 +134,18 @@ def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]]
     return found
 
 
-def closeness(gallery: Gallery, space: str, vectors: Vectors, excluded: Keys) -> float:
+def compared(gallery: Gallery, query: Query, best: Sequence[Ranked], closed: Keys) -> tuple[Background, bool]:
+    """How alike the records of the query's space are, and whether the best answer to it is none: less alike than what
+    all but a share of them find. closed: the keys that may not answer.
+    """
+    known = space_background(gallery, query.space, whole=len(query.vectors) > 1)
+    if not best:
+        return known, False
+    one = len(query.vectors) == 1
+    return known, known.unlike(best[0].score if one else space_closeness(gallery, query.space, query.vectors, closed))
+
+
+def space_closeness(gallery: Gallery, space: str, vectors: Vectors, excluded: Keys) -> float:
     """The mean over vectors (n, dim) of the space of the cosine with the gallery's vector most like each, but
     for some keys; -inf where there is no other.
     """

@@ -1,15 +1,15 @@
 """Who may answer a query: the one place that knows.
 
 A record may answer if the filter allows it, if none of its patients asks, and if it is no example of what the
-hits should be unlike. Search, regions, classification, evaluation and every protocol take the rule from here: from
-the store, where a gallery answers (``candidates``), and in memory, where labelled records ask each other
-(``may_answer``).
+hits should be unlike; a region, if it has patches too. Search, regions, classification, evaluation and every protocol
+take the rule from here: from the store, where a gallery answers (``candidates``), and in memory, where labelled
+records ask each other (``may_answer``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from lookalike.filters import TEXT_FIELDS, Filter, fields, parse
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import record_id
+from lookalike.store.patches import patched_records
 from lookalike.types import Keys, Record
 
 Answer = TypeVar("Answer")
@@ -29,17 +30,25 @@ Answer = TypeVar("Answer")
 class Candidates:
     """among: the vector keys that the filter allows, ascending; None where there is no filter. closed: vector keys
     that may not answer whatever the filter says, ascending: the query's own patients, the disliked examples.
+
+    patched: the keys of the records that may answer a region, ascending; None before ``with_patches``. unpatched: how
+    many records the filter allows that have no patches.
     """
 
     among: Keys | None
     closed: Keys
+    patched: Keys | None = None
+    unpatched: int = 0
+
+    def open(self, keys: Keys) -> NDArray[np.bool_]:
+        """Which of the vector keys that an index found among ``among`` may answer, (any shape); -1 may not."""
+        open_: NDArray[np.bool_] = (keys != -1) & ~np.isin(keys, self.closed)
+        return open_
 
     def records(self, gallery: Gallery, these: Keys) -> Keys:
         """Of some record keys those that may answer, ascending."""
-        kept = np.setdiff1d(these, np.unique(gallery.store.owner_keys(self.closed)))
-        if self.among is not None:
-            kept = np.intersect1d(kept, np.unique(gallery.store.owner_keys(self.among)))
-        return kept
+        kept = np.setdiff1d(these, _owners(gallery, self.closed))
+        return kept if self.among is None else np.intersect1d(kept, _owners(gallery, self.among))
 
 
 def candidates(
@@ -58,9 +67,28 @@ def candidates(
     tree = checked_filter(gallery, where)
     among = None if tree is None else gallery.store.keys_where(tree)
     groups = () if same_patient else sorted(set(patients))
-    closed = [gallery.store.keys_of_patient(group) for group in groups]
-    closed.append(gallery.store.keys_of_records(record.key for record in unlike))
+    closed = [np.empty(0, np.int64), *(gallery.store.keys_of_patient(group) for group in groups)]
+    if disliked := [record.key for record in unlike]:
+        closed.append(gallery.store.keys_of_records(disliked))
     return Candidates(among, np.unique(np.concatenate(closed)))
+
+
+def with_patches(gallery: Gallery, who: Candidates) -> Candidates:
+    """The same, with the records among them that have patches: those may answer a region."""
+    if who.patched is not None:
+        return who
+    patched = patched_records(gallery.store)
+    if who.among is None:
+        unpatched = gallery.store.count() - len(patched)
+    else:
+        unpatched = len(np.setdiff1d(_owners(gallery, who.among), patched))
+    return replace(who, patched=who.records(gallery, patched), unpatched=unpatched)
+
+
+def _owners(gallery: Gallery, keys: Keys) -> Keys:
+    """The keys of the records that vectors belong to, ascending."""
+    owners: Keys = np.unique(gallery.store.owner_keys(keys))
+    return owners[owners >= 0]
 
 
 def may_answer(asking: Sequence[Collection[str]], owners: Sequence[str]) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lookalike import adapters, calibration, classifiers, metrics, voting
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.calibration import Calibration, Thresholds
 from lookalike.classifiers import Examples, Fitted, Settings
 from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
@@ -153,7 +154,7 @@ def prompted(
 
 
 def _every_record(gallery: Gallery) -> Labelled:
-    stored, records = gallery.pooled(), gallery.store.records()
+    stored, records = pooled_vectors(gallery), gallery.store.records()
     found = [records[int(key)] for key in stored.records]
     vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
     return Labelled(

@@ -54,7 +54,7 @@ def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     for route in routes:
         if isinstance(route, APIRoute):
-            for method in route.methods:
+            for method in sorted(route.methods or ()):
                 _complete(document["paths"][route.path_format][method.lower()], route)
     for name in _answered(document):
         _close(schemas[name])

@@ -5,21 +5,19 @@ from __future__ import annotations
 import ctypes
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from fastapi import Request
 from threadpoolctl import threadpool_limits
 
-from lookalike.asking.query import Query, read_query
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.server.access import Access
 from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
 from lookalike.server.settings import ServerSettings, check
-from lookalike.server.uploads.store import Upload, Uploads
-from lookalike.types import BASE
+from lookalike.server.uploads.store import Uploads
 from lookalike.verbs.gallery import warm
 from lookalike.verbs.keys import KeyRing
 from lookalike.verbs.pictures import Pictures
@@ -45,15 +43,6 @@ class Service:
         """Load what the first query would wait for."""
         warm(self.gallery)
         self.ready = True
-
-    def query(self, upload: Upload) -> Query:
-        """An upload as a query; read and encoded once, and again when the gallery has other records."""
-        version = self.gallery.space(BASE).version
-        with upload.reading:
-            if upload.query is None or upload.version != version:
-                query = read_query(self.gallery, upload.source)
-                upload.query, upload.version = replace(query, name=upload.name), version
-            return upload.query
 
     def close(self) -> None:
         """Stop the processes and remove the uploads; a second call does nothing."""

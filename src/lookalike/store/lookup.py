@@ -9,7 +9,6 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from sqlalchemy import Connection
 
-from lookalike.store.database import damaged
 from lookalike.store.rows import chosen, rows_of, whole_records
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.types import Keys, Record
@@ -38,10 +37,10 @@ class Lookup(Protocol):
         """The vector keys of one patient group (its hash)."""
 
     def owner_keys(self, keys: Keys) -> Keys:
-        """The record's key for each vector key; -1 for -1. Raises DamagedFileError if there is none."""
+        """The record's key for each vector key; -1 for -1 and for a key that is not there."""
 
-    def owners(self, keys: Keys) -> list[Record]:
-        """The record of each vector key, in order. Raises DamagedFileError if there is none."""
+    def owners(self, keys: Keys) -> list[Record | None]:
+        """The record of each vector key, in order; None for a key that is not there."""
 
 
 class DatabaseLookup:
@@ -73,20 +72,14 @@ class DatabaseLookup:
         """The record's key for each vector key."""
         with self._begin() as connection:
             owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
-        try:
-            return np.array([-1 if key == -1 else owner[key] for key in keys.tolist()], np.int64)
-        except KeyError:
-            raise damaged() from None
+        return np.array([owner.get(key, -1) for key in keys.tolist()], np.int64)
 
-    def owners(self, keys: Keys) -> list[Record]:
+    def owners(self, keys: Keys) -> list[Record | None]:
         """The record of each vector key."""
         with self._begin() as connection:
             owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, keys.tolist())}
             records = whole_records(connection, [key for key in owner.values() if key is not None])
-        try:
-            return [records[owner[key]] for key in keys.tolist()]
-        except KeyError:
-            raise damaged() from None
+        return [records.get(owner.get(key, -1)) for key in keys.tolist()]
 
     def _keys(self, query: Any, values: list[Any]) -> Keys:
         with self._begin() as connection:

@@ -21,7 +21,7 @@ from lookalike.store.memory import Held, Memory
 from lookalike.store.rows import chosen, no_record, rows_of
 from lookalike.store.schema import ATTRIBUTES, FILES, GALLERY, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
-from lookalike.store.vectors import StoredVectors, damaged_files, every_vector, slices_of_record, vectors_by_record
+from lookalike.store.vectors import StoredVectors, damaged_files, every_vector, removed, slices_by_record
 from lookalike.store.where import condition
 from lookalike.types import Keys, Record, Refusal, Vectors
 
@@ -152,18 +152,30 @@ class Store:
             return every_vector(connection)
 
     def vectors_of(self, key: int) -> Vectors:
-        """The base vectors (views, dim) of one record. Raises DamagedFileError."""
+        """The base vectors (views, dim) of one record. Raises DamagedFileError, NotFoundError (it was removed)."""
         return self.slices_of(key)[1]
 
     def vectors_of_each(self, keys: Iterable[int]) -> dict[int, Vectors]:
-        """The base vectors (views, dim) of records, by key. Raises DamagedFileError."""
-        with self.begin() as connection:
-            return vectors_by_record(connection, [int(key) for key in keys])
+        """The base vectors (views, dim) of records, by key. Raises as ``vectors_of``."""
+        wanted = [int(key) for key in keys]
+        found = self.slices_of_each(wanted)
+        if not found.keys() >= set(wanted):
+            raise removed()
+        return {key: vectors for key, (_, vectors) in found.items()}
 
     def slices_of(self, key: int) -> tuple[tuple[int, ...], Vectors]:
-        """The slice numbers and base vectors (views, dim) of one record. Raises DamagedFileError."""
+        """The slice numbers and base vectors (views, dim) of one record. Raises as ``vectors_of``."""
+        if (found := self.slices_of_each([key]).get(key)) is None:
+            raise removed()
+        return found
+
+    def slices_of_each(self, keys: Iterable[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
+        """The slice numbers and base vectors (views, dim) of records, by key; removed ones are left out.
+
+        Raises DamagedFileError.
+        """
         with self.begin() as connection:
-            return slices_of_record(connection, key)
+            return slices_by_record(connection, [int(key) for key in keys])
 
     def damaged_files(self) -> set[str]:
         """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
@@ -214,11 +226,11 @@ class Store:
         return None if held is None else held.keys_of([record])
 
     def owner_keys(self, keys: Keys) -> Keys:
-        """The record's key for each vector key; -1 for -1. Raises DamagedFileError if there is none."""
+        """The record's key for each vector key; -1 for -1 and for a key that is not there."""
         return self._lookup().owner_keys(keys)
 
-    def owners(self, keys: Keys) -> list[Record]:
-        """The record of each vector key, in order. Raises DamagedFileError if there is none."""
+    def owners(self, keys: Keys) -> list[Record | None]:
+        """The record of each vector key, in order; None for a key that is not there."""
         return self._lookup().owners(keys)
 
     def thumbnail(self, key: int) -> bytes:

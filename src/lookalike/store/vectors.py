@@ -8,12 +8,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, func, select
 
-from lookalike.errors import DamagedFileError
+from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.batch import checksum
 from lookalike.store.rows import chosen, rows_of
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.types import Keys, Vectors
 
+_KEYS: Final = chosen(RECORDS.c.key, RECORDS.c.key)
 _VECTORS_BY_RECORD: Final = (
     chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id)
     .join(RECORDS, RECORDS.c.key == VECTORS.c.record)
@@ -48,24 +49,28 @@ def every_vector(connection: Connection) -> StoredVectors:
     return StoredVectors(keys, owners, views, stacked)
 
 
-def vectors_by_record(connection: Connection, records: Sequence[int]) -> dict[int, Vectors]:
-    """The vectors (views, dim) of records, by their keys. Raises DamagedFileError."""
-    parts: dict[int, list[Any]] = {key: [] for key in records}
+def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
+    """The slice numbers and vectors (views, dim) of records, by their keys; removed ones are left out.
+
+    Raises DamagedFileError for a vector that fails its checksum, or a record that has none.
+    """
+    own: dict[int, list[Any]] = {}
     for row in rows_of(connection, _VECTORS_BY_RECORD, list(records)):
-        parts[row.record].append(np.frombuffer(row.data, "<f4") if _sound(row) else None)
-    bad = sum(not own or any(vector is None for vector in own) for own in parts.values())
+        own.setdefault(row.record, []).append(row)
+    bare = [key for key in records if key not in own]
+    lost = len(rows_of(connection, _KEYS, bare)) if bare else 0
+    bad = lost + sum(not all(map(_sound, rows)) for rows in own.values())
     if bad:
         raise _damaged_vectors(bad)
-    return {key: np.stack(own) for key, own in parts.items()}
+    return {
+        key: (tuple(row.view for row in rows), np.stack([np.frombuffer(row.data, "<f4") for row in rows]))
+        for key, rows in own.items()
+    }
 
 
-def slices_of_record(connection: Connection, record: int) -> tuple[tuple[int, ...], Vectors]:
-    """The slice numbers and vectors (views, dim) of one record. Raises DamagedFileError."""
-    rows = rows_of(connection, _VECTORS_BY_RECORD, [record])
-    if not rows or not all(_sound(row) for row in rows):
-        raise _damaged_vectors(1)
-    views = tuple(row.view for row in rows)
-    return views, np.stack([np.frombuffer(row.data, "<f4") for row in rows])
+def removed() -> NotFoundError:
+    """The error for a record that was there a moment ago."""
+    return NotFoundError("no such record is in the gallery any more; it was removed meanwhile")
 
 
 def damaged_files(connection: Connection) -> set[str]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from lookalike.asking.background import background
+from lookalike.asking.background import space_background
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
@@ -105,5 +105,5 @@ def warm(gallery: Gallery) -> None:
     """Load what the first of many queries would wait for, and hold the records in memory from now on."""
     gallery.store.hold()
     gallery.index()
-    background(gallery, BASE)
+    space_background(gallery, BASE)
     _ = gallery.encoder

@@ -16,14 +16,15 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.candidates import candidates, checked_filter
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.atomic import write_atomically
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.filters import Filter, parse
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import BASE
 from lookalike.types import Keys, Vectors
-from lookalike.verbs.search import among_where
 
 Method: TypeAlias = Literal["umap", "tsne"]
 METHODS: Final[tuple[str, ...]] = get_args(Method)
@@ -93,8 +94,8 @@ def _asked(
     if not 0 <= seed < 2**32:
         raise UsageError(f"the seed must be from 0 to {2**32 - 1}, got {seed}")
     row = gallery.space(space)
-    tree = parse(where) if isinstance(where, str) else where
-    among = None if tree is None else among_where(gallery, tree)
+    tree = checked_filter(gallery, where)
+    among = candidates(gallery, where=tree).among
     made_of = {
         "gallery": gallery.store.id,
         "version": row.version,
@@ -122,7 +123,7 @@ def _result(method: str, space: str, drawn: Mapping[str, Any], started: float, *
 
 
 def _draw(gallery: Gallery, method: Method, space: str, seed: int, among: Keys | None) -> dict[str, Any]:
-    stored = gallery.pooled()
+    stored = pooled_vectors(gallery)
     rows = np.arange(len(stored.records))
     if among is not None:
         rows = np.flatnonzero(np.isin(stored.records, gallery.store.owner_keys(among)))

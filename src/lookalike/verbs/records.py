@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from lookalike.asking.candidates import checked_filter
 from lookalike.errors import REASONS, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import SOURCES, Gallery
@@ -15,7 +16,6 @@ from lookalike.store.browse import facet_counts, records_after, refused_after
 from lookalike.store.edit import change_labels, erase, remove_patient, remove_records, set_labels, sources_left
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
-from lookalike.verbs.search import checked_filter
 
 MOST: Final = 1000  # records or files on one page
 _LABEL_LENGTH: Final = 200

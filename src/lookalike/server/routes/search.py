@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from lookalike.asking.heat import Explanation
 from lookalike.server import ask
 from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, SearchBody
 from lookalike.server.guard import API
 from lookalike.server.responses import json_response
 from lookalike.server.routes.parameters import Reader, Served
 from lookalike.verbs.classify import ClassifyResult
-from lookalike.verbs.explain import Explanation
 from lookalike.verbs.search import SearchResult
 
 router = APIRouter(prefix=API, tags=["ask"])
