@@ -6,6 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lookalike.types import BASE
+from lookalike.verbs.search import MAX_K
+
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -71,9 +74,9 @@ class SearchBody(Body):
     positive: Annotated[list[Id], Field(max_length=1000)] = []
     negative: Annotated[list[Id], Field(max_length=1000)] = []
     where: Annotated[str, Field(max_length=10_000)] | None = None
-    space: Name = "base"
+    space: Name = BASE
     group_by: Literal["patient"] | None = None
-    k: Annotated[int, Field(ge=1, le=1000)] = 12
+    k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
     explain: bool = False
     rank: Name = "auto"
     weights: Name = "uniform"
@@ -85,7 +88,7 @@ class ExplainBody(Body):
 
     query: QueryBody
     record: Id
-    space: Name = "base"
+    space: Name = BASE
 
 
 class ClassifyBody(Body):
@@ -139,7 +142,7 @@ class AdaptBody(Body):
 class EvaluateBody(Body):
     """A space to measure."""
 
-    space: Name = "base"
+    space: Name = BASE
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
     seed: Seed = 0
     protocol: Name | None = None
@@ -150,11 +153,11 @@ class MapBody(Body):
     """A map to draw."""
 
     method: Literal["umap", "tsne"] = "umap"
-    space: Name = "base"
+    space: Name = BASE
 
 
 class AuditBody(Body):
     """A label field, and what is recorded beside it; all that is recorded if only one is given."""
 
     fields: Annotated[list[Name], Field(min_length=1, max_length=2)] = ["label"]
-    space: Name = "base"
+    space: Name = BASE
