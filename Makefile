@@ -7,7 +7,7 @@ PAGE   := src/lookalike/server/static/index.html
 # The environment's own node comes first, where the system has none that is new enough.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo page test test-slow lint docs tutorials wheel bench clean
+.PHONY: demo page types test test-slow lint docs tutorials wheel bench clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -25,11 +25,15 @@ $(PAGE): $(VENV)/.installed $(shell find web -type f -not -path '*/node_modules/
 
 page: $(PAGE)  ## The page that the server shows
 
+types: $(PAGE)  ## The page's types, from the server's OpenAPI document
+	$(BIN)/python -m lookalike.server.document > web/contract/openapi.json
+	cd web && $(NODE) npm run --silent types
+
 demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 	$(BIN)/lookalike demo $(if $(DATA),--data '$(DATA)') $(if $(LABEL),--label-column '$(LABEL)')
 
 test: $(PAGE) lint  ## Everything but what takes minutes
-	cd web && $(NODE) npm test --silent
+	cd web && $(NODE) npm run --silent types:check && $(NODE) npm test --silent
 	$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow'
 
 test-slow: $(PAGE)  ## What takes minutes
@@ -61,4 +65,4 @@ bench: $(VENV)/.installed  ## Ratios measured in one run; figures in docs/result
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info lookalike-demo web/node_modules src/lookalike/server/static
+	rm -rf $(VENV) build dist src/*.egg-info lookalike-demo web/node_modules web/contract/node_modules src/lookalike/server/static

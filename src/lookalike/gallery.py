@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from lookalike import adapters, encoders, indexes
-from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
+from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
 from lookalike.plugins import load_plugin, suggestion
@@ -122,10 +122,10 @@ class Gallery:
         return VolumeRecipe(**json.loads(noted))
 
     def space(self, name: str) -> SpaceRow:
-        """A space by name. Raises UsageError, with the names there are."""
+        """A space by name. Raises NotFoundError, with the names there are."""
         spaces = self.store.spaces()
         if name not in spaces:
-            raise UsageError(f"no space is called {name!r}.{suggestion(name, spaces)}")
+            raise NotFoundError(f"no space is called {name!r}.{suggestion(name, spaces)}", "no-space")
         return spaces[name]
 
     def adapter(self, name: str) -> adapters.Adapter | None:

@@ -16,7 +16,7 @@ import pytest
 from running import COMMAND
 
 from conftest import texture
-from lookalike.errors import DamagedFileError, GalleryError, UsageError
+from lookalike.errors import DamagedFileError, NotFoundError, UsageError
 from lookalike.evaluation.protocols.localisation import heat_inside, intersection_over_union
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.patches import kept, patched_records
@@ -168,7 +168,7 @@ def test_what_cannot_be_asked(gallery: Gallery, collection: tuple[Path, dict[str
         search(gallery, query, box=box, k=0)
     with pytest.raises(UsageError, match="no such file"):
         search(gallery, query, mask="nowhere.png")
-    with pytest.raises(GalleryError, match="no record has the id"):
+    with pytest.raises(NotFoundError, match="no record has the id"):
         search(gallery, id="f" * 16, box=box)
 
 
@@ -246,7 +246,7 @@ def test_explain_shows_the_place(gallery: Gallery, collection: tuple[Path, dict[
     itself = explain(gallery, id=ids[first], record=ids[first])
     assert np.array(itself.query.heat).min() >= 0
     np.testing.assert_allclose(itself.query.heat, itself.hit.heat, atol=1e-3)
-    with pytest.raises(UsageError, match="no space is called"):
+    with pytest.raises(NotFoundError, match="no space is called"):
         explain(gallery, id=ids[first], record=ids[second], space="nowhere")
 
 

@@ -16,14 +16,14 @@ import lookalike
 from conftest import write_pictures
 from lookalike.asking.background import space_background
 from lookalike.asking.examples import AWAY, TOWARDS, refined
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.exact import nearest
 from lookalike.indexes.flat import FlatIndex
 from lookalike.indexes.together import Together
 from lookalike.types import Vectors
-from lookalike.verbs.facets import facets
-from lookalike.verbs.records import browse, drop_space, label, relabel, remove, remove_group
+from lookalike.verbs.gallery import drop_space
+from lookalike.verbs.records import browse, facets, label, relabel, remove, remove_group
 from lookalike.verbs.search import search
 
 COUNT = 12
@@ -56,7 +56,7 @@ def test_rocchio_against_the_formula(gallery: Gallery) -> None:
     expected = {identity: float(moved @ vectors[identity]) for identity in vectors if identity != bad}
     assert {hit.id: hit.score for hit in found.hits} == pytest.approx(expected, abs=1e-5)
     assert [hit.id for hit in found.hits] == sorted(expected, key=lambda identity: -expected[identity])
-    with pytest.raises(GalleryError, match="nobody"):
+    with pytest.raises(NotFoundError, match="nobody"):
         search(gallery, id=asked, positive=["nobody"])
 
 
@@ -172,7 +172,7 @@ def test_a_space_is_dropped_with_its_files(gallery: Gallery) -> None:
     search(gallery, vector=[1.0] * 384, space="s")
     drop_space(gallery, "s")
     assert not list(gallery.folder.rglob("s.*"))
-    with pytest.raises(UsageError, match="no space"):
+    with pytest.raises(NotFoundError, match="no space"):
         gallery.index("s")
     with pytest.raises(UsageError, match="own space"):
         drop_space(gallery, "base")

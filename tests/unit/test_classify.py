@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.trained_classifier import classify_methods, splits_of, training_examples
 from lookalike.gallery import Gallery, open_gallery
@@ -286,7 +286,7 @@ def test_there_must_be_labels(pictures: Path, make_gallery: Callable[..., Galler
     index(gallery, [pictures / "disc00.png", pictures / "disc02.png"], labels=pictures / "labels.csv")
     with pytest.raises(UsageError, match="at least two labels to choose from, got 1"):
         classify(gallery, drawn("disc", 1))
-    with pytest.raises(GalleryError, match="no record has the id"):
+    with pytest.raises(NotFoundError, match="no record has the id"):
         classify(gallery, id="0" * 16)
 
 

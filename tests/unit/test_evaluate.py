@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from conftest import texture
 from dicoms import data_set, save
 from lookalike import adapters, metrics
-from lookalike.errors import UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.leakage import NEAR_DUPLICATE
 from lookalike.evaluation.report import Report
@@ -334,7 +334,7 @@ def test_an_adapted_space_without_folds_is_refused(make_gallery: MakeGallery) ->
     adapt(gallery, "findings", kind="linear")
     with pytest.raises(UsageError, match=r"'findings' was trained on these very records.*--folds 5.*--queries"):
         evaluate(gallery, space="findings")
-    with pytest.raises(UsageError, match=r"no space is called 'finding'.*'findings'"):
+    with pytest.raises(NotFoundError, match=r"no space is called 'finding'.*'findings'"):
         evaluate(gallery, space="finding", folds=3)
 
 

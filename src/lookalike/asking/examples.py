@@ -23,7 +23,7 @@ def moved_by_examples(
 ) -> tuple[list[Query], list[Record]]:
     """Queries moved towards and away from records, each in its space, and the negative records: they are no hits.
 
-    Raises GalleryError (unknown id), UsageError (too many), DamagedFileError.
+    Raises NotFoundError (unknown id), UsageError (too many), DamagedFileError.
     """
     if not positive and not negative:
         return list(queries), []

@@ -38,7 +38,7 @@ def pooled_vectors(gallery: Gallery, weights: str = "uniform", how: str = "mean"
 def pooled_records(gallery: Gallery, ids: Sequence[str]) -> tuple[list[Record], Vectors]:
     """Records by id and their base vectors (n, dim), of a volume the mean of its slices.
 
-    Raises GalleryError (unknown id), UsageError (more than a thousand), DamagedFileError.
+    Raises NotFoundError (unknown id), UsageError (more than a thousand), DamagedFileError.
     """
     if len(ids) > _MOST:
         raise UsageError(f"at most {_MOST} records may be given as examples, got {len(ids)}")

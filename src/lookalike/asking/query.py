@@ -83,7 +83,7 @@ class Clock:
 
 
 def of_record(gallery: Gallery, identity: str) -> Query:
-    """A record of the gallery. Raises GalleryError (unknown id), DamagedFileError."""
+    """A record of the gallery. Raises NotFoundError (unknown id), DamagedFileError."""
     record = gallery.store.record(identity)
     held = _held_vector(gallery, record) if record.depth == 1 else None
     views, base = gallery.store.slices_of(record.key) if held is None else ((0,), held)
@@ -98,7 +98,7 @@ def _held_vector(gallery: Gallery, record: Record) -> Vectors | None:
 
 
 def of_records(gallery: Gallery, ids: Sequence[str]) -> Query:
-    """Several records as one query: the mean of their vectors. Raises GalleryError, UsageError, DamagedFileError."""
+    """Several records as one query: the mean of their vectors. Raises NotFoundError, UsageError, DamagedFileError."""
     if len(ids) == 1:
         return of_record(gallery, ids[0])
     records, vectors = pooled_records(gallery, ids)

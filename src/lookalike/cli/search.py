@@ -33,8 +33,10 @@ def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box
 @click.option("--where", metavar="FILTER", help="Only records for which this holds, e.g. 'Modality=CR and sex=F'.")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("--same-patient", is_flag=True, help="Let the query's own patient answer.")
-@click.option("--like", multiple=True, metavar="ID", help="Move the query towards this record (repeatable).")
-@click.option("--unlike", multiple=True, metavar="ID", help="Move it away from this one, never a hit (repeatable).")
+@click.option(
+    "--like", "--positive", "positive", multiple=True, metavar="ID", help="Move the query towards this record."
+)
+@click.option("--unlike", "--negative", "negative", multiple=True, metavar="ID", help="Move it away; this is no hit.")
 @click.option("--one-per-patient", is_flag=True, help="The best hit of each patient only.")
 @click.option("--figure", metavar="OUT.png", help="Write the query and its hits as a picture.")
 @click.option(
@@ -53,7 +55,7 @@ def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box
 )
 @click.option("--mask", metavar="FILE", help="Search the region where this picture or volume is above 0.")
 @click.option("--slice", "slice_", type=int, metavar="N", help="The slice of a volume that the region lies in.")
-@click.option("--no-context", is_flag=True, help="Judge the region alone, without what lies around it.")
+@click.option("--context/--no-context", default=True, help="Judge the region with or without what lies around it.")
 @json_option
 def command(
     query: str | None,
@@ -64,8 +66,8 @@ def command(
     where: str | None,
     space: str,
     same_patient: bool,
-    like: tuple[str, ...],
-    unlike: tuple[str, ...],
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
     one_per_patient: bool,
     rank: str,
     weights: str,
@@ -73,7 +75,7 @@ def command(
     box: Box | None,
     mask: str | None,
     slice_: int | None,
-    no_context: bool,
+    context: bool,
     as_json: bool,
 ) -> None:
     """Find the records that look most like a query, best first.
@@ -93,15 +95,15 @@ def command(
     from lookalike.verbs.search import search
 
     region = box is not None or mask is not None
-    moved = like or unlike or one_per_patient
+    moved = positive or negative or one_per_patient
     if region and (text or space != "base" or rank != "auto" or weights != "uniform" or moved):
         raise click.UsageError(
             "a region is searched by patches: leave --text, --space, --rank, --weights, --like, --unlike and "
             "--one-per-patient out"
         )
-    if (slice_ is not None or no_context) and not region:
+    if (slice_ is not None or not context) and not region:
         raise click.UsageError("--slice and --no-context speak of a region; give --box or --mask too")
-    asked: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "context": not no_context}
+    asked: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "context": context}
     with open_gallery(gallery) as opened:
         result = search(
             opened,
@@ -112,8 +114,8 @@ def command(
             where=where,
             space=space,
             same_patient=same_patient,
-            positive=like,
-            negative=unlike,
+            positive=positive,
+            negative=negative,
             group_by="patient" if one_per_patient else None,
             rank=rank,
             weights=weights,

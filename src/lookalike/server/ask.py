@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from lookalike.asking.query import read_query
 from lookalike.errors import UsageError
-from lookalike.server.bodies import Classify, Explain, Query, Search
+from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, QueryBody, SearchBody
 from lookalike.server.service import Service
-from lookalike.store import BASE
+from lookalike.types import BASE
 
 if TYPE_CHECKING:
     from lookalike.asking.heat import Explanation
-    from lookalike.asking.query import Query as Asked
+    from lookalike.asking.query import Query
     from lookalike.verbs.classify import ClassifyResult
     from lookalike.verbs.search import SearchResult
 
 
-def search(service: Service, body: Search) -> SearchResult:
+def search(service: Service, body: SearchBody) -> SearchResult:
     """Raises what the verb raises."""
     from lookalike.verbs.search import search
 
@@ -37,7 +37,7 @@ def search(service: Service, body: Search) -> SearchResult:
     return found
 
 
-def explain(service: Service, body: Explain) -> Explanation:
+def explain(service: Service, body: ExplainBody) -> Explanation:
     """Raises what the verb raises."""
     from lookalike.verbs.explain import explain
 
@@ -46,7 +46,7 @@ def explain(service: Service, body: Explain) -> Explanation:
     return explain(service.gallery, upload, id=identity, record=body.record, **_region(body.query), space=body.space)
 
 
-def classify(service: Service, body: Classify) -> ClassifyResult:
+def classify(service: Service, body: ClassifyBody) -> ClassifyResult:
     """Raises what the verb raises."""
     from lookalike.verbs.classify import classify
 
@@ -62,7 +62,7 @@ def classify(service: Service, body: Classify) -> ClassifyResult:
     )
 
 
-def _upload(service: Service, query: Query) -> Asked | None:
+def _upload(service: Service, query: QueryBody) -> Query | None:
     """The upload that a query is; read and encoded once, and again when the gallery has other records. None: it is
     no upload.
     """
@@ -78,11 +78,11 @@ def _upload(service: Service, query: Query) -> Asked | None:
         return upload.query
 
 
-def _region(query: Query) -> dict[str, Any]:
+def _region(query: QueryBody) -> dict[str, Any]:
     return {"box": query.roi.box, "slice": query.roi.slice} if query.roi else {}
 
 
-def _record(query: Query) -> str:
+def _record(query: QueryBody) -> str:
     """The record that a query is. Raises UsageError for anything else."""
     if query.record is None:
         raise UsageError("this is asked with one picture: an upload, or the id of one record")

@@ -15,24 +15,13 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from lookalike.filters import number
 from lookalike.store.database import damaged
 from lookalike.store.packed import row_of
-from lookalike.store.schema import (
-    ATTRIBUTES,
-    FILES,
-    GALLERY,
-    LABELS,
-    PATCHES,
-    RECORDS,
-    REFUSED,
-    SPACES,
-    THUMBNAILS,
-    VECTORS,
-)
+from lookalike.store.rows import chunks, keys_by_id
+from lookalike.store.schema import ATTRIBUTES, FILES, GALLERY, LABELS, PATCHES, RECORDS, REFUSED, THUMBNAILS, VECTORS
+from lookalike.store.spaces import count_version
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
-BASE: Final = "base"
 EDITS: Final = "edited"  # the gallery's fact that counts changes to records that are there already
 _RECENT: Final = 5000  # records' keys that are remembered
-CHUNK: Final = 500  # values in one IN (...): well under SQLite's limit
 
 Rows = list[dict[str, Any]]
 
@@ -123,12 +112,6 @@ def edits_of(connection: Connection) -> tuple[int, list[list[int]]]:
         raise damaged() from None
 
 
-def count_version(connection: Connection) -> None:
-    """Note that the vectors have changed: indexes made of them are stale."""
-    base = SPACES.c.name == BASE
-    connection.execute(update(SPACES).where(base).values(version=SPACES.c.version + 1))
-
-
 def _add_records(
     connection: Connection, records: Sequence[NewRecord], group: Callable[[str], str]
 ) -> tuple[list[str], list[int]]:
@@ -138,7 +121,7 @@ def _add_records(
     given: dict[str, NewRecord] = {}
     for record in records:  # a file that lies there twice is one record
         given.setdefault(record_id(record.sha256, record.frame), record)
-    known = _keys(connection, given)
+    known = keys_by_id(connection, given)
     new = {identity: record for identity, record in given.items() if identity not in known}
     _insert(
         connection,
@@ -154,7 +137,7 @@ def _add_records(
             for identity, record in new.items()
         ],
     )
-    keys = {**known, **_keys(connection, new)}
+    keys = {**known, **keys_by_id(connection, new)}
     _insert(connection, THUMBNAILS, [{"record": keys[i], "jpeg": record.thumbnail} for i, record in new.items()])
     describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
     delete_rows(connection, VECTORS.c.record, known.values())
@@ -170,15 +153,6 @@ def _add_records(
         ],
     )
     return [record.sha256 for record in new.values()], list(known.values())
-
-
-def _keys(connection: Connection, identities: Iterable[str]) -> dict[str, int]:
-    """The keys of the records that are there, by their ids."""
-    rows: dict[str, int] = {}
-    for some in chunks(identities):
-        query = select(RECORDS.c.id, RECORDS.c.key).where(RECORDS.c.id.in_(some))
-        rows.update({row.id: row.key for row in connection.execute(query)})
-    return rows
 
 
 def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[str, Any]]:
@@ -224,10 +198,3 @@ def _insert(connection: Connection, table: Table, rows: Rows) -> None:
 def delete_rows(connection: Connection, column: Any, values: Iterable[Any]) -> None:
     for some in chunks(values):
         connection.execute(delete(column.table).where(column.in_(some)))
-
-
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """The values in lists that one IN (...) may hold."""
-    every = list(values)
-    for i in range(0, len(every), CHUNK):
-        yield every[i : i + CHUNK]

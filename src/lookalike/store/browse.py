@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import ColumnElement, Select, func, select, true
 
 from lookalike.filters import Filter
-from lookalike.store.query import condition
 from lookalike.store.rows import whole_records
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
+from lookalike.store.where import condition
 from lookalike.types import Record, Refusal, Vectors
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from sqlalchemy import func, insert, or_, select, update
 
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.store.schema import JOBS
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def add_job(store: Store, kind: str, arguments: Mapping[str, Any], owner: str) -
 
 
 def job_of(store: Store, identity: str) -> Job:
-    """One job. Raises GalleryError if there is none."""
+    """One job. Raises NotFoundError if there is none."""
     with store.begin() as connection:
         row = connection.execute(select(JOBS).where(JOBS.c.id == identity)).first()
     if row is None:
-        raise GalleryError(f"no job has the id {identity!r}")
+        raise NotFoundError(f"no job has the id {identity!r}")
     return _job(row)
 
 

@@ -9,9 +9,8 @@ import numpy as np
 from sqlalchemy import and_, select
 
 from lookalike.errors import DamagedFileError
-from lookalike.store.batch import chunks
 from lookalike.store.packed import patches_in, sound
-from lookalike.store.rows import chosen
+from lookalike.store.rows import chosen, chunks
 from lookalike.store.schema import GALLERY, PATCHES, RECORDS, VECTORS
 from lookalike.types import Keys, PatchMap
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from lookalike.store.batch import chunks
+from lookalike.errors import NotFoundError
 from lookalike.store.database import damaged
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS
 from lookalike.types import Attribute, Record
+
+CHUNK: Final = 500  # values in one IN (...): well under SQLite's limit
+
+
+def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """The values in lists that one IN (...) may hold."""
+    every = list(values)
+    for i in range(0, len(every), CHUNK):
+        yield every[i : i + CHUNK]
 
 
 def chosen(column: Any, *columns: Any) -> Select[Any]:
@@ -18,6 +28,7 @@ def chosen(column: Any, *columns: Any) -> Select[Any]:
 
 
 _RECORDS_BY_KEY: Final = chosen(RECORDS.c.key, *RECORDS.c)
+_KEYS_BY_ID: Final = chosen(RECORDS.c.id, RECORDS.c.id, RECORDS.c.key)
 _LABELS_BY_RECORD: Final = chosen(LABELS.c.record, *LABELS.c)
 _ATTRIBUTES_BY_RECORD: Final = chosen(ATTRIBUTES.c.record, *ATTRIBUTES.c)
 
@@ -44,7 +55,17 @@ def whole_records(connection: Connection, wanted: list[int] | None) -> dict[int,
 
 
 def rows_of(connection: Connection, query: Select[Any], wanted: list[Any] | None) -> list[Any]:
-    """The rows of a ``_chosen`` query; all of the table without ``wanted``."""
+    """The rows of a ``chosen`` query; all of the table without ``wanted``."""
     if wanted is None:
         return list(connection.execute(select(*query.selected_columns)))
     return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some})]
+
+
+def keys_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+    """The keys of the records that are there, by their public ids."""
+    return {row.id: row.key for row in rows_of(connection, _KEYS_BY_ID, list(ids))}
+
+
+def no_record(identity: str) -> NotFoundError:
+    """The error for an id that no record has."""
+    return NotFoundError(f"no record has the id {identity!r}; ids stand in every search result")

@@ -118,7 +118,7 @@ def classify(
     Probabilities are calibrated, and thresholds set, on patient-disjoint folds of the gallery; zero-shot keeps
     the model's own temperature. What was learnt is kept with the opened gallery until its records change.
 
-    Raises UsageError, UnreadableImageError, GalleryError, MissingExtraError, DamagedFileError.
+    Raises UsageError, UnreadableImageError, NotFoundError, MissingExtraError, DamagedFileError.
     """
     _check(query, id, k, weighting, abstain)
     if space is not None and method != ADAPTER:

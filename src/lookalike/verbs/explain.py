@@ -40,7 +40,7 @@ def explain(
     certain one. An adapter changes which slices are shown, not the heat: patches are in the encoder's own space.
 
     Patches that are not stored are made from the record's file. Raises UsageError where it is gone, or where the
-    encoder gives no patches; UnreadableImageError, GalleryError (unknown id), DamagedFileError.
+    encoder gives no patches; UnreadableImageError, NotFoundError (unknown id), DamagedFileError.
     """
     asked = _asked(gallery, query, id, box, mask, slice, context)
     return _explained(gallery, asked, of_record(gallery, record), slice, space)

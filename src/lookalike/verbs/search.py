@@ -139,7 +139,7 @@ def search(
     gallery's background. pictures: with thumbnails.
 
     Raises UsageError (also for a region where the gallery keeps no patches), UnreadableImageError (the query cannot be
-    read), GalleryError (unknown id), ManifestMismatchError, DamagedFileError.
+    read), NotFoundError (unknown id), ManifestMismatchError, DamagedFileError.
     """
     ids, region = [*([] if id is None else [id]), *ids], box is not None or mask is not None
     _check(query, ids, vector, text, k, group_by)

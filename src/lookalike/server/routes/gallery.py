@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Query, Response
-
-from lookalike.server.about import about, spaces_of
-from lookalike.server.routes import API, Admin, Reader, Served
-from lookalike.server.said import said
-from lookalike.verbs.facets import facets
-from lookalike.verbs.records import drop_space, refused
+from lookalike.server.contract.answers import FacetPage, GalleryAnswer, SpacePage, gallery_answer
+from lookalike.server.guard import API
+from lookalike.server.responses import json_response
+from lookalike.server.routes.parameters import Admin, Cursor, Limit, Reader, Served, Where
+from lookalike.verbs.gallery import drop_space, gallery_info, list_spaces
+from lookalike.verbs.records import RefusedPage, facets, refused
 
 router = APIRouter(prefix=API, tags=["gallery"])
-Where = Annotated[str | None, Query(max_length=10_000)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[str | None, Query(max_length=4096)]
 
 
-@router.get("/gallery")
+@router.get("/gallery", response_model=GalleryAnswer)
 def get_gallery(service: Served, caller: Reader) -> Response:
     """What this gallery holds and can do."""
-    return said({**about(service), "role": caller.role})
+    imports = tuple(sorted(service.settings.imports))
+    return json_response(gallery_answer(gallery_info(service.gallery), imports, caller.role))
 
 
-@router.get("/spaces")
+@router.get("/spaces", response_model=SpacePage)
 def get_spaces(service: Served, _caller: Reader) -> Response:
     """The encoder's own space and the adapted ones."""
-    return said({"items": spaces_of(service.gallery), "next_cursor": None})
+    return json_response(SpacePage(list_spaces(service.gallery)))
 
 
 @router.delete("/spaces/{name}", status_code=204)
@@ -37,13 +34,13 @@ def delete_space(name: str, service: Served, _caller: Admin) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/facets")
+@router.get("/facets", response_model=FacetPage)
 def get_facets(service: Served, _caller: Reader, where: Where = None) -> Response:
     """What the records say in each field, with counts."""
-    return said({"items": facets(service.gallery, where=where), "next_cursor": None})
+    return json_response(FacetPage(facets(service.gallery, where=where)))
 
 
-@router.get("/refused")
+@router.get("/refused", response_model=RefusedPage)
 def get_refused(service: Served, _caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Files that could not be read, with reasons."""
-    return said(refused(service.gallery, limit=limit, cursor=cursor))
+    return json_response(refused(service.gallery, limit=limit, cursor=cursor))

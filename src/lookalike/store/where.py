@@ -1,4 +1,4 @@
-"""A Filter tree as SQL over the store's tables."""
+"""Which records satisfy a filter: a Filter tree as SQL over the store's tables."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
-from lookalike.server.work import REPEATABLE
-from lookalike.store.jobs import Job, finish_job, next_job, resume_jobs
+from lookalike.server.jobs.process import REPEATABLE
+from lookalike.verbs.jobs import Task, cancel_job, end_job, take_job, take_up_jobs
 
 _LOOK_EVERY: Final = 2.0  # seconds: another process may have queued a job
 _DIED: Final = "the process that did it ended unexpectedly (out of memory?); start it again"
@@ -29,7 +29,7 @@ class Runner:
 
     def start(self) -> None:
         """Take up what an earlier server left, and go on."""
-        resume_jobs(self._gallery.store, REPEATABLE)
+        take_up_jobs(self._gallery, REPEATABLE)
         self._thread.start()
 
     def wake(self) -> None:
@@ -38,7 +38,7 @@ class Runner:
 
     def cancel(self, identity: str) -> None:
         """Cancel a job that waits or runs."""
-        finish_job(self._gallery.store, identity, "cancelled")
+        cancel_job(self._gallery, identity)
         with self._lock:
             if self._running is not None and self._running[0] == identity:
                 self._running[1].kill()
@@ -57,17 +57,17 @@ class Runner:
         while not self._stopped:
             job = None
             with suppress(LookalikeError):  # the database is locked or the disk full: look again later
-                job = next_job(self._gallery.store)
+                job = take_job(self._gallery)
             if job is None:
                 self._wake.wait(_LOOK_EVERY)
                 self._wake.clear()
             else:
                 self._do(job)
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: Task) -> None:
         with self._lock:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lookalike.server.work", str(self._gallery.folder), job.id],
+                [sys.executable, "-P", "-m", "lookalike.server.jobs.process", str(self._gallery.folder), job.id],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -80,4 +80,4 @@ class Runner:
             process.stdin.close()
         if not self._stopped:
             with suppress(LookalikeError):
-                finish_job(self._gallery.store, job.id, "failed", error=_DIED)  # unless it is finished
+                end_job(self._gallery, job.id, error=_DIED)  # unless it is finished

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.asking.query import Query
-from lookalike.readers.display import Shown
-from lookalike.server.problems import Problem, not_found
+from lookalike.errors import NotFoundError
+from lookalike.server.problems import Problem
 from lookalike.text import plain_text
 
 _KEPT_SECONDS: Final = 6 * 3600.0
@@ -38,7 +38,6 @@ class Upload:
     files: list[Path] = field(default_factory=list)
     size: int = 0
     used: float = field(default_factory=time.monotonic)
-    shown: Shown | None = None
     query: Query | None = None
     version: int = -1
     reading: threading.Lock = field(default_factory=threading.Lock)
@@ -85,10 +84,10 @@ class Uploads:
             self._kept[upload.id] = upload
 
     def get(self, identity: str) -> Upload:
-        """Raises Problem 404 for an upload that has expired or never was."""
+        """Raises NotFoundError for an upload that has expired or never was."""
         upload = self._kept.get(identity)
         if upload is None or time.monotonic() - upload.used > _KEPT_SECONDS:
-            raise not_found("no upload has that id; uploads are kept for some hours: upload it again", "no-upload")
+            raise NotFoundError("no upload has that id; uploads are kept for some hours: upload it again", "no-upload")
         upload.used = time.monotonic()
         return upload
 

@@ -6,6 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lookalike.types import BASE
+from lookalike.verbs.search import MAX_K
+
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -20,7 +23,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Roi(Body):
+class RoiBody(Body):
     """A box on an upload or a record, in fractions of the displayed picture."""
 
     image: Id | None = None
@@ -35,13 +38,13 @@ class Roi(Body):
         return self
 
 
-class Query(Body):
+class QueryBody(Body):
     """What is asked with: exactly one of these; text may stand beside image or ids."""
 
     image: Id | None = None
     volume: Id | None = None
     text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    roi: Roi | None = None
+    roi: RoiBody | None = None
     ids: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
     vector: (
         Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=65536)] | None
@@ -65,46 +68,46 @@ class Query(Body):
         return self.ids[0] if self.ids and len(self.ids) == 1 else self.roi.record if self.roi else None
 
 
-class Search(Body):
+class SearchBody(Body):
     """The one search body."""
 
-    query: Query
+    query: QueryBody
     positive: Annotated[list[Id], Field(max_length=1000)] = []
     negative: Annotated[list[Id], Field(max_length=1000)] = []
     where: Annotated[str, Field(max_length=10_000)] | None = None
-    space: Name = "base"
+    space: Name = BASE
     group_by: Literal["patient"] | None = None
-    k: Annotated[int, Field(ge=1, le=1000)] = 12
+    k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
     explain: bool = False
     rank: Name = "auto"
     weights: Name = "uniform"
     same_patient: bool = False
 
 
-class Explain(Body):
+class ExplainBody(Body):
     """Why a record answers a query."""
 
-    query: Query
+    query: QueryBody
     record: Id
-    space: Name = "base"
+    space: Name = BASE
 
 
-class Classify(Body):
+class ClassifyBody(Body):
     """Which labels a picture bears."""
 
-    query: Query
+    query: QueryBody
     method: Name = "knn"
     k: Annotated[int, Field(ge=1, le=1000)] | None = None
     space: Name | None = None
 
 
-class SetLabels(Body):
+class SetLabelsBody(Body):
     """A record's labels, instead of those it has."""
 
     labels: Annotated[list[Label], Field(max_length=100)]
 
 
-class ChangeLabels(Body):
+class ChangeLabelsBody(Body):
     """Labels to add to and to remove from many records."""
 
     ids: Annotated[list[Id], Field(min_length=1, max_length=100_000)]
@@ -112,7 +115,7 @@ class ChangeLabels(Body):
     remove: Annotated[list[Label], Field(max_length=100)] = []
 
 
-class Index(Body):
+class IndexBody(Body):
     """Uploads, or an import folder of the administrator's. label_columns: of the table; labels_csv: an upload."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -129,7 +132,7 @@ class Index(Body):
         return self
 
 
-class Adapt(Body):
+class AdaptBody(Body):
     """A space to train."""
 
     name: Name
@@ -137,10 +140,10 @@ class Adapt(Body):
     seed: Seed = 0
 
 
-class Evaluate(Body):
+class EvaluateBody(Body):
     """A space to measure. options: further ones of the protocol, by name; none that names a file."""
 
-    space: Name = "base"
+    space: Name = BASE
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
     seed: Seed = 0
     protocol: Name | None = None
@@ -148,15 +151,15 @@ class Evaluate(Body):
     options: Annotated[dict[Name, Option | Annotated[list[Option], Field(max_length=100)]], Field(max_length=20)] = {}
 
 
-class Map(Body):
+class MapBody(Body):
     """A map to draw."""
 
     method: Literal["umap", "tsne"] = "umap"
-    space: Name = "base"
+    space: Name = BASE
 
 
-class Audit(Body):
+class AuditBody(Body):
     """A label field, and what is recorded beside it; all that is recorded if only one is given."""
 
     fields: Annotated[list[Name], Field(min_length=1, max_length=2)] = ["label"]
-    space: Name = "base"
+    space: Name = BASE

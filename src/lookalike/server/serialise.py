@@ -1,4 +1,4 @@
-"""What goes out: the verbs' results as JSON, the same as ``dataclasses.asdict`` gives in Python but for two things.
+"""Results of verbs as JSON, the same as ``dataclasses.asdict`` gives in Python but for two things.
 
 A source is told by its file name, never by its path; a number that is none (nan, inf) is null.
 """
@@ -29,10 +29,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     if is_dataclass(value) and not isinstance(value, type):
-        said = {name: plain(getattr(value, name)) for name in _names(type(value))}
-        if "source" in said:
-            said["source"] = shown_name(said["source"])
-        return said
+        told = {name: plain(getattr(value, name)) for name in _names(type(value))}
+        if "source" in told:
+            told["source"] = shown_name(told["source"])
+        return told
     return str(value)
 
 

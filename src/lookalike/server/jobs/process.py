@@ -1,4 +1,4 @@
-"""The process that does one job: ``python -m lookalike.server.work GALLERY JOB``. Started by ``runner``.
+"""The process that does one job: ``python -m lookalike.server.jobs.process GALLERY JOB``. Started by ``runner``.
 
 A process of its own, so that work takes neither memory nor turns from those who search, and can be ended at any
 moment. It notes progress and result in the gallery's database, and ends with the server: it reads its standard
@@ -20,31 +20,34 @@ from typing import Any, Final, TypeAlias
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.server.plain import plain, without_paths
-from lookalike.store.jobs import Progress, finish_job, job_of, note_progress
+from lookalike.server.serialise import plain, without_paths
+from lookalike.verbs.jobs import end_job, task_of, tell_progress
 
 _NOTED_EVERY: Final = 0.5  # seconds
 
-Told: TypeAlias = Callable[[int, int], None]
-Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], Told], dict[str, Any]]
+Progress: TypeAlias = Callable[[int, int], None]
+Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's answer as JSON, and its printed reports by format
+Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], Progress], Done]
 
 
-def _index(gallery: Gallery, given: Mapping[str, Any], told: Told) -> dict[str, Any]:
+def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> Done:
     from lookalike.verbs.index import index
 
-    done = index(gallery, given["sources"], labels=given["labels"], label_columns=given["label_columns"], progress=told)
+    done = index(
+        gallery, given["sources"], labels=given["labels"], label_columns=given["label_columns"], progress=progress
+    )
     if given["labels"] and given["own_labels"]:
         Path(given["labels"]).unlink(missing_ok=True)
-    return {"result": plain(done)}
+    return plain(done), {}
 
 
-def _adapt(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, Any]:
+def _adapt(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
     from lookalike.verbs.adapt import adapt
 
-    return {"result": plain(adapt(gallery, given["name"], kind=given["kind"], seed=given["seed"]))}
+    return plain(adapt(gallery, given["name"], kind=given["kind"], seed=given["seed"])), {}
 
 
-def _evaluate(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, Any]:
+def _evaluate(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
     from lookalike.evaluation.protocols.protocol import PRECISION, remote_options
     from lookalike.verbs.evaluate import evaluate
 
@@ -52,15 +55,12 @@ def _evaluate(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[s
     options = {name: given[name] for name in ("space", "folds", "seed", "k")}
     options |= remote_options(protocol, given.get("options") or {})
     report = evaluate(gallery, protocol=protocol, **options)
-    return {
-        "result": plain(report),
-        "reports": {
-            "md": report.tables("markdown"),
-            "csv": report.tables("csv"),
-            "tex": report.tables("latex"),
-            "json": json.dumps(plain(report), indent=2, ensure_ascii=False),
-            "html": _page(str(report)),
-        },
+    return plain(report), {
+        "md": report.tables("markdown"),
+        "csv": report.tables("csv"),
+        "tex": report.tables("latex"),
+        "json": json.dumps(plain(report), indent=2, ensure_ascii=False),
+        "html": _page(str(report)),
     }
 
 
@@ -71,24 +71,24 @@ def _page(text: str) -> str:
     )
 
 
-def _map(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, Any]:
+def _map(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
     from lookalike.verbs.map import map_gallery
 
     drawn = map_gallery(gallery, method=given["method"], space=given["space"])
-    return {"result": {"method": drawn.method, "space": drawn.space, "records": len(drawn.ids)}}
+    return {"method": drawn.method, "space": drawn.space, "records": len(drawn.ids)}, {}
 
 
-def _audit(gallery: Gallery, given: Mapping[str, Any], _told: Told) -> dict[str, Any]:
+def _audit(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
     from lookalike.verbs.audit import audit
 
-    return {"result": plain(audit(gallery, *given["fields"], space=given["space"]))}
+    return plain(audit(gallery, *given["fields"], space=given["space"])), {}
 
 
 WORK: Final[dict[str, Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
 REPEATABLE: Final = ("index", "map", "evaluate", "audit")  # nothing is lost or done twice if run again
 
 
-class _Teller:
+class _Noted:
     """Notes progress, with rate and time left, not too often."""
 
     def __init__(self, gallery: Gallery, identity: str) -> None:
@@ -101,7 +101,7 @@ class _Teller:
             return
         self._noted, rate = now, done / max(now - self._started, 1e-3)
         left = (total - done) / rate if rate else None
-        note_progress(self._gallery.store, self._identity, Progress(done, total, rate, left))
+        tell_progress(self._gallery, self._identity, done, total, rate, left)
 
 
 def main(folder: str, identity: str) -> None:
@@ -110,18 +110,18 @@ def main(folder: str, identity: str) -> None:
     with suppress(OSError):
         os.nice(10)  # those who search come first
     with open_gallery(folder) as gallery:
-        job = job_of(gallery.store, identity)
+        task = task_of(gallery, identity)
         try:
-            done = WORK[job.kind](gallery, job.arguments, _Teller(gallery, identity))
+            result, reports = WORK[task.kind](gallery, task.arguments, _Noted(gallery, identity))
         except LookalikeError as error:
-            finish_job(gallery.store, identity, "failed", error=without_paths(str(error)))
+            end_job(gallery, identity, error=without_paths(str(error)))
         except MemoryError:
-            finish_job(gallery.store, identity, "failed", error="out of memory; free memory and start it again")
+            end_job(gallery, identity, error="out of memory; free memory and start it again")
         except Exception as error:
-            said = f"unexpected {type(error).__name__}; this is a bug: please report it"
-            finish_job(gallery.store, identity, "failed", error=said)
+            what = f"unexpected {type(error).__name__}; this is a bug: please report it"
+            end_job(gallery, identity, error=what)
         else:
-            finish_job(gallery.store, identity, "done", result=done)
+            end_job(gallery, identity, result=result, reports=reports)
 
 
 def _end_with_server() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -12,15 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
 from lookalike.errors import LookalikeError, UnreadableImageError
+from lookalike.server.contract.answers import UploadInfo
 from lookalike.server.problems import Problem
 from lookalike.server.service import Service
-from lookalike.server.uploads import Upload
+from lookalike.server.uploads.store import Upload
 
 _MOST_FILES: Final = 5000
 _TABLES: Final = (".csv", ".tsv", ".txt")  # label tables come with images, and are no pictures
 
 
-async def receive(request: Request, service: Service) -> dict[str, Any]:
+async def receive(request: Request, service: Service) -> UploadInfo:
     """The upload that a multipart body carries, described. Raises Problem, UnreadableImageError."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Problem(415, "send files as multipart/form-data, in the field file", "not-multipart")
@@ -35,7 +36,7 @@ async def receive(request: Request, service: Service) -> dict[str, Any]:
         raise Problem(400, "the multipart body cannot be read", "multipart") from None
 
 
-def _keep(service: Service, parts: list[tuple[str | None, BinaryIO]]) -> dict[str, Any]:
+def _keep(service: Service, parts: list[tuple[str | None, BinaryIO]]) -> UploadInfo:
     if not parts:
         raise Problem(400, "the body has no file; send one in the field file", "no-file")
     upload = service.uploads.new()
@@ -44,34 +45,26 @@ def _keep(service: Service, parts: list[tuple[str | None, BinaryIO]]) -> dict[st
             with service.uploads.place(upload, name).open("wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
         service.uploads.keep(upload)
-        return described(service, upload)
+        return upload_info(service, upload)
     except (OSError, Problem, UnreadableImageError):
         service.uploads.discard(upload)
         raise
 
 
-def described(service: Service, upload: Upload) -> dict[str, Any]:
+def upload_info(service: Service, upload: Upload) -> UploadInfo:
     """What an upload is, as its sender is told. Raises UnreadableImageError."""
-    about: dict[str, Any] = {"id": upload.id, "name": upload.name, "files": len(upload.files)}
     if upload.name.lower().endswith(_TABLES):
-        return {
-            **about,
-            "kind": "table",
-            "rows": 0,
-            "columns": 0,
-            "depth": 0,
-            "modality": "",
-            "window": None,
-            "viewer": None,
-        }
-    shown = service.display.draw(upload.files)
-    return {
-        **about,
-        "kind": shown.kind,
-        "rows": shown.rows,
-        "columns": shown.columns,
-        "depth": shown.depth,
-        "modality": shown.modality,
-        "window": shown.window,
-        "viewer": shown.viewer,
-    }
+        return UploadInfo(upload.id, upload.name, len(upload.files), "table")
+    shown = service.pictures.of_files(upload.files)
+    return UploadInfo(
+        upload.id,
+        upload.name,
+        len(upload.files),
+        shown.kind,
+        shown.rows,
+        shown.columns,
+        shown.depth,
+        shown.modality,
+        shown.window,
+        shown.viewer,
+    )
