@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import Literal
 
+from lookalike.evaluation.confounds import ConfoundAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.report import Report
+from lookalike.evaluation.tables import DISCLAIMER
 from lookalike.types import Role
 from lookalike.verbs.adapt import AdaptResult
-from lookalike.verbs.audit import ConfoundAudit
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
 from lookalike.verbs.jobs import JobInfo
 from lookalike.verbs.records import Facet
-
-DISCLAIMER: Final = "Research software, not a medical device."
 
 
 @dataclass(frozen=True)
