@@ -130,12 +130,17 @@ def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> It
         yield Finished(item.name, item.digest, known=True, file=file, part=True)
         return
     try:
-        image = item.image() if item.image is not None else None
-        views = [] if image is None else list(prepared_views(image, readers.recipe, readers.volumes))
+        yield from list(_array_frames(readers, item))
     except UnreadableImageError as error:
         yield Refusal(item.name, error.reason, error.detail)
+    else:
+        yield Finished(item.name, item.digest, file=file, part=True)
+
+
+def _array_frames(readers: ReaderPool, item: Item) -> Iterator[Frame]:
+    if item.image is None:
         return
-    for one in views:
+    for one in prepared_views(item.image(), readers.recipe, readers.volumes):
         yield Frame(
             source=item.name,
             sha256=item.digest,
@@ -148,10 +153,9 @@ def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> It
             shown=one.shown,
             view=one.view,
             depth=one.depth,
-            file=file,
+            file=item.files[0],
             part=True,
         )
-    yield Finished(item.name, item.digest, file=file, part=True)
 
 
 def _read_fetched(

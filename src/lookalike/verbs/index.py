@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +22,8 @@ from lookalike.sources.files import beside_images
 from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
 from lookalike.sources.reading import BatchRead, ItemLabels, list_items, read_items
 from lookalike.sources.source import Source, source_of
-from lookalike.store import Batch, NewRecord, Relabel, Store, record_id
+from lookalike.sources.stored_items import StoredItems
+from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.packed import packed
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
@@ -78,17 +78,13 @@ def index(
     """
     started = time.monotonic()
     listing = list_items([source_of(source) for source in sources], gallery.owns)
-    table = (
-        labels
-        if isinstance(labels, LabelTable) or labels is None
-        else read_label_table(Path(labels), label_columns, patient_column)
-    )
+    table = _table(labels, label_columns, patient_column)
     with gallery.writing():
         if patches:
             _keep_patches(gallery)
         run = _Run(gallery, ItemLabels(table, listing))
         ended, total = 0, len(listing.items)
-        for event in read_items(gallery.readers, listing.items, _Stored(gallery.store, with_patches=run.patches)):
+        for event in read_items(gallery.readers, listing.items, StoredItems(gallery.store, with_patches=run.patches)):
             run.take(event)
             if progress and not isinstance(event, Frame | BatchRead) and ended < total:
                 ended += 1  # volumes are counted by their slices
@@ -107,35 +103,12 @@ def index(
     )
 
 
-class _Stored:
-    """What the gallery holds whole (``sources.reading.KnownItems``): nothing that is damaged or lacks its patches."""
-
-    def __init__(self, store: Store, *, with_patches: bool) -> None:
-        self._store = store
-        self._again = store.damaged_files()
-        if with_patches:
-            self._again |= stored_patches.files_without_patches(store)
-        self.files = store.files() - self._again
-
-    def part(self, sha256: str, frame: int) -> bool:
-        return sha256 not in self._again and record_id(sha256, frame) in self._records
-
-    def item(self, name: str) -> Sequence[tuple[str, str]]:
-        parts = self._parts.get(name, [])
-        return parts if all(sha256 in self.files for _source, sha256 in parts) else ()
-
-    @cached_property
-    def _records(self) -> set[str]:
-        return {record.id for record in self._store.records().values()}
-
-    @cached_property
-    def _parts(self) -> dict[str, list[tuple[str, str]]]:
-        """Files and series by their own name, and by what stands before the last "/" of it."""
-        parts: dict[str, list[tuple[str, str]]] = {}
-        for sha256, source in self._store.sources_of_files().items():
-            for name in (source, source.rpartition("/")[0]):
-                parts.setdefault(name, []).append((source, sha256))
-        return parts
+def _table(
+    labels: str | os.PathLike[str] | LabelTable | None, label_columns: Sequence[str], patient_column: str
+) -> LabelTable | None:
+    if labels is None or isinstance(labels, LabelTable):
+        return labels
+    return read_label_table(Path(labels), label_columns, patient_column)
 
 
 def _keep_patches(gallery: Gallery) -> None:
