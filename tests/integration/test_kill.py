@@ -46,7 +46,7 @@ def start(collection: Path, gallery: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def wait_for(happened: Callable[[], Any], seconds: float = 60.0) -> None:
+def wait_for(happened: Callable[[], Any], seconds: float = 600.0) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline

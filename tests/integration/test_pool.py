@@ -45,6 +45,7 @@ class Reader:
         if deed == "poison":
             poisoned = True
         if deed == "hang":
+            Path(source).with_suffix(".hangs").touch()
             while True:
                 pass
         if deed == "memory":
@@ -259,8 +260,10 @@ def test_a_process_that_nobody_waits_for_ends_by_itself(evil: Path) -> None:
         assert parent.stdout is not None
         parent.stdout.readline()
         (worker,) = psutil.Process(parent.pid).children()
-        time.sleep(1.0)
+        while not list(evil.glob("*.hangs")):
+            assert worker.is_running()
+            time.sleep(0.01)
         parent.send_signal(signal.SIGKILL)
     assert worker.is_running()
-    psutil.wait_procs([worker], timeout=60)
+    psutil.wait_procs([worker], timeout=300)
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

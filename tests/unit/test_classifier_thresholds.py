@@ -22,8 +22,8 @@ NAMES = ("edema", "mass", "nodule")
 def gallery(make_gallery: Callable[..., Gallery]) -> Gallery:
     """Three labels that overlap, so that no threshold is faultless; two records a patient."""
     made, rng = make_gallery(), np.random.default_rng(3)
-    centres = rng.normal(size=(3, 384)) * 0.45
-    vectors = [centres[i // 2 % 3] + rng.normal(size=384) for i in range(180)]
+    centres = rng.normal(size=(3, 6)) * 1.2
+    vectors = [np.pad(centres[i // 2 % 3] + rng.normal(size=6), (0, 378)) for i in range(180)]
     fill(made, vectors, [f"p{i // 2}" for i in range(180)], [(NAMES[i // 2 % 3],) for i in range(180)])
     return made
 

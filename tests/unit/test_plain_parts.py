@@ -78,6 +78,26 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: Any
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_folder_is_synced_after_the_rename(tmp_path: Path, monkeypatch: Any) -> None:
+    """File, rename, folder: in another order, or without the last, a power cut can take both versions."""
+    steps: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        opened = Path(f"/proc/self/fd/{descriptor}").readlink()
+        steps.append(("sync", "folder" if opened == tmp_path else "file"))
+        fsync(descriptor)
+
+    def renamed(old: Any, new: Any, **options: Any) -> None:
+        steps.append(("rename", Path(new).name))
+        replace(old, new, **options)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    write_atomically(tmp_path / "a.bin", b"whole")
+    assert steps == [("sync", "file"), ("rename", "a.bin"), ("sync", "folder")]
+
+
 @given(st.text())
 @example("x" * 63 + " y")
 def test_kept_text_is_one_printable_line(text: str) -> None:
