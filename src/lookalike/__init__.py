@@ -16,7 +16,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from lookalike.asking.rank_regions import search_regions
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
@@ -45,7 +44,6 @@ __all__ = [
     "map",
     "open",
     "search",
-    "search_regions",
 ]
 
 # Loaded when first named, so that `import lookalike` is quick and light.
@@ -55,7 +53,6 @@ _HOME: Final = {
     "index": ("lookalike.verbs.index", "index"),
     "map": ("lookalike.verbs.map", "map_gallery"),
     "search": ("lookalike.verbs.search", "search"),
-    "search_regions": ("lookalike.asking.rank_regions", "search_regions"),
     "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "classify": ("lookalike.verbs.classify", "classify"),

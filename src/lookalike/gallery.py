@@ -23,15 +23,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
-import numpy as np
-
-from lookalike import adapters, encoders, indexes, slices
+from lookalike import adapters, encoders, indexes
 from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
-from lookalike.indexes.flat import FlatIndex
 from lookalike.plugins import load_plugin, suggestion
-from lookalike.store import BASE, SpaceRow, Store, StoredVectors
+from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE
 from lookalike.text import absolute
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
@@ -159,21 +156,6 @@ class Gallery:
             self._counted = version, len(self.index()) > self.store.count()
         return self._counted[1]
 
-    def pooled(self, weights: str = "uniform", how: str = "mean") -> StoredVectors:
-        """One base vector a record: its own, or a volume's slices as one (``slices.pool``, slice_weights)."""
-        stored = self.store.vectors()
-        owners, starts = np.unique(stored.records, return_index=True)
-        if len(owners) == len(stored.records):
-            return stored
-        order = np.lexsort((stored.views, stored.records))
-        depths = {key: record.attributes.get("slices", 1) for key, record in self.store.records(owners).items()}
-        rows, vectors = np.split(order, np.searchsorted(stored.records[order], owners)[1:]), []
-        for owner, views in zip(owners, rows, strict=True):
-            last = max(float(depths[int(owner)]) - 1, 1.0)
-            shares = slices.slice_weights(weights, stored.views[views] / last)
-            vectors.append(slices.pool(stored.vectors[views], shares, how))
-        return StoredVectors(stored.keys[starts], owners, np.zeros(len(owners), np.int64), np.concatenate(vectors))
-
     def index(self, space: str = BASE) -> indexes.Index:
         """The index of a space: from memory, from its file, or made anew from the store."""
         row = self.space(space)
@@ -185,15 +167,6 @@ class Gallery:
                     held = _HeldIndex((row.version, row.adapter), self.store.edits(), self._load_or_build(row))
                     self._indexes[space] = held
         return held.index
-
-    def held_vectors(self, record: int) -> Vectors | None:
-        """The base vector (1, dim) of a picture, where it is in memory: without a question to the database."""
-        keys, index = self.store.held_keys(record), self.index()
-        if keys is None or len(keys) != 1 or not isinstance(index, FlatIndex):
-            return None
-        place = int(np.searchsorted(index.keys, keys[0]))
-        there = place < len(index.keys) and index.keys[place] == keys[0]
-        return index.vectors[place : place + 1] if there else None
 
     def _grows(self, held: _HeldIndex, row: SpaceRow) -> bool:
         """Whether another process is adding records: until it has finished, what is held will do."""

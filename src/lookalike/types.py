@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -164,11 +164,21 @@ class VolumeRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """Files that are the slices of one volume. name: what stands for them, their folder or the first file."""
+class Item:
+    """One thing that a source holds: a file, the files that make one volume, or a picture in a file of arrays.
+
+    name: names it for good; the records made of it say so (of a file its path, of an array ``path#frame``).
+    files: where its bytes lie on this machine; () for those that a source has yet to fetch. size: bytes, or None
+    where it is not known. digest: SHA-256 of its bytes, or "" where it is not known. image: gives the pixels of an
+    array, the ``frame``-th picture of its file; None for what a reader is to decode.
+    """
 
     name: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    size: int | None = None
+    digest: str = ""
+    image: Callable[[], Image] | None = None
+    frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)

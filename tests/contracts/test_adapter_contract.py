@@ -78,7 +78,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module", params=adapters.KINDS)
+@pytest.fixture(scope="module", params=adapters.kinds())
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -176,6 +176,32 @@ def test_searches_may_run_side_by_side(built: Index, world: World) -> None:
         np.testing.assert_array_equal(keys, expected[i % 60])
 
 
+def test_vectors_that_are_held_are_the_very_vectors(built: Index, world: World) -> None:
+    """Or None: a kind may leave them in its file. What is not there is never made up."""
+    for rows in ([0], [7, 3, 3], list(range(50, 90))):
+        held = built.vectors_at(world.keys[rows])
+        assert held is None or np.array_equal(held, world.vectors[rows])
+    for unknown in (np.array([10**9]), np.array([int(world.keys[0]), -1])):
+        assert built.vectors_at(unknown) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", ["ascending", "replaced", "nothing"])
+def test_a_small_collection_gives_its_vectors_or_none(kind: str, order: str) -> None:
+    vectors, keys = clustered(20), np.arange(10, 30)
+    index: Index = load_plugin("lookalike.indexes", kind)(DIM)
+    if order != "nothing":
+        index.upsert(keys, vectors)
+    if order == "replaced":
+        index.upsert(keys[:5], vectors[::-1][:5])
+        vectors = np.concatenate([vectors[::-1][:5], vectors[5:]])
+    for rows in ([3], [4, 0, 19]):
+        held = index.vectors_at(keys[rows])
+        assert held is None or (order != "nothing" and np.array_equal(held, vectors[rows]))
+    if order == "ascending" and kind in EXACT:
+        assert index.vectors_at(keys) is not None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_vectors_make_the_same_index(kind: str, world: World) -> None:
     assert build(kind, world).serialise() == build(kind, world).serialise()

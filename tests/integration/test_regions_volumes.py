@@ -11,7 +11,6 @@ import pytest
 from running import COMMAND
 
 from conftest import texture
-from lookalike.asking.rank_regions import search_regions
 from lookalike.errors import UsageError
 from lookalike.evaluation.protocols.localisation import evaluate_localisation, intersection_over_union
 from lookalike.gallery import open_gallery
@@ -65,8 +64,8 @@ def test_a_region_of_a_volume_is_found_in_the_right_slices(volumes: tuple[Path, 
     with open_gallery(stored) as gallery:
         for seed, (left, top) in SPOTS.items():
             box = (left / 112, top / 112, (left + 30) / 112, (top + 30) / 112)
-            by_box = search_regions(gallery, folder / f"v{seed}.nii.gz", box=box, slice=4, k=3)
-            by_mask = search_regions(gallery, folder / f"v{seed}.nii.gz", mask=folder / f"mask_v{seed}.nii.gz", k=3)
+            by_box = search(gallery, folder / f"v{seed}.nii.gz", box=box, slice=4, k=3)
+            by_mask = search(gallery, folder / f"v{seed}.nii.gz", mask=folder / f"mask_v{seed}.nii.gz", k=3)
             for result in (by_box, by_mask):
                 assert {Path(hit.source).name for hit in result.hits} == {
                     f"v{other}.nii.gz" for other in SPOTS if other != seed
@@ -81,9 +80,9 @@ def test_a_region_of_a_volume_is_found_in_the_right_slices(volumes: tuple[Path, 
                     there = (x / 112, y / 112, (x + 30) / 112, (y + 30) / 112)
                     assert intersection_over_union(hit.region.box, there) > 0.3
         with pytest.raises(UsageError, match="give a mask of the same volume"):
-            search_regions(gallery, folder.parent / "flat.png", mask=folder / "mask_v1.nii.gz")
+            search(gallery, folder.parent / "flat.png", mask=folder / "mask_v1.nii.gz")
         with pytest.raises(UsageError, match="marks nothing in slice 1"):
-            search_regions(gallery, folder / "v1.nii.gz", mask=folder / "mask_v1.nii.gz", slice=1)
+            search(gallery, folder / "v1.nii.gz", mask=folder / "mask_v1.nii.gz", slice=1)
 
 
 def test_explain_volumes(volumes: tuple[Path, Path], tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lookalike import adapters
+from lookalike import adapters, voting
 from lookalike.adapters import Adapter, mlp, published
-from lookalike.adapters.layers import Layer, apply, dense, sigmoid, softmax, unit
+from lookalike.adapters.layers import Layer, apply, dense
 from lookalike.adapters.samples import patient_folds, samples
+from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import DamagedFileError, MissingExtraError, UsageError
 from lookalike.types import Vectors
 
@@ -28,7 +29,7 @@ def drawn(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def unit_rows(records: int, dim: int = 12, seed: int = 0) -> Vectors:
-    return unit(drawn(records, dim, seed=seed))
+    return voting.unit_rows(drawn(records, dim, seed=seed))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -95,7 +96,7 @@ def test_published_network_is_the_one_that_was_trained() -> None:
         logits = network[-1](hidden)
     adapter = adapters.fit("published", unit_rows(24), LABELS, PATIENTS, encoder={}, seed=3)
     assert adapters.transform(adapter, data.vectors).shape == (24, 254)
-    np.testing.assert_allclose(adapters.transform(adapter, data.vectors), unit(hidden.numpy()), atol=1e-5)
+    np.testing.assert_allclose(adapters.transform(adapter, data.vectors), voting.unit_rows(hidden.numpy()), atol=1e-5)
     np.testing.assert_allclose(adapters.predict(adapter, data.vectors), logits.softmax(-1).numpy(), atol=1e-5)
 
 
@@ -135,7 +136,7 @@ def test_another_training_set_has_another_fingerprint(linear: Adapter) -> None:
         ([("a",), ("b",)], "got 4 vectors, 2 labels and 4 patients"),
     ],
 )
-@pytest.mark.parametrize("kind", adapters.KINDS)
+@pytest.mark.parametrize("kind", adapters.kinds())
 def test_nothing_to_learn(kind: str, labels: list[tuple[str, ...]], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         adapters.fit(kind, unit_rows(4), labels, ["p", "q", "r", "s"], encoder={})
@@ -297,6 +298,32 @@ def test_files_of_another_version(linear: Adapter, tmp_path: Path) -> None:
     sha256 = hashlib.sha256(text).hexdigest()
     (tmp_path / f"findings.{sha256[:16]}.json").write_bytes(text)
     with pytest.raises(DamagedFileError, match="written by another version"):
+        adapters.load(tmp_path, "findings", sha256)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"head": ["dense", "eval"]},
+        {"head": []},
+        {"reading": "pickle"},
+        {"classes": ["a"]},
+        {"body": None},
+        {"sha256": 3},
+    ],
+)
+def test_a_well_formed_file_that_is_no_adapter(linear: Adapter, tmp_path: Path, change: dict) -> None:
+    """A gallery from elsewhere brings its own checksums."""
+    import hashlib
+
+    adapters.save(linear, tmp_path, "findings")
+    (path,) = tmp_path.glob("*.json")
+    (arrays,) = tmp_path.glob("*.safetensors")
+    text = json.dumps(json.loads(path.read_text()) | change).encode()
+    sha256 = hashlib.sha256(text).hexdigest()
+    (tmp_path / f"findings.{sha256[:16]}.json").write_bytes(text)
+    (tmp_path / f"findings.{sha256[:16]}.safetensors").write_bytes(arrays.read_bytes())
+    with pytest.raises(DamagedFileError, match=r"'findings' .*train it again"):
         adapters.load(tmp_path, "findings", sha256)
 
 

@@ -169,7 +169,7 @@ def test_the_same_map_gives_the_same_page(gallery: Gallery, tmp_path: Path) -> N
 def test_above_a_limit_some_records_go_without_a_picture_and_the_page_says_so(
     gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(map_page, "MOST_PICTURES", 10)
+    monkeypatch.setattr(map_page, "MOST_THUMBNAILS", 10)
     path = save_map(gallery, map_gallery(gallery, method="tsne"), tmp_path / "map.html")
     assert sum(bool(picture) for picture in read(path)[1]["pictures"]) == 10
     assert "10 of 36 records, chosen at random, have a picture here" in path.read_text(encoding="utf-8")
@@ -182,7 +182,7 @@ def test_a_small_picture_is_small_whatever_it_shows() -> None:
     PIL.Image.fromarray(noise).save(out, "JPEG", quality=95)
     for jpeg in (out.getvalue(), thumbnail(PIL.Image.fromarray(texture(1)))):
         small = small_jpeg(jpeg)
-        assert len(small) * 4 / 3 * map_page.MOST_PICTURES < 23e6
+        assert len(small) * 4 / 3 * map_page.MOST_THUMBNAILS < 23e6
         with PIL.Image.open(io.BytesIO(small)) as picture:
             assert max(picture.size) <= 96
     assert small_jpeg(b"") == small_jpeg(b"no JPEG") == small_jpeg(out.getvalue()[:700]) == b""

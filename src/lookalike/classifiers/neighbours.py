@@ -6,6 +6,7 @@ from typing import Final
 
 from lookalike import voting
 from lookalike.classifiers.examples import Examples, Fitted, Settings
+from lookalike.classifiers.learning import on_every_record
 from lookalike.types import Vectors
 from lookalike.voting import Floats, Rows
 
@@ -13,6 +14,7 @@ DISTANCE_SCALE: Final = 0.3  # of the gallery's median nearest-neighbour distanc
 _SAMPLE: Final = 500  # records that say how far apart neighbours lie
 
 
+@on_every_record
 def knn(data: Examples, settings: Settings) -> Fitted:
     """The vote of the k nearest records, all alike or by distance (`voting.vote_weights`).
 
@@ -34,6 +36,7 @@ def knn(data: Examples, settings: Settings) -> Fitted:
     return Fitted(logits, voters)
 
 
+@on_every_record
 def centroid(data: Examples, _settings: Settings) -> Fitted:
     """The cosine with each label's mean vector (`voting.centroid_logits`)."""
     return Fitted(

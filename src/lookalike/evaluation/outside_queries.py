@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
-from lookalike.readers import beside_images, walk
-from lookalike.readers.pool import Event, Frame, Slice
+from lookalike.readers.pool import Frame
 from lookalike.slices import pool
+from lookalike.sources.files import beside_images
 from lookalike.sources.labels import LabelRow, LabelTable
-from lookalike.sources.volumes import Volumes, is_mask
+from lookalike.sources.reading import ItemLabels, list_items, read_items
+from lookalike.sources.source import source_of
 from lookalike.store import record_id
 from lookalike.types import Refusal, Vectors
 from lookalike.verbs.adapt import Labelled
@@ -79,11 +80,11 @@ def _labelled_frames(
     left_out: Counter[str],
     broken: set[str],
 ) -> Iterator[tuple[Frame, LabelRow]]:
-    volumes, unlabelled = Volumes(), set[tuple[str, int]]()
-    for event in _events(gallery, sources, volumes):
+    listing, unlabelled = list_items(map(source_of, sources)), set[tuple[str, int]]()
+    labels = ItemLabels(table, listing)
+    for event in read_items(gallery.readers, listing.items):
         if isinstance(event, Frame):
-            first = volumes.first_files.get(event.source, event.source)
-            row = table.row(Path(event.source)) or table.row(Path(first))
+            row = labels.row(event)
             if row is not None and row.labels:
                 yield event, row
             elif (event.source, event.frame) not in unlabelled:
@@ -92,16 +93,6 @@ def _labelled_frames(
         elif isinstance(event, Refusal) and not beside_images(Path(event.source)):
             left_out[event.reason] += 1
             broken.add(event.source)
-
-
-def _events(gallery: Gallery, sources: Sequence[str | os.PathLike[str]], volumes: Volumes) -> Iterator[Event]:
-    """What becomes of every file; the slices of a series come once all of its files are known."""
-    for event in gallery.readers.read([path for path in walk(sources) if not is_mask(path)], whole=True):
-        if isinstance(event, Slice):
-            volumes.slices.setdefault(event.series, []).append(event)
-        else:
-            yield event
-    yield from gallery.readers.read(volumes.series())
 
 
 def _group(gallery: Gallery, patient: str, identity: str) -> str:

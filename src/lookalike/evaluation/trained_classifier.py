@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lookalike import adapters, calibration, classifiers, metrics, voting
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.calibration import Calibration, Thresholds
 from lookalike.classifiers import Examples, Fitted, Settings
 from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
@@ -29,7 +30,7 @@ from lookalike.voting import Floats, Rows
 
 ADAPTER: Final = "adapter"
 ZERO_SHOT: Final = "zero-shot"
-METHODS: Final = (*classifiers.METHODS, ADAPTER, ZERO_SHOT)
+METHODS: Final = (*classifiers.methods(), ADAPTER, ZERO_SHOT)
 
 NEAR: Final = 5  # neighbours that say how far away a picture lies
 FOLDS: Final = 5
@@ -153,7 +154,7 @@ def prompted(
 
 
 def _every_record(gallery: Gallery) -> Labelled:
-    stored, records = gallery.pooled(), gallery.store.records()
+    stored, records = pooled_vectors(gallery), gallery.store.records()
     found = [records[int(key)] for key in stored.records]
     vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
     return Labelled(
@@ -169,7 +170,7 @@ def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings
     if method == ADAPTER:
         kind = adapter_of(gallery, space)[1].kind
         return lambda data: _refitted(gallery, kind, data, settings.seed)
-    if method not in classifiers.METHODS:
+    if method not in classifiers.methods():
         raise UsageError(f"no method is called {method!r}.{suggestion(method, METHODS)}")
     return lambda data: classifiers.fit(method, data, settings)
 

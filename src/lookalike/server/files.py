@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lookalike.errors import UnreadableImageError
-from lookalike.readers import VOLUME_SUFFIXES, walk
 from lookalike.readers.display import Shown
 from lookalike.server.problems import Problem, not_found
 from lookalike.server.service import Service
+from lookalike.sources.volumes import files_behind
 from lookalike.types import Record
 
 
@@ -19,16 +19,8 @@ def record_of(service: Service, identity: str) -> Record:
 
 def files_of(service: Service, record: Record) -> list[Path]:
     """One file, or those of a series. Raises Problem 404 with the reason source-gone."""
-    source = Path(record.source)
     try:
-        if source.is_dir():
-            files = walk([source])
-        elif not source.is_file():
-            files = []
-        elif record.depth > 1 and not source.name.lower().endswith(VOLUME_SUFFIXES):
-            files = service.display.siblings(source)
-        else:
-            files = [source]
+        files = files_behind(Path(record.source), record.depth, service.display.siblings)
     except (OSError, ValueError, UnreadableImageError):
         files = []
     if not files:

@@ -12,15 +12,14 @@ from typing import Final
 from fastapi import Request
 from threadpoolctl import threadpool_limits
 
-from lookalike.asking.background import background
-from lookalike.asking.query import Query, read_query
+from lookalike.asking.background import space_background
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.readers.display import Display
 from lookalike.server.access import Access
 from lookalike.server.metrics import Metrics
 from lookalike.server.runner import Runner
 from lookalike.server.settings import Settings, check
-from lookalike.server.uploads import Upload, Uploads
+from lookalike.server.uploads import Uploads
 from lookalike.store import BASE
 from lookalike.store.keys import keys_of
 
@@ -45,18 +44,9 @@ class Service:
         """Load what the first query would wait for."""
         self.gallery.store.hold()
         self.gallery.index()
-        background(self.gallery, BASE)
+        space_background(self.gallery, BASE)
         _ = self.gallery.encoder
         self.ready = True
-
-    def query(self, upload: Upload) -> Query:
-        """An upload as a query; read and encoded once, and again when the gallery has other records."""
-        version = self.gallery.space(BASE).version
-        with upload.reading:
-            if upload.query is None or upload.version != version:
-                upload.query, upload.version = read_query(self.gallery, upload.source), version
-                upload.query.name = upload.name
-            return upload.query
 
     def close(self) -> None:
         """Stop the processes, remove the uploads. Once is enough."""

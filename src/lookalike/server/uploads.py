@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,9 @@ from lookalike.text import plain_text
 
 _KEPT_SECONDS: Final = 6 * 3600.0
 _SAFE_SECONDS: Final = 600.0  # what was used in the last ten minutes is never put out
+_PIXELS: Final = (
+    256 << 20
+)  # bytes of prepared pixels kept for regions and heat; of other uploads the file is read again
 _UNSAFE: Final = re.compile(r'[/\\:*?"<>|]')
 
 
@@ -88,6 +91,16 @@ class Uploads:
             raise not_found("no upload has that id; uploads are kept for some hours: upload it again", "no-upload")
         upload.used = time.monotonic()
         return upload
+
+    def bound_pixels(self) -> None:
+        """Let the queries of all but the latest uploads forget their pixels: they are read again when needed."""
+        room = _PIXELS
+        with self._lock:
+            for one in sorted(self._kept.values(), key=lambda one: -one.used):
+                if one.query is not None and one.query.frames:
+                    room -= one.query.pixel_bytes
+                    if room < 0:
+                        one.query = replace(one.query, frames=())
 
     def discard(self, upload: Upload) -> None:
         """Remove it."""

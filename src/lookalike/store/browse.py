@@ -111,6 +111,6 @@ def sample_vectors(store: Store, views: int, least: int) -> list[tuple[str, Vect
             rows = connection.execute(query.offset(len(found)).limit(128)).all()
         if not rows:
             break
-        of = store.vectors_of_each([row.key for row in rows])
-        found += [(row.patient, of[row.key]) for row in rows]
+        of = store.slices_of_each([row.key for row in rows])
+        found += [(row.patient, of[row.key][1]) for row in rows if row.key in of]
     return found

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, or_, select
 
 from lookalike.store.batch import BASE, edits_of
-from lookalike.store.database import damaged
 from lookalike.store.rows import whole_records
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.types import Keys, Record
@@ -37,21 +36,17 @@ class Held:
     order: NDArray[np.int64]
 
     def owner_keys(self, keys: Keys) -> Keys:
-        """The record's key for each vector key; -1 for -1. Raises DamagedFileError if there is none."""
-        wanted = keys[keys != -1]
-        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        if len(wanted) and not (len(self.keys) and (self.keys[place] == wanted).all()):
-            raise damaged()
+        """The record's key for each vector key; -1 for -1 and for a key that is not there."""
         owners = np.full(keys.shape, -1, np.int64)
-        owners[keys != -1] = self.owner[place]
+        if len(self.keys):
+            place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+            there = self.keys[place] == keys
+            owners[there] = self.owner[place[there]]
         return owners
 
-    def owners(self, keys: Keys) -> list[Record]:
-        """The record of each vector key, in order. Raises DamagedFileError if there is none."""
-        try:
-            return [self.records[key] for key in self.owner_keys(keys).tolist()]
-        except KeyError:
-            raise damaged() from None
+    def owners(self, keys: Keys) -> list[Record | None]:
+        """The record of each vector key, in order; None for a key that is not there."""
+        return [self.records.get(key) for key in self.owner_keys(keys).tolist()]
 
     def keys_of_patient(self, patient: str) -> Keys:
         """The vector keys of one patient group."""

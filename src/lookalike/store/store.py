@@ -177,6 +177,11 @@ class Store:
         with self.begin() as connection:
             return set(connection.scalars(select(FILES.c.sha256)))
 
+    def sources_of_files(self) -> dict[str, str]:
+        """Of every file that is stored whole, by its SHA-256, what it was called."""
+        with self.begin() as connection:
+            return {row.sha256: row.source for row in connection.execute(select(FILES))}
+
     def count(self) -> int:
         """How many records there are."""
         with self.begin() as connection:
@@ -207,30 +212,42 @@ class Store:
         return StoredVectors(keys, owners, views, stacked)
 
     def vectors_of(self, key: int) -> Vectors:
-        """The base vectors (views, dim) of one record. Raises DamagedFileError."""
+        """The base vectors (views, dim) of one record. Raises DamagedFileError, GalleryError (it was removed)."""
         return self.slices_of(key)[1]
 
     def vectors_of_each(self, keys: Iterable[int]) -> dict[int, Vectors]:
-        """The base vectors (views, dim) of records, by key. Raises DamagedFileError."""
+        """The base vectors (views, dim) of records, by key. Raises as ``vectors_of``."""
         wanted = [int(key) for key in keys]
-        with self.begin() as connection:
-            rows = rows_of(connection, _VECTORS_BY_RECORD, wanted)
-        parts: dict[int, list[Any]] = {key: [] for key in wanted}
-        for row in rows:
-            parts[row.record].append(np.frombuffer(row.data, "<f4") if _sound(row) else None)
-        bad = sum(not own or any(vector is None for vector in own) for own in parts.values())
-        if bad:
-            raise _damaged_vectors(bad)
-        return {key: np.stack(own) for key, own in parts.items()}
+        found = self.slices_of_each(wanted)
+        if not found.keys() >= set(wanted):
+            raise _removed()
+        return {key: vectors for key, (_, vectors) in found.items()}
 
     def slices_of(self, key: int) -> tuple[tuple[int, ...], Vectors]:
-        """The slice numbers and base vectors (views, dim) of one record. Raises DamagedFileError."""
+        """The slice numbers and base vectors (views, dim) of one record. Raises as ``vectors_of``."""
+        if (found := self.slices_of_each([key]).get(key)) is None:
+            raise _removed()
+        return found
+
+    def slices_of_each(self, keys: Iterable[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
+        """The slice numbers and base vectors (views, dim) of records, by key; removed ones are left out.
+
+        Raises DamagedFileError for a vector that fails its checksum, or a record that has none.
+        """
+        wanted = [int(key) for key in keys]
+        own: dict[int, list[Any]] = {}
         with self.begin() as connection:
-            rows = rows_of(connection, _VECTORS_BY_RECORD, [key])
-        if not rows or not all(_sound(row) for row in rows):
-            raise _damaged_vectors(1)
-        views = tuple(row.view for row in rows)
-        return views, np.stack([np.frombuffer(row.data, "<f4") for row in rows])
+            for row in rows_of(connection, _VECTORS_BY_RECORD, wanted):
+                own.setdefault(row.record, []).append(row)
+            bare = [key for key in wanted if key not in own]
+            lost = len(whole_records(connection, bare)) if bare else 0
+        bad = lost + sum(not all(map(_sound, rows)) for rows in own.values())
+        if bad:
+            raise _damaged_vectors(bad)
+        return {
+            key: (tuple(row.view for row in rows), np.stack([np.frombuffer(row.data, "<f4") for row in rows]))
+            for key, rows in own.items()
+        }
 
     def damaged_files(self) -> set[str]:
         """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
@@ -286,27 +303,21 @@ class Store:
             return np.fromiter(connection.scalars(query, values), np.int64)
 
     def owner_keys(self, keys: Keys) -> Keys:
-        """The record's key for each vector key; -1 for -1. Raises DamagedFileError if there is none."""
+        """The record's key for each vector key; -1 for -1 and for a key that is not there."""
         if (held := self._held()) is not None:
             return held.owner_keys(keys)
         with self.begin() as connection:
             owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
-        try:
-            return np.array([-1 if key == -1 else owner[key] for key in keys.tolist()], np.int64)
-        except KeyError:
-            raise damaged() from None
+        return np.array([owner.get(key, -1) for key in keys.tolist()], np.int64)
 
-    def owners(self, keys: NDArray[np.int64]) -> list[Record]:
-        """The record of each vector key, in order. Raises DamagedFileError if there is none."""
+    def owners(self, keys: NDArray[np.int64]) -> list[Record | None]:
+        """The record of each vector key, in order; None for a key that is not there."""
         if (held := self._held()) is not None:
             return held.owners(keys)
         with self.begin() as connection:
             owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, keys.tolist())}
             records = whole_records(connection, [key for key in owner.values() if key is not None])
-        try:
-            return [records[owner[key]] for key in keys.tolist()]
-        except KeyError:
-            raise damaged() from None
+        return [records.get(owner.get(key, -1)) for key in keys.tolist()]
 
     def _held(self) -> Held | None:
         return None if self._memory is None else self._memory.held()
@@ -349,6 +360,10 @@ def _damaged_vectors(count: int) -> DamagedFileError:
     return DamagedFileError(
         f"{rows} damaged; run `lookalike index` on the same sources again: damaged ones are made anew"
     )
+
+
+def _removed() -> GalleryError:
+    return GalleryError("no such record is in the gallery any more; it was removed meanwhile")
 
 
 def _sound(row: Any) -> bool:

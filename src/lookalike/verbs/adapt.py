@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lookalike import adapters
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.store import BASE
@@ -48,7 +49,7 @@ class Labelled:
 
 def labelled(gallery: Gallery) -> Labelled:
     """Every record that bears a label, by ascending key. Raises UsageError if there is none."""
-    stored = gallery.pooled()
+    stored = pooled_vectors(gallery)
     records = gallery.store.records()
     rows = [i for i, key in enumerate(stored.records) if records[int(key)].labels]
     if not rows:

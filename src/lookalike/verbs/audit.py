@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import metrics
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.evaluation.recorded_fields import (
     KINDS,
@@ -197,7 +198,7 @@ def _croma() -> Any:
 
 def _sample(gallery: Gallery, space: str, label_field: str, seed: int) -> tuple[list[Record], Vectors]:
     """The records that bear the label field, whole patients at random where there are too many."""
-    stored, by_key = gallery.pooled(), gallery.store.records()
+    stored, by_key = pooled_vectors(gallery), gallery.store.records()
     found = [by_key[int(key)] for key in stored.records]
     rows = [i for i, r in enumerate(found) if (r.labels if label_field == LABEL else label_field in r.attributes)]
     if len(rows) > _MOST:

@@ -34,8 +34,7 @@ from lookalike.text import absolute
 from lookalike.types import EncoderSpec
 from lookalike.verbs.adapt import Labelled
 from lookalike.verbs.evaluate import split_folds
-from lookalike.verbs.index import Progress
-from lookalike.verbs.index_dataset import index_dataset
+from lookalike.verbs.index import Progress, index
 
 DEFAULT_KS: Final = (1, 3, 5, 10)
 COMBINED: Final = "all together"
@@ -206,7 +205,7 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
     about = dataset.declaration
     return {
         "collection": about.title,
-        "pictures": len(dataset.items),
+        "pictures": len(dataset.pictures),
         "missing": dataset.missing,
         "dropped": dataset.dropped,
         "fingerprint": dataset.fingerprint,
@@ -228,7 +227,7 @@ def _runs_of(
     """One encoder on every collection, then on all of them together."""
     runs: list[Run] = []
     for dataset in datasets:
-        say(f"{spec.name} on {dataset.name} ({len(dataset.items)} pictures)")
+        say(f"{spec.name} on {dataset.name} ({len(dataset.pictures)} pictures)")
         content = _content(task, spec, dataset, refused, progress)
         trained_on = seen(spec.trained_on, dataset.contains)
         for protocol in _protocols(task, dataset):
@@ -248,7 +247,7 @@ def _folder(task: _Task, spec: EncoderSpec, dataset: Dataset) -> Path:
 def _protocols(task: _Task, dataset: Dataset) -> tuple[str, ...]:
     if task.protocols:
         return task.protocols
-    several = any(len(item.labels) > 1 for item in dataset.items)
+    several = any(len(picture.labels) > 1 for picture in dataset.pictures)
     return ("denner", "multilabel") if several else ("denner",)
 
 
@@ -262,7 +261,7 @@ def _content(
     if not note.exists():
         note.parent.parent.mkdir(parents=True, exist_ok=True)
         with open_gallery(note.parent, create=True, encoder=spec.name) as gallery:
-            result = index_dataset(gallery, dataset, progress=progress)
+            result = index(gallery, [dataset], progress=progress)
             facts = {"content": _hash_of(gallery), "refused": len(result.refused)}
         write_atomically(note, json.dumps(facts).encode())
     facts = json.loads(note.read_text(encoding="utf-8"))

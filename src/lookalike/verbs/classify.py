@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import voting
-from lookalike.asking.query import Clock, Query, of_record, read_query
+from lookalike.asking.query import Query, of_record, read_query
 from lookalike.calibration import Finding
 from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
@@ -124,7 +124,7 @@ def classify(
     if space is not None and method != ADAPTER:
         raise UsageError(f"a space is named with --method {ADAPTER}; the others work on the encoder's own vectors")
     started = time.monotonic()
-    asked = read_query(gallery, query) if id is None else of_record(gallery, id, Clock())
+    asked = read_query(gallery, query) if id is None else of_record(gallery, id)
     vector = pool(asked.vectors, slice_weights("uniform", asked.positions))
     prompts = Prompts(tuple(templates), modality, body_part, view)
     if method == ZERO_SHOT:

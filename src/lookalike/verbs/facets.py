@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from lookalike.asking.candidates import checked_filter
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.store.browse import facet_counts
-from lookalike.verbs.search import checked_filter
 
 _TOP: Final = 30
 

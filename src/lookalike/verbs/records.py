@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lookalike.asking.candidates import checked_filter
 from lookalike.errors import REASONS, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import SOURCES, Gallery
@@ -25,7 +26,6 @@ from lookalike.store.edit import (
 )
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
-from lookalike.verbs.search import checked_filter
 
 MOST: Final = 1000  # records or files on one page
 _LABEL_LENGTH: Final = 200

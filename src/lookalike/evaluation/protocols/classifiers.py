@@ -103,7 +103,7 @@ class ClassifierReport:
 
 def evaluate_classifiers(
     gallery: Gallery,
-    methods: Sequence[str] = classifiers.METHODS,
+    methods: Sequence[str] | None = None,
     folds: int = 5,
     seed: int = 0,
     *,
@@ -118,13 +118,15 @@ def evaluate_classifiers(
     """Score methods of `classify` on patient-disjoint folds with about the same mix of labels in each.
 
     Each fold asks the others. Calibration, thresholds and background are found on inner folds of those others.
-    An adapter (space) is trained anew on each. prompts: of zero-shot. samples: of the bootstrap. The rest as in
-    `classify`. Raises UsageError: a method that is not there, no labels, impossible folds.
+    methods: None, all that learn from vectors alone. An adapter (space) is trained anew on each. prompts: of
+    zero-shot. samples: of the bootstrap. The rest as in `classify`. Raises UsageError: a method that is not there,
+    no labels, impossible folds.
     """
     settings = Settings(k, weighting, seed)
     data = examples(labelled(gallery), multi_label)
     splits = splits_of(data, folds, seed)
-    fits = {name: _fit(gallery, name, space, settings, prompts or Prompts()) for name in dict.fromkeys(methods)}
+    named = classifiers.methods() if methods is None else methods
+    fits = {name: _fit(gallery, name, space, settings, prompts or Prompts()) for name in dict.fromkeys(named)}
     if not fits:
         raise UsageError("name at least one method")
     asked = [data.ids[row] for split in splits for row in split.queries]

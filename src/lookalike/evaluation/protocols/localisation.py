@@ -15,10 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import ranking
+from lookalike.asking.candidates import candidates
+from lookalike.asking.heat import Heat, explain_region
 from lookalike.asking.masks import Mask, mask_readers, read_mask
-from lookalike.asking.patches import mask_at, source_of
-from lookalike.asking.rank_regions import RegionQuery, best_places, region_of
-from lookalike.encoders.grid import box_of_mask, overlaps
+from lookalike.asking.query import of_record
+from lookalike.asking.query_region import mask_at
+from lookalike.asking.rank_regions import best_places
+from lookalike.asking.region import RegionPatches, region_of
+from lookalike.encoders.preprocessing.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.evaluation.tables import Format, cell, render
 from lookalike.filters import Filter, parse
@@ -26,9 +30,7 @@ from lookalike.gallery import Gallery
 from lookalike.sources.volumes import mask_beside
 from lookalike.store import BASE
 from lookalike.store.patches import kept, patched_records, patches_of
-from lookalike.types import Box, PatchMap, Record, Vectors
-from lookalike.verbs.explain import Heat, explain_region
-from lookalike.verbs.search import among_where
+from lookalike.types import Box, Record, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,8 @@ def _volumes(gallery: Gallery, tree: Filter | None, space: str) -> tuple[list[_V
     """The volumes with a mask, by key; and how many masks do not fit theirs."""
     records = gallery.store.records()
     if tree is not None:
-        allowed = set(gallery.store.owner_keys(among_where(gallery, tree)).tolist())
-        records = {key: record for key, record in records.items() if key in allowed}
+        allowed = candidates(gallery, where=tree).records(gallery, np.array(list(records), np.int64))
+        records = {key: records[key] for key in allowed.tolist()}
     found, unfit = [], 0
     with mask_readers(gallery) as readers:
         for key, record in sorted(records.items()):
@@ -189,19 +191,19 @@ def _by_region(gallery: Gallery, asked: _Volume, others: Sequence[_Volume], k: i
     marked = [view for view in asked.views if view in asked.mask.views]
     view = max(marked, key=lambda view: int(asked.mask.views[view].sum()))
     patches = patches_of(gallery.store, asked.record.key)[view]
-    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asked.mask, view, patches))
+    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asked.mask, view, patches), view)
     by_key = {one.record.key: one for one in others}
     places = best_places(gallery, region, by_key)
     best = sorted(places, key=lambda key: (-places[key][0].score, key))[:k]
     height = view / (asked.record.depth - 1)
-    rows = [_in_hit(gallery, by_key[key], view, height, patches, region) for key in best]
+    rows = [_in_hit(gallery, by_key[key], height, region) for key in best]
     return tuple(float(value) for value in np.mean(rows, axis=0))
 
 
 def _in_hit(
-    gallery: Gallery, hit: _Volume, view: int, height: float, patches: PatchMap, region: RegionQuery
+    gallery: Gallery, hit: _Volume, height: float, region: RegionPatches
 ) -> tuple[float, float, float, float, float]:
-    shown = explain_region(gallery, region, patches, view, source_of(gallery, None, hit.record.id)).hit
+    shown = explain_region(gallery, region, of_record(gallery, hit.record.id)).hit
     drawn, level = hit.mask.views.get(shown.slice), hit.mask.views.get(round(height * (hit.record.depth - 1)))
     unmoved = 0.0 if level is None else intersection_over_union(region.shown, box_of_mask(level))
     if drawn is None or shown.box is None:

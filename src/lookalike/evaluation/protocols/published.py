@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import metrics
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.evaluation.leakage import Side, audit_leakage
 from lookalike.evaluation.report import Report, Scores, adapter_facts, hash_of, report_of, scores_of
@@ -286,7 +287,7 @@ def _protocol(name: str) -> Protocol:
 
 def cases_of(gallery: Gallery, protocol: Protocol) -> Cases:
     """The records of a gallery that take part. Raises UsageError if none does."""
-    stored, records = gallery.pooled(), gallery.store.records()
+    stored, records = pooled_vectors(gallery), gallery.store.records()
     kept: list[tuple[int, Record, tuple[str, ...]]] = []
     left_out: dict[str, int] = {}
     for row, key in enumerate(stored.records):
