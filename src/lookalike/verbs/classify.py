@@ -22,11 +22,11 @@ from lookalike.evaluation.trained_classifier import ADAPTER, NEAR, ZERO_SHOT, Tr
 from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
 from lookalike.types import Vectors
 from lookalike.voting import Floats, Rows, Weighting
 
 ABSTAIN: Final = 0.01
-_DISCLAIMER: Final = "Research software, not a medical device."
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,4 +237,4 @@ def _notes(method: str, trained: Trained) -> Iterator[str]:
         yield f"Records of the query's own patient, left out: {trained.left_out}."
     if not len(trained.background):
         yield "The gallery has no records of other patients to compare with, so no query is called too unlike it."
-    yield _DISCLAIMER
+    yield DISCLAIMER

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import Literal
 
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.report import Report
+from lookalike.text import DISCLAIMER
 from lookalike.types import Role
 from lookalike.verbs.adapt import AdaptResult
 from lookalike.verbs.audit import ConfoundAudit
@@ -14,8 +15,6 @@ from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
 from lookalike.verbs.jobs import JobInfo
 from lookalike.verbs.records import Facet
-
-DISCLAIMER: Final = "Research software, not a medical device."
 
 
 @dataclass(frozen=True)

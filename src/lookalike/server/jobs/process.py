@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 _NOTED_EVERY: Final = 0.5  # seconds
 
-Progress: TypeAlias = Callable[[int, int], None]
-Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's answer as JSON, and its printed reports by format
-Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], Progress], Done]
+_Progress: TypeAlias = Callable[[int, int], None]
+_Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's answer as JSON, and its printed reports by format
+_Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], _Progress], _Done]
 
 
-def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> Done:
+def _index(gallery: Gallery, given: Mapping[str, Any], progress: _Progress) -> _Done:
     from lookalike.verbs.index import index
 
     done = index(
@@ -46,13 +46,13 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> Do
     return plain(done), {}
 
 
-def _adapt(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
+def _adapt(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
     from lookalike.verbs.adapt import adapt
 
     return plain(adapt(gallery, given["name"], kind=given["kind"], seed=given["seed"])), {}
 
 
-def _evaluate(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
+def _evaluate(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
     from lookalike.evaluation.protocols.published import evaluate_protocol
     from lookalike.verbs.evaluate import DEFAULT_KS, evaluate
 
@@ -89,20 +89,20 @@ def _page(text: str) -> str:
     )
 
 
-def _map(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
+def _map(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
     from lookalike.verbs.map import map_gallery
 
     drawn = map_gallery(gallery, method=given["method"], space=given["space"])
     return {"method": drawn.method, "space": drawn.space, "records": len(drawn.ids)}, {}
 
 
-def _audit(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
+def _audit(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
     from lookalike.verbs.audit import audit_confounds
 
     return plain(audit_confounds(gallery, *given["fields"], space=given["space"])), {}
 
 
-WORK: Final[dict[str, Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
+WORK: Final[dict[str, _Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
 REPEATABLE: Final = ("index", "map", "evaluate", "audit")  # nothing is lost or done twice if run again
 
 
@@ -122,7 +122,7 @@ class _Noted:
         tell_progress(self._gallery, self._identity, done, total, rate, left)
 
 
-def main(folder: str, identity: str) -> None:
+def do_job(folder: str, identity: str) -> None:
     """Do the job, whatever becomes of it."""
     threading.Thread(target=_end_with_server, daemon=True).start()
     with suppress(OSError):
@@ -148,4 +148,4 @@ def _end_with_server() -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    do_job(*sys.argv[1:])
