@@ -152,10 +152,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Picture
+         * Get Upload Picture
          * @description As the encoder is shown it.
          */
-        get: operations["get_picture_api_v1_uploads__identity__picture_get"];
+        get: operations["get_upload_picture_api_v1_uploads__identity__picture_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -172,10 +172,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get File
+         * Get Upload File
          * @description The bytes as they came.
          */
-        get: operations["get_file_api_v1_uploads__identity__file_get"];
+        get: operations["get_upload_file_api_v1_uploads__identity__file_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -320,10 +320,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Picture
+         * Get Record Picture
          * @description A slice as the encoder is shown it.
          */
-        get: operations["get_picture_api_v1_records__identity__picture_get"];
+        get: operations["get_record_picture_api_v1_records__identity__picture_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -340,10 +340,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Files
+         * Get Record Files
          * @description How many files there are, and which viewer opens them.
          */
-        get: operations["get_files_api_v1_records__identity__files_get"];
+        get: operations["get_record_files_api_v1_records__identity__files_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -360,10 +360,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get File
+         * Get Record File
          * @description The bytes of a file.
          */
-        get: operations["get_file_api_v1_records__identity__file_get"];
+        get: operations["get_record_file_api_v1_records__identity__file_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -927,7 +927,7 @@ export interface components {
             kind: string;
             /** @enum {string} */
             state: "queued" | "running" | "done" | "failed" | "cancelled";
-            progress: components["schemas"]["Progress"];
+            progress: components["schemas"]["JobProgress"];
             error: string | null;
             owner: string;
             created: number;
@@ -939,6 +939,14 @@ export interface components {
         JobListing: {
             items: components["schemas"]["JobAnswer"][];
             next_cursor: string | null;
+        };
+        /** @description How far a job is. rate: a second; seconds_left: None where nobody knows. */
+        JobProgress: {
+            done: number;
+            total: number;
+            rate: number | null;
+            seconds_left: number | null;
+            message: string;
         };
         /**
          * @description probability: calibrated if the result says so. finding: against the two thresholds of the label: at or
@@ -1051,14 +1059,6 @@ export interface components {
             low: number | null;
             high: number | null;
             chance: number;
-        };
-        /** @description How far a job is. rate: a second; seconds_left: None where nobody knows. */
-        Progress: {
-            done: number;
-            total: number;
-            rate: number | null;
-            seconds_left: number | null;
-            message: string;
         };
         /** @description What is asked with: exactly one of these; text may stand beside image or ids. */
         QueryBody: {
@@ -1708,7 +1708,7 @@ export interface operations {
             500: components["responses"]["500"];
         };
     };
-    get_picture_api_v1_uploads__identity__picture_get: {
+    get_upload_picture_api_v1_uploads__identity__picture_get: {
         parameters: {
             query?: {
                 slice?: number | null;
@@ -1744,7 +1744,7 @@ export interface operations {
             500: components["responses"]["500"];
         };
     };
-    get_file_api_v1_uploads__identity__file_get: {
+    get_upload_file_api_v1_uploads__identity__file_get: {
         parameters: {
             query?: {
                 n?: number;
@@ -2059,7 +2059,7 @@ export interface operations {
             500: components["responses"]["500"];
         };
     };
-    get_picture_api_v1_records__identity__picture_get: {
+    get_record_picture_api_v1_records__identity__picture_get: {
         parameters: {
             query?: {
                 slice?: number | null;
@@ -2095,7 +2095,7 @@ export interface operations {
             500: components["responses"]["500"];
         };
     };
-    get_files_api_v1_records__identity__files_get: {
+    get_record_files_api_v1_records__identity__files_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -2128,7 +2128,7 @@ export interface operations {
             500: components["responses"]["500"];
         };
     };
-    get_file_api_v1_records__identity__file_get: {
+    get_record_file_api_v1_records__identity__file_get: {
         parameters: {
             query?: {
                 n?: number;

@@ -33,7 +33,7 @@ def command() -> None:
     help="reader asks; contributor also labels, indexes and trains; admin also removes.",
 )
 @json_option
-def add(name: str, gallery: str, role: Role, as_json: bool) -> None:
+def _add(name: str, gallery: str, role: Role, as_json: bool) -> None:
     """Make a key and print it, once.
 
     \b
@@ -54,7 +54,7 @@ def add(name: str, gallery: str, role: Role, as_json: bool) -> None:
 @command.command("list")
 @gallery_option
 @json_option
-def list_(gallery: str, as_json: bool) -> None:
+def _list(gallery: str, as_json: bool) -> None:
     """Names and roles.
 
     \b
@@ -79,7 +79,7 @@ def list_(gallery: str, as_json: bool) -> None:
 @click.argument("name")
 @gallery_option
 @json_option
-def remove(name: str, gallery: str, as_json: bool) -> None:
+def _remove(name: str, gallery: str, as_json: bool) -> None:
     """Make a key useless, at once.
 
     \b

@@ -13,8 +13,9 @@ from lookalike.evaluation.experiment import Experiment, Measured, MeasuredSpace,
 from lookalike.evaluation.leakage import LeakageAudit, audit_leakage
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
 from lookalike.evaluation.scores import Figures, Interval, ScoreSummary, Scoring, gain_of, number_of, scores_of
-from lookalike.evaluation.tables import DISCLAIMER, Format, TableRows, as_json, cell, render
+from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
 from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
 from lookalike.types import EncoderSpec
 
 _WORST: Final = 10

@@ -16,7 +16,6 @@ from lookalike.plugins import suggestion
 TableRows: TypeAlias = Sequence[Sequence[str]]
 Format: TypeAlias = Literal["text", "markdown", "csv", "latex", "json"]
 FORMATS: Final[tuple[str, ...]] = get_args(Format)
-DISCLAIMER: Final = "Research software, not a medical device."
 
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]|$)")
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.evaluation.tables import DISCLAIMER
-from lookalike.text import one_line
+from lookalike.text import DISCLAIMER, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

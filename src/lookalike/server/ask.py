@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.search import SearchResult
 
 
-def search(service: Service, body: SearchBody) -> SearchResult:
+def answer_search(service: Service, body: SearchBody) -> SearchResult:
     """Raises what the verb raises."""
     from lookalike.verbs.search import search
 
@@ -37,7 +37,7 @@ def search(service: Service, body: SearchBody) -> SearchResult:
     return found
 
 
-def explain(service: Service, body: ExplainBody) -> Explanation:
+def answer_explain(service: Service, body: ExplainBody) -> Explanation:
     """Raises what the verb raises."""
     from lookalike.verbs.explain import explain
 
@@ -46,7 +46,7 @@ def explain(service: Service, body: ExplainBody) -> Explanation:
     return explain(service.gallery, upload, id=identity, record=body.record, **_region(body.query), space=body.space)
 
 
-def classify(service: Service, body: ClassifyBody) -> ClassifyResult:
+def answer_classify(service: Service, body: ClassifyBody) -> ClassifyResult:
     """Raises what the verb raises."""
     from lookalike.verbs.classify import classify
 

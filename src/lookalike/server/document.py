@@ -20,11 +20,15 @@ import lookalike
 from lookalike.server.access import Needs
 from lookalike.server.contract.answers import ProblemDetails
 from lookalike.server.problems import MEDIA_TYPE
-from lookalike.server.routes import gallery, health, jobs, records, search, uploads
+from lookalike.server.routes.gallery import gallery_router
+from lookalike.server.routes.health import health_router
+from lookalike.server.routes.jobs import jobs_router
+from lookalike.server.routes.records import records_router
+from lookalike.server.routes.search import search_router
+from lookalike.server.routes.uploads import uploads_router
 
-ROUTES: Final[tuple[BaseRoute, ...]] = tuple(
-    route for part in (gallery, uploads, search, records, jobs, health) for route in part.router.routes
-)
+_ROUTERS: Final = (gallery_router, uploads_router, search_router, records_router, jobs_router, health_router)
+ROUTES: Final[tuple[BaseRoute, ...]] = tuple(route for router in _ROUTERS for route in router.routes)
 _REFS: Final = "#/components/schemas/"
 _GUARDED: Final = (408, 413, 421, 500)  # what the guard says of any request, and what a bug ends in
 _KEYED: Final = (401, 403, 409, 429)  # where a key may be wanted, and a gallery is asked

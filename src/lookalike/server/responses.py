@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import Response
 from fastapi.responses import FileResponse
 
-from lookalike.server.serialise import to_bytes
+from lookalike.server.serialise import json_bytes
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A verb's result. It is written by ``serialise`` and not validated again: a test does that for every route."""
-    return Response(to_bytes(value), status, dict(headers or {}), "application/json")
+    return Response(json_bytes(value), status, dict(headers or {}), "application/json")
 
 
 class JPEG(Response):

@@ -51,7 +51,7 @@ def without_paths(text: str) -> str:
     return _PATH.sub(r"\1", text)
 
 
-def to_bytes(value: Any) -> bytes:
+def json_bytes(value: Any) -> bytes:
     """A result as JSON in UTF-8."""
     return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
         "utf-8", "backslashreplace"

@@ -16,14 +16,24 @@ from lookalike.filters import number
 from lookalike.store.database import damaged
 from lookalike.store.packed import row_of
 from lookalike.store.rows import chunks, keys_by_id
-from lookalike.store.schema import ATTRIBUTES, FILES, GALLERY, LABELS, PATCHES, RECORDS, REFUSED, THUMBNAILS, VECTORS
+from lookalike.store.schema import (
+    ATTRIBUTES,
+    GALLERY,
+    LABELS,
+    PATCHES,
+    READ_FILES,
+    RECORDS,
+    REFUSED,
+    THUMBNAILS,
+    VECTORS,
+)
 from lookalike.store.spaces import count_version
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
 EDITS: Final = "edited"  # the gallery's fact that counts changes to records that are there already
 _RECENT: Final = 5000  # records' keys that are remembered
 
-Rows = list[dict[str, Any]]
+_Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +90,8 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
     new, again = _add_records(connection, batch.records, group)
     if batch.records:
         count_version(connection)
-    delete_rows(connection, FILES.c.sha256, batch.finished)
-    _insert(connection, FILES, [{"sha256": s, "source": source} for s, source in batch.finished.items()])
+    delete_rows(connection, READ_FILES.c.sha256, batch.finished)
+    _insert(connection, READ_FILES, [{"sha256": s, "source": source} for s, source in batch.finished.items()])
     refused = {refusal.source: refusal.reason for refusal in batch.refused}
     delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
     _insert(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
@@ -139,7 +149,7 @@ def _add_records(
     )
     keys = {**known, **keys_by_id(connection, new)}
     _insert(connection, THUMBNAILS, [{"record": keys[i], "jpeg": record.thumbnail} for i, record in new.items()])
-    describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
+    _describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
     delete_rows(connection, VECTORS.c.record, known.values())
     delete_rows(connection, PATCHES.c.record, known.values())
     _insert(connection, VECTORS, [row for i, record in given.items() for row in _vector_rows(keys[i], i, record)])
@@ -161,10 +171,10 @@ def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[st
         yield {"record": key, "view": view, "data": data, "checksum": checksum(identity, view, data)}
 
 
-def describe(connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]) -> None:
+def _describe(connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]) -> None:
     """The labels and attributes of records, by their keys."""
-    labels: Rows = []
-    values: Rows = []
+    labels: _Rows = []
+    values: _Rows = []
     for key, names, attributes in described:
         labels += [{"record": key, "label": label} for label in dict.fromkeys(names)]
         values += [
@@ -184,13 +194,13 @@ def _relabel(connection: Connection, change: Relabel, group: Callable[[str], str
             connection.execute(delete(LABELS).where(LABELS.c.record == key))
         named = (ATTRIBUTES.c.record == key) & ATTRIBUTES.c.name.in_(list(change.attributes))
         connection.execute(delete(ATTRIBUTES).where(named))
-        describe(connection, [(key, change.labels or (), change.attributes)])
+        _describe(connection, [(key, change.labels or (), change.attributes)])
         patient = group(change.patient) or patient or identity  # noqa: PLW2901
         connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=patient))
     return [row.key for row in rows]
 
 
-def _insert(connection: Connection, table: Table, rows: Rows) -> None:
+def _insert(connection: Connection, table: Table, rows: _Rows) -> None:
     if rows:
         connection.execute(insert(table), rows)
 

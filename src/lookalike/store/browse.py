@@ -92,7 +92,7 @@ def facet_counts(store: Store, top: int, tree: Filter | None = None) -> list[Fie
 
 
 def _of(query: Select[Any], table: Any, tree: Filter | None) -> Select[Any]:
-    """Rows of a table that belong to records which satisfy the filter."""
+    """_Rows of a table that belong to records which satisfy the filter."""
     if tree is None:
         return query.select_from(table)
     return query.select_from(table).where(table.c.record.in_(select(RECORDS.c.key).where(condition(tree))))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from lookalike.errors import NotFoundError
 from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.rows import chunks, keys_by_id, no_record
-from lookalike.store.schema import FILES, LABELS, RECORDS, SPACES
+from lookalike.store.schema import LABELS, READ_FILES, RECORDS, SPACES
 from lookalike.store.spaces import count_version
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _remove(connection: Connection, keys: Sequence[int]) -> list[str]:
         for row in connection.execute(select(RECORDS.c.sha256, RECORDS.c.source).where(RECORDS.c.key.in_(some)))
     ]
     # The other frames of these files stay; the file counts as one that has not been read to its end.
-    delete_rows(connection, FILES.c.sha256, {row.sha256 for row in rows})
+    delete_rows(connection, READ_FILES.c.sha256, {row.sha256 for row in rows})
     delete_rows(connection, RECORDS.c.key, keys)
     count_edit(connection, keys)
     count_version(connection)

@@ -9,16 +9,18 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from sqlalchemy import Connection
 
-from lookalike.store.rows import chosen, rows_of, whole_records
+from lookalike.store.rows import chosen_rows, where_chosen, whole_records
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.types import Keys, Record
 
 Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]  # a transaction that reads
 
-_KEYS_BY_ID: Final = chosen(RECORDS.c.id, RECORDS.c.key)
-_OWNERS_BY_KEY: Final = chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
-_KEYS_OF_PATIENT: Final = chosen(RECORDS.c.patient, VECTORS.c.key).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
-_KEYS_BY_RECORD: Final = chosen(VECTORS.c.record, VECTORS.c.key)
+_KEYS_BY_ID: Final = where_chosen(RECORDS.c.id, RECORDS.c.key)
+_OWNERS_BY_KEY: Final = where_chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
+_KEYS_OF_PATIENT: Final = where_chosen(RECORDS.c.patient, VECTORS.c.key).join(
+    RECORDS, RECORDS.c.key == VECTORS.c.record
+)
+_KEYS_BY_RECORD: Final = where_chosen(VECTORS.c.record, VECTORS.c.key)
 
 
 class Lookup(Protocol):
@@ -57,7 +59,7 @@ class DatabaseLookup:
     def by_id(self, identity: str) -> Record | None:
         """One record."""
         with self._begin() as connection:
-            found = rows_of(connection, _KEYS_BY_ID, [identity])
+            found = chosen_rows(connection, _KEYS_BY_ID, [identity])
             return whole_records(connection, [found[0].key])[found[0].key] if found else None
 
     def keys_of(self, records: Iterable[int]) -> Keys:
@@ -71,13 +73,13 @@ class DatabaseLookup:
     def owner_keys(self, keys: Keys) -> Keys:
         """The record's key for each vector key."""
         with self._begin() as connection:
-            owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
+            owner = {row.key: row.record for row in chosen_rows(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
         return np.array([owner.get(key, -1) for key in keys.tolist()], np.int64)
 
     def owners(self, keys: Keys) -> list[Record | None]:
         """The record of each vector key."""
         with self._begin() as connection:
-            owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, keys.tolist())}
+            owner = {row.key: row.record for row in chosen_rows(connection, _OWNERS_BY_KEY, keys.tolist())}
             records = whole_records(connection, [key for key in owner.values() if key is not None])
         return [records.get(owner.get(key, -1)) for key in keys.tolist()]
 

@@ -18,7 +18,7 @@ from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.store.spaces import read_spaces
 from lookalike.types import BASE, Keys, Record
 
-MOST: Final = 300_000  # records, half a kilobyte each; of more the database is asked
+MOST_HELD: Final = 300_000  # records, half a kilobyte each; of more the database is asked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ class Memory:
 
     def _refresh(self) -> None:
         with self._begin() as connection:
-            if (connection.scalar(select(func.count()).select_from(RECORDS)) or 0) > MOST:
+            if (connection.scalar(select(func.count()).select_from(RECORDS)) or 0) > MOST_HELD:
                 self._held = None
                 return
             edits, recent = edits_of(connection)

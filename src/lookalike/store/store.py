@@ -18,8 +18,8 @@ from lookalike.store.changes import Changes
 from lookalike.store.database import connect, damaged, errors_named, to_write
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
-from lookalike.store.rows import chosen, no_record, rows_of
-from lookalike.store.schema import ATTRIBUTES, FILES, GALLERY, RECORDS, REFUSED, THUMBNAILS, VECTORS
+from lookalike.store.rows import chosen_rows, no_record, where_chosen
+from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
 from lookalike.store.vectors import StoredVectors, damaged_files, every_vector, removed, slices_by_record
 from lookalike.store.where import condition
@@ -28,7 +28,7 @@ from lookalike.types import Keys, Record, Refusal, Vectors
 _PATIENCE: Final = 0.02  # seconds: asking takes little time, but lets the other threads in
 
 
-_THUMBNAILS_BY_RECORD: Final = chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
+_THUMBNAILS_BY_RECORD: Final = where_chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
 
 
 class Store:
@@ -133,12 +133,12 @@ class Store:
     def files(self) -> set[str]:
         """The SHA-256 of every file that is stored whole."""
         with self.begin() as connection:
-            return set(connection.scalars(select(FILES.c.sha256)))
+            return set(connection.scalars(select(READ_FILES.c.sha256)))
 
     def sources_of_files(self) -> dict[str, str]:
         """Of every file that is stored whole, by its SHA-256, what it was called."""
         with self.begin() as connection:
-            return {row.sha256: row.source for row in connection.execute(select(FILES))}
+            return {row.sha256: row.source for row in connection.execute(select(READ_FILES))}
 
     def count(self) -> int:
         """How many records there are."""
@@ -245,7 +245,7 @@ class Store:
     def thumbnails(self, keys: Iterable[int]) -> dict[int, bytes]:
         """The small JPEGs of records, by key."""
         with self.begin() as connection:
-            rows = rows_of(connection, _THUMBNAILS_BY_RECORD, [int(key) for key in keys])
+            rows = chosen_rows(connection, _THUMBNAILS_BY_RECORD, [int(key) for key in keys])
         return {row.record: row.jpeg for row in rows}
 
     def has_field(self, name: str) -> bool:

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, func, select
 
 from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.batch import checksum
-from lookalike.store.rows import chosen, rows_of
+from lookalike.store.rows import chosen_rows, where_chosen
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.types import Keys, Vectors
 
-_KEYS: Final = chosen(RECORDS.c.key, RECORDS.c.key)
+_KEYS: Final = where_chosen(RECORDS.c.key, RECORDS.c.key)
 _VECTORS_BY_RECORD: Final = (
-    chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id)
+    where_chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id)
     .join(RECORDS, RECORDS.c.key == VECTORS.c.record)
     .order_by(VECTORS.c.view)
 )
@@ -55,10 +55,10 @@ def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int
     Raises DamagedFileError for a vector that fails its checksum, or a record that has none.
     """
     own: dict[int, list[Any]] = {}
-    for row in rows_of(connection, _VECTORS_BY_RECORD, list(records)):
+    for row in chosen_rows(connection, _VECTORS_BY_RECORD, list(records)):
         own.setdefault(row.record, []).append(row)
     bare = [key for key in records if key not in own]
-    lost = len(rows_of(connection, _KEYS, bare)) if bare else 0
+    lost = len(chosen_rows(connection, _KEYS, bare)) if bare else 0
     bad = lost + sum(not all(map(_sound, rows)) for rows in own.values())
     if bad:
         raise _damaged_vectors(bad)

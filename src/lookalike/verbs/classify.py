@@ -19,12 +19,12 @@ from lookalike.calibration import Finding
 from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
 from lookalike.errors import UsageError
-from lookalike.evaluation.tables import DISCLAIMER
 from lookalike.evaluation.trained_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
 from lookalike.types import Vectors
 from lookalike.voting import RowNumbers, Weighting
 

@@ -11,8 +11,8 @@ from lookalike.gallery import Gallery
 from lookalike.store.jobs import (
     OPEN,
     Job,
-    Progress,
-    State,
+    JobProgress,
+    JobState,
     add_job,
     count_open,
     finish_job,
@@ -34,8 +34,8 @@ class JobInfo:
 
     id: str
     kind: str
-    state: State
-    progress: Progress
+    state: JobState
+    progress: JobProgress
     error: str | None
     owner: str
     created: float
@@ -124,7 +124,7 @@ def tell_progress(
     gallery: Gallery, id: str, done: int, total: int, rate: float | None = None, seconds_left: float | None = None
 ) -> None:
     """Say how far a job is. rate: a second."""
-    note_progress(gallery.store, id, Progress(done, total, rate, seconds_left))
+    note_progress(gallery.store, id, JobProgress(done, total, rate, seconds_left))
 
 
 def end_job(

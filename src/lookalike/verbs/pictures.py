@@ -14,7 +14,7 @@ from lookalike.types import Record
 _GONE = "source-gone"
 
 
-def thumbnail(gallery: Gallery, id: str) -> bytes:
+def stored_thumbnail(gallery: Gallery, id: str) -> bytes:
     """The small JPEG that is kept with a record. Raises NotFoundError."""
     jpeg = gallery.store.thumbnail(gallery.store.record(id).key)
     if not jpeg:

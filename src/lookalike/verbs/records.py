@@ -17,7 +17,7 @@ from lookalike.store.edit import change_labels, erase, remove_patient, remove_re
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
 
-MOST: Final = 1000  # records or files on one page
+_MOST: Final = 1000  # records or files on one page
 _LABEL_LENGTH: Final = 200
 _VALUES: Final = 30  # of a field of text, in its facet
 
@@ -126,8 +126,8 @@ def _number(cursor: str | None) -> int:
 
 
 def _limit(limit: int) -> int:
-    if not 1 <= limit <= MOST:
-        raise UsageError(f"a page has from 1 to {MOST} items, got {limit}")
+    if not 1 <= limit <= _MOST:
+        raise UsageError(f"a page has from 1 to {_MOST} items, got {limit}")
     return limit
 
 

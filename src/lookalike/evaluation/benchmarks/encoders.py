@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lookalike.evaluation.tables import DISCLAIMER, Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.text import DISCLAIMER
 
 _HEAD: Final = ["dataset", "protocol", "encoder", "trained_on", "mean", "figure", "value", "low", "high"]
 

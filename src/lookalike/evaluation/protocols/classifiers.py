@@ -22,7 +22,7 @@ from lookalike.evaluation.protocols.plain import SAMPLES_HELP, SEED_HELP, SPACE_
 from lookalike.evaluation.protocols.protocol import option
 from lookalike.evaluation.scores import Interval
 from lookalike.evaluation.splits import Split, hash_of
-from lookalike.evaluation.tables import DISCLAIMER, Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.evaluation.trained_classifier import (
     ADAPTER,
     ZERO_SHOT,
@@ -37,6 +37,7 @@ from lookalike.evaluation.trained_classifier import (
 from lookalike.gallery import Gallery
 from lookalike.metrics import Bools, Floats
 from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
 from lookalike.voting import Weighting
 
 _FOLDS: Final = 5

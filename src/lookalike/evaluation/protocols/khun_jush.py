@@ -20,7 +20,7 @@ from lookalike.errors import UsageError
 from lookalike.evaluation.protocols.plain import DEFAULT_KS, SEED_HELP, SPACE_HELP
 from lookalike.evaluation.protocols.protocol import option
 from lookalike.evaluation.rank import checked_depths, rank
-from lookalike.evaluation.tables import DISCLAIMER, Format, as_json, render
+from lookalike.evaluation.tables import Format, as_json, render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.indexes import Index
@@ -28,6 +28,7 @@ from lookalike.metrics import Bools
 from lookalike.plugins import load_plugin
 from lookalike.slices import pool, slice_rule, slice_weights
 from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
 from lookalike.types import Record, Vectors
 from lookalike.voting import RowNumbers
 

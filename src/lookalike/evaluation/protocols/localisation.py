@@ -28,12 +28,13 @@ from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.evaluation.protocols.plain import SPACE_HELP
 from lookalike.evaluation.protocols.protocol import option
 from lookalike.evaluation.rank import checked_depths
-from lookalike.evaluation.tables import DISCLAIMER, Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.sources.volumes import mask_beside
 from lookalike.store import BASE
 from lookalike.store.patches import kept, patched_records, patches_of
+from lookalike.text import DISCLAIMER
 from lookalike.types import Box, Record, Vectors
 
 

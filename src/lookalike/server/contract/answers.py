@@ -8,7 +8,7 @@ from typing import Literal
 from lookalike.evaluation.confounds import ConfoundAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.report import Report
-from lookalike.evaluation.tables import DISCLAIMER
+from lookalike.text import DISCLAIMER
 from lookalike.types import Role
 from lookalike.verbs.adapt import AdaptResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo

@@ -25,12 +25,12 @@ from lookalike.verbs.jobs import end_job, task_of, tell_progress
 
 _NOTED_EVERY: Final = 0.5  # seconds
 
-Progress: TypeAlias = Callable[[int, int], None]
-Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's answer as JSON, and its printed reports by format
-Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], Progress], Done]
+_Progress: TypeAlias = Callable[[int, int], None]
+_Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's answer as JSON, and its printed reports by format
+_Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], _Progress], _Done]
 
 
-def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> Done:
+def _index(gallery: Gallery, given: Mapping[str, Any], progress: _Progress) -> _Done:
     from lookalike.verbs.index import index
 
     done = index(
@@ -41,13 +41,13 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> Do
     return plain(done), {}
 
 
-def _adapt(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
+def _adapt(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
     from lookalike.verbs.adapt import adapt
 
     return plain(adapt(gallery, given["name"], kind=given["kind"], seed=given["seed"])), {}
 
 
-def _evaluate(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
+def _evaluate(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
     from lookalike.evaluation.protocols.protocol import PRECISION, remote_options
     from lookalike.verbs.evaluate import evaluate
 
@@ -71,20 +71,20 @@ def _page(text: str) -> str:
     )
 
 
-def _map(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
+def _map(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
     from lookalike.verbs.map import map_gallery
 
     drawn = map_gallery(gallery, method=given["method"], space=given["space"])
     return {"method": drawn.method, "space": drawn.space, "records": len(drawn.ids)}, {}
 
 
-def _audit(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> Done:
+def _audit(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
     from lookalike.verbs.audit import audit
 
     return plain(audit(gallery, *given["fields"], space=given["space"])), {}
 
 
-WORK: Final[dict[str, Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
+WORK: Final[dict[str, _Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
 REPEATABLE: Final = ("index", "map", "evaluate", "audit")  # nothing is lost or done twice if run again
 
 
@@ -104,7 +104,7 @@ class _Noted:
         tell_progress(self._gallery, self._identity, done, total, rate, left)
 
 
-def main(folder: str, identity: str) -> None:
+def do_job(folder: str, identity: str) -> None:
     """Do the job, whatever becomes of it."""
     threading.Thread(target=_end_with_server, daemon=True).start()
     with suppress(OSError):
@@ -130,4 +130,4 @@ def _end_with_server() -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    do_job(*sys.argv[1:])

@@ -8,20 +8,20 @@ from fastapi.responses import PlainTextResponse
 from lookalike.server.contract.answers import Health
 from lookalike.server.problems import Problem
 from lookalike.server.responses import json_response
-from lookalike.server.routes.parameters import Reader, Served
+from lookalike.server.routes.parameters import AsReader, Served
 from lookalike.verbs.gallery import count_records
 from lookalike.verbs.jobs import count_open_jobs
 
-router = APIRouter(tags=["health"])
+health_router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", response_model=Health)
+@health_router.get("/healthz", response_model=Health)
 def get_healthz() -> Response:
     """The process answers."""
     return json_response(Health("ok"))
 
 
-@router.get("/readyz", response_model=Health)
+@health_router.get("/readyz", response_model=Health)
 def get_readyz(service: Served) -> Response:
     """Encoder and index are loaded."""
     if not service.ready:
@@ -29,8 +29,8 @@ def get_readyz(service: Served) -> Response:
     return json_response(Health("ready"))
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
-def get_metrics(service: Served, _caller: Reader) -> Response:
+@health_router.get("/metrics", response_class=PlainTextResponse)
+def get_metrics(service: Served, _caller: AsReader) -> Response:
     """For Prometheus."""
     gallery = service.gallery
     text = service.metrics.text(records=count_records(gallery), jobs_open=count_open_jobs(gallery))

@@ -13,13 +13,13 @@ from lookalike.server.contract.bodies import AdaptBody, AuditBody, Body, Evaluat
 from lookalike.server.guard import API
 from lookalike.server.jobs.submit import cancel, queue, queue_index
 from lookalike.server.responses import download_response, json_response
-from lookalike.server.routes.parameters import Contributor, Cursor, Limit, Reader, Served
+from lookalike.server.routes.parameters import AsContributor, AsReader, Cursor, Limit, Served
 from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs.jobs import JobInfo, job_info, job_report, list_jobs
 from lookalike.verbs.map import kept_map
 
-router = APIRouter(prefix=API, tags=["jobs"])
+jobs_router = APIRouter(prefix=API, tags=["jobs"])
 _KINDS: Final = {
     "md": "text/markdown",
     "csv": "text/csv",
@@ -38,59 +38,59 @@ def _accepted(job: JobInfo) -> Response:
     return json_response(job, 202, {"Location": f"{API}/jobs/{job.id}"})
 
 
-@router.post("/index", status_code=202, response_model=JobAnswer)
-def post_index(body: IndexBody, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/index", status_code=202, response_model=JobAnswer)
+def post_index(body: IndexBody, service: Served, caller: AsContributor) -> Response:
     """Add images."""
     return _accepted(queue_index(service, caller, body))
 
 
-@router.post("/adapt", status_code=202, response_model=JobAnswer)
-def post_adapt(body: AdaptBody, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/adapt", status_code=202, response_model=JobAnswer)
+def post_adapt(body: AdaptBody, service: Served, caller: AsContributor) -> Response:
     """Train a space on the labels."""
     return _queued(service, caller, "adapt", body)
 
 
-@router.post("/evaluate", status_code=202, response_model=JobAnswer)
-def post_evaluate(body: EvaluateBody, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/evaluate", status_code=202, response_model=JobAnswer)
+def post_evaluate(body: EvaluateBody, service: Served, caller: AsContributor) -> Response:
     """Measure a space."""
     return _queued(service, caller, "evaluate", body)
 
 
-@router.post("/map", status_code=202, response_model=JobAnswer)
-def post_map(body: MapBody, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/map", status_code=202, response_model=JobAnswer)
+def post_map(body: MapBody, service: Served, caller: AsContributor) -> Response:
     """Lay the gallery out in a plane."""
     return _queued(service, caller, "map", body)
 
 
-@router.post("/audit", status_code=202, response_model=JobAnswer)
-def post_audit(body: AuditBody, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/audit", status_code=202, response_model=JobAnswer)
+def post_audit(body: AuditBody, service: Served, caller: AsContributor) -> Response:
     """Do the vectors follow the label, or what was recorded beside it?"""
     return _queued(service, caller, "audit", body)
 
 
-@router.get("/jobs", response_model=JobListing)
-def get_jobs(service: Served, _caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Response:
+@jobs_router.get("/jobs", response_model=JobListing)
+def get_jobs(service: Served, _caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """The newest first."""
     return json_response(list_jobs(service.gallery, limit=limit, cursor=cursor))
 
 
-@router.get("/jobs/{identity}", response_model=JobAnswer)
-def get_job(identity: str, service: Served, _caller: Reader) -> Response:
+@jobs_router.get("/jobs/{identity}", response_model=JobAnswer)
+def get_job(identity: str, service: Served, _caller: AsReader) -> Response:
     """How far it is, and what came of it."""
     return json_response(job_info(service.gallery, identity))
 
 
-@router.delete("/jobs/{identity}", status_code=202, response_model=JobAnswer)
-def delete_job(identity: str, service: Served, caller: Contributor) -> Response:
+@jobs_router.delete("/jobs/{identity}", status_code=202, response_model=JobAnswer)
+def delete_job(identity: str, service: Served, caller: AsContributor) -> Response:
     """Cancel it."""
     return json_response(cancel(service, caller, identity), 202)
 
 
-@router.get("/jobs/{identity}/report", response_class=Response, responses=_REPORTS)
+@jobs_router.get("/jobs/{identity}/report", response_class=Response, responses=_REPORTS)
 def get_report(
     identity: str,
     service: Served,
-    _caller: Reader,
+    _caller: AsReader,
     format: Annotated[Literal["md", "csv", "tex", "json", "html"], Query()] = "md",
 ) -> Response:
     """An evaluation's report, to keep."""
@@ -98,10 +98,10 @@ def get_report(
     return download_response(text.encode(), f"report-{identity}.{format}", _KINDS[format])
 
 
-@router.get("/map", response_model=MapPoints)
+@jobs_router.get("/map", response_model=MapPoints)
 def get_map(
     service: Served,
-    _caller: Reader,
+    _caller: AsReader,
     method: Literal["umap", "tsne"] = "umap",
     space: Annotated[str, Query(max_length=64)] = BASE,
 ) -> Response:

@@ -10,58 +10,60 @@ from lookalike.server.contract.bodies import ChangeLabelsBody, SetLabelsBody
 from lookalike.server.guard import API
 from lookalike.server.responses import JPEG, FileOfBytes, json_response, picture_response
 from lookalike.server.routes.parameters import (
-    Admin,
-    Contributor,
+    AsAdmin,
+    AsContributor,
+    AsReader,
     Cursor,
     FileNumber,
     Limit,
-    Reader,
     Served,
     Size,
-    Slice,
+    SliceNumber,
     Where,
 )
 from lookalike.verbs import records
-from lookalike.verbs.pictures import thumbnail
+from lookalike.verbs.pictures import stored_thumbnail
 
-router = APIRouter(prefix=API, tags=["records"])
+records_router = APIRouter(prefix=API, tags=["records"])
 
 
-@router.get("/records", response_model=records.RecordPage)
+@records_router.get("/records", response_model=records.RecordPage)
 def get_records(
-    service: Served, _caller: Reader, where: Where = None, limit: Limit = 50, cursor: Cursor = None
+    service: Served, _caller: AsReader, where: Where = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
     """A page of records."""
     return json_response(records.browse(service.gallery, where=where, limit=limit, cursor=cursor))
 
 
-@router.get("/records/{identity}", response_model=records.RecordInfo)
-def get_record(identity: str, service: Served, _caller: Reader) -> Response:
+@records_router.get("/records/{identity}", response_model=records.RecordInfo)
+def get_record(identity: str, service: Served, _caller: AsReader) -> Response:
     """One record."""
     return json_response(records.record_info(service.gallery, identity))
 
 
-@router.get("/records/{identity}/thumbnail", response_class=JPEG)
-def get_thumbnail(identity: str, service: Served, _caller: Reader) -> Response:
+@records_router.get("/records/{identity}/thumbnail", response_class=JPEG)
+def get_thumbnail(identity: str, service: Served, _caller: AsReader) -> Response:
     """The small picture that is kept with it."""
-    return picture_response(thumbnail(service.gallery, identity))
+    return picture_response(stored_thumbnail(service.gallery, identity))
 
 
-@router.get("/records/{identity}/picture", response_class=JPEG)
-def get_picture(identity: str, service: Served, _caller: Reader, slice: Slice = None, size: Size = 512) -> Response:
+@records_router.get("/records/{identity}/picture", response_class=JPEG)
+def get_record_picture(
+    identity: str, service: Served, _caller: AsReader, slice: SliceNumber = None, size: Size = 512
+) -> Response:
     """A slice as the encoder is shown it."""
     return picture_response(service.pictures.of_record(identity, slice=slice, size=size).jpeg)
 
 
-@router.get("/records/{identity}/files", response_model=RecordFiles)
-def get_files(identity: str, service: Served, _caller: Reader) -> Response:
+@records_router.get("/records/{identity}/files", response_model=RecordFiles)
+def get_record_files(identity: str, service: Served, _caller: AsReader) -> Response:
     """How many files there are, and which viewer opens them."""
     count = len(service.pictures.files_of(identity))
     return json_response(RecordFiles(service.pictures.of_record(identity, size=64).viewer, count))
 
 
-@router.get("/records/{identity}/file", response_class=FileOfBytes)
-def get_file(identity: str, service: Served, _caller: Reader, n: FileNumber = 0) -> Response:
+@records_router.get("/records/{identity}/file", response_class=FileOfBytes)
+def get_record_file(identity: str, service: Served, _caller: AsReader, n: FileNumber = 0) -> Response:
     """The bytes of a file."""
     files = service.pictures.files_of(identity)
     if n >= len(files):
@@ -69,25 +71,25 @@ def get_file(identity: str, service: Served, _caller: Reader, n: FileNumber = 0)
     return FileOfBytes(files[n], filename=f"{identity}-{n:05}.bin")
 
 
-@router.patch("/records/{identity}", response_model=records.RecordInfo)
-def patch_record(identity: str, body: SetLabelsBody, service: Served, _caller: Contributor) -> Response:
+@records_router.patch("/records/{identity}", response_model=records.RecordInfo)
+def patch_record(identity: str, body: SetLabelsBody, service: Served, _caller: AsContributor) -> Response:
     """Give it other labels."""
     return json_response(records.relabel(service.gallery, identity, body.labels))
 
 
-@router.post("/labels", response_model=Changed)
-def post_labels(body: ChangeLabelsBody, service: Served, _caller: Contributor) -> Response:
+@records_router.post("/labels", response_model=Changed)
+def post_labels(body: ChangeLabelsBody, service: Served, _caller: AsContributor) -> Response:
     """Label many records at once."""
     return json_response(Changed(records.label(service.gallery, body.ids, add=body.add, remove=body.remove)))
 
 
-@router.delete("/records/{identity}", response_model=Removed)
-def delete_record(identity: str, service: Served, _caller: Admin) -> Response:
+@records_router.delete("/records/{identity}", response_model=Removed)
+def delete_record(identity: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove it everywhere."""
     return json_response(Removed(records.remove(service.gallery, [identity])))
 
 
-@router.delete("/patients/{group}", response_model=Removed)
-def delete_patient(group: str, service: Served, _caller: Admin) -> Response:
+@records_router.delete("/patients/{group}", response_model=Removed)
+def delete_patient(group: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove all records of a patient everywhere."""
     return json_response(Removed(records.remove_group(service.gallery, group)))

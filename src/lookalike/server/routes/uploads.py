@@ -10,10 +10,10 @@ from lookalike.errors import NotFoundError
 from lookalike.server.contract.answers import UploadInfo
 from lookalike.server.guard import API
 from lookalike.server.responses import JPEG, FileOfBytes, json_response, picture_response
-from lookalike.server.routes.parameters import FileNumber, Reader, Served, Size, Slice
+from lookalike.server.routes.parameters import AsReader, FileNumber, Served, Size, SliceNumber
 from lookalike.server.uploads.receive import receive, upload_info
 
-router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
+uploads_router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
 _FILES: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -30,27 +30,29 @@ _FILES: Final[dict[str, Any]] = {
 }
 
 
-@router.post("", status_code=201, openapi_extra=_FILES, response_model=UploadInfo)
-async def post_upload(request: Request, service: Served, _caller: Reader) -> Response:
+@uploads_router.post("", status_code=201, openapi_extra=_FILES, response_model=UploadInfo)
+async def post_upload(request: Request, service: Served, _caller: AsReader) -> Response:
     """One file, or the files of a series, in the multipart field ``file``."""
     return json_response(await receive(request, service), 201)
 
 
-@router.get("/{identity}", response_model=UploadInfo)
-def get_upload(identity: str, service: Served, _caller: Reader) -> Response:
+@uploads_router.get("/{identity}", response_model=UploadInfo)
+def get_upload(identity: str, service: Served, _caller: AsReader) -> Response:
     """What it is, for whoever comes back to it."""
     return json_response(upload_info(service, service.uploads.get(identity)))
 
 
-@router.get("/{identity}/picture", response_class=JPEG)
-def get_picture(identity: str, service: Served, _caller: Reader, slice: Slice = None, size: Size = 512) -> Response:
+@uploads_router.get("/{identity}/picture", response_class=JPEG)
+def get_upload_picture(
+    identity: str, service: Served, _caller: AsReader, slice: SliceNumber = None, size: Size = 512
+) -> Response:
     """As the encoder is shown it."""
     files = service.uploads.get(identity).files
     return picture_response(service.pictures.of_files(files, slice=slice, size=size).jpeg)
 
 
-@router.get("/{identity}/file", response_class=FileOfBytes)
-def get_file(identity: str, service: Served, _caller: Reader, n: FileNumber = 0) -> Response:
+@uploads_router.get("/{identity}/file", response_class=FileOfBytes)
+def get_upload_file(identity: str, service: Served, _caller: AsReader, n: FileNumber = 0) -> Response:
     """The bytes as they came."""
     files = service.uploads.get(identity).files
     if n >= len(files):
