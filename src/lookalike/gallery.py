@@ -135,7 +135,7 @@ class Gallery:
             return None
         held = self._adapters.get(name)
         if held is None or held[0] != sha256:
-            held = sha256, adapters.load(self.folder / "adapters", name, sha256)
+            held = sha256, adapters.load_adapter(self.folder / "adapters", name, sha256)
             if dict(held[1].encoder) != self.spec.identity:
                 raise ManifestMismatchError(
                     f"the adapter {name!r} was trained on other vectors than this gallery's; "
@@ -187,7 +187,7 @@ class Gallery:
             "encoder": self.spec.identity,
             "kind": self.index_kind,
         }
-        loaded = index_files.load(self.folder / "indexes", row.name, made_of)
+        loaded = index_files.load_index(self.folder / "indexes", row.name, made_of)
         return self._build(row.name, made_of) if loaded is None else loaded
 
     def _build(self, space: str, made_of: dict[str, Any]) -> indexes.Index:
@@ -199,7 +199,7 @@ class Gallery:
         if len(vectors):
             index.upsert(stored.keys, vectors)
         with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
-            index = index_files.save(index, self.folder / "indexes", space, made_of)
+            index = index_files.save_index(index, self.folder / "indexes", space, made_of)
         return index
 
     def owns(self, path: Path) -> bool:

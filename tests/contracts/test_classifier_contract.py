@@ -24,7 +24,7 @@ def data(request: pytest.FixtureRequest) -> Examples:
 
 @pytest.fixture
 def fitted(method: str, data: Examples) -> Fitted:
-    return classifiers.fit(method, data, Settings())
+    return classifiers.fit_classifier(method, data, Settings())
 
 
 def test_ours_are_all_declared() -> None:
@@ -49,7 +49,7 @@ def test_a_query_alone_is_the_query_among_others(fitted: Fitted) -> None:
 def test_what_is_handed_in_is_left_alone(method: str, data: Examples) -> None:
     before, queries = data.vectors.copy(), planted(23, 5).vectors
     asked = queries.copy()
-    classifiers.fit(method, data, Settings()).logits(queries)
+    classifiers.fit_classifier(method, data, Settings()).logits(queries)
     assert np.array_equal(data.vectors, before)
     assert np.array_equal(queries, asked)
 
@@ -68,13 +68,13 @@ def test_voters_are_rows_that_share_a_vote(fitted: Fitted, data: Examples) -> No
 def test_two_records_are_enough(method: str) -> None:
     two = planted(25, 60)
     rows = [int(np.flatnonzero(two.members[:, label])[0]) for label in (0, 1)]
-    logits = classifiers.fit(method, two.take(np.array(rows)), Settings()).logits(two.vectors)
+    logits = classifiers.fit_classifier(method, two.take(np.array(rows)), Settings()).logits(two.vectors)
     assert logits.shape == (60, 3)
     assert np.isfinite(logits).all()
 
 
 def test_finds_planted_labels(method: str) -> None:
-    fitted = classifiers.fit(method, planted(0, 150), Settings())
+    fitted = classifiers.fit_classifier(method, planted(0, 150), Settings())
     asked = planted(1, 90)
     answers = fitted.logits(asked.vectors).argmax(axis=1)
     right = float((answers == asked.members.argmax(axis=1)).mean())
@@ -84,7 +84,7 @@ def test_finds_planted_labels(method: str) -> None:
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "dbscan"])
 def test_finds_several_planted_labels(method: str) -> None:
-    fitted = classifiers.fit(method, planted(2, 300, multi_label=True), Settings())
+    fitted = classifiers.fit_classifier(method, planted(2, 300, multi_label=True), Settings())
     asked = planted(3, 150, multi_label=True)
     logits = fitted.logits(asked.vectors)
     fold = np.zeros(150, np.int64)
@@ -99,18 +99,18 @@ def test_a_class_without_records_is_least_likely(method: str, multi_label: bool)
     """A fold may hold none of a class, or one class alone."""
     data = planted(4, 60, multi_label=multi_label)
     rows = ~data.members[:, 2]
-    logits = classifiers.fit(method, data.take(rows), Settings()).logits(data.vectors)
+    logits = classifiers.fit_classifier(method, data.take(rows), Settings()).logits(data.vectors)
     assert logits.shape == (60, 3)
     assert np.isfinite(logits).all()
     if method != "centroid" or not multi_label:  # which has no bias: calibration gives it one
         assert (logits[rows].argmax(axis=1) != 2).mean() > 0.95
     alone = data.take(data.members[:, 0] & ~data.members[:, 1:].any(axis=1))
-    constant = classifiers.fit(method, alone, Settings()).logits(data.vectors)
+    constant = classifiers.fit_classifier(method, alone, Settings()).logits(data.vectors)
     assert (constant == constant[0]).all()
     assert constant[0].argmax() == 0
 
 
 def test_the_same_seed_gives_the_same_logits(method: str) -> None:
-    first, second = (classifiers.fit(method, planted(5, 60), Settings(seed=7)) for _ in range(2))
+    first, second = (classifiers.fit_classifier(method, planted(5, 60), Settings(seed=7)) for _ in range(2))
     queries = planted(6, 10).vectors
     np.testing.assert_array_equal(first.logits(queries), second.logits(queries))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lookalike.indexes import Index
 from lookalike.indexes.choice import choose
-from lookalike.indexes.files import load, save
+from lookalike.indexes.files import load_index, save_index
 from lookalike.plugins import load_plugin, plugin_names
 from lookalike.types import Keys, Scores, Vectors
 
@@ -214,7 +214,7 @@ def test_changes_are_found_at_once(kind: str, reload: bool, world: World, tmp_pa
     """Few changes leave a trained structure as it is; many make it anew: both are walked through here."""
     index = build(kind, world)
     if reload:
-        index = save(index, tmp_path, "base", MADE_OF)
+        index = save_index(index, tmp_path, "base", MADE_OF)
     keys, vectors = world.keys, world.vectors
     for round_, (replaced, added, removed) in enumerate(CHANGES):
         fresh, more = clustered(replaced, seed=10 + round_), clustered(added, seed=20 + round_)
@@ -313,8 +313,8 @@ def test_ties_across_the_last_place_go_to_the_lowest_keys(kind: str, world: Worl
 
 
 def test_saved_and_loaded_it_answers_alike(built: Index, world: World, tmp_path: Path) -> None:
-    saved = save(built, tmp_path, "base", MADE_OF)
-    loaded = load(tmp_path, "base", MADE_OF)
+    saved = save_index(built, tmp_path, "base", MADE_OF)
+    loaded = load_index(tmp_path, "base", MADE_OF)
     assert loaded is not None
     for index in (saved, loaded):
         assert index.kind == built.kind
@@ -334,7 +334,7 @@ def unnoticed(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, 
     """
     index: Index = load_plugin("lookalike.indexes", request.param)(8)
     index.upsert(np.arange(1200), clustered(1200, 8))
-    save(index, tmp_path, "base", MADE_OF)
+    save_index(index, tmp_path, "base", MADE_OF)
 
     def damage(name: str, place: float, change: int) -> bool:
         path = tmp_path / name
@@ -343,12 +343,12 @@ def unnoticed(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, 
         changed = whole[:spot] + bytes([whole[spot] ^ change]) + whole[spot + 1 :]
         path.write_bytes(changed)
         try:
-            loaded = load(tmp_path, "base", MADE_OF)
+            loaded = load_index(tmp_path, "base", MADE_OF)
         finally:
             path.write_bytes(whole)
         return loaded is not None and not (name == "base.json" and json.loads(changed) == json.loads(whole))
 
-    assert load(tmp_path, "base", MADE_OF) is not None
+    assert load_index(tmp_path, "base", MADE_OF) is not None
     return damage
 
 
@@ -370,13 +370,13 @@ def test_a_tab_for_a_space_is_no_damage(unnoticed: Callable[[str, float, int], b
 
 @pytest.mark.parametrize("keep", [0, 1, 100, -1])
 def test_a_cut_or_missing_file_is_found(built: Index, tmp_path: Path, keep: int) -> None:
-    save(built, tmp_path, "base", MADE_OF)
+    save_index(built, tmp_path, "base", MADE_OF)
     for name in ("base.index", "base.json"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[:keep])
-        assert load(tmp_path, "base", MADE_OF) is None
+        assert load_index(tmp_path, "base", MADE_OF) is None
         (tmp_path / name).unlink()
-        assert load(tmp_path, "base", MADE_OF) is None
+        assert load_index(tmp_path, "base", MADE_OF) is None
         (tmp_path / name).write_bytes(whole)
-    assert load(tmp_path, "base", {**MADE_OF, "version": 4}) is None
-    assert load(tmp_path, "base", MADE_OF) is not None
+    assert load_index(tmp_path, "base", {**MADE_OF, "version": 4}) is None
+    assert load_index(tmp_path, "base", MADE_OF) is not None

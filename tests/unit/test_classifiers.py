@@ -18,7 +18,7 @@ from lookalike.errors import UsageError
 
 def test_knn_logits_come_from_its_voters() -> None:
     data, queries = planted(7, 80), planted(8, 12).vectors
-    fitted = classifiers.fit("knn", data, Settings(k=6))
+    fitted = classifiers.fit_classifier("knn", data, Settings(k=6))
     assert fitted.voters is not None
     rows, weights = fitted.voters(queries)
     np.testing.assert_array_equal(rows, np.argsort(-(queries @ data.vectors.T), axis=1, kind="stable")[:, :6])
@@ -35,7 +35,7 @@ def test_knn_logits_come_from_its_voters() -> None:
 def test_k_depends_on_the_weighting() -> None:
     assert [Settings(weighting="distance").neighbours, Settings(weighting="uniform").neighbours] == [20, 5]
     assert Settings(k=3).neighbours == 3
-    fitted = classifiers.fit("knn", planted(0, 4), Settings(k=50))
+    fitted = classifiers.fit_classifier("knn", planted(0, 4), Settings(k=50))
     assert fitted.voters is not None
     assert fitted.voters(planted(1, 1).vectors)[0].shape == (1, 4)
 
@@ -43,7 +43,7 @@ def test_k_depends_on_the_weighting() -> None:
 @pytest.mark.parametrize("method", ["k-means", "agglomerative", "dbscan"])
 def test_a_cluster_says_what_its_members_bear(method: str) -> None:
     data, queries = planted(9, 120, noise=0.5), planted(10, 30, noise=0.5).vectors
-    fitted = classifiers.fit(method, data, Settings())
+    fitted = classifiers.fit_classifier(method, data, Settings())
     assert fitted.voters is not None
     rows, weights = fitted.voters(queries)
     logits = fitted.logits(queries)
@@ -62,7 +62,7 @@ def test_a_cluster_says_what_its_members_bear(method: str) -> None:
 
 def test_dbscan_has_no_cluster_for_what_is_far_from_all() -> None:
     data = planted(11, 120, noise=0.3)
-    fitted = classifiers.fit("dbscan", data, Settings())
+    fitted = classifiers.fit_classifier("dbscan", data, Settings())
     assert fitted.voters is not None
     far = voting.unit_rows(-data.vectors[:2])
     rows, weights = fitted.voters(np.concatenate([far, data.vectors]))
@@ -80,8 +80,8 @@ def test_heads_do_not_care_how_narrow_the_cone_is() -> None:
     data, asked = planted(12, 150), planted(13, 80)
     close = replace(data, vectors=narrowed(data))
     for method in ("linear", "svm", "mlp"):
-        wide = classifiers.fit(method, data, Settings()).logits(asked.vectors)
-        narrow = classifiers.fit(method, close, Settings()).logits(narrowed(asked))
+        wide = classifiers.fit_classifier(method, data, Settings()).logits(asked.vectors)
+        narrow = classifiers.fit_classifier(method, close, Settings()).logits(narrowed(asked))
         np.testing.assert_allclose(narrow, wide, atol=0.05)
 
 
@@ -95,7 +95,7 @@ def test_very_many_records_are_sampled_for_training(monkeypatch: pytest.MonkeyPa
 
 def test_an_unknown_method_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'k-means'"):
-        classifiers.fit("kmeans", planted(0, 10), Settings())
+        classifiers.fit_classifier("kmeans", planted(0, 10), Settings())
 
 
 # --- zero-shot ----------------------------------------------------------------------------------------------------

@@ -289,7 +289,7 @@ def test_an_adapted_space_is_trained_anew_on_each_fold(make_gallery: MakeGallery
     moved: dict[int, tuple[Case, list[Case]]] = {}
     still: dict[int, tuple[Case, list[Case]]] = {}
     for split in split_folds(data, 3, 3):
-        adapter = adapters.fit(
+        adapter = adapters.fit_adapter(
             "linear",
             data.vectors[split.gallery],
             [data.labels[i] for i in split.gallery],

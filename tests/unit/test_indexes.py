@@ -22,7 +22,7 @@ from lookalike.indexes import exact
 from lookalike.indexes.approximate import SMALLEST, HNSWIndex, IVFRaBitQIndex, LSHIndex
 from lookalike.indexes.choice import choose
 from lookalike.indexes.exact import best, last_of_each, merged, nearest, padding
-from lookalike.indexes.files import load, save
+from lookalike.indexes.files import load_index, save_index
 from lookalike.indexes.flat import FlatIndex, FlatL2Index
 from lookalike.indexes.native import _parts
 from lookalike.indexes.packing import pack, unpack
@@ -198,7 +198,7 @@ def test_full_vectors_stay_in_the_file(tmp_path: Path) -> None:
     vectors = clustered(8000, 256)
     index = IVFRaBitQIndex(256)
     index.upsert(np.arange(8000), vectors)
-    loaded = save(index, tmp_path, "base", {})
+    loaded = save_index(index, tmp_path, "base", {})
     path = tmp_path / "base.index"
     assert path.stat().st_size > vectors.nbytes
     for among in (None, np.arange(0, 8000, 2), np.arange(5)):
@@ -214,10 +214,10 @@ def test_an_index_in_use_outlives_its_file(tmp_path: Path) -> None:
     vectors = clustered(3000, 16)
     index = IVFRaBitQIndex(16)
     index.upsert(np.arange(3000), vectors)
-    loaded = save(index, tmp_path, "base", {})
+    loaded = save_index(index, tmp_path, "base", {})
     before = loaded.search(vectors[:5], 10)
     index.upsert(np.arange(3000), vectors[::-1])
-    save(index, tmp_path, "base", {})
+    save_index(index, tmp_path, "base", {})
     np.testing.assert_array_equal(loaded.search(vectors[:5], 10)[0], before[0])
     loaded.upsert(np.arange(3000, 6000), vectors)
     assert len(loaded) == 6000
@@ -231,8 +231,8 @@ def test_a_whole_file_of_another_version_is_rebuilt(tmp_path: Path) -> None:
 
     index = Newer(4)
     index.upsert(np.arange(SMALLEST), clustered(SMALLEST, 4))
-    assert save(index, tmp_path, "base", {}) is index
-    assert load(tmp_path, "base", {}) is None
+    assert save_index(index, tmp_path, "base", {}) is index
+    assert load_index(tmp_path, "base", {}) is None
 
 
 def test_an_index_is_read_from_a_map_or_from_bytes(tmp_path: Path) -> None:

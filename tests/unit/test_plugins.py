@@ -274,7 +274,7 @@ def test_an_adapter_that_could_not_be_served_is_never_made(declare: Declare, tra
     declare({"lookalike.adapters": {"theirs": f"acme_trainers:{trainer}"}})
     assert "theirs" in adapters.kinds()
     with pytest.raises(UsageError, match=rf"^the adapter 'theirs' cannot be used: [^\n]*{reason}[^\n]*{ACME}"):
-        adapters.fit("theirs", VECTORS, [("a",), ("b",)] * 2, list("pqrs"), encoder={})
+        adapters.fit_adapter("theirs", VECTORS, [("a",), ("b",)] * 2, list("pqrs"), encoder={})
 
 
 @pytest.mark.parametrize(
@@ -284,4 +284,4 @@ def test_a_broken_classifier_says_so_in_one_line(declare: Declare, method: str, 
     declare({"lookalike.classifiers": {"theirs": f"acme_trainers:{method}"}})
     assert classifiers.methods()[-1] == "theirs"
     with pytest.raises(UsageError, match=rf"^the classifier 'theirs' cannot be used: [^\n]*{reason}[^\n]*{ACME}"):
-        classifiers.fit("theirs", planted(0, 10), classifiers.Settings())
+        classifiers.fit_classifier("theirs", planted(0, 10), classifiers.Settings())

@@ -7,7 +7,18 @@ scikit-learn (``linear``).
 """
 
 from lookalike.adapters.adapter import Adapter, AdapterNetwork, predict, transform
-from lookalike.adapters.files import load, prune, save
-from lookalike.adapters.training import Trainer, fit, kinds
+from lookalike.adapters.files import load_adapter, prune, save_adapter
+from lookalike.adapters.training import Trainer, fit_adapter, kinds
 
-__all__ = ["Adapter", "AdapterNetwork", "Trainer", "fit", "kinds", "load", "predict", "prune", "save", "transform"]
+__all__ = [
+    "Adapter",
+    "AdapterNetwork",
+    "Trainer",
+    "fit_adapter",
+    "kinds",
+    "load_adapter",
+    "predict",
+    "prune",
+    "save_adapter",
+    "transform",
+]

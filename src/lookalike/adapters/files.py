@@ -23,7 +23,7 @@ _PLAIN: Final = ("kind", "multi_label", "encoder", "training")
 _PARTS: Final = ("body", "head", "direct")
 
 
-def save(adapter: Adapter, folder: Path, name: str) -> str:
+def save_adapter(adapter: Adapter, folder: Path, name: str) -> str:
     """Write an adapter; returns the SHA-256 to load it by. Earlier ones of the name stay until ``prune``."""
     from safetensors.numpy import save as serialise
 
@@ -45,7 +45,7 @@ def save(adapter: Adapter, folder: Path, name: str) -> str:
     return sha256
 
 
-def load(folder: Path, name: str, sha256: str) -> Adapter:
+def load_adapter(folder: Path, name: str, sha256: str) -> Adapter:
     """The adapter that ``save`` named so. No code in the files is run.
 
     Raises DamagedFileError unless every byte is as it was written, and what was written is an adapter: the files of

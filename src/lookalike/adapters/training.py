@@ -40,7 +40,7 @@ def kinds() -> list[str]:
     return plugin_names(_GROUP)
 
 
-def fit(
+def fit_adapter(
     kind: str,
     vectors: Vectors,
     labels: Sequence[tuple[str, ...]],

@@ -6,7 +6,7 @@ and two encoders by patient-disjoint folds, not for any one of them; docs/classi
 """
 
 from lookalike.classifiers.examples import Examples, Fitted, Settings, logits_of
-from lookalike.classifiers.learning import MOST_RECORDS, ClassifierMethod, fit, limited, methods
+from lookalike.classifiers.learning import MOST_RECORDS, ClassifierMethod, fit_classifier, limited, methods
 
 __all__ = [
     "MOST_RECORDS",
@@ -14,7 +14,7 @@ __all__ = [
     "Examples",
     "Fitted",
     "Settings",
-    "fit",
+    "fit_classifier",
     "limited",
     "logits_of",
     "methods",

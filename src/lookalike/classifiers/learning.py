@@ -55,7 +55,7 @@ def limited(method: str, data: Examples, seed: int) -> Examples:
     return data.take(data.sample(MOST_RECORDS, seed))
 
 
-def fit(method: str, data: Examples, settings: Settings) -> Fitted:
+def fit_classifier(method: str, data: Examples, settings: Settings) -> Fitted:
     """Learn from the examples. Raises UsageError for a method that is not there or is broken."""
     if method not in methods():
         raise UsageError(f"no method is called {method!r}.{suggestion(method, methods())}")

@@ -77,7 +77,7 @@ def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int) -> Rou
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
         yield BASE, asked.vectors, among.vectors
         if space.adapter is not None:
-            refitted = adapters.fit(
+            refitted = adapters.fit_adapter(
                 space.adapter.kind, among.vectors, among.labels, among.patients, encoder=space.spec.identity, seed=seed
             )
             moved = adapters.transform(refitted, data.vectors)

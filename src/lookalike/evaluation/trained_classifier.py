@@ -174,7 +174,7 @@ def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings
         return lambda data: _refitted(gallery, kind, data, settings.seed)
     if method not in classifiers.methods():
         raise UsageError(f"no method is called {method!r}.{suggestion(method, classify_methods())}")
-    return lambda data: classifiers.fit(method, data, settings)
+    return lambda data: classifiers.fit_classifier(method, data, settings)
 
 
 def adapter_of(gallery: Gallery, space: str | None) -> tuple[str, adapters.Adapter]:
@@ -204,8 +204,8 @@ def _current(gallery: Gallery, space: str | None, data: Examples) -> adapters.Ad
 def _refitted(gallery: Gallery, kind: str, data: Examples, seed: int) -> Fitted:
     patients = [str(patient) for patient in data.patients]
     if (data.members == data.members[:1]).all():
-        return classifiers.fit("centroid", data, Settings(seed=seed))
-    adapter = adapters.fit(kind, data.vectors, data.labels, patients, encoder=gallery.spec.identity, seed=seed)
+        return classifiers.fit_classifier("centroid", data, Settings(seed=seed))
+    adapter = adapters.fit_adapter(kind, data.vectors, data.labels, patients, encoder=gallery.spec.identity, seed=seed)
     return head(adapter, data)
 
 

@@ -47,8 +47,10 @@ def adapt(gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 
     started = time.monotonic()
     data = labelled(gallery)
     with gallery.writing():
-        adapter = adapters.fit(kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed)
-        sha256 = adapters.save(adapter, gallery.folder / "adapters", name)
+        adapter = adapters.fit_adapter(
+            kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed
+        )
+        sha256 = adapters.save_adapter(adapter, gallery.folder / "adapters", name)
         gallery.store.put_space(name, gallery.store.spaces()[BASE].encoder, sha256)
         gallery.index(name)
     dim = adapters.transform(adapter, data.vectors[:1]).shape[1]

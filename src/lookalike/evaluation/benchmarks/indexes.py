@@ -22,7 +22,7 @@ import numpy as np
 from lookalike.errors import LookalikeError
 from lookalike.evaluation.tables import Format, render
 from lookalike.indexes import Index
-from lookalike.indexes.files import load, save
+from lookalike.indexes.files import load_index, save_index
 from lookalike.plugins import load_plugin
 from lookalike.types import Keys, Vectors
 
@@ -134,7 +134,7 @@ def measure_index(index: Index, vectors: Vectors, asked: Vectors, truth: Keys, e
     kind = index.kind
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        save(index, folder, kind, {})
+        save_index(index, folder, kind, {})
         file_mb = (folder / f"{kind}.index").stat().st_size / 1e6
         del index
         spawn = multiprocessing.get_context("spawn")
@@ -176,7 +176,7 @@ def _serve(
     small.upsert(np.arange(2), asked[:2])
     small.search(asked[:1], 1)  # loads the native libraries, which are not the index's memory
     before = _resident_mb()
-    index: Any = load(folder, kind, {})
+    index: Any = load_index(folder, kind, {})
     if index is None:
         raise LookalikeError(f"the saved {kind} index cannot be loaded")
     curve = [_point(index, asked, truth, 1.0)]

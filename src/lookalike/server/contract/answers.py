@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from lookalike.evaluation.confounds import ConfoundAudit
+from lookalike.evaluation.confound_report import ConfoundAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.report import Report
 from lookalike.text import DISCLAIMER
