@@ -1,4 +1,4 @@
-# Two commands set everything up: `make demo` and `make test`. They need Python 3.11 with venv, nothing else.
+# Two commands set everything up: `make demo` and `make test`. They need Python 3.11 or later with venv, nothing else.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -7,7 +7,7 @@ PAGE   := src/lookalike/server/static/index.html
 # The environment's own node comes first, where the system has none that is new enough.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo page test test-slow lint bench clean
+.PHONY: demo page types test test-slow lint docs tutorials wheel bench clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -25,25 +25,44 @@ $(PAGE): $(VENV)/.installed $(shell find web -type f -not -path '*/node_modules/
 
 page: $(PAGE)  ## The page that the server shows
 
+types: $(PAGE)  ## The page's types, from the server's OpenAPI document
+	$(BIN)/python -m lookalike.server.document > web/contract/openapi.json
+	cd web && $(NODE) npm run --silent types
+
 demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 	$(BIN)/lookalike demo $(if $(DATA),--data '$(DATA)') $(if $(LABEL),--label-column '$(LABEL)')
 
 test: $(PAGE) lint  ## Everything but what takes minutes
-	cd web && $(NODE) npm test --silent
+	cd web && $(NODE) npm run --silent types:check && $(NODE) npm test --silent
 	$(BIN)/pytest -q -n auto --dist worksteal -m 'not slow'
 
 test-slow: $(PAGE)  ## What takes minutes
-	$(BIN)/pytest -q -m slow
+	$(BIN)/pytest -q -m slow $(SLOW_OPTIONS)
 
 lint: $(VENV)/.installed  ## Style, types and the order of the layers
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs/site
+	$(BIN)/ruff format --check src tests benchmarks docs/site
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed  ## The documentation site, in build/site
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+tutorials: $(VENV)/.installed  ## Run the notebooks anew and store what they show
+	$(BIN)/python docs/site/store_outputs.py
+
+# Not the source tree: what is in the wheel, installed where nothing else is, run from another folder.
+wheel: $(PAGE)  ## The wheel in dist/, and its main job and page from a clean environment
+	rm -rf build/lib build/bdist.* build/clean dist
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv build/clean
+	build/clean/bin/pip install --quiet --constraint constraints.txt "$$(ls $(CURDIR)/dist/*.whl)[server]"
+	build/clean/bin/python tests/packaging/smoke.py
 
 bench: $(VENV)/.installed  ## Ratios measured in one run; figures in docs/results.md
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info lookalike-demo web/node_modules src/lookalike/server/static
+	rm -rf $(VENV) build dist src/*.egg-info lookalike-demo web/node_modules web/contract/node_modules src/lookalike/server/static

@@ -29,7 +29,7 @@ def run(_data: Path | None) -> list[Figure]:
 
     def fit(kind: str) -> Adapter:
         patients = [str(i) for i in range(RECORDS)]
-        return adapters.fit(kind, vectors, labels, patients, encoder={})
+        return adapters.fit_adapter(kind, vectors, labels, patients, encoder={})
 
     with mock.patch.object(published, "EPOCHS", 1):
         threads = best_threads(lambda: fit("published"))

@@ -1,7 +1,7 @@
 """How a region should be scored: patterns planted in drawn pictures, among pictures with another pattern.
 
 Whole pictures, MaxSim (each patch of the region has its own best answer, wherever it lies) and the window that
-``search_regions`` uses (the answers lie as the region does). Every picture without the pattern holds the same
+region search uses (the answers lie as the region does). Every picture without the pattern holds the same
 squares in another order, or other squares, at the same strength: a hard case. Cut out: the window again, with the
 region encoded alone on a flat ground, so that what lies around it in the query has no say.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Figure
 from lookalike import encoders
-from lookalike.encoders.grid import cells_in_box, grid_of
+from lookalike.encoders.preprocessing.grid import cells_in_box, grid_of
 from lookalike.errors import UsageError
 from lookalike.pixels import from_array, prepare
 from lookalike.ranking import window_scores

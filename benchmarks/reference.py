@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from lookalike.encoders.lite import LITE0, Block, weights_path
+from lookalike.encoders.families.lite import LITE0, Block, weights_path
 
 DIM = 1280
 _EPSILON = 1e-3  # of the batch normalisation, as in the published weights

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Figure
 from benchmarks.timing import busy_note, interleave
-from lookalike.asking.rank_regions import search_regions
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Batch, NewRecord, record_id
 from lookalike.store.packed import size_in_bytes, unpacked
 from lookalike.store.patches import keep
 from lookalike.types import Box, PatchMap
+from lookalike.verbs.search import search
 
 PICTURES, SIDE, CHANNELS = 10_000, 14, 192
 STORED = 250  # records a transaction
@@ -32,7 +32,7 @@ def run(_data: Path | None) -> list[Figure]:
         _fill(gallery)
         _assert_right(gallery)
         held = psutil.Process().memory_info().rss
-        timings = interleave(ROUNDS, region=lambda: search_regions(gallery, id=record_id(_sha256(1), 0), box=BOX))
+        timings = interleave(ROUNDS, region=lambda: search(gallery, id=record_id(_sha256(1), 0), box=BOX))
         grown = psutil.Process().memory_info().rss - held
         size = (gallery.folder / "gallery.db").stat().st_size
     notes = (
@@ -79,7 +79,7 @@ def _records(dim: int, rows: range) -> Iterator[NewRecord]:
 def _assert_right(gallery: Gallery) -> None:
     """Against plain loops over the places, for some of the pictures."""
     region = unpacked(_codes(1))[5:9, 3:7]
-    hits = search_regions(gallery, id=record_id(_sha256(1), 0), box=BOX, k=PICTURES).hits
+    hits = search(gallery, id=record_id(_sha256(1), 0), box=BOX, k=PICTURES).hits
     assert len(hits) == PICTURES - 1
     for hit in hits[:: PICTURES // 10]:
         grid = unpacked(_codes(int(hit.source.split(".")[0])))

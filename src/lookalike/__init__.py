@@ -16,11 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from lookalike.asking.rank_regions import search_regions
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
-    from lookalike.verbs.audit import audit_confounds as audit
+    from lookalike.verbs.audit import audit
     from lookalike.verbs.classify import classify
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
@@ -45,7 +44,6 @@ __all__ = [
     "map",
     "open",
     "search",
-    "search_regions",
 ]
 
 # Loaded when first named, so that `import lookalike` is quick and light.
@@ -55,11 +53,10 @@ _HOME: Final = {
     "index": ("lookalike.verbs.index", "index"),
     "map": ("lookalike.verbs.map", "map_gallery"),
     "search": ("lookalike.verbs.search", "search"),
-    "search_regions": ("lookalike.asking.rank_regions", "search_regions"),
     "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "classify": ("lookalike.verbs.classify", "classify"),
-    "audit": ("lookalike.verbs.audit", "audit_confounds"),
+    "audit": ("lookalike.verbs.audit", "audit"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "demo": ("lookalike.verbs.demo", "demo"),
     "doctor": ("lookalike.verbs.doctor", "doctor"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
+from lookalike.metrics import Bools, Floats
+
+Floating = TypeVar("Floating", bound=np.floating)
 Finding: TypeAlias = Literal["positive", "possible", "negative"]
 
 SENSITIVITY: Final = 0.9
@@ -24,14 +25,14 @@ _STEPS: Final = 100
 _RIDGE, _TINY = 1e-9, 1e-9  # of the Newton steps
 
 
-def softmax(logits: Floats) -> Floats:
-    """exp(z_c) / sum exp(z) of each row."""
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+def softmax(logits: NDArray[Floating]) -> NDArray[Floating]:
+    """exp(z_c) / sum exp(z) over the last axis, in the precision of the logits."""
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
-def sigmoid(logits: Floats) -> Floats:
-    """1 / (1 + exp(-z)), written with tanh, which does not overflow."""
+def sigmoid(logits: NDArray[Floating]) -> NDArray[Floating]:
+    """1 / (1 + exp(-z)), written with tanh, which does not overflow, in the precision of the logits."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)))
 
 

@@ -1,20 +1,26 @@
 """What can go wrong, for people.
 
-    LookalikeError
-    ├── UnreadableImageError    a source could not be read; carries a reason code
-    ├── DamagedFileError        a stored file or row does not match its checksum
-    ├── GalleryError            no gallery there, or it is locked, or of another version
-    │   └── ManifestMismatchError   encoder, revision or preprocessing differ
-    ├── UsageError              an argument that cannot be used as given
-    ├── EndpointError           a hosted model refused, or gave no answer
-    └── MissingExtraError       an optional package is not installed
+                                    HTTP
+    LookalikeError                  400     refused
+    ├── UsageError                  400     an argument that cannot be used as given
+    ├── ForbiddenError              403     whoever asks may not do this
+    ├── NotFoundError               404     no record, space, job, patient, key, upload or import folder of that name
+    ├── GalleryError                409     the gallery cannot be used so: not there, locked, of another version
+    │   └── ManifestMismatchError   409     encoder, revision or preprocessing differ
+    ├── DamagedFileError            409     a stored file or row does not match its checksum
+    ├── UnreadableImageError        422     a source could not be read; carries a reason code
+    ├── MissingExtraError           424     an optional package is not installed
+    └── EndpointError               424     a hosted model refused, or gave no answer
 
-Every message says what happened, what was found, what is allowed and what to do next. No message
-carries the parser's own words about a file: these may hold patient data.
+``HTTP`` is this tree as a table. A command ends with exit code 1 after any of them. Every message says what happened,
+what was found, what is allowed and what to do next. No message carries the parser's own words about a file: these may
+hold patient data.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 REASONS: Final[dict[str, str]] = {
@@ -71,6 +77,22 @@ class UsageError(LookalikeError):
     """An argument that cannot be used as given."""
 
 
+class ForbiddenError(LookalikeError):
+    """Whoever asks may not do this. ``reason``: why, for programs."""
+
+    def __init__(self, message: str, reason: str = "forbidden") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NotFoundError(LookalikeError):
+    """Nothing of that name or id is there. ``reason``: what is missing, for programs."""
+
+    def __init__(self, message: str, reason: str = "not-found") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class EndpointError(LookalikeError):
     """A hosted model refused the request, gave no answer, or one that is not understood."""
 
@@ -81,3 +103,26 @@ class MissingExtraError(LookalikeError):
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an optional package: pip install 'lookalike[{extra}]'")
         self.extra = extra
+
+
+HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
+    {
+        LookalikeError: (400, "refused"),
+        UsageError: (400, "usage"),
+        ForbiddenError: (403, "forbidden"),
+        NotFoundError: (404, "not-found"),
+        GalleryError: (409, "gallery"),
+        ManifestMismatchError: (409, "other-vectors"),
+        DamagedFileError: (409, "damaged"),
+        UnreadableImageError: (422, "unreadable"),
+        MissingExtraError: (424, "missing-extra"),
+        EndpointError: (424, "endpoint"),
+    }
+)
+"""Status and reason of each class over HTTP; an error that carries a reason of its own tells that one."""
+
+
+def http_status(error: LookalikeError) -> tuple[int, str]:
+    """The HTTP status (RFC 9110) of an error, and its reason for programs: that of the nearest class of the table."""
+    status, reason = next(HTTP[kind] for kind in type(error).__mro__ if kind in HTTP)
+    return status, getattr(error, "reason", reason)

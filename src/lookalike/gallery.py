@@ -23,15 +23,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
-import numpy as np
-
-from lookalike import adapters, encoders, indexes, slices
-from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
+from lookalike import adapters, encoders, indexes
+from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
-from lookalike.indexes.flat import FlatIndex
 from lookalike.plugins import load_plugin, suggestion
-from lookalike.store import BASE, SpaceRow, Store, StoredVectors
+from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE
 from lookalike.text import absolute
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
@@ -125,10 +122,10 @@ class Gallery:
         return VolumeRecipe(**json.loads(noted))
 
     def space(self, name: str) -> SpaceRow:
-        """A space by name. Raises UsageError, with the names there are."""
+        """A space by name. Raises NotFoundError, with the names there are."""
         spaces = self.store.spaces()
         if name not in spaces:
-            raise UsageError(f"no space is called {name!r}.{suggestion(name, spaces)}")
+            raise NotFoundError(f"no space is called {name!r}.{suggestion(name, spaces)}", "no-space")
         return spaces[name]
 
     def adapter(self, name: str) -> adapters.Adapter | None:
@@ -138,7 +135,7 @@ class Gallery:
             return None
         held = self._adapters.get(name)
         if held is None or held[0] != sha256:
-            held = sha256, adapters.load(self.folder / "adapters", name, sha256)
+            held = sha256, adapters.load_adapter(self.folder / "adapters", name, sha256)
             if dict(held[1].encoder) != self.spec.identity:
                 raise ManifestMismatchError(
                     f"the adapter {name!r} was trained on other vectors than this gallery's; "
@@ -159,21 +156,6 @@ class Gallery:
             self._counted = version, len(self.index()) > self.store.count()
         return self._counted[1]
 
-    def pooled(self, weights: str = "uniform", how: str = "mean") -> StoredVectors:
-        """One base vector a record: its own, or a volume's slices as one (``slices.pool``, slice_weights)."""
-        stored = self.store.vectors()
-        owners, starts = np.unique(stored.records, return_index=True)
-        if len(owners) == len(stored.records):
-            return stored
-        order = np.lexsort((stored.views, stored.records))
-        depths = {key: record.attributes.get("slices", 1) for key, record in self.store.records(owners).items()}
-        rows, vectors = np.split(order, np.searchsorted(stored.records[order], owners)[1:]), []
-        for owner, views in zip(owners, rows, strict=True):
-            last = max(float(depths[int(owner)]) - 1, 1.0)
-            shares = slices.slice_weights(weights, stored.views[views] / last)
-            vectors.append(slices.pool(stored.vectors[views], shares, how))
-        return StoredVectors(stored.keys[starts], owners, np.zeros(len(owners), np.int64), np.concatenate(vectors))
-
     def index(self, space: str = BASE) -> indexes.Index:
         """The index of a space: from memory, from its file, or made anew from the store."""
         row = self.space(space)
@@ -185,15 +167,6 @@ class Gallery:
                     held = _HeldIndex((row.version, row.adapter), self.store.edits(), self._load_or_build(row))
                     self._indexes[space] = held
         return held.index
-
-    def held_vectors(self, record: int) -> Vectors | None:
-        """The base vector (1, dim) of a picture, where it is in memory: without a question to the database."""
-        keys, index = self.store.held_keys(record), self.index()
-        if keys is None or len(keys) != 1 or not isinstance(index, FlatIndex):
-            return None
-        place = int(np.searchsorted(index.keys, keys[0]))
-        there = place < len(index.keys) and index.keys[place] == keys[0]
-        return index.vectors[place : place + 1] if there else None
 
     def _grows(self, held: _HeldIndex, row: SpaceRow) -> bool:
         """Whether another process is adding records: until it has finished, what is held will do."""
@@ -214,7 +187,7 @@ class Gallery:
             "encoder": self.spec.identity,
             "kind": self.index_kind,
         }
-        loaded = index_files.load(self.folder / "indexes", row.name, made_of)
+        loaded = index_files.load_index(self.folder / "indexes", row.name, made_of)
         return self._build(row.name, made_of) if loaded is None else loaded
 
     def _build(self, space: str, made_of: dict[str, Any]) -> indexes.Index:
@@ -226,7 +199,7 @@ class Gallery:
         if len(vectors):
             index.upsert(stored.keys, vectors)
         with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
-            index = index_files.save(index, self.folder / "indexes", space, made_of)
+            index = index_files.save_index(index, self.folder / "indexes", space, made_of)
         return index
 
     def owns(self, path: Path) -> bool:

@@ -90,7 +90,12 @@ def display(image: Image) -> NDArray[np.generic]:
         shown = apply_window(plane, *image.window, image.window_function)
     if shown is not plane and shown.min() == shown.max():
         shown = plane
-    return -_as_float(shown) if image.inverted else shown
+    return as_monochrome2(shown, image)
+
+
+def as_monochrome2(values: NDArray[np.generic], image: Image) -> NDArray[np.generic]:
+    """Values of an image's pixels with the high ones bright (PS3.3 C.7.6.3.1.2): those of MONOCHROME1 negated."""
+    return -_as_float(values) if image.inverted else values
 
 
 def stretch(values: NDArray[np.generic], percentiles: tuple[float, float]) -> NDArray[np.uint8]:

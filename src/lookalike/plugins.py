@@ -1,41 +1,142 @@
-"""Plug-ins by entry point: ours are declared exactly like a third party's."""
+"""Plug-ins by entry point: ours are declared exactly like a third party's.
+
+Nothing that a plug-in does while it is loaded can hurt the others: what cannot be used is set aside with the
+reason. Our own come first, so that a third party's name never takes the place of one of ours.
+"""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Final
 
-from lookalike.errors import UsageError
+from lookalike.errors import LookalikeError, UsageError
+
+OURS: Final = "lookalike"
+"""The distribution that declares our own plug-ins."""
 
 
-@cache
-def _declared(group: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A plug-in that cannot be used. reason: what is wrong and which distribution declares it, on one line."""
+
+    name: str
+    reason: str
 
 
 def plugin_names(group: str) -> list[str]:
-    """The names declared in an entry point group, in alphabetical order."""
+    """The names declared in an entry point group: ours in alphabetical order, then all others."""
     return list(_declared(group))
 
 
-def load_plugin(group: str, name: str) -> Any:
-    """The object behind one name. Raises UsageError, with the nearest name, if there is none."""
-    declared = _declared(group)
+def distribution_of(group: str, name: str) -> str:
+    """The installed distribution that declares a plug-in."""
+    return _distribution(_declared(group)[name])
+
+
+def load_plugin(group: str, name: str, members: Sequence[str] = ()) -> Any:
+    """The object behind one name. members: the names of the attributes that it must have.
+
+    Raises UsageError if there is none of that name (it says the nearest), or if it cannot be used.
+    """
+    declared, kind = _declared(group), group.rpartition(".")[2].removesuffix("s")
     if name not in declared:
-        kind = group.rpartition(".")[2].removesuffix("s")
         raise UsageError(f"no {kind} is called {name!r}.{suggestion(name, declared)}")
-    return declared[name].load()
+    found = inspect_plugin(group, name, members)
+    if isinstance(found, Broken):
+        raise unusable(kind, found)
+    return found
 
 
-def load_plugins(group: str) -> dict[str, Any]:
-    """Every object of a group, by name."""
-    return {name: point.load() for name, point in _declared(group).items()}
+def inspect_plugin(group: str, name: str, members: Sequence[str] = ()) -> Any:
+    """The object behind a declared name, or ``Broken`` if it cannot be used."""
+    point = _declared(group)[name]
+    try:
+        found = point.load()
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+        return raised(name, error, f"when {point.value} was imported", _distribution(point))
+    return lacking(found, name, members, _distribution(point)) or found
 
 
-def suggestion(name: str, known: Any) -> str:
+def load_plugins(group: str, members: Sequence[str] = ()) -> dict[str, Any]:
+    """Every object of a group that can be used, by name, in the order of ``plugin_names``."""
+    found = {name: inspect_plugin(group, name, members) for name in _declared(group)}
+    return {name: each for name, each in found.items() if not isinstance(each, Broken)}
+
+
+def broken_plugins(group: str, members: Sequence[str] = ()) -> tuple[Broken, ...]:
+    """The plug-ins of a group that cannot be used, and those whose name another has taken before them."""
+    found = (inspect_plugin(group, name, members) for name in _declared(group))
+    taken = (
+        defect(point.name, "another plug-in has that name", _distribution(point))
+        for point in _points(group)
+        if point != _declared(group)[point.name]
+    )
+    return (*(each for each in found if isinstance(each, Broken)), *taken)
+
+
+def unusable(kind: str, broken: Broken) -> UsageError:
+    """What to say to whoever asked for a plug-in that is broken."""
+    return UsageError(
+        f"the {kind} {broken.name!r} cannot be used: {broken.reason}; repair or remove that distribution, "
+        f"or choose another {kind}"
+    )
+
+
+@contextmanager
+def guarded(kind: str, name: str, distribution: str, when: str) -> Iterator[None]:
+    """Around a call into a plug-in: what it raises for people passes, all else becomes one UsageError of one line."""
+    try:
+        yield
+    except LookalikeError:
+        raise
+    except Exception as error:
+        raise unusable(kind, raised(name, error, when, distribution)) from error
+
+
+def defect(name: str, what: str, distribution: str) -> Broken:
+    """What is wrong with a plug-in, in the words of every listing and message."""
+    return Broken(name, f"{what}; distribution {distribution or 'unknown'}")
+
+
+def raised(name: str, error: BaseException, when: str, distribution: str) -> Broken:
+    """A plug-in that raised. Only the exception's class is told: its words may hold anything."""
+    return defect(name, f"{type(error).__name__} {when}", distribution)
+
+
+def lacking(found: Any, name: str, members: Sequence[str], distribution: str) -> Broken | None:
+    """``Broken`` if an object has not all of these attributes; none of them is read."""
+    missing = [member for member in members if member not in dir(found)]
+    if not missing:
+        return None
+    return defect(name, f"a {type(found).__name__} without {', '.join(missing)}", distribution)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
     """A sentence for an error: the nearest known name, or all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(names) or 'none'}."
+
+
+def _points(group: str) -> list[EntryPoint]:
+    def ours_first(point: EntryPoint) -> tuple[bool, str, str]:
+        return _distribution(point) != OURS, point.name, _distribution(point)
+
+    return sorted(entry_points(group=group), key=ours_first)
+
+
+@cache
+def _declared(group: str) -> dict[str, EntryPoint]:
+    declared: dict[str, EntryPoint] = {}
+    for point in _points(group):
+        declared.setdefault(point.name, point)
+    return declared
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else ""

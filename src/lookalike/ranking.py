@@ -17,19 +17,19 @@ from lookalike.types import Scores, Vectors
 
 _K: Final = 60.0
 
-Item = TypeVar("Item", bound=Hashable)
+_Item = TypeVar("_Item", bound=Hashable)
 
 Ranking: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Records (n,), best first, and their scores (n,)."""
 
 
 def reciprocal_rank_fusion(
-    rankings: Sequence[Sequence[Item]],
+    rankings: Sequence[Sequence[_Item]],
     *,
     weights: Sequence[float] | None = None,
     k: float = _K,
     limit: int | None = None,
-) -> list[tuple[Item, float]]:
+) -> list[tuple[_Item, float]]:
     """Several rankings, best first, as one: (item, score) pairs, best first.
 
     score(d) = sum over the rankings i that hold d of w_i / (k + rank_i(d)), ranks from 1.
@@ -48,7 +48,7 @@ def reciprocal_rank_fusion(
         raise UsageError(f"fusion needs a weight of at least 0 for each of {len(rankings)} rankings, got {weights}")
     if k < 0:
         raise UsageError(f"k of the fusion must be at least 0, got {k}")
-    scores: dict[Item, float] = {}
+    scores: dict[_Item, float] = {}
     for ranking, weight in zip(rankings, weights, strict=True):
         for rank, item in enumerate(dict.fromkeys(ranking), start=1):
             scores[item] = scores.get(item, 0.0) + weight / (k + rank)

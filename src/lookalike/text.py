@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import unicodedata
 from pathlib import Path
+from typing import Final
+
+DISCLAIMER: Final = "Research software, not a medical device."
 
 
 def plain_text(text: str, limit: int = 64) -> str:

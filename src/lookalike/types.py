@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,13 @@ Keys: TypeAlias = NDArray[np.int64]  # vector keys; -1 pads
 Scores: TypeAlias = NDArray[np.float32]  # (q, k) cosine, higher = more alike; -inf pads
 
 Attribute: TypeAlias = str | float
+
+BASE: Final = "base"
+"""The name of the space of an encoder's own vectors."""
+
+Role: TypeAlias = Literal["reader", "contributor", "admin"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+"""Who may ask the server for what: each may do all that those before it may."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 """(left, top, right, bottom) in fractions of the displayed picture, 0 to 1."""
@@ -164,11 +171,21 @@ class VolumeRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """Files that are the slices of one volume. name: what stands for them, their folder or the first file."""
+class Item:
+    """One thing that a source holds: a file, the files that make one volume, or a picture in a file of arrays.
+
+    name: names it for good; the records made of it say so (of a file its path, of an array ``path#frame``).
+    files: where its bytes lie on this machine; () for those that a source has yet to fetch. size: bytes, or None
+    where it is not known. digest: SHA-256 of its bytes, or "" where it is not known. image: gives the pixels of an
+    array, the ``frame``-th picture of its file; None for what a reader is to decode.
+    """
 
     name: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    size: int | None = None
+    digest: str = ""
+    image: Callable[[], Image] | None = None
+    frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)

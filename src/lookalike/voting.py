@@ -6,50 +6,47 @@ Logits are (q, c) float64: log-probabilities where one label excludes the others
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.metrics import Bools, Floats
 from lookalike.types import Vectors
 
-Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
-Rows: TypeAlias = NDArray[np.int64]  # gallery rows; -1 pads
+RowNumbers: TypeAlias = NDArray[np.int64]  # gallery rows; -1 pads
 Weighting: TypeAlias = Literal["distance", "uniform"]
+Allowed: TypeAlias = Callable[[slice], Bools]  # of some of the queries: which gallery rows may answer, (q, n)
+Among: TypeAlias = Callable[[RowNumbers], Bools]  # of some gallery rows that ask: which others may answer, (q, n)
 
-_BLOCK: Final = 512  # queries compared with the gallery at once
+BLOCK: Final = 512  # queries compared with the gallery at once
 _PSEUDO_VOTE: Final = 1.0  # neighbours' worth of the label's overall share, added to every vote
 _FLOOR: Final = 1e-6  # a distance that is not zero
 
 
-def nearest(
-    queries: Vectors,
-    gallery: Vectors,
-    k: int,
-    *,
-    askers: NDArray[np.int64] | None = None,
-    owners: NDArray[np.int64] | None = None,
-) -> tuple[Rows, Floats]:
+def nearest_rows(
+    queries: Vectors, gallery: Vectors, k: int, *, allowed: Allowed | None = None
+) -> tuple[RowNumbers, Floats]:
     """The k gallery rows with the highest cosine, best first; equal cosines in gallery order.
 
-    queries (q, dim), gallery (n, dim). askers (q,), owners (n,): patients as numbers; rows of the query's own
-    patient are left out. Returns rows (q, k), padded with -1 where fewer are open, and cosines, padded with -inf.
+    queries (q, dim), gallery (n, dim). allowed: who may answer; without it everybody. Returns rows (q, k), padded
+    with -1 where fewer may answer, and cosines, padded with -inf.
     """
     rows = np.full((len(queries), k), -1, np.int64)
     cosines = np.full((len(queries), k), -np.inf)
-    for start in range(0, len(queries), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, len(queries), BLOCK):
+        block = slice(start, start + BLOCK)
         similar = np.asarray(queries[block] @ gallery.T)
-        if askers is not None and owners is not None:
-            similar[askers[block, None] == owners[None, :]] = -np.inf
+        if allowed is not None:
+            similar[~allowed(block)] = -np.inf
         best, values = _top(similar, k)
         rows[block, : best.shape[1]] = np.where(np.isneginf(values), -1, best)
         cosines[block, : best.shape[1]] = values
     return rows, cosines
 
 
-def _top(similar: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floating]]:
+def _top(similar: NDArray[np.floating], k: int) -> tuple[RowNumbers, NDArray[np.floating]]:
     """Columns and values of the k greatest of each row, descending; ties by column."""
     count = similar.shape[1]
     if k < count:
@@ -66,12 +63,17 @@ def _top(similar: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floati
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
 
 
-def neighbour_distance(vectors: Vectors, patients: NDArray[np.int64], sample: Rows) -> float:
-    """The median distance 1 - cosine from a row to the nearest row of another patient: the gallery's own unit.
+def nearest_within(vectors: Vectors, k: int, sample: RowNumbers, among: Among) -> Floats:
+    """The cosines (q, k) of the sampled rows with the k nearest of those that may answer them; -inf pads."""
+    return nearest_rows(vectors[sample], vectors, k, allowed=lambda block: among(sample[block]))[1]
+
+
+def neighbour_distance(vectors: Vectors, sample: RowNumbers, among: Among) -> float:
+    """The median distance 1 - cosine from a row to the nearest that may answer it: the gallery's own unit.
 
     sample: the rows that are asked. 1 where no row has such a neighbour.
     """
-    _, cosines = nearest(vectors[sample], vectors, 1, askers=patients[sample], owners=patients)
+    cosines = nearest_within(vectors, 1, sample, among)
     near = cosines[np.isfinite(cosines)]
     return max(1 - float(np.median(near)), _FLOOR) if len(near) else 1.0
 
@@ -92,7 +94,7 @@ def vote_weights(cosines: Floats, weighting: Weighting, scale: float) -> Floats:
     return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
 
 
-def vote(rows: Rows, weights: Floats, members: Bools) -> Floats:
+def vote(rows: RowNumbers, weights: Floats, members: Bools) -> Floats:
     """The share of the vote that each label gets, (q, c): the sum of the weights of the neighbours bearing it."""
     borne = members[rows] & (rows >= 0)[:, :, None]
     return np.asarray(np.einsum("qk,qkc->qc", weights, borne.astype(np.float64)))
@@ -119,7 +121,7 @@ def centroids(vectors: Vectors, members: Bools) -> Vectors:
 
 
 def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
-    """Rows of unit length; a row of zeros stays one."""
+    """RowNumbers of unit length; a row of zeros stays one."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, np.finfo(np.float32).tiny), np.float32)
 
@@ -132,14 +134,14 @@ def centroid_logits(queries: Vectors, vectors: Vectors, members: Bools, *, multi
     return np.asarray(cosines, np.float64)
 
 
-def background(vectors: Vectors, patients: NDArray[np.int64], k: int, sample: Rows) -> Floats:
+def closeness_within(vectors: Vectors, k: int, sample: RowNumbers, among: Among) -> Floats:
     """How near the gallery's own records lie: for each sampled row, the mean cosine with its k nearest rows of
-    other patients. Rows without any are left out. See `closeness` for a query's."""
-    _, cosines = nearest(vectors[sample], vectors, k, askers=patients[sample], owners=patients)
-    return closeness(cosines[np.isfinite(cosines[:, 0])])
+    those that may answer it. RowNumbers without any are left out. See `mean_cosine` for a query's."""
+    cosines = nearest_within(vectors, k, sample, among)
+    return mean_cosine(cosines[np.isfinite(cosines[:, 0])])
 
 
-def closeness(cosines: Floats) -> Floats:
+def mean_cosine(cosines: Floats) -> Floats:
     """The mean of the cosines that are there, (q,), of (q, k) padded with -inf; -inf where none is."""
     there = np.isfinite(cosines)
     total, count = np.where(there, cosines, 0).sum(axis=1), there.sum(axis=1)

@@ -20,7 +20,7 @@ from lookalike.pixels import thumbnail
 from lookalike.plots import save_map
 from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.store import Batch, NewRecord
-from lookalike.verbs.index_dataset import index_dataset
+from lookalike.verbs.index import index
 from lookalike.verbs.map import map_gallery
 
 if TYPE_CHECKING:
@@ -101,13 +101,13 @@ def opened(page: Page, path: Path) -> Map:
 def mednist(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gallery, Path]]:
     """A gallery of 50 real pictures of each of six classes, and the page of its map."""
     dataset, seen, items = open_dataset(f"mednist={shared_data / 'mednist'}"), {}, []
-    for item in dataset.items:
+    for item in dataset.pictures:
         seen[item.labels] = seen.get(item.labels, 0) + 1
         if seen[item.labels] <= OF_EACH_CLASS:
             items.append(item)
     folder = tmp_path_factory.mktemp("maps")
     with open_gallery(folder / "mednist", create=True) as gallery:
-        index_dataset(gallery, replace(dataset, items=tuple(items)))
+        index(gallery, [replace(dataset, pictures=tuple(items))])
         yield gallery, save_map(gallery, map_gallery(gallery, method="tsne"), folder / "map.html")
 
 

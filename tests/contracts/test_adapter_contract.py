@@ -58,7 +58,7 @@ def several_labels(records: int = 36, seed: int = 0) -> Collection:
 
 
 def fit(kind: str, data: Collection, seed: int = 0) -> Adapter:
-    return adapters.fit(kind, *data, encoder=ENCODER, seed=seed)
+    return adapters.fit_adapter(kind, *data, encoder=ENCODER, seed=seed)
 
 
 def precision(
@@ -78,7 +78,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module", params=adapters.KINDS)
+@pytest.fixture(scope="module", params=adapters.kinds())
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -197,14 +197,14 @@ def test_ranks_within_a_class(adapter: Adapter) -> None:
 
 
 def test_saved_and_loaded_is_the_same(either: Adapter, tmp_path: Path) -> None:
-    sha256 = adapters.save(either, tmp_path, "findings")
-    loaded = adapters.load(tmp_path, "findings", sha256)
+    sha256 = adapters.save_adapter(either, tmp_path, "findings")
+    loaded = adapters.load_adapter(tmp_path, "findings", sha256)
     vectors = clusters(seed=1).vectors
     assert np.array_equal(adapters.transform(loaded, vectors), adapters.transform(either, vectors))
     assert np.array_equal(adapters.predict(loaded, vectors), adapters.predict(either, vectors))
     for field in ("kind", "classes", "multi_label", "encoder", "training"):
         assert getattr(loaded, field) == getattr(either, field)
-    assert adapters.save(loaded, tmp_path, "again") == sha256
+    assert adapters.save_adapter(loaded, tmp_path, "again") == sha256
 
 
 _SERVE = """
@@ -218,13 +218,13 @@ import numpy as np
 from pathlib import Path
 from lookalike import adapters
 folder, sha256 = Path(sys.argv[1]), sys.argv[2]
-adapter = adapters.load(folder, "findings", sha256)
+adapter = adapters.load_adapter(folder, "findings", sha256)
 np.save(folder / "served.npy", adapters.transform(adapter, np.load(folder / "vectors.npy")))
 """
 
 
 def test_served_without_torch_and_scikit_learn(either: Adapter, tmp_path: Path) -> None:
-    sha256 = adapters.save(either, tmp_path, "findings")
+    sha256 = adapters.save_adapter(either, tmp_path, "findings")
     vectors = clusters(seed=1).vectors
     np.save(tmp_path / "vectors.npy", vectors)
     subprocess.run([sys.executable, "-c", _SERVE, str(tmp_path), sha256], check=True, timeout=120)
@@ -260,13 +260,13 @@ def test_a_class_with_one_patient(kind: str) -> None:
 
 def test_all_records_of_one_patient(kind: str) -> None:
     data = clusters(12, classes=2)
-    adapter = adapters.fit(kind, data.vectors, data.labels, ["one"] * 12, encoder=ENCODER)
+    adapter = adapters.fit_adapter(kind, data.vectors, data.labels, ["one"] * 12, encoder=ENCODER)
     assert adapter.training["patients"] == 1
 
 
 def test_equal_vectors_teach_nothing_but_do_no_harm(kind: str) -> None:
     vectors = np.full((8, DIM), DIM**-0.5, np.float32)
-    adapter = adapters.fit(kind, vectors, [("a",), ("b",)] * 4, [str(i) for i in range(8)], encoder=ENCODER)
+    adapter = adapters.fit_adapter(kind, vectors, [("a",), ("b",)] * 4, [str(i) for i in range(8)], encoder=ENCODER)
     for asked in (vectors, clusters(6).vectors):
         assert np.isfinite(adapters.transform(adapter, asked)).all()
 
@@ -274,6 +274,6 @@ def test_equal_vectors_teach_nothing_but_do_no_harm(kind: str) -> None:
 def test_a_label_that_every_record_bears(kind: str) -> None:
     data = several_labels(24)
     labels = [("chest", *row) for row in data.labels]
-    adapter = adapters.fit(kind, data.vectors, labels, data.patients, encoder=ENCODER)
+    adapter = adapters.fit_adapter(kind, data.vectors, labels, data.patients, encoder=ENCODER)
     p = adapters.predict(adapter, data.vectors)
     assert (p[:, adapter.classes.index("chest")] > 0.5).all()

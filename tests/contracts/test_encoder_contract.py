@@ -9,7 +9,7 @@ import tiny_checkpoints
 import tiny_volumes
 from lookalike import encoders
 from lookalike.encoders import Encoder, PatchEncoder, TextEncoder
-from lookalike.encoders.golden import GOLDEN, TOLERANCE, components, golden_picture
+from lookalike.encoders.catalogue.golden import GOLDEN, TOLERANCE, components, golden_picture
 from lookalike.pixels import from_array, prepare
 from lookalike.slices import prepared
 from lookalike.types import Image

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lookalike.indexes import Index
 from lookalike.indexes.choice import choose
-from lookalike.indexes.files import load, save
+from lookalike.indexes.files import load_index, save_index
 from lookalike.plugins import load_plugin, plugin_names
 from lookalike.types import Keys, Scores, Vectors
 
@@ -177,6 +177,32 @@ def test_searches_may_run_side_by_side(built: Index, world: World) -> None:
         np.testing.assert_array_equal(keys, expected[i % 60])
 
 
+def test_vectors_that_are_held_are_the_very_vectors(built: Index, world: World) -> None:
+    """Or None: a kind may leave them in its file. What is not there is never made up."""
+    for rows in ([0], [7, 3, 3], list(range(50, 90))):
+        held = built.vectors_at(world.keys[rows])
+        assert held is None or np.array_equal(held, world.vectors[rows])
+    for unknown in (np.array([10**9]), np.array([int(world.keys[0]), -1])):
+        assert built.vectors_at(unknown) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", ["ascending", "replaced", "nothing"])
+def test_a_small_collection_gives_its_vectors_or_none(kind: str, order: str) -> None:
+    vectors, keys = clustered(20), np.arange(10, 30)
+    index: Index = load_plugin("lookalike.indexes", kind)(DIM)
+    if order != "nothing":
+        index.upsert(keys, vectors)
+    if order == "replaced":
+        index.upsert(keys[:5], vectors[::-1][:5])
+        vectors = np.concatenate([vectors[::-1][:5], vectors[5:]])
+    for rows in ([3], [4, 0, 19]):
+        held = index.vectors_at(keys[rows])
+        assert held is None or (order != "nothing" and np.array_equal(held, vectors[rows]))
+    if order == "ascending" and kind in EXACT:
+        assert index.vectors_at(keys) is not None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_vectors_make_the_same_index(kind: str, world: World) -> None:
     assert build(kind, world).serialise() == build(kind, world).serialise()
@@ -188,7 +214,7 @@ def test_changes_are_found_at_once(kind: str, reload: bool, world: World, tmp_pa
     """Few changes leave a trained structure as it is; many make it anew: both are walked through here."""
     index = build(kind, world)
     if reload:
-        index = save(index, tmp_path, "base", MADE_OF)
+        index = save_index(index, tmp_path, "base", MADE_OF)
     keys, vectors = world.keys, world.vectors
     for round_, (replaced, added, removed) in enumerate(CHANGES):
         fresh, more = clustered(replaced, seed=10 + round_), clustered(added, seed=20 + round_)
@@ -287,8 +313,8 @@ def test_ties_across_the_last_place_go_to_the_lowest_keys(kind: str, world: Worl
 
 
 def test_saved_and_loaded_it_answers_alike(built: Index, world: World, tmp_path: Path) -> None:
-    saved = save(built, tmp_path, "base", MADE_OF)
-    loaded = load(tmp_path, "base", MADE_OF)
+    saved = save_index(built, tmp_path, "base", MADE_OF)
+    loaded = load_index(tmp_path, "base", MADE_OF)
     assert loaded is not None
     for index in (saved, loaded):
         assert index.kind == built.kind
@@ -308,7 +334,7 @@ def unnoticed(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, 
     """
     index: Index = load_plugin("lookalike.indexes", request.param)(8)
     index.upsert(np.arange(1200), clustered(1200, 8))
-    save(index, tmp_path, "base", MADE_OF)
+    save_index(index, tmp_path, "base", MADE_OF)
 
     def damage(name: str, place: float, change: int) -> bool:
         path = tmp_path / name
@@ -317,12 +343,12 @@ def unnoticed(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, 
         changed = whole[:spot] + bytes([whole[spot] ^ change]) + whole[spot + 1 :]
         path.write_bytes(changed)
         try:
-            loaded = load(tmp_path, "base", MADE_OF)
+            loaded = load_index(tmp_path, "base", MADE_OF)
         finally:
             path.write_bytes(whole)
         return loaded is not None and not (name == "base.json" and json.loads(changed) == json.loads(whole))
 
-    assert load(tmp_path, "base", MADE_OF) is not None
+    assert load_index(tmp_path, "base", MADE_OF) is not None
     return damage
 
 
@@ -344,13 +370,13 @@ def test_a_tab_for_a_space_is_no_damage(unnoticed: Callable[[str, float, int], b
 
 @pytest.mark.parametrize("keep", [0, 1, 100, -1])
 def test_a_cut_or_missing_file_is_found(built: Index, tmp_path: Path, keep: int) -> None:
-    save(built, tmp_path, "base", MADE_OF)
+    save_index(built, tmp_path, "base", MADE_OF)
     for name in ("base.index", "base.json"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[:keep])
-        assert load(tmp_path, "base", MADE_OF) is None
+        assert load_index(tmp_path, "base", MADE_OF) is None
         (tmp_path / name).unlink()
-        assert load(tmp_path, "base", MADE_OF) is None
+        assert load_index(tmp_path, "base", MADE_OF) is None
         (tmp_path / name).write_bytes(whole)
-    assert load(tmp_path, "base", {**MADE_OF, "version": 4}) is None
-    assert load(tmp_path, "base", MADE_OF) is not None
+    assert load_index(tmp_path, "base", {**MADE_OF, "version": 4}) is None
+    assert load_index(tmp_path, "base", MADE_OF) is not None

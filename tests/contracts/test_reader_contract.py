@@ -25,7 +25,7 @@ from dicoms import compressed, data_set, item, lut_item, save
 from lookalike.errors import UnreadableImageError
 from lookalike.pixels import prepare
 from lookalike.plugins import load_plugins
-from lookalike.readers import Reader, dicom, raster, read
+from lookalike.readers import Reader, dicom, dicom_frames, raster, read
 from lookalike.types import Image, Preprocessing
 
 READERS: dict[str, type] = load_plugins("lookalike.readers")
@@ -171,7 +171,7 @@ def check(image: Image) -> None:
         assert np.isfinite(image.affine).all()
         assert abs(np.linalg.det(image.affine)) > 0
     for keyword, value in image.attributes.items():
-        assert keyword in dicom.KEPT
+        assert keyword in dicom_frames.KEPT
         assert isinstance(value, float) or (value.isprintable() and 0 < len(value) <= 64)
 
 
@@ -181,7 +181,7 @@ def read_all(reader: Reader, path: Path) -> list[Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            for image in reader.read(str(path)):
+            for image in reader.read([path]):
                 check(image)
                 if len(image.pixels) == 1:
                     prepare(image, Preprocessing(size=(8, 8)))
@@ -201,7 +201,7 @@ def test_ours_are_declared() -> None:
 def test_matches_never_raises(name: str, folder: Path, tail: bytes, head: bytes, file: str) -> None:
     path = folder / file
     path.write_bytes(head + tail)
-    assert READERS[name]().matches(str(path)) in (True, False)
+    assert READERS[name]().matches(path) in (True, False)
 
 
 def test_matches_knows_its_own(name: str, folder: Path, valid: dict[str, list[bytes]]) -> None:
@@ -209,7 +209,7 @@ def test_matches_knows_its_own(name: str, folder: Path, valid: dict[str, list[by
         for data in files:
             path = folder / f"known{suffix(owner, data)}"
             path.write_bytes(data)
-            assert READERS[name]().matches(str(path)) == (owner == name)
+            assert READERS[name]().matches(path) == (owner == name)
 
 
 def test_matches_decodes_nothing(
@@ -220,16 +220,16 @@ def test_matches_decodes_nothing(
 
     monkeypatch.setattr(PIL.Image, "open", no_decoding)
     monkeypatch.setattr("pydicom.dcmread", no_decoding)
-    monkeypatch.setattr(dicom, "iter_pixels", no_decoding)
+    monkeypatch.setattr(dicom_frames, "iter_pixels", no_decoding)
     monkeypatch.setitem(sys.modules, "SimpleITK", None)
     monkeypatch.setattr(nibabel, "load", no_decoding)
     for data in valid[name]:
         path = folder / f"head{suffix(name, data)}"
         path.write_bytes(data)
-        assert READERS[name]().matches(str(path))
+        assert READERS[name]().matches(path)
         # The head decides: the pixels may be missing altogether.
         path.write_bytes(data[:200])
-        assert READERS[name]().matches(str(path))
+        assert READERS[name]().matches(path)
 
 
 def test_good_files_are_read(reading: str, folder: Path, valid: dict[str, list[bytes]]) -> None:
@@ -326,7 +326,7 @@ def test_any_bytes_through_the_front_door(folder: Path, tail: bytes, head: bytes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            images = list(read(str(path)))
+            images = list(read([path]))
         except UnreadableImageError:
             return
     for image in images:

@@ -18,8 +18,8 @@ from running import COMMAND
 from conftest import texture
 from lookalike.errors import REASONS
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.readers import walk
 from lookalike.readers.pool import Finished, ReaderPool, Refusal
+from lookalike.sources.files import walk
 from lookalike.types import Preprocessing
 
 SUMMARY = re.compile(

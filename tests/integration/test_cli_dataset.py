@@ -13,7 +13,7 @@ from running import described, ids_of, patients, refusal, run
 from conftest import texture
 from lookalike.gallery import open_gallery
 from lookalike.sources.collections.catalogue import open_dataset
-from lookalike.verbs.index_dataset import index_dataset
+from lookalike.verbs.index import index
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_collection_is_indexed_with_labels_patients_and_splits(chest: Path, tm
     assert "4 records added, 0 files skipped, 0 refused" in said.stdout
     assert "The gallery holds 4 records." in said.stdout
     with open_gallery(tmp_path / "g") as opened, open_gallery(tmp_path / "same", create=True) as same:
-        index_dataset(same, open_dataset(f"chestx-ray14={chest}"))
+        index(same, [open_dataset(f"chestx-ray14={chest}")])
         assert described(opened) == described(same)
         assert len(patients(opened)) == 2
         about = {labels: dict(facts)["split"] for _, _, labels, facts in described(opened).values()}

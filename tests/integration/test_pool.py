@@ -20,8 +20,8 @@ import pytest
 
 from conftest import texture
 from lookalike.readers import pool as pool_module
-from lookalike.readers import walk
 from lookalike.readers.pool import Event, Finished, Frame, ReaderPool
+from lookalike.sources.files import walk
 from lookalike.types import Preprocessing, Refusal
 
 PLUG_IN = """
@@ -34,12 +34,12 @@ from lookalike.types import Image
 poisoned = False
 
 class Reader:
-    def matches(self, source):
-        return Path(source).suffix == ".evil"
+    def matches(self, file):
+        return file.suffix == ".evil"
 
-    def read(self, source):
+    def read(self, files):
         global poisoned
-        deed, _, number = Path(source).read_text().partition(" ")
+        deed, _, number = files[0].read_text().partition(" ")
         if poisoned or deed == "abort":
             os.abort()
         if deed == "poison":

@@ -16,8 +16,7 @@ import pytest
 from running import COMMAND
 
 from conftest import texture
-from lookalike.asking.rank_regions import search_regions
-from lookalike.errors import DamagedFileError, GalleryError, UsageError
+from lookalike.errors import DamagedFileError, NotFoundError, UsageError
 from lookalike.evaluation.protocols.localisation import heat_inside, intersection_over_union
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.patches import kept, patched_records
@@ -73,7 +72,7 @@ def test_planted_patterns_are_found_where_whole_pictures_are_not(
     folder, boxes = collection
     found, by_picture, overlaps = [], [], []
     for name, box in boxes.items():
-        hits = search_regions(gallery, folder / name, box=box, k=PLANTED - 1).hits
+        hits = search(gallery, folder / name, box=box, k=PLANTED - 1).hits
         found += [Path(hit.source).name in boxes for hit in hits]
         overlaps += [
             intersection_over_union(hit.region.box, boxes[Path(hit.source).name])
@@ -93,19 +92,19 @@ def test_a_region_alone(gallery: Gallery, collection: tuple[Path, dict[str, Box]
     """Without its context it is found too, whatever lies around it in the query."""
     folder, boxes = collection
     for name, box in boxes.items():
-        hits = search_regions(gallery, folder / name, box=box, k=PLANTED - 1, context=False).hits
+        hits = search(gallery, folder / name, box=box, k=PLANTED - 1, context=False).hits
         assert {Path(hit.source).name for hit in hits} == set(boxes) - {name}
         with PIL.Image.open(folder / name) as picture:
             other = scene(77)[: picture.height, : picture.width].clip(5, 250).astype(np.uint8)
         left, top = round(box[0] * other.shape[1]), round(box[1] * other.shape[0])
         moved = other.astype(float)
         plant(moved, left, top)
-        elsewhere = search_regions(gallery, moved.astype(np.uint8), box=box, k=PLANTED, context=False).hits
+        elsewhere = search(gallery, moved.astype(np.uint8), box=box, k=PLANTED, context=False).hits
         assert {Path(hit.source).name for hit in elsewhere} == set(boxes)
     ids = {Path(record.source).name: record.id for record in gallery.store.records().values()}
-    by_id = search_regions(gallery, id=ids[name], box=box, k=PLANTED - 1, context=False).hits
+    by_id = search(gallery, id=ids[name], box=box, k=PLANTED - 1, context=False).hits
     assert [(hit.id, hit.score) for hit in by_id] == [(hit.id, hit.score) for hit in hits]
-    assert [hit.score for hit in hits] != [hit.score for hit in search_regions(gallery, id=ids[name], box=box).hits]
+    assert [hit.score for hit in hits] != [hit.score for hit in search(gallery, id=ids[name], box=box).hits]
     shown = explain(gallery, id=ids[name], record=hits[0].id, box=box, context=False)
     assert hits[0].region is not None
     assert shown.hit.box == hits[0].region.box
@@ -120,9 +119,9 @@ def test_a_mask_asks_as_its_box_does(gallery: Gallery, collection: tuple[Path, d
     left, top, right, bottom = (round(edge * length) for edge, length in zip(box, (width, height) * 2, strict=True))
     mask[top:bottom, left:right] = 255
     PIL.Image.fromarray(mask).save(tmp_path / "mask.png")
-    answers = [search_regions(gallery, folder / name, box=box, k=4).hits]
+    answers = [search(gallery, folder / name, box=box, k=4).hits]
     for given in (mask > 0, tmp_path / "mask.png"):
-        answers.append(search_regions(gallery, folder / name, mask=given, k=4).hits)
+        answers.append(search(gallery, folder / name, mask=given, k=4).hits)
     for other in answers[1:]:
         assert [(hit.id, hit.score) for hit in other] == [(hit.id, hit.score) for hit in answers[0]]
         for hit, same in zip(other, answers[0], strict=True):
@@ -130,49 +129,47 @@ def test_a_mask_asks_as_its_box_does(gallery: Gallery, collection: tuple[Path, d
             assert same.region is not None
             np.testing.assert_allclose(hit.region.box, same.region.box, atol=0.01)
     with pytest.raises(UsageError, match="same shape"):
-        search_regions(gallery, folder / name, mask=np.ones((10, 40)))
+        search(gallery, folder / name, mask=np.ones((10, 40)))
     with pytest.raises(UsageError, match="above"):
-        search_regions(gallery, folder / name, mask=np.zeros((height, width)))
+        search(gallery, folder / name, mask=np.zeros((height, width)))
 
 
 def test_filters_patients_and_ties(gallery: Gallery, collection: tuple[Path, dict[str, Box]]) -> None:
     folder, boxes = collection
     name, box = next(iter(boxes.items()))
-    every = search_regions(gallery, folder / name, box=box, k=100)
+    every = search(gallery, folder / name, box=box, k=100)
     assert len(every.hits) == every.records == PICTURES - 1
     assert every.note == f"only {PICTURES - 1} records may answer this query"
     scores = [hit.score for hit in every.hits]
     assert scores == sorted(scores, reverse=True)
-    some = search_regions(gallery, folder / name, box=box, k=100, where="label=a")
+    some = search(gallery, folder / name, box=box, k=100, where="label=a")
     assert [hit.id for hit in some.hits] == [hit.id for hit in every.hits if hit.labels == ("a",)]
-    own = search_regions(gallery, folder / name, box=box, k=1, same_patient=True).hits[0]
+    own = search(gallery, folder / name, box=box, k=1, same_patient=True).hits[0]
     assert Path(own.source).name == name
     assert own.score == pytest.approx(1, abs=1e-3)
     assert own.region is not None
     assert own.region.box == pytest.approx(box)
-    by_id = search_regions(gallery, id=own.id, box=box, k=100)
+    by_id = search(gallery, id=own.id, box=box, k=100)
     assert [(hit.id, hit.score) for hit in by_id.hits] == [(hit.id, hit.score) for hit in every.hits]
     with pytest.raises(UsageError, match="no record has a field"):
-        search_regions(gallery, folder / name, box=box, where="site=north")
+        search(gallery, folder / name, box=box, where="site=north")
 
 
 def test_what_cannot_be_asked(gallery: Gallery, collection: tuple[Path, dict[str, Box]]) -> None:
     query = collection[0] / "p00.png"
     box = (0.1, 0.1, 0.4, 0.4)
     with pytest.raises(UsageError, match="either a box or a mask"):
-        search_regions(gallery, query)
-    with pytest.raises(UsageError, match="either a box or a mask"):
-        search_regions(gallery, query, box=box, mask=np.ones((4, 4)))
+        search(gallery, query, box=box, mask=np.ones((4, 4)))
     with pytest.raises(UsageError, match="either a query"):
-        search_regions(gallery, box=box)
+        search(gallery, box=box)
     with pytest.raises(UsageError, match="there is no slice 3"):
-        search_regions(gallery, query, box=box, slice=3)
+        search(gallery, query, box=box, slice=3)
     with pytest.raises(UsageError, match="k must be"):
-        search_regions(gallery, query, box=box, k=0)
+        search(gallery, query, box=box, k=0)
     with pytest.raises(UsageError, match="no such file"):
-        search_regions(gallery, query, mask="nowhere.png")
-    with pytest.raises(GalleryError, match="no record has the id"):
-        search_regions(gallery, id="f" * 16, box=box)
+        search(gallery, query, mask="nowhere.png")
+    with pytest.raises(NotFoundError, match="no record has the id"):
+        search(gallery, id="f" * 16, box=box)
 
 
 def test_a_gallery_without_patches_gets_them(
@@ -184,11 +181,11 @@ def test_a_gallery_without_patches_gets_them(
     index(later, [folder], labels=folder / "labels.csv")
     vectors = later.store.vectors().vectors
     with pytest.raises(UsageError, match="lookalike index --patches"):
-        search_regions(later, folder / name, box=box)
+        search(later, folder / name, box=box)
     result = index(later, [folder], labels=folder / "labels.csv", patches=True)
     assert (result.added, result.skipped, result.records) == (0, PICTURES, PICTURES)
     np.testing.assert_array_equal(later.store.vectors().vectors, vectors)
-    ours, theirs = (search_regions(one, folder / name, box=box, k=10).hits for one in (later, gallery))
+    ours, theirs = (search(one, folder / name, box=box, k=10).hits for one in (later, gallery))
     assert [(hit.id, hit.score, hit.labels, hit.region) for hit in ours] == [
         (hit.id, hit.score, hit.labels, hit.region) for hit in theirs
     ]
@@ -203,17 +200,17 @@ def test_a_gallery_without_patches_gets_them(
 def test_damaged_patches_are_named_and_made_anew(gallery: Gallery, collection: tuple[Path, dict[str, Box]]) -> None:
     folder, boxes = collection
     name, box = next(iter(boxes.items()))
-    before = search_regions(gallery, folder / name, box=box, k=4).hits
+    before = search(gallery, folder / name, box=box, k=4).hits
     with closing(sqlite3.connect(gallery.folder / "gallery.db")) as connection:
         connection.execute("UPDATE patches SET data = zeroblob(length(data)) WHERE record = 7")
         connection.execute("DELETE FROM patches WHERE record = 9")
         connection.commit()
     with pytest.raises(DamagedFileError, match="lookalike index --patches"):
-        search_regions(gallery, folder / name, box=box)
-    assert search_regions(gallery, folder / name, box=box, where="not source~p06").hits
-    assert "1 records have no patches" in search_regions(gallery, folder / name, box=box, where="source~p08").note
+        search(gallery, folder / name, box=box)
+    assert search(gallery, folder / name, box=box, where="not source~p06").hits
+    assert "1 records have no patches" in search(gallery, folder / name, box=box, where="source~p08").note
     assert index(gallery, [folder]).skipped == PICTURES
-    assert search_regions(gallery, folder / name, box=box, k=4).hits == before
+    assert search(gallery, folder / name, box=box, k=4).hits == before
 
 
 def test_an_encoder_without_patches(make_gallery: MakeGallery, picture_folder: Path) -> None:
@@ -232,7 +229,7 @@ def test_explain_shows_the_place(gallery: Gallery, collection: tuple[Path, dict[
     (first, box), (second, there) = list(boxes.items())[:2]
     ids = {Path(record.source).name: record.id for record in gallery.store.records().values()}
     shown = explain(gallery, folder / first, record=ids[second], box=box)
-    hit = next(hit for hit in search_regions(gallery, folder / first, box=box, k=100).hits if hit.id == ids[second])
+    hit = next(hit for hit in search(gallery, folder / first, box=box, k=100).hits if hit.id == ids[second])
     assert hit.region is not None
     assert shown.hit.box == hit.region.box
     assert shown.query.box == box
@@ -249,7 +246,7 @@ def test_explain_shows_the_place(gallery: Gallery, collection: tuple[Path, dict[
     itself = explain(gallery, id=ids[first], record=ids[first])
     assert np.array(itself.query.heat).min() >= 0
     np.testing.assert_allclose(itself.query.heat, itself.hit.heat, atol=1e-3)
-    with pytest.raises(UsageError, match="no space is called"):
+    with pytest.raises(NotFoundError, match="no space is called"):
         explain(gallery, id=ids[first], record=ids[second], space="nowhere")
 
 
@@ -303,7 +300,7 @@ def test_a_box_on_a_chest_radiograph(shared_data: Path, make_gallery: MakeGaller
     gallery = make_gallery()
     index(gallery, files, patches=True)
     box = (0.1, 0.5, 0.45, 0.85)
-    result = search_regions(gallery, files[3], box=box, k=5)
+    result = search(gallery, files[3], box=box, k=5)
     assert len(result.hits) == 5
     assert str(files[3]) not in {hit.source for hit in result.hits}
     for hit in result.hits:
@@ -312,7 +309,7 @@ def test_a_box_on_a_chest_radiograph(shared_data: Path, make_gallery: MakeGaller
         assert 0 <= left < right <= 1
         assert 0 <= top < bottom <= 1
         assert hit.region.score == hit.score <= 1
-    again = search_regions(gallery, files[3], box=box, k=5)
+    again = search(gallery, files[3], box=box, k=5)
     assert again.hits == result.hits
     shown = explain(gallery, files[3], record=result.hits[0].id, box=box)
     assert shown.hit.box == result.hits[0].region.box  # type: ignore[union-attr]

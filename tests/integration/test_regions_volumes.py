@@ -11,11 +11,11 @@ import pytest
 from running import COMMAND
 
 from conftest import texture
-from lookalike.asking.rank_regions import search_regions
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.localisation import evaluate_localisation, intersection_over_union
+from lookalike.evaluation.protocols.localisation import intersection_over_union
 from lookalike.gallery import open_gallery
 from lookalike.store.patches import patches_of
+from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
@@ -65,8 +65,8 @@ def test_a_region_of_a_volume_is_found_in_the_right_slices(volumes: tuple[Path, 
     with open_gallery(stored) as gallery:
         for seed, (left, top) in SPOTS.items():
             box = (left / 112, top / 112, (left + 30) / 112, (top + 30) / 112)
-            by_box = search_regions(gallery, folder / f"v{seed}.nii.gz", box=box, slice=4, k=3)
-            by_mask = search_regions(gallery, folder / f"v{seed}.nii.gz", mask=folder / f"mask_v{seed}.nii.gz", k=3)
+            by_box = search(gallery, folder / f"v{seed}.nii.gz", box=box, slice=4, k=3)
+            by_mask = search(gallery, folder / f"v{seed}.nii.gz", mask=folder / f"mask_v{seed}.nii.gz", k=3)
             for result in (by_box, by_mask):
                 assert {Path(hit.source).name for hit in result.hits} == {
                     f"v{other}.nii.gz" for other in SPOTS if other != seed
@@ -81,9 +81,9 @@ def test_a_region_of_a_volume_is_found_in_the_right_slices(volumes: tuple[Path, 
                     there = (x / 112, y / 112, (x + 30) / 112, (y + 30) / 112)
                     assert intersection_over_union(hit.region.box, there) > 0.3
         with pytest.raises(UsageError, match="give a mask of the same volume"):
-            search_regions(gallery, folder.parent / "flat.png", mask=folder / "mask_v1.nii.gz")
+            search(gallery, folder.parent / "flat.png", mask=folder / "mask_v1.nii.gz")
         with pytest.raises(UsageError, match="marks nothing in slice 1"):
-            search_regions(gallery, folder / "v1.nii.gz", mask=folder / "mask_v1.nii.gz", slice=1)
+            search(gallery, folder / "v1.nii.gz", mask=folder / "mask_v1.nii.gz", slice=1)
 
 
 def test_explain_volumes(volumes: tuple[Path, Path], tmp_path: Path) -> None:
@@ -109,9 +109,9 @@ def test_localisation(volumes: tuple[Path, Path], tmp_path: Path) -> None:
     folder, stored = volumes
     with open_gallery(stored) as gallery, open_gallery(tmp_path / "bare", create=True) as bare:
         index(bare, [folder])
-        report, without = evaluate_localisation(gallery, k=3), evaluate_localisation(bare, k=3)
+        report, without = (evaluate(each, protocol="localisation", k=(3,)) for each in (gallery, bare))
         with pytest.raises(UsageError, match="fewer than two volumes have a mask"):
-            evaluate_localisation(gallery, where="source~v1")
+            evaluate(gallery, protocol="localisation", where="source~v1")
     assert (report.volumes, report.patients, report.left_out) == (4, 4, 0)
     whole = report.scores[-1]
     assert (whole.label, whole.queries) == ("all", 4)

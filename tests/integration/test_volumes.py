@@ -18,6 +18,7 @@ from running import COMMAND
 
 from conftest import texture
 from dicoms import data_set, save
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.types import Record, VolumeRecipe
@@ -326,7 +327,7 @@ def test_one_head_stored_in_six_ways_is_the_same_head(make_gallery: MakeGallery,
     heads = shared_data / "volumes" / "orientation"
     others = sorted((shared_data / "volumes" / "mr_brain_hippocampus_msd").glob("hippocampus_*.nii.gz"))[:4]
     assert index(gallery, [heads, *others]).added == 6 + len(others)
-    stored = gallery.pooled()
+    stored = pooled_vectors(gallery)
     by_key = gallery.store.records()
     same = np.array([Path(by_key[int(key)].source).parent == heads for key in stored.records])
     pooled = stored.vectors[same]

@@ -14,7 +14,7 @@ import tiny_volumes
 from conftest import texture, write_pictures
 from dicoms import data_set, save
 from lookalike import encoders
-from lookalike.encoders.verify import verify
+from lookalike.encoders.catalogue.verify import verify
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.nifti import NiftiReader
@@ -22,7 +22,6 @@ from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
-from lookalike.verbs.index_dataset import index_dataset
 from lookalike.verbs.search import search
 
 pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
@@ -64,7 +63,7 @@ def test_index_search_adapt_and_evaluate(make_gallery: MakeGallery, tmp_path: Pa
     for record in by_name.values():
         assert gallery.store.vectors_of(record.key).shape == (1, tiny_volumes.DIM)
     # The gallery holds what the encoder gives for the file.
-    (image,) = NiftiReader().read(str(study / "v4.nii.gz"))
+    (image,) = NiftiReader().read([study / "v4.nii.gz"])
     expected = gallery.encoder.encode_images([image])
     np.testing.assert_allclose(gallery.store.vectors_of(by_name["v4.nii.gz"].key), expected, atol=1e-6)
     for query in (study / "v4.nii.gz", study / "v3"):
@@ -101,13 +100,13 @@ def test_solid_arrays_of_a_collection(make_gallery: MakeGallery, tmp_path: Path,
     arrays |= {f"{split}_labels": np.array([[0], [1], [1]], np.uint8) for split in splits}
     np.savez(tmp_path / "adrenalmnist3d.npz", **arrays)
     dataset = open_dataset(str(tmp_path / "adrenalmnist3d.npz"))
-    assert [item.labels[0] for item in dataset.items[:3]] == ["normal", "hyperplasia", "hyperplasia"]
+    assert [item.labels[0] for item in dataset.pictures[:3]] == ["normal", "hyperplasia", "hyperplasia"]
     whole, cut = make_gallery("whole", encoder=encoder), make_gallery("cut")
-    assert index_dataset(whole, dataset).added == index_dataset(cut, dataset).added == 6
+    assert index(whole, [dataset]).added == index(cut, [dataset]).added == 6
     assert {len(whole.store.vectors_of(record.key)) for record in records(whole)} == {1}
     assert {len(cut.store.vectors_of(record.key)) for record in records(cut)} == {20}
     assert {record.attributes["slices"] for record in records(cut)} == {20}
-    assert index_dataset(whole, dataset).added == 0
+    assert index(whole, [dataset]).added == 0
 
 
 def test_its_promises_are_kept_and_its_description_checked(tmp_path: Path, encoder: str) -> None:
@@ -163,7 +162,7 @@ def test_an_exported_ct_clip_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         tmp_path / "ct-clip" / "ct-clip.onnx",
     )
     monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
-    (image,) = NiftiReader().read(str(write_nifti(tmp_path / "v.nii", body(1).transpose(2, 1, 0))))
+    (image,) = NiftiReader().read([write_nifti(tmp_path / "v.nii", body(1).transpose(2, 1, 0))])
     vectors = encoders.load("ct-clip").encode_images([image])
     np.testing.assert_allclose(vectors, np.full((1, 512), -(512**-0.5)), atol=1e-6)
 

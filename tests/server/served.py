@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
+from declared import holds
 
 from conftest import write_pictures
 from lookalike.gallery import open_gallery
@@ -83,7 +84,10 @@ def make_gallery(folder: Path) -> Path:
 
 @contextmanager
 def serving(folder: Path, *options: str, key: str = "", code: int = 0, verify: Path | None = None) -> Iterator[Server]:
-    """``lookalike serve`` on a free port, ready; told to end at the end. code: with which it must end."""
+    """``lookalike serve`` on a free port, ready; told to end at the end. code: with which it must end.
+
+    Every answer must be one that the OpenAPI document declares.
+    """
     log = folder.parent / "server.log"
     command = [str(COMMAND), "serve", "--gallery", str(folder), "--port", "0", "--no-browser", *options]
     with log.open("w") as errors:
@@ -95,7 +99,8 @@ def serving(folder: Path, *options: str, key: str = "", code: int = 0, verify: P
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     base = f"{found[1]}://127.0.0.1:{found[2]}"
     trusted = ssl.create_default_context(cafile=verify) if verify else True
-    with httpx.Client(base_url=base, headers=headers, timeout=60, verify=trusted) as http:
+    hooks = {"response": [holds]}
+    with httpx.Client(base_url=base, headers=headers, timeout=60, verify=trusted, event_hooks=hooks) as http:
         try:
             eventually(lambda: http.get("/readyz").status_code, lambda status: status == 200)
             yield Server(psutil.Process(process.pid), int(found[2]), http, folder, log.read_text)

@@ -18,7 +18,8 @@ from served import API, COMMAND, Server, eventually, make_gallery, problem, serv
 from lookalike.gallery import open_gallery
 from lookalike.server.access import Needs
 from lookalike.server.app import make_app
-from lookalike.store.keys import ROLES, add_key, keys_of, remove_key
+from lookalike.types import ROLES
+from lookalike.verbs.keys import add_key, list_keys, remove_key
 
 # Written by hand from the contract: what the router says must agree.
 _CONTRIBUTOR: Final = frozenset(
@@ -49,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def keys(folder: Path) -> dict[str, str]:
     with open_gallery(folder) as gallery:
-        return {role: add_key(gallery.store, f"a-{role}", role) for role in ROLES}
+        return {role: add_key(gallery, f"a-{role}", role=role).key for role in ROLES}
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +137,8 @@ def test_only_an_admin_cancels_the_job_of_another(server: Server, keys: dict[str
 def test_wrong_keys_are_counted(tmp_path: Path) -> None:
     folder = make_gallery(tmp_path)
     with open_gallery(folder) as gallery:
-        add_key(gallery.store, "one", "reader")
-        assert len(keys_of(gallery.store)) == 1
+        add_key(gallery, "one", role="reader")
+        assert len(list_keys(gallery)) == 1
     with serving(folder) as server:
         wrong = {"Authorization": "Bearer wrong"}
         for _ in range(10):
@@ -296,11 +297,11 @@ def test_behind_a_proxy_each_client_has_its_own_count(folder: Path, keys: dict[s
 def test_when_the_last_key_is_gone_a_service_that_others_reach_is_closed(tmp_path: Path) -> None:
     folder = make_gallery(tmp_path)
     with open_gallery(folder) as gallery:
-        key = add_key(gallery.store, "last", "admin")
+        key = add_key(gallery, "last", role="admin").key
     with serving(folder, "--behind-proxy", key=key) as server:
         assert server.get("/gallery").status_code == 200
         with open_gallery(folder) as gallery:
-            remove_key(gallery.store, "last")
+            remove_key(gallery, "last")
         # What another process writes is seen in a moment.
         closed = eventually(lambda: server.get("/gallery"), lambda answer: answer.status_code != 200)
         problem(closed, 401, "no-key")

@@ -120,7 +120,7 @@ def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -
         assert server.job(waiting)["state"] == "done"
         assert server.http.get(second).json()["state"] == "cancelled"
         assert 0 <= records(server) - RECORDS < MANY
-        ended = [one for one in workers if "lookalike.server.work" in " ".join(words(one))]
+        ended = [one for one in workers if "lookalike.server.jobs.process" in " ".join(words(one))]
         assert not psutil.wait_procs(ended, 10)[1]
         spaces = server.get("/spaces").json()["items"]
         assert {"name": "s", "kind": "adapter"} in spaces

@@ -16,7 +16,7 @@ from conftest import texture
 from dicoms import data_set, save
 from lookalike.errors import REASONS
 from lookalike.gallery import open_gallery
-from lookalike.server.plain import without_paths
+from lookalike.server.serialise import without_paths
 from lookalike.verbs.index import index
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.server import uploads
+from lookalike.errors import NotFoundError
 from lookalike.server.problems import Problem
-from lookalike.server.uploads import Upload, Uploads
+from lookalike.server.uploads import store as uploads
+from lookalike.server.uploads.store import Upload, Uploads
 
 
 def filled(kept: Uploads, size: int, name: str = "a.png") -> Upload:
@@ -59,7 +60,7 @@ def test_the_oldest_make_room_but_none_that_is_in_use(monkeypatch: pytest.Monkey
         second = filled(every, 600)
         second.used = now[0]
         assert not first.folder.exists()
-        with pytest.raises(Problem, match="404"):
+        with pytest.raises(NotFoundError, match="no upload"):
             every.get(first.id)
         now[0] = 7 * 3600.0
         every.sweep()

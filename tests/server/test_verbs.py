@@ -14,16 +14,16 @@ from served import eventually
 
 import lookalike
 from conftest import write_pictures
-from lookalike.asking.background import background
+from lookalike.asking.background import space_background
 from lookalike.asking.examples import AWAY, TOWARDS, refined
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.exact import nearest
 from lookalike.indexes.flat import FlatIndex
 from lookalike.indexes.together import Together
 from lookalike.types import Vectors
-from lookalike.verbs.facets import facets
-from lookalike.verbs.records import browse, drop_space, label, relabel, remove, remove_group
+from lookalike.verbs.gallery import drop_space
+from lookalike.verbs.records import browse, facets, label, relabel, remove, remove_group
 from lookalike.verbs.search import search
 
 COUNT = 12
@@ -56,7 +56,7 @@ def test_rocchio_against_the_formula(gallery: Gallery) -> None:
     expected = {identity: float(moved @ vectors[identity]) for identity in vectors if identity != bad}
     assert {hit.id: hit.score for hit in found.hits} == pytest.approx(expected, abs=1e-5)
     assert [hit.id for hit in found.hits] == sorted(expected, key=lambda identity: -expected[identity])
-    with pytest.raises(GalleryError, match="nobody"):
+    with pytest.raises(NotFoundError, match="nobody"):
         search(gallery, id=asked, positive=["nobody"])
 
 
@@ -99,7 +99,7 @@ def test_percentiles_are_shares_of_pairs_of_different_patients(gallery: Gallery)
     vectors, patients = vectors_of(gallery), {r.id: r.patient for r in gallery.store.records().values()}
     others = [(a, b) for a in vectors for b in vectors if patients[a] != patients[b]]
     pairs = np.array([float(vectors[a] @ vectors[b]) for a, b in others])
-    known = background(gallery, "base")
+    known = space_background(gallery, "base")
     for score in (-1.0, float(np.median(pairs)), float(pairs.max()) + 1e-3):
         assert known.percentile(score) == pytest.approx(100 * (pairs < score).mean(), abs=0.5)
     found = search(gallery, vector=next(iter(vectors.values())), k=3, explain=True)
@@ -114,12 +114,12 @@ def test_it_abstains_where_nothing_is_similar(gallery: Gallery) -> None:
 
 
 def test_the_background_is_kept_until_the_vectors_change(gallery: Gallery) -> None:
-    first = background(gallery, "base")
-    assert background(gallery, "base") is first
+    first = space_background(gallery, "base")
+    assert space_background(gallery, "base") is first
     with open_gallery(gallery.folder) as again:
-        assert np.array_equal(background(again, "base").scores, first.scores)
+        assert np.array_equal(space_background(again, "base").scores, first.scores)
     remove(gallery, [browse(gallery).items[0].id])
-    assert background(gallery, "base") is not first
+    assert space_background(gallery, "base") is not first
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -170,7 +170,7 @@ def test_a_space_is_dropped_with_its_files(gallery: Gallery) -> None:
     search(gallery, vector=[1.0] * 384, space="s")
     drop_space(gallery, "s")
     assert not list(gallery.folder.rglob("s.*"))
-    with pytest.raises(UsageError, match="no space"):
+    with pytest.raises(NotFoundError, match="no space"):
         gallery.index("s")
     with pytest.raises(UsageError, match="own space"):
         drop_space(gallery, "base")

@@ -106,12 +106,12 @@ def test_what_is_drawn_is_what_the_encoder_is_shown(tmp_path: Path) -> None:
     PIL.Image.fromarray(values(2)[3].astype(np.uint8)).save(flat)
     display = Display(recipe, volumes)
     try:
-        (image,) = read(str(volume))
+        (image,) = read([volume])
         for number, count, shown in cut(image, volumes):
             drawn = display.draw([volume], slice=number)
             assert (drawn.slice, drawn.depth, drawn.rows, drawn.columns) == (number, count, SIDE, SIDE)
             assert alike(drawn.jpeg, shown)
-        (image,) = read(str(flat))
+        (image,) = read([flat])
         assert alike(display.draw([flat]).jpeg, picture(image, recipe.percentiles))
         with pytest.raises(UnreadableImageError, match="not-readable"):
             display.draw([tmp_path / "nothing.png"])

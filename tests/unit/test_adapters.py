@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lookalike import adapters
+from lookalike import adapters, voting
 from lookalike.adapters import Adapter, mlp, published
-from lookalike.adapters.layers import Layer, apply, dense, sigmoid, softmax, unit
+from lookalike.adapters.layers import Layer, apply, dense
 from lookalike.adapters.samples import patient_folds, samples
+from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import DamagedFileError, MissingExtraError, UsageError
 from lookalike.types import Vectors
 
@@ -28,7 +29,7 @@ def drawn(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def unit_rows(records: int, dim: int = 12, seed: int = 0) -> Vectors:
-    return unit(drawn(records, dim, seed=seed))
+    return voting.unit_rows(drawn(records, dim, seed=seed))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -46,7 +47,7 @@ PATIENTS = [f"p{i // 2}" for i in range(24)]
 
 @pytest.fixture(scope="module")
 def linear() -> Adapter:
-    return adapters.fit("linear", unit_rows(24), LABELS, PATIENTS, encoder={"name": "x"})
+    return adapters.fit_adapter("linear", unit_rows(24), LABELS, PATIENTS, encoder={"name": "x"})
 
 
 # Layers
@@ -93,9 +94,9 @@ def test_published_network_is_the_one_that_was_trained() -> None:
     with torch.no_grad():
         hidden = network[:-1](torch.from_numpy(data.vectors))
         logits = network[-1](hidden)
-    adapter = adapters.fit("published", unit_rows(24), LABELS, PATIENTS, encoder={}, seed=3)
+    adapter = adapters.fit_adapter("published", unit_rows(24), LABELS, PATIENTS, encoder={}, seed=3)
     assert adapters.transform(adapter, data.vectors).shape == (24, 254)
-    np.testing.assert_allclose(adapters.transform(adapter, data.vectors), unit(hidden.numpy()), atol=1e-5)
+    np.testing.assert_allclose(adapters.transform(adapter, data.vectors), voting.unit_rows(hidden.numpy()), atol=1e-5)
     np.testing.assert_allclose(adapters.predict(adapter, data.vectors), logits.softmax(-1).numpy(), atol=1e-5)
 
 
@@ -110,7 +111,7 @@ def test_cosine_of_the_new_vectors(linear: Adapter) -> None:
 
 def test_another_training_set_has_another_fingerprint(linear: Adapter) -> None:
     def fingerprint(vectors: Vectors, labels: list[tuple[str, ...]], patients: list[str]) -> str:
-        return str(adapters.fit("linear", vectors, labels, patients, encoder={}).training["fingerprint"])
+        return str(adapters.fit_adapter("linear", vectors, labels, patients, encoder={}).training["fingerprint"])
 
     vectors = unit_rows(24)
     assert fingerprint(vectors, LABELS, PATIENTS) == linear.training["fingerprint"]
@@ -135,27 +136,27 @@ def test_another_training_set_has_another_fingerprint(linear: Adapter) -> None:
         ([("a",), ("b",)], "got 4 vectors, 2 labels and 4 patients"),
     ],
 )
-@pytest.mark.parametrize("kind", adapters.KINDS)
+@pytest.mark.parametrize("kind", adapters.kinds())
 def test_nothing_to_learn(kind: str, labels: list[tuple[str, ...]], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        adapters.fit(kind, unit_rows(4), labels, ["p", "q", "r", "s"], encoder={})
+        adapters.fit_adapter(kind, unit_rows(4), labels, ["p", "q", "r", "s"], encoder={})
 
 
 def test_no_records() -> None:
     with pytest.raises(UsageError, match="at least two"):
-        adapters.fit("linear", np.empty((0, 5), np.float32), [], [], encoder={})
+        adapters.fit_adapter("linear", np.empty((0, 5), np.float32), [], [], encoder={})
 
 
 def test_vectors_that_are_not_finite() -> None:
     vectors = unit_rows(4)
     vectors[2, 3] = np.nan
     with pytest.raises(UsageError, match="finite"):
-        adapters.fit("linear", vectors, [("a",), ("b",)] * 2, list("pqrs"), encoder={})
+        adapters.fit_adapter("linear", vectors, [("a",), ("b",)] * 2, list("pqrs"), encoder={})
 
 
 def test_unknown_kind_is_told_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'linear'"):
-        adapters.fit("linaer", unit_rows(4), [("a",), ("b",)] * 2, list("pqrs"), encoder={})
+        adapters.fit_adapter("linaer", unit_rows(4), [("a",), ("b",)] * 2, list("pqrs"), encoder={})
 
 
 def test_vectors_of_another_dimension(linear: Adapter) -> None:
@@ -176,10 +177,10 @@ from lookalike.errors import MissingExtraError
 vectors, labels = np.eye(4, dtype=np.float32), [("a",), ("b",)] * 2
 for kind in ("mlp", "published"):
     try:
-        adapters.fit(kind, vectors, labels, list("pqrs"), encoder={})
+        adapters.fit_adapter(kind, vectors, labels, list("pqrs"), encoder={})
     except MissingExtraError as error:
         print(error)
-adapters.fit("linear", vectors, labels, list("pqrs"), encoder={})
+adapters.fit_adapter("linear", vectors, labels, list("pqrs"), encoder={})
 """
 
 
@@ -239,7 +240,7 @@ def test_the_validation_score_is_honest() -> None:
     """Labels without any meaning are learnt by heart, but the score noted is that of guessing."""
     rng = np.random.default_rng(0)
     labels = [(str(c),) for c in rng.integers(0, 4, 120)]
-    adapter = adapters.fit("mlp", unit_rows(120, dim=64), labels, [str(i) for i in range(120)], encoder={})
+    adapter = adapters.fit_adapter("mlp", unit_rows(120, dim=64), labels, [str(i) for i in range(120)], encoder={})
     assert adapter.training["validation_accuracy"] < 0.4
     assert adapter.training["validation_loss"] > 0.95 * np.log(4)
     known = np.array(adapter.classes)[adapters.predict(adapter, unit_rows(120, dim=64)).argmax(1)]
@@ -262,7 +263,7 @@ def damage(data: bytes, rng: np.random.Generator) -> bytes:
 
 @pytest.mark.parametrize("ending", ["json", "safetensors"])
 def test_any_damage_is_noticed(linear: Adapter, tmp_path: Path, ending: str) -> None:
-    sha256 = adapters.save(linear, tmp_path, "findings")
+    sha256 = adapters.save_adapter(linear, tmp_path, "findings")
     (path,) = tmp_path.glob(f"findings.*.{ending}")
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -273,42 +274,68 @@ def test_any_damage_is_noticed(linear: Adapter, tmp_path: Path, ending: str) -> 
             continue
         path.write_bytes(damaged)
         with pytest.raises(DamagedFileError, match=r"'findings' .*lookalike adapt --name findings"):
-            adapters.load(tmp_path, "findings", sha256)
+            adapters.load_adapter(tmp_path, "findings", sha256)
         tried += 1
     path.write_bytes(whole)
-    adapters.load(tmp_path, "findings", sha256)
+    adapters.load_adapter(tmp_path, "findings", sha256)
 
 
 @pytest.mark.parametrize("ending", ["json", "safetensors"])
 def test_a_missing_file_is_named(linear: Adapter, tmp_path: Path, ending: str) -> None:
-    sha256 = adapters.save(linear, tmp_path, "findings")
+    sha256 = adapters.save_adapter(linear, tmp_path, "findings")
     (path,) = tmp_path.glob(f"findings.*.{ending}")
     path.unlink()
     with pytest.raises(DamagedFileError, match=f"{path.name} is missing"):
-        adapters.load(tmp_path, "findings", sha256)
+        adapters.load_adapter(tmp_path, "findings", sha256)
 
 
 def test_files_of_another_version(linear: Adapter, tmp_path: Path) -> None:
     import hashlib
 
-    adapters.save(linear, tmp_path, "findings")
+    adapters.save_adapter(linear, tmp_path, "findings")
     (path,) = tmp_path.glob("*.json")
     text = json.dumps(json.loads(path.read_text()) | {"format": 99}).encode()
     sha256 = hashlib.sha256(text).hexdigest()
     (tmp_path / f"findings.{sha256[:16]}.json").write_bytes(text)
     with pytest.raises(DamagedFileError, match="written by another version"):
-        adapters.load(tmp_path, "findings", sha256)
+        adapters.load_adapter(tmp_path, "findings", sha256)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"head": ["dense", "eval"]},
+        {"head": []},
+        {"reading": "pickle"},
+        {"classes": ["a"]},
+        {"body": None},
+        {"sha256": 3},
+    ],
+)
+def test_a_well_formed_file_that_is_no_adapter(linear: Adapter, tmp_path: Path, change: dict) -> None:
+    """A gallery from elsewhere brings its own checksums."""
+    import hashlib
+
+    adapters.save_adapter(linear, tmp_path, "findings")
+    (path,) = tmp_path.glob("*.json")
+    (arrays,) = tmp_path.glob("*.safetensors")
+    text = json.dumps(json.loads(path.read_text()) | change).encode()
+    sha256 = hashlib.sha256(text).hexdigest()
+    (tmp_path / f"findings.{sha256[:16]}.json").write_bytes(text)
+    (tmp_path / f"findings.{sha256[:16]}.safetensors").write_bytes(arrays.read_bytes())
+    with pytest.raises(DamagedFileError, match=r"'findings' .*train it again"):
+        adapters.load_adapter(tmp_path, "findings", sha256)
 
 
 def test_a_new_adapter_leaves_the_old_one_until_it_is_pruned(linear: Adapter, tmp_path: Path) -> None:
-    other = adapters.fit("linear", unit_rows(24, seed=5), LABELS, PATIENTS, encoder={})
-    first, second = (adapters.save(each, tmp_path, "findings") for each in (linear, other))
-    neighbour = adapters.save(linear, tmp_path, "findings-2")
+    other = adapters.fit_adapter("linear", unit_rows(24, seed=5), LABELS, PATIENTS, encoder={})
+    first, second = (adapters.save_adapter(each, tmp_path, "findings") for each in (linear, other))
+    neighbour = adapters.save_adapter(linear, tmp_path, "findings-2")
     for sha256 in (first, second):
-        adapters.load(tmp_path, "findings", sha256)
+        adapters.load_adapter(tmp_path, "findings", sha256)
     adapters.prune(tmp_path, "findings", second)
-    adapters.load(tmp_path, "findings", second)
-    adapters.load(tmp_path, "findings-2", neighbour)
+    adapters.load_adapter(tmp_path, "findings", second)
+    adapters.load_adapter(tmp_path, "findings-2", neighbour)
     with pytest.raises(DamagedFileError):
-        adapters.load(tmp_path, "findings", first)
+        adapters.load_adapter(tmp_path, "findings", first)
     assert len(list(tmp_path.iterdir())) == 4

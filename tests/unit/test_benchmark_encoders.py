@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.published import evaluate_protocol
 from lookalike.gallery import Gallery
 from lookalike.verbs.benchmark_encoders import COMBINED, benchmark_encoders
+from lookalike.verbs.evaluate import evaluate
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_figures_are_those_of_the_protocol_itself(
     run = bench(collections[:1], tmp_path / "cache", k=[1, 3]).runs[0]
     gallery = make_gallery()
     index(gallery, [picture_folder], labels=picture_folder / "labels.csv")
-    report = evaluate_protocol(gallery, "denner", k=[1, 3], samples=20)
+    report = evaluate(gallery, protocol="denner", k=[1, 3], samples=20)
     assert run.report["micro"] == report.micro
     assert run.report["macro"] == report.macro
     rows = list(csv.DictReader(io.StringIO(bench(collections[:1], tmp_path / "cache", k=[1, 3]).tables("csv"))))

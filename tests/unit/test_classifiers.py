@@ -2,90 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from labelled_vectors import DIM, planted
 from lookalike import calibration, classifiers, encoders, voting
-from lookalike.classifiers import METHODS, Examples, Settings
+from lookalike.classifiers import Examples, Settings, learning
 from lookalike.classifiers.prompts import Prompts, label_vectors, text_encoder, zero_shot
 from lookalike.errors import UsageError
-
-DIM = 24
-
-
-def planted(seed: int, n: int, *, multi_label: bool = False, noise: float = 0.9) -> Examples:
-    """Three directions; a record lies near the one of its label, or near the sum of those of its labels."""
-    rng = np.random.default_rng(seed)
-    directions = np.random.default_rng(99).normal(size=(3, DIM))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    if multi_label:
-        members = rng.random((n, 3)) < 0.45
-        members[~members.any(axis=1), 0] = True
-    else:
-        members = rng.integers(0, 3, n)[:, None] == np.arange(3)
-    vectors = members @ directions + noise * rng.normal(size=(n, DIM)) / DIM**0.5
-    return Examples(
-        voting.unit_rows(vectors),
-        members,
-        np.arange(n),
-        np.array([f"r{i}" for i in range(n)]),
-        ("a", "b", "c"),
-        multi_label,
-    )
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_finds_planted_labels(method: str) -> None:
-    fitted = classifiers.fit(method, planted(0, 150), Settings())
-    asked = planted(1, 90)
-    answers = fitted.logits(asked.vectors).argmax(axis=1)
-    right = float((answers == asked.members.argmax(axis=1)).mean())
-    # DBSCAN calls half of the records noise, and noise has no label of its own
-    assert right > (0.5 if method == "dbscan" else 0.9)
-
-
-@pytest.mark.parametrize("method", [m for m in METHODS if m != "dbscan"])
-def test_finds_several_planted_labels(method: str) -> None:
-    fitted = classifiers.fit(method, planted(2, 300, multi_label=True), Settings())
-    asked = planted(3, 150, multi_label=True)
-    logits = fitted.logits(asked.vectors)
-    fold = np.zeros(150, np.int64)
-    for c in range(3):
-        area = calibration.auc(logits[:, c], asked.members[:, c], fold)
-        assert area is not None
-        assert area > 0.85
-
-
-@pytest.mark.parametrize("multi_label", [False, True])
-@pytest.mark.parametrize("method", METHODS)
-def test_a_class_without_records_is_least_likely(method: str, multi_label: bool) -> None:
-    """A fold may hold none of a class, or one class alone."""
-    data = planted(4, 60, multi_label=multi_label)
-    rows = ~data.members[:, 2]
-    logits = classifiers.fit(method, data.take(rows), Settings()).logits(data.vectors)
-    assert logits.shape == (60, 3)
-    assert np.isfinite(logits).all()
-    if method != "centroid" or not multi_label:  # which has no bias: calibration gives it one
-        assert (logits[rows].argmax(axis=1) != 2).mean() > 0.95
-    alone = data.take(data.members[:, 0] & ~data.members[:, 1:].any(axis=1))
-    constant = classifiers.fit(method, alone, Settings()).logits(data.vectors)
-    assert (constant == constant[0]).all()
-    assert constant[0].argmax() == 0
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_the_same_seed_gives_the_same_logits(method: str) -> None:
-    first, second = (classifiers.fit(method, planted(5, 60), Settings(seed=7)) for _ in range(2))
-    queries = planted(6, 10).vectors
-    np.testing.assert_array_equal(first.logits(queries), second.logits(queries))
 
 
 def test_knn_logits_come_from_its_voters() -> None:
     data, queries = planted(7, 80), planted(8, 12).vectors
-    fitted = classifiers.fit("knn", data, Settings(k=6))
+    fitted = classifiers.fit_classifier("knn", data, Settings(k=6))
     assert fitted.voters is not None
     rows, weights = fitted.voters(queries)
     np.testing.assert_array_equal(rows, np.argsort(-(queries @ data.vectors.T), axis=1, kind="stable")[:, :6])
@@ -102,7 +35,7 @@ def test_knn_logits_come_from_its_voters() -> None:
 def test_k_depends_on_the_weighting() -> None:
     assert [Settings(weighting="distance").neighbours, Settings(weighting="uniform").neighbours] == [20, 5]
     assert Settings(k=3).neighbours == 3
-    fitted = classifiers.fit("knn", planted(0, 4), Settings(k=50))
+    fitted = classifiers.fit_classifier("knn", planted(0, 4), Settings(k=50))
     assert fitted.voters is not None
     assert fitted.voters(planted(1, 1).vectors)[0].shape == (1, 4)
 
@@ -111,7 +44,7 @@ def test_k_depends_on_the_weighting() -> None:
 def test_a_cluster_says_what_its_members_bear(method: str) -> None:
     count = 20 if method == "dbscan" else 120  # so that each method makes a cluster of five members or fewer
     data, queries = planted(9, count, noise=0.5), planted(10, 30, noise=0.5).vectors
-    fitted = classifiers.fit(method, data, Settings())
+    fitted = classifiers.fit_classifier(method, data, Settings())
     assert fitted.voters is not None
     rows, weights = fitted.voters(queries)
     logits = fitted.logits(queries)
@@ -130,7 +63,7 @@ def test_a_cluster_says_what_its_members_bear(method: str) -> None:
 
 def test_dbscan_has_no_cluster_for_what_is_far_from_all() -> None:
     data = planted(11, 120, noise=0.3)
-    fitted = classifiers.fit("dbscan", data, Settings())
+    fitted = classifiers.fit_classifier("dbscan", data, Settings())
     assert fitted.voters is not None
     far = voting.unit_rows(-data.vectors[:2])
     rows, weights = fitted.voters(np.concatenate([far, data.vectors]))
@@ -146,15 +79,15 @@ def test_heads_do_not_care_how_narrow_the_cone_is() -> None:
         return np.asarray(0.02 * data.vectors + np.ones(DIM) / DIM**0.5, np.float32)
 
     data, asked = planted(12, 150), planted(13, 80)
-    close = Examples(narrowed(data), data.members, data.patients, data.ids, data.classes, False)
+    close = replace(data, vectors=narrowed(data))
     for method in ("linear", "svm", "mlp"):
-        wide = classifiers.fit(method, data, Settings()).logits(asked.vectors)
-        narrow = classifiers.fit(method, close, Settings()).logits(narrowed(asked))
+        wide = classifiers.fit_classifier(method, data, Settings()).logits(asked.vectors)
+        narrow = classifiers.fit_classifier(method, close, Settings()).logits(narrowed(asked))
         np.testing.assert_allclose(narrow, wide, atol=0.05)
 
 
 def test_very_many_records_are_sampled_for_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifiers, "MOST", 50)
+    monkeypatch.setattr(learning, "MOST_RECORDS", 50)
     data = planted(14, 200)
     assert len(classifiers.limited("svm", data, 0).vectors) == 50
     assert classifiers.limited("knn", data, 0) is data
@@ -163,7 +96,7 @@ def test_very_many_records_are_sampled_for_training(monkeypatch: pytest.MonkeyPa
 
 def test_an_unknown_method_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'k-means'"):
-        classifiers.fit("kmeans", planted(0, 10), Settings())
+        classifiers.fit_classifier("kmeans", planted(0, 10), Settings())
 
 
 # --- zero-shot ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""classify and evaluate_classifiers on galleries of drawn pictures, and on real ones."""
+"""classify, and the protocol that scores its methods, on galleries of drawn pictures, and on real ones."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from lookalike.errors import GalleryError, UsageError
-from lookalike.evaluation.protocols.classifiers import evaluate_classifiers
-from lookalike.evaluation.trained_classifier import METHODS, examples, splits_of
+from lookalike.errors import NotFoundError, UsageError
+from lookalike.evaluation.labelled import labelled
+from lookalike.evaluation.trained_classifier import classify_methods, splits_of, training_examples
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Relabel
 from lookalike.store.batch import Batch
-from lookalike.verbs.adapt import adapt, labelled
+from lookalike.verbs.adapt import adapt
 from lookalike.verbs.classify import classify
+from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
 
-SUPERVISED = [name for name in METHODS if name not in ("adapter", "zero-shot", "mlp")]
+SUPERVISED = [name for name in classify_methods() if name not in ("adapter", "zero-shot", "mlp")]
 
 
 def drawn(kind: str, seed: int) -> NDArray[np.uint8]:
@@ -288,7 +289,7 @@ def test_there_must_be_labels(pictures: Path, make_gallery: Callable[..., Galler
     index(gallery, [pictures / "disc00.png", pictures / "disc02.png"], labels=pictures / "labels.csv")
     with pytest.raises(UsageError, match="at least two labels to choose from, got 1"):
         classify(gallery, drawn("disc", 1))
-    with pytest.raises(GalleryError, match="no record has the id"):
+    with pytest.raises(NotFoundError, match="no record has the id"):
         classify(gallery, id="0" * 16)
 
 
@@ -307,7 +308,7 @@ def test_few_records_are_not_calibrated(pictures: Path, make_gallery: Callable[.
 
 
 def test_evaluation_adds_up(shapes: Gallery) -> None:
-    report = evaluate_classifiers(shapes, ["knn", "centroid", "dbscan"], folds=4, samples=200)
+    report = evaluate(shapes, protocol="classifiers", methods=["knn", "centroid", "dbscan"], folds=4, samples=200)
     assert (report.queries, report.patients, report.classes) == (32, 16, ("disc", "stripes"))
     for scores in report.methods.values():
         assert scores.confusion is not None
@@ -329,7 +330,7 @@ def test_evaluation_is_repeatable(shapes: Gallery, pictures: Path, make_gallery:
     for kind in ("stripes", "disc"):
         index(other, sorted(pictures.glob(f"{kind}*.png"), reverse=True), labels=pictures / "labels.csv")
     options = {"methods": ["k-means"], "folds": 3, "seed": 4, "samples": 50}
-    said = [asdict(evaluate_classifiers(gallery, **options)) for gallery in (shapes, shapes, other)]
+    said = [asdict(evaluate(gallery, protocol="classifiers", **options)) for gallery in (shapes, shapes, other)]
     for report in said:
         del report["methods"]["k-means"]["seconds"]
     assert said[0] == said[1] == said[2]
@@ -337,7 +338,7 @@ def test_evaluation_is_repeatable(shapes: Gallery, pictures: Path, make_gallery:
 
 
 def test_evaluation_never_asks_a_patient_it_has_seen(shapes: Gallery) -> None:
-    data = examples(labelled(shapes))
+    data = training_examples(labelled(shapes))
     asked: Counter[int] = Counter()
     for split in splits_of(data, 4, 0):
         assert not set(data.patients[split.queries]) & set(data.patients[split.gallery])
@@ -356,17 +357,20 @@ def test_shuffled_labels_are_not_found(pictures: Path, make_gallery: Callable[..
     gallery = make_gallery()
     index(gallery, [pictures], labels=table)
     table.unlink()
-    scores = evaluate_classifiers(gallery, ["knn", "linear"], folds=4, samples=50).methods
+    scores = evaluate(gallery, protocol="classifiers", methods=["knn", "linear"], folds=4, samples=50).methods
     for said in scores.values():
         assert said.accuracy < 0.75
         assert said.brier < 0.62  # 0.5 is what "one half" scores
-    drawn = [evaluate_classifiers(gallery, ["linear"], 4, seed, samples=2).methods["linear"] for seed in range(4)]
+    drawn = [
+        evaluate(gallery, protocol="classifiers", methods=["linear"], folds=4, seed=seed, samples=2).methods["linear"]
+        for seed in range(4)
+    ]
     assert sum(said.brier for said in drawn) < sum(said.brier_before for said in drawn)
 
 
 def test_evaluation_of_an_adapter_and_of_several_labels(mixed: Gallery) -> None:
     adapt(mixed, "shapes", kind="linear")
-    report = evaluate_classifiers(mixed, ["adapter", "knn"], folds=3, samples=50)
+    report = evaluate(mixed, protocol="classifiers", methods=["adapter", "knn"], folds=3, samples=50)
     for scores in report.methods.values():
         assert scores.confusion is None
         assert scores.macro_auc is not None
@@ -382,11 +386,11 @@ def test_evaluation_of_an_adapter_and_of_several_labels(mixed: Gallery) -> None:
 
 def test_evaluation_refuses_bad_arguments(shapes: Gallery) -> None:
     with pytest.raises(UsageError, match="at least one method"):
-        evaluate_classifiers(shapes, [])
+        evaluate(shapes, protocol="classifiers", methods=[])
     with pytest.raises(UsageError, match="Did you mean 'svm'"):
-        evaluate_classifiers(shapes, ["swm"])
+        evaluate(shapes, protocol="classifiers", methods=["swm"])
     with pytest.raises(UsageError, match="folds must be from 2 to 16"):
-        evaluate_classifiers(shapes, ["knn"], folds=17)
+        evaluate(shapes, protocol="classifiers", methods=["knn"], folds=17)
 
 
 # --- real pictures ------------------------------------------------------------------------------------------------
@@ -404,7 +408,7 @@ def brains(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_accuracy_on_brain_mri(brains: Gallery) -> None:
     """The figures of docs/classify.md, five folds."""
     least = {"knn": 0.75, "centroid": 0.65, "linear": 0.83, "svm": 0.87, "mlp": 0.83}
-    report = evaluate_classifiers(brains)
+    report = evaluate(brains, protocol="classifiers", methods=list(least))
     assert report.queries == 240
     for method, accuracy in least.items():
         assert report.methods[method].accuracy >= accuracy, method

@@ -18,7 +18,7 @@ from lookalike.gallery import Gallery
 from lookalike.sources.collections.catalogue import DECLARATIONS, open_dataset, seen
 from lookalike.sources.collections.chest import CHEXPERT_LABELS
 from lookalike.sources.collections.collection import Dataset
-from lookalike.verbs.index_dataset import index_dataset
+from lookalike.verbs.index import index
 
 
 def picture(path: Path, seed: int = 0) -> None:
@@ -29,7 +29,7 @@ def picture(path: Path, seed: int = 0) -> None:
 
 def found(dataset: Dataset) -> dict[str, tuple[tuple[str, ...], str, str]]:
     """name -> labels, split, patient."""
-    return {item.path.name: (item.labels, item.split, item.patient) for item in dataset.items}
+    return {item.path.name: (item.labels, item.split, item.patient) for item in dataset.pictures}
 
 
 # --- NIH ChestX-ray14 -----------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ def test_nih_labels_splits_patients_and_what_is_not_unpacked_yet(nih: Path) -> N
         "00030805_000.png": (("Hernia",), "test", "30805"),
     }
     assert dataset.missing == 1
-    assert dataset.items[0].attributes == {
+    assert dataset.pictures[0].attributes == {
         "modality": "X-ray",
         "anatomy": "Chest",
         "PatientSex": "M",
@@ -94,7 +94,7 @@ def test_nih_with_all_pictures_in_one_folder_and_the_later_table(nih: Path) -> N
         (nih / "images").mkdir(exist_ok=True)
         path.rename(nih / "images" / path.name)
     (nih / "Data_Entry_2017.csv").rename(nih / "Data_Entry_2017_v2020.csv")
-    assert len(open_dataset(f"chestx-ray14={nih}").items) == 4
+    assert len(open_dataset(f"chestx-ray14={nih}").pictures) == 4
 
 
 # --- CheXpert -------------------------------------------------------------------------------------------------
@@ -148,12 +148,12 @@ def chexpert(tmp_path: Path) -> Path:
 )
 def test_chexpert_uncertain_labels(chexpert: Path, policy: str, labels: list[tuple[str, ...]], dropped: int) -> None:
     dataset = open_dataset(f"chexpert={chexpert}?uncertain={policy}")
-    assert [item.labels for item in dataset.items] == labels
+    assert [item.labels for item in dataset.pictures] == labels
     assert dataset.dropped == dropped
 
 
 def test_chexpert_patients_splits_and_views(chexpert: Path) -> None:
-    items = open_dataset(f"chexpert={chexpert}?uncertain=ones").items
+    items = open_dataset(f"chexpert={chexpert}?uncertain=ones").pictures
     assert [(item.patient, item.split) for item in items] == [
         ("patient00001", "train"),
         ("patient00002", "train"),
@@ -170,7 +170,7 @@ def test_chexpert_lateral_files_of_one_name_keep_their_own_labels(
 ) -> None:
     """Hundreds of thousands of files are called view1_frontal.jpg; only the whole path tells them apart."""
     gallery = make_gallery()
-    assert index_dataset(gallery, open_dataset(f"chexpert={chexpert}")).added == 3
+    assert index(gallery, [open_dataset(f"chexpert={chexpert}")]).added == 3
     stored = {Path(r.source).parts[-3]: r.labels for r in gallery.store.records().values()}
     assert stored == {
         "patient00001": ("No Finding", "Support Devices"),
@@ -220,8 +220,8 @@ def test_mimic_joins_studies_splits_and_pictures(mimic: Path) -> None:
         "174413ec-4ec4c1f7.jpg": (("No Finding",), "train", "10000032"),
         "68b5c4b1-227d0485.jpg": (("Atelectasis", "Pleural Effusion"), "test", "11000764"),
     }
-    assert [item.attributes["ViewPosition"] for item in dataset.items] == ["PA", "LATERAL", "AP"]
-    stored = str([dict(item.attributes) for item in dataset.items])
+    assert [item.attributes["ViewPosition"] for item in dataset.pictures] == ["PA", "LATERAL", "AP"]
+    stored = str([dict(item.attributes) for item in dataset.pictures])
     assert "21800506" not in stored, "dates are never kept"
 
 
@@ -251,7 +251,7 @@ def test_radimagenet_modality_anatomy_pathology(tmp_path: Path, inside: bool) ->
         table = "\n".join(["filename,label", *(f"{name},{Path(name).parts[-2]}" for name in names)])
         (root / f"RadiologyAI_{split}.csv").write_text(table + "\n")
     dataset = open_dataset(f"radimagenet={root}")
-    about = [(i.attributes["modality"], i.attributes["anatomy"], i.labels[0], i.split) for i in dataset.items]
+    about = [(i.attributes["modality"], i.attributes["anatomy"], i.labels[0], i.split) for i in dataset.pictures]
     assert about == [
         ("CT", "abd", "normal", "train"),
         ("MR", "knee", "acl_tear", "train"),
@@ -265,7 +265,7 @@ def test_mednist_folders(tmp_path: Path) -> None:
         picture(tmp_path / name / "000000.jpeg", i)
     (tmp_path / "README.md").write_text("MedNIST")
     dataset = open_dataset(f"mednist={tmp_path}")
-    assert {item.labels[0]: item.attributes["modality"] for item in dataset.items} == {
+    assert {item.labels[0]: item.attributes["modality"] for item in dataset.pictures} == {
         "AbdomenCT": "CT",
         "BreastMRI": "MR",
         "CXR": "X-ray",
@@ -283,25 +283,25 @@ def test_a_folder_with_a_table(tmp_path: Path) -> None:
     dataset = open_dataset(f"{tmp_path}?table=truth.csv&labels=finding&patient=woman&modality=MG&as=my set")
     assert found(dataset) == {"1.png": (("mass",), "train", "7"), "2.png": (("none",), "test", "8")}
     assert dataset.name == "my set"
-    assert dataset.items[0].attributes == {"site": "x", "modality": "MG"}
+    assert dataset.pictures[0].attributes == {"site": "x", "modality": "MG"}
 
 
 def test_a_folder_a_class(tmp_path: Path) -> None:
     for name in ("cat/1.png", "dog/1.png", "dog/deep/2.png", "loose.png", "dog/.hidden.png", "dog/notes.txt"):
         picture(tmp_path / name) if name.endswith("png") else (tmp_path / name).write_text("")
-    labels = Counter(item.labels for item in open_dataset(str(tmp_path)).items)
+    labels = Counter(item.labels for item in open_dataset(str(tmp_path)).pictures)
     assert labels == {("cat",): 1, ("dog",): 2}
 
 
 def test_the_real_folders(shared_data: Path) -> None:
     chest = open_dataset(str(shared_data / "chest-xray-dicom5"))
-    assert Counter(item.labels[0] for item in chest.items) == dict.fromkeys(
+    assert Counter(item.labels[0] for item in chest.pictures) == dict.fromkeys(
         ("no_finding", "pneumonia", "edema", "effusion", "covid19"), 20
     )
     mednist = open_dataset(f"mednist={shared_data / 'mednist'}")
-    assert len(mednist.items) == 3000
+    assert len(mednist.pictures) == 3000
     pneumonia = open_dataset(str(shared_data / "medmnist" / "pneumoniamnist.npz"))
-    assert Counter((item.split, item.labels[0]) for item in pneumonia.items) == {
+    assert Counter((item.split, item.labels[0]) for item in pneumonia.pictures) == {
         ("train", "pneumonia"): 3494,
         ("train", "normal"): 388,
         ("val", "pneumonia"): 389,

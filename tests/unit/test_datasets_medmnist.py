@@ -17,7 +17,7 @@ from lookalike.gallery import Gallery
 from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.sources.collections.collection import Dataset
 from lookalike.store import record_id
-from lookalike.verbs.index_dataset import index_dataset
+from lookalike.verbs.index import index
 
 
 def save_npz(path: Path, counts: dict[str, int], classes: int = 2, shape: tuple[int, ...] = (28, 28)) -> Path:
@@ -33,15 +33,15 @@ def save_npz(path: Path, counts: dict[str, int], classes: int = 2, shape: tuple[
 def test_medmnist_arrays_become_records(tmp_path: Path, make_gallery: Callable[..., Gallery]) -> None:
     file = save_npz(tmp_path / "pneumoniamnist.npz", {"train": 5, "val": 3, "test": 4})
     dataset = open_dataset(str(file))
-    assert [item.split for item in dataset.items] == ["train"] * 5 + ["val"] * 3 + ["test"] * 4
-    assert [item.row for item in dataset.items] == list(range(12))
+    assert [item.split for item in dataset.pictures] == ["train"] * 5 + ["val"] * 3 + ["test"] * 4
+    assert [item.row for item in dataset.pictures] == list(range(12))
     gallery = make_gallery()
-    result = index_dataset(gallery, dataset)
+    result = index(gallery, [dataset])
     assert (result.added, result.skipped, result.records) == (12, 0, 12)
     records = sorted(gallery.store.records().values(), key=lambda record: record.frame)
-    assert [record.labels[0] for record in records] == [item.labels[0] for item in dataset.items]
+    assert [record.labels[0] for record in records] == [item.labels[0] for item in dataset.pictures]
     assert records[0].attributes == {"modality": "X-ray", "anatomy": "Chest", "split": "train"}
-    again = index_dataset(gallery, open_dataset(str(file)))
+    again = index(gallery, [open_dataset(str(file))])
     assert (again.added, again.skipped, again.records) == (0, 12, 12)
 
 
@@ -51,8 +51,8 @@ def test_an_array_gives_the_vector_of_its_png(tmp_path: Path, make_gallery: Call
         PIL.Image.fromarray(arrays["train_images"][1]).save(tmp_path / "same.png")
     (tmp_path / "labels.csv").write_text("file,label\nsame.png,pneumonia\n")
     from_array, from_file = make_gallery("array"), make_gallery("file")
-    index_dataset(from_array, open_dataset(str(file)))
-    index_dataset(from_file, open_dataset(str(tmp_path)))
+    index(from_array, [open_dataset(str(file))])
+    index(from_file, [open_dataset(str(tmp_path))])
     one, other = from_array.store.vectors().vectors[1], from_file.store.vectors().vectors[0]
     assert one @ other > 0.9999
 
@@ -60,22 +60,22 @@ def test_an_array_gives_the_vector_of_its_png(tmp_path: Path, make_gallery: Call
 def test_a_cut_short_run_goes_on(tmp_path: Path, make_gallery: Callable[..., Gallery]) -> None:
     file = save_npz(tmp_path / "breastmnist.npz", {"train": 6, "test": 3})
     whole, gallery = open_dataset(str(file)), make_gallery()
-    part = Dataset(whole.name, whole.declaration, whole.root, whole.items[:4], whole.contains)
-    index_dataset(gallery, part)
-    result = index_dataset(gallery, whole)
+    part = Dataset(whole.name, whole.declaration, whole.root, whole.pictures[:4], whole.contains)
+    index(gallery, [part])
+    result = index(gallery, [whole])
     assert (result.added, result.skipped) == (5, 4)
     assert len({record.id for record in gallery.store.records().values()}) == 9
 
 
 def test_rgb_multi_label_and_larger_versions(tmp_path: Path) -> None:
     colour = open_dataset(str(save_npz(tmp_path / "pathmnist_64.npz", {"train": 9}, 9, (64, 64, 3))))
-    assert colour.items[8].labels == ("colorectal adenocarcinoma epithelium",)
+    assert colour.pictures[8].labels == ("colorectal adenocarcinoma epithelium",)
     labels = np.zeros((3, 14), np.uint8)
     labels[0, [0, 13]] = labels[1, 4] = 1
     images = np.zeros((3, 28, 28), np.uint8)
     np.savez(tmp_path / "chestmnist.npz", test_images=images, test_labels=labels)
     chest = open_dataset(str(tmp_path / "chestmnist.npz"))
-    assert [item.labels for item in chest.items] == [("atelectasis", "hernia"), ("mass",), ("no finding",)]
+    assert [item.labels for item in chest.pictures] == [("atelectasis", "hernia"), ("mass",), ("no finding",)]
     assert "chestx-ray14" in chest.contains
 
 
@@ -139,6 +139,6 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path: Pat
 def test_ids_of_arrays_are_the_same_in_every_gallery(tmp_path: Path, make_gallery: Callable[..., Gallery]) -> None:
     file = save_npz(tmp_path / "pneumoniamnist.npz", {"train": 2})
     gallery = make_gallery()
-    index_dataset(gallery, open_dataset(str(file)))
+    index(gallery, [open_dataset(str(file))])
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     assert {r.id for r in gallery.store.records().values()} == {record_id(sha256, 0), record_id(sha256, 1)}

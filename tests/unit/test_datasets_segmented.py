@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.published import evaluate_protocol
 from lookalike.gallery import Gallery
 from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.sources.collections.segmented import TASKS, as_ranges, from_ranges
 from lookalike.types import VolumeRecipe
+from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
-from lookalike.verbs.index_dataset import index_dataset
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
@@ -70,17 +69,17 @@ def test_the_decathlon_becomes_labelled_volumes(tmp_path: Path, make_gallery: Ca
     lung = write_task(tmp_path, "Task06_Lung", labels={"0": "background", "1": "cancer", "2": "node"})
     write_task(tmp_path, "Task03_Liver", labels={"0": "background", "1": "liver", "2": "cancer"})
     every = open_dataset(f"msd={tmp_path}")
-    assert len(every.items) == 6  # those for testing have no masks
-    assert {label for item in every.items for label in item.labels} == {
+    assert len(every.pictures) == 6  # those for testing have no masks
+    assert {label for item in every.pictures for label in item.labels} == {
         "lung cancer",
         "lung node",
         "liver",
         "liver cancer",
     }
     one = open_dataset(f"msd={lung}")
-    assert [item.labels for item in one.items] == [("lung cancer",), ("lung cancer", "lung node"), ("lung cancer",)]
+    assert [item.labels for item in one.pictures] == [("lung cancer",), ("lung cancer", "lung node"), ("lung cancer",)]
     gallery = make_gallery()
-    result = index_dataset(gallery, one)
+    result = index(gallery, [one])
     assert (result.added, result.refused, result.unmatched) == (3, (), 0)
     records = sorted(gallery.store.records().values(), key=lambda record: record.source)
     about = records[1].attributes
@@ -90,7 +89,7 @@ def test_the_decathlon_becomes_labelled_volumes(tmp_path: Path, make_gallery: Ca
     # Indexed as a plain folder its masks are no images; those for testing are.
     plain = index(make_gallery("plain"), [lung, lung.with_name("Task03_Liver")])
     assert (plain.added, plain.skipped, plain.ignored) == (7, 1, 6 + 2)
-    report = evaluate_protocol(gallery, "3d-mir")
+    report = evaluate(gallery, protocol="3d-mir")
     assert report.per_class["lung cancer"]["P@3"] == pytest.approx(2 / 3, abs=1e-6)
     assert report.measures["average precision"].per_class["lung cancer"]["AP"] == 1
 
@@ -99,24 +98,24 @@ def test_every_task_is_known_by_its_folder(tmp_path: Path) -> None:
     assert len(TASKS) == 10
     for number, (modality, region, organ) in TASKS.items():
         task = write_task(tmp_path, f"{number}_Any", labels={"0": "background", "1": "x"}, cases=1)
-        (item,) = open_dataset(f"msd={task}").items
+        (item,) = open_dataset(f"msd={task}").pictures
         assert (item.attributes["modality"], item.attributes["body_region"]) == (modality, region)
         assert item.labels == (f"{organ} x",)
 
 
 def test_another_task_in_the_same_layout(tmp_path: Path) -> None:
     task = write_task(tmp_path, "Task99_Knee", labels={"0": "background", "1": "bone"}, cases=1, modality="MRI")
-    (item,) = open_dataset(f"msd={task}").items
+    (item,) = open_dataset(f"msd={task}").pictures
     assert (item.attributes["modality"], item.labels) == ("MR", ("Task99_Knee bone",))
 
 
 def test_four_channels_are_four_volumes(tmp_path: Path, make_gallery: Callable[..., Gallery]) -> None:
     task = write_task(tmp_path, "Task01_BrainTumour", labels={"0": "background", "1": "edema"}, cases=1)
     save(task / "imagesTr" / "case_000.nii.gz", np.stack([picture(i) for i in range(4)], axis=-1))
-    refused = index_dataset(make_gallery("refuse"), open_dataset(f"msd={task}")).refused
+    refused = index(make_gallery("refuse"), [open_dataset(f"msd={task}")]).refused
     assert [(r.reason, r.detail) for r in refused] == [("four-dimensional", "4 volumes in one file")]
     gallery = make_gallery("split", volumes=VolumeRecipe(four_d="split"))
-    assert index_dataset(gallery, open_dataset(f"msd={task}")).added == 4
+    assert index(gallery, [open_dataset(f"msd={task}")]).added == 4
     records = list(gallery.store.records().values())
     assert {record.labels for record in records} == {("brain edema",)}
     assert len({record.patient for record in records}) == 1
@@ -134,7 +133,7 @@ def test_totalsegmentator_labels_slices(tmp_path: Path, make_gallery: Callable[.
         "s0002;40;f;C;ct thorax;test;\n"
     )
     dataset = open_dataset(f"totalsegmentator={tmp_path}")
-    by_name = {item.patient: item for item in dataset.items}
+    by_name = {item.patient: item for item in dataset.pictures}
     assert {name: item.labels for name, item in by_name.items()} == {
         "s0001": ("liver", "spleen"),
         "s0002": ("liver",),
@@ -151,11 +150,11 @@ def test_totalsegmentator_labels_slices(tmp_path: Path, make_gallery: Callable[.
     )
     assert third.attributes["modality"] == "MR"
     gallery = make_gallery()
-    assert index_dataset(gallery, dataset).added == 3
+    assert index(gallery, [dataset]).added == 3
     views = {r.labels: gallery.store.slices_of(r.key)[0] for r in gallery.store.records().values()}
     assert set(views) == {("liver", "spleen"), ("liver",)}
     chosen = open_dataset(f"totalsegmentator={tmp_path}?labels=spleen")
-    assert [item.labels for item in chosen.items] == [("spleen",)]
+    assert [item.labels for item in chosen.pictures] == [("spleen",)]
 
 
 @pytest.mark.parametrize("said", ["", "[]", '{"training": [{"image": "a"}]}'])

@@ -19,7 +19,7 @@ from dicoms import big_endian, compressed, data_set, item, lut_item, save
 from lookalike.errors import UnreadableImageError
 from lookalike.gallery import Gallery
 from lookalike.pixels import display
-from lookalike.readers import dicom, read
+from lookalike.readers import dicom_frames, read
 from lookalike.types import Image
 from lookalike.verbs.index import index
 
@@ -34,7 +34,7 @@ def written(tmp_path: Path) -> Callable[..., list[Image]]:
     """Write a data set and read it back."""
 
     def through(ds: Dataset, **options: Any) -> list[Image]:
-        return list(read(str(save(ds, tmp_path / "image.dcm", **options))))
+        return list(read([save(ds, tmp_path / "image.dcm", **options)]))
 
     return through
 
@@ -340,7 +340,7 @@ def test_shared_groups_stand_for_frames_that_say_nothing(written: Written) -> No
 def test_a_large_file_is_read_by_frame_with_the_same_result(
     written: Written, monkeypatch: pytest.MonkeyPatch, syntax: uid.UID, preamble: bool
 ) -> None:
-    monkeypatch.setattr(dicom, "_IN_MEMORY", 0)
+    monkeypatch.setattr(dicom_frames, "_IN_MEMORY", 0)
     ds = data_set(FRAMES, WindowCenter="1", WindowWidth="2")
     ds.file_meta.TransferSyntaxUID = syntax
     images = written(ds, preamble=preamble)
@@ -354,7 +354,7 @@ def test_an_empty_transfer_syntax_is_what_the_parser_saw(tmp_path: Path) -> None
     data = path.read_bytes()
     assert data.count(named) == 1
     path.write_bytes(data.replace(named, b"UI\x14\0" + b"\0" * 20))
-    (image,) = read(str(path))
+    (image,) = read([path])
     assert np.array_equal(plane(image), RAMP)
 
 
@@ -367,7 +367,7 @@ def test_more_frames_than_the_header_says_are_not_read(written: Written) -> None
 def test_fewer_frames_than_the_header_says_are_a_refusal(tmp_path: Path) -> None:
     encoded = [imagecodecs.jpegls_encode(frame) for frame in FRAMES]
     ds = compressed(data_set(FRAMES, NumberOfFrames=5), uid.JPEGLSLossless, encoded)
-    images = read(str(save(ds, tmp_path / "short")))
+    images = read([save(ds, tmp_path / "short")])
     assert np.array_equal(plane(next(images)), FRAMES[0])
     with pytest.raises(UnreadableImageError, match="damaged-pixels"):
         list(images)
@@ -455,7 +455,7 @@ def test_jpeg_baseline_colour_becomes_rgb(written: Written) -> None:
 def test_an_unknown_transfer_syntax_is_named(tmp_path: Path) -> None:
     ds = compressed(data_set(RAMP), uid.MPEG2MPML, [b"\0" * 64])
     with pytest.raises(UnreadableImageError, match="unsupported-transfer-syntax"):
-        list(read(str(save(ds, tmp_path / "video"))))
+        list(read([save(ds, tmp_path / "video")]))
 
 
 # What is refused
@@ -463,7 +463,7 @@ def test_an_unknown_transfer_syntax_is_named(tmp_path: Path) -> None:
 
 def refusal(ds: Dataset, path: Path) -> str:
     with pytest.raises(UnreadableImageError) as caught:
-        list(read(str(save(ds, path))))
+        list(read([save(ds, path)]))
     return caught.value.reason
 
 
@@ -495,7 +495,7 @@ def test_without_pixels_or_size(tmp_path: Path) -> None:
 def test_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "empty.dcm").touch()
     with pytest.raises(UnreadableImageError, match="empty-file"):
-        list(read(str(tmp_path / "empty.dcm")))
+        list(read([tmp_path / "empty.dcm"]))
 
 
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:
@@ -503,7 +503,7 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-50])
     with pytest.raises(UnreadableImageError, match="damaged-pixels"):
-        list(read(str(path)))
+        list(read([path]))
 
 
 # What is kept
@@ -604,7 +604,7 @@ def test_one_bad_element_does_not_spoil_the_picture(tmp_path: Path, keyword: str
     data = path.read_bytes()
     assert data.count(placeholder) == 1
     path.write_bytes(data.replace(placeholder, element))
-    (image,) = read(str(path))
+    (image,) = read([path])
     assert np.array_equal(plane(image), RAMP)
 
 

@@ -14,8 +14,8 @@ import PIL.Image
 import pytest
 
 from lookalike import encoders
-from lookalike.encoders import endpoint
-from lookalike.encoders.golden import golden_picture
+from lookalike.encoders.catalogue.golden import golden_picture
+from lookalike.encoders.runtimes import endpoint
 from lookalike.errors import EndpointError, UsageError
 from lookalike.pixels import from_array, prepare
 

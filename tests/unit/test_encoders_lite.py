@@ -15,10 +15,10 @@ from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from lookalike import encoders
-from lookalike.encoders import lite
-from lookalike.encoders.golden import golden_picture
-from lookalike.encoders.graphs import build
-from lookalike.encoders.torchfile import read_state_dict
+from lookalike.encoders.catalogue.golden import golden_picture
+from lookalike.encoders.families import lite
+from lookalike.encoders.families.graphs import build
+from lookalike.encoders.weights.legacy_pth import read_state_dict
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.pixels import prepare
 from lookalike.readers.pool import Frame, ReaderPool
@@ -37,7 +37,7 @@ def _conv(state: dict, x: torch.Tensor, conv: str, norm: str, stride: int = 1) -
     return F.batch_norm(x, mean, var, state[f"{norm}.weight"], state[f"{norm}.bias"], eps=1e-3)
 
 
-def _in_torch(network: lite.Network, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_torch(network: lite.LiteNetwork, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both readings by torch alone: its own reader of the weight file, batch normalisation not folded."""
     state = torch.load(lite.weights_path(network), weights_only=True)
     x = (torch.from_numpy(inputs).permute(0, 3, 1, 2).float() - 127) / 128
@@ -58,7 +58,7 @@ def _in_torch(network: lite.Network, inputs: np.ndarray) -> tuple[np.ndarray, np
 
 
 @pytest.mark.parametrize("network", [lite.LITE0, lite.LITE1, lite.LITE2], ids=["0", "1", "2"])
-def test_equals_the_network_in_torch(network: lite.Network) -> None:
+def test_equals_the_network_in_torch(network: lite.LiteNetwork) -> None:
     name = f"lite{network.number}-inner"
     recipe = encoders.describe(name).preprocessing
     noise = np.random.default_rng(0).integers(0, 256, (2, *recipe.size, 3)).astype(np.uint8)
@@ -119,7 +119,7 @@ def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("entry", lite.BUNDLED, ids=lambda entry: entry.name)
 def test_graphs_are_what_the_script_draws(entry: lite.Lite) -> None:
     committed = Path(build.__file__).parent / f"{entry.name}.onnx"
-    assert onnx.load_model_from_string(committed.read_bytes()) == build.draw(entry)
+    assert onnx.load_model_from_string(committed.read_bytes()) == build.draw_graph(entry)
 
 
 def test_unknown_names_get_a_suggestion() -> None:

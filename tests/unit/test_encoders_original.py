@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from lookalike.encoders import original, pairs
-from lookalike.encoders.torch_encoder import ImageTower, TextTower
+from lookalike.encoders.families import two_towers
+from lookalike.encoders.families.towers import AUTHORS_FORMATS
+from lookalike.encoders.families.transformers_towers import Towers
+from lookalike.encoders.weights import state_dicts
 from lookalike.errors import DamagedFileError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -20,14 +22,10 @@ torch.set_num_threads(1)
 maker = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(maker)
 AUTHORS = json.loads((GOLDEN / "original.json").read_text("utf-8"))
-BUILDERS = {
-    "medsam": original.sam,
-    "radimagenet": original.radimagenet,
-    "biomedclip": pairs.biomedclip,
-    "medclip": pairs.medclip,
-    "medimageinsight": pairs.medimageinsight,
+FAMILIES = {
+    name: AUTHORS_FORMATS["sam" if name == "medsam" else name]
+    for name in ("medsam", "radimagenet", "biomedclip", "medclip", "medimageinsight")
 }
-PAIRS = ("biomedclip", "medclip", "medimageinsight")
 
 
 def checkpoint(name: str, folder: Path) -> Path:
@@ -44,16 +42,15 @@ def checkpoint(name: str, folder: Path) -> Path:
     return path
 
 
-def built(name: str, folder: Path) -> tuple[ImageTower, TextTower | None]:
-    path = checkpoint(name, folder)
-    return BUILDERS[name](path, folder) if name in PAIRS else (BUILDERS[name](path), None)
+def built(name: str, folder: Path) -> Towers:
+    return FAMILIES[name](checkpoint(name, folder), folder)
 
 
 def unit(rows: torch.Tensor) -> np.ndarray:
     return torch.nn.functional.normalize(rows).numpy()
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", FAMILIES)
 @torch.inference_mode()
 def test_pictures_as_the_authors_encode_them(name: str, tmp_path: Path) -> None:
     image, _ = built(name, tmp_path)
@@ -75,14 +72,14 @@ def test_texts_as_the_authors_encode_them(name: str, tmp_path: Path) -> None:
 @torch.inference_mode()
 def test_medimageinsight_tokens_as_the_authors_encode_them(tmp_path: Path) -> None:
     said = AUTHORS["medimageinsight"]
-    state = original.read_weights(checkpoint("medimageinsight", tmp_path))
-    network = pairs._unicl_transformer(original.under(state, "lang_encoder."))
-    network.add_module("projection", original.linear(state["lang_projection"].T))
-    vectors = pairs._unicl_encode(network, torch.tensor(said["ids"]), torch.tensor(said["mask"]))
+    state = state_dicts.read_weights(checkpoint("medimageinsight", tmp_path))
+    network = two_towers._unicl_transformer(state_dicts.under(state, "lang_encoder."))
+    network.add_module("projection", state_dicts.linear_layer(state["lang_projection"].T))
+    vectors = two_towers._unicl_encode(network, torch.tensor(said["ids"]), torch.tensor(said["mask"]))
     np.testing.assert_allclose(unit(vectors), said["texts"], atol=3e-6)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_a_lost_tensor_is_noticed(name: str, tmp_path: Path) -> None:
     path = checkpoint(name, tmp_path)
     state = torch.load(path, weights_only=True)
@@ -90,7 +87,7 @@ def test_a_lost_tensor_is_noticed(name: str, tmp_path: Path) -> None:
     del state[image_bias[len(image_bias) // 2]]
     torch.save(state, path)
     with pytest.raises(DamagedFileError, match="lack 1 tensors"):
-        BUILDERS[name](path, tmp_path) if name in PAIRS else BUILDERS[name](path)
+        FAMILIES[name](path, tmp_path)
 
 
 def test_a_file_that_is_no_weights_is_refused(tmp_path: Path) -> None:
@@ -98,7 +95,7 @@ def test_a_file_that_is_no_weights_is_refused(tmp_path: Path) -> None:
     for content in (b"", b"hello", b"\x10\0\0\0\0\0\0\0{garbage"):
         path.write_bytes(content)
         with pytest.raises(DamagedFileError, match="not a file of weights"):
-            original.read_weights(path)
+            state_dicts.read_weights(path)
 
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
@@ -108,5 +105,5 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
 
     torch.save({"weight": Harm()}, tmp_path / "weights.pth")
     with pytest.raises(DamagedFileError):
-        original.read_weights(tmp_path / "weights.pth")
+        state_dicts.read_weights(tmp_path / "weights.pth")
     assert not (tmp_path / "harm").exists()

@@ -10,7 +10,8 @@ import PIL.Image
 import pytest
 import transformers
 
-from lookalike.encoders.processors import preprocessing_of, read_processor
+from lookalike.encoders.families.published import read_processor
+from lookalike.encoders.preprocessing.processors import preprocessing_of
 from lookalike.errors import UsageError
 from lookalike.pixels import model_input
 from lookalike.types import Preprocessing

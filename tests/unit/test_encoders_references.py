@@ -14,9 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from test_encoders_original import AUTHORS, checkpoint
 
 from lookalike import encoders
-from lookalike.encoders.catalogue import CATALOGUE
-from lookalike.encoders.golden import golden_picture
-from lookalike.encoders.verify import verify
+from lookalike.encoders.catalogue.golden import golden_picture
+from lookalike.encoders.catalogue.models import CATALOGUE
+from lookalike.encoders.catalogue.verify import verify
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.pixels import model_input, picture, prepare
 from lookalike.readers.pool import Frame, ReaderPool
@@ -240,7 +240,7 @@ def test_authors_formats_load_by_their_catalogue_names(
     tiny = dataclasses.replace(
         CATALOGUE[name], dim=dim, preprocessing=dataclasses.replace(CATALOGUE[name].preprocessing, size=(64, 64))
     )
-    monkeypatch.setattr("lookalike.encoders.catalogue.CATALOGUE", {**CATALOGUE, name: tiny})
+    monkeypatch.setattr("lookalike.encoders.catalogue.models.CATALOGUE", {**CATALOGUE, name: tiny})
     verified = verify(name)
     assert verified.sound, verified.promises
     encoder = encoders.load(name)

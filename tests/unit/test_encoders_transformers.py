@@ -17,9 +17,9 @@ import transformers
 
 import tiny_checkpoints as tiny
 from lookalike import encoders
-from lookalike.encoders import checkpoints
-from lookalike.encoders.catalogue import MODELS
-from lookalike.encoders.golden import golden_picture
+from lookalike.encoders.catalogue.golden import golden_picture
+from lookalike.encoders.catalogue.models import MODELS
+from lookalike.encoders.weights import checkpoints
 from lookalike.errors import DamagedFileError, MissingExtraError, UsageError
 from lookalike.pixels import picture
 

@@ -20,10 +20,10 @@ import pytest
 
 import tiny_checkpoints as tiny
 from lookalike import encoders
-from lookalike.encoders import pull
-from lookalike.encoders.export import compare
-from lookalike.encoders.golden import golden_picture
-from lookalike.encoders.pull import wanted
+from lookalike.encoders.catalogue import pull
+from lookalike.encoders.catalogue.export import compare
+from lookalike.encoders.catalogue.golden import golden_picture
+from lookalike.encoders.catalogue.pull import wanted
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.verbs.encoders import export_encoder, list_encoders, pull_encoder, verify_encoder
 
@@ -249,7 +249,7 @@ def test_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_verify_names_a_broken_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verify_encoder("lite0-inner").sound
     golden = (0.5,) * 8
-    monkeypatch.setattr("lookalike.encoders.verify.GOLDEN", {"lite0-inner": golden})
+    monkeypatch.setattr("lookalike.encoders.catalogue.verify.GOLDEN", {"lite0-inner": golden})
     verified = verify_encoder("lite0-inner")
     assert not verified.sound
     assert [promise.name for promise in verified.promises if promise.kept is False] == ["golden vector"]

@@ -22,14 +22,16 @@ from numpy.typing import NDArray
 from conftest import texture
 from dicoms import data_set, save
 from lookalike import adapters, metrics
-from lookalike.errors import UsageError
+from lookalike.errors import NotFoundError, UsageError
+from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.leakage import NEAR_DUPLICATE
 from lookalike.evaluation.report import Report
+from lookalike.evaluation.splits import split_folds
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Image
-from lookalike.verbs.adapt import adapt, labelled
-from lookalike.verbs.evaluate import evaluate, split_folds
+from lookalike.verbs.adapt import adapt
+from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
 
 CLASSES = ("effusion", "mass", "edema", "a|b, c")
@@ -287,7 +289,7 @@ def test_an_adapted_space_is_trained_anew_on_each_fold(make_gallery: MakeGallery
     moved: dict[int, tuple[Case, list[Case]]] = {}
     still: dict[int, tuple[Case, list[Case]]] = {}
     for split in split_folds(data, 3, 3):
-        adapter = adapters.fit(
+        adapter = adapters.fit_adapter(
             "linear",
             data.vectors[split.gallery],
             [data.labels[i] for i in split.gallery],
@@ -332,7 +334,7 @@ def test_an_adapted_space_without_folds_is_refused(make_gallery: MakeGallery) ->
     adapt(gallery, "findings", kind="linear")
     with pytest.raises(UsageError, match=r"'findings' was trained on these very records.*--folds 5.*--queries"):
         evaluate(gallery, space="findings")
-    with pytest.raises(UsageError, match=r"no space is called 'finding'.*'findings'"):
+    with pytest.raises(NotFoundError, match=r"no space is called 'finding'.*'findings'"):
         evaluate(gallery, space="finding", folds=3)
 
 
@@ -417,17 +419,40 @@ def test_a_query_that_is_in_the_gallery_never_finds_itself(
     assert (report.audit.same_bytes, report.audit.same_patient) == (0, 1)
 
 
-def test_the_same_bytes_under_another_patient_are_audited(
+def test_the_same_bytes_under_another_patient_are_left_out_and_audited(
     collection: tuple[Gallery, list[Case], Path], pictures: tuple[Gallery, list[Case], Path]
 ) -> None:
-    gallery, _, queries = collection
+    gallery, among, queries = collection
     folder = pictures[2]
     ask(queries, {"q.png": (CLASSES[0], "somebody")})
     (queries / "q.png").write_bytes((folder / "g00.png").read_bytes())
     report = evaluate(gallery, queries=[queries], query_labels=queries / "labels.csv", patient_column="Subject", k=[1])
-    assert report.micro["P@1"] == 1
-    assert (report.audit.same_bytes, report.audit.near_duplicates) == (1, 1)
-    assert "byte for byte under another patient" in report.audit.sentence
+    assert report.micro["P@1"] == precision(among[0], among, 1)
+    audit = report.audit
+    assert (audit.same_bytes, audit.near_duplicates, audit.same_patient) == (1, 0, 1)
+    assert "byte for byte under another patient, who was left out too" in audit.sentence
+
+
+def test_a_file_of_two_patients_finds_neither(make_gallery: MakeGallery, tmp_path: Path) -> None:
+    """Its bytes lie in the gallery under the patient of a table, and name another one themselves."""
+    stored, asked = tmp_path / "stored", tmp_path / "asked"
+    stored.mkdir()
+    asked.mkdir()
+    rows = ["file,label,patient_id"]
+    for i, patient in enumerate(["table", "table", "header", "other", "other"]):
+        save(data_set(texture(40 + i), PatientID="header"), stored / f"{i}.dcm")
+        rows.append(f"{i}.dcm,{CLASSES[0] if i < 3 else CLASSES[1]},{patient}")
+    (stored / "labels.csv").write_text("\n".join(rows) + "\n")
+    gallery = make_gallery()
+    index(gallery, [stored], labels=stored / "labels.csv")
+    (asked / "q.dcm").write_bytes((stored / "0.dcm").read_bytes())
+    (asked / "labels.csv").write_text(f"file,label\nq.dcm,{CLASSES[0]}\n")
+    report = evaluate(gallery, queries=[asked], query_labels=asked / "labels.csv", k=[1, 2])
+    assert report.unscored == 1  # all three of its class are of the one patient or the other
+    assert report.micro == {"P@1": None, "P@2": None}
+    assert (report.audit.same_bytes, report.audit.same_patient, report.patients) == (1, 1, 1)
+    (asked / "labels.csv").write_text(f"file,label\nq.dcm,{CLASSES[1]}\n")
+    assert evaluate(gallery, queries=[asked], query_labels=asked / "labels.csv", k=[2]).micro == {"P@2": 1.0}
 
 
 def test_queries_that_take_no_part_are_counted(collection: tuple[Gallery, list[Case], Path]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lookalike.encoders.grid import (
+from lookalike.encoders.preprocessing.grid import (
     Grid,
     box_of_mask,
     cells_in_box,

@@ -16,17 +16,19 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from lookalike.errors import LookalikeError, UsageError
+from lookalike.evaluation.benchmarks import indexes as bench
+from lookalike.evaluation.benchmarks.indexes import clustered
 from lookalike.indexes import exact
 from lookalike.indexes.approximate import SMALLEST, HNSWIndex, IVFRaBitQIndex, LSHIndex
 from lookalike.indexes.choice import choose
 from lookalike.indexes.exact import best, last_of_each, merged, nearest, padding
-from lookalike.indexes.files import load, save
+from lookalike.indexes.files import load_index, save_index
 from lookalike.indexes.flat import FlatIndex, FlatL2Index
 from lookalike.indexes.native import _parts
 from lookalike.indexes.packing import pack, unpack
+from lookalike.plots import save_recall_latency
 from lookalike.types import Keys, Vectors
-from lookalike.verbs import benchmark_index as bench
-from lookalike.verbs.benchmark_index import benchmark_index, clustered, plot_recall_latency
+from lookalike.verbs.benchmark_index import benchmark_index
 
 
 def recall(expected: Keys, found: Keys) -> float:
@@ -196,7 +198,7 @@ def test_full_vectors_stay_in_the_file(tmp_path: Path) -> None:
     vectors = clustered(8000, 256)
     index = IVFRaBitQIndex(256)
     index.upsert(np.arange(8000), vectors)
-    loaded = save(index, tmp_path, "base", {})
+    loaded = save_index(index, tmp_path, "base", {})
     path = tmp_path / "base.index"
     assert path.stat().st_size > vectors.nbytes
     for among in (None, np.arange(0, 8000, 2), np.arange(5)):
@@ -212,10 +214,10 @@ def test_an_index_in_use_outlives_its_file(tmp_path: Path) -> None:
     vectors = clustered(3000, 16)
     index = IVFRaBitQIndex(16)
     index.upsert(np.arange(3000), vectors)
-    loaded = save(index, tmp_path, "base", {})
+    loaded = save_index(index, tmp_path, "base", {})
     before = loaded.search(vectors[:5], 10)
     index.upsert(np.arange(3000), vectors[::-1])
-    save(index, tmp_path, "base", {})
+    save_index(index, tmp_path, "base", {})
     np.testing.assert_array_equal(loaded.search(vectors[:5], 10)[0], before[0])
     loaded.upsert(np.arange(3000, 6000), vectors)
     assert len(loaded) == 6000
@@ -229,8 +231,8 @@ def test_a_whole_file_of_another_version_is_rebuilt(tmp_path: Path) -> None:
 
     index = Newer(4)
     index.upsert(np.arange(SMALLEST), clustered(SMALLEST, 4))
-    assert save(index, tmp_path, "base", {}) is index
-    assert load(tmp_path, "base", {}) is None
+    assert save_index(index, tmp_path, "base", {}) is index
+    assert load_index(tmp_path, "base", {}) is None
 
 
 def test_an_index_is_read_from_a_map_or_from_bytes(tmp_path: Path) -> None:
@@ -291,7 +293,7 @@ def test_benchmark_measures_against_flat(measured: bench.IndexBenchmark) -> None
 
 def test_no_speed_is_told_of_an_index_that_finds_too_little(measured: bench.IndexBenchmark) -> None:
     flat, lsh = measured.rows
-    poor = bench._compared(bench.replace(lsh, recall=0.94), flat)
+    poor = bench.beside_flat(bench.replace(lsh, recall=0.94), flat)
     assert poor.times_faster is poor.p50_ms is poor.p99_ms is None
     assert bench._cells(poor)[-3:] == ["-", "-", "-"]
 
@@ -303,14 +305,14 @@ def test_an_index_that_loses_vectors_is_not_measured() -> None:
 
     vectors = clustered(50, 4)
     with pytest.raises(LookalikeError, match="flat holds 49 of 50 vectors"):
-        bench._measure(Forgetful(4), vectors, vectors[:3], np.arange(3)[:, None], [1.0])
+        bench.measure_index(Forgetful(4), vectors, vectors[:3], np.arange(3)[:, None], [1.0])
 
 
 def test_benchmark_draws_recall_against_latency(measured: bench.IndexBenchmark, tmp_path: Path) -> None:
-    with PIL.Image.open(plot_recall_latency(measured, tmp_path / "curve.png")) as picture:
+    with PIL.Image.open(save_recall_latency(measured, tmp_path / "curve.png")) as picture:
         assert min(picture.size) > 500
     with pytest.raises(UsageError, match=r"curve\.png"):
-        plot_recall_latency(measured, tmp_path / "nowhere" / "curve.png")
+        save_recall_latency(measured, tmp_path / "nowhere" / "curve.png")
 
 
 def test_benchmark_refuses_what_cannot_be_measured() -> None:

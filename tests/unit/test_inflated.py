@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed")
 
 from lookalike import encoders  # noqa: E402
-from lookalike.encoders.inflated import InflatedResNet, inflated_resnet, read_mean  # noqa: E402
+from lookalike.encoders.families.i3_resnet import InflatedResNet, inflated_resnet, read_mean  # noqa: E402
 from lookalike.errors import DamagedFileError  # noqa: E402
 from lookalike.types import Image  # noqa: E402
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.khun_jush import evaluate_volumes
 from lookalike.gallery import Gallery
 from lookalike.slices import slice_rule, slice_weights
 from lookalike.store import Batch, NewRecord
+from lookalike.verbs.evaluate import evaluate
 
 ORGANS = ["liver", "brain", "heart", "liver", "brain", "liver", "heart", "brain", "liver", "brain", "knee", "spine"]
 PATIENTS = ["a", "b", "c", "d", "e", "a", "g", "h", "i", "b", "k", "k"]
@@ -94,7 +94,9 @@ def test_recall_is_what_a_plain_count_gives(
 ) -> None:
     gallery = make_gallery()
     records = planted(gallery)
-    report = evaluate_volumes(gallery, levels=["organ"], slices=[rule], weights=[weighting], ranks=[rank], k=KS)
+    report = evaluate(
+        gallery, protocol="khun-jush", levels=["organ"], slices=[rule], weights=[weighting], ranks=[rank], k=KS
+    )
     (score,) = report.scores
     expected, asked = brute_force(records, rank, rule, weighting)
     assert {organ: [of[f"R@{k}"] for k in KS] for organ, of in score.per_class.items()} == expected
@@ -109,8 +111,9 @@ def test_recall_is_what_a_plain_count_gives(
 def test_settings_levels_and_filters(make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
     planted(gallery)
-    report = evaluate_volumes(
+    report = evaluate(
         gallery,
+        protocol="khun-jush",
         levels=["organ", "label", "side"],
         slices=["all", "random:2"],
         weights=["uniform", "gaussian:0.2"],
@@ -127,16 +130,16 @@ def test_settings_levels_and_filters(make_gallery: Callable[..., Gallery]) -> No
     assert by_level["organ"] == by_level["label"]
     assert "Recall by side" in report.tables()
     assert "random:2" in str(report)
-    right = evaluate_volumes(gallery, levels=["organ"], ranks=["pool"], where="side=right")
+    right = evaluate(gallery, protocol="khun-jush", levels=["organ"], ranks=["pool"], where="side=right")
     assert right.volumes == 6
 
 
 def test_what_cannot_be_measured_is_refused(make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
     with pytest.raises(UsageError, match="fewer than two volumes"):
-        evaluate_volumes(gallery)
+        evaluate(gallery, protocol="khun-jush")
     planted(gallery)
     with pytest.raises(UsageError, match="no volume has the attribute 'stage'"):
-        evaluate_volumes(gallery, levels=["stage"])
+        evaluate(gallery, protocol="khun-jush", levels=["stage"])
     with pytest.raises(UsageError, match="rank is one of"):
-        evaluate_volumes(gallery, ranks=["best"])
+        evaluate(gallery, protocol="khun-jush", ranks=["best"])

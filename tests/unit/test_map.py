@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from lookalike.errors import MissingExtraError, UsageError
+from lookalike.evaluation.benchmarks.indexes import clustered
 from lookalike.gallery import Gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.adapt import adapt
-from lookalike.verbs.benchmark_index import clustered
-from lookalike.verbs.map import FEWEST, MapResult, kept_map, lay_out, map_gallery, unit_square
+from lookalike.verbs.map import FEWEST_RECORDS, MapResult, kept_map, lay_out, map_gallery, unit_square
 
 MakeGallery = Callable[..., Gallery]
 
@@ -79,7 +79,7 @@ def test_places_fill_the_unit_square_with_one_scale() -> None:
     np.testing.assert_allclose(unit_square(np.full((4, 2), 7, np.float32)), 0.5)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, FEWEST - 1, FEWEST])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, FEWEST_RECORDS - 1, FEWEST_RECORDS])
 def test_a_handful_of_records(make_gallery: MakeGallery, count: int) -> None:
     gallery = make_gallery()
     add(gallery, 0, count)
@@ -91,7 +91,7 @@ def test_a_handful_of_records(make_gallery: MakeGallery, count: int) -> None:
         assert places(result).tolist() == [[0.5, 0.5]]
     if count > 1:
         assert max(np.ptp(result.x), np.ptp(result.y)) == pytest.approx(1, abs=1e-5)
-    assert ("layout" in result.parameters) == (count < FEWEST)
+    assert ("layout" in result.parameters) == (count < FEWEST_RECORDS)
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])

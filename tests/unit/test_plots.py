@@ -19,18 +19,18 @@ import pytest
 
 from conftest import texture
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.evaluation.protocols.classifiers import ClassifierReport, evaluate_classifiers
+from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
+from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery
 from lookalike.pixels import thumbnail
 from lookalike.plots import page as map_page
 from lookalike.plots import save_bars, save_benchmark_curves, save_confusion, save_curves, save_map
-from lookalike.plots.fields import PALETTE, chosen, fields_of
+from lookalike.plots.fields import PALETTE, colour_fields, field_number
 from lookalike.plots.page import small_jpeg
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Record
 from lookalike.verbs.adapt import adapt
-from lookalike.verbs.benchmark_encoders import EncoderBenchmark, Run
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.map import map_gallery
 
@@ -68,7 +68,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report,
         return (
             evaluate(opened, space="tissue", folds=3, samples=100),
             evaluate(opened, samples=100),
-            evaluate_classifiers(opened, ["knn", "centroid"], folds=3, samples=50),
+            evaluate(opened, protocol="classifiers", methods=["knn", "centroid"], folds=3, samples=50),
         )
 
 
@@ -85,14 +85,14 @@ def records(*rows: dict[str, Any]) -> list[Record]:
 
 
 def test_labels_come_first_and_patients_never() -> None:
-    fields = fields_of(records({"labels": ("b", "c"), "site": "x"}, {"labels": ("a",)}, {"label": "shadowed"}))
+    fields = colour_fields(records({"labels": ("b", "c"), "site": "x"}, {"labels": ("a",)}, {"label": "shadowed"}))
     assert [field.name for field in fields] == ["label", "site"]
     assert (fields[0].categories, fields[0].codes) == (("a", "b, c"), (1, 0, -1))
     assert (fields[1].categories, fields[1].codes) == (("x",), (0, -1, -1))
 
 
 def test_the_most_frequent_categories_come_first() -> None:
-    (_, field) = fields_of(records(*({"site": site} for site in "cabbcc")))
+    (_, field) = colour_fields(records(*({"site": site} for site in "cabbcc")))
     assert (field.categories, field.codes) == (("c", "b", "a"), (0, 2, 1, 1, 0, 0))
 
 
@@ -108,14 +108,14 @@ def test_the_most_frequent_categories_come_first() -> None:
     ],
 )
 def test_numbers_have_a_scale_and_codes_have_colours(values: list[Any], kind: str) -> None:
-    (_, field) = fields_of(records(*({} if v is None else {"f": v} for v in values)))
+    (_, field) = colour_fields(records(*({} if v is None else {"f": v} for v in values)))
     assert field.kind == kind
     assert len(field.values if kind == "number" else field.codes) == len(values)
 
 
 def test_a_field_that_no_record_has() -> None:
     with pytest.raises(UsageError, match=r"no record has a field 'sitee' to colour by.*Did you mean 'site'"):
-        chosen(fields_of(records({"site": "x"})), "sitee")
+        field_number(colour_fields(records({"site": "x"})), "sitee")
 
 
 # The page
@@ -169,7 +169,7 @@ def test_the_same_map_gives_the_same_page(gallery: Gallery, tmp_path: Path) -> N
 def test_above_a_limit_some_records_go_without_a_picture_and_the_page_says_so(
     gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(map_page, "MOST_PICTURES", 10)
+    monkeypatch.setattr(map_page, "MOST_THUMBNAILS", 10)
     path = save_map(gallery, map_gallery(gallery, method="tsne"), tmp_path / "map.html")
     assert sum(bool(picture) for picture in read(path)[1]["pictures"]) == 10
     assert "10 of 36 records, chosen at random, have a picture here" in path.read_text(encoding="utf-8")
@@ -182,7 +182,7 @@ def test_a_small_picture_is_small_whatever_it_shows() -> None:
     PIL.Image.fromarray(noise).save(out, "JPEG", quality=95)
     for jpeg in (out.getvalue(), thumbnail(PIL.Image.fromarray(texture(1)))):
         small = small_jpeg(jpeg)
-        assert len(small) * 4 / 3 * map_page.MOST_PICTURES < 23e6
+        assert len(small) * 4 / 3 * map_page.MOST_THUMBNAILS < 23e6
         with PIL.Image.open(io.BytesIO(small)) as picture:
             assert max(picture.size) <= 96
     assert small_jpeg(b"") == small_jpeg(b"no JPEG") == small_jpeg(out.getvalue()[:700]) == b""

@@ -14,24 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.published import (
-    ABSENT,
-    AP,
-    CAPPED,
-    EACH,
-    EXACT,
-    NDCG,
-    PROTOCOLS,
-    Cases,
-    evaluate_cases,
-    evaluate_protocol,
-)
+from lookalike.evaluation.experiment import MeasuredSpace
+from lookalike.evaluation.labelled import Labelled
+from lookalike.evaluation.measures import AP, CAPPED, EACH, EXACT, NDCG
+from lookalike.evaluation.protocols.published import ABSENT, PUBLISHED, Cases, PublishedOptions
 from lookalike.evaluation.report import Report
 from lookalike.evaluation.tables import latex_escape, render
 from lookalike.gallery import Gallery
-from lookalike.store import Batch, NewRecord
+from lookalike.plugins import load_plugin
+from lookalike.store import BASE, Batch, NewRecord
 from lookalike.types import EncoderSpec, Preprocessing
-from lookalike.verbs.adapt import Labelled, adapt
+from lookalike.verbs.adapt import adapt
 from lookalike.verbs.evaluate import evaluate
 
 SPEC = EncoderSpec("none", "0" * 64, 8, 2, "", Preprocessing(), frozenset())
@@ -51,6 +44,12 @@ def cases_from(
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = tuple(f"id{i}" for i in range(len(labels)))
     return Cases(Labelled(vectors, tuple(labels), tuple(patients), ids), tuple(splits) or ("",) * len(labels), {})
+
+
+def score(name: str, cases: Cases, k: Sequence[int] = (), samples: int = 2000) -> Report:
+    """The report of a protocol on cases that are in no gallery."""
+    options = PublishedOptions(k=tuple(k), samples=samples)
+    return load_plugin("lookalike.protocols", name).score(MeasuredSpace(BASE, SPEC), cases, options)
 
 
 def ranking(cases: Cases, query: int, among: Sequence[int]) -> list[int]:
@@ -99,7 +98,7 @@ def test_plain_and_capped_equal_brute_force(drawn: list[tuple[frozenset[str], in
         hits = sum(labels[row] == own for row in order[:k])
         plain.append(hits / k if total else None)
         capped.append(hits / min(k, total) if total else None)
-    report = evaluate_cases(SPEC, "denner", cases, k=[k], samples=5)
+    report = score("denner", cases, k=[k], samples=5)
     scored = [value for value in plain if value is not None]
     assert close(report.micro[f"P@{k}"], mean(scored))
     assert close(report.macro[f"P@{k}"], macro(plain, labels))
@@ -128,7 +127,7 @@ def test_multilabel_measures_equal_brute_force(drawn: list[tuple[frozenset[str],
             bearing = [label in drawn[row][0] for row in order]
             if any(bearing):
                 pairs.setdefault(label, []).append(sum(bearing[:k]) / k)
-    report = evaluate_cases(SPEC, "multilabel", cases, k=[k], samples=5)
+    report = score("multilabel", cases, k=[k], samples=5)
     for figures, wanted in ((report.micro, overlap), (report.measures[EXACT].micro, exact)):
         assert close(figures[f"P@{k}"], mean([value for value in wanted if value is not None]))
     assert close(report.macro[f"P@{k}"], macro(overlap, labels))
@@ -152,7 +151,7 @@ def test_findings_equal_brute_force(drawn: list[tuple[frozenset[str], int]], see
         at_k.append(sum(same[:k]) / k if any(same) else None)
         precisions = [sum(same[: rank + 1]) / (rank + 1) for rank, hit in enumerate(same) if hit]
         average.append(mean(precisions))
-    report = evaluate_cases(SPEC, "3d-mir", cases, k=[k], samples=5)
+    report = score("3d-mir", cases, k=[k], samples=5)
     assert close(report.micro[f"P@{k}"], mean([value for value in at_k if value is not None]))
     assert close(report.macro[f"P@{k}"], macro(at_k, labels))
     assert close(report.measures[AP].micro["AP"], mean([value for value in average if value is not None]))
@@ -163,7 +162,7 @@ def test_the_official_split_test_asks_train_and_val_is_unused() -> None:
     labels = [("a",), ("b",)] * 15
     splits = ["train"] * 20 + ["val"] * 4 + ["test"] * 6
     cases = cases_from(labels, [f"p{i}" for i in range(30)], splits)
-    report = evaluate_cases(SPEC, "denner", cases, k=[3], samples=5)
+    report = score("denner", cases, k=[3], samples=5)
     nearest = {query: ranking(cases, query, range(20))[:3] for query in range(24, 30)}
     hits = [sum(labels[row] == labels[query] for row in rows) / 3 for query, rows in nearest.items()]
     assert report.queries == 6
@@ -173,12 +172,12 @@ def test_the_official_split_test_asks_train_and_val_is_unused() -> None:
 
 def test_without_test_pictures_val_asks() -> None:
     cases = cases_from([("a",), ("b",)] * 6, [f"p{i}" for i in range(12)], ["train"] * 8 + ["val"] * 4)
-    assert evaluate_cases(SPEC, "denner", cases, samples=5).split == "official split, val asks train"
+    assert score("denner", cases, samples=5).split == "official split, val asks train"
 
 
 def test_a_patient_on_both_sides_of_an_official_split_is_left_out() -> None:
     cases = cases_from([("a",)] * 6, ["p", "q", "r", "p", "q", "s"], ["train"] * 3 + ["test"] * 3)
-    report = evaluate_cases(SPEC, "denner", cases, k=[3], samples=5)
+    report = score("denner", cases, k=[3], samples=5)
     assert report.micro["P@3"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3, abs=1e-6)
     assert report.measures[CAPPED].micro["P@3"] == 1
     assert report.audit.same_patient == 2
@@ -219,7 +218,7 @@ def test_classes_are_modality_anatomy_pathology(make_gallery: Callable[..., Gall
             {"labels": []},
         ],
     )
-    report = evaluate_protocol(gallery, "denner")
+    report = evaluate(gallery, protocol="denner")
     assert report.class_sizes == {"CT/Abd/normal": 1, "MR/Abd/normal": 1, "X-ray/Chest/normal": 2, "mass": 1}
     assert report.left_out == {"several labels": 1, "no label": 1, ABSENT: 3}
     assert report.macro["P@1"] == report.micro["P@1"]
@@ -228,7 +227,7 @@ def test_classes_are_modality_anatomy_pathology(make_gallery: Callable[..., Gall
 def test_depths_reach_a_hundred_on_a_small_gallery(make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
     fill(gallery, [{"labels": ["a" if i % 2 else "b"]} for i in range(10)])
-    report = evaluate_protocol(gallery, "denner")
+    report = evaluate(gallery, protocol="denner")
     assert report.macro["P@100"] == pytest.approx(4 / 100)
     assert report.measures[CAPPED].macro["P@100"] == 1
 
@@ -237,10 +236,10 @@ def test_plain_precision_is_what_evaluate_says(make_gallery: Callable[..., Galle
     gallery = make_gallery()
     fill(gallery, [{"labels": ["ab"[i % 2]], "patient": i // 2} for i in range(30)])
     asked = evaluate(gallery, k=[1, 5], samples=50)
-    report = evaluate_protocol(gallery, "denner", k=[1, 5], samples=50)
+    report = evaluate(gallery, protocol="denner", k=[1, 5], samples=50)
     for name in ("micro", "macro", "per_class", "chance", "intervals"):
         assert getattr(report, name) == getattr(asked, name)
-    several = evaluate_protocol(gallery, "multilabel", k=[1, 5], samples=50)
+    several = evaluate(gallery, protocol="multilabel", k=[1, 5], samples=50)
     assert several.macro == asked.macro
 
 
@@ -254,7 +253,7 @@ def test_medimageinsight_sets_the_adapter_beside_the_baseline(make_gallery: Call
         rows.append({"labels": [f"class {i % 5}"], "vector": vector})
     fill(gallery, rows)
     adapt(gallery, "findings", kind="linear")
-    report = evaluate_protocol(gallery, "medimageinsight", space="findings", samples=50)
+    report = evaluate(gallery, protocol="medimageinsight", space="findings", samples=50)
     again = evaluate(gallery, space="findings", folds=5, k=[1, 3, 5], samples=50)
     assert report.split == "5 patient-disjoint folds, seed 0"
     assert report.baseline == again.baseline
@@ -270,18 +269,18 @@ def test_an_adapted_space_needs_a_split(make_gallery: Callable[..., Gallery]) ->
     fill(gallery, [{"labels": ["ab"[i % 2]]} for i in range(20)], dim=384)
     adapt(gallery, "findings", kind="linear")
     with pytest.raises(UsageError, match="give --folds"):
-        evaluate_protocol(gallery, "denner", space="findings")
-    capped = evaluate_protocol(gallery, "denner", space="findings", folds=4, k=[1], samples=5).measures
+        evaluate(gallery, protocol="denner", space="findings")
+    capped = evaluate(gallery, protocol="denner", space="findings", folds=4, k=[1], samples=5).measures
     assert set(capped) == {CAPPED, f"{CAPPED} (base)"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"name": "dener"}, "Did you mean 'denner'"),
-        ({"name": "denner", "k": [0]}, "from 1 to 1000"),
-        ({"name": "denner", "folds": 1}, "folds must be"),
-        ({"name": "denner", "space": "nowhere"}, "no space is called"),
+        ({"protocol": "dener"}, "Did you mean 'denner'"),
+        ({"protocol": "denner", "k": [0]}, "from 1 to 1000"),
+        ({"protocol": "denner", "folds": 1}, "folds must be"),
+        ({"protocol": "denner", "space": "nowhere"}, "no space is called"),
     ],
 )
 def test_what_cannot_be_asked_is_said(
@@ -290,23 +289,23 @@ def test_what_cannot_be_asked_is_said(
     gallery = make_gallery()
     fill(gallery, [{"labels": ["ab"[i % 2]]} for i in range(8)])
     with pytest.raises(UsageError, match=says):
-        evaluate_protocol(gallery, **arguments)
+        evaluate(gallery, **arguments)
 
 
 def test_a_gallery_without_single_labels_says_why(make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
     fill(gallery, [{"labels": ["a", "b"]}, {"labels": []}])
     with pytest.raises(UsageError, match="1 with several labels, 1 with no label"):
-        evaluate_protocol(gallery, "denner")
+        evaluate(gallery, protocol="denner")
 
 
 def small_report(make_gallery: Callable[..., Gallery], protocol: str) -> Report:
     gallery = make_gallery()
     fill(gallery, [{"labels": ["no_finding" if i % 2 else "A & B"]} for i in range(12)])
-    return evaluate_protocol(gallery, protocol, k=[1, 3], samples=20)
+    return evaluate(gallery, protocol=protocol, k=[1, 3], samples=20)
 
 
-@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+@pytest.mark.parametrize("protocol", sorted(each.name for each in PUBLISHED))
 def test_every_form_of_every_report(make_gallery: Callable[..., Gallery], protocol: str) -> None:
     report = small_report(make_gallery, protocol)
     figure = f"{report.macro['P@1']:.3f}"

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
 import lookalike.store
-from lookalike.errors import DamagedFileError, GalleryError
+from lookalike.errors import DamagedFileError, GalleryError, NotFoundError
 from lookalike.filters import parse
 from lookalike.store import BASE, Batch, NewRecord, Relabel, Store, database, record_id
 from lookalike.store.schema import METADATA
@@ -130,7 +130,7 @@ def test_an_empty_store(make_store: MakeStore) -> None:
     assert (store.records(), store.refused(), store.files(), store.field_names()) == ({}, [], set(), [])
     assert len(store.vectors().keys) == 0
     assert store.write(Batch()) == []
-    with pytest.raises(GalleryError, match="no record has the id"):
+    with pytest.raises(NotFoundError, match="no record has the id"):
         store.record("0" * 16)
 
 

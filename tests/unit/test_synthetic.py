@@ -13,7 +13,8 @@ from PIL import Image
 from pydicom.pixels import apply_rescale, apply_voi_lut
 
 from lookalike.errors import UsageError
-from lookalike.sources.collections.synthetic import FINDINGS, draw, write_collection
+from lookalike.sources.collections.synthetic import write_collection
+from lookalike.sources.collections.thorax import FINDINGS, draw_thorax
 
 SEED, COUNT = 3, 30
 Plane = NDArray[np.float32]
@@ -34,9 +35,9 @@ def rows(collection: Path) -> list[dict[str, str]]:
 def pairs() -> dict[str, list[tuple[Plane, Plane]]]:
     """For each finding: (without, with) of eight patients."""
     seeds = range(100, 108)
-    healthy = [draw("no_finding", seed, 256) for seed in seeds]
+    healthy = [draw_thorax("no_finding", seed, 256) for seed in seeds]
     return {
-        finding: [(plain, draw(finding, seed, 256)) for plain, seed in zip(healthy, seeds, strict=True)]
+        finding: [(plain, draw_thorax(finding, seed, 256)) for plain, seed in zip(healthy, seeds, strict=True)]
         for finding in FINDINGS
     }
 
@@ -55,7 +56,7 @@ def _stored(path: Path) -> NDArray[np.int64]:
 
 def _drawn(row: dict[str, str]) -> Plane:
     exposure = int(Path(row["file"]).stem[-1]) - 1
-    return draw(row["label"], SEED * 100_000 + int(row["patient_id"].removeprefix("SYN-")), exposure=exposure)
+    return draw_thorax(row["label"], SEED * 100_000 + int(row["patient_id"].removeprefix("SYN-")), exposure=exposure)
 
 
 def _cardiothoracic_ratio(picture: Plane) -> float:
@@ -180,7 +181,7 @@ def test_rescaled_and_windowed_values_still_show_the_picture(collection: Path, r
 
 @pytest.mark.parametrize("finding", FINDINGS)
 def test_draw_gives_a_picture_in_range(finding: str) -> None:
-    picture = draw(finding, 11, 320)
+    picture = draw_thorax(finding, 11, 320)
     assert picture.shape == (320, 320)
     assert picture.dtype == np.float32
     assert picture.min() >= 0
@@ -192,14 +193,21 @@ def test_size_changes_only_the_resolution() -> None:
     def small(picture: Plane) -> NDArray[np.float32]:
         return np.asarray(Image.fromarray(picture).resize((64, 64), Image.Resampling.BOX))
 
-    assert np.corrcoef(small(draw("device", 5, 512)).ravel(), small(draw("device", 5, 256)).ravel())[0, 1] > 0.99
+    assert (
+        np.corrcoef(small(draw_thorax("device", 5, 512)).ravel(), small(draw_thorax("device", 5, 256)).ravel())[0, 1]
+        > 0.99
+    )
 
 
 def test_another_exposure_is_another_picture_of_the_same_patient() -> None:
-    first, second, stranger = (draw("device", 5, 256), draw("device", 5, 256, exposure=1), draw("device", 6, 256))
+    first, second, stranger = (
+        draw_thorax("device", 5, 256),
+        draw_thorax("device", 5, 256, exposure=1),
+        draw_thorax("device", 6, 256),
+    )
     assert np.abs(first - second).mean() > 0.01
     assert not np.array_equal(first, stranger)
-    np.testing.assert_array_equal(first, draw("device", 5, 256))
+    np.testing.assert_array_equal(first, draw_thorax("device", 5, 256))
 
 
 def test_cardiomegaly_widens_the_heart(pairs: dict[str, list[tuple[Plane, Plane]]]) -> None:
@@ -262,7 +270,7 @@ def test_no_finding_is_the_picture_without_any(pairs: dict[str, list[tuple[Plane
 @pytest.mark.parametrize(("finding", "seed", "size"), [("pneumonia", 0, 512), ("device", -1, 512), ("device", 0, 16)])
 def test_draw_refuses_what_it_cannot_draw(finding: str, seed: int, size: int) -> None:
     with pytest.raises(UsageError):
-        draw(finding, seed, size)
+        draw_thorax(finding, seed, size)
 
 
 @pytest.mark.parametrize(("count", "seed"), [(0, 0), (-5, 0), (5, -1)])

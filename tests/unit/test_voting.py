@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
 from lookalike import voting
@@ -24,8 +25,8 @@ def test_nearest_equals_sorting_every_pair(seed: int, q: int, n: int, k: int, ex
     rng = np.random.default_rng(seed)
     queries, gallery = (rng.integers(-2, 3, (rows, 3)).astype(np.float32) for rows in (q, n))
     askers, owners = rng.integers(0, 3, q), rng.integers(0, 3, n)
-    patients = {"askers": askers, "owners": owners} if excluded else {}
-    rows, cosines = voting.nearest(queries, gallery, k, **patients)
+    allowed = (askers[:, None] != owners).__getitem__ if excluded else None
+    rows, cosines = voting.nearest_rows(queries, gallery, k, allowed=allowed)
     assert rows.shape == cosines.shape == (q, k)
     for i in range(q):
         open_rows = [j for j in range(n) if not (excluded and owners[j] == askers[i])]
@@ -38,7 +39,7 @@ def test_nearest_equals_sorting_every_pair(seed: int, q: int, n: int, k: int, ex
 def test_blocks_of_queries_make_no_difference() -> None:
     rng = np.random.default_rng(0)
     queries, gallery = unit(rng, 1100), unit(rng, 40)
-    rows, _ = voting.nearest(queries, gallery, 7)
+    rows, _ = voting.nearest_rows(queries, gallery, 7)
     np.testing.assert_array_equal(rows, np.argsort(-(queries @ gallery.T), axis=1, kind="stable")[:, :7])
 
 
@@ -47,7 +48,7 @@ def test_uniform_vote_equals_scikit_learn(k: int) -> None:
     rng = np.random.default_rng(k)
     gallery, queries, answers = unit(rng, 60), unit(rng, 25), rng.integers(0, 3, 60)
     model = KNeighborsClassifier(k, metric="cosine").fit(gallery, answers)
-    rows, cosines = voting.nearest(queries, gallery, k)
+    rows, cosines = voting.nearest_rows(queries, gallery, k)
     shares = voting.vote(rows, voting.vote_weights(cosines, "uniform", 1.0), answers[:, None] == np.arange(3))
     np.testing.assert_allclose(shares, model.predict_proba(queries), atol=1e-12)
 
@@ -111,7 +112,7 @@ def test_a_label_without_records_has_no_centroid() -> None:
     assert np.isfinite(voting.centroid_logits(vectors, vectors, members, multi_label=True)).all()
 
 
-def test_background_leaves_out_the_own_patient() -> None:
+def test_closeness_leaves_out_who_may_not_answer() -> None:
     rng = np.random.default_rng(5)
     vectors, patients = unit(rng, 20), rng.integers(0, 6, 20)
     sample = np.array([0, 3, 19])
@@ -119,15 +120,23 @@ def test_background_leaves_out_the_own_patient() -> None:
     for i in sample:
         others = [float(vectors[i] @ vectors[j]) for j in range(20) if patients[j] != patients[i]]
         expected.append(np.mean(sorted(others, reverse=True)[:4]))
-    np.testing.assert_allclose(voting.background(vectors, patients, 4, sample), expected, atol=1e-6)
+
+    def among(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return patients[rows, None] != patients
+
+    np.testing.assert_allclose(voting.closeness_within(vectors, 4, sample, among), expected, atol=1e-6)
     nearest = [max(float(vectors[i] @ vectors[j]) for j in range(20) if patients[j] != patients[i]) for i in sample]
-    assert voting.neighbour_distance(vectors, patients, sample) == pytest.approx(1 - np.median(nearest), abs=1e-6)
+    assert voting.neighbour_distance(vectors, sample, among) == pytest.approx(1 - np.median(nearest), abs=1e-6)
 
 
-def test_one_patient_alone_has_no_background() -> None:
-    vectors, patients = unit(np.random.default_rng(0), 3), np.zeros(3, np.int64)
-    assert voting.background(vectors, patients, 5, np.arange(3)).tolist() == []
-    assert voting.neighbour_distance(vectors, patients, np.arange(3)) == 1.0
+def test_one_patient_alone_has_no_neighbours() -> None:
+    vectors = unit(np.random.default_rng(0), 3)
+
+    def nobody(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.zeros((len(rows), 3), np.bool_)
+
+    assert voting.closeness_within(vectors, 5, np.arange(3), nobody).tolist() == []
+    assert voting.neighbour_distance(vectors, np.arange(3), nobody) == 1.0
 
 
 def test_outlier_score_is_the_share_that_lies_nearer() -> None:
@@ -138,4 +147,4 @@ def test_outlier_score_is_the_share_that_lies_nearer() -> None:
 
 def test_closeness_of_nothing_is_infinitely_far() -> None:
     cosines = np.array([[0.5, 0.1], [0.5, -np.inf], [-np.inf, -np.inf]])
-    assert voting.closeness(cosines).tolist() == [0.3, 0.5, -np.inf]
+    assert voting.mean_cosine(cosines).tolist() == [0.3, 0.5, -np.inf]

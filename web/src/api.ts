@@ -1,16 +1,17 @@
 /** The only place that talks to the server: one function per route, every failure a `Problem`. */
 import { signal } from "@preact/signals";
 import type {
+  Bodies,
   ClassifyResult,
   Explanation,
-  Facet,
+  FacetPage,
   Gallery,
   Job,
-  Listing,
+  JobListing,
   MapPoints,
-  Query,
-  Refusal,
-  SearchBody,
+  RecordFiles,
+  RecordPage,
+  RefusedPage,
   SearchResult,
   Stored,
   Upload,
@@ -125,40 +126,33 @@ export const api = {
   upload: (files: readonly File[], abort?: AbortSignal) =>
     json<Upload>("POST", "/uploads", filesForm(files), abort),
   uploaded: (id: string) => json<Upload>("GET", `/uploads/${name(id)}`),
-  search: (body: SearchBody, abort?: AbortSignal) => json<SearchResult>("POST", "/search", body, abort),
-  explain: (body: { query: Query; record: string; space: string }, abort?: AbortSignal) =>
+  search: (body: Bodies["Search"], abort?: AbortSignal) => json<SearchResult>("POST", "/search", body, abort),
+  explain: (body: Bodies["Explain"], abort?: AbortSignal) =>
     json<Explanation>("POST", "/explain", body, abort),
-  classify: (body: { query: Query; method: string; k: number; space: string }, abort?: AbortSignal) =>
+  classify: (body: Bodies["Classify"], abort?: AbortSignal) =>
     json<ClassifyResult>("POST", "/classify", body, abort),
   records: (where: string | null, limit: number, cursor: string | null, abort?: AbortSignal) =>
-    json<Listing<Stored>>("GET", `/records${params({ where, limit, cursor })}`, undefined, abort),
+    json<RecordPage>("GET", `/records${params({ where, limit, cursor })}`, undefined, abort),
   record: (id: string) => json<Stored>("GET", `/records/${name(id)}`),
   recordFiles: (id: string) =>
-    json<{ viewer: Upload["viewer"]; count: number }>("GET", `/records/${name(id)}/files`),
+    json<RecordFiles>("GET", `/records/${name(id)}/files`),
   file: (thing: Thing, n: number, abort?: AbortSignal) => blob(`${at(thing)}/file?n=${n}`, abort),
   blob,
-  facets: (where: string | null) => json<Listing<Facet>>("GET", `/facets${params({ where })}`),
+  facets: (where: string | null) => json<FacetPage>("GET", `/facets${params({ where })}`),
   refused: (limit: number, cursor: string | null) =>
-    json<Listing<Refusal>>("GET", `/refused${params({ limit, cursor })}`),
-  setLabels: (id: string, labels: string[]) => json<unknown>("PATCH", `/records/${name(id)}`, { labels }),
+    json<RefusedPage>("GET", `/refused${params({ limit, cursor })}`),
+  setLabels: (id: string, labels: string[]) => json<Stored>("PATCH", `/records/${name(id)}`, { labels }),
   changeLabels: (ids: string[], add: string[], remove: string[]) =>
     json<{ changed: number }>("POST", "/labels", { ids, add, remove }),
   deleteRecord: (id: string) => removed(`/records/${name(id)}`),
   deletePatient: (group: string) => removed(`/patients/${name(group)}`),
   deleteSpace: (space: string) => removed(`/spaces/${name(space)}`),
-  index: (body: { uploads: string[]; labels_csv: string | null } | { import: string }) =>
-    json<Job>("POST", "/index", body),
-  adapt: (body: { name: string; kind: string }) => json<Job>("POST", "/adapt", body),
-  evaluate: (body: {
-    space: string;
-    folds: number | null;
-    seed: number;
-    protocol: string | null;
-    k: number[] | null;
-  }) => json<Job>("POST", "/evaluate", body),
-  makeMap: (body: { method: string; space: string }) => json<Job>("POST", "/map", body),
-  audit: (body: { fields: string[] }) => json<Job>("POST", "/audit", body),
-  jobs: () => json<Listing<Job>>("GET", "/jobs"),
+  index: (body: Bodies["Index"]) => json<Job>("POST", "/index", body),
+  adapt: (body: Bodies["Adapt"]) => json<Job>("POST", "/adapt", body),
+  evaluate: (body: Bodies["Evaluate"]) => json<Job>("POST", "/evaluate", body),
+  makeMap: (body: Bodies["Map"]) => json<Job>("POST", "/map", body),
+  audit: (body: Bodies["Audit"]) => json<Job>("POST", "/audit", body),
+  jobs: () => json<JobListing>("GET", "/jobs"),
   job: (id: string) => json<Job>("GET", `/jobs/${name(id)}`),
   cancel: (id: string) => removed(`/jobs/${name(id)}`),
   report: (id: string, format: string) => blob(`/jobs/${name(id)}/report?format=${format}`),

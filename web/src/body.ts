@@ -7,7 +7,7 @@ import { whereOf } from "./where";
 export function queryOf({ asked, text, roi }: Asking): Query | null {
   if (asked && roi && asked.kind !== "records") {
     const source = asked.kind === "upload" ? { image: asked.id } : { record: asked.id };
-    return { roi: { ...source, slice: roi.slice, box: roi.box } };
+    return { roi: { ...source, slice: roi.slice, box: [...roi.box] } };
   }
   if (asked?.kind === "upload") return asked.volume ? { volume: asked.id } : { image: asked.id, ...words(text) };
   if (asked) return { ids: asked.kind === "record" ? [asked.id] : asked.ids, ...words(text) };

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
-from lookalike.adapters.layers import Floats, Layer, apply, sigmoid, softmax, unit
+from lookalike.adapters.layers import Arrays, Layer, apply
+from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import UsageError
 from lookalike.types import Vectors
+from lookalike.voting import unit_rows
 
 Reading: TypeAlias = Literal["hidden", "probabilities"]
+BASE_WEIGHT: Final = 0.5
+"""Of an adapter that reads probabilities: how much of the old vector stays in the new one, unless it says otherwise."""
+
 _BLOCK: Final = 4096  # rows a pass: bounds the memory of the members' hidden layers
 
 
-class Network(NamedTuple):
+class AdapterNetwork(NamedTuple):
     """body and head: vector -> hidden -> one logit a class, for each member. direct: vector -> logits that
     are added to every member's, or empty. The members' probabilities are averaged.
 
@@ -41,7 +46,7 @@ class Network(NamedTuple):
 class Adapter:
     """A small network over stored vectors; NumPy arrays only.
 
-    kind: "mlp", "linear" or "published". classes: the labels, in the order of the outputs. multi_label: a
+    kind: a name of ``training.kinds``. classes: the labels, in the order of the outputs. multi_label: a
     record may bear several, each output is a probability of its own. encoder: the identity of the vectors
     it was trained on (``EncoderSpec.identity``). training: seed, samples, patients, the fingerprint of all
     that it was trained on, and what the kind notes.
@@ -52,7 +57,26 @@ class Adapter:
     multi_label: bool
     encoder: Mapping[str, str]
     training: Mapping[str, Any]
-    network: Network
+    network: AdapterNetwork
+
+
+def flaw(network: Any, classes: int) -> str:
+    """What is wrong with a network that shall give a logit for each class; "" if nothing is.
+
+    Whoever made it: a stranger's plug-in, or a file of a gallery from elsewhere.
+    """
+    if not isinstance(network, AdapterNetwork):
+        return f"what was trained is a {type(network).__name__}, no AdapterNetwork"
+    if network.reading not in get_args(Reading):
+        return f"its reading is {network.reading!r}, not one of {', '.join(get_args(Reading))}"
+    try:
+        with np.errstate(all="ignore"):
+            logits = _logits(network, np.zeros((1, network.inputs), np.float32))
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, AssertionError):
+        return "its layers are not ones that fit together"
+    if logits.shape[1:] != (1, classes):
+        return f"it gives an array {logits.shape} for a row, not a logit for each of {classes} classes"
+    return "" if np.isfinite(logits).all() else "its numbers are not finite"
 
 
 def transform(adapter: Adapter, vectors: Vectors) -> Vectors:
@@ -70,7 +94,7 @@ def transform(adapter: Adapter, vectors: Vectors) -> Vectors:
     return _by_block(adapter, vectors, _embed)
 
 
-def predict(adapter: Adapter, vectors: Vectors) -> Floats:
+def predict(adapter: Adapter, vectors: Vectors) -> Arrays:
     """Base vectors (n, inputs) -> probabilities (n, classes) float32, in the order of ``classes``.
 
     They sum to 1 a row, except with several labels. Raises UsageError for vectors of another dimension.
@@ -78,7 +102,7 @@ def predict(adapter: Adapter, vectors: Vectors) -> Floats:
     return _by_block(adapter, vectors, _probabilities)
 
 
-def _by_block(adapter: Adapter, vectors: Vectors, run: Callable[[Adapter, Vectors], Floats]) -> Floats:
+def _by_block(adapter: Adapter, vectors: Vectors, run: Callable[[Adapter, Vectors], Arrays]) -> Arrays:
     if vectors.ndim != 2 or vectors.shape[1] != adapter.network.inputs:
         raise UsageError(
             f"this adapter takes vectors of {adapter.network.inputs} components, got the shape {vectors.shape}; "
@@ -89,18 +113,21 @@ def _by_block(adapter: Adapter, vectors: Vectors, run: Callable[[Adapter, Vector
     return np.concatenate([run(adapter, x[start : start + _BLOCK]) for start in starts])
 
 
-def _probabilities(adapter: Adapter, x: Vectors) -> Floats:
-    network = adapter.network
+def _logits(network: AdapterNetwork, x: Vectors) -> Arrays:
+    """Rows (n, inputs) -> logits (members, n, classes)."""
     logits = apply((*network.body, *network.head), x[None])
-    if network.direct:
-        logits = logits + apply(network.direct, x[None])
+    return logits + apply(network.direct, x[None]) if network.direct else logits
+
+
+def _probabilities(adapter: Adapter, x: Vectors) -> Arrays:
+    logits = _logits(adapter.network, x)
     members = sigmoid(logits) if adapter.multi_label else softmax(logits)
     return np.asarray(members.mean(0), np.float32)
 
 
 def _embed(adapter: Adapter, x: Vectors) -> Vectors:
     if adapter.network.reading == "hidden":
-        return unit(np.concatenate(apply(adapter.network.body, x[None]), axis=-1))
+        return unit_rows(np.concatenate(apply(adapter.network.body, x[None]), axis=-1))
     p = _probabilities(adapter, x)
     p = np.concatenate([p, 1 - p], axis=-1) if adapter.multi_label else p
-    return unit(np.concatenate([unit(np.sqrt(p)), np.float32(adapter.network.base_weight) * x], axis=-1))
+    return unit_rows(np.concatenate([unit_rows(np.sqrt(p)), np.float32(adapter.network.base_weight) * x], axis=-1))

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from lookalike.adapters.adapter import Adapter, Network
-from lookalike.adapters.layers import Floats, Layer
+from lookalike.adapters.adapter import Adapter, AdapterNetwork, flaw
+from lookalike.adapters.layers import Arrays, Layer
 from lookalike.atomic import write_atomically
 from lookalike.errors import DamagedFileError
 
@@ -23,7 +23,7 @@ _PLAIN: Final = ("kind", "multi_label", "encoder", "training")
 _PARTS: Final = ("body", "head", "direct")
 
 
-def save(adapter: Adapter, folder: Path, name: str) -> str:
+def save_adapter(adapter: Adapter, folder: Path, name: str) -> str:
     """Write an adapter; returns the SHA-256 to load it by. Earlier ones of the name stay until ``prune``."""
     from safetensors.numpy import save as serialise
 
@@ -45,17 +45,34 @@ def save(adapter: Adapter, folder: Path, name: str) -> str:
     return sha256
 
 
-def load(folder: Path, name: str, sha256: str) -> Adapter:
-    """The adapter that ``save`` named so. Raises DamagedFileError unless every byte is as it was written."""
+def load_adapter(folder: Path, name: str, sha256: str) -> Adapter:
+    """The adapter that ``save`` named so. No code in the files is run.
+
+    Raises DamagedFileError unless every byte is as it was written, and what was written is an adapter: the files of
+    a gallery from elsewhere match their checksums whatever they hold.
+    """
     text = _verified(_path(folder, name, sha256, "json"), name, sha256)
-    header: dict[str, Any] = json.loads(text)
-    if header["format"] != FORMAT:
-        raise DamagedFileError(f"the adapter {name!r} was written by another version; {_train_again(name)}")
+    try:
+        header: dict[str, Any] = json.loads(text)
+        wrong = "" if header["format"] == FORMAT else "it was written by another version"
+        if not wrong:
+            adapter = _adapter(header, _verified(_path(folder, name, sha256, "safetensors"), name, header["sha256"]))
+            wrong = flaw(adapter.network, len(adapter.classes))
+    except DamagedFileError:
+        raise
+    except Exception:  # the readers of both formats raise many types
+        wrong = "a part is missing or of another type"
+    if wrong:
+        raise DamagedFileError(f"the file of {name!r} holds no adapter: {wrong}; {_train_again(name)}")
+    return adapter
+
+
+def _adapter(header: dict[str, Any], data: bytes) -> Adapter:
     from safetensors.numpy import load as deserialise
 
-    arrays = deserialise(_verified(_path(folder, name, sha256, "safetensors"), name, header["sha256"]))
+    arrays = deserialise(data)
     body, head, direct = (_layers(part, header[part], arrays) for part in _PARTS)
-    network = Network(body, head, direct, header["reading"], header["base_weight"])
+    network = AdapterNetwork(body, head, direct, header["reading"], header["base_weight"])
     return Adapter(classes=tuple(header["classes"]), network=network, **{field: header[field] for field in _PLAIN})
 
 
@@ -71,7 +88,7 @@ def _path(folder: Path, name: str, sha256: str, ending: str) -> Path:
     return folder / f"{name}.{sha256[:16]}.{ending}"
 
 
-def _arrays(adapter: Adapter) -> Iterator[tuple[str, Floats]]:
+def _arrays(adapter: Adapter) -> Iterator[tuple[str, Arrays]]:
     for part in _PARTS:
         for number, layer in enumerate(getattr(adapter.network, part)):
             if layer.weight is not None and layer.bias is not None:
@@ -79,7 +96,7 @@ def _arrays(adapter: Adapter) -> Iterator[tuple[str, Floats]]:
                 yield f"{part}.{number}.bias", layer.bias
 
 
-def _layers(part: str, operations: list[Any], arrays: dict[str, Floats]) -> tuple[Layer, ...]:
+def _layers(part: str, operations: list[Any], arrays: dict[str, Arrays]) -> tuple[Layer, ...]:
     return tuple(
         Layer(operation, arrays.get(f"{part}.{number}.weight"), arrays.get(f"{part}.{number}.bias"))
         for number, operation in enumerate(operations)

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float32]
+Arrays: TypeAlias = NDArray[np.float32]
 Operation: TypeAlias = Literal["dense", "relu", "gelu", "norm"]
 
 _NORM_EPSILON: Final = 1e-5  # torch.nn.LayerNorm's default
@@ -25,18 +25,18 @@ class Layer:
     """
 
     operation: Operation
-    weight: Floats | None = None
-    bias: Floats | None = None
+    weight: Arrays | None = None
+    bias: Arrays | None = None
 
 
-def apply(layers: Sequence[Layer], x: Floats) -> Floats:
+def apply(layers: Sequence[Layer], x: Arrays) -> Arrays:
     """Run rows through the layers: (members or 1, n, inputs) -> (members, n, outputs) float32."""
     for layer in layers:
         x = _OPERATIONS[layer.operation](layer, x)
     return x
 
 
-def _dense(layer: Layer, x: Floats) -> Floats:
+def _dense(layer: Layer, x: Arrays) -> Arrays:
     assert layer.weight is not None
     assert layer.bias is not None
     # One member at a time: NumPy hands a 2-D product to BLAS, a broadcast 3-D one not always.
@@ -44,11 +44,11 @@ def _dense(layer: Layer, x: Floats) -> Floats:
     return np.stack([rows @ weight for rows, weight in zip(inputs, layer.weight, strict=True)]) + layer.bias
 
 
-def _relu(_layer: Layer, x: Floats) -> Floats:
+def _relu(_layer: Layer, x: Arrays) -> Arrays:
     return np.maximum(x, np.float32(0))
 
 
-def _gelu(_layer: Layer, x: Floats) -> Floats:
+def _gelu(_layer: Layer, x: Arrays) -> Arrays:
     """x * Phi(x), by the erf of Abramowitz and Stegun 7.1.26 (absolute error below 1.5e-7)."""
     z = np.abs(x.astype(np.float64)) / np.sqrt(2)
     t = 1 / (1 + 0.3275911 * z)
@@ -56,7 +56,7 @@ def _gelu(_layer: Layer, x: Floats) -> Floats:
     return np.asarray(0.5 * x * (1 + np.sign(x) * erf), np.float32)
 
 
-def _norm(layer: Layer, x: Floats) -> Floats:
+def _norm(layer: Layer, x: Arrays) -> Arrays:
     """Layer normalisation (Ba et al. 2016, arXiv 1607.06450), with the biased variance as torch has it."""
     assert layer.weight is not None
     assert layer.bias is not None
@@ -65,7 +65,7 @@ def _norm(layer: Layer, x: Floats) -> Floats:
     return np.asarray(centred / deviation * layer.weight + layer.bias, np.float32)
 
 
-_OPERATIONS: Final[dict[str, Callable[[Layer, Floats], Floats]]] = {
+_OPERATIONS: Final[dict[str, Callable[[Layer, Arrays], Arrays]]] = {
     "dense": _dense,
     "relu": _relu,
     "gelu": _gelu,
@@ -81,20 +81,3 @@ def dense(weight: NDArray[np.floating], bias: NDArray[np.floating]) -> Layer:
         np.ascontiguousarray(weight, np.float32).reshape(-1, weight.shape[-2], outputs),
         np.ascontiguousarray(bias, np.float32).reshape(-1, 1, outputs),
     )
-
-
-def softmax(logits: Floats) -> Floats:
-    """exp(z_c) / sum exp(z) over the last axis."""
-    shifted = np.exp(logits - logits.max(-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(-1, keepdims=True), np.float32)
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """1 / (1 + exp(-z)), written with tanh, which does not overflow."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)
-
-
-def unit(x: Floats) -> Floats:
-    """Rows of unit L2 norm; a row of zeros stays one."""
-    length = np.linalg.norm(x, axis=-1, keepdims=True)
-    return np.asarray(x / np.maximum(length, np.finfo(np.float32).tiny), np.float32)

@@ -6,15 +6,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from lookalike.adapters.adapter import Network
+from lookalike.adapters.adapter import BASE_WEIGHT, AdapterNetwork
 from lookalike.adapters.layers import dense
 from lookalike.adapters.samples import Samples
 
-BASE_WEIGHT: Final = 0.5
 PENALTY: Final = 0.1  # scikit-learn's C, for components of unit deviation on average
 
 
-def train(data: Samples, _seed: int) -> tuple[Network, dict[str, Any]]:
+def train_linear(data: Samples, _seed: int) -> tuple[AdapterNetwork, dict[str, Any]]:
     """The network, without a body, and nothing to note. The optimum is unique: no seed is needed.
 
     Softmax over the classes, or with several labels one regression a label.
@@ -25,7 +24,7 @@ def train(data: Samples, _seed: int) -> tuple[Network, dict[str, Any]]:
     regress = _one_a_label if data.multi_label else _softmax
     weight, bias = regress(centred / scale, data)
     head = dense(weight / scale, bias - mean @ weight / scale)
-    return Network((), (head,), (), "probabilities", BASE_WEIGHT), {}
+    return AdapterNetwork((), (head,), (), "probabilities", BASE_WEIGHT), {}
 
 
 def _softmax(x: Any, data: Samples) -> tuple[Any, Any]:

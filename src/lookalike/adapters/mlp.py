@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.adapters.adapter import Network
-from lookalike.adapters.layers import Floats, Layer, apply, dense, sigmoid, softmax
+from lookalike.adapters.adapter import BASE_WEIGHT, AdapterNetwork
+from lookalike.adapters.layers import Arrays, Layer, apply, dense
 from lookalike.adapters.samples import Samples, patient_folds
+from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-BASE_WEIGHT: Final = 0.5
 
 MEMBERS: Final = 16
 HIDDEN: Final = 32
@@ -42,7 +42,7 @@ DIRECT_RATE: Final = 0.002
 WEIGHT_DECAY: Final = 0.01
 WARM_UP: Final = 10  # steps
 FEWEST_STEPS, MOST_STEPS = 40, 400  # with few records the validation is too noisy to stop before 40
-FOLDS: Final = 8
+VALIDATION_FOLDS: Final = 8
 MARGIN: Final = 0.95  # of the log-loss: less noise must earn its place
 CHECK_EVERY, PATIENCE = 10, 3  # steps; checks without a better log-loss
 BATCH: Final = 512  # rows a step, all of them in a small gallery
@@ -50,7 +50,7 @@ JUDGED: Final = 2048  # rows that the validation looks at
 _FLOOR: Final = 0.1  # of the overall deviation: a component that hardly varies is not blown up
 
 
-def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
+def train_mlp(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]]:
     """The network and training notes. Deterministic for a seed. Raises MissingExtraError without torch."""
     try:
         import torch  # noqa: F401
@@ -64,7 +64,7 @@ def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
             weight, bias, head, head_bias, direct = arrays
     body = _on_vectors(weight, bias, mean, rotation), Layer("relu")
     wide = _on_vectors(direct, np.zeros_like(head_bias), mean, rotation)
-    network = Network(body, (dense(head, head_bias),), (wide,), "probabilities", BASE_WEIGHT)
+    network = AdapterNetwork(body, (dense(head, head_bias),), (wide,), "probabilities", BASE_WEIGHT)
     return network, {"steps": steps, "noise": noise, "members": MEMBERS, **notes}
 
 
@@ -83,7 +83,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _standardise(vectors: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _standardise(vectors: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The mean, and the matrix that standardises what is left and turns it onto its principal axes.
 
     n records span at most n - 1 directions; leaving the others out makes training that much quicker.
@@ -99,17 +99,17 @@ def _standardise(vectors: Floats) -> tuple[NDArray[np.float64], NDArray[np.float
     return mean, scale[:, None] * axes[:kept].T
 
 
-def _on_vectors(weight: Floats, bias: Floats, mean: NDArray[np.float64], rotation: NDArray[np.float64]) -> Layer:
+def _on_vectors(weight: Arrays, bias: Arrays, mean: NDArray[np.float64], rotation: NDArray[np.float64]) -> Layer:
     """A layer on standardised components as one on the vectors themselves."""
     unfolded = rotation @ weight.astype(np.float64)
     return dense(unfolded, bias - (mean @ unfolded)[:, None])
 
 
-def _validate(x: Floats, data: Samples, seed: int) -> tuple[float, int, dict[str, Any]]:
+def _validate(x: Arrays, data: Samples, seed: int) -> tuple[float, int, dict[str, Any]]:
     """The noise and the number of steps to train with, and how they did on patients left out."""
     if data.patients < 2:
         return NOISES[0], FEWEST_STEPS, {"validation_loss": None, "validation_accuracy": None}
-    folds = patient_folds(data.groups, FOLDS, seed)
+    folds = patient_folds(data.groups, VALIDATION_FOLDS, seed)
     left_out = folds[None] == (np.arange(MEMBERS) % (folds.max() + 1))[:, None]
     best = _course(x, data, left_out, NOISES[0], seed + 1)
     for noise in NOISES[1:]:
@@ -121,7 +121,7 @@ def _validate(x: Floats, data: Samples, seed: int) -> tuple[float, int, dict[str
 
 
 def _course(
-    x: Floats, data: Samples, left_out: NDArray[np.bool_], noise: float, seed: int
+    x: Arrays, data: Samples, left_out: NDArray[np.bool_], noise: float, seed: int
 ) -> tuple[float, float, int, float]:
     """The best moment of one training: its log-loss, the noise, its step and its accuracy."""
     best = (np.inf, noise, 0, 0.0)
@@ -137,8 +137,8 @@ def _course(
 
 
 def _steps(
-    x: Floats, data: Samples, used: NDArray[np.bool_] | None, noise: float, steps: int, seed: int
-) -> Iterator[tuple[int, list[Floats]]]:
+    x: Arrays, data: Samples, used: NDArray[np.bool_] | None, noise: float, steps: int, seed: int
+) -> Iterator[tuple[int, list[Arrays]]]:
     """Train, and show after each step its number and the arrays as they stand (views, not copies).
 
     used (members, n): which rows each member may see, or None for all.
@@ -198,7 +198,7 @@ def _loss(multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda logits, targets: -(log_softmax(logits, -1) * targets).sum(-1)
 
 
-def _judge(x: Floats, data: Samples, left_out: NDArray[np.bool_], arrays: list[Floats]) -> tuple[float, float]:
+def _judge(x: Arrays, data: Samples, left_out: NDArray[np.bool_], arrays: list[Arrays]) -> tuple[float, float]:
     """Log-loss and accuracy of each record (the first ``JUDGED``), by the members that have not seen it.
 
     Accuracy with several labels: the share of right yes-or-no answers.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.adapters.adapter import Network
+from lookalike.adapters.adapter import AdapterNetwork
 from lookalike.adapters.layers import Layer, dense
 from lookalike.adapters.samples import Samples
 from lookalike.errors import MissingExtraError
@@ -18,12 +18,12 @@ from lookalike.errors import MissingExtraError
 if TYPE_CHECKING:
     from torch import nn
 
-WIDTH: Final = 512
-HIDDEN: Final = 254
-EPOCHS: Final = 15
+_WIDTH: Final = 512
+_HIDDEN: Final = 254
+_EPOCHS: Final = 15
 
 
-def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
+def train_published(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]]:
     """The network and training notes. Deterministic for a seed. Raises MissingExtraError without torch."""
     try:
         import torch
@@ -44,23 +44,23 @@ def train(data: Samples, seed: int) -> tuple[Network, dict[str, Any]]:
         Layer("gelu"),
         _centre_tap(embedding),
     )
-    return Network(body, (_linear(head),), (), "hidden", 0.0), {"epochs": EPOCHS}
+    return AdapterNetwork(body, (_linear(head),), (), "hidden", 0.0), {"epochs": _EPOCHS}
 
 
 def _network(inputs: int, classes: int) -> nn.Sequential:
     from torch import nn
 
     return nn.Sequential(
-        nn.Linear(inputs, WIDTH),
+        nn.Linear(inputs, _WIDTH),
         nn.GELU(),
-        nn.Linear(WIDTH, WIDTH),
-        nn.LayerNorm(WIDTH),
-        nn.Unflatten(1, (WIDTH, 1)),
-        nn.Conv1d(WIDTH, HIDDEN, 3, padding=1),
+        nn.Linear(_WIDTH, _WIDTH),
+        nn.LayerNorm(_WIDTH),
+        nn.Unflatten(1, (_WIDTH, 1)),
+        nn.Conv1d(_WIDTH, _HIDDEN, 3, padding=1),
         nn.GELU(),
-        nn.Conv1d(HIDDEN, HIDDEN, 3, padding=1),
+        nn.Conv1d(_HIDDEN, _HIDDEN, 3, padding=1),
         nn.Flatten(),
-        nn.Linear(HIDDEN, classes),
+        nn.Linear(_HIDDEN, classes),
     )
 
 
@@ -71,7 +71,7 @@ def _loop(network: nn.Sequential, data: Samples) -> None:
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-4, weight_decay=0.01)
     inputs, targets = torch.from_numpy(data.vectors), torch.from_numpy(data.targets)
     loss_of: Any = binary_cross_entropy_with_logits if data.multi_label else cross_entropy
-    for _ in range(EPOCHS):
+    for _ in range(_EPOCHS):
         for row in torch.randperm(len(inputs)).tolist():
             loss = loss_of(network(inputs[row : row + 1]), targets[row : row + 1])
             optimiser.zero_grad()

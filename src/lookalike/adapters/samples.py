@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.adapters.layers import Floats
+from lookalike.adapters.layers import Arrays
 from lookalike.errors import UsageError
 from lookalike.metrics import numbered
 from lookalike.types import Vectors
@@ -21,7 +21,7 @@ class Samples:
     """vectors (n, dim) float32; targets (n, classes) float32 of 0 and 1; groups (n,): patients as numbers."""
 
     vectors: Vectors
-    targets: Floats
+    targets: Arrays
     classes: tuple[str, ...]
     multi_label: bool
     groups: NDArray[np.int64]

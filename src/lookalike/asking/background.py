@@ -18,6 +18,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.candidates import Candidates, candidates, may_answer
+from lookalike.asking.query import Query
+from lookalike.asking.ranked import Ranked
 from lookalike.atomic import write_atomically
 from lookalike.errors import DamagedFileError
 from lookalike.gallery import Gallery
@@ -61,7 +64,7 @@ _KEPT: WeakKeyDictionary[Gallery, dict[tuple[str, bool], tuple[Any, Background]]
 _LOCK: Final = threading.Lock()
 
 
-def background(gallery: Gallery, space: str, *, whole: bool = False) -> Background:
+def space_background(gallery: Gallery, space: str, *, whole: bool = False) -> Background:
     """Of a space. whole: of volumes that ask with all of their slices; else each slice asks for itself.
 
     A sample, the same for the same records; kept with the opened gallery and beside its indexes.
@@ -106,39 +109,49 @@ def _make(gallery: Gallery, space: str, whole: bool) -> Background:
     if len({patient for patient, _ in sample}) < 2:
         return Background(np.empty(0), np.empty(0))
     owner = np.repeat(np.arange(len(sample)), [len(vectors) for _, vectors in sample])
-    patients = np.unique([patient for patient, _ in sample], return_inverse=True)[1]
+    patients = [patient for patient, _ in sample]
     stacked = np.concatenate([vectors for _, vectors in sample])
     starts = np.searchsorted(owner, np.arange(len(sample)))
     # Late interaction, as searching ranks: each view with the most alike view of each record.
     alike = np.maximum.reduceat(stacked @ stacked.T, starts, axis=1).astype(np.float64)
     if whole:
         alike, owner = np.add.reduceat(alike, starts, axis=0) / np.bincount(owner)[:, None], np.arange(len(sample))
-    scores = alike[patients[owner][:, None] != patients[None, :]]
+    scores = alike[may_answer([(patients[i],) for i in owner.tolist()], patients)]
     share = np.linspace(0, 1, min(_QUANTILES, len(scores)))
     nearest = np.sort(_nearest(gallery, space, sample[:_ASKED], whole))
     return Background(np.quantile(scores, share).round(6), nearest[np.isfinite(nearest)].round(6))
 
 
 def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]], whole: bool) -> NDArray[np.float64]:
-    """What ``closeness`` says of sampled records, asked together."""
+    """What ``space_closeness`` says of sampled records, asked together."""
     asking = [vectors if whole else vectors[len(vectors) // 2][None] for _, vectors in sample]
-    own = {patient: gallery.store.keys_of_patient(patient) for patient in {patient for patient, _ in sample}}
-    depth = 1 + max(len(keys) for keys in own.values())
+    who = {patient: candidates(gallery, [patient]) for patient in {patient for patient, _ in sample}}
+    depth = 1 + max(len(each.closed) for each in who.values())
     keys, scores = gallery.index(space).search(np.concatenate(asking), depth)
     found, row = np.empty(len(sample)), 0
     for i, ((patient, _), vectors) in enumerate(zip(sample, asking, strict=True)):
         rows = slice(row, row := row + len(vectors))
-        found[i] = _best_of_others(keys[rows], scores[rows], own[patient])
+        found[i] = _best(keys[rows], scores[rows], who[patient])
     return found
 
 
-def closeness(gallery: Gallery, space: str, vectors: Vectors, excluded: Keys) -> float:
-    """The mean over vectors (n, dim) of the space of the cosine with the gallery's vector most like each, but
-    for some keys; -inf where there is no other.
+def compared(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candidates) -> tuple[Background, bool]:
+    """How alike the records of the query's space are, and whether the best answer to it is none: less alike than what
+    all but a share of them find. who: may answer, whatever the filter.
     """
-    return _best_of_others(*gallery.index(space).search(vectors, 1 + len(excluded)), excluded)
+    known = space_background(gallery, query.space, whole=len(query.vectors) > 1)
+    if not best:
+        return known, False
+    one = len(query.vectors) == 1
+    return known, known.unlike(best[0].score if one else space_closeness(gallery, query.space, query.vectors, who))
 
 
-def _best_of_others(keys: Keys, scores: Scores, excluded: Keys) -> float:
-    others = np.where(np.isin(keys, excluded) | (keys == -1), np.float32(-np.inf), scores)
-    return float(others.max(axis=1).mean())
+def space_closeness(gallery: Gallery, space: str, vectors: Vectors, who: Candidates) -> float:
+    """The mean over vectors (n, dim) of the space of the cosine with the gallery's vector most like each, of those
+    that may answer, whatever the filter; -inf where there is none.
+    """
+    return _best(*gallery.index(space).search(vectors, 1 + len(who.closed)), who)
+
+
+def _best(keys: Keys, scores: Scores, who: Candidates) -> float:
+    return float(np.where(who.open(keys), scores, np.float32(-np.inf)).max(axis=1).mean())

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.errors import UsageError
+from lookalike.asking.pooling import pooled_records
+from lookalike.asking.query import Query
 from lookalike.gallery import Gallery
-from lookalike.slices import pool, slice_weights
 from lookalike.types import Record, Vectors
 
 TOWARDS: Final = 0.75
 AWAY: Final = 0.15
-_MOST: Final = 1000
 
 
-def examples(gallery: Gallery, ids: Sequence[str]) -> tuple[list[Record], Vectors]:
-    """Records by id and their base vectors (n, dim), of a volume the mean of its slices.
+def moved_by_examples(
+    gallery: Gallery, queries: Sequence[Query], positive: Sequence[str], negative: Sequence[str]
+) -> tuple[list[Query], list[Record]]:
+    """Queries moved towards and away from records, each in its space, and the negative records: they are no hits.
 
-    Raises GalleryError (unknown id), UsageError (more than a thousand), DamagedFileError.
+    Raises NotFoundError (unknown id), UsageError (too many), DamagedFileError.
     """
-    if len(ids) > _MOST:
-        raise UsageError(f"at most {_MOST} records may be given as examples, got {len(ids)}")
-    records = [gallery.store.record(identity) for identity in dict.fromkeys(ids)]
-    vectors = gallery.store.vectors_of_each(record.key for record in records)
-    pooled = [pool(vectors[r.key], slice_weights("uniform", np.zeros(len(vectors[r.key])))) for r in records]
-    return records, np.concatenate([*pooled, np.empty((0, gallery.spec.dim), np.float32)])
+    if not positive and not negative:
+        return list(queries), []
+    towards, (disliked, away) = pooled_records(gallery, positive)[1], pooled_records(gallery, negative)
+    moved = [
+        replace(
+            query,
+            base=refined(query.base, towards, away),
+            vectors=refined(query.vectors, *(gallery.project(each, query.space) for each in (towards, away))),
+        )
+        for query in queries
+    ]
+    return moved, disliked
 
 
 def refined(vectors: Vectors, positive: Vectors, negative: Vectors) -> Vectors:

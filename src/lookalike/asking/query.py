@@ -1,4 +1,4 @@
-"""A query as vectors: a file, a series, an array, or a record of the gallery."""
+"""The query, whatever asks: a file, a series, an array, records of the gallery, a vector, a text, a region of one."""
 
 from __future__ import annotations
 
@@ -13,43 +13,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.asking.examples import examples
+from lookalike import encoders
+from lookalike.asking.candidates import patients_of_file
+from lookalike.asking.pooling import pooled_records
+from lookalike.asking.region import RegionPatches
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.pixels import from_array, model_input, picture, thumbnail
-from lookalike.readers import walk
-from lookalike.readers.pool import Frame, Slice
+from lookalike.readers.pool import Frame
 from lookalike.slices import cut, pool, volume_input
-from lookalike.sources.volumes import Volumes
-from lookalike.store import record_id
+from lookalike.sources.reading import series_in
+from lookalike.store import BASE, record_id
 from lookalike.text import absolute, file_name
-from lookalike.types import Image, Refusal, Series, Vectors, VolumeRecipe
+from lookalike.types import Image, Item, Record, Refusal, Vectors, VolumeRecipe
 
 
-@dataclass
+def _no_vectors() -> Vectors:
+    return np.empty((0, 0), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A query as vectors (views, dim), and the patients whose records may not answer it.
+    """What is asked. Whatever is done to a query gives another one (``dataclasses.replace``).
 
-    vectors: of the space that is searched; base: as the encoder gave them.
-    views: the slice's number of each vector, of ``depth`` slices, where the query is a volume.
+    base: (views, dim), as the encoder gives them; no rows as long as only pixels have been read. vectors: (views, dim
+    of the space), of ``space``. views: the slice's number of each view, of ``depth`` slices. patients: the groups
+    whose records may not answer. record: the one that asks, of several the first.
+
+    source: the file or array that was read, and frames: its prepared pixels, a frame a view; without frames they are
+    read from the source again when they are needed. region: the part of one of its pictures that is sought.
     """
 
     name: str
-    vectors: Vectors
-    picture: bytes
-    patients: set[str] = field(default_factory=set)
-    record: int | None = None
+    base: Vectors = field(default_factory=_no_vectors)
+    vectors: Vectors = field(default_factory=_no_vectors)
+    space: str = BASE
     views: tuple[int, ...] = (0,)
     depth: int = 1
-    base: Vectors = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.base = self.vectors
+    patients: frozenset[str] = frozenset()
+    record: Record | None = None
+    thumbnail: bytes = b""
+    source: Any = None
+    frames: tuple[Frame, ...] = ()
+    region: RegionPatches | None = None
 
     @property
     def positions(self) -> NDArray[np.float64]:
-        """Where each vector's slice lies along the volume, in [0, 1]."""
+        """Where each view's slice lies along the volume, in [0, 1]."""
         return np.array(self.views) / max(self.depth - 1, 1)
+
+    @property
+    def pixel_bytes(self) -> int:
+        """What the frames take in memory."""
+        return sum(frame.input.nbytes + len(frame.thumbnail) for frame in self.frames)
 
 
 @dataclass
@@ -66,23 +82,29 @@ class Clock:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
-def of_record(gallery: Gallery, identity: str, clock: Clock) -> Query:
-    with clock.stage("read"):
-        record = gallery.store.record(identity)
-        held = gallery.held_vectors(record.key) if record.depth == 1 else None
-        views, vectors = gallery.store.slices_of(record.key) if held is None else ((0,), held)
-        return Query(record.id, vectors, b"", {record.patient}, record.key, views, record.depth)
+def of_record(gallery: Gallery, identity: str) -> Query:
+    """A record of the gallery. Raises NotFoundError (unknown id), DamagedFileError."""
+    record = gallery.store.record(identity)
+    held = _held_vector(gallery, record) if record.depth == 1 else None
+    views, base = gallery.store.slices_of(record.key) if held is None else ((0,), held)
+    patients = frozenset({record.patient})
+    return Query(record.id, base, base, views=views, depth=record.depth, patients=patients, record=record)
 
 
-def of_records(gallery: Gallery, ids: Sequence[str], clock: Clock) -> Query:
-    """Several records as one query: the mean of their vectors. Raises GalleryError, UsageError."""
+def _held_vector(gallery: Gallery, record: Record) -> Vectors | None:
+    """The base vector (1, dim) of a picture, where it is in memory: without a question to the database."""
+    keys = gallery.store.held_keys(record.key)
+    return None if keys is None or len(keys) != 1 else gallery.index().vectors_at(keys)
+
+
+def of_records(gallery: Gallery, ids: Sequence[str]) -> Query:
+    """Several records as one query: the mean of their vectors. Raises NotFoundError, UsageError, DamagedFileError."""
     if len(ids) == 1:
-        return of_record(gallery, ids[0], clock)
-    with clock.stage("read"):
-        records, vectors = examples(gallery, ids)
-        mean = pool(vectors, np.full(len(vectors), 1 / len(vectors)))
-        names = ", ".join(record.id for record in records)
-        return Query(names, mean, b"", {record.patient for record in records}, records[0].key)
+        return of_record(gallery, ids[0])
+    records, vectors = pooled_records(gallery, ids)
+    mean = pool(vectors, np.full(len(vectors), 1 / len(vectors)))
+    names = ", ".join(record.id for record in records)
+    return Query(names, mean, mean, patients=frozenset(record.patient for record in records), record=records[0])
 
 
 def of_vector(gallery: Gallery, vector: Sequence[float] | NDArray[np.floating[Any]]) -> Query:
@@ -94,60 +116,131 @@ def of_vector(gallery: Gallery, vector: Sequence[float] | NDArray[np.floating[An
             f"a vector is {gallery.spec.dim} finite numbers, not all 0, as {gallery.spec.name!r} gives; "
             f"got {len(given)}"
         )
-    return Query("vector", (given / norm).astype(np.float32)[None], b"")
+    unit = (given / norm).astype(np.float32)[None]
+    return Query("vector", unit, unit)
+
+
+def of_text(gallery: Gallery, text: str, space: str = BASE) -> Query:
+    """Words. Raises UsageError for an encoder that takes none, and for a space other than its own."""
+    if not isinstance(gallery.encoder, encoders.TextEncoder):
+        able = ", ".join(name for name in encoders.names() if encoders.describe(name).text)
+        raise UsageError(f"the encoder {gallery.spec.name!r} takes no text; these do: {able}")
+    if space != BASE:
+        raise UsageError("a text is compared in the base space: an adapter knows pictures only")
+    if not text.strip():
+        raise UsageError("the text is empty; write for example 'x-ray chest anteroposterior pleural effusion'")
+    vectors = gallery.encoder.encode_texts([text])
+    return Query(text, vectors, vectors)
 
 
 def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Query:
-    """Read and encode a query that is a file or an array; one that has been read already is copied."""
+    """A file or an array, read and encoded; what is a Query is only encoded, if it has not been.
+
+    Raises UsageError, UnreadableImageError.
+    """
     if isinstance(query, Query):
-        return replace(query)
+        return with_vectors(gallery, query)
     clock = clock or Clock()
     with clock.stage("read"):
-        frames = read_frames(gallery, query)
+        asked = open_query(gallery, query)
     with clock.stage("encode"):
-        vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in frames]))
-    frame = frames[len(frames) // 2]
-    asked = Query(frame.source, vectors, frame.thumbnail, views=tuple(f.view for f in frames), depth=frame.depth)
-    asked.patients, asked.record = whose(gallery, frame)
-    return asked
+        return with_vectors(gallery, asked)
+
+
+def open_query(gallery: Gallery, query: Any) -> Query:
+    """A file or an array as its pixels alone: all that a region needs. A Query stays what it is.
+
+    Raises UsageError, UnreadableImageError.
+    """
+    if isinstance(query, Query):
+        return query
+    frames = read_frames(gallery, query)
+    middle, views = frames[len(frames) // 2], tuple(frame.view for frame in frames)
+    return Query(
+        middle.source,
+        views=views,
+        depth=middle.depth,
+        patients=patients_of_file(gallery, middle.sha256, middle.frame, [middle.patient])[0],
+        thumbnail=middle.thumbnail,
+        source=query,
+        frames=tuple(frames),
+    )
+
+
+def with_vectors(gallery: Gallery, query: Query) -> Query:
+    """The query with the vectors of its pixels, where it has none yet."""
+    if len(query.base):
+        return query
+    vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in query_frames(gallery, query)]))
+    return replace(query, base=vectors, vectors=vectors)
+
+
+def in_space(gallery: Gallery, query: Query, space: str) -> Query:
+    """The query with its vectors projected into a space. Raises UsageError, DamagedFileError."""
+    return replace(query, vectors=gallery.project(query.base, space), space=space)
+
+
+def query_frames(gallery: Gallery, query: Query) -> tuple[Frame, ...]:
+    """The prepared pixels of a query, a frame a view; read again where it does not hold them.
+
+    Raises UsageError where a record's file is gone or is another one by now, or where the query is no picture.
+    """
+    if query.frames:
+        return query.frames
+    if query.record is not None:
+        return _frames_of_record(gallery, query.record)
+    if query.source is None:
+        raise UsageError("this is asked with one picture: a file, an array, or the id of one record")
+    return tuple(read_frames(gallery, query.source))
+
+
+def _frames_of_record(gallery: Gallery, record: Record) -> tuple[Frame, ...]:
+    name = f"{record.source}#{record.frame}" if record.frame else record.source
+    try:
+        frames = read_frames(gallery, name)
+    except (UsageError, UnreadableImageError):
+        frames = []
+    if not frames or record_id(frames[0].sha256, frames[0].frame) != record.id:
+        raise UsageError(
+            "the pixels of this record are needed and its file can no longer be read; bring the file back, or run "
+            "`lookalike index --patches` on it where no patches are stored"
+        )
+    return tuple(frames)
 
 
 def read_frames(gallery: Gallery, query: Any) -> list[Frame]:
     """What a file or an array shows, ready for the encoder: one picture, or every slice of a volume."""
-    if isinstance(query, np.ndarray) and gallery.spec.ndim == 3:
-        volume = Image(query[..., None] if query.ndim == 3 else query)
-        _, _, shown = next(cut(volume, VolumeRecipe(slices="middle:1")))
-        whole = volume_input(volume, gallery.spec.preprocessing)
-        return [Frame("array", "", 0, 1, whole, thumbnail(shown), "", {}, (shown.height, shown.width))]
-    if isinstance(query, np.ndarray):
-        shown = picture(from_array(query), gallery.spec.preprocessing.percentiles)
-        pixels, size = model_input(shown, gallery.spec.preprocessing), (shown.height, shown.width)
-        return [Frame("array", "", 0, 1, pixels, thumbnail(shown), "", {}, size)]
-    if not isinstance(query, str | os.PathLike):
+    if isinstance(query, str | os.PathLike):
+        return [replace(frame, source=file_name(query)) for frame in _read_frames(gallery, os.fspath(query))]
+    if not isinstance(query, np.ndarray):
         raise UsageError(f"a query is a file or a NumPy array, got {type(query).__name__}")
-    return [replace(frame, source=file_name(query)) for frame in _read_frames(gallery, os.fspath(query))]
+    return [_frame_of_array(gallery, query)]
 
 
-def whose(gallery: Gallery, frame: Frame) -> tuple[set[str], int | None]:
-    """The patient groups of a query, and the key of its record, where its file is in the gallery."""
-    patients = {gallery.store.patient_group(frame.patient)} if frame.patient else set()
-    # The file itself may be in the gallery, under a patient that only the label table knew.
-    known = gallery.store.find(record_id(frame.sha256, frame.frame)) if frame.sha256 else None
-    return (patients, None) if known is None else ({*patients, known.patient}, known.key)
+def _frame_of_array(gallery: Gallery, pixels: NDArray[np.generic]) -> Frame:
+    recipe = gallery.spec.preprocessing
+    if gallery.spec.ndim == 3:
+        volume = Image(pixels[..., None] if pixels.ndim == 3 else pixels)
+        _, _, shown = next(cut(volume, VolumeRecipe(slices="middle:1")))
+        ready: NDArray[Any] = volume_input(volume, recipe)
+    else:
+        shown = picture(from_array(pixels), recipe.percentiles)
+        ready = model_input(shown, recipe)
+    return Frame("array", "", 0, 1, ready, thumbnail(shown), "", {}, (shown.height, shown.width))
 
 
 def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     """The wanted frame of a file, or every slice of a volume. A folder is the series that lies in it."""
     path, wanted = _path_and_frame(query)
     if os.path.isdir(path):  # noqa: PTH112 - False for any impossible name
-        source: Path | Series = _series_in(gallery, path)
+        source: Path | Item = series_in(gallery.readers, path)
     elif os.path.isfile(path):  # noqa: PTH113
         source = path
     else:
         raise UsageError(f"no such file: {path}; give an image file, or --id with a record's id")
     found: list[Frame] = []
     for event in gallery.readers.read([source]):
-        if isinstance(event, Refusal) and isinstance(source, Series):
+        if isinstance(event, Refusal) and isinstance(source, Item):
             raise UsageError(
                 f"the folder is no series of one volume ({event.reason}{event.detail and ': ' + event.detail}); "
                 "give an image file, or such a folder"
@@ -163,16 +256,6 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     if not found:
         raise UsageError(f"the file has no frame {wanted}; frames are counted from 0")
     return found
-
-
-def _series_in(gallery: Gallery, folder: Path) -> Series:
-    """The one series of a folder, whatever tables and notes lie beside it; all files, if there is not one."""
-    files, volumes = walk([folder]), Volumes()
-    for event in gallery.readers.read(files, whole=True):
-        if isinstance(event, Slice):
-            volumes.slices.setdefault(event.series, []).append(event)
-    found = [one for one in volumes.series() if isinstance(one, Series)]
-    return found[0] if len(found) == 1 else Series(str(folder), tuple(str(file) for file in files))
 
 
 def _path_and_frame(query: str) -> tuple[Path, int]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import ranking
+from lookalike.asking.candidates import Candidates
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.asking.query import Query
+from lookalike.asking.ranked import Ranked, check_removed, records_there
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
-from lookalike.types import Keys, Match, Record, Scores, Vectors
+from lookalike.types import Keys, Match, Scores, Vectors
 
 RANKS: Final = ("auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim")
 """pool: one vector a volume. count, max, sum: of the hits that its slices get. maxsim: late interaction of all
@@ -25,118 +28,90 @@ _HITS: Final = 200  # slice hits that each query slice names candidates by
 _CANDIDATES: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A record, its score, and where it matches, if it is a volume."""
-
-    record: Record
-    score: float
-    match: Match | None = None
-
-
-def search_volumes(
-    gallery: Gallery, asked: Query, space: str, k: int, among: Keys | None, excluded: Keys, rank: str, weights: str
+def rank_volumes(
+    gallery: Gallery, query: Query, who: Candidates, k: int, *, rank: str = "auto", weights: str = "uniform"
 ) -> list[Ranked]:
-    """The k best records. ``asked.vectors`` are of the space. Raises UsageError for an unknown rank."""
+    """A ``Ranker`` by the vectors of all slices. rank: of ``RANKS``; weights: of the query's slices (slice_weights).
+
+    Raises UsageError for another rank or weights, DamagedFileError.
+    """
     if rank not in RANKS:
         raise UsageError(f"rank is one of {', '.join(RANKS)}; got {rank!r}")
-    shares = slice_weights(weights, asked.positions)
     name, _, how = rank.partition(":")
     if name == "pool":
-        keys, scores = _by_pool(gallery, asked, space, shares, weights, how or "mean", among, excluded)
+        keys, scores = _by_pool(gallery, query, who, weights, how or "mean")
     else:
-        keys, scores = _by_slices(gallery, asked, space, shares, k, among, excluded, rank)
-    records = gallery.store.records(int(key) for key in keys[:k])
-    return [
-        Ranked(records[int(key)], float(score), _match(gallery, asked, space, records[int(key)]))
-        for key, score in zip(keys[:k], scores[:k], strict=True)
-    ]
+        keys, scores = _by_slices(gallery, query, who, k, rank, slice_weights(weights, query.positions))
+    score_of = dict(zip(keys.tolist(), scores.tolist(), strict=True))
+    found = (
+        Ranked(record, score_of[record.key], _match(gallery, query, *slices))
+        for record in records_there(gallery, keys.tolist())
+        if (slices := gallery.store.slices_of_each([record.key]).get(record.key)) is not None
+    )
+    return list(islice(found, k))
 
 
-def _by_pool(
-    gallery: Gallery,
-    asked: Query,
-    space: str,
-    shares: NDArray[np.float64],
-    weights: str,
-    how: str,
-    among: Keys | None,
-    excluded: Keys,
-) -> ranking.Ranking:
-    stored = gallery.pooled(weights, how)
+def _by_pool(gallery: Gallery, query: Query, who: Candidates, weights: str, how: str) -> ranking.Ranking:
+    stored, shares = pooled_vectors(gallery, weights, how), slice_weights(weights, query.positions)
     # Adapters are trained on pooled base vectors: both sides are pooled first, then projected.
-    query = gallery.project(pool(asked.base, shares, how), space)[0]
-    similar = gallery.project(stored.vectors, space) @ query
-    open_ = ~np.isin(stored.records, _record_keys(gallery, excluded))
-    if among is not None:
-        open_ &= np.isin(stored.records, _record_keys(gallery, among))
-    rows = np.flatnonzero(open_)
+    asking = gallery.project(pool(query.base, shares, how), query.space)[0]
+    similar = gallery.project(stored.vectors, query.space) @ asking
+    rows = np.flatnonzero(np.isin(stored.records, who.records(gallery, stored.records)))
     order = rows[np.lexsort((stored.records[rows], -similar[rows]))]
     return stored.records[order], similar[order].astype(np.float64)
 
 
 def _by_slices(
-    gallery: Gallery,
-    asked: Query,
-    space: str,
-    shares: NDArray[np.float64],
-    k: int,
-    among: Keys | None,
-    excluded: Keys,
-    rank: str,
+    gallery: Gallery, query: Query, who: Candidates, k: int, rank: str, shares: NDArray[np.float64]
 ) -> ranking.Ranking:
-    owners, scores = _slice_hits(gallery, asked, space, k, among, excluded)
+    owners, scores = _slice_hits(gallery, query, who, k)
     if rank in ranking.AGGREGATIONS:
         return ranking.AGGREGATIONS[rank](owners, scores, shares)
-    candidates = ranking.by_max(owners, scores, shares)[0][: max(_CANDIDATES, 5 * k)]
-    return _maxsim(gallery, asked, space, shares, candidates)
+    named = ranking.by_max(owners, scores, shares)[0][: max(_CANDIDATES, 5 * k)]
+    return _maxsim(gallery, query, shares, named)
 
 
-def _slice_hits(
-    gallery: Gallery, asked: Query, space: str, k: int, among: Keys | None, excluded: Keys
-) -> tuple[NDArray[np.int64], Scores]:
+def _slice_hits(gallery: Gallery, query: Query, who: Candidates, k: int) -> tuple[NDArray[np.int64], Scores]:
     """Owners and cosines (views, hits) of each query slice's hits, -1 pads: as many as name k records."""
-    index, wanted = gallery.index(space), max(_HITS, 20 * k)
+    version, index, wanted = gallery.space(query.space).version, gallery.index(query.space), max(_HITS, 20 * k)
     while True:
-        depth = min(len(index), wanted + len(excluded))
-        keys, scores = index.search(asked.vectors, depth, among)
-        hit = (keys >= 0) & ~np.isin(keys, excluded)
+        depth = min(len(index), wanted + len(who.closed))
+        keys, scores = index.search(query.vectors, depth, who.among)
+        hit = who.open(keys)
         hit &= np.cumsum(hit, axis=1) <= wanted  # a patient with many slices must not cost others their hits
         owners = np.where(hit, _owner_rows(gallery, keys), -1)
+        if (owners[hit] == -1).any():
+            check_removed(gallery, query.space, version)
         # One large volume can take all hits of a slice: look deeper, for there may be others.
-        if depth == len(index) or len(np.unique(owners[hit])) >= k:
+        if depth == len(index) or len(np.unique(owners[owners != -1])) >= k:
             return owners, scores
         wanted *= 4
 
 
-def _maxsim(
-    gallery: Gallery, asked: Query, space: str, shares: NDArray[np.float64], candidates: NDArray[np.int64]
-) -> ranking.Ranking:
-    if len(candidates) == 0:
-        return candidates, np.empty(0)
-    documents = [gallery.store.vectors_of(int(key)) for key in candidates]
+def _maxsim(gallery: Gallery, query: Query, shares: NDArray[np.float64], named: NDArray[np.int64]) -> ranking.Ranking:
+    slices = gallery.store.slices_of_each(named)
+    there = np.array([key for key in named.tolist() if key in slices], np.int64)
+    if len(there) == 0:
+        return there, np.empty(0)
+    documents = [slices[key][1] for key in there.tolist()]
     starts = np.cumsum([0, *(len(document) for document in documents[:-1])])
-    scores = ranking.maxsim_many(asked.vectors, gallery.project(np.concatenate(documents), space), starts, shares)
-    order = np.lexsort((candidates, -scores))
-    return candidates[order], scores[order]
+    document = gallery.project(np.concatenate(documents), query.space)
+    scores = ranking.maxsim_many(query.vectors, document, starts, shares)
+    order = np.lexsort((there, -scores))
+    return there[order], scores[order]
 
 
-def _match(gallery: Gallery, asked: Query, space: str, record: Record) -> Match | None:
+def _match(gallery: Gallery, query: Query, views: tuple[int, ...], vectors: Vectors) -> Match | None:
     """Which slices match, for a record that is a volume."""
-    views, vectors = gallery.store.slices_of(record.key)
-    if len(views) == 1 and len(asked.views) == 1:
+    if len(views) == 1 and len(query.views) == 1:
         return None
-    document: Vectors = gallery.project(vectors, space)
-    row, column, score = ranking.best_pair(asked.vectors, document)
-    rows = ranking.contributing_rows(asked.vectors, document)
-    return Match(asked.views[row], views[column], score, tuple(views[int(i)] for i in rows))
+    document = gallery.project(vectors, query.space)
+    row, column, score = ranking.best_pair(query.vectors, document)
+    rows = ranking.contributing_rows(query.vectors, document)
+    return Match(query.views[row], views[column], score, tuple(views[int(i)] for i in rows))
 
 
 def _owner_rows(gallery: Gallery, keys: Keys) -> NDArray[np.int64]:
-    """The record's key for each vector key; padding stays -1."""
+    """The record's key for each vector key; padding, and what has been removed, is -1."""
     found, place = np.unique(keys, return_inverse=True)
     return gallery.store.owner_keys(found)[place].reshape(keys.shape)
-
-
-def _record_keys(gallery: Gallery, keys: Keys) -> NDArray[np.int64]:
-    return np.unique(gallery.store.owner_keys(keys))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from lookalike import voting
 from lookalike.classifiers.examples import Examples, Fitted, Settings
+from lookalike.metrics import Floats
 from lookalike.types import Vectors
-from lookalike.voting import Floats, Rows
+from lookalike.voting import RowNumbers
 
 _CLUSTERS: Final = 2.0  # times the square root of the number of records
 _MIN_SAMPLES: Final = 3  # DBSCAN: records within reach, itself included, that make a core
@@ -54,7 +55,7 @@ def dbscan(data: Examples, _settings: Settings) -> Fitted:
     from sklearn.cluster import DBSCAN
 
     least = min(_MIN_SAMPLES, len(data.vectors))
-    _, cosines = voting.nearest(data.vectors, data.vectors, least)  # the first is the record itself
+    _, cosines = voting.nearest_rows(data.vectors, data.vectors, least)  # the first is the record itself
     reach = max(float(np.median(1 - cosines[:, -1])), _LEAST_REACH)
     model = DBSCAN(eps=reach, min_samples=least, metric="cosine").fit(data.vectors)
     core = np.asarray(model.core_sample_indices_)
@@ -62,7 +63,7 @@ def dbscan(data: Examples, _settings: Settings) -> Fitted:
     def cluster_of(queries: Vectors) -> NDArray[np.int64]:
         if not len(core):
             return np.full(len(queries), -1)
-        rows, cosines = voting.nearest(queries, data.vectors[core], 1)
+        rows, cosines = voting.nearest_rows(queries, data.vectors[core], 1)
         return np.where(1 - cosines[:, 0] <= reach, model.labels_[core[rows[:, 0]]], -1)
 
     return _labelled(data, np.asarray(model.labels_), cluster_of)
@@ -77,11 +78,11 @@ def _labelled(data: Examples, cluster: NDArray[np.int64], cluster_of: Callable[[
     overall = voting.label_shares(data.members, multi_label=data.multi_label)
     table = voting.vote_logits(shares, sizes, overall, multi_label=data.multi_label)
 
-    def voters(queries: Vectors) -> tuple[Rows, Floats]:
+    def voters(queries: Vectors) -> tuple[RowNumbers, Floats]:
         rows, found = np.full((len(queries), _SHOWN), -1, np.int64), cluster_of(queries)
         for i in np.flatnonzero(found >= 0):
             own = np.flatnonzero(cluster == found[i])
-            best, _ = voting.nearest(queries[i : i + 1], data.vectors[own], min(_SHOWN, len(own)))
+            best, _ = voting.nearest_rows(queries[i : i + 1], data.vectors[own], min(_SHOWN, len(own)))
             rows[i, : best.shape[1]] = own[best[0]]
         return rows, np.where(rows >= 0, 1 / np.maximum(sizes[found], 1), 0.0)
 

@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.metrics import Bools, Floats
 from lookalike.types import Vectors
-from lookalike.voting import Bools, Floats, Rows, Weighting
+from lookalike.voting import Among, RowNumbers, Weighting
 
 Labels: TypeAlias = tuple[tuple[str, ...], ...]
 
@@ -19,7 +20,8 @@ NEIGHBOURS: Final = {"distance": 20, "uniform": 5}  # that vote, unless k says o
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """vectors (n, dim); members (n, c) bool, columns in the order of classes; patients (n,) as numbers.
+    """vectors (n, dim); members (n, c) bool, columns in the order of classes; patients (n,) as numbers. among: of some
+    rows that ask, which of the n may answer.
 
     multi_label: one record may bear several labels, each has a probability of its own.
     """
@@ -30,18 +32,21 @@ class Examples:
     ids: NDArray[np.str_]
     classes: tuple[str, ...]
     multi_label: bool
+    among: Among
 
     def take(self, rows: NDArray[np.int64] | Bools) -> Examples:
         """Some of the records, all of the classes."""
+        whole, numbers = self.among, np.arange(len(self.vectors))[rows]
         return replace(
             self,
             vectors=self.vectors[rows],
             members=self.members[rows],
             patients=self.patients[rows],
             ids=self.ids[rows],
+            among=lambda asked: whole(numbers[asked])[:, numbers],
         )
 
-    def sample(self, most: int, seed: int) -> Rows:
+    def sample(self, most: int, seed: int) -> RowNumbers:
         """At most ``most`` row numbers, drawn at random, ascending."""
         drawn = np.random.default_rng(seed).permutation(len(self.vectors))[:most]
         return np.sort(drawn).astype(np.int64)
@@ -72,7 +77,7 @@ class Fitted:
     of the vote of each; None for methods in which no single record votes."""
 
     logits: Callable[[Vectors], Floats]
-    voters: Callable[[Vectors], tuple[Rows, Floats]] | None = None
+    voters: Callable[[Vectors], tuple[RowNumbers, Floats]] | None = None
 
 
 def logits_of(p: Floats, *, multi_label: bool) -> Floats:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from lookalike import voting
 from lookalike.classifiers.examples import Examples, Fitted, Settings, logits_of
+from lookalike.metrics import Floats
 from lookalike.types import Vectors
-from lookalike.voting import Floats
 
 # For vectors of unit mean square length about their mean; C and gamma are scikit-learn's.
 _LINEAR_C: Final = 10.0

@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from lookalike import encoders, voting
+from lookalike import voting
 from lookalike.classifiers.examples import Fitted
-from lookalike.encoders import TextEncoder
+from lookalike.encoders import Encoder, TextEncoder, names_with_text
 from lookalike.errors import UsageError
 from lookalike.types import Vectors
 
@@ -57,11 +57,11 @@ def _check(template: str) -> None:
         )
 
 
-def text_encoder(encoder: encoders.Encoder) -> TextEncoder:
+def text_encoder(encoder: Encoder) -> TextEncoder:
     """The encoder, if it has text. Raises UsageError that names those which have."""
     if encoder.spec.text and isinstance(encoder, TextEncoder):
         return encoder
-    having = ", ".join(name for name in encoders.names() if encoders.describe(name).text)
+    having = ", ".join(names_with_text())
     raise UsageError(
         f"zero-shot needs an encoder of pictures and texts, and {encoder.spec.name!r} has no text. "
         f"These have: {having or 'none here'}. Index into a new gallery with one: --encoder NAME"

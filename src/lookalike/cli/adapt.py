@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json, seed_option
+from lookalike.plugins import plugin_names
 
 
 @click.command("adapt")
@@ -12,7 +13,7 @@ from lookalike.cli.output import gallery_option, json_option, print_json, seed_o
 @click.option("--name", required=True, metavar="S", help="The name of the new space.")
 @click.option(
     "--kind",
-    type=click.Choice(["mlp", "linear", "published"]),
+    type=click.Choice(plugin_names("lookalike.adapters")),
     default="mlp",
     show_default=True,
     help="mlp and published need the extra lookalike[mlp]; linear does not.",

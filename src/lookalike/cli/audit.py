@@ -23,10 +23,10 @@ def command(gallery: str, label_field: str, against: str | None, space: str, see
       lookalike audit --gallery chest --against site
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.audit import audit_confounds
+    from lookalike.verbs.audit import audit
 
     with open_gallery(gallery) as opened:
-        result = audit_confounds(opened, label_field, against, space=space, seed=seed)
+        result = audit(opened, label_field, against, space=space, seed=seed)
     if as_json:
         print_json(result)
     else:

@@ -102,14 +102,15 @@ def index_(
     Example:
       lookalike benchmark index --sizes 10000,100000 --dims 384 --kinds flat,hnsw,lsh --figure indexes.png
     """
-    from lookalike.verbs.benchmark_index import benchmark_index, plot_recall_latency
+    from lookalike import plots
+    from lookalike.verbs.benchmark_index import benchmark_index
 
     names = [name.strip() for name in kinds.split(",") if name.strip()]
     result = benchmark_index(
         sizes, dims, names, queries=queries, seed=seed, say=lambda line: click.echo(line, err=True)
     )
     if figure:
-        plot_recall_latency(result, Path(figure))
+        plots.save_recall_latency(result, Path(figure))
     if as_json:
         print_json(result)
     else:

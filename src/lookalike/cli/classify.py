@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json, print_table, seed_option
+from lookalike.plugins import plugin_names
 
 
 @click.command("classify")
@@ -17,7 +18,7 @@ from lookalike.cli.output import gallery_option, json_option, print_json, print_
     "--method",
     default="knn",
     show_default=True,
-    help="knn, centroid, k-means, dbscan, agglomerative, linear, svm, mlp, adapter, zero-shot.",
+    help=f"{', '.join(plugin_names('lookalike.classifiers'))}; adapter, zero-shot.",
 )
 @click.option("-k", type=int, help="Neighbours that vote (knn).")
 @click.option("--space", metavar="S", help="The space of the method; of an adapter its name.")
@@ -56,9 +57,10 @@ def command(
       lookalike classify --gallery brain --folds 5 --method knn,centroid,linear,svm --confusion confusion.png
     """
     from lookalike import plots
-    from lookalike.evaluation.protocols.classifiers import evaluate_classifiers
+    from lookalike.evaluation.protocols.classifiers import ClassifierReport
     from lookalike.gallery import open_gallery
     from lookalike.verbs.classify import classify
+    from lookalike.verbs.evaluate import evaluate
 
     if folds is not None and (query or identity):
         raise click.UsageError("--folds scores methods on the gallery's own records; leave QUERY and --id out")
@@ -66,8 +68,16 @@ def command(
         raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
     with open_gallery(gallery) as opened:
         if folds is not None:
-            report = evaluate_classifiers(opened, method.split(","), folds, seed, k=k, space=space)
-            if confusion:
+            report = evaluate(
+                opened,
+                protocol="classifiers",
+                methods=method.split(","),
+                folds=folds,
+                seed=seed,
+                neighbours=k,
+                **({"space": space} if space else {}),
+            )
+            if confusion and isinstance(report, ClassifierReport):
                 plots.save_confusion(report, Path(confusion))
             if as_json:
                 print_json(report)

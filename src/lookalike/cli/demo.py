@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
 import click
 
 from lookalike.cli.output import json_option, label_columns_option, print_json, seed_option
+
+if TYPE_CHECKING:
+    from lookalike.verbs.demo import DemoResult
+
+_HITS: Final = 3
 
 
 @click.command("demo")
@@ -30,6 +39,7 @@ def command(data: str | None, label_columns: tuple[str, ...], out: str, seed: in
             click.echo(line)
 
     result = demo(out, data=data, label_columns=label_columns, seed=seed, say=say)
+    result = replace(result, figure=str(_figure(result)))
     if as_json:
         print_json(result)
         return
@@ -43,3 +53,20 @@ def command(data: str | None, label_columns: tuple[str, ...], out: str, seed: in
     )
     if result.synthetic:
         click.echo("\nThese radiographs are SYNTHETIC: the scores say nothing about real images.")
+
+
+def _figure(result: DemoResult) -> Path:
+    """One row a class: the query and its best hits, base space left, adapted right."""
+    from lookalike import plots
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.demo import SPACE
+    from lookalike.verbs.search import search
+
+    rows = []
+    with open_gallery(result.gallery) as gallery:
+        for example in result.examples:
+            base = search(gallery, example.query, k=_HITS)
+            adapted = search(gallery, example.query, k=_HITS, space=SPACE)
+            rows.append([*plots.search_cells(base, example.labels), *plots.search_cells(adapted, example.labels)[1:]])
+    title = f"query | {_HITS} hits in the base space | {_HITS} hits in the adapted space (green: the query's label)"
+    return plots.save_grid(rows, Path(result.gallery).with_name("figure.png"), title)

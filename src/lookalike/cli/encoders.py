@@ -23,8 +23,8 @@ def command() -> None:
 
 @command.command("list")
 @json_option
-def list_(as_json: bool) -> None:
-    """Every encoder, and whether its weights are on this machine.
+def _list(as_json: bool) -> None:
+    """Every encoder, and whether its weights are on this machine; broken plug-ins with the reason.
 
     \b
     Example:
@@ -37,8 +37,14 @@ def list_(as_json: bool) -> None:
         print_json(listed)
         return
     head = ["name", "dim", "text", "here", "size", "speed", "input", "licence"]
-    rows = [[e.name, str(e.dim), _mark(e.text), _mark(e.here), e.size, e.speed, e.input, e.license] for e in listed]
+    rows = [
+        [e.name, str(e.dim), _mark(e.text), _mark(e.here), e.size, e.speed, e.input, e.license]
+        for e in listed
+        if not e.broken
+    ]
     print_table([head, *rows])
+    for broken in (e for e in listed if e.broken):
+        click.echo(f"broken: {broken.name}: {broken.broken}")
 
 
 def _mark(value: bool) -> str:
@@ -49,7 +55,7 @@ def _mark(value: bool) -> str:
 @click.argument("name")
 @click.option("--to", "to", required=True, metavar="DIR", help="The folder of models.")
 @json_option
-def pull(name: str, to: str, as_json: bool) -> None:
+def _pull(name: str, to: str, as_json: bool) -> None:
     """Bring an encoder's weights from its hub, for use here or on a machine without a network.
 
     \b
@@ -69,7 +75,7 @@ def pull(name: str, to: str, as_json: bool) -> None:
 @command.command("verify")
 @click.argument("name")
 @json_option
-def verify(name: str, as_json: bool) -> None:
+def _verify(name: str, as_json: bool) -> None:
     """Check what an encoder promises: unit vectors, repeatable, the same in any batch, the golden vector.
 
     \b
@@ -94,7 +100,7 @@ def verify(name: str, as_json: bool) -> None:
 @click.option("--int8", is_flag=True, help="Also an 8-bit version; its loss is measured and printed.")
 @click.option("--pictures", multiple=True, metavar="SOURCE", help="What the quality is measured on (repeatable).")
 @json_option
-def export(name: str, to: str, int8: bool, pictures: tuple[str, ...], as_json: bool) -> None:
+def _export(name: str, to: str, int8: bool, pictures: tuple[str, ...], as_json: bool) -> None:
     """Write a torch encoder as an ONNX file, which runs without torch, and measure both.
 
     \b

@@ -58,6 +58,7 @@ def command(
     Files and folders (walked recursively): DICOM, PNG, JPEG, TIFF, BMP, JPEG 2000. What is there already
     is skipped, so a run that was cut short is finished by running it again. Files that cannot be read are
     listed with a reason; the rest go on. Volumes (series, NIfTI, NRRD, MetaImage) are cut into slices.
+    A SOURCE may be a URI too: file:/scans, chexpert:/data/CheXpert, or one of a plug-in.
 
     --dataset reads labels, splits and patients too: chestx-ray14, chexpert, mimic-cxr, radimagenet, medmnist,
     mednist, msd, totalsegmentator, or a folder; a source may end in ?key=value: chexpert=DIR?uncertain=ones.
@@ -72,9 +73,9 @@ def command(
     from lookalike.plugins import plugin_names, suggestion
     from lookalike.slices import slice_rule
     from lookalike.sources.collections.catalogue import open_dataset
+    from lookalike.sources.source import source_of
     from lookalike.types import VolumeRecipe
     from lookalike.verbs.index import index
-    from lookalike.verbs.index_dataset import index_dataset
 
     if bool(sources) == bool(dataset):
         raise click.UsageError("give either SOURCE..., files and folders, or --dataset")
@@ -83,7 +84,7 @@ def command(
             "--dataset goes without --labels, --label-column and --patches; a folder's table is "
             "PATH?table=NAME&labels=COLUMN"
         )
-    collection = open_dataset(dataset) if dataset else None
+    given = [open_dataset(dataset)] if dataset else [source_of(source) for source in sources]
     slice_rule(slices or "all")
     if kind != "auto" and kind not in plugin_names("lookalike.indexes"):
         raise UsageError(f"no index is called {kind!r}.{suggestion(kind, plugin_names('lookalike.indexes'))}")
@@ -92,18 +93,14 @@ def command(
         open_gallery(gallery, create=True, encoder=encoder, volumes=volumes, index=kind) as opened,
         progress_bar("files") as progress,
     ):
-        result = (
-            index_dataset(opened, collection, progress=progress)
-            if collection
-            else index(
-                opened,
-                sources,
-                labels=labels,
-                label_columns=label_columns,
-                patient_column=patient_column,
-                patches=patches,
-                progress=progress,
-            )
+        result = index(
+            opened,
+            given,
+            labels=labels,
+            label_columns=label_columns,
+            patient_column=patient_column,
+            patches=patches,
+            progress=progress,
         )
     if as_json:
         print_json(result)

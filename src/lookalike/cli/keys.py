@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import click
 
-from lookalike.cli.output import gallery_option, json_option, print_table
+from lookalike.cli.output import gallery_option, json_option, print_json, print_table
+from lookalike.types import ROLES, Role
 
 
 @click.group("keys")
@@ -25,13 +27,13 @@ def command() -> None:
 @gallery_option
 @click.option(
     "--role",
-    type=click.Choice(["reader", "contributor", "admin"]),
+    type=click.Choice(ROLES),
     default="reader",
     show_default=True,
     help="reader asks; contributor also labels, indexes and trains; admin also removes.",
 )
 @json_option
-def add(name: str, gallery: str, role: str, as_json: bool) -> None:
+def _add(name: str, gallery: str, role: Role, as_json: bool) -> None:
     """Make a key and print it, once.
 
     \b
@@ -39,20 +41,20 @@ def add(name: str, gallery: str, role: str, as_json: bool) -> None:
       lookalike keys add workstation --role contributor --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.store.keys import add_key
+    from lookalike.verbs.keys import add_key
 
     with open_gallery(gallery) as opened:
-        key = add_key(opened.store, name, role)
+        made = add_key(opened, name, role=role)
     if as_json:
-        click.echo(json.dumps({"name": name, "role": role, "key": key}))
+        click.echo(json.dumps(asdict(made)))
     else:
-        click.echo(f"{key}\nKeep it: only its hash is stored, so it is not shown again.")
+        click.echo(f"{made.key}\nKeep it: only its hash is stored, so it is not shown again.")
 
 
 @command.command("list")
 @gallery_option
 @json_option
-def list_(gallery: str, as_json: bool) -> None:
+def _list(gallery: str, as_json: bool) -> None:
     """Names and roles.
 
     \b
@@ -62,12 +64,12 @@ def list_(gallery: str, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from lookalike.gallery import open_gallery
-    from lookalike.store.keys import keys_of
+    from lookalike.verbs.keys import list_keys
 
     with open_gallery(gallery) as opened:
-        keys = keys_of(opened.store)
+        keys = list_keys(opened)
     if as_json:
-        click.echo(json.dumps([{"name": k.name, "role": k.role, "created": k.created} for k in keys]))
+        print_json(keys)
         return
     made = [datetime.fromtimestamp(key.created, UTC).strftime("%Y-%m-%d %H:%M") for key in keys]
     print_table([["name", "role", "made (UTC)"], *([k.name, k.role, at] for k, at in zip(keys, made, strict=True))])
@@ -77,7 +79,7 @@ def list_(gallery: str, as_json: bool) -> None:
 @click.argument("name")
 @gallery_option
 @json_option
-def remove(name: str, gallery: str, as_json: bool) -> None:
+def _remove(name: str, gallery: str, as_json: bool) -> None:
     """Make a key useless, at once.
 
     \b
@@ -85,8 +87,8 @@ def remove(name: str, gallery: str, as_json: bool) -> None:
       lookalike keys remove workstation --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.store.keys import remove_key
+    from lookalike.verbs.keys import remove_key
 
     with open_gallery(gallery) as opened:
-        remove_key(opened.store, name)
+        remove_key(opened, name)
     click.echo(json.dumps({"removed": name}) if as_json else f"The key {name!r} opens nothing any more.")

@@ -10,8 +10,6 @@ import click
 from lookalike.cli.output import gallery_option, json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from lookalike.gallery import Gallery
-    from lookalike.plots import Cell
     from lookalike.types import Box
     from lookalike.verbs.search import SearchResult
 
@@ -35,8 +33,10 @@ def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box
 @click.option("--where", metavar="FILTER", help="Only records for which this holds, e.g. 'Modality=CR and sex=F'.")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("--same-patient", is_flag=True, help="Let the query's own patient answer.")
-@click.option("--like", multiple=True, metavar="ID", help="Move the query towards this record (repeatable).")
-@click.option("--unlike", multiple=True, metavar="ID", help="Move it away from this one, never a hit (repeatable).")
+@click.option(
+    "--like", "--positive", "positive", multiple=True, metavar="ID", help="Move the query towards this record."
+)
+@click.option("--unlike", "--negative", "negative", multiple=True, metavar="ID", help="Move it away; this is no hit.")
 @click.option("--one-per-patient", is_flag=True, help="The best hit of each patient only.")
 @click.option("--figure", metavar="OUT.png", help="Write the query and its hits as a picture.")
 @click.option(
@@ -55,7 +55,7 @@ def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box
 )
 @click.option("--mask", metavar="FILE", help="Search the region where this picture or volume is above 0.")
 @click.option("--slice", "slice_", type=int, metavar="N", help="The slice of a volume that the region lies in.")
-@click.option("--no-context", is_flag=True, help="Judge the region alone, without what lies around it.")
+@click.option("--context/--no-context", default=True, help="Judge the region with or without what lies around it.")
 @json_option
 def command(
     query: str | None,
@@ -66,8 +66,8 @@ def command(
     where: str | None,
     space: str,
     same_patient: bool,
-    like: tuple[str, ...],
-    unlike: tuple[str, ...],
+    positive: tuple[str, ...],
+    negative: tuple[str, ...],
     one_per_patient: bool,
     rank: str,
     weights: str,
@@ -75,7 +75,7 @@ def command(
     box: Box | None,
     mask: str | None,
     slice_: int | None,
-    no_context: bool,
+    context: bool,
     as_json: bool,
 ) -> None:
     """Find the records that look most like a query, best first.
@@ -90,57 +90,52 @@ def command(
       lookalike search query.dcm --gallery chest --box 0.2,0.3,0.5,0.6 --figure where.png
     """
     from lookalike import plots
-    from lookalike.asking.rank_regions import search_regions
     from lookalike.gallery import open_gallery
+    from lookalike.verbs.explain import illustrate
     from lookalike.verbs.search import search
 
     region = box is not None or mask is not None
-    moved = like or unlike or one_per_patient
+    moved = positive or negative or one_per_patient
     if region and (text or space != "base" or rank != "auto" or weights != "uniform" or moved):
         raise click.UsageError(
             "a region is searched by patches: leave --text, --space, --rank, --weights, --like, --unlike and "
             "--one-per-patient out"
         )
-    if (slice_ is not None or no_context) and not region:
+    if (slice_ is not None or not context) and not region:
         raise click.UsageError("--slice and --no-context speak of a region; give --box or --mask too")
+    asked: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "context": context}
     with open_gallery(gallery) as opened:
-        if region:
-            result = search_regions(
-                opened,
-                query,
-                id=identity,
-                box=box,
-                mask=mask,
-                slice=slice_,
-                k=k,
-                where=where,
-                same_patient=same_patient,
-                context=not no_context,
-            )
-            asked = {"box": box, "mask": mask, "slice": slice_, "context": not no_context}
-            cells = _where_cells(opened, result, query, identity, asked) if figure else []
-        else:
-            result = search(
-                opened,
-                query,
-                id=identity,
-                text=text,
-                k=k,
-                where=where,
-                space=space,
-                same_patient=same_patient,
-                positive=like,
-                negative=unlike,
-                group_by="patient" if one_per_patient else None,
-                rank=rank,
-                weights=weights,
-            )
-            cells = plots.search_cells(result)
+        result = search(
+            opened,
+            query,
+            **asked,
+            text=text,
+            k=k,
+            where=where,
+            space=space,
+            same_patient=same_patient,
+            positive=positive,
+            negative=negative,
+            group_by="patient" if one_per_patient else None,
+            rank=rank,
+            weights=weights,
+        )
+        if figure:
+            ids = [hit.id for hit in result.hits]
+            shown = illustrate(opened, query, records=ids, **asked) if region else None
+            cells = plots.heat_cells(result, shown) if shown else plots.search_cells(result)
     if figure:
         plots.save_grid([cells], Path(figure))
     if as_json:
         print_json(result)
         return
+    _print(result, region=region)
+    if figure:
+        click.echo(f"wrote {figure}")
+
+
+def _print(result: SearchResult, *, region: bool) -> None:
+    """The hits as a table, then what the answer says of itself."""
     volumes = any(hit.match for hit in result.hits)
     boxes = ["box"] if region else []
     rows = [["rank", "score", "id", "labels", *(["slices"] if volumes else []), *boxes, "source"]]
@@ -156,23 +151,3 @@ def command(
     stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in result.seconds.items())
     searched = f"{result.records} {'records' if region else 'vectors'}, space {result.space}"
     click.echo(f"{searched}, encoder {result.encoder}; {stages}")
-    if figure:
-        click.echo(f"wrote {figure}")
-
-
-def _where_cells(
-    gallery: Gallery, result: SearchResult, query: str | None, identity: str | None, region: dict[str, Any]
-) -> list[Cell]:
-    """The query with its region, and the hits with the place that answers it."""
-    from lookalike.asking.patches import small_picture, source_of
-    from lookalike.plots import heat_cells
-    from lookalike.verbs.explain import explain_each
-
-    asked, ids = source_of(gallery, query, identity), [hit.id for hit in result.hits]
-    explained = explain_each(gallery, asked, ids, **region)
-    ours = small_picture(gallery, asked, explained[0].query.slice) if explained else b""
-    theirs = [
-        small_picture(gallery, source_of(gallery, None, key), one.hit.slice)
-        for key, one in zip(ids, explained, strict=True)
-    ]
-    return heat_cells(result, explained, ours, theirs)

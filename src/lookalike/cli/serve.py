@@ -52,9 +52,9 @@ def command(
         if (error.name or "").startswith("lookalike"):
             raise
         raise MissingExtraError("lookalike serve", "server") from None
-    from lookalike.server.settings import Settings, import_folders
+    from lookalike.server.settings import ServerSettings, import_folders
 
-    settings = Settings(
+    settings = ServerSettings(
         host,
         port,
         import_folders(imports),

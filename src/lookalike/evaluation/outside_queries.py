@@ -13,16 +13,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.candidates import patients_of_file
 from lookalike.errors import UsageError
+from lookalike.evaluation.labelled import Labelled, Queries
 from lookalike.gallery import Gallery
-from lookalike.readers import beside_images, walk
-from lookalike.readers.pool import Event, Frame, Slice
+from lookalike.readers.pool import Frame
 from lookalike.slices import pool
+from lookalike.sources.files import beside_images
 from lookalike.sources.labels import LabelRow, LabelTable
-from lookalike.sources.volumes import Volumes, is_mask
+from lookalike.sources.reading import ItemLabels, list_items, read_items
+from lookalike.sources.source import source_of
 from lookalike.store import record_id
 from lookalike.types import Refusal, Vectors
-from lookalike.verbs.adapt import Labelled
 
 _BATCH: Final = 64  # pictures and slices encoded together
 _NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)
@@ -45,7 +47,7 @@ class _Asked:
 
 def outside_queries(
     gallery: Gallery, sources: Sequence[str | os.PathLike[str]], table: LabelTable
-) -> tuple[Labelled, dict[str, int]]:
+) -> tuple[Queries, dict[str, int]]:
     """Files, folders and series as labelled queries, and how many were left out, by reason.
 
     Raises UsageError if none bears a label.
@@ -64,12 +66,21 @@ def outside_queries(
     if not queries:
         raise UsageError("no readable query bears a label of the table; check its file column")
     ids = tuple(record_id(query.frame.sha256, query.frame.frame) for query in queries)
-    patients = tuple(
-        _group(gallery, query.row.patient or query.frame.patient, identity)
-        for query, identity in zip(queries, ids, strict=True)
-    )
+    patients, groups = zip(*(_patients(gallery, query) for query in queries), strict=True)
     vectors = np.concatenate([query.vector for query in queries])
-    return Labelled(vectors, tuple(query.row.labels for query in queries), patients, ids), dict(left_out)
+    data = Labelled(vectors, tuple(query.row.labels for query in queries), groups, ids)
+    return Queries(data, patients), dict(left_out)
+
+
+def _patients(gallery: Gallery, query: _Asked) -> tuple[frozenset[str], str]:
+    """All patient groups of a query, which its own records are of, and the one it counts for: the one that the
+    table names, else the file, else the gallery where it holds the file; else none but itself.
+    """
+    frame, named = query.frame, (query.row.patient, query.frame.patient)
+    patients, known = patients_of_file(gallery, frame.sha256, frame.frame, named)
+    if first := next(filter(None, named), ""):
+        return patients, gallery.store.patient_group(first)
+    return patients, record_id(frame.sha256, frame.frame) if known is None else known.patient
 
 
 def _labelled_frames(
@@ -79,11 +90,11 @@ def _labelled_frames(
     left_out: Counter[str],
     broken: set[str],
 ) -> Iterator[tuple[Frame, LabelRow]]:
-    volumes, unlabelled = Volumes(), set[tuple[str, int]]()
-    for event in _events(gallery, sources, volumes):
+    listing, unlabelled = list_items(map(source_of, sources)), set[tuple[str, int]]()
+    labels = ItemLabels(table, listing)
+    for event in read_items(gallery.readers, listing.items):
         if isinstance(event, Frame):
-            first = volumes.first_files.get(event.source, event.source)
-            row = table.row(Path(event.source)) or table.row(Path(first))
+            row = labels.row(event)
             if row is not None and row.labels:
                 yield event, row
             elif (event.source, event.frame) not in unlabelled:
@@ -92,21 +103,3 @@ def _labelled_frames(
         elif isinstance(event, Refusal) and not beside_images(Path(event.source)):
             left_out[event.reason] += 1
             broken.add(event.source)
-
-
-def _events(gallery: Gallery, sources: Sequence[str | os.PathLike[str]], volumes: Volumes) -> Iterator[Event]:
-    """What becomes of every file; the slices of a series come once all of its files are known."""
-    for event in gallery.readers.read([path for path in walk(sources) if not is_mask(path)], whole=True):
-        if isinstance(event, Slice):
-            volumes.slices.setdefault(event.series, []).append(event)
-        else:
-            yield event
-    yield from gallery.readers.read(volumes.series())
-
-
-def _group(gallery: Gallery, patient: str, identity: str) -> str:
-    """The patient group of a query. The very file may be in the gallery, whose table knew its patient."""
-    if patient:
-        return gallery.store.patient_group(patient)
-    known = gallery.store.find(identity)
-    return identity if known is None else known.patient

@@ -84,7 +84,7 @@ _WORDS: Final[dict[Kind, frozenset[str]]] = {
     ),
 }
 _OF_LABELS: Final = frozenset(["label", "labels", "class", "classes", "finding", "findings", "diagnosis"])
-KINDS: Final[tuple[Kind, ...]] = ("where", "how", "written", "other", "who")
+FIELD_KINDS: Final[tuple[Kind, ...]] = ("where", "how", "written", "other", "who")
 """The gravest first: a site that tells a label is worse than an age that does."""
 
 
@@ -143,7 +143,7 @@ def _words(name: str) -> set[str]:
 
 def _together(first: RecordedField, second: RecordedField) -> RecordedField:
     """Two fields that cut alike, the one that says more of where and how in front."""
-    ahead, behind = sorted((first, second), key=lambda each: KINDS.index(each.kind))
+    ahead, behind = sorted((first, second), key=lambda each: FIELD_KINDS.index(each.kind))
     return replace(ahead, also=(*ahead.also, behind.name, *behind.also))
 
 

@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike import metrics
-from lookalike.evaluation.leakage import LeakageAudit
-from lookalike.evaluation.tables import Format, cell, render
+from lookalike.evaluation.experiment import Experiment, Measured, MeasuredSpace, ranked
+from lookalike.evaluation.leakage import LeakageAudit, audit_leakage
+from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
+from lookalike.evaluation.scores import Figures, Interval, ScoreSummary, Scoring, gain_of, number_of, scores_of
+from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
 from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
 from lookalike.types import EncoderSpec
 
-if TYPE_CHECKING:
-    from lookalike.adapters import Adapter
-    from lookalike.gallery import Gallery
-    from lookalike.verbs.evaluate import Outcome
-
-Figures: TypeAlias = dict[str, float | None]  # "P@1" -> value; None where no query could be scored
-Interval: TypeAlias = tuple[float | None, float | None]
 _WORST: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Precision at each k of one space. intervals: 95 %, by the same keys as the figures."""
-
-    micro: Figures
-    macro: Figures
-    per_class: dict[str, Figures]
-    micro_intervals: dict[str, Interval]
-    macro_intervals: dict[str, Interval]
-    per_class_intervals: dict[str, dict[str, Interval]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +37,7 @@ class Report:
     macro: Figures
     per_class: dict[str, Figures]
     chance: Figures
-    intervals: Scores
+    intervals: ScoreSummary
     space: str
     class_sizes: dict[str, int]
     unscored: int
@@ -71,10 +52,10 @@ class Report:
     audit: LeakageAudit
     worst: tuple[str, ...]
     notes: tuple[str, ...]
-    baseline: Scores | None = None
+    baseline: ScoreSummary | None = None
     gain: dict[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
     protocol: str = ""
-    measures: dict[str, Scores] = field(default_factory=dict)
+    measures: dict[str, ScoreSummary] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
 
     def tables(self, form: Format = "text") -> str:
@@ -82,7 +63,7 @@ class Report:
         for each further measure. "json": every field, as ``dataclasses.asdict`` gives them.
         """
         if form == "json":
-            return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+            return as_json(self)
         tables = [_class_table(self), _overall_table(self)]
         tables += [_measure_table(name, scores) for name, scores in self.measures.items()]
         return "\n".join(render(title, rows, form) for title, rows in tables)
@@ -91,195 +72,91 @@ class Report:
         return self.tables() + "\n" + "\n".join(self.notes)
 
 
-def make_report(
-    gallery: Gallery,
-    space: str,
-    outcomes: Mapping[str, Outcome],
-    labels: NDArray[np.bool_],
-    classes: Sequence[str],
-    patients: NDArray[np.str_],
-    ks: Sequence[int],
-    seed: int,
-    samples: int,
-    *,
-    rule: str,
-    split_hash: str,
-    audit: LeakageAudit,
-    query_ids: Sequence[str],
-    adapter: Adapter | None,
-) -> Report:
-    """Figures, intervals and provenance from ranked outcomes; labels (q, c) say what the queries bear."""
-    outcome = outcomes[space]
-    return report_of(
-        gallery.spec,
-        space,
-        {name: _per_query(o, ks) for name, o in outcomes.items()},
-        metrics.chance(outcome.totals, outcome.open),
-        labels,
-        classes,
-        patients,
-        [f"P@{k}" for k in ks],
-        seed,
-        samples,
-        rule=rule,
-        split_hash=split_hash,
-        audit=audit,
-        query_ids=query_ids,
-        adapter=adapter_facts(gallery, space, adapter),
-    )
-
-
-def report_of(
-    spec: EncoderSpec,
-    space: str,
-    per_query: Mapping[str, NDArray[np.float64]],
-    chance: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    classes: Sequence[str],
-    patients: NDArray[np.str_],
-    names: Sequence[str],
-    seed: int,
-    samples: int,
-    *,
-    rule: str,
-    split_hash: str,
-    audit: LeakageAudit,
-    query_ids: Sequence[str],
-    adapter: Mapping[str, Any] | None,
-) -> Report:
-    """The same from scores: per_query[space] (q, names), nan where a query could not be scored."""
-    present = labels.any(axis=0)
-    labels, classes = labels[:, present], [classes[int(i)] for i in np.flatnonzero(present)]
-    scores = {
-        name: scores_of(values, labels, classes, patients, names, seed, samples) for name, values in per_query.items()
-    }
-    gain = {}
-    if space != BASE:
-        gain = _gain(per_query[space] - per_query[BASE], labels, patients, names, seed, samples)
+def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, scoring: Scoring) -> Report:
+    """Rank, measure and say it: figures, intervals, and what is needed to repeat them."""
+    measured = ranked(experiment, measure, scoring.ks)
+    askers, names = measured.askers, measure.names(PLAIN, scoring.ks)
+    plain = {name: found[PLAIN] for name, found in measured.per_query.items()}
+    scores = {name: scores_of(values, names, askers, scoring) for name, values in plain.items()}
+    own, chance = scores[space.name], measured.per_query[space.name][CHANCE]
+    audit = audit_leakage((each.asked, each.among) for each in experiment.rounds)
+    adapted = space.name != BASE
     return Report(
-        queries=len(query_ids),
-        micro=scores[space].micro,
-        macro=scores[space].macro,
-        per_class=scores[space].per_class,
-        chance={"micro": _number(metrics.micro(chance)), "macro": _number(metrics.macro(chance, labels))},
-        intervals=scores[space],
-        space=space,
-        class_sizes={c: int(n) for c, n in zip(classes, labels.sum(axis=0), strict=True)},
+        queries=len(askers.ids),
+        micro=own.micro,
+        macro=own.macro,
+        per_class=own.per_class,
+        chance={"micro": number_of(metrics.micro(chance)), "macro": number_of(metrics.macro(chance, askers.labels))},
+        intervals=own,
+        space=space.name,
+        class_sizes={c: int(n) for c, n in zip(askers.classes, askers.labels.sum(axis=0), strict=True)},
         unscored=int(np.isnan(chance).sum()),
-        patients=len(set(patients.tolist())),
-        split=rule,
-        split_hash=split_hash,
-        seed=seed,
-        bootstrap_samples=samples,
-        encoder={**spec.identity, "trained_on": sorted(spec.trained_on), "note": spec.note},
-        adapter=adapter,
+        patients=len(set(askers.patients.tolist())),
+        split=experiment.rule,
+        split_hash=experiment.split_hash,
+        seed=scoring.seed,
+        bootstrap_samples=scoring.samples,
+        encoder={**space.spec.identity, "trained_on": sorted(space.spec.trained_on), "note": space.spec.note},
+        adapter=space.facts(),
         index="exact cosine",
         audit=audit,
-        worst=_worst(per_query[space][:, -1], query_ids),
-        notes=_notes(spec, rule, seed, split_hash, audit),
-        baseline=scores[BASE] if space != BASE else None,
-        gain=gain,
+        worst=_worst(plain[space.name][:, -1], askers.ids),
+        notes=_notes(space.spec, experiment, scoring.seed, audit),
+        baseline=scores[BASE] if adapted else None,
+        gain=gain_of(plain[space.name] - plain[BASE], names, askers, scoring) if adapted else {},
+        measures=_further(measured, space.name, measure, scoring),
     )
 
 
-def _per_query(outcome: Outcome, ks: Sequence[int]) -> NDArray[np.float64]:
-    columns = [metrics.precision_at(outcome.relevance, outcome.totals, k) for k in ks]
-    return np.stack(columns, axis=1)
-
-
-def scores_of(
-    per_query: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    classes: Sequence[str],
-    patients: NDArray[np.str_],
-    names: Sequence[str],
-    seed: int,
-    samples: int,
-) -> Scores:
-    """Micro, macro and per class with their intervals. per_query (q, names), labels (q, c)."""
-
-    def interval(statistic: metrics.Statistic) -> NDArray[np.float64]:
-        return metrics.bootstrap_interval(
-            per_query, metrics.numbered(patients), statistic, labels=labels, samples=samples, seed=seed
+def _further(measured: Measured, space: str, measure: Measure, scoring: Scoring) -> dict[str, ScoreSummary]:
+    """What is measured beside plain precision, of every space."""
+    return {
+        name if each == space else f"{name} ({each})": scores_of(
+            values, measure.names(name, scoring.ks), measured.askers, scoring
         )
-
-    by_class, class_interval = metrics.per_class(per_query, labels), interval("per_class")
-    return Scores(
-        micro=_figures(names, metrics.micro(per_query)),
-        macro=_figures(names, metrics.macro(per_query, labels)),
-        per_class={c: _figures(names, by_class[i]) for i, c in enumerate(classes)},
-        micro_intervals=_intervals(names, interval("micro")),
-        macro_intervals=_intervals(names, interval("macro")),
-        per_class_intervals={c: _intervals(names, class_interval[:, i]) for i, c in enumerate(classes)},
-    )
+        for each, found in measured.per_query.items()
+        for name, values in found.items()
+        if name not in (PLAIN, CHANCE)
+    }
 
 
-def _gain(
-    difference: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    patients: NDArray[np.str_],
-    names: Sequence[str],
-    seed: int,
-    samples: int,
-) -> dict[str, tuple[float | None, float | None, float | None]]:
-    middle = metrics.macro(difference, labels)
-    low, high = metrics.bootstrap_interval(
-        difference, metrics.numbered(patients), "macro", labels=labels, samples=samples, seed=seed
-    )
-    return {name: (_number(middle[i]), _number(low[i]), _number(high[i])) for i, name in enumerate(names)}
-
-
-def _number(value: Any) -> float | None:
-    return None if math.isnan(value) else round(float(value), 6)
-
-
-def _figures(names: Sequence[str], values: NDArray[np.float64]) -> Figures:
-    return {name: _number(value) for name, value in zip(names, values, strict=True)}
-
-
-def _intervals(names: Sequence[str], bounds: NDArray[np.float64]) -> dict[str, Interval]:
-    return {name: (_number(bounds[0][i]), _number(bounds[1][i])) for i, name in enumerate(names)}
-
-
-def _worst(deepest: NDArray[np.float64], query_ids: Sequence[str]) -> tuple[str, ...]:
+def _worst(deepest: PerQuery, ids: Sequence[str]) -> tuple[str, ...]:
     order = np.argsort(deepest, kind="stable")  # nan, a query that was not scored, comes last
-    return tuple(query_ids[i] for i in order[: min(_WORST, int(np.isfinite(deepest).sum()))])
+    return tuple(ids[i] for i in order[: min(_WORST, int(np.isfinite(deepest).sum()))])
 
 
-def hash_of(parts: Iterable[str]) -> str:
-    """What names a split: the same parts in the same order give the same 16 hex digits."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def adapter_facts(gallery: Gallery, space: str, adapter: Adapter | None) -> dict[str, Any] | None:
-    """What a report says of an adapter."""
-    if adapter is None:
-        return None
-    return {"kind": adapter.kind, "sha256": gallery.space(space).adapter, "training": dict(adapter.training)}
-
-
-def _notes(spec: EncoderSpec, rule: str, seed: int, split_hash: str, audit: LeakageAudit) -> tuple[str, ...]:
+def encoder_note(spec: EncoderSpec) -> str:
+    """Which encoder made the vectors, and what it was trained on."""
     seen = ", ".join(sorted(spec.trained_on)) or "unknown"
     return (
         f"Encoder {spec.name} (weights {spec.revision[:12]}, preprocessing {spec.preprocessing.hash}): "
-        f"{spec.note or 'trained on ' + seen}.",
-        f"Split: {rule}; seed {seed}, split {split_hash}. Intervals: 95 %, bootstrap by patient.",
-        audit.sentence,
-        "Research software, not a medical device.",
+        f"{spec.note or 'trained on ' + seen}."
     )
 
 
-Rows: TypeAlias = list[list[str]]
+def left_out_notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
+    """How many took no part, by reason, as a sentence; none if all did."""
+    reasons = ", ".join(f"{count} with {reason}" for reason, count in left_out.items())
+    return (f"Left out: {reasons}.",) if reasons else ()
 
 
-def _columns(report: Report) -> list[tuple[str, Scores]]:
+def _notes(spec: EncoderSpec, experiment: Experiment, seed: int, audit: LeakageAudit) -> tuple[str, ...]:
+    return (
+        encoder_note(spec),
+        f"Split: {experiment.rule}; seed {seed}, split {experiment.split_hash}. Intervals: 95 %, bootstrap by patient.",
+        audit.sentence,
+        DISCLAIMER,
+    )
+
+
+def _columns(report: Report) -> list[tuple[str, ScoreSummary]]:
     """The spaces to show side by side, the base first."""
     if report.baseline is None:
         return [(report.space, report.intervals)]
     return [(BASE, report.baseline), (report.space, report.intervals)]
 
 
-def _class_table(report: Report) -> tuple[str, Rows]:
+def _class_table(report: Report) -> tuple[str, TableRows]:
     columns, names = _columns(report), list(report.micro)
     head = ["class", "queries", *[f"{name} {space}" for space, _ in columns for name in names]]
     rows = [
@@ -297,7 +174,7 @@ def _class_table(report: Report) -> tuple[str, Rows]:
     return "Precision by class", [head, *rows]
 
 
-def _overall_table(report: Report) -> tuple[str, Rows]:
+def _overall_table(report: Report) -> tuple[str, TableRows]:
     rows = [["overall", *report.micro]]
     for space, scores in _columns(report):
         for kind, figures, intervals in (
@@ -312,7 +189,7 @@ def _overall_table(report: Report) -> tuple[str, Rows]:
     return "Overall", rows
 
 
-def _measure_table(name: str, scores: Scores) -> tuple[str, Rows]:
+def _measure_table(name: str, scores: ScoreSummary) -> tuple[str, TableRows]:
     rows = [["", *scores.micro]]
     parts: list[tuple[str, Figures, dict[str, Interval]]] = [
         ("macro", scores.macro, scores.macro_intervals),

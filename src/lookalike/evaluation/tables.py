@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias, get_args
+from dataclasses import asdict
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
 
-Rows: TypeAlias = Sequence[Sequence[str]]
+TableRows: TypeAlias = Sequence[Sequence[str]]
 Format: TypeAlias = Literal["text", "markdown", "csv", "latex", "json"]
 FORMATS: Final[tuple[str, ...]] = get_args(Format)
 
@@ -35,7 +37,7 @@ _LATEX: Final = {
 }
 
 
-def render(title: str, rows: Rows, form: Format) -> str:
+def render(title: str, rows: TableRows, form: Format) -> str:
     """A table whose first row is the head. "json" is for whole results, not for tables: UsageError."""
     if form == "csv":
         out = io.StringIO()
@@ -49,6 +51,11 @@ def render(title: str, rows: Rows, form: Format) -> str:
         return _text(title, rows)
     known = [name for name in FORMATS if name != "json"]
     raise UsageError(f"a table cannot be printed as {form!r}.{suggestion(form, known)}")
+
+
+def as_json(result: Any) -> str:
+    """Every field of a result, as ``dataclasses.asdict`` gives them."""
+    return json.dumps(asdict(result), indent=2, ensure_ascii=False)
 
 
 def cell(value: float | None, interval: Sequence[float | None] = (), *, sign: bool = False) -> str:
@@ -66,23 +73,23 @@ def _no_formula(text: str) -> str:
     return "'" + text if _FORMULA.match(text) else text
 
 
-def _widths(rows: Rows) -> list[int]:
+def _widths(rows: TableRows) -> list[int]:
     return [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
 
-def _text(title: str, rows: Rows) -> str:
+def _text(title: str, rows: TableRows) -> str:
     widths = _widths(rows)
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     return "\n".join([title, lines[0], rule, *lines[1:], ""])
 
 
-def _markdown(title: str, rows: Rows) -> str:
+def _markdown(title: str, rows: TableRows) -> str:
     lines = ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in rows]
     return "\n".join([f"**{title}**", "", lines[0], "|---" * len(rows[0]) + "|", *lines[1:], ""])
 
 
-def _latex(title: str, rows: Rows) -> str:
+def _latex(title: str, rows: TableRows) -> str:
     lines = [" & ".join(latex_escape(c) for c in row) + r" \\" for row in rows]
     return "\n".join(
         [

@@ -1,6 +1,6 @@
 """A classifier with its probabilities calibrated, its thresholds set and its background known.
 
-Shared by `classify` and `evaluate_classifiers`. Everything is found within the records it is given: calibration
+Shared by `classify` and the protocol `classifiers`. Everything is found within the records it is given: calibration
 and thresholds on patient-disjoint folds of them, so that no record is judged by a classifier that has seen it.
 """
 
@@ -15,28 +15,34 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lookalike import adapters, calibration, classifiers, metrics, voting
+from lookalike.asking.candidates import may_answer, open_rows
 from lookalike.calibration import Calibration, Thresholds
 from lookalike.classifiers import Examples, Fitted, Settings
 from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
 from lookalike.errors import UsageError
+from lookalike.evaluation.labelled import Labelled, every_record, labelled
+from lookalike.evaluation.splits import Split, split_folds
 from lookalike.gallery import Gallery
+from lookalike.metrics import Floats
 from lookalike.plugins import suggestion
 from lookalike.store import BASE
 from lookalike.types import Vectors
-from lookalike.verbs.adapt import Labelled, labelled
-from lookalike.verbs.evaluate import Split, split_folds
-from lookalike.voting import Floats, Rows
+from lookalike.voting import Among, RowNumbers
 
 ADAPTER: Final = "adapter"
 ZERO_SHOT: Final = "zero-shot"
-METHODS: Final = (*classifiers.METHODS, ADAPTER, ZERO_SHOT)
 
 NEAR: Final = 5  # neighbours that say how far away a picture lies
-FOLDS: Final = 5
+_FOLDS: Final = 5
 _JUDGED: Final = 3000  # records whose out-of-fold logits set calibration and thresholds
 _BACKGROUND: Final = 1000  # records that say how near the gallery's own lie
 
 Fit: TypeAlias = Callable[[Examples], Fitted]
+
+
+def classify_methods() -> tuple[str, ...]:
+    """Every way to label: what learns from vectors, ours and plug-ins', an adapter, and words."""
+    return (*classifiers.methods(), ADAPTER, ZERO_SHOT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +63,11 @@ class Trained:
 
     def closeness(self, queries: Vectors) -> Floats:
         """The mean cosine (q,) of each query with its nearest records; -inf where there is none."""
-        _, cosines = voting.nearest(queries, self.data.vectors, NEAR)
-        return voting.closeness(cosines)
+        _, cosines = voting.nearest_rows(queries, self.data.vectors, NEAR)
+        return voting.mean_cosine(cosines)
 
 
-def examples(data: Labelled, multi_label: bool | None = None, without: Collection[str] = ()) -> Examples:
+def training_examples(data: Labelled, multi_label: bool | None = None, without: Collection[str] = ()) -> Examples:
     """Labelled records as numbers, without those of some patients.
 
     multi_label: None, if any record bears several labels; False leaves out the records that do. Raises
@@ -75,18 +81,33 @@ def examples(data: Labelled, multi_label: bool | None = None, without: Collectio
             f"there must be at least two labels to choose from, got {len(classes)}; index records with other "
             "labels (lookalike index --labels TABLE.csv)"
         )
-    # By id, a hash of the content: the same records make the same folds, whenever they were indexed.
-    kept = sorted((i for i in usable if data.patients[i] not in without), key=lambda i: data.ids[i])
+    free = may_answer([without], data.patients)[0]
+    kept = [i for i in usable if free[i]]
     if not kept:
         raise UsageError("every labelled record is of the query's own patient; index records of others")
+    return _as_numbers(data, kept, classes, any(several) if multi_label is None else multi_label)
+
+
+def _as_numbers(data: Labelled, kept: Sequence[int], classes: tuple[str, ...], multi_label: bool) -> Examples:
+    # By id, a hash of the content: the same records make the same folds, whenever they were indexed.
+    rows = sorted(kept, key=lambda i: data.ids[i])
+    borne = [[name for name in data.labels[i] if name in classes] for i in rows]
+    patients = [data.patients[i] for i in rows]
     return Examples(
-        vectors=data.vectors[kept],
-        members=metrics.membership([data.labels[i] for i in kept], classes),
-        patients=metrics.numbered([data.patients[i] for i in kept]),
-        ids=np.array([data.ids[i] for i in kept]),
+        vectors=data.vectors[rows],
+        members=metrics.membership(borne, classes),
+        patients=metrics.numbered(patients),
+        ids=np.array([data.ids[i] for i in rows]),
         classes=classes,
-        multi_label=any(several) if multi_label is None else multi_label,
+        multi_label=multi_label,
+        among=_among(patients),
     )
+
+
+def _among(patients: Sequence[str]) -> Among:
+    """Of some rows that ask, which of all may answer: those of other patients."""
+    opened = open_rows(patients)
+    return lambda rows: opened([(patients[i],) for i in rows])
 
 
 # One for each method and gallery: what was learnt of the records as they were, and that state.
@@ -111,9 +132,9 @@ def learnt(
     key = (hash(state), settings, multi_label, own, adapter)
     kept = _KEPT.setdefault(gallery, {})
     if method not in kept or kept[method][0] != key:
-        known = classifiers.limited(method, examples(data, multi_label, own), settings.seed)
+        known = classifiers.limited(method, training_examples(data, multi_label, own), settings.seed)
         final = head(_current(gallery, space, known), known) if method == ADAPTER else None
-        trained = train(fit, known, settings.seed, final)
+        trained = train_calibrated(fit, known, settings.seed, final)
         kept[method] = key, replace(trained, left_out=sum(patient in own for patient in data.patients))
     return kept[method][1]
 
@@ -131,34 +152,16 @@ def prompted(
     labels: to choose from; the gallery's own by default. Raises UsageError.
     """
     encoder = text_encoder(gallery.encoder)
-    data = _every_record(gallery)
+    data = every_record(gallery)
     classes = tuple(dict.fromkeys(labels or sorted({name for row in data.labels for name in row})))
     if multi_label is None:
         multi_label = not labels and any(len(row) > 1 for row in data.labels)
     if len(classes) < (1 if multi_label else 2):
         raise UsageError("zero-shot needs at least two labels to choose from; give them: --label A --label B")
-    rows = (i for i, patient in enumerate(data.patients) if patient not in without)
-    kept = sorted(rows, key=lambda i: data.ids[i])
-    borne = [[name in data.labels[i] for name in classes] for i in kept]
-    known = Examples(
-        data.vectors[kept],
-        np.array(borne, bool).reshape(-1, len(classes)),
-        metrics.numbered([data.patients[i] for i in kept]),
-        np.array([data.ids[i] for i in kept]),
-        classes,
-        multi_label,
-    )
+    kept = np.flatnonzero(may_answer([without], data.patients)[0]).tolist()
+    known = _as_numbers(data, kept, classes, multi_label)
     fitted = zero_shot(encoder, prompts, classes, multi_label=multi_label)
     return replace(untrained(fitted, known, seed), left_out=len(data.ids) - len(kept))
-
-
-def _every_record(gallery: Gallery) -> Labelled:
-    stored, records = gallery.pooled(), gallery.store.records()
-    found = [records[int(key)] for key in stored.records]
-    vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
-    return Labelled(
-        vectors, tuple(r.labels for r in found), tuple(r.patient for r in found), tuple(r.id for r in found)
-    )
 
 
 def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings) -> Fit:
@@ -169,9 +172,9 @@ def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings
     if method == ADAPTER:
         kind = adapter_of(gallery, space)[1].kind
         return lambda data: _refitted(gallery, kind, data, settings.seed)
-    if method not in classifiers.METHODS:
-        raise UsageError(f"no method is called {method!r}.{suggestion(method, METHODS)}")
-    return lambda data: classifiers.fit(method, data, settings)
+    if method not in classifiers.methods():
+        raise UsageError(f"no method is called {method!r}.{suggestion(method, classify_methods())}")
+    return lambda data: classifiers.fit_classifier(method, data, settings)
 
 
 def adapter_of(gallery: Gallery, space: str | None) -> tuple[str, adapters.Adapter]:
@@ -201,8 +204,8 @@ def _current(gallery: Gallery, space: str | None, data: Examples) -> adapters.Ad
 def _refitted(gallery: Gallery, kind: str, data: Examples, seed: int) -> Fitted:
     patients = [str(patient) for patient in data.patients]
     if (data.members == data.members[:1]).all():
-        return classifiers.fit("centroid", data, Settings(seed=seed))
-    adapter = adapters.fit(kind, data.vectors, data.labels, patients, encoder=gallery.spec.identity, seed=seed)
+        return classifiers.fit_classifier("centroid", data, Settings(seed=seed))
+    adapter = adapters.fit_adapter(kind, data.vectors, data.labels, patients, encoder=gallery.spec.identity, seed=seed)
     return head(adapter, data)
 
 
@@ -218,7 +221,7 @@ def head(adapter: adapters.Adapter, data: Examples) -> Fitted:
     return Fitted(logits)
 
 
-def train(fit: Fit, data: Examples, seed: int, final: Fitted | None = None) -> Trained:
+def train_calibrated(fit: Fit, data: Examples, seed: int, final: Fitted | None = None) -> Trained:
     """Learn from all of data, and calibrate on folds of it. final: what has learnt already (an adapter)."""
     plain = untrained(final or fit(data), data, seed)
     if (judged := out_of_fold(fit, data, seed)) is None:
@@ -240,22 +243,22 @@ def untrained(fitted: Fitted, data: Examples, seed: int) -> Trained:
 
 def background_of(data: Examples, seed: int) -> Floats:
     """How near the records lie to those of other patients, ascending."""
-    return np.sort(voting.background(data.vectors, data.patients, NEAR, data.sample(_BACKGROUND, seed)))
+    return np.sort(voting.closeness_within(data.vectors, NEAR, data.sample(_BACKGROUND, seed), data.among))
 
 
-def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[Rows, Floats] | None:
+def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[RowNumbers, Floats] | None:
     """Row numbers, and their logits by classifiers that have not seen their patients. None if the records are
     too few for two folds."""
     judged = data.sample(_JUDGED, seed)
     sample = data.take(judged)
     largest = max(Counter(sample.members.argmax(axis=1).tolist()).values())
-    folds = min(FOLDS, len(np.unique(sample.patients)), largest)
+    folds = min(_FOLDS, len(np.unique(sample.patients)), largest)
     if folds < 2:
         return None
     rows, logits = [], []
     for split in splits_of(sample, folds, seed):
         asked = judged[split.queries]
-        others = data.take(~np.isin(data.patients, data.patients[asked]))
+        others = data.take(np.flatnonzero(data.among(asked).all(axis=0)))
         rows.append(asked)
         logits.append(fit(others).logits(data.vectors[asked]))
     return np.concatenate(rows), np.concatenate(logits)

@@ -15,6 +15,8 @@ class Index(Protocol):
     """Vectors by key, searched by cosine. Vectors are (n, dim) float32 with rows of unit length.
 
     Searches may run side by side; nothing else may run beside ``upsert`` or ``remove``.
+
+    ``vectors_at`` is an optional capability: a kind that does not hold its vectors in memory answers None.
     """
 
     kind: str
@@ -32,6 +34,13 @@ class Index(Protocol):
 
         among: only these keys may be found; the store compiles a Filter to them. Fewer than k hits
         come back only if fewer match: keys are padded with -1, scores with -inf.
+        """
+        ...
+
+    def vectors_at(self, keys: Keys) -> Vectors | None:
+        """The vectors (n, dim) of these keys, in their order, where memory holds every one of them; else None.
+
+        It saves the caller a question to the store, which knows every vector.
         """
         ...
 

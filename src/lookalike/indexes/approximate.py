@@ -81,6 +81,10 @@ class ApproximateIndex:
         built = self._structure.search(queries, k, among, self.effort)
         return merged(self._tail.search(queries, k, among), built) if len(self._tail) else built
 
+    def vectors_at(self, keys: Keys) -> Vectors | None:
+        """Only where everything lies in the tail: a structure leaves its vectors in the file."""
+        return self._tail.vectors_at(keys) if self._structure is None else None
+
     def _settle(self) -> None:
         structure, loose = self._structure, len(self._tail)
         if structure is not None:

@@ -23,7 +23,7 @@ _LAYOUT: Final = 1
 _CHUNK: Final = 1 << 20
 
 
-def save(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> Index:
+def save_index(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> Index:
     """Write an index and what it was made of (any JSON object: space version, adapter, ...).
 
     Returns the index as loaded from its file: use it in place of the other, which holds in memory what
@@ -36,10 +36,10 @@ def save(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> I
     header = {**about, "sha256": _digest(about, BytesIO(data))}
     write_atomically(folder / f"{name}.json", json.dumps(header, sort_keys=True).encode())
     del data
-    return load(folder, name, made_of) or index
+    return load_index(folder, name, made_of) or index
 
 
-def load(folder: Path, name: str, made_of: Mapping[str, Any]) -> Index | None:
+def load_index(folder: Path, name: str, made_of: Mapping[str, Any]) -> Index | None:
     """The index if its files are whole and were made of exactly this, otherwise None."""
     try:
         header = json.loads((folder / f"{name}.json").read_bytes())

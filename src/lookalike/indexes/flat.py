@@ -73,6 +73,12 @@ class FlatIndex:
         asked = np.ascontiguousarray(queries, np.float32)
         return self._together(asked, k) if among is None else self._nearest(asked, k, among)
 
+    def vectors_at(self, keys: Keys) -> Vectors | None:
+        """Copies of them; None if a key is not here, or vectors were replaced since, so that keys do not ascend."""
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self) - 1)
+        there = len(self) > 0 and bool((self._keys[place] == keys).all())
+        return self.vectors[place] if there else None
+
     def _nearest(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         mask = None if among is None else np.isin(self._keys, among)
         return nearest(queries, k, self._keys, self.vectors, mask)

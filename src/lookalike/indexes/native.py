@@ -79,7 +79,7 @@ def _configure(index: Any) -> None:
         index.qb = _QUERY_BITS
 
 
-def candidates(
+def likely_numbers(
     index: Any,
     recipe: Recipe,
     queries: Vectors,
@@ -121,7 +121,7 @@ def kept_vectors(index: Any) -> Vectors:
     return vectors.reshape(flat.ntotal, flat.d)
 
 
-def to_bytes(index: Any) -> NDArray[np.uint8]:
+def faiss_bytes(index: Any) -> NDArray[np.uint8]:
     """FAISS's file format."""
     # serialize_index fails once SimpleITK is imported: the two share SWIG's table of vector types.
     written = bytearray()
@@ -130,8 +130,8 @@ def to_bytes(index: Any) -> NDArray[np.uint8]:
     return np.frombuffer(written, np.uint8)
 
 
-def from_bytes(data: NDArray[np.uint8]) -> Any:
-    """What ``to_bytes`` wrote. The caller has verified the bytes: damaged ones can end the process."""
+def from_faiss_bytes(data: NDArray[np.uint8]) -> Any:
+    """What ``faiss_bytes`` wrote. The caller has verified the bytes: damaged ones can end the process."""
     faiss = _faiss()
     return faiss.read_index(faiss.PyCallbackIOReader(io.BytesIO(data.data).read))
 

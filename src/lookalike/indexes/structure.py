@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.indexes.exact import best, merged, nearest, padding
-from lookalike.indexes.native import build, candidates, from_bytes, kept_vectors, to_bytes
+from lookalike.indexes.native import build, faiss_bytes, from_faiss_bytes, kept_vectors, likely_numbers
 from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
 
@@ -41,12 +41,12 @@ class Structure:
     def unpacked(cls, recipe: Recipe, parts: dict[str, NDArray[Any]], source: Any) -> Structure:
         """What ``parts`` gave, read from ``source``."""
         keys, alive = parts["keys"].copy(), parts["alive"].copy()
-        return cls(recipe, from_bytes(parts["faiss"]), keys, alive, parts["vectors"], source)
+        return cls(recipe, from_faiss_bytes(parts["faiss"]), keys, alive, parts["vectors"], source)
 
     def parts(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays."""
         vectors = self._vectors[:0] if self._recipe.keeps_vectors else self._vectors
-        return {"keys": self._keys, "alive": self._alive, "faiss": to_bytes(self._index), "vectors": vectors}
+        return {"keys": self._keys, "alive": self._alive, "faiss": faiss_bytes(self._index), "vectors": vectors}
 
     def __len__(self) -> int:
         return self._live
@@ -73,7 +73,7 @@ class Structure:
         few = 0 if among is None else self._recipe.exact_share * len(alive)
         if matching <= max(_FEW, few) or k >= matching / 2:
             return self._scan(queries, k, alive)
-        numbers = candidates(
+        numbers = likely_numbers(
             self._index,
             self._recipe,
             queries,

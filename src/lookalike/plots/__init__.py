@@ -5,6 +5,7 @@ from __future__ import annotations
 from lookalike.plots.charts import save_bars, save_benchmark_curves, save_confusion, save_curves
 from lookalike.plots.grid import Cell, save_grid, search_cells
 from lookalike.plots.heatmap import heat_cells, overlay
+from lookalike.plots.latency import save_recall_latency
 from lookalike.plots.map import save_map
 from lookalike.plots.sweep import save_sweep
 
@@ -18,6 +19,7 @@ __all__ = [
     "save_curves",
     "save_grid",
     "save_map",
+    "save_recall_latency",
     "save_sweep",
     "search_cells",
 ]

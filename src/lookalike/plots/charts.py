@@ -17,9 +17,10 @@ from lookalike.plots.style import new_figure, plain_axes, shown, titled, write_f
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
     from lookalike.evaluation.protocols.classifiers import ClassifierReport
-    from lookalike.evaluation.report import Report, Scores
-    from lookalike.verbs.benchmark_encoders import EncoderBenchmark, Run
+    from lookalike.evaluation.report import Report
+    from lookalike.evaluation.scores import ScoreSummary
 
 Mean: TypeAlias = Literal["macro", "micro"]
 _MOST_CLASSES: Final = 40  # of a confusion matrix whose cells are to be read
@@ -42,32 +43,32 @@ def save_curves(reports: Mapping[str, Report], path: Path, mean: Mean = "macro")
 
 def save_benchmark_curves(benchmark: EncoderBenchmark, path: Path, mean: Mean = "macro") -> Path:
     """Precision at k of every encoder: a panel for each collection and protocol. Raises as ``save_curves``."""
-    from lookalike.evaluation.report import Scores
+    from lookalike.evaluation.scores import ScoreSummary
 
     runs: dict[tuple[str, str], dict[str, Run]] = {}
     for run in benchmark.runs:
         runs.setdefault((run.dataset, run.protocol), {})[run.encoder + ("†" if run.trained_on else "")] = run
-    ks = _shared_ks({str(i): Scores(**run.report["intervals"]) for i, run in enumerate(benchmark.runs)})
+    ks = _shared_ks({str(i): ScoreSummary(**run.report["intervals"]) for i, run in enumerate(benchmark.runs)})
     figure = new_figure(7.2, 4.4 * len(runs))
     for axes, ((dataset, protocol), panel) in zip(
         figure.subplots(len(runs), squeeze=False)[:, 0], runs.items(), strict=True
     ):
         about = next(iter(panel.values())).report
-        lines = {name: Scores(**run.report["intervals"]) for name, run in panel.items()}
+        lines = {name: ScoreSummary(**run.report["intervals"]) for name, run in panel.items()}
         _draw_panel(axes, lines, ks, about["chance"].get(mean), mean)
         titled(axes, f"{dataset}, {protocol}", f"{about['queries']:,} queries · bands: 95 % intervals by patient")
     trained = any(run.trained_on for run in benchmark.runs)
     return write_figure(figure, path, "† The encoder was trained on these pictures." if trained else "")
 
 
-def _lines(reports: Mapping[str, Report]) -> Iterator[tuple[str, Scores]]:
+def _lines(reports: Mapping[str, Report]) -> Iterator[tuple[str, ScoreSummary]]:
     for name, report in reports.items():
         if report.baseline is not None:
             yield (f"{name}, base" if len(reports) > 1 else "base"), report.baseline
         yield name, report.intervals
 
 
-def _shared_ks(lines: Mapping[str, Scores]) -> list[int]:
+def _shared_ks(lines: Mapping[str, ScoreSummary]) -> list[int]:
     named = [{key for key in scores.micro if key.startswith("P@")} for scores in lines.values()]
     shared = set.intersection(*named) if named else set()
     if not shared:
@@ -75,7 +76,9 @@ def _shared_ks(lines: Mapping[str, Scores]) -> list[int]:
     return sorted(int(key[2:]) for key in shared)
 
 
-def _draw_panel(axes: Axes, lines: Mapping[str, Scores], ks: Sequence[int], chance: float | None, mean: Mean) -> None:
+def _draw_panel(
+    axes: Axes, lines: Mapping[str, ScoreSummary], ks: Sequence[int], chance: float | None, mean: Mean
+) -> None:
     for (name, scores), color, marker in zip(lines.items(), cycle(PALETTE), cycle("osD^vP")):
         _draw_curve(axes, ks, scores, mean, {"color": color, "marker": marker, "label": shown(name)})
     if chance is not None:
@@ -85,7 +88,7 @@ def _draw_panel(axes: Axes, lines: Mapping[str, Scores], ks: Sequence[int], chan
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
-def _draw_curve(axes: Axes, ks: Sequence[int], scores: Scores, mean: Mean, look: dict[str, Any]) -> None:
+def _draw_curve(axes: Axes, ks: Sequence[int], scores: ScoreSummary, mean: Mean, look: dict[str, Any]) -> None:
     figures = getattr(scores, mean)
     bounds = getattr(scores, f"{mean}_intervals")
     middle = _floats(figures[f"P@{k}"] for k in ks)
@@ -122,7 +125,7 @@ def save_bars(report: Report, path: Path, figure_name: str = "") -> Path:
     return write_figure(figure, path)
 
 
-def _draw_bars(axes: Axes, rows: Any, height: float, scores: Scores, name: str, look: dict[str, Any]) -> None:
+def _draw_bars(axes: Axes, rows: Any, height: float, scores: ScoreSummary, name: str, look: dict[str, Any]) -> None:
     """The classes' bars and their mean's below; whiskers only where there is an interval."""
     values = _floats([*(figures[name] for figures in scores.per_class.values()), scores.macro[name]])
     bounds = [*(b[name] for b in scores.per_class_intervals.values()), scores.macro_intervals[name]]

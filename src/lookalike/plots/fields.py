@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.recorded_fields import LABEL
 from lookalike.filters import number
 from lookalike.plugins import suggestion
 from lookalike.types import Record
 
-LABEL: Final = "label"
 PALETTE: Final = (
     "#008DF9",
     "#FF6E3A",
@@ -47,14 +47,14 @@ class Field:
     codes: tuple[int, ...] = ()
 
 
-def fields_of(records: Sequence[Record]) -> list[Field]:
+def colour_fields(records: Sequence[Record]) -> list[Field]:
     """The labels first (several as one text), then every attribute by name. Patients are no field."""
     names = sorted({name for record in records for name in record.attributes} - {LABEL})
     labels = _text(LABEL, [", ".join(record.labels) or None for record in records])
     return [labels, *(_field(name, [record.attributes.get(name) for record in records]) for name in names)]
 
 
-def chosen(fields: Sequence[Field], name: str) -> int:
+def field_number(fields: Sequence[Field], name: str) -> int:
     """The number of a field. Raises UsageError, with the names there are."""
     names = [field.name for field in fields]
     if name not in names:

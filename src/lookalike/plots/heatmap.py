@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,7 +12,8 @@ import PIL.ImageDraw
 from lookalike.plots.grid import Cell
 
 if TYPE_CHECKING:
-    from lookalike.verbs.explain import Explanation, Heat
+    from lookalike.asking.heat import Heat
+    from lookalike.verbs.explain import Illustration
     from lookalike.verbs.search import SearchResult
 
 _SIDE: Final = 160
@@ -48,15 +48,14 @@ def _opened(jpeg: bytes) -> PIL.Image.Image:
     return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
 
 
-def heat_cells(
-    result: SearchResult, explained: Sequence[Explanation], query: bytes, pictures: Sequence[bytes]
-) -> list[Cell]:
+def heat_cells(result: SearchResult, illustration: Illustration) -> list[Cell]:
     """The row of a region search: the query with its region and its heat for the first hit, then the hits.
 
-    explained: one a hit. query, pictures: the small JPEGs of the slices that these show.
+    illustration: of the result's hits, in their order.
     """
-    cells = [Cell(overlay(query, one.query), "query", _slice(result, one.query)) for one in explained[:1]]
-    for hit, one, small in zip(result.hits, explained, pictures, strict=True):
+    explained = illustration.explanations
+    cells = [Cell(overlay(illustration.query, one.query), "query", _slice(result, one.query)) for one in explained[:1]]
+    for hit, one, small in zip(result.hits, explained, illustration.hits, strict=True):
         labels = ", ".join(hit.labels) or "no label"
         detail = " ".join(part for part in (_slice(result, one.hit), labels) if part)
         cells.append(Cell(overlay(small, one.hit), f"{hit.rank}.  {hit.score:.3f}", detail))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lookalike.errors import UsageError
-from lookalike.plots.fields import LABEL, MISSING, OTHER, PALETTE, RAMP, Field, chosen, fields_of
+from lookalike.evaluation.recorded_fields import LABEL
+from lookalike.plots.fields import MISSING, OTHER, PALETTE, RAMP, Field, colour_fields, field_number
 from lookalike.plots.page import map_page
 from lookalike.plots.style import new_figure, shown, titled, write_figure
 
@@ -31,8 +32,8 @@ def save_map(gallery: Gallery, result: MapResult, path: Path, color: str = LABEL
     """
     known = {record.id: record for record in gallery.store.records().values()}
     records = [known[identity] for identity in result.ids]
-    fields = fields_of(records)
-    at = chosen(fields, color)
+    fields = colour_fields(records)
+    at = field_number(fields, color)
     title = f"{_NAMES[result.method]} map of {gallery.folder.name}"
     detail = f"{len(records):,} records · space {result.space} · encoder {gallery.spec.name}"
     if path.suffix.lower() not in (".html", ".htm"):

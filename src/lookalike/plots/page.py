@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lookalike.gallery import Gallery
     from lookalike.verbs.map import MapResult
 
-MOST_PICTURES: Final = 5000
+MOST_THUMBNAILS: Final = 5000
 _SIDE: Final = 96  # pixels of a thumbnail's longer side
 _MOST_BYTES: Final = 3400  # of a thumbnail: 5,000 of them stay under 25 MB as text
 _QUALITIES: Final = (80, 60, 40, 20, 5)
@@ -39,7 +39,7 @@ def map_page(
 ) -> str:
     """The page as text. It may load nothing and run nothing but its own script: the policy in its head says so.
 
-    With more than ``MOST_PICTURES`` records a random sample of them bears thumbnails, and the page says so.
+    With more than ``MOST_THUMBNAILS`` records a random sample of them bears thumbnails, and the page says so.
     """
     pictures, pictured = _pictures(gallery, records)
     data = {
@@ -94,8 +94,8 @@ def _harmless(data: Any) -> str:
 def _pictures(gallery: Gallery, records: Sequence[Record]) -> tuple[list[str], int]:
     """A small JPEG as base64 for each record, "" where there is none, and how many records were to have one."""
     chosen = list(range(len(records)))
-    if len(records) > MOST_PICTURES:
-        chosen = np.random.default_rng(0).choice(len(records), MOST_PICTURES, replace=False).tolist()
+    if len(records) > MOST_THUMBNAILS:
+        chosen = np.random.default_rng(0).choice(len(records), MOST_THUMBNAILS, replace=False).tolist()
     keys = {row: records[row].key for row in chosen}
     stored = gallery.store.thumbnails(keys.values())
     pictures = [small_jpeg(stored.get(keys.get(row, -1), b"")) for row in range(len(records))]

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.text import one_line
+from lookalike.text import DISCLAIMER, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DISCLAIMER: Final = "Research software, not a medical device."
 _SUFFIXES: Final = (".png", ".pdf", ".svg")
 _GREY: Final = "#5B616B"
 

@@ -15,7 +15,7 @@ from pydicom import uid
 from pydicom.pixels import get_decoder
 from pydicom.pixels.common import PhotometricInterpretation
 
-LABEL: Final = "imagecodecs"
+_LABEL: Final = "imagecodecs"
 _JPEG: Final = [uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1]
 _JPEG_LS: Final = [uid.JPEGLSLossless, uid.JPEGLSNearLossless]
 _JPEG_2000: Final = [uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K]
@@ -33,8 +33,8 @@ def register() -> None:
     """Offer this module to pydicom's decoders; doing it twice changes nothing."""
     for syntax in DECODER_DEPENDENCIES:
         decoder = get_decoder(syntax)
-        if LABEL not in decoder.available_plugins:
-            decoder.add_plugin(LABEL, (__name__, "decode_frame"))
+        if _LABEL not in decoder.available_plugins:
+            decoder.add_plugin(_LABEL, (__name__, "decode_frame"))
         if syntax == uid.RLELossless and "pydicom" in decoder.available_plugins:
             decoder.remove_plugin("pydicom")  # written in Python, seven times slower
 

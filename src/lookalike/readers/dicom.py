@@ -1,80 +1,43 @@
-"""DICOM files -> Images, a multi-frame file one Image a frame."""
+"""DICOM files -> Images: the frames of a file, or the volume that a series or an enhanced multi-frame file makes."""
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
 
-import numpy as np
-import pydicom
-from numpy.typing import NDArray
-from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, iter_pixels
-from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
-
-from lookalike.errors import UnreadableImageError
-from lookalike.pixels import apply_lut, rescale
-from lookalike.readers.codecs import register
-from lookalike.readers.limits import check_size
-from lookalike.text import plain_text
-from lookalike.types import Attribute, Image, Lut
-
-KEPT: Final = (
-    "Modality",
-    "BodyPartExamined",
-    "ViewPosition",
-    "Laterality",
-    "ImageLaterality",
-    "PatientSex",
-    "PatientAge",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "PhotometricInterpretation",
-)
-"""The attributes that are kept: enough to filter and to audit, none that names a person, place or day."""
-
-_PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_IN_MEMORY: Final = 256 << 20  # a larger file is read a frame at a time from disk
-
-register()
+from lookalike.readers.dicom_frames import read_dicom_frames
+from lookalike.readers.multiframe import geometry_of_frames, read_multiframe
+from lookalike.readers.series import read_series, slice_place, stacks
+from lookalike.types import Image
 
 
 class DicomReader:
-    """Reads DICOM Part 10 files, and bare data sets that begin like one."""
+    """Reads DICOM Part 10 files, and bare data sets that begin like one; several files as the slices of a volume."""
 
-    def matches(self, source: str) -> bool:
+    def matches(self, file: Path) -> bool:
         """Whether the bytes are DICOM: the prefix, or a first element of a data set without one."""
-        with Path(source).open("rb") as file:
-            head = file.read(132)
+        with file.open("rb") as opened:
+            head = opened.read(132)
         if head[128:132] == b"DICM":
             return True
-        named = Path(source).suffix.lower() in (".dcm", ".dicom", ".ima")
-        return named or _begins_like_a_data_set(head)
+        return file.suffix.lower() in (".dcm", ".dicom", ".ima") or _begins_like_a_data_set(head)
 
-    def read(self, source: str) -> Iterator[Image]:
-        """Each frame as an Image in modality units. Raises UnreadableImageError."""
-        ds = _parse(source)
-        _check(ds)
-        syntax = ds.file_meta.TransferSyntaxUID
-        large = Path(source).stat().st_size > _IN_MEMORY and syntax != DeflatedExplicitVRLittleEndian
-        frames = _frame_count(ds)
-        patient = str(_value(ds, "PatientID") or "").strip()
-        attributes = _attributes(ds)
-        number = -1
-        # Compressed data may hold more frames than the header says.
-        for number, stored in enumerate(islice(_stored_frames(source if large else ds, syntax), frames)):
-            yield _image(ds, stored, number, frames, patient, attributes)
-        if number + 1 < frames:
-            raise UnreadableImageError("damaged-pixels")
+    def read(self, files: Sequence[Path]) -> Iterator[Image]:
+        """Of one file each frame as an Image in modality units, or the one volume that its frames make; several files
+        as one volume. Raises UnreadableImageError.
+        """
+        if len(files) > 1:
+            yield read_series(files)
+        elif stacks() and (frames := geometry_of_frames(files[0])) is not None:
+            yield read_multiframe(files[0], frames)
+        else:
+            yield from read_dicom_frames(files[0])
+
+    def series_of(self, file: Path) -> tuple[str, str]:
+        """The volume that a file is a slice of, and its place there; both "" for any other file."""
+        return slice_place(file) if stacks() else ("", "")
 
 
 def _begins_like_a_data_set(head: bytes) -> bool:
@@ -86,223 +49,3 @@ def _begins_like_a_data_set(head: bytes) -> bool:
     explicit = bool(re.fullmatch(rb"[A-Z]{2}", head[4:6]))
     implicit = int.from_bytes(head[4:8], "little") < 128
     return (group in (2, 8) and (explicit or implicit)) or (big_group in (2, 8) and explicit)
-
-
-def _parse(source: str) -> Dataset:
-    """The data set, its large values left on disk until asked for."""
-    try:
-        try:
-            ds: Dataset = pydicom.dcmread(source, defer_size=1 << 20)
-        except pydicom.errors.InvalidDicomError:
-            ds = pydicom.dcmread(source, defer_size=1 << 20, force=True)
-        _name_transfer_syntax(ds)
-    except (MemoryError, UnreadableImageError):
-        raise
-    except Exception:
-        raise UnreadableImageError("damaged-header") from None
-    return ds
-
-
-def _value(ds: Dataset, keyword: str) -> Any:
-    """An element's value, or None where it is missing or its bytes make none: that spoils no picture."""
-    try:
-        return ds.get(keyword)
-    except MemoryError:
-        raise
-    except Exception:
-        return None
-
-
-def _name_transfer_syntax(ds: Dataset) -> None:
-    """Files without meta information say nothing; the parser knows what it saw."""
-    if ds.file_meta.get("TransferSyntaxUID"):
-        return
-    implicit, little = ds.original_encoding
-    if implicit or implicit is None:
-        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    else:
-        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-
-
-def _check(ds: Dataset) -> None:
-    """Refuse what cannot be an image, and the size product before anything is decoded."""
-    try:
-        if not any(keyword in ds for keyword in _PIXELS):
-            raise UnreadableImageError("no-pixel-data" if len(ds) else "damaged-header")  # noqa: TRY301
-        rows, columns = int(ds.Rows), int(ds.Columns)
-        samples = int(ds.get("SamplesPerPixel", 1))
-    except UnreadableImageError:
-        raise
-    except Exception:
-        raise UnreadableImageError("damaged-header") from None
-    check_size(rows, columns, samples, _frame_count(ds))
-
-
-def _frame_count(ds: Dataset) -> int:
-    try:
-        return max(1, int(_value(ds, "NumberOfFrames") or 1))
-    except (TypeError, ValueError, OverflowError):
-        raise UnreadableImageError("damaged-header") from None
-
-
-def _stored_frames(source: str | Dataset, syntax: str) -> Iterator[NDArray[np.generic]]:
-    """Decoded frames, (rows, columns) or (rows, columns, samples), YBR already as RGB."""
-    try:
-        yield from iter_pixels(source, transfer_syntax_uid=syntax)
-    except MemoryError:
-        raise
-    except NotImplementedError:
-        raise UnreadableImageError("unsupported-transfer-syntax") from None
-    except Exception:
-        raise UnreadableImageError("damaged-pixels") from None
-
-
-def _image(
-    ds: Dataset, stored: NDArray[np.generic], number: int, frames: int, patient: str, attributes: dict[str, Attribute]
-) -> Image:
-    try:
-        values = _modality_values(ds, stored, number)
-        window, function = _window(ds, number)
-        voi_lut = _voi_lut(ds) if values.ndim == 2 else None
-    except MemoryError:
-        raise
-    except Exception:
-        raise UnreadableImageError("damaged-pixels") from None
-    colour = values.ndim == 3
-    if values.ndim not in (2, 3) or (colour and values.shape[-1] != 3) or 0 in values.shape:
-        raise UnreadableImageError("unsupported-pixels")
-    return Image(
-        pixels=values[None] if colour else values[None, ..., None],
-        spacing=_spacing(ds),
-        modality=str(attributes.get("Modality", "")),
-        window=None if colour else window,
-        window_function=function,
-        voi_lut=voi_lut,
-        inverted=str(ds.get("PhotometricInterpretation", "")) == "MONOCHROME1",
-        frame=number,
-        frames=frames,
-        patient=patient,
-        attributes=attributes,
-    )
-
-
-def _modality_values(ds: Dataset, stored: NDArray[np.generic], number: int) -> NDArray[np.generic]:
-    """Palette colours, or the modality LUT or rescale (PS3.3 C.11.1) of the frame."""
-    if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
-        return _palette_colours(ds, stored)
-    if stored.ndim == 3:
-        return stored
-    of_frame = functional_group(ds, number, "PixelValueTransformationSequence") or ds
-    item = _lut_item(of_frame, "ModalityLUTSequence")
-    if item is not None:
-        return apply_lut(stored, _lut(ds, item.LUTDescriptor, item["LUTData"].value)[0])
-    slope, intercept = (_first(_value(of_frame, name)) for name in ("RescaleSlope", "RescaleIntercept"))
-    if not slope or not np.isfinite([slope, intercept or 0]).all():
-        return stored
-    return rescale(stored, slope, intercept or 0)
-
-
-def _palette_colours(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Palette colour (PS3.3 C.7.6.3.1.5): (rows, columns) -> (rows, columns, 3) uint8 or uint16."""
-    if "SegmentedRedPaletteColorLookupTableData" in ds:
-        return np.asarray(apply_color_lut(stored, ds))[..., :3]
-    descriptor = ds.RedPaletteColorLookupTableDescriptor  # all three are the same
-    luts = [
-        _lut(ds, descriptor, ds[f"{colour}PaletteColorLookupTableData"].value)[0] for colour in ("Red", "Green", "Blue")
-    ]
-    deep = max(lut.table.max() for lut in luts) > 0xFF
-    return np.stack([apply_lut(stored, lut) for lut in luts], axis=-1).astype(np.uint16 if deep else np.uint8)
-
-
-def _lut_item(ds: Dataset, keyword: str) -> Dataset | None:
-    """The first item of a look-up table sequence, if it holds a table: some files leave it empty."""
-    items = _value(ds, keyword) or []
-    if len(items) == 0 or not (items[0].get("LUTDescriptor") and items[0].get("LUTData")):
-        return None
-    item: Dataset = items[0]
-    return item
-
-
-def functional_group(ds: Dataset, number: int, keyword: str) -> Dataset | None:
-    """The item of a functional group macro for one frame (PS3.3 C.7.6.16): its own, else the shared."""
-    for sequence, index in (("PerFrameFunctionalGroupsSequence", number), ("SharedFunctionalGroupsSequence", 0)):
-        items = ds.get(sequence) or []
-        if index < len(items) and items[index].get(keyword):
-            item: Dataset = items[index][keyword].value[0]
-            return item
-    return None
-
-
-def _window(
-    ds: Dataset, number: int
-) -> tuple[tuple[float, float] | None, Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]]:
-    """The first window of the frame or the file, if there is a usable one."""
-    of_frame = functional_group(ds, number, "FrameVOILUTSequence") or ds
-    center, width = (_first(_value(of_frame, name)) for name in ("WindowCenter", "WindowWidth"))
-    if center is None or width is None or not width > 0 or not np.isfinite([center, width]).all():
-        return None, "LINEAR"
-    function = str(_value(of_frame, "VOILUTFunction") or "LINEAR")
-    known = function if function in ("LINEAR_EXACT", "SIGMOID") else "LINEAR"
-    return (center, width), known  # type: ignore[return-value]
-
-
-def _first(value: Any) -> float | None:
-    """The first of one or several decimal strings, or None."""
-    values = value if isinstance(value, pydicom.multival.MultiValue) else [value]
-    try:
-        return float(values[0])
-    except (TypeError, ValueError, IndexError):
-        return None
-
-
-def _voi_lut(ds: Dataset) -> Lut | None:
-    """The first VOI LUT (PS3.3 C.11.2.1.1), scaled to [0, 1]; it goes before a window."""
-    item = _lut_item(ds, "VOILUTSequence")
-    if item is None:
-        return None
-    lut, bits = _lut(ds, item.LUTDescriptor, item["LUTData"].value)
-    return Lut(lut.first, np.clip(lut.table / np.float32((1 << bits) - 1), 0, 1))
-
-
-def _lut(ds: Dataset, descriptor: Any, data: Any) -> tuple[Lut, int]:
-    """A look-up table (PS3.3 C.11.1.1.1) with its entries as they stand, and how many bits each uses."""
-    entries, first, bits = (int(v) for v in descriptor)
-    entries = entries or 0x10000
-    if ds.get("PixelRepresentation", 0) == 1 and first > 0x7FFF:
-        first -= 0x10000
-    if isinstance(data, bytes):
-        # OW: words in the file's byte order; a table of 8-bit entries may be packed.
-        order = "<" if ds.file_meta.TransferSyntaxUID.is_little_endian else ">"
-        table = np.frombuffer(data, f"{order}u2" if len(data) >= 2 * entries else "u1")
-    else:
-        table = np.atleast_1d(np.asarray(data))
-    return Lut(first, table[:entries].astype(np.float32)), bits
-
-
-def _spacing(ds: Dataset) -> tuple[float, float, float] | None:
-    """(z, y, x) mm; z is the slice thickness, or 1 where there is none. DICOM gives (row, column) spacing."""
-    value = _value(ds, "PixelSpacing") or _value(ds, "ImagerPixelSpacing")
-    try:
-        y, x = (float(v) for v in value)
-        return float(_value(ds, "SliceThickness") or 1), y, x
-    except (TypeError, ValueError):
-        return None
-
-
-def _attributes(ds: Dataset) -> dict[str, Attribute]:
-    kept: dict[str, Attribute] = {}
-    for keyword in KEPT:
-        value = _value(ds, keyword)
-        text = plain_text("" if value is None else str(value))
-        kept_value = _years(text) if keyword == "PatientAge" else text
-        if kept_value not in (None, ""):
-            kept[keyword] = kept_value
-    return kept
-
-
-def _years(age: str) -> float | None:
-    """An Age String (PS3.5 section 6.2), 018M, 045Y, ... -> years."""
-    match = re.fullmatch(r"\s*(\d{1,3})([DWMY])\s*", age)
-    if match is None:
-        return None
-    return round(int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[match[2]], 2)

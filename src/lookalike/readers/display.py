@@ -68,10 +68,13 @@ class Display:
         self._keep(name, shown)
         return shown
 
-    def siblings(self, file: Path) -> list[Path]:
-        """The files that lie beside one and belong to its series, with itself. Raises UnreadableImageError."""
+    def siblings(self, files: Sequence[Path]) -> list[Path]:
+        """Of several files those that belong to the first one's series, itself among them.
+
+        Raises UnreadableImageError.
+        """
         request = {"siblings": True, "frame": None, "slice": None, "size": 0}
-        return [Path(name) for name in self._ask([file], request)[0]["files"]]
+        return [Path(name) for name in self._ask(files, request)[0]["files"]]
 
     def close(self) -> None:
         """Stop the processes."""

@@ -10,12 +10,13 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import UnreadableImageError
+from lookalike.readers import format_of, named_as_volume, read, series_of
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
@@ -28,7 +29,7 @@ _SECONDS_ALONE: Final = int(4 * SECONDS_A_FILE)
 _QUALITY: Final = 92
 
 
-def main(descriptor: int) -> None:
+def serve_drawing(descriptor: int) -> None:
     """Serve requests until the other end is closed."""
     limit_memory()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -62,7 +63,7 @@ def _refusal(reason: str) -> bytes:
 def _answer(request: Mapping[str, Any]) -> bytes:
     files = tuple(str(file) for file in request["files"])
     if request["siblings"]:
-        return json.dumps({"files": _siblings(files[0])}).encode() + b"\n"
+        return json.dumps({"files": _of_one_series(files)}).encode() + b"\n"
     stamps, recipe = tuple(Path(file).stat().st_mtime_ns for file in files), request["volumes"]
     image = _read(files, stamps, request["frame"] or 0, recipe)
     if image.image.frames > 1 and len(image.image.pixels) == 1 and request["frame"] is None:
@@ -114,12 +115,8 @@ def _read(files: tuple[str, ...], stamps: tuple[int, ...], frame: int, recipe: M
 
 
 def _decoded(files: tuple[str, ...], frame: int) -> Image:
-    from lookalike.readers import read
-    from lookalike.readers.series import read_series
-
-    if len(files) > 1:
-        return read_series(files)
-    image = next((one for one in read(files[0]) if one.frame == frame or _is_one_volume(one)), None)
+    images = read([Path(file) for file in files])
+    image = next((one for one in images if one.frame == frame or _is_one_volume(one)), None)
     if image is None:
         raise UnreadableImageError("no-pixel-data")
     return image
@@ -129,21 +126,15 @@ def _is_one_volume(image: Image) -> bool:
     return len(image.pixels) > 1 and image.frames == 1
 
 
-def _siblings(file: str) -> list[str]:
-    """The files beside this one that belong to its series, and itself."""
-    from lookalike.readers import is_dicom, walk
-    from lookalike.readers.series import series_of
-
-    series = series_of(file)[0]
-    beside = (str(path) for path in walk([Path(file).parent]) if path.parent == Path(file).parent)
-    return [other for other in beside if is_dicom(other) and series_of(other)[0] == series] if series else [file]
+def _of_one_series(files: Sequence[str]) -> list[str]:
+    """Of several files those that belong to the first one's series; the first one alone where it is no slice."""
+    series = series_of(Path(files[0]))[0]
+    return [file for file in files if series_of(Path(file))[0] == series] if series else [files[0]]
 
 
 def _said(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: int, count: int) -> bytes:
-    from lookalike.readers import VOLUME_SUFFIXES, is_dicom
-
     image, (columns, rows) = held.image, shown.size
-    volumes = file.lower().endswith(VOLUME_SUFFIXES)
+    dicom = format_of(Path(file)) == "dicom"
     header = {
         "rows": rows,
         "columns": columns,
@@ -152,7 +143,7 @@ def _said(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: int
         "modality": image.modality,
         "kind": "volume" if len(image.pixels) > 1 else "image",
         "window": None if image.window is None else [float(n) for n in image.window],
-        "viewer": "volume" if volumes else "dicom" if is_dicom(file) else "picture",
+        "viewer": "volume" if named_as_volume(Path(file)) else "dicom" if dicom else "picture",
     }
     return json.dumps(header).encode() + b"\n" + _jpeg(shown, size)
 
@@ -169,4 +160,4 @@ def _jpeg(shown: PIL.Image.Image, size: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    serve_drawing(int(sys.argv[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,20 +22,20 @@ _SUFFIXES: Final = (".nrrd", ".nhdr", ".mha", ".mhd")
 class ItkReader:
     """Reads .nrrd, .nhdr, .mha and .mhd."""
 
-    def matches(self, source: str) -> bool:
+    def matches(self, file: Path) -> bool:
         """By the suffix, or the first bytes of a NRRD file."""
-        if source.lower().endswith(_SUFFIXES):
+        if file.name.lower().endswith(_SUFFIXES):
             return True
-        with Path(source).open("rb") as file:
-            return file.read(4) == b"NRRD"
+        with file.open("rb") as opened:
+            return opened.read(4) == b"NRRD"
 
-    def read(self, source: str) -> Iterator[Image]:
+    def read(self, files: Sequence[Path]) -> Iterator[Image]:
         """One Image a time point, axes (depth, rows, columns) = (k, j, i). Raises UnreadableImageError."""
         itk = _itk()
         itk.ProcessObject.SetGlobalWarningDisplay(False)
         reader = itk.ImageFileReader()
         try:
-            reader.SetFileName(source)
+            reader.SetFileName(str(files[0]))
             reader.ReadImageInformation()
             size, channels = reader.GetSize(), reader.GetNumberOfComponents()
         except Exception:  # SimpleITK raises RuntimeError, and others through SWIG

@@ -9,13 +9,14 @@ lie in several directions or at fewer than three places are frames of their own,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
-from lookalike.readers.dicom import DicomReader, functional_group
+from lookalike.readers.dicom_frames import functional_group, read_dicom_frames
 from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.readers.series import LEAST_SLICES, MODALITIES, places_in_order, stack
 from lookalike.types import Image
@@ -33,14 +34,14 @@ class Frames:
     shape: tuple[int, int]
 
 
-def frames_of(source: str) -> Frames | None:
+def geometry_of_frames(file: Path) -> Frames | None:
     """The geometry of a multi-frame file whose frames are the slices of one volume; None for any other file."""
     try:
-        brief = pydicom.dcmread(source, stop_before_pixels=True, specific_tags=["Modality", "NumberOfFrames"])
+        brief = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["Modality", "NumberOfFrames"])
         count = int(brief.get("NumberOfFrames") or 1)
         if brief.get("Modality") not in MODALITIES or not LEAST_SLICES <= count <= MAX_FRAMES:
             return None
-        ds = pydicom.dcmread(source, stop_before_pixels=True, defer_size=_LARGE)
+        ds = pydicom.dcmread(file, stop_before_pixels=True, defer_size=_LARGE)
         each = [_geometry(ds, number) for number in range(count)]
     except Exception:  # no functional groups, or damaged ones: the frames are pictures
         return None
@@ -62,7 +63,7 @@ def _geometry(ds: Dataset, number: int) -> tuple[tuple[float, ...], tuple[float,
     return x, y, z
 
 
-def read_multiframe(source: str, frames: Frames) -> Image:
+def read_multiframe(file: Path, frames: Frames) -> Image:
     """The frames as one Image, (depth, rows, columns, channels) with depth along their normal.
 
     Raises UnreadableImageError: "incomplete-series" for gaps and doubled places, or what reading a frame raises.
@@ -71,7 +72,7 @@ def read_multiframe(source: str, frames: Frames) -> Image:
     check_volume((count, *frames.shape))
     order = places_in_order(frames.positions, frames.orientation, [str(i + 1) for i in range(count)])
     return stack(
-        DicomReader().read(source),
+        read_dicom_frames(file),
         [frames.positions[i] for i in order],
         frames.orientation,
         frames.pixel_spacing,

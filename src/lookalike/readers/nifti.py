@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,16 +26,15 @@ _MAGIC: Final = (b"n+1\x00", b"n+2\x00", b"ni1\x00", b"ni2\x00")
 class NiftiReader:
     """Reads NIfTI-1 and NIfTI-2."""
 
-    def matches(self, source: str) -> bool:
+    def matches(self, file: Path) -> bool:
         """By the header's magic, inside gzip too."""
-        name = source.lower()
-        if name.endswith((".nii", ".nii.gz")):
+        if file.name.lower().endswith((".nii", ".nii.gz")):
             return True
-        with Path(source).open("rb") as file:
-            head = file.read(352)
+        with file.open("rb") as opened:
+            head = opened.read(352)
         return len(head) == 352 and (head[344:348] in _MAGIC or head[4:8] in _MAGIC)
 
-    def read(self, source: str) -> Iterator[Image]:
+    def read(self, files: Sequence[Path]) -> Iterator[Image]:
         """One Image a time point or channel, axes (depth, rows, columns) = (k, j, i) of the file.
 
         Raises UnreadableImageError.
@@ -44,9 +43,9 @@ class NiftiReader:
             import nibabel
         except ImportError:
             raise UnreadableImageError("needs-volumes") from None
-        _check_gzip(source)
+        _check_gzip(files[0])
         try:
-            opened: Any = nibabel.load(source)
+            opened: Any = nibabel.load(files[0])
             shape = tuple(int(n) for n in opened.shape)
             affine = np.asarray(opened.affine, np.float64)
         except MemoryError:
@@ -56,13 +55,13 @@ class NiftiReader:
         yield from _images(opened, shape, affine)
 
 
-def _check_gzip(source: str) -> None:
+def _check_gzip(file: Path) -> None:
     """Read a gzip stream to its end once, so that a wrong checksum or a cut is found."""
-    with Path(source).open("rb") as raw:
+    with file.open("rb") as raw:
         if raw.read(2) != b"\x1f\x8b":
             return
     try:
-        with gzip.open(source) as stream:
+        with gzip.open(file) as stream:
             while stream.read(1 << 20):
                 pass
     except (OSError, EOFError, zlib.error):

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from lookalike.errors import UnreadableImageError
 from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.text import file_name, plain_text
-from lookalike.types import Attribute, Preprocessing, Refusal, Series, VolumeRecipe
+from lookalike.types import Attribute, Item, Preprocessing, Refusal, VolumeRecipe
 
 _AHEAD: Final = 8  # files that each process may be ahead
 _FRAMES_AHEAD: Final = 64  # frames of one file that may wait
@@ -44,6 +44,7 @@ _MAX_MESSAGE: Final = 128 << 20  # a volume for a network of 480 x 480 x 240; mo
 class Frame:
     """One decoded picture, ready for the encoder: ``input`` is (rows, columns, 3) uint8.
 
+    source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
     shown: (rows, columns) of the picture before it was fitted to the encoder.
     """
 
@@ -58,34 +59,43 @@ class Frame:
     shown: tuple[int, int]
     view: int = 0  # the slice's number, where the frame is a volume of ``depth`` slices
     depth: int = 1
+    file: str = ""
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every frame of a file has been read; ``known``: it was skipped, its content is there already."""
+    """Every frame of an item has been read. known: it was skipped, its content is there already. file, part: as in
+    ``Frame``; sha256 is that of the file. fetched: more of what was fetched with it may come
+    (``sources.reading.BatchRead``).
+    """
 
     source: str
     sha256: str
     known: bool = False
+    file: str = ""
+    part: bool = False
+    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class SliceFile:
     """A file that is a slice of a volume; ``series`` is the same for all of its slices, ``place`` its own."""
 
     source: str
     series: str
     place: str
+    file: str
 
 
 Known = Callable[[str], bool]
-Event = Frame | Finished | Refusal | Slice
+Event = Frame | Finished | Refusal | SliceFile
 _Events = queue.Queue[Event | Exception]  # an exception is raised where the events are read
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What a process is asked: to read the files of one source."""
+    """What a process is asked: to read the files of one item."""
 
     name: str
     files: tuple[str, ...]
@@ -131,10 +141,14 @@ class Process:
 
 
 class ReaderPool:
-    """Decoding processes that are kept for as long as the pool is open; a context manager."""
+    """Decoding processes that are kept for as long as the pool is open; a context manager.
+
+    recipe: what is done to a picture; volumes: how a volume is cut.
+    """
 
     def __init__(self, recipe: Preprocessing, workers: int | None = None, volumes: VolumeRecipe | None = None) -> None:
-        self._recipe, self._volumes = recipe.to_json(), asdict(volumes or VolumeRecipe())
+        self.recipe, self.volumes = recipe, volumes or VolumeRecipe()
+        self._recipe, self._volumes = recipe.to_json(), asdict(self.volumes)
         self._ahead = _AHEAD if recipe.volume is None else 1  # whole volumes are large
         self._workers = workers or len(os.sched_getaffinity(0))
         self._idle: queue.SimpleQueue[Process] = queue.SimpleQueue()
@@ -155,15 +169,15 @@ class ReaderPool:
             self._idle.get().kill()
 
     def read(
-        self, sources: Iterable[Path | str | Series], known: Known | None = None, *, whole: bool = False
+        self, items: Iterable[Path | str | Item], known: Known | None = None, *, whole: bool = False
     ) -> Iterator[Event]:
-        """What became of each source, in order: its frames and Finished, or a Refusal.
+        """What became of each file or item, in order: its frames and Finished, or a Refusal.
 
         known: told the SHA-256 of a file's bytes; True skips decoding; None: there is nothing to skip, which
-        spares a question a file. A file that breaks after some
-        good frames gives these frames and a Refusal. A volume gives its slices, as views of one frame.
-        whole: a file that is a slice of a volume is not read but gives a Slice: its Series is to be asked
-        for once all of its files are known.
+        spares a question a file. A file that breaks after some good frames gives these frames and a Refusal.
+        A volume gives its slices, as views of one frame.
+        whole: a file that is a slice of a volume is not read but gives a SliceFile: the item that all of them make is
+        to be asked for once they are known (``sources.reading`` does).
         """
         tasks: _Tasks = queue.SimpleQueue()
         pending: deque[_Events] = deque()
@@ -174,8 +188,8 @@ class ReaderPool:
         for thread in threads:
             thread.start()
         try:
-            for source in sources:
-                task = _task(source, whole)
+            for item in items:
+                task = _task(item, whole)
                 tasks.put(task)
                 pending.append(task.events)
                 if len(pending) >= self._ahead * self._workers:
@@ -244,7 +258,7 @@ class ReaderPool:
         with what the process says."""
         decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
         deadline = time.monotonic() + decoding + sum(map(seconds_of_reading, task.files))
-        send, name, sha256 = process.connection.send_bytes, task.name, ""
+        send, name, file, sha256 = process.connection.send_bytes, task.name, file_name(task.files[0]), ""
         request = {
             "files": task.files,
             "whole": task.whole,
@@ -263,18 +277,20 @@ class ReaderPool:
                 if known is not None:
                     send(b"skip" if is_known else b"go")
                 if is_known:
-                    return None if sink.put(Finished(name, sha256, known=True)) else "stopped"
+                    return None if sink.put(Finished(name, sha256, known=True, file=file)) else "stopped"
             elif header["kind"] == "frame":
                 waited = time.monotonic()
-                if not sink.put(_frame(name, sha256, header, memoryview(message)[head + 1 :])):
+                if not sink.put(_frame(name, file, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
             elif header["kind"] == "slice":
-                return None if sink.put(Slice(name, header["series"], header["place"])) else "stopped"
+                return (
+                    None if sink.put(SliceFile(name, header["series"], header["place"], task.files[0])) else "stopped"
+                )
             elif header["kind"] == "refused":
                 raise UnreadableImageError(header["reason"], str(header.get("detail", "")))
             else:
-                return None if sink.put(Finished(name, sha256)) else "stopped"
+                return None if sink.put(Finished(name, sha256, file=file)) else "stopped"
         return "timeout"
 
 
@@ -296,9 +312,9 @@ class _Sink:
         return False
 
 
-def _task(source: Path | str | Series, whole: bool) -> _Task:
-    files = source.files if isinstance(source, Series) else (str(source),)
-    name = source.name if isinstance(source, Series) else file_name(source)
+def _task(item: Path | str | Item, whole: bool) -> _Task:
+    files = item.files if isinstance(item, Item) else (str(item),)
+    name = item.name if isinstance(item, Item) else file_name(item)
     return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole)
 
 
@@ -310,7 +326,7 @@ def seconds_of_reading(source: str) -> float:
         return 0.0
 
 
-def _frame(source: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame:
+def _frame(source: str, file: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame:
     """A frame from its header and what follows it: the input's bytes, then the thumbnail."""
     dtype = np.dtype(np.uint16 if header.get("dtype") == "uint16" else np.uint8)
     size = math.prod(header["shape"]) * dtype.itemsize
@@ -326,6 +342,7 @@ def _frame(source: str, sha256: str, header: dict[str, Any], data: memoryview) -
         shown=tuple(header.get("shown", header["shape"][:2])),
         view=header.get("view", 0),
         depth=header.get("depth", 1),
+        file=file,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from lookalike.readers.limits import check_size
 from lookalike.types import Image
 
 _PHOTOMETRIC: Final = 262  # TIFF 6.0, PhotometricInterpretation
-FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "JPEG2000")
+_FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "JPEG2000")
 _MAGIC: Final = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
@@ -34,17 +34,17 @@ _MAGIC: Final = (
 class RasterReader:
     """Reads the formats that Pillow decodes and that pictures are exported as."""
 
-    def matches(self, source: str) -> bool:
+    def matches(self, file: Path) -> bool:
         """Whether the file begins with one of the formats' magic numbers."""
-        with Path(source).open("rb") as file:
-            return file.read(16).startswith(_MAGIC)
+        with file.open("rb") as opened:
+            return opened.read(16).startswith(_MAGIC)
 
-    def read(self, source: str) -> Iterator[Image]:
+    def read(self, files: Sequence[Path]) -> Iterator[Image]:
         """Each page as an Image. Raises UnreadableImageError."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                yield from _pages(source)
+                yield from _pages(files[0])
         except (MemoryError, UnreadableImageError):
             raise
         except PIL.UnidentifiedImageError:
@@ -53,10 +53,10 @@ class RasterReader:
             raise UnreadableImageError("damaged-pixels") from None
 
 
-def _pages(source: str) -> Iterator[Image]:
+def _pages(path: Path) -> Iterator[Image]:
     PIL.Image.MAX_IMAGE_PIXELS = None  # our own limit is checked for every page
     # From an open file: given a path, Pillow 13 maps an uncompressed TIFF and gets turned ones wrong.
-    with Path(source).open("rb") as file, PIL.Image.open(file, formats=FORMATS) as opened:
+    with path.open("rb") as file, PIL.Image.open(file, formats=_FORMATS) as opened:
         # Only TIFF pages are pictures of their own; PNG and JPEG may carry animations or previews.
         frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
         for number in range(frames):

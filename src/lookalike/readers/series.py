@@ -9,8 +9,11 @@ multi-frame file (``multiframe``).
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +21,8 @@ import pydicom
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
-from lookalike.readers.dicom import DicomReader
+from lookalike.pixels import as_monochrome2
+from lookalike.readers.dicom_frames import read_dicom_frames
 from lookalike.readers.limits import check_volume
 from lookalike.types import Image
 
@@ -39,7 +43,13 @@ _TAGS: Final = (
 _TOLD: Final = 8  # places that are listed of a series that is refused
 
 
-def series_of(source: str) -> tuple[str, str]:
+@cache
+def stacks() -> bool:
+    """Whether slices can be made into volumes here; where not, each is a picture of its own."""
+    return importlib.util.find_spec("highdicom") is not None
+
+
+def slice_place(file: Path) -> tuple[str, str]:
     """What the slices of one volume have in common, as a hash, and the slice's own place; both "" for a file
     that is no slice of a volume.
 
@@ -47,7 +57,7 @@ def series_of(source: str) -> tuple[str, str]:
     picture) and multi-frame files, which are whole volumes, are no slices.
     """
     try:
-        ds = pydicom.dcmread(source, stop_before_pixels=True, specific_tags=list(_TAGS))
+        ds = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
         position, orientation = ds.get("ImagePositionPatient"), ds.get("ImageOrientationPatient")
         alone = int(ds.get("NumberOfFrames") or 1) > 1 or "MOSAIC" in (ds.get("ImageType") or ())
         if alone or ds.get("Modality") not in MODALITIES or not position or not orientation:
@@ -60,7 +70,7 @@ def series_of(source: str) -> tuple[str, str]:
     return hashlib.sha256(repr(shared).encode()).hexdigest(), hashlib.sha256(place.encode()).hexdigest()
 
 
-def read_series(files: Sequence[str]) -> Image:
+def read_series(files: Sequence[Path]) -> Image:
     """The slices as one Image, (depth, rows, columns, channels) with depth along their normal.
 
     Raises UnreadableImageError: "incomplete-series" for gaps, doubles or unequal slices, or the reason of
@@ -75,8 +85,7 @@ def read_series(files: Sequence[str]) -> Image:
     except Exception:  # a header that has changed since it was grouped
         raise UnreadableImageError("damaged-header") from None
     order = places_in_order(positions, orientation, numbers)
-    reader = DicomReader()
-    slices = (next(iter(reader.read(files[i]))) for i in order)
+    slices = (next(iter(read_dicom_frames(files[i]))) for i in order)
     return stack(slices, [positions[i] for i in order], orientation, pixel_spacing)
 
 
@@ -93,7 +102,7 @@ def stack(
     stacked: NDArray[Any] | None = None
     first: Image | None = None
     for number, image in enumerate(slices):
-        plane = -image.pixels[0].astype(np.float32) if image.inverted else image.pixels[0]
+        plane = as_monochrome2(image.pixels[0], image)
         if stacked is None or first is None:
             first = image
             check_volume((len(positions), *image.pixels.shape[1:3]))

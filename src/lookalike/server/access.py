@@ -10,9 +10,10 @@ from typing import Final
 
 from fastapi import Request
 
+from lookalike.errors import ForbiddenError
 from lookalike.server.problems import Problem
-from lookalike.store.keys import ROLES, ApiKey, Role, keys_of, match
-from lookalike.store.store import Store
+from lookalike.types import ROLES, Role
+from lookalike.verbs.keys import KeyRing
 
 _FAILURES: Final = 10  # wrong keys from one address
 _SECONDS: Final = 60.0  # in so many seconds; then it waits as long
@@ -32,31 +33,22 @@ class Caller:
 
 
 class Access:
-    """The keys as they are now, and who gave wrong ones. open_: without keys, whoever asks may do everything."""
+    """The keys, and who gave wrong ones. open_: without keys, whoever asks may do everything."""
 
-    def __init__(self, store: Store, *, open_: bool, behind_proxy: bool) -> None:
-        self._store, self._open, self._behind_proxy = store, open_, behind_proxy
-        self._keys: tuple[int, list[ApiKey]] = (-1, [])
+    def __init__(self, keys: KeyRing, *, open_: bool, behind_proxy: bool) -> None:
+        self._keys, self._open, self._behind_proxy = keys, open_, behind_proxy
         self._failures: OrderedDict[str, list[float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def keys(self) -> list[ApiKey]:
-        """Every key."""
-        changes = self._store.changes()
-        if self._keys[0] != changes:
-            self._keys = changes, keys_of(self._store)
-        return self._keys[1]
-
     def caller(self, request: Request) -> Caller:
         """Who asks. Raises Problem 401 without a key that is known, 429 after too many wrong ones."""
-        keys = self.keys()
-        if not keys and self._open:
+        if self._open and not self._keys:
             return Caller("local", "admin")
         address = self._address(request)
         if wait := self._wait(address):
             raise Problem(429, "too many wrong keys; wait", "too-many-failures", {"Retry-After": str(wait)})
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        key = match(keys, given.strip()) if scheme.lower() == "bearer" else None
+        key = self._keys.find(given.strip()) if scheme.lower() == "bearer" else None
         if key is None:
             if given:
                 self._failed(address)
@@ -88,9 +80,10 @@ class Needs:
         self.role = role
 
     def __call__(self, request: Request) -> Caller:
-        """Raises Problem 401, 403 or 429."""
+        """Raises Problem 401 or 429, ForbiddenError."""
         caller: Caller = request.app.state.service.access.caller(request)
         if not caller.may(self.role):
-            said = f"this needs the role {self.role}; the key {caller.name} is for a {caller.role}"
-            raise Problem(403, said, "role")
+            raise ForbiddenError(
+                f"this needs the role {self.role}; the key {caller.name} is for a {caller.role}", "role"
+            )
         return caller

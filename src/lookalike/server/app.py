@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +15,13 @@ from fastapi import FastAPI, Response
 from starlette.concurrency import run_in_threadpool
 
 import lookalike
+from lookalike.server.document import ROUTES, openapi_document
 from lookalike.server.guard import API, Guard
 from lookalike.server.metrics import Metrics
 from lookalike.server.page import STATIC, Page
 from lookalike.server.problems import install
-from lookalike.server.routes import gallery, health, jobs, records, search, uploads
 from lookalike.server.service import Service, open_service
-from lookalike.server.settings import Settings
+from lookalike.server.settings import ServerSettings
 
 _SWEPT_EVERY: Final = 600.0  # seconds
 _THREADS: Final = 32  # requests worked on at once
@@ -28,12 +29,12 @@ _NO_PAGE: Final = "The page is not built; build it in a checkout: make page\n"
 _LOG: Final = logging.getLogger("lookalike.server")
 
 
-def make_app(folder: str | Path, settings: Settings | None = None) -> FastAPI:
+def make_app(folder: str | Path, settings: ServerSettings | None = None) -> FastAPI:
     """The service over a gallery folder, which is opened at once and closed when the server stops.
 
     Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS).
     """
-    settings, metrics = settings or Settings(), Metrics()
+    settings, metrics = settings or ServerSettings(), Metrics()
     service = open_service(folder, settings, metrics)
 
     @asynccontextmanager
@@ -55,12 +56,11 @@ def make_app(folder: str | Path, settings: Settings | None = None) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        description="Pixel-based search for medical images. Not a medical device.",
     )
     app.state.service = service
     install(app)
-    for part in (gallery, uploads, search, records, jobs, health):
-        app.router.routes.extend(part.router.routes)
+    app.router.routes.extend(ROUTES)
+    app.openapi = cache(openapi_document)  # type: ignore[method-assign]
     _add_page(app)
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     return app

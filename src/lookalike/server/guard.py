@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.server.metrics import Metrics
 from lookalike.server.problems import Problem, problem
-from lookalike.server.settings import Settings
+from lookalike.server.settings import ServerSettings
 
 API: Final = "/api/v1"
 POLICY: Final = (
@@ -40,7 +40,7 @@ class Guard:
     bytes and in time; headers; the time that each route takes.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

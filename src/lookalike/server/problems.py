@@ -12,31 +12,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from lookalike.errors import (
-    DamagedFileError,
-    EndpointError,
-    GalleryError,
-    LookalikeError,
-    ManifestMismatchError,
-    MissingExtraError,
-    UnreadableImageError,
-    UsageError,
-)
-from lookalike.server.plain import without_paths
+from lookalike.errors import LookalikeError, http_status
+from lookalike.server.serialise import without_paths
 from lookalike.text import one_line
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LOG: Final = logging.getLogger("lookalike.server")
-_STATUS: Final[tuple[tuple[type[LookalikeError], int, str], ...]] = (
-    (UnreadableImageError, 422, "unreadable"),
-    (ManifestMismatchError, 409, "other-vectors"),
-    (GalleryError, 409, "gallery"),
-    (DamagedFileError, 409, "damaged"),
-    (UsageError, 400, "usage"),
-    (MissingExtraError, 424, "missing-extra"),
-    (EndpointError, 424, "endpoint"),
-    (LookalikeError, 400, "refused"),
-)
 
 
 class Problem(HTTPException):
@@ -47,11 +28,6 @@ class Problem(HTTPException):
         self.reason = reason
 
 
-def not_found(detail: str, reason: str = "not-found") -> Problem:
-    """Nothing is there under that name."""
-    return Problem(404, detail, reason)
-
-
 def problem(status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None) -> Response:
     """The answer."""
     title = HTTPStatus(status).phrase
@@ -60,14 +36,9 @@ def problem(status: int, detail: str, reason: str, headers: Mapping[str, str] | 
 
 
 def of_error(error: LookalikeError) -> Problem:
-    """An error of ours as a problem; a record, a job or a patient that is not there is simply not found."""
-    detail = one_line(without_paths(str(error)))
-    if isinstance(error, GalleryError) and detail.startswith("no "):
-        return not_found(detail)
-    if isinstance(error, UsageError) and detail.startswith("no space "):
-        return not_found(detail, "no-space")
-    status, reason = next((status, reason) for kind, status, reason in _STATUS if isinstance(error, kind))
-    return Problem(status, detail, error.reason if isinstance(error, UnreadableImageError) else reason)
+    """An error of ours as a problem (``errors.HTTP``)."""
+    status, reason = http_status(error)
+    return Problem(status, one_line(without_paths(str(error))), reason)
 
 
 def install(app: FastAPI) -> None:

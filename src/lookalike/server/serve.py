@@ -18,13 +18,15 @@ from hypercorn.config import Config
 from lookalike.errors import UsageError
 from lookalike.server.app import make_app
 from lookalike.server.service import Service
-from lookalike.server.settings import Settings
+from lookalike.server.settings import ServerSettings
 
 _BACKLOG: Final = 512
 _POLITE: Final = 2.0  # seconds beyond the time for requests that are under way
 
 
-def serve(folder: str | Path, settings: Settings, *, browser: bool = False, say: Callable[[str], None] = print) -> None:
+def serve(
+    folder: str | Path, settings: ServerSettings, *, browser: bool = False, say: Callable[[str], None] = print
+) -> None:
     """Serve a gallery until the process is told to stop. say: told the address. browser: open the page.
 
     Raises what ``make_app`` raises, and UsageError where the address cannot be had.
@@ -59,7 +61,7 @@ def _leave(service: Service) -> None:
     os._exit(0)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: ServerSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -74,12 +76,12 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _address(settings: Settings, port: int) -> str:
+def _address(settings: ServerSettings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{settings.scheme}://{host}:{port}/"
 
 
-def _config(settings: Settings, listening: socket.socket) -> Config:
+def _config(settings: ServerSettings, listening: socket.socket) -> Config:
     config = Config()
     config.bind = [f"fd://{listening.detach()}"]
     config.include_server_header = False

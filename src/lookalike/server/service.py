@@ -12,17 +12,15 @@ from typing import Final
 from fastapi import Request
 from threadpoolctl import threadpool_limits
 
-from lookalike.asking.background import background
-from lookalike.asking.query import Query, read_query
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.readers.display import Display
 from lookalike.server.access import Access
+from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
-from lookalike.server.runner import Runner
-from lookalike.server.settings import Settings, check
-from lookalike.server.uploads import Upload, Uploads
-from lookalike.store import BASE
-from lookalike.store.keys import keys_of
+from lookalike.server.settings import ServerSettings, check
+from lookalike.server.uploads.store import Uploads
+from lookalike.verbs.gallery import warm
+from lookalike.verbs.keys import KeyRing
+from lookalike.verbs.pictures import Pictures
 
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
 
@@ -32,57 +30,46 @@ class Service:
     """One served gallery."""
 
     gallery: Gallery
-    settings: Settings
+    settings: ServerSettings
     metrics: Metrics
     access: Access
     uploads: Uploads
-    display: Display
+    pictures: Pictures
     runner: Runner
     ready: bool = False
     closed: bool = False
 
     def warm(self) -> None:
         """Load what the first query would wait for."""
-        self.gallery.store.hold()
-        self.gallery.index()
-        background(self.gallery, BASE)
-        _ = self.gallery.encoder
+        warm(self.gallery)
         self.ready = True
 
-    def query(self, upload: Upload) -> Query:
-        """An upload as a query; read and encoded once, and again when the gallery has other records."""
-        version = self.gallery.space(BASE).version
-        with upload.reading:
-            if upload.query is None or upload.version != version:
-                upload.query, upload.version = read_query(self.gallery, upload.source), version
-                upload.query.name = upload.name
-            return upload.query
-
     def close(self) -> None:
-        """Stop the processes, remove the uploads. Once is enough."""
+        """Stop the processes and remove the uploads; a second call does nothing."""
         if self.closed:
             return
         self.closed = True
         self.runner.stop()
-        self.display.close()
+        self.pictures.close()
         self.uploads.close()
         self.gallery.close()
 
 
-def open_service(folder: str | Path, settings: Settings, metrics: Metrics) -> Service:
+def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics) -> Service:
     """Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS)."""
     # A product's threads wait for each other; where requests share the cores they wait for these too.
     threadpool_limits(max(1, (os.cpu_count() or 1) // 2), "blas")
     _share_memory()
     gallery = open_gallery(folder)
-    check(settings, keys=bool(keys_of(gallery.store)))
+    keys = KeyRing(gallery)
+    check(settings, keys=bool(keys))
     return Service(
         gallery,
         settings,
         metrics,
-        Access(gallery.store, open_=settings.alone, behind_proxy=settings.behind_proxy),
+        Access(keys, open_=settings.alone, behind_proxy=settings.behind_proxy),
         Uploads(settings.max_uploads),
-        Display(gallery.spec.preprocessing, gallery.volume_recipe),
+        Pictures(gallery),
         Runner(gallery),
     )
 

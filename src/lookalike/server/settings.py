@@ -19,7 +19,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServerSettings:
     """imports: folders that jobs may index, by the name that callers use. behind_proxy: another program ends TLS
     and says in X-Forwarded-For who asks. hosts: names under which the service may be asked for, besides its own.
     max_upload, max_uploads: bytes of one upload, and of all that are kept.
@@ -60,7 +60,7 @@ class Settings:
         return frozenset(name.lower() for name in {*_LOOPBACK, self.host, *self.hosts, *own})
 
 
-def check(settings: Settings, *, keys: bool) -> None:
+def check(settings: ServerSettings, *, keys: bool) -> None:
     """Refuse to be open to a network without keys and TLS. keys: whether there is any. Raises UsageError."""
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise UsageError("TLS needs both a certificate and its key: --tls-cert CERT.pem --tls-key KEY.pem")

@@ -1,1 +1,1 @@
-"""Where images come from: folders, series, archives, published collections; their walk, their label tables."""
+"""Where images come from: what a Source is, folders and files, published collections; volumes, masks, label tables."""

@@ -1,89 +1,45 @@
-"""Slices that come in one after the other, gathered into volumes; vectors only, no pixels are kept."""
+"""What makes a volume: which slices belong together, which files are masks, which files are behind a record.
+
+A reader says of a file which series it is a slice of and where it lies there (``readers.SeriesReader``); the rule
+that makes volumes of them stands here (``volume_items``), and ``readers.series`` stacks what it finds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lookalike.readers import VOLUME_SUFFIXES
-from lookalike.readers.pool import Frame, Slice
+from lookalike.readers import VOLUME_SUFFIXES, named_as_volume
+from lookalike.readers.pool import SliceFile
 from lookalike.readers.series import LEAST_SLICES
-from lookalike.types import PatchMap, Series
+from lookalike.sources.files import walk
+from lookalike.types import Item
 
 
-class Volume:
-    """The vectors of one volume's slices, and the slice that stands for it in a listing."""
-
-    def __init__(self, first: Frame) -> None:
-        self.first = first
-        self.vectors: list[NDArray[np.float32]] = []
-        self.views: list[int] = []
-        self.patches: list[PatchMap] = []
-        self.thumbnail, self._from_middle = first.thumbnail, first.depth + 1
-
-    def add(self, frame: Frame, vector: NDArray[np.float32], patches: tuple[PatchMap, ...]) -> None:
-        """The next slice; patches: one, or none where the gallery keeps none."""
-        self.vectors.append(vector)
-        self.views.append(frame.view)
-        self.patches += patches
-        from_middle = abs(2 * frame.view - frame.depth + 1)
-        if from_middle < self._from_middle:
-            self.thumbnail, self._from_middle = frame.thumbnail, from_middle
+def volume_items(slices: Sequence[SliceFile]) -> list[Item]:
+    """The slices of any number of series as items: one of several files for every volume, and one a slice where
+    there are too few for a volume.
+    """
+    series: dict[str, list[SliceFile]] = {}
+    for one in slices:
+        series.setdefault(one.series, []).append(one)
+    items: list[Item] = []
+    for part in (part for whole in series.values() for part in _by_copy(whole)):
+        # One slice stored in several ways is no volume, however many files it makes.
+        if len({one.place for one in part}) < LEAST_SLICES:
+            items += [Item(one.source, (one.file,)) for one in part]
+        else:
+            items.append(Item(_series_name(part), tuple(one.file for one in part)))
+    return items
 
 
-@dataclass
-class Volumes:
-    """slices: by the series that they belong to. first_files: of series, by what stands for them."""
-
-    slices: dict[str, list[Slice]] = field(default_factory=dict)
-    first_files: dict[str, str] = field(default_factory=dict)
-    _open: dict[str, dict[int, Volume]] = field(default_factory=dict)  # by source and frame
-
-    @property
-    def waiting(self) -> int:
-        """Volumes of which slices have come."""
-        return len(self._open)
-
-    def add(self, frame: Frame, vector: NDArray[np.float32], patches: tuple[PatchMap, ...]) -> None:
-        """A slice's vector and patches."""
-        self._open.setdefault(frame.source, {}).setdefault(frame.frame, Volume(frame)).add(frame, vector, patches)
-
-    def drop(self, source: str) -> None:
-        """Forget a volume that broke."""
-        self._open.pop(source, None)
-
-    def take(self, finished: Iterable[str]) -> Iterator[Volume]:
-        """The volumes that are complete."""
-        for source in list(finished):
-            if source in self._open:
-                yield from self._open.pop(source).values()
-
-    def series(self) -> list[Series | Path]:
-        """The slices as series; where there are too few for a volume, as pictures of their own."""
-        asked: list[Series | Path] = []
-        for slices in (part for whole in self.slices.values() for part in _by_copy(whole)):
-            files = [one.source for one in slices]
-            # One slice stored in several ways is no volume, however many files it makes.
-            if len({one.place for one in slices}) < LEAST_SLICES:
-                asked += [Path(file) for file in files]
-                continue
-            name = _series_name(files)
-            self.first_files[name] = files[0]
-            asked.append(Series(name, tuple(files)))
-        return asked
-
-
-def _by_copy(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
+def _by_copy(slices: Sequence[SliceFile]) -> Iterator[list[SliceFile]]:
     """A series whose slices lie in several folders is one volume, unless a folder holds what another holds too:
     then it was copied, and each folder is read for itself. What is the same becomes one record.
     """
-    folders: dict[Path, list[Slice]] = {}
+    folders: dict[Path, list[SliceFile]] = {}
     for one in slices:
-        folders.setdefault(Path(one.source).parent, []).append(one)
+        folders.setdefault(Path(one.file).parent, []).append(one)
     places = [place for some in folders.values() for place in {one.place for one in some}]
     if len(places) == len(set(places)):
         yield list(slices)
@@ -91,18 +47,34 @@ def _by_copy(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
         yield from folders.values()
 
 
-def _series_name(files: list[str]) -> str:
+def _series_name(slices: Sequence[SliceFile]) -> str:
     """What stands for a series: its folder, if nothing else lies in it, or else its first file."""
-    folder = Path(files[0]).parent
-    alone = {Path(file).parent for file in files} == {folder} and len(list(folder.iterdir())) == len(files)
-    return str(folder) if alone else files[0]
+    folder = Path(slices[0].file).parent
+    alone = {Path(one.file).parent for one in slices} == {folder} and len(list(folder.iterdir())) == len(slices)
+    return slices[0].source.rpartition("/")[0] or "/" if alone else slices[0].source
+
+
+def files_behind(source: Path, depth: int, of_one_series: Callable[[Sequence[Path]], Sequence[Path]]) -> list[Path]:
+    """The files that a record of ``depth`` slices was made from, where they still are: one, or those of a series.
+
+    of_one_series: of several files those of the first one's series; it may raise. Raises OSError, ValueError.
+    """
+    if source.is_dir():
+        return walk([source])
+    if not source.is_file():
+        return []
+    if depth == 1 or named_as_volume(source):
+        return [source]
+    beside = [path for path in walk([source.parent]) if path.parent == source.parent]
+    found = set(of_one_series([source, *(path for path in beside if path != source)]))
+    return [path for path in beside if path in found] or [source]
 
 
 def is_mask(path: Path) -> bool:
     """Whether a volume's file is a mask, no image to be searched: by its name (mask_x.nii.gz, x_seg.nrrd), or by
     the folder that published collections keep masks in.
     """
-    if not path.name.lower().endswith(VOLUME_SUFFIXES):
+    if not named_as_volume(path):
         return False
     if path.parent.name in ("labelsTr", "labelsTs", "segmentations"):
         return True

@@ -15,26 +15,25 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from lookalike.filters import number
 from lookalike.store.database import damaged
 from lookalike.store.packed import row_of
+from lookalike.store.rows import chunks, keys_by_id
 from lookalike.store.schema import (
     ATTRIBUTES,
-    FILES,
     GALLERY,
     LABELS,
     PATCHES,
+    READ_FILES,
     RECORDS,
     REFUSED,
-    SPACES,
     THUMBNAILS,
     VECTORS,
 )
+from lookalike.store.spaces import count_version
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
-BASE: Final = "base"
 EDITS: Final = "edited"  # the gallery's fact that counts changes to records that are there already
 _RECENT: Final = 5000  # records' keys that are remembered
-CHUNK: Final = 500  # values in one IN (...): well under SQLite's limit
 
-Rows = list[dict[str, Any]]
+_Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +90,8 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
     new, again = _add_records(connection, batch.records, group)
     if batch.records:
         count_version(connection)
-    delete_rows(connection, FILES.c.sha256, batch.finished)
-    _insert(connection, FILES, [{"sha256": s, "source": source} for s, source in batch.finished.items()])
+    delete_rows(connection, READ_FILES.c.sha256, batch.finished)
+    _insert(connection, READ_FILES, [{"sha256": s, "source": source} for s, source in batch.finished.items()])
     refused = {refusal.source: refusal.reason for refusal in batch.refused}
     delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
     _insert(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
@@ -123,12 +122,6 @@ def edits_of(connection: Connection) -> tuple[int, list[list[int]]]:
         raise damaged() from None
 
 
-def count_version(connection: Connection) -> None:
-    """Note that the vectors have changed: indexes made of them are stale."""
-    base = SPACES.c.name == BASE
-    connection.execute(update(SPACES).where(base).values(version=SPACES.c.version + 1))
-
-
 def _add_records(
     connection: Connection, records: Sequence[NewRecord], group: Callable[[str], str]
 ) -> tuple[list[str], list[int]]:
@@ -138,7 +131,7 @@ def _add_records(
     given: dict[str, NewRecord] = {}
     for record in records:  # a file that lies there twice is one record
         given.setdefault(record_id(record.sha256, record.frame), record)
-    known = _keys(connection, given)
+    known = keys_by_id(connection, given)
     new = {identity: record for identity, record in given.items() if identity not in known}
     _insert(
         connection,
@@ -154,9 +147,9 @@ def _add_records(
             for identity, record in new.items()
         ],
     )
-    keys = {**known, **_keys(connection, new)}
+    keys = {**known, **keys_by_id(connection, new)}
     _insert(connection, THUMBNAILS, [{"record": keys[i], "jpeg": record.thumbnail} for i, record in new.items()])
-    describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
+    _describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
     delete_rows(connection, VECTORS.c.record, known.values())
     delete_rows(connection, PATCHES.c.record, known.values())
     _insert(connection, VECTORS, [row for i, record in given.items() for row in _vector_rows(keys[i], i, record)])
@@ -172,25 +165,16 @@ def _add_records(
     return [record.sha256 for record in new.values()], list(known.values())
 
 
-def _keys(connection: Connection, identities: Iterable[str]) -> dict[str, int]:
-    """The keys of the records that are there, by their ids."""
-    rows: dict[str, int] = {}
-    for some in chunks(identities):
-        query = select(RECORDS.c.id, RECORDS.c.key).where(RECORDS.c.id.in_(some))
-        rows.update({row.id: row.key for row in connection.execute(query)})
-    return rows
-
-
 def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[str, Any]]:
     for view, vector in zip(record.views, record.vectors, strict=True):
         data = np.ascontiguousarray(vector, "<f4").tobytes()
         yield {"record": key, "view": view, "data": data, "checksum": checksum(identity, view, data)}
 
 
-def describe(connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]) -> None:
+def _describe(connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]) -> None:
     """The labels and attributes of records, by their keys."""
-    labels: Rows = []
-    values: Rows = []
+    labels: _Rows = []
+    values: _Rows = []
     for key, names, attributes in described:
         labels += [{"record": key, "label": label} for label in dict.fromkeys(names)]
         values += [
@@ -210,13 +194,13 @@ def _relabel(connection: Connection, change: Relabel, group: Callable[[str], str
             connection.execute(delete(LABELS).where(LABELS.c.record == key))
         named = (ATTRIBUTES.c.record == key) & ATTRIBUTES.c.name.in_(list(change.attributes))
         connection.execute(delete(ATTRIBUTES).where(named))
-        describe(connection, [(key, change.labels or (), change.attributes)])
+        _describe(connection, [(key, change.labels or (), change.attributes)])
         patient = group(change.patient) or patient or identity  # noqa: PLW2901
         connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=patient))
     return [row.key for row in rows]
 
 
-def _insert(connection: Connection, table: Table, rows: Rows) -> None:
+def _insert(connection: Connection, table: Table, rows: _Rows) -> None:
     if rows:
         connection.execute(insert(table), rows)
 
@@ -224,10 +208,3 @@ def _insert(connection: Connection, table: Table, rows: Rows) -> None:
 def delete_rows(connection: Connection, column: Any, values: Iterable[Any]) -> None:
     for some in chunks(values):
         connection.execute(delete(column.table).where(column.in_(some)))
-
-
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """The values in lists that one IN (...) may hold."""
-    every = list(values)
-    for i in range(0, len(every), CHUNK):
-        yield every[i : i + CHUNK]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import ColumnElement, Select, func, select, true
 
 from lookalike.filters import Filter
-from lookalike.store.query import condition
 from lookalike.store.rows import whole_records
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
+from lookalike.store.where import condition
 from lookalike.types import Record, Refusal, Vectors
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def facet_counts(store: Store, top: int, tree: Filter | None = None) -> list[Fie
 
 
 def _of(query: Select[Any], table: Any, tree: Filter | None) -> Select[Any]:
-    """Rows of a table that belong to records which satisfy the filter."""
+    """_Rows of a table that belong to records which satisfy the filter."""
     if tree is None:
         return query.select_from(table)
     return query.select_from(table).where(table.c.record.in_(select(RECORDS.c.key).where(condition(tree))))
@@ -111,6 +111,6 @@ def sample_vectors(store: Store, views: int, least: int) -> list[tuple[str, Vect
             rows = connection.execute(query.offset(len(found)).limit(128)).all()
         if not rows:
             break
-        of = store.vectors_of_each([row.key for row in rows])
-        found += [(row.patient, of[row.key]) for row in rows]
+        of = store.slices_of_each([row.key for row in rows])
+        found += [(row.patient, of[row.key][1]) for row in rows if row.key in of]
     return found

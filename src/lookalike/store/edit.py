@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from lookalike.errors import GalleryError
-from lookalike.store.batch import chunks, count_edit, count_version, delete_rows
-from lookalike.store.schema import FILES, LABELS, RECORDS, SPACES
+from lookalike.errors import NotFoundError
+from lookalike.store.batch import count_edit, delete_rows
+from lookalike.store.rows import chunks, keys_by_id, no_record
+from lookalike.store.schema import LABELS, READ_FILES, RECORDS, SPACES
+from lookalike.store.spaces import count_version
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
 
 def set_labels(store: Store, identity: str, labels: Sequence[str]) -> None:
-    """Give a record these labels instead of its own. Raises GalleryError if there is no such record."""
+    """Give a record these labels instead of its own. Raises NotFoundError if there is no such record."""
     with store.begin(write=True) as connection:
         keys = _keys(connection, [identity])
         delete_rows(connection, LABELS.c.record, keys)
@@ -27,7 +29,7 @@ def set_labels(store: Store, identity: str, labels: Sequence[str]) -> None:
 def change_labels(store: Store, ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> int:
     """Add and remove labels of many records; how many records are no longer what they were.
 
-    Raises GalleryError, and changes nothing, if any of the ids is no record's.
+    Raises NotFoundError, and changes nothing, if any of the ids is no record's.
     """
     with store.begin(write=True) as connection:
         keys = _keys(connection, ids)
@@ -51,7 +53,7 @@ def remove_records(store: Store, ids: Sequence[str]) -> list[str]:
     """Remove records with all that hangs on them: vectors, patches, thumbnails, labels, attributes. Their files
     may be indexed again.
 
-    Returns their sources. Raises GalleryError, and removes nothing, if any of the ids is no record's.
+    Returns their sources. Raises NotFoundError, and removes nothing, if any of the ids is no record's.
     """
     with store.begin(write=True) as connection:
         return _remove(connection, _keys(connection, ids))
@@ -60,12 +62,12 @@ def remove_records(store: Store, ids: Sequence[str]) -> list[str]:
 def remove_patient(store: Store, patient: str) -> tuple[int, list[str]]:
     """Remove every record of a patient group (its hash): how many there were, and their sources.
 
-    Raises GalleryError if there is none.
+    Raises NotFoundError if there is none.
     """
     with store.begin(write=True) as connection:
         keys = list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient)))
         if not keys:
-            raise GalleryError("no record is of that patient group; groups stand in every record")
+            raise NotFoundError("no record is of that patient group; groups stand in every record")
         return len(keys), _remove(connection, keys)
 
 
@@ -97,7 +99,7 @@ def _remove(connection: Connection, keys: Sequence[int]) -> list[str]:
         for row in connection.execute(select(RECORDS.c.sha256, RECORDS.c.source).where(RECORDS.c.key.in_(some)))
     ]
     # The other frames of these files stay; the file counts as one that has not been read to its end.
-    delete_rows(connection, FILES.c.sha256, {row.sha256 for row in rows})
+    delete_rows(connection, READ_FILES.c.sha256, {row.sha256 for row in rows})
     delete_rows(connection, RECORDS.c.key, keys)
     count_edit(connection, keys)
     count_version(connection)
@@ -105,13 +107,11 @@ def _remove(connection: Connection, keys: Sequence[int]) -> list[str]:
 
 
 def _keys(connection: Connection, ids: Iterable[str]) -> list[int]:
+    """The keys of records, in the order of their ids, each once. Raises NotFoundError."""
     wanted = list(dict.fromkeys(ids))
-    found: dict[str, int] = {}
-    for some in chunks(wanted):
-        query = select(RECORDS.c.id, RECORDS.c.key).where(RECORDS.c.id.in_(some))
-        found |= {row.id: row.key for row in connection.execute(query)}
+    found = keys_by_id(connection, wanted)
     if missing := [identity for identity in wanted if identity not in found]:
-        raise GalleryError(f"no record has the id {missing[0]!r}; ids stand in every search result")
+        raise no_record(missing[0])
     return [found[identity] for identity in wanted]
 
 

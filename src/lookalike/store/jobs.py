@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from sqlalchemy import func, insert, or_, select, update
 
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.store.schema import JOBS
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
-State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: Final = ("queued", "running")
 INTERRUPTED: Final = "interrupted: the server stopped while this was running; start it again"
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class JobProgress:
     """How far a job is. rate: a second; seconds_left: None where nobody knows."""
 
     done: int = 0
@@ -39,8 +39,8 @@ class Job:
 
     id: str
     kind: str
-    state: State
-    progress: Progress
+    state: JobState
+    progress: JobProgress
     error: str | None
     owner: str
     created: float
@@ -67,11 +67,11 @@ def add_job(store: Store, kind: str, arguments: Mapping[str, Any], owner: str) -
 
 
 def job_of(store: Store, identity: str) -> Job:
-    """One job. Raises GalleryError if there is none."""
+    """One job. Raises NotFoundError if there is none."""
     with store.begin() as connection:
         row = connection.execute(select(JOBS).where(JOBS.c.id == identity)).first()
     if row is None:
-        raise GalleryError(f"no job has the id {identity!r}")
+        raise NotFoundError(f"no job has the id {identity!r}")
     return _job(row)
 
 
@@ -118,12 +118,12 @@ def next_job(store: Store) -> Job | None:
     return job_of(store, row.id)
 
 
-def note_progress(store: Store, identity: str, progress: Progress) -> None:
+def note_progress(store: Store, identity: str, progress: JobProgress) -> None:
     """Say how far a job is."""
     _update(store, identity, ("running",), progress=json.dumps(_fields(progress)))
 
 
-def finish_job(store: Store, identity: str, state: State, *, result: Any = None, error: str | None = None) -> bool:
+def finish_job(store: Store, identity: str, state: JobState, *, result: Any = None, error: str | None = None) -> bool:
     """Close an open job; whether it was open."""
     said = None if result is None else json.dumps(result)
     return _update(store, identity, OPEN, state=state, result=said, error=error, finished=time.time())
@@ -146,8 +146,8 @@ def _update(store: Store, identity: str, states: tuple[str, ...], **values: Any)
         return connection.execute(query).rowcount > 0
 
 
-def _fields(progress: Progress) -> dict[str, Any]:
-    return {name: getattr(progress, name) for name in Progress.__slots__}
+def _fields(progress: JobProgress) -> dict[str, Any]:
+    return {name: getattr(progress, name) for name in JobProgress.__slots__}
 
 
 def _job(row: Any) -> Job:
@@ -156,7 +156,7 @@ def _job(row: Any) -> Job:
         row.id,
         row.kind,
         row.state,
-        Progress(**json.loads(row.progress)),
+        JobProgress(**json.loads(row.progress)),
         row.error,
         row.owner,
         row.created,

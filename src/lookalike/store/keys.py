@@ -8,18 +8,17 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, insert, select
 
-from lookalike.errors import UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.store.schema import API_KEYS
+from lookalike.types import ROLES, Role
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
-Role: TypeAlias = Literal["reader", "contributor", "admin"]
-ROLES: Final[tuple[Role, ...]] = get_args(Role)  # each may do all that those before it may
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -33,7 +32,7 @@ class ApiKey:
     hash: str
 
 
-def add_key(store: Store, name: str, role: str) -> str:
+def insert_key(store: Store, name: str, role: str) -> str:
     """A new key, which nobody can read again. Raises UsageError: a name that is taken or bad, no such role."""
     if role not in ROLES:
         raise UsageError(f"a role is {', '.join(ROLES)}; got {role!r}")
@@ -48,11 +47,11 @@ def add_key(store: Store, name: str, role: str) -> str:
     return key
 
 
-def remove_key(store: Store, name: str) -> None:
-    """The key of that name opens nothing any more. Raises UsageError if there is none."""
+def delete_key(store: Store, name: str) -> None:
+    """The key of that name opens nothing any more. Raises NotFoundError if there is none."""
     with store.begin(write=True) as connection:
         if connection.execute(delete(API_KEYS).where(API_KEYS.c.name == name)).rowcount == 0:
-            raise UsageError(f"no key is called {name!r}; see: lookalike keys list")
+            raise NotFoundError(f"no key is called {name!r}; see: lookalike keys list")
 
 
 def keys_of(store: Store) -> list[ApiKey]:

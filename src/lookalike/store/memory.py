@@ -3,63 +3,68 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, or_, select
 
-from lookalike.store.batch import BASE, edits_of
-from lookalike.store.database import damaged
+from lookalike.store.batch import edits_of
+from lookalike.store.lookup import Begin
 from lookalike.store.rows import whole_records
 from lookalike.store.schema import RECORDS, VECTORS
-from lookalike.types import Keys, Record
+from lookalike.store.spaces import read_spaces
+from lookalike.types import BASE, Keys, Record
 
-if TYPE_CHECKING:
-    from lookalike.store.store import Store
-
-MOST: Final = 300_000  # records, half a kilobyte each; of more the database is asked
+MOST_HELD: Final = 300_000  # records, half a kilobyte each; of more the database is asked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """keys (n,): of every vector, ascending; owner (n,): the record's key of each. order (n,): the vectors'
-    places by ascending owner, so that a record's own are found at once.
+    """A ``Lookup`` of one moment. keys (n,): of every vector, ascending; owner (n,): the record's key of each.
+    order (n,): the vectors' places by ascending owner, so that a record's own are found at once.
     """
 
     records: dict[int, Record]
-    by_id: dict[str, Record]
-    by_patient: dict[str, list[int]]
+    ids: dict[str, Record]
+    patients: dict[str, list[int]]
     keys: Keys
     owner: NDArray[np.int64]
     order: NDArray[np.int64]
 
+    def by_key(self, keys: Iterable[int] | None) -> dict[int, Record]:
+        """Records by key."""
+        if keys is None:
+            return self.records
+        wanted = [int(key) for key in keys]
+        return {key: self.records[key] for key in wanted if key in self.records}
+
+    def by_id(self, identity: str) -> Record | None:
+        """One record."""
+        return self.ids.get(identity)
+
     def owner_keys(self, keys: Keys) -> Keys:
-        """The record's key for each vector key; -1 for -1. Raises DamagedFileError if there is none."""
-        wanted = keys[keys != -1]
-        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        if len(wanted) and not (len(self.keys) and (self.keys[place] == wanted).all()):
-            raise damaged()
+        """The record's key for each vector key."""
         owners = np.full(keys.shape, -1, np.int64)
-        owners[keys != -1] = self.owner[place]
+        if len(self.keys):
+            place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+            there = self.keys[place] == keys
+            owners[there] = self.owner[place[there]]
         return owners
 
-    def owners(self, keys: Keys) -> list[Record]:
-        """The record of each vector key, in order. Raises DamagedFileError if there is none."""
-        try:
-            return [self.records[key] for key in self.owner_keys(keys).tolist()]
-        except KeyError:
-            raise damaged() from None
+    def owners(self, keys: Keys) -> list[Record | None]:
+        """The record of each vector key."""
+        return [self.records.get(key) for key in self.owner_keys(keys).tolist()]
 
     def keys_of_patient(self, patient: str) -> Keys:
         """The vector keys of one patient group."""
-        return self.keys_of(self.by_patient.get(patient, ()))
+        return self.keys_of(self.patients.get(patient, ()))
 
-    def keys_of(self, records: Sequence[int]) -> Keys:
-        """The vector keys of some records."""
-        own = np.array(records, np.int64)
+    def keys_of(self, records: Iterable[int]) -> Keys:
+        """The vector keys of records."""
+        own = np.array([int(key) for key in records], np.int64)
         first = np.searchsorted(self.owner, own, "left", sorter=self.order)
         last = np.searchsorted(self.owner, own, "right", sorter=self.order)
         places = [self.order[i:j] for i, j in zip(first, last, strict=True)]
@@ -67,17 +72,20 @@ class Held:
 
 
 class Memory:
-    """What the store holds, read again when it has changed; records that were only added are only added."""
+    """What the store holds, read again when it has changed; records that were only added are only added.
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._lock = store, threading.Lock()
+    changes: gives another number after each change of the database.
+    """
+
+    def __init__(self, begin: Begin, changes: Callable[[], int]) -> None:
+        self._begin, self._count, self._lock = begin, changes, threading.Lock()
         self._held: Held | None = None
         self._changes = -1
         self._state: tuple[int, int] = (-1, -1)  # edits, version of the vectors
 
     def held(self) -> Held | None:
         """Everything as it is now; None where there are too many records to hold."""
-        changes = self._store.changes()
+        changes = self._count()
         if changes != self._changes:
             with self._lock:
                 if changes != self._changes:
@@ -86,12 +94,12 @@ class Memory:
         return self._held
 
     def _refresh(self) -> None:
-        with self._store.begin() as connection:
-            if (connection.scalar(select(func.count()).select_from(RECORDS)) or 0) > MOST:
+        with self._begin() as connection:
+            if (connection.scalar(select(func.count()).select_from(RECORDS)) or 0) > MOST_HELD:
                 self._held = None
                 return
             edits, recent = edits_of(connection)
-            state = edits, self._store.read_spaces(connection)[BASE].version
+            state = edits, read_spaces(connection)[BASE].version
             since = edits - self._state[0]
             if self._held is None or not 0 <= since <= len(recent):
                 self._held = _grown(_NOTHING, connection)
@@ -123,13 +131,13 @@ def _grown(held: Held, connection: Connection, edited: Iterable[int] = ()) -> He
     vectors = select(VECTORS.c.key, VECTORS.c.record)
     vectors = vectors.where(newer) if last else vectors
     rows = np.array(connection.execute(vectors).all(), np.int64).reshape(-1, 2)
-    by_patient = {patient: list(keys) for patient, keys in held.by_patient.items()}
+    by_patient = {patient: list(keys) for patient, keys in held.patients.items()}
     for key, record in new.items():
         by_patient.setdefault(record.patient, []).append(key)
     keys, owner = np.concatenate([held.keys, rows[:, 0]]), np.concatenate([held.owner, rows[:, 1]])
     ascending = np.argsort(keys, kind="stable")
     keys, owner = keys[ascending], owner[ascending]
-    by_id = {**held.by_id, **{record.id: record for record in new.values()}}
+    by_id = {**held.ids, **{record.id: record for record in new.values()}}
     return Held({**held.records, **new}, by_id, by_patient, keys, owner, np.argsort(owner, kind="stable"))
 
 

@@ -9,9 +9,8 @@ import numpy as np
 from sqlalchemy import and_, select
 
 from lookalike.errors import DamagedFileError
-from lookalike.store.batch import chunks
 from lookalike.store.packed import patches_in, sound
-from lookalike.store.rows import chosen
+from lookalike.store.rows import chunks, where_chosen
 from lookalike.store.schema import GALLERY, PATCHES, RECORDS, VECTORS
 from lookalike.types import Keys, PatchMap
 
@@ -22,7 +21,7 @@ _FACT: Final = "patches"
 _TOGETHER: Final = 64  # pictures read at once: 2.4 MB of patches of 14 x 14 x 192
 
 _PATCHES_BY_RECORD: Final = (
-    chosen(PATCHES.c.record, *PATCHES.c, RECORDS.c.id)
+    where_chosen(PATCHES.c.record, *PATCHES.c, RECORDS.c.id)
     .join(RECORDS, RECORDS.c.key == PATCHES.c.record)
     .order_by(PATCHES.c.record, PATCHES.c.view)
 )

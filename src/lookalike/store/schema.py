@@ -40,7 +40,7 @@ RECORDS: Final = Table(
     Index("records_by_patient", "patient"),
 )
 
-FILES: Final = Table(  # files whose every frame is stored: what a second run may skip
+READ_FILES: Final = Table(  # files whose every frame is stored: what a second run may skip
     "files", METADATA, Column("sha256", String(64), primary_key=True), Column("source", Text, nullable=False)
 )
 

@@ -3,62 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
-from lookalike.errors import DamagedFileError, GalleryError
 from lookalike.filters import Filter
-from lookalike.store.batch import BASE, Batch, checksum, edits_of, write_batch
+from lookalike.store.batch import Batch, edits_of, write_batch
 from lookalike.store.changes import Changes
 from lookalike.store.database import connect, damaged, errors_named, to_write
+from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
-from lookalike.store.query import condition
-from lookalike.store.rows import chosen, rows_of, whole_records
-from lookalike.store.schema import ATTRIBUTES, FILES, GALLERY, RECORDS, REFUSED, SPACES, THUMBNAILS, VECTORS
+from lookalike.store.rows import chosen_rows, no_record, where_chosen
+from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
+from lookalike.store.spaces import SpaceRow, put_space, read_spaces
+from lookalike.store.vectors import StoredVectors, damaged_files, every_vector, removed, slices_by_record
+from lookalike.store.where import condition
 from lookalike.types import Keys, Record, Refusal, Vectors
 
 _PATIENCE: Final = 0.02  # seconds: asking takes little time, but lets the other threads in
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceRow:
-    """A space as stored. version counts the changes to the vectors it is made of."""
-
-    name: str
-    encoder: Mapping[str, Any]
-    adapter: str | None
-    version: int
-
-
-class StoredVectors(NamedTuple):
-    """keys (n,), records (n,): the record's key of each vector, views (n,): its slice's number in a volume,
-    vectors (n, dim) float32.
-    """
-
-    keys: Keys
-    records: Keys
-    views: Keys
-    vectors: Vectors
-
-
-_KEYS_BY_ID: Final = chosen(RECORDS.c.id, RECORDS.c.key)
-_THUMBNAILS_BY_RECORD: Final = chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
-_OWNERS_BY_KEY: Final = chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
-_OF_RECORD: Final = RECORDS.c.key == VECTORS.c.record
-_KEYS_OF_PATIENT: Final = chosen(RECORDS.c.patient, VECTORS.c.key).join(RECORDS, _OF_RECORD)
-_KEYS_BY_RECORD: Final = chosen(VECTORS.c.record, VECTORS.c.key)
-_VECTORS_BY_RECORD: Final = (
-    chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id).join(RECORDS, _OF_RECORD).order_by(VECTORS.c.view)
-)
+_THUMBNAILS_BY_RECORD: Final = where_chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
 
 
 class Store:
@@ -77,6 +47,7 @@ class Store:
             raise damaged()
         self.id, self._salt = facts["id"], facts["salt"]
         self._spaces: tuple[int, dict[str, SpaceRow]] | None = None
+        self._database = DatabaseLookup(self.begin)
         self._memory: Memory | None = None
 
     def close(self) -> None:
@@ -87,7 +58,7 @@ class Store:
     def hold(self) -> None:
         """Keep the records in memory from now on, for many searches of one process. What other processes write is
         seen a moment later."""
-        memory = Memory(self)
+        memory = Memory(self.begin, self.changes)
         memory.held()
         self._changes.patience = _PATIENCE
         self._memory = memory
@@ -141,8 +112,7 @@ class Store:
     def put_space(self, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:
         """Declare a space, or replace its adapter."""
         with self.begin(write=True) as connection:
-            fields = {"encoder": json.dumps(encoder, sort_keys=True), "adapter": adapter, "version": 0}
-            _put(connection, SPACES, {"name": name}, fields)
+            put_space(connection, name, encoder, adapter)
 
     # Reading
 
@@ -157,25 +127,18 @@ class Store:
         changes = self.changes()
         if self._spaces is None or self._spaces[0] != changes:
             with self.begin() as connection:
-                self._spaces = changes, self.read_spaces(connection)
+                self._spaces = changes, read_spaces(connection)
         return self._spaces[1]
-
-    def read_spaces(self, connection: Connection) -> dict[str, SpaceRow]:
-        """The same, of one transaction."""
-        rows = list(connection.execute(select(SPACES)))
-        version = next((row.version for row in rows if row.name == BASE), 0)
-        try:
-            found = {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
-            if not all(space.encoder.keys() >= {"name", "identity"} for space in found.values()):
-                raise damaged()
-        except (AttributeError, TypeError, ValueError):
-            raise damaged() from None
-        return found
 
     def files(self) -> set[str]:
         """The SHA-256 of every file that is stored whole."""
         with self.begin() as connection:
-            return set(connection.scalars(select(FILES.c.sha256)))
+            return set(connection.scalars(select(READ_FILES.c.sha256)))
+
+    def sources_of_files(self) -> dict[str, str]:
+        """Of every file that is stored whole, by its SHA-256, what it was called."""
+        with self.begin() as connection:
+            return {row.sha256: row.source for row in connection.execute(select(READ_FILES))}
 
     def count(self) -> int:
         """How many records there are."""
@@ -189,127 +152,91 @@ class Store:
             return [Refusal(row.source, row.reason) for row in rows]
 
     def vectors(self) -> StoredVectors:
-        """Every base vector, in the order of the keys.
-
-        Raises DamagedFileError, with the number of damaged rows, if any row fails its checksum or a record
-        has none.
-        """
-        query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
+        """Every base vector, in the order of the keys. Raises DamagedFileError."""
         with self.begin() as connection:
-            rows = connection.execute(query.order_by(VECTORS.c.key)).all()
-            records = connection.scalar(select(func.count()).select_from(RECORDS)) or 0
-        lost = records - len({row.record for row in rows})
-        if lost or not all(map(_sound, rows)):
-            raise _damaged_vectors(lost + sum(not _sound(row) for row in rows))
-        data = b"".join(row.data for row in rows)
-        stacked = np.frombuffer(data, "<f4").reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
-        keys, owners, views = (np.array([row[i] for row in rows], np.int64) for i in (0, 1, 2))
-        return StoredVectors(keys, owners, views, stacked)
+            return every_vector(connection)
 
     def vectors_of(self, key: int) -> Vectors:
-        """The base vectors (views, dim) of one record. Raises DamagedFileError."""
+        """The base vectors (views, dim) of one record. Raises DamagedFileError, NotFoundError (it was removed)."""
         return self.slices_of(key)[1]
 
     def vectors_of_each(self, keys: Iterable[int]) -> dict[int, Vectors]:
-        """The base vectors (views, dim) of records, by key. Raises DamagedFileError."""
+        """The base vectors (views, dim) of records, by key. Raises as ``vectors_of``."""
         wanted = [int(key) for key in keys]
-        with self.begin() as connection:
-            rows = rows_of(connection, _VECTORS_BY_RECORD, wanted)
-        parts: dict[int, list[Any]] = {key: [] for key in wanted}
-        for row in rows:
-            parts[row.record].append(np.frombuffer(row.data, "<f4") if _sound(row) else None)
-        bad = sum(not own or any(vector is None for vector in own) for own in parts.values())
-        if bad:
-            raise _damaged_vectors(bad)
-        return {key: np.stack(own) for key, own in parts.items()}
+        found = self.slices_of_each(wanted)
+        if not found.keys() >= set(wanted):
+            raise removed()
+        return {key: vectors for key, (_, vectors) in found.items()}
 
     def slices_of(self, key: int) -> tuple[tuple[int, ...], Vectors]:
-        """The slice numbers and base vectors (views, dim) of one record. Raises DamagedFileError."""
+        """The slice numbers and base vectors (views, dim) of one record. Raises as ``vectors_of``."""
+        if (found := self.slices_of_each([key]).get(key)) is None:
+            raise removed()
+        return found
+
+    def slices_of_each(self, keys: Iterable[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
+        """The slice numbers and base vectors (views, dim) of records, by key; removed ones are left out.
+
+        Raises DamagedFileError.
+        """
         with self.begin() as connection:
-            rows = rows_of(connection, _VECTORS_BY_RECORD, [key])
-        if not rows or not all(_sound(row) for row in rows):
-            raise _damaged_vectors(1)
-        views = tuple(row.view for row in rows)
-        return views, np.stack([np.frombuffer(row.data, "<f4") for row in rows])
+            return slices_by_record(connection, [int(key) for key in keys])
 
     def damaged_files(self) -> set[str]:
         """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
-        query = select(RECORDS.c.sha256, RECORDS.c.id, VECTORS).outerjoin(VECTORS, RECORDS.c.key == VECTORS.c.record)
         with self.begin() as connection:
-            return {row.sha256 for row in connection.execute(query) if not _sound(row)}
+            return damaged_files(connection)
+
+    def keys_where(self, tree: Filter) -> Keys:
+        """The vector keys of the records that satisfy a filter, ascending."""
+        matching = select(RECORDS.c.key).where(condition(tree))
+        query = select(VECTORS.c.key).where(VECTORS.c.record.in_(matching)).order_by(VECTORS.c.key)
+        with self.begin() as connection:
+            return np.fromiter(connection.scalars(query), np.int64)
+
+    # Reading, of the database or of what is held in memory
+
+    def _lookup(self) -> Lookup:
+        return self._held() or self._database
+
+    def _held(self) -> Held | None:
+        return None if self._memory is None else self._memory.held()
 
     def records(self, keys: Iterable[int] | None = None) -> dict[int, Record]:
         """Records by key, whole; all of them without ``keys``."""
-        wanted = None if keys is None else [int(key) for key in keys]
-        if (held := self._held()) is not None:
-            return held.records if wanted is None else {k: held.records[k] for k in wanted if k in held.records}
-        with self.begin() as connection:
-            return whole_records(connection, wanted)
+        return self._lookup().by_key(keys)
 
     def find(self, identity: str) -> Record | None:
         """One record by its public id, or None."""
-        if (held := self._held()) is not None:
-            return held.by_id.get(identity)
-        with self.begin() as connection:
-            found = rows_of(connection, _KEYS_BY_ID, [identity])
-            return whole_records(connection, [found[0].key])[found[0].key] if found else None
+        return self._lookup().by_id(identity)
 
     def record(self, identity: str) -> Record:
-        """One record by its public id. Raises GalleryError if there is none."""
+        """One record by its public id. Raises NotFoundError if there is none."""
         found = self.find(identity)
         if found is None:
-            raise GalleryError(f"no record has the id {identity!r}; ids stand in every search result")
+            raise no_record(identity)
         return found
 
     def keys_of_patient(self, patient: str) -> Keys:
         """The vector keys of one patient group (its hash)."""
-        if (held := self._held()) is not None:
-            return held.keys_of_patient(patient)
-        return self._keys(_KEYS_OF_PATIENT, {"chosen": [patient]})
+        return self._lookup().keys_of_patient(patient)
 
     def keys_of_records(self, keys: Iterable[int]) -> Keys:
         """The vector keys of records, by their keys."""
-        return self._keys(_KEYS_BY_RECORD, {"chosen": [int(key) for key in keys]})
+        return self._lookup().keys_of(keys)
 
     def held_keys(self, record: int) -> Keys | None:
         """The vector keys of a record, where the records are held in memory."""
         held = self._held()
         return None if held is None else held.keys_of([record])
 
-    def keys_where(self, tree: Filter) -> Keys:
-        """The vector keys of the records that satisfy a filter, ascending."""
-        matching = select(RECORDS.c.key).where(condition(tree))
-        return self._keys(select(VECTORS.c.key).where(VECTORS.c.record.in_(matching)).order_by(VECTORS.c.key))
-
-    def _keys(self, query: Any, values: Mapping[str, Any] | None = None) -> Keys:
-        with self.begin() as connection:
-            return np.fromiter(connection.scalars(query, values), np.int64)
-
     def owner_keys(self, keys: Keys) -> Keys:
-        """The record's key for each vector key; -1 for -1. Raises DamagedFileError if there is none."""
-        if (held := self._held()) is not None:
-            return held.owner_keys(keys)
-        with self.begin() as connection:
-            owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
-        try:
-            return np.array([-1 if key == -1 else owner[key] for key in keys.tolist()], np.int64)
-        except KeyError:
-            raise damaged() from None
+        """The record's key for each vector key; -1 for -1 and for a key that is not there."""
+        return self._lookup().owner_keys(keys)
 
-    def owners(self, keys: NDArray[np.int64]) -> list[Record]:
-        """The record of each vector key, in order. Raises DamagedFileError if there is none."""
-        if (held := self._held()) is not None:
-            return held.owners(keys)
-        with self.begin() as connection:
-            owner = {row.key: row.record for row in rows_of(connection, _OWNERS_BY_KEY, keys.tolist())}
-            records = whole_records(connection, [key for key in owner.values() if key is not None])
-        try:
-            return [records[owner[key]] for key in keys.tolist()]
-        except KeyError:
-            raise damaged() from None
-
-    def _held(self) -> Held | None:
-        return None if self._memory is None else self._memory.held()
+    def owners(self, keys: Keys) -> list[Record | None]:
+        """The record of each vector key, in order; None for a key that is not there."""
+        return self._lookup().owners(keys)
 
     def thumbnail(self, key: int) -> bytes:
         """The small JPEG of a record; b"" if there is none."""
@@ -318,7 +245,7 @@ class Store:
     def thumbnails(self, keys: Iterable[int]) -> dict[int, bytes]:
         """The small JPEGs of records, by key."""
         with self.begin() as connection:
-            rows = rows_of(connection, _THUMBNAILS_BY_RECORD, [int(key) for key in keys])
+            rows = chosen_rows(connection, _THUMBNAILS_BY_RECORD, [int(key) for key in keys])
         return {row.record: row.jpeg for row in rows}
 
     def has_field(self, name: str) -> bool:
@@ -342,23 +269,3 @@ def _new_facts(connection: Connection) -> dict[str, str]:
     facts = {"id": secrets.token_hex(8), "salt": secrets.token_hex(16)}
     connection.execute(insert(GALLERY), [{"name": name, "value": value} for name, value in facts.items()])
     return facts
-
-
-def _damaged_vectors(count: int) -> DamagedFileError:
-    rows = "one stored vector is" if count == 1 else f"{count} stored vectors are"
-    return DamagedFileError(
-        f"{rows} damaged; run `lookalike index` on the same sources again: damaged ones are made anew"
-    )
-
-
-def _sound(row: Any) -> bool:
-    return (
-        isinstance(row.data, bytes) and len(row.data) % 4 == 0 and row.checksum == checksum(row.id, row.view, row.data)
-    )
-
-
-def _put(connection: Connection, table: Table, identity: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-    """Update the row, or insert it: what both SQLite and PostgreSQL understand."""
-    same = [table.c[name] == value for name, value in identity.items()]
-    if connection.execute(update(table).where(*same).values(**fields)).rowcount == 0:
-        connection.execute(insert(table), {**identity, **fields})

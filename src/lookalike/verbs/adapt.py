@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from lookalike import adapters
 from lookalike.errors import UsageError
+from lookalike.evaluation.labelled import labelled
 from lookalike.gallery import Gallery
 from lookalike.store import BASE
-from lookalike.types import Vectors
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEFAULT_KIND: Final = "mlp"
@@ -33,35 +33,6 @@ class AdaptResult:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
-    """The labelled records of a gallery: what adapters and evaluations work on.
-
-    vectors: (n, dim) base vectors. labels, patients, ids, sources: of the n records, in key order.
-    """
-
-    vectors: Vectors
-    labels: tuple[tuple[str, ...], ...]
-    patients: tuple[str, ...]
-    ids: tuple[str, ...]
-
-
-def labelled(gallery: Gallery) -> Labelled:
-    """Every record that bears a label, by ascending key. Raises UsageError if there is none."""
-    stored = gallery.pooled()
-    records = gallery.store.records()
-    rows = [i for i, key in enumerate(stored.records) if records[int(key)].labels]
-    if not rows:
-        raise UsageError("no record of this gallery bears a label; index with --labels TABLE.csv")
-    found = [records[int(stored.records[i])] for i in rows]
-    return Labelled(
-        stored.vectors[rows],
-        tuple(r.labels for r in found),
-        tuple(r.patient for r in found),
-        tuple(r.id for r in found),
-    )
-
-
 def adapt(gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 0) -> AdaptResult:
     """Train an adapter on every labelled record and declare the space ``name`` made of it.
 
@@ -76,8 +47,10 @@ def adapt(gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 
     started = time.monotonic()
     data = labelled(gallery)
     with gallery.writing():
-        adapter = adapters.fit(kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed)
-        sha256 = adapters.save(adapter, gallery.folder / "adapters", name)
+        adapter = adapters.fit_adapter(
+            kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed
+        )
+        sha256 = adapters.save_adapter(adapter, gallery.folder / "adapters", name)
         gallery.store.put_space(name, gallery.store.spaces()[BASE].encoder, sha256)
         gallery.index(name)
     dim = adapters.transform(adapter, data.vectors[:1]).shape[1]

@@ -1,116 +1,27 @@
-"""benchmark index: what each index kind costs and finds, over sizes and dimensions.
-
-Each kind is built, saved, and served as it is in use: a process of its own loads the file and answers one
-query after the other. How many vectors the index holds and what share of the true neighbours it finds are
-checked first; without both no speed is told.
-"""
+"""benchmark index: what each index kind costs and finds, over sizes and dimensions."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import tempfile
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from lookalike.errors import LookalikeError, MissingExtraError, UsageError
-from lookalike.evaluation.tables import Format, render
-from lookalike.indexes import Index
+from lookalike.errors import UsageError
+from lookalike.evaluation.benchmarks.indexes import (
+    INDEXES,
+    REFERENCE,
+    IndexBenchmark,
+    IndexRow,
+    beside_flat,
+    clustered,
+    measure_index,
+)
 from lookalike.indexes.exact import nearest
-from lookalike.indexes.files import load, save
 from lookalike.plugins import load_plugin, plugin_names
-from lookalike.types import Keys, Vectors
 
-FLOOR: Final = 0.95  # recall below which no speed is told
 EFFORTS: Final = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
-_REFERENCE: Final = "flat"
-_SPREAD: Final = 0.8  # of a cluster's vectors about its centre, which is a unit vector
-_HEAD: Final = [
-    "kind",
-    "vectors",
-    "dim",
-    "build s",
-    "file MB",
-    "memory MB",
-    "of flat",
-    "recall",
-    "p50 ms",
-    "p99 ms",
-    "faster",
-]
-_GROUP: Final = "lookalike.indexes"
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Recall and latency at one search effort (1 = the default)."""
-
-    effort: float
-    recall: float
-    p50_ms: float
-    p99_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """One kind on one collection. memory_mb: resident, of the serving process beyond what it needs without an
-    index; None where the system does not tell. times_faster: than ``flat``, by p50; None below ``FLOOR``.
-    """
-
-    kind: str
-    size: int
-    dim: int
-    build_seconds: float
-    file_mb: float
-    memory_mb: float | None
-    memory_of_flat: float | None
-    recall: float
-    p50_ms: float | None
-    p99_ms: float | None
-    times_faster: float | None
-    curve: tuple[Point, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IndexBenchmark:
-    """k: depth of the recall. queries: how many were asked, one after the other. cores: of the machine."""
-
-    k: int
-    queries: int
-    seed: int
-    cores: int
-    rows: tuple[IndexRow, ...]
-
-    def tables(self, form: Format = "text") -> str:
-        """One table of everything but the curves."""
-        title = (
-            f"Index kinds: recall@{self.k} over {self.queries} queries, asked one after the other; "
-            f"{self.cores} cores, clustered vectors, seed {self.seed}"
-        )
-        return render(title, [_HEAD, *(_cells(row) for row in self.rows)], form)
-
-
-def _cells(row: IndexRow) -> list[str]:
-    share, faster = row.memory_of_flat, row.times_faster
-    return [
-        row.kind,
-        f"{row.size}",
-        f"{row.dim}",
-        f"{row.build_seconds:.1f}",
-        f"{row.file_mb:.1f}",
-        "-" if row.memory_mb is None else f"{row.memory_mb:.1f}",
-        "-" if share is None else f"{share:.1%}",
-        f"{row.recall:.4f}",
-        *("-" if ms is None else f"{ms:.3f}" for ms in (row.p50_ms, row.p99_ms)),
-        "-" if faster is None else f"{faster:.1f}x",
-    ]
 
 
 def benchmark_index(
@@ -122,7 +33,7 @@ def benchmark_index(
     queries: int = 300,
     efforts: Sequence[float] = EFFORTS,
     seed: int = 0,
-    say: Say = lambda _line: None,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> IndexBenchmark:
     """Measure index kinds (all, if none is named) on clustered unit vectors of every size and dimension.
 
@@ -134,8 +45,8 @@ def benchmark_index(
     """
     if min(*sizes, *dims, k, queries) < 1 or min(efforts, default=1) <= 0:
         raise UsageError("sizes, dimensions, k, queries and efforts must be above 0")
-    names = list(dict.fromkeys([_REFERENCE, *(kinds or plugin_names(_GROUP))]))
-    factories = {name: load_plugin(_GROUP, name) for name in names}
+    names = list(dict.fromkeys([REFERENCE, *(kinds or plugin_names(INDEXES))]))
+    factories = {name: load_plugin(INDEXES, name) for name in names}
     rows: list[IndexRow] = []
     for size in sizes:
         for dim in dims:
@@ -144,135 +55,7 @@ def benchmark_index(
             flat: IndexRow | None = None
             for name, factory in factories.items():
                 say(f"{name}: {size:,} x {dim}")
-                row = _measure(factory(dim), vectors, asked, truth, sorted({1.0, *efforts}))
+                row = measure_index(factory(dim), vectors, asked, truth, sorted({1.0, *efforts}))
                 flat = flat or row
-                rows.append(_compared(row, flat))
+                rows.append(beside_flat(row, flat))
     return IndexBenchmark(k, queries, seed, os.cpu_count() or 1, tuple(rows))
-
-
-def clustered(count: int, dim: int, seed: int = 0, draw: int = 0, *, clusters_of: int = 0) -> Vectors:
-    """Unit vectors (count, dim) about as many random centres as the square root of the collection's size.
-
-    Two draws with one seed share their centres: draw a collection, then queries with ``clusters_of`` its size.
-    """
-    clusters = max(1, round((clusters_of or count) ** 0.5))
-    centres = np.random.default_rng((seed, 0)).standard_normal((clusters, dim), np.float32)
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    rng = np.random.default_rng((seed, 1, draw))
-    vectors = rng.standard_normal((count, dim), np.float32)
-    vectors *= _SPREAD / dim**0.5
-    vectors += centres[rng.integers(clusters, size=count)]
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
-
-
-def _measure(index: Index, vectors: Vectors, asked: Vectors, truth: Keys, efforts: Sequence[float]) -> IndexRow:
-    """Build here, serve in a process of its own."""
-    started = time.perf_counter()
-    index.upsert(np.arange(len(vectors)), vectors)
-    build_seconds = time.perf_counter() - started
-    kind = index.kind
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        save(index, folder, kind, {})
-        file_mb = (folder / f"{kind}.index").stat().st_size / 1e6
-        del index
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=spawn) as process:
-            held, memory_mb, curve = process.submit(_serve, folder, kind, asked, truth, efforts).result()
-    if held != len(vectors):
-        raise LookalikeError(f"{kind} holds {held} of {len(vectors)} vectors: none of its figures can be believed")
-    usual = next(point for point in curve if point.effort == 1)
-    return IndexRow(
-        kind,
-        len(vectors),
-        vectors.shape[1],
-        build_seconds,
-        file_mb,
-        memory_mb,
-        None,
-        usual.recall,
-        usual.p50_ms,
-        usual.p99_ms,
-        None,
-        tuple(curve),
-    )
-
-
-def _compared(row: IndexRow, flat: IndexRow) -> IndexRow:
-    """Beside ``flat``: memory, and the speed if enough is found."""
-    if row.memory_mb is not None and flat.memory_mb:
-        row = replace(row, memory_of_flat=row.memory_mb / flat.memory_mb)
-    if row.recall < FLOOR or row.p50_ms is None or flat.p50_ms is None:
-        return replace(row, p50_ms=None, p99_ms=None, times_faster=None)
-    return replace(row, times_faster=flat.p50_ms / row.p50_ms)
-
-
-def _serve(
-    folder: Path, kind: str, asked: Vectors, truth: Keys, efforts: Sequence[float]
-) -> tuple[int, float | None, list[Point]]:
-    """In its own process: how many vectors, resident MB after answering every query, and the curve."""
-    small: Any = load_plugin(_GROUP, kind)(asked.shape[1])
-    small.upsert(np.arange(2), asked[:2])
-    small.search(asked[:1], 1)  # loads the native libraries, which are not the index's memory
-    before = _resident_mb()
-    index: Any = load(folder, kind, {})
-    if index is None:
-        raise LookalikeError(f"the saved {kind} index cannot be loaded")
-    curve = [_point(index, asked, truth, 1.0)]
-    after = _resident_mb()
-    if hasattr(index, "effort"):
-        curve = [_point(index, asked, truth, effort) if effort != 1 else curve[0] for effort in efforts]
-    return len(index), None if before is None or after is None else after - before, curve
-
-
-def _point(index: Any, asked: Vectors, truth: Keys, effort: float) -> Point:
-    """Every query once unmeasured, all checked, then once by the clock."""
-    if hasattr(index, "effort"):
-        index.effort = effort
-    k = truth.shape[1]
-    found = [index.search(query[None], k)[0][0] for query in asked]
-    wanted = int((truth >= 0).sum())
-    hits = sum(np.isin(row[row >= 0], keys).sum() for row, keys in zip(truth, found, strict=True))
-    seconds = []
-    for query in asked:
-        started = time.perf_counter()
-        index.search(query[None], k)
-        seconds.append(time.perf_counter() - started)
-    p50, p99 = np.quantile(seconds, (0.5, 0.99)) * 1000
-    return Point(effort, float(hits / wanted), float(p50), float(p99))
-
-
-def _resident_mb() -> float | None:
-    """What the system counts as this process's memory, mapped files included; None where it does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def plot_recall_latency(result: IndexBenchmark, path: Path) -> Path:
-    """Write the curves as a figure: a panel for every size and dimension, a line for every kind.
-
-    Raises MissingExtraError without matplotlib, UsageError if the figure cannot be written.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("the recall-against-latency picture", "plots") from None
-    panels = list(dict.fromkeys((row.size, row.dim) for row in result.rows))
-    figure = Figure(figsize=(6.5, 4.5 * len(panels)), layout="constrained")
-    for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
-        for row in (row for row in result.rows if (row.size, row.dim) == panel):
-            recalls, latencies = [p.recall for p in row.curve], [p.p50_ms for p in row.curve]
-            axes.plot(latencies, recalls, marker="o", markersize=4, label=row.kind)
-        axes.set(xscale="log", xlabel="p50 of one query, ms", ylabel=f"recall@{result.k}")
-        axes.set_title(f"{panel[0]:,} vectors of {panel[1]} components")
-        axes.grid(alpha=0.3)
-        axes.legend()
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError):
-        raise UsageError(f"cannot write the figure {path.name}; name a .png in a folder that exists") from None
-    return path

@@ -7,26 +7,26 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import voting
-from lookalike.asking.query import Clock, Query, of_record, read_query
+from lookalike.asking.background import ABSTAIN
+from lookalike.asking.query import Query, of_record, read_query
 from lookalike.calibration import Finding
 from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
 from lookalike.errors import UsageError
 from lookalike.evaluation.trained_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
 from lookalike.gallery import Gallery
+from lookalike.metrics import Floats
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
 from lookalike.types import Vectors
-from lookalike.voting import Floats, Rows, Weighting
-
-ABSTAIN: Final = 0.01
-_DISCLAIMER: Final = "Research software, not a medical device."
+from lookalike.voting import RowNumbers, Weighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,13 @@ def classify(
     Probabilities are calibrated, and thresholds set, on patient-disjoint folds of the gallery; zero-shot keeps
     the model's own temperature. What was learnt is kept with the opened gallery until its records change.
 
-    Raises UsageError, UnreadableImageError, GalleryError, MissingExtraError, DamagedFileError.
+    Raises UsageError, UnreadableImageError, NotFoundError, MissingExtraError, DamagedFileError.
     """
     _check(query, id, k, weighting, abstain)
     if space is not None and method != ADAPTER:
         raise UsageError(f"a space is named with --method {ADAPTER}; the others work on the encoder's own vectors")
     started = time.monotonic()
-    asked = read_query(gallery, query) if id is None else of_record(gallery, id, Clock())
+    asked = read_query(gallery, query) if id is None else of_record(gallery, id)
     vector = pool(asked.vectors, slice_weights("uniform", asked.positions))
     prompts = Prompts(tuple(templates), modality, body_part, view)
     if method == ZERO_SHOT:
@@ -184,16 +184,16 @@ def _probabilities(trained: Trained, query: Vectors, *, withheld: bool) -> tuple
     return tuple(found)
 
 
-def _voters(gallery: Gallery, trained: Trained, query: Vectors, space: str) -> tuple[Rows, Floats | None]:
+def _voters(gallery: Gallery, trained: Trained, query: Vectors, space: str) -> tuple[RowNumbers, Floats | None]:
     """Who voted, and with what weight; or the nearest records, in the method's space, and None."""
     if trained.fitted.voters is not None:
         return trained.fitted.voters(query)
     known = gallery.project(trained.data.vectors, space) if len(trained.data.vectors) else trained.data.vectors
-    return voting.nearest(gallery.project(query, space), known, NEAR)[0], None
+    return voting.nearest_rows(gallery.project(query, space), known, NEAR)[0], None
 
 
 def _evidence(
-    gallery: Gallery, trained: Trained, query: Vectors, rows: Rows, weights: Floats | None, space: str
+    gallery: Gallery, trained: Trained, query: Vectors, rows: RowNumbers, weights: Floats | None, space: str
 ) -> Iterator[Evidence]:
     there = rows[0][rows[0] >= 0]
     if not len(there):
@@ -237,4 +237,4 @@ def _notes(method: str, trained: Trained) -> Iterator[str]:
         yield f"Records of the query's own patient, left out: {trained.left_out}."
     if not len(trained.background):
         yield "The gallery has no records of other patients to compare with, so no query is called too unlike it."
-    yield _DISCLAIMER
+    yield DISCLAIMER

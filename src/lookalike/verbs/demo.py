@@ -8,27 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lookalike import plots
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.readers import walk
 from lookalike.readers.pool import Frame
+from lookalike.sources.files import walk
 from lookalike.sources.labels import LabelTable, labels_of_folders, read_label_table
 from lookalike.text import absolute
 from lookalike.verbs.adapt import DEFAULT_KIND, AdaptResult, adapt
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import IndexResult, index
-from lookalike.verbs.search import search
 
 SPACE: Final = "findings"
-_HITS: Final = 3
-Say = Callable[[str], None]
+_Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Where everything was written, and the two evaluations: the base space and the adapted one."""
+    """Where everything was written, and the two evaluations: the base space and the adapted one.
+
+    examples: a query of each class, in the order of their labels. figure: where ``lookalike demo`` drew their hits;
+    "" from Python.
+    """
 
     gallery: str
     figure: str
@@ -37,6 +38,15 @@ class DemoResult:
     adapter: AdaptResult
     baseline: Report
     adapted: Report
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A query with its labels."""
+
+    query: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ def demo(
     data: str | os.PathLike[str] | None = None,
     label_columns: Sequence[str] = (),
     seed: int = 0,
-    say: Say = lambda _line: None,
+    say: _Say = lambda _line: None,
 ) -> DemoResult:
     """Index four fifths of a labelled collection, ask it with the rest, train an adapter, ask again.
 
@@ -74,11 +84,11 @@ def demo(
         adapter = _train(gallery, say)
         adapted = evaluate(gallery, space=SPACE, queries=asked, query_labels=table)
         say(f"WITH THE ADAPTER, beside the baseline\n\n{adapted}\n")
-        figure = _figure(gallery, out / "figure.png", asked, table)
-    return DemoResult(str(gallery.folder), str(figure), data is None, indexed, adapter, baseline, adapted)
+    examples = _examples(asked, table)
+    return DemoResult(str(gallery.folder), "", data is None, indexed, adapter, baseline, adapted, examples)
 
 
-def _draw(out: Path, seed: int, say: Say) -> Path:
+def _draw(out: Path, seed: int, say: _Say) -> Path:
     from lookalike.sources.collections.synthetic import write_collection
 
     say("Drawing 100 SYNTHETIC chest radiographs (schematic, no patient's image) as DICOM files.")
@@ -133,7 +143,7 @@ def _split(cases: Sequence[_Case], seed: int) -> tuple[list[Path], list[Path]]:
     return [cases[i].path for i in kept], [cases[i].path for i in asked]
 
 
-def _train(gallery: Gallery, say: Say) -> AdaptResult:
+def _train(gallery: Gallery, say: _Say) -> AdaptResult:
     try:
         adapter = adapt(gallery, SPACE, kind=DEFAULT_KIND)
     except MissingExtraError as error:
@@ -143,15 +153,10 @@ def _train(gallery: Gallery, say: Say) -> AdaptResult:
     return adapter
 
 
-def _figure(gallery: Gallery, path: Path, asked: Sequence[Path], table: LabelTable) -> Path:
-    """One row a class: the first query of that class and its best hits, base space left, adapted right."""
-    rows: dict[str, list[plots.Cell]] = {}
+def _examples(asked: Sequence[Path], table: LabelTable) -> tuple[Example, ...]:
+    """The first query of each class."""
+    found: dict[str, Example] = {}
     for query in asked:
-        row = table.row(query)
-        label = row.labels[0] if row is not None else ""
-        if row is not None and label not in rows:
-            base = plots.search_cells(search(gallery, query, k=_HITS), row.labels)
-            adapted = plots.search_cells(search(gallery, query, k=_HITS, space=SPACE), row.labels)
-            rows[label] = [*base, *adapted[1:]]
-    title = f"query | {_HITS} hits in the base space | {_HITS} hits in the adapted space (green: the query's label)"
-    return plots.save_grid([rows[label] for label in sorted(rows)], path, title)
+        if (row := table.row(query)) is not None:
+            found.setdefault(row.labels[0], Example(str(query), row.labels))
+    return tuple(found[label] for label in sorted(found))

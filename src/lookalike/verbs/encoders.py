@@ -11,18 +11,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike import encoders, readers
-from lookalike.encoders import export as exporting
-from lookalike.encoders import pull as pulling
-from lookalike.encoders import verify as verifying
-from lookalike.encoders.export import Exported
-from lookalike.encoders.pull import Pulled
-from lookalike.encoders.verify import Verified
+from lookalike import encoders
+from lookalike.encoders.catalogue.export import Exported, export
+from lookalike.encoders.catalogue.lookup import Described
+from lookalike.encoders.catalogue.pull import Pulled, pull
+from lookalike.encoders.catalogue.verify import Verified, verify
 from lookalike.errors import UsageError
+from lookalike.plugins import Broken
 from lookalike.readers.pool import Frame, ReaderPool
+from lookalike.sources.files import walk
 from lookalike.types import Preprocessing
 
-MOST_PICTURES: Final = 512  # that int8 is measured on
+_MOST_PICTURES: Final = 512  # that the quality of an export is measured on
 
 _SIZES: Final = ((10, "tiny"), (50, "small"), (150, "base"), (500, "large"))
 _SPEEDS: Final = ((1, "very fast"), (10, "fast"), (50, "medium"), (200, "slow"))
@@ -32,42 +32,46 @@ _SPEEDS: Final = ((1, "very fast"), (10, "fast"), (50, "medium"), (200, "slow"))
 class Listed:
     """One encoder. here: it can be used on this machine as it is. size: by the parameters of the image
     tower: tiny < 10 million, small < 50, base < 150, large < 500, huge. speed: by the work a picture takes:
-    very fast < 1 thousand million multiply-adds, fast < 10, medium < 50, slow < 200, very slow."""
+    very fast < 1 thousand million multiply-adds, fast < 10, medium < 50, slow < 200, very slow. broken: why it
+    cannot be used at all, the other fields are then empty; "" for an encoder that can."""
 
     name: str
-    dim: int
-    text: bool
-    here: bool
-    size: str
-    speed: str
-    input: str
-    license: str
-    trained_on: tuple[str, ...]
-    checkpoint: str
-    note: str
+    dim: int = 0
+    text: bool = False
+    here: bool = False
+    size: str = ""
+    speed: str = ""
+    input: str = ""
+    license: str = ""
+    trained_on: tuple[str, ...] = ()
+    checkpoint: str = ""
+    note: str = ""
+    broken: str = ""
 
 
 def list_encoders() -> tuple[Listed, ...]:
-    """Every encoder that has a name, in alphabetical order."""
-    return tuple(_listed(name) for name in encoders.names())
+    """Every encoder that a plug-in declares, in alphabetical order; a broken one with the reason."""
+    return tuple(
+        Listed(name, broken=found.reason) if isinstance(found, Broken) else _listed(name, found)
+        for name, found in encoders.descriptions().items()
+    )
 
 
-def _listed(name: str) -> Listed:
-    entry = encoders.entry(name)
-    spec = entry.spec
+def _listed(name: str, found: Described) -> Listed:
+    spec, facts = found
     rows, columns = spec.preprocessing.size
     deep = "" if spec.preprocessing.volume is None else f"{spec.preprocessing.volume.depth} x "
     return Listed(
         name=name,
         dim=spec.dim,
         text=spec.text,
-        here=entry.here,
-        size=_class(entry.parameters, _SIZES, "huge"),
-        speed=_class(entry.gmacs, _SPEEDS, "very slow"),
+        here=facts.here,
+        size=_class(facts.parameters, _SIZES, "huge"),
+        speed=_class(facts.gmacs, _SPEEDS, "very slow"),
         input=f"{deep}{rows} x {columns}",
         license=spec.license,
         trained_on=tuple(sorted(spec.trained_on)),
-        checkpoint=entry.checkpoint,
+        checkpoint=facts.checkpoint,
         note=spec.note,
     )
 
@@ -80,13 +84,13 @@ def _class(amount: float, classes: Iterable[tuple[float, str]], beyond: str) -> 
 
 def pull_encoder(name: str, to: str | os.PathLike[str]) -> Pulled:
     """Bring a model's files into a folder of models. Raises UsageError if that cannot be done from here."""
-    return pulling.pull(name, Path(to).expanduser())
+    return pull(name, Path(to).expanduser())
 
 
 def verify_encoder(name: str) -> Verified:
     """Check what the encoder promises: unit rows, repeatable, independent of the batch, published
     preprocessing, stored vector. Raises as ``encoders.load`` does."""
-    return verifying.verify(name)
+    return verify(name)
 
 
 def export_encoder(
@@ -99,12 +103,12 @@ def export_encoder(
     """
     sources = list(pictures)
     inputs = _inputs(sources, encoders.describe(name).preprocessing) if sources else None
-    return exporting.export(name, Path(to).expanduser(), inputs=inputs, int8=int8)
+    return export(name, Path(to).expanduser(), inputs=inputs, int8=int8)
 
 
 def _inputs(sources: Iterable[str | os.PathLike[str]], recipe: Preprocessing) -> NDArray[np.uint8]:
-    files = readers.walk(sources)
-    chosen = files[:: max(1, len(files) // MOST_PICTURES)][:MOST_PICTURES]
+    files = walk(sources)
+    chosen = files[:: max(1, len(files) // _MOST_PICTURES)][:_MOST_PICTURES]
     with ReaderPool(recipe) as pool:
         frames = [event.input for event in pool.read(chosen) if isinstance(event, Frame) and event.frame == 0]
     if not frames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +16,17 @@ from numpy.typing import NDArray
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
-from lookalike.readers import beside_images, walk
-from lookalike.readers.pool import Event, Finished, Frame, Slice
+from lookalike.readers.pool import Event, Finished, Frame
+from lookalike.sources.encoded_volumes import OpenVolumes
+from lookalike.sources.files import beside_images
 from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
-from lookalike.sources.volumes import Volumes, is_mask
+from lookalike.sources.reading import BatchRead, ItemLabels, list_items, read_items
+from lookalike.sources.source import Source, source_of
+from lookalike.sources.stored_items import StoredItems
 from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.packed import packed
-from lookalike.types import Attribute, PatchMap, Refusal, Series, Vectors
+from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
 _ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many
 _STORED: Final = 64  # files and records stored in one transaction
@@ -51,7 +55,7 @@ class IndexResult:
 
 def index(
     gallery: Gallery,
-    sources: Iterable[str | os.PathLike[str]],
+    sources: Iterable[str | os.PathLike[str] | Source],
     *,
     labels: str | os.PathLike[str] | LabelTable | None = None,
     label_columns: Sequence[str] = (),
@@ -59,12 +63,13 @@ def index(
     patches: bool = False,
     progress: Progress | None = None,
 ) -> IndexResult:
-    """Index files and folders (walked recursively) into a gallery.
+    """Index files, folders (walked recursively), and whatever else a URI names as a source, into a gallery.
 
-    What is there already (by SHA-256 of the file) is skipped, so a run that was cut short is finished by
-    running it again; with a label table, the labels of skipped files are brought up to date. A file that
-    cannot be read is refused with a reason code and the rest go on.
+    What is there already (by SHA-256 of the file; of a source elsewhere by the item's name) is skipped, so a run
+    that was cut short is finished by running it again; with a label table, the labels of skipped files are brought
+    up to date. A file that cannot be read is refused with a reason code and the rest go on.
 
+    labels: a table, or its file; without one, a source that has labels of its own is asked for them.
     patches: keep the patch vectors too, for searches of a region, from now on; those that the sources' records
     lack are made. With lite0-inner they take 38 kB a picture or slice.
 
@@ -72,39 +77,38 @@ def index(
     writing), DamagedFileError (encoder weights).
     """
     started = time.monotonic()
-    paths = [path for path in walk(sources) if not gallery.owns(path)]
-    images = [path for path in paths if not is_mask(path)]
-    table = (
-        labels
-        if isinstance(labels, LabelTable) or labels is None
-        else read_label_table(Path(labels), label_columns, patient_column)
-    )
+    listing = list_items([source_of(source) for source in sources], gallery.owns)
+    table = _table(labels, label_columns, patient_column)
     with gallery.writing():
         if patches:
             _keep_patches(gallery)
-        run = _Run(gallery, table)
-        done = run.stored - gallery.store.damaged_files()
-        if run.patches:
-            done -= stored_patches.files_without_patches(gallery.store)
-        known = done.__contains__ if done else None
-        for event in gallery.readers.read(images, known, whole=True):
+        run = _Run(gallery, ItemLabels(table, listing))
+        ended, total = 0, len(listing.items)
+        for event in read_items(gallery.readers, listing.items, StoredItems(gallery.store, with_patches=run.patches)):
             run.take(event)
-            if progress and not isinstance(event, Frame):
-                progress(run.files, len(images))
-        for event in gallery.readers.read(run.second_pass(), known):
-            run.take(event)
+            if progress and not isinstance(event, Frame | BatchRead) and ended < total:
+                ended += 1  # volumes are counted by their slices
+                progress(ended, total)
         run.flush()
         gallery.index()
     return IndexResult(
         added=run.added,
         skipped=run.skipped,
         refused=tuple(run.refused),
-        files=run.files,
-        ignored=run.ignored + len(paths) - len(images),
-        unmatched=0 if table is None else table.unused(),
+        files=listing.files,
+        ignored=run.ignored + listing.masks,
+        unmatched=run.labels.unused(),
         records=gallery.store.count(),
         seconds=time.monotonic() - started,
     )
+
+
+def _table(
+    labels: str | os.PathLike[str] | LabelTable | None, label_columns: Sequence[str], patient_column: str
+) -> LabelTable | None:
+    if labels is None or isinstance(labels, LabelTable):
+        return labels
+    return read_label_table(Path(labels), label_columns, patient_column)
 
 
 def _keep_patches(gallery: Gallery) -> None:
@@ -121,15 +125,16 @@ class _Run:
     """One run: what has come in and is not stored yet, and the counts."""
 
     gallery: Gallery
-    table: LabelTable | None
+    labels: ItemLabels
     frames: list[Frame] = field(default_factory=list)
     batch: Batch = field(default_factory=Batch)
-    volumes: Volumes = field(default_factory=Volumes)
-    files: int = 0
+    volumes: OpenVolumes = field(default_factory=OpenVolumes)
     added: int = 0
-    finished: list[str] = field(default_factory=list)  # SHA-256 of every file read to its end
+    finished: Counter[str] = field(default_factory=Counter)  # SHA-256 of every file read to its end
+    parts: Counter[str] = field(default_factory=Counter)  # of files of arrays, an array each
+    fetched: dict[str, str] = field(default_factory=dict)  # files read to their end whose items have more of them
     ended: list[str] = field(default_factory=list)  # sources read to their end since the last flush
-    brought: set[str] = field(default_factory=set)  # and of those that brought new records
+    brought: Counter[str] = field(default_factory=Counter)  # new records by their file's SHA-256
     relabelled: set[str] = field(default_factory=set)
     ignored: int = 0
     refused: list[Refusal] = field(default_factory=list)
@@ -138,31 +143,23 @@ class _Run:
         self.stored = self.gallery.store.files()  # before this run
         self.patches = stored_patches.kept(self.gallery.store)
         # A table of patients or attributes alone must not take the labels away that another one gave.
-        self.table_labels = self.table is not None and self.table.label_count > 0
+        self.table_labels = self.labels.names_labels
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Event | BatchRead) -> None:
         if isinstance(event, Frame):
             self.frames.append(event)
-        else:
-            self.files += 1
-            if isinstance(event, Slice):
-                self.volumes.slices.setdefault(event.series, []).append(event)
-            elif isinstance(event, Refusal):
-                self._refuse(event)
-            else:
-                self.finished.append(event.sha256)
-                self._finish(event)
+        elif isinstance(event, BatchRead):
+            self.flush()  # an item of several files is known by any one of them: none is noted before all are stored
+            self.batch.finished.update(self.fetched)
+            self.fetched = {}
+        elif isinstance(event, Refusal):
+            self._refuse(event)
+        elif isinstance(event, Finished):
+            self._finish(event)
         if len(self.frames) >= (_ENCODED if self.gallery.spec.ndim == 2 else 1):  # a volume is large
             self._encode()
-        if len(self.batch.records) + len(self.batch.relabels) >= _STORED or self.volumes.waiting >= _VOLUMES_STORED:
+        if len(self.batch.records) + len(self.batch.relabels) >= _STORED or len(self.volumes) >= _VOLUMES_STORED:
             self.flush()
-
-    def second_pass(self) -> list[Series | Path]:
-        """What the slices of the first pass make: series, and pictures of their own where they are too few."""
-        asked = self.volumes.series()
-        self.files -= sum(1 for one in asked if isinstance(one, Path))  # these are counted when they are read
-        self.files -= sum(1 for one in asked if isinstance(one, Series))
-        return asked
 
     def _refuse(self, refusal: Refusal) -> None:
         if refusal.reason == "not-an-image" and beside_images(Path(refusal.source)):
@@ -175,22 +172,26 @@ class _Run:
         self.batch.refused.append(refusal)
 
     def _finish(self, event: Finished) -> None:
+        (self.parts if event.part else self.finished)[event.sha256] += 1
         if not event.known:
-            self.batch.finished[event.sha256] = event.source
+            noted = self.fetched if event.fetched else self.batch.finished
+            noted[event.sha256] = event.file if event.part else event.source
             self.ended.append(event.source)
-        if event.sha256 not in self.stored:
+        if not (event.known or event.sha256 in self.stored):
             return
-        row = self._row(event.source)
+        row = self.labels.row(event)
         # Of files with the same bytes the first one counts, as when they were stored.
-        if row is not None and event.sha256 not in self.relabelled:
+        if row is not None and not event.part and event.sha256 not in self.relabelled:
             self.relabelled.add(event.sha256)
             labels = row.labels if self.table_labels else None
             self.batch.relabels.append(Relabel(event.sha256, row.patient, labels, row.attributes or {}))
 
     @property
     def skipped(self) -> int:
-        """Files read to their end that brought nothing new: known before, or the same bytes twice."""
-        return len(self.finished) - len(self.brought.intersection(self.finished))
+        """Files and arrays read to their end that brought nothing new: known before, or the same bytes twice."""
+        files = sum(count - (sha256 in self.brought) for sha256, count in self.finished.items())
+        arrays = sum(count - min(count, self.brought[sha256]) for sha256, count in self.parts.items())
+        return files + arrays
 
     def flush(self) -> None:
         """Encode and store what has come in: one transaction."""
@@ -221,24 +222,17 @@ class _Run:
         vectors, maps = encoder.encode_inputs_with_patches(inputs)
         return vectors, [(packed(one, frame.shown),) for one, frame in zip(maps, self.frames, strict=True)]
 
-    def _row(self, source: str) -> LabelRow | None:
-        if self.table is None:
-            return None
-        row = self.table.row(Path(source))
-        first = self.volumes.first_files.get(source)
-        return row if row is not None or first is None else self.table.row(Path(first))
-
     def _record(
         self, frame: Frame, vectors: Vectors, views: tuple[int, ...], thumbnail: bytes, patches: tuple[PatchMap, ...]
     ) -> NewRecord:
-        row = self._row(frame.source) or LabelRow()
+        row = self.labels.row(frame) or LabelRow()
         attributes: dict[str, Attribute] = {**frame.attributes, **(row.attributes or {})}
         if frame.frames > 1:
             attributes["frame"] = float(frame.frame)
         if frame.depth > 1:
             attributes["slices"] = float(frame.depth)
         return NewRecord(
-            source=frame.source,
+            source=frame.file if frame.part else frame.source,
             sha256=frame.sha256,
             frame=frame.frame,
             vectors=vectors,

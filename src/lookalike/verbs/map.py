@@ -16,25 +16,26 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.candidates import Candidates, candidates, checked_filter
+from lookalike.asking.pooling import pooled_vectors
 from lookalike.atomic import write_atomically
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.filters import Filter, parse
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import BASE
-from lookalike.types import Keys, Vectors
-from lookalike.verbs.search import among_where
+from lookalike.types import Vectors
 
 Method: TypeAlias = Literal["umap", "tsne"]
-METHODS: Final[tuple[str, ...]] = get_args(Method)
-FEWEST: Final = 10  # records below which neither method has neighbours to go by
+MAP_METHODS: Final[tuple[str, ...]] = get_args(Method)
+FEWEST_RECORDS: Final = 10  # records below which neither method has neighbours to go by
 _COMPONENTS: Final = 50  # of the vectors, before the neighbours are looked for
 _NEIGHBOURS: Final = 15
 _PERPLEXITY: Final = 30.0
 _KEPT: Final = 32  # maps of one gallery on disk
 _LAYOUT: Final = 1  # of the file; another number makes every map anew
 
-Plane: TypeAlias = NDArray[np.float32]  # (n, 2)
+Layout: TypeAlias = NDArray[np.float32]  # (n, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,17 @@ def map_gallery(
 
     "umap": McInnes et al., arXiv 1802.03426 (needs ``lookalike[maps]``); "tsne": van der Maaten and Hinton, JMLR
     9, 2008. The same seed gives the same map on one machine. A volume is one point, the mean of its slices.
-    where: only records that satisfy the filter. Fewer than ``FEWEST`` records are laid along their two main
+    where: only records that satisfy the filter. Fewer than ``FEWEST_RECORDS`` records are laid along their two main
     axes. Maps are kept in the gallery folder until the vectors change.
 
     Raises UsageError (method, space, seed or filter), MissingExtraError, DamagedFileError.
     """
     started = time.monotonic()
-    path, made_of, among = _asked(gallery, method, space, seed, where)
+    path, made_of, who = _asked(gallery, method, space, seed, where)
     drawn = _load(path, made_of)
     cached = drawn is not None
     if drawn is None:
-        drawn = _draw(gallery, method, space, seed, among)
+        drawn = _draw(gallery, method, space, seed, who)
         with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
             _save(path, made_of, drawn)
     return _result(method, space, drawn, started, cached=cached)
@@ -86,15 +87,15 @@ def kept_map(gallery: Gallery, *, method: Method = "umap", space: str = BASE, se
 
 def _asked(
     gallery: Gallery, method: str, space: str, seed: int, where: str | Filter | None
-) -> tuple[Path, dict[str, Any], Keys | None]:
+) -> tuple[Path, dict[str, Any], Candidates]:
     """Where the map is kept, what it must be made of, and of which records. Raises UsageError."""
-    if method not in METHODS:
-        raise UsageError(f"no map method is called {method!r}.{suggestion(method, METHODS)}")
+    if method not in MAP_METHODS:
+        raise UsageError(f"no map method is called {method!r}.{suggestion(method, MAP_METHODS)}")
     if not 0 <= seed < 2**32:
         raise UsageError(f"the seed must be from 0 to {2**32 - 1}, got {seed}")
     row = gallery.space(space)
-    tree = parse(where) if isinstance(where, str) else where
-    among = None if tree is None else among_where(gallery, tree)
+    tree = checked_filter(gallery, where)
+    who = candidates(gallery, where=tree)
     made_of = {
         "gallery": gallery.store.id,
         "version": row.version,
@@ -103,9 +104,9 @@ def _asked(
         "space": space,
         "method": method,
         "seed": seed,
-        "among": None if among is None else hashlib.sha256(among.tobytes()).hexdigest(),
+        "among": None if who.among is None else hashlib.sha256(who.among.tobytes()).hexdigest(),
     }
-    return gallery.folder / "maps" / f"{_request(space, method, seed, tree)}.json", made_of, among
+    return gallery.folder / "maps" / f"{_request(space, method, seed, tree)}.json", made_of, who
 
 
 def _result(method: str, space: str, drawn: Mapping[str, Any], started: float, *, cached: bool) -> MapResult:
@@ -121,11 +122,9 @@ def _result(method: str, space: str, drawn: Mapping[str, Any], started: float, *
     )
 
 
-def _draw(gallery: Gallery, method: Method, space: str, seed: int, among: Keys | None) -> dict[str, Any]:
-    stored = gallery.pooled()
-    rows = np.arange(len(stored.records))
-    if among is not None:
-        rows = np.flatnonzero(np.isin(stored.records, gallery.store.owner_keys(among)))
+def _draw(gallery: Gallery, method: Method, space: str, seed: int, who: Candidates) -> dict[str, Any]:
+    stored = pooled_vectors(gallery)
+    rows = np.flatnonzero(np.isin(stored.records, who.records(gallery, stored.records)))
     records = gallery.store.records(stored.records[rows])
     vectors = gallery.project(stored.vectors[rows], space) if len(rows) else np.empty((0, 1), np.float32)
     plane, parameters = lay_out(vectors, method, seed)
@@ -134,10 +133,10 @@ def _draw(gallery: Gallery, method: Method, space: str, seed: int, among: Keys |
     return {"ids": ids, "x": x, "y": y, "parameters": parameters}
 
 
-def lay_out(vectors: Vectors, method: Method, seed: int = 0) -> tuple[Plane, dict[str, Any]]:
+def lay_out(vectors: Vectors, method: Method, seed: int = 0) -> tuple[Layout, dict[str, Any]]:
     """Unit vectors (n, dim) -> coordinates (n, 2) as the method gives them, and its parameters."""
     count = len(vectors)
-    if count < FEWEST:
+    if count < FEWEST_RECORDS:
         return _main_axes(vectors), {"layout": "main axes", "records": count}
     reduced, share = _reduced(vectors)
     shared = {
@@ -151,7 +150,7 @@ def lay_out(vectors: Vectors, method: Method, seed: int = 0) -> tuple[Plane, dic
     return np.asarray(plane, np.float32), {**own, **shared}
 
 
-def _umap(vectors: Vectors, seed: int) -> tuple[Plane, dict[str, Any]]:
+def _umap(vectors: Vectors, seed: int) -> tuple[Layout, dict[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -172,7 +171,7 @@ def _umap(vectors: Vectors, seed: int) -> tuple[Plane, dict[str, Any]]:
     return plane, {"library": f"umap-learn {version('umap-learn')}", "n_neighbors": neighbours, "min_dist": 0.1}
 
 
-def _tsne(vectors: Vectors, seed: int) -> tuple[Plane, dict[str, Any]]:
+def _tsne(vectors: Vectors, seed: int) -> tuple[Layout, dict[str, Any]]:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
@@ -195,7 +194,7 @@ def _reduced(vectors: Vectors) -> tuple[Vectors, float]:
     return reduced / np.maximum(lengths, 1e-12), float(strengths[-_COMPONENTS:].sum() / strengths.sum())
 
 
-def _main_axes(vectors: Vectors) -> Plane:
+def _main_axes(vectors: Vectors) -> Layout:
     """The two main axes of a handful of vectors."""
     plane = np.zeros((len(vectors), 2), np.float32)
     if len(vectors) > 1:
@@ -205,13 +204,13 @@ def _main_axes(vectors: Vectors) -> Plane:
     return plane
 
 
-def unit_square(plane: Plane) -> Plane:
+def unit_square(plane: Layout) -> Layout:
     """Moved and scaled into [0, 1] x [0, 1], both axes alike, in the middle; a single place is (.5, .5)."""
     if not len(plane):
         return plane
     low, high = plane.min(axis=0), plane.max(axis=0)
     width = float((high - low).max())
-    scaled: Plane = np.clip((plane - (low + high) / 2) / (width or 1.0) + 0.5, 0.0, 1.0).astype(np.float32)
+    scaled: Layout = np.clip((plane - (low + high) / 2) / (width or 1.0) + 0.5, 0.0, 1.0).astype(np.float32)
     return scaled
 
 

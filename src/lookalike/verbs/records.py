@@ -1,34 +1,25 @@
-"""records: look through a gallery, label its records, remove them wherever they lie."""
+"""records: look through a gallery, count what they say, label them, remove them wherever they lie."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
+from lookalike.asking.candidates import checked_filter
 from lookalike.errors import REASONS, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import SOURCES, Gallery
-from lookalike.store import BASE
-from lookalike.store.browse import records_after, refused_after
-from lookalike.store.edit import (
-    change_labels,
-    erase,
-    remove_patient,
-    remove_records,
-    remove_space,
-    set_labels,
-    sources_left,
-)
+from lookalike.store.browse import facet_counts, records_after, refused_after
+from lookalike.store.edit import change_labels, erase, remove_patient, remove_records, set_labels, sources_left
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
-from lookalike.verbs.search import checked_filter
 
-MOST: Final = 1000  # records or files on one page
+_MOST: Final = 1000  # records or files on one page
 _LABEL_LENGTH: Final = 200
+_VALUES: Final = 30  # of a field of text, in its facet
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +62,31 @@ class RefusedPage:
     next_cursor: str | None
 
 
-def info_of(record: Record) -> RecordInfo:
-    """A record as it is told."""
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value and how many records have it."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """values: of a field of text, the 30 most frequent. min, max: of a field of numbers."""
+
+    field: str
+    kind: Literal["text", "number"]
+    values: tuple[Value, ...]
+    min: float | None
+    max: float | None
+
+
+def record_info(gallery: Gallery, id: str) -> RecordInfo:
+    """One record. Raises NotFoundError."""
+    return _info(gallery.store.record(id))
+
+
+def _info(record: Record) -> RecordInfo:
     return RecordInfo(
         record.id, record.source, record.labels, record.attributes, record.patient, record.depth, record.frame
     )
@@ -85,7 +99,7 @@ def browse(
     tree = checked_filter(gallery, where)
     found = records_after(gallery.store, _number(cursor), _limit(limit) + 1, tree)
     page = found[:limit]
-    return RecordPage(tuple(map(info_of, page)), str(page[-1].key) if len(found) > limit else None)
+    return RecordPage(tuple(map(_info, page)), str(page[-1].key) if len(found) > limit else None)
 
 
 def refused(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> RefusedPage:
@@ -96,6 +110,15 @@ def refused(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> 
     return RefusedPage(page, str(first + limit) if len(found) > limit else None)
 
 
+def facets(gallery: Gallery, *, where: str | Filter | None = None) -> tuple[Facet, ...]:
+    """What the records that satisfy a filter say in each field; the labels come first. Raises UsageError."""
+    tree = checked_filter(gallery, where)
+    return tuple(
+        Facet(one.field, one.kind, tuple(Value(*pair) for pair in one.values), one.low, one.high)
+        for one in facet_counts(gallery.store, _VALUES, tree)
+    )
+
+
 def _number(cursor: str | None) -> int:
     if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 18):
         raise UsageError("the cursor is none that a page gave; leave it out to start again")
@@ -103,19 +126,19 @@ def _number(cursor: str | None) -> int:
 
 
 def _limit(limit: int) -> int:
-    if not 1 <= limit <= MOST:
-        raise UsageError(f"a page has from 1 to {MOST} items, got {limit}")
+    if not 1 <= limit <= _MOST:
+        raise UsageError(f"a page has from 1 to {_MOST} items, got {limit}")
     return limit
 
 
-def relabel(gallery: Gallery, identity: str, labels: Sequence[str]) -> RecordInfo:
-    """Give a record other labels. Raises UsageError, GalleryError (unknown id)."""
-    set_labels(gallery.store, identity, _labels(labels))
-    return info_of(gallery.store.record(identity))
+def relabel(gallery: Gallery, id: str, labels: Sequence[str]) -> RecordInfo:
+    """Give a record other labels. Raises UsageError, NotFoundError."""
+    set_labels(gallery.store, id, _labels(labels))
+    return record_info(gallery, id)
 
 
 def label(gallery: Gallery, ids: Sequence[str], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> int:
-    """Add and remove labels of many records: how many were changed. Raises UsageError, GalleryError."""
+    """Add and remove labels of many records: how many were changed. Raises UsageError, NotFoundError."""
     return change_labels(gallery.store, ids, _labels(add), _labels(remove))
 
 
@@ -130,7 +153,7 @@ def remove(gallery: Gallery, ids: Sequence[str]) -> int:
     """Remove records everywhere: rows, vectors, patches, thumbnails, indexes, layouts, and files that the gallery
     keeps itself. How many. An adapter that has learnt from them stays until it is trained again.
 
-    Raises GalleryError (unknown id, another process is writing).
+    Raises NotFoundError, GalleryError (another process is writing).
     """
     with gallery.writing():
         sources = remove_records(gallery.store, ids)
@@ -139,7 +162,7 @@ def remove(gallery: Gallery, ids: Sequence[str]) -> int:
 
 
 def remove_group(gallery: Gallery, patient: str) -> int:
-    """Remove every record of a patient group (its hash), as ``remove`` does. Raises GalleryError."""
+    """Remove every record of a patient group (its hash), as ``remove`` does. Raises NotFoundError, GalleryError."""
     with gallery.writing():
         count, sources = remove_patient(gallery.store, patient)
         _forget(gallery, sources)
@@ -157,15 +180,3 @@ def _forget(gallery: Gallery, sources: Sequence[str]) -> None:
     shutil.rmtree(gallery.folder / "maps", ignore_errors=True)
     for space in gallery.store.spaces():
         gallery.index(space)
-
-
-def drop_space(gallery: Gallery, name: str) -> None:
-    """Remove an adapted space with its adapter and index. Raises UsageError."""
-    if gallery.space(name).adapter is None or name == BASE:
-        raise UsageError(f"{name!r} is the encoder's own space and stays; only adapted spaces can be removed")
-    with gallery.writing():
-        remove_space(gallery.store, name)
-        for folder in ("adapters", "indexes", "maps"):
-            for file in (gallery.folder / folder).glob(f"{name}.*"):
-                with suppress(OSError):
-                    file.unlink()

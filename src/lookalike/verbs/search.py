@@ -1,33 +1,57 @@
-"""search: the records that look most like a query."""
+"""search: the records that look most like a query, or that hold something like a region of it."""
 
 from __future__ import annotations
 
 import base64
 import html
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike import encoders
-from lookalike.asking.background import Background, background, closeness
-from lookalike.asking.examples import examples, refined
-from lookalike.asking.query import Clock, Query, of_records, of_vector, read_query
-from lookalike.asking.rank_volumes import COSINES, Ranked, search_volumes
+from lookalike.asking.answers import answers
+from lookalike.asking.background import Background, compared
+from lookalike.asking.candidates import Candidates, candidates
+from lookalike.asking.examples import moved_by_examples
+from lookalike.asking.query import (
+    Clock,
+    Query,
+    in_space,
+    of_record,
+    of_records,
+    of_text,
+    of_vector,
+    open_query,
+    read_query,
+)
+from lookalike.asking.query_region import with_region
+from lookalike.asking.rank_volumes import COSINES
+from lookalike.asking.ranked import Ranked
 from lookalike.errors import UsageError
-from lookalike.filters import TEXT_FIELDS, Filter, fields, parse
+from lookalike.filters import Filter, parse
 from lookalike.gallery import Gallery
-from lookalike.plugins import suggestion
-from lookalike.ranking import reciprocal_rank_fusion
 from lookalike.store import BASE
-from lookalike.types import Hit, Keys, Vectors
+from lookalike.store.patches import kept
+from lookalike.types import Box, Hit
 
 MAX_K: Final = 10_000
-_FUSED: Final = 100  # hits of each ranking that are fused
+
+
+class Hits(tuple[Hit, ...]):
+    """Hits, best first, and beside them their small JPEGs, which are no part of the answer's data: the query's first,
+    then one a hit; none where they were not asked for.
+    """
+
+    pictures: tuple[bytes, ...]
+
+    def __new__(cls, hits: Iterable[Hit], pictures: Iterable[bytes] = ()) -> Hits:
+        made = super().__new__(cls, hits)
+        made.pictures = tuple(pictures)
+        return made
 
 
 @dataclass(frozen=True)
@@ -48,13 +72,10 @@ class SearchResult:
     abstained: bool = False
     background: Mapping[str, Sequence[float]] | None = None
 
-    # The pictures are no part of the answer's data: no field, so that JSON stays small.
-    pictures: ClassVar[tuple[bytes, ...]] = ()
-
-    def with_pictures(self, pictures: tuple[bytes, ...]) -> SearchResult:
-        """The same answer with small JPEGs: the query's first, then one a hit."""
-        object.__setattr__(self, "pictures", pictures)
-        return self
+    @property
+    def pictures(self) -> tuple[bytes, ...]:
+        """Small JPEGs: the query's first, then one a hit; empty if the search was to bring none."""
+        return self.hits.pictures if isinstance(self.hits, Hits) else ()
 
     def _repr_html_(self) -> str:
         captions = [f"query<br>{html.escape(Path(self.query).name)}"]
@@ -79,6 +100,10 @@ def search(
     vector: Sequence[float] | NDArray[np.floating[Any]] | None = None,
     positive: Sequence[str] = (),
     negative: Sequence[str] = (),
+    box: Box | None = None,
+    mask: str | os.PathLike[str] | NDArray[np.generic] | None = None,
+    slice: int | None = None,
+    context: bool = True,
     k: int = 5,
     where: str | Filter | None = None,
     space: str = BASE,
@@ -95,67 +120,60 @@ def search(
     or (rows, columns, 3) of any numeric dtype, or what ``read_query`` made of one. id, ids: records of the gallery
     instead, several as their mean. vector: of the encoder's own space instead. text: words instead, for encoders
     that take text; with a picture as well, the two rankings are fused by reciprocal rank, and scores are the fused
-    ones. positive, negative: ids of records that the query is moved towards and away from (``refine``); the
+    ones. positive, negative: ids of records that the query is moved towards and away from (``refined``); the
     negative ones are no hits. where: only records that satisfy the filter. group_by: "patient", one hit a patient.
     same_patient: let the query's own patient, and the query itself, be hits.
 
-    rank, weights: how volumes are ranked from their slices (``search_volumes.RANKS``, slice_weights); a hit
-    then says which slices match. Fewer than k hits come back only if fewer records satisfy. explain: with the
+    box, mask: search a region of the picture instead, in a gallery that keeps patches; ``Hit.region`` then says where
+    a hit is most alike it. box: (left, top, right, bottom) in fractions of the displayed picture. mask: a file that
+    lies over the query (a volume's over the volume), or an array (rows, columns) over the picture, above 0 in the
+    region. slice: of a volume, numbered along the gallery's plane; without it the one that the mask marks most of, or
+    the middle one. context: whether the patches may know what lies around the region, as those of the gallery do;
+    without it the region is encoded alone, on the picture's mean grey: better where the same thing may lie anywhere,
+    worse where its surroundings tell it (docs/regions.md). It needs the query's pixels: a record's file is read again.
+    A region's score is the mean cosine at the best place of the region's patches, laid over every place of every
+    picture and slice (``ranking.window_scores``); the search is exact.
+
+    rank, weights: how volumes are ranked from their slices (``rank_volumes.RANKS``, slice_weights); a hit
+    then says which slices match. Fewer than k hits come back only if fewer satisfy. explain: with the
     gallery's background. pictures: with thumbnails.
 
-    Raises UsageError, UnreadableImageError (the query cannot be read), GalleryError (unknown id),
-    ManifestMismatchError, DamagedFileError.
+    Raises UsageError (also for a region where the gallery keeps no patches), UnreadableImageError (the query cannot be
+    read), NotFoundError (unknown id), ManifestMismatchError, DamagedFileError.
     """
-    ids = [*([] if id is None else [id]), *ids]
+    ids, region = [*([] if id is None else [id]), *ids], box is not None or mask is not None
     _check(query, ids, vector, text, k, group_by)
-    clock = Clock()
-    tree = parse(where) if isinstance(where, str) else where
-    with clock.stage("open"):
-        index = gallery.index(space)
-        volumes = gallery.holds_volumes()
-    asked = _read(gallery, query, ids, vector, text, space, clock)
+    clock, tree = Clock(), parse(where) if isinstance(where, str) else where
+    if region:
+        _check_region(gallery, (text, vector, ids[1:], positive, negative, group_by), (space, rank, weights))
+        with clock.stage("read"):
+            picture = of_record(gallery, ids[0]) if ids else open_query(gallery, query)
+            queries = [with_region(gallery, picture, box=box, mask=mask, slice=slice, context=context)]
+    else:
+        _check_whole(slice, context=context)
+        queries = _read(gallery, query, ids, vector, text, space, clock)
     with clock.stage("filter"):
-        disliked = _refine(gallery, asked, space, positive, negative)
-        among = None if tree is None else among_where(gallery, tree)
-        excluded = np.concatenate([_excluded(gallery, asked[0], same_patient), disliked])
-
-    def ranked(depth: int) -> list[Ranked]:
-        found = [
-            search_volumes(gallery, one, space, depth_of(asked, depth), among, excluded, rank, weights)
-            if volumes or len(one.vectors) > 1
-            else _search_pictures(gallery, one, space, depth_of(asked, depth), among, excluded)
-            for one in asked
-        ]
-        return found[0] if len(found) == 1 else _fused(found, depth)
-
-    with clock.stage("search"):
-        best = ranked(k) if group_by is None else one_a_patient(ranked, k)
-    with clock.stage("background"):
-        # Only a cosine can be compared with the gallery's own.
-        comparable = len(asked) == 1 and text is None and (not volumes or rank in COSINES)
-        known = background(gallery, space, whole=len(asked[0].vectors) > 1) if comparable else None
-        abstained = (
-            known is not None
-            and bool(best)
-            and known.unlike(
-                best[0].score if len(asked[0].vectors) == 1 else closeness(gallery, space, asked[0].vectors, excluded)
-            )
+        queries, unlike = moved_by_examples(gallery, queries, positive, negative)
+        who = candidates(
+            gallery, queries[0].patients, where=tree, same_patient=same_patient, unlike=unlike, patches=region
         )
+    with clock.stage("search"):
+        best = answers(gallery, queries, who, k, rank=rank, weights=weights, one_a_patient=group_by is not None)
+    known, abstained = (None, False) if region else _judged(gallery, queries, best, who, text, rank, clock)
     with clock.stage("fetch"):
-        hits = tuple(_hit(one, place, known) for place, one in enumerate(best, 1))
-        small = _thumbnails(gallery, asked[0], best) if pictures else ()
-    result = SearchResult(
+        small = _thumbnails(gallery, queries[0], best) if pictures else ()
+        hits = Hits((_hit(one, place, known) for place, one in enumerate(best, 1)), small)
+    return SearchResult(
         space,
         hits,
-        " + ".join(one.name for one in asked),
+        " + ".join(one.name for one in queries),
         clock.seconds,
-        len(index),
+        len(gallery.index(space) if who.patched is None else who.patched),
         gallery.spec.name,
-        "" if len(hits) == k else f"only {len(hits)} records may answer this query",
+        _note(k, len(hits), who.unpatched),
         abstained,
         known.histogram() if explain and known else None,
     )
-    return result.with_pictures(small)
 
 
 def _check(query: Any, ids: Sequence[str], vector: Any, text: str | None, k: int, group_by: str | None) -> None:
@@ -171,104 +189,61 @@ def _check(query: Any, ids: Sequence[str], vector: Any, text: str | None, k: int
         raise UsageError(f"hits are grouped by 'patient' or not at all, got {group_by!r}")
 
 
-def one_a_patient(ranked: Callable[[int], list[Ranked]], k: int) -> list[Ranked]:
-    """The best record of each of the k best patients. ranked: the so many best records."""
-    depth = k
-    while True:
-        found = ranked(depth)
-        first: dict[str, Ranked] = {}
-        for one in found:
-            first.setdefault(one.record.patient, one)
-        if len(first) >= k or len(found) < depth:
-            return list(first.values())[:k]
-        depth *= 4
+def _check_region(gallery: Gallery, others: Sequence[Any], ranking: tuple[str, str, str]) -> None:
+    if any(other is not None and len(other) for other in others) or ranking != (BASE, "auto", "uniform"):
+        raise UsageError(
+            "a region is searched in the base space, by its patches alone: leave text, vector, further ids, positive, "
+            "negative, group_by, space, rank and weights out"
+        )
+    if not kept(gallery.store):
+        raise UsageError(
+            "this gallery keeps no patches, which a region is searched by; "
+            "run `lookalike index --patches` on its sources again"
+        )
 
 
-def depth_of(asked: Sequence[Query], k: int) -> int:
-    """How many hits of each ranking are needed."""
-    return k if len(asked) == 1 else max(k, _FUSED)
-
-
-def _search_pictures(
-    gallery: Gallery, asked: Query, space: str, k: int, among: Keys | None, excluded: Keys
-) -> list[Ranked]:
-    keys, scores = gallery.index(space).search(asked.vectors[:1], k + len(excluded), among)
-    kept = (keys[0] != -1) & ~np.isin(keys[0], excluded)
-    records = gallery.store.owners(keys[0][kept][:k])
-    return [Ranked(record, float(score)) for record, score in zip(records, scores[0][kept][:k], strict=True)]
+def _check_whole(slice_: int | None, *, context: bool) -> None:
+    if slice_ is not None or not context:
+        raise UsageError("slice and context speak of a region; give a box or a mask too")
 
 
 def _read(
     gallery: Gallery, query: Any, ids: Sequence[str], vector: Any, text: str | None, space: str, clock: Clock
 ) -> list[Query]:
-    """The picture and the text that ask, as vectors of the space."""
+    """The picture and the text that ask, with their vectors in the space."""
+    with clock.stage("open"):
+        gallery.index(space)
+        gallery.holds_volumes()
     asked = []
     if ids:
-        asked.append(of_records(gallery, ids, clock))
+        with clock.stage("read"):
+            asked.append(of_records(gallery, ids))
     elif vector is not None:
         asked.append(of_vector(gallery, vector))
     elif query is not None:
         asked.append(read_query(gallery, query, clock))
     with clock.stage("project"):
-        for one in asked:
-            one.vectors = gallery.project(one.vectors, space)
+        asked = [in_space(gallery, one, space) for one in asked]
     if text is not None:
         with clock.stage("encode"):
-            asked.append(Query(text, _text_vectors(gallery, text, space), b""))
+            asked.append(of_text(gallery, text, space))
     return asked
 
 
-def _refine(
-    gallery: Gallery, asked: Sequence[Query], space: str, positive: Sequence[str], negative: Sequence[str]
-) -> Keys:
-    """Move what asks by examples; the vector keys of the negative ones."""
-    if not positive and not negative:
-        return np.empty(0, np.int64)
-    towards, (disliked, away) = examples(gallery, positive)[1], examples(gallery, negative)
-    for one in asked:
-        one.base = refined(one.base, towards, away)
-        one.vectors = refined(one.vectors, *(gallery.project(each, space) for each in (towards, away)))
-    return gallery.store.keys_of_records(record.key for record in disliked)
-
-
-def _text_vectors(gallery: Gallery, text: str, space: str) -> Vectors:
-    if not isinstance(gallery.encoder, encoders.TextEncoder):
-        able = ", ".join(name for name in encoders.names() if encoders.describe(name).text)
-        raise UsageError(f"the encoder {gallery.spec.name!r} takes no text; these do: {able}")
-    if space != BASE:
-        raise UsageError("a text is compared in the base space: an adapter knows pictures only")
-    if not text.strip():
-        raise UsageError("the text is empty; write for example 'x-ray chest anteroposterior pleural effusion'")
-    return gallery.encoder.encode_texts([text])
-
-
-def _fused(rankings: Sequence[Sequence[Ranked]], k: int) -> list[Ranked]:
-    by_key = {one.record.key: one for ranking in rankings for one in ranking}
-    fused = reciprocal_rank_fusion([[one.record.key for one in ranking] for ranking in rankings])[:k]
-    return [Ranked(by_key[key].record, score, by_key[key].match) for key, score in fused]
-
-
-def among_where(gallery: Gallery, tree: Filter) -> Keys:
-    """The vector keys that a filter allows, ascending. Raises UsageError for a field that no record has."""
-    checked_filter(gallery, tree)
-    return gallery.store.keys_where(tree)
-
-
-def checked_filter(gallery: Gallery, where: str | Filter | None) -> Filter | None:
-    """A filter as a tree. Raises UsageError for a field that no record has."""
-    tree = parse(where) if isinstance(where, str) else where
-    for name in sorted(fields(tree).difference(TEXT_FIELDS)) if tree is not None else ():
-        if not gallery.store.has_field(name):
-            known = [*TEXT_FIELDS, *gallery.store.field_names()]
-            raise UsageError(f"no record has a field {name!r}.{suggestion(name, known)}")
-    return tree
-
-
-def _excluded(gallery: Gallery, query: Query, same_patient: bool) -> Keys:
-    if same_patient:
-        return np.empty(0, np.int64)
-    keys = [gallery.store.keys_of_patient(patient) for patient in sorted(query.patients)]
-    return np.concatenate(keys) if keys else np.empty(0, np.int64)
+def _judged(
+    gallery: Gallery,
+    queries: Sequence[Query],
+    best: Sequence[Ranked],
+    who: Candidates,
+    text: str | None,
+    rank: str,
+    clock: Clock,
+) -> tuple[Background | None, bool]:
+    """What the best score is compared with, and whether it is too low for an answer. Only a cosine can be."""
+    with clock.stage("background"):
+        if len(queries) == 1 and text is None and (rank in COSINES or not gallery.holds_volumes()):
+            return compared(gallery, queries[0], best, who)
+        return None, False
 
 
 def _hit(one: Ranked, rank: int, known: Background | None) -> Hit:
@@ -281,14 +256,22 @@ def _hit(one: Ranked, rank: int, known: Background | None) -> Hit:
         record.labels,
         record.attributes,
         one.match,
+        one.region,
         percentile=known.percentile(one.score) if known else None,
         patient=record.patient,
         depth=record.depth,
     )
 
 
-def _thumbnails(gallery: Gallery, asked: Query, ranked: Sequence[Ranked]) -> tuple[bytes, ...]:
-    keys = [*([] if asked.record is None else [asked.record]), *(one.record.key for one in ranked)]
+def _thumbnails(gallery: Gallery, query: Query, ranked: Sequence[Ranked]) -> tuple[bytes, ...]:
+    keys = [*([] if query.record is None else [query.record.key]), *(one.record.key for one in ranked)]
     small = gallery.store.thumbnails(keys)
-    own = asked.picture or small.get(-1 if asked.record is None else asked.record, b"")
+    own = query.thumbnail or (b"" if query.record is None else small.get(query.record.key, b""))
     return (own, *(small.get(one.record.key, b"") for one in ranked))
+
+
+def _note(k: int, found: int, unpatched: int) -> str:
+    parts = [f"only {found} records may answer this query"] if found < k else []
+    if unpatched:
+        parts.append(f"{unpatched} records have no patches: run `lookalike index --patches` on their sources again")
+    return "; ".join(parts)

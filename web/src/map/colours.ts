@@ -1,6 +1,9 @@
 /** A colour for each value of a field: categories by frequency, numbers on a scale. Pure. */
 import type { Attribute } from "../types";
 
+/** An attribute, or the labels, of a point; none of a point that is not known yet. */
+type Value = Attribute | readonly string[] | null | undefined;
+
 type Colour = readonly [number, number, number];
 
 // Okabe and Ito (2008), told apart by the colour-blind, on dark ground; then two more.
@@ -34,7 +37,7 @@ interface Coloured {
 
 const css = ([r, g, b]: Colour): string => `rgb(${r}, ${g}, ${b})`;
 
-export function coloured(values: readonly (Attribute | undefined)[], numeric: boolean): Coloured {
+export function coloured(values: readonly Value[], numeric: boolean): Coloured {
   return numeric ? scaled(values) : sorted(values);
 }
 
@@ -45,12 +48,12 @@ function fill(colours: readonly Colour[]): Uint8Array {
 }
 
 /** Of several values (labels) the first counts. */
-const wordOf = (value: Attribute | undefined): string => {
+const wordOf = (value: Value): string => {
   const one = Array.isArray(value) ? (value as readonly unknown[])[0] : value;
   return one === undefined || one === null || one === "" ? "" : String(one);
 };
 
-function sorted(values: readonly (Attribute | undefined)[]): Coloured {
+function sorted(values: readonly Value[]): Coloured {
   const words = values.map(wordOf);
   const counts = new Map<string, number>();
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -71,7 +74,7 @@ function sorted(values: readonly (Attribute | undefined)[]): Coloured {
   return { bytes: fill(words.map((word) => colours.get(word) ?? OTHER)), legend };
 }
 
-function scaled(values: readonly (Attribute | undefined)[]): Coloured {
+function scaled(values: readonly Value[]): Coloured {
   const numbers = values.map((value) =>
     value === null || value === undefined || value === "" ? NaN : Number(value),
   );

@@ -1,8 +1,7 @@
 /** What is told of a record under its picture. Only what the gallery kept is there. */
 import type { Attribute, Attributes } from "../types";
 
-export const textOf = (value: Attribute | undefined): string =>
-  Array.isArray(value) ? value.join("\\") : value === null || value === undefined ? "" : String(value);
+export const textOf = (value: Attribute | undefined): string => (value === undefined ? "" : String(value));
 
 function first(attributes: Attributes, names: readonly string[]): string {
   const name = names.find((one) => textOf(attributes[one]));

@@ -17,7 +17,7 @@ export interface Subject {
 }
 
 interface Files {
-  viewer: ViewerKind;
+  viewer: ViewerKind | null;
   count: number;
 }
 
@@ -75,7 +75,7 @@ export async function openPane(
     );
   try {
     const { viewer, count } = await filesOf(thing);
-    if (viewer === "picture") return await picture("");
+    if (viewer === "picture" || viewer === null) return await picture("");
     if (count > MOST_FILES) return await picture(`A series of ${count} files; this is the server's picture.`);
     const files = await fetchAll(
       thing,

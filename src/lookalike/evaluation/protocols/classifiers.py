@@ -1,39 +1,73 @@
-"""evaluate_classifiers: every way of labelling, on the same patient-disjoint folds."""
+"""Every way of labelling, on the same patient-disjoint folds."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import calibration, classifiers, metrics
+from lookalike.asking.background import ABSTAIN
 from lookalike.classifiers import Examples, Settings
-from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
+from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero_shot
 from lookalike.errors import UsageError
-from lookalike.evaluation.tables import Format, cell, render
+from lookalike.evaluation.experiment import measured_space
+from lookalike.evaluation.labelled import labelled
+from lookalike.evaluation.protocols.plain import SAMPLES_HELP, SEED_HELP, SPACE_HELP
+from lookalike.evaluation.protocols.protocol import option
+from lookalike.evaluation.scores import Interval
+from lookalike.evaluation.splits import Split, hash_of
+from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.evaluation.trained_classifier import (
+    ADAPTER,
     ZERO_SHOT,
     Fit,
     Trained,
-    examples,
     fitting,
     splits_of,
-    train,
+    train_calibrated,
+    training_examples,
     untrained,
 )
 from lookalike.gallery import Gallery
-from lookalike.verbs.adapt import labelled
-from lookalike.verbs.evaluate import Split
-from lookalike.voting import Bools, Floats, Weighting
+from lookalike.metrics import Bools, Floats
+from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
+from lookalike.voting import Weighting
 
-Interval: TypeAlias = tuple[float | None, float | None]
-ABSTAIN: Final = 0.01
+_FOLDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOptions:
+    """The methods of ``classify``, and how they label."""
+
+    methods: tuple[str, ...] | None = option(
+        None,
+        "knn, centroid, k-means, dbscan, agglomerative, linear, svm, mlp, adapter, zero-shot (repeatable); without any "
+        "knn, or in an adapted space adapter.",
+        flag="--method",
+        metavar="METHOD",
+    )
+    space: str = option(BASE, SPACE_HELP)
+    folds: int | None = option(None, "Patient-disjoint folds; 5 without.", metavar="N")
+    neighbours: int | None = option(None, "That vote (knn).", metavar="K")
+    weighting: Weighting = option("distance", "Of the vote.", choices=get_args(Weighting))
+    multi_label: bool | None = option(
+        None, "A record may bear several labels; found out if not said, no leaves out those that do."
+    )
+    templates: tuple[str, ...] = option(TEMPLATES, "zero-shot: prompts with {label} (repeatable).", flag="--template")
+    modality: str = option("", "zero-shot: of the prompt, e.g. 'x-ray'.")
+    body_part: str = option("", "zero-shot: of the prompt, e.g. 'chest'.")
+    view: str = option("", "zero-shot: of the prompt, e.g. 'anteroposterior'.")
+    abstain: float = option(ABSTAIN, "Share of the gallery that would be called too far; 0 never abstains.")
+    seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +126,9 @@ class ClassifierReport:
     notes: tuple[str, ...]
 
     def tables(self, form: Format = "text") -> str:
-        """A row a method; and with one label a record the confusion matrix of each."""
+        """A row a method; and with one label a record the confusion matrix of each. "json": every field."""
+        if form == "json":
+            return as_json(self)
         tables = [_overall(self)]
         tables += [_confusion(self, name) for name, scores in self.methods.items() if scores.confusion]
         return "\n".join(render(title, rows, form) for title, rows in tables)
@@ -101,55 +137,56 @@ class ClassifierReport:
         return self.tables() + "\n" + "\n".join(self.notes)
 
 
-def evaluate_classifiers(
-    gallery: Gallery,
-    methods: Sequence[str] = classifiers.METHODS,
-    folds: int = 5,
-    seed: int = 0,
-    *,
-    k: int | None = None,
-    weighting: Weighting = "distance",
-    space: str | None = None,
-    multi_label: bool | None = None,
-    prompts: Prompts | None = None,
-    abstain: float = ABSTAIN,
-    samples: int = 2000,
-) -> ClassifierReport:
-    """Score methods of `classify` on patient-disjoint folds with about the same mix of labels in each.
+class ClassifierProtocol:
+    """Each fold asks the others. Calibration, thresholds and background are found on inner folds of those others."""
 
-    Each fold asks the others. Calibration, thresholds and background are found on inner folds of those others.
-    An adapter (space) is trained anew on each. prompts: of zero-shot. samples: of the bootstrap. The rest as in
-    `classify`. Raises UsageError: a method that is not there, no labels, impossible folds.
-    """
-    settings = Settings(k, weighting, seed)
-    data = examples(labelled(gallery), multi_label)
-    splits = splits_of(data, folds, seed)
-    fits = {name: _fit(gallery, name, space, settings, prompts or Prompts()) for name in dict.fromkeys(methods)}
-    if not fits:
+    name = "classifiers"
+    title = "Accuracy, calibration and confusion of the ways to label"
+    source = "the methods of classify, docs/classify.md"
+    options = ClassifierOptions
+
+    def run(self, gallery: Gallery, options: ClassifierOptions, /) -> ClassifierReport:
+        """Score methods of ``classify``; an adapter (space) is trained anew on each fold.
+
+        Raises UsageError: a method that is not there, no labels, impossible folds.
+        """
+        measured_space(gallery, options.space)  # a name that is not there is said first
+        settings = Settings(options.neighbours, options.weighting, options.seed)
+        data, folds = training_examples(labelled(gallery), options.multi_label), options.folds or _FOLDS
+        splits = splits_of(data, folds, options.seed)
+        fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
+        asked = [data.ids[row] for split in splits for row in split.queries]
+        return ClassifierReport(
+            methods={name: _score(name, fit, data, splits, settings, options) for name, fit in fits.items()},
+            classes=data.classes,
+            multi_label=data.multi_label,
+            queries=len(asked),
+            patients=len(np.unique(data.patients)),
+            folds=folds,
+            seed=options.seed,
+            split_hash=hash_of(asked),
+            encoder={**gallery.spec.identity, "trained_on": sorted(gallery.spec.trained_on)},
+            notes=(
+                f"{len(asked)} queries in {folds} patient-disjoint folds, seed {options.seed}; calibration and "
+                "thresholds from inner folds. Intervals: 95 %, bootstrap by patient.",
+                DISCLAIMER,
+            ),
+        )
+
+
+def _methods(options: ClassifierOptions) -> tuple[str, ...]:
+    if options.methods is None:
+        return ("knn",) if options.space == BASE else (ADAPTER,)
+    if not options.methods:
         raise UsageError("name at least one method")
-    asked = [data.ids[row] for split in splits for row in split.queries]
-    return ClassifierReport(
-        methods={name: _score(name, fit, data, splits, settings, abstain, samples) for name, fit in fits.items()},
-        classes=data.classes,
-        multi_label=data.multi_label,
-        queries=len(asked),
-        patients=len(np.unique(data.patients)),
-        folds=folds,
-        seed=seed,
-        split_hash=hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16],
-        encoder={**gallery.spec.identity, "trained_on": sorted(gallery.spec.trained_on)},
-        notes=(
-            f"{len(asked)} queries in {folds} patient-disjoint folds, seed {seed}; calibration and thresholds from "
-            "inner folds. Intervals: 95 %, bootstrap by patient.",
-            "Research software, not a medical device.",
-        ),
-    )
+    return tuple(dict.fromkeys(options.methods))
 
 
-def _fit(gallery: Gallery, method: str, space: str | None, settings: Settings, prompts: Prompts) -> Fit:
+def _fit(gallery: Gallery, method: str, settings: Settings, options: ClassifierOptions) -> Fit:
     if method != ZERO_SHOT:
-        return fitting(gallery, method, space, settings)
+        return fitting(gallery, method, None if options.space == BASE else options.space, settings)
     encoder = text_encoder(gallery.encoder)
+    prompts = Prompts(options.templates, options.modality, options.body_part, options.view)
     return lambda data: zero_shot(encoder, prompts, data.classes, multi_label=data.multi_label)
 
 
@@ -183,18 +220,18 @@ def _found(p: Floats, cut: Floats) -> Floats:
 
 
 def _score(
-    method: str, fit: Fit, data: Examples, splits: Sequence[Split], settings: Settings, abstain: float, samples: int
+    method: str, fit: Fit, data: Examples, splits: Sequence[Split], settings: Settings, options: ClassifierOptions
 ) -> MethodScores:
     started = time.monotonic()
     parts = []
-    learn = _as_it_is if method == ZERO_SHOT else train
+    learn = _as_it_is if method == ZERO_SHOT else train_calibrated
     for split in splits:
         known = classifiers.limited(method, data.take(split.gallery), settings.seed)
-        parts.append(_ask(learn(fit, known, settings.seed), data.take(split.queries), abstain))
+        parts.append(_ask(learn(fit, known, settings.seed), data.take(split.queries), options.abstain))
     asked = _Asked(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Asked.__slots__))
     order = np.concatenate([split.queries for split in splits])
     fold = np.repeat(np.arange(len(splits)), [len(split.queries) for split in splits])
-    return _scores(asked, data.take(order), fold, time.monotonic() - started, settings.seed, samples)
+    return _scores(asked, data.take(order), fold, time.monotonic() - started, options)
 
 
 def _as_it_is(fit: Fit, data: Examples, seed: int) -> Trained:
@@ -202,14 +239,19 @@ def _as_it_is(fit: Fit, data: Examples, seed: int) -> Trained:
 
 
 def _scores(
-    asked: _Asked, data: Examples, fold: NDArray[np.int64], seconds: float, seed: int, samples: int
+    asked: _Asked, data: Examples, fold: NDArray[np.int64], seconds: float, options: ClassifierOptions
 ) -> MethodScores:
     answer = asked.p.argmax(axis=1)
     right = data.members[np.arange(len(answer)), answer].astype(np.float64)
 
     def interval(statistic: metrics.Statistic) -> Interval:
         bounds = metrics.bootstrap_interval(
-            right, metrics.numbered(data.patients), statistic, labels=data.members, samples=samples, seed=seed
+            right,
+            metrics.numbered(data.patients),
+            statistic,
+            labels=data.members,
+            samples=options.samples,
+            seed=options.seed,
         )
         return _number(bounds[0]), _number(bounds[1])
 
@@ -224,7 +266,7 @@ def _scores(
         macro_auc=float(np.mean(areas)) if areas else None,
         ece=calibration.expected_calibration_error(confidence, hit),
         ece_before=calibration.expected_calibration_error(*_confidence(asked.plain, data)),
-        ece_chance=calibration.calibration_floor(confidence, seed=seed),
+        ece_chance=calibration.calibration_floor(confidence, seed=options.seed),
         brier=calibration.brier(asked.p, data.members),
         brier_before=calibration.brier(asked.plain, data.members),
         abstained=float(asked.far.mean()),
@@ -311,3 +353,6 @@ def _confusion(report: ClassifierReport, method: str) -> tuple[str, list[list[st
     cells = report.methods[method].confusion or ()
     rows = [[name, *map(str, row)] for name, row in zip(report.classes, cells, strict=True)]
     return f"Confusion of {method}: rows the true label, columns the answer", [["", *report.classes], *rows]
+
+
+CLASSIFIERS: Final = ClassifierProtocol()

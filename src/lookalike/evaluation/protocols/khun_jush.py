@@ -1,4 +1,4 @@
-"""evaluate, for volumes: recall at k for modality, body region and organ (Khun Jush et al., arXiv 2311.13547).
+"""Recall of volumes at k for modality, body region and organ (Khun Jush et al., arXiv 2311.13547).
 
 Recall of class c at k: queries of c whose first k hold a volume of c / queries of c; then the mean and the
 standard deviation over the classes. Every volume asks all others but its own patient's. A class that no other
@@ -7,26 +7,33 @@ patient's volume bears cannot be found: it is left out and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import metrics, ranking
+from lookalike.asking.candidates import candidates, open_rows
 from lookalike.errors import UsageError
-from lookalike.evaluation.tables import Format, render
-from lookalike.filters import Filter, parse
+from lookalike.evaluation.protocols.plain import DEFAULT_KS, SEED_HELP, SPACE_HELP
+from lookalike.evaluation.protocols.protocol import option
+from lookalike.evaluation.rank import checked_depths, rank
+from lookalike.evaluation.tables import Format, as_json, render
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.indexes import Index
+from lookalike.metrics import Bools
 from lookalike.plugins import load_plugin
 from lookalike.slices import pool, slice_rule, slice_weights
 from lookalike.store import BASE
+from lookalike.text import DISCLAIMER
 from lookalike.types import Record, Vectors
+from lookalike.voting import RowNumbers
 
 LEVELS: Final = ("modality", "body_region", "organ")
-RANKS: Final = ("pool", "count", "max", "sum", "maxsim")
+VOLUME_RANKS: Final = ("pool", "count", "max", "sum", "maxsim")
 POOLS: Final = ("pool", "pool:median", "pool:max")
 SWEEPS: Final[dict[str, tuple[str, ...]]] = {
     "sigma": (*(f"gaussian:{sigma}" for sigma in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1)), "uniform"),
@@ -35,6 +42,31 @@ SWEEPS: Final[dict[str, tuple[str, ...]]] = {
 """The weights, or the rules for slices, that show how much the choice matters."""
 
 _SLICE_HITS: Final = 100  # hits of each query slice, other patients' slices only
+Others: TypeAlias = Callable[[int], Bools]  # the number of a volume that asks -> which of all may answer
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeOptions:
+    """Every combination of slice rule, weights, ranking and index is measured, at every level."""
+
+    space: str = option(BASE, SPACE_HELP)
+    levels: tuple[str, ...] = option(
+        LEVELS, "Attributes of the label table, or label (repeatable).", flag="--level", metavar="FIELD"
+    )
+    slices: tuple[str, ...] = option(
+        (), "Rules for the stored slices of queries and gallery: all, random:5, ... (repeatable).", metavar="RULE"
+    )
+    weights: tuple[str, ...] = option((), "Of the slices: uniform, gaussian:0.2 (repeatable).", metavar="W")
+    ranks: tuple[str, ...] = option(
+        VOLUME_RANKS, "pool (:median, :max), count, max, sum, maxsim (repeatable).", flag="--rank", metavar="R"
+    )
+    index: tuple[str, ...] = option(
+        ("flat",), "The kinds that find the slice hits: flat, hnsw, lsh (repeatable); pool is exact.", metavar="KIND"
+    )
+    sweep: str | None = option(None, "Over weights or slice counts, unless these are given.", choices=tuple(SWEEPS))
+    where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
+    k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
+    seed: int = option(0, SEED_HELP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +96,11 @@ class VolumeReport:
     notes: tuple[str, ...]
 
     def tables(self, form: Format = "text") -> str:
-        """One table a level: rows settings, columns recall at each k, mean +- standard deviation over classes."""
+        """One table a level: rows settings, columns recall at each k, mean +- standard deviation over classes. "json":
+        every field.
+        """
+        if form == "json":
+            return as_json(self)
         return "\n".join(
             render(f"Recall by {level}, mean +- sd over classes", list(self._rows(level)), form)
             for level in dict.fromkeys(score.level for score in self.scores)
@@ -89,53 +125,58 @@ class _Volume:
     views: NDArray[np.int64]
 
 
-def evaluate_volumes(
-    gallery: Gallery,
-    *,
-    levels: Sequence[str] = LEVELS,
-    slices: Sequence[str] = ("all",),
-    weights: Sequence[str] = ("uniform",),
-    ranks: Sequence[str] = RANKS,
-    index: Sequence[str] = ("flat",),
-    where: str | Filter | None = None,
-    k: Sequence[int] = (1, 3, 5, 10),
-    space: str = BASE,
-    seed: int = 0,
-) -> VolumeReport:
-    """Every combination of slice rule, weights, ranking and index, at every level.
+class KhunJush:
+    """Every volume asks all others but its own patient's."""
 
-    levels: attributes of the label table, or "label". slices: rules applied to the stored slices, of queries
-    and gallery. index: kinds that find the slice hits (pool is always exact). Raises UsageError.
-    """
-    known = (*POOLS, *RANKS[1:])
-    if unknown := [rank for rank in ranks if rank not in known]:
-        raise UsageError(f"rank is one of {', '.join(known)}; got {unknown[0]!r}")
-    volumes = _volumes(gallery, parse(where) if isinstance(where, str) else where, space)
-    patients = np.array([volume.record.patient for volume in volumes])
-    ks = tuple(sorted(set(k)))
-    scores: list[VolumeScore] = []
-    for rule in slices:
-        cut = [_picked(volume, rule, seed) for volume in volumes]
-        for weighting in weights:
-            for kind in index:
-                found = _slice_hits(cut, patients, kind, ks[-1]) if set(ranks) - set(POOLS) else None
-                for rank in ranks:
-                    if rank in POOLS and kind != index[0]:
+    name = "khun-jush"
+    title = "Recall of volumes by class, over the ways to rank them"
+    source = "Khun Jush et al., arXiv 2311.13547"
+    options = VolumeOptions
+
+    def run(self, gallery: Gallery, options: VolumeOptions, /) -> VolumeReport:
+        """Score a gallery of volumes. Raises UsageError."""
+        known, ks = (*POOLS, *VOLUME_RANKS[1:]), checked_depths(options.k)
+        if unknown := [each for each in options.ranks if each not in known]:
+            raise UsageError(f"rank is one of {', '.join(known)}; got {unknown[0]!r}")
+        volumes = _volumes(gallery, options.where, options.space)
+        patients = [volume.record.patient for volume in volumes]
+        opened, asking = open_rows(patients), [(patient,) for patient in patients]
+        scores = tuple(_scores(volumes, asking, lambda i: opened(asking[i : i + 1])[0], ks, options))
+        notes = tuple(_notes(gallery, volumes, len(set(patients))))
+        return VolumeReport(len(volumes), len(set(patients)), options.space, scores, notes)
+
+
+def _scores(
+    volumes: Sequence[_Volume],
+    asking: Sequence[Collection[str]],
+    others: Others,
+    ks: tuple[int, ...],
+    options: VolumeOptions,
+) -> Iterator[VolumeScore]:
+    """A row a setting and level, in the order in which they are named."""
+    for rule in options.slices or (SWEEPS["slices"] if options.sweep == "slices" else ("all",)):
+        cut = [_picked(volume, rule, options.seed) for volume in volumes]
+        for weighting in options.weights or (SWEEPS["sigma"] if options.sweep == "sigma" else ("uniform",)):
+            for kind in options.index:
+                found = _slice_hits(cut, others, kind, ks[-1]) if set(options.ranks) - set(POOLS) else None
+                for how in options.ranks:
+                    if how in POOLS and kind != options.index[0]:
                         continue
-                    order = _ranked(cut, patients, rank, weighting, found, ks[-1])
-                    shown = "exact" if rank in POOLS else kind
-                    scores += [
-                        _score(volumes, patients, order, level, ks, (rule, weighting, rank, shown)) for level in levels
-                    ]
-    return VolumeReport(
-        len(volumes), len(set(patients)), space, tuple(scores), tuple(_notes(gallery, volumes, patients))
-    )
+                    shares = [slice_weights(weighting, volume.positions) for volume in cut]
+                    if how in POOLS or found is None:
+                        order = _by_pool(cut, asking, shares, how, ks[-1])
+                    else:
+                        order = _by_hits(cut, shares, how, found, ks[-1])
+                    setting = (rule, weighting, how, "exact" if how in POOLS else kind)
+                    for level in options.levels:
+                        yield _score(volumes, others, order, level, ks, setting)
 
 
-def _volumes(gallery: Gallery, tree: Filter | None, space: str) -> list[_Volume]:
+def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> list[_Volume]:
     stored, records = gallery.store.vectors(), gallery.store.records()
     projected = gallery.project(stored.vectors, space)
-    kept = set(stored.keys.tolist() if tree is None else gallery.store.keys_where(tree).tolist())
+    among = candidates(gallery, where=where).among
+    kept = set((stored.keys if among is None else among).tolist())
     rows: dict[int, list[int]] = {}
     for row, (key, owner) in enumerate(zip(stored.keys.tolist(), stored.records.tolist(), strict=True)):
         if key in kept:
@@ -166,7 +207,7 @@ class _Hits:
     scores: list[NDArray[np.float32]]
 
 
-def _slice_hits(volumes: Sequence[_Volume], patients: NDArray[np.str_], kind: str, deepest: int) -> _Hits:
+def _slice_hits(volumes: Sequence[_Volume], others: Others, kind: str, deepest: int) -> _Hits:
     counts = [len(volume.vectors) for volume in volumes]
     owner = np.repeat(np.arange(len(volumes)), counts)
     every = np.concatenate([volume.vectors for volume in volumes])
@@ -174,10 +215,10 @@ def _slice_hits(volumes: Sequence[_Volume], patients: NDArray[np.str_], kind: st
     index.upsert(np.arange(len(every)), every)
     hits = _Hits([], [])
     for row, volume in enumerate(volumes):
-        own = patients[owner] == patients[row]
+        free = others(row)[owner]
         wanted = max(_SLICE_HITS, 10 * deepest)
-        keys, scores = index.search(volume.vectors, min(len(every), wanted + int(own.sum())))
-        hit = (keys >= 0) & ~own[keys]
+        keys, scores = index.search(volume.vectors, min(len(every), wanted + int((~free).sum())))
+        hit = (keys >= 0) & free[keys]
         hit &= np.cumsum(hit, axis=1) <= wanted  # as many for every query, whatever its patient has
         owners = np.where(hit, owner[keys], -1)
         hits.owners.append(owners)
@@ -185,32 +226,40 @@ def _slice_hits(volumes: Sequence[_Volume], patients: NDArray[np.str_], kind: st
     return hits
 
 
-def _ranked(
-    volumes: Sequence[_Volume], patients: NDArray[np.str_], rank: str, weighting: str, hits: _Hits | None, depth: int
-) -> list[NDArray[np.int64]]:
-    """For each volume the others, best first."""
-    shares = [slice_weights(weighting, volume.positions) for volume in volumes]
-    if rank in POOLS or hits is None:
-        how = rank.partition(":")[2] or "mean"
-        pooled = np.concatenate([pool(v.vectors, s, how) for v, s in zip(volumes, shares, strict=True)])
-        similar = np.where(patients[:, None] == patients[None, :], -np.inf, pooled @ pooled.T)
-        order = np.argsort(-similar, axis=1, kind="stable")[:, :depth]
-        return [row[np.isfinite(similar[i, row])] for i, row in enumerate(order)]
-    ranked = []
+def _by_pool(
+    volumes: Sequence[_Volume],
+    asking: Sequence[Collection[str]],
+    shares: Sequence[NDArray[np.float64]],
+    rule: str,
+    depth: int,
+) -> list[RowNumbers]:
+    """For each volume the others, best first, by one vector each."""
+    how = rule.partition(":")[2] or "mean"
+    pooled = np.concatenate([pool(v.vectors, s, how) for v, s in zip(volumes, shares, strict=True)])
+    owners = [volume.record.patient for volume in volumes]
+    blocks = rank(pooled, pooled, asking, owners, depth)
+    return [row[row >= 0] for block in blocks for row in block.order]
+
+
+def _by_hits(
+    volumes: Sequence[_Volume], shares: Sequence[NDArray[np.float64]], rule: str, hits: _Hits, depth: int
+) -> list[RowNumbers]:
+    """For each volume the others, best first, by the hits of its slices."""
+    found_first = []
     for i, volume in enumerate(volumes):
-        how = "max" if rank == "maxsim" else rank
+        how = "max" if rule == "maxsim" else rule
         found = ranking.AGGREGATIONS[how](hits.owners[i], hits.scores[i], shares[i])[0]
-        if rank == "maxsim":
+        if rule == "maxsim":
             scores = [ranking.maxsim(volume.vectors, volumes[j].vectors, shares[i]) for j in found]
             found = found[np.argsort(-np.array(scores), kind="stable")]
-        ranked.append(found[:depth])
-    return ranked
+        found_first.append(found[:depth])
+    return found_first
 
 
 def _score(
     volumes: Sequence[_Volume],
-    patients: NDArray[np.str_],
-    order: Sequence[NDArray[np.int64]],
+    others: Others,
+    order: Sequence[RowNumbers],
     level: str,
     ks: Sequence[int],
     setting: tuple[str, str, str, str],
@@ -223,7 +272,7 @@ def _score(
     per_class: dict[str, dict[str, float]] = {}
     unfindable, asked = [], 0
     for c, name in enumerate(classes):
-        rows = [int(i) for i in np.flatnonzero(member[:, c]) if (member[:, c] & (patients != patients[i])).any()]
+        rows = [int(i) for i in np.flatnonzero(member[:, c]) if (member[:, c] & others(int(i))).any()]
         if not rows:
             unfindable.append(name)
             continue
@@ -243,12 +292,13 @@ def _values(record: Record, level: str) -> tuple[str, ...]:
     return () if value in (None, "") else (str(value),)
 
 
-def _notes(gallery: Gallery, volumes: Sequence[_Volume], patients: NDArray[np.str_]) -> Iterator[str]:
+def _notes(gallery: Gallery, volumes: Sequence[_Volume], patients: int) -> Iterator[str]:
     spec, cut = gallery.spec, gallery.volume_recipe
     slices = sum(len(volume.vectors) for volume in volumes)
-    yield (
-        f"{len(volumes)} volumes of {len(set(patients))} patients, {slices} {cut.plane} slices, window {cut.window}."
-    )
+    yield (f"{len(volumes)} volumes of {patients} patients, {slices} {cut.plane} slices, window {cut.window}.")
     yield f"Encoder {spec.name}: {spec.note}. Every volume asks all others but its own patient's."
     yield "A class with few volumes moves the mean by much: read the numbers of classes and queries first."
-    yield "Research software, not a medical device."
+    yield DISCLAIMER
+
+
+KHUN_JUSH: Final = KhunJush()

@@ -1,4 +1,4 @@
-"""evaluate, where masks mark a structure: do the slices and the places that match hold it?
+"""Where masks mark a structure: do the slices and the places that match hold it?
 
 Every volume with a mask beside it asks, by the slices that its mask marks, the volumes of other patients that have
 a mask and a label in common. Localisation ratio: of the slices of a hit that answer best
@@ -10,25 +10,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import ranking
+from lookalike.asking.candidates import candidates, may_answer
+from lookalike.asking.heat import Heat, explain_region
 from lookalike.asking.masks import Mask, mask_readers, read_mask
-from lookalike.asking.patches import mask_at, source_of
-from lookalike.asking.rank_regions import RegionQuery, best_places, region_of
-from lookalike.encoders.grid import box_of_mask, overlaps
+from lookalike.asking.query import of_record
+from lookalike.asking.query_region import mask_at
+from lookalike.asking.rank_regions import best_places
+from lookalike.asking.region import RegionPatches, region_of
+from lookalike.encoders.preprocessing.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UsageError
-from lookalike.evaluation.tables import Format, cell, render
-from lookalike.filters import Filter, parse
+from lookalike.evaluation.protocols.plain import SPACE_HELP
+from lookalike.evaluation.protocols.protocol import option
+from lookalike.evaluation.rank import checked_depths
+from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.sources.volumes import mask_beside
 from lookalike.store import BASE
 from lookalike.store.patches import kept, patched_records, patches_of
-from lookalike.types import Box, PatchMap, Record, Vectors
-from lookalike.verbs.explain import Heat, explain_region
-from lookalike.verbs.search import among_where
+from lookalike.text import DISCLAIMER
+from lookalike.types import Box, Record, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class LocalisationOptions:
+    """How many hits are looked at, and of whom."""
+
+    space: str = option(BASE, SPACE_HELP)
+    k: tuple[int, ...] = option((5,), "Depths; the deepest counts.")
+    where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +82,9 @@ class LocalisationReport:
     notes: tuple[str, ...]
 
     def tables(self, form: Format = "text") -> str:
-        """One table: rows labels, columns measures beside what chance gives."""
+        """One table: rows labels, columns measures beside what chance gives. "json": every field."""
+        if form == "json":
+            return as_json(self)
         head = [
             "label",
             "queries",
@@ -111,48 +129,67 @@ class _Volume:
     holds: NDArray[np.bool_]
 
 
-def evaluate_localisation(
-    gallery: Gallery, *, k: int = 5, where: str | Filter | None = None, space: str = BASE
-) -> LocalisationReport:
-    """How well the first k hits say where. Raises UsageError if fewer than two volumes have a mask beside them."""
-    volumes, unfit = _volumes(gallery, parse(where) if isinstance(where, str) else where, space)
-    if len(volumes) < 2:
-        raise UsageError(
-            "fewer than two volumes have a mask beside them (mask_x.nii.gz or x_seg.nrrd beside x); "
-            "index such a folder, and leave it where it is"
+class LocalisationProtocol:
+    """Every volume with a mask asks those of other patients that have a mask and a label in common."""
+
+    name = "localisation"
+    title = "Whether the slices and places that match hold what a mask marks"
+    source = "Localisation ratio: Khun Jush et al., arXiv 2405.09334"
+    options = LocalisationOptions
+
+    def run(self, gallery: Gallery, options: LocalisationOptions, /) -> LocalisationReport:
+        """How well the first hits say where. Raises UsageError if fewer than two volumes have a mask beside them."""
+        k = checked_depths(options.k)[-1]
+        volumes, unfit = _volumes(gallery, options.where, options.space)
+        if len(volumes) < 2:
+            raise UsageError(
+                "fewer than two volumes have a mask beside them (mask_x.nii.gz or x_seg.nrrd beside x); "
+                "index such a folder, and leave it where it is"
+            )
+        answering = list(_answering(volumes))
+        patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
+        rows: list[tuple[str, tuple[float, ...]]] = []
+        for asked, others in zip(volumes, answering, strict=True):
+            if others:
+                measured = _measured(gallery, asked, others, patched, k)
+                rows += [(label, measured) for label in asked.record.labels or ("no label",)]
+        return LocalisationReport(
+            len(volumes),
+            len({one.record.patient for one in volumes}),
+            k,
+            options.space,
+            tuple(_scores(rows)),
+            sum(not others for others in answering),
+            tuple(_notes(gallery, unfit)),
         )
-    patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
-    rows: list[tuple[str, tuple[float, ...]]] = []
-    for asked in volumes:
-        others = [one for one in volumes if _may_answer(asked, one)]
-        if not others:
-            continue
-        measured = [*_by_slices(asked, others, k)]
-        able = [one for one in others if one.record.key in patched]
-        if asked.record.key in patched and able:
-            measured += _by_region(gallery, asked, able, k)
-        rows += [(label, tuple(measured)) for label in asked.record.labels or ("no label",)]
-    return LocalisationReport(
-        len(volumes),
-        len({one.record.patient for one in volumes}),
-        k,
-        space,
-        tuple(_scores(rows)),
-        sum(not any(_may_answer(asked, one) for one in volumes) for asked in volumes),
-        tuple(_notes(gallery, unfit)),
-    )
 
 
-def _may_answer(asked: _Volume, one: _Volume) -> bool:
-    common = set(asked.record.labels) & set(one.record.labels) or not (asked.record.labels or one.record.labels)
-    return bool(common) and one.record.patient != asked.record.patient
+def _answering(volumes: Sequence[_Volume]) -> Iterator[list[_Volume]]:
+    """Of each volume the others that may answer it and have a label in common, or neither has one."""
+    owners = [one.record.patient for one in volumes]
+    for asked, free in zip(volumes, may_answer([(owner,) for owner in owners], owners), strict=True):
+        wanted = set(asked.record.labels)
+        yield [
+            one
+            for one, may in zip(volumes, free, strict=True)
+            if may and (wanted & set(one.record.labels) or not (wanted or one.record.labels))
+        ]
 
 
-def _volumes(gallery: Gallery, tree: Filter | None, space: str) -> tuple[list[_Volume], int]:
+def _measured(
+    gallery: Gallery, asked: _Volume, others: Sequence[_Volume], patched: set[int], k: int
+) -> tuple[float, ...]:
+    """By slices; and by places where the volumes keep patches."""
+    able = [one for one in others if one.record.key in patched]
+    by_region = _by_region(gallery, asked, able, k) if asked.record.key in patched and able else ()
+    return (*_by_slices(asked, others, k), *by_region)
+
+
+def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> tuple[list[_Volume], int]:
     """The volumes with a mask, by key; and how many masks do not fit theirs."""
     records = gallery.store.records()
-    if tree is not None:
-        allowed = set(gallery.store.owner_keys(among_where(gallery, tree)).tolist())
+    if (among := candidates(gallery, where=where).among) is not None:
+        allowed = set(gallery.store.owner_keys(among).tolist())
         records = {key: record for key, record in records.items() if key in allowed}
     found, unfit = [], 0
     with mask_readers(gallery) as readers:
@@ -189,19 +226,19 @@ def _by_region(gallery: Gallery, asked: _Volume, others: Sequence[_Volume], k: i
     marked = [view for view in asked.views if view in asked.mask.views]
     view = max(marked, key=lambda view: int(asked.mask.views[view].sum()))
     patches = patches_of(gallery.store, asked.record.key)[view]
-    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asked.mask, view, patches))
+    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asked.mask, view, patches), view)
     by_key = {one.record.key: one for one in others}
     places = best_places(gallery, region, by_key)
     best = sorted(places, key=lambda key: (-places[key][0].score, key))[:k]
     height = view / (asked.record.depth - 1)
-    rows = [_in_hit(gallery, by_key[key], view, height, patches, region) for key in best]
+    rows = [_in_hit(gallery, by_key[key], height, region) for key in best]
     return tuple(float(value) for value in np.mean(rows, axis=0))
 
 
 def _in_hit(
-    gallery: Gallery, hit: _Volume, view: int, height: float, patches: PatchMap, region: RegionQuery
+    gallery: Gallery, hit: _Volume, height: float, region: RegionPatches
 ) -> tuple[float, float, float, float, float]:
-    shown = explain_region(gallery, region, patches, view, source_of(gallery, None, hit.record.id)).hit
+    shown = explain_region(gallery, region, of_record(gallery, hit.record.id)).hit
     drawn, level = hit.mask.views.get(shown.slice), hit.mask.views.get(round(height * (hit.record.depth - 1)))
     unmoved = 0.0 if level is None else intersection_over_union(region.shown, box_of_mask(level))
     if drawn is None or shown.box is None:
@@ -250,4 +287,7 @@ def _notes(gallery: Gallery, unfit: int) -> Iterator[str]:
         yield f"{unfit} masks could not be read, mark nothing, or do not fit their volume."
     if not kept(gallery.store):
         yield "Places are not measured: the gallery keeps no patches (`lookalike index --patches`)."
-    yield "Research software, not a medical device."
+    yield DISCLAIMER
+
+
+LOCALISATION: Final = LocalisationProtocol()

@@ -2,48 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Query, Response
+from lookalike.server.contract.answers import FacetPage, GalleryAnswer, SpacePage, gallery_answer
+from lookalike.server.guard import API
+from lookalike.server.responses import json_response
+from lookalike.server.routes.parameters import AsAdmin, AsReader, Cursor, Limit, Served, Where
+from lookalike.verbs.gallery import drop_space, gallery_info, list_spaces
+from lookalike.verbs.records import RefusedPage, facets, refused
 
-from lookalike.server.about import about, spaces_of
-from lookalike.server.routes import API, Admin, Reader, Served
-from lookalike.server.said import said
-from lookalike.verbs.facets import facets
-from lookalike.verbs.records import drop_space, refused
-
-router = APIRouter(prefix=API, tags=["gallery"])
-Where = Annotated[str | None, Query(max_length=10_000)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[str | None, Query(max_length=4096)]
+gallery_router = APIRouter(prefix=API, tags=["gallery"])
 
 
-@router.get("/gallery")
-def get_gallery(service: Served, caller: Reader) -> Response:
+@gallery_router.get("/gallery", response_model=GalleryAnswer)
+def get_gallery(service: Served, caller: AsReader) -> Response:
     """What this gallery holds and can do."""
-    return said({**about(service), "role": caller.role})
+    imports = tuple(sorted(service.settings.imports))
+    return json_response(gallery_answer(gallery_info(service.gallery), imports, caller.role))
 
 
-@router.get("/spaces")
-def get_spaces(service: Served, _caller: Reader) -> Response:
+@gallery_router.get("/spaces", response_model=SpacePage)
+def get_spaces(service: Served, _caller: AsReader) -> Response:
     """The encoder's own space and the adapted ones."""
-    return said({"items": spaces_of(service.gallery), "next_cursor": None})
+    return json_response(SpacePage(list_spaces(service.gallery)))
 
 
-@router.delete("/spaces/{name}", status_code=204)
-def delete_space(name: str, service: Served, _caller: Admin) -> Response:
+@gallery_router.delete("/spaces/{name}", status_code=204)
+def delete_space(name: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove an adapted space."""
     drop_space(service.gallery, name)
     return Response(status_code=204)
 
 
-@router.get("/facets")
-def get_facets(service: Served, _caller: Reader, where: Where = None) -> Response:
+@gallery_router.get("/facets", response_model=FacetPage)
+def get_facets(service: Served, _caller: AsReader, where: Where = None) -> Response:
     """What the records say in each field, with counts."""
-    return said({"items": facets(service.gallery, where=where), "next_cursor": None})
+    return json_response(FacetPage(facets(service.gallery, where=where)))
 
 
-@router.get("/refused")
-def get_refused(service: Served, _caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Response:
+@gallery_router.get("/refused", response_model=RefusedPage)
+def get_refused(service: Served, _caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Files that could not be read, with reasons."""
-    return said(refused(service.gallery, limit=limit, cursor=cursor))
+    return json_response(refused(service.gallery, limit=limit, cursor=cursor))

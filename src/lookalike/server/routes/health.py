@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
+from lookalike.server.contract.answers import Health
 from lookalike.server.problems import Problem
-from lookalike.server.routes import Reader, Served
-from lookalike.server.said import said
-from lookalike.store.jobs import count_open
+from lookalike.server.responses import json_response
+from lookalike.server.routes.parameters import AsReader, Served
+from lookalike.verbs.gallery import count_records
+from lookalike.verbs.jobs import count_open_jobs
 
-router = APIRouter(tags=["health"])
+health_router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@health_router.get("/healthz", response_model=Health)
 def get_healthz() -> Response:
     """The process answers."""
-    return said({"status": "ok"})
+    return json_response(Health("ok"))
 
 
-@router.get("/readyz")
+@health_router.get("/readyz", response_model=Health)
 def get_readyz(service: Served) -> Response:
     """Encoder and index are loaded."""
     if not service.ready:
         raise Problem(503, "the encoder or the index is still being loaded", "not-ready", {"Retry-After": "1"})
-    return said({"status": "ready"})
+    return json_response(Health("ready"))
 
 
-@router.get("/metrics")
-def get_metrics(service: Served, _caller: Reader) -> Response:
+@health_router.get("/metrics", response_class=PlainTextResponse)
+def get_metrics(service: Served, _caller: AsReader) -> Response:
     """For Prometheus."""
-    store = service.gallery.store
-    text = service.metrics.text(records=store.count(), jobs_open=count_open(store))
+    gallery = service.gallery
+    text = service.metrics.text(records=count_records(gallery), jobs_open=count_open_jobs(gallery))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -2,103 +2,111 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from lookalike.server.bodies import Adapt, Audit, Evaluate, Index, Map
-from lookalike.server.problems import not_found
-from lookalike.server.routes import API, Contributor, Reader, Served
-from lookalike.server.routes.gallery import Cursor, Limit
-from lookalike.server.said import download, said
-from lookalike.server.submit import cancel, index_job, queue, report_of, told
-from lookalike.store.jobs import Job, job_of, page_of_jobs
+from lookalike.errors import NotFoundError
+from lookalike.server.access import Caller
+from lookalike.server.contract.answers import JobAnswer, JobListing, MapPoints
+from lookalike.server.contract.bodies import AdaptBody, AuditBody, Body, EvaluateBody, IndexBody, MapBody
+from lookalike.server.guard import API
+from lookalike.server.jobs.submit import cancel, queue, queue_index
+from lookalike.server.responses import download_response, json_response
+from lookalike.server.routes.parameters import AsContributor, AsReader, Cursor, Limit, Served
+from lookalike.server.service import Service
+from lookalike.types import BASE
+from lookalike.verbs.jobs import JobInfo, job_info, job_report, list_jobs
 from lookalike.verbs.map import kept_map
 
-router = APIRouter(prefix=API, tags=["jobs"])
-_KINDS = {
+jobs_router = APIRouter(prefix=API, tags=["jobs"])
+_KINDS: Final = {
     "md": "text/markdown",
     "csv": "text/csv",
     "tex": "application/x-tex",
     "json": "application/json",
     "html": "text/html",
 }
+_REPORTS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {kind: {} for kind in _KINDS.values()}}}
 
 
-def _accepted(job: Job) -> Response:
-    return said(told(job), 202, {"Location": f"{API}/jobs/{job.id}"})
+def _queued(service: Service, caller: Caller, kind: str, body: Body) -> Response:
+    return _accepted(queue(service, caller, kind, body.model_dump()))
 
 
-@router.post("/index", status_code=202)
-def post_index(body: Index, service: Served, caller: Contributor) -> Response:
+def _accepted(job: JobInfo) -> Response:
+    return json_response(job, 202, {"Location": f"{API}/jobs/{job.id}"})
+
+
+@jobs_router.post("/index", status_code=202, response_model=JobAnswer)
+def post_index(body: IndexBody, service: Served, caller: AsContributor) -> Response:
     """Add images."""
-    return _accepted(index_job(service, caller, body))
+    return _accepted(queue_index(service, caller, body))
 
 
-@router.post("/adapt", status_code=202)
-def post_adapt(body: Adapt, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/adapt", status_code=202, response_model=JobAnswer)
+def post_adapt(body: AdaptBody, service: Served, caller: AsContributor) -> Response:
     """Train a space on the labels."""
-    return _accepted(queue(service, caller, "adapt", body.model_dump()))
+    return _queued(service, caller, "adapt", body)
 
 
-@router.post("/evaluate", status_code=202)
-def post_evaluate(body: Evaluate, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/evaluate", status_code=202, response_model=JobAnswer)
+def post_evaluate(body: EvaluateBody, service: Served, caller: AsContributor) -> Response:
     """Measure a space."""
-    return _accepted(queue(service, caller, "evaluate", body.model_dump()))
+    return _queued(service, caller, "evaluate", body)
 
 
-@router.post("/map", status_code=202)
-def post_map(body: Map, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/map", status_code=202, response_model=JobAnswer)
+def post_map(body: MapBody, service: Served, caller: AsContributor) -> Response:
     """Lay the gallery out in a plane."""
-    return _accepted(queue(service, caller, "map", body.model_dump()))
+    return _queued(service, caller, "map", body)
 
 
-@router.post("/audit", status_code=202)
-def post_audit(body: Audit, service: Served, caller: Contributor) -> Response:
+@jobs_router.post("/audit", status_code=202, response_model=JobAnswer)
+def post_audit(body: AuditBody, service: Served, caller: AsContributor) -> Response:
     """Do the vectors follow the label, or what was recorded beside it?"""
-    return _accepted(queue(service, caller, "audit", body.model_dump()))
+    return _queued(service, caller, "audit", body)
 
 
-@router.get("/jobs")
-def get_jobs(service: Served, _caller: Reader, limit: Limit = 50, cursor: Cursor = None) -> Response:
+@jobs_router.get("/jobs", response_model=JobListing)
+def get_jobs(service: Served, _caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """The newest first."""
-    jobs, after = page_of_jobs(service.gallery.store, limit, cursor)
-    return said({"items": [told(job) for job in jobs], "next_cursor": after})
+    return json_response(list_jobs(service.gallery, limit=limit, cursor=cursor))
 
 
-@router.get("/jobs/{identity}")
-def get_job(identity: str, service: Served, _caller: Reader) -> Response:
+@jobs_router.get("/jobs/{identity}", response_model=JobAnswer)
+def get_job(identity: str, service: Served, _caller: AsReader) -> Response:
     """How far it is, and what came of it."""
-    return said(told(job_of(service.gallery.store, identity)))
+    return json_response(job_info(service.gallery, identity))
 
 
-@router.delete("/jobs/{identity}", status_code=202)
-def delete_job(identity: str, service: Served, caller: Contributor) -> Response:
+@jobs_router.delete("/jobs/{identity}", status_code=202, response_model=JobAnswer)
+def delete_job(identity: str, service: Served, caller: AsContributor) -> Response:
     """Cancel it."""
-    return said(told(cancel(service, caller, identity)), 202)
+    return json_response(cancel(service, caller, identity), 202)
 
 
-@router.get("/jobs/{identity}/report")
+@jobs_router.get("/jobs/{identity}/report", response_class=Response, responses=_REPORTS)
 def get_report(
     identity: str,
     service: Served,
-    _caller: Reader,
+    _caller: AsReader,
     format: Annotated[Literal["md", "csv", "tex", "json", "html"], Query()] = "md",
 ) -> Response:
     """An evaluation's report, to keep."""
-    text = report_of(job_of(service.gallery.store, identity), format)
-    return download(text.encode(), f"report-{identity}.{format}", _KINDS[format])
+    text = job_report(service.gallery, identity, format)
+    return download_response(text.encode(), f"report-{identity}.{format}", _KINDS[format])
 
 
-@router.get("/map")
+@jobs_router.get("/map", response_model=MapPoints)
 def get_map(
     service: Served,
-    _caller: Reader,
+    _caller: AsReader,
     method: Literal["umap", "tsne"] = "umap",
-    space: Annotated[str, Query(max_length=64)] = "base",
+    space: Annotated[str, Query(max_length=64)] = BASE,
 ) -> Response:
     """A map that a job has drawn."""
     drawn = kept_map(service.gallery, method=method, space=space)
     if drawn is None:
-        raise not_found("this map has not been drawn since the records changed: POST /map", "not-made")
-    return said({name: getattr(drawn, name) for name in ("method", "space", "ids", "x", "y")})
+        raise NotFoundError("this map has not been drawn since the records changed: POST /map", "not-made")
+    return json_response(MapPoints(drawn.method, drawn.space, drawn.ids, drawn.x, drawn.y))

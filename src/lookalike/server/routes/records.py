@@ -3,82 +3,93 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse
 
-from lookalike.server import files
-from lookalike.server.bodies import ChangeLabels, SetLabels
-from lookalike.server.problems import not_found
-from lookalike.server.routes import API, Admin, Contributor, Reader, Served
-from lookalike.server.routes.gallery import Cursor, Limit, Where
-from lookalike.server.routes.uploads import Number, Size, Slice
-from lookalike.server.said import picture, said
+from lookalike.errors import NotFoundError
+from lookalike.server.contract.answers import Changed, RecordFiles, Removed
+from lookalike.server.contract.bodies import ChangeLabelsBody, SetLabelsBody
+from lookalike.server.guard import API
+from lookalike.server.responses import JPEG, FileOfBytes, json_response, picture_response
+from lookalike.server.routes.parameters import (
+    AsAdmin,
+    AsContributor,
+    AsReader,
+    Cursor,
+    FileNumber,
+    Limit,
+    Served,
+    Size,
+    SliceNumber,
+    Where,
+)
 from lookalike.verbs import records
+from lookalike.verbs.pictures import stored_thumbnail
 
-router = APIRouter(prefix=API, tags=["records"])
+records_router = APIRouter(prefix=API, tags=["records"])
 
 
-@router.get("/records")
+@records_router.get("/records", response_model=records.RecordPage)
 def get_records(
-    service: Served, _caller: Reader, where: Where = None, limit: Limit = 50, cursor: Cursor = None
+    service: Served, _caller: AsReader, where: Where = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
     """A page of records."""
-    return said(records.browse(service.gallery, where=where, limit=limit, cursor=cursor))
+    return json_response(records.browse(service.gallery, where=where, limit=limit, cursor=cursor))
 
 
-@router.get("/records/{identity}")
-def get_record(identity: str, service: Served, _caller: Reader) -> Response:
+@records_router.get("/records/{identity}", response_model=records.RecordInfo)
+def get_record(identity: str, service: Served, _caller: AsReader) -> Response:
     """One record."""
-    return said(records.info_of(service.gallery.store.record(identity)))
+    return json_response(records.record_info(service.gallery, identity))
 
 
-@router.get("/records/{identity}/thumbnail")
-def get_thumbnail(identity: str, service: Served, _caller: Reader) -> Response:
+@records_router.get("/records/{identity}/thumbnail", response_class=JPEG)
+def get_thumbnail(identity: str, service: Served, _caller: AsReader) -> Response:
     """The small picture that is kept with it."""
-    jpeg = service.gallery.store.thumbnail(service.gallery.store.record(identity).key)
-    if not jpeg:
-        raise not_found("this record has no thumbnail", "no-thumbnail")
-    return picture(jpeg)
+    return picture_response(stored_thumbnail(service.gallery, identity))
 
 
-@router.get("/records/{identity}/picture")
-def get_picture(identity: str, service: Served, _caller: Reader, slice: Slice = None, size: Size = 512) -> Response:
+@records_router.get("/records/{identity}/picture", response_class=JPEG)
+def get_record_picture(
+    identity: str, service: Served, _caller: AsReader, slice: SliceNumber = None, size: Size = 512
+) -> Response:
     """A slice as the encoder is shown it."""
-    return picture(files.drawn(service, identity, slice, size).jpeg)
+    return picture_response(service.pictures.of_record(identity, slice=slice, size=size).jpeg)
 
 
-@router.get("/records/{identity}/files")
-def get_files(identity: str, service: Served, _caller: Reader) -> Response:
+@records_router.get("/records/{identity}/files", response_model=RecordFiles)
+def get_record_files(identity: str, service: Served, _caller: AsReader) -> Response:
     """How many files there are, and which viewer opens them."""
-    count = len(files.files_of(service, files.record_of(service, identity)))
-    return said({"viewer": files.drawn(service, identity, None, 64).viewer, "count": count})
+    count = len(service.pictures.files_of(identity))
+    return json_response(RecordFiles(service.pictures.of_record(identity, size=64).viewer, count))
 
 
-@router.get("/records/{identity}/file")
-def get_file(identity: str, service: Served, _caller: Reader, n: Number = 0) -> Response:
+@records_router.get("/records/{identity}/file", response_class=FileOfBytes)
+def get_record_file(identity: str, service: Served, _caller: AsReader, n: FileNumber = 0) -> Response:
     """The bytes of a file."""
-    path = files.file_of(service, identity, n)
-    return FileResponse(path, media_type="application/octet-stream", filename=f"{identity}-{n:05}.bin")
+    files = service.pictures.files_of(identity)
+    if n >= len(files):
+        raise NotFoundError(f"the record has {len(files)} files, counted from 0")
+    return FileOfBytes(files[n], filename=f"{identity}-{n:05}.bin")
 
 
-@router.patch("/records/{identity}")
-def patch_record(identity: str, body: SetLabels, service: Served, _caller: Contributor) -> Response:
+@records_router.patch("/records/{identity}", response_model=records.RecordInfo)
+def patch_record(identity: str, body: SetLabelsBody, service: Served, _caller: AsContributor) -> Response:
     """Give it other labels."""
-    return said(records.relabel(service.gallery, identity, body.labels))
+    return json_response(records.relabel(service.gallery, identity, body.labels))
 
 
-@router.post("/labels")
-def post_labels(body: ChangeLabels, service: Served, _caller: Contributor) -> Response:
+@records_router.post("/labels", response_model=Changed)
+def post_labels(body: ChangeLabelsBody, service: Served, _caller: AsContributor) -> Response:
     """Label many records at once."""
-    return said({"changed": records.label(service.gallery, body.ids, add=body.add, remove=body.remove)})
+    return json_response(Changed(records.label(service.gallery, body.ids, add=body.add, remove=body.remove)))
 
 
-@router.delete("/records/{identity}")
-def delete_record(identity: str, service: Served, _caller: Admin) -> Response:
+@records_router.delete("/records/{identity}", response_model=Removed)
+def delete_record(identity: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove it everywhere."""
-    return said({"records": records.remove(service.gallery, [identity])})
+    return json_response(Removed(records.remove(service.gallery, [identity])))
 
 
-@router.delete("/patients/{group}")
-def delete_patient(group: str, service: Served, _caller: Admin) -> Response:
+@records_router.delete("/patients/{group}", response_model=Removed)
+def delete_patient(group: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove all records of a patient everywhere."""
-    return said({"records": records.remove_group(service.gallery, group)})
+    return json_response(Removed(records.remove_group(service.gallery, group)))

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from lookalike.server import ask
-from lookalike.server.bodies import Classify, Explain, Search
-from lookalike.server.routes import API, Reader, Served
-from lookalike.server.said import said
+from lookalike.asking.heat import Explanation
+from lookalike.server.ask import answer_classify, answer_explain, answer_search
+from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, SearchBody
+from lookalike.server.guard import API
+from lookalike.server.responses import json_response
+from lookalike.server.routes.parameters import AsReader, Served
+from lookalike.verbs.classify import ClassifyResult
+from lookalike.verbs.search import SearchResult
 
-router = APIRouter(prefix=API, tags=["ask"])
+search_router = APIRouter(prefix=API, tags=["ask"])
 
 
-@router.post("/search")
-def post_search(body: Search, service: Served, _caller: Reader) -> Response:
+@search_router.post("/search", response_model=SearchResult)
+def post_search(body: SearchBody, service: Served, _caller: AsReader) -> Response:
     """The records most alike the query."""
-    return said(ask.search(service, body))
+    return json_response(answer_search(service, body))
 
 
-@router.post("/explain")
-def post_explain(body: Explain, service: Served, _caller: Reader) -> Response:
+@search_router.post("/explain", response_model=Explanation)
+def post_explain(body: ExplainBody, service: Served, _caller: AsReader) -> Response:
     """Where a record is alike the query."""
-    return said(ask.explain(service, body))
+    return json_response(answer_explain(service, body))
 
 
-@router.post("/classify")
-def post_classify(body: Classify, service: Served, _caller: Reader) -> Response:
+@search_router.post("/classify", response_model=ClassifyResult)
+def post_classify(body: ClassifyBody, service: Served, _caller: AsReader) -> Response:
     """Which labels the query bears, and which records say so."""
-    return said(ask.classify(service, body))
+    return json_response(answer_classify(service, body))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Request, Response
 
-from lookalike.server.problems import not_found
-from lookalike.server.receive import described, receive
-from lookalike.server.routes import API, Reader, Served
-from lookalike.server.said import picture, said
+from lookalike.errors import NotFoundError
+from lookalike.server.contract.answers import UploadInfo
+from lookalike.server.guard import API
+from lookalike.server.responses import JPEG, FileOfBytes, json_response, picture_response
+from lookalike.server.routes.parameters import AsReader, FileNumber, Served, Size, SliceNumber
+from lookalike.server.uploads.receive import receive, upload_info
 
-router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
-Slice = Annotated[int | None, Query(ge=0, lt=1 << 20)]
-Size = Annotated[int, Query(ge=16, le=4096)]
-Number = Annotated[int, Query(ge=0, lt=1 << 20)]
+uploads_router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
 _FILES: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -32,28 +30,31 @@ _FILES: Final[dict[str, Any]] = {
 }
 
 
-@router.post("", status_code=201, openapi_extra=_FILES)
-async def post_upload(request: Request, service: Served, _caller: Reader) -> Response:
+@uploads_router.post("", status_code=201, openapi_extra=_FILES, response_model=UploadInfo)
+async def post_upload(request: Request, service: Served, _caller: AsReader) -> Response:
     """One file, or the files of a series, in the multipart field ``file``."""
-    return said(await receive(request, service), 201)
+    return json_response(await receive(request, service), 201)
 
 
-@router.get("/{identity}")
-def get_upload(identity: str, service: Served, _caller: Reader) -> Response:
+@uploads_router.get("/{identity}", response_model=UploadInfo)
+def get_upload(identity: str, service: Served, _caller: AsReader) -> Response:
     """What it is, for whoever comes back to it."""
-    return said(described(service, service.uploads.get(identity)))
+    return json_response(upload_info(service, service.uploads.get(identity)))
 
 
-@router.get("/{identity}/picture")
-def get_picture(identity: str, service: Served, _caller: Reader, slice: Slice = None, size: Size = 512) -> Response:
+@uploads_router.get("/{identity}/picture", response_class=JPEG)
+def get_upload_picture(
+    identity: str, service: Served, _caller: AsReader, slice: SliceNumber = None, size: Size = 512
+) -> Response:
     """As the encoder is shown it."""
-    return picture(service.display.draw(service.uploads.get(identity).files, slice=slice, size=size).jpeg)
+    files = service.uploads.get(identity).files
+    return picture_response(service.pictures.of_files(files, slice=slice, size=size).jpeg)
 
 
-@router.get("/{identity}/file")
-def get_file(identity: str, service: Served, _caller: Reader, n: Number = 0) -> Response:
+@uploads_router.get("/{identity}/file", response_class=FileOfBytes)
+def get_upload_file(identity: str, service: Served, _caller: AsReader, n: FileNumber = 0) -> Response:
     """The bytes as they came."""
     files = service.uploads.get(identity).files
     if n >= len(files):
-        raise not_found(f"the upload has {len(files)} files, counted from 0")
-    return FileResponse(files[n], media_type="application/octet-stream", filename=f"{n:05}.bin")
+        raise NotFoundError(f"the upload has {len(files)} files, counted from 0")
+    return FileOfBytes(files[n], filename=f"{n:05}.bin")

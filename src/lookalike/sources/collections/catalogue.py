@@ -18,7 +18,7 @@ from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
 from lookalike.sources.collections import medmnist
 from lookalike.sources.collections.chest import read_chexpert, read_mimic, read_nih
-from lookalike.sources.collections.collection import UNCERTAIN, Dataset, Declaration, Item, Options
+from lookalike.sources.collections.collection import UNCERTAIN, Dataset, Declaration, LabelledPicture, Options
 from lookalike.sources.collections.folders import read_folder, read_mednist, read_radimagenet
 from lookalike.sources.collections.segmented import read_msd, read_totalsegmentator
 from lookalike.text import absolute
@@ -128,19 +128,25 @@ def open_dataset(source: str) -> Dataset:
     source: ``[NAME=]PATH[?key=value&...]``. Raises UsageError: an unknown name or key, a folder that is
     not laid out as the owners publish it, or no labelled picture in it.
     """
-    declaration, root, keys = _parsed(source)
-    options, shown, also = _options(keys)
+    declaration, root, query = _parsed(source)
+    options, shown, also = _options(dict(parse_qsl(query)))
     if not root.exists():
         raise UsageError(f"no such file or folder: {root}; {declaration.name} is {declaration.layout}")
-    items, missing, dropped = _kept(declaration.read(root, options), options)
-    if not items:
+    pictures, missing, dropped = _kept(declaration.read(root, options), options)
+    if not pictures:
         raise UsageError(f"{root} holds no labelled picture of {declaration.title}; its layout is {declaration.layout}")
     name = shown or (declaration.name if declaration.name not in ("folder", "medmnist") else root.stem)
     contains = frozenset((*declaration.contains, *_of_file(declaration, root), *also))
-    return Dataset(name, declaration, root, items, contains, missing, dropped)
+    return Dataset(name, declaration, root, pictures, contains, missing, dropped, query)
 
 
-def _parsed(source: str) -> tuple[Declaration, Path, dict[str, str]]:
+def open_collection(uri: str) -> Dataset:
+    """``NAME:PATH[?key=value&...]``: the same as a URI. Raises UsageError."""
+    return open_dataset(uri.replace(":", "=", 1))
+
+
+def _parsed(source: str) -> tuple[Declaration, Path, str]:
+    """The declaration, where the copy lies, and the keys as they are written."""
     name, equals, rest = source.partition("=")
     if equals and re.fullmatch(r"[a-z][a-z0-9-]*", name) and not Path(source).exists():
         if name not in DECLARATIONS:
@@ -150,7 +156,7 @@ def _parsed(source: str) -> tuple[Declaration, Path, dict[str, str]]:
         name = ""
     place, _, query = source.partition("?") if not Path(source).exists() else (source, "", "")
     root = absolute(place)
-    return DECLARATIONS[name or ("medmnist" if root.suffix == ".npz" else "folder")], root, dict(parse_qsl(query))
+    return DECLARATIONS[name or ("medmnist" if root.suffix == ".npz" else "folder")], root, query
 
 
 def _options(keys: Mapping[str, str]) -> tuple[Options, str, Sequence[str]]:
@@ -168,17 +174,17 @@ def _options(keys: Mapping[str, str]) -> tuple[Options, str, Sequence[str]]:
     return replace(Options(), **changes), keys.get("as", ""), also
 
 
-def _kept(found: Iterable[Item], options: Options) -> tuple[tuple[Item, ...], int, int]:
+def _kept(found: Iterable[LabelledPicture], options: Options) -> tuple[tuple[LabelledPicture, ...], int, int]:
     """The labelled pictures that are there; how many are not, and how many are dropped as uncertain."""
-    items, missing, dropped = [], 0, 0
-    for item in found:
-        if item.uncertain and options.uncertain == "drop":
+    pictures, missing, dropped = [], 0, 0
+    for picture in found:
+        if picture.uncertain and options.uncertain == "drop":
             dropped += 1
-        elif item.pixels is None and not item.path.is_file():
+        elif picture.pixels is None and not picture.path.is_file():
             missing += 1
-        elif item.labels:
-            items.append(item)
-    return tuple(items), missing, dropped
+        elif picture.labels:
+            pictures.append(picture)
+    return tuple(pictures), missing, dropped
 
 
 def _of_file(declaration: Declaration, root: Path) -> tuple[str, ...]:

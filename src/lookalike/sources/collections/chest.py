@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.errors import UsageError
-from lookalike.sources.collections.collection import Item, Options, Split
-from lookalike.sources.collections.csvfiles import described, first_there, flagged, rows_of
+from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
+from lookalike.sources.collections.csvfiles import dicom_attributes, first_there, flagged, table_rows
 
 CHEXPERT_LABELS: Final = (
     "No Finding",
@@ -31,27 +31,27 @@ CHEXPERT_LABELS: Final = (
 _CHEST: Final = {"modality": "X-ray", "anatomy": "Chest"}
 _NIH_TABLES: Final = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
 _MIMIC: Final = "mimic-cxr-2.0.0-"
-_MIMIC_SPLITS: Final[dict[str, Split]] = {"train": "train", "validate": "val", "test": "test"}
+_MIMIC_SPLITS: Final[dict[str, OfficialSplit]] = {"train": "train", "validate": "val", "test": "test"}
 
 
-def read_nih(root: Path, _options: Options) -> Iterator[Item]:
+def read_nih(root: Path, _options: Options) -> Iterator[LabelledPicture]:
     """ChestX-ray14: labels joined by '|'; the two official lists are disjoint by patient."""
     table = first_there(root, _NIH_TABLES)
     there = {path.name: path for path in sorted(root.glob("images*/images/*.png"))}
     there |= {path.name: path for path in sorted(root.glob("images/*.png"))}
-    splits: dict[str, Split] = {
+    splits: dict[str, OfficialSplit] = {
         **dict.fromkeys(_listed(root / "train_val_list.txt"), "train"),
         **dict.fromkeys(_listed(root / "test_list.txt"), "test"),
     }
-    for row in rows_of(table, ["Image Index", "Finding Labels", "Patient ID"]):
+    for row in table_rows(table, ["Image Index", "Finding Labels", "Patient ID"]):
         name = row["Image Index"]
-        yield Item(
+        yield LabelledPicture(
             there.get(name, root / "images" / name),
             tuple(label for label in row["Finding Labels"].split("|") if label),
             splits.get(name, ""),
             row["Patient ID"],
             _CHEST
-            | described(
+            | dicom_attributes(
                 PatientSex=row.get("Patient Gender") or row.get("Patient Sex", ""),
                 PatientAge=row.get("Patient Age", ""),
                 ViewPosition=row.get("View Position", ""),
@@ -63,25 +63,25 @@ def _listed(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").split() if path.is_file() else []
 
 
-def read_chexpert(root: Path, options: Options) -> Iterator[Item]:
+def read_chexpert(root: Path, options: Options) -> Iterator[LabelledPicture]:
     """CheXpert: train.csv, valid.csv and, where it was asked for, test.csv; -1 is uncertain."""
-    tables: list[tuple[str, Split]] = [("train.csv", "train"), ("valid.csv", "val"), ("test.csv", "test")]
+    tables: list[tuple[str, OfficialSplit]] = [("train.csv", "train"), ("valid.csv", "val"), ("test.csv", "test")]
     found = [(root / name, split) for name, split in tables if (root / name).is_file()]
     if not found:
         raise UsageError(f"{root} holds neither train.csv nor valid.csv; give the folder CheXpert-v1.0 itself")
     for table, split in found:
-        for row in rows_of(table, ["Path", "No Finding", "Pleural Effusion"]):
+        for row in table_rows(table, ["Path", "No Finding", "Pleural Effusion"]):
             inside = _from_split_on(row["Path"])
             positive, uncertain = flagged(row, CHEXPERT_LABELS, options.uncertain)
             patient = next((part for part in Path(inside).parts if part.startswith("patient")), "")
             frontal = row.get("Frontal/Lateral", "")
-            yield Item(
+            yield LabelledPicture(
                 root / inside,
                 tuple(positive),
                 split,
                 patient,
                 _CHEST
-                | described(
+                | dicom_attributes(
                     PatientSex=row.get("Sex", ""),
                     PatientAge=row.get("Age", ""),
                     ViewPosition=row.get("AP/PA", "") or ("LATERAL" if frontal == "Lateral" else ""),
@@ -97,7 +97,7 @@ def _from_split_on(path: str) -> str:
     return str(Path(*parts[start:])) if parts else path
 
 
-def read_mimic(root: Path, options: Options) -> Iterator[Item]:
+def read_mimic(root: Path, options: Options) -> Iterator[LabelledPicture]:
     """MIMIC-CXR-JPG: labels belong to studies, splits to pictures; -1 is uncertain."""
 
     def table(name: str) -> Path:
@@ -105,18 +105,20 @@ def read_mimic(root: Path, options: Options) -> Iterator[Item]:
 
     studies = {
         row["study_id"]: flagged(row, CHEXPERT_LABELS, options.uncertain)
-        for row in rows_of(table("chexpert"), ["subject_id", "study_id", "No Finding"])
+        for row in table_rows(table("chexpert"), ["subject_id", "study_id", "No Finding"])
     }
-    splits = {row["dicom_id"]: row["split"] for row in rows_of(table("split"), ["dicom_id", "split"])}
-    for row in rows_of(table("metadata"), ["dicom_id", "subject_id", "study_id", "ViewPosition"]):
+    splits = {row["dicom_id"]: row["split"] for row in table_rows(table("split"), ["dicom_id", "split"])}
+    for row in table_rows(table("metadata"), ["dicom_id", "subject_id", "study_id", "ViewPosition"]):
         subject, study, picture = row["subject_id"], row["study_id"], row["dicom_id"]
         positive, uncertain = studies.get(study, ([], []))
-        yield Item(
+        yield LabelledPicture(
             root / "files" / f"p{subject[:2]}" / f"p{subject}" / f"s{study}" / f"{picture}.jpg",
             tuple(positive),
             _MIMIC_SPLITS.get(splits.get(picture, ""), ""),
             subject,
             _CHEST
-            | described(ViewPosition=row["ViewPosition"], Rows=row.get("Rows", ""), Columns=row.get("Columns", "")),
+            | dicom_attributes(
+                ViewPosition=row["ViewPosition"], Rows=row.get("Rows", ""), Columns=row.get("Columns", "")
+            ),
             tuple(uncertain),
         )

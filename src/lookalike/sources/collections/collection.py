@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +14,21 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.errors import REASONS, UsageError
+from lookalike.pixels import from_array
 from lookalike.sources.labels import LabelRow, LabelTable
-from lookalike.text import plain_text
-from lookalike.types import Attribute
+from lookalike.sources.source import items_since
+from lookalike.text import absolute, file_name, plain_text
+from lookalike.types import Attribute, Image, Item
 
-Split: TypeAlias = Literal["train", "val", "test", ""]
+OfficialSplit: TypeAlias = Literal["train", "val", "test", ""]
 Uncertain: TypeAlias = Literal["zeros", "ones", "drop"]
 UNCERTAIN: Final = ("zeros", "ones", "drop")
 _LENGTH: Final = 200  # characters that are kept of a label or an attribute
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Item:
+class LabelledPicture:
     """One picture of a collection: a file, or one array of a file that holds many.
 
     labels: the positive ones. uncertain: those the owners mark as neither positive nor negative. patient:
@@ -35,13 +39,18 @@ class Item:
 
     path: Path
     labels: tuple[str, ...] = ()
-    split: Split = ""
+    split: OfficialSplit = ""
     patient: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     uncertain: tuple[str, ...] = ()
     pixels: NDArray[np.generic] | None = None
     row: int = 0
     solid: bool = False
+
+    def image(self) -> Image:
+        """The array as an Image. Raises UnreadableImageError."""
+        array = np.empty(0) if self.pixels is None else self.pixels
+        return Image(array[..., None]) if self.solid else from_array(array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,59 +83,95 @@ class Declaration:
     citation: str
     homepage: str
     contains: tuple[str, ...]
-    read: Callable[[Path, Options], Iterator[Item]]
+    read: Callable[[Path, Options], Iterator[LabelledPicture]]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One copy of a collection. missing: pictures that the tables name and that are not there;
-    dropped: pictures left out for an uncertain label.
+    """One copy of a collection, as a source. missing: pictures that the tables name and that are not there;
+    dropped: pictures left out for an uncertain label. keys: how it was read, as ``key=value&...``.
     """
 
     name: str
     declaration: Declaration
     root: Path
-    items: tuple[Item, ...]
+    pictures: tuple[LabelledPicture, ...]
     contains: frozenset[str]
     missing: int = 0
     dropped: int = 0
+    keys: str = ""
+
+    @property
+    def uri(self) -> str:
+        """What opens it again."""
+        return f"{self.declaration.name}:{self.root}" + (f"?{self.keys}" if self.keys else "")
+
+    def items(self, since: str | None = None) -> Iterator[Item]:
+        """One item a picture, in the order of the owners' tables. Raises UsageError if a file of arrays is gone."""
+        return items_since((self._item(picture) for picture in self.pictures), since)
+
+    def fetch(self, item: Item) -> AbstractContextManager[Sequence[Path]]:
+        """The file itself, which stays."""
+        return nullcontext([Path(file) for file in item.files])
+
+    def labels(self) -> LabelTable:
+        """The pictures' labels, patients and attributes."""
+        return LabelTable(self.root, {self._named(picture): label_row(picture) for picture in self.pictures})
+
+    def _item(self, picture: LabelledPicture) -> Item:
+        path = absolute(picture.path)
+        name, files = file_name(path), (str(path),)
+        if picture.pixels is None:
+            return Item(name, files)
+        return Item(f"{name}#{picture.row}", files, None, self._digest, picture.image, picture.row)
+
+    @cached_property
+    def _digest(self) -> str:
+        """The SHA-256 of the file that holds the arrays."""
+        path = self.pictures[0].path
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            raise UsageError(f"{path} cannot be read ({REASONS['not-readable']})") from None
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over what is known without opening a picture: names, sizes, dates, labels."""
         digest = hashlib.sha256()
-        for item in sorted(self.items, key=lambda item: (str(item.path), item.row)):
-            about = item.path.stat()
+        for picture in sorted(self.pictures, key=lambda picture: (str(picture.path), picture.row)):
+            about = picture.path.stat()
             digest.update(
                 json.dumps(
                     [
-                        self._named(item.path),
-                        item.row,
+                        self._inside(picture.path),
+                        picture.row,
                         about.st_size,
                         about.st_mtime_ns,
-                        item.labels,
-                        item.split,
-                        item.patient,
-                        dict(item.attributes),
+                        picture.labels,
+                        picture.split,
+                        picture.patient,
+                        dict(picture.attributes),
                     ]
                 ).encode()
             )
         return digest.hexdigest()[:16]
 
-    def table(self) -> LabelTable:
-        """The files' labels, patients and attributes as ``index`` takes them."""
-        return LabelTable(self.root, {self._named(item.path): label_row(item) for item in self.items})
+    def _named(self, picture: LabelledPicture) -> str:
+        """What the label table calls a picture."""
+        inside = self._inside(picture.path)
+        return inside if picture.pixels is None else f"{inside}#{picture.row}"
 
-    def _named(self, path: Path) -> str:
+    def _inside(self, path: Path) -> str:
         """The path under the root, so that a moved copy stays the same copy."""
         if path == self.root:
             return path.name
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
 
-def label_row(item: Item) -> LabelRow:
-    """What an item says of its picture, its split and uncertain labels among the attributes."""
-    extra = {"split": item.split, "uncertain": "|".join(item.uncertain)}
-    given = {**item.attributes, **{name: value for name, value in extra.items() if value}}
+def label_row(picture: LabelledPicture) -> LabelRow:
+    """What is said of a picture, its split and uncertain labels among the attributes."""
+    extra = {"split": picture.split, "uncertain": "|".join(picture.uncertain)}
+    given = {**picture.attributes, **{name: value for name, value in extra.items() if value}}
     attributes = {name: plain_text(v, _LENGTH) if isinstance(v, str) else v for name, v in given.items()}
-    return LabelRow(tuple(plain_text(label, _LENGTH) for label in item.labels), item.patient, attributes)
+    return LabelRow(tuple(plain_text(label, _LENGTH) for label in picture.labels), picture.patient, attributes)

@@ -14,7 +14,7 @@ from lookalike.sources.collections.collection import Uncertain
 _WORDS: Final = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F"}
 
 
-def rows_of(table: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
+def table_rows(table: Path, required: Sequence[str]) -> Iterator[dict[str, str]]:
     """Every row by column name. Raises UsageError if the table is not there or lacks a column."""
     try:
         with (gzip.open if table.suffix == ".gz" else open)(table, "rt", newline="", encoding="utf-8-sig") as file:
@@ -57,7 +57,7 @@ def _number(text: str) -> float | None:
         return None
 
 
-def described(**attributes: str) -> dict[str, str | float]:
+def dicom_attributes(**attributes: str) -> dict[str, str | float]:
     """Attributes that have a value, sexes as DICOM writes them (M, F), ages as numbers of years."""
     kept: dict[str, str | float] = {}
     for name, value in attributes.items():

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.errors import UsageError
-from lookalike.sources.collections.collection import Item, Options, Split
-from lookalike.sources.collections.csvfiles import described, rows_of
+from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
+from lookalike.sources.collections.csvfiles import dicom_attributes, table_rows
 from lookalike.sources.labels import read_label_table
 from lookalike.types import Attribute
 
-_RADIMAGENET: Final[dict[str, Split]] = {
+_RADIMAGENET: Final[dict[str, OfficialSplit]] = {
     "RadiologyAI_train.csv": "train",
     "RadiologyAI_val.csv": "val",
     "RadiologyAI_test.csv": "test",
@@ -27,7 +27,7 @@ _MEDNIST: Final = {
     "HeadCT": ("CT", "Head"),
 }
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".jp2")
-_SPLITS: Final[dict[str, Split]] = {
+_SPLITS: Final[dict[str, OfficialSplit]] = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -39,7 +39,7 @@ _SPLITS: Final[dict[str, Split]] = {
 }
 
 
-def read_radimagenet(root: Path, _options: Options) -> Iterator[Item]:
+def read_radimagenet(root: Path, _options: Options) -> Iterator[LabelledPicture]:
     """RadImageNet: radiology_ai/modality/anatomy/pathology/picture.png, and three tables of file names.
 
     The owners split by patient and publish no patient identifiers.
@@ -48,17 +48,17 @@ def read_radimagenet(root: Path, _options: Options) -> Iterator[Item]:
     if not tables:
         raise UsageError(f"{root} holds none of {', '.join(_RADIMAGENET)}; give the folder with the tables")
     for table in tables:
-        for row in rows_of(table, ["filename", "label"]):
+        for row in table_rows(table, ["filename", "label"]):
             parts = Path(row["filename"]).parts
             if len(parts) < 4:
                 raise UsageError(f"{table.name} must name files as modality/anatomy/pathology/picture.png")
             modality, anatomy, pathology = parts[-4:-1]
             inside = parts if (root / parts[0]).is_dir() else parts[1:]  # the tables may lie in radiology_ai
             attributes = {"modality": modality, "anatomy": anatomy}
-            yield Item(root.joinpath(*inside), (pathology,), _RADIMAGENET[table.name], attributes=attributes)
+            yield LabelledPicture(root.joinpath(*inside), (pathology,), _RADIMAGENET[table.name], attributes=attributes)
 
 
-def read_mednist(root: Path, _options: Options) -> Iterator[Item]:
+def read_mednist(root: Path, _options: Options) -> Iterator[LabelledPicture]:
     """MedNIST: one folder a class. No patient identifiers are published."""
     folders = [name for name in _MEDNIST if (root / name).is_dir()]
     if not folders:
@@ -66,7 +66,7 @@ def read_mednist(root: Path, _options: Options) -> Iterator[Item]:
     for name in folders:
         modality, anatomy = _MEDNIST[name]
         for path in _pictures(root / name):
-            yield Item(path, (name,), attributes={"modality": modality, "anatomy": anatomy})
+            yield LabelledPicture(path, (name,), attributes={"modality": modality, "anatomy": anatomy})
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
@@ -77,7 +77,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
                 yield Path(base, name)
 
 
-def read_folder(root: Path, options: Options) -> Iterator[Item]:
+def read_folder(root: Path, options: Options) -> Iterator[LabelledPicture]:
     """A folder with a label table, or, without one, with a folder a class. A column ``split`` is kept to."""
     if not (root / options.table).is_file():
         yield from _folder_a_class(root, options)
@@ -85,15 +85,15 @@ def read_folder(root: Path, options: Options) -> Iterator[Item]:
     for path, row in read_label_table(root / options.table, options.labels, options.patient).items():
         attributes = dict(row.attributes or {})
         split = _SPLITS.get(str(attributes.pop("split", "")).lower(), "")
-        yield Item(root / path, row.labels, split, row.patient, attributes | _shared(options))
+        yield LabelledPicture(root / path, row.labels, split, row.patient, attributes | _shared(options))
 
 
-def _folder_a_class(root: Path, options: Options) -> Iterator[Item]:
+def _folder_a_class(root: Path, options: Options) -> Iterator[LabelledPicture]:
     for path in _pictures(root):
         inside = path.relative_to(root).parts
         if len(inside) > 1:
-            yield Item(path, (inside[0],), attributes=_shared(options))
+            yield LabelledPicture(path, (inside[0],), attributes=_shared(options))
 
 
 def _shared(options: Options) -> dict[str, Attribute]:
-    return described(modality=options.modality, anatomy=options.anatomy)
+    return dicom_attributes(modality=options.modality, anatomy=options.anatomy)

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.sources.collections.collection import Item, Options, Split
+from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
 from lookalike.types import Attribute
 
 _MAX_BYTES: Final = 24 << 30  # unpacked; the largest published file (OrganA, 224 px) holds 3 GB
-_SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
+_SPLITS: Final[tuple[OfficialSplit, ...]] = ("train", "val", "test")
 
 _ORGANS: Final = (
     "bladder",
@@ -169,7 +169,7 @@ CONTAINS: Final = {
 """Which earlier collection each set was cut from."""
 
 
-def read_medmnist(file: Path, _options: Options) -> Iterator[Item]:
+def read_medmnist(file: Path, _options: Options) -> Iterator[LabelledPicture]:
     """Every picture or volume of one .npz file, numbered through train, val and test."""
     flag = file.stem.partition("_")[0]  # pneumoniamnist_224.npz is the same set at 224 px
     modality, anatomy, names = {**CLASSES, **VOLUMES}.get(flag, ("", "", ()))
@@ -182,7 +182,7 @@ def read_medmnist(file: Path, _options: Options) -> Iterator[Item]:
             continue
         _check(file, split, images, labels, solid=flag in VOLUMES)
         for pixels, numbers in zip(images, labels.reshape(len(labels), -1).tolist(), strict=True):
-            yield Item(
+            yield LabelledPicture(
                 file,
                 _labels(numbers, names),
                 split,

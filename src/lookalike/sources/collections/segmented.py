@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.slices import orient
-from lookalike.sources.collections.collection import Item, Options, Split
+from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
 from lookalike.types import Attribute, Image
 
 TASKS: Final[dict[str, tuple[str, str, str]]] = {
@@ -40,10 +40,10 @@ TASKS: Final[dict[str, tuple[str, str, str]]] = {
 
 SLICES_OF: Final = "axial slices of "
 _MOST_VOXELS: Final = 1 << 29
-_TOTAL_SPLITS: Final[dict[str, Split]] = {"train": "train", "val": "val", "test": "test"}
+_TOTAL_SPLITS: Final[dict[str, OfficialSplit]] = {"train": "train", "val": "val", "test": "test"}
 
 
-def read_msd(root: Path, options: Options) -> Iterator[Item]:
+def read_msd(root: Path, options: Options) -> Iterator[LabelledPicture]:
     """The Decathlon: one task's folder, or the folder that holds several. Only ``training`` has masks."""
     folders = [root] if (root / "dataset.json").is_file() else sorted(root.glob("Task*/"))
     tasks = [folder for folder in folders if (folder / "dataset.json").is_file()]
@@ -64,7 +64,7 @@ def read_msd(root: Path, options: Options) -> Iterator[Item]:
             image, mask = task / pair["image"], task / pair["label"]
             shown = _shown(mask, names, options) if image.is_file() and mask.is_file() else {}
             patient = f"{task.name}/{image.name.partition('.')[0]}"
-            yield Item(image, tuple(shown), patient=patient, attributes={**about, **_slices_of(shown)})
+            yield LabelledPicture(image, tuple(shown), patient=patient, attributes={**about, **_slices_of(shown)})
 
 
 def _dataset_json(path: Path) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _full(label: str, organ: str) -> str:
     return label if organ.lower() in label.lower() else f"{organ} {label}"
 
 
-def read_totalsegmentator(root: Path, options: Options) -> Iterator[Item]:
+def read_totalsegmentator(root: Path, options: Options) -> Iterator[LabelledPicture]:
     """TotalSegmentator: s0000/ct.nii.gz (or mri.nii.gz), s0000/segmentations/ORGAN.nii.gz, meta.csv."""
     folders = sorted(path.parent for path in root.glob("s*/segmentations/"))
     if not folders:
@@ -114,7 +114,7 @@ def read_totalsegmentator(root: Path, options: Options) -> Iterator[Item]:
         }
         said: dict[str, Attribute] = {key: value for key, value in about.items() if value}
         split = _TOTAL_SPLITS.get(row.get("split", ""), "")
-        yield Item(image, tuple(shown), split, folder.name, {**said, **_slices_of(shown)})
+        yield LabelledPicture(image, tuple(shown), split, folder.name, {**said, **_slices_of(shown)})
 
 
 def _meta(path: Path) -> dict[str, dict[str, str]]:

@@ -36,7 +36,7 @@ export function Refused() {
             <tr key={at} data-testid="refused-file">
               <td>{fileName(one.source)}</td>
               <td>
-                <span class="tag">{one.reason}</span> {whatOf(one.reason)} {one.detail}
+                <span class="tag">{one.reason}</span> {whatOf(one.reason)}
               </td>
               <td class="muted">{todoOf(one.reason)}</td>
             </tr>

@@ -15,9 +15,10 @@ import { Caught } from "./Caught";
 import { Plot } from "./Plot";
 
 const METHODS = ["umap", "tsne"] as const;
+type Method = (typeof METHODS)[number];
 
 export function MapView() {
-  const [method, setMethod] = useState<(typeof METHODS)[number]>("umap");
+  const [method, setMethod] = useState<Method>("umap");
   const [space, setSpace] = useState(asking.value.space);
   const [points, setPoints] = useState<MapPoints | null | undefined>(undefined);
   const [records, setRecords] = useState<Map<string, Stored>>(new Map());
@@ -126,7 +127,7 @@ export function MapView() {
   );
 }
 
-function NotMade({ method, space, onMade }: { method: string; space: string; onMade: () => void }) {
+function NotMade({ method, space, onMade }: { method: Method; space: string; onMade: () => void }) {
   const job = jobs.value.find((one) => one.kind === "map" && one.state !== "done");
   const start = async (): Promise<void> => {
     try {

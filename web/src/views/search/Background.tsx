@@ -1,13 +1,15 @@
+import type { SearchResult } from "../../types";
+
 /** The gallery's own background of cosines, and where the best hit stands against it. */
 
 interface Props {
-  background: { edges: number[]; counts: number[] };
+  background: NonNullable<SearchResult["background"]>;
   best: number | null;
 }
 
 const [WIDTH, HEIGHT, FOOT] = [286, 60, 14];
 
-export function Background({ background: { edges, counts }, best }: Props) {
+export function Background({ background: { edges = [], counts = [] }, best }: Props) {
   const low = edges[0] ?? -1;
   const high = Math.max(edges.at(-1) ?? 1, best ?? -1);
   const most = Math.max(1, ...counts);

@@ -1,0 +1,56 @@
+"""The answers to a query: ranked as it asks, fused where several ask, one a patient where that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from lookalike.asking.candidates import Candidates, one_a_group
+from lookalike.asking.query import Query
+from lookalike.asking.rank_pictures import rank_pictures
+from lookalike.asking.rank_regions import rank_regions
+from lookalike.asking.rank_volumes import rank_volumes
+from lookalike.asking.ranked import Ranked, Ranker
+from lookalike.gallery import Gallery
+from lookalike.ranking import reciprocal_rank_fusion
+
+_FUSED: Final = 100  # hits of each ranking that are fused
+
+
+def answers(
+    gallery: Gallery,
+    queries: Sequence[Query],
+    who: Candidates,
+    k: int,
+    *,
+    rank: str = "auto",
+    weights: str = "uniform",
+    one_a_patient: bool = False,
+) -> list[Ranked]:
+    """The k best records; of several queries their rankings fused by reciprocal rank, whose scores they then have.
+
+    rank, weights: of volumes (``rank_volumes``). Raises what the rankers raise.
+    """
+
+    def ranked(depth: int) -> list[Ranked]:
+        deep = depth if len(queries) == 1 else max(depth, _FUSED)
+        found = [ranker_of(gallery, query, rank, weights)(gallery, query, who, deep) for query in queries]
+        return found[0] if len(found) == 1 else _fused(found, depth)
+
+    return one_a_group(ranked, lambda one: one.record.patient, k) if one_a_patient else ranked(k)
+
+
+def ranker_of(gallery: Gallery, query: Query, rank: str = "auto", weights: str = "uniform") -> Ranker:
+    """By what a query is ranked: its region, the slices of volumes, or one vector."""
+    if query.region is not None:
+        return rank_regions
+    if len(query.vectors) > 1 or gallery.holds_volumes():
+        return partial(rank_volumes, rank=rank, weights=weights)
+    return rank_pictures
+
+
+def _fused(rankings: Sequence[Sequence[Ranked]], k: int) -> list[Ranked]:
+    by_key = {one.record.key: one for ranking in rankings for one in ranking}
+    fused = reciprocal_rank_fusion([[one.record.key for one in ranking] for ranking in rankings])[:k]
+    return [Ranked(by_key[key].record, score, by_key[key].match) for key, score in fused]

@@ -1,0 +1,128 @@
+"""Where two pictures are alike: the heat of each, from the cosines of their patches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.asking.patches import all_patches, patches_at
+from lookalike.asking.query import Query, in_space, with_vectors
+from lookalike.asking.query_region import chosen_view
+from lookalike.asking.rank_regions import SLICES
+from lookalike.asking.region import RegionPatches, places_in
+from lookalike.encoders.preprocessing.grid import Cells, cells_in_picture, grid_of, over_picture
+from lookalike.gallery import Gallery
+from lookalike.ranking import best_pair, contributing_rows
+from lookalike.store import BASE
+from lookalike.store.packed import unpacked
+from lookalike.types import Box, Match, PatchMap, Region
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """heat: (rows, columns) from 0 to 1 over the displayed picture, of the slice ``slice`` (0 in a picture).
+    box: the region asked for, or the place that answers it; None without a region.
+    """
+
+    rows: int
+    columns: int
+    slice: int
+    heat: tuple[tuple[float, ...], ...]
+    box: Box | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """query, hit: how well each patch is answered by the other picture; 0 is the least and 1 the most that occurs
+    in the two, so that heat is comparable between them and not between explanations. match: of volumes, which
+    slices.
+    """
+
+    query: Heat
+    hit: Heat
+    match: Match | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """One of the two pictures: its patches, its slice, its box."""
+
+    patches: PatchMap
+    slice: int
+    box: Box | None = None
+
+
+def explain_pictures(
+    gallery: Gallery, query: Query, hit: Query, *, slice: int | None = None, space: str = BASE
+) -> Explanation:
+    """A query and a record (``of_record``) as a whole; of volumes the most alike pair of slices, by their vectors in a
+    space. slice: the query's, if it is to be a certain one. Raises as ``explain``.
+    """
+    view, other, match = _pair(gallery, query, hit, slice, space)
+    left, right = (_Side(patches_at(gallery, one, at)[0], at) for one, at in ((query, view), (hit, other)))
+    return Explanation(*_heats(gallery, left, right, None), match)
+
+
+def explain_region(gallery: Gallery, region: RegionPatches, hit: Query) -> Explanation:
+    """A region and the place in a record (``of_record``) that answers it best. Raises as ``explain``."""
+    place, patches, match = _answer(gallery, region, hit)
+    left, right = _Side(region.picture, region.slice, region.shown), _Side(patches, place.slice, place.box)
+    return Explanation(*_heats(gallery, left, right, region), match)
+
+
+def _pair(gallery: Gallery, query: Query, hit: Query, slice_: int | None, space: str) -> tuple[int, int, Match | None]:
+    """The most alike slices, and what a search would say of them."""
+    gallery.space(space)  # an unknown one is a mistake also where nothing is to be chosen
+    if slice_ is not None:
+        chosen_view(query, slice_, None)
+    if len(query.views) == 1 and len(hit.views) == 1:
+        return query.views[0], hit.views[0], None
+    rows = [i for i, view in enumerate(query.views) if slice_ in (None, view)]
+    ours, theirs = (in_space(gallery, with_vectors(gallery, one), space).vectors for one in (query, hit))
+    row, column, score = best_pair(ours[rows], theirs)
+    slices = tuple(hit.views[int(i)] for i in contributing_rows(ours[rows], theirs))
+    match = Match(query.views[rows[row]], hit.views[column], score, slices)
+    return match.query_slice, match.slice, match
+
+
+def _answer(gallery: Gallery, region: RegionPatches, hit: Query) -> tuple[Region, PatchMap, Match]:
+    """The best place of a region in a record, the patches there, and the best slices."""
+    found: list[tuple[Region, PatchMap]] = []
+    for part in all_patches(gallery, hit):
+        places = places_in(region, part, gallery.spec.preprocessing)
+        found += zip(places, (one.patches for one in part), strict=True)
+        found = sorted(found, key=lambda item: (-item[0].score, item[0].slice))[:SLICES]
+    place, patches = found[0]
+    slices = tuple(sorted(place.slice for place, _ in found))
+    return place, patches, Match(region.slice, place.slice, place.score, slices)
+
+
+def _heats(gallery: Gallery, left: _Side, right: _Side, region: RegionPatches | None) -> tuple[Heat, Heat]:
+    recipe = gallery.spec.preprocessing
+    grids = [grid_of(side.patches.shown, recipe, *side.patches.codes.shape[:2]) for side in (left, right)]
+    ours, theirs = (cells_in_picture(grid) for grid in grids)
+    if region is not None:
+        at = region.places
+        ours = np.zeros_like(ours)
+        ours[at[:, 0], at[:, 1]] = True
+    similar = unpacked(left.patches.codes[ours]) @ unpacked(right.patches.codes[theirs]).T
+    best = similar.max(axis=1), similar.max(axis=0)
+    low, high = float(min(best[0].min(), best[1].min())), float(max(best[0].max(), best[1].max()))
+    warm = [np.ones_like(values) if high - low < 1e-6 else (values - low) / (high - low) for values in best]
+    maps = [_laid(cells, values) for cells, values in zip((ours, theirs), warm, strict=True)]
+    first, second = (over_picture(grid, values) for grid, values in zip(grids, maps, strict=True))
+    return _heat(first, left), _heat(second, right)
+
+
+def _laid(cells: Cells, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    laid = np.zeros(cells.shape, np.float32)
+    laid[cells] = values
+    return laid
+
+
+def _heat(values: NDArray[np.float32], side: _Side) -> Heat:
+    rows, columns = values.shape
+    numbers = tuple(tuple(round(float(value), 3) for value in row) for row in np.clip(values, 0, 1))
+    return Heat(rows, columns, side.slice, numbers, side.box)

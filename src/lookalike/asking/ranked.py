@@ -1,0 +1,47 @@
+"""Records in order of likeness, whatever they are ranked by, and the one signature of whatever ranks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from lookalike.asking.candidates import Candidates
+from lookalike.asking.query import Query
+from lookalike.gallery import Gallery
+from lookalike.store.database import damaged
+from lookalike.types import Match, Record, Region
+
+_TOGETHER: Final = 64  # records read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A record and its score; match: where, if it is a volume; region: where, if a region was asked for."""
+
+    record: Record
+    score: float
+    match: Match | None = None
+    region: Region | None = None
+
+
+Ranker: TypeAlias = Callable[[Gallery, Query, Candidates, int], list[Ranked]]
+"""(gallery, query, who may answer, k) -> the k best of them, best first; vectors are compared in ``query.space``.
+
+Fewer come back only if fewer may answer: a record that is removed while it is ranked is passed over."""
+
+
+def records_there(gallery: Gallery, keys: Sequence[int]) -> Iterator[Record]:
+    """Records in the order of their keys, read a few at a time, but for those that have been removed meanwhile."""
+    for start in range(0, len(keys), _TOGETHER):
+        some = keys[start : start + _TOGETHER]
+        records = gallery.store.records(some)
+        yield from (records[key] for key in some if key in records)
+
+
+def check_removed(gallery: Gallery, space: str, version: int) -> None:
+    """For a key that an index holds and the store does not: its record has been removed since the space was at this
+    version. Raises DamagedFileError where the vectors have not changed: then the row is lost.
+    """
+    if gallery.space(space).version == version:
+        raise damaged()

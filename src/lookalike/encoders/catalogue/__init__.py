@@ -1,0 +1,1 @@
+"""The encoders that can be named: found, listed, pulled, verified, exported."""

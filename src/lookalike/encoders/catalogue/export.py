@@ -1,0 +1,264 @@
+"""Turn a torch encoder's image tower into an ONNX file once; it then runs in onnxruntime.
+
+int8: for a network of matrix products the weights alone are stored in 8 bits and the inputs are scaled as
+they come (dynamic); for a network of convolutions the ranges are measured on pictures beforehand (static).
+What the loss in rank quality is depends on the network and the pictures, so it is measured on pictures
+that are given, and it is written into the description that every report repeats.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.encoders.catalogue.lookup import load
+from lookalike.encoders.families.onnx_file import OnnxFile
+from lookalike.encoders.protocols import Encoder
+from lookalike.encoders.weights.checkpoints import folder_name
+from lookalike.encoders.weights.packages import require
+from lookalike.errors import UsageError
+from lookalike.types import EncoderSpec, Vectors
+
+if TYPE_CHECKING:
+    from lookalike.encoders.runtimes.torch import TorchEncoder
+
+OPSET: Final = 18
+OVERLAP_AT: Final = (1, 5, 10)
+LEAST_PICTURES: Final = 20
+
+_TIMED_PICTURES: Final = 8
+_ROUNDS: Final = 5
+_CALIBRATED: Final = 64  # pictures that ranges are measured on
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How alike the vectors of two encoders of one network are, on the same pictures.
+
+    cosine: mean and least over the pictures. overlap: for k = 1, 5, 10 the share of a picture's k nearest
+    pictures that are the same by both.
+    """
+
+    pictures: int
+    mean_cosine: float
+    least_cosine: float
+    overlap: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written. milliseconds a picture: torch eager, the ONNX file, its int8 version, measured in
+    turns in one run; the ratios are to torch eager."""
+
+    name: str
+    folder: str
+    bytes: int
+    torch_ms: float
+    onnx_ms: float
+    onnx_ratio: float
+    quality: Quality
+    int8_folder: str | None = None
+    int8_bytes: int | None = None
+    int8_ms: float | None = None
+    int8_ratio: float | None = None
+    int8_quality: Quality | None = None
+
+
+def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8: bool = False) -> Exported:
+    """Write ``to / NAME-onnx`` and, with int8, ``to / NAME-int8``; each holds model.onnx and model.json.
+
+    inputs: prepared pictures (n, rows, columns, 3) uint8 that the quality is measured on; int8 needs at
+    least 20, from the collection it will be used on. Raises UsageError if the encoder does not run in torch.
+    """
+    require(f"exporting {name}", "export", "torch", "onnx", "onnxscript")
+    from lookalike.encoders.runtimes.torch import TorchEncoder
+
+    encoder = load(name)
+    if not isinstance(encoder, TorchEncoder):
+        raise UsageError(f"{name} does not run in torch; there is nothing to export")
+    if int8 and (inputs is None or len(inputs) < LEAST_PICTURES):
+        raise UsageError(
+            f"int8 needs at least {LEAST_PICTURES} pictures of the collection it is for: its loss in rank quality "
+            "is measured before it is used"
+        )
+    if inputs is None:
+        inputs = _noise(encoder.spec)
+    with tempfile.TemporaryDirectory(dir=_made(to)) as scratch:
+        plain = Path(scratch, "onnx")
+        _write_graph(encoder, plain / "model.onnx")
+        exact = encoder.encode_inputs(inputs)
+        onnx, quality = _described(encoder.spec, plain, inputs, exact)
+        small, small_quality = None, None
+        if int8:
+            _quantise(plain / "model.onnx", Path(scratch, "int8"), inputs)
+            small, small_quality = _described(encoder.spec, Path(scratch, "int8"), inputs, exact)
+        times = _in_turns([e.encode_inputs for e in (encoder, onnx, small) if e is not None], inputs)
+        sizes = [_size(folder) for folder in (plain, Path(scratch, "int8")) if folder.exists()]
+        folders = [_place(Path(scratch, kind), to, name, kind) for kind in ("onnx", "int8")[: len(sizes)]]
+    plain_part = (name, str(folders[0]), sizes[0], times[0], times[1], round(times[0] / times[1], 2), quality)
+    if small is None:
+        return Exported(*plain_part)
+    return Exported(*plain_part, str(folders[1]), sizes[1], times[2], round(times[0] / times[2], 2), small_quality)
+
+
+def compare(exact: Vectors, other: Vectors) -> Quality:
+    """How alike two sets of unit vectors (n, dim) of the same pictures are."""
+    cosines = np.sum(exact * other, axis=1)
+    overlap = {f"@{k}": round(_overlap(exact, other, k), 4) for k in OVERLAP_AT if k < len(exact)}
+    return Quality(len(exact), round(float(cosines.mean()), 6), round(float(cosines.min()), 6), overlap)
+
+
+def _overlap(exact: Vectors, other: Vectors, k: int) -> float:
+    nearest = []
+    for vectors in (exact, other):
+        scores = vectors @ vectors.T
+        np.fill_diagonal(scores, -np.inf)
+        nearest.append(np.argpartition(-scores, k - 1, axis=1)[:, :k])
+    shared = [len(set(a) & set(b)) for a, b in zip(*nearest, strict=True)]
+    return float(np.mean(shared)) / k
+
+
+def _write_graph(encoder: TorchEncoder, path: Path) -> None:
+    """The graph from prepared pictures, uint8, to ``vectors`` and ``patches``."""
+    import torch
+
+    path.parent.mkdir()
+    rows, columns = encoder.spec.preprocessing.size
+    example = torch.zeros((2, rows, columns, 3), dtype=torch.uint8, device=encoder.device)
+    network = torch.nn.Sequential(encoder.normalise, encoder.tower).eval()
+    with _quiet():
+        program = torch.onnx.export(
+            network,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            verbose=False,
+            input_names=["images"],
+            output_names=["vectors", "patches"],
+            dynamic_shapes=({0: torch.export.Dim("n", min=1, max=1024)},),
+        )
+        assert program is not None
+        program.save(str(path))
+
+
+def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact: Vectors) -> tuple[Encoder, Quality]:
+    """Write the description, load the file through it, and measure it; the measure goes into the description."""
+    path = folder / "model.onnx"
+    said = {
+        "dim": spec.dim,
+        "license": spec.license,
+        "trained_on": sorted(spec.trained_on),
+        "preprocessing": spec.preprocessing.fields(),
+        "note": spec.note,
+    }
+    if folder.name == "int8":
+        said["batch"] = 1  # dynamic scales are taken from the whole input: pictures must not share one
+    path.with_suffix(".json").write_text(json.dumps(said), "utf-8")
+    encoder = OnnxFile(spec.name, path).build()
+    quality = compare(exact, encoder.encode_inputs(inputs))
+    kind = f"exported from {spec.name} {spec.revision[:12]}"
+    if folder.name == "int8":
+        overlap = ", ".join(f"{share:.3f} of the nearest {k[1:]}" for k, share in quality.overlap.items())
+        kind += f" in int8: cosine {quality.mean_cosine:.4f}, {overlap} kept on {quality.pictures} pictures"
+        said["quantisation"] = asdict(quality)
+    said["note"] = "; ".join(part for part in (spec.note, kind) if part)
+    path.with_suffix(".json").write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+    return encoder, quality
+
+
+def _quantise(graph: Path, folder: Path, inputs: NDArray[np.uint8]) -> None:
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
+
+    folder.mkdir()
+    kinds = [node.op_type for node in onnx.load(graph, load_external_data=False).graph.node]
+    target = folder / "model.onnx"
+    if kinds.count("Conv") <= kinds.count("MatMul") + kinds.count("Gemm"):
+        with _quiet():
+            quantize_dynamic(graph, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True)
+        return
+    with _quiet():
+        quantize_static(
+            graph,
+            target,
+            _Calibration(inputs),
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Conv", "MatMul", "Gemm", "Relu", "Add"],
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the libraries' advice to developers."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+class _Calibration:
+    """What onnxruntime's static quantisation reads: one feed after another, then None."""
+
+    def __init__(self, inputs: NDArray[np.uint8]) -> None:
+        step = max(1, len(inputs) // _CALIBRATED)
+        self._feeds: Iterator[dict[str, Any]] = iter([{"images": picture[None]} for picture in inputs[::step]])
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next feed."""
+        return next(self._feeds, None)
+
+
+def _in_turns(encoders: Sequence[Callable[[NDArray[np.uint8]], Vectors]], inputs: NDArray[np.uint8]) -> list[float]:
+    """Milliseconds a picture of each: the median over rounds in which they take turns."""
+    batch = inputs[:_TIMED_PICTURES]
+    rounds: list[list[float]] = [[] for _ in encoders]
+    for _ in range(_ROUNDS):
+        for encode, taken in zip(encoders, rounds, strict=True):
+            began = time.perf_counter()
+            vectors = encode(batch)
+            taken.append((time.perf_counter() - began) * 1000 / len(batch))
+            assert len(vectors) == len(batch)
+    return [round(statistics.median(taken), 2) for taken in rounds]
+
+
+def _noise(spec: EncoderSpec) -> NDArray[np.uint8]:
+    """Smooth random pictures: enough to see that the graph is the network."""
+    rows, columns = spec.preprocessing.size
+    coarse = np.random.default_rng(0).integers(0, 256, (_TIMED_PICTURES, 8, 8, 3))
+    tiled = coarse.repeat(-(-rows // 8), axis=1).repeat(-(-columns // 8), axis=2)
+    return tiled[:, :rows, :columns].astype(np.uint8)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _place(folder: Path, to: Path, name: str, kind: str) -> Path:
+    target = to / f"{folder_name(Path(name).name)}-{kind}"
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.move(folder, target)
+    return target

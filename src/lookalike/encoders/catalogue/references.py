@@ -1,0 +1,65 @@
+"""Encoders that are named by where they lie: a file, a folder, a hub repository; and ensembles of names."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from lookalike.encoders.families.model import Model
+from lookalike.encoders.families.onnx_file import OnnxFile
+from lookalike.encoders.protocols import EncoderEntry
+from lookalike.encoders.weights import checkpoints
+from lookalike.errors import UsageError
+
+_UNKNOWN: Final = "what it was trained on is not declared"
+_HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
+_MEMBER: Final = re.compile(r"(?:(\d+(?:\.\d+)?)\*)?(.+)")
+
+
+def of_file(name: str) -> EncoderEntry | None:
+    """The encoder in an ONNX file or a folder: a path, or the name of a folder under LOOKALIKE_MODELS."""
+    models = os.environ.get(checkpoints.MODELS_FOLDER)
+    if models and (found := _at(name, Path(models).expanduser() / name)):
+        return found
+    # A plain name never means a folder of the working directory; that one is "./name".
+    if not (os.sep in name or name.startswith("~") or name.endswith(".onnx")):
+        return None
+    path = Path(name).expanduser().absolute()
+    if found := _at(str(path), path):
+        return found
+    if name.endswith(".onnx") and "+" not in name:
+        raise UsageError(f"there is no file {name}")
+    return None
+
+
+def _at(name: str, path: Path) -> EncoderEntry | None:
+    if path.suffix == ".onnx" and path.is_file():
+        return OnnxFile(name, path)
+    if (path / "model.onnx").is_file():
+        return OnnxFile(name, path / "model.onnx")
+    return _model(name, path) if (path / "config.json").is_file() else None
+
+
+def of_hub(name: str) -> EncoderEntry | None:
+    """The transformers model with this hub id, if it looks like one."""
+    return _model(name, checkpoints.find(name, name)) if _HUB_ID.fullmatch(name) else None
+
+
+def parts(name: str) -> list[tuple[float, str]] | None:
+    """The members of an ensemble "a+0.5*b" with their weights, or None for a single name."""
+    if "+" not in name:
+        return None
+    members = []
+    for said in name.split("+"):
+        match = _MEMBER.fullmatch(said.strip())
+        if match is None or (match[1] is not None and float(match[1]) == 0):
+            raise UsageError(f"{name!r} is no ensemble; write NAME+NAME or NAME+0.5*NAME, weights above 0")
+        members.append((float(match[1] or 1), match[2]))
+    return members
+
+
+def _model(name: str, folder: Path | None) -> Model:
+    text = folder is not None and "text_config" in checkpoints.read_config(folder)
+    return Model(name, name, "not declared", 0, None, text=text, folder=folder, note=_UNKNOWN)

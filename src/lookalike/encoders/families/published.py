@@ -1,0 +1,28 @@
+"""The preprocessing that a model's authors publish beside its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from lookalike.encoders.preprocessing.processors import preprocessing_of
+from lookalike.encoders.weights.checkpoints import read_json
+from lookalike.types import Preprocessing
+
+PROCESSOR_FILES: Final = ("preprocessor_config.json", "processor_config.json")
+"""What transformers saves; in the second the image processor is one entry of several."""
+
+
+def read_processor(folder: Path) -> Preprocessing | None:
+    """The preprocessing that is published in a model's folder, or None if none is.
+
+    Raises UsageError if it does what Preprocessing cannot say.
+    """
+    for name in PROCESSOR_FILES:
+        path = folder / name
+        if path.is_file():
+            published = read_json(path)
+            published = published.get("image_processor", published)
+            if "image_mean" in published or "size" in published:
+                return preprocessing_of(published)
+    return None

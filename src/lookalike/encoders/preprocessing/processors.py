@@ -1,0 +1,133 @@
+"""A published image processor -> Preprocessing.
+
+The preprocessing is part of a model. It is taken from what its authors publish beside the weights, in the format
+of Hugging Face transformers, and never guessed: what cannot be said exactly is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+from lookalike.errors import UsageError
+from lookalike.types import Preprocessing
+
+_Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
+_RESAMPLE: Final[dict[int, _Resample]] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
+
+
+class _Kind(NamedTuple):
+    """What a processor does where its file is silent (older files leave out what is usual)."""
+
+    resample: int
+    crop: bool = False
+
+
+# "size" as a plain number means the short side for those that crop and a square for the others.
+_KINDS: Final = {
+    "Bit": _Kind(3, crop=True),
+    "Blip": _Kind(3),
+    "CLIP": _Kind(3, crop=True),
+    "ConvNext": _Kind(3),
+    "DINOv3ViT": _Kind(2),
+    "DeiT": _Kind(3, crop=True),
+    "Sam": _Kind(2),
+    "Siglip": _Kind(3),
+    "ViT": _Kind(2),
+}
+
+
+def preprocessing_of(published: Mapping[str, Any]) -> Preprocessing:
+    """The Preprocessing that does what this image processor does. Raises UsageError if there is none."""
+    name, kind = _kind(published)
+    mean, std = _normalisation(published)
+    resample = _RESAMPLE.get(published.get("resample", kind.resample))
+    if resample is None:
+        raise _unsayable(name, f"resample {published['resample']}")
+    if not published.get("do_resize", True):
+        raise _unsayable(name, "it does not resize")
+    common: dict[str, Any] = {"resample": resample, "mean": mean, "std": std}
+    size = published.get("size", 224)
+    if name == "ConvNext":
+        return _convnext(size, float(published.get("crop_pct") or 224 / 256), common)
+    if name == "Sam":
+        return _sam(published, size, common)
+    if published.get("do_pad"):
+        raise _unsayable(name, "it pads")
+    if published.get("do_center_crop", kind.crop):
+        return _cropped(name, size, _square(published.get("crop_size", 224)), common)
+    if isinstance(size, dict) and "shortest_edge" in size:
+        raise _unsayable(name, "its inputs differ in size")
+    return Preprocessing(size=_square(size), resize="squash", **common)
+
+
+def _kind(published: Mapping[str, Any]) -> tuple[str, _Kind]:
+    said = str(published.get("image_processor_type") or published.get("feature_extractor_type") or "")
+    name = said
+    for ending in ("Fast", "Pil", "ImageProcessor", "FeatureExtractor"):
+        name = name.removesuffix(ending)
+    if name not in _KINDS:
+        raise UsageError(
+            f"the image processor {said or 'without a name'!r} is not known; known: {', '.join(sorted(_KINDS))}. "
+            "Export the model to ONNX and write its preprocessing file"
+        )
+    return name, _KINDS[name]
+
+
+def _normalisation(published: Mapping[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and std on the 0..255 scale: (x f - m) / s = (x - m / f) / (s / f)."""
+    factor = float(published.get("rescale_factor", 1 / 255)) if published.get("do_rescale", True) else 1.0
+    if not published.get("do_normalize", True):
+        return (0.0, 0.0, 0.0), (1 / factor, 1 / factor, 1 / factor)
+    mean, std = published.get("image_mean"), published.get("image_std")
+    if mean is None or std is None:
+        raise UsageError("the image processor normalises but its file names no image_mean and image_std")
+    return _three(mean, factor), _three(std, factor)
+
+
+def _three(values: float | Sequence[float], factor: float) -> tuple[float, float, float]:
+    red, green, blue = values if isinstance(values, Sequence) else [values] * 3
+    # Rounded, so that 0.485 * 255 and 0.485 / 0.00392156862745098 are one number and hash alike.
+    return round(red / factor, 6), round(green / factor, 6), round(blue / factor, 6)
+
+
+def _square(size: int | Mapping[str, int]) -> tuple[int, int]:
+    if isinstance(size, int):
+        return size, size
+    if "height" in size and "width" in size:
+        return size["height"], size["width"]
+    return size["shortest_edge"], size["shortest_edge"]
+
+
+def _cropped(
+    name: str, size: int | Mapping[str, int], crop: tuple[int, int], common: Mapping[str, Any]
+) -> Preprocessing:
+    if name == "DeiT" or (isinstance(size, Mapping) and "height" in size):
+        rows, columns = _square(size)
+        if rows != columns:
+            raise _unsayable(name, f"it resizes to {rows} x {columns} before it crops")
+        return Preprocessing(size=crop, resize="squash", shortest_edge=rows, **common)
+    return Preprocessing(size=crop, resize="crop", shortest_edge=_square(size)[0], **common)
+
+
+def _convnext(size: int | Mapping[str, int], crop_pct: float, common: Mapping[str, Any]) -> Preprocessing:
+    side = _square(size)[0]
+    if side >= 384:
+        return Preprocessing(size=(side, side), resize="squash", **common)
+    return Preprocessing(size=(side, side), resize="crop", shortest_edge=int(side / crop_pct), **common)
+
+
+def _sam(published: Mapping[str, Any], size: Mapping[str, int], common: Mapping[str, Any]) -> Preprocessing:
+    pad = _square(published.get("pad_size", 1024))
+    if pad != (size["longest_edge"],) * 2:
+        raise _unsayable("Sam", f"it pads {size['longest_edge']} to {pad[0]} x {pad[1]}")
+    # It pads with zeros after it has normalised: the mean colour, here to the nearest of 256 levels.
+    red, green, blue = (round(value) for value in common["mean"])
+    return Preprocessing(size=pad, resize="corner", fill=(red, green, blue), **common)
+
+
+def _unsayable(name: str, what: str) -> UsageError:
+    return UsageError(
+        f"the {name} image processor of this model does what no Preprocessing can say ({what}); "
+        "export the model to ONNX and write its preprocessing file"
+    )

@@ -1,0 +1,103 @@
+"""What an encoder promises, and what names one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.types import EncoderSpec, Image, Vectors
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Pictures -> unit vectors. The same picture gives the same vector, whatever else is in the batch."""
+
+    spec: EncoderSpec
+
+    def encode_inputs(self, inputs: NDArray[np.uint8]) -> Vectors:
+        """Prepared pictures (n, rows, columns, 3) uint8 -> unit vectors (n, dim) float32.
+
+        Prepared: what ``pixels.prepare`` makes of an Image with ``spec.preprocessing``; for an encoder of whole
+        volumes (``spec.ndim`` 3) what ``slices.volume_input`` makes, (n, depth, rows, columns) uint16.
+        """
+        ...
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        """Images -> unit vectors (n, dim) float32."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Encoder, Protocol):
+    """An encoder whose text vectors lie in the same space as its picture vectors."""
+
+    @property
+    def logit_scale(self) -> float:
+        """The model's own temperature: zero-shot probability = softmax(logit_scale * cosine)."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Texts -> unit vectors (n, dim) float32."""
+        ...
+
+
+@runtime_checkable
+class PatchEncoder(Encoder, Protocol):
+    """An encoder that also gives a vector for each patch of the picture."""
+
+    def encode_patches(self, image: Image) -> NDArray[np.float32]:
+        """One Image -> (rows, columns, channels) float32, a unit vector for each patch."""
+        ...
+
+    def encode_inputs_with_patches(self, inputs: NDArray[np.uint8]) -> tuple[Vectors, NDArray[np.float32]]:
+        """At least one prepared picture (n, rows, columns, 3) -> vectors (n, dim), patches (n, rows, columns,
+        channels): what ``encode_inputs`` and ``encode_patches`` give, in one pass.
+
+        The patches divide the prepared picture evenly.
+        """
+        ...
+
+
+class EncoderEntry(Protocol):
+    """What an entry point of the group ``lookalike.encoders`` names, or a catalogue holds.
+
+    These two members are all that it needs. What else it may have, see ``Facts``.
+    """
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What it is; reading it loads no weights. ``spec.name`` is the name that it is declared by."""
+        ...
+
+    def build(self) -> Encoder:
+        """Load the weights.
+
+        Raises UsageError if they are not on this machine, DamagedFileError if they are not the known ones,
+        MissingExtraError if a package is missing.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an entry may say of itself beyond ``spec``, by attributes of these names.
+
+    checkpoint: where the weights come from: a repository on the hub, an address, or a package; "" if that is not
+    said. parameters: of the image tower, in millions; gmacs: thousand million multiply-adds a picture; 0 if not
+    known. here: whether it can be built on this machine as it is.
+    """
+
+    checkpoint: str = ""
+    parameters: float = 0
+    gmacs: float = 0
+    here: bool = True
+
+
+def facts_of(entry: EncoderEntry) -> Facts:
+    """What an entry says of itself; what it leaves out is as ``Facts`` has it."""
+    said: dict[str, Any] = {name: getattr(entry, name) for name in Facts.__slots__ if name in dir(entry)}
+    return Facts(**said)

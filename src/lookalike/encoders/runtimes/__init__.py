@@ -1,0 +1,1 @@
+"""What runs a network: onnxruntime, torch, a hosted endpoint; of pictures, or of whole volumes."""

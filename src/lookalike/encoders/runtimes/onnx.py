@@ -1,0 +1,105 @@
+"""Any image encoder that is an ONNX graph, run by onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.encoders.runtimes.vectors import as_vectors, prepared_pictures, unit
+from lookalike.pixels import prepare
+from lookalike.types import EncoderSpec, Image, Vectors
+
+Pooling: TypeAlias = Literal["none", "cls", "mean"]
+
+_BATCH: Final = 2  # pictures a run: what a core's cache holds; with 16 a picture costs a fifth more
+
+
+class OnnxEncoder:
+    """A graph with one image input and an output that is, or is pooled to, vectors (n, dim).
+
+    The input is uint8 (n, rows, columns, 3), normalised in the graph, or float32
+    (n, 3, rows, columns), normalised here by the spec's mean and std. graph: its bytes, or its file where
+    the weights lie in another file beside it. batch: how many pictures are run at once.
+    """
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        graph: bytes | Path,
+        weights: Mapping[str, NDArray[np.float32]] | None = None,
+        output: str = "vectors",
+        pooling: Pooling = "none",
+        batch: int = _BATCH,
+    ) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        # A run to a core, side by side: threads that share one run wait for each other at every layer.
+        options.intra_op_num_threads = 1
+        self._threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "encoder")
+        if weights is not None:
+            # onnxruntime reads the arrays in place: they must outlive the session.
+            self._weights = {name: ort.OrtValue.ortvalue_from_numpy(w) for name, w in weights.items()}
+            options.add_external_initializers(list(self._weights), list(self._weights.values()))
+        self.spec = spec
+        self._output, self._pooling, self._batch = output, pooling, batch
+        self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0]
+
+    def encode_inputs(self, inputs: NDArray[np.uint8]) -> Vectors:
+        """Prepared pictures (n, rows, columns, 3) uint8 -> unit vectors (n, dim) float32."""
+        if len(inputs) == 0:
+            return np.empty((0, self.spec.dim), np.float32)
+        (outputs,) = self._run_all([self._output], inputs)
+        return as_vectors(pooled(outputs, self._pooling), self.spec)
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        """Images -> unit vectors (n, dim) float32."""
+        return self.encode_inputs(prepared_pictures(images, self.spec.preprocessing))
+
+    def _run_all(self, outputs: list[str], inputs: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Each named output of all the inputs, at least one, a few pictures a run."""
+        chunks = (inputs[i : i + self._batch] for i in range(0, len(inputs), self._batch))
+        runs = list(self._threads.map(partial(self._run, outputs), chunks))
+        return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
+
+    def _run(self, outputs: list[str], inputs: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        feed = inputs if self._input.type == "tensor(uint8)" else self._normalised(inputs)
+        result: list[NDArray[np.float32]] = self._session.run(outputs, {self._input.name: feed})
+        return result
+
+    def _normalised(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        recipe = self.spec.preprocessing
+        mean, std = np.array(recipe.mean, np.float32), np.array(recipe.std, np.float32)
+        scaled = (inputs.astype(np.float32) - mean) / std
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+class OnnxPatchEncoder(OnnxEncoder):
+    """A graph that has the output ``patches`` (n, rows, columns, channels) too."""
+
+    def encode_patches(self, image: Image) -> NDArray[np.float32]:
+        """One Image -> (rows, columns, channels) float32, a unit vector for each patch."""
+        return unit(self._run(["patches"], prepare(image, self.spec.preprocessing)[None])[0][0])
+
+    def encode_inputs_with_patches(self, inputs: NDArray[np.uint8]) -> tuple[Vectors, NDArray[np.float32]]:
+        """Vectors, as ``encode_inputs`` gives them, and patches of at least one prepared picture, in one pass."""
+        outputs, patches = self._run_all([self._output, "patches"], inputs)
+        return as_vectors(pooled(outputs, self._pooling), self.spec), unit(patches)
+
+
+def pooled(outputs: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float32]:
+    """(n, dim), tokens (n, tokens, dim) or a map (n, dim, rows, columns) -> (n, dim)."""
+    if pooling == "cls" and outputs.ndim == 3:
+        return outputs[:, 0]
+    if pooling == "mean" and outputs.ndim > 2:
+        mean: NDArray[np.float32] = outputs.mean(1 if outputs.ndim == 3 else (2, 3))
+        return mean
+    return outputs

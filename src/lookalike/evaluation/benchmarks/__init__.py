@@ -1,0 +1,1 @@
+"""Encoders and index kinds, compared on collections and over sizes."""

@@ -1,0 +1,70 @@
+"""Labelled records: what adapters learn from, and what evaluations ask with and ask among."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.asking.pooling import pooled_vectors
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.types import Record, Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """vectors: (n, dim) base vectors, one a record. labels, patients, ids: of the n records."""
+
+    vectors: Vectors
+    labels: tuple[tuple[str, ...], ...]
+    patients: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def take(self, rows: NDArray[np.int64]) -> Labelled:
+        """Some of the records, in the order of the row numbers."""
+        return Labelled(
+            self.vectors[rows],
+            tuple(self.labels[i] for i in rows),
+            tuple(self.patients[i] for i in rows),
+            tuple(self.ids[i] for i in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queries:
+    """Labelled queries. patients: all the patient groups that each is of, whose records may not answer it; the one
+    group in ``data`` is that by which figures are resampled.
+    """
+
+    data: Labelled
+    patients: tuple[frozenset[str], ...]
+
+
+def labelled(gallery: Gallery) -> Labelled:
+    """Every record that bears a label, by ascending key. Raises UsageError if there is none."""
+    found = every_record(gallery)
+    rows = np.array([i for i, labels in enumerate(found.labels) if labels], np.int64)
+    if not len(rows):
+        raise UsageError("no record of this gallery bears a label; index with --labels TABLE.csv")
+    return found.take(rows)
+
+
+def every_record(gallery: Gallery) -> Labelled:
+    """Every record, with a label or without, by ascending key: a volume by the mean of its slices."""
+    stored, records = pooled_vectors(gallery), gallery.store.records()
+    found = [records[int(key)] for key in stored.records]
+    vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
+    return labelled_records(vectors, found, [record.labels for record in found])
+
+
+def labelled_records(vectors: Vectors, records: Sequence[Record], labels: Sequence[tuple[str, ...]]) -> Labelled:
+    """Records with their vectors (n, dim) and the labels that they take part with."""
+    return Labelled(vectors, tuple(labels), tuple(r.patient for r in records), tuple(r.id for r in records))
+
+
+def asking(data: Labelled) -> Queries:
+    """Records of the gallery as queries: each is of its own patient."""
+    return Queries(data, tuple(frozenset([patient]) for patient in data.patients))

@@ -1,0 +1,182 @@
+"""What a protocol is, and how its options are declared, found by name and checked."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from numbers import Integral, Real
+from typing import Any, ClassVar, Final, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from lookalike.errors import UsageError
+from lookalike.evaluation.tables import Format
+from lookalike.gallery import Gallery
+from lookalike.plugins import load_plugin, suggestion
+
+PROTOCOL_GROUP: Final = "lookalike.protocols"
+PRECISION: Final = "precision"  # what is measured where no protocol is named
+
+
+class EvaluationReport(Protocol):
+    """What a protocol says: a frozen dataclass that is JSON as ``dataclasses.asdict`` gives it."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be known to read the figures: the encoder among it, and that this is research software."""
+
+    def tables(self, form: Format = "text") -> str:
+        """The figures as tables, in every form."""
+
+
+Options_contra = TypeVar("Options_contra", contravariant=True)
+
+
+class EvaluationProtocol(Protocol[Options_contra]):
+    """A way to score a gallery, found through the entry point group ``lookalike.protocols``.
+
+    name: as it is asked for. title: what it measures, in a line; source: who published it. options: a frozen
+    dataclass whose fields are declared with ``option`` and whose defaults run. In every protocol the records of a
+    query's own patient never answer it (``rank`` leaves them out), and the same seed gives the same report.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def options(self) -> type[Any]: ...
+
+    def run(self, gallery: Gallery, options: Options_contra, /) -> EvaluationReport:
+        """Score a gallery. Raises UsageError where there is nothing to measure."""
+
+
+def option(
+    default: Any, help: str, *, flag: str = "", metavar: str = "", choices: Sequence[str] = (), local: bool = False
+) -> Any:
+    """A field of a protocol's options. help: a sentence. flag: what the command calls it, if not ``--name``.
+    choices: the values there are. local: it names files of this machine, which a request from elsewhere may not.
+    """
+    about = {"help": help, "flag": flag, "metavar": metavar, "choices": tuple(choices), "local": local}
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """One option of a protocol as it is shown. flag: "--rank". of: the type of a value; several: it takes many;
+    optional: it may be None.
+    """
+
+    name: str
+    flag: str
+    help: str
+    metavar: str
+    choices: tuple[str, ...]
+    local: bool
+    default: Any
+    of: type[Any]
+    several: bool
+    optional: bool
+
+
+def protocol_named(name: str) -> EvaluationProtocol[Any]:
+    """A protocol by its name. Raises UsageError, with the nearest name, if there is none."""
+    found: EvaluationProtocol[Any] = load_plugin(PROTOCOL_GROUP, name)
+    return found
+
+
+def options_of(protocol: EvaluationProtocol[Any]) -> tuple[OptionInfo, ...]:
+    """The options that a protocol takes, in the order of their declaration."""
+    hints = get_type_hints(protocol.options)
+    return tuple(_info(each, hints[each.name]) for each in fields(protocol.options))
+
+
+def _info(each: Field[Any], hint: Any) -> OptionInfo:
+    about = each.metadata
+    kinds = _kinds(hint)
+    known = [kind for kind in kinds if kind is not type(None)]
+    several = (get_origin(known[0]) or known[0]) is tuple
+    of = get_args(_tuple_in(hint))[0] if several else known[0]
+    return OptionInfo(
+        each.name,
+        about.get("flag") or "--" + each.name.replace("_", "-"),
+        about.get("help", ""),
+        about.get("metavar", ""),
+        about.get("choices", ()),
+        about.get("local", False),
+        None if each.default is MISSING else each.default,
+        of if isinstance(of, type) else str,
+        several,
+        type(None) in kinds,
+    )
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types that a value may have."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (get_origin(hint) or hint,)
+
+
+def _tuple_in(hint: Any) -> Any:
+    return hint if get_origin(hint) is tuple else next(one for one in get_args(hint) if get_origin(one) is tuple)
+
+
+def checked_options(protocol: EvaluationProtocol[Any], given: Mapping[str, Any]) -> Any:
+    """The protocol's options with those given. Raises UsageError for one that it does not take, or a value that is
+    none of its choices or not of its type.
+    """
+    known = {each.name: each for each in options_of(protocol)}
+    for name in given:
+        if name not in known:
+            raise UsageError(f"the protocol {protocol.name!r} has no option {name!r}.{_allowed(name, known)}")
+    return protocol.options(**{name: _checked(known[name], value) for name, value in given.items()})
+
+
+def _allowed(name: str, known: Mapping[str, OptionInfo]) -> str:
+    near = suggestion(name, known)
+    return near if near.startswith(" Known") else f"{near} Known: {', '.join(sorted(known))}."
+
+
+def remote_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that came from another machine, for the protocol of that name. Raises UsageError for one that it does
+    not have, or that names files of this machine.
+    """
+    protocol = protocol_named(name)
+    for each in options_of(protocol):
+        if each.local and each.name in given:
+            raise UsageError(f"{each.name} names files of this machine; ask on it: lookalike evaluate {each.flag}")
+    checked_options(protocol, given)
+    return dict(given)
+
+
+def _checked(info: OptionInfo, value: Any) -> Any:
+    """A value as the options hold it: a list becomes a tuple. Raises UsageError."""
+    if value is None and info.optional:
+        return None
+    if info.several and (isinstance(value, str) or not isinstance(value, Sequence)):
+        raise UsageError(f"{info.name} takes a list, got {value!r}")
+    values = tuple(value) if info.several else (value,)
+    for one in values:
+        if info.choices and one not in info.choices:
+            raise UsageError(f"{info.name} is one of {', '.join(info.choices)}; got {one!r}")
+        if not _FITS.get(info.of, _anything)(one):
+            raise UsageError(f"{info.name} is {_WORDS[info.of]}, got {one!r}")
+    return values if info.several else value
+
+
+def _anything(_value: Any) -> bool:
+    return True
+
+
+_FITS: Final[dict[type[Any], Callable[[Any], bool]]] = {
+    bool: lambda value: isinstance(value, bool),
+    int: lambda value: isinstance(value, Integral) and not isinstance(value, bool),
+    float: lambda value: isinstance(value, Real) and not isinstance(value, bool),
+    str: lambda value: value is not None and not isinstance(value, Real),
+}
+_WORDS: Final = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

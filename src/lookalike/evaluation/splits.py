@@ -1,0 +1,86 @@
+"""Who asks and who may be asked: leave one patient out, patient-disjoint folds, a collection's official split."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import metrics
+from lookalike.errors import UsageError
+from lookalike.evaluation.labelled import Labelled
+
+_MAX_FOLDS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Rows of the labelled records: which are asked, and which may answer."""
+
+    queries: NDArray[np.int64]
+    gallery: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Splits:
+    """rule: how the records were split, in words. disjoint: no record both asks and answers."""
+
+    parts: tuple[Split, ...]
+    rule: str
+    disjoint: bool = True
+
+
+def leave_one_patient_out(count: int) -> Splits:
+    """Each of the records asks all the others; the ranking leaves its own patient out."""
+    rows = np.arange(count)
+    return Splits((Split(rows, rows),), "leave one patient out", disjoint=False)
+
+
+def in_folds(data: Labelled, folds: int, seed: int) -> Splits:
+    """Patient-disjoint folds, each of which asks the rest. Raises UsageError."""
+    return Splits(tuple(split_folds(data, folds, seed)), f"{folds} patient-disjoint folds, seed {seed}")
+
+
+def official_split(names: Sequence[str], rule: str = "") -> Splits | None:
+    """The collection owners' own: test, or val where there is no test, asks train; None without such a split.
+
+    names: "train", "val", "test" or another of each record. rule: what to call it, if it is not the owners'.
+    """
+    each = np.array(names)
+    train, test, val = (np.flatnonzero(each == name) for name in ("train", "test", "val"))
+    if not len(train) or not (len(test) or len(val)):
+        return None
+    asked, word = (test, "test") if len(test) else (val, "val")
+    rest = len(each) - len(train) - len(asked)
+    unused = f"; {rest} records of no or another split unused" if rest else ""
+    return Splits((Split(asked, train),), (rule or f"official split, {word} asks train") + unused)
+
+
+def split_folds(data: Labelled, folds: int, seed: int) -> Iterator[Split]:
+    """Patient-disjoint folds with about the same mix of classes in each (a record's first label)."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    patients = len(set(data.patients))
+    if not 2 <= folds <= min(_MAX_FOLDS, patients):
+        raise UsageError(f"folds must be from 2 to {min(_MAX_FOLDS, patients)} ({patients} patients), got {folds}")
+    first = [labels[0] for labels in data.labels]
+    if folds > (most := max(Counter(first).values())):
+        raise UsageError(f"folds must be at most {most}, the records of the largest class, got {folds}")
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with fewer records than folds
+        parts = list(splitter.split(first, first, metrics.numbered(data.patients)))
+    for rest, fold in parts:
+        if len(fold):
+            yield Split(np.asarray(fold), np.asarray(rest))
+
+
+def hash_of(parts: Iterable[str]) -> str:
+    """What names a split: the same parts in the same order give the same 16 hex digits."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,165 @@
+"""The bodies of requests, checked before anything is done."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lookalike.types import BASE
+from lookalike.verbs.search import MAX_K
+
+Id = Annotated[str, Field(min_length=1, max_length=64)]
+Label = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Option = Annotated[str, Field(max_length=10_000)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Body(BaseModel):
+    """No field that is not known: a misspelt one is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RoiBody(Body):
+    """A box on an upload or a record, in fractions of the displayed picture."""
+
+    image: Id | None = None
+    record: Id | None = None
+    slice: Annotated[int, Field(ge=0, lt=1 << 20)] | None = None
+    box: tuple[Fraction, Fraction, Fraction, Fraction]
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.image is None) == (self.record is None):
+            raise ValueError("give either image (an upload) or record")
+        return self
+
+
+class QueryBody(Body):
+    """What is asked with: exactly one of these; text may stand beside image or ids."""
+
+    image: Id | None = None
+    volume: Id | None = None
+    text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    roi: RoiBody | None = None
+    ids: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
+    vector: (
+        Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=65536)] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        if len(given) != 1 and given not in ({"text", "image"}, {"text", "ids"}):
+            raise ValueError("give one of image, volume, text, roi, ids, vector; text may join image or ids")
+        return self
+
+    @property
+    def upload(self) -> str | None:
+        """The upload that is asked with, if it is one."""
+        return self.image or self.volume or (self.roi.image if self.roi else None)
+
+    @property
+    def record(self) -> str | None:
+        """The record that is asked with, if it is one."""
+        return self.ids[0] if self.ids and len(self.ids) == 1 else self.roi.record if self.roi else None
+
+
+class SearchBody(Body):
+    """The one search body."""
+
+    query: QueryBody
+    positive: Annotated[list[Id], Field(max_length=1000)] = []
+    negative: Annotated[list[Id], Field(max_length=1000)] = []
+    where: Annotated[str, Field(max_length=10_000)] | None = None
+    space: Name = BASE
+    group_by: Literal["patient"] | None = None
+    k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
+    explain: bool = False
+    rank: Name = "auto"
+    weights: Name = "uniform"
+    same_patient: bool = False
+
+
+class ExplainBody(Body):
+    """Why a record answers a query."""
+
+    query: QueryBody
+    record: Id
+    space: Name = BASE
+
+
+class ClassifyBody(Body):
+    """Which labels a picture bears."""
+
+    query: QueryBody
+    method: Name = "knn"
+    k: Annotated[int, Field(ge=1, le=1000)] | None = None
+    space: Name | None = None
+
+
+class SetLabelsBody(Body):
+    """A record's labels, instead of those it has."""
+
+    labels: Annotated[list[Label], Field(max_length=100)]
+
+
+class ChangeLabelsBody(Body):
+    """Labels to add to and to remove from many records."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=100_000)]
+    add: Annotated[list[Label], Field(max_length=100)] = []
+    remove: Annotated[list[Label], Field(max_length=100)] = []
+
+
+class IndexBody(Body):
+    """Uploads, or an import folder of the administrator's. label_columns: of the table; labels_csv: an upload."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    uploads: Annotated[list[Id], Field(min_length=1, max_length=10_000)] | None = None
+    labels_csv: Id | None = None
+    label_columns: Annotated[list[Name], Field(max_length=100)] = []
+    folder: Name | None = Field(default=None, alias="import")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.uploads is None) == (self.folder is None):
+            raise ValueError("give either uploads or import (the name of an import folder)")
+        return self
+
+
+class AdaptBody(Body):
+    """A space to train."""
+
+    name: Name
+    kind: Literal["mlp", "linear", "published"] = "mlp"
+    seed: Seed = 0
+
+
+class EvaluateBody(Body):
+    """A space to measure. options: further ones of the protocol, by name; none that names a file."""
+
+    space: Name = BASE
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None
+    seed: Seed = 0
+    protocol: Name | None = None
+    k: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(max_length=20)] | None = None
+    options: Annotated[dict[Name, Option | Annotated[list[Option], Field(max_length=100)]], Field(max_length=20)] = {}
+
+
+class MapBody(Body):
+    """A map to draw."""
+
+    method: Literal["umap", "tsne"] = "umap"
+    space: Name = BASE
+
+
+class AuditBody(Body):
+    """A label field, and what is recorded beside it; all that is recorded if only one is given."""
+
+    fields: Annotated[list[Name], Field(min_length=1, max_length=2)] = ["label"]
+    space: Name = BASE

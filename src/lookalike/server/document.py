@@ -1,0 +1,135 @@
+"""The OpenAPI document, whole: FastAPI's, with every answer's fields required and every refusal a problem.
+
+``python -m lookalike.server.document`` prints it; the page's types are made from that (``make types``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
+from itertools import chain
+from typing import Any, Final
+
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+from starlette.routing import BaseRoute
+
+import lookalike
+from lookalike.server.access import Needs
+from lookalike.server.contract.answers import ProblemDetails
+from lookalike.server.problems import MEDIA_TYPE
+from lookalike.server.routes.gallery import gallery_router
+from lookalike.server.routes.health import health_router
+from lookalike.server.routes.jobs import jobs_router
+from lookalike.server.routes.records import records_router
+from lookalike.server.routes.search import search_router
+from lookalike.server.routes.uploads import uploads_router
+
+_ROUTERS: Final = (gallery_router, uploads_router, search_router, records_router, jobs_router, health_router)
+ROUTES: Final[tuple[BaseRoute, ...]] = tuple(route for router in _ROUTERS for route in router.routes)
+_REFS: Final = "#/components/schemas/"
+_GUARDED: Final = (408, 413, 421, 500)  # what the guard says of any request, and what a bug ends in
+_KEYED: Final = (401, 403, 409, 429)  # where a key may be wanted, and a gallery is asked
+_NAMED: Final = (400, 404, 422)  # where something is named
+_ASKED: Final = (424,)  # where a body makes the encoder or a package work
+_OWN: Final = {"/api/v1/uploads": (415,), "/readyz": (503,)}
+
+
+def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:
+    """The document of the service's routes (OpenAPI 3.1)."""
+    routes = list(routes)
+    document = get_openapi(
+        title="lookalike",
+        version=lookalike.__version__,
+        description="Pixel-based search for medical images. Not a medical device.",
+        routes=routes,
+    )
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["ProblemDetails"] = TypeAdapter(ProblemDetails).json_schema()
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"{_REFS}ProblemDetails"}}}
+    every = {*_GUARDED, *_KEYED, *_NAMED, *_ASKED, *chain.from_iterable(_OWN.values())}
+    document["components"]["responses"] = {
+        str(code): {"description": HTTPStatus(code).phrase, "content": content} for code in sorted(every)
+    }
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    for route in routes:
+        if isinstance(route, APIRoute):
+            for method in sorted(route.methods or ()):
+                _complete(document["paths"][route.path_format][method.lower()], route)
+    for name in _answered(document):
+        _close(schemas[name])
+    _untitle(document)
+    return document
+
+
+def _complete(operation: dict[str, Any], route: APIRoute) -> None:
+    """Give an operation its role and its problems, and bytes their format."""
+    role = next((call.role for call in _calls(route) if isinstance(call, Needs)), None)
+    named, asked = bool(operation.get("parameters")), "requestBody" in operation
+    refusals = {
+        *_GUARDED,
+        *(_KEYED if role else ()),
+        *(_NAMED if named or asked else ()),
+        *(_ASKED if asked else ()),
+        *_OWN.get(route.path_format, ()),
+    }
+    if role:
+        operation["security"], operation["x-role"] = [{}, {"key": []}], role
+    answers = {code: answer for code, answer in operation["responses"].items() if code.startswith("2")}
+    for answer in answers.values():
+        for media, content in answer.get("content", {}).items():
+            if media != "application/json":
+                content["schema"] = {"type": "string", **({} if media.startswith("text/") else {"format": "binary"})}
+    problems = {str(code): {"$ref": f"#/components/responses/{code}"} for code in sorted(refusals)}
+    operation["responses"] = {**answers, **problems}
+
+
+def _calls(route: APIRoute) -> Iterator[Any]:
+    return (each.call for each in route.dependant.dependencies)
+
+
+def _answered(document: Mapping[str, Any]) -> set[str]:
+    """The names of the schemas that answers are made of."""
+    schemas, found = document["components"]["schemas"], set[str]()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    open_ = ["ProblemDetails", *_refs([operation["responses"] for operation in operations])]
+    while open_:
+        name = open_.pop()
+        if name not in found:
+            found.add(name)
+            open_ += _refs(schemas[name])
+    return found
+
+
+def _refs(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(ref := node.get("$ref"), str) and ref.startswith(_REFS):
+            yield ref.removeprefix(_REFS)
+        for each in node.values():
+            yield from _refs(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _refs(each)
+
+
+def _close(schema: dict[str, Any]) -> None:
+    """An answer says every field, also where Python has a default, and no other."""
+    schema["required"], schema["additionalProperties"] = list(schema["properties"]), False
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+def _untitle(node: Any) -> None:
+    """Titles only repeat the names of fields."""
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        if isinstance(each, dict) and "version" not in each and isinstance(each.get("title"), str):
+            del each["title"]
+        _untitle(each)
+
+
+if __name__ == "__main__":
+    print(json.dumps(openapi_document(), indent=1, ensure_ascii=False))

@@ -1,0 +1,133 @@
+"""The process that does one job: ``python -m lookalike.server.jobs.process GALLERY JOB``. Started by ``runner``.
+
+A process of its own, so that work takes neither memory nor turns from those who search, and can be ended at any
+moment. It notes progress and result in the gallery's database, and ends with the server: it reads its standard
+input, which the server holds open.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from lookalike.errors import LookalikeError
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.server.serialise import plain, without_paths
+from lookalike.verbs.jobs import end_job, task_of, tell_progress
+
+_NOTED_EVERY: Final = 0.5  # seconds
+
+_Progress: TypeAlias = Callable[[int, int], None]
+_Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's answer as JSON, and its printed reports by format
+_Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], _Progress], _Done]
+
+
+def _index(gallery: Gallery, given: Mapping[str, Any], progress: _Progress) -> _Done:
+    from lookalike.verbs.index import index
+
+    done = index(
+        gallery, given["sources"], labels=given["labels"], label_columns=given["label_columns"], progress=progress
+    )
+    if given["labels"] and given["own_labels"]:
+        Path(given["labels"]).unlink(missing_ok=True)
+    return plain(done), {}
+
+
+def _adapt(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
+    from lookalike.verbs.adapt import adapt
+
+    return plain(adapt(gallery, given["name"], kind=given["kind"], seed=given["seed"])), {}
+
+
+def _evaluate(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
+    from lookalike.evaluation.protocols.protocol import PRECISION, remote_options
+    from lookalike.verbs.evaluate import evaluate
+
+    protocol = given["protocol"] or PRECISION
+    options = {name: given[name] for name in ("space", "folds", "seed", "k")}
+    options |= remote_options(protocol, given.get("options") or {})
+    report = evaluate(gallery, protocol=protocol, **options)
+    return plain(report), {
+        "md": report.tables("markdown"),
+        "csv": report.tables("csv"),
+        "tex": report.tables("latex"),
+        "json": json.dumps(plain(report), indent=2, ensure_ascii=False),
+        "html": _page(str(report)),
+    }
+
+
+def _page(text: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Evaluation</title>'
+        f"<pre>{html.escape(text)}</pre></html>"
+    )
+
+
+def _map(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
+    from lookalike.verbs.map import map_gallery
+
+    drawn = map_gallery(gallery, method=given["method"], space=given["space"])
+    return {"method": drawn.method, "space": drawn.space, "records": len(drawn.ids)}, {}
+
+
+def _audit(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
+    from lookalike.verbs.audit import audit
+
+    return plain(audit(gallery, *given["fields"], space=given["space"])), {}
+
+
+WORK: Final[dict[str, _Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
+REPEATABLE: Final = ("index", "map", "evaluate", "audit")  # nothing is lost or done twice if run again
+
+
+class _Noted:
+    """Notes progress, with rate and time left, not too often."""
+
+    def __init__(self, gallery: Gallery, identity: str) -> None:
+        self._gallery, self._identity = gallery, identity
+        self._started, self._noted = time.monotonic(), 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._noted < _NOTED_EVERY and done < total:
+            return
+        self._noted, rate = now, done / max(now - self._started, 1e-3)
+        left = (total - done) / rate if rate else None
+        tell_progress(self._gallery, self._identity, done, total, rate, left)
+
+
+def do_job(folder: str, identity: str) -> None:
+    """Do the job, whatever becomes of it."""
+    threading.Thread(target=_end_with_server, daemon=True).start()
+    with suppress(OSError):
+        os.nice(10)  # those who search come first
+    with open_gallery(folder) as gallery:
+        task = task_of(gallery, identity)
+        try:
+            result, reports = WORK[task.kind](gallery, task.arguments, _Noted(gallery, identity))
+        except LookalikeError as error:
+            end_job(gallery, identity, error=without_paths(str(error)))
+        except MemoryError:
+            end_job(gallery, identity, error="out of memory; free memory and start it again")
+        except Exception as error:
+            what = f"unexpected {type(error).__name__}; this is a bug: please report it"
+            end_job(gallery, identity, error=what)
+        else:
+            end_job(gallery, identity, result=result, reports=reports)
+
+
+def _end_with_server() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    do_job(*sys.argv[1:])

@@ -1,0 +1,71 @@
+"""What a job is given: the files that it needs are put where they outlive the server."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from lookalike.errors import NotFoundError
+from lookalike.gallery import SOURCES
+from lookalike.server.access import Caller
+from lookalike.server.contract.bodies import IndexBody
+from lookalike.server.service import Service
+from lookalike.server.uploads.store import Upload
+from lookalike.verbs.jobs import JobInfo, job_info, may_cancel, submit_job
+
+
+def queue(service: Service, caller: Caller, kind: str, given: dict[str, Any]) -> JobInfo:
+    """A new job, which starts when those before it are done."""
+    job = submit_job(service.gallery, kind, given, caller.name)
+    service.runner.wake()
+    return job
+
+
+def queue_index(service: Service, caller: Caller, body: IndexBody) -> JobInfo:
+    """Index uploads or an import folder, whose labels.csv is used if it has one. Raises NotFoundError."""
+    labels = service.uploads.get(body.labels_csv) if body.labels_csv else None
+    if body.folder is not None:
+        sources, labels_path = _import_folder(service, body.folder)
+    else:
+        uploads = [service.uploads.get(identity) for identity in body.uploads or ()]
+        sources, labels_path = [_moved_in(service, upload) for upload in uploads], None
+    if labels is not None:
+        labels_path = _table(service, labels)
+    given = {
+        "sources": sources,
+        "labels": labels_path,
+        "own_labels": labels is not None,
+        "label_columns": body.label_columns,
+    }
+    return queue(service, caller, "index", given)
+
+
+def _import_folder(service: Service, name: str) -> tuple[list[str], str | None]:
+    folder = service.settings.imports.get(name)
+    if folder is None:
+        raise NotFoundError(f"no import folder is called {name!r}; see imports in /gallery", "no-import")
+    table = folder / "labels.csv"
+    return [str(folder)], str(table) if table.is_file() else None
+
+
+def _moved_in(service: Service, upload: Upload) -> str:
+    """An upload copied into the gallery: what is indexed must stay."""
+    folder = service.gallery.folder / SOURCES / upload.id
+    if not folder.is_dir():
+        folder.parent.mkdir(exist_ok=True)
+        shutil.copytree(upload.folder, folder)
+    return str(folder)
+
+
+def _table(service: Service, upload: Upload) -> str:
+    path = service.gallery.folder / SOURCES / f"{upload.id}.csv"
+    path.parent.mkdir(exist_ok=True)
+    shutil.copyfile(upload.files[0], path)
+    return str(path)
+
+
+def cancel(service: Service, caller: Caller, identity: str) -> JobInfo:
+    """Cancel a job that waits or runs: one's own, or as an admin any. Raises ForbiddenError, NotFoundError."""
+    if may_cancel(service.gallery, identity, owner=None if caller.may("admin") else caller.name):
+        service.runner.cancel(identity)
+    return job_info(service.gallery, identity)

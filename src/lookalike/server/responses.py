@@ -1,0 +1,39 @@
+"""Answers on their way out: JSON, pictures, downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import FileResponse
+
+from lookalike.server.serialise import json_bytes
+
+
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A verb's result. It is written by ``serialise`` and not validated again: a test does that for every route."""
+    return Response(json_bytes(value), status, dict(headers or {}), "application/json")
+
+
+class JPEG(Response):
+    """A picture."""
+
+    media_type = "image/jpeg"
+
+
+class FileOfBytes(FileResponse):
+    """A file that a browser saves and never shows."""
+
+    media_type = "application/octet-stream"
+
+
+def picture_response(jpeg: bytes) -> Response:
+    """A JPEG, which the browser may keep for a while."""
+    return JPEG(jpeg, headers={"Cache-Control": "private, max-age=300"})
+
+
+def download_response(data: bytes, name: str, kind: str) -> Response:
+    """Bytes that a browser saves and never shows."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, media_type=kind, headers=headers)

@@ -1,0 +1,23 @@
+"""What routes have in common: who asks, the service, and parameters of addresses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from lookalike.server.access import Caller, Needs
+from lookalike.server.service import Service, service_of
+
+Served = Annotated[Service, Depends(service_of)]
+AsReader = Annotated[Caller, Depends(Needs("reader"))]
+AsContributor = Annotated[Caller, Depends(Needs("contributor"))]
+AsAdmin = Annotated[Caller, Depends(Needs("admin"))]
+
+Where = Annotated[str | None, Query(max_length=10_000)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str | None, Query(max_length=4096)]
+
+SliceNumber = Annotated[int | None, Query(ge=0, lt=1 << 20)]
+Size = Annotated[int, Query(ge=16, le=4096)]
+FileNumber = Annotated[int, Query(ge=0, lt=1 << 20)]

@@ -1,0 +1,1 @@
+"""Files that callers send, to ask with or to index."""

@@ -1,0 +1,70 @@
+"""Take an upload in: to disk as it comes, then drawn once by a process that may be killed, to see what it is."""
+
+from __future__ import annotations
+
+import shutil
+from typing import BinaryIO, Final
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+
+from lookalike.errors import LookalikeError, UnreadableImageError
+from lookalike.server.contract.answers import UploadInfo
+from lookalike.server.problems import Problem
+from lookalike.server.service import Service
+from lookalike.server.uploads.store import Upload
+
+_MOST_FILES: Final = 5000
+_TABLES: Final = (".csv", ".tsv", ".txt")  # label tables come with images, and are no pictures
+
+
+async def receive(request: Request, service: Service) -> UploadInfo:
+    """The upload that a multipart body carries, described. Raises Problem, UnreadableImageError."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise Problem(415, "send files as multipart/form-data, in the field file", "not-multipart")
+    try:
+        async with request.form(max_files=_MOST_FILES, max_fields=10) as form:
+            parts = [part for name, part in form.multi_items() if name == "file" and isinstance(part, UploadFile)]
+            files = [(part.filename, part.file) for part in parts]
+            return await run_in_threadpool(_keep, service, files)
+    except (Problem, LookalikeError):
+        raise
+    except (MultiPartException, HTTPException, ValueError, KeyError):
+        raise Problem(400, "the multipart body cannot be read", "multipart") from None
+
+
+def _keep(service: Service, parts: list[tuple[str | None, BinaryIO]]) -> UploadInfo:
+    if not parts:
+        raise Problem(400, "the body has no file; send one in the field file", "no-file")
+    upload = service.uploads.new()
+    try:
+        for name, source in parts:
+            with service.uploads.place(upload, name).open("wb") as file:
+                shutil.copyfileobj(source, file, 1 << 20)
+        service.uploads.keep(upload)
+        return upload_info(service, upload)
+    except (OSError, Problem, UnreadableImageError):
+        service.uploads.discard(upload)
+        raise
+
+
+def upload_info(service: Service, upload: Upload) -> UploadInfo:
+    """What an upload is, as its sender is told. Raises UnreadableImageError."""
+    if upload.name.lower().endswith(_TABLES):
+        return UploadInfo(upload.id, upload.name, len(upload.files), "table")
+    shown = service.pictures.of_files(upload.files)
+    return UploadInfo(
+        upload.id,
+        upload.name,
+        len(upload.files),
+        shown.kind,
+        shown.rows,
+        shown.columns,
+        shown.depth,
+        shown.modality,
+        shown.window,
+        shown.viewer,
+    )

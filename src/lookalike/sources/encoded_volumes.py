@@ -1,0 +1,57 @@
+"""The vectors of volumes whose slices come one after the other; no pixels are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.readers.pool import Frame
+from lookalike.types import PatchMap
+
+
+class EncodedVolume:
+    """The vectors of one volume's slices, and the slice that stands for it in a listing."""
+
+    def __init__(self, first: Frame) -> None:
+        self.first = first
+        self.vectors: list[NDArray[np.float32]] = []
+        self.views: list[int] = []
+        self.patches: list[PatchMap] = []
+        self.thumbnail, self._from_middle = first.thumbnail, first.depth + 1
+
+    def add(self, frame: Frame, vector: NDArray[np.float32], patches: tuple[PatchMap, ...]) -> None:
+        """The next slice; patches: one, or none where the gallery keeps none."""
+        self.vectors.append(vector)
+        self.views.append(frame.view)
+        self.patches += patches
+        from_middle = abs(2 * frame.view - frame.depth + 1)
+        if from_middle < self._from_middle:
+            self.thumbnail, self._from_middle = frame.thumbnail, from_middle
+
+
+@dataclass
+class OpenVolumes:
+    """Volumes of which some slices have come, by the item that they come from and its frame."""
+
+    _open: dict[str, dict[int, EncodedVolume]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, frame: Frame, vector: NDArray[np.float32], patches: tuple[PatchMap, ...]) -> None:
+        """A slice's vector and patches."""
+        of_item = self._open.setdefault(frame.source, {})
+        of_item.setdefault(frame.frame, EncodedVolume(frame)).add(frame, vector, patches)
+
+    def drop(self, source: str) -> None:
+        """Forget a volume that broke."""
+        self._open.pop(source, None)
+
+    def take(self, finished: Iterable[str]) -> Iterator[EncodedVolume]:
+        """The volumes that are complete."""
+        for source in list(finished):
+            if source in self._open:
+                yield from self._open.pop(source).values()

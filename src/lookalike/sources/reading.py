@@ -1,0 +1,201 @@
+"""One pass over the items of sources: what is new is fetched, read, and, where files are slices, read as volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from lookalike.errors import UnreadableImageError
+from lookalike.readers.pool import Event, Finished, Frame, ReaderPool, SliceFile
+from lookalike.readers.prepared import prepared_views
+from lookalike.sources.files import FileSource
+from lookalike.sources.labels import LabelRow, LabelTable
+from lookalike.sources.source import Source
+from lookalike.sources.volumes import is_mask, volume_items
+from lookalike.types import Item, Refusal
+
+FETCHED_AT_ONCE: Final = 8
+"""Items of a source elsewhere whose files are on this machine at the same time."""
+
+
+class KnownItems(Protocol):
+    """What need not be read again."""
+
+    @property
+    def files(self) -> set[str]:
+        """The SHA-256 of the bytes of files and series."""
+        ...
+
+    def part(self, sha256: str, frame: int) -> bool:
+        """Whether one picture of a file of arrays is there."""
+        ...
+
+    def item(self, name: str) -> Sequence[tuple[str, str]]:
+        """(source, SHA-256) of all that was made of an item; none if it is to be fetched."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What sources hold: every item once, with the source that it comes from. masks: how many were left out."""
+
+    items: tuple[tuple[Source, Item], ...]
+    masks: int
+
+    @property
+    def files(self) -> int:
+        """How many files there are; the arrays of one count once."""
+        return len({item.files[:1] or item.name for _source, item in self.items})
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRead:
+    """All that was fetched at once has been read: the items that it came from may count as known from now on."""
+
+
+def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda _path: False) -> Listing:
+    """Every item that is no mask. owned: tells the files that are passed over without a word."""
+    found: dict[str, tuple[Source, Item]] = {}
+    for source in sources:
+        for item in source.items():
+            if not (item.files and owned(Path(item.files[0]))):
+                found.setdefault(item.name, (source, item))
+    kept = tuple(each for each in found.values() if not is_mask(Path(each[1].name)))
+    return Listing(kept, len(found) - len(kept))
+
+
+class ItemLabels:
+    """The label rows of items: of the table that was given, or else of the one of each item's own source."""
+
+    def __init__(self, given: LabelTable | None, listing: Listing) -> None:
+        self._given, self._own = given, dict[str, LabelTable]()
+        self._tables = [] if given is None else [given]
+        if given is None:
+            sources = {id(source): source for source, _item in listing.items}
+            tables = {key: source.labels() for key, source in sources.items()}
+            self._tables = [table for table in tables.values() if table is not None]
+            own = ((item.name, tables[id(source)]) for source, item in listing.items)
+            self._own = {name: table for name, table in own if table is not None}
+
+    def row(self, event: Frame | Finished) -> LabelRow | None:
+        """What is said of the file, or of a series by its folder or its first file."""
+        table = self._given or self._own.get(event.source) or self._own.get(event.file)
+        if table is None:
+            return None
+        row = table.row(Path(event.source))
+        return row if row is not None or event.file in ("", event.source) else table.row(Path(event.file))
+
+    @property
+    def names_labels(self) -> bool:
+        """Whether any row has a label: a table may be of patients or attributes alone."""
+        return any(table.label_count for table in self._tables)
+
+    def unused(self) -> int:
+        """How many rows no item has asked for."""
+        return sum(table.unused() for table in self._tables)
+
+
+def read_items(
+    readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None
+) -> Iterator[Event | BatchRead]:
+    """What becomes of every item: its frames and Finished, a Refusal, or a SliceFile; once all slices are known, the
+    frames of the volumes that they make. An item that lies elsewhere is fetched only if it is new, a few at a time,
+    each batch with a BatchRead at its end.
+    """
+    here = [item for _source, item in items if item.files and item.image is None]
+    yield from _read_files(readers, here, known)
+    for _source, item in items:
+        if item.image is not None:
+            yield from _read_array(readers, item, known)
+    yield from _read_fetched(readers, [each for each in items if not each[1].files], known)
+
+
+def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | None) -> Iterator[Event]:
+    is_known = known.files.__contains__ if known is not None and known.files else None
+    slices: list[SliceFile] = []
+    for event in readers.read(items, is_known, whole=True):
+        if isinstance(event, SliceFile):
+            slices.append(event)
+        yield event
+    yield from readers.read(volume_items(slices), is_known)
+
+
+def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> Iterator[Event]:
+    """A picture that is decoded already is prepared in this process."""
+    file = item.files[0]
+    if known is not None and known.part(item.digest, item.frame):
+        yield Finished(item.name, item.digest, known=True, file=file, part=True)
+        return
+    try:
+        yield from list(_array_frames(readers, item))
+    except UnreadableImageError as error:
+        yield Refusal(item.name, error.reason, error.detail)
+    else:
+        yield Finished(item.name, item.digest, file=file, part=True)
+
+
+def _array_frames(readers: ReaderPool, item: Item) -> Iterator[Frame]:
+    if item.image is None:
+        return
+    for one in prepared_views(item.image(), readers.recipe, readers.volumes):
+        yield Frame(
+            source=item.name,
+            sha256=item.digest,
+            frame=item.frame,
+            frames=1,
+            input=one.input,
+            thumbnail=one.thumbnail,
+            patient="",
+            attributes={},
+            shown=one.shown,
+            view=one.view,
+            depth=one.depth,
+            file=item.files[0],
+            part=True,
+        )
+
+
+def _read_fetched(
+    readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None
+) -> Iterator[Event | BatchRead]:
+    new: list[tuple[Source, Item]] = []
+    for source, item in items:
+        there = () if known is None else _known_parts(item, known)
+        yield from (Finished(name, sha256, known=True, file=item.name) for name, sha256 in there)
+        if not there:
+            new.append((source, item))
+    for start in range(0, len(new), FETCHED_AT_ONCE):
+        with ExitStack() as fetched:
+            files: list[Item] = []
+            for source, item in new[start : start + FETCHED_AT_ONCE]:
+                try:
+                    files += _fetched(item, fetched.enter_context(source.fetch(item)))
+                except (OSError, UnreadableImageError) as error:
+                    yield Refusal(item.name, getattr(error, "reason", "not-readable"))
+            for event in _read_files(readers, files, known):
+                yield replace(event, fetched=True) if isinstance(event, Finished) else event
+        yield BatchRead()
+
+
+def _known_parts(item: Item, known: KnownItems) -> Sequence[tuple[str, str]]:
+    return [(item.name, item.digest)] if item.digest and item.digest in known.files else known.item(item.name)
+
+
+def _fetched(item: Item, files: Sequence[Path]) -> list[Item]:
+    """An item of one file by its own name, each of several under it."""
+    if len(files) == 1:
+        return [Item(item.name, (str(files[0]),))]
+    return [Item(f"{item.name}/{file.name}", (str(file),)) for file in files]
+
+
+def series_in(readers: ReaderPool, folder: Path) -> Item:
+    """The one volume that slices in a folder make, whatever tables and notes lie beside them; all files as one item
+    if there is not one.
+    """
+    files = [item for item in FileSource(folder).items() if item.files]
+    slices = [event for event in readers.read(files, whole=True) if isinstance(event, SliceFile)]
+    volumes = [item for item in volume_items(slices) if len(item.files) > 1]
+    return volumes[0] if len(volumes) == 1 else Item(str(folder), tuple(file for item in files for file in item.files))

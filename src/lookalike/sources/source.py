@@ -1,0 +1,88 @@
+"""What a source is, and how one is named: by a path, or by a URI whose scheme a plug-in declares."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final, Protocol, cast, runtime_checkable
+
+from lookalike.errors import UsageError
+from lookalike.plugins import load_plugin, plugin_names, suggestion
+from lookalike.sources.labels import LabelTable
+from lookalike.text import absolute
+from lookalike.types import Item
+
+GROUP: Final = "lookalike.sources"
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]+):(?s:.*)")
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where images come from. Listing is cheap and resumable; bytes are fetched only for what is new.
+
+    Declared as an entry point of the group ``lookalike.sources``: the scheme of its URIs -> a function that takes
+    such a URI and gives the source, or raises UsageError where it cannot be used.
+
+    An item's name names it for good: under one name a source never gives other bytes. Files that lie on this machine
+    are the exception: they name their ``files`` in the listing and may change, their bytes are looked at each time.
+    Files that are to make one volume must come from one item, unless they lie on this machine.
+    """
+
+    @property
+    def uri(self) -> str:
+        """What names the source: ``source_of(uri)`` opens it again."""
+        ...
+
+    def items(self, since: str | None = None) -> Iterator[Item]:
+        """Every item, in an order that does not change, without opening one. since: the name of an item, the last of
+        an earlier listing: those after it alone; all of them, where it is no longer there.
+        """
+        ...
+
+    def fetch(self, item: Item) -> AbstractContextManager[Sequence[Path]]:
+        """The item's files, each of another name, readable within the context; copies are gone afterwards. At most
+        ``reading.FETCHED_AT_ONCE`` items are held at the same time. Raises OSError or UnreadableImageError.
+        """
+        ...
+
+    def labels(self) -> LabelTable | None:
+        """What the source itself says of its items, by their names; None where it says nothing."""
+        ...
+
+
+def source_of(source: str | os.PathLike[str] | Source) -> Source:
+    """The source that a path or a URI names; one that is open already as it is.
+
+    Raises UsageError: no such file or folder, no plug-in for the scheme, or what the plug-in refuses.
+    """
+    if isinstance(source, Source):
+        return source
+    text = os.fspath(source)
+    path = absolute(text)
+    uri = _SCHEME.fullmatch(text) if isinstance(source, str) else None
+    if uri is None or os.path.exists(path):  # noqa: PTH110 - False for any impossible name
+        return cast(Source, load_plugin(GROUP, "file")(str(path)))
+    scheme = uri[1]
+    if scheme not in plugin_names(GROUP):
+        raise UsageError(
+            f"no such file or folder: {path}, and no source is called {scheme!r}."
+            f"{suggestion(scheme, plugin_names(GROUP))}"
+        )
+    return cast(Source, load_plugin(GROUP, scheme)(text))
+
+
+def items_since(items: Iterator[Item], since: str | None) -> Iterator[Item]:
+    """The items after the one of that name; all of them, where none has it."""
+    if since is None:
+        yield from items
+        return
+    passed: list[Item] = []
+    for item in items:
+        passed.append(item)
+        if item.name == since:
+            yield from items
+            return
+    yield from passed

@@ -1,0 +1,42 @@
+"""What a gallery's store holds already of the items of sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from lookalike.store import Store, record_id
+from lookalike.store.patches import files_without_patches
+
+
+class StoredItems:
+    """What need not be read again (``reading.KnownItems``): what is stored whole. What is damaged is not, nor is what
+    lacks its patches where the gallery keeps them.
+    """
+
+    def __init__(self, store: Store, *, with_patches: bool) -> None:
+        self._store = store
+        self._again = store.damaged_files() | (files_without_patches(store) if with_patches else set())
+        self.files = store.files() - self._again
+
+    def part(self, sha256: str, frame: int) -> bool:
+        """One picture of a file of arrays."""
+        return sha256 not in self._again and record_id(sha256, frame) in self._records
+
+    def item(self, name: str) -> Sequence[tuple[str, str]]:
+        """(source, SHA-256) of what an item was made into."""
+        parts = self._parts.get(name, [])
+        return parts if all(sha256 in self.files for _source, sha256 in parts) else ()
+
+    @cached_property
+    def _records(self) -> set[str]:
+        return {record.id for record in self._store.records().values()}
+
+    @cached_property
+    def _parts(self) -> dict[str, list[tuple[str, str]]]:
+        """Files and series by their own name, and by what stands before the last "/" of it."""
+        parts: dict[str, list[tuple[str, str]]] = {}
+        for sha256, source in self._store.sources_of_files().items():
+            for name in (source, source.rpartition("/")[0]):
+                parts.setdefault(name, []).append((source, sha256))
+        return parts

@@ -1,0 +1,88 @@
+"""Records and the keys of their vectors: asked of the database, or of what is held in memory (``memory``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol, TypeAlias
+
+import numpy as np
+from sqlalchemy import Connection
+
+from lookalike.store.rows import chosen_rows, where_chosen, whole_records
+from lookalike.store.schema import RECORDS, VECTORS
+from lookalike.types import Keys, Record
+
+Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]  # a transaction that reads
+
+_KEYS_BY_ID: Final = where_chosen(RECORDS.c.id, RECORDS.c.key)
+_OWNERS_BY_KEY: Final = where_chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
+_KEYS_OF_PATIENT: Final = where_chosen(RECORDS.c.patient, VECTORS.c.key).join(
+    RECORDS, RECORDS.c.key == VECTORS.c.record
+)
+_KEYS_BY_RECORD: Final = where_chosen(VECTORS.c.record, VECTORS.c.key)
+
+
+class Lookup(Protocol):
+    """Both answer the same."""
+
+    def by_key(self, keys: Iterable[int] | None) -> dict[int, Record]:
+        """Records by key, whole, those that there are; all of them for None."""
+
+    def by_id(self, identity: str) -> Record | None:
+        """One record by its public id, or None."""
+
+    def keys_of(self, records: Iterable[int]) -> Keys:
+        """The vector keys of records, by their keys."""
+
+    def keys_of_patient(self, patient: str) -> Keys:
+        """The vector keys of one patient group (its hash)."""
+
+    def owner_keys(self, keys: Keys) -> Keys:
+        """The record's key for each vector key; -1 for -1 and for a key that is not there."""
+
+    def owners(self, keys: Keys) -> list[Record | None]:
+        """The record of each vector key, in order; None for a key that is not there."""
+
+
+class DatabaseLookup:
+    """Asks the database, each time."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    def by_key(self, keys: Iterable[int] | None) -> dict[int, Record]:
+        """Records by key."""
+        with self._begin() as connection:
+            return whole_records(connection, None if keys is None else [int(key) for key in keys])
+
+    def by_id(self, identity: str) -> Record | None:
+        """One record."""
+        with self._begin() as connection:
+            found = chosen_rows(connection, _KEYS_BY_ID, [identity])
+            return whole_records(connection, [found[0].key])[found[0].key] if found else None
+
+    def keys_of(self, records: Iterable[int]) -> Keys:
+        """The vector keys of records."""
+        return self._keys(_KEYS_BY_RECORD, [int(key) for key in records])
+
+    def keys_of_patient(self, patient: str) -> Keys:
+        """The vector keys of a patient group."""
+        return self._keys(_KEYS_OF_PATIENT, [patient])
+
+    def owner_keys(self, keys: Keys) -> Keys:
+        """The record's key for each vector key."""
+        with self._begin() as connection:
+            owner = {row.key: row.record for row in chosen_rows(connection, _OWNERS_BY_KEY, np.unique(keys).tolist())}
+        return np.array([owner.get(key, -1) for key in keys.tolist()], np.int64)
+
+    def owners(self, keys: Keys) -> list[Record | None]:
+        """The record of each vector key."""
+        with self._begin() as connection:
+            owner = {row.key: row.record for row in chosen_rows(connection, _OWNERS_BY_KEY, keys.tolist())}
+            records = whole_records(connection, [key for key in owner.values() if key is not None])
+        return [records.get(owner.get(key, -1)) for key in keys.tolist()]
+
+    def _keys(self, query: Any, values: list[Any]) -> Keys:
+        with self._begin() as connection:
+            return np.fromiter(connection.scalars(query, {"chosen": values}), np.int64)

@@ -1,0 +1,49 @@
+"""Spaces as rows: the encoder's own vectors, and adapters over them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from lookalike.store.database import damaged
+from lookalike.store.schema import SPACES
+from lookalike.types import BASE
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRow:
+    """A space as stored. version counts the changes to the vectors it is made of."""
+
+    name: str
+    encoder: Mapping[str, Any]
+    adapter: str | None
+    version: int
+
+
+def read_spaces(connection: Connection) -> dict[str, SpaceRow]:
+    """Every space by name. An adapted space takes its version from the base vectors. Raises DamagedFileError."""
+    rows = list(connection.execute(select(SPACES)))
+    version = next((row.version for row in rows if row.name == BASE), 0)
+    try:
+        found = {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
+        if not all(space.encoder.keys() >= {"name", "identity"} for space in found.values()):
+            raise damaged()
+    except (AttributeError, TypeError, ValueError):
+        raise damaged() from None
+    return found
+
+
+def put_space(connection: Connection, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:
+    """Declare a space, or replace its adapter; in words that both SQLite and PostgreSQL understand."""
+    fields = {"encoder": json.dumps(encoder, sort_keys=True), "adapter": adapter, "version": 0}
+    if connection.execute(update(SPACES).where(SPACES.c.name == name).values(**fields)).rowcount == 0:
+        connection.execute(insert(SPACES), {"name": name, **fields})
+
+
+def count_version(connection: Connection) -> None:
+    """Note that the vectors have changed: indexes made of them are stale."""
+    connection.execute(update(SPACES).where(SPACES.c.name == BASE).values(version=SPACES.c.version + 1))

@@ -1,0 +1,92 @@
+"""The stored vectors, read with their checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, func, select
+
+from lookalike.errors import DamagedFileError, NotFoundError
+from lookalike.store.batch import checksum
+from lookalike.store.rows import chosen_rows, where_chosen
+from lookalike.store.schema import RECORDS, VECTORS
+from lookalike.types import Keys, Vectors
+
+_KEYS: Final = where_chosen(RECORDS.c.key, RECORDS.c.key)
+_VECTORS_BY_RECORD: Final = (
+    where_chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id)
+    .join(RECORDS, RECORDS.c.key == VECTORS.c.record)
+    .order_by(VECTORS.c.view)
+)
+
+
+class StoredVectors(NamedTuple):
+    """keys (n,), records (n,): the record's key of each vector, views (n,): its slice's number in a volume,
+    vectors (n, dim) float32.
+    """
+
+    keys: Keys
+    records: Keys
+    views: Keys
+    vectors: Vectors
+
+
+def every_vector(connection: Connection) -> StoredVectors:
+    """In the order of the keys. Raises DamagedFileError, with the number of damaged rows, if any row fails its
+    checksum or a record has none.
+    """
+    query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
+    rows = connection.execute(query.order_by(VECTORS.c.key)).all()
+    records = connection.scalar(select(func.count()).select_from(RECORDS)) or 0
+    lost = records - len({row.record for row in rows})
+    if lost or not all(map(_sound, rows)):
+        raise _damaged_vectors(lost + sum(not _sound(row) for row in rows))
+    data = b"".join(row.data for row in rows)
+    stacked = np.frombuffer(data, "<f4").reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
+    keys, owners, views = (np.array([row[i] for row in rows], np.int64) for i in (0, 1, 2))
+    return StoredVectors(keys, owners, views, stacked)
+
+
+def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
+    """The slice numbers and vectors (views, dim) of records, by their keys; removed ones are left out.
+
+    Raises DamagedFileError for a vector that fails its checksum, or a record that has none.
+    """
+    own: dict[int, list[Any]] = {}
+    for row in chosen_rows(connection, _VECTORS_BY_RECORD, list(records)):
+        own.setdefault(row.record, []).append(row)
+    bare = [key for key in records if key not in own]
+    lost = len(chosen_rows(connection, _KEYS, bare)) if bare else 0
+    bad = lost + sum(not all(map(_sound, rows)) for rows in own.values())
+    if bad:
+        raise _damaged_vectors(bad)
+    return {
+        key: (tuple(row.view for row in rows), np.stack([np.frombuffer(row.data, "<f4") for row in rows]))
+        for key, rows in own.items()
+    }
+
+
+def removed() -> NotFoundError:
+    """The error for a record that was there a moment ago."""
+    return NotFoundError("no such record is in the gallery any more; it was removed meanwhile")
+
+
+def damaged_files(connection: Connection) -> set[str]:
+    """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
+    query = select(RECORDS.c.sha256, RECORDS.c.id, VECTORS).outerjoin(VECTORS, RECORDS.c.key == VECTORS.c.record)
+    return {row.sha256 for row in connection.execute(query) if not _sound(row)}
+
+
+def _damaged_vectors(count: int) -> DamagedFileError:
+    rows = "one stored vector is" if count == 1 else f"{count} stored vectors are"
+    return DamagedFileError(
+        f"{rows} damaged; run `lookalike index` on the same sources again: damaged ones are made anew"
+    )
+
+
+def _sound(row: Any) -> bool:
+    return (
+        isinstance(row.data, bytes) and len(row.data) % 4 == 0 and row.checksum == checksum(row.id, row.view, row.data)
+    )

@@ -1,0 +1,47 @@
+"""What was asked before is answered as it was: commands, calls and requests on real images, and a kept gallery.
+
+``record.py`` records the answers anew; ``questions.py`` says how the questions are written; ``make_kept.py`` made
+the gallery.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+from differences import differences
+from questions import ask
+from record import KEPT, PARTS, recorded
+
+SLOW: Final = ("collections", "jobs")
+
+DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {}
+"""Answers that are meant to differ from those recorded: part -> question -> field (``json.hits``, ``error``) -> why."""
+
+
+@pytest.mark.parametrize("part", [pytest.param(one, marks=pytest.mark.slow if one in SLOW else ()) for one in PARTS])
+def test_answers_are_those_recorded(
+    part: str, shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check(part, shared_data, tmp_path, capsys)
+
+
+def test_a_gallery_of_an_earlier_version_answers_as_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(KEPT, tmp_path, tmp_path, capsys)
+
+
+def check(part: str, data: Path, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ask a part and compare; what is equal is counted for whoever reads the run."""
+    expected, folders = recorded(part), {"data": data, "work": work}
+    found = {
+        question["name"]: differences(expected.get(question["name"]), answer, folders)
+        for question, answer in ask(part, data, work)
+    }
+    with capsys.disabled():
+        print(f"\n{part}: {sum(not lines for lines in found.values())} of {len(expected)} answers equal")
+    assert found.keys() == expected.keys()
+    lines = [f"{name}: {line}" for name, lines in found.items() for line in lines]
+    meant = [f"{name}: {field}" for name, fields in DIFFERENT.get(part, {}).items() for field in fields]
+    assert [line for line in lines if not line.startswith(tuple(meant))] == []
+    assert [field for field in meant if not any(line.startswith(field) for line in lines)] == []  # it differs no more

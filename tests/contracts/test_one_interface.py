@@ -1,0 +1,213 @@
+"""A verb has the same names and defaults from Python, as a command and over HTTP. What differs stands here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+import click
+import pytest
+from pydantic import BaseModel
+
+import lookalike
+from lookalike.server.contract import bodies
+from lookalike.verbs.keys import add_key, list_keys, remove_key
+
+
+class Verb(NamedTuple):
+    """name: "keys add" is a command of a group."""
+
+    name: str
+    function: Callable[..., Any]
+    body: type[BaseModel] | None = None
+    command: bool = True
+
+
+VERBS: Final = (
+    Verb("search", lookalike.search, bodies.SearchBody),
+    Verb("explain", lookalike.explain, bodies.ExplainBody, command=False),
+    Verb("classify", lookalike.classify, bodies.ClassifyBody),
+    Verb("index", lookalike.index, bodies.IndexBody),
+    Verb("adapt", lookalike.adapt, bodies.AdaptBody),
+    Verb("evaluate", lookalike.evaluate, bodies.EvaluateBody),
+    Verb("map", lookalike.map, bodies.MapBody),
+    Verb("audit", lookalike.audit, bodies.AuditBody),
+    Verb("demo", lookalike.demo),
+    Verb("doctor", lookalike.doctor),
+    Verb("keys add", add_key),
+    Verb("keys list", list_keys),
+    Verb("keys remove", remove_key),
+)
+
+SHOWN: Final = {"json", "figure", "format", "out", "curves", "bars", "confusion", "color"}
+"""Options of commands that say how an answer is printed, drawn or kept, or which gallery is opened."""
+
+NO_COMMAND: Final = {
+    "search ids": "several records are asked with by --id and --like",
+    "search vector": "hundreds of numbers are no option",
+    "search explain": "the background is a picture of the page's",
+    "search pictures": "thumbnails are for notebooks; --figure draws them",
+    "search group_by": "--one-per-patient: patients are all that hits are grouped by",
+    "classify weighting": "for comparisons in Python",
+    "classify multi_label": "seen from the labels",
+    "classify templates": "for comparisons in Python",
+    "classify abstain": "for comparisons in Python",
+    "index progress": "the command has a bar",
+    "evaluate samples": "for tests in Python",
+    "audit other_field": "--against says it in words",
+    "audit label_field": "--label says it in words",
+    "demo folder": "--out, as of every command that writes",
+    "demo say": "the command prints",
+}
+COMMAND_ONLY: Final = {
+    "search one_per_patient": "group_by='patient'",
+    "classify folds": "measures: in Python evaluate_classifiers",
+    "index dataset": "in Python index_dataset",
+    **dict.fromkeys(
+        [f"index {name}" for name in ("encoder", "plane", "slices", "window", "index", "four_d")],
+        "of the gallery that is made: in Python open(..., create=True)",
+    ),
+    **dict.fromkeys(
+        [
+            f"evaluate {name}"
+            for name in ("protocol", "slices", "weights", "rank", "index", "level", "sweep", "where", "more_queries")
+        ],
+        "of protocols, which are functions of their own in Python",
+    ),
+    "audit against": "other_field",
+    "audit label": "label_field",
+}
+NO_HTTP: Final = {
+    **dict.fromkeys(
+        [f"search {name}" for name in ("text", "id", "ids", "vector", "box", "slice")], "part of the body's query"
+    ),
+    **dict.fromkeys([f"explain {name}" for name in ("id", "box", "slice")], "part of the body's query"),
+    "classify id": "part of the body's query",
+    **dict.fromkeys(["search mask", "explain mask"], "a mask would be a file"),
+    **dict.fromkeys(["search context", "explain context"], "the page judges a region with its surroundings"),
+    "search pictures": "pictures have routes of their own",
+    **dict.fromkeys(
+        [
+            f"classify {name}"
+            for name in (
+                *("weighting", "multi_label", "labels", "templates", "modality"),
+                *("body_part", "view", "abstain", "seed"),
+            )
+        ],
+        "the page asks the neighbours or an adapter",
+    ),
+    "index sources": "uploads or the name of an import folder: never a path",
+    "index labels": "labels_csv, an upload",
+    "index patient_column": "a table that is uploaded names it patient_id",
+    "index patches": "a gallery keeps patches from its first index on",
+    "index progress": "the job has it",
+    **dict.fromkeys(
+        [f"evaluate {name}" for name in ("queries", "query_labels", "label_columns", "patient_column")],
+        "outside queries are files",
+    ),
+    "evaluate samples": "for tests in Python",
+    "map seed": "a kept map is asked for by method and space",
+    "map where": "a kept map is asked for by method and space",
+    "audit label_field": "fields[0]",
+    "audit other_field": "fields[1]",
+    "audit seed": "for comparisons in Python",
+}
+HTTP_ONLY: Final = {
+    "index uploads": "sources",
+    "index labels_csv": "labels",
+    "index import": "sources",
+    "evaluate protocol": "of protocols, which are functions of their own in Python",
+    "audit fields": "label_field, other_field",
+}
+OTHER_DEFAULTS: Final = {
+    "HTTP search k": "callers of /api/v1 count on twelve, the page's grid",
+    "HTTP evaluate k": "None: the verb's own depths, or the protocol's",
+    "command evaluate k": "None: the verb's own depths, or the protocol's",
+}
+
+
+def ids(verb: Verb) -> str:
+    return verb.name
+
+
+def in_python(verb: Verb) -> dict[str, Any]:
+    parameters = inspect.signature(verb.function).parameters.values()
+    return {p.name: p.default for p in parameters if p.name != "gallery" and p.kind is not p.VAR_KEYWORD}
+
+
+def command_of(verb: Verb) -> click.Command:
+    first, *rest = verb.name.split()
+    command: Any = import_module(f"lookalike.cli.{first}").command
+    for name in rest:
+        command = command.commands[name]
+    return command  # type: ignore[no-any-return]
+
+
+def named(parameter: click.Parameter, wanted: dict[str, Any]) -> str:
+    """The name under which Python knows it: any of its spellings, or one of several values that it gives."""
+    spelt = [each.lstrip("-").replace("-", "_") for each in parameter.opts]
+    plural = {f"{each}s" for each in spelt} & wanted.keys() if parameter.multiple or parameter.nargs == -1 else set()
+    return next((each for each in spelt if each in wanted), next(iter(plural), spelt[0]))
+
+
+def as_command(verb: Verb) -> dict[str, Any]:
+    wanted = in_python(verb)
+    found = {named(each, wanted): each for each in command_of(verb).params}
+    return {name: each for name, each in found.items() if name != "gallery" and name not in SHOWN - wanted.keys()}
+
+
+def over_http(verb: Verb) -> dict[str, Any]:
+    fields = {} if verb.body is None else verb.body.model_fields
+    return {field.alias or name: field.get_default() for name, field in fields.items()}
+
+
+def listed(exceptions: dict[str, str], verb: Verb) -> set[str]:
+    return {name.rpartition(" ")[2] for name in exceptions if name.rpartition(" ")[0] == verb.name}
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.command], ids=ids)
+def test_python_and_command(verb: Verb) -> None:
+    python, command = in_python(verb).keys(), as_command(verb).keys()
+    assert python - command == listed(NO_COMMAND, verb)
+    assert command - python == listed(COMMAND_ONLY, verb)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.body], ids=ids)
+def test_python_and_http(verb: Verb) -> None:
+    python, http = in_python(verb).keys(), over_http(verb).keys()
+    assert python - http == listed(NO_HTTP, verb)
+    assert http - python == listed(HTTP_ONLY, verb)
+
+
+def nothing(value: Any) -> Any:
+    """One word for what stands for "not given"."""
+    empty = value is None or value is inspect.Parameter.empty or value in ((), [], {}, False)
+    return None if empty or type(value).__name__ in ("Sentinel", "PydanticUndefinedType") else value
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=ids)
+def test_defaults(verb: Verb) -> None:
+    python, other = in_python(verb), set()
+    if verb.command:
+        for name, each in as_command(verb).items():
+            if name in python and nothing(each.default) != nothing(python[name]):
+                other.add(f"command {verb.name} {name}")
+    for name, default in over_http(verb).items():
+        if name in python and nothing(default) != nothing(python[name]):
+            other.add(f"HTTP {verb.name} {name}")
+    assert other == {name for name in OTHER_DEFAULTS if name.split(" ", 1)[1].rpartition(" ")[0] == verb.name}
+
+
+def test_every_exception_is_of_a_verb_and_has_a_reason() -> None:
+    names = {verb.name for verb in VERBS}
+    for exceptions in (NO_COMMAND, COMMAND_ONLY, NO_HTTP, HTTP_ONLY):
+        assert all(name.rpartition(" ")[0] in names and reason for name, reason in exceptions.items())
+
+
+def test_one_limit_for_k() -> None:
+    from lookalike.verbs.search import MAX_K
+
+    limits = [limit.le for limit in bodies.SearchBody.model_fields["k"].metadata if hasattr(limit, "le")]
+    assert limits == [MAX_K]
