@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from lookalike.server.work import WORK
 
 from lookalike.cli import main
 from lookalike.errors import UsageError
@@ -23,7 +24,6 @@ from lookalike.evaluation.report import Report
 from lookalike.evaluation.tables import FORMATS
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.plugins import plugin_names
-from lookalike.server.work import WORK
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.evaluate import evaluate
 
