@@ -97,10 +97,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--patches": Told("--patches", "patches", True),
             "--json": JSON,
         },
-        {
-            "files": these("--dataset"),
-            "collection": these("sources --labels --label-column --patches"),
-        },
+        {"files": these("--dataset"), "collection": these("sources --labels --label-column --patches")},
     ),
     "search": Command(
         {"picture": "{picture} --gallery {g}", "region": "{picture} --gallery {g} --box 0.1,0.1,0.6,0.7"},
@@ -319,15 +316,14 @@ COMMANDS: Final[dict[str, Command]] = {
         },
     ),
     "demo": Command(
-        {"": "--out {out}"},
+        {"": "--data {folder} --out {out}"},
         {
-            "--data": Told("--data {folder}", "data", "{folder}"),
+            "--data": Told("--data {more}", "data", "{more}"),
             "--label-column": Told("--label-column site", "label_columns", "site"),
             "--out": Told("--out {out}-else", "folder", "{out}-else"),
             "--seed": SEED,
             "--json": JSON,
         },
-        answer=True,
     ),
     "doctor": Command({"": ""}, {"--gallery": GALLERY, "--json": JSON}),
 }
