@@ -23,7 +23,7 @@ from lookalike.evaluation.report import Report
 from lookalike.evaluation.tables import FORMATS
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.plugins import plugin_names
-from lookalike.server.work import WORK
+from lookalike.server.jobs.process import WORK
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.evaluate import evaluate
 

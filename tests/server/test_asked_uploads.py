@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lookalike.server.bodies import Explain, Search
 
 from conftest import write_pictures
 from lookalike.asking.query import Query, open_query, query_frames, read_query
@@ -16,7 +17,6 @@ from lookalike.errors import UsageError
 from lookalike.gallery import open_gallery
 from lookalike.readers.pool import Frame
 from lookalike.server import ask, uploads
-from lookalike.server.bodies import Explain, Search
 from lookalike.server.metrics import Metrics
 from lookalike.server.service import Service, open_service
 from lookalike.server.settings import Settings
