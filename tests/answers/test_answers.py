@@ -43,5 +43,7 @@ def check(part: str, data: Path, work: Path, capsys: pytest.CaptureFixture[str])
     assert found.keys() == expected.keys()
     lines = [f"{name}: {line}" for name, lines in found.items() for line in lines]
     meant = [f"{name}: {field}" for name, fields in DIFFERENT.get(part, {}).items() for field in fields]
-    assert [line for line in lines if not line.startswith(tuple(meant))] == []
-    assert [field for field in meant if not any(line.startswith(field) for line in lines)] == []  # it differs no more
+    other = [line for line in lines if not line.startswith(tuple(meant))]
+    equal_again = [field for field in meant if not any(line.startswith(field) for line in lines)]
+    assert not other, "\n".join(["answers differ", *other])
+    assert not equal_again, "\n".join(["declared different, and equal", *equal_again])

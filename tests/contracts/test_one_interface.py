@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 import lookalike
+from lookalike.evaluation.protocols.protocol import PRECISION, options_of, protocol_named
 from lookalike.server.contract import bodies
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 
@@ -55,7 +56,6 @@ NO_COMMAND: Final = {
     "classify templates": "for comparisons in Python",
     "classify abstain": "for comparisons in Python",
     "index progress": "the command has a bar",
-    "evaluate samples": "for tests in Python",
     "audit other_field": "--against says it in words",
     "audit label_field": "--label says it in words",
     "demo folder": "--out, as of every command that writes",
@@ -63,19 +63,13 @@ NO_COMMAND: Final = {
 }
 COMMAND_ONLY: Final = {
     "search one_per_patient": "group_by='patient'",
-    "classify folds": "measures: in Python evaluate_classifiers",
+    "classify folds": "measures: in Python evaluate(protocol='classifiers')",
     "index dataset": "in Python index_dataset",
     **dict.fromkeys(
         [f"index {name}" for name in ("encoder", "plane", "slices", "window", "index", "four_d")],
         "of the gallery that is made: in Python open(..., create=True)",
     ),
-    **dict.fromkeys(
-        [
-            f"evaluate {name}"
-            for name in ("protocol", "slices", "weights", "rank", "index", "level", "sweep", "where", "more_queries")
-        ],
-        "of protocols, which are functions of their own in Python",
-    ),
+    "evaluate more_queries": "what follows --queries",
     "audit against": "other_field",
     "audit label": "label_field",
 }
@@ -118,13 +112,13 @@ HTTP_ONLY: Final = {
     "index uploads": "sources",
     "index labels_csv": "labels",
     "index import": "sources",
-    "evaluate protocol": "of protocols, which are functions of their own in Python",
+    "evaluate options": "**options of the protocol",
     "audit fields": "label_field, other_field",
 }
 OTHER_DEFAULTS: Final = {
     "HTTP search k": "callers of /api/v1 count on twelve, the page's grid",
-    "HTTP evaluate k": "None: the verb's own depths, or the protocol's",
-    "command evaluate k": "None: the verb's own depths, or the protocol's",
+    "HTTP evaluate protocol": "None: the same as precision",
+    "command evaluate k": "what precision makes of Python's None",
 }
 
 
@@ -152,10 +146,18 @@ def named(parameter: click.Parameter, wanted: dict[str, Any]) -> str:
     return next((each for each in spelt if each in wanted), next(iter(plural), spelt[0]))
 
 
+def default_of(verb: Verb, name: str, parameter: click.Parameter) -> Any:
+    """The options of a protocol have theirs in the protocol."""
+    declared = {each.name: each.default for each in options_of(protocol_named(PRECISION))}
+    return declared.get(name) if verb.name == "evaluate" and name in declared else parameter.default
+
+
 def as_command(verb: Verb) -> dict[str, Any]:
     wanted = in_python(verb)
-    found = {named(each, wanted): each for each in command_of(verb).params}
-    return {name: each for name, each in found.items() if name != "gallery" and name not in SHOWN - wanted.keys()}
+    command = command_of(verb)
+    found = {named(each, wanted): each for each in command.get_params(click.Context(command))}
+    left_out = {"gallery", "help", *(SHOWN - wanted.keys())}
+    return {name: default_of(verb, name, each) for name, each in found.items() if name not in left_out}
 
 
 def over_http(verb: Verb) -> dict[str, Any]:
@@ -191,8 +193,8 @@ def nothing(value: Any) -> Any:
 def test_defaults(verb: Verb) -> None:
     python, other = in_python(verb), set()
     if verb.command:
-        for name, each in as_command(verb).items():
-            if name in python and nothing(each.default) != nothing(python[name]):
+        for name, default in as_command(verb).items():
+            if name in python and nothing(default) != nothing(python[name]):
                 other.add(f"command {verb.name} {name}")
     for name, default in over_http(verb).items():
         if name in python and nothing(default) != nothing(python[name]):

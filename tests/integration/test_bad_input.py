@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import PIL.Image
+import psutil
 import pytest
 from running import COMMAND
 
@@ -128,7 +128,14 @@ def test_what_is_kept_of_hostile_headers_is_one_printable_line(opened: Gallery) 
 def test_no_file_takes_twenty_seconds(shared_data: Path) -> None:
     with ReaderPool(Preprocessing(), workers=1) as pool:
         for path in walk([shared_data / "bad-input"]):
-            started = time.monotonic()
+            before = spent()
             *_frames, last = pool.read([path])
             assert isinstance(last, Finished | Refusal)
-            assert time.monotonic() - started < 20, path
+            assert spent() - before < 20, path
+
+
+def spent() -> float:
+    """Seconds of a processor that this process's children have used, living or dead: no busy machine adds to them."""
+    ended = os.times()
+    living = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
+    return ended.children_user + ended.children_system + sum(one.user + one.system for one in living)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text as sql
 
@@ -84,10 +83,19 @@ def test_what_cannot_be_read_shows_an_example(text: str) -> None:
     assert len(str(caught.value)) < 300
 
 
-@given(st.text(max_size=60))
-def test_no_text_raises_anything_else(text: str) -> None:
-    with contextlib.suppress(UsageError):
-        parse(text)
+TOKENS = ["a=1", "b!=x y", "age>=60", "c~'(odd) or'", "and", "or", "not", "(", ")", "AND", "d='"]
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(TOKENS), max_size=7).map(" ".join)))
+@example("not a=1 or (age>=60 and b!=x)")
+@example("a=1 and and")
+def test_any_text_is_read_or_refused_and_brackets_change_nothing(text: str) -> None:
+    try:
+        tree = parse(text)
+    except UsageError:
+        return
+    assert parse(f"({text})") == parse(f" {text} ") == tree
+    assert parse(f"not ({text})") == Not(tree)
 
 
 NAMES = st.sampled_from(["label", "id", "source", "patient", "Modality", "age", "odd name", "not", "é"])

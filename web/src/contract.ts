@@ -766,7 +766,7 @@ export interface components {
             patches: boolean;
             trained_on: string[];
         };
-        /** @description A space to measure. */
+        /** @description A space to measure. options: further ones of the protocol, by name; none that names a file. */
         EvaluateBody: {
             /** @default base */
             space?: string;
@@ -775,6 +775,10 @@ export interface components {
             seed?: number;
             protocol?: string | null;
             k?: number[] | null;
+            /** @default {} */
+            options?: {
+                [key: string]: string | boolean | number | (string | boolean | number | null)[] | null;
+            };
         };
         /**
          * @description A record, or with zero-shot also a prompt, that speaks for the answer.
@@ -921,7 +925,10 @@ export interface components {
             unmatched: number;
             records: number;
         };
-        /** @description result: what the verb of the job's kind answered, once it is done; a list of jobs leaves it out. */
+        /**
+         * @description result: what the verb of the job's kind answered, once it is done; a list of jobs leaves it out. A protocol
+         *     that a plug-in brings answers a report of its own.
+         */
         JobAnswer: {
             id: string;
             kind: string;
@@ -933,7 +940,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | null;
         };
         /** @description items: the newest first, without results. next_cursor: where to go on, None at the end. */
         JobListing: {
@@ -975,8 +982,9 @@ export interface components {
         };
         /**
          * @description Counts of queries, over every split. same_patient: whose patient has other images in the gallery,
-         *     which are left out before ranking. same_bytes: whose very file is in the gallery as a record of its
-         *     own. near_duplicates: with a gallery image of another patient at a cosine of at least ``threshold``.
+         *     which are left out before ranking. same_bytes: whose very file is in the gallery under another patient than the
+         *     one that file or table names; both are left out. near_duplicates: with a gallery image of another patient at a
+         *     cosine of at least ``threshold``.
          */
         LeakageAudit: {
             queries: number;
@@ -985,6 +993,36 @@ export interface components {
             near_duplicates: number;
             threshold: number;
             sentence: string;
+        };
+        /**
+         * @description Of one label, means over the queries, of each over its first hits.
+         *
+         *     slices: the localisation ratio; slices_chance: the share of all slices that hold the structure. place: the
+         *     share of hits whose best place lies in a slice that holds it; overlap: its box and the mask's box there,
+         *     intersection over union, 0 in other slices; overlap_unmoved: the same for the query's own box, left where it is,
+         *     in the slice at the same height. heat: the share of the heat inside the mask's box, 0 in other slices;
+         *     heat_chance: the box's share of the picture. None where the gallery keeps no patches.
+         */
+        Localisation: {
+            label: string;
+            queries: number;
+            slices: number;
+            slices_chance: number;
+            place: number | null;
+            overlap: number | null;
+            overlap_unmoved: number | null;
+            heat: number | null;
+            heat_chance: number | null;
+        };
+        /** @description scores: a row a label, then "all" over every query. left_out: volumes with a mask that no other answers. */
+        LocalisationReport: {
+            volumes: number;
+            patients: number;
+            k: number;
+            space: string;
+            scores: components["schemas"]["Localisation"][];
+            left_out: number;
+            notes: string[];
         };
         /** @description A map to draw. */
         MapBody: {
@@ -1158,7 +1196,7 @@ export interface components {
             chance: {
                 [key: string]: number | null;
             };
-            intervals: components["schemas"]["Scores"];
+            intervals: components["schemas"]["ScoreSummary"];
             space: string;
             class_sizes: {
                 [key: string]: number;
@@ -1179,7 +1217,7 @@ export interface components {
             audit: components["schemas"]["LeakageAudit"];
             worst: string[];
             notes: string[];
-            baseline: components["schemas"]["Scores"] | null;
+            baseline: components["schemas"]["ScoreSummary"] | null;
             gain: {
                 [key: string]: [
                     number | null,
@@ -1189,7 +1227,7 @@ export interface components {
             };
             protocol: string;
             measures: {
-                [key: string]: components["schemas"]["Scores"];
+                [key: string]: components["schemas"]["ScoreSummary"];
             };
             left_out: {
                 [key: string]: number;
@@ -1221,7 +1259,7 @@ export interface components {
             ];
         };
         /** @description Precision at each k of one space. intervals: 95 %, by the same keys as the figures. */
-        Scores: {
+        ScoreSummary: {
             micro: {
                 [key: string]: number | null;
             };
@@ -1337,6 +1375,36 @@ export interface components {
         Value: {
             value: string;
             count: number;
+        };
+        /** @description scores: a row a level and setting. notes: what must be known to read them. */
+        VolumeReport: {
+            volumes: number;
+            patients: number;
+            space: string;
+            scores: components["schemas"]["VolumeScore"][];
+            notes: string[];
+        };
+        /** @description One setting at one level. recall: "R@k" -> (mean, standard deviation) over the classes. */
+        VolumeScore: {
+            level: string;
+            slices: string;
+            weights: string;
+            rank: string;
+            index: string;
+            recall: {
+                [key: string]: [
+                    number,
+                    number
+                ];
+            };
+            per_class: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            classes: number;
+            queries: number;
+            unfindable: string[];
         };
         /** @description RFC 9457: what happened, for people (``detail``) and for programs (``reason``). */
         ProblemDetails: {

@@ -7,6 +7,8 @@ from typing import Literal
 
 from lookalike.evaluation.confound_report import ConfoundAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
+from lookalike.evaluation.protocols.khun_jush import VolumeReport
+from lookalike.evaluation.protocols.localisation import LocalisationReport
 from lookalike.evaluation.report import Report
 from lookalike.text import DISCLAIMER
 from lookalike.types import Role
@@ -111,9 +113,21 @@ class MapPoints:
 
 @dataclass(frozen=True, slots=True)
 class JobAnswer(JobInfo):
-    """result: what the verb of the job's kind answered, once it is done; a list of jobs leaves it out."""
+    """result: what the verb of the job's kind answered, once it is done; a list of jobs leaves it out. A protocol
+    that a plug-in brings answers a report of its own.
+    """
 
-    result: IndexResult | AdaptResult | Report | ClassifierReport | MapSummary | ConfoundAudit | None = None
+    result: (
+        IndexResult
+        | AdaptResult
+        | Report
+        | ClassifierReport
+        | VolumeReport
+        | LocalisationReport
+        | MapSummary
+        | ConfoundAudit
+        | None
+    ) = None
 
 
 @dataclass(frozen=True, slots=True)
