@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.errors import UsageError
+from lookalike.errors import LookalikeError, UsageError
 from lookalike.evaluation.experiment import MeasuredSpace
 from lookalike.evaluation.labelled import Labelled
 from lookalike.evaluation.measures import AP, CAPPED, EACH, EXACT, NDCG
@@ -289,7 +289,7 @@ def test_what_cannot_be_asked_is_said(
 ) -> None:
     gallery = make_gallery()
     fill(gallery, [{"labels": ["ab"[i % 2]]} for i in range(8)])
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(LookalikeError, match=says):
         evaluate(gallery, **arguments)
 
 
