@@ -9,37 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-# The functions that do the work, wherever they live now: the first home that is there counts, every home is watched.
+# The functions that do the work, and their homes.
 VERBS: Final = (
     "lookalike.gallery:open_gallery",
-    "lookalike.verbs.search:search",
-    "lookalike.asking.rank_regions:search_regions",
+    "lookalike.server.serve:serve",
     "lookalike.verbs.adapt:adapt",
-    "lookalike.verbs.audit:audit_confounds",
+    "lookalike.verbs.audit:audit",
+    "lookalike.verbs.benchmark_encoders:benchmark_encoders",
+    "lookalike.verbs.benchmark_index:benchmark_index",
     "lookalike.verbs.classify:classify",
     "lookalike.verbs.demo:demo",
     "lookalike.verbs.doctor:doctor",
+    "lookalike.verbs.encoders:export_encoder",
     "lookalike.verbs.encoders:list_encoders",
     "lookalike.verbs.encoders:pull_encoder",
     "lookalike.verbs.encoders:verify_encoder",
-    "lookalike.verbs.encoders:export_encoder",
     "lookalike.verbs.evaluate:evaluate",
-    "lookalike.evaluation.protocols.published:evaluate_protocol",
-    "lookalike.evaluation.protocols.khun_jush:evaluate_volumes",
-    "lookalike.evaluation.protocols.localisation:evaluate_localisation",
-    "lookalike.evaluation.protocols.classifiers:evaluate_classifiers",
     "lookalike.verbs.index:index",
-    "lookalike.verbs.index_dataset:index_dataset",
-    "lookalike.verbs.map:map_gallery",
-    "lookalike.verbs.benchmark_encoders:benchmark_encoders",
-    "lookalike.verbs.benchmark_index:benchmark_index",
-    "lookalike.server.serve:serve",
     "lookalike.verbs.keys:add_key",
     "lookalike.verbs.keys:list_keys",
     "lookalike.verbs.keys:remove_key",
-    "lookalike.store.keys:add_key",
-    "lookalike.store.keys:keys_of",
-    "lookalike.store.keys:remove_key",
+    "lookalike.verbs.map:map_gallery",
+    "lookalike.verbs.search:search",
 )
 GOES_ON: Final = ("open_gallery",)  # watched, and called all the same
 
@@ -91,7 +82,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "index": Command(
         {"files": "{folder} --gallery {out}", "collection": "--dataset {folder} --gallery {out}"},
         {
-            "sources": Told("{picture2}", "sources", "{picture2}"),
+            "sources": Told("{picture2}", "path root", "{picture2}"),
             "--gallery": Told("--gallery {out}-else", "folder", "{out}-else"),
             "--dataset": Told("--dataset {more}", "name", "more"),
             "--labels": Told("--labels {table}", "labels", "{table}"),
@@ -106,10 +97,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--patches": Told("--patches", "patches", True),
             "--json": JSON,
         },
-        {
-            "files": these("--dataset"),
-            "collection": these("sources --labels --label-column --patient-column --patches"),
-        },
+        {"files": these("--dataset"), "collection": these("sources --labels --label-column --patches")},
     ),
     "search": Command(
         {"picture": "{picture} --gallery {g}", "region": "{picture} --gallery {g} --box 0.1,0.1,0.6,0.7"},
@@ -122,8 +110,8 @@ COMMANDS: Final[dict[str, Command]] = {
             "--where": Told("--where label=even", "where", "label=even"),
             "--space": SPACE,
             "--same-patient": Told("--same-patient", "same_patient", True),
-            "--like": Told("--like {id}", "positive", "{id}"),
-            "--unlike": Told("--unlike {id}", "negative", "{id}"),
+            "--positive": Told("--like {id}", "positive", "{id}"),
+            "--negative": Told("--unlike {id}", "negative", "{id}"),
             "--one-per-patient": Told("--one-per-patient", "group_by", "patient"),
             "--figure": Shown("--figure {out}.png", "picture"),
             "--rank": Told("--rank max", "rank", "max"),
@@ -131,12 +119,12 @@ COMMANDS: Final[dict[str, Command]] = {
             "--box": Told("--box 0.2,0.3,0.5,0.6", "box", (0.2, 0.3, 0.5, 0.6)),
             "--mask": Told("--mask {picture2}", "mask", "{picture2}"),
             "--slice": Told("--slice 3", "slice", 3),
-            "--no-context": Told("--no-context", "context", False),
+            "--context": Told("--no-context", "context", False),
             "--json": JSON,
         },
         {
-            "picture": these("--slice --no-context"),
-            "region": these("--text --space --rank --weights --like --unlike --one-per-patient"),
+            "picture": these("--slice --context"),
+            "region": these("--text --space --rank --weights --positive --negative --one-per-patient"),
         },
     ),
     "adapt": Command(
@@ -149,16 +137,21 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
     ),
+    # Only the options that a protocol offers are tried with it.
     "evaluate": Command(
         {
-            "records": "--gallery {g}",
+            "": "--gallery {g}",
             "outside": "--gallery {g} --queries {picture} --query-labels {table}",
-            "protocol": "--gallery {g} --protocol denner",
+            "3d-mir": "--gallery {g} --protocol 3d-mir",
+            "classifiers": "--gallery {g} --protocol classifiers",
+            "denner": "--gallery {g} --protocol denner",
             "khun-jush": "--gallery {g} --protocol khun-jush",
             "localisation": "--gallery {g} --protocol localisation",
+            "multilabel": "--gallery {g} --protocol multilabel",
         },
         {
             "--gallery": GALLERY,
+            "--protocol": Told("--protocol medimageinsight", "protocol", "medimageinsight"),
             "--space": SPACE,
             "--folds": Told("--folds 3", "folds", 3),
             "--queries": Told("--queries {picture2}", "queries", "{picture2}"),
@@ -166,39 +159,40 @@ COMMANDS: Final[dict[str, Command]] = {
             "--query-labels": Told("--query-labels {folder}/other.csv", "query_labels", "{folder}/other.csv"),
             "--label-column": Told("--label-column site", "label_columns", "site"),
             "--patient-column": Told("--patient-column who", "patient_column", "who"),
-            "--protocol": Told("--protocol multilabel", "name protocol", "multilabel"),
             "--slices": Told("--slices random:5", "slices", "random:5"),
             "--weights": Told("--weights gaussian:0.33", "weights", "gaussian:0.33"),
             "--rank": Told("--rank pool:max", "ranks", "pool:max"),
             "--index": Told("--index hnsw", "index", "hnsw"),
             "--level": Told("--level site", "levels", "site"),
-            "--sweep": Told("--sweep sigma", "weights", "gaussian:0.05"),
-            "--figure": Shown("--figure {out}.png", "elsewhere", "test_cli_volumes.py::test_sweeps_are_drawn"),
+            "--sweep": Told("--sweep sigma", "sweep", "sigma"),
+            "--method": Told("--method centroid", "methods", "centroid"),
+            "--neighbours": Told("--neighbours 7", "neighbours", 7),
+            "--weighting": Told("--weighting uniform", "weighting", "uniform"),
+            "--multi-label": Told("--multi-label", "multi_label", True),
+            "--template": Told("--template {{label}}", "templates", "{{label}}"),
+            "--modality": Told("--modality x-ray", "modality", "x-ray"),
+            "--body-part": Told("--body-part chest", "body_part", "chest"),
+            "--view": Told("--view lateral", "view", "lateral"),
+            "--abstain": Told("--abstain 0.07", "abstain", 0.07),
             "--where": Told("--where label=even", "where", "label=even"),
             "--k": Told("-k 7", "k", 7),
             "--seed": SEED,
+            "--samples": Told("--samples 77", "samples", 77),
+            "--figure": Shown("--figure {out}.png", "elsewhere", "test_cli_volumes.py::test_sweeps_are_drawn"),
             "--format": Shown("--format csv", "text", "class,"),
-            "--out": Shown("--out {out}.txt", "text", "P@10 "),
+            "--out": Shown("--out {out}.txt", "text", "P@"),
             "--curves": Shown("--curves {out}.png", "picture"),
             "--bars": Shown("--bars {out}.png", "picture"),
             "--json": JSON,
         },
         {
-            "records": these("more_queries --slices --weights --rank --index --level --sweep --figure --where"),
-            "outside": these("--slices --weights --rank --index --level --sweep --figure --where"),
-            "protocol": these(
-                "--queries more_queries --query-labels --label-column --patient-column --slices --weights --rank "
-                "--index --level --sweep --figure --where"
-            ),
-            # The tables and the JSON of a report are written by the same lines in every mode.
-            "khun-jush": these(
-                "--folds --queries more_queries --query-labels --label-column --patient-column --format --out --curves "
-                "--bars --json"
-            ),
-            "localisation": these(
-                "--folds --queries more_queries --query-labels --label-column --patient-column --slices --weights "
-                "--rank --index --level --sweep --figure --seed --format --out --curves --bars --json"
-            ),
+            "": these("more_queries --figure"),
+            "outside": these("--protocol --figure"),
+            # What the output looks like is decided by the same lines whatever the protocol.
+            **{
+                protocol: these("more_queries --figure --format --out --curves --bars --json")
+                for protocol in ("3d-mir", "classifiers", "denner", "khun-jush", "localisation", "multilabel")
+            },
         },
     ),
     "classify": Command(
@@ -208,7 +202,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--gallery": GALLERY,
             "--id": Told("--id {id}", "id", "{id}"),
             "--method": Told("--method centroid", "method methods", "centroid"),
-            "--k": Told("-k 7", "k", 7),
+            "--k": Told("-k 7", "k neighbours", 7),
             "--space": SPACE,
             "--label": Told("--label edema", "labels", "edema"),
             "--modality": Told("--modality x-ray", "modality", "x-ray"),
@@ -322,15 +316,14 @@ COMMANDS: Final[dict[str, Command]] = {
         },
     ),
     "demo": Command(
-        {"": "--out {out}"},
+        {"": "--data {folder} --out {out}"},
         {
-            "--data": Told("--data {folder}", "data", "{folder}"),
+            "--data": Told("--data {more}", "data", "{more}"),
             "--label-column": Told("--label-column site", "label_columns", "site"),
             "--out": Told("--out {out}-else", "folder", "{out}-else"),
             "--seed": SEED,
             "--json": JSON,
         },
-        answer=True,
     ),
     "doctor": Command({"": ""}, {"--gallery": GALLERY, "--json": JSON}),
 }
