@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import lookalike
 from filled import fill
 from lookalike.classifiers import Settings
-from lookalike.evaluation.protocols.classifiers import evaluate_classifiers
-from lookalike.evaluation.trained_classifier import examples, fitting, splits_of, train
+from lookalike.evaluation.labelled import labelled
+from lookalike.evaluation.trained_classifier import fitting, splits_of, train_calibrated, training_examples
 from lookalike.gallery import Gallery
-from lookalike.verbs.adapt import labelled
 
 FOLDS, SEED = 3, 1
 NAMES = ("edema", "mass", "nodule")
@@ -30,10 +30,10 @@ def gallery(make_gallery: Callable[..., Gallery]) -> Gallery:
 
 def counted(gallery: Gallery, method: str) -> dict[str, dict[str, float]]:
     """Shares at the thresholds that each fold's training gave, over the queries of all folds."""
-    data, told = examples(labelled(gallery)), {name: {"youden": [], "sensitive": []} for name in NAMES}
+    data, told = training_examples(labelled(gallery)), {name: {"youden": [], "sensitive": []} for name in NAMES}
     fit = fitting(gallery, method, None, Settings(None, "distance", SEED))
     for split in splits_of(data, FOLDS, SEED):
-        trained, asked = train(fit, data.take(split.gallery), SEED), data.take(split.queries)
+        trained, asked = train_calibrated(fit, data.take(split.gallery), SEED), data.take(split.queries)
         p = trained.calibration.probabilities(trained.fitted.logits(asked.vectors))
         for column, name in enumerate(NAMES):
             cut = trained.thresholds[column]
@@ -60,7 +60,8 @@ def counted(gallery: Gallery, method: str) -> dict[str, dict[str, float]]:
 
 @pytest.mark.parametrize("method", ["knn", "linear"])
 def test_the_four_shares_of_each_label(gallery: Gallery, method: str) -> None:
-    scores = evaluate_classifiers(gallery, [method], FOLDS, SEED, samples=2).methods[method]
+    options = {"methods": [method], "folds": FOLDS, "seed": SEED, "samples": 2}
+    scores = lookalike.evaluate(gallery, protocol="classifiers", **options).methods[method]
     expected = counted(gallery, method)
     found = {
         name: {each: getattr(scores.per_label[name], each) for each in expected[name]} for name in scores.per_label
