@@ -48,7 +48,7 @@ def write_nifti(path: Path) -> Path:
     return path
 
 
-def write_series(folder: Path, stored: str) -> list[str]:
+def write_series(folder: Path, stored: str) -> list[Path]:
     """The body as slices; voxel (x, y, z) lies at (-x, -y, z) times the spacing in LPS."""
     folder.mkdir()
     values, files = body(), []
@@ -70,7 +70,7 @@ def write_series(folder: Path, stored: str) -> list[str]:
             ImagePositionPatient=[float(n) for n in position],
             ImageOrientationPatient=[*columns.tolist(), *rows.tolist()],
         )
-        files.append(str(save(ds, folder / f"{number:02}.dcm")))
+        files.append(save(ds, folder / f"{number:02}.dcm"))
     return files
 
 
@@ -101,7 +101,7 @@ def pictures(volume: Image, plane: Plane) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("plane", PLANES)
 @pytest.mark.parametrize("stored", STORED)
 def test_the_cut_pictures_are_equal(stored: str, plane: Plane, tmp_path: Path) -> None:
-    (nifti,) = read(str(write_nifti(tmp_path / "body.nii.gz")))
+    (nifti,) = read([write_nifti(tmp_path / "body.nii.gz")])
     series = read_series(write_series(tmp_path / "series", stored))
     expected = pictures(nifti, plane)
     assert all(not np.array_equal(expected, turned) for turned in _turned(expected))  # the body tells them apart

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import lookalike
 from filled import fill, unit
-from lookalike.asking.background import ABSTAIN, background
+from lookalike.asking.background import ABSTAIN, space_background
 from lookalike.gallery import Gallery
 
 PATIENTS = 80  # each with two pictures that are nearly the same
@@ -45,7 +45,7 @@ def others(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def test_both_distributions_are_of_other_patients(gallery: Gallery, vectors: NDArray[np.float32]) -> None:
-    known, cosines = background(gallery, "base"), others(vectors)
+    known, cosines = space_background(gallery, "base"), others(vectors)
     np.testing.assert_allclose(known.nearest, np.sort(cosines.max(axis=1)), atol=2e-6)
     expected = np.quantile(cosines, np.linspace(0, 1, len(known.scores)))
     np.testing.assert_allclose(known.scores, expected, atol=2e-6)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import lookalike
 from filled import fill
 from lookalike.classifiers import Settings
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.trained_classifier import fitting, splits_of, train_calibrated, training_examples
 from lookalike.gallery import Gallery
-from lookalike.verbs.evaluate import evaluate
 
 FOLDS, SEED = 3, 1
 NAMES = ("edema", "mass", "nodule")
@@ -60,9 +60,8 @@ def counted(gallery: Gallery, method: str) -> dict[str, dict[str, float]]:
 
 @pytest.mark.parametrize("method", ["knn", "linear"])
 def test_the_four_shares_of_each_label(gallery: Gallery, method: str) -> None:
-    scores = evaluate(gallery, protocol="classifiers", methods=[method], folds=FOLDS, seed=SEED, samples=2).methods[
-        method
-    ]
+    options = {"methods": [method], "folds": FOLDS, "seed": SEED, "samples": 2}
+    scores = lookalike.evaluate(gallery, protocol="classifiers", **options).methods[method]
     expected = counted(gallery, method)
     found = {
         name: {each: getattr(scores.per_label[name], each) for each in expected[name]} for name in scores.per_label
