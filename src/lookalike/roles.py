@@ -1,4 +1,4 @@
-"""Who may ask a served gallery for what. By itself, as the command names the roles in its help and loads nothing for it."""
+"""Who may ask a served gallery for what; by itself, so that the command can name the roles and load nothing for it."""
 
 from __future__ import annotations
 
