@@ -1,31 +1,13 @@
 /** The frame around every view. */
-import { ChartColumn, Images, ScatterChart, Search, Sparkles, Tags } from "lucide-preact";
-import type { LucideIcon } from "lucide-preact";
-import type { ComponentType } from "preact";
-import { lazy, Suspense } from "preact/compat";
+import { Suspense } from "preact/compat";
 import { gone, locked } from "./api";
 import { useDrops } from "./frame/drops";
 import { Foot } from "./frame/Foot";
 import { Head } from "./frame/Head";
-import type { View } from "./route";
 import { galleryProblem, go, route } from "./state";
 import { Notice } from "./ui/notice";
 import { KeyEntry } from "./views/KeyEntry";
-import { SearchView } from "./views/search/SearchView";
-
-const later = (load: () => Promise<ComponentType>): ComponentType => lazy(async () => ({ default: await load() }));
-const SHOWN: Record<View, [name: string, icon: LucideIcon, view: ComponentType]> = {
-  search: ["Search", Search, SearchView],
-  map: ["Map", ScatterChart, later(async () => (await import("./views/map/MapView")).MapView)],
-  labels: ["Label", Tags, later(async () => (await import("./views/labels/LabelsView")).LabelsView)],
-  adapt: ["Adapt", Sparkles, later(async () => (await import("./views/adapt/AdaptView")).AdaptView)],
-  evaluate: [
-    "Evaluate",
-    ChartColumn,
-    later(async () => (await import("./views/evaluate/EvaluateView")).EvaluateView),
-  ],
-  gallery: ["Gallery", Images, later(async () => (await import("./views/gallery/GalleryView")).GalleryView)],
-};
+import { SHOWN, type View } from "./views/shown";
 
 export function App() {
   const Shown = SHOWN[route.value.view][2];

@@ -1,9 +1,7 @@
 /** What the page shows, as one value, and the same value as the address: a link restores all of it. */
 import type { Box } from "./types";
+import { isView, type View } from "./views/shown";
 import type { Filter } from "./where";
-
-export const VIEWS = ["search", "map", "labels", "adapt", "evaluate", "gallery"] as const;
-export type View = (typeof VIEWS)[number];
 
 export type Asked =
   | { kind: "upload"; id: string; name: string; volume: boolean }
@@ -92,7 +90,7 @@ export function addressOf({ view, asking, compare }: Route): string {
 /** An address that was typed, mangled or made by another version never breaks the page: what is odd is left out. */
 export function routeOf(address: string): Route {
   const [path = "", query = ""] = address.replace(/^#\/?/, "").split("?", 2);
-  const view = VIEWS.find((one) => one === path) ?? "search";
+  const view = isView(path) ? path : "search";
   try {
     const found = new URLSearchParams(query);
     return { view, asking: askingOf(found), compare: found.get("compare") };

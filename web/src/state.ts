@@ -2,7 +2,8 @@
 import { computed, signal } from "@preact/signals";
 import { api, gone, alive } from "./api";
 import { nothing, remembered, undone, type Past } from "./past";
-import { addressOf, routeOf, EMPTY, type Asking, type Route, type View } from "./route";
+import { addressOf, routeOf, EMPTY, type Asking, type Route } from "./route";
+import type { View } from "./views/shown";
 import type { Gallery } from "./types";
 
 export const route = signal<Route>(routeOf(location.hash));
