@@ -83,7 +83,7 @@ def _page(path: Path) -> str:
 def _navigation(folder: Path) -> list[Any]:
     known = set(modules())
     opening = folder / "__init__.py"
-    rows: list[Any] = [{module_name(opening): _page(opening)}] if opening in known else []
+    rows: list[Any] = [{"lookalike" if folder == PACKAGE else "overview": _page(opening)}] if opening in known else []
     for path in sorted(folder.iterdir()):
         if path.is_dir() and (inner := _navigation(path)):
             rows.append({path.name: inner})

@@ -63,7 +63,7 @@ NO_COMMAND: Final = {
 }
 COMMAND_ONLY: Final = {
     "search one_per_patient": "group_by='patient'",
-    "classify folds": "measures: in Python evaluate_classifiers",
+    "classify folds": "measures: in Python evaluate(protocol='classifiers')",
     "index dataset": "in Python index_dataset",
     **dict.fromkeys(
         [f"index {name}" for name in ("encoder", "plane", "slices", "window", "index", "four_d")],

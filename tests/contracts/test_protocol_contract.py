@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from lookalike.server.work import WORK
 
 from lookalike.cli import main
 from lookalike.errors import UsageError
@@ -24,6 +23,7 @@ from lookalike.evaluation.report import Report
 from lookalike.evaluation.tables import FORMATS
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.plugins import plugin_names
+from lookalike.server.jobs.process import WORK
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.evaluate import evaluate
 
@@ -192,9 +192,10 @@ def test_python_command_and_job_say_the_same(name: str, twins: Gallery) -> None:
     assert without_times(json.loads(by_command.stdout)) == in_python
     common = {each: options.pop(each, None) for each in ("space", "folds", "seed", "k")}
     common = {**common, "space": common["space"] or "base", "seed": common["seed"] or 0}
-    job = WORK["evaluate"](twins, {"protocol": name, **common, "options": options}, lambda _done, _all: None)
-    assert without_times(json.loads(json.dumps(job["result"]))) == in_python
-    assert set(job["reports"]) == {"md", "csv", "tex", "json", "html"}
+    given = {"protocol": name, **common, "options": options}
+    by_job, printed = WORK["evaluate"](twins, given, lambda _done, _all: None)
+    assert without_times(json.loads(json.dumps(by_job))) == in_python
+    assert set(printed) == {"md", "csv", "tex", "json", "html"}
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

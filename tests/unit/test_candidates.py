@@ -18,7 +18,7 @@ from lookalike.asking.answers import answers
 from lookalike.asking.candidates import candidates, may_answer, one_a_group, patients_of_file, with_patches
 from lookalike.asking.query import Query, of_record
 from lookalike.asking.query_region import with_region
-from lookalike.errors import DamagedFileError, GalleryError, UsageError
+from lookalike.errors import DamagedFileError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes import Index
 from lookalike.store import Batch, NewRecord, record_id
@@ -311,5 +311,5 @@ def test_a_query_that_is_removed_is_unknown(fresh: Gallery) -> None:
     asked = record(fresh, 13)
     remove_records(fresh.store, [asked.id])
     assert fresh.store.slices_of_each([asked.key]) == {}
-    with pytest.raises(GalleryError, match="no such record is in the gallery any more"):
+    with pytest.raises(NotFoundError, match="no such record is in the gallery any more"):
         fresh.store.slices_of(asked.key)

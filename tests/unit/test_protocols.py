@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.errors import UsageError
+from lookalike.errors import LookalikeError, UsageError
 from lookalike.evaluation.experiment import MeasuredSpace
 from lookalike.evaluation.labelled import Labelled
 from lookalike.evaluation.measures import AP, CAPPED, EACH, EXACT, NDCG
-from lookalike.evaluation.protocols.published import ABSENT, PUBLISHED, Cases, PublishedOptions
+from lookalike.evaluation.protocols.declared import PublishedOptions
+from lookalike.evaluation.protocols.published import ABSENT, PUBLISHED, Cases
 from lookalike.evaluation.report import Report
 from lookalike.evaluation.tables import latex_escape, render
 from lookalike.gallery import Gallery
-from lookalike.plugins import load_plugin
 from lookalike.store import BASE, Batch, NewRecord
 from lookalike.types import EncoderSpec, Preprocessing
 from lookalike.verbs.adapt import adapt
@@ -49,7 +49,8 @@ def cases_from(
 def score(name: str, cases: Cases, k: Sequence[int] = (), samples: int = 2000) -> Report:
     """The report of a protocol on cases that are in no gallery."""
     options = PublishedOptions(k=tuple(k), samples=samples)
-    return load_plugin("lookalike.protocols", name).score(MeasuredSpace(BASE, SPEC), cases, options)
+    protocol = next(each for each in PUBLISHED if each.name == name)
+    return protocol.score(MeasuredSpace(BASE, SPEC), cases, options)
 
 
 def ranking(cases: Cases, query: int, among: Sequence[int]) -> list[int]:
@@ -288,7 +289,7 @@ def test_what_cannot_be_asked_is_said(
 ) -> None:
     gallery = make_gallery()
     fill(gallery, [{"labels": ["ab"[i % 2]]} for i in range(8)])
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(LookalikeError, match=says):
         evaluate(gallery, **arguments)
 
 

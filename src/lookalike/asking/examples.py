@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.asking.pooling import pooled_records
-from lookalike.asking.query import Query
+from lookalike.asking.query import Query, pooled_records
 from lookalike.gallery import Gallery
 from lookalike.types import Record, Vectors
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
-
 import numpy as np
 
-from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
 from lookalike.store import StoredVectors
-from lookalike.types import Record, Vectors
-
-_MOST: Final = 1000  # records that are named by their ids
 
 
 def pooled_vectors(gallery: Gallery, weights: str = "uniform", how: str = "mean") -> StoredVectors:
@@ -33,16 +26,3 @@ def pooled_vectors(gallery: Gallery, weights: str = "uniform", how: str = "mean"
         shares = slice_weights(weights, stored.views[views] / last)
         vectors.append(pool(stored.vectors[views], shares, how))
     return StoredVectors(stored.keys[starts], owners, np.zeros(len(owners), np.int64), np.concatenate(vectors))
-
-
-def pooled_records(gallery: Gallery, ids: Sequence[str]) -> tuple[list[Record], Vectors]:
-    """Records by id and their base vectors (n, dim), of a volume the mean of its slices.
-
-    Raises NotFoundError (unknown id), UsageError (more than a thousand), DamagedFileError.
-    """
-    if len(ids) > _MOST:
-        raise UsageError(f"at most {_MOST} records may be given as examples, got {len(ids)}")
-    records = [gallery.store.record(identity) for identity in dict.fromkeys(ids)]
-    vectors = gallery.store.vectors_of_each(record.key for record in records)
-    pooled = [pool(vectors[r.key], slice_weights("uniform", np.zeros(len(vectors[r.key])))) for r in records]
-    return records, np.concatenate([*pooled, np.empty((0, gallery.spec.dim), np.float32)])

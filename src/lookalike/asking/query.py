@@ -8,28 +8,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import encoders
 from lookalike.asking.candidates import patients_of_file
-from lookalike.asking.pooling import pooled_records
 from lookalike.asking.region import RegionPatches
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
-from lookalike.pixels import from_array, model_input, picture, thumbnail
 from lookalike.readers.pool import Frame
-from lookalike.slices import cut, pool, volume_input
-from lookalike.sources.reading import series_in
+from lookalike.slices import pool, slice_weights
+from lookalike.sources.reading import frame_of_array, series_in
 from lookalike.store import BASE, record_id
 from lookalike.text import absolute, file_name
-from lookalike.types import Image, Item, Record, Refusal, Vectors, VolumeRecipe
+from lookalike.types import Item, Record, Refusal, Vectors
 
-
-def _no_vectors() -> Vectors:
-    return np.empty((0, 0), np.float32)
+_MOST: Final = 1000  # records that are named by their ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,11 +38,12 @@ class Query:
 
     source: the file or array that was read, and frames: its prepared pixels, a frame a view; without frames they are
     read from the source again when they are needed. region: the part of one of its pictures that is sought.
+    words: it is a text.
     """
 
     name: str
-    base: Vectors = field(default_factory=_no_vectors)
-    vectors: Vectors = field(default_factory=_no_vectors)
+    base: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
     space: str = BASE
     views: tuple[int, ...] = (0,)
     depth: int = 1
@@ -56,6 +53,7 @@ class Query:
     source: Any = None
     frames: tuple[Frame, ...] = ()
     region: RegionPatches | None = None
+    words: bool = False
 
     @property
     def positions(self) -> NDArray[np.float64]:
@@ -82,13 +80,46 @@ class Clock:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
+def queries_of(
+    gallery: Gallery,
+    query: Any,
+    *,
+    ids: Sequence[str] = (),
+    vector: Sequence[float] | NDArray[np.floating[Any]] | None = None,
+    text: str | None = None,
+    space: str = BASE,
+    clock: Clock,
+) -> list[Query]:
+    """What asks as a whole, with its vectors in a space: a picture, records or a vector, and a text beside it.
+
+    Raises UsageError, UnreadableImageError, GalleryError, DamagedFileError.
+    """
+    with clock.stage("open"):
+        gallery.index(space)
+        gallery.holds_volumes()
+    asked = []
+    if query is not None:
+        asked.append(read_query(gallery, query, clock))
+    elif vector is not None:
+        asked.append(of_vector(gallery, vector))
+    elif ids:
+        with clock.stage("read"):
+            asked.append(of_records(gallery, ids))
+    with clock.stage("project"):
+        asked = [in_space(gallery, one, space) for one in asked]
+    if text is not None:
+        with clock.stage("encode"):
+            asked.append(of_text(gallery, text, space))
+    return asked
+
+
 def of_record(gallery: Gallery, identity: str) -> Query:
     """A record of the gallery. Raises NotFoundError (unknown id), DamagedFileError."""
     record = gallery.store.record(identity)
     held = _held_vector(gallery, record) if record.depth == 1 else None
     views, base = gallery.store.slices_of(record.key) if held is None else ((0,), held)
-    patients = frozenset({record.patient})
-    return Query(record.id, base, base, views=views, depth=record.depth, patients=patients, record=record)
+    own = frozenset({record.patient})
+    return Query(record.id, base, base, views=views, depth=record.depth, patients=own, record=record)
 
 
 def _held_vector(gallery: Gallery, record: Record) -> Vectors | None:
@@ -105,6 +136,19 @@ def of_records(gallery: Gallery, ids: Sequence[str]) -> Query:
     mean = pool(vectors, np.full(len(vectors), 1 / len(vectors)))
     names = ", ".join(record.id for record in records)
     return Query(names, mean, mean, patients=frozenset(record.patient for record in records), record=records[0])
+
+
+def pooled_records(gallery: Gallery, ids: Sequence[str]) -> tuple[list[Record], Vectors]:
+    """Records by id and their base vectors (n, dim), of a volume the mean of its slices.
+
+    Raises NotFoundError (unknown id), UsageError (more than a thousand), DamagedFileError.
+    """
+    if len(ids) > _MOST:
+        raise UsageError(f"at most {_MOST} records may be given as examples, got {len(ids)}")
+    records = [gallery.store.record(identity) for identity in dict.fromkeys(ids)]
+    vectors = gallery.store.vectors_of_each(record.key for record in records)
+    pooled = [pool(vectors[r.key], slice_weights("uniform", np.zeros(len(vectors[r.key])))) for r in records]
+    return records, np.concatenate([*pooled, np.empty((0, gallery.spec.dim), np.float32)])
 
 
 def of_vector(gallery: Gallery, vector: Sequence[float] | NDArray[np.floating[Any]]) -> Query:
@@ -130,7 +174,7 @@ def of_text(gallery: Gallery, text: str, space: str = BASE) -> Query:
     if not text.strip():
         raise UsageError("the text is empty; write for example 'x-ray chest anteroposterior pleural effusion'")
     vectors = gallery.encoder.encode_texts([text])
-    return Query(text, vectors, vectors)
+    return Query(text, vectors, vectors, words=True)
 
 
 def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Query:
@@ -214,19 +258,7 @@ def read_frames(gallery: Gallery, query: Any) -> list[Frame]:
         return [replace(frame, source=file_name(query)) for frame in _read_frames(gallery, os.fspath(query))]
     if not isinstance(query, np.ndarray):
         raise UsageError(f"a query is a file or a NumPy array, got {type(query).__name__}")
-    return [_frame_of_array(gallery, query)]
-
-
-def _frame_of_array(gallery: Gallery, pixels: NDArray[np.generic]) -> Frame:
-    recipe = gallery.spec.preprocessing
-    if gallery.spec.ndim == 3:
-        volume = Image(pixels[..., None] if pixels.ndim == 3 else pixels)
-        _, _, shown = next(cut(volume, VolumeRecipe(slices="middle:1")))
-        ready: NDArray[Any] = volume_input(volume, recipe)
-    else:
-        shown = picture(from_array(pixels), recipe.percentiles)
-        ready = model_input(shown, recipe)
-    return Frame("array", "", 0, 1, ready, thumbnail(shown), "", {}, (shown.height, shown.width))
+    return [frame_of_array(query, gallery.spec)]
 
 
 def _read_frames(gallery: Gallery, query: str) -> list[Frame]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from lookalike.cli.output import numbers
 from lookalike.evaluation.protocols.protocol import PRECISION, OptionInfo, options_of, protocol_named
@@ -59,18 +60,19 @@ def _own(ctx: click.Context) -> tuple[OptionInfo, ...]:
 
 
 def _option(info: OptionInfo) -> click.Option:
-    """None where it is not given: the default is the protocol's, which the help shows."""
     if info.of is bool:
-        return click.Option([f"{info.flag}/--no-{info.flag[2:]}", info.name], default=None, help=info.help)
+        return click.Option([f"{info.flag}/--no-{info.flag[2:]}", info.name], default=info.default, help=info.help)
     flags = [info.flag, "-k"] if info.name == "k" else [info.flag]
-    many = info.several and info.of is not int
+    default, listed = info.default, info.several and info.of is int
     return click.Option(
         [*flags, info.name],
         type=_type(info),
-        multiple=many,
-        callback=numbers if info.several and not many else None,
+        multiple=info.several and not listed,
+        callback=numbers if listed else None,
         metavar=info.metavar or None,
-        help=f"{info.help}{_shown(info.default)}",
+        help=info.help,
+        default=(",".join(map(str, default)) or None) if listed else default,
+        show_default=default not in (None, "", ()),
     )
 
 
@@ -80,12 +82,7 @@ def _type(info: OptionInfo) -> Any:
     return str if info.several else info.of
 
 
-def _shown(default: Any) -> str:
-    if default in (None, "", ()):
-        return ""
-    return f"  [default: {','.join(map(str, default)) if isinstance(default, tuple) else default}]"
-
-
 def given_options(ctx: click.Context, values: dict[str, Any]) -> dict[str, Any]:
     """Those of the protocol's options that were given."""
-    return {each.name: values[each.name] for each in _own(ctx) if values[each.name] not in (None, ())}
+    names = [each.name for each in _own(ctx)]
+    return {name: values[name] for name in names if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}

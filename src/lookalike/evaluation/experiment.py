@@ -40,7 +40,7 @@ class MeasuredSpace:
 
 
 def measured_space(gallery: Gallery, name: str) -> MeasuredSpace:
-    """A space of a gallery. Raises UsageError if there is none of that name, DamagedFileError."""
+    """A space of a gallery. Raises NotFoundError if there is none of that name, DamagedFileError."""
     return MeasuredSpace(name, gallery.spec, gallery.adapter(name), gallery.space(name).adapter)
 
 

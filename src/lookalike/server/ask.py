@@ -23,9 +23,10 @@ def answer_search(service: Service, body: SearchBody) -> SearchResult:
     from lookalike.verbs.search import search
 
     asked = body.query
+    upload = _upload(service, asked)
     found = search(
         service.gallery,
-        _upload(service, asked),
+        upload,
         text=asked.text,
         ids=asked.ids or ([asked.record] if asked.record else ()),
         vector=asked.vector,

@@ -6,16 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
+from lookalike.pixels import from_array, model_input, picture, thumbnail
 from lookalike.readers.pool import Event, Finished, Frame, ReaderPool, SliceFile
 from lookalike.readers.prepared import prepared_views
+from lookalike.slices import cut, volume_input
 from lookalike.sources.files import FileSource
 from lookalike.sources.labels import LabelRow, LabelTable
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import is_mask, volume_items
-from lookalike.types import Item, Refusal
+from lookalike.types import EncoderSpec, Image, Item, Refusal, VolumeRecipe
 
 FETCHED_AT_ONCE: Final = 8
 """Items of a source elsewhere whose files are on this machine at the same time."""
@@ -199,3 +204,19 @@ def series_in(readers: ReaderPool, folder: Path) -> Item:
     slices = [event for event in readers.read(files, whole=True) if isinstance(event, SliceFile)]
     volumes = [item for item in volume_items(slices) if len(item.files) > 1]
     return volumes[0] if len(volumes) == 1 else Item(str(folder), tuple(file for item in files for file in item.files))
+
+
+def frame_of_array(pixels: NDArray[np.generic], spec: EncoderSpec) -> Frame:
+    """An array (rows, columns[, 3]) as a picture, or as a volume for an encoder of volumes; of nobody.
+
+    Raises UnreadableImageError.
+    """
+    recipe = spec.preprocessing
+    if spec.ndim == 3:
+        volume = Image(pixels[..., None] if pixels.ndim == 3 else pixels)
+        _, _, shown = next(cut(volume, VolumeRecipe(slices="middle:1")))
+        ready: NDArray[Any] = volume_input(volume, recipe)
+    else:
+        shown = picture(from_array(pixels), recipe.percentiles)
+        ready = model_input(shown, recipe)
+    return Frame("array", "", 0, 1, ready, thumbnail(shown), "", {}, (shown.height, shown.width))

@@ -24,8 +24,8 @@ from lookalike.errors import LookalikeError, UsageError
 from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
 from lookalike.evaluation.benchmarks.joined import joined
 from lookalike.evaluation.experiment import MeasuredSpace
-from lookalike.evaluation.protocols.plain import DEFAULT_KS
-from lookalike.evaluation.protocols.published import PUBLISHED, Cases, PublishedOptions
+from lookalike.evaluation.protocols.declared import DEFAULT_KS, PublishedOptions
+from lookalike.evaluation.protocols.published import PUBLISHED, Cases
 from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.sources.collections.catalogue import open_dataset, seen

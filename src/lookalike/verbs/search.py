@@ -17,17 +17,7 @@ from lookalike.asking.answers import answers
 from lookalike.asking.background import Background, compared
 from lookalike.asking.candidates import Candidates, candidates
 from lookalike.asking.examples import moved_by_examples
-from lookalike.asking.query import (
-    Clock,
-    Query,
-    in_space,
-    of_record,
-    of_records,
-    of_text,
-    of_vector,
-    open_query,
-    read_query,
-)
+from lookalike.asking.query import Clock, Query, of_record, open_query, queries_of
 from lookalike.asking.query_region import with_region
 from lookalike.asking.rank_volumes import COSINES
 from lookalike.asking.ranked import Ranked
@@ -151,7 +141,7 @@ def search(
             queries = [with_region(gallery, picture, box=box, mask=mask, slice=slice, context=context)]
     else:
         _check_whole(slice, context=context)
-        queries = _read(gallery, query, ids, vector, text, space, clock)
+        queries = queries_of(gallery, query, ids=ids, vector=vector, text=text, space=space, clock=clock)
     with clock.stage("filter"):
         queries, unlike = moved_by_examples(gallery, queries, positive, negative)
         who = candidates(
@@ -159,7 +149,7 @@ def search(
         )
     with clock.stage("search"):
         best = answers(gallery, queries, who, k, rank=rank, weights=weights, one_a_patient=group_by is not None)
-    known, abstained = (None, False) if region else _judged(gallery, queries, best, who, text, rank, clock)
+    known, abstained = (None, False) if region else _judged(gallery, queries, best, who, rank, clock)
     with clock.stage("fetch"):
         small = _thumbnails(gallery, queries[0], best) if pictures else ()
         hits = Hits((_hit(one, place, known) for place, one in enumerate(best, 1)), small)
@@ -207,41 +197,12 @@ def _check_whole(slice_: int | None, *, context: bool) -> None:
         raise UsageError("slice and context speak of a region; give a box or a mask too")
 
 
-def _read(
-    gallery: Gallery, query: Any, ids: Sequence[str], vector: Any, text: str | None, space: str, clock: Clock
-) -> list[Query]:
-    """The picture and the text that ask, with their vectors in the space."""
-    with clock.stage("open"):
-        gallery.index(space)
-        gallery.holds_volumes()
-    asked = []
-    if ids:
-        with clock.stage("read"):
-            asked.append(of_records(gallery, ids))
-    elif vector is not None:
-        asked.append(of_vector(gallery, vector))
-    elif query is not None:
-        asked.append(read_query(gallery, query, clock))
-    with clock.stage("project"):
-        asked = [in_space(gallery, one, space) for one in asked]
-    if text is not None:
-        with clock.stage("encode"):
-            asked.append(of_text(gallery, text, space))
-    return asked
-
-
 def _judged(
-    gallery: Gallery,
-    queries: Sequence[Query],
-    best: Sequence[Ranked],
-    who: Candidates,
-    text: str | None,
-    rank: str,
-    clock: Clock,
+    gallery: Gallery, queries: Sequence[Query], best: Sequence[Ranked], who: Candidates, rank: str, clock: Clock
 ) -> tuple[Background | None, bool]:
     """What the best score is compared with, and whether it is too low for an answer. Only a cosine can be."""
     with clock.stage("background"):
-        if len(queries) == 1 and text is None and (rank in COSINES or not gallery.holds_volumes()):
+        if len(queries) == 1 and not queries[0].words and (rank in COSINES or not gallery.holds_volumes()):
             return compared(gallery, queries[0], best, who)
         return None, False
 

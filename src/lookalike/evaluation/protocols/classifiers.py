@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,7 @@ from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import measured_space
 from lookalike.evaluation.labelled import labelled
-from lookalike.evaluation.protocols.plain import SAMPLES_HELP, SEED_HELP, SPACE_HELP
-from lookalike.evaluation.protocols.protocol import option
+from lookalike.evaluation.protocols.declared import ClassifierOptions
 from lookalike.evaluation.scores import Interval
 from lookalike.evaluation.splits import Split, hash_of
 from lookalike.evaluation.tables import Format, as_json, cell, render
@@ -38,36 +37,8 @@ from lookalike.gallery import Gallery
 from lookalike.metrics import Bools, Floats
 from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
-from lookalike.voting import Weighting
 
 _FOLDS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ClassifierOptions:
-    """The methods of ``classify``, and how they label."""
-
-    methods: tuple[str, ...] | None = option(
-        None,
-        "knn, centroid, k-means, dbscan, agglomerative, linear, svm, mlp, adapter, zero-shot (repeatable); without any "
-        "knn, or in an adapted space adapter.",
-        flag="--method",
-        metavar="METHOD",
-    )
-    space: str = option(BASE, SPACE_HELP)
-    folds: int | None = option(None, "Patient-disjoint folds; 5 without.", metavar="N")
-    neighbours: int | None = option(None, "That vote (knn).", metavar="K")
-    weighting: Weighting = option("distance", "Of the vote.", choices=get_args(Weighting))
-    multi_label: bool | None = option(
-        None, "A record may bear several labels; found out if not said, no leaves out those that do."
-    )
-    templates: tuple[str, ...] = option(TEMPLATES, "zero-shot: prompts with {label} (repeatable).", flag="--template")
-    modality: str = option("", "zero-shot: of the prompt, e.g. 'x-ray'.")
-    body_part: str = option("", "zero-shot: of the prompt, e.g. 'chest'.")
-    view: str = option("", "zero-shot: of the prompt, e.g. 'anteroposterior'.")
-    abstain: float = option(ABSTAIN, "Share of the gallery that would be called too far; 0 never abstains.")
-    seed: int = option(0, SEED_HELP)
-    samples: int = option(2000, SAMPLES_HELP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,41 +108,33 @@ class ClassifierReport:
         return self.tables() + "\n" + "\n".join(self.notes)
 
 
-class ClassifierProtocol:
-    """Each fold asks the others. Calibration, thresholds and background are found on inner folds of those others."""
+def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> ClassifierReport:
+    """Score methods of ``classify``; an adapter (space) is trained anew on each fold.
 
-    name = "classifiers"
-    title = "Accuracy, calibration and confusion of the ways to label"
-    source = "the methods of classify, docs/classify.md"
-    options = ClassifierOptions
-
-    def run(self, gallery: Gallery, options: ClassifierOptions, /) -> ClassifierReport:
-        """Score methods of ``classify``; an adapter (space) is trained anew on each fold.
-
-        Raises UsageError: a method that is not there, no labels, impossible folds.
-        """
-        measured_space(gallery, options.space)  # a name that is not there is said first
-        settings = Settings(options.neighbours, options.weighting, options.seed)
-        data, folds = training_examples(labelled(gallery), options.multi_label), options.folds or _FOLDS
-        splits = splits_of(data, folds, options.seed)
-        fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
-        asked = [data.ids[row] for split in splits for row in split.queries]
-        return ClassifierReport(
-            methods={name: _score(name, fit, data, splits, settings, options) for name, fit in fits.items()},
-            classes=data.classes,
-            multi_label=data.multi_label,
-            queries=len(asked),
-            patients=len(np.unique(data.patients)),
-            folds=folds,
-            seed=options.seed,
-            split_hash=hash_of(asked),
-            encoder={**gallery.spec.identity, "trained_on": sorted(gallery.spec.trained_on)},
-            notes=(
-                f"{len(asked)} queries in {folds} patient-disjoint folds, seed {options.seed}; calibration and "
-                "thresholds from inner folds. Intervals: 95 %, bootstrap by patient.",
-                DISCLAIMER,
-            ),
-        )
+    Raises UsageError: a method that is not there, no labels, impossible folds.
+    """
+    measured_space(gallery, options.space)  # a name that is not there is said first
+    settings = Settings(options.neighbours, options.weighting, options.seed)
+    data, folds = training_examples(labelled(gallery), options.multi_label), options.folds or _FOLDS
+    splits = splits_of(data, folds, options.seed)
+    fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
+    asked = [data.ids[row] for split in splits for row in split.queries]
+    return ClassifierReport(
+        methods={name: _score(name, fit, data, splits, settings, options) for name, fit in fits.items()},
+        classes=data.classes,
+        multi_label=data.multi_label,
+        queries=len(asked),
+        patients=len(np.unique(data.patients)),
+        folds=folds,
+        seed=options.seed,
+        split_hash=hash_of(asked),
+        encoder={**gallery.spec.identity, "trained_on": sorted(gallery.spec.trained_on)},
+        notes=(
+            f"{len(asked)} queries in {folds} patient-disjoint folds, seed {options.seed}; calibration and "
+            "thresholds from inner folds. Intervals: 95 %, bootstrap by patient.",
+            DISCLAIMER,
+        ),
+    )
 
 
 def _methods(options: ClassifierOptions) -> tuple[str, ...]:
@@ -186,7 +149,7 @@ def _fit(gallery: Gallery, method: str, settings: Settings, options: ClassifierO
     if method != ZERO_SHOT:
         return fitting(gallery, method, None if options.space == BASE else options.space, settings)
     encoder = text_encoder(gallery.encoder)
-    prompts = Prompts(options.templates, options.modality, options.body_part, options.view)
+    prompts = Prompts(options.templates or TEMPLATES, options.modality, options.body_part, options.view)
     return lambda data: zero_shot(encoder, prompts, data.classes, multi_label=data.multi_label)
 
 
@@ -223,11 +186,11 @@ def _score(
     method: str, fit: Fit, data: Examples, splits: Sequence[Split], settings: Settings, options: ClassifierOptions
 ) -> MethodScores:
     started = time.monotonic()
-    parts = []
+    parts, abstain = [], ABSTAIN if options.abstain is None else options.abstain
     learn = _as_it_is if method == ZERO_SHOT else train_calibrated
     for split in splits:
         known = classifiers.limited(method, data.take(split.gallery), settings.seed)
-        parts.append(_ask(learn(fit, known, settings.seed), data.take(split.queries), options.abstain))
+        parts.append(_ask(learn(fit, known, settings.seed), data.take(split.queries), abstain))
     asked = _Asked(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Asked.__slots__))
     order = np.concatenate([split.queries for split in splits])
     fold = np.repeat(np.arange(len(splits)), [len(split.queries) for split in splits])
@@ -353,6 +316,3 @@ def _confusion(report: ClassifierReport, method: str) -> tuple[str, list[list[st
     cells = report.methods[method].confusion or ()
     rows = [[name, *map(str, row)] for name, row in zip(report.classes, cells, strict=True)]
     return f"Confusion of {method}: rows the true label, columns the answer", [["", *report.classes], *rows]
-
-
-CLASSIFIERS: Final = ClassifierProtocol()

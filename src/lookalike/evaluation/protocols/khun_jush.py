@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from lookalike import metrics, ranking
 from lookalike.asking.candidates import candidates, open_rows
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.plain import DEFAULT_KS, SEED_HELP, SPACE_HELP
-from lookalike.evaluation.protocols.protocol import option
+from lookalike.evaluation.protocols.declared import SWEEPS, VOLUME_RANKS, VolumeOptions
 from lookalike.evaluation.rank import checked_depths, rank
 from lookalike.evaluation.tables import Format, as_json, render
 from lookalike.filters import Filter
@@ -27,46 +26,13 @@ from lookalike.indexes import Index
 from lookalike.metrics import Bools
 from lookalike.plugins import load_plugin
 from lookalike.slices import pool, slice_rule, slice_weights
-from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
 from lookalike.types import Record, Vectors
 from lookalike.voting import RowNumbers
 
-LEVELS: Final = ("modality", "body_region", "organ")
-VOLUME_RANKS: Final = ("pool", "count", "max", "sum", "maxsim")
 POOLS: Final = ("pool", "pool:median", "pool:max")
-SWEEPS: Final[dict[str, tuple[str, ...]]] = {
-    "sigma": (*(f"gaussian:{sigma}" for sigma in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1)), "uniform"),
-    "slices": (*(f"random:{count}" for count in (1, 2, 3, 5, 10, 20, 40)), "all"),
-}
-"""The weights, or the rules for slices, that show how much the choice matters."""
-
 _SLICE_HITS: Final = 100  # hits of each query slice, other patients' slices only
 Others: TypeAlias = Callable[[int], Bools]  # the number of a volume that asks -> which of all may answer
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeOptions:
-    """Every combination of slice rule, weights, ranking and index is measured, at every level."""
-
-    space: str = option(BASE, SPACE_HELP)
-    levels: tuple[str, ...] = option(
-        LEVELS, "Attributes of the label table, or label (repeatable).", flag="--level", metavar="FIELD"
-    )
-    slices: tuple[str, ...] = option(
-        (), "Rules for the stored slices of queries and gallery: all, random:5, ... (repeatable).", metavar="RULE"
-    )
-    weights: tuple[str, ...] = option((), "Of the slices: uniform, gaussian:0.2 (repeatable).", metavar="W")
-    ranks: tuple[str, ...] = option(
-        VOLUME_RANKS, "pool (:median, :max), count, max, sum, maxsim (repeatable).", flag="--rank", metavar="R"
-    )
-    index: tuple[str, ...] = option(
-        ("flat",), "The kinds that find the slice hits: flat, hnsw, lsh (repeatable); pool is exact.", metavar="KIND"
-    )
-    sweep: str | None = option(None, "Over weights or slice counts, unless these are given.", choices=tuple(SWEEPS))
-    where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
-    k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
-    seed: int = option(0, SEED_HELP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +91,17 @@ class _Volume:
     views: NDArray[np.int64]
 
 
-class KhunJush:
-    """Every volume asks all others but its own patient's."""
-
-    name = "khun-jush"
-    title = "Recall of volumes by class, over the ways to rank them"
-    source = "Khun Jush et al., arXiv 2311.13547"
-    options = VolumeOptions
-
-    def run(self, gallery: Gallery, options: VolumeOptions, /) -> VolumeReport:
-        """Score a gallery of volumes. Raises UsageError."""
-        known, ks = (*POOLS, *VOLUME_RANKS[1:]), checked_depths(options.k)
-        if unknown := [each for each in options.ranks if each not in known]:
-            raise UsageError(f"rank is one of {', '.join(known)}; got {unknown[0]!r}")
-        volumes = _volumes(gallery, options.where, options.space)
-        patients = [volume.record.patient for volume in volumes]
-        opened, asking = open_rows(patients), [(patient,) for patient in patients]
-        scores = tuple(_scores(volumes, asking, lambda i: opened(asking[i : i + 1])[0], ks, options))
-        notes = tuple(_notes(gallery, volumes, len(set(patients))))
-        return VolumeReport(len(volumes), len(set(patients)), options.space, scores, notes)
+def evaluate_volumes(gallery: Gallery, options: VolumeOptions) -> VolumeReport:
+    """Score a gallery of volumes. Raises UsageError."""
+    known, ks = (*POOLS, *VOLUME_RANKS[1:]), checked_depths(options.k)
+    if unknown := [each for each in options.ranks if each not in known]:
+        raise UsageError(f"rank is one of {', '.join(known)}; got {unknown[0]!r}")
+    volumes = _volumes(gallery, options.where, options.space)
+    patients = [volume.record.patient for volume in volumes]
+    opened, asking = open_rows(patients), [(patient,) for patient in patients]
+    scores = tuple(_scores(volumes, asking, lambda i: opened(asking[i : i + 1])[0], ks, options))
+    notes = tuple(_notes(gallery, volumes, len(set(patients))))
+    return VolumeReport(len(volumes), len(set(patients)), options.space, scores, notes)
 
 
 def _scores(
@@ -299,6 +257,3 @@ def _notes(gallery: Gallery, volumes: Sequence[_Volume], patients: int) -> Itera
     yield f"Encoder {spec.name}: {spec.note}. Every volume asks all others but its own patient's."
     yield "A class with few volumes moves the mean by much: read the numbers of classes and queries first."
     yield DISCLAIMER
-
-
-KHUN_JUSH: Final = KhunJush()

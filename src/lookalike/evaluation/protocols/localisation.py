@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,26 +24,15 @@ from lookalike.asking.rank_regions import best_places
 from lookalike.asking.region import RegionPatches, region_of
 from lookalike.encoders.preprocessing.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UsageError
-from lookalike.evaluation.protocols.plain import SPACE_HELP
-from lookalike.evaluation.protocols.protocol import option
+from lookalike.evaluation.protocols.declared import LocalisationOptions
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.sources.volumes import mask_beside
-from lookalike.store import BASE
 from lookalike.store.patches import kept, patched_records, patches_of
 from lookalike.text import DISCLAIMER
 from lookalike.types import Box, Record, Vectors
-
-
-@dataclass(frozen=True, slots=True)
-class LocalisationOptions:
-    """How many hits are looked at, and of whom."""
-
-    space: str = option(BASE, SPACE_HELP)
-    k: tuple[int, ...] = option((5,), "Depths; the deepest counts.")
-    where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,39 +117,31 @@ class _Volume:
     holds: NDArray[np.bool_]
 
 
-class LocalisationProtocol:
-    """Every volume with a mask asks those of other patients that have a mask and a label in common."""
-
-    name = "localisation"
-    title = "Whether the slices and places that match hold what a mask marks"
-    source = "Localisation ratio: Khun Jush et al., arXiv 2405.09334"
-    options = LocalisationOptions
-
-    def run(self, gallery: Gallery, options: LocalisationOptions, /) -> LocalisationReport:
-        """How well the first hits say where. Raises UsageError if fewer than two volumes have a mask beside them."""
-        k = checked_depths(options.k)[-1]
-        volumes, unfit = _volumes(gallery, options.where, options.space)
-        if len(volumes) < 2:
-            raise UsageError(
-                "fewer than two volumes have a mask beside them (mask_x.nii.gz or x_seg.nrrd beside x); "
-                "index such a folder, and leave it where it is"
-            )
-        answering = list(_answering(volumes))
-        patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
-        rows: list[tuple[str, tuple[float, ...]]] = []
-        for asked, others in zip(volumes, answering, strict=True):
-            if others:
-                measured = _measured(gallery, asked, others, patched, k)
-                rows += [(label, measured) for label in asked.record.labels or ("no label",)]
-        return LocalisationReport(
-            len(volumes),
-            len({one.record.patient for one in volumes}),
-            k,
-            options.space,
-            tuple(_scores(rows)),
-            sum(not others for others in answering),
-            tuple(_notes(gallery, unfit)),
+def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> LocalisationReport:
+    """How well the first hits say where. Raises UsageError if fewer than two volumes have a mask beside them."""
+    k = checked_depths(options.k)[-1]
+    volumes, unfit = _volumes(gallery, options.where, options.space)
+    if len(volumes) < 2:
+        raise UsageError(
+            "fewer than two volumes have a mask beside them (mask_x.nii.gz or x_seg.nrrd beside x); "
+            "index such a folder, and leave it where it is"
         )
+    answering = list(_answering(volumes))
+    patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
+    rows: list[tuple[str, tuple[float, ...]]] = []
+    for asked, others in zip(volumes, answering, strict=True):
+        if others:
+            measured = _measured(gallery, asked, others, patched, k)
+            rows += [(label, measured) for label in asked.record.labels or ("no label",)]
+    return LocalisationReport(
+        len(volumes),
+        len({one.record.patient for one in volumes}),
+        k,
+        options.space,
+        tuple(_scores(rows)),
+        sum(not others for others in answering),
+        tuple(_notes(gallery, unfit)),
+    )
 
 
 def _answering(volumes: Sequence[_Volume]) -> Iterator[list[_Volume]]:
@@ -288,6 +268,3 @@ def _notes(gallery: Gallery, unfit: int) -> Iterator[str]:
     if not kept(gallery.store):
         yield "Places are not measured: the gallery keeps no patches (`lookalike index --patches`)."
     yield DISCLAIMER
-
-
-LOCALISATION: Final = LocalisationProtocol()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,75 +13,37 @@ from lookalike.evaluation.experiment import MeasuredSpace, from_outside, measure
 from lookalike.evaluation.labelled import Labelled, Queries, labelled
 from lookalike.evaluation.measures import Measure, shared_label
 from lookalike.evaluation.outside_queries import outside_queries
-from lookalike.evaluation.protocols.protocol import PRECISION, option
+from lookalike.evaluation.protocols.declared import PrecisionOptions
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.report import Report, left_out_notes, make_report
 from lookalike.evaluation.scores import Scoring
 from lookalike.evaluation.splits import Splits, in_folds, leave_one_patient_out
 from lookalike.gallery import Gallery
 from lookalike.sources.labels import LabelTable, read_label_table
-from lookalike.store import BASE
 
-DEFAULT_KS: Final = (1, 3, 5, 10)
-SPACE_HELP: Final = "base, or the name of an adapter."
-FOLDS_HELP: Final = "Patient-disjoint folds; an adapter is trained anew on each."
-SEED_HELP: Final = "Seed of every random choice."
-SAMPLES_HELP: Final = "Resamples that an interval is drawn from."
 _PRECISION: Final = Measure(shared_label)
 
 
-@dataclass(frozen=True, slots=True)
-class PrecisionOptions:
-    """Without folds and queries every labelled record asks the others, its own patient left out."""
+def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
+    """Score a gallery. folds: each asks the rest, and an adapted space is trained anew on each fold's gallery.
+    queries, query_labels: outside files ask the whole gallery; those that cannot be read or bear no label are
+    counted in ``left_out``.
 
-    space: str = option(BASE, SPACE_HELP)
-    folds: int | None = option(None, FOLDS_HELP, metavar="N")
-    queries: tuple[str | os.PathLike[str], ...] = option(
-        (), "Outside files that ask the whole gallery.", metavar="SOURCE...", local=True
-    )
-    query_labels: str | os.PathLike[str] | LabelTable | None = option(
-        None, "The labels of the queries.", metavar="TABLE.csv", local=True
-    )
-    label_columns: tuple[str, ...] = option(
-        (),
-        "The label column of the table, or several 0/1 columns (repeat the option).",
-        flag="--label-column",
-        metavar="NAME",
-    )
-    patient_column: str = option("patient_id", "The table's patient column.")
-    k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
-    seed: int = option(0, SEED_HELP)
-    samples: int = option(2000, SAMPLES_HELP)
-
-
-class Precision:
-    """Relevant is a record that shares a label. An adapted space is compared with the base space."""
-
-    name = PRECISION
-    title = "Precision at k, per class, micro and macro"
-    source = "the definition, as trec_eval has it"
-    options = PrecisionOptions
-
-    def run(self, gallery: Gallery, options: PrecisionOptions, /) -> Report:
-        """Score a gallery. folds: each asks the rest, and an adapted space is trained anew on each fold's gallery.
-        queries, query_labels: outside files ask the whole gallery; those that cannot be read or bear no label are
-        counted in ``left_out``.
-
-        Raises UsageError: no labels, an adapted space without folds or queries (it has seen its own queries),
-        impossible folds.
-        """
-        scoring = Scoring(checked_depths(options.k), options.samples, options.seed)
-        space = measured_space(gallery, options.space)  # a name that is not there is said first
-        data = labelled(gallery)
-        if options.queries and options.folds is not None:
-            raise UsageError("give either --folds, where the gallery asks itself, or --queries")
-        if options.queries:
-            asked, left_out = outside_queries(gallery, options.queries, _table(options))
-            return _outside(space, data, asked, left_out, scoring)
-        if options.query_labels is not None:
-            raise UsageError("--query-labels says what --queries bear; give --queries too")
-        experiment = within(space, data, _splits(space, data, options), options.seed)
-        return make_report(space, experiment, _PRECISION, scoring)
+    Raises UsageError: no labels, an adapted space without folds or queries (it has seen its own queries),
+    impossible folds.
+    """
+    scoring = Scoring(checked_depths(options.k), options.samples, options.seed)
+    space = measured_space(gallery, options.space)  # a name that is not there is said first
+    data = labelled(gallery)
+    if options.queries and options.folds is not None:
+        raise UsageError("give either --folds, where the gallery asks itself, or --queries")
+    if options.queries:
+        asked, left_out = outside_queries(gallery, options.queries, _table(options))
+        return _outside(space, data, asked, left_out, scoring)
+    if options.query_labels is not None:
+        raise UsageError("--query-labels says what --queries bear; give --queries too")
+    experiment = within(space, data, _splits(space, data, options), options.seed)
+    return make_report(space, experiment, _PRECISION, scoring)
 
 
 def _splits(space: MeasuredSpace, data: Labelled, options: PrecisionOptions) -> Splits:
@@ -125,6 +86,3 @@ def _cautions(left_out: Mapping[str, int], seen: int) -> Iterator[str]:
             f"The adapter was trained on the patients of {seen} queries: its score is flattered. "
             "Ask with other patients, or with --folds."
         )
-
-
-PRECISION_AT_K: Final = Precision()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from numbers import Integral, Real
-from typing import Any, ClassVar, Final, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from lookalike.errors import UsageError
 from lookalike.evaluation.tables import Format
-from lookalike.gallery import Gallery
 from lookalike.plugins import load_plugin, suggestion
+
+if TYPE_CHECKING:
+    from lookalike.gallery import Gallery
 
 PROTOCOL_GROUP: Final = "lookalike.protocols"
 PRECISION: Final = "precision"  # what is measured where no protocol is named
@@ -93,8 +97,16 @@ def protocol_named(name: str) -> EvaluationProtocol[Any]:
 
 def options_of(protocol: EvaluationProtocol[Any]) -> tuple[OptionInfo, ...]:
     """The options that a protocol takes, in the order of their declaration."""
-    hints = get_type_hints(protocol.options)
+    home = sys.modules[protocol.options.__module__]
+    hints = get_type_hints(protocol.options, localns=_Names({**vars(builtins), **vars(home)}))
     return tuple(_info(each, hints[each.name]) for each in fields(protocol.options))
+
+
+class _Names(dict[str, Any]):
+    """What an annotation may name; of what is imported for type checkers alone nothing is known."""
+
+    def __missing__(self, name: str) -> Any:
+        return object
 
 
 def _info(each: Field[Any], hint: Any) -> OptionInfo:

@@ -25,32 +25,23 @@ from lookalike.evaluation.measures import (
     label_sets,
     one_class,
 )
-from lookalike.evaluation.protocols.plain import FOLDS_HELP, SAMPLES_HELP, SEED_HELP, SPACE_HELP
-from lookalike.evaluation.protocols.protocol import option
+from lookalike.evaluation.protocols.declared import (
+    DENNER,
+    MEDIMAGEINSIGHT,
+    MIR_3D,
+    MULTILABEL,
+    DeclaredProtocol,
+    PublishedOptions,
+)
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.report import Report, left_out_notes, make_report
 from lookalike.evaluation.scores import Scoring
 from lookalike.evaluation.splits import Splits, in_folds, leave_one_patient_out, official_split
 from lookalike.gallery import Gallery
-from lookalike.store import BASE
 from lookalike.types import Record
 
 _RADIOGRAPHY: Final = ("CR", "DX", "RG")  # how the detector works does not make another class
 ABSENT: Final = "a class absent from the gallery"
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedOptions:
-    """Queries and gallery: with ``folds`` patient-disjoint folds; else the collection's official split
-    (attribute ``split``: test, or val where there is no test, asks train); else the protocol's own folds;
-    else each record asks all but its own patient's.
-    """
-
-    space: str = option(BASE, SPACE_HELP)
-    folds: int | None = option(None, FOLDS_HELP, metavar="N")
-    k: tuple[int, ...] = option((), "Depths, 1 to 1000; without any the protocol's own.")
-    seed: int = option(0, SEED_HELP)
-    samples: int = option(2000, SAMPLES_HELP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,14 +63,16 @@ class PublishedProtocol:
     collection has no official split; without them one patient at a time is left out.
     """
 
-    name: str
-    title: str
-    source: str
+    declared: DeclaredProtocol
     ks: tuple[int, ...]
     classes_of: Callable[[Record], tuple[tuple[str, ...], str]]
     measure: Measure
     folds: int | None = None
-    options: type[PublishedOptions] = PublishedOptions
+
+    @property
+    def name(self) -> str:
+        """As it is asked for."""
+        return self.declared.name
 
     def run(self, gallery: Gallery, options: PublishedOptions, /) -> Report:
         """Score a gallery as the protocol does; an adapter is trained anew on each gallery part.
@@ -117,7 +110,7 @@ class PublishedProtocol:
             raise UsageError(f"the space {space.name!r} was trained on these very records; give --folds 5")
         report = make_report(space, within(space, cases.data, splits, options.seed), self.measure, scoring)
         left_out = {**cases.left_out, **({ABSENT: report.unscored} if report.unscored else {})}
-        about = f"Protocol {self.name}: {self.title} ({self.source})."
+        about = f"Protocol {self.name}: {self.declared.title} ({self.declared.source})."
         notes = (about, *left_out_notes(left_out), *report.notes)
         return replace(report, protocol=self.name, left_out=left_out, notes=notes)
 
@@ -157,37 +150,12 @@ def _plain_only(ranked: RankedQueries, ks: tuple[int, ...]) -> dict[str, PerQuer
     return {name: measured[name] for name in (PLAIN, CHANCE)}
 
 
-DENNER: Final = PublishedProtocol(
-    "denner",
-    "Single-label retrieval by modality/anatomy/pathology, plain and capped P@N",
-    "Denner et al., arXiv 2403.06567",
-    (1, 3, 5, 10, 20, 50, 100),
-    _modality_anatomy_pathology,
-    Measure(one_class),
+DENNER_MEASURED: Final = PublishedProtocol(
+    DENNER, (1, 3, 5, 10, 20, 50, 100), _modality_anatomy_pathology, Measure(one_class)
 )
-MEDIMAGEINSIGHT: Final = PublishedProtocol(
-    "medimageinsight",
-    "Precision by class and its macro mean, baseline beside adapter",
-    "Santamaria-Pang et al., 2-D image search with MedImageInsight",
-    (1, 3, 5),
-    _single,
-    Measure(_plain_only),
-    folds=5,
+MEDIMAGEINSIGHT_MEASURED: Final = PublishedProtocol(MEDIMAGEINSIGHT, (1, 3, 5), _single, Measure(_plain_only), folds=5)
+MULTILABEL_MEASURED: Final = PublishedProtocol(
+    MULTILABEL, (1, 3, 5, 10), _all_labels, Measure(label_sets, {NDCG: "nDCG"})
 )
-MULTILABEL: Final = PublishedProtocol(
-    "multilabel",
-    "Any shared label, Jaccard nDCG, exact match and each label alone",
-    "Jarvelin and Kekalainen, ACM TOIS 20(4), 2002, for nDCG",
-    (1, 3, 5, 10),
-    _all_labels,
-    Measure(label_sets, {NDCG: "nDCG"}),
-)
-MIR_3D: Final = PublishedProtocol(
-    "3d-mir",
-    "Volumes with the same finding, by one pooled vector each",
-    "Ben Abacha et al., 3D-MIR, arXiv 2311.13752",
-    (3, 5, 10),
-    _all_labels,
-    Measure(findings, whole=True),
-)
-PUBLISHED: Final = (DENNER, MEDIMAGEINSIGHT, MULTILABEL, MIR_3D)
+MIR_3D_MEASURED: Final = PublishedProtocol(MIR_3D, (3, 5, 10), _all_labels, Measure(findings, whole=True))
+PUBLISHED: Final = (DENNER_MEASURED, MEDIMAGEINSIGHT_MEASURED, MULTILABEL_MEASURED, MIR_3D_MEASURED)
