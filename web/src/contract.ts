@@ -744,7 +744,7 @@ export interface components {
         };
         /**
          * @description fields: the most separating first. skipped: fields that could not be audited, with the reason.
-         *     warnings: plain sentences, the gravest first; one that says that all is well if there is nothing to say.
+         *     warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of.
          */
         ConfoundAudit: {
             label_field: string;
@@ -968,8 +968,8 @@ export interface components {
             sensitive: number | null;
         };
         /**
-         * @description One label, on queries that its thresholds have not seen. auc: of the pairs within a fold. sensitivity,
-         *     specificity: at the Youden threshold; the same _at_90: at the threshold that had 90 % sensitivity.
+         * @description One label, on queries that its thresholds have not seen. auc: over the pairs within a fold. sensitivity,
+         *     specificity: at the Youden threshold; with _at_90: at the threshold of 90 % sensitivity.
          */
         LabelScores: {
             queries: number;
@@ -980,9 +980,9 @@ export interface components {
             specificity_at_90: number | null;
         };
         /**
-         * @description Counts of queries, over every split. same_patient: whose patient has other images in the gallery,
-         *     which are left out before ranking. same_bytes: whose very file is in the gallery under another patient than the
-         *     one that file or table names; both are left out. near_duplicates: with a gallery image of another patient at a
+         * @description Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
+         *     left out before ranking. same_bytes: the gallery holds the query's file under another patient than the one that
+         *     file or table names; the records of both are left out. near_duplicates: a gallery image of another patient has a
          *     cosine of at least ``threshold``.
          */
         LeakageAudit: {
@@ -994,7 +994,7 @@ export interface components {
             sentence: string;
         };
         /**
-         * @description Of one label, means over the queries, of each over its first hits.
+         * @description The scores of one label: means over the queries, of each over its first hits.
          *
          *     slices: the localisation ratio; slices_chance: the share of all slices that hold the structure. place: the
          *     share of hits whose best place lies in a slice that holds it; overlap: its box and the mask's box there,
@@ -1058,9 +1058,9 @@ export interface components {
             slices: number[];
         };
         /**
-         * @description accuracy: the share of queries whose most probable label is one that they bear; macro_accuracy: its mean
+         * @description accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean
          *     over the labels. Intervals: 95 %, bootstrap by patient. ece: expected calibration error, of the most
-         *     probable label, or with several labels of every label; ece_chance: what a faultless calibration would
+         *     probable label, or with several labels of every label; ece_chance: what a perfect calibration would
          *     show on as many queries; ece_before, brier_before: without calibration. abstained: the share of queries
          *     too far from their fold's gallery; accuracy_answered: of the others. confusion: rows the true label,
          *     columns the answer, None with several labels.
@@ -1090,7 +1090,7 @@ export interface components {
             confusion: number[][] | null;
             seconds: number;
         };
-        /** @description Balanced accuracy with which vectors tell a field's value, its 95 % interval, and chance (1 / values). */
+        /** @description Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values). */
         Predictability: {
             accuracy: number;
             low: number | null;
@@ -1173,8 +1173,8 @@ export interface components {
         /**
          * @description micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query
          *     with several labels counts in each). chance: the expected precision of a random order, micro and macro.
-         *     unscored: queries with no relevant record open to them; they count nowhere. baseline: the base space on
-         *     the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
+         *     unscored: queries without a relevant record among those that may answer; they count nowhere. baseline: the
+         *     base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
          *     lowest precision at the deepest k.
          *
          *     With a protocol: its name, its further measures by name, and how many records it left out, by reason.
@@ -1375,7 +1375,7 @@ export interface components {
             value: string;
             count: number;
         };
-        /** @description scores: a row a level and setting. notes: what must be known to read them. */
+        /** @description scores: a row a level and setting. notes: to read them with. */
         VolumeReport: {
             volumes: number;
             patients: number;
