@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Get Facets
-         * @description What the records say in each field, with counts.
+         * @description The values of each field, with counts.
          */
         get: operations["get_facets_api_v1_facets_get"];
         put?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Get Upload
-         * @description What it is, for whoever comes back to it.
+         * @description What an upload is.
          */
         get: operations["get_upload_api_v1_uploads__identity__get"];
         put?: never;
@@ -153,7 +153,7 @@ export interface paths {
         };
         /**
          * Get Upload Picture
-         * @description As the encoder is shown it.
+         * @description A slice of an upload as the encoder sees it.
          */
         get: operations["get_upload_picture_api_v1_uploads__identity__picture_get"];
         put?: never;
@@ -173,7 +173,7 @@ export interface paths {
         };
         /**
          * Get Upload File
-         * @description The bytes as they came.
+         * @description The bytes of one of an upload's files.
          */
         get: operations["get_upload_file_api_v1_uploads__identity__file_get"];
         put?: never;
@@ -195,7 +195,7 @@ export interface paths {
         put?: never;
         /**
          * Post Search
-         * @description The records most alike the query.
+         * @description The records most similar to the query.
          */
         post: operations["post_search_api_v1_search_post"];
         delete?: never;
@@ -215,7 +215,7 @@ export interface paths {
         put?: never;
         /**
          * Post Explain
-         * @description Where a record is alike the query.
+         * @description Where a record resembles the query.
          */
         post: operations["post_explain_api_v1_explain_post"];
         delete?: never;
@@ -235,7 +235,7 @@ export interface paths {
         put?: never;
         /**
          * Post Classify
-         * @description Which labels the query bears, and which records say so.
+         * @description Which labels the query has, and the records that speak for them.
          */
         post: operations["post_classify_api_v1_classify_post"];
         delete?: never;
@@ -280,14 +280,14 @@ export interface paths {
         post?: never;
         /**
          * Delete Record
-         * @description Remove it everywhere.
+         * @description Remove a record everywhere.
          */
         delete: operations["delete_record_api_v1_records__identity__delete"];
         options?: never;
         head?: never;
         /**
          * Patch Record
-         * @description Give it other labels.
+         * @description Replace a record's labels.
          */
         patch: operations["patch_record_api_v1_records__identity__patch"];
         trace?: never;
@@ -301,7 +301,7 @@ export interface paths {
         };
         /**
          * Get Thumbnail
-         * @description The small picture that is kept with it.
+         * @description A record's thumbnail.
          */
         get: operations["get_thumbnail_api_v1_records__identity__thumbnail_get"];
         put?: never;
@@ -321,7 +321,7 @@ export interface paths {
         };
         /**
          * Get Record Picture
-         * @description A slice as the encoder is shown it.
+         * @description A slice of a record as the encoder sees it.
          */
         get: operations["get_record_picture_api_v1_records__identity__picture_get"];
         put?: never;
@@ -341,7 +341,7 @@ export interface paths {
         };
         /**
          * Get Record Files
-         * @description How many files there are, and which viewer opens them.
+         * @description How many files a record has, and which viewer opens them.
          */
         get: operations["get_record_files_api_v1_records__identity__files_get"];
         put?: never;
@@ -361,7 +361,7 @@ export interface paths {
         };
         /**
          * Get Record File
-         * @description The bytes of a file.
+         * @description The bytes of one of a record's files.
          */
         get: operations["get_record_file_api_v1_records__identity__file_get"];
         put?: never;
@@ -383,7 +383,7 @@ export interface paths {
         put?: never;
         /**
          * Post Labels
-         * @description Label many records at once.
+         * @description Change the labels of many records at once.
          */
         post: operations["post_labels_api_v1_labels_post"];
         delete?: never;
@@ -404,7 +404,7 @@ export interface paths {
         post?: never;
         /**
          * Delete Patient
-         * @description Remove all records of a patient everywhere.
+         * @description Remove all of a patient's records everywhere.
          */
         delete: operations["delete_patient_api_v1_patients__group__delete"];
         options?: never;
@@ -463,7 +463,7 @@ export interface paths {
         put?: never;
         /**
          * Post Evaluate
-         * @description Measure a space.
+         * @description Evaluate a space.
          */
         post: operations["post_evaluate_api_v1_evaluate_post"];
         delete?: never;
@@ -507,7 +507,7 @@ export interface paths {
         put?: never;
         /**
          * Post Audit
-         * @description Do the vectors follow the label, or what was recorded beside it?
+         * @description Audit for confounds: do the vectors follow the label, or another recorded field?
          */
         post: operations["post_audit_api_v1_audit_post"];
         delete?: never;
@@ -525,7 +525,7 @@ export interface paths {
         };
         /**
          * Get Jobs
-         * @description The newest first.
+         * @description Jobs, newest first.
          */
         get: operations["get_jobs_api_v1_jobs_get"];
         put?: never;
@@ -545,14 +545,14 @@ export interface paths {
         };
         /**
          * Get Job
-         * @description How far it is, and what came of it.
+         * @description A job's progress and result.
          */
         get: operations["get_job_api_v1_jobs__identity__get"];
         put?: never;
         post?: never;
         /**
          * Delete Job
-         * @description Cancel it.
+         * @description Cancel a job.
          */
         delete: operations["delete_job_api_v1_jobs__identity__delete"];
         options?: never;
@@ -569,7 +569,7 @@ export interface paths {
         };
         /**
          * Get Report
-         * @description An evaluation's report, to keep.
+         * @description Download an evaluation's report.
          */
         get: operations["get_report_api_v1_jobs__identity__report_get"];
         put?: never;
@@ -589,7 +589,7 @@ export interface paths {
         };
         /**
          * Get Healthz
-         * @description The process answers.
+         * @description The process is alive.
          */
         get: operations["get_healthz_healthz_get"];
         put?: never;
@@ -629,7 +629,7 @@ export interface paths {
         };
         /**
          * Get Metrics
-         * @description For Prometheus.
+         * @description Metrics for Prometheus.
          */
         get: operations["get_metrics_metrics_get"];
         put?: never;
@@ -655,7 +655,7 @@ export interface components {
             /** @default 0 */
             seed?: number;
         };
-        /** @description space: the new space's name. classes: the labels it was trained on. training: what fit reports. */
+        /** @description space: the new space's name. classes: the labels it was trained on. training: what the fit reports. */
         AdaptResult: {
             space: string;
             kind: string;
@@ -669,7 +669,7 @@ export interface components {
             };
             seconds: number;
         };
-        /** @description A label field, and what is recorded beside it; all that is recorded if only one is given. */
+        /** @description A label field and another recorded field; every recorded field if only one is given. */
         AuditBody: {
             /**
              * @default [
@@ -680,7 +680,7 @@ export interface components {
             /** @default base */
             space?: string;
         };
-        /** @description Labels to add to and to remove from many records. */
+        /** @description Labels to add to many records, and to remove from them. */
         ChangeLabelsBody: {
             ids: string[];
             /** @default [] */
@@ -688,7 +688,7 @@ export interface components {
             /** @default [] */
             remove?: string[];
         };
-        /** @description How many records are no longer what they were. */
+        /** @description How many records were changed. */
         Changed: {
             changed: number;
         };
@@ -709,7 +709,7 @@ export interface components {
             };
             notes: string[];
         };
-        /** @description Which labels a picture bears. */
+        /** @description Which labels a picture has. */
         ClassifyBody: {
             query: components["schemas"]["QueryBody"];
             /** @default knn */
@@ -719,11 +719,11 @@ export interface components {
         };
         /**
          * @description labels: every label, the most probable first; they sum to 1 unless multi_label. abstained: the query is
-         *     too unlike the gallery for an answer (reason says how); the probabilities then mean little.
+         *     too unlike the gallery for an answer (see reason); the probabilities then mean little.
          *
-         *     similarity: the mean cosine with its nearest records; background: below it lie only ``abstain`` of the
-         *     gallery's own records; outlier_score: the share of the gallery's records that lie nearer to their neighbours
-         *     than the query does to its own, 1 = all. calibrated: how ("temperature and bias", "Platt"), or "".
+         *     similarity: the mean cosine with its nearest records; background: the value that only a share ``abstain`` of the
+         *     gallery's own records stays below; outlier_score: the share of the gallery's records that lie nearer to their
+         *     neighbours than the query does to its own, 1 = all. calibrated: how ("temperature and bias", "Platt"), or "".
          */
         ClassifyResult: {
             method: string;
@@ -744,7 +744,7 @@ export interface components {
         };
         /**
          * @description fields: the most separating first. skipped: fields that could not be audited, with the reason.
-         *     warnings: plain sentences, the gravest first; one that says that all is well if there is nothing to say.
+         *     warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of.
          */
         ConfoundAudit: {
             label_field: string;
@@ -757,7 +757,7 @@ export interface components {
                 [key: string]: string;
             };
         };
-        /** @description text, patches: whether it takes words, and gives a vector for each patch. trained_on: names of collections. */
+        /** @description text, patches: whether it encodes text, and gives a vector for each patch. trained_on: names of collections. */
         EncoderInfo: {
             name: string;
             dim: number;
@@ -766,7 +766,7 @@ export interface components {
             patches: boolean;
             trained_on: string[];
         };
-        /** @description A space to measure. options: further ones of the protocol, by name; none that names a file. */
+        /** @description A space to evaluate. options: further options of the protocol, by name; none that names a file. */
         EvaluateBody: {
             /** @default base */
             space?: string;
@@ -781,10 +781,10 @@ export interface components {
             };
         };
         /**
-         * @description A record, or with zero-shot also a prompt, that speaks for the answer.
+         * @description A record that speaks for the answer, or with zero-shot a prompt.
          *
-         *     score: its cosine with the query. weight: its share of the vote; None if it did not vote and is shown as the
-         *     nearest that the method knew. id and source are "" for a prompt, prompt is "" for a record.
+         *     score: its cosine with the query. weight: its share of the vote; None if it did not vote and is shown because it
+         *     is among the nearest that the method knows. id and source are "" for a prompt, prompt is "" for a record.
          */
         Evidence: {
             id: string;
@@ -802,9 +802,8 @@ export interface components {
             space?: string;
         };
         /**
-         * @description query, hit: how well each patch is answered by the other picture; 0 is the least and 1 the most that occurs
-         *     in the two, so that heat is comparable between them and not between explanations. match: of volumes, which
-         *     slices.
+         * @description query, hit: how well each patch is matched in the other picture; 0 is the lowest and 1 the highest value in the
+         *     two, so heat is comparable between them but not between explanations. match: of volumes, which slices.
          */
         Explanation: {
             query: components["schemas"]["Heat"];
@@ -839,7 +838,7 @@ export interface components {
             predictability: components["schemas"]["Predictability"] | null;
             robustness: components["schemas"]["Robustness"];
         };
-        /** @description An attribute that a filter may name. */
+        /** @description An attribute that a filter can name. */
         FieldInfo: {
             name: string;
             /** @enum {string} */
@@ -861,14 +860,14 @@ export interface components {
             /** @enum {string} */
             role: "reader" | "contributor" | "admin";
         };
-        /** @description Whether the process answers, or is ready to be asked. */
+        /** @description Whether the process is alive, or ready for queries. */
         Health: {
             /** @enum {string} */
             status: "ok" | "ready";
         };
         /**
          * @description heat: (rows, columns) from 0 to 1 over the displayed picture, of the slice ``slice`` (0 in a picture).
-         *     box: the region asked for, or the place that answers it; None without a region.
+         *     box: the query's region, or the place that matches it; None without a region.
          */
         Heat: {
             rows: number;
@@ -902,7 +901,7 @@ export interface components {
             patient: string;
             depth: number;
         };
-        /** @description Uploads, or an import folder of the administrator's. label_columns: of the table; labels_csv: an upload. */
+        /** @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload. */
         IndexBody: {
             uploads?: string[] | null;
             labels_csv?: string | null;
@@ -911,9 +910,9 @@ export interface components {
             import?: string | null;
         };
         /**
-         * @description added: records that are new. skipped: files whose content was there already. refused: files that
-         *     could not be read, with reason codes. ignored: tables and notes that lie beside images. unmatched:
-         *     rows of the label table that no file bears. records: how many the gallery now holds.
+         * @description added: new records. skipped: files whose content was there already. refused: files that could not be
+         *     read, with reason codes. ignored: tables and notes that lie beside images. unmatched: rows of the label
+         *     table that match no file. records: how many the gallery now holds.
          */
         IndexResult: {
             added: number;
@@ -926,8 +925,8 @@ export interface components {
             records: number;
         };
         /**
-         * @description result: what the verb of the job's kind answered, once it is done; a list of jobs leaves it out. A protocol
-         *     that a plug-in brings answers a report of its own.
+         * @description result: what the verb of the job's kind returned, once it is done; a list of jobs leaves it out. The protocol
+         *     of a plug-in returns a report of its own type.
          */
         JobAnswer: {
             id: string;
@@ -942,7 +941,7 @@ export interface components {
             finished: number | null;
             result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | null;
         };
-        /** @description items: the newest first, without results. next_cursor: where to go on, None at the end. */
+        /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
             items: components["schemas"]["JobAnswer"][];
             next_cursor: string | null;
@@ -956,10 +955,10 @@ export interface components {
             message: string;
         };
         /**
-         * @description probability: calibrated if the result says so. finding: against the two thresholds of the label: at or
-         *     above both positive, below both negative, else possible. youden: the threshold of the greatest sensitivity +
-         *     specificity; sensitive: of 90 % sensitivity. None where fewer than ten records bear the label, or do not, or
-         *     nothing tells them apart; and no finding where the answer is withheld.
+         * @description probability: calibrated if the result says so. finding: by the two thresholds of the label: positive at or
+         *     above both, negative below both, else possible. youden: the threshold with the greatest sensitivity +
+         *     specificity; sensitive: the one with 90 % sensitivity. None where fewer than ten records have the label, fewer
+         *     than ten lack it, or nothing separates them; and no finding where the answer is withheld.
          */
         LabelProbability: {
             label: string;
@@ -969,8 +968,8 @@ export interface components {
             sensitive: number | null;
         };
         /**
-         * @description One label, on queries that its thresholds have not seen. auc: of the pairs within a fold. sensitivity,
-         *     specificity: at the Youden threshold; the same _at_90: at the threshold that had 90 % sensitivity.
+         * @description One label, on queries that its thresholds have not seen. auc: over the pairs within a fold. sensitivity,
+         *     specificity: at the Youden threshold; with _at_90: at the threshold of 90 % sensitivity.
          */
         LabelScores: {
             queries: number;
@@ -981,9 +980,9 @@ export interface components {
             specificity_at_90: number | null;
         };
         /**
-         * @description Counts of queries, over every split. same_patient: whose patient has other images in the gallery,
-         *     which are left out before ranking. same_bytes: whose very file is in the gallery under another patient than the
-         *     one that file or table names; both are left out. near_duplicates: with a gallery image of another patient at a
+         * @description Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
+         *     left out before ranking. same_bytes: the gallery holds the query's file under another patient than the one that
+         *     file or table names; the records of both are left out. near_duplicates: a gallery image of another patient has a
          *     cosine of at least ``threshold``.
          */
         LeakageAudit: {
@@ -995,7 +994,7 @@ export interface components {
             sentence: string;
         };
         /**
-         * @description Of one label, means over the queries, of each over its first hits.
+         * @description The scores of one label: means over the queries, of each over its first hits.
          *
          *     slices: the localisation ratio; slices_chance: the share of all slices that hold the structure. place: the
          *     share of hits whose best place lies in a slice that holds it; overlap: its box and the mask's box there,
@@ -1034,7 +1033,7 @@ export interface components {
             /** @default base */
             space?: string;
         };
-        /** @description x, y: of each record in the plane. */
+        /** @description x, y: each record's coordinates in the plane. */
         MapPoints: {
             method: string;
             space: string;
@@ -1042,7 +1041,7 @@ export interface components {
             x: number[];
             y: number[];
         };
-        /** @description A map that has been drawn: ``GET /map`` has the points. */
+        /** @description A finished map without its points, which ``GET /map`` has. */
         MapSummary: {
             method: string;
             space: string;
@@ -1059,9 +1058,9 @@ export interface components {
             slices: number[];
         };
         /**
-         * @description accuracy: the share of queries whose most probable label is one that they bear; macro_accuracy: its mean
+         * @description accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean
          *     over the labels. Intervals: 95 %, bootstrap by patient. ece: expected calibration error, of the most
-         *     probable label, or with several labels of every label; ece_chance: what a faultless calibration would
+         *     probable label, or with several labels of every label; ece_chance: what a perfect calibration would
          *     show on as many queries; ece_before, brier_before: without calibration. abstained: the share of queries
          *     too far from their fold's gallery; accuracy_answered: of the others. confusion: rows the true label,
          *     columns the answer, None with several labels.
@@ -1091,14 +1090,14 @@ export interface components {
             confusion: number[][] | null;
             seconds: number;
         };
-        /** @description Balanced accuracy with which vectors tell a field's value, its 95 % interval, and chance (1 / values). */
+        /** @description Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values). */
         Predictability: {
             accuracy: number;
             low: number | null;
             high: number | null;
             chance: number;
         };
-        /** @description What is asked with: exactly one of these; text may stand beside image or ids. */
+        /** @description The query: exactly one of these; text may be combined with image or ids. */
         QueryBody: {
             image?: string | null;
             volume?: string | null;
@@ -1107,15 +1106,15 @@ export interface components {
             ids?: string[] | null;
             vector?: number[] | null;
         };
-        /** @description The files behind a record: how many, and which kind of viewer can open them. */
+        /** @description The files behind a record: how many, and the kind of viewer that can open them. */
         RecordFiles: {
             /** @enum {string} */
             viewer: "dicom" | "volume" | "picture";
             count: number;
         };
         /**
-         * @description What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: of the
-         *     file that it came from.
+         * @description What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: its number
+         *     in the file that it came from.
          */
         RecordInfo: {
             id: string;
@@ -1128,7 +1127,7 @@ export interface components {
             depth: number;
             frame: number;
         };
-        /** @description items: in the order in which they came. next_cursor: where to go on, None at the end. */
+        /** @description items: in the order of indexing. next_cursor: where the next page starts, None on the last one. */
         RecordPage: {
             items: components["schemas"]["RecordInfo"][];
             next_cursor: string | null;
@@ -1142,13 +1141,13 @@ export interface components {
             reason: string;
             detail: string;
         };
-        /** @description A file that could not be read: its reason code, and what that means. */
+        /** @description A file that could not be read: the reason code, and what it means. */
         Refused: {
             source: string;
             reason: string;
             advice: string;
         };
-        /** @description items: by name. next_cursor: where to go on, None at the end. */
+        /** @description items: by name. next_cursor: where the next page starts, None on the last one. */
         RefusedPage: {
             items: components["schemas"]["Refused"][];
             next_cursor: string | null;
@@ -1167,15 +1166,15 @@ export interface components {
             ];
             score: number;
         };
-        /** @description How many records are no longer there. */
+        /** @description How many records were removed. */
         Removed: {
             records: number;
         };
         /**
          * @description micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query
          *     with several labels counts in each). chance: the expected precision of a random order, micro and macro.
-         *     unscored: queries with no relevant record open to them; they count nowhere. baseline: the base space on
-         *     the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
+         *     unscored: queries without a relevant record among those that may answer; they count nowhere. baseline: the
+         *     base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
          *     lowest precision at the deepest k.
          *
          *     With a protocol: its name, its further measures by name, and how many records it left out, by reason.
@@ -1292,7 +1291,7 @@ export interface components {
                 };
             };
         };
-        /** @description The one search body. */
+        /** @description A search. */
         SearchBody: {
             query: components["schemas"]["QueryBody"];
             /** @default [] */
@@ -1316,8 +1315,8 @@ export interface components {
         };
         /**
          * @description space: searched in. hits: best first. query: its id or source. seconds: per stage. abstained: nothing is
-         *     similar here: the best hit is less alike than what 99 % of the gallery's own records find. background: where
-         *     asked for, a histogram (edges, counts) of the cosines that percentiles are of. In a notebook it shows itself
+         *     similar here: the best hit is less similar than what 99 % of the gallery's own records find. background: if
+         *     requested, a histogram (edges, counts) of the cosines that percentiles refer to. In a notebook it shows itself
          *     as a strip of thumbnails.
          */
         SearchResult: {
@@ -1339,7 +1338,7 @@ export interface components {
         SetLabelsBody: {
             labels: string[];
         };
-        /** @description The encoder's own vectors, or those vectors through an adapter. */
+        /** @description A space: the encoder's own vectors, or those vectors projected by an adapter. */
         SpaceInfo: {
             name: string;
             /** @enum {string} */
@@ -1352,8 +1351,8 @@ export interface components {
         };
         /**
          * @description What an upload is. rows, columns: of the picture at its own size. depth: slices or frames. window: (center,
-         *     width) that the file names. viewer: which kind of viewer can open it. A table of labels is no picture: its
-         *     numbers are 0, and nothing opens it. files: how many.
+         *     width) given in the file. viewer: the kind of viewer that can open it. files: how many. A label table is no
+         *     picture: its numbers are 0, and no viewer opens it.
          */
         UploadInfo: {
             id: string;
@@ -1376,7 +1375,7 @@ export interface components {
             value: string;
             count: number;
         };
-        /** @description scores: a row a level and setting. notes: what must be known to read them. */
+        /** @description scores: a row a level and setting. notes: to read them with. */
         VolumeReport: {
             volumes: number;
             patients: number;

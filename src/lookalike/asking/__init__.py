@@ -1,1 +1,1 @@
-"""What is asked, who may answer, and how the answers are ranked."""
+"""Queries, the candidates that may answer them, and how candidates are ranked."""

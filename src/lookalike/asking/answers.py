@@ -1,4 +1,4 @@
-"""The answers to a query: ranked as it asks, fused where several ask, one a patient where that is wanted."""
+"""The answers to queries: ranked by the query's kind, fused for several queries, grouped by patient on request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def answers(
     weights: str = "uniform",
     one_a_patient: bool = False,
 ) -> list[Ranked]:
-    """The k best records; of several queries their rankings fused by reciprocal rank, whose scores they then have.
+    """The k best records; for several queries their rankings fused by reciprocal rank, with the fused scores.
 
     rank, weights: of volumes (``rank_volumes``). Raises what the rankers raise.
     """
@@ -42,7 +42,7 @@ def answers(
 
 
 def ranker_of(gallery: Gallery, query: Query, rank: str = "auto", weights: str = "uniform") -> Ranker:
-    """By what a query is ranked: its region, the slices of volumes, or one vector."""
+    """The ranker for a query: by its region, by the slices of volumes, or by one vector."""
     if query.region is not None:
         return rank_regions
     if len(query.vectors) > 1 or gallery.holds_volumes():

@@ -1,7 +1,7 @@
-"""How alike the gallery's own records are: what a score is to be compared with.
+"""The background of a gallery: how similar its own records are to each other, to compare scores with.
 
-The same cosine is a near-duplicate among radiographs and an everyday matter among slices of one modality. So a
-score is also told as the share of pairs of records of different patients that are less alike.
+The same cosine means a near-duplicate among radiographs and nothing special among slices of one modality. So a
+score is also reported as a percentile: the share of pairs of records of different patients that are less similar.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from lookalike.gallery import Gallery
 from lookalike.store.browse import sample_vectors
 from lookalike.types import Keys, Scores, Vectors
 
-ABSTAIN: Final = 0.01  # share of the gallery's own records that would be called unlike all others
+ABSTAIN: Final = 0.01  # share of the gallery's own records that would be judged unlike all others
 _VIEWS: Final = 1024  # vectors that are compared with each other
-_FEWEST: Final = 8  # records at least, however many slices they have
-_ASKED: Final = 200  # of them that ask the whole gallery for the record most like them
+_FEWEST: Final = 8  # records sampled at least, however many slices they have
+_NEAREST: Final = 200  # sampled records whose nearest record in the whole gallery is looked up
 _QUANTILES: Final = 1000
 _BINS: Final = 40
 
@@ -38,20 +38,20 @@ _BINS: Final = 40
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
     """scores (q,): ascending, of pairs of records of different patients. nearest (n,): ascending, of sampled
-    records with the record most like them of another patient. Empty where all are of one patient.
+    records with the most similar record of another patient. Empty where all are of one patient.
     """
 
     scores: NDArray[np.float64]
     nearest: NDArray[np.float64]
 
     def percentile(self, score: float) -> float | None:
-        """The share, 0 to 100, of the pairs that are less alike."""
+        """The percentage of the pairs that are less similar, 0 to 100."""
         if not len(self.scores):
             return None
         return round(100 * float(np.searchsorted(self.scores, score, "left")) / len(self.scores), 2)
 
     def unlike(self, score: float, share: float = ABSTAIN) -> bool:
-        """Whether a best score is below what all but a share of the gallery's own records reach."""
+        """Whether a best score is lower than that of all but a share of the gallery's own records."""
         return len(self.nearest) > 0 and bool(score < self.nearest[int(share * (len(self.nearest) - 1))])
 
     def histogram(self) -> dict[str, list[float]]:
@@ -65,11 +65,11 @@ _LOCK: Final = threading.Lock()
 
 
 def space_background(gallery: Gallery, space: str, *, whole: bool = False) -> Background:
-    """Of a space. whole: of volumes that ask with all of their slices; else each slice asks for itself.
+    """The background of a space. whole: volumes are compared by all of their slices; else each slice by itself.
 
-    A sample, the same for the same records; kept with the opened gallery and beside its indexes.
+    From a sample, the same for the same records; kept with the open gallery and beside its indexes.
     """
-    index = gallery.index(space)  # as long as this one will do, so will what was made with it
+    index = gallery.index(space)  # the background is valid as long as this index is
     kept = _KEPT.setdefault(gallery, {})
     if (found := kept.get((space, whole))) is not None and found[0] is index:
         return found[1]
@@ -79,7 +79,7 @@ def space_background(gallery: Gallery, space: str, *, whole: bool = False) -> Ba
             made_of = [gallery.store.id, row.version, row.adapter, gallery.spec.identity]
             try:
                 kept[space, whole] = index, _read_or_made(gallery, space, whole, made_of)
-            except DamagedFileError:  # an answer that needs none of the damaged vectors still stands
+            except DamagedFileError:  # an answer that needs none of the damaged vectors is still valid
                 return Background(np.empty(0), np.empty(0))
         return kept[space, whole][1]
 
@@ -91,16 +91,16 @@ def _read_or_made(gallery: Gallery, space: str, whole: bool, made_of: Any) -> Ba
         if read.pop("sha256") == _digest(read) and read["made_of"] == made_of:
             return Background(np.array(read["scores"], np.float64), np.array(read["nearest"], np.float64))
     made = _make(gallery, space, whole)
-    said: dict[str, Any] = {"made_of": made_of, "scores": made.scores.tolist(), "nearest": made.nearest.tolist()}
-    said["sha256"] = _digest(said)
-    with suppress(OSError):  # the file saves time only
+    fields: dict[str, Any] = {"made_of": made_of, "scores": made.scores.tolist(), "nearest": made.nearest.tolist()}
+    fields["sha256"] = _digest(fields)
+    with suppress(OSError):  # the file only saves time
         path.parent.mkdir(exist_ok=True)
-        write_atomically(path, json.dumps(said).encode())
+        write_atomically(path, json.dumps(fields).encode())
     return made
 
 
-def _digest(said: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def _digest(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _make(gallery: Gallery, space: str, whole: bool) -> Background:
@@ -112,18 +112,18 @@ def _make(gallery: Gallery, space: str, whole: bool) -> Background:
     patients = [patient for patient, _ in sample]
     stacked = np.concatenate([vectors for _, vectors in sample])
     starts = np.searchsorted(owner, np.arange(len(sample)))
-    # Late interaction, as searching ranks: each view with the most alike view of each record.
+    # Late interaction, as in ranking: each view with the most similar view of each record.
     alike = np.maximum.reduceat(stacked @ stacked.T, starts, axis=1).astype(np.float64)
     if whole:
         alike, owner = np.add.reduceat(alike, starts, axis=0) / np.bincount(owner)[:, None], np.arange(len(sample))
     scores = alike[may_answer([(patients[i],) for i in owner.tolist()], patients)]
     share = np.linspace(0, 1, min(_QUANTILES, len(scores)))
-    nearest = np.sort(_nearest(gallery, space, sample[:_ASKED], whole))
+    nearest = np.sort(_nearest(gallery, space, sample[:_NEAREST], whole))
     return Background(np.quantile(scores, share).round(6), nearest[np.isfinite(nearest)].round(6))
 
 
 def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]], whole: bool) -> NDArray[np.float64]:
-    """What ``space_closeness`` says of sampled records, asked together."""
+    """The ``space_closeness`` of sampled records, looked up together."""
     asking = [vectors if whole else vectors[len(vectors) // 2][None] for _, vectors in sample]
     who = {patient: candidates(gallery, [patient]) for patient in {patient for patient, _ in sample}}
     depth = 1 + max(len(each.closed) for each in who.values())
@@ -136,8 +136,8 @@ def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]]
 
 
 def compared(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candidates) -> tuple[Background, bool]:
-    """How alike the records of the query's space are, and whether the best answer to it is none: less alike than what
-    all but a share of them find. who: may answer, whatever the filter.
+    """The background of the query's space, and whether the best answer is too poor to count: less similar than the
+    nearest of all but a share of the gallery's records. who: the candidates, whatever the filter.
     """
     known = space_background(gallery, query.space, whole=len(query.vectors) > 1)
     if not best:
@@ -147,8 +147,8 @@ def compared(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candid
 
 
 def space_closeness(gallery: Gallery, space: str, vectors: Vectors, who: Candidates) -> float:
-    """The mean over vectors (n, dim) of the space of the cosine with the gallery's vector most like each, of those
-    that may answer, whatever the filter; -inf where there is none.
+    """The mean cosine of vectors (n, dim) of the space, each with the gallery's nearest vector among those that may
+    answer, whatever the filter; -inf where there is none.
     """
     return _best(*gallery.index(space).search(vectors, 1 + len(who.closed)), who)
 

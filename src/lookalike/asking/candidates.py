@@ -1,9 +1,9 @@
-"""Who may answer a query: the one place that knows.
+"""Candidates: which records may answer a query. The rule is written here and nowhere else.
 
-A record may answer if the filter allows it, if none of its patients asks, and if it is no example of what the
-hits should be unlike; a region, if it has patches too. Search, regions, classification, evaluation and every protocol
-take the rule from here: from the store, where a gallery answers (``candidates``), and in memory, where labelled
-records ask each other (``may_answer``).
+A record may answer if the filter allows it, if it is not of the query's own patient, and if it is not an example of
+what the hits should be unlike; for a region it must have patches too. Search, regions, classification, evaluation and
+every protocol take the rule from here: from the store, for a whole gallery (``candidates``), and in memory, where
+labelled records are queries to each other (``may_answer``).
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class Candidates:
     unpatched: int = 0
 
     def open(self, keys: Keys) -> NDArray[np.bool_]:
-        """Which of the vector keys that an index found among ``among`` may answer, (any shape); -1 may not."""
+        """Which vector keys (any shape) that an index found among ``among`` may answer; -1 may not."""
         open_: NDArray[np.bool_] = (keys != -1) & ~np.isin(keys, self.closed)
         return open_
 
     def records(self, gallery: Gallery, these: Keys) -> Keys:
-        """Of some record keys those that may answer, ascending."""
+        """Those of some record keys that may answer, ascending."""
         kept = np.setdiff1d(these, _owners(gallery, self.closed))
         return kept if self.among is None else np.intersect1d(kept, _owners(gallery, self.among))
 
@@ -60,8 +60,8 @@ def candidates(
     unlike: Iterable[Record] = (),
     patches: bool = False,
 ) -> Candidates:
-    """Who may answer a query of some patient groups. same_patient: these groups too. unlike: records that are no
-    hits, as they say what the query is not. patches: only records that have them, for a region.
+    """The records that may answer a query of some patient groups. same_patient: these groups may, too. unlike: negative
+    examples, which are no hits. patches: only records that have them, for a region.
 
     Raises UsageError for a filter that cannot be read or that names a field no record has.
     """
@@ -76,7 +76,7 @@ def candidates(
 
 
 def with_patches(gallery: Gallery, who: Candidates) -> Candidates:
-    """The same, with the records among them that have patches: those may answer a region."""
+    """The candidates restricted to records that have patches, which a region needs."""
     if who.patched is not None:
         return who
     patched = patched_records(gallery.store)
@@ -102,7 +102,7 @@ def may_answer(asking: Sequence[Collection[str]], owners: Sequence[str]) -> NDAr
 
 
 def open_rows(owners: Sequence[str]) -> Callable[[Sequence[Collection[str]]], NDArray[np.bool_]]:
-    """``may_answer`` of rows whose patients are numbered once, for some queries after others."""
+    """``may_answer`` for rows whose patients are numbered once, to be called for one batch of queries after another."""
     names, codes = np.unique(np.asarray(owners, np.str_), return_inverse=True)
     number = {name: code for code, name in enumerate(names.tolist())}
 
@@ -120,10 +120,10 @@ def open_rows(owners: Sequence[str]) -> Callable[[Sequence[Collection[str]]], ND
 def patients_of_file(
     gallery: Gallery, sha256: str, frame: int, named: Iterable[str]
 ) -> tuple[frozenset[str], Record | None]:
-    """The patient groups of a query that is a file, and its record where its very bytes are in the gallery.
+    """The patient groups of a query that is a file, and its record if the gallery holds the same bytes.
 
-    named: the patients that the file, or a table, names. The gallery may know the file under another one, which a
-    label table gave: that patient asks too.
+    named: the patients that the file, or a table, names. The gallery may know the file under another patient, whom a
+    label table gave: the query is of that patient too.
     """
     groups = {gallery.store.patient_group(patient) for patient in named if patient}
     known = gallery.store.find(record_id(sha256, frame)) if sha256 else None
@@ -131,7 +131,7 @@ def patients_of_file(
 
 
 def one_a_group(ranked: Callable[[int], Sequence[_One]], group_of: Callable[[_One], str], k: int) -> list[_One]:
-    """The best answer of each of the k best groups. ranked: the so many best answers, best first."""
+    """The best answer of each of the k best groups. ranked: n -> the n best answers, best first."""
     depth = k
     while True:
         found = ranked(depth)

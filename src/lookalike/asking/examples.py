@@ -1,4 +1,4 @@
-"""Thumbs up, thumbs down: move a query towards some records and away from others."""
+"""Relevance feedback: move a query towards positive examples and away from negative ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AWAY: Final = 0.15
 def moved_by_examples(
     gallery: Gallery, queries: Sequence[Query], positive: Sequence[str], negative: Sequence[str]
 ) -> tuple[list[Query], list[Record]]:
-    """Queries moved towards and away from records, each in its space, and the negative records: they are no hits.
+    """The queries moved towards and away from records, each in its space; and the negative records, which are no hits.
 
     Raises NotFoundError (unknown id), UsageError (too many), DamagedFileError.
     """

@@ -1,4 +1,4 @@
-"""Where two pictures are alike: the heat of each, from the cosines of their patches."""
+"""Heat maps: where two pictures resemble each other, from the cosines of their patches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lookalike.types import Box, Match, PatchMap, Region
 @dataclass(frozen=True, slots=True)
 class Heat:
     """heat: (rows, columns) from 0 to 1 over the displayed picture, of the slice ``slice`` (0 in a picture).
-    box: the region asked for, or the place that answers it; None without a region.
+    box: the query's region, or the place that matches it; None without a region.
     """
 
     rows: int
@@ -35,9 +35,8 @@ class Heat:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """query, hit: how well each patch is answered by the other picture; 0 is the least and 1 the most that occurs
-    in the two, so that heat is comparable between them and not between explanations. match: of volumes, which
-    slices.
+    """query, hit: how well each patch is matched in the other picture; 0 is the lowest and 1 the highest value in the
+    two, so heat is comparable between them but not between explanations. match: of volumes, which slices.
     """
 
     query: Heat
@@ -57,8 +56,8 @@ class _Side:
 def explain_pictures(
     gallery: Gallery, query: Query, hit: Query, *, slice: int | None = None, space: str = BASE
 ) -> Explanation:
-    """A query and a record (``of_record``) as a whole; of volumes the most alike pair of slices, by their vectors in a
-    space. slice: the query's, if it is to be a certain one. Raises as ``explain``.
+    """Explain a record (``of_record``) for a whole picture; of volumes the most similar pair of slices, by their
+    vectors in a space. slice: chooses the query's slice. Raises as ``explain``.
     """
     view, other, match = _pair(gallery, query, hit, slice, space)
     left, right = (_Side(patches_at(gallery, one, at)[0], at) for one, at in ((query, view), (hit, other)))
@@ -66,21 +65,21 @@ def explain_pictures(
 
 
 def explain_region(gallery: Gallery, region: RegionPatches, hit: Query) -> Explanation:
-    """A region and the place in a record (``of_record``) that answers it best. Raises as ``explain``."""
+    """Explain the place in a record (``of_record``) that matches a region best. Raises as ``explain``."""
     place, patches, match = _answer(gallery, region, hit)
     left, right = _Side(region.picture, region.slice, region.shown), _Side(patches, place.slice, place.box)
     return Explanation(*_heats(gallery, left, right, region), match)
 
 
 def _pair(gallery: Gallery, query: Query, hit: Query, slice_: int | None, space: str) -> tuple[int, int, Match | None]:
-    """The most alike slices, and what a search would say of them."""
-    gallery.space(space)  # an unknown one is a mistake also where nothing is to be chosen
+    """The most similar pair of slices, and the match that a search would report."""
+    gallery.space(space)  # an unknown space is an error even where there is no slice to choose
     if slice_ is not None:
         chosen_view(query, slice_, None)
     if len(query.views) == 1 and len(hit.views) == 1:
         return query.views[0], hit.views[0], None
     rows = [i for i, view in enumerate(query.views) if slice_ in (None, view)]
-    ours, theirs = (in_space(gallery, with_vectors(gallery, one), space).vectors for one in (query, hit))
+    ours, theirs = (in_space(gallery, with_vectors(gallery, each), space).vectors for each in (query, hit))
     row, column, score = best_pair(ours[rows], theirs)
     slices = tuple(hit.views[int(i)] for i in contributing_rows(ours[rows], theirs))
     match = Match(query.views[rows[row]], hit.views[column], score, slices)
@@ -92,7 +91,7 @@ def _answer(gallery: Gallery, region: RegionPatches, hit: Query) -> tuple[Region
     found: list[tuple[Region, PatchMap]] = []
     for part in all_patches(gallery, hit):
         places = places_in(region, part, gallery.spec.preprocessing)
-        found += zip(places, (one.patches for one in part), strict=True)
+        found += zip(places, (patched.patches for patched in part), strict=True)
         found = sorted(found, key=lambda item: (-item[0].score, item[0].slice))[:SLICES]
     place, patches = found[0]
     slices = tuple(sorted(place.slice for place, _ in found))

@@ -1,4 +1,4 @@
-"""Masks beside images: read in the decoding processes, cut and turned as the images are."""
+"""Segmentation masks: read in the decoding processes, sliced and oriented like the images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AS_IT_IS: Final = Preprocessing((_SIDE, _SIDE), percentiles=(0.0, 100.0), resam
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """views: of a slice's number, where the mask marks something, (256, 256) bool over the displayed slice.
+    """views: slice number -> (256, 256) bool over the displayed slice, for slices where the mask marks something.
     depth: how many slices there are; 1: a picture. shape: (rows, columns) of the mask's own pictures.
     """
 
@@ -42,7 +42,7 @@ def mask_readers(gallery: Gallery) -> Iterator[ReaderPool]:
 
 
 def read_mask(readers: ReaderPool, path: str | os.PathLike[str]) -> Mask:
-    """A mask's file. Raises UnreadableImageError, UsageError if it marks nothing."""
+    """Read a mask's file. Raises UnreadableImageError, UsageError if it marks nothing."""
     views: dict[int, NDArray[np.bool_]] = {}
     depth, shape = 1, (1, 1)
     for event in readers.read([absolute(path)]):
@@ -58,7 +58,7 @@ def read_mask(readers: ReaderPool, path: str | os.PathLike[str]) -> Mask:
 
 
 def _marked(frame: Frame) -> NDArray[np.bool_]:
-    """Half of the pixel or more; any of it, where the structure is smaller than that."""
+    """The pixels at least half covered; or those covered at all, where the structure is smaller than that."""
     white = frame.input[..., 0]
     half: NDArray[np.bool_] = white >= 128
     return half if half.any() else white > 0

@@ -1,4 +1,4 @@
-"""The patches of a query's pictures: stored ones where a record asks and has them, else made from its pixels."""
+"""The patches of a query's pictures: stored ones where the query is a record with patches, else computed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOGETHER: Final = 16  # slices encoded at once
 
 
 def patches_at(gallery: Gallery, query: Query, view: int) -> tuple[PatchMap, bytes]:
-    """The patches of one slice, and the small picture that goes with them; b"" for a record's own."""
+    """The patches of one slice, and its small JPEG; b"" for a record's stored patches."""
     if query.record is not None:
         stored = patches_of(gallery.store, query.record.key)
         if view in stored:
@@ -30,7 +30,7 @@ def patches_at(gallery: Gallery, query: Query, view: int) -> tuple[PatchMap, byt
 
 
 def all_patches(gallery: Gallery, query: Query) -> Iterator[list[StoredPatches]]:
-    """The patches of every slice of a record that asks, some at a time: stored ones, or made from its file."""
+    """The patches of every slice of a query that is a record, some at a time: stored, or computed from its file."""
     if query.record is None:
         raise UsageError("a hit is a record of the gallery")
     stored = list(read_patches(gallery.store, [query.record.key]))
@@ -46,7 +46,7 @@ def all_patches(gallery: Gallery, query: Query) -> Iterator[list[StoredPatches]]
 def frame_at(gallery: Gallery, query: Query, view: int) -> Frame:
     """The prepared pixels of one slice. Raises UsageError where a record's file is gone."""
     frames = query_frames(gallery, query)
-    return next((one for one in frames if one.view == view), frames[0])
+    return next((frame for frame in frames if frame.view == view), frames[0])
 
 
 def small_picture(gallery: Gallery, query: Query, view: int) -> bytes:

@@ -1,4 +1,4 @@
-"""One base vector a record: what maps, adapters, classifiers and evaluations work on."""
+"""Pooling: one base vector a record, which maps, adapters, classifiers and evaluations work on."""
 
 from __future__ import annotations
 

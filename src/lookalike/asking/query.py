@@ -1,4 +1,4 @@
-"""The query, whatever asks: a file, a series, an array, records of the gallery, a vector, a text, a region of one."""
+"""The query: from a file, a series, an array, records of the gallery, a vector, a text, or a region of a picture."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from lookalike.store import BASE, record_id
 from lookalike.text import absolute, file_name
 from lookalike.types import Item, Record, Refusal, Vectors
 
-_MOST: Final = 1000  # records that are named by their ids
+_MOST: Final = 1000  # ids in one query
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """What is asked. Whatever is done to a query gives another one (``dataclasses.replace``).
+    """A query. It is immutable: every change makes another one (``dataclasses.replace``).
 
-    base: (views, dim), as the encoder gives them; no rows as long as only pixels have been read. vectors: (views, dim
+    base: (views, dim), as the encoder gives them; no rows while only pixels have been read. vectors: (views, dim
     of the space), of ``space``. views: the slice's number of each view, of ``depth`` slices. patients: the groups
-    whose records may not answer. record: the one that asks, of several the first.
+    whose records may not answer. record: if the query is records, the first of them.
 
     source: the file or array that was read, and frames: its prepared pixels, a frame a view; without frames they are
-    read from the source again when they are needed. region: the part of one of its pictures that is sought.
-    words: it is a text.
+    read from the source again when needed. region: the part of one of its pictures to search for. words: it is a
+    text.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Query:
 
     @property
     def pixel_bytes(self) -> int:
-        """What the frames take in memory."""
+        """The memory of the frames in bytes."""
         return sum(frame.input.nbytes + len(frame.thumbnail) for frame in self.frames)
 
 
@@ -74,7 +74,7 @@ class Clock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add what the block takes to a stage."""
+        """Add the block's duration to a stage."""
         started = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
@@ -90,31 +90,31 @@ def queries_of(
     space: str = BASE,
     clock: Clock,
 ) -> list[Query]:
-    """What asks as a whole, with its vectors in a space: a picture, records or a vector, and a text beside it.
+    """The queries of one search, with their vectors in a space: a picture, records or a vector; and a text beside it.
 
     Raises UsageError, UnreadableImageError, GalleryError, DamagedFileError.
     """
     with clock.stage("open"):
         gallery.index(space)
         gallery.holds_volumes()
-    asked = []
+    queries = []
     if query is not None:
-        asked.append(read_query(gallery, query, clock))
+        queries.append(read_query(gallery, query, clock))
     elif vector is not None:
-        asked.append(of_vector(gallery, vector))
+        queries.append(of_vector(gallery, vector))
     elif ids:
         with clock.stage("read"):
-            asked.append(of_records(gallery, ids))
+            queries.append(of_records(gallery, ids))
     with clock.stage("project"):
-        asked = [in_space(gallery, one, space) for one in asked]
+        queries = [in_space(gallery, each, space) for each in queries]
     if text is not None:
         with clock.stage("encode"):
-            asked.append(of_text(gallery, text, space))
-    return asked
+            queries.append(of_text(gallery, text, space))
+    return queries
 
 
 def of_record(gallery: Gallery, identity: str) -> Query:
-    """A record of the gallery. Raises NotFoundError (unknown id), DamagedFileError."""
+    """A record of the gallery as a query. Raises NotFoundError (unknown id), DamagedFileError."""
     record = gallery.store.record(identity)
     held = _held_vector(gallery, record) if record.depth == 1 else None
     views, base = gallery.store.slices_of(record.key) if held is None else ((0,), held)
@@ -123,7 +123,7 @@ def of_record(gallery: Gallery, identity: str) -> Query:
 
 
 def _held_vector(gallery: Gallery, record: Record) -> Vectors | None:
-    """The base vector (1, dim) of a picture, where it is in memory: without a question to the database."""
+    """The base vector (1, dim) of a picture if it is in memory, without querying the database."""
     keys = gallery.store.held_keys(record.key)
     return None if keys is None or len(keys) != 1 else gallery.index().vectors_at(keys)
 
@@ -165,7 +165,7 @@ def of_vector(gallery: Gallery, vector: Sequence[float] | NDArray[np.floating[An
 
 
 def of_text(gallery: Gallery, text: str, space: str = BASE) -> Query:
-    """Words. Raises UsageError for an encoder that takes none, and for a space other than its own."""
+    """A text as a query. Raises UsageError for an encoder without a text tower, and for any space but its own."""
     if not isinstance(gallery.encoder, encoders.TextEncoder):
         able = ", ".join(name for name in encoders.names() if encoders.describe(name).text)
         raise UsageError(f"the encoder {gallery.spec.name!r} takes no text; these do: {able}")
@@ -178,7 +178,7 @@ def of_text(gallery: Gallery, text: str, space: str = BASE) -> Query:
 
 
 def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Query:
-    """A file or an array, read and encoded; what is a Query is only encoded, if it has not been.
+    """Read and encode a file or an array; a Query is only encoded, if it is not yet.
 
     Raises UsageError, UnreadableImageError.
     """
@@ -186,13 +186,13 @@ def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Quer
         return with_vectors(gallery, query)
     clock = clock or Clock()
     with clock.stage("read"):
-        asked = open_query(gallery, query)
+        opened = open_query(gallery, query)
     with clock.stage("encode"):
-        return with_vectors(gallery, asked)
+        return with_vectors(gallery, opened)
 
 
 def open_query(gallery: Gallery, query: Any) -> Query:
-    """A file or an array as its pixels alone: all that a region needs. A Query stays what it is.
+    """Read a file or an array without encoding it: a region needs only its pixels. A Query is returned as it is.
 
     Raises UsageError, UnreadableImageError.
     """
@@ -212,7 +212,7 @@ def open_query(gallery: Gallery, query: Any) -> Query:
 
 
 def with_vectors(gallery: Gallery, query: Query) -> Query:
-    """The query with the vectors of its pixels, where it has none yet."""
+    """The query, encoded if it has no vectors yet."""
     if len(query.base):
         return query
     vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in query_frames(gallery, query)]))
@@ -225,9 +225,9 @@ def in_space(gallery: Gallery, query: Query, space: str) -> Query:
 
 
 def query_frames(gallery: Gallery, query: Query) -> tuple[Frame, ...]:
-    """The prepared pixels of a query, a frame a view; read again where it does not hold them.
+    """The prepared pixels of a query, a frame a view; read again if it does not hold them.
 
-    Raises UsageError where a record's file is gone or is another one by now, or where the query is no picture.
+    Raises UsageError if a record's file is gone or has changed, or if the query is no picture.
     """
     if query.frames:
         return query.frames
@@ -253,7 +253,7 @@ def _frames_of_record(gallery: Gallery, record: Record) -> tuple[Frame, ...]:
 
 
 def read_frames(gallery: Gallery, query: Any) -> list[Frame]:
-    """What a file or an array shows, ready for the encoder: one picture, or every slice of a volume."""
+    """Read a file or an array for the encoder: one picture, or every slice of a volume."""
     if isinstance(query, str | os.PathLike):
         return [replace(frame, source=file_name(query)) for frame in _read_frames(gallery, os.fspath(query))]
     if not isinstance(query, np.ndarray):
@@ -281,7 +281,7 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
             raise UnreadableImageError(event.reason)
         if isinstance(event, Frame) and event.frame == wanted:
             found.append(event)
-            if event.frames > 1 and event.depth == 1:  # the other frames are not wanted: stop decoding
+            if event.frames > 1 and event.depth == 1:  # the other frames are not needed: stop decoding
                 break
         elif isinstance(event, Frame) and found:  # the next volume of a 4-D file
             break

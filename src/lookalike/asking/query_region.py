@@ -1,4 +1,4 @@
-"""A query that asks with a region of one of its pictures: a box or a mask, on a slice, with its context or alone."""
+"""Restrict a query to a region of one of its pictures: a box or a mask, on a slice, with its context or alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lookalike.readers.pool import Frame
 from lookalike.store.packed import unpacked
 from lookalike.types import Box, PatchMap
 
-_ASPECT: Final = 0.02  # by how much the shapes of a mask and its picture may differ
+_ASPECT: Final = 0.02  # by how much the aspect ratios of a mask and its picture may differ
 
 
 def with_region(
@@ -31,7 +31,7 @@ def with_region(
     slice: int | None = None,
     context: bool = True,
 ) -> Query:
-    """The query for a region of it; box, mask, slice, context as in ``search``.
+    """The query restricted to a region; box, mask, slice, context as in ``search``.
 
     Raises UsageError, UnreadableImageError (the mask), DamagedFileError.
     """
@@ -46,7 +46,7 @@ def with_region(
 
 
 def chosen_view(query: Query, slice_: int | None, mask: Mask | None) -> int:
-    """The slice's number. Raises UsageError if there is no such slice, or the mask marks none that is there."""
+    """The number of the region's slice. Raises UsageError if there is no such slice, or the mask marks none of them."""
     if mask is not None and mask.depth not in (1, query.depth):
         raise UsageError(
             f"the mask has {mask.depth} slices and the query {query.depth}; give a mask of the same volume"
@@ -84,7 +84,7 @@ def _some(views: list[int]) -> str:
 
 
 def _alone(gallery: Gallery, region: RegionPatches, frame: Frame) -> RegionPatches:
-    """The region with patches that know nothing of its surroundings: those are the picture's mean grey."""
+    """The region with patches encoded without its surroundings, which are set to the picture's mean grey."""
     rows, columns = frame.input.shape[:2]
     left, right = (round(edge * columns) for edge in region.box[::2])
     top, bottom = (round(edge * rows) for edge in region.box[1::2])

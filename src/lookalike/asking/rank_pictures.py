@@ -29,4 +29,4 @@ def rank_pictures(gallery: Gallery, query: Query, who: Candidates, k: int) -> li
             check_removed(gallery, query.space, version)
         if len(found) >= k or len(places) < wanted:
             return found[:k]
-        wanted *= 2  # some have been removed since the index was made: others take their places
+        wanted *= 2  # some have been removed since the index was built: look for more

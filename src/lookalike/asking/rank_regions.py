@@ -1,4 +1,4 @@
-"""Rank records by the place in them that is most alike a region of a picture or a slice."""
+"""Rank records by the place in them that is most similar to a region of a picture or slice."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lookalike.gallery import Gallery
 from lookalike.store.patches import read_patches
 from lookalike.types import Match, Record, Region
 
-SLICES: Final = 5  # of a volume's slices the best that a hit names
+SLICES: Final = 5  # best slices of a volume that a hit names
 
 
 def rank_regions(gallery: Gallery, query: Query, who: Candidates, k: int) -> list[Ranked]:
     """A ``Ranker`` by the mean cosine at the best place, of the records that have patches; ties: indexed first.
 
-    Exact: all patches of the records that may answer are read, in a memory that does not grow. Raises UsageError
+    Exact: all patches of the records that may answer are read, in constant memory. Raises UsageError
     (the query has no region), ManifestMismatchError, DamagedFileError.
     """
     region, patched = query.region, with_patches(gallery, who).patched
@@ -42,8 +42,8 @@ def best_places(gallery: Gallery, region: RegionPatches, records: Iterable[int])
     found: dict[int, list[Region]] = {}
     recipe = gallery.spec.preprocessing
     for part in read_patches(gallery.store, records):
-        for one, place in zip(part, places_in(region, part, recipe), strict=True):
-            best = found.setdefault(one.record, [])
+        for patched, place in zip(part, places_in(region, part, recipe), strict=True):
+            best = found.setdefault(patched.record, [])
             best.append(place)
             best.sort(key=lambda place: (-place.score, place.slice))
             del best[SLICES:]
@@ -51,7 +51,7 @@ def best_places(gallery: Gallery, region: RegionPatches, records: Iterable[int])
 
 
 def _match(region: RegionPatches, record: Record, best: list[Region]) -> Match | None:
-    """Which slices of a volume answer the region best."""
+    """The slices of a volume that match the region best."""
     if record.depth == 1:
         return None
     return Match(region.slice, best[0].slice, best[0].score, tuple(sorted(place.slice for place in best)))

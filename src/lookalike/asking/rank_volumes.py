@@ -19,12 +19,12 @@ from lookalike.slices import pool, slice_weights
 from lookalike.types import Keys, Match, Scores, Vectors
 
 RANKS: Final = ("auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim")
-"""pool: one vector a volume. count, max, sum: of the hits that its slices get. maxsim: late interaction of all
+"""pool: one vector a volume. count, max, sum: over the hits among its slices. maxsim: late interaction of all
 slices, for the candidates that the hits name. auto: maxsim."""
 
-COSINES: Final = ("auto", "max", "maxsim")  # whose scores are (mean) cosines of the most alike slices
+COSINES: Final = ("auto", "max", "maxsim")  # whose scores are (mean) cosines of the most similar slices
 
-_HITS: Final = 200  # slice hits that each query slice names candidates by
+_HITS: Final = 200  # slice hits of each query slice that make volumes candidates
 _CANDIDATES: Final = 50
 
 
@@ -72,17 +72,17 @@ def _by_slices(
 
 
 def _slice_hits(gallery: Gallery, query: Query, who: Candidates, k: int) -> tuple[NDArray[np.int64], Scores]:
-    """Owners and cosines (views, hits) of each query slice's hits, -1 pads: as many as name k records."""
+    """Owners and cosines (views, hits) of each query slice's hits, -1 pads: enough hits to name k records."""
     version, index, wanted = gallery.space(query.space).version, gallery.index(query.space), max(_HITS, 20 * k)
     while True:
         depth = min(len(index), wanted + len(who.closed))
         keys, scores = index.search(query.vectors, depth, who.among)
         hit = who.open(keys)
-        hit &= np.cumsum(hit, axis=1) <= wanted  # a patient with many slices must not cost others their hits
+        hit &= np.cumsum(hit, axis=1) <= wanted  # a patient with many slices must not displace the hits of others
         owners = np.where(hit, _owner_rows(gallery, keys), -1)
         if (owners[hit] == -1).any():
             check_removed(gallery, query.space, version)
-        # One large volume can take all hits of a slice: look deeper, for there may be others.
+        # One large volume can take all hits of a slice: look deeper for others.
         if depth == len(index) or len(np.unique(owners[owners != -1])) >= k:
             return owners, scores
         wanted *= 4
@@ -102,7 +102,7 @@ def _maxsim(gallery: Gallery, query: Query, shares: NDArray[np.float64], named: 
 
 
 def _match(gallery: Gallery, query: Query, views: tuple[int, ...], vectors: Vectors) -> Match | None:
-    """Which slices match, for a record that is a volume."""
+    """The matching slices, for a record that is a volume."""
     if len(views) == 1 and len(query.views) == 1:
         return None
     document = gallery.project(vectors, query.space)
@@ -112,6 +112,6 @@ def _match(gallery: Gallery, query: Query, views: tuple[int, ...], vectors: Vect
 
 
 def _owner_rows(gallery: Gallery, keys: Keys) -> NDArray[np.int64]:
-    """The record's key for each vector key; padding, and what has been removed, is -1."""
+    """The record's key for each vector key; -1 for padding and for removed records."""
     found, place = np.unique(keys, return_inverse=True)
     return gallery.store.owner_keys(found)[place].reshape(keys.shape)

@@ -1,4 +1,4 @@
-"""Records in order of likeness, whatever they are ranked by, and the one signature of whatever ranks them."""
+"""Ranked records, and the signature that all rankers share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOGETHER: Final = 64  # records read at once
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A record and its score; match: where, if it is a volume; region: where, if a region was asked for."""
+    """A record and its score. match: the matching slices of a volume; region: the place that matches a region."""
 
     record: Record
     score: float
@@ -28,11 +28,11 @@ class Ranked:
 Ranker: TypeAlias = Callable[[Gallery, Query, Candidates, int], list[Ranked]]
 """(gallery, query, who may answer, k) -> the k best of them, best first; vectors are compared in ``query.space``.
 
-Fewer come back only if fewer may answer: a record that is removed while it is ranked is passed over."""
+Fewer come back only if fewer may answer: a record that is removed meanwhile is skipped."""
 
 
 def records_there(gallery: Gallery, keys: Sequence[int]) -> Iterator[Record]:
-    """Records in the order of their keys, read a few at a time, but for those that have been removed meanwhile."""
+    """Records in the order of the keys, read a few at a time, without those that have been removed meanwhile."""
     for start in range(0, len(keys), _TOGETHER):
         some = keys[start : start + _TOGETHER]
         records = gallery.store.records(some)
@@ -40,8 +40,8 @@ def records_there(gallery: Gallery, keys: Sequence[int]) -> Iterator[Record]:
 
 
 def check_removed(gallery: Gallery, space: str, version: int) -> None:
-    """For a key that an index holds and the store does not: its record has been removed since the space was at this
-    version. Raises DamagedFileError where the vectors have not changed: then the row is lost.
+    """Check that a key which the index has and the store lacks is of a record removed since the space was at this
+    version. Raises DamagedFileError if the vectors have not changed since: then the row is lost.
     """
     if gallery.space(space).version == version:
         raise damaged()

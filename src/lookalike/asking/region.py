@@ -1,4 +1,4 @@
-"""A region of a picture as patches, and the place in other pictures that is most alike it: geometry, no gallery."""
+"""A region of a picture as patches, and the most similar place in other pictures: geometry without a gallery."""
 
 from __future__ import annotations
 
@@ -69,25 +69,25 @@ def region_of(
 
 
 def places_in(region: RegionPatches, part: list[StoredPatches], recipe: Preprocessing) -> list[Region]:
-    """The best place in each of some pictures. Patches that show padding answer nothing: their cosine is 0."""
-    shapes = {one.patches.codes.shape for one in part}
+    """The best place in each of some pictures. Patches that show padding match nothing: their cosine is 0."""
+    shapes = {patched.patches.codes.shape for patched in part}
     if len(shapes) > 1 or next(iter(shapes))[2] != region.vectors.shape[1]:
         raise ManifestMismatchError(
             "some stored patches are of another shape than the query's; "
             "run `lookalike index --patches` on the same sources into a new gallery"
         )
-    vectors = unpacked(np.stack([one.patches.codes for one in part]))
+    vectors = unpacked(np.stack([patched.patches.codes for patched in part]))
     pictures, rows, columns, channels = vectors.shape
     similar = (region.vectors @ vectors.reshape(-1, channels).T).reshape(-1, pictures, rows, columns)
-    grids = [grid_of(one.patches.shown, recipe, rows, columns) for one in part]
+    grids = [grid_of(patched.patches.shown, recipe, rows, columns) for patched in part]
     seen: dict[Grid, NDArray[np.bool_]] = {grid: cells_in_picture(grid) for grid in set(grids)}
     similar *= np.stack([seen[grid] for grid in grids])
     scores = window_scores(similar, region.cells)
     at = scores.reshape(pictures, -1).argmax(axis=1)
     places = zip(*np.unravel_index(at, scores.shape[1:]), strict=True)
     return [
-        Region(one.view, _moved(region, grid, int(row), int(column)), float(score[row, column]))
-        for one, grid, score, (row, column) in zip(part, grids, scores, places, strict=True)
+        Region(patched.view, _moved(region, grid, int(row), int(column)), float(score[row, column]))
+        for patched, grid, score, (row, column) in zip(part, grids, scores, places, strict=True)
     ]
 
 

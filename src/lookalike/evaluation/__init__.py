@@ -1,1 +1,1 @@
-"""What is measured: labelled records, splits, exact ranks, leakage, reports, and the protocols."""
+"""Evaluation: labelled records, splits, exact ranking, leakage audit, reports and protocols."""

@@ -1,4 +1,4 @@
-"""What the confound audit says: a row a field, and the warnings in sentences."""
+"""The report of the confound audit: a row a field, and warnings in sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.metrics import Bools
 from lookalike.types import Record, Vectors
 
-SEPARABLE: Final = 0.95  # from here on a label is said to be separable by a field
+SEPARABLE: Final = 0.95  # from this value on a label counts as separable by a field
 _TAKEN: Final = {
     "where": "where it was taken",
     "how": "how it was taken",
@@ -24,8 +24,8 @@ _TAKEN: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AuditSample:
-    """The records that are looked at. vectors (n, dim); members (n, classes): which values of the label field, of those
-    that enough records bear, each bears.
+    """The records of the audit. vectors (n, dim); members (n, classes): which values of the label field each record
+    has, of those that enough records have.
     """
 
     label_field: str
@@ -38,7 +38,7 @@ class AuditSample:
 
 @dataclass(frozen=True, slots=True)
 class Predictability:
-    """Balanced accuracy with which vectors tell a field's value, its 95 % interval, and chance (1 / values)."""
+    """Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values)."""
 
     accuracy: float
     low: float | None
@@ -77,7 +77,7 @@ class FieldAudit:
 @dataclass(frozen=True, slots=True)
 class ConfoundAudit:
     """fields: the most separating first. skipped: fields that could not be audited, with the reason.
-    warnings: plain sentences, the gravest first; one that says that all is well if there is nothing to say.
+    warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of.
     """
 
     label_field: str
@@ -116,15 +116,15 @@ _HEAD: Final = (
 
 def _row(audit: FieldAudit) -> list[str]:
     label, best = _best(audit)
-    told, robust = audit.predictability, audit.robustness
+    predicted, robust = audit.predictability, audit.robustness
     return [
         audit.field,
         audit.kind,
         str(len(audit.values)),
         label,
         cell(best),
-        cell(told.accuracy, (told.low, told.high)) if told else "-",
-        cell(told.chance) if told else "-",
+        cell(predicted.accuracy, (predicted.low, predicted.high)) if predicted else "-",
+        cell(predicted.chance) if predicted else "-",
         cell(robust.ri),
         cell(robust.mari),
         cell(robust.croma, sign=True),
@@ -139,7 +139,7 @@ def _best(audit: FieldAudit) -> tuple[str, float]:
 def confound_audit(
     sample: AuditSample, pairs: Sequence[tuple[RecordedField, FieldAudit]], skipped: Mapping[str, str]
 ) -> ConfoundAudit:
-    """What was found of every field, the most separating first, with what is to be said of it."""
+    """The findings on every field, the most separating first, with their warnings."""
     ordered = sorted(pairs, key=lambda pair: (-_best(pair[1])[1], FIELD_KINDS.index(pair[1].kind)))
     return ConfoundAudit(
         sample.label_field,
@@ -173,7 +173,7 @@ def _tells(audit: FieldAudit, label: str) -> bool:
 
 
 def _separable(label: str, telling: Sequence[tuple[RecordedField, FieldAudit]], bearing: Bools) -> str:
-    """By what a label is told apart, on what evidence, and whether the vectors know it."""
+    """The warning that fields separate a label: on what evidence, and whether the vectors encode them."""
     ranked = sorted(telling, key=lambda pair: (FIELD_KINDS.index(pair[1].kind), -pair[1].separability[label]))
     (recorded, first), *others = ranked
     taken = _TAKEN.get(first.kind, f"the recorded field {first.field}")
@@ -182,10 +182,10 @@ def _separable(label: str, telling: Sequence[tuple[RecordedField, FieldAudit]], 
     if also:
         parts.append(f"It is told as well by {', '.join(also)}.")
     if first.predictability is not None:
-        told = first.predictability
+        predicted = first.predictability
         parts.append(
-            f"The vectors tell {first.field} with a balanced accuracy of {told.accuracy:.2f} (chance "
-            f"{told.chance:.2f}): a score on {label} may be a score on that."
+            f"The vectors tell {first.field} with a balanced accuracy of {predicted.accuracy:.2f} (chance "
+            f"{predicted.chance:.2f}): a score on {label} may be a score on that."
         )
     return " ".join(parts)
 

@@ -1,14 +1,14 @@
 """Confounds: could a score on a label be a score on where or how the picture was taken?
 
-Three questions of two fields, a label and something recorded beside it:
+Three questions about two fields, a label and another recorded field:
 
-- *separability*: how well does the recorded value alone tell the label? (1 + TV) / 2, where TV is the
+- *separability*: how well does the recorded value alone predict the label? (1 + TV) / 2, where TV is the
   total variation distance between the values' shares among the label's records and among the others:
   the best balanced accuracy that any rule on that field reaches. 0.5 = not at all, 1 = perfectly.
-- *predictability*: how well do the vectors tell the field? Balanced accuracy of a ridge classifier,
+- *predictability*: how well do the vectors predict the field? Balanced accuracy of a ridge classifier,
   cross-validated over patient-disjoint folds, against chance.
 - *robustness*: do the nearest neighbours follow the label or the field? Robustness index and its
-  margin-aware kin, by the ``croma`` library (PathoROB, arXiv 2507.17845; CRoMa, arXiv 2607.25497).
+  margin-aware variants, by the ``croma`` library (PathoROB, arXiv 2507.17845; CRoMa, arXiv 2607.25497).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lookalike.evaluation.recorded_fields import LABEL, RARE, RARE_VALUES, Recor
 from lookalike.gallery import Gallery
 from lookalike.types import Record, Vectors
 
-_MOST: Final = 4000  # records looked at; more are sampled, whole patients at a time
+_MOST: Final = 4000  # records audited; of more a sample, whole patients at a time
 _FOLDS: Final = 5
 _NEIGHBOURS: Final = 5  # of each type, as CRoMa's authors recommend
 _DEPTHS: Final = (5, 11, 21)
@@ -45,9 +45,9 @@ def croma_library() -> Any:
 
 
 def audit_sample(gallery: Gallery, space: str, label_field: str, seed: int) -> AuditSample:
-    """The records that bear the label field, whole patients at random where there are too many.
+    """The records that have the label field, whole patients at random where there are too many.
 
-    Raises UsageError: none does, or fewer than two of its values are borne by enough records.
+    Raises UsageError: no record has it, or fewer than two of its values are common enough.
     """
     stored, by_key = pooled_vectors(gallery), gallery.store.records()
     found = [by_key[int(key)] for key in stored.records]
@@ -68,7 +68,7 @@ def audit_sample(gallery: Gallery, space: str, label_field: str, seed: int) -> A
 
 
 def _classes(records: Sequence[Record], name: str) -> tuple[list[str], NDArray[np.bool_]]:
-    """The values to tell apart that enough records bear, and who bears them: (n, classes)."""
+    """The values of the label field that enough records have, and which records have them: (n, classes)."""
     if name == LABEL:
         borne: list[tuple[str, ...]] = [record.labels for record in records]
     else:
@@ -81,7 +81,7 @@ def _classes(records: Sequence[Record], name: str) -> tuple[list[str], NDArray[n
 
 
 def audit_field(each: RecordedField, sample: AuditSample, seed: int) -> FieldAudit:
-    """Over the records that the field is recorded of."""
+    """Audit a field over the records that have it."""
     there = np.array([bool(value) for value in each.values])
     values = np.array(each.values)[there]
     patients = np.array([record.patient for record in sample.records])[there]
@@ -99,7 +99,7 @@ def audit_field(each: RecordedField, sample: AuditSample, seed: int) -> FieldAud
 
 
 def _separability(values: NDArray[np.str_], classes: Sequence[str], members: NDArray[np.bool_]) -> dict[str, float]:
-    """Of each class that enough records bear, and do not bear."""
+    """The separability of each class that enough records have, and enough lack."""
     enough = [RARE <= column.sum() <= len(values) - RARE for column in members.T]
     return {
         name: round(best_rule(values, column), 6)
@@ -109,7 +109,7 @@ def _separability(values: NDArray[np.str_], classes: Sequence[str], members: NDA
 
 
 def best_rule(values: NDArray[np.str_], bearing: NDArray[np.bool_]) -> float:
-    """(1 + TV) / 2: the balanced accuracy of the best rule that tells ``bearing`` by the value alone."""
+    """(1 + TV) / 2: the balanced accuracy of the best rule that predicts ``bearing`` from the value alone."""
     names, codes = np.unique(values, return_inverse=True)
     inside, outside = (np.bincount(codes[part], minlength=len(names)) for part in (bearing, ~bearing))
     return float(1 + np.abs(inside / inside.sum() - outside / outside.sum()).sum() / 2) / 2
@@ -118,7 +118,7 @@ def best_rule(values: NDArray[np.str_], bearing: NDArray[np.bool_]) -> float:
 def _predictability(
     vectors: Vectors, values: NDArray[np.str_], patients: NDArray[np.generic], seed: int
 ) -> Predictability | None:
-    """None where a value is borne by fewer than two patients, so that it cannot be learnt and asked."""
+    """None where fewer than two patients have a value, so that it cannot be both learnt and tested."""
     from sklearn.linear_model import RidgeClassifier
     from sklearn.model_selection import StratifiedGroupKFold
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
@@ -129,14 +129,14 @@ def _predictability(
     if len(names) < 2 or folds < 2:
         return None
     right = np.full(len(values), np.nan)
-    # These systems are small: on busy cores threads that wait for each other take a hundred times longer.
+    # These linear systems are small: on busy cores, threads that wait for each other take a hundred times longer.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        for known, asked in splitter.split(codes, codes, patients):
+        for known, held_out in splitter.split(codes, codes, patients):
             model = RidgeClassifier(alpha=0.1, class_weight="balanced")
             if len(set(codes[known])) > 1:
-                right[asked] = model.fit(vectors[known], codes[known]).predict(vectors[asked]) == codes[asked]
+                right[held_out] = model.fit(vectors[known], codes[known]).predict(vectors[held_out]) == codes[held_out]
     bearing = np.eye(len(names), dtype=bool)[codes]
     low, high = metrics.bootstrap_interval(right, patients, "macro", labels=bearing, samples=1000, seed=seed)
     accuracy = round(float(metrics.macro(right, bearing)), 6)
@@ -146,7 +146,7 @@ def _predictability(
 def _robustness(
     vectors: Vectors, labels: NDArray[np.int64], values: NDArray[np.str_], patients: NDArray[np.str_], total: int
 ) -> Robustness:
-    """RI, MaRI and CRoMa over the records that have enough neighbours of both kinds to tell."""
+    """RI, MaRI and CRoMa over the records that have enough neighbours of both kinds."""
     rows = comparable(labels, values, patients)
     if len(rows) <= 2 * _NEIGHBOURS:
         reason = "no label was recorded with two values by enough patients: label and field cannot be told apart"
@@ -182,8 +182,8 @@ def _robustness(
 
 
 def comparable(labels: NDArray[np.int64], values: NDArray[np.str_], patients: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Rows that find enough of their label at another value, and enough of another label at their value,
-    among other patients' rows of the same kind.
+    """Rows for which other patients' comparable rows include enough of the same label at another value, and enough of
+    another label at the same value.
     """
     names = [str(patient) for patient in patients]
     rows, opened, asking = np.arange(len(labels)), open_rows(names), [(name,) for name in names]

@@ -1,4 +1,4 @@
-"""One evaluation: who asks whom, in which space; and what ranking them gives."""
+"""One evaluation: queries and galleries, the spaces to compare, and the scores of the ranked queries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ InSpaces: TypeAlias = Callable[[], Iterator[tuple[str, Vectors, Vectors]]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredSpace:
-    """The space that is measured, and what a report says of it. adapter, sha256: None in the encoder's own space."""
+    """The space to evaluate, as a report describes it. adapter, sha256: None in the encoder's own space."""
 
     name: str
     spec: EncoderSpec
@@ -33,7 +33,7 @@ class MeasuredSpace:
     sha256: str | None = None
 
     def facts(self) -> dict[str, Any] | None:
-        """What a report says of the adapter."""
+        """The adapter's description in a report."""
         if self.adapter is None:
             return None
         return {"kind": self.adapter.kind, "sha256": self.sha256, "training": dict(self.adapter.training)}
@@ -46,18 +46,18 @@ def measured_space(gallery: Gallery, name: str) -> MeasuredSpace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Round:
-    """Queries that ask some of the gallery. spaces: the name, queries (q, dim) and gallery (n, dim) of each space to
-    compare, the base first.
+    """Queries, and the part of the gallery that may answer. spaces: the name, queries (q, dim) and gallery (n, dim) of
+    each space to compare, the base first.
     """
 
-    asked: Queries
+    queries: Queries
     among: Labelled
     spaces: InSpaces
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
-    """rule: how queries and gallery were told apart, in words; split_hash: which records asked."""
+    """rule: how queries and gallery were split, in words; split_hash: identifies the queries."""
 
     rounds: tuple[Round, ...]
     rule: str
@@ -65,17 +65,17 @@ class Experiment:
 
 
 def within(space: MeasuredSpace, data: Labelled, splits: Splits, seed: int) -> Experiment:
-    """Records that ask each other; an adapter of the same kind is trained anew on each split's gallery."""
+    """Records of the gallery as queries; an adapter of the same kind is trained anew on each split's gallery."""
     rounds = tuple(_round(space, data, split, seed) for split in splits.parts)
-    names = (f"{i}:{identity}" for i, each in enumerate(rounds) for identity in each.asked.data.ids)
+    names = (f"{i}:{identity}" for i, each in enumerate(rounds) for identity in each.queries.data.ids)
     return Experiment(rounds, splits.rule, hash_of(names))
 
 
 def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int) -> Round:
-    asked, among = data.take(split.queries), data.take(split.gallery)
+    queries, among = data.take(split.queries), data.take(split.gallery)
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
-        yield BASE, asked.vectors, among.vectors
+        yield BASE, queries.vectors, among.vectors
         if space.adapter is not None:
             refitted = adapters.fit_adapter(
                 space.adapter.kind, among.vectors, among.labels, among.patients, encoder=space.spec.identity, seed=seed
@@ -83,25 +83,25 @@ def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int) -> Rou
             moved = adapters.transform(refitted, data.vectors)
             yield space.name, moved[split.queries], moved[split.gallery]
 
-    return Round(asking(asked), among, spaces)
+    return Round(asking(queries), among, spaces)
 
 
-def from_outside(space: MeasuredSpace, asked: Queries, among: Labelled) -> Experiment:
-    """Queries from outside that ask the whole gallery, in an adapted space by the adapter as it was trained."""
+def from_outside(space: MeasuredSpace, queries: Queries, among: Labelled) -> Experiment:
+    """Queries from outside against the whole gallery, in an adapted space with the adapter as it was trained."""
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
-        yield BASE, asked.data.vectors, among.vectors
+        yield BASE, queries.data.vectors, among.vectors
         if space.adapter is not None:
-            moved, known = (adapters.transform(space.adapter, part.vectors) for part in (asked.data, among))
+            moved, known = (adapters.transform(space.adapter, part.vectors) for part in (queries.data, among))
             yield space.name, moved, known
 
     rule = "outside queries against the whole gallery"
-    return Experiment((Round(asked, among, spaces),), rule, hash_of(sorted(asked.data.ids)))
+    return Experiment((Round(queries, among, spaces),), rule, hash_of(sorted(queries.data.ids)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Askers:
-    """Who asked. labels (q, c): which of the classes each bears. patients (q,), by whom figures are resampled."""
+    """The queries that were scored. labels (q, c): the classes of each. patients (q,): the units of the bootstrap."""
 
     labels: Bools
     classes: tuple[str, ...]
@@ -120,35 +120,35 @@ class Measured:
 def ranked(experiment: Experiment, measure: Measure, ks: tuple[int, ...]) -> Measured:
     """Rank and measure every query, the rounds one after the other. ks: ascending depths."""
     rounds = experiment.rounds
-    sides = [side for each in rounds for side in (each.asked.data, each.among)]
+    sides = [side for each in rounds for side in (each.queries.data, each.among)]
     classes = tuple(sorted({label for side in sides for labels in side.labels for label in labels}))
     parts: dict[str, dict[str, list[PerQuery]]] = {}
     for each in rounds:
         for space, scores in _measured(each, classes, measure, ks):
             for name, values in scores.items():
                 parts.setdefault(space, {}).setdefault(name, []).append(values)
-    labels = np.concatenate([metrics.membership(each.asked.data.labels, classes) for each in rounds])
+    labels = np.concatenate([metrics.membership(each.queries.data.labels, classes) for each in rounds])
     present = np.flatnonzero(labels.any(axis=0))
     per_query = {
         space: {name: _of_classes(np.concatenate(values), present) for name, values in found.items()}
         for space, found in parts.items()
     }
-    patients = np.array([patient for each in rounds for patient in each.asked.data.patients])
-    ids = tuple(identity for each in rounds for identity in each.asked.data.ids)
+    patients = np.array([patient for each in rounds for patient in each.queries.data.patients])
+    ids = tuple(identity for each in rounds for identity in each.queries.data.ids)
     return Measured(per_query, Askers(labels[:, present], tuple(classes[i] for i in present), patients, ids))
 
 
 def _of_classes(values: PerQuery, present: NDArray[np.int64]) -> PerQuery:
-    """Of a measure of each label alone, the labels that some query bears."""
+    """The scores of a measure of each label alone, for the labels that some query has."""
     return values[:, present] if values.ndim == 3 else values
 
 
 def _measured(
     each: Round, classes: tuple[str, ...], measure: Measure, ks: tuple[int, ...]
 ) -> Iterator[tuple[str, dict[str, PerQuery]]]:
-    """The scores of some queries at a time, by space."""
-    asked, members = (metrics.membership(side.labels, classes) for side in (each.asked.data, each.among))
+    """The scores by space, a block of queries at a time."""
+    asking, members = (metrics.membership(side.labels, classes) for side in (each.queries.data, each.among))
     depth = max(len(each.among.ids), ks[-1]) if measure.whole else ks[-1]
     for space, queries, gallery in each.spaces():
-        for block in rank(queries, gallery, each.asked.patients, each.among.patients, depth):
-            yield space, measure.of(RankedQueries(asked[block.rows], members, block.open, block.order), ks)
+        for block in rank(queries, gallery, each.queries.patients, each.among.patients, depth):
+            yield space, measure.of(RankedQueries(asking[block.rows], members, block.open, block.order), ks)

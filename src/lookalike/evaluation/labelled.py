@@ -1,4 +1,4 @@
-"""Labelled records: what adapters learn from, and what evaluations ask with and ask among."""
+"""Labelled records: what adapters learn from, and the queries and galleries of evaluations."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queries:
-    """Labelled queries. patients: all the patient groups that each is of, whose records may not answer it; the one
-    group in ``data`` is that by which figures are resampled.
+    """Labelled queries. patients: all patient groups of each query, whose records may not answer it; the one group in
+    ``data`` is the unit of the bootstrap.
     """
 
     data: Labelled
@@ -44,7 +44,7 @@ class Queries:
 
 
 def labelled(gallery: Gallery) -> Labelled:
-    """Every record that bears a label, by ascending key. Raises UsageError if there is none."""
+    """Every labelled record, by ascending key. Raises UsageError if there is none."""
     found = every_record(gallery)
     rows = np.array([i for i, labels in enumerate(found.labels) if labels], np.int64)
     if not len(rows):
@@ -53,7 +53,7 @@ def labelled(gallery: Gallery) -> Labelled:
 
 
 def every_record(gallery: Gallery) -> Labelled:
-    """Every record, with a label or without, by ascending key: a volume by the mean of its slices."""
+    """Every record, labelled or not, by ascending key: a volume by the mean of its slices."""
     stored, records = pooled_vectors(gallery), gallery.store.records()
     found = [records[int(key)] for key in stored.records]
     vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
@@ -61,7 +61,7 @@ def every_record(gallery: Gallery) -> Labelled:
 
 
 def labelled_records(vectors: Vectors, records: Sequence[Record], labels: Sequence[tuple[str, ...]]) -> Labelled:
-    """Records with their vectors (n, dim) and the labels that they take part with."""
+    """Records with their vectors (n, dim) and the labels to use for each."""
     return Labelled(vectors, tuple(labels), tuple(r.patient for r in records), tuple(r.id for r in records))
 
 

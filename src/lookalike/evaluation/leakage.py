@@ -1,4 +1,4 @@
-"""What crosses the line between queries and gallery, and would flatter a score."""
+"""Leakage audit: patients, files and near-duplicates on both sides of a split, which would inflate a score."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _CHUNK: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class LeakageAudit:
-    """Counts of queries, over every split. same_patient: whose patient has other images in the gallery,
-    which are left out before ranking. same_bytes: whose very file is in the gallery under another patient than the
-    one that file or table names; both are left out. near_duplicates: with a gallery image of another patient at a
+    """Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
+    left out before ranking. same_bytes: the gallery holds the query's file under another patient than the one that
+    file or table names; the records of both are left out. near_duplicates: a gallery image of another patient has a
     cosine of at least ``threshold``.
     """
 
@@ -36,14 +36,14 @@ def audit_leakage(sides: Iterable[tuple[Queries, Labelled]]) -> LeakageAudit:
     patient out) does not count as its own duplicate.
     """
     queries = patients = files = near = 0
-    for asked, gallery in sides:
-        opened, named = open_rows(gallery.patients), [[patient] for patient in asked.data.patients]
-        asking_ids, ids = np.array(asked.data.ids), np.array(gallery.ids)
+    for asking, gallery in sides:
+        opened, named = open_rows(gallery.patients), [[patient] for patient in asking.data.patients]
+        asking_ids, ids = np.array(asking.data.ids), np.array(gallery.ids)
         for i in range(0, len(named), _CHUNK):
             rows = slice(i, i + _CHUNK)
             itself = asking_ids[rows, None] == ids[None, :]
-            others = opened(asked.patients[rows])
-            alike = asked.data.vectors[rows] @ gallery.vectors.T >= NEAR_DUPLICATE
+            others = opened(asking.patients[rows])
+            alike = asking.data.vectors[rows] @ gallery.vectors.T >= NEAR_DUPLICATE
             queries += len(itself)
             patients += int((~others & ~itself).any(axis=1).sum())
             files += int((itself & opened(named[rows])).any(axis=1).sum())
@@ -52,16 +52,16 @@ def audit_leakage(sides: Iterable[tuple[Queries, Labelled]]) -> LeakageAudit:
 
 
 def _sentence(queries: int, patients: int, files: int, near: int) -> str:
-    said = []
+    parts = []
     if patients:
-        said.append(
+        parts.append(
             f"{patients} of {queries} queries have other images of their patient in the gallery; these were "
             "left out before ranking."
         )
     if files:
-        said.append(f"{files} queries are in the gallery byte for byte under another patient, who was left out too.")
+        parts.append(f"{files} queries are in the gallery byte for byte under another patient, who was left out too.")
     if near:
-        said.append(f"{near} of {queries} queries have a near-duplicate of another patient: look at them.")
+        parts.append(f"{near} of {queries} queries have a near-duplicate of another patient: look at them.")
     else:
-        said.append("No near-duplicate of another patient was found.")
-    return " ".join(said if patients or files else ["No patient is on both sides of the split.", *said])
+        parts.append("No near-duplicate of another patient was found.")
+    return " ".join(parts if patients or files else ["No patient is on both sides of the split.", *parts])

@@ -1,4 +1,4 @@
-"""What is measured of ranked queries: precision plain, capped, of label sets and of each label alone; nDCG; AP."""
+"""Measures of ranked queries: precision plain, capped, of label sets and of each label alone; nDCG; AP."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ CHANCE: Final = "chance"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedQueries:
-    """Some queries against the whole gallery. asked (q, c), members (n, c): the classes they bear.
+    """Some queries against the whole gallery. asking (q, c), members (n, c): the classes of queries and gallery rows.
     open (q, n): gallery rows that may answer. order (q, depth): the nearest open rows, -1 pads.
     """
 
-    asked: Bools
+    asking: Bools
     members: Bools
     open: Bools
     order: RowNumbers
@@ -39,8 +39,8 @@ class RankedQueries:
 @dataclass(frozen=True, slots=True)
 class Measure:
     """of: ranked queries and ascending depths -> scores by name. PLAIN comes first in a report, CHANCE is the
-    precision of a random order. figures: what a measure's figures are called, if not P. whole: the order of the whole
-    gallery is needed, not of the deepest k alone.
+    precision of a random order. figures: the name of a measure's figures, if not P. whole: it needs the order of the
+    whole gallery, not only of the deepest k.
     """
 
     of: Callable[[RankedQueries, tuple[int, ...]], dict[str, PerQuery]]
@@ -62,28 +62,28 @@ def _at(
 
 
 def shared_label(ranked: RankedQueries, ks: tuple[int, ...]) -> dict[str, PerQuery]:
-    """P@k where a record that shares a label is relevant."""
+    """P@k, where a record that shares a label is relevant."""
     hits, totals = _sharing(ranked)
     return {PLAIN: _at(metrics.precision_at, hits, totals, ks), CHANCE: metrics.chance(totals, ranked.open.sum(axis=1))}
 
 
 def findings(ranked: RankedQueries, ks: tuple[int, ...]) -> dict[str, PerQuery]:
-    """The same, and AP: the mean of P@r over the ranks r of all relevant records."""
+    """As ``shared_label``, and AP: the mean of P@r over the ranks r of all relevant records."""
     hits, totals = _sharing(ranked)
     return {**shared_label(ranked, ks), AP: metrics.average_precision(hits, totals)[:, None]}
 
 
 def _sharing(ranked: RankedQueries) -> tuple[Bools, NDArray[np.int64]]:
     """Which ranks hold a record that shares a label (q, depth), and how many records do (q,)."""
-    shared = metrics.any_overlap(ranked.asked, ranked.members) & ranked.open
+    shared = metrics.any_overlap(ranked.asking, ranked.members) & ranked.open
     return np.take_along_axis(shared, ranked.order, axis=1) & (ranked.order >= 0), shared.sum(axis=1)
 
 
 def one_class(ranked: RankedQueries, ks: tuple[int, ...]) -> dict[str, PerQuery]:
-    """Plain and capped P@k where every record bears one class."""
-    asked, members = ranked.asked.argmax(axis=1), ranked.members.argmax(axis=1)
-    totals = (ranked.open & (asked[:, None] == members[None, :])).sum(axis=1)
-    hits = (members[ranked.order] == asked[:, None]) & (ranked.order >= 0)
+    """Plain and capped P@k, where every record has one class."""
+    asking, members = ranked.asking.argmax(axis=1), ranked.members.argmax(axis=1)
+    totals = (ranked.open & (asking[:, None] == members[None, :])).sum(axis=1)
+    hits = (members[ranked.order] == asking[:, None]) & (ranked.order >= 0)
     return {
         PLAIN: _at(metrics.precision_at, hits, totals, ks),
         CAPPED: _at(metrics.capped_precision_at, hits, totals, ks),
@@ -92,8 +92,8 @@ def one_class(ranked: RankedQueries, ks: tuple[int, ...]) -> dict[str, PerQuery]
 
 
 def label_sets(ranked: RankedQueries, ks: tuple[int, ...]) -> dict[str, PerQuery]:
-    """Any shared label, Jaccard gain, the same set, and each label alone."""
-    gains = np.where(ranked.open, metrics.jaccard_gain(ranked.asked, ranked.members), -1)
+    """P@k by any shared label, Jaccard gain, the same label set, and each label alone."""
+    gains = np.where(ranked.open, metrics.jaccard_gain(ranked.asking, ranked.members), -1)
     there = ranked.order >= 0
     at_rank = np.where(there, np.take_along_axis(gains, ranked.order, axis=1), -1)
     totals, ideal = (gains > 0).sum(axis=1), metrics.ideal_gains(gains, ks[-1])
@@ -107,11 +107,11 @@ def label_sets(ranked: RankedQueries, ks: tuple[int, ...]) -> dict[str, PerQuery
 
 
 def _each_label(ranked: RankedQueries, there: Bools, ks: Sequence[int]) -> PerQuery:
-    """(q, c, ks): P@k of the label alone; nan where the query does not bear it."""
+    """(q, c, ks): P@k of each label alone; nan where the query does not have it."""
     totals = ranked.open.astype(np.float32) @ ranked.members.astype(np.float32)  # (q, c), exact below 2^24
-    result = np.full((*ranked.asked.shape, len(ks)), np.nan)
-    for label in range(ranked.asked.shape[1]):
-        rows = np.flatnonzero(ranked.asked[:, label])
+    result = np.full((*ranked.asking.shape, len(ks)), np.nan)
+    for label in range(ranked.asking.shape[1]):
+        rows = np.flatnonzero(ranked.asking[:, label])
         hits = ranked.members[ranked.order[rows], label] & there[rows]
         result[rows, label] = _at(metrics.precision_at, hits, totals[rows, label].astype(np.int64), ks)
     return result

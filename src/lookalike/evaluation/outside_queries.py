@@ -31,7 +31,7 @@ _NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass
-class _Asked:
+class _Query:
     """One query: its first frame without pixels, its row, and the vectors of its slices."""
 
     frame: Frame
@@ -40,7 +40,7 @@ class _Asked:
 
     @property
     def vector(self) -> Vectors:
-        """(1, dim): a picture's own, the mean of a volume's slices."""
+        """(1, dim): a picture's own vector, or the mean of a volume's slices."""
         vectors = np.stack(self.vectors)
         return vectors if len(vectors) == 1 else pool(vectors, np.full(len(vectors), 1 / len(vectors)))
 
@@ -50,19 +50,19 @@ def outside_queries(
 ) -> tuple[Queries, dict[str, int]]:
     """Files, folders and series as labelled queries, and how many were left out, by reason.
 
-    Raises UsageError if none bears a label.
+    Raises UsageError if none is labelled.
     """
     left_out: Counter[str] = Counter()
-    asked: dict[tuple[str, int], _Asked] = {}
+    found: dict[tuple[str, int], _Query] = {}
     broken: set[str] = set()
     frames = _labelled_frames(gallery, sources, table, left_out, broken)
     while some := list(islice(frames, _BATCH if gallery.spec.ndim == 2 else 1)):
         vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame, _ in some]))
         for (frame, row), vector in zip(some, vectors, strict=True):
-            query = asked.setdefault((frame.source, frame.frame), _Asked(replace(frame, input=_NO_PIXELS), row))
+            query = found.setdefault((frame.source, frame.frame), _Query(replace(frame, input=_NO_PIXELS), row))
             query.vectors.append(vector)
-    # A volume that breaks is no query; of other files the good frames are.
-    queries = [one for one in asked.values() if one.frame.depth == 1 or one.frame.source not in broken]
+    # A broken volume is no query; of other files the good frames are.
+    queries = [query for query in found.values() if query.frame.depth == 1 or query.frame.source not in broken]
     if not queries:
         raise UsageError("no readable query bears a label of the table; check its file column")
     ids = tuple(record_id(query.frame.sha256, query.frame.frame) for query in queries)
@@ -72,9 +72,9 @@ def outside_queries(
     return Queries(data, patients), dict(left_out)
 
 
-def _patients(gallery: Gallery, query: _Asked) -> tuple[frozenset[str], str]:
-    """All patient groups of a query, which its own records are of, and the one it counts for: the one that the
-    table names, else the file, else the gallery where it holds the file; else none but itself.
+def _patients(gallery: Gallery, query: _Query) -> tuple[frozenset[str], str]:
+    """All patient groups of a query, and the one that it counts for in the bootstrap: that of the table, else of the
+    file, else of the gallery if it holds the file; else a group of its own.
     """
     frame, named = query.frame, (query.row.patient, query.frame.patient)
     patients, known = patients_of_file(gallery, frame.sha256, frame.frame, named)

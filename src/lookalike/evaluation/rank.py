@@ -1,4 +1,4 @@
-"""The exact ranking that every evaluation uses: by cosine, of those who may answer."""
+"""The exact ranking that every evaluation uses: by cosine, among the records that may answer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lookalike.metrics import Bools
 from lookalike.types import Vectors
 from lookalike.voting import RowNumbers
 
-DEEPEST: Final = 1000  # of the ranks that are looked at
+DEEPEST: Final = 1000  # the largest depth k
 _CELLS: Final = 1 << 24  # similarities in memory at once: 64 MB of float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedBlock:
-    """Some of the queries. rows: which. open (q, n): the gallery rows that may answer. order (q, depth): the nearest
-    of them, best first, equal scores in gallery order; -1 pads.
+    """A block of queries. rows: their numbers. open (q, n): the gallery rows that may answer. order (q, depth): the
+    nearest of them, best first, equal scores in gallery order; -1 pads.
     """
 
     rows: slice
@@ -31,9 +31,9 @@ class RankedBlock:
 def rank(
     queries: Vectors, gallery: Vectors, asking: Sequence[Collection[str]], owners: Sequence[str], depth: int
 ) -> Iterator[RankedBlock]:
-    """Rank a gallery (n, dim) for queries (q, dim), some of them at a time.
+    """Rank a gallery (n, dim) for queries (q, dim), a block of them at a time.
 
-    asking: the patients of each query; owners: the patient of each gallery row, who does not answer his own.
+    asking: the patients of each query; owners: the patient of each gallery row, which never answers its own patient.
     """
     opened = open_rows(owners)
     at_once = max(1, min(voting.BLOCK, _CELLS // max(1, len(gallery))))
@@ -45,7 +45,7 @@ def rank(
 
 
 def checked_depths(k: Sequence[int]) -> tuple[int, ...]:
-    """The depths, ascending, each once. Raises UsageError unless there is one and all are from 1 to ``DEEPEST``."""
+    """The depths, ascending, each once. Raises UsageError if there are none, or any is not from 1 to ``DEEPEST``."""
     depths = tuple(sorted(set(k)))
     if not depths or depths[0] < 1 or depths[-1] > DEEPEST:
         raise UsageError(f"k must be numbers from 1 to {DEEPEST}, got {list(k)}")

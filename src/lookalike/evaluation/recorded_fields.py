@@ -1,8 +1,7 @@
-"""What is recorded beside the labels, as categories: the fields that a confound audit may look at.
+"""Recorded fields other than the label, as categories that a confound audit can compare.
 
-A field as it stands is often no category: a path holds the site in its first folder, an age is a number,
-a sex is written by two hands, a value is missing for one label alone. Each is turned into what can be
-compared, or skipped with the reason.
+A raw field is often no category: a path holds the site in its first folder, an age is a number, a sex is spelled
+in two ways, a value is missing for one label only. Each is turned into categories, or skipped with the reason.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ LABEL: Final = "label"
 RARE: Final = 5  # records; values borne by fewer are taken together
 RARE_VALUES: Final = "(rare)"
 _MANY: Final = 12  # numbers of more values than this are cut at their quartiles
-_OURS: Final = ("frame", "split", "uncertain")  # what indexing adds says nothing of how a picture was taken
+_OURS: Final = ("frame", "split", "uncertain")  # added by indexing; they do not describe how a picture was taken
 _UNUSABLE: Final = "one value only, or nearly one a record"
 
 _WORDS: Final[dict[Kind, frozenset[str]]] = {
@@ -90,8 +89,8 @@ FIELD_KINDS: Final[tuple[Kind, ...]] = ("where", "how", "written", "other", "who
 
 @dataclass(frozen=True, slots=True)
 class RecordedField:
-    """values: one a record, "" where none is recorded. kind: whether it says where, how or of whom a picture
-    was taken, or only how that was written down. also: other fields that cut the records in just the same way.
+    """values: one a record, "" where none is recorded. kind: whether it tells where, how or of whom a picture was
+    taken, or only how that was written down. also: other fields that divide the records in the same way.
     """
 
     name: str
@@ -101,12 +100,12 @@ class RecordedField:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many records bear each recorded value, most first."""
+        """How many records have each recorded value, the most frequent first."""
         return dict(Counter(value for value in self.values if value).most_common())
 
 
 def recorded_fields(records: Sequence[Record], names: Iterable[str]) -> tuple[list[RecordedField], dict[str, str]]:
-    """Every field that can be audited, those that cut the records alike as one; and the others, with the
+    """Every field that can be audited, those that divide the records alike as one; and the others, with the
     reason.
     """
     found: dict[tuple[int, ...], RecordedField] = {}
@@ -142,7 +141,7 @@ def _words(name: str) -> set[str]:
 
 
 def _together(first: RecordedField, second: RecordedField) -> RecordedField:
-    """Two fields that cut alike, the one that says more of where and how in front."""
+    """Two fields that divide the records alike, as one: the one that tells more of where and how gives the name."""
     ahead, behind = sorted((first, second), key=lambda each: FIELD_KINDS.index(each.kind))
     return replace(ahead, also=(*ahead.also, behind.name, *behind.also))
 
@@ -152,7 +151,7 @@ def _written(records: Sequence[Record], name: str) -> list[str]:
 
 
 def _restates(records: Sequence[Record], name: str) -> str:
-    """Why a field is a label in other words, or "": a 0/1 column a label, or values that name the label."""
+    """Why a field restates the label, or "": a 0/1 column for a label, or values that name the label."""
     labels = {label for record in records for label in record.labels}
     if _plain(name) in {_plain(label) for label in labels} or _words(name) & _OF_LABELS:
         return "restates the labels"
@@ -191,7 +190,7 @@ def _useful(each: RecordedField) -> bool:
 
 
 def _folded(written: Sequence[str]) -> list[str]:
-    """Values that differ by case alone become one, the commonest spelling."""
+    """Merge values that differ in case only, into the most frequent spelling."""
     spelling: dict[str, str] = {}
     for value, _ in Counter(written).most_common():
         spelling.setdefault(value.casefold(), value)
@@ -199,7 +198,7 @@ def _folded(written: Sequence[str]) -> list[str]:
 
 
 def _cut(values: Sequence[str]) -> list[str]:
-    """Numbers of many values, cut at their quartiles; everything else as it is."""
+    """Numbers with many values, cut at their quartiles; everything else as it is."""
     numbers = [number(value) for value in values]
     known = np.array([value for value in numbers if value is not None])
     given = sum(map(bool, values))

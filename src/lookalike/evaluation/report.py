@@ -1,4 +1,4 @@
-"""What an evaluation says, with everything that is needed to repeat it, and its tables."""
+"""The report of an evaluation: figures, everything needed to repeat it, and tables."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _WORST: Final = 10
 class Report:
     """micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query
     with several labels counts in each). chance: the expected precision of a random order, micro and macro.
-    unscored: queries with no relevant record open to them; they count nowhere. baseline: the base space on
-    the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
+    unscored: queries without a relevant record among those that may answer; they count nowhere. baseline: the
+    base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
     lowest precision at the deepest k.
 
     With a protocol: its name, its further measures by name, and how many records it left out, by reason.
@@ -73,13 +73,13 @@ class Report:
 
 
 def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, scoring: Scoring) -> Report:
-    """Rank, measure and say it: figures, intervals, and what is needed to repeat them."""
+    """Rank and measure an experiment: figures, intervals, and everything needed to repeat them."""
     measured = ranked(experiment, measure, scoring.ks)
     askers, names = measured.askers, measure.names(PLAIN, scoring.ks)
     plain = {name: found[PLAIN] for name, found in measured.per_query.items()}
     scores = {name: scores_of(values, names, askers, scoring) for name, values in plain.items()}
     own, chance = scores[space.name], measured.per_query[space.name][CHANCE]
-    audit = audit_leakage((each.asked, each.among) for each in experiment.rounds)
+    audit = audit_leakage((each.queries, each.among) for each in experiment.rounds)
     adapted = space.name != BASE
     return Report(
         queries=len(askers.ids),
@@ -109,7 +109,7 @@ def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, 
 
 
 def _further(measured: Measured, space: str, measure: Measure, scoring: Scoring) -> dict[str, ScoreSummary]:
-    """What is measured beside plain precision, of every space."""
+    """The measures besides plain precision, of every space."""
     return {
         name if each == space else f"{name} ({each})": scores_of(
             values, measure.names(name, scoring.ks), measured.askers, scoring

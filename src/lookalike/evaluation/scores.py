@@ -40,8 +40,8 @@ class Scoring:
 
 
 def scores_of(per_query: PerQuery, names: Sequence[str], askers: Askers, scoring: Scoring) -> ScoreSummary:
-    """Micro, macro and per class with their intervals. per_query (q, names); or (q, c, names) of each label alone,
-    where a pair of query and label counts as a query.
+    """Micro, macro and per-class means with their intervals. per_query (q, names); or (q, c, names) of each label
+    alone, where each pair of query and label counts as a query.
     """
     if per_query.ndim == 3:
         per_query, askers = _pairs(per_query, askers)
@@ -62,7 +62,7 @@ def scores_of(per_query: PerQuery, names: Sequence[str], askers: Askers, scoring
 
 
 def _pairs(per_query: PerQuery, askers: Askers) -> tuple[PerQuery, Askers]:
-    """(q, c, names) -> (pairs, names) of the queries and the labels that they bear, with who asks each."""
+    """(q, c, names) -> (pairs, names) of queries and their labels, with the queries of the pairs."""
     count, queries = len(askers.classes), len(per_query)
     values = per_query.reshape(-1, per_query.shape[2])
     borne = ~np.isnan(values).all(axis=1)
@@ -73,7 +73,7 @@ def _pairs(per_query: PerQuery, askers: Askers) -> tuple[PerQuery, Askers]:
 def gain_of(
     difference: PerQuery, names: Sequence[str], askers: Askers, scoring: Scoring
 ) -> dict[str, tuple[float | None, float | None, float | None]]:
-    """The macro mean of differences (q, names), with its interval."""
+    """The macro mean of the differences (q, names), with its interval."""
     middle = metrics.macro(difference, askers.labels)
     low, high = _interval(difference, "macro", askers, scoring)
     return {name: (number_of(middle[i]), number_of(low[i]), number_of(high[i])) for i, name in enumerate(names)}
@@ -93,7 +93,7 @@ def _interval(
 
 
 def number_of(value: Any) -> float | None:
-    """Six places; None for nan."""
+    """A figure rounded to six places; None for nan."""
     return None if math.isnan(value) else round(float(value), 6)
 
 

@@ -1,4 +1,4 @@
-"""Who asks and who may be asked: leave one patient out, patient-disjoint folds, a collection's official split."""
+"""Splits into queries and gallery: leave one patient out, patient-disjoint folds, a collection's official split."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_FOLDS: Final = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Rows of the labelled records: which are asked, and which may answer."""
+    """Row numbers of the labelled records: the queries, and the gallery that may answer."""
 
     queries: NDArray[np.int64]
     gallery: NDArray[np.int64]
@@ -29,7 +29,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """rule: how the records were split, in words. disjoint: no record both asks and answers."""
+    """rule: how the records were split, in words. disjoint: no record is both a query and in the gallery."""
 
     parts: tuple[Split, ...]
     rule: str
@@ -37,18 +37,18 @@ class Splits:
 
 
 def leave_one_patient_out(count: int) -> Splits:
-    """Each of the records asks all the others; the ranking leaves its own patient out."""
+    """Each record is a query to all the others; the ranking leaves its own patient out."""
     rows = np.arange(count)
     return Splits((Split(rows, rows),), "leave one patient out", disjoint=False)
 
 
 def in_folds(data: Labelled, folds: int, seed: int) -> Splits:
-    """Patient-disjoint folds, each of which asks the rest. Raises UsageError."""
+    """Patient-disjoint folds, each of which is the queries to the rest. Raises UsageError."""
     return Splits(tuple(split_folds(data, folds, seed)), f"{folds} patient-disjoint folds, seed {seed}")
 
 
 def official_split(names: Sequence[str], rule: str = "") -> Splits | None:
-    """The collection owners' own: test, or val where there is no test, asks train; None without such a split.
+    """The collection owners' split: test, or val if there is no test, against train; None without such a split.
 
     names: "train", "val", "test" or another of each record. rule: what to call it, if it is not the owners'.
     """
@@ -56,10 +56,10 @@ def official_split(names: Sequence[str], rule: str = "") -> Splits | None:
     train, test, val = (np.flatnonzero(each == name) for name in ("train", "test", "val"))
     if not len(train) or not (len(test) or len(val)):
         return None
-    asked, word = (test, "test") if len(test) else (val, "val")
-    rest = len(each) - len(train) - len(asked)
+    queries, word = (test, "test") if len(test) else (val, "val")
+    rest = len(each) - len(train) - len(queries)
     unused = f"; {rest} records of no or another split unused" if rest else ""
-    return Splits((Split(asked, train),), (rule or f"official split, {word} asks train") + unused)
+    return Splits((Split(queries, train),), (rule or f"official split, {word} asks train") + unused)
 
 
 def split_folds(data: Labelled, folds: int, seed: int) -> Iterator[Split]:
@@ -82,5 +82,5 @@ def split_folds(data: Labelled, folds: int, seed: int) -> Iterator[Split]:
 
 
 def hash_of(parts: Iterable[str]) -> str:
-    """What names a split: the same parts in the same order give the same 16 hex digits."""
+    """Identify a split: the same parts in the same order give the same 16 hex digits."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

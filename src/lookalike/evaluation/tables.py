@@ -1,4 +1,4 @@
-"""Tables as people want them: aligned text, Markdown, CSV, LaTeX (booktabs)."""
+"""Tables as aligned text, Markdown, CSV or LaTeX (booktabs)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LATEX: Final = {
 
 
 def render(title: str, rows: TableRows, form: Format) -> str:
-    """A table whose first row is the head. "json" is for whole results, not for tables: UsageError."""
+    """A table whose first row is the header. Raises UsageError for "json", which is for whole results."""
     if form == "csv":
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows([_no_formula(c) for c in row] for row in rows)
@@ -69,7 +69,7 @@ def cell(value: float | None, interval: Sequence[float | None] = (), *, sign: bo
 
 
 def _no_formula(text: str) -> str:
-    """A label such as =HYPERLINK(...) must stay a text where the file is opened in a spreadsheet."""
+    """Keep a label such as =HYPERLINK(...) a text when the file is opened in a spreadsheet."""
     return "'" + text if _FORMULA.match(text) else text
 
 

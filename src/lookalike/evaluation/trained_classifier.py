@@ -1,7 +1,7 @@
-"""A classifier with its probabilities calibrated, its thresholds set and its background known.
+"""A trained classifier: calibrated probabilities, thresholds, and a background to judge outliers by.
 
-Shared by `classify` and the protocol `classifiers`. Everything is found within the records it is given: calibration
-and thresholds on patient-disjoint folds of them, so that no record is judged by a classifier that has seen it.
+Shared by `classify` and the protocol `classifiers`. Everything comes from the records given: calibration and
+thresholds from patient-disjoint folds of them, so that no record is judged by a classifier that has seen it.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from lookalike.voting import Among, RowNumbers
 ADAPTER: Final = "adapter"
 ZERO_SHOT: Final = "zero-shot"
 
-NEAR: Final = 5  # neighbours that say how far away a picture lies
+NEAR: Final = 5  # neighbours whose mean cosine tells how far away a picture lies
 _FOLDS: Final = 5
-_JUDGED: Final = 3000  # records whose out-of-fold logits set calibration and thresholds
-_BACKGROUND: Final = 1000  # records that say how near the gallery's own lie
+_JUDGED: Final = 3000  # records whose out-of-fold logits are used for calibration and thresholds
+_BACKGROUND: Final = 1000  # records sampled for the background
 
 Fit: TypeAlias = Callable[[Examples], Fitted]
 
 
 def classify_methods() -> tuple[str, ...]:
-    """Every way to label: what learns from vectors, ours and plug-ins', an adapter, and words."""
+    """Every method: classifiers on vectors, ours and those of plug-ins; an adapter's head; zero-shot."""
     return (*classifiers.methods(), ADAPTER, ZERO_SHOT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """data: what it learnt from, and what may be shown as evidence. thresholds: of each class, None where its
+    """data: the training records, which may be shown as evidence. thresholds: of each class, None where its
     records are too few to set them. calibrated: how ("temperature and bias", "Platt"), or "" for not at all.
-    background: how near the gallery's own records lie to those of other patients, ascending. left_out: records
-    of the query's own patient, which were not learnt from.
+    background: the closeness of the gallery's own records to those of other patients, ascending. left_out: records
+    of the query's own patient, which were not used in training.
     """
 
     data: Examples
@@ -70,8 +70,8 @@ class Trained:
 def training_examples(data: Labelled, multi_label: bool | None = None, without: Collection[str] = ()) -> Examples:
     """Labelled records as numbers, without those of some patients.
 
-    multi_label: None, if any record bears several labels; False leaves out the records that do. Raises
-    UsageError if there are not two labels to choose from, or no record is left.
+    multi_label: None: if any record has several labels; False leaves those records out. Raises UsageError if
+    there are fewer than two labels to choose from, or no record is left.
     """
     several = [len(labels) > 1 for labels in data.labels]
     usable = [i for i, more in enumerate(several) if not (more and multi_label is False)]
@@ -89,7 +89,7 @@ def training_examples(data: Labelled, multi_label: bool | None = None, without: 
 
 
 def _as_numbers(data: Labelled, kept: Sequence[int], classes: tuple[str, ...], multi_label: bool) -> Examples:
-    # By id, a hash of the content: the same records make the same folds, whenever they were indexed.
+    # By id, a hash of the content: the same records make the same folds, in whatever order they were indexed.
     rows = sorted(kept, key=lambda i: data.ids[i])
     borne = [[name for name in data.labels[i] if name in classes] for i in rows]
     patients = [data.patients[i] for i in rows]
@@ -105,12 +105,12 @@ def _as_numbers(data: Labelled, kept: Sequence[int], classes: tuple[str, ...], m
 
 
 def _among(patients: Sequence[str]) -> Among:
-    """Of some rows that ask, which of all may answer: those of other patients."""
+    """A function of query rows: which of all rows may answer, those of other patients."""
     opened = open_rows(patients)
     return lambda rows: opened([(patients[i],) for i in rows])
 
 
-# One for each method and gallery: what was learnt of the records as they were, and that state.
+# The last classifier for each method and gallery, and the state of the records that it was trained on.
 _KEPT: WeakKeyDictionary[Gallery, dict[str, tuple[Any, Trained]]] = WeakKeyDictionary()
 
 
@@ -122,8 +122,8 @@ def learnt(
     multi_label: bool | None,
     without: Collection[str],
 ) -> Trained:
-    """What a method has learnt from the gallery's labelled records but those of some patients; kept until the
-    records change. Raises UsageError."""
+    """The classifier trained by a method on the gallery's labelled records, without those of some patients; kept
+    until the records change. Raises UsageError."""
     fit = fitting(gallery, method, space, settings)
     data = labelled(gallery)
     own = frozenset(without).intersection(data.patients)
@@ -147,7 +147,7 @@ def prompted(
     without: Collection[str],
     seed: int,
 ) -> Trained:
-    """Zero-shot: nothing is learnt. Every record, labelled or not, says what this gallery's pictures look like.
+    """The zero-shot classifier: nothing is trained. Every record, labelled or not, is part of the background.
 
     labels: to choose from; the gallery's own by default. Raises UsageError.
     """
@@ -165,9 +165,9 @@ def prompted(
 
 
 def fitting(gallery: Gallery, method: str, space: str | None, settings: Settings) -> Fit:
-    """How a method learns. Of the method "adapter": the space's kind of adapter, trained anew.
+    """The training function of a method; for "adapter" the space's kind of adapter, trained anew.
 
-    Raises UsageError for a method or a space that is not there.
+    Raises UsageError for an unknown method or space.
     """
     if method == ADAPTER:
         kind = adapter_of(gallery, space)[1].kind
@@ -191,7 +191,7 @@ def adapter_of(gallery: Gallery, space: str | None) -> tuple[str, adapters.Adapt
 
 
 def _current(gallery: Gallery, space: str | None, data: Examples) -> adapters.Adapter:
-    """The trained adapter, if it knows the labels that the gallery has now. Raises UsageError."""
+    """The trained adapter, if it knows all labels that the gallery has now. Raises UsageError otherwise."""
     name, adapter = adapter_of(gallery, space)
     if set(adapter.classes) != set(data.classes):
         raise UsageError(
@@ -210,7 +210,7 @@ def _refitted(gallery: Gallery, kind: str, data: Examples, seed: int) -> Fitted:
 
 
 def head(adapter: adapters.Adapter, data: Examples) -> Fitted:
-    """An adapter's own head as a classifier. Classes that it has not seen are less likely than all others."""
+    """An adapter's own head as a classifier. Classes that it has not seen rank below all others."""
     columns = [data.classes.index(name) for name in adapter.classes]
 
     def logits(queries: Vectors) -> Floats:
@@ -222,7 +222,7 @@ def head(adapter: adapters.Adapter, data: Examples) -> Fitted:
 
 
 def train_calibrated(fit: Fit, data: Examples, seed: int, final: Fitted | None = None) -> Trained:
-    """Learn from all of data, and calibrate on folds of it. final: what has learnt already (an adapter)."""
+    """Train on all of data, and calibrate on folds of it. final: a classifier that is trained already (an adapter)."""
     plain = untrained(final or fit(data), data, seed)
     if (judged := out_of_fold(fit, data, seed)) is None:
         return plain
@@ -242,13 +242,13 @@ def untrained(fitted: Fitted, data: Examples, seed: int) -> Trained:
 
 
 def background_of(data: Examples, seed: int) -> Floats:
-    """How near the records lie to those of other patients, ascending."""
+    """The closeness of the records to those of other patients, ascending."""
     return np.sort(voting.closeness_within(data.vectors, NEAR, data.sample(_BACKGROUND, seed), data.among))
 
 
 def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[RowNumbers, Floats] | None:
-    """Row numbers, and their logits by classifiers that have not seen their patients. None if the records are
-    too few for two folds."""
+    """Row numbers, and their logits from classifiers that have not seen their patients. None if there are too few
+    records for two folds."""
     judged = data.sample(_JUDGED, seed)
     sample = data.take(judged)
     largest = max(Counter(sample.members.argmax(axis=1).tolist()).values())
@@ -257,10 +257,10 @@ def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[RowNumbers, Floats
         return None
     rows, logits = [], []
     for split in splits_of(sample, folds, seed):
-        asked = judged[split.queries]
-        others = data.take(np.flatnonzero(data.among(asked).all(axis=0)))
-        rows.append(asked)
-        logits.append(fit(others).logits(data.vectors[asked]))
+        held_out = judged[split.queries]
+        others = data.take(np.flatnonzero(data.among(held_out).all(axis=0)))
+        rows.append(held_out)
+        logits.append(fit(others).logits(data.vectors[held_out]))
     return np.concatenate(rows), np.concatenate(logits)
 
 

@@ -1,1 +1,4 @@
-"""The HTTP service and the page: parse, call the verb, show. Nothing here is loaded by ``import lookalike``."""
+"""The HTTP service and the web page. A route parses a request, calls a verb and serialises its result.
+
+``import lookalike`` loads nothing from here.
+"""

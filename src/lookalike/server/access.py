@@ -1,4 +1,4 @@
-"""Who may ask for what."""
+"""Authentication and roles: API keys, and which role a route demands."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lookalike.roles import ROLES, Role
 from lookalike.server.problems import Problem
 from lookalike.verbs.keys import KeyRing
 
-_FAILURES: Final = 10  # wrong keys from one address
-_SECONDS: Final = 60.0  # in so many seconds; then it waits as long
+_FAILURES: Final = 10  # wrong keys from one address within _SECONDS
+_SECONDS: Final = 60.0  # then the address is refused for as long again
 _ADDRESSES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """name: of the key; "local" where there are no keys."""
+    """An authenticated client. name: of its key; "local" where there are no keys."""
 
     name: str
     role: Role
@@ -33,7 +33,7 @@ class Caller:
 
 
 class Access:
-    """The keys, and who gave wrong ones. open_: without keys, whoever asks may do everything."""
+    """The keys, and the addresses that sent wrong ones. open_: while there are no keys, every caller is an admin."""
 
     def __init__(self, keys: KeyRing, *, open_: bool, behind_proxy: bool) -> None:
         self._keys, self._open, self._behind_proxy = keys, open_, behind_proxy
@@ -41,7 +41,7 @@ class Access:
         self._lock = threading.Lock()
 
     def caller(self, request: Request) -> Caller:
-        """Who asks. Raises Problem 401 without a key that is known, 429 after too many wrong ones."""
+        """The caller behind a request. Raises Problem 401 without a valid key, 429 after too many wrong ones."""
         if self._open and not self._keys:
             return Caller("local", "admin")
         address = self._address(request)
@@ -74,7 +74,7 @@ class Access:
 
 
 class Needs:
-    """A route's demand: a caller whose role includes this one. Tests read ``role`` from the router."""
+    """A route's required role, as a dependency. Tests read ``role`` from the router."""
 
     def __init__(self, role: Role) -> None:
         self.role = role

@@ -1,4 +1,4 @@
-"""The application: routes, guard, page."""
+"""The FastAPI application: routes, guard, error handlers and page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lookalike.server.service import Service, open_service
 from lookalike.server.settings import ServerSettings
 
 _SWEPT_EVERY: Final = 600.0  # seconds
-_THREADS: Final = 32  # requests worked on at once
+_THREADS: Final = 32  # requests handled at once
 _NO_PAGE: Final = "The page is not built; build it in a checkout: make page\n"
 _LOG: Final = logging.getLogger("lookalike.server")
 

@@ -1,4 +1,4 @@
-"""A body as the arguments of its verb."""
+"""Run search, explain and classify for a request body: the body's fields become the verb's arguments."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def answer_search(service: Service, body: SearchBody) -> SearchResult:
-    """Raises what the verb raises."""
+    """Search. Raises as ``verbs.search.search``."""
     from lookalike.verbs.search import search
 
-    asked = body.query
-    upload = _upload(service, asked)
+    query = body.query
+    upload = _upload(service, query)
     found = search(
         service.gallery,
         upload,
-        text=asked.text,
-        ids=asked.ids or ([asked.record] if asked.record else ()),
-        vector=asked.vector,
-        **_region(asked),
+        text=query.text,
+        ids=query.ids or ([query.record] if query.record else ()),
+        vector=query.vector,
+        **_region(query),
         **body.model_dump(exclude={"query"}),
         pictures=False,
     )
@@ -39,7 +39,7 @@ def answer_search(service: Service, body: SearchBody) -> SearchResult:
 
 
 def answer_explain(service: Service, body: ExplainBody) -> Explanation:
-    """Raises what the verb raises."""
+    """Explain a hit. Raises as ``verbs.explain.explain``."""
     from lookalike.verbs.explain import explain
 
     upload = _upload(service, body.query)
@@ -48,7 +48,7 @@ def answer_explain(service: Service, body: ExplainBody) -> Explanation:
 
 
 def answer_classify(service: Service, body: ClassifyBody) -> ClassifyResult:
-    """Raises what the verb raises."""
+    """Classify the query. Raises as ``verbs.classify.classify``."""
     from lookalike.verbs.classify import classify
 
     upload = _upload(service, body.query)
@@ -64,8 +64,8 @@ def answer_classify(service: Service, body: ClassifyBody) -> ClassifyResult:
 
 
 def _upload(service: Service, query: QueryBody) -> Query | None:
-    """The upload that a query is; read and encoded once, and again when the gallery has other records. None: it is
-    no upload.
+    """The upload that the query names, or None if it names none. It is read and encoded once, and again when the
+    gallery's records have changed.
     """
     if query.upload is None:
         return None
@@ -84,7 +84,7 @@ def _region(query: QueryBody) -> dict[str, Any]:
 
 
 def _record(query: QueryBody) -> str:
-    """The record that a query is. Raises UsageError for anything else."""
+    """The id of the one record that the query names. Raises UsageError for any other query."""
     if query.record is None:
         raise UsageError("this is asked with one picture: an upload, or the id of one record")
     return query.record

@@ -1,6 +1,6 @@
-"""The OpenAPI document, whole: FastAPI's, with every answer's fields required and every refusal a problem.
+"""The complete OpenAPI document: FastAPI's own, with every answer's fields required and every refusal a problem.
 
-``python -m lookalike.server.document`` prints it; the page's types are made from that (``make types``).
+``python -m lookalike.server.document`` prints it; the page's types are generated from it (``make types``).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from lookalike.server.routes.uploads import uploads_router
 _ROUTERS: Final = (gallery_router, uploads_router, search_router, records_router, jobs_router, health_router)
 ROUTES: Final[tuple[BaseRoute, ...]] = tuple(route for router in _ROUTERS for route in router.routes)
 _REFS: Final = "#/components/schemas/"
-_GUARDED: Final = (408, 413, 421, 500)  # what the guard says of any request, and what a bug ends in
-_KEYED: Final = (401, 403, 409, 429)  # where a key may be wanted, and a gallery is asked
-_NAMED: Final = (400, 404, 422)  # where something is named
-_ASKED: Final = (424,)  # where a body makes the encoder or a package work
+_GUARDED: Final = (408, 413, 421, 500)  # of any request: the guard's refusals, and a bug
+_KEYED: Final = (401, 403, 409, 429)  # of routes that demand a role and use the gallery
+_NAMED: Final = (400, 404, 422)  # of routes with parameters or a body
+_NEEDING: Final = (424,)  # of routes with a body, which may need the encoder or an optional package
 _OWN: Final = {"/api/v1/uploads": (415,), "/readyz": (503,)}
 
 
@@ -51,7 +51,7 @@ def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:
         schemas.pop(name, None)
     schemas["ProblemDetails"] = TypeAdapter(ProblemDetails).json_schema()
     content = {MEDIA_TYPE: {"schema": {"$ref": f"{_REFS}ProblemDetails"}}}
-    every = {*_GUARDED, *_KEYED, *_NAMED, *_ASKED, *chain.from_iterable(_OWN.values())}
+    every = {*_GUARDED, *_KEYED, *_NAMED, *_NEEDING, *chain.from_iterable(_OWN.values())}
     document["components"]["responses"] = {
         str(code): {"description": HTTPStatus(code).phrase, "content": content} for code in sorted(every)
     }
@@ -67,14 +67,14 @@ def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], route: APIRoute) -> None:
-    """Give an operation its role and its problems, and bytes their format."""
+    """Add an operation's role and problems, and the format of binary answers."""
     role = next((call.role for call in _calls(route) if isinstance(call, Needs)), None)
-    named, asked = bool(operation.get("parameters")), "requestBody" in operation
+    named, has_body = bool(operation.get("parameters")), "requestBody" in operation
     refusals = {
         *_GUARDED,
         *(_KEYED if role else ()),
-        *(_NAMED if named or asked else ()),
-        *(_ASKED if asked else ()),
+        *(_NAMED if named or has_body else ()),
+        *(_NEEDING if has_body else ()),
         *_OWN.get(route.path_format, ()),
     }
     if role:
@@ -93,7 +93,7 @@ def _calls(route: APIRoute) -> Iterator[Any]:
 
 
 def _answered(document: Mapping[str, Any]) -> set[str]:
-    """The names of the schemas that answers are made of."""
+    """The names of the schemas that answers use."""
     schemas, found = document["components"]["schemas"], set[str]()
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     open_ = ["ProblemDetails", *_refs([operation["responses"] for operation in operations])]
@@ -117,14 +117,14 @@ def _refs(node: Any) -> Iterator[str]:
 
 
 def _close(schema: dict[str, Any]) -> None:
-    """An answer says every field, also where Python has a default, and no other."""
+    """An answer has every field, even where Python has a default, and no other."""
     schema["required"], schema["additionalProperties"] = list(schema["properties"]), False
     for field in schema["properties"].values():
         field.pop("default", None)
 
 
 def _untitle(node: Any) -> None:
-    """Titles only repeat the names of fields."""
+    """Remove titles: they only repeat the names of fields."""
     for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         if isinstance(each, dict) and "version" not in each and isinstance(each.get("title"), str):
             del each["title"]

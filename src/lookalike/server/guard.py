@@ -1,4 +1,4 @@
-"""What every request passes before anything reads it, and what every answer carries."""
+"""ASGI middleware: checks on every request before it is read, and security headers on every answer."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_BODY: Final = 4 << 20  # bytes of any body but an upload's
-_AROUND: Final = 1 << 20  # what multipart adds to the files of an upload
-_SECONDS: Final = 20.0  # that a body may take to arrive,
-_BYTES_A_SECOND: Final = 50_000  # with what has come adding to them
+_BODY: Final = 4 << 20  # bytes: the limit of every body except an upload
+_AROUND: Final = 1 << 20  # bytes that multipart may add to the files of an upload
+_SECONDS: Final = 20.0  # a body may take this long to arrive,
+_BYTES_A_SECOND: Final = 50_000  # and longer by what has arrived at this rate
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class Guard:
-    """Pure ASGI: host allow-list, no request from another site's page, bodies bounded while they stream in, in
-    bytes and in time; headers; the time that each route takes.
+    """Pure ASGI: a host allow-list, no requests from other sites' pages, bodies limited in bytes and time while they
+    stream in, security headers, and the time that each route takes.
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -100,7 +100,7 @@ class Guard:
 
 
 class _Body:
-    """A body while it comes: no more than ``most`` bytes, and not too slowly."""
+    """A body as it arrives: no more than ``most`` bytes, and not too slowly."""
 
     def __init__(self, receive: Receive, headers: Headers, most: int) -> None:
         self._receive, self._most, self._came = receive, most, 0
@@ -110,7 +110,7 @@ class _Body:
     async def receive(self) -> Message:
         """The next part. Raises Problem 408 or 413."""
         if self._over:
-            return await self._receive()  # only the end of the connection can come now
+            return await self._receive()  # only a disconnect can follow
         left = self._started + _SECONDS + self._came / _BYTES_A_SECOND - time.monotonic()
         try:
             message = await asyncio.wait_for(self._receive(), max(left, 0.01))
@@ -123,7 +123,7 @@ class _Body:
         return message
 
     def drop(self) -> None:
-        """The answer is on its way: what still comes is thrown away, or the connection could never be closed."""
+        """Discard the rest of the body once the answer is on its way: otherwise the connection could not be closed."""
         if not self._over:
             self._over, self._dropping = True, asyncio.create_task(self._drop())
 

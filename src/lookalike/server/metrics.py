@@ -1,4 +1,4 @@
-"""Figures for Prometheus: how many requests there are and how long each stage of them takes."""
+"""Prometheus metrics: counts of requests, and how long each stage takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.
 
 
 class Metrics:
-    """One service's own registry."""
+    """The metrics of one service, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -35,18 +35,18 @@ class Metrics:
         }
 
     def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
-        """One request is over. Only routes have a name of their own, so that nobody can make up others."""
+        """Count a finished request. Only routes have a label of their own, so that clients cannot invent labels."""
         route = getattr(scope.get("route"), "path", "other")
         self._requests.labels(route, scope["method"] if route != "other" else "any", status).inc()
         self._seconds.labels(route).observe(seconds)
 
     def stages(self, seconds: Mapping[str, float]) -> None:
-        """What a verb says of its stages."""
+        """Record the seconds of a verb's stages."""
         for name, value in seconds.items():
             self._stages.labels(name).observe(value)
 
     def text(self, **gauges: float) -> bytes:
-        """In Prometheus's text format."""
+        """The metrics in Prometheus's text format. gauges: values at this moment."""
         for name, value in gauges.items():
             self._gauges[name].set(value)
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""The built page: files as Vite made them, the large ones compressed."""
+"""The built page: the files that Vite made, the large ones compressed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATIC: Final = Path(__file__).with_name("static")
 
 
 class Page(StaticFiles):
-    """``name`` may lie there as ``name.gz``: sent as it is to whoever takes gzip, as browsers do."""
+    """``name`` may be stored as ``name.gz``, which is sent as it is to clients that accept gzip, as browsers do."""
 
     def __init__(self) -> None:
         super().__init__(directory=STATIC, html=True)

@@ -21,7 +21,7 @@ _LOG: Final = logging.getLogger("lookalike.server")
 
 
 class Problem(HTTPException):
-    """A refusal that the service itself makes."""
+    """A refusal by the service itself."""
 
     def __init__(self, status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
@@ -29,20 +29,20 @@ class Problem(HTTPException):
 
 
 def problem(status: int, detail: str, reason: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer."""
+    """The answer that states a problem."""
     title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "reason": reason}
     return Response(json.dumps(body).encode(), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def of_error(error: LookalikeError) -> Problem:
-    """An error of ours as a problem (``errors.HTTP``)."""
+    """An error of this package as a problem (``errors.HTTP``)."""
     status, reason = http_status(error)
     return Problem(status, one_line(without_paths(str(error))), reason)
 
 
 def install(app: FastAPI) -> None:
-    """Let every error leave as a problem."""
+    """Answer every error with a problem."""
 
     @app.exception_handler(LookalikeError)
     def ours(_request: Request, error: LookalikeError) -> Response:
@@ -60,12 +60,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:
-        # The kind alone: its words may hold what was read from a file.
+        # The type alone: the message may quote what was read from a file.
         _LOG.error("%s %s: unexpected %s", request.method, request.url.path, type(error).__name__)
         return problem(500, f"unexpected {type(error).__name__}; this is a bug: please report it", "bug")
 
 
 def _where(errors: Any) -> str:
-    """What is wrong with a body, without repeating what it says."""
-    said = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in list(errors)[:5]]
-    return one_line("; ".join(said))
+    """What is wrong with a body, without quoting it."""
+    lines = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in list(errors)[:5]]
+    return one_line("; ".join(lines))

@@ -1,4 +1,4 @@
-"""Answers on their way out: JSON, pictures, downloads."""
+"""HTTP responses: JSON, pictures, downloads."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from lookalike.server.serialise import json_bytes
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A verb's result. It is written by ``serialise`` and not validated again: a test does that for every route."""
+    """A verb's result as JSON (``serialise``). It is not validated again: a test does that for every route."""
     return Response(json_bytes(value), status, dict(headers or {}), "application/json")
 
 
 class JPEG(Response):
-    """A picture."""
+    """A JPEG picture."""
 
     media_type = "image/jpeg"
 
 
 class FileOfBytes(FileResponse):
-    """A file that a browser saves and never shows."""
+    """A file that a browser saves and never displays."""
 
     media_type = "application/octet-stream"
 
@@ -34,6 +34,6 @@ def picture_response(jpeg: bytes) -> Response:
 
 
 def download_response(data: bytes, name: str, kind: str) -> Response:
-    """Bytes that a browser saves and never shows."""
+    """Bytes that a browser saves and never displays."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(data, media_type=kind, headers=headers)

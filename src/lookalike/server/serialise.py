@@ -1,6 +1,6 @@
-"""Results of verbs as JSON, the same as ``dataclasses.asdict`` gives in Python but for two things.
+"""Results of verbs as JSON: what ``dataclasses.asdict`` gives, with two exceptions.
 
-A source is told by its file name, never by its path; a number that is none (nan, inf) is null.
+A source is given by its file name, never by its path; a number that is not finite is null.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PATH: Final = re.compile(r"""(?<![\w.])/(?:[^\s/'";:,]+/)+([^\s/'";:,]*)""")
 
 
 def plain(value: Any) -> Any:
-    """A result as dictionaries, lists, texts and numbers."""
+    """A result as dictionaries, lists, strings and numbers."""
     if value is None or isinstance(value, str | int | bool):
         return value
     if isinstance(value, float):
@@ -29,10 +29,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     if is_dataclass(value) and not isinstance(value, type):
-        told = {name: plain(getattr(value, name)) for name in _names(type(value))}
-        if "source" in told:
-            told["source"] = shown_name(told["source"])
-        return told
+        values = {name: plain(getattr(value, name)) for name in _names(type(value))}
+        if "source" in values:
+            values["source"] = shown_name(values["source"])
+        return values
     return str(value)
 
 
@@ -47,7 +47,7 @@ def shown_name(source: str) -> str:
 
 
 def without_paths(text: str) -> str:
-    """A message in which a file is called by its name alone."""
+    """A message with every path reduced to its file name."""
     return _PATH.sub(r"\1", text)
 
 

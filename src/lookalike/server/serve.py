@@ -1,4 +1,4 @@
-"""Run the application: an address, a browser, a clean end."""
+"""Run the application under uvicorn: listen, open the browser, shut down cleanly."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from lookalike.server.service import Service
 from lookalike.server.settings import ServerSettings
 
 _BACKLOG: Final = 512
-_POLITE: Final = 2.0  # seconds beyond the time for requests that are under way
+_POLITE: Final = 2.0  # seconds of grace beyond the time allowed to requests under way
 
 
 def serve(
     folder: str | Path, settings: ServerSettings, *, browser: bool = False, say: Callable[[str], None] = print
 ) -> None:
-    """Serve a gallery until the process is told to stop. say: told the address. browser: open the page.
+    """Serve a gallery until the process is told to stop. say: called with the address. browser: open the page.
 
-    Raises what ``make_app`` raises, and UsageError where the address cannot be had.
+    Raises as ``make_app``, and UsageError where the address cannot be used.
     """
     app = make_app(folder, settings)
     try:
@@ -44,13 +44,13 @@ def serve(
 
 
 async def _run(app: object, config: Config, leave: Callable[[], None]) -> None:
-    """Until told to stop. A client that keeps its TLS connection open says no goodbye: it is not waited for."""
-    told = asyncio.Event()
+    """Run until a signal says stop. Clients that keep a TLS connection open without closing it are not waited for."""
+    stopped = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, told.set)
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
 
     async def stop() -> None:
-        await told.wait()
+        await stopped.wait()
         asyncio.get_running_loop().call_later(config.graceful_timeout + _POLITE, leave)
 
     await run(app, config, shutdown_trigger=stop)  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def _listen(settings: ServerSettings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
-        listening.listen(_BACKLOG)  # before the address is told: who asks at once waits, and is not turned away
+        listening.listen(_BACKLOG)  # before the address is announced: an early request waits and is not refused
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or "no such port"
         raise UsageError(
@@ -88,7 +88,7 @@ def _config(settings: ServerSettings, listening: socket.socket) -> Config:
     config.accesslog = None
     config.errorlog = None
     config.backlog = _BACKLOG
-    config.keep_alive_timeout = 10  # seconds in which the head of a request must have come
+    config.keep_alive_timeout = 10  # seconds within which the head of a request must arrive
     config.keep_alive_max_requests = 1_000_000
     config.graceful_timeout = 3
     config.ssl_handshake_timeout = 10

@@ -1,4 +1,4 @@
-"""What the routes share: the opened gallery and all that goes with serving it."""
+"""What the routes share: the open gallery, access, uploads, drawing processes, jobs and metrics."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Service:
     closed: bool = False
 
     def warm(self) -> None:
-        """Load what the first query would wait for."""
+        """Load what the first query would otherwise wait for."""
         warm(self.gallery)
         self.ready = True
 
@@ -56,8 +56,11 @@ class Service:
 
 
 def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics) -> Service:
-    """Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS)."""
-    # A product's threads wait for each other; where requests share the cores they wait for these too.
+    """Open a gallery to be served.
+
+    Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS).
+    """
+    # The threads of a matrix product wait for each other, and with many requests on few cores for those as well.
     threadpool_limits(max(1, (os.cpu_count() or 1) // 2), "blas")
     _share_memory()
     gallery = open_gallery(folder)
@@ -75,12 +78,12 @@ def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics)
 
 
 def _share_memory() -> None:
-    """Let threads share what they have freed: glibc keeps a heap for each, and each keeps a product's megabytes."""
+    """Let threads share freed memory: glibc keeps a heap per thread, and each would keep the megabytes of a product."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def service_of(request: Request) -> Service:
-    """For routes."""
+    """The service that a request reached; a dependency of routes."""
     service: Service = request.app.state.service
     return service

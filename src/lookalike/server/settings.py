@@ -1,4 +1,4 @@
-"""What an administrator says when the service is started."""
+"""The settings that an administrator starts the service with."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """imports: folders that jobs may index, by the name that callers use. behind_proxy: another program ends TLS
-    and says in X-Forwarded-For who asks. hosts: names under which the service may be asked for, besides its own.
+    """imports: folders that jobs may index, by the name that callers use. behind_proxy: a reverse proxy terminates TLS
+    and names the client in X-Forwarded-For. hosts: names that the Host header may have, besides the machine's own.
     max_upload, max_uploads: bytes of one upload, and of all that are kept.
     """
 
@@ -45,7 +45,7 @@ class ServerSettings:
 
     @property
     def alone(self) -> bool:
-        """Whether nobody but who is on this machine can ask: then it may be done without keys."""
+        """Whether only clients on this machine can reach the service: then keys are not required."""
         return self.loopback and not self.behind_proxy
 
     @property
@@ -55,13 +55,13 @@ class ServerSettings:
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
-        """What the Host header may name, in lower case and without the port."""
+        """The names that the Host header may have, in lower case and without the port."""
         own = {socket.gethostname(), socket.getfqdn()} if not self.loopback else set()
         return frozenset(name.lower() for name in {*_LOOPBACK, self.host, *self.hosts, *own})
 
 
 def check(settings: ServerSettings, *, keys: bool) -> None:
-    """Refuse to be open to a network without keys and TLS. keys: whether there is any. Raises UsageError."""
+    """Raise UsageError if the service would be open to a network without keys and TLS. keys: whether there are any."""
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise UsageError("TLS needs both a certificate and its key: --tls-cert CERT.pem --tls-key KEY.pem")
     for path in (settings.tls_cert, settings.tls_key):
@@ -80,7 +80,7 @@ def check(settings: ServerSettings, *, keys: bool) -> None:
 
 
 def import_folders(given: Sequence[str]) -> dict[str, Path]:
-    """NAME=FOLDER, ... Raises UsageError."""
+    """NAME=FOLDER, ... as folders by name. Raises UsageError."""
     folders: dict[str, Path] = {}
     for text in given:
         name, _, folder = text.partition("=")

@@ -20,7 +20,7 @@ DEFAULT_KIND: Final = "mlp"
 
 @dataclass(frozen=True, slots=True)
 class AdaptResult:
-    """space: the new space's name. classes: the labels it was trained on. training: what fit reports."""
+    """space: the new space's name. classes: the labels it was trained on. training: what the fit reports."""
 
     space: str
     kind: str
@@ -34,7 +34,7 @@ class AdaptResult:
 
 
 def adapt(gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 0) -> AdaptResult:
-    """Train an adapter on every labelled record and declare the space ``name`` made of it.
+    """Train an adapter on every labelled record and add the space ``name`` that it projects into.
 
     Stored vectors are untouched; ``search`` with ``space=name`` works at once. An existing space of that
     name is replaced. kind: ``mlp`` (torch, the default), ``linear`` (scikit-learn), ``published`` (the

@@ -19,7 +19,7 @@ def audit(
 ) -> ConfoundAudit:
     """Audit a field against the labels; every recorded field if ``other_field`` is None.
 
-    label_field: "label", or an attribute that is to be told apart. Raises MissingExtraError without the
+    label_field: "label", or an attribute whose values are the classes. Raises MissingExtraError without the
     ``croma`` library, UsageError: unknown fields, fewer than two labels, nothing recorded beside them.
     """
     croma_library()
@@ -35,7 +35,7 @@ def audit(
 def _fields(
     records: Sequence[Record], names: Sequence[str], other: str | None
 ) -> tuple[list[RecordedField], dict[str, str]]:
-    """What is audited; and what is not, with the reason."""
+    """The fields to audit; and those that cannot be audited, with the reason."""
     if other is None:
         return recorded_fields(records, names)
     fields = fields_of(records, other)

@@ -1,8 +1,8 @@
-"""benchmark encoders: the papers' table. Rows encoders, columns precision at k, a table a collection.
+"""benchmark encoders: the table of the papers, encoders by precision at k, one for each collection.
 
-Everything is kept under a cache folder and found again by content: a gallery by the encoder's identity
-and the collection's fingerprint, a report by those and the protocol's parameters. A run that was cut
-short goes on where it stopped.
+Everything is kept in a cache folder and keyed by content: a gallery by the encoder's identity and the
+collection's fingerprint, a report by those and the protocol's parameters. An interrupted run goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from lookalike.types import EncoderSpec
 from lookalike.verbs.index import Progress, index
 
 COMBINED: Final = "all together"
-_FORM: Final = 1  # of a cached report; another number, or another version, makes every report anew
+_FORM: Final = 1  # of a cached report; another number, or another version of the package, invalidates every report
 _PROTOCOLS: Final = {protocol.name: protocol for protocol in PUBLISHED}
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What every run shares."""
+    """What all runs share."""
 
     cache: Path
     ks: tuple[int, ...]
@@ -52,7 +52,7 @@ class _Task:
 
     @property
     def options(self) -> PublishedOptions:
-        """What every protocol is told."""
+        """The options that every protocol gets."""
         return PublishedOptions(k=self.ks, seed=self.seed, samples=self.samples)
 
 
@@ -72,10 +72,10 @@ def benchmark_encoders(
     """Score encoders on collections. data: sources as ``open_dataset`` takes them, ``[NAME=]PATH[?key=value]``.
 
     protocols: names; without any ``denner``, and ``multilabel`` too where a picture bears several labels.
-    combined: score all collections together as well, as the source paper does. say: told each step.
+    combined: score all collections together as well, as the source paper does. say: called with each step.
 
-    An encoder that cannot be used (weights or packages missing) is left out with the reason, the rest go
-    on. Raises UsageError: none can be used, an unknown name, a collection not laid out as it should be.
+    An encoder that cannot be used (weights or packages missing) is left out with the reason, and the others
+    run. Raises UsageError: none can be used, an unknown name, a collection that is not laid out as expected.
     """
     task = _Task(absolute(cache), tuple(sorted(set(k))), tuple(protocols), seed, samples)
     if unknown := [name for name in protocols if name not in _PROTOCOLS]:
@@ -144,7 +144,7 @@ def _runs_of(
         content = _content(task, spec, dataset, refused, progress)
         trained_on = seen(spec.trained_on, dataset.contains)
         for protocol in _protocols(task, dataset):
-            report, cached = _cached(task, spec, content, protocol, partial(_asked, task, spec, dataset, protocol))
+            report, cached = _cached(task, spec, content, protocol, partial(_one_report, task, spec, dataset, protocol))
             runs.append(Run(spec.name, dataset.name, protocol, report, trained_on, cached))
     if combined and len(datasets) > 1:
         runs += _together(task, spec, datasets, say)
@@ -167,8 +167,8 @@ def _protocols(task: _Task, dataset: Dataset) -> tuple[str, ...]:
 def _content(
     task: _Task, spec: EncoderSpec, dataset: Dataset, refused: dict[str, int], progress: Progress | None
 ) -> str:
-    """The hash of what the gallery holds: pictures and what is said of them. The gallery is filled first;
-    the hash is kept beside it, so that a finished one is not read again.
+    """The hash of a gallery's content: pictures, labels and attributes. The gallery is filled first; the hash is
+    stored beside it, so that a finished gallery is not read again.
     """
     note = _folder(task, spec, dataset) / "content.json"
     if not note.exists():
@@ -194,7 +194,7 @@ def _hash_of(gallery: Gallery) -> str:
     return digest.hexdigest()
 
 
-def _asked(task: _Task, spec: EncoderSpec, dataset: Dataset, protocol: str) -> Report:
+def _one_report(task: _Task, spec: EncoderSpec, dataset: Dataset, protocol: str) -> Report:
     with open_gallery(_folder(task, spec, dataset)) as gallery:
         return _PROTOCOLS[protocol].run(gallery, task.options)
 
@@ -202,13 +202,13 @@ def _asked(task: _Task, spec: EncoderSpec, dataset: Dataset, protocol: str) -> R
 def _cached(
     task: _Task, spec: EncoderSpec, content: str, protocol: str, compute: Callable[[], Report]
 ) -> tuple[Mapping[str, Any], bool]:
-    """The report of exactly this question, from its file or computed now; and whether it was there."""
+    """The report for exactly these inputs, from its file or computed now; and whether it came from the file."""
     code = [_FORM, version("lookalike")]
     question = json.dumps([code, spec.identity, content, protocol, task.ks, task.seed, task.samples], sort_keys=True)
     path = task.cache / "reports" / f"{hashlib.sha256(question.encode()).hexdigest()}.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))), True
-    except (OSError, ValueError):  # not there, or cut short
+    except (OSError, ValueError):  # missing or truncated
         report = json.loads(json.dumps(asdict(compute())))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(report, ensure_ascii=False).encode())
@@ -222,12 +222,12 @@ def _together(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], say: 
     everything = hashlib.sha256("\n".join(contents).encode()).hexdigest()
     trained_on = seen(spec.trained_on, frozenset[str]().union(*(dataset.contains for dataset in datasets)))
     for protocol in task.protocols or ("denner",):
-        compute = partial(_asked_together, task, spec, datasets, protocol)
+        compute = partial(_joined_report, task, spec, datasets, protocol)
         report, cached = _cached(task, spec, everything, protocol, compute)
         yield Run(spec.name, COMBINED, protocol, report, trained_on, cached)
 
 
-def _asked_together(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], protocol: str) -> Report:
+def _joined_report(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], protocol: str) -> Report:
     cases = joined([_cases(task, spec, dataset, protocol) for dataset in datasets], task.seed)
     return _PROTOCOLS[protocol].score(MeasuredSpace(BASE, spec), cases, task.options)
 

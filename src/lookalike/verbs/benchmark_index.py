@@ -1,4 +1,4 @@
-"""benchmark index: what each index kind costs and finds, over sizes and dimensions."""
+"""benchmark index: memory, speed and recall of each index kind, over sizes and dimensions."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def benchmark_index(
     seed: int = 0,
     say: Callable[[str], None] = lambda _line: None,
 ) -> IndexBenchmark:
-    """Measure index kinds (all, if none is named) on clustered unit vectors of every size and dimension.
+    """Measure index kinds (all if none is named) on clustered unit vectors of every size and dimension.
 
-    ``flat`` is always measured: it is the reference of memory and speed. efforts: how far the kinds that
-    can be told to search farther or less far are tried; 1, the default effort, is always among them.
+    ``flat`` is always measured: it is the reference for memory and speed. efforts: the search efforts to try with
+    the kinds that have that setting; 1, the default effort, is always among them.
 
     Raises UsageError for an unknown kind, or a number below 1; LookalikeError if an index does not hold
-    what was put into it.
+    the vectors that were put into it.
     """
     if min(*sizes, *dims, k, queries) < 1 or min(efforts, default=1) <= 0:
         raise UsageError("sizes, dimensions, k, queries and efforts must be above 0")
@@ -50,12 +50,12 @@ def benchmark_index(
     rows: list[IndexRow] = []
     for size in sizes:
         for dim in dims:
-            vectors, asked = clustered(size, dim, seed), clustered(queries, dim, seed, 1, clusters_of=size)
-            truth = nearest(asked, k, np.arange(size), vectors)[0]
+            vectors, queried = clustered(size, dim, seed), clustered(queries, dim, seed, 1, clusters_of=size)
+            truth = nearest(queried, k, np.arange(size), vectors)[0]
             flat: IndexRow | None = None
             for name, factory in factories.items():
                 say(f"{name}: {size:,} x {dim}")
-                row = measure_index(factory(dim), vectors, asked, truth, sorted({1.0, *efforts}))
+                row = measure_index(factory(dim), vectors, queried, truth, sorted({1.0, *efforts}))
                 flat = flat or row
                 rows.append(beside_flat(row, flat))
     return IndexBenchmark(k, queries, seed, os.cpu_count() or 1, tuple(rows))

@@ -1,4 +1,4 @@
-"""classify: which labels a picture bears, how sure that is, and which records say so."""
+"""classify: the labels of a picture, with probabilities, and the records that speak for them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from lookalike.voting import RowNumbers, Weighting
 
 @dataclass(frozen=True, slots=True)
 class LabelProbability:
-    """probability: calibrated if the result says so. finding: against the two thresholds of the label: at or
-    above both positive, below both negative, else possible. youden: the threshold of the greatest sensitivity +
-    specificity; sensitive: of 90 % sensitivity. None where fewer than ten records bear the label, or do not, or
-    nothing tells them apart; and no finding where the answer is withheld.
+    """probability: calibrated if the result says so. finding: by the two thresholds of the label: positive at or
+    above both, negative below both, else possible. youden: the threshold with the greatest sensitivity +
+    specificity; sensitive: the one with 90 % sensitivity. None where fewer than ten records have the label, fewer
+    than ten lack it, or nothing separates them; and no finding where the answer is withheld.
     """
 
     label: str
@@ -46,10 +46,10 @@ class LabelProbability:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A record, or with zero-shot also a prompt, that speaks for the answer.
+    """A record that speaks for the answer, or with zero-shot a prompt.
 
-    score: its cosine with the query. weight: its share of the vote; None if it did not vote and is shown as the
-    nearest that the method knew. id and source are "" for a prompt, prompt is "" for a record.
+    score: its cosine with the query. weight: its share of the vote; None if it did not vote and is shown because it
+    is among the nearest that the method knows. id and source are "" for a prompt, prompt is "" for a record.
     """
 
     id: str
@@ -63,11 +63,11 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class ClassifyResult:
     """labels: every label, the most probable first; they sum to 1 unless multi_label. abstained: the query is
-    too unlike the gallery for an answer (reason says how); the probabilities then mean little.
+    too unlike the gallery for an answer (see reason); the probabilities then mean little.
 
-    similarity: the mean cosine with its nearest records; background: below it lie only ``abstain`` of the
-    gallery's own records; outlier_score: the share of the gallery's records that lie nearer to their neighbours
-    than the query does to its own, 1 = all. calibrated: how ("temperature and bias", "Platt"), or "".
+    similarity: the mean cosine with its nearest records; background: the value that only a share ``abstain`` of the
+    gallery's own records stays below; outlier_score: the share of the gallery's records that lie nearer to their
+    neighbours than the query does to its own, 1 = all. calibrated: how ("temperature and bias", "Platt"), or "".
     """
 
     method: str
@@ -105,18 +105,18 @@ def classify(
     abstain: float = ABSTAIN,
     seed: int = 0,
 ) -> ClassifyResult:
-    """Which labels a file, an array or (id) a record of the gallery bears. Its own patient never counts. Of a
-    volume the mean of its slices' vectors is asked.
+    """Which labels a file, an array or (id) a record of the gallery has. Its own patient never counts. A volume is
+    represented by the mean of its slices' vectors.
 
     method: knn, centroid; k-means, dbscan, agglomerative (clusters labelled by their members); linear, svm, mlp
     (trained on the spot); adapter (a trained space's own head; space names it, if there are several); zero-shot
     (no labels needed: the encoder's text tower). k, weighting ("distance", "uniform"): of the kNN vote.
-    multi_label: None, if any record of the gallery bears several labels; False leaves those records out.
-    labels, templates, modality, body_part, view: of zero-shot, see `Prompts`; labels are the gallery's by default.
-    abstain: the share of the gallery's own records that would be called too far; 0 never abstains.
+    multi_label: None: if any record of the gallery has several labels; False leaves those records out.
+    labels, templates, modality, body_part, view: for zero-shot, see `Prompts`; labels are the gallery's by default.
+    abstain: the share of the gallery's own records that would be judged too far away; 0 never abstains.
 
     Probabilities are calibrated, and thresholds set, on patient-disjoint folds of the gallery; zero-shot keeps
-    the model's own temperature. What was learnt is kept with the opened gallery until its records change.
+    the model's own temperature. A trained classifier is kept with the open gallery until its records change.
 
     Raises UsageError, UnreadableImageError, NotFoundError, MissingExtraError, DamagedFileError.
     """
@@ -124,17 +124,17 @@ def classify(
     if space is not None and method != ADAPTER:
         raise UsageError(f"a space is named with --method {ADAPTER}; the others work on the encoder's own vectors")
     started = time.monotonic()
-    asked = read_query(gallery, query) if id is None else of_record(gallery, id)
-    vector = pool(asked.vectors, slice_weights("uniform", asked.positions))
+    asking = read_query(gallery, query) if id is None else of_record(gallery, id)
+    vector = pool(asking.vectors, slice_weights("uniform", asking.positions))
     prompts = Prompts(tuple(templates), modality, body_part, view)
     if method == ZERO_SHOT:
-        trained = prompted(gallery, prompts, labels, multi_label, asked.patients, seed)
-        said = _prompts(gallery, prompts, trained.data.classes, vector)
+        trained = prompted(gallery, prompts, labels, multi_label, asking.patients, seed)
+        shown = _prompts(gallery, prompts, trained.data.classes, vector)
     elif labels or prompts != Prompts():
         raise UsageError("labels, templates, modality, body part and view go with --method zero-shot")
     else:
         settings = Settings(k, weighting, seed)
-        trained, said = learnt(gallery, method, space, settings, multi_label, asked.patients), ()
+        trained, shown = learnt(gallery, method, space, settings, multi_label, asking.patients), ()
     seen_in = adapter_of(gallery, space)[0] if method == ADAPTER else BASE
     rows, weights = _voters(gallery, trained, vector, seen_in)
     close = trained.closeness(vector)
@@ -144,14 +144,14 @@ def classify(
         method=method,
         labels=_probabilities(trained, vector, withheld=bool(reason)),
         abstained=bool(reason),
-        evidence=(*said, *_evidence(gallery, trained, vector, rows, weights, seen_in)),
+        evidence=(*shown, *_evidence(gallery, trained, vector, rows, weights, seen_in)),
         reason=reason,
         outlier_score=None if limit is None else float(voting.outlier_score(close, trained.background)[0]),
         similarity=float(close[0]) if math.isfinite(close[0]) else None,
         background=limit,
         multi_label=trained.data.multi_label,
         calibrated=trained.calibrated,
-        query=asked.name,
+        query=asking.name,
         records=len(trained.data.vectors),
         encoder=gallery.spec.name,
         notes=tuple(_notes(method, trained)),
@@ -185,7 +185,7 @@ def _probabilities(trained: Trained, query: Vectors, *, withheld: bool) -> tuple
 
 
 def _voters(gallery: Gallery, trained: Trained, query: Vectors, space: str) -> tuple[RowNumbers, Floats | None]:
-    """Who voted, and with what weight; or the nearest records, in the method's space, and None."""
+    """The records that voted, with their weights; or the nearest records, in the method's space, and None."""
     if trained.fitted.voters is not None:
         return trained.fitted.voters(query)
     known = gallery.project(trained.data.vectors, space) if len(trained.data.vectors) else trained.data.vectors

@@ -1,4 +1,4 @@
-"""demo: the whole main job on a labelled folder, or on synthetic radiographs if none is given."""
+"""demo: index, search, evaluate and adapt on a labelled folder, or on synthetic radiographs if none is given."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Where everything was written, and the two evaluations: the base space and the adapted one.
+    """Where everything was written, and the two evaluations: of the base space and of the adapted one.
 
     examples: a query of each class, in the order of their labels. figure: where ``lookalike demo`` drew their hits;
     "" from Python.
@@ -64,27 +64,27 @@ def demo(
     seed: int = 0,
     say: _Say = lambda _line: None,
 ) -> DemoResult:
-    """Index four fifths of a labelled collection, ask it with the rest, train an adapter, ask again.
+    """Index four fifths of a labelled collection, evaluate it with the rest, train an adapter, evaluate again.
 
     data: a folder with ``labels.csv``, or with one sub-folder a class; without it 100 synthetic chest
-    radiographs are drawn. The split is patient-disjoint, the adapter sees the gallery only. say: told each
-    step in a sentence. Raises UsageError if the folder bears no labels or too few patients.
+    radiographs are drawn. The split is patient-disjoint, the adapter sees the gallery only. say: called with each
+    step, a sentence. Raises UsageError if the folder has no labels or too few patients.
     """
     out = absolute(folder)
     out.mkdir(parents=True, exist_ok=True)
     root = absolute(data) if data is not None else _draw(out, seed, say)
     table = _table(root, label_columns)
     with open_gallery(_fresh(out / "gallery"), create=True) as gallery:
-        kept, asked = _split(_cases(gallery, root, table), seed)
-        say(f"Indexing {len(kept)} images; {len(asked)} images of other patients will ask.")
-        indexed = index(gallery, kept, labels=table, patches=True)  # the page asks by region too
+        kept, queries = _split(_cases(gallery, root, table), seed)
+        say(f"Indexing {len(kept)} images; {len(queries)} images of other patients will ask.")
+        indexed = index(gallery, kept, labels=table, patches=True)  # the page can search regions too
         say(f"Indexed {indexed.added} records in {indexed.seconds:.1f} s, {len(indexed.refused)} refused.\n")
-        baseline = evaluate(gallery, queries=asked, query_labels=table)
+        baseline = evaluate(gallery, queries=queries, query_labels=table)
         say(f"BASELINE: the encoder's own vectors\n\n{baseline}\n")
         adapter = _train(gallery, say)
-        adapted = evaluate(gallery, space=SPACE, queries=asked, query_labels=table)
+        adapted = evaluate(gallery, space=SPACE, queries=queries, query_labels=table)
         say(f"WITH THE ADAPTER, beside the baseline\n\n{adapted}\n")
-    examples = _examples(asked, table)
+    examples = _examples(queries, table)
     return DemoResult(str(gallery.folder), "", data is None, indexed, adapter, baseline, adapted, examples)
 
 
@@ -96,7 +96,7 @@ def _draw(out: Path, seed: int, say: _Say) -> Path:
 
 
 def _fresh(folder: Path) -> Path:
-    """A gallery folder that holds nothing: each demo starts anew, earlier ones stay."""
+    """An empty gallery folder: each demo starts anew, and earlier ones stay."""
     number, free = 1, folder
     while free.exists():
         number += 1
@@ -119,7 +119,7 @@ def _table(root: Path, label_columns: Sequence[str]) -> LabelTable:
 
 
 def _cases(gallery: Gallery, root: Path, table: LabelTable) -> list[_Case]:
-    """The files that bear a label, with their patient (the table's word goes before the file's)."""
+    """The labelled files with their patient (the table takes precedence over the file)."""
     cases: dict[Path, _Case] = {}
     for event in gallery.readers.read(walk([root])):
         row = table.row(Path(event.source))
@@ -139,8 +139,8 @@ def _split(cases: Sequence[_Case], seed: int) -> tuple[list[Path], list[Path]]:
             f"the demo needs at least 10 patients and 2 classes, got {len(set(patients))} and {len(set(labels))}"
         )
     splitter = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
-    kept, asked = next(splitter.split(labels, labels, patients))
-    return [cases[i].path for i in kept], [cases[i].path for i in asked]
+    kept, queries = next(splitter.split(labels, labels, patients))
+    return [cases[i].path for i in kept], [cases[i].path for i in queries]
 
 
 def _train(gallery: Gallery, say: _Say) -> AdaptResult:
@@ -153,10 +153,10 @@ def _train(gallery: Gallery, say: _Say) -> AdaptResult:
     return adapter
 
 
-def _examples(asked: Sequence[Path], table: LabelTable) -> tuple[Example, ...]:
+def _examples(queries: Sequence[Path], table: LabelTable) -> tuple[Example, ...]:
     """The first query of each class."""
     found: dict[str, Example] = {}
-    for query in asked:
+    for query in queries:
         if (row := table.row(query)) is not None:
             found.setdefault(row.labels[0], Example(str(query), row.labels))
     return tuple(found[label] for label in sorted(found))

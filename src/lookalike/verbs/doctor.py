@@ -1,4 +1,4 @@
-"""doctor: what works on this machine, what is missing, and whether a gallery is sound."""
+"""doctor: what works on this machine, what is missing, and whether a gallery is intact."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CORE: Final = ("numpy", "pydicom", "imagecodecs", "onnxruntime", "faiss-cpu", "
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. state: ok, missing (optional) or failed; detail: what was found, what to do."""
+    """One check. state: ok, missing (optional) or failed; detail: what was found and what to do."""
 
     name: str
     state: str
@@ -31,14 +31,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class DoctorResult:
-    """healthy: nothing failed; what is optional may be missing."""
+    """healthy: nothing failed; optional parts may be missing."""
 
     healthy: bool
     checks: tuple[Check, ...]
 
 
 def doctor(gallery: Gallery | None = None) -> DoctorResult:
-    """Look at the installation and, if one is given, at every row of a gallery."""
+    """Check the installation and, if a gallery is given, every row of it."""
     checks = [_machine(), _packages(), _try("encoder", _encoder), _try("index", _index), _try("decoding", _decoding)]
     checks += [_extra(extra, package) for extra, package in _EXTRAS.items()]
     if gallery is not None:

@@ -1,4 +1,4 @@
-"""encoders list, pull, verify, export: what pictures can be turned into vectors with."""
+"""encoders list, pull, verify, export: the models that turn pictures into vectors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lookalike.readers.pool import Frame, ReaderPool
 from lookalike.sources.files import walk
 from lookalike.types import Preprocessing
 
-_MOST_PICTURES: Final = 512  # that the quality of an export is measured on
+_MOST_PICTURES: Final = 512  # to measure the quality of an export on
 
 _SIZES: Final = ((10, "tiny"), (50, "small"), (150, "base"), (500, "large"))
 _SPEEDS: Final = ((1, "very fast"), (10, "fast"), (50, "medium"), (200, "slow"))
@@ -31,9 +31,9 @@ _SPEEDS: Final = ((1, "very fast"), (10, "fast"), (50, "medium"), (200, "slow"))
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One encoder. here: it can be used on this machine as it is. size: by the parameters of the image
-    tower: tiny < 10 million, small < 50, base < 150, large < 500, huge. speed: by the work a picture takes:
-    very fast < 1 thousand million multiply-adds, fast < 10, medium < 50, slow < 200, very slow. broken: why it
-    cannot be used at all, the other fields are then empty; "" for an encoder that can."""
+    tower: tiny < 10 million, small < 50, base < 150, large < 500, huge. speed: by the multiply-adds for a
+    picture: very fast < 1 thousand million, fast < 10, medium < 50, slow < 200, very slow. broken: why it
+    cannot be used at all (the other fields are then empty); "" for an encoder that can."""
 
     name: str
     dim: int = 0
@@ -50,7 +50,7 @@ class Listed:
 
 
 def list_encoders() -> tuple[Listed, ...]:
-    """Every encoder that a plug-in declares, in alphabetical order; a broken one with the reason."""
+    """Every encoder that a plug-in declares, in alphabetical order; broken ones with the reason."""
     return tuple(
         Listed(name, broken=found.reason) if isinstance(found, Broken) else _listed(name, found)
         for name, found in encoders.descriptions().items()
@@ -83,23 +83,23 @@ def _class(amount: float, classes: Iterable[tuple[float, str]], beyond: str) -> 
 
 
 def pull_encoder(name: str, to: str | os.PathLike[str]) -> Pulled:
-    """Bring a model's files into a folder of models. Raises UsageError if that cannot be done from here."""
+    """Download a model's files into a folder of models. Raises UsageError if that cannot be done from here."""
     return pull(name, Path(to).expanduser())
 
 
 def verify_encoder(name: str) -> Verified:
     """Check what the encoder promises: unit rows, repeatable, independent of the batch, published
-    preprocessing, stored vector. Raises as ``encoders.load`` does."""
+    preprocessing, golden vector. Raises as ``encoders.load`` does."""
     return verify(name)
 
 
 def export_encoder(
     name: str, to: str | os.PathLike[str], *, int8: bool = False, pictures: Iterable[str | os.PathLike[str]] = ()
 ) -> Exported:
-    """Write the image tower as an ONNX file, with int8 also a version in 8 bits.
+    """Write the image tower as an ONNX file, with int8 also an 8-bit version.
 
-    pictures: files or folders of the collection it will be used on, which the quality is measured on; at
-    most 512 pictures are read, evenly spread. int8 needs at least 20.
+    pictures: files or folders of the collection that it will be used on, to measure its quality; at most 512
+    pictures are read, evenly spread. int8 needs at least 20.
     """
     sources = list(pictures)
     inputs = _inputs(sources, encoders.describe(name).preprocessing) if sources else None

@@ -41,10 +41,10 @@ def evaluate(
     """Score a gallery by a protocol (``precision``, ``denner``, ``khun-jush``, ... or a plug-in's).
 
     Most protocols take space, folds, k (depths; the protocol's own if None), seed and samples (of the bootstrap);
-    ``precision`` takes queries, query_labels, label_columns and patient_column too: outside files that ask the whole
-    gallery. options: further ones of the protocol; ``lookalike evaluate --protocol NAME --help`` lists them.
+    ``precision`` takes queries, query_labels, label_columns and patient_column too: outside files as queries to the
+    whole gallery. options: further ones of the protocol; ``lookalike evaluate --protocol NAME --help`` lists them.
 
-    Raises UsageError: a protocol that is not there, an option that it does not take, nothing to measure, an adapted
+    Raises UsageError: an unknown protocol, an option that it does not take, nothing to measure, an adapted
     space without folds or queries (it has seen its own queries).
     """
     common = {

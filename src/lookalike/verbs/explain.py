@@ -1,4 +1,4 @@
-"""explain: which patches of a query and of a record match each other."""
+"""explain: where a query and a record resemble each other, from the cosines of their patches."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def explain(
     space: str = BASE,
     context: bool = True,
 ) -> Explanation:
-    """Why a record answers a query: the heat of both, from the cosines of their patches.
+    """Why a record is a hit: the heat of the query and of the record, from the cosines of their patches.
 
     query, id: as in ``search``; record: the hit's id. Without a region a patch's heat is its best cosine in the
     other picture. With box, mask and context (as in ``search``) the query's heat is that of the region's
-    patches, and the hit's box is the place that answers it best. Of volumes the most alike pair of slices is
-    shown, by their vectors in ``space``, or the best place of the region; slice: the query's, if it is to be a
-    certain one. An adapter changes which slices are shown, not the heat: patches are in the encoder's own space.
+    patches, and the hit's box is the place that matches it best. Of volumes the most similar pair of slices is
+    shown, by their vectors in ``space``, or the best place of the region; slice: chooses the query's slice.
+    An adapter changes which slices are shown, not the heat: patches are in the encoder's own space.
 
-    Patches that are not stored are made from the record's file. Raises UsageError where it is gone, or where the
+    Patches that are not stored are computed from the record's file. Raises UsageError where it is gone, or where the
     encoder gives no patches; UnreadableImageError, NotFoundError (unknown id), DamagedFileError.
     """
-    asked = _asked(gallery, query, id, box, mask, slice, context)
-    return _explained(gallery, asked, of_record(gallery, record), slice, space)
+    asking = _asking(gallery, query, id, box, mask, slice, context)
+    return _explained(gallery, asking, of_record(gallery, record), slice, space)
 
 
 @dataclass(frozen=True, slots=True)
 class Illustration:
-    """Explanations of one query, and the small JPEGs that go under their heat: of the query's slice in the first one,
-    and of each hit's slice.
+    """Explanations of one query, and the small JPEGs to draw their heat on: of the query's slice in the first one, and
+    of each hit's slice.
     """
 
     explanations: tuple[Explanation, ...]
@@ -69,16 +69,16 @@ def illustrate(
     space: str = BASE,
     context: bool = True,
 ) -> Illustration:
-    """``explain`` of several records, with the pictures for a figure; the query and its mask are read once."""
-    asked = _asked(gallery, query, id, box, mask, slice, context)
+    """``explain`` for several records, with the pictures for a figure; the query and its mask are read once."""
+    asking = _asking(gallery, query, id, box, mask, slice, context)
     hits = [of_record(gallery, record) for record in records]
-    told = [_explained(gallery, asked, hit, slice, space) for hit in hits]
-    ours = small_picture(gallery, asked, told[0].query.slice) if told else b""
-    theirs = [small_picture(gallery, hit, one.hit.slice) for hit, one in zip(hits, told, strict=True)]
-    return Illustration(tuple(told), ours, tuple(theirs))
+    explained = [_explained(gallery, asking, hit, slice, space) for hit in hits]
+    ours = small_picture(gallery, asking, explained[0].query.slice) if explained else b""
+    theirs = [small_picture(gallery, hit, one.hit.slice) for hit, one in zip(hits, explained, strict=True)]
+    return Illustration(tuple(explained), ours, tuple(theirs))
 
 
-def _asked(
+def _asking(
     gallery: Gallery,
     query: str | os.PathLike[str] | NDArray[np.generic] | Query | None,
     identity: str | None,
@@ -87,17 +87,17 @@ def _asked(
     slice_: int | None,
     context: bool,
 ) -> Query:
-    """The picture that asks, with its region if one is given."""
+    """The query, with its region if one is given."""
     if (query is None) == (identity is None):
         raise UsageError("give either a query (a file or an array) or the id of a record")
-    asked = open_query(gallery, query) if identity is None else of_record(gallery, identity)
+    asking = open_query(gallery, query) if identity is None else of_record(gallery, identity)
     if box is None and mask is None:
-        return asked
-    return with_region(gallery, asked, box=box, mask=mask, slice=slice_, context=context)
+        return asking
+    return with_region(gallery, asking, box=box, mask=mask, slice=slice_, context=context)
 
 
-def _explained(gallery: Gallery, asked: Query, hit: Query, slice_: int | None, space: str) -> Explanation:
-    if asked.region is None:
-        return explain_pictures(gallery, asked, hit, slice=slice_, space=space)
-    explained = explain_region(gallery, asked.region, hit)
-    return explained if len(asked.views) > 1 or len(hit.views) > 1 else replace(explained, match=None)
+def _explained(gallery: Gallery, asking: Query, hit: Query, slice_: int | None, space: str) -> Explanation:
+    if asking.region is None:
+        return explain_pictures(gallery, asking, hit, slice=slice_, space=space)
+    explained = explain_region(gallery, asking.region, hit)
+    return explained if len(asking.views) > 1 or len(hit.views) > 1 else replace(explained, match=None)

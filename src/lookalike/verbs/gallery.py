@@ -18,7 +18,7 @@ from lookalike.types import BASE
 
 @dataclass(frozen=True, slots=True)
 class EncoderInfo:
-    """text, patches: whether it takes words, and gives a vector for each patch. trained_on: names of collections."""
+    """text, patches: whether it encodes text, and gives a vector for each patch. trained_on: names of collections."""
 
     name: str
     dim: int
@@ -30,7 +30,7 @@ class EncoderInfo:
 
 @dataclass(frozen=True, slots=True)
 class SpaceInfo:
-    """The encoder's own vectors, or those vectors through an adapter."""
+    """A space: the encoder's own vectors, or those vectors projected by an adapter."""
 
     name: str
     kind: Literal["base", "adapter"]
@@ -38,7 +38,7 @@ class SpaceInfo:
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """An attribute that a filter may name."""
+    """An attribute that a filter can name."""
 
     name: str
     kind: Literal["text", "number"]
@@ -47,7 +47,7 @@ class FieldInfo:
 @dataclass(frozen=True)
 class GalleryInfo:
     """records, refused: how many. spaces: the base space first. labels: the most frequent first. volumes: whether
-    it holds any. patches: whether regions can be searched.
+    there are any. patches: whether regions can be searched.
     """
 
     name: str
@@ -62,7 +62,7 @@ class GalleryInfo:
 
 
 def gallery_info(gallery: Gallery) -> GalleryInfo:
-    """The gallery, its encoder, and what may be asked of them."""
+    """The gallery, its encoder, and what they can do."""
     spec, store = gallery.spec, gallery.store
     patches = isinstance(gallery.encoder, PatchEncoder)
     return GalleryInfo(
@@ -102,7 +102,7 @@ def drop_space(gallery: Gallery, name: str) -> None:
 
 
 def warm(gallery: Gallery) -> None:
-    """Load what the first of many queries would wait for, and hold the records in memory from now on."""
+    """Load what the first of many queries would wait for, and keep the records in memory from now on."""
     gallery.store.hold()
     gallery.index()
     space_background(gallery, BASE)

@@ -1,4 +1,4 @@
-"""index: read files, encode them, store them, and make them findable."""
+"""index: read files, encode them, store records and vectors, and build the indexes."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from lookalike.store import patches as stored_patches
 from lookalike.store.packed import packed
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
-_ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many
-_STORED: Final = 64  # files and records stored in one transaction
-_VOLUMES_STORED: Final = 8  # volumes that are read to their end
+_ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many more
+_STORED: Final = 64  # files or records stored in one transaction
+_VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
 
 Progress = Callable[[int, int], None]
-"""Told how many files are done, of how many."""
+"""Called with how many files are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """added: records that are new. skipped: files whose content was there already. refused: files that
-    could not be read, with reason codes. ignored: tables and notes that lie beside images. unmatched:
-    rows of the label table that no file bears. records: how many the gallery now holds.
+    """added: new records. skipped: files whose content was there already. refused: files that could not be
+    read, with reason codes. ignored: tables and notes that lie beside images. unmatched: rows of the label
+    table that match no file. records: how many the gallery now holds.
     """
 
     added: int
@@ -63,10 +63,10 @@ def index(
     patches: bool = False,
     progress: Progress | None = None,
 ) -> IndexResult:
-    """Index files, folders (walked recursively), and whatever else a URI names as a source, into a gallery.
+    """Index files, folders (walked recursively), and other sources named by a URI, into a gallery.
 
-    What is there already (by SHA-256 of the file; of a source elsewhere by the item's name) is skipped, so a run
-    that was cut short is finished by running it again; with a label table, the labels of skipped files are brought
+    What is there already (by SHA-256 of the file; in a remote source by the item's name) is skipped, so an
+    interrupted run is finished by running it again; with a label table, the labels of skipped files are brought
     up to date. A file that cannot be read is refused with a reason code and the rest go on.
 
     labels: a table, or its file; without one, a source that has labels of its own is asked for them.
@@ -87,7 +87,7 @@ def index(
         for event in read_items(gallery.readers, listing.items, StoredItems(gallery.store, with_patches=run.patches)):
             run.take(event)
             if progress and not isinstance(event, Frame | BatchRead) and ended < total:
-                ended += 1  # volumes are counted by their slices
+                ended += 1  # volumes are counted once their slices are known
                 progress(ended, total)
         run.flush()
         gallery.index()
@@ -122,7 +122,7 @@ def _keep_patches(gallery: Gallery) -> None:
 
 @dataclass
 class _Run:
-    """One run: what has come in and is not stored yet, and the counts."""
+    """One run: what has been read and is not stored yet, and the counts."""
 
     gallery: Gallery
     labels: ItemLabels
@@ -130,11 +130,11 @@ class _Run:
     batch: Batch = field(default_factory=Batch)
     volumes: OpenVolumes = field(default_factory=OpenVolumes)
     added: int = 0
-    finished: Counter[str] = field(default_factory=Counter)  # SHA-256 of every file read to its end
-    parts: Counter[str] = field(default_factory=Counter)  # of files of arrays, an array each
-    fetched: dict[str, str] = field(default_factory=dict)  # files read to their end whose items have more of them
+    finished: Counter[str] = field(default_factory=Counter)  # by SHA-256, files read to their end
+    parts: Counter[str] = field(default_factory=Counter)  # by SHA-256 of files of arrays, arrays read
+    fetched: dict[str, str] = field(default_factory=dict)  # files read to their end whose items have further files
     ended: list[str] = field(default_factory=list)  # sources read to their end since the last flush
-    brought: Counter[str] = field(default_factory=Counter)  # new records by their file's SHA-256
+    brought: Counter[str] = field(default_factory=Counter)  # new records by SHA-256 of their file
     relabelled: set[str] = field(default_factory=set)
     ignored: int = 0
     refused: list[Refusal] = field(default_factory=list)
@@ -142,14 +142,15 @@ class _Run:
     def __post_init__(self) -> None:
         self.stored = self.gallery.store.files()  # before this run
         self.patches = stored_patches.kept(self.gallery.store)
-        # A table of patients or attributes alone must not take the labels away that another one gave.
+        # A table of patients or attributes alone must not remove the labels that another table gave.
         self.table_labels = self.labels.names_labels
 
     def take(self, event: Event | BatchRead) -> None:
         if isinstance(event, Frame):
             self.frames.append(event)
         elif isinstance(event, BatchRead):
-            self.flush()  # an item of several files is known by any one of them: none is noted before all are stored
+            # An item of several files is recognised by any one of them: none is recorded before all are stored.
+            self.flush()
             self.batch.finished.update(self.fetched)
             self.fetched = {}
         elif isinstance(event, Refusal):
@@ -165,9 +166,9 @@ class _Run:
         if refusal.reason == "not-an-image" and beside_images(Path(refusal.source)):
             self.ignored += 1
             return
-        # A volume that breaks is refused whole; of other files the good frames stay.
+        # A broken volume is refused as a whole; of other files the good frames stay.
         self.volumes.drop(refusal.source)
-        self.frames = [one for one in self.frames if one.depth == 1 or one.source != refusal.source]
+        self.frames = [frame for frame in self.frames if frame.depth == 1 or frame.source != refusal.source]
         self.refused.append(refusal)
         self.batch.refused.append(refusal)
 
@@ -180,7 +181,7 @@ class _Run:
         if not (event.known or event.sha256 in self.stored):
             return
         row = self.labels.row(event)
-        # Of files with the same bytes the first one counts, as when they were stored.
+        # Of files with the same bytes the first one counts, as when storing them.
         if row is not None and not event.part and event.sha256 not in self.relabelled:
             self.relabelled.add(event.sha256)
             labels = row.labels if self.table_labels else None
@@ -188,13 +189,13 @@ class _Run:
 
     @property
     def skipped(self) -> int:
-        """Files and arrays read to their end that brought nothing new: known before, or the same bytes twice."""
+        """Files and arrays read to their end that brought nothing new: already indexed, or the same bytes twice."""
         files = sum(count - (sha256 in self.brought) for sha256, count in self.finished.items())
         arrays = sum(count - min(count, self.brought[sha256]) for sha256, count in self.parts.items())
         return files + arrays
 
     def flush(self) -> None:
-        """Encode and store what has come in: one transaction."""
+        """Encode and store what has been read, in one transaction."""
         if self.frames:
             self._encode()
         for volume in self.volumes.take(self.ended):
@@ -215,7 +216,7 @@ class _Run:
         self.frames = []
 
     def _encoded(self, inputs: NDArray[np.uint8]) -> tuple[Vectors, list[tuple[PatchMap, ...]]]:
-        """The vectors of the frames, and of each its patches, or none where the gallery keeps none."""
+        """The vectors of the frames, and each frame's patches, or none where the gallery keeps none."""
         encoder = self.gallery.encoder
         if not self.patches or not isinstance(encoder, PatchEncoder):
             return encoder.encode_inputs(inputs), [()] * len(inputs)

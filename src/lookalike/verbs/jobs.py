@@ -1,4 +1,4 @@
-"""jobs: what takes long, queued in the gallery's database and done one after the other by the server."""
+"""jobs: verbs that take long, queued in the gallery's database and run one after the other by the server."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from lookalike.store.jobs import (
 
 @dataclass(frozen=True, slots=True)
 class JobInfo:
-    """A job as it is told: without what it was given, which holds paths, and without its printed reports.
+    """A job as it is shown: without its arguments, which hold paths, and without its printed reports.
 
-    created, started, finished: seconds since 1970. owner: the name of the key that asked for it. result: what the
-    verb answered, as JSON.
+    created, started, finished: seconds since 1970. owner: the name of the key that submitted it. result: what the
+    verb returned, as JSON.
     """
 
     id: str
@@ -46,7 +46,7 @@ class JobInfo:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """items: the newest first, without results. next_cursor: where to go on, None at the end."""
+    """items: newest first, without results. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[JobInfo, ...]
     next_cursor: str | None
@@ -54,7 +54,7 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job as whoever does it is told: the name of the verb, and what it is given."""
+    """A job as its worker gets it: the name of the verb, and its arguments."""
 
     id: str
     kind: str
@@ -67,23 +67,23 @@ def submit_job(gallery: Gallery, kind: str, arguments: Mapping[str, Any], owner:
 
 
 def job_info(gallery: Gallery, id: str) -> JobInfo:
-    """How far a job is, and what came of it. Raises NotFoundError."""
+    """A job's state, progress and result. Raises NotFoundError."""
     return _info(job_of(gallery.store, id))
 
 
 def list_jobs(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> JobPage:
-    """A page of jobs. Raises UsageError for a cursor that no page gave."""
+    """A page of jobs. Raises UsageError for an invalid cursor."""
     jobs, after = page_of_jobs(gallery.store, limit, cursor)
     return JobPage(tuple(map(_info, jobs)), after)
 
 
 def count_open_jobs(gallery: Gallery) -> int:
-    """How many jobs wait or run."""
+    """How many jobs are queued or running."""
     return count_open(gallery.store)
 
 
 def may_cancel(gallery: Gallery, id: str, *, owner: str | None) -> bool:
-    """Whether a job is open still. owner: who asks, None for whoever may cancel any.
+    """Whether a job is still queued or running. owner: the name of the caller's key; None may cancel any job.
 
     Raises NotFoundError, ForbiddenError for somebody else's job.
     """
@@ -101,29 +101,29 @@ def job_report(gallery: Gallery, id: str, format: str) -> str:
     return reports[format]
 
 
-# For whoever does the jobs
+# For the process that runs the jobs
 
 
 def task_of(gallery: Gallery, id: str) -> Task:
-    """What a job is to do. Raises NotFoundError."""
+    """The verb and arguments of a job. Raises NotFoundError."""
     return _task(job_of(gallery.store, id))
 
 
 def take_job(gallery: Gallery) -> Task | None:
-    """The job that has waited longest, now running; None if none waits."""
+    """Mark the job that has waited longest as running, and return it; None if no job waits."""
     job = next_job(gallery.store)
     return None if job is None else _task(job)
 
 
 def take_up_jobs(gallery: Gallery, repeatable: tuple[str, ...]) -> None:
-    """After a restart: jobs of the kinds that may simply be run again are queued, the others have failed."""
+    """After a restart, queue the running jobs of repeatable kinds again, and mark the others as failed."""
     resume_jobs(gallery.store, repeatable)
 
 
 def tell_progress(
     gallery: Gallery, id: str, done: int, total: int, rate: float | None = None, seconds_left: float | None = None
 ) -> None:
-    """Say how far a job is. rate: a second."""
+    """Record how far a job is. rate: a second."""
     note_progress(gallery.store, id, JobProgress(done, total, rate, seconds_left))
 
 

@@ -1,4 +1,4 @@
-"""keys: who may ask the server."""
+"""keys: the API keys of the server, and their roles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lookalike.store.keys import ApiKey, delete_key, insert_key, keys_of, match
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """A key without the key. created: seconds since 1970."""
+    """A key without its secret. created: seconds since 1970."""
 
     name: str
     role: Role
@@ -20,7 +20,7 @@ class KeyInfo:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """key: shown this once; only its hash is stored."""
+    """key: the secret, shown only once; only its hash is stored."""
 
     name: str
     role: Role
@@ -28,7 +28,7 @@ class NewKey:
 
 
 def add_key(gallery: Gallery, name: str, *, role: Role = "reader") -> NewKey:
-    """Make a key. Raises UsageError: a name that is taken or bad, no such role."""
+    """Create a key. Raises UsageError: a name that is taken or invalid, an unknown role."""
     return NewKey(name, role, insert_key(gallery.store, name, role))
 
 
@@ -38,12 +38,12 @@ def list_keys(gallery: Gallery) -> tuple[KeyInfo, ...]:
 
 
 def remove_key(gallery: Gallery, name: str) -> None:
-    """Let a key open nothing any more, at once. Raises NotFoundError."""
+    """Revoke a key at once. Raises NotFoundError."""
     delete_key(gallery.store, name)
 
 
 class KeyRing:
-    """The keys as they are now, read again when the database has changed."""
+    """The current keys, read again when the database has changed."""
 
     def __init__(self, gallery: Gallery) -> None:
         self._store = gallery.store
@@ -53,7 +53,7 @@ class KeyRing:
         return bool(self._now())
 
     def find(self, given: str) -> KeyInfo | None:
-        """The key that was given, or None. Takes as long whichever it is."""
+        """The key with a secret, or None. Takes equally long for every key."""
         key = match(self._now(), given)
         return None if key is None else _info(key)
 

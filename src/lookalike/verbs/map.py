@@ -1,4 +1,4 @@
-"""map: every record as a point of a plane, so that what the encoder finds alike lies together."""
+"""map: every record as a point in a plane, so that records with similar vectors lie together."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from lookalike.types import Vectors
 
 Method: TypeAlias = Literal["umap", "tsne"]
 MAP_METHODS: Final[tuple[str, ...]] = get_args(Method)
-FEWEST_RECORDS: Final = 10  # records below which neither method has neighbours to go by
-_COMPONENTS: Final = 50  # of the vectors, before the neighbours are looked for
+FEWEST_RECORDS: Final = 10  # with fewer records neither method has enough neighbours
+_COMPONENTS: Final = 50  # principal components that the neighbours are searched in
 _NEIGHBOURS: Final = 15
 _PERPLEXITY: Final = 30.0
-_KEPT: Final = 32  # maps of one gallery on disk
-_LAYOUT: Final = 1  # of the file; another number makes every map anew
+_KEPT: Final = 32  # maps of one gallery kept on disk
+_LAYOUT: Final = 1  # of the file; another number invalidates every map
 
 Layout: TypeAlias = NDArray[np.float32]  # (n, 2)
 
@@ -41,7 +41,7 @@ Layout: TypeAlias = NDArray[np.float32]  # (n, 2)
 @dataclass(frozen=True, slots=True)
 class MapResult:
     """ids: of the records, in the order of x and y, which lie in [0, 1] with one scale for both. cached: it was
-    read from the gallery folder. parameters: what is needed to repeat it. seconds: what this call took.
+    read from the gallery folder. parameters: what is needed to repeat it. seconds: duration of this call.
     """
 
     method: str
@@ -57,7 +57,7 @@ class MapResult:
 def map_gallery(
     gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0, where: str | Filter | None = None
 ) -> MapResult:
-    """Lay the records of a space out in a plane, neighbours by cosine beside each other.
+    """Lay out the records of a space in a plane, neighbours by cosine beside each other.
 
     "umap": McInnes et al., arXiv 1802.03426 (needs ``lookalike[maps]``); "tsne": van der Maaten and Hinton, JMLR
     9, 2008. The same seed gives the same map on one machine. A volume is one point, the mean of its slices.
@@ -67,28 +67,28 @@ def map_gallery(
     Raises UsageError (method, space, seed or filter), MissingExtraError, DamagedFileError.
     """
     started = time.monotonic()
-    path, made_of, who = _asked(gallery, method, space, seed, where)
+    path, made_of, who = _planned(gallery, method, space, seed, where)
     drawn = _load(path, made_of)
     cached = drawn is not None
     if drawn is None:
         drawn = _draw(gallery, method, space, seed, who)
-        with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
+        with suppress(OSError):  # the file only saves time: the gallery may be read-only, or the disk full
             _save(path, made_of, drawn)
     return _result(method, space, drawn, started, cached=cached)
 
 
 def kept_map(gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0) -> MapResult | None:
-    """What ``map_gallery`` has drawn of all records as they are now; None if it has not. Raises UsageError."""
+    """The stored map of all records as they are now; None if ``map_gallery`` has not made it. Raises UsageError."""
     started = time.monotonic()
-    path, made_of, _ = _asked(gallery, method, space, seed, None)
+    path, made_of, _ = _planned(gallery, method, space, seed, None)
     drawn = _load(path, made_of)
     return None if drawn is None else _result(method, space, drawn, started, cached=True)
 
 
-def _asked(
+def _planned(
     gallery: Gallery, method: str, space: str, seed: int, where: str | Filter | None
 ) -> tuple[Path, dict[str, Any], Candidates]:
-    """Where the map is kept, what it must be made of, and of which records. Raises UsageError."""
+    """The path of a map's file, what it must have been made from, and its records. Raises UsageError."""
     if method not in MAP_METHODS:
         raise UsageError(f"no map method is called {method!r}.{suggestion(method, MAP_METHODS)}")
     if not 0 <= seed < 2**32:
@@ -134,7 +134,7 @@ def _draw(gallery: Gallery, method: Method, space: str, seed: int, who: Candidat
 
 
 def lay_out(vectors: Vectors, method: Method, seed: int = 0) -> tuple[Layout, dict[str, Any]]:
-    """Unit vectors (n, dim) -> coordinates (n, 2) as the method gives them, and its parameters."""
+    """Unit vectors (n, dim) -> the method's coordinates (n, 2), and its parameters."""
     count = len(vectors)
     if count < FEWEST_RECORDS:
         return _main_axes(vectors), {"layout": "main axes", "records": count}
@@ -158,7 +158,7 @@ def _umap(vectors: Vectors, seed: int) -> tuple[Layout, dict[str, Any]]:
         except ImportError:
             raise MissingExtraError("the UMAP map (--method tsne does without)", "maps") from None
         neighbours = min(_NEIGHBOURS, len(vectors) - 1)
-        # Opposite vectors have the distance 2; beyond it nothing is cut off and left without a place.
+        # Opposite vectors have the distance 2: with this limit no vector is disconnected and left without a place.
         reducer = UMAP(
             n_neighbors=neighbours,
             min_dist=0.1,
@@ -178,14 +178,14 @@ def _tsne(vectors: Vectors, seed: int) -> tuple[Layout, dict[str, Any]]:
     perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
     start = _main_axes(vectors)
     start *= 1e-4 / max(float(start[:, 0].std()), 1e-6)
-    with threadpool_limits(1, "openmp"):  # sums that threads share differ from run to run
+    with threadpool_limits(1, "openmp"):  # sums split over threads differ from run to run
         reducer = TSNE(perplexity=perplexity, metric="cosine", init=start, random_state=seed)
         plane = reducer.fit_transform(vectors)
     return plane, {"library": f"scikit-learn {version('scikit-learn')}", "perplexity": round(perplexity, 4)}
 
 
 def _reduced(vectors: Vectors) -> tuple[Vectors, float]:
-    """The strongest components as unit vectors again, and the share of the squared length that they hold."""
+    """The strongest components, at unit length again, and the share of the squared length that they keep."""
     if vectors.shape[1] <= _COMPONENTS:
         return vectors, 1.0
     strengths, basis = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)
@@ -205,7 +205,7 @@ def _main_axes(vectors: Vectors) -> Layout:
 
 
 def unit_square(plane: Layout) -> Layout:
-    """Moved and scaled into [0, 1] x [0, 1], both axes alike, in the middle; a single place is (.5, .5)."""
+    """A layout centred in [0, 1] x [0, 1], both axes scaled alike; a single place becomes (.5, .5)."""
     if not len(plane):
         return plane
     low, high = plane.min(axis=0), plane.max(axis=0)
@@ -215,14 +215,14 @@ def unit_square(plane: Layout) -> Layout:
 
 
 def _plain(column: NDArray[np.float32]) -> list[float]:
-    """Six places, the same when they are read from the file again."""
+    """Coordinates rounded to six places, the same when they are read from the file again."""
     return [round(float(value), 6) for value in column]
 
 
 def _request(space: str, method: str, seed: int, tree: Filter | None) -> str:
-    """The file's name: one a question, so that a newer answer takes the older one's place."""
-    asked = hashlib.sha256(json.dumps([space, seed, repr(tree)]).encode()).hexdigest()
-    return f"{method}-{asked[:16]}"
+    """The file's name: one for each request, so that a newer map replaces the older one."""
+    digest = hashlib.sha256(json.dumps([space, seed, repr(tree)]).encode()).hexdigest()
+    return f"{method}-{digest[:16]}"
 
 
 def _digest(made_of: Mapping[str, Any], drawn: Mapping[str, Any]) -> str:
@@ -231,7 +231,7 @@ def _digest(made_of: Mapping[str, Any], drawn: Mapping[str, Any]) -> str:
 
 
 def _load(path: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The map if its file is whole and was made of exactly this, otherwise None."""
+    """The map if its file is intact and was made from exactly this, otherwise None."""
     try:
         held = json.loads(path.read_bytes())
         drawn = held["map"]

@@ -1,4 +1,4 @@
-"""pictures: what records and files look like, drawn in processes that may be killed; and the files behind a record."""
+"""pictures: draw records and files in killable processes, and find the files behind a record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GONE = "source-gone"
 
 
 def stored_thumbnail(gallery: Gallery, id: str) -> bytes:
-    """The small JPEG that is kept with a record. Raises NotFoundError."""
+    """The thumbnail (JPEG) that is stored with a record. Raises NotFoundError."""
     jpeg = gallery.store.thumbnail(gallery.store.record(id).key)
     if not jpeg:
         raise NotFoundError("this record has no thumbnail", "no-thumbnail")
@@ -23,7 +23,7 @@ def stored_thumbnail(gallery: Gallery, id: str) -> bytes:
 
 
 class Pictures:
-    """Draws a gallery's records, and files, as its encoder is shown them."""
+    """Draws records of a gallery, and files, as the gallery's encoder sees them."""
 
     def __init__(self, gallery: Gallery) -> None:
         self._store = gallery.store
@@ -34,21 +34,21 @@ class Pictures:
         self._display.close()
 
     def of_files(self, files: Sequence[Path], *, slice: int | None = None, size: int = 512) -> Shown:
-        """One slice of a file, or of a series of files; a volume's middle one by default. size: pixels of the long
+        """Draw one slice of a file or of a series; a volume's middle one by default. size: pixels of the long
         side, at most. Raises UnreadableImageError.
         """
         return self._display.draw(files, slice=slice, size=size)
 
     def of_record(self, id: str, *, slice: int | None = None, size: int = 512) -> Shown:
-        """A slice of a record. Raises NotFoundError, with the reason source-gone where its file is no longer there."""
+        """Draw a slice of a record. Raises NotFoundError, with the reason source-gone if its file is gone."""
         record = self._store.record(id)
         try:
             return self._display.draw(self._files(record), frame=record.frame, slice=slice, size=size)
-        except UnreadableImageError as error:  # it was readable once
+        except UnreadableImageError as error:  # it was readable when it was indexed
             raise NotFoundError("the file that this record was made from cannot be read now", _GONE) from error
 
     def files_of(self, id: str) -> list[Path]:
-        """The file that a record was made from, or those of a series. Raises NotFoundError."""
+        """The file that a record was made from, or those of its series. Raises NotFoundError."""
         return self._files(self._store.record(id))
 
     def _files(self, record: Record) -> list[Path]:

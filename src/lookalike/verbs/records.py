@@ -1,4 +1,4 @@
-"""records: look through a gallery, count what they say, label them, remove them wherever they lie."""
+"""records: browse a gallery's records, count values in facets, label records, and remove them everywhere."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from lookalike.store.edit import change_labels, erase, remove_patient, remove_re
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
 
-_MOST: Final = 1000  # records or files on one page
+_MOST: Final = 1000  # records or files on a page
 _LABEL_LENGTH: Final = 200
 _VALUES: Final = 30  # of a field of text, in its facet
 
 
 @dataclass(frozen=True, slots=True)
 class RecordInfo:
-    """What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: of the
-    file that it came from.
+    """What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: its number
+    in the file that it came from.
     """
 
     id: str
@@ -39,7 +39,7 @@ class RecordInfo:
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """items: in the order in which they came. next_cursor: where to go on, None at the end."""
+    """items: in the order of indexing. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[RecordInfo, ...]
     next_cursor: str | None
@@ -47,7 +47,7 @@ class RecordPage:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that could not be read: its reason code, and what that means."""
+    """A file that could not be read: the reason code, and what it means."""
 
     source: str
     reason: str
@@ -56,7 +56,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class RefusedPage:
-    """items: by name. next_cursor: where to go on, None at the end."""
+    """items: by name. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[Refused, ...]
     next_cursor: str | None
@@ -103,19 +103,19 @@ def browse(
 
 
 def refused(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> RefusedPage:
-    """A page of the files that were refused. Raises UsageError."""
+    """A page of the refused files. Raises UsageError."""
     first = _number(cursor)
     found = refused_after(gallery.store, first, _limit(limit) + 1)
-    page = tuple(Refused(one.source, one.reason, REASONS.get(one.reason, "")) for one in found[:limit])
+    page = tuple(Refused(refusal.source, refusal.reason, REASONS.get(refusal.reason, "")) for refusal in found[:limit])
     return RefusedPage(page, str(first + limit) if len(found) > limit else None)
 
 
 def facets(gallery: Gallery, *, where: str | Filter | None = None) -> tuple[Facet, ...]:
-    """What the records that satisfy a filter say in each field; the labels come first. Raises UsageError."""
+    """The values of each field in the records that satisfy a filter; the labels come first. Raises UsageError."""
     tree = checked_filter(gallery, where)
     return tuple(
-        Facet(one.field, one.kind, tuple(Value(*pair) for pair in one.values), one.low, one.high)
-        for one in facet_counts(gallery.store, _VALUES, tree)
+        Facet(counts.field, counts.kind, tuple(Value(*pair) for pair in counts.values), counts.low, counts.high)
+        for counts in facet_counts(gallery.store, _VALUES, tree)
     )
 
 
@@ -132,13 +132,13 @@ def _limit(limit: int) -> int:
 
 
 def relabel(gallery: Gallery, id: str, labels: Sequence[str]) -> RecordInfo:
-    """Give a record other labels. Raises UsageError, NotFoundError."""
+    """Replace a record's labels. Raises UsageError, NotFoundError."""
     set_labels(gallery.store, id, _labels(labels))
     return record_info(gallery, id)
 
 
 def label(gallery: Gallery, ids: Sequence[str], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> int:
-    """Add and remove labels of many records: how many were changed. Raises UsageError, NotFoundError."""
+    """Add and remove labels of many records; how many were changed. Raises UsageError, NotFoundError."""
     return change_labels(gallery.store, ids, _labels(add), _labels(remove))
 
 
@@ -150,8 +150,8 @@ def _labels(labels: Sequence[str]) -> list[str]:
 
 
 def remove(gallery: Gallery, ids: Sequence[str]) -> int:
-    """Remove records everywhere: rows, vectors, patches, thumbnails, indexes, layouts, and files that the gallery
-    keeps itself. How many. An adapter that has learnt from them stays until it is trained again.
+    """Remove records everywhere: rows, vectors, patches, thumbnails, indexes, maps, and files that the gallery keeps
+    itself; how many were removed. An adapter that has learnt from them stays until it is trained again.
 
     Raises NotFoundError, GalleryError (another process is writing).
     """

@@ -1,4 +1,4 @@
-"""search: the records that look most like a query, or that hold something like a region of it."""
+"""search: the records most similar to a query, or to a region of it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ MAX_K: Final = 10_000
 
 
 class Hits(tuple[Hit, ...]):
-    """Hits, best first, and beside them their small JPEGs, which are no part of the answer's data: the query's first,
-    then one a hit; none where they were not asked for.
+    """Hits, best first, with their small JPEGs, which are no part of the answer's data: the query's first, then one a
+    hit; none if they were not requested.
     """
 
     pictures: tuple[bytes, ...]
@@ -47,8 +47,8 @@ class Hits(tuple[Hit, ...]):
 @dataclass(frozen=True)
 class SearchResult:
     """space: searched in. hits: best first. query: its id or source. seconds: per stage. abstained: nothing is
-    similar here: the best hit is less alike than what 99 % of the gallery's own records find. background: where
-    asked for, a histogram (edges, counts) of the cosines that percentiles are of. In a notebook it shows itself
+    similar here: the best hit is less similar than what 99 % of the gallery's own records find. background: if
+    requested, a histogram (edges, counts) of the cosines that percentiles refer to. In a notebook it shows itself
     as a strip of thumbnails.
     """
 
@@ -64,7 +64,7 @@ class SearchResult:
 
     @property
     def pictures(self) -> tuple[bytes, ...]:
-        """Small JPEGs: the query's first, then one a hit; empty if the search was to bring none."""
+        """Small JPEGs: the query's first, then one a hit; empty if none were requested."""
         return self.hits.pictures if isinstance(self.hits, Hits) else ()
 
     def _repr_html_(self) -> str:
@@ -104,10 +104,10 @@ def search(
     explain: bool = False,
     pictures: bool = True,
 ) -> SearchResult:
-    """The k records most alike the query, by cosine in a space, best first.
+    """The k records most similar to the query, by cosine in a space, best first.
 
     query: a file (``path#3`` is frame 3 of a multi-frame file), the folder of a series, an array (rows, columns)
-    or (rows, columns, 3) of any numeric dtype, or what ``read_query`` made of one. id, ids: records of the gallery
+    or (rows, columns, 3) of any numeric dtype, or a Query of ``read_query``. id, ids: records of the gallery
     instead, several as their mean. vector: of the encoder's own space instead. text: words instead, for encoders
     that take text; with a picture as well, the two rankings are fused by reciprocal rank, and scores are the fused
     ones. positive, negative: ids of records that the query is moved towards and away from (``refined``); the
@@ -115,18 +115,19 @@ def search(
     same_patient: let the query's own patient, and the query itself, be hits.
 
     box, mask: search a region of the picture instead, in a gallery that keeps patches; ``Hit.region`` then says where
-    a hit is most alike it. box: (left, top, right, bottom) in fractions of the displayed picture. mask: a file that
-    lies over the query (a volume's over the volume), or an array (rows, columns) over the picture, above 0 in the
-    region. slice: of a volume, numbered along the gallery's plane; without it the one that the mask marks most of, or
-    the middle one. context: whether the patches may know what lies around the region, as those of the gallery do;
-    without it the region is encoded alone, on the picture's mean grey: better where the same thing may lie anywhere,
-    worse where its surroundings tell it (docs/regions.md). It needs the query's pixels: a record's file is read again.
+    a hit is most similar to it. box: (left, top, right, bottom) in fractions of the displayed picture. mask: a file
+    that lies over the query (a volume's over the volume), or an array (rows, columns) over the picture, above 0 in
+    the region. slice: of a volume, numbered along the gallery's plane; without it the one with the largest part of
+    the mask, or the middle one. context: whether the patches are encoded with the region's surroundings, as those of
+    the gallery are; without it the region is encoded alone, on the picture's mean grey: better where the same thing
+    may lie anywhere, worse where its surroundings identify it (docs/regions.md). It needs the query's pixels: a
+    record's file is read again.
     A region's score is the mean cosine at the best place of the region's patches, laid over every place of every
     picture and slice (``ranking.window_scores``); the search is exact.
 
     rank, weights: how volumes are ranked from their slices (``rank_volumes.RANKS``, slice_weights); a hit
-    then says which slices match. Fewer than k hits come back only if fewer satisfy. explain: with the
-    gallery's background. pictures: with thumbnails.
+    then says which slices match. Fewer than k hits come back only if fewer records may answer. explain:
+    with the gallery's background. pictures: with thumbnails.
 
     Raises UsageError (also for a region where the gallery keeps no patches), UnreadableImageError (the query cannot be
     read), NotFoundError (unknown id), ManifestMismatchError, DamagedFileError.
@@ -200,25 +201,25 @@ def _check_whole(slice_: int | None, *, context: bool) -> None:
 def _judged(
     gallery: Gallery, queries: Sequence[Query], best: Sequence[Ranked], who: Candidates, rank: str, clock: Clock
 ) -> tuple[Background | None, bool]:
-    """What the best score is compared with, and whether it is too low for an answer. Only a cosine can be."""
+    """The background to compare the best score with, and whether it is too low for an answer; for cosines only."""
     with clock.stage("background"):
         if len(queries) == 1 and not queries[0].words and (rank in COSINES or not gallery.holds_volumes()):
             return compared(gallery, queries[0], best, who)
         return None, False
 
 
-def _hit(one: Ranked, rank: int, known: Background | None) -> Hit:
-    record = one.record
+def _hit(ranked: Ranked, rank: int, known: Background | None) -> Hit:
+    record = ranked.record
     return Hit(
         rank,
-        one.score,
+        ranked.score,
         record.id,
         record.source,
         record.labels,
         record.attributes,
-        one.match,
-        one.region,
-        percentile=known.percentile(one.score) if known else None,
+        ranked.match,
+        ranked.region,
+        percentile=known.percentile(ranked.score) if known else None,
         patient=record.patient,
         depth=record.depth,
     )

@@ -1,1 +1,1 @@
-"""Encoders and index kinds, compared on collections and over sizes."""
+"""Benchmarks: encoders compared on collections, index kinds compared over sizes."""

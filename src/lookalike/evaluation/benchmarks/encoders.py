@@ -1,4 +1,4 @@
-"""The papers' table: rows encoders, columns precision at k, a table a collection."""
+"""The encoder benchmark's results as the table of the papers: encoders by precision at k, one for each collection."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EncoderBenchmark:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be known to read the tables."""
+        """Notes to read the tables with."""
         return tuple(_notes(self))
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
-"""What each index kind costs and finds, over sizes and dimensions.
+"""Memory, latency and recall of each index kind, over sizes and dimensions.
 
-Each kind is built, saved, and served as it is in use: a process of its own loads the file and answers one
-query after the other. How many vectors the index holds and what share of the true neighbours it finds are
-checked first; without both no speed is told.
+Each kind is built, saved, and served as in use: a process of its own loads the file and answers one query after
+the other. How many vectors the index holds and what share of the true neighbours it finds are checked first;
+without both no speed is reported.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from lookalike.indexes.files import load_index, save_index
 from lookalike.plugins import load_plugin
 from lookalike.types import Keys, Vectors
 
-FLOOR: Final = 0.95  # recall below which no speed is told
+FLOOR: Final = 0.95  # recall below which no speed is reported
 REFERENCE: Final = "flat"
-_SPREAD: Final = 0.8  # of a cluster's vectors about its centre, which is a unit vector
+_SPREAD: Final = 0.8  # of a cluster's vectors around its centre, a unit vector
 _HEAD: Final = [
     "kind",
     "vectors",
@@ -58,7 +58,7 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class IndexRow:
     """One kind on one collection. memory_mb: resident, of the serving process beyond what it needs without an
-    index; None where the system does not tell. times_faster: than ``flat``, by p50; None below ``FLOOR``.
+    index; None where the system does not report it. times_faster: than ``flat``, by p50; None below ``FLOOR``.
     """
 
     kind: str
@@ -77,7 +77,7 @@ class IndexRow:
 
 @dataclass(frozen=True, slots=True)
 class IndexBenchmark:
-    """k: depth of the recall. queries: how many were asked, one after the other. cores: of the machine."""
+    """k: depth of the recall. queries: how many were run, one after the other. cores: of the machine."""
 
     k: int
     queries: int
@@ -86,7 +86,7 @@ class IndexBenchmark:
     rows: tuple[IndexRow, ...]
 
     def tables(self, form: Format = "text") -> str:
-        """One table of everything but the curves."""
+        """One table of everything except the curves."""
         title = (
             f"Index kinds: recall@{self.k} over {self.queries} queries, asked one after the other; "
             f"{self.cores} cores, clustered vectors, seed {self.seed}"
@@ -111,7 +111,7 @@ def _cells(row: IndexRow) -> list[str]:
 
 
 def clustered(count: int, dim: int, seed: int = 0, draw: int = 0, *, clusters_of: int = 0) -> Vectors:
-    """Unit vectors (count, dim) about as many random centres as the square root of the collection's size.
+    """Unit vectors (count, dim) around random centres, as many as the square root of the collection's size.
 
     Two draws with one seed share their centres: draw a collection, then queries with ``clusters_of`` its size.
     """
@@ -126,8 +126,8 @@ def clustered(count: int, dim: int, seed: int = 0, draw: int = 0, *, clusters_of
     return vectors
 
 
-def measure_index(index: Index, vectors: Vectors, asked: Vectors, truth: Keys, efforts: Sequence[float]) -> IndexRow:
-    """Build here, serve in a process of its own."""
+def measure_index(index: Index, vectors: Vectors, queries: Vectors, truth: Keys, efforts: Sequence[float]) -> IndexRow:
+    """Build an index here, and measure it in a serving process of its own."""
     started = time.perf_counter()
     index.upsert(np.arange(len(vectors)), vectors)
     build_seconds = time.perf_counter() - started
@@ -139,7 +139,7 @@ def measure_index(index: Index, vectors: Vectors, asked: Vectors, truth: Keys, e
         del index
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn) as process:
-            held, memory_mb, curve = process.submit(_serve, folder, kind, asked, truth, efforts).result()
+            held, memory_mb, curve = process.submit(_serve, folder, kind, queries, truth, efforts).result()
     if held != len(vectors):
         raise LookalikeError(f"{kind} holds {held} of {len(vectors)} vectors: none of its figures can be believed")
     usual = next(point for point in curve if point.effort == 1)
@@ -160,7 +160,7 @@ def measure_index(index: Index, vectors: Vectors, asked: Vectors, truth: Keys, e
 
 
 def beside_flat(row: IndexRow, flat: IndexRow) -> IndexRow:
-    """Beside ``flat``: memory, and the speed if enough is found."""
+    """A row with its speed relative to ``flat``, if its recall is high enough."""
     if row.memory_mb is not None and flat.memory_mb:
         row = replace(row, memory_of_flat=row.memory_mb / flat.memory_mb)
     if row.recall < FLOOR or row.p50_ms is None or flat.p50_ms is None:
@@ -169,33 +169,33 @@ def beside_flat(row: IndexRow, flat: IndexRow) -> IndexRow:
 
 
 def _serve(
-    folder: Path, kind: str, asked: Vectors, truth: Keys, efforts: Sequence[float]
+    folder: Path, kind: str, queries: Vectors, truth: Keys, efforts: Sequence[float]
 ) -> tuple[int, float | None, list[Point]]:
-    """In its own process: how many vectors, resident MB after answering every query, and the curve."""
-    small: Any = load_plugin(INDEXES, kind)(asked.shape[1])
-    small.upsert(np.arange(2), asked[:2])
-    small.search(asked[:1], 1)  # loads the native libraries, which are not the index's memory
+    """In its own process: the number of vectors, resident MB after answering every query, and the curve."""
+    small: Any = load_plugin(INDEXES, kind)(queries.shape[1])
+    small.upsert(np.arange(2), queries[:2])
+    small.search(queries[:1], 1)  # loads the native libraries, which are not the index's memory
     before = _resident_mb()
     index: Any = load_index(folder, kind, {})
     if index is None:
         raise LookalikeError(f"the saved {kind} index cannot be loaded")
-    curve = [_point(index, asked, truth, 1.0)]
+    curve = [_point(index, queries, truth, 1.0)]
     after = _resident_mb()
     if hasattr(index, "effort"):
-        curve = [_point(index, asked, truth, effort) if effort != 1 else curve[0] for effort in efforts]
+        curve = [_point(index, queries, truth, effort) if effort != 1 else curve[0] for effort in efforts]
     return len(index), None if before is None or after is None else after - before, curve
 
 
-def _point(index: Any, asked: Vectors, truth: Keys, effort: float) -> Point:
-    """Every query once unmeasured, all checked, then once by the clock."""
+def _point(index: Any, queries: Vectors, truth: Keys, effort: float) -> Point:
+    """Run every query once to warm up and check the answers, then once with the clock."""
     if hasattr(index, "effort"):
         index.effort = effort
     k = truth.shape[1]
-    found = [index.search(query[None], k)[0][0] for query in asked]
+    found = [index.search(query[None], k)[0][0] for query in queries]
     wanted = int((truth >= 0).sum())
     hits = sum(np.isin(row[row >= 0], keys).sum() for row, keys in zip(truth, found, strict=True))
     seconds = []
-    for query in asked:
+    for query in queries:
         started = time.perf_counter()
         index.search(query[None], k)
         seconds.append(time.perf_counter() - started)
@@ -204,7 +204,7 @@ def _point(index: Any, asked: Vectors, truth: Keys, effort: float) -> Point:
 
 
 def _resident_mb() -> float | None:
-    """What the system counts as this process's memory, mapped files included; None where it does not tell."""
+    """This process's resident memory, mapped files included; None where the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:

@@ -1,4 +1,4 @@
-"""The cases of several collections as those of one."""
+"""Join the cases of several collections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIFTH: Final = 5
 
 def joined(parts: Sequence[Cases], seed: int) -> Cases:
     """One set of cases. Where some collections have an official split and others none, a patient-disjoint
-    fifth of each other one asks.
+    fifth of each of the others is the queries.
     """
     reasons = dict.fromkeys(reason for part in parts for reason in part.left_out)
     official = [bool({"val", "test"} & set(part.splits)) and "train" in part.splits for part in parts]

@@ -1,1 +1,1 @@
-"""The ways to score a gallery, a module each."""
+"""The evaluation protocols, a module each."""

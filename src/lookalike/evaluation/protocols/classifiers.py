@@ -1,4 +1,4 @@
-"""Every way of labelling, on the same patient-disjoint folds."""
+"""The protocol ``classifiers``: compare classification methods on the same patient-disjoint folds."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _FOLDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class LabelScores:
-    """One label, on queries that its thresholds have not seen. auc: of the pairs within a fold. sensitivity,
-    specificity: at the Youden threshold; the same _at_90: at the threshold that had 90 % sensitivity."""
+    """One label, on queries that its thresholds have not seen. auc: over the pairs within a fold. sensitivity,
+    specificity: at the Youden threshold; with _at_90: at the threshold of 90 % sensitivity."""
 
     queries: int
     auc: float | None
@@ -56,9 +56,9 @@ class LabelScores:
 
 @dataclass(frozen=True, slots=True)
 class MethodScores:
-    """accuracy: the share of queries whose most probable label is one that they bear; macro_accuracy: its mean
+    """accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean
     over the labels. Intervals: 95 %, bootstrap by patient. ece: expected calibration error, of the most
-    probable label, or with several labels of every label; ece_chance: what a faultless calibration would
+    probable label, or with several labels of every label; ece_chance: what a perfect calibration would
     show on as many queries; ece_before, brier_before: without calibration. abstained: the share of queries
     too far from their fold's gallery; accuracy_answered: of the others. confusion: rows the true label,
     columns the answer, None with several labels.
@@ -109,28 +109,28 @@ class ClassifierReport:
 
 
 def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> ClassifierReport:
-    """Score methods of ``classify``; an adapter (space) is trained anew on each fold.
+    """Score the methods of ``classify``; an adapter (space) is trained anew on each fold.
 
-    Raises UsageError: a method that is not there, no labels, impossible folds.
+    Raises UsageError: an unknown method, no labels, impossible folds.
     """
-    measured_space(gallery, options.space)  # a name that is not there is said first
+    measured_space(gallery, options.space)  # an unknown name is reported first
     settings = Settings(options.neighbours, options.weighting, options.seed)
     data, folds = training_examples(labelled(gallery), options.multi_label), options.folds or _FOLDS
     splits = splits_of(data, folds, options.seed)
     fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
-    asked = [data.ids[row] for split in splits for row in split.queries]
+    queries = [data.ids[row] for split in splits for row in split.queries]
     return ClassifierReport(
         methods={name: _score(name, fit, data, splits, settings, options) for name, fit in fits.items()},
         classes=data.classes,
         multi_label=data.multi_label,
-        queries=len(asked),
+        queries=len(queries),
         patients=len(np.unique(data.patients)),
         folds=folds,
         seed=options.seed,
-        split_hash=hash_of(asked),
+        split_hash=hash_of(queries),
         encoder={**gallery.spec.identity, "trained_on": sorted(gallery.spec.trained_on)},
         notes=(
-            f"{len(asked)} queries in {folds} patient-disjoint folds, seed {options.seed}; calibration and "
+            f"{len(queries)} queries in {folds} patient-disjoint folds, seed {options.seed}; calibration and "
             "thresholds from inner folds. Intervals: 95 %, bootstrap by patient.",
             DISCLAIMER,
         ),
@@ -154,9 +154,9 @@ def _fit(gallery: Gallery, method: str, settings: Settings, options: ClassifierO
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """What one fold's queries were told: p and plain (q, c) calibrated or not; positive, suspected (q, c): found
-    by the two thresholds, nan where there is none; far (q,)."""
+class _Predicted:
+    """The predictions for one fold's queries: p and plain (q, c) with and without calibration; positive, suspected
+    (q, c): by the two thresholds, nan where there is none; far (q,)."""
 
     p: Floats
     plain: Floats
@@ -165,7 +165,7 @@ class _Asked:
     far: Bools
 
 
-def _ask(trained: Trained, queries: Examples, abstain: float) -> _Asked:
+def _predict(trained: Trained, queries: Examples, abstain: float) -> _Predicted:
     logits = trained.fitted.logits(queries.vectors)
     plain = calibration.uncalibrated(logits.shape[1], multi_label=queries.multi_label).probabilities(logits)
     p = trained.calibration.probabilities(logits)
@@ -175,7 +175,7 @@ def _ask(trained: Trained, queries: Examples, abstain: float) -> _Asked:
         far |= (trained.fitted.voters(queries.vectors)[0] < 0).all(axis=1)
     cuts = [(cut.youden, cut.sensitive) if cut else (np.nan, np.nan) for cut in trained.thresholds]
     youden, sensitive = np.array(cuts).T
-    return _Asked(p, plain, _found(p, youden), _found(p, sensitive), far)
+    return _Predicted(p, plain, _found(p, youden), _found(p, sensitive), far)
 
 
 def _found(p: Floats, cut: Floats) -> Floats:
@@ -190,11 +190,11 @@ def _score(
     learn = _as_it_is if method == ZERO_SHOT else train_calibrated
     for split in splits:
         known = classifiers.limited(method, data.take(split.gallery), settings.seed)
-        parts.append(_ask(learn(fit, known, settings.seed), data.take(split.queries), abstain))
-    asked = _Asked(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Asked.__slots__))
+        parts.append(_predict(learn(fit, known, settings.seed), data.take(split.queries), abstain))
+    predicted = _Predicted(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Predicted.__slots__))
     order = np.concatenate([split.queries for split in splits])
     fold = np.repeat(np.arange(len(splits)), [len(split.queries) for split in splits])
-    return _scores(asked, data.take(order), fold, time.monotonic() - started, options)
+    return _scores(predicted, data.take(order), fold, time.monotonic() - started, options)
 
 
 def _as_it_is(fit: Fit, data: Examples, seed: int) -> Trained:
@@ -202,9 +202,9 @@ def _as_it_is(fit: Fit, data: Examples, seed: int) -> Trained:
 
 
 def _scores(
-    asked: _Asked, data: Examples, fold: NDArray[np.int64], seconds: float, options: ClassifierOptions
+    predicted: _Predicted, data: Examples, fold: NDArray[np.int64], seconds: float, options: ClassifierOptions
 ) -> MethodScores:
-    answer = asked.p.argmax(axis=1)
+    answer = predicted.p.argmax(axis=1)
     right = data.members[np.arange(len(answer)), answer].astype(np.float64)
 
     def interval(statistic: metrics.Statistic) -> Interval:
@@ -218,9 +218,9 @@ def _scores(
         )
         return _number(bounds[0]), _number(bounds[1])
 
-    per_label = {name: _label_scores(asked, data.members[:, c], c, fold) for c, name in enumerate(data.classes)}
+    per_label = {name: _label_scores(predicted, data.members[:, c], c, fold) for c, name in enumerate(data.classes)}
     areas = [scores.auc for scores in per_label.values() if scores.auc is not None]
-    confidence, hit = _confidence(asked.p, data)
+    confidence, hit = _confidence(predicted.p, data)
     return MethodScores(
         accuracy=float(right.mean()),
         accuracy_interval=interval("micro"),
@@ -228,12 +228,12 @@ def _scores(
         macro_interval=interval("macro"),
         macro_auc=float(np.mean(areas)) if areas else None,
         ece=calibration.expected_calibration_error(confidence, hit),
-        ece_before=calibration.expected_calibration_error(*_confidence(asked.plain, data)),
+        ece_before=calibration.expected_calibration_error(*_confidence(predicted.plain, data)),
         ece_chance=calibration.calibration_floor(confidence, seed=options.seed),
-        brier=calibration.brier(asked.p, data.members),
-        brier_before=calibration.brier(asked.plain, data.members),
-        abstained=float(asked.far.mean()),
-        accuracy_answered=float(right[~asked.far].mean()) if not asked.far.all() else None,
+        brier=calibration.brier(predicted.p, data.members),
+        brier_before=calibration.brier(predicted.plain, data.members),
+        abstained=float(predicted.far.mean()),
+        accuracy_answered=float(right[~predicted.far].mean()) if not predicted.far.all() else None,
         per_label=per_label,
         confusion=None if data.multi_label else _matrix(data.members.argmax(axis=1), answer, len(data.classes)),
         seconds=seconds,
@@ -248,11 +248,11 @@ def _confidence(p: Floats, data: Examples) -> tuple[Floats, Bools]:
     return p[rows, best], data.members[rows, best]
 
 
-def _label_scores(asked: _Asked, member: Bools, column: int, fold: NDArray[np.int64]) -> LabelScores:
-    positive, suspected = asked.positive[:, column], asked.suspected[:, column]
+def _label_scores(predicted: _Predicted, member: Bools, column: int, fold: NDArray[np.int64]) -> LabelScores:
+    positive, suspected = predicted.positive[:, column], predicted.suspected[:, column]
     return LabelScores(
         queries=int(member.sum()),
-        auc=calibration.auc(asked.p[:, column], member, fold),
+        auc=calibration.auc(predicted.p[:, column], member, fold),
         sensitivity=_share(positive[member]),
         specificity=_share(1 - positive[~member]),
         sensitivity_at_90=_share(suspected[member]),

@@ -1,5 +1,5 @@
-"""The protocols that come with the package, and their options. What runs one is loaded when it runs, so that asking
-for help is quick.
+"""The protocols that come with the package, and their options. The code of each is imported when it runs, so that
+help is quick.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SWEEPS: Final[dict[str, tuple[str, ...]]] = {
     "sigma": (*(f"gaussian:{sigma}" for sigma in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1)), "uniform"),
     "slices": (*(f"random:{count}" for count in (1, 2, 3, 5, 10, 20, 40)), "all"),
 }
-"""The weights, or the rules for slices, that show how much the choice matters."""
+"""The weights, or slice rules, to compare so as to show how much the choice matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class PrecisionOptions:
 @dataclass(frozen=True, slots=True)
 class PublishedOptions:
     """Queries and gallery: with ``folds`` patient-disjoint folds; else the collection's official split
-    (attribute ``split``: test, or val where there is no test, asks train); else the protocol's own folds;
-    else each record asks all but its own patient's.
+    (attribute ``split``: test, or val if there is no test, against train); else the protocol's own folds;
+    else each record against all but its own patient's.
     """
 
     space: str = option("base", SPACE_HELP)

@@ -1,8 +1,8 @@
 """Recall of volumes at k for modality, body region and organ (Khun Jush et al., arXiv 2311.13547).
 
 Recall of class c at k: queries of c whose first k hold a volume of c / queries of c; then the mean and the
-standard deviation over the classes. Every volume asks all others but its own patient's. A class that no other
-patient's volume bears cannot be found: it is left out and counted.
+standard deviation over the classes. Every volume is a query to all others but its own patient's. A class that no
+other patient's volume has cannot be found: it is left out and counted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lookalike.voting import RowNumbers
 
 POOLS: Final = ("pool", "pool:median", "pool:max")
 _SLICE_HITS: Final = 100  # hits of each query slice, other patients' slices only
-Others: TypeAlias = Callable[[int], Bools]  # the number of a volume that asks -> which of all may answer
+Others: TypeAlias = Callable[[int], Bools]  # the number of a query volume -> which of all may answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class VolumeScore:
 
 @dataclass(frozen=True, slots=True)
 class VolumeReport:
-    """scores: a row a level and setting. notes: what must be known to read them."""
+    """scores: a row a level and setting. notes: to read them with."""
 
     volumes: int
     patients: int
@@ -111,7 +111,7 @@ def _scores(
     ks: tuple[int, ...],
     options: VolumeOptions,
 ) -> Iterator[VolumeScore]:
-    """A row a setting and level, in the order in which they are named."""
+    """A row for each setting and level, in the order of the options."""
     for rule in options.slices or (SWEEPS["slices"] if options.sweep == "slices" else ("all",)):
         cut = [_picked(volume, rule, options.seed) for volume in volumes]
         for weighting in options.weights or (SWEEPS["sigma"] if options.sweep == "sigma" else ("uniform",)):
@@ -177,7 +177,7 @@ def _slice_hits(volumes: Sequence[_Volume], others: Others, kind: str, deepest: 
         wanted = max(_SLICE_HITS, 10 * deepest)
         keys, scores = index.search(volume.vectors, min(len(every), wanted + int((~free).sum())))
         hit = (keys >= 0) & free[keys]
-        hit &= np.cumsum(hit, axis=1) <= wanted  # as many for every query, whatever its patient has
+        hit &= np.cumsum(hit, axis=1) <= wanted  # as many for every query, however many its patient has
         owners = np.where(hit, owner[keys], -1)
         hits.owners.append(owners)
         hits.scores.append(scores)
@@ -191,7 +191,7 @@ def _by_pool(
     rule: str,
     depth: int,
 ) -> list[RowNumbers]:
-    """For each volume the others, best first, by one vector each."""
+    """For each volume the others, best first, ranked by one vector each."""
     how = rule.partition(":")[2] or "mean"
     pooled = np.concatenate([pool(v.vectors, s, how) for v, s in zip(volumes, shares, strict=True)])
     owners = [volume.record.patient for volume in volumes]
@@ -202,7 +202,7 @@ def _by_pool(
 def _by_hits(
     volumes: Sequence[_Volume], shares: Sequence[NDArray[np.float64]], rule: str, hits: _Hits, depth: int
 ) -> list[RowNumbers]:
-    """For each volume the others, best first, by the hits of its slices."""
+    """For each volume the others, best first, ranked by the hits of its slices."""
     found_first = []
     for i, volume in enumerate(volumes):
         how = "max" if rule == "maxsim" else rule
@@ -228,19 +228,19 @@ def _score(
         raise UsageError(f"no volume has the attribute {level!r}; index with a label table that has this column")
     member = metrics.membership(bears, classes)
     per_class: dict[str, dict[str, float]] = {}
-    unfindable, asked = [], 0
+    unfindable, queries = [], 0
     for c, name in enumerate(classes):
         rows = [int(i) for i in np.flatnonzero(member[:, c]) if (member[:, c] & others(int(i))).any()]
         if not rows:
             unfindable.append(name)
             continue
-        asked += len(rows)
+        queries += len(rows)
         per_class[name] = {f"R@{k}": float(np.mean([member[order[i][:k], c].any() for i in rows])) for k in ks}
     recall = {}
     for k in ks:
         values = [scores[f"R@{k}"] for scores in per_class.values()]
         recall[f"R@{k}"] = (float(np.mean(values)), float(np.std(values))) if values else (np.nan, np.nan)
-    return VolumeScore(level, *setting, recall, per_class, len(per_class), asked, tuple(unfindable))
+    return VolumeScore(level, *setting, recall, per_class, len(per_class), queries, tuple(unfindable))
 
 
 def _values(record: Record, level: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Where masks mark a structure: do the slices and the places that match hold it?
+"""The protocol ``localisation``: do the matching slices and places hold the structure that masks mark?
 
-Every volume with a mask beside it asks, by the slices that its mask marks, the volumes of other patients that have
-a mask and a label in common. Localisation ratio: of the slices of a hit that answer best
+Every volume with a mask beside it is a query, by the slices that its mask marks, to the volumes of other patients
+that have a mask and a label in common with it. Localisation ratio: of the best matching slices of a hit
 (``ranking.contributing_rows``) the share that holds the structure (after Khun Jush et al., arXiv 2405.09334).
 """
 
@@ -37,7 +37,7 @@ from lookalike.types import Box, Record, Vectors
 
 @dataclass(frozen=True, slots=True)
 class Localisation:
-    """Of one label, means over the queries, of each over its first hits.
+    """The scores of one label: means over the queries, of each over its first hits.
 
     slices: the localisation ratio; slices_chance: the share of all slices that hold the structure. place: the
     share of hits whose best place lies in a slice that holds it; overlap: its box and the mask's box there,
@@ -118,7 +118,7 @@ class _Volume:
 
 
 def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> LocalisationReport:
-    """How well the first hits say where. Raises UsageError if fewer than two volumes have a mask beside them."""
+    """Score how well the first hits localise. Raises UsageError if fewer than two volumes have a mask beside them."""
     k = checked_depths(options.k)[-1]
     volumes, unfit = _volumes(gallery, options.where, options.space)
     if len(volumes) < 2:
@@ -129,13 +129,13 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
     answering = list(_answering(volumes))
     patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
     rows: list[tuple[str, tuple[float, ...]]] = []
-    for asked, others in zip(volumes, answering, strict=True):
+    for asking, others in zip(volumes, answering, strict=True):
         if others:
-            measured = _measured(gallery, asked, others, patched, k)
-            rows += [(label, measured) for label in asked.record.labels or ("no label",)]
+            measured = _measured(gallery, asking, others, patched, k)
+            rows += [(label, measured) for label in asking.record.labels or ("no label",)]
     return LocalisationReport(
         len(volumes),
-        len({one.record.patient for one in volumes}),
+        len({volume.record.patient for volume in volumes}),
         k,
         options.space,
         tuple(_scores(rows)),
@@ -145,24 +145,24 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
 
 
 def _answering(volumes: Sequence[_Volume]) -> Iterator[list[_Volume]]:
-    """Of each volume the others that may answer it and have a label in common, or neither has one."""
-    owners = [one.record.patient for one in volumes]
-    for asked, free in zip(volumes, may_answer([(owner,) for owner in owners], owners), strict=True):
-        wanted = set(asked.record.labels)
+    """For each volume the others that may answer it and have a label in common with it; or neither has a label."""
+    owners = [volume.record.patient for volume in volumes]
+    for asking, free in zip(volumes, may_answer([(owner,) for owner in owners], owners), strict=True):
+        wanted = set(asking.record.labels)
         yield [
-            one
-            for one, may in zip(volumes, free, strict=True)
-            if may and (wanted & set(one.record.labels) or not (wanted or one.record.labels))
+            volume
+            for volume, may in zip(volumes, free, strict=True)
+            if may and (wanted & set(volume.record.labels) or not (wanted or volume.record.labels))
         ]
 
 
 def _measured(
-    gallery: Gallery, asked: _Volume, others: Sequence[_Volume], patched: set[int], k: int
+    gallery: Gallery, asking: _Volume, others: Sequence[_Volume], patched: set[int], k: int
 ) -> tuple[float, ...]:
-    """By slices; and by places where the volumes keep patches."""
-    able = [one for one in others if one.record.key in patched]
-    by_region = _by_region(gallery, asked, able, k) if asked.record.key in patched and able else ()
-    return (*_by_slices(asked, others, k), *by_region)
+    """The scores by slices; and by places if the volumes have patches."""
+    able = [volume for volume in others if volume.record.key in patched]
+    by_region = _by_region(gallery, asking, able, k) if asking.record.key in patched and able else ()
+    return (*_by_slices(asking, others, k), *by_region)
 
 
 def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> tuple[list[_Volume], int]:
@@ -191,26 +191,26 @@ def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> tuple[
     return found, unfit
 
 
-def _by_slices(asked: _Volume, others: Sequence[_Volume], k: int) -> tuple[float, float]:
+def _by_slices(asking: _Volume, others: Sequence[_Volume], k: int) -> tuple[float, float]:
     """The localisation ratio of the first k hits, and the share of their slices that hold the structure."""
-    query = asked.vectors[asked.holds]
-    scores = [ranking.maxsim(query, one.vectors) for one in others]
-    order = np.argsort(-np.array(scores), kind="stable")[:k]  # of equal ones the first in the gallery
+    query = asking.vectors[asking.holds]
+    scores = [ranking.maxsim(query, volume.vectors) for volume in others]
+    order = np.argsort(-np.array(scores), kind="stable")[:k]  # ties: the first in the gallery
     hits = [others[int(i)] for i in order]
     ratios = [ranking.localisation_ratio(ranking.contributing_rows(query, hit.vectors), hit.holds) for hit in hits]
     return float(np.mean(ratios)), float(np.mean([hit.holds.mean() for hit in hits]))
 
 
-def _by_region(gallery: Gallery, asked: _Volume, others: Sequence[_Volume], k: int) -> tuple[float, ...]:
-    """From place to heat_chance, of the first k hits of the region that the mask marks most of."""
-    marked = [view for view in asked.views if view in asked.mask.views]
-    view = max(marked, key=lambda view: int(asked.mask.views[view].sum()))
-    patches = patches_of(gallery.store, asked.record.key)[view]
-    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asked.mask, view, patches), view)
-    by_key = {one.record.key: one for one in others}
+def _by_region(gallery: Gallery, asking: _Volume, others: Sequence[_Volume], k: int) -> tuple[float, ...]:
+    """The scores from place to heat_chance, of the first k hits for the largest marked region."""
+    marked = [view for view in asking.views if view in asking.mask.views]
+    view = max(marked, key=lambda view: int(asking.mask.views[view].sum()))
+    patches = patches_of(gallery.store, asking.record.key)[view]
+    region = region_of(gallery.spec.preprocessing, patches, None, mask_at(asking.mask, view, patches), view)
+    by_key = {volume.record.key: volume for volume in others}
     places = best_places(gallery, region, by_key)
     best = sorted(places, key=lambda key: (-places[key][0].score, key))[:k]
-    height = view / (asked.record.depth - 1)
+    height = view / (asking.record.depth - 1)
     rows = [_in_hit(gallery, by_key[key], height, region) for key in best]
     return tuple(float(value) for value in np.mean(rows, axis=0))
 
@@ -228,7 +228,7 @@ def _in_hit(
 
 
 def intersection_over_union(one: Box, other: Box) -> float:
-    """Of two boxes; 0 where they do not touch."""
+    """The IoU of two boxes; 0 where they do not touch."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     shared = max(0.0, width) * max(0.0, height)

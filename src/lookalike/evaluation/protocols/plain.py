@@ -1,4 +1,4 @@
-"""Precision at k of every labelled record, honestly: patient-disjoint, with intervals, chance and a leakage audit."""
+"""The protocol ``precision``: patient-disjoint precision at k, with intervals, chance and a leakage audit."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _PRECISION: Final = Measure(shared_label)
 
 
 def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
-    """Score a gallery. folds: each asks the rest, and an adapted space is trained anew on each fold's gallery.
-    queries, query_labels: outside files ask the whole gallery; those that cannot be read or bear no label are
-    counted in ``left_out``.
+    """Score a gallery. folds: each is the queries to the rest, and an adapted space is trained anew on each fold's
+    gallery. queries, query_labels: outside files as queries to the whole gallery; those that cannot be read or are
+    not labelled are counted in ``left_out``.
 
     Raises UsageError: no labels, an adapted space without folds or queries (it has seen its own queries),
     impossible folds.
     """
     scoring = Scoring(checked_depths(options.k), options.samples, options.seed)
-    space = measured_space(gallery, options.space)  # a name that is not there is said first
+    space = measured_space(gallery, options.space)  # an unknown name is reported first
     data = labelled(gallery)
     if options.queries and options.folds is not None:
         raise UsageError("give either --folds, where the gallery asks itself, or --queries")
     if options.queries:
-        asked, left_out = outside_queries(gallery, options.queries, _table(options))
-        return _outside(space, data, asked, left_out, scoring)
+        queries, left_out = outside_queries(gallery, options.queries, _table(options))
+        return _outside(space, data, queries, left_out, scoring)
     if options.query_labels is not None:
         raise UsageError("--query-labels says what --queries bear; give --queries too")
     experiment = within(space, data, _splits(space, data, options), options.seed)
@@ -67,16 +67,16 @@ def _table(options: PrecisionOptions) -> LabelTable:
 
 
 def _outside(
-    space: MeasuredSpace, data: Labelled, asked: Queries, left_out: Mapping[str, int], scoring: Scoring
+    space: MeasuredSpace, data: Labelled, queries: Queries, left_out: Mapping[str, int], scoring: Scoring
 ) -> Report:
-    report = make_report(space, from_outside(space, asked, data), _PRECISION, scoring)
-    seen = 0 if space.adapter is None else _of_known_patients(asked, data)
+    report = make_report(space, from_outside(space, queries, data), _PRECISION, scoring)
+    seen = 0 if space.adapter is None else _of_known_patients(queries, data)
     return replace(report, left_out=dict(left_out), notes=(*report.notes, *_cautions(left_out, seen)))
 
 
-def _of_known_patients(asked: Queries, data: Labelled) -> int:
+def _of_known_patients(queries: Queries, data: Labelled) -> int:
     """How many queries are of patients that the adapter was trained on."""
-    return int((~may_answer(asked.patients, sorted(set(data.patients)))).any(axis=1).sum())
+    return int((~may_answer(queries.patients, sorted(set(data.patients)))).any(axis=1).sum())
 
 
 def _cautions(left_out: Mapping[str, int], seen: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a protocol is, and how its options are declared, found by name and checked."""
+"""The interface of a protocol; finding one by name; declaring and checking its options."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from lookalike.gallery import Gallery
 
 PROTOCOL_GROUP: Final = "lookalike.protocols"
-PRECISION: Final = "precision"  # what is measured where no protocol is named
+PRECISION: Final = "precision"  # the default protocol
 
 
 class EvaluationReport(Protocol):
-    """What a protocol says: a frozen dataclass that is JSON as ``dataclasses.asdict`` gives it."""
+    """A protocol's report: a frozen dataclass; ``dataclasses.asdict`` of it is its JSON."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be known to read the figures: the encoder among it, and that this is research software."""
+        """Notes to read the figures with: the encoder among them, and that this is research software."""
 
     def tables(self, form: Format = "text") -> str:
         """The figures as tables, in every form."""
@@ -40,7 +40,7 @@ Options_contra = TypeVar("Options_contra", contravariant=True)
 class EvaluationProtocol(Protocol[Options_contra]):
     """A way to score a gallery, found through the entry point group ``lookalike.protocols``.
 
-    name: as it is asked for. title: what it measures, in a line; source: who published it. options: a frozen
+    name: for ``--protocol``. title: what it measures, in a line; source: who published it. options: a frozen
     dataclass whose fields are declared with ``option`` and whose defaults run. In every protocol the records of a
     query's own patient never answer it (``rank`` leaves them out), and the same seed gives the same report.
     """
@@ -103,7 +103,7 @@ def options_of(protocol: EvaluationProtocol[Any]) -> tuple[OptionInfo, ...]:
 
 
 class _Names(dict[str, Any]):
-    """What an annotation may name; of what is imported for type checkers alone nothing is known."""
+    """The names that an annotation may use; names imported for type checkers only are unknown."""
 
     def __missing__(self, name: str) -> Any:
         return object
@@ -139,8 +139,8 @@ def _tuple_in(hint: Any) -> Any:
 
 
 def checked_options(protocol: EvaluationProtocol[Any], given: Mapping[str, Any]) -> Any:
-    """The protocol's options with those given. Raises UsageError for one that it does not take, or a value that is
-    none of its choices or not of its type.
+    """The protocol's options with the given values. Raises UsageError for an option that it does not take, or a value
+    that is none of the choices or not of the type.
     """
     known = {each.name: each for each in options_of(protocol)}
     for name in given:
@@ -167,17 +167,17 @@ def remote_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(info: OptionInfo, value: Any) -> Any:
-    """A value as the options hold it: a list becomes a tuple. Raises UsageError."""
+    """A value checked, with a list as a tuple. Raises UsageError."""
     if value is None and info.optional:
         return None
     if info.several and (isinstance(value, str) or not isinstance(value, Sequence)):
         raise UsageError(f"{info.name} takes a list, got {value!r}")
     values = tuple(value) if info.several else (value,)
-    for one in values:
-        if info.choices and one not in info.choices:
-            raise UsageError(f"{info.name} is one of {', '.join(info.choices)}; got {one!r}")
-        if not _FITS.get(info.of, _anything)(one):
-            raise UsageError(f"{info.name} is {_WORDS[info.of]}, got {one!r}")
+    for each in values:
+        if info.choices and each not in info.choices:
+            raise UsageError(f"{info.name} is one of {', '.join(info.choices)}; got {each!r}")
+        if not _FITS.get(info.of, _anything)(each):
+            raise UsageError(f"{info.name} is {_WORDS[info.of]}, got {each!r}")
     return values if info.several else value
 
 

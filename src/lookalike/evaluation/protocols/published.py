@@ -40,15 +40,15 @@ from lookalike.evaluation.splits import Splits, in_folds, leave_one_patient_out,
 from lookalike.gallery import Gallery
 from lookalike.types import Record
 
-_RADIOGRAPHY: Final = ("CR", "DX", "RG")  # how the detector works does not make another class
+_RADIOGRAPHY: Final = ("CR", "DX", "RG")  # the kind of detector does not make another class
 ABSENT: Final = "a class absent from the gallery"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cases:
-    """The records that take part, with their classes as labels. splits: "train", "val", "test" or "" of
-    each; left_out: how many records do not take part, by reason. rule: where a split that is not the
-    owners' comes from.
+    """The records that take part, with their classes as labels. splits: "train", "val", "test" or "" for
+    each; left_out: how many records do not take part, by reason. rule: the origin of a split that is not the
+    owners'.
     """
 
     data: Labelled
@@ -71,7 +71,7 @@ class PublishedProtocol:
 
     @property
     def name(self) -> str:
-        """As it is asked for."""
+        """Its name for ``--protocol``."""
         return self.declared.name
 
     def run(self, gallery: Gallery, options: PublishedOptions, /) -> Report:
@@ -79,7 +79,7 @@ class PublishedProtocol:
 
         Raises UsageError: no record that takes part, an adapted space without a split.
         """
-        checked_depths(options.k or self.ks)  # what cannot be asked is said before anything is read
+        checked_depths(options.k or self.ks)  # impossible depths are reported before anything is read
         space = measured_space(gallery, options.space)
         return self.score(space, self.cases(gallery), options)
 
@@ -101,8 +101,8 @@ class PublishedProtocol:
         return Cases(data, tuple(str(record.attributes.get("split", "")) for record in kept), left_out)
 
     def score(self, space: MeasuredSpace, cases: Cases, options: PublishedOptions) -> Report:
-        """The same for records that are there already; in the encoder's own space they may come from several
-        galleries. Raises UsageError.
+        """Score cases that have been read already; in the encoder's own space they may come from several galleries.
+        Raises UsageError.
         """
         scoring = Scoring(checked_depths(options.k or self.ks), options.samples, options.seed)
         splits = self._splits(cases, options)

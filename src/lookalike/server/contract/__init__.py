@@ -1,1 +1,1 @@
-"""The HTTP contract: every body and every answer as a type, written once. The page's types are made from it."""
+"""The HTTP contract: every request body and answer as a type, written once. The page's types are generated from it."""

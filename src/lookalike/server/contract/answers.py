@@ -1,4 +1,4 @@
-"""The answers of the routes. Those of verbs are the verbs' own; here stands what only the service says."""
+"""The answers that only the service gives; every other route answers with its verb's own result type."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class GalleryAnswer(GalleryInfo):
 
 
 def gallery_answer(info: GalleryInfo, imports: tuple[str, ...], role: Role) -> GalleryAnswer:
-    """What a gallery is, as one caller is told."""
-    told = {field.name: getattr(info, field.name) for field in fields(info)}
-    return GalleryAnswer(**told, imports=imports, disclaimer=DISCLAIMER, role=role)
+    """What a gallery is, with what one caller may do."""
+    values = {field.name: getattr(info, field.name) for field in fields(info)}
+    return GalleryAnswer(**values, imports=imports, disclaimer=DISCLAIMER, role=role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class FacetPage:
 @dataclass(frozen=True, slots=True)
 class UploadInfo:
     """What an upload is. rows, columns: of the picture at its own size. depth: slices or frames. window: (center,
-    width) that the file names. viewer: which kind of viewer can open it. A table of labels is no picture: its
-    numbers are 0, and nothing opens it. files: how many.
+    width) given in the file. viewer: the kind of viewer that can open it. files: how many. A label table is no
+    picture: its numbers are 0, and no viewer opens it.
     """
 
     id: str
@@ -71,7 +71,7 @@ class UploadInfo:
 
 @dataclass(frozen=True, slots=True)
 class RecordFiles:
-    """The files behind a record: how many, and which kind of viewer can open them."""
+    """The files behind a record: how many, and the kind of viewer that can open them."""
 
     viewer: Literal["dicom", "volume", "picture"]
     count: int
@@ -79,21 +79,21 @@ class RecordFiles:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """How many records are no longer what they were."""
+    """How many records were changed."""
 
     changed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """How many records are no longer there."""
+    """How many records were removed."""
 
     records: int
 
 
 @dataclass(frozen=True, slots=True)
 class MapSummary:
-    """A map that has been drawn: ``GET /map`` has the points."""
+    """A finished map without its points, which ``GET /map`` has."""
 
     method: str
     space: str
@@ -102,7 +102,7 @@ class MapSummary:
 
 @dataclass(frozen=True, slots=True)
 class MapPoints:
-    """x, y: of each record in the plane."""
+    """x, y: each record's coordinates in the plane."""
 
     method: str
     space: str
@@ -113,8 +113,8 @@ class MapPoints:
 
 @dataclass(frozen=True, slots=True)
 class JobAnswer(JobInfo):
-    """result: what the verb of the job's kind answered, once it is done; a list of jobs leaves it out. A protocol
-    that a plug-in brings answers a report of its own.
+    """result: what the verb of the job's kind returned, once it is done; a list of jobs leaves it out. The protocol
+    of a plug-in returns a report of its own type.
     """
 
     result: (
@@ -132,7 +132,7 @@ class JobAnswer(JobInfo):
 
 @dataclass(frozen=True, slots=True)
 class JobListing:
-    """items: the newest first, without results. next_cursor: where to go on, None at the end."""
+    """items: newest first, without results. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[JobAnswer, ...]
     next_cursor: str | None
@@ -140,7 +140,7 @@ class JobListing:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the process answers, or is ready to be asked."""
+    """Whether the process is alive, or ready for queries."""
 
     status: Literal["ok", "ready"]
 

@@ -1,4 +1,4 @@
-"""The bodies of requests, checked before anything is done."""
+"""The request bodies, validated before anything is done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Body(BaseModel):
-    """No field that is not known: a misspelt one is an error, not ignored."""
+    """A body refuses unknown fields: a misspelt one is an error, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,7 +39,7 @@ class RoiBody(Body):
 
 
 class QueryBody(Body):
-    """What is asked with: exactly one of these; text may stand beside image or ids."""
+    """The query: exactly one of these; text may be combined with image or ids."""
 
     image: Id | None = None
     volume: Id | None = None
@@ -59,17 +59,17 @@ class QueryBody(Body):
 
     @property
     def upload(self) -> str | None:
-        """The upload that is asked with, if it is one."""
+        """The upload's id, if the query is an upload."""
         return self.image or self.volume or (self.roi.image if self.roi else None)
 
     @property
     def record(self) -> str | None:
-        """The record that is asked with, if it is one."""
+        """The record's id, if the query is one record."""
         return self.ids[0] if self.ids and len(self.ids) == 1 else self.roi.record if self.roi else None
 
 
 class SearchBody(Body):
-    """The one search body."""
+    """A search."""
 
     query: QueryBody
     positive: Annotated[list[Id], Field(max_length=1000)] = []
@@ -93,7 +93,7 @@ class ExplainBody(Body):
 
 
 class ClassifyBody(Body):
-    """Which labels a picture bears."""
+    """Which labels a picture has."""
 
     query: QueryBody
     method: Name = "knn"
@@ -108,7 +108,7 @@ class SetLabelsBody(Body):
 
 
 class ChangeLabelsBody(Body):
-    """Labels to add to and to remove from many records."""
+    """Labels to add to many records, and to remove from them."""
 
     ids: Annotated[list[Id], Field(min_length=1, max_length=100_000)]
     add: Annotated[list[Label], Field(max_length=100)] = []
@@ -116,7 +116,7 @@ class ChangeLabelsBody(Body):
 
 
 class IndexBody(Body):
-    """Uploads, or an import folder of the administrator's. label_columns: of the table; labels_csv: an upload."""
+    """Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -141,7 +141,7 @@ class AdaptBody(Body):
 
 
 class EvaluateBody(Body):
-    """A space to measure. options: further ones of the protocol, by name; none that names a file."""
+    """A space to evaluate. options: further options of the protocol, by name; none that names a file."""
 
     space: Name = BASE
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
@@ -159,7 +159,7 @@ class MapBody(Body):
 
 
 class AuditBody(Body):
-    """A label field, and what is recorded beside it; all that is recorded if only one is given."""
+    """A label field and another recorded field; every recorded field if only one is given."""
 
     fields: Annotated[list[Name], Field(min_length=1, max_length=2)] = ["label"]
     space: Name = BASE

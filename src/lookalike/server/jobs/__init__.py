@@ -1,1 +1,1 @@
-"""What takes long: queued, run one at a time in processes of their own."""
+"""Background jobs: queued, and run one at a time in processes of their own."""

@@ -1,8 +1,8 @@
 """The process that does one job: ``python -m lookalike.server.jobs.process GALLERY JOB``. Started by ``runner``.
 
-A process of its own, so that work takes neither memory nor turns from those who search, and can be ended at any
-moment. It notes progress and result in the gallery's database, and ends with the server: it reads its standard
-input, which the server holds open.
+A process of its own, so that a job takes neither memory nor the interpreter lock from searches and can be killed at
+any moment. It records progress and result in the gallery's database. It ends with the server, which holds the
+process's standard input open.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lookalike.verbs.jobs import end_job, task_of, tell_progress
 _NOTED_EVERY: Final = 0.5  # seconds
 
 _Progress: TypeAlias = Callable[[int, int], None]
-_Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's answer as JSON, and its printed reports by format
+_Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's result as JSON, and its printed reports by format
 _Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], _Progress], _Done]
 
 
@@ -85,11 +85,11 @@ def _audit(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> 
 
 
 WORK: Final[dict[str, _Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
-REPEATABLE: Final = ("index", "map", "evaluate", "audit")  # nothing is lost or done twice if run again
+REPEATABLE: Final = ("index", "map", "evaluate", "audit")  # running these again loses and repeats nothing
 
 
 class _Noted:
-    """Notes progress, with rate and time left, not too often."""
+    """Records progress, with rate and time left, at most every ``_NOTED_EVERY`` seconds."""
 
     def __init__(self, gallery: Gallery, identity: str) -> None:
         self._gallery, self._identity = gallery, identity
@@ -105,10 +105,10 @@ class _Noted:
 
 
 def do_job(folder: str, identity: str) -> None:
-    """Do the job, whatever becomes of it."""
+    """Run a job, and record its result or its error."""
     threading.Thread(target=_end_with_server, daemon=True).start()
     with suppress(OSError):
-        os.nice(10)  # those who search come first
+        os.nice(10)  # searches come first
     with open_gallery(folder) as gallery:
         task = task_of(gallery, identity)
         try:

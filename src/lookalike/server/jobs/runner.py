@@ -1,4 +1,4 @@
-"""Runs the jobs that wait in the store, one at a time, each in a process of its own."""
+"""Runs the queued jobs one at a time, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DIED: Final = "the process that did it ended unexpectedly (out of memory?); sta
 
 
 class Runner:
-    """A thread that waits for jobs and for their processes."""
+    """A thread that waits for jobs and starts their processes."""
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
@@ -28,23 +28,23 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Take up what an earlier server left, and go on."""
+        """Take up the jobs that an earlier server left, and start the thread."""
         take_up_jobs(self._gallery, REPEATABLE)
         self._thread.start()
 
     def wake(self) -> None:
-        """There is a new job."""
+        """Look for a new job now."""
         self._wake.set()
 
     def cancel(self, identity: str) -> None:
-        """Cancel a job that waits or runs."""
+        """Cancel a queued or running job."""
         cancel_job(self._gallery, identity)
         with self._lock:
             if self._running is not None and self._running[0] == identity:
                 self._running[1].kill()
 
     def stop(self) -> None:
-        """End the thread; a running job stays noted as running, and the next server takes it up."""
+        """End the thread. A running job stays marked as running, and the next server takes it up."""
         self._stopped = True
         self._wake.set()
         with self._lock:

@@ -1,4 +1,4 @@
-"""What a job is given: the files that it needs are put where they outlive the server."""
+"""Queue and cancel jobs. Files that a job needs are copied to where they outlive the server."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lookalike.server.uploads.store import Upload
 from lookalike.verbs.jobs import JobInfo, job_info, may_cancel, submit_job
 
 
-def queue(service: Service, caller: Caller, kind: str, given: dict[str, Any]) -> JobInfo:
-    """A new job, which starts when those before it are done."""
-    job = submit_job(service.gallery, kind, given, caller.name)
+def queue(service: Service, caller: Caller, kind: str, arguments: dict[str, Any]) -> JobInfo:
+    """Queue a job, which starts when those before it are done. arguments: of its verb."""
+    job = submit_job(service.gallery, kind, arguments, caller.name)
     service.runner.wake()
     return job
 
@@ -49,7 +49,7 @@ def _import_folder(service: Service, name: str) -> tuple[list[str], str | None]:
 
 
 def _moved_in(service: Service, upload: Upload) -> str:
-    """An upload copied into the gallery: what is indexed must stay."""
+    """Copy an upload into the gallery, since indexed files must stay; its folder there."""
     folder = service.gallery.folder / SOURCES / upload.id
     if not folder.is_dir():
         folder.parent.mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ def _table(service: Service, upload: Upload) -> str:
 
 
 def cancel(service: Service, caller: Caller, identity: str) -> JobInfo:
-    """Cancel a job that waits or runs: one's own, or as an admin any. Raises ForbiddenError, NotFoundError."""
+    """Cancel a queued or running job: an admin any, others their own. Raises ForbiddenError, NotFoundError."""
     if may_cancel(service.gallery, identity, owner=None if caller.may("admin") else caller.name):
         service.runner.cancel(identity)
     return job_info(service.gallery, identity)

@@ -1,4 +1,4 @@
-"""The gallery as a whole, its spaces, its facets."""
+"""The gallery as a whole, its spaces, its facets and the refused files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def delete_space(name: str, service: Served, _caller: AsAdmin) -> Response:
 
 @gallery_router.get("/facets", response_model=FacetPage)
 def get_facets(service: Served, _caller: AsReader, where: Where = None) -> Response:
-    """What the records say in each field, with counts."""
+    """The values of each field, with counts."""
     return json_response(FacetPage(facets(service.gallery, where=where)))
 
 

@@ -1,4 +1,4 @@
-"""For whoever watches over the service; without the base path."""
+"""Health checks and metrics for monitoring, outside the base path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ health_router = APIRouter(tags=["health"])
 
 @health_router.get("/healthz", response_model=Health)
 def get_healthz() -> Response:
-    """The process answers."""
+    """The process is alive."""
     return json_response(Health("ok"))
 
 
@@ -31,7 +31,7 @@ def get_readyz(service: Served) -> Response:
 
 @health_router.get("/metrics", response_class=PlainTextResponse)
 def get_metrics(service: Served, _caller: AsReader) -> Response:
-    """For Prometheus."""
+    """Metrics for Prometheus."""
     gallery = service.gallery
     text = service.metrics.text(records=count_records(gallery), jobs_open=count_open_jobs(gallery))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,4 +1,4 @@
-"""What takes long: 202, and a job to watch."""
+"""Verbs that take long: each is answered with 202 and a job to watch."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def post_adapt(body: AdaptBody, service: Served, caller: AsContributor) -> Respo
 
 @jobs_router.post("/evaluate", status_code=202, response_model=JobAnswer)
 def post_evaluate(body: EvaluateBody, service: Served, caller: AsContributor) -> Response:
-    """Measure a space."""
+    """Evaluate a space."""
     return _queued(service, caller, "evaluate", body)
 
 
@@ -64,25 +64,25 @@ def post_map(body: MapBody, service: Served, caller: AsContributor) -> Response:
 
 @jobs_router.post("/audit", status_code=202, response_model=JobAnswer)
 def post_audit(body: AuditBody, service: Served, caller: AsContributor) -> Response:
-    """Do the vectors follow the label, or what was recorded beside it?"""
+    """Audit for confounds: do the vectors follow the label, or another recorded field?"""
     return _queued(service, caller, "audit", body)
 
 
 @jobs_router.get("/jobs", response_model=JobListing)
 def get_jobs(service: Served, _caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
-    """The newest first."""
+    """Jobs, newest first."""
     return json_response(list_jobs(service.gallery, limit=limit, cursor=cursor))
 
 
 @jobs_router.get("/jobs/{identity}", response_model=JobAnswer)
 def get_job(identity: str, service: Served, _caller: AsReader) -> Response:
-    """How far it is, and what came of it."""
+    """A job's progress and result."""
     return json_response(job_info(service.gallery, identity))
 
 
 @jobs_router.delete("/jobs/{identity}", status_code=202, response_model=JobAnswer)
 def delete_job(identity: str, service: Served, caller: AsContributor) -> Response:
-    """Cancel it."""
+    """Cancel a job."""
     return json_response(cancel(service, caller, identity), 202)
 
 
@@ -93,7 +93,7 @@ def get_report(
     _caller: AsReader,
     format: Annotated[Literal["md", "csv", "tex", "json", "html"], Query()] = "md",
 ) -> Response:
-    """An evaluation's report, to keep."""
+    """Download an evaluation's report."""
     text = job_report(service.gallery, identity, format)
     return download_response(text.encode(), f"report-{identity}.{format}", _KINDS[format])
 

@@ -1,4 +1,4 @@
-"""What routes have in common: who asks, the service, and parameters of addresses."""
+"""What routes share: the caller, the service, and query parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records: look, label, remove."""
+"""Records: browse, label, remove."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def get_record(identity: str, service: Served, _caller: AsReader) -> Response:
 
 @records_router.get("/records/{identity}/thumbnail", response_class=JPEG)
 def get_thumbnail(identity: str, service: Served, _caller: AsReader) -> Response:
-    """The small picture that is kept with it."""
+    """A record's thumbnail."""
     return picture_response(stored_thumbnail(service.gallery, identity))
 
 
@@ -51,20 +51,20 @@ def get_thumbnail(identity: str, service: Served, _caller: AsReader) -> Response
 def get_record_picture(
     identity: str, service: Served, _caller: AsReader, slice: SliceNumber = None, size: Size = 512
 ) -> Response:
-    """A slice as the encoder is shown it."""
+    """A slice of a record as the encoder sees it."""
     return picture_response(service.pictures.of_record(identity, slice=slice, size=size).jpeg)
 
 
 @records_router.get("/records/{identity}/files", response_model=RecordFiles)
 def get_record_files(identity: str, service: Served, _caller: AsReader) -> Response:
-    """How many files there are, and which viewer opens them."""
+    """How many files a record has, and which viewer opens them."""
     count = len(service.pictures.files_of(identity))
     return json_response(RecordFiles(service.pictures.of_record(identity, size=64).viewer, count))
 
 
 @records_router.get("/records/{identity}/file", response_class=FileOfBytes)
 def get_record_file(identity: str, service: Served, _caller: AsReader, n: FileNumber = 0) -> Response:
-    """The bytes of a file."""
+    """The bytes of one of a record's files."""
     files = service.pictures.files_of(identity)
     if n >= len(files):
         raise NotFoundError(f"the record has {len(files)} files, counted from 0")
@@ -73,23 +73,23 @@ def get_record_file(identity: str, service: Served, _caller: AsReader, n: FileNu
 
 @records_router.patch("/records/{identity}", response_model=records.RecordInfo)
 def patch_record(identity: str, body: SetLabelsBody, service: Served, _caller: AsContributor) -> Response:
-    """Give it other labels."""
+    """Replace a record's labels."""
     return json_response(records.relabel(service.gallery, identity, body.labels))
 
 
 @records_router.post("/labels", response_model=Changed)
 def post_labels(body: ChangeLabelsBody, service: Served, _caller: AsContributor) -> Response:
-    """Label many records at once."""
+    """Change the labels of many records at once."""
     return json_response(Changed(records.label(service.gallery, body.ids, add=body.add, remove=body.remove)))
 
 
 @records_router.delete("/records/{identity}", response_model=Removed)
 def delete_record(identity: str, service: Served, _caller: AsAdmin) -> Response:
-    """Remove it everywhere."""
+    """Remove a record everywhere."""
     return json_response(Removed(records.remove(service.gallery, [identity])))
 
 
 @records_router.delete("/patients/{group}", response_model=Removed)
 def delete_patient(group: str, service: Served, _caller: AsAdmin) -> Response:
-    """Remove all records of a patient everywhere."""
+    """Remove all of a patient's records everywhere."""
     return json_response(Removed(records.remove_group(service.gallery, group)))

@@ -1,4 +1,4 @@
-"""Ask: search, explain, classify."""
+"""Queries: search, explain, classify."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ search_router = APIRouter(prefix=API, tags=["ask"])
 
 @search_router.post("/search", response_model=SearchResult)
 def post_search(body: SearchBody, service: Served, _caller: AsReader) -> Response:
-    """The records most alike the query."""
+    """The records most similar to the query."""
     return json_response(answer_search(service, body))
 
 
 @search_router.post("/explain", response_model=Explanation)
 def post_explain(body: ExplainBody, service: Served, _caller: AsReader) -> Response:
-    """Where a record is alike the query."""
+    """Where a record resembles the query."""
     return json_response(answer_explain(service, body))
 
 
 @search_router.post("/classify", response_model=ClassifyResult)
 def post_classify(body: ClassifyBody, service: Served, _caller: AsReader) -> Response:
-    """Which labels the query bears, and which records say so."""
+    """Which labels the query has, and the records that speak for them."""
     return json_response(answer_classify(service, body))

@@ -1,4 +1,4 @@
-"""Files to ask with or to index."""
+"""Uploads: files to query with or to index."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def post_upload(request: Request, service: Served, _caller: AsReader) -> R
 
 @uploads_router.get("/{identity}", response_model=UploadInfo)
 def get_upload(identity: str, service: Served, _caller: AsReader) -> Response:
-    """What it is, for whoever comes back to it."""
+    """What an upload is."""
     return json_response(upload_info(service, service.uploads.get(identity)))
 
 
@@ -46,14 +46,14 @@ def get_upload(identity: str, service: Served, _caller: AsReader) -> Response:
 def get_upload_picture(
     identity: str, service: Served, _caller: AsReader, slice: SliceNumber = None, size: Size = 512
 ) -> Response:
-    """As the encoder is shown it."""
+    """A slice of an upload as the encoder sees it."""
     files = service.uploads.get(identity).files
     return picture_response(service.pictures.of_files(files, slice=slice, size=size).jpeg)
 
 
 @uploads_router.get("/{identity}/file", response_class=FileOfBytes)
 def get_upload_file(identity: str, service: Served, _caller: AsReader, n: FileNumber = 0) -> Response:
-    """The bytes as they came."""
+    """The bytes of one of an upload's files."""
     files = service.uploads.get(identity).files
     if n >= len(files):
         raise NotFoundError(f"the upload has {len(files)} files, counted from 0")

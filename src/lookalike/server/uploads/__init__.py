@@ -1,1 +1,1 @@
-"""Files that callers send, to ask with or to index."""
+"""Uploads: files that clients send, to query with or to index."""

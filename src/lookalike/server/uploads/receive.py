@@ -1,4 +1,4 @@
-"""Take an upload in: to disk as it comes, then drawn once by a process that may be killed, to see what it is."""
+"""Receive an upload: stream it to disk, then draw it once in a killable process to find out what it is."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from lookalike.server.service import Service
 from lookalike.server.uploads.store import Upload
 
 _MOST_FILES: Final = 5000
-_TABLES: Final = (".csv", ".tsv", ".txt")  # label tables come with images, and are no pictures
+_TABLES: Final = (".csv", ".tsv", ".txt")  # label tables, which are no pictures
 
 
 async def receive(request: Request, service: Service) -> UploadInfo:
-    """The upload that a multipart body carries, described. Raises Problem, UnreadableImageError."""
+    """Store the files of a multipart body as an upload, and describe it. Raises Problem, UnreadableImageError."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Problem(415, "send files as multipart/form-data, in the field file", "not-multipart")
     try:
@@ -52,7 +52,7 @@ def _keep(service: Service, parts: list[tuple[str | None, BinaryIO]]) -> UploadI
 
 
 def upload_info(service: Service, upload: Upload) -> UploadInfo:
-    """What an upload is, as its sender is told. Raises UnreadableImageError."""
+    """Describe an upload to its sender. Raises UnreadableImageError."""
     if upload.name.lower().endswith(_TABLES):
         return UploadInfo(upload.id, upload.name, len(upload.files), "table")
     shown = service.pictures.of_files(upload.files)
