@@ -14,10 +14,15 @@ from lookalike.server.document import openapi_document
 
 
 @cache
+def document() -> dict[str, Any]:
+    """Made once: it takes longer than most requests."""
+    return openapi_document()
+
+
+@cache
 def operations() -> list[tuple[re.Pattern[str], str, dict[str, Any]]]:
     """(path, method, operation); paths with fewer parameters first."""
-    document = openapi_document()
-    paths = sorted(document["paths"].items(), key=lambda pair: pair[0].count("{"))
+    paths = sorted(document()["paths"].items(), key=lambda pair: pair[0].count("{"))
     return [
         (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), method.upper(), operation)
         for path, found in paths
@@ -27,7 +32,7 @@ def operations() -> list[tuple[re.Pattern[str], str, dict[str, Any]]]:
 
 @cache
 def validator(reference: str) -> Draft202012Validator:
-    return Draft202012Validator({"$ref": reference, "components": openapi_document()["components"]})
+    return Draft202012Validator({"$ref": reference, "components": document()["components"]})
 
 
 def holds(answer: httpx.Response) -> None:
@@ -54,7 +59,7 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in node:
         return node
     _, _, kind, name = node["$ref"].split("/")
-    return dict(openapi_document()["components"][kind][name])
+    return dict(document()["components"][kind][name])
 
 
 def references(node: Any) -> Iterator[str]:
