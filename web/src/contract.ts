@@ -946,7 +946,7 @@ export interface components {
             items: components["schemas"]["JobAnswer"][];
             next_cursor: string | null;
         };
-        /** @description How far a job is. rate: a second; seconds_left: None where nobody knows. */
+        /** @description How far a job is. rate: a second; seconds_left: None if unknown. */
         JobProgress: {
             done: number;
             total: number;
