@@ -120,8 +120,7 @@ def search(
     the region. slice: of a volume, numbered along the gallery's plane; without it the one with the largest part of
     the mask, or the middle one. context: whether the patches are encoded with the region's surroundings, as those of
     the gallery are; without it the region is encoded alone, on the picture's mean grey: better where the same thing
-    may lie anywhere, worse where its surroundings identify it (docs/regions.md). It needs the query's pixels: a
-    record's file is read again.
+    may lie anywhere, worse where its surroundings identify it (docs/regions.md). A record's file is read again.
     A region's score is the mean cosine at the best place of the region's patches, laid over every place of every
     picture and slice (``ranking.window_scores``); the search is exact.
 
