@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,6 @@ Attribute: TypeAlias = str | float
 
 BASE: Final = "base"
 """The name of the space of an encoder's own vectors."""
-
-Role: TypeAlias = Literal["reader", "contributor", "admin"]
-ROLES: Final[tuple[Role, ...]] = get_args(Role)
-"""The roles of callers of the server: each includes all roles before it."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 """(left, top, right, bottom) in fractions of the displayed picture, 0 to 1."""

@@ -16,9 +16,9 @@ from fastapi.routing import APIRoute
 from served import API, COMMAND, Server, eventually, make_gallery, problem, serving
 
 from lookalike.gallery import open_gallery
+from lookalike.roles import ROLES
 from lookalike.server.access import Needs
 from lookalike.server.app import make_app
-from lookalike.types import ROLES
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 
 # Written by hand from the contract: what the router says must agree.

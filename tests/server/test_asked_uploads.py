@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lookalike.server.bodies import Explain, Search
 
 from conftest import write_pictures
 from lookalike.asking.query import Query, open_query, query_frames, read_query
 from lookalike.errors import UsageError
 from lookalike.gallery import open_gallery
 from lookalike.readers.pool import Frame
-from lookalike.server import ask, uploads
+from lookalike.server import ask
+from lookalike.server.contract.bodies import ExplainBody, SearchBody
 from lookalike.server.metrics import Metrics
 from lookalike.server.service import Service, open_service
-from lookalike.server.settings import Settings
-from lookalike.server.uploads import Upload, Uploads
+from lookalike.server.settings import ServerSettings
+from lookalike.server.uploads import store as uploads
+from lookalike.server.uploads.store import Upload, Uploads
 from lookalike.verbs.index import index
 
 BOX = [0.1, 0.1, 0.6, 0.6]
@@ -31,7 +32,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     pictures = write_pictures(tmp_path / "pictures")
     with open_gallery(tmp_path / "g", create=True) as gallery:
         index(gallery, [pictures], labels=pictures / "labels.csv", patches=True)
-    service = open_service(tmp_path / "g", Settings(), Metrics())
+    service = open_service(tmp_path / "g", ServerSettings(), Metrics())
     yield service
     service.close()
 
@@ -45,12 +46,9 @@ def uploaded(service: Service, path: Path) -> Upload:
 
 def answers(service: Service, upload: Upload, record: str) -> list[dict[str, Any]]:
     """Whole, by region, and why: whole and by region."""
-    region = {"roi": {"image": upload.id, "box": BOX}}
-    whole = {"image": upload.id}
-    found: list[Any] = [
-        ask.search(service, Search.model_validate({"query": query, "k": 5})) for query in (whole, region)
-    ]
-    found += [ask.explain(service, Explain.model_validate({"query": q, "record": record})) for q in (whole, region)]
+    queries: list[Any] = [{"image": upload.id}, {"roi": {"image": upload.id, "box": BOX}}]
+    found: list[Any] = [ask.answer_search(service, SearchBody(query=query, k=5)) for query in queries]
+    found += [ask.answer_explain(service, ExplainBody(query=query, record=record)) for query in queries]
     return [{name: value for name, value in asdict(one).items() if name != "seconds"} for one in found]
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json, print_table
-from lookalike.types import ROLES, Role
+from lookalike.roles import ROLES, Role
 
 
 @click.group("keys")

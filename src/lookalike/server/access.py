@@ -11,8 +11,8 @@ from typing import Final
 from fastapi import Request
 
 from lookalike.errors import ForbiddenError
+from lookalike.roles import ROLES, Role
 from lookalike.server.problems import Problem
-from lookalike.types import ROLES, Role
 from lookalike.verbs.keys import KeyRing
 
 _FAILURES: Final = 10  # wrong keys from one address within _SECONDS

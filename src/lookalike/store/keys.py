@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, insert, select
 
 from lookalike.errors import NotFoundError, UsageError
+from lookalike.roles import ROLES, Role
 from lookalike.store.schema import API_KEYS
-from lookalike.types import ROLES, Role
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store

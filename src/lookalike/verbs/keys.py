@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lookalike.gallery import Gallery
+from lookalike.roles import Role
 from lookalike.store.keys import ApiKey, delete_key, insert_key, keys_of, match
-from lookalike.types import Role
 
 
 @dataclass(frozen=True, slots=True)

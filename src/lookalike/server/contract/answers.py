@@ -10,8 +10,8 @@ from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport
 from lookalike.evaluation.protocols.localisation import LocalisationReport
 from lookalike.evaluation.report import Report
+from lookalike.roles import Role
 from lookalike.text import DISCLAIMER
-from lookalike.types import Role
 from lookalike.verbs.adapt import AdaptResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
