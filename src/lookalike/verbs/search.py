@@ -156,7 +156,7 @@ def search(
     return SearchResult(
         space,
         hits,
-        " + ".join(one.name for one in queries),
+        " + ".join(query.name for query in queries),
         clock.seconds,
         len(gallery.index(space) if who.patched is None else who.patched),
         gallery.spec.name,
@@ -225,10 +225,10 @@ def _hit(ranked: Ranked, rank: int, known: Background | None) -> Hit:
 
 
 def _thumbnails(gallery: Gallery, query: Query, ranked: Sequence[Ranked]) -> tuple[bytes, ...]:
-    keys = [*([] if query.record is None else [query.record.key]), *(one.record.key for one in ranked)]
+    keys = [*([] if query.record is None else [query.record.key]), *(hit.record.key for hit in ranked)]
     small = gallery.store.thumbnails(keys)
     own = query.thumbnail or (b"" if query.record is None else small.get(query.record.key, b""))
-    return (own, *(small.get(one.record.key, b"") for one in ranked))
+    return (own, *(small.get(hit.record.key, b"") for hit in ranked))
 
 
 def _note(k: int, found: int, unpatched: int) -> str:
