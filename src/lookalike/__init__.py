@@ -1,4 +1,4 @@
-"""Lookalike finds the medical images that look alike.
+"""Lookalike finds similar medical images by their pixels.
 
     import lookalike
 
@@ -6,7 +6,7 @@
     lookalike.index(gallery, ["scans/"], labels="scans/labels.csv")
     lookalike.search(gallery, "query.dcm", k=5)
 
-Every verb takes an opened gallery and plain arguments and returns a frozen dataclass. Research software,
+Every verb takes an open gallery and plain arguments and returns a frozen dataclass. Research software,
 not a medical device.
 """
 
@@ -46,7 +46,7 @@ __all__ = [
     "search",
 ]
 
-# Loaded when first named, so that `import lookalike` is quick and light.
+# Imported on first use, so that `import lookalike` is quick and light.
 _HOME: Final = {
     "open": ("lookalike.gallery", "open_gallery"),
     "Gallery": ("lookalike.gallery", "Gallery"),

@@ -1,6 +1,6 @@
-"""Probabilities that mean what they say, thresholds on them, and how far they are from meaning it.
+"""Calibration of probabilities, thresholds on them, and measures of calibration.
 
-Pure functions. Logits (n, c) float64 as in `voting`; members (n, c) bool: which labels each row truly bears.
+Pure functions. Logits (n, c) float64 as in `voting`; members (n, c) bool: the true labels of each row.
 Everything here is fitted on out-of-fold logits: those of rows that their classifier has not seen.
 """
 
@@ -19,7 +19,7 @@ Floating = TypeVar("Floating", bound=np.floating)
 Finding: TypeAlias = Literal["positive", "possible", "negative"]
 
 SENSITIVITY: Final = 0.9
-FEWEST: Final = 10  # rows with a label, and without, that set its thresholds
+FEWEST: Final = 10  # rows with a label, and rows without, that are needed to set its thresholds
 BIAS_PENALTY: Final = 5.0
 _STEPS: Final = 100
 _RIDGE, _TINY = 1e-9, 1e-9  # of the Newton steps
@@ -40,7 +40,7 @@ def sigmoid(logits: NDArray[Floating]) -> NDArray[Floating]:
 class Calibration:
     """slope, bias (c,): p = softmax(slope * logit + bias), or with several labels sigmoid of the same.
 
-    Where one label excludes the others all have one slope, the inverse temperature. Slopes are never negative.
+    Where labels exclude each other they share one slope, the inverse temperature. Slopes are never negative.
     """
 
     multi_label: bool
@@ -54,7 +54,7 @@ class Calibration:
 
 
 def uncalibrated(labels: int, *, multi_label: bool) -> Calibration:
-    """The logits as they are."""
+    """The calibration that leaves logits as they are."""
     return Calibration(multi_label, np.ones(labels), np.zeros(labels))
 
 
@@ -71,10 +71,10 @@ def temperature_and_bias(logits: Floats, members: Bools) -> tuple[float, Floats]
     """The slope s and the biases b (c,) that minimise, summed over rows, the cross-entropy of softmax(s z + b) with
     the label, plus 5 sum b^2.
 
-    The bias takes back what a method gives to some labels too often (a hub's, that of a centroid in the middle);
-    the penalty holds it near 0 where rows are few. The targets are n/(n+1) for the label and 1/(n+1) spread as the
-    labels are, as if one more of the n rows had been seen, so that few rows give no certainty. If the slope would
-    be negative the logits are noise: it becomes 0. Source: bias-corrected temperature scaling, Alexandari et al.,
+    The bias corrects a method's preference for some labels (that of a hub, of a centroid in the middle); the penalty
+    keeps it near 0 where there are few rows. The targets are n/(n+1) for the label and 1/(n+1) distributed like the
+    labels, as if one more row had been seen, so that few rows give no certainty. If the slope would be negative the
+    logits are noise: it becomes 0. Source: bias-corrected temperature scaling, Alexandari et al.,
     ICML 2020, after Guo et al., ICML 2017; penalty and targets are ours.
     """
     count, labels = members.shape
@@ -147,8 +147,8 @@ def _minimise(start: Floats, derivatives: Callable[[Floats], tuple[float, Floats
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Of one label's probability. youden: the greatest sensitivity + specificity - 1. sensitive: the highest
-    that still finds 90 % of the rows that bear the label."""
+    """Thresholds on one label's probability. youden: the greatest sensitivity + specificity - 1. sensitive: the
+    highest that still finds 90 % of the rows with the label."""
 
     youden: float
     sensitive: float
@@ -161,11 +161,11 @@ class Thresholds:
 
 
 def thresholds(probabilities: Floats, member: Bools, sensitivity: float = SENSITIVITY) -> Thresholds | None:
-    """Both thresholds of one label, from probabilities (n,) and who bears it (n,) bool.
+    """Both thresholds of one label, from probabilities (n,) and which rows have it (n,) bool.
 
-    A row is found where its probability is at or above the threshold; candidates are the probabilities that
-    occur, and of equals the lowest, the more sensitive, is taken. None where fewer than ten rows bear the label,
-    or fewer than ten do not (90 % of nine is all of them), or where no threshold beats chance.
+    A row is found if its probability is at or above the threshold; candidates are the probabilities that occur,
+    and of equally good ones the lowest, the more sensitive, is taken. None where fewer than ten rows have the label,
+    or fewer than ten lack it (90 % of nine is all of them), or where no threshold beats chance.
     Source: Youden, Index for rating diagnostic tests, Cancer 3(1), 1950.
     """
     if min(member.sum(), (~member).sum()) < FEWEST:
@@ -194,9 +194,9 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 10)
 
 
 def calibration_floor(confidence: Floats, bins: int = 10, *, draws: int = 200, seed: int = 0) -> float:
-    """The ECE to expect of these confidences if they were exactly right: what chance alone gives (m,) rows.
+    """The ECE to expect of perfectly calibrated confidences (m,): what chance alone gives.
 
-    The mean over simulated outcomes, each right with the probability that its confidence says.
+    The mean over simulated outcomes, each right with the probability of its confidence.
     """
     outcomes = np.random.default_rng(seed).random((draws, len(confidence))) < confidence
     return float(_ece(confidence, outcomes.astype(np.float64), bins).mean())
@@ -215,10 +215,10 @@ def brier(probabilities: Floats, members: Bools) -> float:
 
 
 def auc(scores: Floats, member: Bools, folds: NDArray[np.int64]) -> float | None:
-    """The share of pairs, one row bearing the label and one not, that the scores put in order; equals count half.
+    """The share of pairs, one row with the label and one without, that the scores put in order; ties count half.
 
-    Only rows of one fold are compared: classifiers of different folds have scales of their own. None without
-    any pair. scores, member, folds: (n,).
+    Only rows of one fold are compared: classifiers of different folds have different scales. None if there is no
+    pair. scores, member, folds: (n,).
     """
     ordered, pairs = 0.0, 0
     for fold in np.unique(folds):

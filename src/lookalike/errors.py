@@ -1,11 +1,11 @@
-"""What can go wrong, for people.
+"""The errors of the package, and their HTTP statuses.
 
                                     HTTP
     LookalikeError                  400     refused
     ├── UsageError                  400     an argument that cannot be used as given
-    ├── ForbiddenError              403     whoever asks may not do this
+    ├── ForbiddenError              403     the caller may not do this
     ├── NotFoundError               404     no record, space, job, patient, key, upload or import folder of that name
-    ├── GalleryError                409     the gallery cannot be used so: not there, locked, of another version
+    ├── GalleryError                409     the gallery cannot be used: missing, locked, of another version
     │   └── ManifestMismatchError   409     encoder, revision or preprocessing differ
     ├── DamagedFileError            409     a stored file or row does not match its checksum
     ├── UnreadableImageError        422     a source could not be read; carries a reason code
@@ -13,8 +13,8 @@
     └── EndpointError               424     a hosted model refused, or gave no answer
 
 ``HTTP`` is this tree as a table. A command ends with exit code 1 after any of them. Every message says what happened,
-what was found, what is allowed and what to do next. No message carries the parser's own words about a file: these may
-hold patient data.
+what was found, what is allowed and what to do next. No message quotes a parser's own message about a file, which may
+contain patient data.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ REASONS: Final[dict[str, str]] = {
 
 
 class LookalikeError(Exception):
-    """Anything lookalike refuses to do, said in one line."""
+    """The base of all errors; the message is one line."""
 
 
 class UnreadableImageError(LookalikeError):
-    """A source that no image can be read from. ``reason`` is a key of ``REASONS``; detail: numbers that say more,
-    never the file's own words.
+    """A source that no image can be read from. ``reason`` is a key of ``REASONS``; detail: further numbers, never text
+    from the file.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -66,7 +66,7 @@ class DamagedFileError(LookalikeError):
 
 
 class GalleryError(LookalikeError):
-    """The gallery folder cannot be used as asked."""
+    """The gallery folder cannot be used in the requested way."""
 
 
 class ManifestMismatchError(GalleryError):
@@ -78,7 +78,7 @@ class UsageError(LookalikeError):
 
 
 class ForbiddenError(LookalikeError):
-    """Whoever asks may not do this. ``reason``: why, for programs."""
+    """The caller may not do this. ``reason``: why, for programs."""
 
     def __init__(self, message: str, reason: str = "forbidden") -> None:
         super().__init__(message)
@@ -86,7 +86,7 @@ class ForbiddenError(LookalikeError):
 
 
 class NotFoundError(LookalikeError):
-    """Nothing of that name or id is there. ``reason``: what is missing, for programs."""
+    """There is nothing of that name or id. ``reason``: what is missing, for programs."""
 
     def __init__(self, message: str, reason: str = "not-found") -> None:
         super().__init__(message)
@@ -94,7 +94,7 @@ class NotFoundError(LookalikeError):
 
 
 class EndpointError(LookalikeError):
-    """A hosted model refused the request, gave no answer, or one that is not understood."""
+    """A hosted model refused the request, or gave no answer or an invalid one."""
 
 
 class MissingExtraError(LookalikeError):
@@ -119,7 +119,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         EndpointError: (424, "endpoint"),
     }
 )
-"""Status and reason of each class over HTTP; an error that carries a reason of its own tells that one."""
+"""Status and reason of each class over HTTP; an error with a reason of its own takes precedence."""
 
 
 def http_status(error: LookalikeError) -> tuple[int, str]:

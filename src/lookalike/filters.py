@@ -1,8 +1,8 @@
-"""One tree that says which records may be found: fields, operators, and / or / not.
+"""Filters: a tree of conditions on the fields of records, with and / or / not.
 
 As text: ``Modality=CR and (PatientAge>=60 or not label=effusion)``. A field is ``label``, ``patient``,
-``source``, ``id`` or the name of an attribute. Operators: = != < <= > >= and ~ (contains, whatever the
-case). Values with spaces stand in quotes. The store compiles the tree to SQL.
+``source``, ``id`` or the name of an attribute. Operators: = != < <= > >= and ~ (contains, ignoring case).
+Values with spaces are quoted. The store compiles the tree to SQL.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lookalike.errors import UsageError
 
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 TEXT_FIELDS: Final = ("id", "source", "patient", "label")
-"""Fields that are no attributes: compared as text, never as numbers."""
+"""Fields that are not attributes: compared as text, never as numbers."""
 
 _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
@@ -25,7 +25,7 @@ _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_MAX_TOKENS: Final = 2000  # databases bound the depth of an expression, and so does Python
+_MAX_TOKENS: Final = 2000  # databases limit the depth of an expression, and so does Python
 _MAX_NESTED: Final = 20
 _TOKEN: Final = re.compile(
     r"""\s*(?:(?P<op>!=|<=|>=|=|<|>|~)|(?P<paren>[()])|"(?P<dq>[^"]*)"|'(?P<sq>[^']*)'|(?P<word>[^\s()=!<>~"']+))"""
@@ -66,7 +66,7 @@ Filter: TypeAlias = Compare | And | Or | Not
 
 
 def fields(tree: Filter) -> set[str]:
-    """The names of the fields that a tree asks for."""
+    """The names of the fields that a tree uses."""
     if isinstance(tree, Compare):
         return {tree.field}
     return set().union(*map(fields, [tree.part] if isinstance(tree, Not) else tree.parts))
@@ -82,7 +82,7 @@ def number(value: object) -> float | None:
 
 
 def matches(tree: Filter, fields: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a record with these field values satisfies the tree: what the SQL must agree with."""
+    """Whether a record with these field values satisfies the tree: the reference that the SQL must agree with."""
     if isinstance(tree, And):
         return all(matches(part, fields) for part in tree.parts)
     if isinstance(tree, Or):

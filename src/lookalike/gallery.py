@@ -1,7 +1,7 @@
-"""An opened gallery folder: store, encoder, spaces, indexes. State and nothing else.
+"""An open gallery folder: its store, encoder, spaces and indexes. State and nothing else.
 
 gallery/
-  gallery.db     the truth: records, labels, vectors, spaces, refused files
+  gallery.db     the source of truth: records, labels, vectors, spaces, refused files
   indexes/       the fast copies, made again whenever they are missing, stale or damaged
   adapters/      trained adapters
   sources/       files that came through the server, which are nowhere else
@@ -76,7 +76,7 @@ class Gallery:
         self.store.close()
 
     def _declare_base(self, encoder: str | None) -> None:
-        """A new gallery notes its encoder; a later one must ask for the same or for none."""
+        """Store the encoder of a new gallery; an existing one must be opened with the same encoder, or without."""
         spaces = self.store.spaces()
         if BASE not in spaces:
             spec = encoders.present(encoder or encoders.DEFAULT)
@@ -91,12 +91,12 @@ class Gallery:
 
     @cached_property
     def spec(self) -> EncoderSpec:
-        """What names this gallery's vectors. Raises ManifestMismatchError if the encoder has changed."""
+        """The spec of this gallery's encoder. Raises ManifestMismatchError if the encoder has changed."""
         stored = self.store.spaces()[BASE].encoder
         spec = encoders.describe(str(stored["name"]))
         changed = [name for name, value in spec.identity.items() if stored["identity"].get(name) != value]
         if changed:
-            encoders.present(spec.name)  # missing weights are no other revision: it says so
+            encoders.present(spec.name)  # missing weights are a different error from another revision
             raise ManifestMismatchError(
                 f"the encoder {spec.name!r} differs from the one that made this gallery ({', '.join(changed)}); "
                 "vectors of the two cannot be compared: install the earlier version, or index into a new gallery"
@@ -110,14 +110,14 @@ class Gallery:
 
     @cached_property
     def readers(self) -> ReaderPool:
-        """The decoding processes, started when first needed."""
+        """The decoding processes, started on first use."""
         from lookalike.readers.pool import ReaderPool
 
         return ReaderPool(self.spec.preprocessing, volumes=self.volume_recipe)
 
     @cached_property
     def volume_recipe(self) -> VolumeRecipe:
-        """How volumes are cut, those of queries too; noted when the first is asked for."""
+        """How volumes are sliced, those of queries too; stored when first used."""
         noted = self.store.fact("volumes", json.dumps(asdict(self._volumes or VolumeRecipe())))
         return VolumeRecipe(**json.loads(noted))
 
@@ -157,11 +157,11 @@ class Gallery:
         return self._counted[1]
 
     def index(self, space: str = BASE) -> indexes.Index:
-        """The index of a space: from memory, from its file, or made anew from the store."""
+        """The index of a space: from memory, from its file, or rebuilt from the store."""
         row = self.space(space)
         held = self._indexes.get(space)
         if held is None or held.state != (row.version, row.adapter):
-            with self._making:  # one thread makes it, the others wait for it
+            with self._making:  # one thread builds it, the others wait
                 held = self._indexes.get(space)
                 if held is None or not (held.state == (row.version, row.adapter) or self._grows(held, row)):
                     held = _HeldIndex((row.version, row.adapter), self.store.edits(), self._load_or_build(row))
@@ -169,7 +169,7 @@ class Gallery:
         return held.index
 
     def _grows(self, held: _HeldIndex, row: SpaceRow) -> bool:
-        """Whether another process is adding records: until it has finished, what is held will do."""
+        """Whether another process is adding records: until it has finished, the index in memory is used."""
         if self._own_turn or held.state[1] != row.adapter or held.edits != self.store.edits():
             return False
         with suppress(OSError), (self.folder / _LOCK).open("r") as file:
@@ -198,7 +198,7 @@ class Gallery:
         index: indexes.Index = load_plugin("lookalike.indexes", kind)(dim)
         if len(vectors):
             index.upsert(stored.keys, vectors)
-        with suppress(OSError):  # the file saves time only: a gallery that is read-only, or a full disk
+        with suppress(OSError):  # the file only saves time: the gallery may be read-only, or the disk full
             index = index_files.save_index(index, self.folder / "indexes", space, made_of)
         return index
 
@@ -211,7 +211,7 @@ class Gallery:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One writer at a time; the lock goes with the process, however it ends."""
+        """Lock the gallery for one writer; the lock is released when the process ends, however it ends."""
         try:
             file = (self.folder / _LOCK).open("w")
         except OSError as error:
@@ -227,7 +227,7 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class _HeldIndex:
-    """state: version of the vectors and adapter that it was made of; edits: as counted then."""
+    """state: the vectors' version and the adapter that the index was made from; edits: their number at that time."""
 
     state: tuple[int, str | None]
     edits: int
@@ -235,7 +235,7 @@ class _HeldIndex:
 
 
 def _lock(file: IO[str]) -> None:
-    """Whoever only looks whether there is a writer holds the lock for a moment: a second look is worth it."""
+    """Take the lock. A process that only checks for a writer holds it for a moment, so a second attempt is worth it."""
     for turn in range(_TURNS):
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -257,10 +257,10 @@ def open_gallery(
     volumes: VolumeRecipe | None = None,
     index: str = AUTO,
 ) -> Gallery:
-    """Open a gallery folder. create: make it if it is not there; encoder: the encoder of a new one; volumes:
-    how a new one cuts volumes into slices; index: a new one's kind, "auto" chooses by size.
+    """Open a gallery folder. create: create it if it does not exist; encoder: of a new gallery; volumes: how a new
+    gallery slices volumes; index: the index kind of a new gallery, "auto" chooses by size.
 
-    Raises GalleryError if there is no gallery and none is to be made.
+    Raises GalleryError if there is no gallery and ``create`` is false.
     """
     path = absolute(folder)
     if not os.path.exists(path / FILE):  # noqa: PTH110 - False for any impossible name

@@ -1,4 +1,4 @@
-"""How good a ranking is: precision, recall and their kin, averages, chance level, bootstrap intervals.
+"""Metrics of rankings: precision, recall and related ones, averages, chance level, bootstrap intervals.
 
 Conventions of every function here:
 
@@ -7,7 +7,7 @@ Conventions of every function here:
   without a hit is a miss.
 - `totals`: (q,) int, relevant items in the gallery open to the query (own patient left out), found or not.
 - A query whose `totals` is 0 cannot be answered: its score is nan, and every mean leaves it out. The caller
-  reports how many there were: `np.count_nonzero(totals == 0)`.
+  reports how many there are: `np.count_nonzero(totals == 0)`.
 - Scores are float64 in [0, 1], shape (q,). Wrong shapes, a `k` beyond `depth` (pad first) and more hits than
   `totals` raise ValueError.
 
@@ -115,7 +115,7 @@ def chance(totals: ArrayLike, open_items: ArrayLike) -> Floats:
 
 
 def membership(labels: Sequence[Collection[str]], classes: Sequence[str]) -> Bools:
-    """(n, c) bool: item i bears class j. labels: the names an item bears. KeyError if not in classes."""
+    """(n, c) bool: item i has class j. labels: the class names of each item. KeyError if not in classes."""
     column = {name: index for index, name in enumerate(classes)}
     member = np.zeros((len(labels), len(classes)), dtype=bool)
     for row, names in zip(member, labels, strict=True):
@@ -170,10 +170,10 @@ def micro(per_query: ArrayLike) -> Floats:
 
 
 def per_class(per_query: ArrayLike, labels: ArrayLike) -> Floats:
-    """Mean over the queries of each class; a query counts in every class that it bears.
+    """Mean over the queries of each class; a query counts in every class that it has.
 
     per_query: (q,) or (q, m). labels: (q, c) bool (`membership`). Returns (c,) or (c, m), nan for a class
-    that no scored query bears.
+    that no scored query has.
     """
     values, member = _aligned(per_query, labels)
     scored = ~np.isnan(values)
@@ -197,15 +197,15 @@ def bootstrap_interval(
 ) -> Floats:
     """Percentile bootstrap interval of `micro`, `macro` or `per_class`, resampled by patient.
 
-    Each of the g patient groups is drawn whole, g times with replacement, so that queries of one patient do
-    not pass for independent ones (cluster bootstrap: Field and Welsh, JRSS B 69(3), 2007). A class absent
+    The g patient groups are drawn whole, g times with replacement, so that queries of one patient do not count as
+    independent ones (cluster bootstrap: Field and Welsh, JRSS B 69(3), 2007). A class absent
     from a resample is left out of that resample's macro mean, and that resample out of the class's own
     interval. To compare two systems on the same queries, pass the difference of their scores.
 
     per_query: (q,) or (q, m). groups: (q,) patient of each query, int or str; a query whose patient is
     unknown is a group of its own. labels: (q, c) bool, needed for macro and per_class. Returns (2, *shape of
-    the statistic): low, high; nan where fewer than two patients bear a score, since one says nothing of the
-    next. Same seed, same interval. ValueError on wrong shapes, samples or level. Memory: O(g * c * m +
+    the statistic): low, high; nan where fewer than two patients have a score, since one tells nothing about
+    others. Same seed, same interval. ValueError on wrong shapes, samples or level. Memory: O(g * c * m +
     samples * c * m).
     """
     if statistic != "micro" and labels is None:
@@ -225,10 +225,10 @@ def bootstrap_interval(
 
 
 def numbered(groups: ArrayLike) -> NDArray[np.int64]:
-    """(n,) names -> (n,) numbers from 0 in the order in which the names first appear.
+    """(n,) names -> (n,) numbers from 0 in the order of first appearance.
 
-    Patients are named by hashes that each gallery salts anew. What is drawn by patient (folds, resamples) goes
-    by these numbers, so that the same records and seed draw the same in every gallery.
+    Patients are named by hashes with a salt of each gallery. Draws by patient (folds, resamples) use these numbers,
+    so that the same records and seed give the same draws in every gallery.
     """
     _, first, codes = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
     ranks: NDArray[np.int64] = np.argsort(np.argsort(first))

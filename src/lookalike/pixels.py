@@ -1,7 +1,7 @@
-"""From decoded pixels to what is shown and to what a network sees: pure functions.
+"""Pixel processing, from decoded values to the displayed picture and the network's input: pure functions.
 
 Order (DICOM PS3.3 C.11): modality LUT (done by the reader) -> VOI LUT or window -> MONOCHROME1
-inversion last. Then one path for every source: stretch between two percentiles, 8 bits, resize. So a
+inversion last. Then the same steps for every source: stretch between two percentiles, 8 bits, resize. So a
 picture gives the same input whether it comes as DICOM or as PNG.
 """
 
@@ -25,7 +25,7 @@ _RESAMPLE: Final = {
     "lanczos": PIL.Image.Resampling.LANCZOS,
     "box": PIL.Image.Resampling.BOX,
 }
-_PERCENTILE_SAMPLES: Final = 1 << 16  # values that the percentiles are taken from, at least
+_PERCENTILE_SAMPLES: Final = 1 << 16  # values used for percentiles, at least
 THUMBNAIL_SIDE: Final = 160
 
 
@@ -50,7 +50,7 @@ def apply_window(
     """Window (PS3.3 C.11.2.1.2 and .3): modality units -> [0, 1] float32, same shape."""
     x = _as_float(values)
     if function == "SIGMOID":
-        # Beyond +-80 the exponential over- or underflows and the answer is 0 or 1 anyway.
+        # Beyond +-80 the exponential would over- or underflow, and the result is 0 or 1 anyway.
         power = np.clip(-4 * (x - center) / max(width, 1e-6), -80, 80)
         result: NDArray[np.float32] = (1 / (1 + np.exp(power))).astype(np.float32)
         return result
@@ -64,9 +64,9 @@ def apply_window(
 
 
 def apply_lut(values: NDArray[np.generic], lut: Lut) -> NDArray[np.float32]:
-    """Modality or VOI LUT (PS3.3 C.11.1, C.11.2.1.1): values -> the table's, same shape.
+    """Modality or VOI LUT (PS3.3 C.11.1, C.11.2.1.1): values -> table entries, same shape.
 
-    Values outside take the end entries, those between two entries the nearer one.
+    Values outside the table take its end entries, values between two entries the nearer one.
     """
     integers = np.issubdtype(values.dtype, np.integer)
     offset = values.astype(np.int64 if integers else np.float64) - lut.first
@@ -79,8 +79,8 @@ def apply_lut(values: NDArray[np.generic], lut: Lut) -> NDArray[np.float32]:
 def display(image: Image) -> NDArray[np.generic]:
     """The 2-D picture as a viewer shows it, before any stretch: (rows, columns, channels).
 
-    With a VOI LUT or window the values are in [0, 1], without one they keep the modality's units; low
-    is dark. A window that would make the whole picture one value is passed over.
+    With a VOI LUT or window the values are in [0, 1], otherwise they keep the modality's units; low is
+    dark. A window that would give the whole picture one value is ignored.
     """
     plane = image.pixels[0]
     shown: NDArray[np.generic] = plane
@@ -116,14 +116,14 @@ def _sample(values: NDArray[np.generic]) -> NDArray[np.generic]:
     """The values on a regular grid that percentiles are taken from."""
     step = max(1, int((values.shape[0] * values.shape[1] / _PERCENTILE_SAMPLES) ** 0.5))
     sample = values[::step, ::step]
-    # Grey as RGB: exactly what the grey one gives.
+    # Grey stored as RGB: exactly as the grey picture.
     grey = sample.shape[2:] == (3,) and bool((sample == sample[..., :1]).all())
     return sample[..., 0] if grey else sample
 
 
 def _eight_bits(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
     """low -> 0, high -> 255."""
-    if low >= high:  # a few bright pixels on a flat ground
+    if low >= high:  # a few bright pixels on a uniform background
         low, high = float(values.min()), float(values.max())
     if low >= high:
         return np.zeros(values.shape, np.uint8)
@@ -163,12 +163,12 @@ def picture(image: Image, percentiles: tuple[float, float]) -> PIL.Image.Image:
 
 
 def _by_value(image: Image, first: int, last: int, percentiles: tuple[float, float]) -> NDArray[np.uint8]:
-    """``stretch(display(image))`` to the bit, for integers from first to last.
+    """``stretch(display(image))``, bit for bit, for integers from first to last.
 
-    Both work value by value, and there are fewer values than pixels: each is worked out once and looked up.
+    Both work value by value, and there are fewer values than pixels: each is computed once and looked up.
     """
     index = image.pixels[0] if first >= 0 else image.pixels[0].astype(np.intp) - first
-    skipped = max(first, 0)  # entries for values that are not there, so that the pixels themselves are the index
+    skipped = max(first, 0)  # entries for values that do not occur, so that pixels can be used as indices
     values = np.arange(first, last + 1).astype(image.pixels.dtype)
     shown = display(replace(image, pixels=values[None, :, None, None]))
     counts = np.bincount(_sample(index).ravel(), minlength=skipped + len(values))[skipped:]
@@ -180,7 +180,7 @@ def _by_value(image: Image, first: int, last: int, percentiles: tuple[float, flo
 
 
 def _percentile(values: NDArray[np.generic], counts: NDArray[np.intp], percentile: float) -> float:
-    """``np.percentile`` of each value as often as counted."""
+    """``np.percentile`` of the values, each repeated as often as counted."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(counts[order])
     place = float(reached[-1] - 1) * (percentile / 100)
@@ -216,7 +216,7 @@ def resize(shown: PIL.Image.Image, recipe: Preprocessing) -> PIL.Image.Image:
 def placement(shown: tuple[int, int], recipe: Preprocessing) -> tuple[float, float, float, float]:
     """Where ``resize`` puts a picture of (rows, columns): (left, top, width, height) in fractions of the input.
 
-    What lies outside of 0 to 1 was cut off; what the picture does not cover was padded.
+    Parts outside of 0 to 1 are cropped; parts that the picture does not cover are padded.
     """
     (rows, columns), (high, wide) = recipe.size, shown
     size = wide, high
@@ -245,7 +245,7 @@ def placement(shown: tuple[int, int], recipe: Preprocessing) -> tuple[float, flo
 
 
 def _scaled(size: tuple[int, int], target: int, side: int, rounding: float = 0.0) -> tuple[int, int]:
-    """(width, height) with ``side`` brought to ``target``; in this order no rounding error can creep in."""
+    """(width, height) with ``side`` scaled to ``target``, in an order of operations without rounding errors."""
     width, height = (int(length * target / side + rounding) for length in size)
     return max(1, width), max(1, height)
 

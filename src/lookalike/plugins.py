@@ -1,7 +1,7 @@
-"""Plug-ins by entry point: ours are declared exactly like a third party's.
+"""Plug-ins by entry point: this package's are declared exactly like third parties'.
 
-Nothing that a plug-in does while it is loaded can hurt the others: what cannot be used is set aside with the
-reason. Our own come first, so that a third party's name never takes the place of one of ours.
+No failure of a plug-in while it is loaded affects the others: one that cannot be used is set aside with the reason.
+This package's come first, so that a third party's name never replaces one of them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def inspect_plugin(group: str, name: str, members: Sequence[str] = ()) -> Any:
     point = _declared(group)[name]
     try:
         found = point.load()
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a third-party module does when it is imported
         return raised(name, error, f"when {point.value} was imported", _distribution(point))
     return lacking(found, name, members, _distribution(point)) or found
 
@@ -80,7 +80,7 @@ def broken_plugins(group: str, members: Sequence[str] = ()) -> tuple[Broken, ...
 
 
 def unusable(kind: str, broken: Broken) -> UsageError:
-    """What to say to whoever asked for a plug-in that is broken."""
+    """The error for the use of a broken plug-in."""
     return UsageError(
         f"the {kind} {broken.name!r} cannot be used: {broken.reason}; repair or remove that distribution, "
         f"or choose another {kind}"
@@ -89,7 +89,7 @@ def unusable(kind: str, broken: Broken) -> UsageError:
 
 @contextmanager
 def guarded(kind: str, name: str, distribution: str, when: str) -> Iterator[None]:
-    """Around a call into a plug-in: what it raises for people passes, all else becomes one UsageError of one line."""
+    """Guard a call into a plug-in: its LookalikeErrors pass, any other exception becomes a UsageError of one line."""
     try:
         yield
     except LookalikeError:
@@ -99,12 +99,12 @@ def guarded(kind: str, name: str, distribution: str, when: str) -> Iterator[None
 
 
 def defect(name: str, what: str, distribution: str) -> Broken:
-    """What is wrong with a plug-in, in the words of every listing and message."""
+    """What is wrong with a plug-in, worded for listings and messages."""
     return Broken(name, f"{what}; distribution {distribution or 'unknown'}")
 
 
 def raised(name: str, error: BaseException, when: str, distribution: str) -> Broken:
-    """A plug-in that raised. Only the exception's class is told: its words may hold anything."""
+    """A plug-in that raised. Only the exception's class is reported: its message may contain anything."""
     return defect(name, f"{type(error).__name__} {when}", distribution)
 
 

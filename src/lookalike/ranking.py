@@ -1,4 +1,4 @@
-"""From many hits to one ranking: slice hits to volumes, late interaction, fusion. Pure functions.
+"""Ranking from many hits: slice hits to volumes, late interaction, fusion. Pure functions.
 
 Sources: counting hits and Gaussian weights, Khun Jush et al., arXiv 2311.13547; MaxSim re-ranking, the
 follow-up arXiv 2405.09334, after ColBERT (Khattab and Zaharia, arXiv 2004.12832).
@@ -37,7 +37,7 @@ def reciprocal_rank_fusion(
     rank learning methods", SIGIR 2009; k = 60 as there.
 
     Only ranks count, so encoders whose scores lie on different scales can be fused. weights: one for each
-    ranking, 1 if not given. limit: how many are given back. Equal scores keep the order in which the items
+    ranking, 1 if not given. limit: how many are returned. Equal scores keep the order in which the items
     first appear, the first ranking's items first. An item that a ranking names twice counts at its best rank.
 
     Raises UsageError if the weights are not one non-negative number for each ranking, or k is below 0.
@@ -60,7 +60,7 @@ def by_count(records: NDArray[np.int64], scores: Scores, weights: NDArray[np.flo
     """Rank records by how often their slices are hit; ties by the best score.
 
     records, scores: (q, k) owners and cosines of the hits of q query slices, -1 and -inf pad. weights: (q,)
-    of the query slices; a hit counts as much as the slice that it answers.
+    of the query slices; a hit has the weight of its query slice.
     """
     return _grouped(records, scores, weights, np.ones_like, np.add)
 
@@ -104,8 +104,8 @@ def _grouped(
 def maxsim(query: Vectors, document: Vectors, weights: NDArray[np.float64] | None = None) -> float:
     """Late interaction of two sets of unit vectors: the best cosine of each query row, averaged.
 
-    query (q, dim), document (d, dim). weights (q,) that sum to 1; equal ones without them. 1 means that
-    every query row has its double in the document; 0 for an empty side.
+    query (q, dim), document (d, dim). weights (q,) that sum to 1; equal by default. 1 means that every
+    query row has an identical row in the document; 0 if either is empty.
     """
     if len(document) == 0 or len(query) == 0:
         return 0.0
@@ -130,14 +130,14 @@ def maxsim_many(
 
 
 def window_scores(similar: NDArray[np.float32], cells: NDArray[np.int64]) -> NDArray[np.float32]:
-    """A region of patches laid over every place of other grids: its mean cosine there.
+    """A region of patches laid over every place of other grids: the mean cosine at each place.
 
     similar: (m, n, rows, columns) cosines of the region's m patches and those of n grids. cells: (m, 2) row and
     column of each of the m within the region, from 0. Returns (n, rows - height + 1, columns - width + 1).
 
-    Unlike MaxSim, which asks each patch for its best answer wherever that lies, the answers must lie as the
-    region's patches do, so they are one place that can be shown. On planted patterns this finds more, but for the
-    smallest (docs/regions.md).
+    MaxSim takes each patch's best match wherever it lies; here the matches must be arranged as the region's patches
+    are, so that they form one place that can be shown. On planted patterns this finds more, except for the smallest
+    ones (docs/regions.md).
     """
     height, width = cells.max(axis=0) + 1
     down, across = similar.shape[2] - height + 1, similar.shape[3] - width + 1
@@ -149,14 +149,14 @@ def window_scores(similar: NDArray[np.float32], cells: NDArray[np.int64]) -> NDA
 
 
 def best_pair(query: Vectors, document: Vectors) -> tuple[int, int, float]:
-    """The most alike pair: (row of the query, row of the document, cosine)."""
+    """The most similar pair: (row of the query, row of the document, cosine)."""
     similar = query @ document.T
     row, column = np.unravel_index(int(np.argmax(similar)), similar.shape)
     return int(row), int(column), float(similar[row, column])
 
 
 def contributing_rows(query: Vectors, document: Vectors) -> NDArray[np.int64]:
-    """The document's rows that answer some query row best, ascending: where a hit matches."""
+    """The document's rows that are the best match of some query row, ascending: where a hit matches."""
     return np.unique((query @ document.T).argmax(axis=1))
 
 

@@ -1,10 +1,10 @@
-"""Who may ask a served gallery for what; by itself, so that the command can name the roles and load nothing for it."""
+"""The roles of callers of the server, in a module of their own, so that a command can name them at no cost."""
 
 from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias, get_args
 
 Role: TypeAlias = Literal["reader", "contributor", "admin"]
-"""Each may do all that those before it may."""
+"""Each role includes all roles before it."""
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

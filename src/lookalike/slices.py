@@ -1,7 +1,7 @@
-"""From a volume to the pictures it is searched by: orientation, slices, weights, windows, pooling. Pure.
+"""Slices of volumes: orientation, choice, weights, windows, pooling. Pure functions.
 
-A volume is cut along the patient's axes, found from the affine, never from the order in which the array
-happens to be stored. Its grey values are mapped once for the whole volume, so that slices stay comparable.
+A volume is sliced along the patient's axes, which come from the affine, never from the order in which the array
+happens to be stored. Grey values are mapped the same way in the whole volume, so that slices stay comparable.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ CT_WINDOWS: Final[dict[str, tuple[float, float]]] = {
 """(center, width) in Hounsfield units."""
 
 MASK: Final = "mask"
-"""The window of a mask: every value above 0 is white, and slices that mark nothing are kept."""
+"""The window for masks: every value above 0 is white, and empty slices are kept."""
 
 _MOST_STRETCHED: Final = 20.0
-_BLANK_RANGE: Final = 8  # grey steps of 255: a slice whose values span less shows nothing
+_BLANK_RANGE: Final = 8  # of 255 grey levels: a slice whose values span fewer is blank
 
 
 def orient(volume: Image, plane: Plane = "axial") -> Image:
@@ -72,7 +72,7 @@ def _along(volume: Image, wanted: Sequence[tuple[int, int]]) -> Image:
 
 
 def _nearest_axes(affine: NDArray[np.float64]) -> list[int]:
-    """For each array axis the patient axis it runs along, each once, the clearest decided first."""
+    """For each array axis the patient axis that it runs along, each used once, the clearest assigned first."""
     columns = affine[:3, :3] / np.maximum(np.linalg.norm(affine[:3, :3], axis=0), 1e-12)
     closeness, nearest = np.abs(columns), [-1, -1, -1]
     for _ in range(3):
@@ -84,7 +84,7 @@ def _nearest_axes(affine: NDArray[np.float64]) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class SliceRule:
-    """Which slices stand for a volume. how: all, every (N-th), random, even or middle (N slices)."""
+    """Which slices represent a volume. how: all, every (N-th), random, even or middle (N slices)."""
 
     how: Literal["all", "every", "random", "even", "middle"] = "all"
     number: int = 1
@@ -126,7 +126,7 @@ def slice_weights(text: str, positions: NDArray[np.float64]) -> NDArray[np.float
         weights = np.ones(len(positions))
     elif name == "gaussian" and _positive(value or "0.2"):
         exponents = -(((positions - 0.5) / max(float(value or "0.2"), 1e-3)) ** 2) / 2
-        # The nearest to the centre keeps weight however narrow the bell is.
+        # The slice nearest to the centre keeps some weight, however narrow the Gaussian is.
         weights = np.exp(exponents - exponents.max(initial=-np.inf))
     else:
         raise UsageError(f"weights are uniform or gaussian:SIGMA with SIGMA above 0, got {text!r}")
@@ -143,7 +143,7 @@ def _positive(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class GreyMap:
-    """For each channel shown, the values that become black and white."""
+    """For each displayed channel, the values that become black and white."""
 
     ranges: tuple[tuple[float, float], ...]
 
@@ -174,7 +174,7 @@ def grey_map(volume: Image, window: str = "auto") -> GreyMap:
 
 def is_hounsfield(volume: Image) -> bool:
     """Whether the values are Hounsfield units: Modality CT with air below -200, or values like a CT's."""
-    # fmin and fmax pass over NaN, which some scanners' reconstructions put outside the field of view.
+    # fmin and fmax ignore NaN, which some scanners' reconstructions put outside the field of view.
     low, high = float(np.fmin.reduce(volume.pixels, axis=None)), float(np.fmax.reduce(volume.pixels, axis=None))
     if volume.modality == "CT":
         return low < -200
@@ -182,7 +182,7 @@ def is_hounsfield(volume: Image) -> bool:
 
 
 def _robust_range(values: NDArray[np.generic]) -> tuple[float, float]:
-    """The 1st and 99th percentile over a regular grid of voxels, those above the darkest if there are enough."""
+    """The 1st and 99th percentile over a regular grid of voxels, without the darkest ones if enough remain."""
     step = max(1, int((values.size / (1 << 20)) ** (1 / 3)))
     sample = values[::step, ::step, ::step].astype(np.float64).ravel()
     sample = sample[np.isfinite(sample)]
@@ -190,7 +190,7 @@ def _robust_range(values: NDArray[np.generic]) -> tuple[float, float]:
         return 0.0, 1.0
     body = sample[sample > sample.min()]
     low, high = np.percentile(body if body.size > sample.size / 20 else sample, (1, 99))
-    if low == high and sample.min() < low:  # a shape of two values: what lies around it is the dark
+    if low == high and sample.min() < low:  # a shape of two values: its surroundings are the dark one
         low = sample.min()
     return float(low), float(high if high > low else low + 1)
 
@@ -202,9 +202,9 @@ def _to_bytes(plane: NDArray[np.generic], low: float, high: float) -> NDArray[np
 
 
 def cut(volume: Image, recipe: VolumeRecipe) -> Iterator[tuple[int, int, PIL.Image.Image]]:
-    """The slices that stand for a volume: (number along the plane, of how many, picture), ascending.
+    """The slices that represent a volume: (number along the plane, of how many, picture), ascending.
 
-    Blank slices are left out, unless all are. Pixels that are not square are made so, as a viewer does.
+    Blank slices are left out, unless all are blank. Pixels are resampled to squares, as a viewer does.
     """
     oriented = orient(volume, recipe.plane)
     grey = grey_map(oriented, recipe.window)
@@ -235,9 +235,9 @@ def square_pixels(shown: NDArray[np.uint8], spacing: tuple[float, float, float] 
 
 
 def volume_input(volume: Image, recipe: Preprocessing) -> NDArray[np.uint16]:
-    """A whole volume as a 3-D network's input (depth, rows, columns): 0 and 65535 are the ends of its values.
+    """A whole volume as a 3-D network's input (depth, rows, columns): 0 and 65535 are the ends of the value range.
 
-    Plane by plane: beside the volume nothing larger than the input is held. What lies outside the volume is 0.
+    Plane by plane: besides the volume nothing larger than the input is in memory. Outside the volume it is 0.
     Raises UnreadableImageError: "not-a-volume" for one slice, "unsupported-pixels" for colours.
     """
     how = recipe.volume or VolumeInput(depth=1)
@@ -268,12 +268,12 @@ def volume_input(volume: Image, recipe: Preprocessing) -> NDArray[np.uint16]:
 
 
 def prepared(image: Image, recipe: Preprocessing) -> NDArray[Any]:
-    """What an encoder's network sees of one Image: a picture, or a whole volume where it takes these."""
+    """The network's input for one Image: a picture, or a whole volume if the encoder takes volumes."""
     return prepare(image, recipe) if recipe.volume is None else volume_input(image, recipe)
 
 
 def _box(inside: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """Where something is inside; everything, if nothing is."""
+    """The bounding box of a mask; everything, if it is empty."""
     if not inside.any():
         return (slice(None),) * 3
     found = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
@@ -282,9 +282,9 @@ def _box(inside: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
 
 
 def _taps(count: int, spacing: float | None, wanted: float | None, size: int, resample: str) -> NDArray[np.float32]:
-    """(size, count) shares of each source voxel in each voxel of the input, along one axis; no share outside."""
+    """(size, count) share of each source voxel in each voxel of the input, along one axis; 0 outside."""
     step = wanted / spacing if spacing and wanted else 0.0
-    if not step and resample == "area":  # the mean of what a voxel touches
+    if not step and resample == "area":  # the mean of the source voxels that a voxel overlaps
         edges = np.arange(size + 1) * count / size
         start, end = np.floor(edges[:-1]), np.ceil(edges[1:])
         touched = (np.arange(count) >= start[:, None]) & (np.arange(count) < end[:, None])

@@ -1,4 +1,4 @@
-"""The plain data that pass between the layers."""
+"""The data types that pass between the layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Vectors: TypeAlias = NDArray[np.float32]  # (n, dim), rows of unit L2 norm
 Keys: TypeAlias = NDArray[np.int64]  # vector keys; -1 pads
-Scores: TypeAlias = NDArray[np.float32]  # (q, k) cosine, higher = more alike; -inf pads
+Scores: TypeAlias = NDArray[np.float32]  # (q, k) cosine, higher = more similar; -inf pads
 
 Attribute: TypeAlias = str | float
 
@@ -38,9 +38,9 @@ class Image:
 
     pixels: (depth, rows, columns, channels), depth 1 = 2-D, channels 1 or 3, modality units (CT: HU).
     affine: (4, 4) float64 voxel -> patient mm, RAS+, or None. spacing: (z, y, x) mm or None.
-    modality: DICOM (0008,0060) or "". window: (center, width) if the file names one, with its
-    window_function (0028,1056). voi_lut: to [0, 1]; it goes before the window. inverted: MONOCHROME1,
-    low values are shown bright.
+    modality: DICOM (0008,0060) or "". window: (center, width) if the file has one, with its
+    window_function (0028,1056). voi_lut: to [0, 1]; it takes precedence over the window. inverted:
+    MONOCHROME1, low values are shown bright.
     attributes: DICOM keywords or label-table columns worth filtering on; never names, dates or UIDs.
     patient: the source's own patient identifier or ""; it is hashed before it is stored, never shown.
     """
@@ -66,9 +66,9 @@ class VolumeInput:
     depth: slices of the input. axes: where depth, rows and columns grow, by the patient's Right, Left, Anterior,
     Posterior, Superior or Inferior. spacing: (depth, row, column) mm that the volume is resampled to before it is
     cropped or padded around its middle; without it the whole extent is fitted to the input. values: modality units
-    (CT: HU) that become 0 and 255 on the scale of ``mean`` and ``std``, all below and above clipped; without them
-    as ``slices.grey_map`` says. foreground: only the box around the voxels above it is used. resample: of a volume
-    that is fitted, "area" takes the mean of what a voxel touches.
+    (CT: HU) that become 0 and 255 on the scale of ``mean`` and ``std``, values beyond are clipped; without them as
+    in ``slices.grey_map``. foreground: only the box around the voxels above it is used. resample: of a volume that
+    is fitted; "area" takes the mean of the voxels that a voxel overlaps.
     """
 
     depth: int
@@ -81,16 +81,16 @@ class VolumeInput:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """What is done to an Image before the network sees it; declared, stored and hashed.
+    """The preprocessing of an Image for a network; declared, stored and hashed.
 
     percentiles: the displayed values (after VOI and inversion) between these two percentiles are
     stretched to 0..255. size: (rows, columns) of the input. resize: "squash" ignores the aspect ratio
-    (with ``shortest_edge``: to a square of that side, of which the centre is cut), "crop" fits the short
+    (with ``shortest_edge``: to a square of that side, then crops the centre), "crop" fits the short
     side to ``shortest_edge`` and crops the centre, "pad" fits the long side and pads with black, "corner"
     fits the long side and pads right and below with ``fill``, "square" pads to a square no smaller than
     ``size`` with black, then squashes. resample: a Pillow filter. mean, std: per channel, on the 0..255
-    scale. fill: RGB. parts: an ensemble's members; their inputs stand one below the other in an input of
-    ``size``. volume: of a network that takes whole volumes; then nothing else counts but size, mean and std.
+    scale. fill: RGB. parts: an ensemble's members; their inputs are stacked one below the other in an input of
+    ``size``. volume: for a network that takes whole volumes; besides it only size, mean and std count then.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -105,20 +105,20 @@ class Preprocessing:
     volume: VolumeInput | None = None
 
     def fields(self) -> dict[str, Any]:
-        """The fields by name. ``fill``, ``parts`` and ``volume`` are left out where they say nothing: a field that
-        is added to this class must not change the hash of what was stored before it."""
-        said = {key: value for key, value in asdict(self).items() if key not in ("fill", "parts", "volume")}
+        """The fields by name. ``fill``, ``parts`` and ``volume`` are left out at their defaults: a field added to this
+        class must not change the hash of what was stored before."""
+        values = {key: value for key, value in asdict(self).items() if key not in ("fill", "parts", "volume")}
         if self.fill != (0, 0, 0):
-            said["fill"] = self.fill
+            values["fill"] = self.fill
         if self.parts:
-            said["parts"] = [part.fields() for part in self.parts]
+            values["parts"] = [part.fields() for part in self.parts]
         if self.volume is not None:
-            said["volume"] = asdict(self.volume)
-        return said
+            values["volume"] = asdict(self.volume)
+        return values
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Preprocessing:
-        """What ``fields`` gave, also after a way through JSON (lists become tuples again)."""
+        """The inverse of ``fields``, also after a round trip through JSON (lists become tuples again)."""
         values = _tuples(fields)
         values["parts"] = tuple(cls.from_fields(part) for part in values.get("parts", ()))
         if (volume := values.get("volume")) is not None:
@@ -126,7 +126,7 @@ class Preprocessing:
         return cls(**values)
 
     def to_json(self) -> str:
-        """The canonical text: what is stored, compared and hashed."""
+        """The canonical text, which is stored, compared and hashed."""
         return json.dumps(self.fields(), sort_keys=True, separators=(",", ":"))
 
     @property
@@ -141,11 +141,11 @@ def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchMap:
-    """The patch vectors of one picture, a byte a number.
+    """The patch vectors of one picture, one byte a component.
 
     shown: (rows, columns) of the displayed picture in pixels, before it was fitted to the network's input.
-    codes: (rows, columns, channels) int8; each patch is a unit vector times 127 / its largest number, so that
-    its direction is all that it says.
+    codes: (rows, columns, channels) int8; each patch is a unit vector times 127 / its largest component, so that
+    only its direction is kept.
     """
 
     shown: tuple[int, int]
@@ -154,9 +154,9 @@ class PatchMap:
 
 @dataclass(frozen=True, slots=True)
 class VolumeRecipe:
-    """How a volume is cut into pictures: along which plane, which slices (``slices.slice_rule``), with which
-    grey window (``slices.grey_map``). four_d: what becomes of a file with several time points or channels: it is
-    refused, or each is a volume of its own. Kept with the gallery, so that queries are cut alike.
+    """How a volume is sliced: along which plane, which slices (``slices.slice_rule``), with which grey window
+    (``slices.grey_map``). four_d: whether a file with several time points or channels is refused, or each is a
+    volume of its own. Stored with the gallery, so that queries are sliced alike.
     """
 
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
@@ -168,12 +168,12 @@ class VolumeRecipe:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that a source holds: a file, the files that make one volume, or a picture in a file of arrays.
+    """One item of a source: a file, the files that make one volume, or a picture in a file of arrays.
 
-    name: names it for good; the records made of it say so (of a file its path, of an array ``path#frame``).
-    files: where its bytes lie on this machine; () for those that a source has yet to fetch. size: bytes, or None
-    where it is not known. digest: SHA-256 of its bytes, or "" where it is not known. image: gives the pixels of an
-    array, the ``frame``-th picture of its file; None for what a reader is to decode.
+    name: its permanent name, which its records keep (of a file its path, of an array ``path#frame``).
+    files: its files on this machine; () if the source has yet to fetch them. size: bytes, or None if unknown.
+    digest: SHA-256 of its bytes, or "" if unknown. image: returns the pixels of an array, the ``frame``-th picture
+    of its file; None for what a reader decodes.
     """
 
     name: str
@@ -186,7 +186,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
-    """What names an encoder's vectors: stored with every space and every report.
+    """The identity of an encoder and its vectors, stored with every space and report.
 
     revision: the SHA-256 of the weights (or a hub revision). trained_on: collections the weights have
     seen, so that a report can mark a contaminated score. layer: where the network is read.
@@ -204,13 +204,13 @@ class EncoderSpec:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What must be equal for two vectors to be comparable."""
+        """The fields that must be equal for two vectors to be comparable."""
         return {"name": self.name, "revision": self.revision, "preprocessing_hash": self.preprocessing.hash}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing that can be found. ``id`` is public and stable; ``key`` numbers its vector."""
+    """A picture or volume in a gallery. ``id`` is public and stable; ``key`` is its number in the database."""
 
     key: int
     id: str
@@ -229,7 +229,7 @@ class Record:
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A file that was not indexed; ``reason`` is a key of ``errors.REASONS``. detail: which slices of a series are
-    missing or doubled, in numbers; it is told to whoever asked for the run and not stored.
+    missing or doubled, in numbers; it is reported in the result of the run and not stored.
     """
 
     source: str
@@ -239,8 +239,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a volume matches: the most alike pair of slices with its cosine, and every slice of the hit that
-    answers some slice of the query best. Slices are numbered along the gallery's plane, from 0.
+    """Where a volume matches: the most similar pair of slices with its cosine, and every slice of the hit that is the
+    best match of some slice of the query. Slices are numbered along the gallery's plane, from 0.
     """
 
     query_slice: int
@@ -251,8 +251,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where a hit answers a region: the window most alike it, in the slice ``slice`` (0 in a picture). score: the
-    mean cosine of the patches in the window and those that they answer.
+    """Where a hit matches a region: the most similar window, in the slice ``slice`` (0 in a picture). score: the mean
+    cosine of the patches in the window with those of the region.
     """
 
     slice: int
@@ -262,8 +262,8 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer: ``score`` is the cosine, 1 = the same picture. percentile: the share, 0 to 100, of pairs of the
-    gallery's own records of different patients that are less alike; None where the score is no such cosine.
+    """One answer: ``score`` is the cosine, 1 = the same picture. percentile: the percentage of pairs of the gallery's
+    own records of different patients that are less similar; None where the score is no such cosine.
     patient: the group's hash. depth: slices, 1 for a picture.
     """
 

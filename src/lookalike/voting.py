@@ -1,6 +1,6 @@
-"""Labels from neighbours: votes, centroids, clusters, and whether the neighbours are near enough to be asked.
+"""Labels from neighbours: votes, centroids, clusters, and outlier scores for queries far from their neighbours.
 
-Pure functions over unit vectors. Members are (n, c) bool: which of c labels each of n gallery rows bears.
+Pure functions over unit vectors. Members are (n, c) bool: which of c labels each of n gallery rows has.
 Logits are (q, c) float64: log-probabilities where one label excludes the others, log-odds where it does not.
 """
 
@@ -17,11 +17,11 @@ from lookalike.types import Vectors
 
 RowNumbers: TypeAlias = NDArray[np.int64]  # gallery rows; -1 pads
 Weighting: TypeAlias = Literal["distance", "uniform"]
-Allowed: TypeAlias = Callable[[slice], Bools]  # of some of the queries: which gallery rows may answer, (q, n)
-Among: TypeAlias = Callable[[RowNumbers], Bools]  # of some gallery rows that ask: which others may answer, (q, n)
+Allowed: TypeAlias = Callable[[slice], Bools]  # for some of the queries: which gallery rows may answer, (q, n)
+Among: TypeAlias = Callable[[RowNumbers], Bools]  # for gallery rows as queries: which other rows may answer, (q, n)
 
 BLOCK: Final = 512  # queries compared with the gallery at once
-_PSEUDO_VOTE: Final = 1.0  # neighbours' worth of the label's overall share, added to every vote
+_PSEUDO_VOTE: Final = 1.0  # weight of the label's overall share in every vote, in neighbours
 _FLOOR: Final = 1e-6  # a distance that is not zero
 
 
@@ -30,7 +30,7 @@ def nearest_rows(
 ) -> tuple[RowNumbers, Floats]:
     """The k gallery rows with the highest cosine, best first; equal cosines in gallery order.
 
-    queries (q, dim), gallery (n, dim). allowed: who may answer; without it everybody. Returns rows (q, k), padded
+    queries (q, dim), gallery (n, dim). allowed: which rows may answer; all by default. Returns rows (q, k), padded
     with -1 where fewer may answer, and cosines, padded with -inf.
     """
     rows = np.full((len(queries), k), -1, np.int64)
@@ -53,7 +53,7 @@ def _top(similar: NDArray[np.floating], k: int) -> tuple[RowNumbers, NDArray[np.
         columns = np.argpartition(similar, -k, axis=1)[:, -k:]
         least = np.take_along_axis(similar, columns, axis=1).min(axis=1)
         tied = int((similar >= least[:, None]).sum(axis=1).max())
-        if tied > k:  # all that tie with the k-th stay in the race, so that ties go by column here too
+        if tied > k:  # keep all that tie with the k-th, so that ties are broken by column here too
             columns = np.argpartition(similar, -tied, axis=1)[:, -tied:]
         columns = np.sort(columns, axis=1)
     else:
@@ -69,9 +69,9 @@ def nearest_within(vectors: Vectors, k: int, sample: RowNumbers, among: Among) -
 
 
 def neighbour_distance(vectors: Vectors, sample: RowNumbers, among: Among) -> float:
-    """The median distance 1 - cosine from a row to the nearest that may answer it: the gallery's own unit.
+    """The median distance 1 - cosine from a row to the nearest that may answer it: the gallery's own scale.
 
-    sample: the rows that are asked. 1 where no row has such a neighbour.
+    sample: the rows to measure. 1 if none of them has such a neighbour.
     """
     cosines = nearest_within(vectors, 1, sample, among)
     near = cosines[np.isfinite(cosines)]
@@ -79,9 +79,9 @@ def neighbour_distance(vectors: Vectors, sample: RowNumbers, among: Among) -> fl
 
 
 def vote_weights(cosines: Floats, weighting: Weighting, scale: float) -> Floats:
-    """The share of the vote that each neighbour has, (q, k), rows sum to 1 (0 where there is no neighbour).
+    """Each neighbour's share of the vote, (q, k); rows sum to 1 (0 where there is no neighbour).
 
-    "uniform": all the same. "distance": proportional to exp(cosine / scale), so a neighbour that lies `scale`
+    "uniform": all equal. "distance": proportional to exp(cosine / scale), so a neighbour that lies `scale`
     farther than the nearest counts 1/e of it. cosines: -inf pads.
     """
     there = np.isfinite(cosines)
@@ -95,19 +95,19 @@ def vote_weights(cosines: Floats, weighting: Weighting, scale: float) -> Floats:
 
 
 def vote(rows: RowNumbers, weights: Floats, members: Bools) -> Floats:
-    """The share of the vote that each label gets, (q, c): the sum of the weights of the neighbours bearing it."""
+    """Each label's share of the vote, (q, c): the sum of the weights of the neighbours that have it."""
     borne = members[rows] & (rows >= 0)[:, :, None]
     return np.asarray(np.einsum("qk,qkc->qc", weights, borne.astype(np.float64)))
 
 
 def label_shares(members: Bools, *, multi_label: bool) -> Floats:
-    """The share of rows that bear each label, (c,), half a row added to each side, so that none is 0 or 1."""
+    """The share of rows that have each label, (c,), with half a row added to each side, so that none is 0 or 1."""
     added = 1.0 if multi_label else members.shape[1] / 2
     return np.asarray((members.sum(axis=0) + 0.5) / (len(members) + added))
 
 
 def vote_logits(shares: Floats, voters: Floats | float, overall: Floats, *, multi_label: bool) -> Floats:
-    """Vote shares (q, c) -> logits. One more neighbour votes as the whole gallery does, so no vote is certain.
+    """Vote shares (q, c) -> logits. One more neighbour votes like the whole gallery, so that no vote is certain.
 
     voters: how many voted, (q, 1) or one number. overall: `label_shares` of the gallery.
     """
@@ -116,18 +116,18 @@ def vote_logits(shares: Floats, voters: Floats | float, overall: Floats, *, mult
 
 
 def centroids(vectors: Vectors, members: Bools) -> Vectors:
-    """The unit mean vector (c, dim) of the rows that bear each label; zeros for a label that no row bears."""
+    """The unit mean vector (c, dim) of the rows that have each label; zeros for a label without rows."""
     return unit_rows(members.T.astype(np.float32) @ vectors)
 
 
 def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
-    """RowNumbers of unit length; a row of zeros stays one."""
+    """Rows scaled to unit length; a row of zeros stays zero."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, np.finfo(np.float32).tiny), np.float32)
 
 
 def centroid_logits(queries: Vectors, vectors: Vectors, members: Bools, *, multi_label: bool) -> Floats:
-    """The cosine with each label's centroid; with several labels, less that with the centroid of all other rows."""
+    """The cosine with each label's centroid; with several labels, minus that with the centroid of all other rows."""
     cosines = queries @ centroids(vectors, members).T
     if multi_label:
         cosines = cosines - queries @ centroids(vectors, ~members).T
@@ -135,19 +135,19 @@ def centroid_logits(queries: Vectors, vectors: Vectors, members: Bools, *, multi
 
 
 def closeness_within(vectors: Vectors, k: int, sample: RowNumbers, among: Among) -> Floats:
-    """How near the gallery's own records lie: for each sampled row, the mean cosine with its k nearest rows of
-    those that may answer it. RowNumbers without any are left out. See `mean_cosine` for a query's."""
+    """How near the gallery's own records lie: for each sampled row, the mean cosine with its k nearest rows that may
+    answer it. Rows without any are left out. For queries see `mean_cosine`."""
     cosines = nearest_within(vectors, k, sample, among)
     return mean_cosine(cosines[np.isfinite(cosines[:, 0])])
 
 
 def mean_cosine(cosines: Floats) -> Floats:
-    """The mean of the cosines that are there, (q,), of (q, k) padded with -inf; -inf where none is."""
+    """The mean (q,) of cosines (q, k), without the -inf that pads; -inf where there are none."""
     there = np.isfinite(cosines)
     total, count = np.where(there, cosines, 0).sum(axis=1), there.sum(axis=1)
     return np.asarray(np.divide(total, count, out=np.full(len(cosines), -np.inf), where=count > 0))
 
 
 def outlier_score(close: Floats, among: Floats) -> Floats:
-    """The share of the background that lies nearer to its neighbours than the query to its own: 1 = all of it."""
+    """The share of the background that lies nearer to its neighbours than the query does to its own: 1 = all."""
     return np.asarray((among[None, :] > close[:, None]).mean(axis=1))

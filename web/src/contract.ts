@@ -882,8 +882,8 @@ export interface components {
             ] | null;
         };
         /**
-         * @description One answer: ``score`` is the cosine, 1 = the same picture. percentile: the share, 0 to 100, of pairs of the
-         *     gallery's own records of different patients that are less alike; None where the score is no such cosine.
+         * @description One answer: ``score`` is the cosine, 1 = the same picture. percentile: the percentage of pairs of the gallery's
+         *     own records of different patients that are less similar; None where the score is no such cosine.
          *     patient: the group's hash. depth: slices, 1 for a picture.
          */
         Hit: {
@@ -946,7 +946,7 @@ export interface components {
             items: components["schemas"]["JobAnswer"][];
             next_cursor: string | null;
         };
-        /** @description How far a job is. rate: a second; seconds_left: None where nobody knows. */
+        /** @description How far a job is. rate: a second; seconds_left: None if unknown. */
         JobProgress: {
             done: number;
             total: number;
@@ -1048,8 +1048,8 @@ export interface components {
             records: number;
         };
         /**
-         * @description Where a volume matches: the most alike pair of slices with its cosine, and every slice of the hit that
-         *     answers some slice of the query best. Slices are numbered along the gallery's plane, from 0.
+         * @description Where a volume matches: the most similar pair of slices with its cosine, and every slice of the hit that is the
+         *     best match of some slice of the query. Slices are numbered along the gallery's plane, from 0.
          */
         Match: {
             query_slice: number;
@@ -1134,7 +1134,7 @@ export interface components {
         };
         /**
          * @description A file that was not indexed; ``reason`` is a key of ``errors.REASONS``. detail: which slices of a series are
-         *     missing or doubled, in numbers; it is told to whoever asked for the run and not stored.
+         *     missing or doubled, in numbers; it is reported in the result of the run and not stored.
          */
         Refusal: {
             source: string;
@@ -1153,8 +1153,8 @@ export interface components {
             next_cursor: string | null;
         };
         /**
-         * @description Where a hit answers a region: the window most alike it, in the slice ``slice`` (0 in a picture). score: the
-         *     mean cosine of the patches in the window and those that they answer.
+         * @description Where a hit matches a region: the most similar window, in the slice ``slice`` (0 in a picture). score: the mean
+         *     cosine of the patches in the window with those of the region.
          */
         Region: {
             slice: number;

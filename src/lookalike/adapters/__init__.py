@@ -1,6 +1,6 @@
 """Adapters: small networks that turn an encoder's vectors into ones that follow the user's labels.
 
-``fit`` trains one on stored vectors, ``transform`` makes the new space's vectors from the old ones,
+``fit`` trains one on stored vectors, ``transform`` computes the new space's vectors from the old ones,
 ``predict`` gives label probabilities, ``save`` and ``load`` keep it. Kinds are plug-ins (entry point group
 ``lookalike.adapters``, see ``Trainer``). Only ``fit`` needs torch (kinds ``mlp`` and ``published``) or
 scikit-learn (``linear``).

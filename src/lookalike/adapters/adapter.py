@@ -1,4 +1,4 @@
-"""What a trained adapter is, and what it does to vectors."""
+"""A trained adapter, and how it transforms vectors and predicts labels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from lookalike.voting import unit_rows
 
 Reading: TypeAlias = Literal["hidden", "probabilities"]
 BASE_WEIGHT: Final = 0.5
-"""Of an adapter that reads probabilities: how much of the old vector stays in the new one, unless it says otherwise."""
+"""The default weight of the base vector in the new one, for adapters that read probabilities."""
 
 _BLOCK: Final = 4096  # rows a pass: bounds the memory of the members' hidden layers
 
 
 class AdapterNetwork(NamedTuple):
     """body and head: vector -> hidden -> one logit a class, for each member. direct: vector -> logits that
-    are added to every member's, or empty. The members' probabilities are averaged.
+    are added to every member's; may be empty. The members' probabilities are averaged.
 
-    reading: what becomes the new vector (see ``transform``). base_weight: how much of the old one stays in it.
+    reading: what becomes the new vector (see ``transform``). base_weight: the weight of the base vector in it.
     """
 
     body: tuple[Layer, ...]
@@ -47,9 +47,9 @@ class Adapter:
     """A small network over stored vectors; NumPy arrays only.
 
     kind: a name of ``training.kinds``. classes: the labels, in the order of the outputs. multi_label: a
-    record may bear several, each output is a probability of its own. encoder: the identity of the vectors
-    it was trained on (``EncoderSpec.identity``). training: seed, samples, patients, the fingerprint of all
-    that it was trained on, and what the kind notes.
+    record may have several, each output is a probability of its own. encoder: the identity of the vectors
+    it was trained on (``EncoderSpec.identity``). training: seed, samples, patients, the fingerprint of the
+    training data, and the notes of the kind.
     """
 
     kind: str
@@ -61,9 +61,9 @@ class Adapter:
 
 
 def flaw(network: Any, classes: int) -> str:
-    """What is wrong with a network that shall give a logit for each class; "" if nothing is.
+    """What is wrong with a network that should give a logit for each class; "" if nothing is.
 
-    Whoever made it: a stranger's plug-in, or a file of a gallery from elsewhere.
+    It may come from a third-party plug-in, or from a file of somebody else's gallery.
     """
     if not isinstance(network, AdapterNetwork):
         return f"what was trained is a {type(network).__name__}, no AdapterNetwork"
@@ -88,8 +88,8 @@ def transform(adapter: Adapter, vectors: Vectors) -> Vectors:
 
         (sum_c sqrt(p_c(a) p_c(b)) + w^2 cos(a, b)) / (1 + w^2):
 
-    the Bhattacharyya coefficient of what the two are taken for, and how alike they look. Images of one
-    class come first, and among them the most alike. Raises UsageError for vectors of another dimension.
+    the Bhattacharyya coefficient of their predicted labels, and their visual similarity. Images of the same
+    class come first, and among them the most similar. Raises UsageError for vectors of another dimension.
     """
     return _by_block(adapter, vectors, _embed)
 

@@ -1,4 +1,4 @@
-"""Adapter files: arrays as safetensors, the rest as JSON; written whole or not at all, checked before use.
+"""Adapter files: arrays as safetensors, the rest as JSON; written atomically, verified before use.
 
 An adapter is named by the SHA-256 of its JSON file, which holds that of the arrays. The file names carry it
 (``NAME.0123456789abcdef.json``), so that a newly trained adapter never overwrites the one that a space still
@@ -46,10 +46,10 @@ def save_adapter(adapter: Adapter, folder: Path, name: str) -> str:
 
 
 def load_adapter(folder: Path, name: str, sha256: str) -> Adapter:
-    """The adapter that ``save`` named so. No code in the files is run.
+    """Load a saved adapter. No code in the files is run.
 
-    Raises DamagedFileError unless every byte is as it was written, and what was written is an adapter: the files of
-    a gallery from elsewhere match their checksums whatever they hold.
+    Raises DamagedFileError unless every byte is as it was written and the content is a valid adapter: the files of
+    somebody else's gallery match their checksums whatever they contain.
     """
     text = _verified(_path(folder, name, sha256, "json"), name, sha256)
     try:

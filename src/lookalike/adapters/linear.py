@@ -14,7 +14,7 @@ PENALTY: Final = 0.1  # scikit-learn's C, for components of unit deviation on av
 
 
 def train_linear(data: Samples, _seed: int) -> tuple[AdapterNetwork, dict[str, Any]]:
-    """The network, without a body, and nothing to note. The optimum is unique: no seed is needed.
+    """The network, without a body, and no notes. The optimum is unique: no seed is needed.
 
     Softmax over the classes, or with several labels one regression a label.
     """
@@ -33,7 +33,7 @@ def _softmax(x: Any, data: Samples) -> tuple[Any, Any]:
 
 
 def _one_a_label(x: Any, data: Samples) -> tuple[Any, Any]:
-    """A label that every record bears has nothing to regress: its logit is a constant."""
+    """One regression a label. A label that every record has needs none: its logit is a constant."""
     columns = []
     for borne in data.targets.T:
         if borne.all():

@@ -6,10 +6,10 @@ side by side as batched matrix products, in a few hundred milliseconds. Beside e
 learns slowly ("wide and deep", Cheng et al. 2016, arXiv 1606.07792): with many records or more classes than
 the hidden layer can tell apart, it takes over.
 
-How much noise and how many steps is found by validation within the training set: each member leaves some
-patients out, the records left out are judged by the members that have not seen them, and their log-loss says
-when it stops getting better. The committee is then trained anew on all records, for twice as many steps:
-log-loss punishes confidence, which a ranking does not mind.
+The noise and the number of steps are found by validation within the training set: each member leaves some
+patients out, the records left out are judged by the members that have not seen them, and training stops when
+their log-loss stops improving. The committee is then trained anew on all records, for twice as many steps:
+log-loss punishes confidence, which does not harm a ranking.
 
 The figures below were chosen on samples of six collections (X-ray, ultrasound, magnetic resonance).
 """
@@ -43,11 +43,11 @@ WEIGHT_DECAY: Final = 0.01
 WARM_UP: Final = 10  # steps
 FEWEST_STEPS, MOST_STEPS = 40, 400  # with few records the validation is too noisy to stop before 40
 VALIDATION_FOLDS: Final = 8
-MARGIN: Final = 0.95  # of the log-loss: less noise must earn its place
+MARGIN: Final = 0.95  # of the log-loss: less noise must improve it by this factor
 CHECK_EVERY, PATIENCE = 10, 3  # steps; checks without a better log-loss
 BATCH: Final = 512  # rows a step, all of them in a small gallery
-JUDGED: Final = 2048  # rows that the validation looks at
-_FLOOR: Final = 0.1  # of the overall deviation: a component that hardly varies is not blown up
+JUDGED: Final = 2048  # rows used for validation
+_FLOOR: Final = 0.1  # of the overall deviation: components that hardly vary are not inflated
 
 
 def train_mlp(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]]:
@@ -70,8 +70,8 @@ def train_mlp(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]]
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Threads that share matrices this small wait for each other: a second one gains little on an idle
-    machine, and on a busy one it makes half a second a minute.
+    """Use one thread. With matrices this small threads wait for each other: a second one gains little on an idle
+    machine, and on a busy one it turns half a second into a minute.
     """
     import torch
 
@@ -84,9 +84,9 @@ def _one_thread() -> Iterator[None]:
 
 
 def _standardise(vectors: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean, and the matrix that standardises what is left and turns it onto its principal axes.
+    """The mean, and the matrix that standardises centred vectors and rotates them onto their principal axes.
 
-    n records span at most n - 1 directions; leaving the others out makes training that much quicker.
+    n records span at most n - 1 directions; leaving out the others makes training faster.
     """
     mean = vectors.mean(0, dtype=np.float64)
     centred = vectors - mean
@@ -106,7 +106,7 @@ def _on_vectors(weight: Arrays, bias: Arrays, mean: NDArray[np.float64], rotatio
 
 
 def _validate(x: Arrays, data: Samples, seed: int) -> tuple[float, int, dict[str, Any]]:
-    """The noise and the number of steps to train with, and how they did on patients left out."""
+    """The noise and the number of steps to train with, and their scores on patients left out."""
     if data.patients < 2:
         return NOISES[0], FEWEST_STEPS, {"validation_loss": None, "validation_accuracy": None}
     folds = patient_folds(data.groups, VALIDATION_FOLDS, seed)
@@ -123,7 +123,7 @@ def _validate(x: Arrays, data: Samples, seed: int) -> tuple[float, int, dict[str
 def _course(
     x: Arrays, data: Samples, left_out: NDArray[np.bool_], noise: float, seed: int
 ) -> tuple[float, float, int, float]:
-    """The best moment of one training: its log-loss, the noise, its step and its accuracy."""
+    """The best step of one training run: its log-loss, the noise, its number and its accuracy."""
     best = (np.inf, noise, 0, 0.0)
     for step, arrays in _steps(x, data, ~left_out, noise, MOST_STEPS // 2, seed):
         if step % CHECK_EVERY:
@@ -139,7 +139,7 @@ def _course(
 def _steps(
     x: Arrays, data: Samples, used: NDArray[np.bool_] | None, noise: float, steps: int, seed: int
 ) -> Iterator[tuple[int, list[Arrays]]]:
-    """Train, and show after each step its number and the arrays as they stand (views, not copies).
+    """Train, and yield after each step its number and the current arrays (views, not copies).
 
     used (members, n): which rows each member may see, or None for all.
     """
@@ -178,7 +178,7 @@ def _initial(inputs: int, data: Samples, generator: Any) -> list[Tensor]:
 
     classes = len(data.classes)
     return [
-        # the deviation that suits all components, also where only the principal axes are left
+        # a deviation that suits all components, even if only the principal axes are left
         normal(inputs, HIDDEN, data.vectors.shape[1] ** -0.5),
         torch.zeros(MEMBERS, 1, HIDDEN, requires_grad=True),
         normal(HIDDEN, classes, HIDDEN**-0.5),

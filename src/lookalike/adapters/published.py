@@ -2,8 +2,8 @@
 
 Microsoft's MedImageInsight search tutorial: Linear(dim, 512), GELU, Linear(512, 512), LayerNorm,
 Conv1d(512, 254, 3), GELU, Conv1d(254, 254, 3) -> the new vector -> Linear(254, classes); the convolutions run
-over a length of 1, where their centre tap alone counts. AdamW (3e-4, weight decay .01), cross-entropy, 15
-epochs of single records, the last epoch kept. A seed is ours; choosing an epoch on the test set is not.
+over a length of 1, where only their centre tap counts. AdamW (3e-4, weight decay .01), cross-entropy, 15
+epochs of single records, the last epoch kept. Added here: a seed. Left out: choosing an epoch on the test set.
 """
 
 from __future__ import annotations

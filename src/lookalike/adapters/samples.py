@@ -1,4 +1,4 @@
-"""Labelled vectors, checked, as every kind of adapter is trained on them."""
+"""Samples: the checked labelled vectors that every kind of adapter is trained on."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Samples:
 
     @property
     def patients(self) -> int:
-        """How many there are."""
+        """The number of patients."""
         return int(self.groups.max()) + 1
 
 
 def samples(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: Sequence[str]) -> Samples:
-    """Check and encode what an adapter is trained on. Raises UsageError where nothing can be learnt."""
+    """Check and encode the training data of an adapter. Raises UsageError if nothing can be learnt."""
     if not len(vectors) == len(labels) == len(groups):
         raise UsageError(
             f"each vector needs its labels and its patient; got {len(vectors)} vectors, {len(labels)} labels "
@@ -73,7 +73,7 @@ def _fingerprint(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: ND
 
 
 def patient_folds(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """A fold number for each row, patients whole and dealt out at random; fewer folds if patients are few."""
+    """A fold number for each row; every patient is in one fold, at random; fewer folds if there are few patients."""
     patients = int(groups.max()) + 1
     dealt = np.random.default_rng(seed).permutation(patients) % min(count, patients)
     return np.asarray(dealt[groups], np.int64)

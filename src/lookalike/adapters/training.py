@@ -1,4 +1,4 @@
-"""How adapters are trained: one way for every kind, ours and a third party's."""
+"""Train adapters: one interface for every kind, ours and third parties'."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _GROUP: Final = "lookalike.adapters"
 
 
 class Trainer(Protocol):
-    """What an entry point of the group ``lookalike.adapters`` names: how one kind of adapter is trained.
+    """The training function of a kind of adapter: the object behind an entry point of ``lookalike.adapters``.
 
-    What comes of it is data, a network of the layers in ``layers``. It is saved as arrays and JSON, and neither the
+    The result is data, a network of the layers in ``layers``. It is saved as arrays and JSON, and neither the
     plug-in nor its libraries are needed to serve it.
     """
 
@@ -36,7 +36,7 @@ class Trainer(Protocol):
 
 
 def kinds() -> list[str]:
-    """The kinds of adapters that can be named: ours in alphabetical order, then third parties'."""
+    """The names of the kinds of adapters: ours in alphabetical order, then third parties'."""
     return plugin_names(_GROUP)
 
 
@@ -76,7 +76,7 @@ def fit_adapter(
 
 
 def _check(kind: str, network: AdapterNetwork, notes: Mapping[str, Any], data: Samples) -> None:
-    """Raise UsageError for what could not be saved, or not be served."""
+    """Raise UsageError for a network or notes that could not be saved or served."""
     wrong = flaw(network, len(data.classes))
     try:
         json.dumps(dict(notes))

@@ -51,6 +51,6 @@ def ranker_of(gallery: Gallery, query: Query, rank: str = "auto", weights: str =
 
 
 def _fused(rankings: Sequence[Sequence[Ranked]], k: int) -> list[Ranked]:
-    by_key = {one.record.key: one for ranking in rankings for one in ranking}
-    fused = reciprocal_rank_fusion([[one.record.key for one in ranking] for ranking in rankings])[:k]
+    by_key = {hit.record.key: hit for ranking in rankings for hit in ranking}
+    fused = reciprocal_rank_fusion([[hit.record.key for hit in ranking] for ranking in rankings])[:k]
     return [Ranked(by_key[key].record, score, by_key[key].match) for key, score in fused]

@@ -1,6 +1,6 @@
 """Classifiers: each learns from labelled vectors and then gives logits for others.
 
-One shape for all: ``fit(method, examples, settings)`` -> ``Fitted``. Methods are plug-ins (entry point group
+All are used alike: ``fit(method, examples, settings)`` -> ``Fitted``. Methods are plug-ins (entry point group
 ``lookalike.classifiers``, see ``ClassifierMethod``). The settings of ours were chosen over seven public collections
 and two encoders by patient-disjoint folds, not for any one of them; docs/classify.md has the figures.
 """

@@ -1,4 +1,4 @@
-"""Clusters found without labels (scikit-learn), then labelled by what their members bear."""
+"""Classifiers by clustering: clusters found without labels (scikit-learn), then labelled by their members."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lookalike.voting import RowNumbers
 _CLUSTERS: Final = 2.0  # times the square root of the number of records
 _MIN_SAMPLES: Final = 3  # DBSCAN: records within reach, itself included, that make a core
 _LEAST_REACH: Final = 1e-6
-_SHOWN: Final = 5  # members of a cluster that stand for it
+_SHOWN: Final = 5  # members of a cluster that are shown for it
 
 
 def k_means(data: Examples, settings: Settings) -> Fitted:
@@ -42,7 +42,7 @@ def _count(data: Examples) -> int:
 
 
 def _by_centroid(data: Examples, cluster: NDArray[np.int64]) -> Fitted:
-    """A query belongs to the cluster whose centroid is nearest."""
+    """Assign queries to the cluster with the nearest centroid."""
     middle = voting.centroids(data.vectors, cluster[:, None] == np.arange(cluster.max() + 1))
     return _labelled(data, cluster, lambda queries: (queries @ middle.T).argmax(axis=1))
 
@@ -70,7 +70,7 @@ def dbscan(data: Examples, _settings: Settings) -> Fitted:
 
 
 def _labelled(data: Examples, cluster: NDArray[np.int64], cluster_of: Callable[[Vectors], NDArray[np.int64]]) -> Fitted:
-    """A cluster votes as its members; what is in no cluster (-1) as the records do that are in none."""
+    """Each cluster votes with its members' labels; queries in no cluster (-1) get the labels of records in none."""
     count = int(cluster.max()) + 1
     inside = cluster[:, None] == np.r_[np.arange(count), -1]  # (n, count + 1): the last column is number -1
     sizes = inside.sum(axis=0).astype(np.float64)[:, None]

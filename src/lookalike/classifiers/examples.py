@@ -1,4 +1,4 @@
-"""Labelled vectors as numbers, and what a classifier is."""
+"""The types of classifiers: examples to train on, settings, and a fitted classifier."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from lookalike.voting import Among, RowNumbers, Weighting
 
 Labels: TypeAlias = tuple[tuple[str, ...], ...]
 
-NEIGHBOURS: Final = {"distance": 20, "uniform": 5}  # that vote, unless k says otherwise
+NEIGHBOURS: Final = {"distance": 20, "uniform": 5}  # how many vote by default
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """vectors (n, dim); members (n, c) bool, columns in the order of classes; patients (n,) as numbers. among: of some
-    rows that ask, which of the n may answer.
+    """vectors (n, dim); members (n, c) bool, columns in the order of classes; patients (n,) as numbers. among: for
+    query rows, which of the n may answer.
 
-    multi_label: one record may bear several labels, each has a probability of its own.
+    multi_label: one record may have several labels, each with a probability of its own.
     """
 
     vectors: Vectors
@@ -43,7 +43,7 @@ class Examples:
             members=self.members[rows],
             patients=self.patients[rows],
             ids=self.ids[rows],
-            among=lambda asked: whole(numbers[asked])[:, numbers],
+            among=lambda some: whole(numbers[some])[:, numbers],
         )
 
     def sample(self, most: int, seed: int) -> RowNumbers:
@@ -67,7 +67,7 @@ class Settings:
 
     @property
     def neighbours(self) -> int:
-        """How many vote."""
+        """How many neighbours vote."""
         return self.k or NEIGHBOURS[self.weighting]
 
 

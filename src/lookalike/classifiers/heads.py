@@ -53,7 +53,7 @@ def mlp(data: Examples, settings: Settings) -> Fitted:
         for member in range(_MEMBERS)
     ]
     for model in models:
-        for _ in range(_EPOCHS):  # partial_fit is one epoch; fit would warn that it has not converged
+        for _ in range(_EPOCHS):  # partial_fit runs one epoch; fit would warn that it has not converged
             model.partial_fit(x, answers, classes=known)
 
     def logits(queries: Vectors) -> Floats:
@@ -75,7 +75,7 @@ def _standardise(vectors: Vectors, length: float = 1.0) -> Scaled:
 
 
 def _each_label(make: Callable[[], Any], data: Examples, scaled: Scaled) -> Fitted:
-    """One model a label; a label that all records bear, or none, gets its share."""
+    """One model a label; a label that all or no records have gets its share of the records."""
     x = scaled(data.vectors)
     overall = logits_of(voting.label_shares(data.members, multi_label=True), multi_label=True)
     models = [None if m.all() or not m.any() else make().fit(x, m) for m in data.members.T]

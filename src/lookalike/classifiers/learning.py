@@ -1,4 +1,4 @@
-"""How classifiers learn: one way for every method, ours and a third party's."""
+"""Train classifiers: one interface for every method, ours and third parties'."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from lookalike.plugins import distribution_of, guarded, load_plugin, plugin_name
 _GROUP: Final = "lookalike.classifiers"
 
 MOST_RECORDS: Final = 5000
-"""That a method which trains is trained on; of more a random sample is taken."""
+"""The most records that a method is trained on; of more a random sample is taken."""
 
 
 class ClassifierMethod(Protocol):
-    """What an entry point of the group ``lookalike.classifiers`` names: how one method learns.
+    """The training function of a method: the object behind an entry point of ``lookalike.classifiers``.
 
-    It may bear the attribute ``every_record``: if true, it is given all records, however many there are.
+    It may have the attribute ``every_record``: if true, it is given all records, however many there are.
     """
 
     def __call__(self, data: Examples, settings: Settings, /) -> Fitted:
-        """Labelled vectors -> what gives logits for others.
+        """Labelled vectors -> a fitted classifier.
 
         data: ``vectors`` (n, dim) float32 with rows of unit length; ``members`` (n, c) bool, at least two rows of
         which differ. A column may be all false: a class that this fold has not. The logits are (q, c) float64,
@@ -38,29 +38,29 @@ class ClassifierMethod(Protocol):
 
 
 def on_every_record(method: ClassifierMethod) -> ClassifierMethod:
-    """Mark a method that is given all records, however many there are: it compares, and does not train."""
+    """Mark a method that is given all records, however many there are, since it compares and does not train."""
     method.__dict__["every_record"] = True
     return method
 
 
 def methods() -> list[str]:
-    """The methods that can be named: ours in alphabetical order, then third parties'."""
+    """The names of the methods: ours in alphabetical order, then third parties'."""
     return plugin_names(_GROUP)
 
 
 def limited(method: str, data: Examples, seed: int) -> Examples:
-    """The examples that a method is to learn from: all, or a sample of them (``MOST_RECORDS``)."""
+    """The examples that a method is trained on: all, or a sample of them (``MOST_RECORDS``)."""
     if len(data.vectors) <= MOST_RECORDS or (method in methods() and getattr(_loaded(method), "every_record", False)):
         return data
     return data.take(data.sample(MOST_RECORDS, seed))
 
 
 def fit_classifier(method: str, data: Examples, settings: Settings) -> Fitted:
-    """Learn from the examples. Raises UsageError for a method that is not there or is broken."""
+    """Train a method on examples. Raises UsageError for a method that is unknown or broken."""
     if method not in methods():
         raise UsageError(f"no method is called {method!r}.{suggestion(method, methods())}")
     learn = _loaded(method)
-    if (data.members == data.members[:1]).all():  # a fold of one class: nothing to tell apart
+    if (data.members == data.members[:1]).all():  # a fold with one class: nothing to distinguish
         overall = voting.label_shares(data.members, multi_label=data.multi_label)[None]
         constant = logits_of(overall, multi_label=data.multi_label)[0]
         return Fitted(lambda queries: np.tile(constant, (len(queries), 1)))

@@ -1,4 +1,4 @@
-"""The nearest records vote; or the nearest class mean answers."""
+"""Classifiers by neighbours: a vote of the nearest records, or the nearest class mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lookalike.types import Vectors
 from lookalike.voting import RowNumbers
 
 DISTANCE_SCALE: Final = 0.3  # of the gallery's median nearest-neighbour distance
-_SAMPLE: Final = 500  # records that say how far apart neighbours lie
+_SAMPLE: Final = 500  # records sampled to measure how far apart neighbours lie
 
 
 @on_every_record

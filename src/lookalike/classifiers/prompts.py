@@ -1,4 +1,4 @@
-"""Zero-shot: labels written out as prompts, and the encoder's own text tower asked which one fits."""
+"""Zero-shot classification: labels written as prompts and compared with the picture by the encoder's text tower."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _check(template: str) -> None:
 
 
 def text_encoder(encoder: Encoder) -> TextEncoder:
-    """The encoder, if it has text. Raises UsageError that names those which have."""
+    """The encoder, if it takes text. Raises UsageError, with the names of those that do."""
     if encoder.spec.text and isinstance(encoder, TextEncoder):
         return encoder
     having = ", ".join(names_with_text())
@@ -72,7 +72,7 @@ def zero_shot(encoder: TextEncoder, prompts: Prompts, classes: Sequence[str], *,
     """Probability = softmax(logit scale * cosine of image and label text): the model's own temperature.
 
     The vector of a label is the mean of its prompts' unit vectors, scaled to unit length again (Radford et al.,
-    CLIP, ICML 2021). With several labels each is asked against its negation, "no <label>" (Tiu et al.,
+    CLIP, ICML 2021). With several labels each is compared with its negation, "no <label>" (Tiu et al.,
     CheXzero, Nature Biomedical Engineering 6, 2022).
     """
     scale = float(encoder.logit_scale)

@@ -1,4 +1,4 @@
-"""The command: parse, call the verb, show. Every command is a module of this package, loaded when named."""
+"""The command line: parse, call the verb, print. Every command is a module of this package, imported when used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COMMANDS: Final = {
 
 
 class _Commands(click.Group):
-    """Commands by name; help needs their first lines only."""
+    """A group that imports commands on demand; its help needs only their first lines."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -82,4 +82,4 @@ def main() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that this terminal cannot show
+            stream.reconfigure(errors="backslashreplace")  # for names that this terminal cannot display

@@ -56,7 +56,7 @@ def command(data: str | None, label_columns: tuple[str, ...], out: str, seed: in
 
 
 def _figure(result: DemoResult) -> Path:
-    """One row a class: the query and its best hits, base space left, adapted right."""
+    """Draw one row a class: the query and its best hits, base space left, adapted space right."""
     from lookalike import plots
     from lookalike.gallery import open_gallery
     from lookalike.verbs.demo import SPACE

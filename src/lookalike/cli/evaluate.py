@@ -96,7 +96,7 @@ def command(
 def _draw(
     report: EvaluationReport, curves: str | None, bars: str | None, figure: str | None, sweep: str | None
 ) -> list[str]:
-    """The pictures asked for; which were drawn. Raises UsageError where the report has no precision at k."""
+    """Draw the requested figures; returns which were drawn. Raises UsageError if the report has no precision at k."""
     from lookalike import plots
     from lookalike.evaluation.protocols.khun_jush import VolumeReport
     from lookalike.evaluation.report import Report

@@ -1,4 +1,4 @@
-"""What commands share: options, JSON, tables, the progress bar."""
+"""Output and options that commands share: JSON, tables, the progress bar."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ label_columns_option = click.option(
 
 
 def print_json(result: Any) -> None:
-    """The result's fields, the same as dataclasses.asdict gives in Python."""
+    """Print a result's fields, as dataclasses.asdict gives them in Python."""
     fields = [asdict(each) for each in result] if isinstance(result, tuple) else asdict(result)
     click.echo(json.dumps(fields, indent=2))
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Rows in columns of equal width, each on one line; the first row is the head."""
+    """Print rows in aligned columns, each on one line; the first row is the header."""
     rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
@@ -43,7 +43,7 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
 
 @contextmanager
 def progress_bar(unit: str) -> Iterator[Progress]:
-    """A bar with rate and time left on standard error, where that is a terminal."""
+    """Show a bar with rate and time left on standard error, if that is a terminal."""
     from tqdm import tqdm
 
     with tqdm(unit=f" {unit}", disable=None, dynamic_ncols=True) as bar:

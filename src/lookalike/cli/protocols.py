@@ -1,4 +1,4 @@
-"""The options of a protocol as options of the command: declared once, by the protocol."""
+"""A protocol's options as options of the command, from the protocol's own declaration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from lookalike.cli.output import numbers
 from lookalike.evaluation.protocols.protocol import PRECISION, OptionInfo, options_of, protocol_named
 
-_PROTOCOL: Final = "--protocol"  # what stands by these names in the context
+_PROTOCOL: Final = "--protocol"  # its key in the context
 _OPTIONS: Final = "options of the protocol"
 
 
@@ -19,7 +19,7 @@ class ProtocolCommand(click.Command):
     """A command with the options of the protocol that ``--protocol`` names, in its help too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Find the protocol first: what may stand beside it hangs on it."""
+        """Find the protocol first, since it determines the other options."""
         ctx.meta[_PROTOCOL] = _named(args)
         try:
             return super().parse_args(ctx, args)
@@ -31,13 +31,13 @@ class ProtocolCommand(click.Command):
             ) from None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The command's, and before its last ones the protocol's."""
+        """The command's parameters, with the protocol's before the last ones."""
         made = ctx.meta.setdefault(_OPTIONS, [_option(each) for each in _own(ctx)])
         *first, help_option = super().get_params(ctx)
         return [*first[:2], *made, *first[2:], help_option]
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What the command does, and the protocol."""
+        """The help of the command, and of the protocol."""
         super().format_help_text(ctx, formatter)
         protocol = protocol_named(ctx.meta[_PROTOCOL])
         formatter.write_paragraph()
@@ -46,7 +46,7 @@ class ProtocolCommand(click.Command):
 
 
 def _named(args: Sequence[str]) -> str:
-    """The protocol that the arguments name, the last if there are several."""
+    """The protocol in the arguments, the last if there are several."""
     for i in range(len(args) - 1, -1, -1):
         if args[i].startswith(f"{_PROTOCOL}="):
             return args[i].partition("=")[2]

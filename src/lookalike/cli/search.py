@@ -103,12 +103,12 @@ def command(
         )
     if (slice_ is not None or not context) and not region:
         raise click.UsageError("--slice and --no-context speak of a region; give --box or --mask too")
-    asked: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "context": context}
+    query_options: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "context": context}
     with open_gallery(gallery) as opened:
         result = search(
             opened,
             query,
-            **asked,
+            **query_options,
             text=text,
             k=k,
             where=where,
@@ -122,7 +122,7 @@ def command(
         )
         if figure:
             ids = [hit.id for hit in result.hits]
-            shown = illustrate(opened, query, records=ids, **asked) if region else None
+            shown = illustrate(opened, query, records=ids, **query_options) if region else None
             cells = plots.heat_cells(result, shown) if shown else plots.search_cells(result)
     if figure:
         plots.save_grid([cells], Path(figure))
@@ -135,7 +135,7 @@ def command(
 
 
 def _print(result: SearchResult, *, region: bool) -> None:
-    """The hits as a table, then what the answer says of itself."""
+    """Print the hits as a table, then the notes of the result."""
     volumes = any(hit.match for hit in result.hits)
     boxes = ["box"] if region else []
     rows = [["rank", "score", "id", "labels", *(["slices"] if volumes else []), *boxes, "source"]]

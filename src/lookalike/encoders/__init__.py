@@ -1,8 +1,8 @@
-"""Encoders: what turns pictures, some also text, into unit vectors.
+"""Encoders: models that turn pictures, and some also text, into unit vectors.
 
 A name stands for an entry: an object with ``spec`` (data, cheap to read) and ``build()`` (loads the weights).
 Entries are found through the entry points ``lookalike.encoders`` (one entry each) and
-``lookalike.encoder_catalogues`` (a mapping of names to entries), ours included. Beside a name stands for:
+``lookalike.encoder_catalogues`` (a mapping of names to entries), ours included. A name may also be a reference:
 
 - ``model.onnx``, an ONNX file with its description ``model.json`` beside it;
 - a folder that transformers saved, or the name of one under ``LOOKALIKE_MODELS``;

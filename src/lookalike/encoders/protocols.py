@@ -1,4 +1,4 @@
-"""What an encoder promises, and what names one."""
+"""The interfaces of encoders and of catalogue entries."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class PatchEncoder(Encoder, Protocol):
 
 
 class EncoderEntry(Protocol):
-    """What an entry point of the group ``lookalike.encoders`` names, or a catalogue holds.
+    """An entry: the object behind an entry point of the group ``lookalike.encoders``, or in a catalogue.
 
-    These two members are all that it needs. What else it may have, see ``Facts``.
+    It needs only these two members. For optional ones see ``Facts``.
     """
 
     @property
     def spec(self) -> EncoderSpec:
-        """What it is; reading it loads no weights. ``spec.name`` is the name that it is declared by."""
+        """The encoder's identity; reading it loads no weights. ``spec.name`` is the name that it is declared under."""
         ...
 
     def build(self) -> Encoder:
@@ -84,10 +84,10 @@ class EncoderEntry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an entry may say of itself beyond ``spec``, by attributes of these names.
+    """Optional facts of an entry, beyond ``spec``, by attributes of these names.
 
-    checkpoint: where the weights come from: a repository on the hub, an address, or a package; "" if that is not
-    said. parameters: of the image tower, in millions; gmacs: thousand million multiply-adds a picture; 0 if not
+    checkpoint: where the weights come from: a repository on the hub, an address, or a package; "" if not
+    given. parameters: of the image tower, in millions; gmacs: thousand million multiply-adds a picture; 0 if not
     known. here: whether it can be built on this machine as it is.
     """
 
@@ -98,6 +98,6 @@ class Facts:
 
 
 def facts_of(entry: EncoderEntry) -> Facts:
-    """What an entry says of itself; what it leaves out is as ``Facts`` has it."""
-    said: dict[str, Any] = {name: getattr(entry, name) for name in Facts.__slots__ if name in dir(entry)}
-    return Facts(**said)
+    """The facts of an entry, with the defaults of ``Facts`` for what it leaves out."""
+    given: dict[str, Any] = {name: getattr(entry, name) for name in Facts.__slots__ if name in dir(entry)}
+    return Facts(**given)

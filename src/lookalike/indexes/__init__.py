@@ -1,7 +1,7 @@
-"""The fast, rebuildable copy of one space's vectors.
+"""Indexes: fast, rebuildable copies of a space's vectors.
 
 Index kinds are plug-ins: the entry point group ``lookalike.indexes`` names, for each kind, a class that is
-called with the dimension and gives an empty Index.
+called with the dimension and returns an empty Index.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from lookalike.types import Keys, Scores, Vectors
 class Index(Protocol):
     """Vectors by key, searched by cosine. Vectors are (n, dim) float32 with rows of unit length.
 
-    Searches may run side by side; nothing else may run beside ``upsert`` or ``remove``.
+    Searches may run concurrently; nothing else may run during ``upsert`` or ``remove``.
 
-    ``vectors_at`` is an optional capability: a kind that does not hold its vectors in memory answers None.
+    ``vectors_at`` is an optional capability: a kind that does not hold its vectors in memory returns None.
     """
 
     kind: str
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Add vectors, or replace those whose keys are there."""
+        """Add vectors, or replace those of existing keys."""
         ...
 
     def remove(self, keys: Keys) -> None:
-        """Remove vectors; unknown keys are passed over."""
+        """Remove vectors; unknown keys are ignored."""
         ...
 
     def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
@@ -38,9 +38,9 @@ class Index(Protocol):
         ...
 
     def vectors_at(self, keys: Keys) -> Vectors | None:
-        """The vectors (n, dim) of these keys, in their order, where memory holds every one of them; else None.
+        """The vectors (n, dim) of these keys, in their order, if all of them are in memory; else None.
 
-        It saves the caller a question to the store, which knows every vector.
+        It saves the caller a query to the store, which has every vector.
         """
         ...
 
@@ -50,7 +50,7 @@ class Index(Protocol):
 
     @classmethod
     def deserialise(cls, data: Any) -> Self:
-        """The index that ``serialise`` wrote: from bytes, or from a map of a file that is kept open.
+        """The index that ``serialise`` wrote: from bytes, or from a memory-mapped file that is kept open.
 
         The caller has verified the bytes.
         """

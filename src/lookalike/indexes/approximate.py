@@ -1,10 +1,10 @@
 """The approximate kinds: a FAISS structure over most vectors, and an exact tail.
 
 FAISS's structures cannot replace a vector and most cannot remove one. So a structure is never changed:
-a removed vector is struck off, a new one waits in a flat tail that is searched as well, and when too many
-are struck off or wait, everything is built anew. A small collection lives in the tail alone.
+a removed vector is struck off, a new one goes to a flat tail that is searched as well, and when too many are
+struck off or in the tail, everything is rebuilt. A small collection is in the tail only.
 
-Whatever a structure finds is scored again from the float32 vectors, so that scores are exact cosines.
+The candidates of a structure are scored again from the float32 vectors, so that scores are exact cosines.
 An index loaded from a file leaves these vectors there.
 """
 
@@ -21,8 +21,8 @@ from lookalike.indexes.packing import pack, unpack
 from lookalike.indexes.structure import Structure
 from lookalike.types import Keys, Scores, Vectors
 
-SMALLEST: Final = 1000  # vectors worth a structure; fewer are scanned in a tenth of a millisecond
-_LOOSE: Final = 1 / 8  # of a structure's vectors, struck off or waiting, before it is built anew
+SMALLEST: Final = 1000  # vectors that justify a structure; fewer are scanned in a tenth of a millisecond
+_LOOSE: Final = 1 / 8  # share of a structure's vectors, struck off or in the tail, that triggers a rebuild
 
 
 class ApproximateIndex:
@@ -42,7 +42,7 @@ class ApproximateIndex:
 
     @classmethod
     def deserialise(cls, data: Any) -> Self:
-        """The index that ``serialise`` wrote: bytes, or a map of a file, which is kept open."""
+        """The index that ``serialise`` wrote, from bytes or a memory-mapped file, which is kept open."""
         parts = unpack(data)
         index = cls(int(parts["dim"][0]))
         index._tail = FlatIndex.deserialise(parts["tail"].data)
@@ -60,7 +60,7 @@ class ApproximateIndex:
         return len(self._tail) + (0 if self._structure is None else len(self._structure))
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Add or replace; the last of several vectors with one key stays. Few large calls build least."""
+        """Add or replace; the last of several vectors with one key stays. Few large calls cause the fewest rebuilds."""
         if self._structure is not None:
             self._structure.strike(keys)
         self._tail.upsert(keys, vectors)
@@ -74,7 +74,7 @@ class ApproximateIndex:
         self._settle()
 
     def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
-        """The k nearest of structure and tail."""
+        """The k nearest in structure and tail."""
         queries = np.ascontiguousarray(queries, np.float32)
         if self._structure is None or k < 1:
             return self._tail.search(queries, k, among)
@@ -82,7 +82,7 @@ class ApproximateIndex:
         return merged(self._tail.search(queries, k, among), built) if len(self._tail) else built
 
     def vectors_at(self, keys: Keys) -> Vectors | None:
-        """Only where everything lies in the tail: a structure leaves its vectors in the file."""
+        """Only if everything is in the tail: a structure leaves its vectors in the file."""
         return self._tail.vectors_at(keys) if self._structure is None else None
 
     def _settle(self) -> None:
@@ -116,7 +116,7 @@ class LSHIndex(ApproximateIndex):
 
 
 class IVFFlatIndex(ApproximateIndex):
-    """Lists around k-means centroids; the lists near the query are scanned."""
+    """Inverted lists around k-means centroids; the lists near the query are scanned."""
 
     recipe = recipes.IVF_FLAT
 

@@ -1,15 +1,15 @@
-"""Which index kind suits a collection."""
+"""Choose the index kind that suits a collection."""
 
 from __future__ import annotations
 
 from typing import Final
 
-EXACT_BYTES: Final = 256 << 20  # of float32 vectors: an exact scan reads them in about ten milliseconds
-CODED_DIM: Final = 128  # one bit a component tells too little below
+EXACT_BYTES: Final = 256 << 20  # of float32 vectors, which an exact scan reads in about ten milliseconds
+CODED_DIM: Final = 128  # with fewer components, codes of one bit each are too coarse
 
 
 def choose(count: int, dim: int) -> tuple[str, str]:
-    """The kind for ``count`` vectors of ``dim`` components, and one sentence that says why.
+    """The kind for ``count`` vectors of ``dim`` components, and the reason in one sentence.
 
     Every kind chosen here reaches recall@10 of .99 on clustered vectors.
     """

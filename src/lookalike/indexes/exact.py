@@ -1,4 +1,4 @@
-"""Exact nearest neighbours over plain arrays: what every index kind falls back on and ends with."""
+"""Exact nearest neighbours over plain arrays, used by every index kind for fallback and final scores."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from lookalike.types import Keys, Scores, Vectors
 
 _CELLS: Final = 1 << 24  # similarities held at once: 64 MiB
-_GATHER_SHARE: Final = 0.25  # below this share of the rows, copying them out beats hiding the others
-_GROUP: Final = 64  # values of which the greatest stands for all
-_ROUNDING: Final = 1e-5  # of a cosine summed in float32; whatever is that close to the k-th is scored again
+_GATHER_SHARE: Final = 0.25  # below this share of the rows, copying them is faster than masking the others
+_GROUP: Final = 64  # values represented by their maximum
+_ROUNDING: Final = 1e-5  # of a cosine summed in float32; candidates this close to the k-th are scored again
 
 
 def nearest(
@@ -20,7 +20,7 @@ def nearest(
 ) -> tuple[Keys, Scores]:
     """The k best of (n, dim) vectors for each query: (q, k) keys and cosines, padded with -1 and -inf.
 
-    among: (n,), which of them count. A matrix product finds the candidates; ``best`` scores them.
+    among: (n,), which of them may be found. A matrix product finds the candidates; ``best`` scores them.
     """
     if among is not None and np.count_nonzero(among) < _GATHER_SHARE * len(keys):
         keys, vectors, among = keys[among], vectors[among], None
@@ -42,10 +42,10 @@ def nearest(
 
 
 def _bound(similar: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    """(q,) values that at least k of each row's (q, n) reach, and seldom many more.
+    """(q,) values that at least k of each row's (q, n) reach, and rarely many more.
 
-    The k-th greatest of the maxima of many groups is reached by k values at least, one of each group; finding it
-    takes a twentieth of the time that the k-th greatest value itself does.
+    The k-th greatest of the maxima of many groups is reached by at least k values, one of each group; finding it
+    takes a twentieth of the time of finding the k-th greatest value itself.
     """
     groups = similar.shape[1] // _GROUP
     if groups < 4 * k:
@@ -62,7 +62,7 @@ def best(query: Vectors, k: int, keys: Keys, vectors: Vectors) -> tuple[Keys, Sc
     vectors tie exactly and a query scores the same alone and in a batch, whatever the index.
     """
     if len(keys) > k:
-        rough = np.einsum("ij,j->i", vectors, query)  # a matrix product would wake its threads for this
+        rough = np.einsum("ij,j->i", vectors, query)  # a matrix product would start its threads for this
         likely = rough >= np.partition(rough, -k)[-k] - _ROUNDING
         keys, vectors = keys[likely], vectors[likely]
     scores = np.einsum("ij,j->i", vectors, query, dtype=np.float64).astype(np.float32)
@@ -71,7 +71,7 @@ def best(query: Vectors, k: int, keys: Keys, vectors: Vectors) -> tuple[Keys, Sc
 
 
 def merged(*answers: tuple[Keys, Scores]) -> tuple[Keys, Scores]:
-    """The k best of several (q, k) answers over disjoint keys."""
+    """The k best of several (q, k) results over disjoint keys."""
     keys = np.concatenate([answer[0] for answer in answers], axis=1)
     scores = np.concatenate([answer[1] for answer in answers], axis=1)
     # A padded place sorts after every hit: its score is the least.
@@ -80,7 +80,7 @@ def merged(*answers: tuple[Keys, Scores]) -> tuple[Keys, Scores]:
 
 
 def padding(queries: int, k: int) -> tuple[Keys, Scores]:
-    """An answer without a hit."""
+    """A result without hits."""
     return np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32)
 
 

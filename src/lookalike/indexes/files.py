@@ -1,8 +1,8 @@
-"""Index files: written whole or not at all, and checked before a native loader sees them.
+"""Index files: written atomically, and verified before a native loader sees them.
 
-Beside ``NAME.index`` stands ``NAME.json``: the kind, what the index was made of, and the SHA-256 of all
-of this and of the index file. Native loaders crash on damaged files, or load them silently: whatever does
-not match to the last byte is not loaded, and the caller rebuilds.
+Beside ``NAME.index`` is ``NAME.json``: the kind, what the index was made of, and the SHA-256 of all of this and of
+the index file. Native loaders crash on damaged files, or load them silently: a file that does not match to the last
+byte is not loaded, and the caller rebuilds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHUNK: Final = 1 << 20
 def save_index(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> Index:
     """Write an index and what it was made of (any JSON object: space version, adapter, ...).
 
-    Returns the index as loaded from its file: use it in place of the other, which holds in memory what
+    Returns the index as loaded from its file: use it instead of the given one, which holds in memory what
     this one leaves in the file.
     """
     folder.mkdir(exist_ok=True)
@@ -40,7 +40,7 @@ def save_index(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]
 
 
 def load_index(folder: Path, name: str, made_of: Mapping[str, Any]) -> Index | None:
-    """The index if its files are whole and were made of exactly this, otherwise None."""
+    """The index if its files are intact and were made of exactly this, otherwise None."""
     try:
         header = json.loads((folder / f"{name}.json").read_bytes())
         about = _about(str(header["kind"]), made_of)
@@ -53,7 +53,7 @@ def load_index(folder: Path, name: str, made_of: Mapping[str, Any]) -> Index | N
     kind = load_plugin("lookalike.indexes", about["kind"])
     try:
         index: Index = kind.deserialise(data)
-    except RuntimeError:  # FAISS: a whole file, but of a version that it does not read
+    except RuntimeError:  # FAISS: an intact file, but of a version that it does not read
         return None
     return index
 
@@ -63,7 +63,7 @@ def _about(kind: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _digest(about: Mapping[str, Any], file: BinaryIO) -> str:
-    """Read in pieces: checking a file leaves nothing of it in memory."""
+    """The SHA-256, read in pieces so that nothing of the file stays in memory."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     while chunk := file.read(_CHUNK):
         digest.update(chunk)

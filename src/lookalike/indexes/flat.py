@@ -13,9 +13,9 @@ from lookalike.types import Keys, Scores, Vectors
 
 
 class FlatIndex:
-    """What FAISS's ``IndexFlatIP`` finds, by NumPy's matrix product.
+    """The results of FAISS's ``IndexFlatIP``, by NumPy's matrix product.
 
-    That takes three quarters of FAISS's time for one query and a quarter for many, and ties are in order.
+    This takes three quarters of FAISS's time for one query and a quarter for many, and ties are in order.
     """
 
     kind: ClassVar[str] = "flat"
@@ -70,11 +70,11 @@ class FlatIndex:
 
     def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         """Exact at any selectivity."""
-        asked = np.ascontiguousarray(queries, np.float32)
-        return self._together(asked, k) if among is None else self._nearest(asked, k, among)
+        rows = np.ascontiguousarray(queries, np.float32)
+        return self._together(rows, k) if among is None else self._nearest(rows, k, among)
 
     def vectors_at(self, keys: Keys) -> Vectors | None:
-        """Copies of them; None if a key is not here, or vectors were replaced since, so that keys do not ascend."""
+        """Copies of the vectors; None if a key is missing, or keys no longer ascend since vectors were replaced."""
         place = np.minimum(np.searchsorted(self._keys, keys), len(self) - 1)
         there = len(self) > 0 and bool((self._keys[place] == keys).all())
         return self.vectors[place] if there else None
@@ -85,6 +85,6 @@ class FlatIndex:
 
 
 class FlatL2Index(FlatIndex):
-    """What ``IndexFlatL2`` finds: for unit vectors d^2 = 2 - 2 cos, so it is what ``flat`` finds."""
+    """The results of ``IndexFlatL2``: for unit vectors d^2 = 2 - 2 cos, so they are those of ``flat``."""
 
     kind: ClassVar[str] = "flat-l2"

@@ -1,4 +1,4 @@
-"""The one place that talks to FAISS. It numbers vectors 0, 1, 2, ... in the order they were added."""
+"""The only module that calls FAISS, which numbers vectors 0, 1, 2, ... in the order they were added."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _QUERY_BITS: Final = 8  # of a query's component in RaBitQ: float queries take 5
 
 
 def _faiss() -> Any:
-    """Loaded when it is first needed. Its own type stubs lack most of what it can do."""
+    """FAISS, imported on first use. Its own type stubs lack most of its functions."""
     import faiss
 
     return faiss
@@ -30,8 +30,8 @@ def _faiss() -> Any:
 def build(recipe: Recipe, vectors: Vectors) -> tuple[Any, NDArray[np.int64]]:
     """A FAISS index of (n, dim) vectors, and the order (n,) in which they were added.
 
-    The vectors of one inverted list come one after the other: so stored, those near a query lie side by
-    side and are read in a few strokes. The same vectors give the same index.
+    The vectors of one inverted list are stored contiguously, so that those near a query are read in a few large
+    pieces. The same vectors give the same index.
     """
     faiss = _faiss()
     count, dim = vectors.shape
@@ -40,7 +40,7 @@ def build(recipe: Recipe, vectors: Vectors) -> tuple[Any, NDArray[np.int64]]:
     index = faiss.index_factory(dim, factory, getattr(faiss, recipe.metric))
     _configure(index)
     order = np.arange(count)
-    # Several threads link a graph in whatever order they happen to run; a small task ends before they start.
+    # With several threads the links of a graph depend on their timing; for a small task they do not pay.
     with _threads(1 if hasattr(index, "hnsw") else vectors.size // _SHARE_OF_A_THREAD):
         if not index.is_trained:
             rows = np.random.default_rng(0).permutation(count)[: _TRAINING * lists]
@@ -57,7 +57,7 @@ def build(recipe: Recipe, vectors: Vectors) -> tuple[Any, NDArray[np.int64]]:
 
 @contextmanager
 def _threads(most: int) -> Iterator[None]:
-    """This many of FAISS's threads at most, in the calling thread alone."""
+    """Limit FAISS to this many threads, for the calling thread only."""
     faiss = _faiss()
     usual = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(max(1, min(most, usual)))
@@ -131,24 +131,24 @@ def faiss_bytes(index: Any) -> NDArray[np.uint8]:
 
 
 def from_faiss_bytes(data: NDArray[np.uint8]) -> Any:
-    """What ``faiss_bytes`` wrote. The caller has verified the bytes: damaged ones can end the process."""
+    """The index that ``faiss_bytes`` wrote. The caller has verified the bytes: damaged ones can crash the process."""
     faiss = _faiss()
     return faiss.read_index(faiss.PyCallbackIOReader(io.BytesIO(data.data).read))
 
 
 def _hashed(index: Any, queries: Vectors, count: int, alive: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    """LSH takes no selector: ask for more until enough of them are alive."""
+    """Search LSH, which takes no selector: request more until enough of the results are alive."""
     if alive is None:
         found: NDArray[np.int64] = index.search(queries, count)[1]
         return found
-    asked = count
+    wanted = count
     while True:
-        numbers: NDArray[np.int64] = index.search(queries, min(asked, len(alive)))[1]
+        numbers: NDArray[np.int64] = index.search(queries, min(wanted, len(alive)))[1]
         numbers[~alive[numbers]] = -1
-        if asked >= len(alive) or ((numbers >= 0).sum(axis=1) >= count).all():
+        if wanted >= len(alive) or ((numbers >= 0).sum(axis=1) >= count).all():
             first = np.argsort(numbers < 0, axis=1, kind="stable")[:, :count]
             return np.take_along_axis(numbers, first, axis=1)
-        asked *= 2
+        wanted *= 2
 
 
 def _parts(dim: int) -> int:

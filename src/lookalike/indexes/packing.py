@@ -1,4 +1,4 @@
-"""Arrays by name as bytes, and back without a copy: so that an index file can be mapped, not read."""
+"""Pack named arrays into bytes, and back without a copy, so that an index file can be memory-mapped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ALIGNMENT: Final = 64
 def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """The length of a JSON table (8 bytes, little-endian), the table [name, dtype, shape], the arrays.
 
-    Everything starts at a multiple of 64 bytes but the table, which follows its length.
+    Everything starts at a multiple of 64 bytes except the table, which follows its length.
     """
     table = json.dumps([[name, array.dtype.str, array.shape] for name, array in arrays.items()]).encode()
     table += b" " * (-(8 + len(table)) % _ALIGNMENT)

@@ -1,4 +1,4 @@
-"""The approximate kinds, declared: what FAISS is asked to build, and how far it is searched."""
+"""The approximate kinds as data: the FAISS structure to build, and how far it is searched."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Recipe:
     exact_share: float = 0.02
 
 
-# Papers on retrieval name LSH and HNSW without their parameters: two bits a dimension, M 32, efConstruction
-# 200 and efSearch 128 are ours. Depths reach recall@10 of .99 where clusters are loose and large.
+# Papers on retrieval use LSH and HNSW without stating parameters: two bits a dimension, M 32, efConstruction
+# 200 and efSearch 128 are our choices. Depths reach recall@10 of .99 where clusters are loose and large.
 HNSW: Final = Recipe("hnsw", "HNSW32,Flat", keeps_vectors=True, exact_share=1.0)
 LSH: Final = Recipe("lsh", "LSH{bits}r", "METRIC_L2", depth=500)
 IVF_FLAT: Final = Recipe("ivf-flat", "IVF{lists},Flat")
@@ -34,6 +34,6 @@ IVF_RABITQ: Final = Recipe("ivf-rabitq", "IVF{lists},RaBitQ2", depth=80)
 SQ8: Final = Recipe("sq8", "SQ8", depth=20)
 EF_CONSTRUCTION: Final = 200
 EF_SEARCH: Final = 128
-LEAST_PROBES: Final = 16  # lists searched: the most of this many,
+LEAST_PROBES: Final = 16  # lists searched: the maximum of this number,
 PROBED_SHARE: Final = 1 / 48  # this share of them,
 HELD_PER_HIT: Final = 32  # and as many as hold this many vectors a hit

@@ -14,13 +14,13 @@ from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
 
 _BLOCK: Final = 8192  # rows read from the file at once
-_FEW: Final = 1000  # rows that are sooner scanned than searched
+_FEW: Final = 1000  # rows that are scanned faster than searched
 
 
 class Structure:
     """Rows may be struck off, nothing else changes. Keys (n,) in any order; row i is FAISS's number i.
 
-    source: the mapped file that holds ``vectors``, if one does.
+    source: the memory-mapped file that holds ``vectors``, if there is one.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Structure:
 
     @classmethod
     def unpacked(cls, recipe: Recipe, parts: dict[str, NDArray[Any]], source: Any) -> Structure:
-        """What ``parts`` gave, read from ``source``."""
+        """The structure of ``parts``, read from ``source``."""
         keys, alive = parts["keys"].copy(), parts["alive"].copy()
         return cls(recipe, from_faiss_bytes(parts["faiss"]), keys, alive, parts["vectors"], source)
 
@@ -57,7 +57,7 @@ class Structure:
         return len(self._keys) - len(self)
 
     def strike(self, keys: Keys) -> None:
-        """Let these keys never be found again."""
+        """Strike off these keys: they are never found again."""
         self._alive = self._alive & ~np.isin(self._keys, keys)
         self._live = int(np.count_nonzero(self._alive))
 
@@ -103,6 +103,6 @@ class Structure:
     def _read(self, rows: NDArray[np.int64]) -> Vectors:
         vectors: Vectors = self._vectors[rows]
         if self._source is not None:
-            # The pages stay in the system's cache but are no longer counted, nor kept, as this process's.
+            # The pages stay in the system's cache but no longer count as this process's memory.
             self._source.madvise(mmap.MADV_DONTNEED)
         return vectors

@@ -1,4 +1,4 @@
-"""Many threads ask at once: one matrix product answers them all, and costs little more than for one."""
+"""Batch concurrent searches: one matrix product answers many threads at once, for little more than the cost of one."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import numpy as np
 from lookalike.types import Keys, Scores, Vectors
 
 Answer = tuple[Keys, Scores]
-_PATIENCE: Final = 0.3  # of the time that the last answer took
+_PATIENCE: Final = 0.3  # share of the time that the last batch took
 
 
 @dataclass(eq=False)
 class _Turn:
     queries: Vectors
     k: int
-    told: threading.Event = field(default_factory=threading.Event)
+    woken: threading.Event = field(default_factory=threading.Event)
     answer: Answer | None = None
     error: BaseException | None = None
 
 
 class Together:
-    """search(queries (q, dim), k) for callers in several threads. Who comes while an answer is being worked out
-    waits for its end, and is then answered with all others that have come meanwhile.
+    """search(queries (q, dim), k) for callers in several threads. A caller that arrives while a batch is running waits
+    for its end, and is then answered in one batch with all others that have arrived meanwhile.
     """
 
     def __init__(self, search: Callable[[Vectors, int], Answer]) -> None:
         self._search, self._lock = search, threading.Lock()
         self._waiting: list[_Turn] = []
         self._busy = False
-        self._last, self._took = 1, 0.0  # turns of the last answer, and its seconds
+        self._last, self._took = 1, 0.0  # size of the last batch, and its seconds
 
     def __call__(self, queries: Vectors, k: int) -> Answer:
         turn = _Turn(queries, k)
@@ -42,7 +42,7 @@ class Together:
             self._waiting.append(turn)
             leads, self._busy = not self._busy, True
         if not leads:
-            turn.told.wait()
+            turn.woken.wait()
         if turn.answer is None and turn.error is None:
             self._lead()
         if turn.answer is None:
@@ -60,12 +60,12 @@ class Together:
             self._last, self._took = len(turns), time.monotonic() - started
             with self._lock:
                 if self._waiting:
-                    self._waiting[0].told.set()  # it leads now
+                    self._waiting[0].woken.set()  # it leads now
                 else:
                     self._busy = False
 
     def _gather(self) -> None:
-        """Those who were answered together are likely to come again together: wait for them, but not for long."""
+        """Callers that were answered together are likely to come back together: wait for them, but not for long."""
         end = time.monotonic() + _PATIENCE * self._took
         while len(self._waiting) < self._last and time.monotonic() < end:
             time.sleep(0.0005)
@@ -81,4 +81,4 @@ class Together:
             for turn in turns:
                 turn.error = error
         for turn in turns:
-            turn.told.set()
+            turn.woken.set()

@@ -1,4 +1,4 @@
-"""The charts of an evaluation: precision at k, class by class, and who is taken for whom (needs matplotlib)."""
+"""The charts of an evaluation: precision at k, bars by class, confusion matrices (needs matplotlib)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from lookalike.evaluation.scores import ScoreSummary
 
 Mean: TypeAlias = Literal["macro", "micro"]
-_MOST_CLASSES: Final = 40  # of a confusion matrix whose cells are to be read
+_MOST_CLASSES: Final = 40  # with more, the cells of a confusion matrix become unreadable
 _QUIET: Final = "#9AA1AC"
 
 
 def save_curves(reports: Mapping[str, Report], path: Path, mean: Mean = "macro") -> Path:
     """Precision at k with its 95 % intervals, a line for each report (spaces or encoders) by its name; a report
-    of an adapted space brings its baseline along. Dashed: what a random order would give.
+    of an adapted space includes its baseline. Dashed: a random order.
 
     Raises UsageError (no report, or reports that share no k), MissingExtraError.
     """
@@ -98,8 +98,8 @@ def _draw_curve(axes: Axes, ks: Sequence[int], scores: ScoreSummary, mean: Mean,
 
 
 def save_bars(report: Report, path: Path, figure_name: str = "") -> Path:
-    """Precision class by class, the baseline beside the adapter, with 95 % intervals as whiskers; of a report
-    of the base space the base alone. figure_name: "P@5", say; the deepest if left out.
+    """Precision by class, the baseline beside the adapter, with 95 % intervals as whiskers; for a report on the
+    base space the base alone. figure_name: for example "P@5"; by default the deepest.
 
     Raises UsageError (no such figure), MissingExtraError.
     """
@@ -126,7 +126,7 @@ def save_bars(report: Report, path: Path, figure_name: str = "") -> Path:
 
 
 def _draw_bars(axes: Axes, rows: Any, height: float, scores: ScoreSummary, name: str, look: dict[str, Any]) -> None:
-    """The classes' bars and their mean's below; whiskers only where there is an interval."""
+    """The bars of the classes, and of their mean below; whiskers only where there is an interval."""
     values = _floats([*(figures[name] for figures in scores.per_class.values()), scores.macro[name]])
     bounds = [*(b[name] for b in scores.per_class_intervals.values()), scores.macro_intervals[name]]
     low, high = (_floats(bound[side] for bound in bounds) for side in (0, 1))
@@ -136,7 +136,7 @@ def _draw_bars(axes: Axes, rows: Any, height: float, scores: ScoreSummary, name:
 
 
 def save_confusion(report: ClassifierReport, path: Path) -> Path:
-    """The confusion matrix of each method that gives one: rows the true label, coloured by the share of the row.
+    """The confusion matrix of each method that has one: rows the true label, coloured by the share of the row.
 
     Raises UsageError (several labels a record, or too many classes), MissingExtraError.
     """
@@ -178,5 +178,5 @@ def _about(report: Report) -> str:
 
 
 def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
-    """None, where nothing could be scored, as nan."""
+    """The values as an array, with nan for None, where nothing could be scored."""
     return np.array([np.nan if value is None else value for value in values], float)

@@ -1,4 +1,4 @@
-"""What the points of a map can be coloured by: the labels, and every attribute."""
+"""The fields to colour a map's points by: the labels, and every attribute."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PALETTE: Final = (
     "#A40122",
     "#FFB2FD",
 )
-"""Twelve colours that colour-blind readers tell apart: after M. Krzywinski, mk.bcgsc.ca/colorblind."""
+"""Twelve colours that colour-blind readers can distinguish: after M. Krzywinski, mk.bcgsc.ca/colorblind."""
 OTHER: Final = "#8A8F98"  # of categories beyond the palette
 MISSING: Final = "#C3C7CE"  # of records without a value
 RAMP: Final = ("#440154", "#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725")
@@ -48,14 +48,14 @@ class Field:
 
 
 def colour_fields(records: Sequence[Record]) -> list[Field]:
-    """The labels first (several as one text), then every attribute by name. Patients are no field."""
+    """The labels first (several as one text), then every attribute by name. Patients are not a field."""
     names = sorted({name for record in records for name in record.attributes} - {LABEL})
     labels = _text(LABEL, [", ".join(record.labels) or None for record in records])
     return [labels, *(_field(name, [record.attributes.get(name) for record in records]) for name in names)]
 
 
 def field_number(fields: Sequence[Field], name: str) -> int:
-    """The number of a field. Raises UsageError, with the names there are."""
+    """The number of a field. Raises UsageError, with the existing names."""
     names = [field.name for field in fields]
     if name not in names:
         raise UsageError(f"no record has a field {name!r} to colour by.{suggestion(name, names)}")
@@ -63,7 +63,7 @@ def field_number(fields: Sequence[Field], name: str) -> int:
 
 
 def _field(name: str, values: Sequence[Any]) -> Field:
-    """Numbers, unless they are a few codes that were read from a table as text."""
+    """A field of numbers, or of text if the values are texts or a few codes from a table."""
     there = [value for value in values if value is not None]
     measured = all(isinstance(value, float) for value in there) or len(set(there)) > len(PALETTE)
     if there and measured and all(number(value) is not None for value in there):

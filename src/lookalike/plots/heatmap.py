@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _SIDE: Final = 160
 _HOT: Final = (255, 96, 0)
 _BOX: Final = "#00e5ff"
-_MOST: Final = 0.6  # how much of the picture the greatest heat covers
+_MOST: Final = 0.6  # opacity of the greatest heat
 _COLD: Final = 0.5  # heat below this leaves the picture as it is
 
 
 def overlay(jpeg: bytes, heat: Heat) -> bytes:
-    """A small picture (JPEG) under its heat and its box, as PNG; a picture that is not there is black."""
+    """A small picture (JPEG) with its heat and box drawn over it, as PNG; a missing picture is black."""
     canvas = _opened(jpeg)
     share = np.clip((np.array(heat.heat, np.float32) - _COLD) / (1 - _COLD), 0, 1) * (_MOST * 255)
     mask = PIL.Image.fromarray(share.astype(np.uint8)).resize(canvas.size, PIL.Image.Resampling.BICUBIC)
@@ -54,11 +54,13 @@ def heat_cells(result: SearchResult, illustration: Illustration) -> list[Cell]:
     illustration: of the result's hits, in their order.
     """
     explained = illustration.explanations
-    cells = [Cell(overlay(illustration.query, one.query), "query", _slice(result, one.query)) for one in explained[:1]]
-    for hit, one, small in zip(result.hits, explained, illustration.hits, strict=True):
+    cells = [
+        Cell(overlay(illustration.query, each.query), "query", _slice(result, each.query)) for each in explained[:1]
+    ]
+    for hit, each, small in zip(result.hits, explained, illustration.hits, strict=True):
         labels = ", ".join(hit.labels) or "no label"
-        detail = " ".join(part for part in (_slice(result, one.hit), labels) if part)
-        cells.append(Cell(overlay(small, one.hit), f"{hit.rank}.  {hit.score:.3f}", detail))
+        detail = " ".join(part for part in (_slice(result, each.hit), labels) if part)
+        cells.append(Cell(overlay(small, each.hit), f"{hit.rank}.  {hit.score:.3f}", detail))
     return cells
 
 

@@ -1,4 +1,4 @@
-"""A map as a page of its own (HTML), or as a picture (PNG, PDF, SVG)."""
+"""Write a map as an interactive page (HTML), or as a picture (PNG, PDF, SVG)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _NAMES = {"umap": "UMAP", "tsne": "t-SNE"}
 
 
 def save_map(gallery: Gallery, result: MapResult, path: Path, color: str = LABEL) -> Path:
-    """Write a map: .html is an interactive page in one file, which asks no other host for anything; .png, .pdf
+    """Write a map: .html is an interactive page in one file, which loads nothing from other hosts; .png, .pdf
     and .svg are pictures (matplotlib). color: ``label``, or an attribute.
 
-    The page holds a small picture, labels and attributes of each record; no file names and no patients.
+    The page contains a small picture, labels and attributes of each record, but no file names or patients.
     Raises UsageError (no such field, a file that cannot be written), MissingExtraError.
     """
     known = {record.id: record for record in gallery.store.records().values()}
@@ -98,7 +98,7 @@ def _draw_categories(axes: Axes, place: Any, field: Field, size: float) -> None:
 
 
 def _buckets(field: Field, codes: Any) -> Sequence[tuple[str, str, Any]]:
-    """(name, colour, rows) of each category, of the others together and of the records without a value."""
+    """(name, colour, rows) of each category, of all other categories, and of the records without a value."""
     some = min(len(field.categories), len(PALETTE))
     buckets = [(field.categories[i], PALETTE[i], codes == i) for i in range(some)]
     rest = [(f"{len(field.categories) - some} others", OTHER, codes >= some), ("no value", MISSING, codes < 0)]

@@ -37,9 +37,9 @@ def map_page(
     title: str,
     detail: str,
 ) -> str:
-    """The page as text. It may load nothing and run nothing but its own script: the policy in its head says so.
+    """The page's HTML. The policy in its head lets it load nothing, and run nothing but its own script.
 
-    With more than ``MOST_THUMBNAILS`` records a random sample of them bears thumbnails, and the page says so.
+    With more than ``MOST_THUMBNAILS`` records only a random sample has thumbnails, which the page states.
     """
     pictures, pictured = _pictures(gallery, records)
     data = {
@@ -81,18 +81,18 @@ def _part(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """As a Content-Security-Policy names an inline script or style."""
+    """The hash that a Content-Security-Policy uses for an inline script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _harmless(data: Any) -> str:
-    """JSON that cannot end the element it stands in."""
+    """JSON that cannot close the element it is in."""
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _pictures(gallery: Gallery, records: Sequence[Record]) -> tuple[list[str], int]:
-    """A small JPEG as base64 for each record, "" where there is none, and how many records were to have one."""
+    """A small JPEG as base64 for each record, "" where there is none; and how many records were chosen to have one."""
     chosen = list(range(len(records)))
     if len(records) > MOST_THUMBNAILS:
         chosen = np.random.default_rng(0).choice(len(records), MOST_THUMBNAILS, replace=False).tolist()
@@ -103,7 +103,7 @@ def _pictures(gallery: Gallery, records: Sequence[Record]) -> tuple[list[str], i
 
 
 def small_jpeg(jpeg: bytes) -> bytes:
-    """The picture again, at most 96 pixels wide and high, and small; b"" if there is none, or it is damaged."""
+    """A picture of at most 96 x 96 pixels and few bytes; b"" if there is none, or it is damaged."""
     if not jpeg:
         return b""
     try:

@@ -1,4 +1,4 @@
-"""What every chart shares: a figure of the optional package, its ground rules, and how it is written."""
+"""The style that all charts share: creating a figure, axes and titles, and writing the file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def plain_axes(axes: Axes, *, grid: str = "") -> None:
-    """Two spines, quiet ticks, and a grid along "x" or "y"."""
+    """Style axes with two spines, unobtrusive ticks, and a grid along "x" or "y"."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#B9BEC6")
     axes.tick_params(color="#B9BEC6", labelcolor="#2A2E35", labelsize=9)
@@ -40,7 +40,7 @@ def plain_axes(axes: Axes, *, grid: str = "") -> None:
 
 
 def titled(axes: Axes, title: str, detail: str = "") -> None:
-    """A bold title at the left, and a quiet second line."""
+    """Add a bold title at the left, and a lighter second line."""
     axes.set_title(shown(title, 90), loc="left", fontsize=11, fontweight="bold", pad=22 if detail else 8)
     if detail:
         axes.annotate(
@@ -55,7 +55,7 @@ def titled(axes: Axes, title: str, detail: str = "") -> None:
 
 
 def shown(text: str, limit: int = 40) -> str:
-    """Text from outside as one line that is no formula to matplotlib."""
+    """Text from outside as one line that matplotlib does not read as a formula."""
     line = one_line(text)
     return (line if len(line) <= limit else line[: limit - 1] + "…").replace("$", r"\$")
 
@@ -69,7 +69,7 @@ def write_figure(figure: Figure, path: Path, note: str = "") -> Path:
 
     words = f"{DISCLAIMER} {note}".strip()
     figure.supxlabel(shown(words, 180), x=0.012, ha="left", fontsize=7, color=_GREY)
-    # Without a date, the same results give the same bytes. Words stay words, which can be found and edited.
+    # Without a date, the same results give the same bytes. Text stays text, so that it can be found and edited.
     facts: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
     try:
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "lookalike", "pdf.fonttype": 42}):

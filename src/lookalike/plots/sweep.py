@@ -1,4 +1,4 @@
-"""How recall of volumes changes with the width of the Gaussian weights, or with the number of slices."""
+"""The recall of volumes against the width of the Gaussian weights, or against the number of slices."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""From the files of one item to Images: which reader takes them.
+"""Readers: plug-ins that turn the files of one item into Images, and the choice among them.
 
-Readers are plug-ins (entry point group ``lookalike.readers``). They run only inside the killable
-processes of ``pool``: native decoders crash on hostile files. Folders, and which files belong together, are the
-business of ``sources``.
+Their entry point group is ``lookalike.readers``. They run only inside the killable processes of ``pool``: native
+decoders crash on hostile files. Folders, and which files belong together, are the business of ``sources``.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from lookalike.plugins import load_plugins
 from lookalike.types import Image
 
 VOLUME_SUFFIXES: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".mgz", ".mnc", ".par", ".rec")
-"""How the names of files end that hold a whole volume, those among them that no reader takes yet."""
+"""Suffixes of files that hold a whole volume, including formats that no reader takes yet."""
 
 _FIRST: Final = ("dicom", "itk", "nifti", "raster")
 
@@ -26,11 +25,11 @@ class Reader(Protocol):
     """Turns the files of one item into Images; opens nothing but those files."""
 
     def matches(self, file: Path) -> bool:
-        """Whether this reader takes the file: by its bytes, or its name; never decodes pixels. May raise OSError."""
+        """Whether this reader takes the file, by its bytes or name, without decoding pixels. May raise OSError."""
         ...
 
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
-        """One Image a frame of ``files[0]``; only a ``SeriesReader`` is given several files.
+        """One Image for each frame of ``files[0]``; only a ``SeriesReader`` is given several files.
 
         Raises UnreadableImageError with a reason code.
         """
@@ -39,7 +38,7 @@ class Reader(Protocol):
 
 @runtime_checkable
 class SeriesReader(Reader, Protocol):
-    """A reader of a format that keeps the slices of a volume in a file each; several files are one volume."""
+    """A reader of a format that keeps each slice of a volume in its own file; several files are one volume."""
 
     def series_of(self, file: Path) -> tuple[str, str]:
         """(series, place): the same text for every slice of one volume, and where the slice lies in it; both ""
@@ -50,7 +49,7 @@ class SeriesReader(Reader, Protocol):
 
 @cache
 def _readers() -> dict[str, Reader]:
-    """By name, in the order in which they are asked: ours, then those of others, whatever they are called."""
+    """The readers by name, in the order of precedence: this package's, then those of others, whatever their names."""
     declared = load_plugins("lookalike.readers")
     return {name: declared[name]() for name in sorted(declared, key=lambda name: (_place(name), name))}
 
@@ -60,9 +59,9 @@ def _place(name: str) -> int:
 
 
 def read(files: Sequence[Path]) -> Iterator[Image]:
-    """The Images of one item's files, by the first reader that knows the first one. Raises UnreadableImageError.
+    """The Images of one item's files, from the first reader that takes the first file. Raises UnreadableImageError.
 
-    Call it only in a process that may be killed; ``pool.ReaderPool`` does.
+    Call it only in a killable process, as ``pool.ReaderPool`` does.
     """
     file = files[0]
     try:
@@ -84,7 +83,7 @@ def format_of(file: Path) -> str:
 
 
 def series_of(file: Path) -> tuple[str, str]:
-    """What ``SeriesReader.series_of`` says of a file; both "" where no such reader takes it. Raises OSError."""
+    """``SeriesReader.series_of`` of a file; both "" if no such reader takes it. Raises OSError."""
     for reader in _readers().values():
         if isinstance(reader, SeriesReader) and reader.matches(file):
             return reader.series_of(file)
@@ -92,5 +91,5 @@ def series_of(file: Path) -> tuple[str, str]:
 
 
 def named_as_volume(file: Path) -> bool:
-    """Whether a file is called as files are that hold a whole volume."""
+    """Whether a file's name has the suffix of a format that holds a whole volume."""
     return file.name.lower().endswith(VOLUME_SUFFIXES)

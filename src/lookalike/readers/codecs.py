@@ -1,8 +1,8 @@
 """imagecodecs as a decoder plug-in of pydicom, for what Pillow does not decode.
 
 Registered for JPEG Extended (12 bit), JPEG Lossless, JPEG-LS, JPEG 2000, High-Throughput JPEG 2000
-and RLE (PS3.5 section 8.2 and annex A.4). Pillow is asked first where it can decode: JPEG Baseline, and
-JPEG 2000 but for colours of more than 8 bits. python-gdcm and the GPL libjpeg plug-in are left out on
+and RLE (PS3.5 section 8.2 and annex A.4). Pillow comes first where it can decode: JPEG Baseline, and
+JPEG 2000 except colours of more than 8 bits. python-gdcm and the GPL libjpeg plug-in are left out on
 purpose.
 """
 
@@ -20,7 +20,7 @@ _JPEG: Final = [uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, u
 _JPEG_LS: Final = [uid.JPEGLSLossless, uid.JPEGLSNearLossless]
 _JPEG_2000: Final = [uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K]
 
-# pydicom asks a plug-in module for these two names.
+# pydicom looks up these two names in a plug-in module.
 DECODER_DEPENDENCIES: Final = dict.fromkeys([*_JPEG, *_JPEG_LS, *_JPEG_2000, uid.RLELossless], ("imagecodecs",))
 
 
@@ -30,13 +30,13 @@ def is_available(_uid: str) -> bool:
 
 
 def register() -> None:
-    """Offer this module to pydicom's decoders; doing it twice changes nothing."""
+    """Register this module with pydicom's decoders; a second call changes nothing."""
     for syntax in DECODER_DEPENDENCIES:
         decoder = get_decoder(syntax)
         if _LABEL not in decoder.available_plugins:
             decoder.add_plugin(_LABEL, (__name__, "decode_frame"))
         if syntax == uid.RLELossless and "pydicom" in decoder.available_plugins:
-            decoder.remove_plugin("pydicom")  # written in Python, seven times slower
+            decoder.remove_plugin("pydicom")  # pure Python, seven times slower
 
 
 def decode_frame(src: bytes, runner: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""DICOM files -> Images: the frames of a file, or the volume that a series or an enhanced multi-frame file makes."""
+"""DICOM files -> Images: the frames of a file, or the volume of a series or an enhanced multi-frame file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lookalike.types import Image
 
 
 class DicomReader:
-    """Reads DICOM Part 10 files, and bare data sets that begin like one; several files as the slices of a volume."""
+    """Reads DICOM Part 10 files and bare data sets; several files as the slices of a volume."""
 
     def matches(self, file: Path) -> bool:
-        """Whether the bytes are DICOM: the prefix, or a first element of a data set without one."""
+        """Whether the file is DICOM: by the prefix, or by the first element of a data set without one."""
         with file.open("rb") as opened:
             head = opened.read(132)
         if head[128:132] == b"DICM":
@@ -25,8 +25,8 @@ class DicomReader:
         return file.suffix.lower() in (".dcm", ".dicom", ".ima") or _begins_like_a_data_set(head)
 
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
-        """Of one file each frame as an Image in modality units, or the one volume that its frames make; several files
-        as one volume. Raises UnreadableImageError.
+        """One file: each frame as an Image in modality units, or the one volume that its frames make. Several files:
+        one volume. Raises UnreadableImageError.
         """
         if len(files) > 1:
             yield read_series(files)
@@ -36,7 +36,7 @@ class DicomReader:
             yield from read_dicom_frames(files[0])
 
     def series_of(self, file: Path) -> tuple[str, str]:
-        """The volume that a file is a slice of, and its place there; both "" for any other file."""
+        """The volume that a file is a slice of, and its place in it; both "" for any other file."""
         return slice_place(file) if stacks() else ("", "")
 
 

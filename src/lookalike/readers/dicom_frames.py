@@ -39,10 +39,10 @@ KEPT: Final = (
     "ManufacturerModelName",
     "PhotometricInterpretation",
 )
-"""The attributes that are kept: enough to filter and to audit, none that names a person, place or day."""
+"""The attributes that are kept: enough to filter and audit, but none that identifies a person, place or day."""
 
 _PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_IN_MEMORY: Final = 256 << 20  # a larger file is read a frame at a time from disk
+_IN_MEMORY: Final = 256 << 20  # bytes; a larger file is read from disk a frame at a time
 
 register()
 
@@ -65,7 +65,7 @@ def read_dicom_frames(file: Path) -> Iterator[Image]:
 
 
 def _parse(file: Path) -> Dataset:
-    """The data set, its large values left on disk until asked for."""
+    """The data set, with large values left on disk until needed."""
     try:
         try:
             ds: Dataset = pydicom.dcmread(file, defer_size=1 << 20)
@@ -80,7 +80,7 @@ def _parse(file: Path) -> Dataset:
 
 
 def _value(ds: Dataset, keyword: str) -> Any:
-    """An element's value, or None where it is missing or its bytes make none: that spoils no picture."""
+    """An element's value, or None if it is missing or malformed, which does not invalidate the picture."""
     try:
         return ds.get(keyword)
     except MemoryError:
@@ -90,7 +90,7 @@ def _value(ds: Dataset, keyword: str) -> Any:
 
 
 def _name_transfer_syntax(ds: Dataset) -> None:
-    """Files without meta information say nothing; the parser knows what it saw."""
+    """Set the transfer syntax of a file without meta information to the encoding that the parser found."""
     if ds.file_meta.get("TransferSyntaxUID"):
         return
     implicit, little = ds.original_encoding
@@ -101,7 +101,7 @@ def _name_transfer_syntax(ds: Dataset) -> None:
 
 
 def _check(ds: Dataset) -> None:
-    """Refuse what cannot be an image, and the size product before anything is decoded."""
+    """Refuse files that are no images, or too large, before anything is decoded."""
     try:
         if not any(keyword in ds for keyword in _PIXELS):
             raise UnreadableImageError("no-pixel-data" if len(ds) else "damaged-header")  # noqa: TRY301
@@ -122,7 +122,7 @@ def _frame_count(ds: Dataset) -> int:
 
 
 def _stored_frames(source: Path | Dataset, syntax: str) -> Iterator[NDArray[np.generic]]:
-    """Decoded frames, (rows, columns) or (rows, columns, samples), YBR already as RGB."""
+    """Decoded frames, (rows, columns) or (rows, columns, samples), YBR converted to RGB."""
     try:
         yield from iter_pixels(source, transfer_syntax_uid=syntax)
     except MemoryError:
@@ -163,7 +163,7 @@ def _image(
 
 
 def _modality_values(ds: Dataset, stored: NDArray[np.generic], number: int) -> NDArray[np.generic]:
-    """Palette colours, or the modality LUT or rescale (PS3.3 C.11.1) of the frame."""
+    """A frame in modality units: palette colours, or the modality LUT or rescale (PS3.3 C.11.1) applied."""
     if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
         return _palette_colours(ds, stored)
     if stored.ndim == 3:
@@ -182,7 +182,7 @@ def _palette_colours(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.gen
     """Palette colour (PS3.3 C.7.6.3.1.5): (rows, columns) -> (rows, columns, 3) uint8 or uint16."""
     if "SegmentedRedPaletteColorLookupTableData" in ds:
         return np.asarray(apply_color_lut(stored, ds))[..., :3]
-    descriptor = ds.RedPaletteColorLookupTableDescriptor  # all three are the same
+    descriptor = ds.RedPaletteColorLookupTableDescriptor  # the same for all three colours
     luts = [
         _lut(ds, descriptor, ds[f"{colour}PaletteColorLookupTableData"].value)[0] for colour in ("Red", "Green", "Blue")
     ]
@@ -191,7 +191,7 @@ def _palette_colours(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.gen
 
 
 def _lut_item(ds: Dataset, keyword: str) -> Dataset | None:
-    """The first item of a look-up table sequence, if it holds a table: some files leave it empty."""
+    """The first item of a look-up table sequence, if it holds a table; in some files it is empty."""
     items = _value(ds, keyword) or []
     if len(items) == 0 or not (items[0].get("LUTDescriptor") and items[0].get("LUTData")):
         return None
@@ -223,7 +223,7 @@ def _window(
 
 
 def _first(value: Any) -> float | None:
-    """The first of one or several decimal strings, or None."""
+    """The first of one or more decimal strings, or None."""
     values = value if isinstance(value, pydicom.multival.MultiValue) else [value]
     try:
         return float(values[0])
@@ -232,7 +232,7 @@ def _first(value: Any) -> float | None:
 
 
 def _voi_lut(ds: Dataset) -> Lut | None:
-    """The first VOI LUT (PS3.3 C.11.2.1.1), scaled to [0, 1]; it goes before a window."""
+    """The first VOI LUT (PS3.3 C.11.2.1.1), scaled to [0, 1]; it takes precedence over a window."""
     item = _lut_item(ds, "VOILUTSequence")
     if item is None:
         return None
@@ -241,7 +241,7 @@ def _voi_lut(ds: Dataset) -> Lut | None:
 
 
 def _lut(ds: Dataset, descriptor: Any, data: Any) -> tuple[Lut, int]:
-    """A look-up table (PS3.3 C.11.1.1.1) with its entries as they stand, and how many bits each uses."""
+    """A look-up table (PS3.3 C.11.1.1.1) with its raw entries, and how many bits each uses."""
     entries, first, bits = (int(v) for v in descriptor)
     entries = entries or 0x10000
     if ds.get("PixelRepresentation", 0) == 1 and first > 0x7FFF:

@@ -1,4 +1,4 @@
-"""Pictures of files as the encoder is shown them, drawn in processes that may be killed."""
+"""Draw pictures of files as the encoder sees them, in killable processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LARGEST: Final = 4096  # pixels of the long side
 @dataclass(frozen=True, slots=True)
 class Shown:
     """jpeg: of slice ``slice`` of ``depth`` (a volume's slices, a file's frames). rows, columns: of the picture at
-    its own size. window: (center, width) that the file names. viewer: which kind of viewer can open the file.
+    its own size. window: (center, width) given in the file. viewer: the kind of viewer that can open the file.
     """
 
     jpeg: bytes
@@ -39,7 +39,7 @@ class Shown:
 
 
 class Display:
-    """Drawing processes, started when first needed, and the pictures drawn last."""
+    """Drawing processes, started on first use, and a cache of the latest pictures."""
 
     def __init__(self, recipe: Preprocessing, volumes: VolumeRecipe) -> None:
         self._recipe, self._volumes = recipe.to_json(), asdict(volumes)
@@ -50,8 +50,8 @@ class Display:
     def draw(
         self, files: Sequence[Path], *, frame: int | None = None, slice: int | None = None, size: int = 512
     ) -> Shown:
-        """One slice of a file, or of a series of files; a volume's middle one by default. frame: of a file with
-        several, which is then the only one. size: of the long side, at most.
+        """Draw one slice of a file, or of a series of files; a volume's middle one by default. frame: of a file with
+        several, which is then drawn as a single picture. size: pixels of the long side, at most.
 
         Raises UnreadableImageError.
         """
@@ -69,7 +69,7 @@ class Display:
         return shown
 
     def siblings(self, files: Sequence[Path]) -> list[Path]:
-        """Of several files those that belong to the first one's series, itself among them.
+        """The files that belong to the first one's series, itself included.
 
         Raises UnreadableImageError.
         """
@@ -97,7 +97,7 @@ class Display:
 
 
 class _Drawer:
-    """One process, asked by one thread at a time, and replaced when it dies or takes too long."""
+    """One process, used by one thread at a time, and replaced when it dies or takes too long."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
@@ -116,7 +116,7 @@ class _Drawer:
                 self.stop()
                 if fresh:
                     raise UnreadableImageError("decoder-crash") from None
-            try:  # an earlier file may have broken the process
+            try:  # an earlier file may have damaged the process
                 return self._exchange(request)
             except (OSError, EOFError, ValueError):
                 self.stop()

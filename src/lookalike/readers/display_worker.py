@@ -1,7 +1,7 @@
-"""The process that draws pictures: ``python -m lookalike.readers.display_worker FD``. Started by ``display``.
+"""The drawing process: ``python -m lookalike.readers.display_worker FD``. Started by ``display``.
 
-What it draws is what the encoder is shown. The last volume stays decoded, so that its slices follow each other
-quickly. Nothing is pickled, and what a parser prints goes nowhere, as in ``worker``.
+It draws what the encoder sees. The last volume stays decoded, so that one can step through its slices quickly.
+Nothing is pickled, and the output of parsers is discarded, as in ``worker``.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ def _answer(request: Mapping[str, Any]) -> bytes:
     else:
         number, shown = image.image.frame, image.picture(request["recipe"])
         number, count = (0, 1) if request["frame"] is not None else (number, image.image.frames)
-    return _said(shown, request["size"], image, files[0], number, count)
+    return _message(shown, request["size"], image, files[0], number, count)
 
 
 class _Held:
-    """A decoded image, turned as the gallery's recipe says, and how its slices become grey."""
+    """A decoded image, oriented as in the gallery's recipe, and the mapping of its slices to grey."""
 
     def __init__(self, image: Image, recipe: VolumeRecipe) -> None:
         from lookalike.slices import grey_map, orient
@@ -89,7 +89,7 @@ class _Held:
         self._grey: GreyMap | None = grey_map(self.image, recipe.window) if volume else None
 
     def slice(self, number: int) -> PIL.Image.Image:
-        """As ``slices.cut`` shows it."""
+        """One slice, as ``slices.cut`` renders it."""
         from lookalike.slices import square_pixels
 
         assert self._grey is not None
@@ -109,14 +109,14 @@ def _read(files: tuple[str, ...], stamps: tuple[int, ...], frame: int, recipe: M
     name = (files, stamps, frame, json.dumps(recipe))
     if name not in _last:
         if len(_last) > 1 or any(len(held.image.pixels) > 1 for held in _last.values()):
-            _last.clear()  # before the next is decoded: two large volumes are too many
+            _last.clear()  # before decoding the next: two large volumes would not fit
         _last[name] = _Held(_decoded(files, frame), VolumeRecipe(**recipe))
     return _last[name]
 
 
 def _decoded(files: tuple[str, ...], frame: int) -> Image:
     images = read([Path(file) for file in files])
-    image = next((one for one in images if one.frame == frame or _is_one_volume(one)), None)
+    image = next((image for image in images if image.frame == frame or _is_one_volume(image)), None)
     if image is None:
         raise UnreadableImageError("no-pixel-data")
     return image
@@ -127,12 +127,12 @@ def _is_one_volume(image: Image) -> bool:
 
 
 def _of_one_series(files: Sequence[str]) -> list[str]:
-    """Of several files those that belong to the first one's series; the first one alone where it is no slice."""
+    """The files that belong to the first one's series; only the first one if it is no slice."""
     series = series_of(Path(files[0]))[0]
     return [file for file in files if series_of(Path(file))[0] == series] if series else [files[0]]
 
 
-def _said(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: int, count: int) -> bytes:
+def _message(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: int, count: int) -> bytes:
     image, (columns, rows) = held.image, shown.size
     dicom = format_of(Path(file)) == "dicom"
     header = {

@@ -1,4 +1,4 @@
-"""How much one file may ask for. Checked before decoding, and again by the operating system."""
+"""Limits of size, memory and time for one file, checked before decoding and enforced by the operating system."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MAX_VOXELS: Final = 1 << 29  # 537 million: 512 x 512 x 2,048
 MAX_FRAMES: Final = 1 << 16
 MEMORY_BYTES: Final = 1792 << 20  # address space of a decoding process
 SECONDS_A_FILE: Final = 15.0
-BYTES_A_SECOND: Final = 20 << 20  # a slow disk: what the size of a file adds before its bytes are known
-SECONDS_A_FRAME: Final = 0.25  # what each frame read adds to the file's time
+BYTES_A_SECOND: Final = 20 << 20  # read rate of a slow disk: time allowed for reading a file
+SECONDS_A_FRAME: Final = 0.25  # time allowed in addition for each frame
 
 
 def check_size(rows: int, columns: int, samples: int, frames: int) -> None:
-    """Raise UnreadableImageError if no picture, or one larger than the limits, is announced."""
+    """Raise UnreadableImageError if a header announces no picture, or one larger than the limits."""
     if rows <= 0 or columns <= 0 or samples not in (1, 3):
         raise UnreadableImageError("unsupported-pixels")
     if math.prod((rows, columns, samples)) > MAX_SAMPLES_A_FRAME or frames > MAX_FRAMES:
@@ -26,7 +26,7 @@ def check_size(rows: int, columns: int, samples: int, frames: int) -> None:
 
 
 def check_volume(shape: tuple[int, ...]) -> None:
-    """Raise UnreadableImageError if a volume of (i, j, k) voxels is none, or is larger than the limit."""
+    """Raise UnreadableImageError if a volume of (i, j, k) voxels is empty or larger than the limit."""
     if min(shape) <= 0:
         raise UnreadableImageError("unsupported-pixels")
     if math.prod(shape) > MAX_VOXELS:
@@ -34,7 +34,7 @@ def check_volume(shape: tuple[int, ...]) -> None:
 
 
 def limit_memory() -> None:
-    """Bound this process's address space, where the operating system can."""
+    """Limit this process's address space, if the operating system can."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)

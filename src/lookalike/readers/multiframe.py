@@ -1,9 +1,9 @@
 """Enhanced multi-frame DICOM files -> one volume Image each, by the frames' own positions.
 
-In an enhanced CT, MR, PT or NM file every frame names its place in the functional groups (PS3.3 C.7.6.16): plane
-position, plane orientation and pixel measures, each of the frame or shared. Frames are sorted by position, never
-by number; gaps and doubled places refuse the file as they refuse a series. Files whose frames name no position,
-lie in several directions or at fewer than three places are frames of their own, as before.
+In an enhanced CT, MR, PT or NM file the functional groups (PS3.3 C.7.6.16) give every frame's place: plane
+position, plane orientation and pixel measures, each per frame or shared. Frames are sorted by position, never
+by number; a file with gaps or doubled places is refused, as a series is. If the frames have no position, several
+directions or fewer than three places, each is a picture of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LARGE: Final = 1 << 16  # bytes of an element that stays on disk
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Where the frames of a file lie. positions: (x, y, z) mm, LPS+, of each; pixel_spacing: (row, column) mm."""
+    """The geometry of a file's frames. positions: (x, y, z) mm, LPS+, of each; pixel_spacing: (row, column) mm."""
 
     positions: tuple[tuple[float, ...], ...]
     orientation: tuple[float, ...]
@@ -54,19 +54,19 @@ def geometry_of_frames(file: Path) -> Frames | None:
 
 
 def _geometry(ds: Dataset, number: int) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    """Position, orientation and pixel spacing of one frame. Raises AttributeError where one is not said."""
+    """Position, orientation and pixel spacing of one frame. Raises AttributeError if one is missing."""
     position: Any = functional_group(ds, number, "PlanePositionSequence")
     orientation: Any = functional_group(ds, number, "PlaneOrientationSequence")
     measures: Any = functional_group(ds, number, "PixelMeasuresSequence")
-    said = position.ImagePositionPatient, orientation.ImageOrientationPatient, measures.PixelSpacing
-    x, y, z = (tuple(float(n) for n in values) for values in said)
+    elements = position.ImagePositionPatient, orientation.ImageOrientationPatient, measures.PixelSpacing
+    x, y, z = (tuple(float(n) for n in values) for values in elements)
     return x, y, z
 
 
 def read_multiframe(file: Path, frames: Frames) -> Image:
     """The frames as one Image, (depth, rows, columns, channels) with depth along their normal.
 
-    Raises UnreadableImageError: "incomplete-series" for gaps and doubled places, or what reading a frame raises.
+    Raises UnreadableImageError: "incomplete-series" for gaps and doubled places, or the error of a frame.
     """
     count = len(frames.positions)
     check_volume((count, *frames.shape))

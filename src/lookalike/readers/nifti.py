@@ -56,7 +56,7 @@ class NiftiReader:
 
 
 def _check_gzip(file: Path) -> None:
-    """Read a gzip stream to its end once, so that a wrong checksum or a cut is found."""
+    """Read a gzip stream to its end once, so that a wrong checksum or a truncation is found."""
     with file.open("rb") as raw:
         if raw.read(2) != b"\x1f\x8b":
             return

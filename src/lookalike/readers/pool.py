@@ -1,8 +1,8 @@
-"""Decode files in processes that may be killed, as many as there are cores, answers in order.
+"""Decode files in killable processes, one per core, with results in order.
 
-A thread stands for each process: it hands it a path, waits no longer than the limits allow, and starts
-a new process when one dies or takes too long. Memory stays flat: a file with many frames is passed on
-frame by frame, and no more than a few files are ahead of the one that is being consumed.
+A thread drives each process: it sends a path, waits no longer than the limits allow, and starts a new process
+when one dies or takes too long. Memory stays bounded: a file with many frames is passed on frame by frame, and
+only a few files are read ahead of the one that is being consumed.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_F
 from lookalike.text import file_name, plain_text
 from lookalike.types import Attribute, Item, Preprocessing, Refusal, VolumeRecipe
 
-_AHEAD: Final = 8  # files that each process may be ahead
-_FRAMES_AHEAD: Final = 64  # frames of one file that may wait
+_AHEAD: Final = 8  # files that each process may read ahead
+_FRAMES_AHEAD: Final = 64  # frames of one file that may be queued
 _DETAIL: Final = 600  # characters
 _SUSPECT: Final = ("decoder-crash", "out-of-memory")
-_MAX_MESSAGE: Final = 128 << 20  # a volume for a network of 480 x 480 x 240; more is a broken decoder's word
+_MAX_MESSAGE: Final = 128 << 20  # bytes: a volume of 480 x 480 x 240; a larger message comes from a broken decoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +65,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every frame of an item has been read. known: it was skipped, its content is there already. file, part: as in
-    ``Frame``; sha256 is that of the file. fetched: more of what was fetched with it may come
+    """Every frame of an item has been read. known: it was skipped because its content is known. file, part: as in
+    ``Frame``; sha256 is that of the file. fetched: more items of the same fetch may follow
     (``sources.reading.BatchRead``).
     """
 
@@ -90,12 +90,12 @@ class SliceFile:
 
 Known = Callable[[str], bool]
 Event = Frame | Finished | Refusal | SliceFile
-_Events = queue.Queue[Event | Exception]  # an exception is raised where the events are read
+_Events = queue.Queue[Event | Exception]  # an exception is raised where the events are consumed
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What a process is asked: to read the files of one item."""
+    """A process's task: to read the files of one item."""
 
     name: str
     files: tuple[str, ...]
@@ -114,7 +114,7 @@ class Process:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         with theirs:
             self._child = subprocess.Popen(
-                # -P: modules that lie in the current folder, beside the images, are not ours to run.
+                # -P: modules in the current folder, which may be that of the images, must not be imported.
                 [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env=environment,
@@ -123,7 +123,7 @@ class Process:
                 stderr=subprocess.DEVNULL,
             )
         self.connection = Connection(ours.detach())
-        self._arrived = select.poll()  # Connection.poll makes one for every question
+        self._arrived = select.poll()  # Connection.poll would make one for every call
         self._arrived.register(self.connection, select.POLLIN)
         self.used = False  # whether it has read a file
 
@@ -134,16 +134,16 @@ class Process:
         return self.connection.recv_bytes(_MAX_MESSAGE)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self._child.kill()
         self._child.wait()
         self.connection.close()
 
 
 class ReaderPool:
-    """Decoding processes that are kept for as long as the pool is open; a context manager.
+    """Decoding processes that live as long as the pool is open; a context manager.
 
-    recipe: what is done to a picture; volumes: how a volume is cut.
+    recipe: how pictures are prepared; volumes: how volumes are sliced.
     """
 
     def __init__(self, recipe: Preprocessing, workers: int | None = None, volumes: VolumeRecipe | None = None) -> None:
@@ -171,13 +171,13 @@ class ReaderPool:
     def read(
         self, items: Iterable[Path | str | Item], known: Known | None = None, *, whole: bool = False
     ) -> Iterator[Event]:
-        """What became of each file or item, in order: its frames and Finished, or a Refusal.
+        """The events of each file or item, in order: its frames and Finished, or a Refusal.
 
-        known: told the SHA-256 of a file's bytes; True skips decoding; None: there is nothing to skip, which
-        spares a question a file. A file that breaks after some good frames gives these frames and a Refusal.
+        known: called with the SHA-256 of a file's bytes; True skips decoding; None: nothing is skipped, which
+        saves a round trip a file. A file that breaks after some good frames gives these frames and a Refusal.
         A volume gives its slices, as views of one frame.
-        whole: a file that is a slice of a volume is not read but gives a SliceFile: the item that all of them make is
-        to be asked for once they are known (``sources.reading`` does).
+        whole: a file that is a slice of a volume is not read but gives a SliceFile; the item made of all of them is
+        to be read once they are known (as ``sources.reading`` does).
         """
         tasks: _Tasks = queue.SimpleQueue()
         pending: deque[_Events] = deque()
@@ -209,14 +209,14 @@ class ReaderPool:
             sink = _Sink(task.events, stop)
             try:
                 process = self._read_one(process or self._take(), task, sink, known)
-            except Exception as error:  # no process can be started: the reader must hear of it
+            except Exception as error:  # no process can be started: the consumer must learn of it
                 process = None
                 sink.put(error)
         if process is not None:
             self._give_back(process)
 
     def _take(self) -> Process:
-        """A process that is waiting, or a new one: one file needs one process, whatever the machine has."""
+        """An idle process, or a new one: a single file needs only one process, however many cores there are."""
         try:
             return self._idle.get_nowait()
         except queue.Empty:
@@ -229,10 +229,10 @@ class ReaderPool:
             self._idle.put(process)
 
     def _read_one(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> Process | None:
-        """Read one file; the process to go on with is returned, None if this one had to be killed."""
+        """Read one file; returns the process to go on with, None if this one had to be killed."""
         reason, detail = self._attempt(process, task, sink, known)
         if reason in _SUSPECT and process.used and not sink.passed:
-            # An earlier file may have broken this process: ask a new one before this file is blamed.
+            # An earlier file may have damaged this process: try a new one before blaming this file.
             process.kill()
             process = Process()
             reason, detail = self._attempt(process, task, sink, known)
@@ -245,7 +245,7 @@ class ReaderPool:
         return process
 
     def _attempt(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> tuple[str | None, str]:
-        """A reason code, or None if all went well, and what more there is to say."""
+        """A reason code, or None if all went well; and a detail."""
         try:
             return self._exchange(process, task, sink, known), ""
         except UnreadableImageError as error:
@@ -254,8 +254,8 @@ class ReaderPool:
             return "decoder-crash", ""
 
     def _exchange(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> str | None:
-        """One file's conversation. Returns a reason code, or None if all went well; raises UnreadableImageError
-        with what the process says."""
+        """The exchange of messages for one file. Returns a reason code, or None if all went well; raises
+        UnreadableImageError with the process's reason."""
         decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
         deadline = time.monotonic() + decoding + sum(map(seconds_of_reading, task.files))
         send, name, file, sha256 = process.connection.send_bytes, task.name, file_name(task.files[0]), ""
@@ -295,7 +295,7 @@ class ReaderPool:
 
 
 class _Sink:
-    """A bounded queue that stops waiting when nobody will read it any more."""
+    """A bounded queue that stops blocking once its consumer is gone."""
 
     def __init__(self, events: _Events, stop: threading.Event) -> None:
         self._events, self._stop = events, stop
@@ -319,7 +319,7 @@ def _task(item: Path | str | Item, whole: bool) -> _Task:
 
 
 def seconds_of_reading(source: str) -> float:
-    """What a slow disk may take for a file."""
+    """How long a slow disk may take for a file."""
     try:
         return Path(source).stat().st_size / BYTES_A_SECOND
     except OSError:
@@ -327,7 +327,7 @@ def seconds_of_reading(source: str) -> float:
 
 
 def _frame(source: str, file: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame:
-    """A frame from its header and what follows it: the input's bytes, then the thumbnail."""
+    """A frame from a message: the header, then the input's bytes, then the thumbnail."""
     dtype = np.dtype(np.uint16 if header.get("dtype") == "uint16" else np.uint8)
     size = math.prod(header["shape"]) * dtype.itemsize
     return Frame(

@@ -1,4 +1,4 @@
-"""What an encoder is given of an Image: a picture, the slices of a volume, or a whole volume."""
+"""Prepare an Image for an encoder: as a picture, as the slices of a volume, or as a whole volume."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Prepared:
 
 
 def prepared_views(image: Image, recipe: Preprocessing, volumes: VolumeRecipe) -> Iterator[Prepared]:
-    """A picture as one view, a volume as its slices, or as one where the encoder takes whole volumes (then the
-    thumbnail is the middle slice). Raises UnreadableImageError.
+    """A picture as one view; a volume as its slices, or as one view for an encoder of whole volumes (the thumbnail is
+    then the middle slice). Raises UnreadableImageError.
     """
     if recipe.volume is not None:
         whole = volume_input(image, recipe)

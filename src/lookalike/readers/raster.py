@@ -55,7 +55,7 @@ class RasterReader:
 
 def _pages(path: Path) -> Iterator[Image]:
     PIL.Image.MAX_IMAGE_PIXELS = None  # our own limit is checked for every page
-    # From an open file: given a path, Pillow 13 maps an uncompressed TIFF and gets turned ones wrong.
+    # From an open file: given a path, Pillow 13 memory-maps an uncompressed TIFF and gets rotated ones wrong.
     with path.open("rb") as file, PIL.Image.open(file, formats=_FORMATS) as opened:
         # Only TIFF pages are pictures of their own; PNG and JPEG may carry animations or previews.
         frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
@@ -68,7 +68,7 @@ def _pages(path: Path) -> Iterator[Image]:
 
 
 def _white_is_zero(opened: PIL.Image.Image) -> bool:
-    """Whether a TIFF says that 0 is white where Pillow, which turns 1 to 8 bits round, does not see to it."""
+    """Whether a TIFF has 0 for white and Pillow, which inverts only 1 to 8 bits, leaves it so."""
     deep = opened.mode.startswith(("I", "F"))
     return deep and opened.format == "TIFF" and getattr(opened, "tag_v2", {}).get(_PHOTOMETRIC) == 0
 

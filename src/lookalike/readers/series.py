@@ -1,8 +1,8 @@
-"""DICOM series -> one volume Image (the extra ``volumes``: highdicom says whether slices make a volume).
+"""DICOM series -> one volume Image (the extra ``volumes``: highdicom decides whether slices make a volume).
 
-Files belong to one volume if they share SeriesInstanceUID, size and orientation and name a position in the
-patient. They are sorted by that position, never by file name or InstanceNumber. A gap, a doubled or a
-missing slice refuses the series: a wrong spacing would go unseen. The same holds for the frames of an enhanced
+Files belong to one volume if they share SeriesInstanceUID, size and orientation and have a position in the
+patient. They are sorted by that position, never by file name or InstanceNumber. A series with gaps or doubled
+slices is refused: a wrong spacing would go unnoticed. The same holds for the frames of an enhanced
 multi-frame file (``multiframe``).
 """
 
@@ -27,7 +27,7 @@ from lookalike.readers.limits import check_volume
 from lookalike.types import Image
 
 MODALITIES: Final = frozenset({"CT", "MR", "PT", "NM"})
-LEAST_SLICES: Final = 3  # a series with fewer places is no volume: its files are pictures of their own
+LEAST_SLICES: Final = 3  # a series with fewer places is no volume: its files are single pictures
 _TAGS: Final = (
     "SeriesInstanceUID",
     "Modality",
@@ -40,18 +40,18 @@ _TAGS: Final = (
     "PixelSpacing",
     "InstanceNumber",
 )
-_TOLD: Final = 8  # places that are listed of a series that is refused
+_LISTED: Final = 8  # places listed in the refusal of a series
 
 
 @cache
 def stacks() -> bool:
-    """Whether slices can be made into volumes here; where not, each is a picture of its own."""
+    """Whether slices can be stacked into volumes on this machine; if not, each is a single picture."""
     return importlib.util.find_spec("highdicom") is not None
 
 
 def slice_place(file: Path) -> tuple[str, str]:
-    """What the slices of one volume have in common, as a hash, and the slice's own place; both "" for a file
-    that is no slice of a volume.
+    """(series, place): a hash of what the slices of one volume have in common, and the slice's place; both "" for a
+    file that is no slice of a volume.
 
     Reads the header only. Localizers of several directions, Siemens mosaics (many slices tiled into one
     picture) and multi-frame files, which are whole volumes, are no slices.
@@ -64,7 +64,7 @@ def slice_place(file: Path) -> tuple[str, str]:
             return "", ""
         directions = tuple(round(float(n), 2) + 0.0 for n in orientation)
         shared = (str(ds.SeriesInstanceUID), int(ds.Rows), int(ds.Columns), directions)
-    except Exception:  # a damaged header: reading the file will say what is wrong
+    except Exception:  # a damaged header: reading the file will report what is wrong
         return "", ""
     place = " ".join(f"{float(n):.2f}" for n in position)
     return hashlib.sha256(repr(shared).encode()).hexdigest(), hashlib.sha256(place.encode()).hexdigest()
@@ -96,8 +96,8 @@ def stack(
     pixel_spacing: Sequence[float],
     places: Sequence[int] = (),
 ) -> Image:
-    """Slices as one volume. positions: (x, y, z) mm of its places, in order; places: of each slice as it comes,
-    in the order of the positions where not said. Raises UnreadableImageError.
+    """Stack slices into one volume. positions: (x, y, z) mm of its places, in order; places: the place of each slice in
+    the order of arrival, by default that of the positions. Raises UnreadableImageError.
     """
     stacked: NDArray[Any] | None = None
     first: Image | None = None
@@ -109,7 +109,7 @@ def stack(
             stacked = np.empty((len(positions), *plane.shape), plane.dtype)
         if image.pixels.shape != first.pixels.shape:
             raise UnreadableImageError("incomplete-series", "the slices differ in size")
-        if not np.can_cast(plane.dtype, stacked.dtype):  # slices may be scaled each in their own way
+        if not np.can_cast(plane.dtype, stacked.dtype):  # each slice may have its own rescale
             stacked = stacked.astype(np.result_type(plane.dtype, stacked.dtype))
         stacked[places[number] if places else number] = plane
     if stacked is None or first is None:
@@ -132,7 +132,7 @@ def stack(
 def places_in_order(
     positions: Sequence[Sequence[float]], orientation: Sequence[float], numbers: Sequence[str]
 ) -> list[int]:
-    """The slices' indices by position along their normal; numbers: what a person knows them by.
+    """The slices' indices by position along their normal; numbers: what people call the slices.
 
     Raises UnreadableImageError: "incomplete-series" with what is missing or doubled, "damaged-geometry" for
     places that are no numbers, or "needs-volumes".
@@ -153,29 +153,29 @@ def places_in_order(
 
 
 def _what_is_wrong(positions: Sequence[Sequence[float]], orientation: Sequence[float], numbers: Sequence[str]) -> str:
-    """Which places hold several slices, and between which slices some are missing, in numbers only."""
+    """Which places hold several slices, and where slices are missing, in numbers only."""
     normal = np.cross(orientation[:3], orientation[3:])
     distances = np.round(np.array(positions) @ normal, 2) + 0.0
     places = np.unique(distances)
-    said = []
+    faults = []
     at = {place: [numbers[int(i)] for i in np.flatnonzero(distances == place)] for place in places.tolist()}
     doubled = [f"{place:g} mm (InstanceNumber {', '.join(who)})" for place, who in at.items() if len(who) > 1]
     if doubled:
-        said.append(f"{len(doubled)} of {len(places)} places hold several slices: {_some(doubled)}")
+        faults.append(f"{len(doubled)} of {len(places)} places hold several slices: {_some(doubled)}")
     steps = np.diff(places)
     usual = float(np.median(steps)) if len(steps) else 0.0
     wide = np.flatnonzero(steps > 1.5 * usual)
     if usual and len(wide):
         missing = int(np.rint(steps[wide] / usual - 1).sum())
         gaps = [f"{places[i]:g} to {places[i + 1]:g} mm" for i in wide]
-        said.append(f"{missing} missing at the usual distance of {usual:g} mm: {_some(gaps)}")
-    if not said:
-        said.append(f"slices lie {steps.min():g} to {steps.max():g} mm apart" if len(steps) else "one place only")
-    return "; ".join(said)
+        faults.append(f"{missing} missing at the usual distance of {usual:g} mm: {_some(gaps)}")
+    if not faults:
+        faults.append(f"slices lie {steps.min():g} to {steps.max():g} mm apart" if len(steps) else "one place only")
+    return "; ".join(faults)
 
 
 def _some(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:_TOLD]) + (f" and {len(parts) - _TOLD} more" if len(parts) > _TOLD else "")
+    return ", ".join(parts[:_LISTED]) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")
 
 
 def _affine(

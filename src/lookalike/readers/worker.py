@@ -1,9 +1,8 @@
 """The decoding process: ``python -m lookalike.readers.worker FD``. Started and killed by ``pool``.
 
-It is given one end of a socket pair. For every path it answers with the file's SHA-256, is told to go
-on or to skip (unless all is new), and answers with the frames or a reason code. Nothing is pickled: the
-parent must not run what a broken decoder might send. What a parser prints goes nowhere: it may hold
-patient data.
+It has one end of a socket pair. For every path it sends the file's SHA-256, receives whether to go on or to skip
+(unless everything is new), and sends the frames or a reason code. Nothing is pickled: the parent must not execute
+what a broken decoder might send. The output of parsers is discarded: it may hold patient data.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from lookalike.readers import read, series_of
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
-# ``pool`` kills a process that takes too long; without ``pool`` it must end by itself.
+# ``pool`` kills a process that takes too long; if ``pool`` is gone, the process must end by itself.
 _SECONDS_ALONE: Final = int(2 * SECONDS_A_FILE)
 
 
@@ -76,7 +75,7 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
 
 
 def _digest(files: Sequence[Path]) -> str:
-    """The SHA-256 of a file; of a series that of its files' digests, whatever their names and order."""
+    """The SHA-256 of a file; of a series that of its files' digests, independent of their names and order."""
     digests = []
     for file in files:
         with file.open("rb") as opened:
@@ -90,29 +89,29 @@ def _recipe(text: str) -> Preprocessing:
 
 
 def _send_views(connection: Connection, image: Image, recipe: Preprocessing, volumes: VolumeRecipe) -> None:
-    """A picture or a whole volume as one frame; the slices of a volume as views of one."""
+    """Send a picture or a whole volume as one frame; the slices of a volume as views of one frame."""
     from lookalike.readers.prepared import prepared_views
 
-    for one in prepared_views(image, recipe, volumes):
+    for view in prepared_views(image, recipe, volumes):
         header = {
             "kind": "frame",
             "frame": image.frame,
             "frames": image.frames,
-            "shape": one.input.shape,
-            "dtype": str(one.input.dtype),
-            "view": one.view,
-            "depth": one.depth,
+            "shape": view.input.shape,
+            "dtype": str(view.input.dtype),
+            "view": view.view,
+            "depth": view.depth,
             "patient": image.patient,
             "attributes": dict(image.attributes),
-            "shown": one.shown,
+            "shown": view.shown,
         }
-        signal.alarm(0)  # the other end takes its time when it is busy
-        _send(connection, header, one.input.data, one.thumbnail)
+        signal.alarm(0)  # the other end may be busy for long
+        _send(connection, header, view.input.data, view.thumbnail)
         signal.alarm(_SECONDS_ALONE)
 
 
 def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | memoryview) -> None:
-    """One message: the header as a line of JSON, then the blobs."""
+    """Send one message: the header as a line of JSON, then the blobs."""
     connection.send_bytes(b"".join([json.dumps(header).encode(), b"\n", *blobs]))
 
 

@@ -1,1 +1,1 @@
-"""Where images come from: what a Source is, folders and files, published collections; volumes, masks, label tables."""
+"""Sources of images: files and folders, published collections, plug-ins; volumes, masks and label tables."""

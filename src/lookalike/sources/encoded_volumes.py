@@ -1,4 +1,4 @@
-"""The vectors of volumes whose slices come one after the other; no pixels are kept."""
+"""Volumes while their slices are being encoded one by one: vectors and patches are kept, pixels are not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lookalike.types import PatchMap
 
 
 class EncodedVolume:
-    """The vectors of one volume's slices, and the slice that stands for it in a listing."""
+    """The vectors of one volume's slices, and the slice that represents it in listings."""
 
     def __init__(self, first: Frame) -> None:
         self.first = first
@@ -23,7 +23,7 @@ class EncodedVolume:
         self.thumbnail, self._from_middle = first.thumbnail, first.depth + 1
 
     def add(self, frame: Frame, vector: NDArray[np.float32], patches: tuple[PatchMap, ...]) -> None:
-        """The next slice; patches: one, or none where the gallery keeps none."""
+        """Add the next slice. patches: one, or none where the gallery keeps none."""
         self.vectors.append(vector)
         self.views.append(frame.view)
         self.patches += patches
@@ -34,7 +34,7 @@ class EncodedVolume:
 
 @dataclass
 class OpenVolumes:
-    """Volumes of which some slices have come, by the item that they come from and its frame."""
+    """Incomplete volumes, by the item that they come from and its frame."""
 
     _open: dict[str, dict[int, EncodedVolume]] = field(default_factory=dict)
 
@@ -42,16 +42,16 @@ class OpenVolumes:
         return len(self._open)
 
     def add(self, frame: Frame, vector: NDArray[np.float32], patches: tuple[PatchMap, ...]) -> None:
-        """A slice's vector and patches."""
+        """Add a slice's vector and patches."""
         of_item = self._open.setdefault(frame.source, {})
         of_item.setdefault(frame.frame, EncodedVolume(frame)).add(frame, vector, patches)
 
     def drop(self, source: str) -> None:
-        """Forget a volume that broke."""
+        """Drop a broken volume."""
         self._open.pop(source, None)
 
     def take(self, finished: Iterable[str]) -> Iterator[EncodedVolume]:
-        """The volumes that are complete."""
+        """Remove and return the complete volumes. finished: the items read to their end."""
         for source in list(finished):
             if source in self._open:
                 yield from self._open.pop(source).values()

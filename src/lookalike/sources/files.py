@@ -1,4 +1,4 @@
-"""Files and folders of this machine as a source, each file an item."""
+"""Local files and folders as a source, each file an item."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NO_FILE: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A file, or every file under a folder; hidden ones are left out."""
+    """A file, or every file under a folder, without hidden ones."""
 
     path: Path
 
@@ -36,8 +36,8 @@ class FileSource:
         return self.path.as_uri()
 
     def items(self, since: str | None = None) -> Iterator[Item]:
-        """One item a file, by folder and name. A folder that cannot be listed stands for itself, so that reading
-        it says so.
+        """One item a file, by folder and name. A folder that cannot be listed is an item itself, so that reading it
+        reports the error.
         """
         return items_since((_item(path, size) for path, size in _files_under(self.path)), since)
 
@@ -46,12 +46,12 @@ class FileSource:
         return nullcontext([Path(file) for file in item.files])
 
     def labels(self) -> LabelTable | None:
-        """None: a table is named by who asks."""
+        """None: for files the caller names the table."""
         return None
 
 
 def open_files(source: str) -> FileSource:
-    """A path, or a file URI of this machine. Raises UsageError if nothing is there."""
+    """Open a path, or a file URI of this machine. Raises UsageError if nothing is there."""
     path = absolute(_path_of(source) if source.startswith(_SCHEME) else source)
     if not os.path.exists(path):  # noqa: PTH110 - False for any impossible name
         raise UsageError(f"no such file or folder: {path}; give files or folders that exist")
@@ -75,7 +75,7 @@ def walk(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def beside_images(path: Path) -> bool:
-    """Whether a file that no reader knows is one that usually lies beside images: a table, a note."""
+    """Whether a file that no reader takes is of a kind that usually lies beside images: a table, a note."""
     return path.suffix.lower() in _BESIDE_IMAGES or path.name in ("LICENSE", "README", "DICOMDIR", "Thumbs.db")
 
 
@@ -84,7 +84,7 @@ def _item(path: Path, size: int | None) -> Item:
 
 
 def _files_under(root: Path) -> Iterator[tuple[Path, int | None]]:
-    """Every file with its size, which is None where it cannot be looked at."""
+    """Every file with its size, None if it cannot be examined."""
     if not root.is_dir():
         yield root, _size(root)
         return
@@ -99,7 +99,7 @@ def _files_under(root: Path) -> Iterator[tuple[Path, int | None]]:
 
 
 def _size(path: Path) -> int | None:
-    """Bytes; ``_NO_FILE`` of a folder, pipe or device; None where it cannot be looked at: reading it says so."""
+    """Bytes; ``_NO_FILE`` for a folder, pipe or device; None if it cannot be examined: reading it reports why."""
     try:
         found = path.stat()
     except OSError:

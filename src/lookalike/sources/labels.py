@@ -1,6 +1,6 @@
-"""Label tables: a CSV that says which file bears which labels, whose it is, and what else is known.
+"""Label tables: a CSV with the labels, patient and attributes of each file.
 
-A column names the file (``file`` or ``path``). Labels stand in one column, several in a cell split by
+A column names the file (``file`` or ``path``). Labels are in one column, several in a cell separated by
 ``|`` or in several rows of one file, or in one 0/1 column a label. ``patient_id`` groups records; every
 other column is an attribute.
 """
@@ -22,12 +22,12 @@ from lookalike.types import Attribute
 _FILE_COLUMNS: Final = ("file", "path", "filename", "image")
 _LABEL_COLUMNS: Final = ("label", "labels", "class")
 _MAX_BYTES: Final = 512 << 20
-_LENGTH: Final = 200  # characters that are kept of a label or an attribute
+_LENGTH: Final = 200  # characters kept of a label or an attribute
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """What the table says of one file."""
+    """One file's labels, patient and attributes."""
 
     labels: tuple[str, ...] = ()
     patient: str = ""
@@ -48,7 +48,7 @@ class LabelTable:
         return len(self._rows)
 
     def items(self) -> Iterator[tuple[str, LabelRow]]:
-        """Every path as the table names it, with its row."""
+        """Every path as it is in the table, with its row."""
         yield from self._rows.items()
 
     @property
@@ -57,9 +57,9 @@ class LabelTable:
         return len({label for row in self._rows.values() for label in row.labels})
 
     def row(self, path: Path) -> LabelRow | None:
-        """The row of a file, or None. A name that stands for several files matches by its folders only."""
+        """The row of a file, or None. A name shared by several files matches by its folders only."""
         if path.is_relative_to(self._folder):
-            # Large collections name hundreds of thousands of files alike: look the whole path up first.
+            # Large collections have hundreds of thousands of files of the same name: look up the whole path first.
             inside = str(path.relative_to(self._folder))
             if inside in self._rows:
                 self._used.add(inside)
@@ -74,13 +74,13 @@ class LabelTable:
         return self._rows[found[0]]
 
     def unused(self) -> int:
-        """How many rows no file has asked for yet."""
+        """How many rows have not been looked up for any file yet."""
         return len(self._rows) - len(self._used)
 
 
 def read_label_table(table: Path, label_columns: Sequence[str] = (), patient_column: str = "patient_id") -> LabelTable:
-    """Read a CSV. label_columns: the label column, or several 0/1 columns; without any ``label``,
-    ``labels`` or ``class`` is taken. Raises UsageError that names the columns that are there.
+    """Read a CSV. label_columns: the label column, or several 0/1 columns; by default ``label``, ``labels`` or
+    ``class``. Raises UsageError, with the names of the columns that there are.
     """
     rows, columns = _read_rows(table)
     file_column = _file_column(columns, table)
@@ -100,17 +100,17 @@ def read_label_table(table: Path, label_columns: Sequence[str] = (), patient_col
     for row in rows:
         file = row[file_column].strip().replace("\\", "/")  # as Windows writes paths
         if file:
-            said = LabelRow(
+            entry = LabelRow(
                 labels=_labels(row, chosen, flags),
                 patient=row.get(patient_column, "").strip(),
                 attributes={name: text for name in others if (text := plain_text(row[name], _LENGTH))},
             )
-            found[file] = _together(found[file], said) if file in found else said
+            found[file] = _together(found[file], entry) if file in found else entry
     return LabelTable(table.parent, found)
 
 
 def _together(first: LabelRow, second: LabelRow) -> LabelRow:
-    """Two rows of one file: the labels of both; where they contradict each other the first one counts."""
+    """Merge two rows of one file: the labels of both; where they contradict each other the first one counts."""
     return LabelRow(
         labels=tuple(dict.fromkeys((*first.labels, *second.labels))),
         patient=first.patient or second.patient,

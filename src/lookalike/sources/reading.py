@@ -1,4 +1,4 @@
-"""One pass over the items of sources: what is new is fetched, read, and, where files are slices, read as volumes."""
+"""Read the items of sources in one pass: new ones are fetched and read, files that are slices as volumes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from lookalike.sources.volumes import is_mask, volume_items
 from lookalike.types import EncoderSpec, Image, Item, Refusal, VolumeRecipe
 
 FETCHED_AT_ONCE: Final = 8
-"""Items of a source elsewhere whose files are on this machine at the same time."""
+"""Items of a remote source whose files are on this machine at the same time."""
 
 
 class KnownItems(Protocol):
-    """What need not be read again."""
+    """The items that need not be read again."""
 
     @property
     def files(self) -> set[str]:
@@ -35,17 +35,17 @@ class KnownItems(Protocol):
         ...
 
     def part(self, sha256: str, frame: int) -> bool:
-        """Whether one picture of a file of arrays is there."""
+        """Whether one picture of a file of arrays is known."""
         ...
 
     def item(self, name: str) -> Sequence[tuple[str, str]]:
-        """(source, SHA-256) of all that was made of an item; none if it is to be fetched."""
+        """(source, SHA-256) of everything made from an item; none if it must be fetched."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What sources hold: every item once, with the source that it comes from. masks: how many were left out."""
+    """The contents of sources: every item once, with its source. masks: how many were left out."""
 
     items: tuple[tuple[Source, Item], ...]
     masks: int
@@ -58,11 +58,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class BatchRead:
-    """All that was fetched at once has been read: the items that it came from may count as known from now on."""
+    """A batch of fetched items has been read completely: its items may count as known from now on."""
 
 
 def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda _path: False) -> Listing:
-    """Every item that is no mask. owned: tells the files that are passed over without a word."""
+    """Every item that is not a mask. owned: whether a file is to be skipped silently."""
     found: dict[str, tuple[Source, Item]] = {}
     for source in sources:
         for item in source.items():
@@ -73,7 +73,7 @@ def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda
 
 
 class ItemLabels:
-    """The label rows of items: of the table that was given, or else of the one of each item's own source."""
+    """The label rows of items: from the given table, or else from the table of each item's source."""
 
     def __init__(self, given: LabelTable | None, listing: Listing) -> None:
         self._given, self._own = given, dict[str, LabelTable]()
@@ -86,7 +86,7 @@ class ItemLabels:
             self._own = {name: table for name, table in own if table is not None}
 
     def row(self, event: Frame | Finished) -> LabelRow | None:
-        """What is said of the file, or of a series by its folder or its first file."""
+        """The row of a file, or of a series by its folder or its first file."""
         table = self._given or self._own.get(event.source) or self._own.get(event.file)
         if table is None:
             return None
@@ -95,20 +95,20 @@ class ItemLabels:
 
     @property
     def names_labels(self) -> bool:
-        """Whether any row has a label: a table may be of patients or attributes alone."""
+        """Whether any row has a label: a table may hold only patients or attributes."""
         return any(table.label_count for table in self._tables)
 
     def unused(self) -> int:
-        """How many rows no item has asked for."""
+        """How many rows have not been looked up for any item."""
         return sum(table.unused() for table in self._tables)
 
 
 def read_items(
     readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None
 ) -> Iterator[Event | BatchRead]:
-    """What becomes of every item: its frames and Finished, a Refusal, or a SliceFile; once all slices are known, the
-    frames of the volumes that they make. An item that lies elsewhere is fetched only if it is new, a few at a time,
-    each batch with a BatchRead at its end.
+    """The events of every item: its frames and Finished, a Refusal, or a SliceFile; once all slices are known, the
+    frames of their volumes. A remote item is fetched only if it is new, a few at a time, each batch with a BatchRead
+    at its end.
     """
     here = [item for _source, item in items if item.files and item.image is None]
     yield from _read_files(readers, here, known)
@@ -129,7 +129,7 @@ def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | 
 
 
 def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> Iterator[Event]:
-    """A picture that is decoded already is prepared in this process."""
+    """Prepare a picture that is already decoded, in this process."""
     file = item.files[0]
     if known is not None and known.part(item.digest, item.frame):
         yield Finished(item.name, item.digest, known=True, file=file, part=True)
@@ -145,19 +145,19 @@ def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> It
 def _array_frames(readers: ReaderPool, item: Item) -> Iterator[Frame]:
     if item.image is None:
         return
-    for one in prepared_views(item.image(), readers.recipe, readers.volumes):
+    for view in prepared_views(item.image(), readers.recipe, readers.volumes):
         yield Frame(
             source=item.name,
             sha256=item.digest,
             frame=item.frame,
             frames=1,
-            input=one.input,
-            thumbnail=one.thumbnail,
+            input=view.input,
+            thumbnail=view.thumbnail,
             patient="",
             attributes={},
-            shown=one.shown,
-            view=one.view,
-            depth=one.depth,
+            shown=view.shown,
+            view=view.view,
+            depth=view.depth,
             file=item.files[0],
             part=True,
         )
@@ -190,15 +190,15 @@ def _known_parts(item: Item, known: KnownItems) -> Sequence[tuple[str, str]]:
 
 
 def _fetched(item: Item, files: Sequence[Path]) -> list[Item]:
-    """An item of one file by its own name, each of several under it."""
+    """The item itself if it has one file, otherwise an item for each file, named below it."""
     if len(files) == 1:
         return [Item(item.name, (str(files[0]),))]
     return [Item(f"{item.name}/{file.name}", (str(file),)) for file in files]
 
 
 def series_in(readers: ReaderPool, folder: Path) -> Item:
-    """The one volume that slices in a folder make, whatever tables and notes lie beside them; all files as one item
-    if there is not one.
+    """The one volume made by the slices in a folder, whatever tables and notes lie beside them; if there is no such
+    volume, all files as one item.
     """
     files = [item for item in FileSource(folder).items() if item.files]
     slices = [event for event in readers.read(files, whole=True) if isinstance(event, SliceFile)]
@@ -207,7 +207,7 @@ def series_in(readers: ReaderPool, folder: Path) -> Item:
 
 
 def frame_of_array(pixels: NDArray[np.generic], spec: EncoderSpec) -> Frame:
-    """An array (rows, columns[, 3]) as a picture, or as a volume for an encoder of volumes; of nobody.
+    """An array (rows, columns[, 3]) as a picture, or as a volume for an encoder of volumes, without a patient.
 
     Raises UnreadableImageError.
     """

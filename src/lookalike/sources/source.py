@@ -1,4 +1,4 @@
-"""What a source is, and how one is named: by a path, or by a URI whose scheme a plug-in declares."""
+"""The interface of a source, and opening one by a path, or by a URI whose scheme a plug-in declares."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]+):(?s:.*)")
 
 @runtime_checkable
 class Source(Protocol):
-    """Where images come from. Listing is cheap and resumable; bytes are fetched only for what is new.
+    """A source of images. Listing is cheap and resumable; bytes are fetched only for new items.
 
     Declared as an entry point of the group ``lookalike.sources``: the scheme of its URIs -> a function that takes
-    such a URI and gives the source, or raises UsageError where it cannot be used.
+    such a URI and returns the source, or raises UsageError where it cannot be used.
 
-    An item's name names it for good: under one name a source never gives other bytes. Files that lie on this machine
-    are the exception: they name their ``files`` in the listing and may change, their bytes are looked at each time.
-    Files that are to make one volume must come from one item, unless they lie on this machine.
+    An item's name is permanent: a source never gives other bytes under the same name. Local files are the exception:
+    they name their ``files`` in the listing and may change, and their bytes are checked each time. The files of one
+    volume must come from one item, unless they are local.
     """
 
     @property
     def uri(self) -> str:
-        """What names the source: ``source_of(uri)`` opens it again."""
+        """The source's URI: ``source_of(uri)`` opens it again."""
         ...
 
     def items(self, since: str | None = None) -> Iterator[Item]:
-        """Every item, in an order that does not change, without opening one. since: the name of an item, the last of
-        an earlier listing: those after it alone; all of them, where it is no longer there.
+        """Every item, in a stable order, without opening one. since: the last item's name in an earlier listing; only
+        the items after it are listed, or all of them if it is no longer there.
         """
         ...
 
     def fetch(self, item: Item) -> AbstractContextManager[Sequence[Path]]:
-        """The item's files, each of another name, readable within the context; copies are gone afterwards. At most
+        """The item's files, each with its own name, readable within the context; copies are gone afterwards. At most
         ``reading.FETCHED_AT_ONCE`` items are held at the same time. Raises OSError or UnreadableImageError.
         """
         ...
 
     def labels(self) -> LabelTable | None:
-        """What the source itself says of its items, by their names; None where it says nothing."""
+        """The source's own labels for its items, by their names; None if it has none."""
         ...
 
 
 def source_of(source: str | os.PathLike[str] | Source) -> Source:
-    """The source that a path or a URI names; one that is open already as it is.
+    """Open the source that a path or a URI names; an open source is returned as it is.
 
-    Raises UsageError: no such file or folder, no plug-in for the scheme, or what the plug-in refuses.
+    Raises UsageError: no such file or folder, no plug-in for the scheme, or the plug-in's refusal.
     """
     if isinstance(source, Source):
         return source
@@ -75,7 +75,7 @@ def source_of(source: str | os.PathLike[str] | Source) -> Source:
 
 
 def items_since(items: Iterator[Item], since: str | None) -> Iterator[Item]:
-    """The items after the one of that name; all of them, where none has it."""
+    """The items after the one of that name; all of them if none has it."""
     if since is None:
         yield from items
         return

@@ -1,4 +1,4 @@
-"""What a gallery's store holds already of the items of sources."""
+"""The items that a gallery's store already holds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from lookalike.store.patches import files_without_patches
 
 
 class StoredItems:
-    """What need not be read again (``reading.KnownItems``): what is stored whole. What is damaged is not, nor is what
-    lacks its patches where the gallery keeps them.
+    """The items that need not be read again (``reading.KnownItems``): those stored completely, undamaged, and with
+    patches where the gallery keeps them.
     """
 
     def __init__(self, store: Store, *, with_patches: bool) -> None:
@@ -20,11 +20,11 @@ class StoredItems:
         self.files = store.files() - self._again
 
     def part(self, sha256: str, frame: int) -> bool:
-        """One picture of a file of arrays."""
+        """Whether one picture of a file of arrays is stored."""
         return sha256 not in self._again and record_id(sha256, frame) in self._records
 
     def item(self, name: str) -> Sequence[tuple[str, str]]:
-        """(source, SHA-256) of what an item was made into."""
+        """(source, SHA-256) of everything made from an item."""
         parts = self._parts.get(name, [])
         return parts if all(sha256 in self.files for _source, sha256 in parts) else ()
 
@@ -34,7 +34,7 @@ class StoredItems:
 
     @cached_property
     def _parts(self) -> dict[str, list[tuple[str, str]]]:
-        """Files and series by their own name, and by what stands before the last "/" of it."""
+        """Files and series by their name, and by the part of it before the last "/"."""
         parts: dict[str, list[tuple[str, str]]] = {}
         for sha256, source in self._store.sources_of_files().items():
             for name in (source, source.rpartition("/")[0]):

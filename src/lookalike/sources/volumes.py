@@ -1,7 +1,7 @@
-"""What makes a volume: which slices belong together, which files are masks, which files are behind a record.
+"""Volumes of many files: which slices belong together, which files are masks, which files are behind a record.
 
-A reader says of a file which series it is a slice of and where it lies there (``readers.SeriesReader``); the rule
-that makes volumes of them stands here (``volume_items``), and ``readers.series`` stacks what it finds.
+A reader tells which series a file is a slice of and its place there (``readers.SeriesReader``); the rule that groups
+slices into volumes is here (``volume_items``), and ``readers.series`` stacks them.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from lookalike.types import Item
 
 
 def volume_items(slices: Sequence[SliceFile]) -> list[Item]:
-    """The slices of any number of series as items: one of several files for every volume, and one a slice where
-    there are too few for a volume.
+    """The slices of any number of series as items: one item with several files for every volume, and one a slice
+    where there are too few for a volume.
     """
     series: dict[str, list[SliceFile]] = {}
-    for one in slices:
-        series.setdefault(one.series, []).append(one)
+    for slice_ in slices:
+        series.setdefault(slice_.series, []).append(slice_)
     items: list[Item] = []
     for part in (part for whole in series.values() for part in _by_copy(whole)):
-        # One slice stored in several ways is no volume, however many files it makes.
-        if len({one.place for one in part}) < LEAST_SLICES:
-            items += [Item(one.source, (one.file,)) for one in part]
+        # One slice stored in several encodings is no volume, however many files there are.
+        if len({slice_.place for slice_ in part}) < LEAST_SLICES:
+            items += [Item(slice_.source, (slice_.file,)) for slice_ in part]
         else:
-            items.append(Item(_series_name(part), tuple(one.file for one in part)))
+            items.append(Item(_series_name(part), tuple(slice_.file for slice_ in part)))
     return items
 
 
 def _by_copy(slices: Sequence[SliceFile]) -> Iterator[list[SliceFile]]:
-    """A series whose slices lie in several folders is one volume, unless a folder holds what another holds too:
-    then it was copied, and each folder is read for itself. What is the same becomes one record.
+    """Split a series that was copied. Slices in several folders are one volume, unless two folders hold the same slice:
+    then they are copies, and each folder is read by itself. Identical content becomes one record.
     """
     folders: dict[Path, list[SliceFile]] = {}
-    for one in slices:
-        folders.setdefault(Path(one.file).parent, []).append(one)
-    places = [place for some in folders.values() for place in {one.place for one in some}]
+    for slice_ in slices:
+        folders.setdefault(Path(slice_.file).parent, []).append(slice_)
+    places = [place for some in folders.values() for place in {slice_.place for slice_ in some}]
     if len(places) == len(set(places)):
         yield list(slices)
     else:
@@ -48,16 +48,16 @@ def _by_copy(slices: Sequence[SliceFile]) -> Iterator[list[SliceFile]]:
 
 
 def _series_name(slices: Sequence[SliceFile]) -> str:
-    """What stands for a series: its folder, if nothing else lies in it, or else its first file."""
+    """The name of a series: its folder, if nothing else lies in it, or else its first file."""
     folder = Path(slices[0].file).parent
-    alone = {Path(one.file).parent for one in slices} == {folder} and len(list(folder.iterdir())) == len(slices)
+    alone = {Path(slice_.file).parent for slice_ in slices} == {folder} and len(list(folder.iterdir())) == len(slices)
     return slices[0].source.rpartition("/")[0] or "/" if alone else slices[0].source
 
 
 def files_behind(source: Path, depth: int, of_one_series: Callable[[Sequence[Path]], Sequence[Path]]) -> list[Path]:
-    """The files that a record of ``depth`` slices was made from, where they still are: one, or those of a series.
+    """The files that a record of ``depth`` slices was made from, if they still exist: one, or those of a series.
 
-    of_one_series: of several files those of the first one's series; it may raise. Raises OSError, ValueError.
+    of_one_series: selects the files of the first one's series; it may raise. Raises OSError, ValueError.
     """
     if source.is_dir():
         return walk([source])
@@ -71,7 +71,7 @@ def files_behind(source: Path, depth: int, of_one_series: Callable[[Sequence[Pat
 
 
 def is_mask(path: Path) -> bool:
-    """Whether a volume's file is a mask, no image to be searched: by its name (mask_x.nii.gz, x_seg.nrrd), or by
+    """Whether a volume's file is a mask and not an image to search: by its name (mask_x.nii.gz, x_seg.nrrd), or by
     the folder that published collections keep masks in.
     """
     if not named_as_volume(path):

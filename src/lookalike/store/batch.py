@@ -1,4 +1,4 @@
-"""What one transaction stores, in few statements: one for many rows is many times faster."""
+"""Write a batch of records in one transaction, with few statements: one for many rows is many times faster."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from lookalike.store.schema import (
 from lookalike.store.spaces import count_version
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
-EDITS: Final = "edited"  # the gallery's fact that counts changes to records that are there already
-_RECENT: Final = 5000  # records' keys that are remembered
+EDITS: Final = "edited"  # the gallery's fact that counts changes to existing records
+_RECENT: Final = 5000  # keys of changed records that are kept
 
 _Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewRecord:
-    """A record to be stored, with its vectors (views, dim) float32 and its thumbnail (JPEG)."""
+    """A record to store, with its vectors (views, dim) float32 and its thumbnail (JPEG)."""
 
     source: str
     sha256: str
@@ -54,7 +54,7 @@ class NewRecord:
 
 @dataclass(frozen=True, slots=True)
 class Relabel:
-    """What a label table says of a file that is stored already; labels None: nothing of those."""
+    """A label table's row for a file that is already stored. labels: None leaves the labels as they are."""
 
     sha256: str
     patient: str
@@ -64,7 +64,7 @@ class Relabel:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction stores: records, files read to their end (SHA-256 -> source), refusals."""
+    """The content of one transaction: records, files read to their end (SHA-256 -> source), refusals."""
 
     records: list[NewRecord] = field(default_factory=list)
     finished: dict[str, str] = field(default_factory=dict)
@@ -85,7 +85,7 @@ def checksum(identity: str, view: int, data: bytes) -> int:
 def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str]) -> list[str]:
     """Store a batch. group: a patient -> its salted hash, "" -> "".
 
-    Returns the file's SHA-256 for every record that is new.
+    Returns the file's SHA-256 for every new record.
     """
     new, again = _add_records(connection, batch.records, group)
     if batch.records:
@@ -103,7 +103,7 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
 
 
 def count_edit(connection: Connection, keys: Iterable[int]) -> None:
-    """Note that records which were there already are no longer what they were, and which these are."""
+    """Count a change to existing records, and keep their keys."""
     number, recent = edits_of(connection)
     recent.append([int(key) for key in keys])
     while recent and sum(map(len, recent)) > _RECENT:
@@ -113,10 +113,10 @@ def count_edit(connection: Connection, keys: Iterable[int]) -> None:
 
 
 def edits_of(connection: Connection) -> tuple[int, list[list[int]]]:
-    """How many edits there have been, and the records' keys of the last ones."""
-    said = connection.scalar(select(GALLERY.c.value).where(GALLERY.c.name == EDITS))
+    """How many edits there have been, and the keys of the records in the latest ones."""
+    stored = connection.scalar(select(GALLERY.c.value).where(GALLERY.c.name == EDITS))
     try:
-        number, recent = json.loads(said) if said else (0, [])
+        number, recent = json.loads(stored) if stored else (0, [])
         return int(number), [list(map(int, keys)) for keys in recent]
     except (TypeError, ValueError):
         raise damaged() from None
@@ -125,11 +125,11 @@ def edits_of(connection: Connection) -> tuple[int, list[list[int]]]:
 def _add_records(
     connection: Connection, records: Sequence[NewRecord], group: Callable[[str], str]
 ) -> tuple[list[str], list[int]]:
-    """Add those that are new, and give every record its vectors. Returns the SHA-256 of the files of the new ones,
-    and the keys of the others.
+    """Insert new records, and set every record's vectors. Returns the SHA-256 of the new ones' files, and the keys of
+    the others.
     """
     given: dict[str, NewRecord] = {}
-    for record in records:  # a file that lies there twice is one record
+    for record in records:  # two copies of a file are one record
         given.setdefault(record_id(record.sha256, record.frame), record)
     known = keys_by_id(connection, given)
     new = {identity: record for identity, record in given.items() if identity not in known}
@@ -172,7 +172,7 @@ def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[st
 
 
 def _describe(connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]) -> None:
-    """The labels and attributes of records, by their keys."""
+    """Set the labels and attributes of records, by their keys."""
     labels: _Rows = []
     values: _Rows = []
     for key, names, attributes in described:

@@ -1,4 +1,4 @@
-"""Look through the records: page by page, value by value."""
+"""Browse the records: pages of records and refused files, counts of values, samples of vectors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FieldCounts:
-    """values: of a text field the most frequent, with the records that bear each. low, high: of numbers."""
+    """values: of a text field the most frequent, with how many records have each. low, high: of numbers."""
 
     field: str
     kind: Literal["text", "number"]
@@ -42,7 +42,7 @@ def records_after(store: Store, key: int, limit: int, tree: Filter | None = None
 
 
 def refused_after(store: Store, first: int, limit: int) -> list[Refusal]:
-    """At most ``limit`` refused files by name, from the one of that number on."""
+    """At most ``limit`` refused files by name, from number ``first`` on."""
     query = select(REFUSED).order_by(REFUSED.c.source).offset(first).limit(limit)
     with store.begin() as connection:
         return [Refusal(row.source, row.reason) for row in connection.execute(query)]
@@ -55,7 +55,7 @@ def count_refused(store: Store) -> int:
 
 
 def label_counts(store: Store, top: int | None = None, tree: Filter | None = None) -> list[tuple[str, int]]:
-    """Labels with the number of records that bear each, the most frequent first."""
+    """Labels with the number of records that have each, the most frequent first."""
     many = func.count().label("many")
     query = _of(select(LABELS.c.label, many), LABELS, tree).group_by(LABELS.c.label)
     with store.begin() as connection:
@@ -64,7 +64,7 @@ def label_counts(store: Store, top: int | None = None, tree: Filter | None = Non
 
 
 def field_kinds(store: Store) -> dict[str, Literal["text", "number"]]:
-    """The attributes there are. A field of numbers alone is a number."""
+    """The attributes that occur, by kind. A field with only numeric values is a number."""
     query = select(ATTRIBUTES.c.name, func.count(), func.count(ATTRIBUTES.c.number)).group_by(ATTRIBUTES.c.name)
     with store.begin() as connection:
         rows = connection.execute(query.order_by(ATTRIBUTES.c.name)).all()
@@ -72,7 +72,7 @@ def field_kinds(store: Store) -> dict[str, Literal["text", "number"]]:
 
 
 def facet_counts(store: Store, top: int, tree: Filter | None = None) -> list[FieldCounts]:
-    """What the records that satisfy a filter say in each field, the labels first."""
+    """The values of each field in the records that satisfy a filter, the labels first."""
     found = [FieldCounts("label", "text", tuple(label_counts(store, top, tree)), None, None)]
     for name, kind in field_kinds(store).items():
         named = ATTRIBUTES.c.name == name
@@ -92,15 +92,15 @@ def facet_counts(store: Store, top: int, tree: Filter | None = None) -> list[Fie
 
 
 def _of(query: Select[Any], table: Any, tree: Filter | None) -> Select[Any]:
-    """_Rows of a table that belong to records which satisfy the filter."""
+    """The query restricted to rows of a table that belong to records which satisfy the filter."""
     if tree is None:
         return query.select_from(table)
     return query.select_from(table).where(table.c.record.in_(select(RECORDS.c.key).where(condition(tree))))
 
 
 def sample_vectors(store: Store, views: int, least: int) -> list[tuple[str, Vectors]]:
-    """The patient group and the base vectors (views, dim) of as many records as have so many views together, and
-    of no fewer than ``least``. Ids are hashes, so their order is a random one that is always the same.
+    """The patient group and base vectors (views, dim) of a sample of records: as many as have ``views`` views in total,
+    but at least ``least``. Ids are hashes, so their order is random but stable.
 
     Raises DamagedFileError.
     """

@@ -1,4 +1,4 @@
-"""Has anybody written to the database? Asked at every search, so it must cost next to nothing."""
+"""Detect writes to the database by any process. Checked at every search, so it must cost next to nothing."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from lookalike.store.database import FILE, errors_named
 
 
 class Changes:
-    """One connection that only asks. SQLite's ``data_version`` is another number after any other connection,
-    of this or of another process, has committed (https://www.sqlite.org/pragma.html#pragma_data_version).
+    """A connection for change detection only. SQLite's ``data_version`` changes after any other connection, of this or
+    another process, has committed (https://www.sqlite.org/pragma.html#pragma_data_version).
     """
 
     def __init__(self, folder: Path) -> None:
         self._path, self._lock = folder / FILE, threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self.patience = 0.0  # seconds for which an answer will do
-        self._last, self._asked = 0, -1.0
+        self.patience = 0.0  # seconds for which an answer stays valid
+        self._last, self._checked = 0, -1.0
 
     def number(self) -> int:
-        """The number now, or as it was a moment ago. What this process writes is to be told: ``forget``."""
-        if self.patience and time.monotonic() - self._asked < self.patience:
+        """The current number, or one at most ``patience`` old. After this process has written, call ``forget``."""
+        if self.patience and time.monotonic() - self._checked < self.patience:
             return self._last
-        asked = time.monotonic()
-        self._last, self._asked = self._number(), asked
+        started = time.monotonic()
+        self._last, self._checked = self._number(), started
         return self._last
 
     def forget(self) -> None:
-        """Ask anew the next time."""
-        self._asked = -1.0
+        """Read the number again the next time."""
+        self._checked = -1.0
 
     def _number(self) -> int:
         with self._lock, errors_named():

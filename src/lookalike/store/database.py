@@ -1,4 +1,4 @@
-"""Open the SQL database of a gallery: durable settings, migrations, damage told apart from mistakes."""
+"""Open a gallery's SQL database: durable settings, migrations, and errors that separate damage from mistakes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from lookalike.errors import DamagedFileError, GalleryError
 
 FILE: Final = "gallery.db"
-_PATIENCE: Final = 30.0  # seconds to wait for another process's turn to end
+_PATIENCE: Final = 30.0  # seconds to wait for another process's transaction
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
-_HEAD: Final = "0002"  # the newest migration; a test compares it with the folder
+_HEAD: Final = "0002"  # the latest migration; a test compares it with the folder
 
 
 def connect(folder: Path) -> Engine:
     """The engine for ``folder/gallery.db``, its tables brought up to date.
 
-    Raises GalleryError if a newer version of lookalike wrote it, DamagedFileError if it is no database.
+    Raises GalleryError if a newer version of lookalike wrote it, DamagedFileError if it is not a database.
     """
     url = URL.create("sqlite", database=str(folder / FILE))  # the folder's name may hold ?, # and %
     engine = create_engine(url, connect_args={"timeout": _PATIENCE})
@@ -33,20 +33,20 @@ def connect(folder: Path) -> Engine:
         with engine.begin() as connection:
             found = _revision(connection)
         if found != _HEAD:
-            # Another process may have drawn the tables while this one waited for its turn.
+            # Another process may have created the tables while this one waited.
             with to_write(engine).begin() as connection:
                 _migrate(connection, _revision(connection))
     return engine
 
 
 def to_write(engine: Engine) -> Engine:
-    """The same database, for transactions that write: each waits for its turn before it reads."""
+    """The same database for write transactions: each takes the write lock before it reads."""
     return engine.execution_options(begin="BEGIN IMMEDIATE")
 
 
 def _durable(connection: sqlite3.Connection, _record: Any) -> None:
-    """Write-ahead log, and a commit that has returned is on the disk."""
-    connection.isolation_level = None  # the driver's own BEGIN leaves table definitions outside of it
+    """Use a write-ahead log, and let commits return only once they are on the disk."""
+    connection.isolation_level = None  # the driver's own BEGIN does not cover table definitions
     # SQLite's own lower() knows ASCII only.
     connection.create_function("lower", 1, _lower, deterministic=True)
     _write_ahead(connection)
@@ -55,7 +55,7 @@ def _durable(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch the journal; where several processes do so at once, SQLite does not wait but fails."""
+    """Switch to the write-ahead log; SQLite fails without waiting if several processes do so at once."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -104,15 +104,15 @@ def _migrate(connection: Connection, found: str | None) -> None:
 
 @contextmanager
 def errors_named() -> Iterator[None]:
-    """Turn what a damaged, locked or full database raises into errors with a next step."""
+    """Turn the exceptions of a damaged, locked or full database into errors with a next step."""
     try:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
-        said = str(getattr(error, "orig", error))
-        if any(words in said for words in _DAMAGE):
+        message = str(getattr(error, "orig", error))
+        if any(words in message for words in _DAMAGE):
             raise damaged() from None
         raise GalleryError(
-            f"the gallery's database cannot be used ({said}); "
+            f"the gallery's database cannot be used ({message}); "
             "close other programs that use it, check the disk's space and the folder's permissions"
         ) from None
     except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError):
@@ -120,7 +120,7 @@ def errors_named() -> Iterator[None]:
 
 
 def damaged() -> DamagedFileError:
-    """The error for a database whose contents make no sense."""
+    """The error for a database with inconsistent contents."""
     return DamagedFileError(
         f"{FILE} is damaged; put a backup in its place, or remove the gallery folder and index again"
     )

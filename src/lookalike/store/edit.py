@@ -1,4 +1,4 @@
-"""Change what is there: labels, removal of records wherever they lie, spaces."""
+"""Edit existing data: change labels, remove records, patients and spaces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def set_labels(store: Store, identity: str, labels: Sequence[str]) -> None:
-    """Give a record these labels instead of its own. Raises NotFoundError if there is no such record."""
+    """Replace a record's labels. Raises NotFoundError if there is no such record."""
     with store.begin(write=True) as connection:
         keys = _keys(connection, [identity])
         delete_rows(connection, LABELS.c.record, keys)
@@ -27,9 +27,9 @@ def set_labels(store: Store, identity: str, labels: Sequence[str]) -> None:
 
 
 def change_labels(store: Store, ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> int:
-    """Add and remove labels of many records; how many records are no longer what they were.
+    """Add and remove labels of many records; how many records were changed.
 
-    Raises NotFoundError, and changes nothing, if any of the ids is no record's.
+    Raises NotFoundError, and changes nothing, if there is no record of one of the ids.
     """
     with store.begin(write=True) as connection:
         keys = _keys(connection, ids)
@@ -50,10 +50,10 @@ def change_labels(store: Store, ids: Sequence[str], add: Sequence[str], remove: 
 
 
 def remove_records(store: Store, ids: Sequence[str]) -> list[str]:
-    """Remove records with all that hangs on them: vectors, patches, thumbnails, labels, attributes. Their files
-    may be indexed again.
+    """Remove records with everything that belongs to them: vectors, patches, thumbnails, labels, attributes. Their
+    files may be indexed again.
 
-    Returns their sources. Raises NotFoundError, and removes nothing, if any of the ids is no record's.
+    Returns their sources. Raises NotFoundError, and removes nothing, if there is no record of one of the ids.
     """
     with store.begin(write=True) as connection:
         return _remove(connection, _keys(connection, ids))
@@ -72,7 +72,7 @@ def remove_patient(store: Store, patient: str) -> tuple[int, list[str]]:
 
 
 def remove_space(store: Store, name: str) -> None:
-    """Forget a space."""
+    """Remove a space."""
     with store.begin(write=True) as connection:
         connection.execute(delete(SPACES).where(SPACES.c.name == name))
 
@@ -87,7 +87,7 @@ def sources_left(store: Store, sources: Iterable[str]) -> set[str]:
 
 
 def erase(store: Store) -> None:
-    """Let no removed row stay readable in the write-ahead log; in the database itself they are overwritten."""
+    """Make removed rows unreadable in the write-ahead log, too; in the database itself they are overwritten."""
     with store.outside() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -98,7 +98,7 @@ def _remove(connection: Connection, keys: Sequence[int]) -> list[str]:
         for some in chunks(keys)
         for row in connection.execute(select(RECORDS.c.sha256, RECORDS.c.source).where(RECORDS.c.key.in_(some)))
     ]
-    # The other frames of these files stay; the file counts as one that has not been read to its end.
+    # The other frames of these files stay; the file no longer counts as read to its end.
     delete_rows(connection, READ_FILES.c.sha256, {row.sha256 for row in rows})
     delete_rows(connection, RECORDS.c.key, keys)
     count_edit(connection, keys)

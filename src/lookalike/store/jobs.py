@@ -1,4 +1,4 @@
-"""Background jobs as rows: they outlive the process that does them."""
+"""Background jobs as rows: they outlive the process that runs them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INTERRUPTED: Final = "interrupted: the server stopped while this was running; st
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a job is. rate: a second; seconds_left: None where nobody knows."""
+    """How far a job is. rate: a second; seconds_left: None if unknown."""
 
     done: int = 0
     total: int = 0
@@ -35,7 +35,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """created, started, finished: seconds since 1970. owner: the key's name that asked for it."""
+    """created, started, finished: seconds since 1970. owner: the name of the key that submitted it."""
 
     id: str
     kind: str
@@ -76,9 +76,9 @@ def job_of(store: Store, identity: str) -> Job:
 
 
 def page_of_jobs(store: Store, limit: int, cursor: str | None) -> tuple[list[Job], str | None]:
-    """At most ``limit`` jobs, the newest first, without their results; and where to go on, None at the end.
+    """At most ``limit`` jobs, newest first, without their results; and the next page's cursor, None on the last one.
 
-    Raises UsageError for a cursor that no page gave.
+    Raises UsageError for an invalid cursor.
     """
     columns = [column for column in JOBS.c if column.name != "result"]
     query = select(*columns).order_by(JOBS.c.created.desc(), JOBS.c.id.desc()).limit(limit + 1)
@@ -97,13 +97,13 @@ def page_of_jobs(store: Store, limit: int, cursor: str | None) -> tuple[list[Job
 
 
 def count_open(store: Store) -> int:
-    """How many jobs wait or run."""
+    """How many jobs are queued or running."""
     with store.begin() as connection:
         return int(connection.scalar(select(func.count()).where(JOBS.c.state.in_(OPEN))) or 0)
 
 
 def next_job(store: Store) -> Job | None:
-    """The job that has waited longest, now running."""
+    """Mark the job that has waited longest as running, and return it; None if no job waits."""
     oldest = select(JOBS).where(JOBS.c.state == "queued").order_by(JOBS.c.created, JOBS.c.id).limit(1)
     with store.begin() as connection:
         if connection.execute(oldest).first() is None:
@@ -119,19 +119,19 @@ def next_job(store: Store) -> Job | None:
 
 
 def note_progress(store: Store, identity: str, progress: JobProgress) -> None:
-    """Say how far a job is."""
+    """Record how far a job is."""
     _update(store, identity, ("running",), progress=json.dumps(_fields(progress)))
 
 
 def finish_job(store: Store, identity: str, state: JobState, *, result: Any = None, error: str | None = None) -> bool:
-    """Close an open job; whether it was open."""
-    said = None if result is None else json.dumps(result)
-    return _update(store, identity, OPEN, state=state, result=said, error=error, finished=time.time())
+    """Close an open job; returns whether it was open."""
+    stored = None if result is None else json.dumps(result)
+    return _update(store, identity, OPEN, state=state, result=stored, error=error, finished=time.time())
 
 
 def resume_jobs(store: Store, repeatable: tuple[str, ...]) -> None:
-    """What a server that has just started does with jobs that were running: those which may simply be run
-    again are queued, the others have failed.
+    """At the start of a server, queue again the jobs that were running and are repeatable, and mark the others as
+    failed.
     """
     running = JOBS.c.state == "running"
     failed = {"state": "failed", "error": INTERRUPTED, "finished": time.time()}
@@ -151,7 +151,7 @@ def _fields(progress: JobProgress) -> dict[str, Any]:
 
 
 def _job(row: Any) -> Job:
-    said = row._mapping.get("result")
+    result = row._mapping.get("result")
     return Job(
         row.id,
         row.kind,
@@ -162,6 +162,6 @@ def _job(row: Any) -> Job:
         row.created,
         row.started,
         row.finished,
-        None if said is None else json.loads(said),
+        None if result is None else json.loads(result),
         json.loads(row.arguments),
     )

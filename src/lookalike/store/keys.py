@@ -1,4 +1,4 @@
-"""Keys of the server: 256 random bits, shown once, kept as their SHA-256."""
+"""API keys of the server: 256 random bits, shown once, stored as their SHA-256."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Who may ask the server. created: seconds since 1970."""
+    """A key as stored. created: seconds since 1970."""
 
     name: str
     role: Role
@@ -33,7 +33,7 @@ class ApiKey:
 
 
 def insert_key(store: Store, name: str, role: str) -> str:
-    """A new key, which nobody can read again. Raises UsageError: a name that is taken or bad, no such role."""
+    """Create a key, which cannot be read again. Raises UsageError: a name that is taken or invalid, an unknown role."""
     if role not in ROLES:
         raise UsageError(f"a role is {', '.join(ROLES)}; got {role!r}")
     if not _NAME.fullmatch(name):
@@ -48,7 +48,7 @@ def insert_key(store: Store, name: str, role: str) -> str:
 
 
 def delete_key(store: Store, name: str) -> None:
-    """The key of that name opens nothing any more. Raises NotFoundError if there is none."""
+    """Revoke the key of that name. Raises NotFoundError if there is none."""
     with store.begin(write=True) as connection:
         if connection.execute(delete(API_KEYS).where(API_KEYS.c.name == name)).rowcount == 0:
             raise NotFoundError(f"no key is called {name!r}; see: lookalike keys list")
@@ -62,10 +62,10 @@ def keys_of(store: Store) -> list[ApiKey]:
 
 
 def match(keys: list[ApiKey], given: str) -> ApiKey | None:
-    """The key that was given, or None. Takes as long whichever it is."""
-    asked, found = _hash(given), None
+    """The key with a secret, or None. Takes equally long for every key."""
+    digest, found = _hash(given), None
     for key in keys:
-        if hmac.compare_digest(key.hash, asked):
+        if hmac.compare_digest(key.hash, digest):
             found = key
     return found
 

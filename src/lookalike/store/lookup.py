@@ -1,4 +1,4 @@
-"""Records and the keys of their vectors: asked of the database, or of what is held in memory (``memory``)."""
+"""Look up records and the keys of their vectors, in the database or in memory (``memory``)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lookalike.store.rows import chosen_rows, where_chosen, whole_records
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.types import Keys, Record
 
-Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]  # a transaction that reads
+Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]  # opens a read transaction
 
 _KEYS_BY_ID: Final = where_chosen(RECORDS.c.id, RECORDS.c.key)
 _OWNERS_BY_KEY: Final = where_chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
@@ -24,10 +24,10 @@ _KEYS_BY_RECORD: Final = where_chosen(VECTORS.c.record, VECTORS.c.key)
 
 
 class Lookup(Protocol):
-    """Both answer the same."""
+    """The lookups that both implementations answer alike."""
 
     def by_key(self, keys: Iterable[int] | None) -> dict[int, Record]:
-        """Records by key, whole, those that there are; all of them for None."""
+        """Complete records by key, without missing ones; all records for None."""
 
     def by_id(self, identity: str) -> Record | None:
         """One record by its public id, or None."""
@@ -46,7 +46,7 @@ class Lookup(Protocol):
 
 
 class DatabaseLookup:
-    """Asks the database, each time."""
+    """Queries the database each time."""
 
     def __init__(self, begin: Begin) -> None:
         self._begin = begin

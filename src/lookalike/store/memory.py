@@ -1,4 +1,4 @@
-"""The records in memory, for a process that answers many searches: no SQL for each hit."""
+"""Records held in memory, for a process that answers many searches: no SQL for each hit."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.store.spaces import read_spaces
 from lookalike.types import BASE, Keys, Record
 
-MOST_HELD: Final = 300_000  # records, half a kilobyte each; of more the database is asked
+MOST_HELD: Final = 300_000  # records, half a kilobyte each; with more the database is used
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A ``Lookup`` of one moment. keys (n,): of every vector, ascending; owner (n,): the record's key of each.
-    order (n,): the vectors' places by ascending owner, so that a record's own are found at once.
+    """A ``Lookup`` over a snapshot. keys (n,): of every vector, ascending; owner (n,): the record's key of each.
+    order (n,): the vectors' positions by ascending owner, so that a record's own are found at once.
     """
 
     records: dict[int, Record]
@@ -72,7 +72,7 @@ class Held:
 
 
 class Memory:
-    """What the store holds, read again when it has changed; records that were only added are only added.
+    """The store's records in memory, read again when they have changed; new records alone are just added.
 
     changes: gives another number after each change of the database.
     """
@@ -84,7 +84,7 @@ class Memory:
         self._state: tuple[int, int] = (-1, -1)  # edits, version of the vectors
 
     def held(self) -> Held | None:
-        """Everything as it is now; None where there are too many records to hold."""
+        """The current snapshot; None if there are too many records to hold."""
         changes = self._count()
         if changes != self._changes:
             with self._lock:
@@ -110,19 +110,19 @@ class Memory:
 
 
 def _without(held: Held, edited: set[int]) -> Held:
-    """What is held, but for some records: they are to be read again, if they are still there."""
+    """The snapshot without edited records, which are to be read again if they still exist."""
     others = ~np.isin(held.owner, list(edited))
     left = [record for key, record in held.records.items() if key not in edited]
     by_patient: dict[str, list[int]] = {}
     for record in left:
         by_patient.setdefault(record.patient, []).append(record.key)
     keys, owner = held.keys[others], held.owner[others]
-    by_key, by_id = ({getattr(one, name): one for one in left} for name in ("key", "id"))
+    by_key, by_id = ({getattr(record, name): record for record in left} for name in ("key", "id"))
     return Held(by_key, by_id, by_patient, keys, owner, np.argsort(owner, kind="stable"))
 
 
 def _grown(held: Held, connection: Connection, edited: Iterable[int] = ()) -> Held:
-    """What is held, with the records and vectors that have come since, and with those that were edited."""
+    """The snapshot with the records and vectors added since, and with the edited ones."""
     last, end = max(held.records, default=0), int(held.keys.max(initial=0))
     chosen = or_(RECORDS.c.key > last, RECORDS.c.key.in_(list(edited)))
     wanted = None if not last else list(connection.scalars(select(RECORDS.c.key).where(chosen)))

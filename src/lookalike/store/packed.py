@@ -1,4 +1,4 @@
-"""Patch vectors as rows of the database: a byte a number, with a checksum."""
+"""Patch vectors as rows of the database: one byte a component, with a checksum."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SHOWN: Final = struct.Struct("<2I")  # before the codes: rows and columns of th
 
 
 def packed(vectors: NDArray[np.float32], shown: tuple[int, int]) -> PatchMap:
-    """Unit vectors (rows, columns, channels) -> a byte a number.
+    """Unit vectors (rows, columns, channels) -> one byte a component.
 
-    The largest number of each patch becomes 127. Measured with lite0-inner: the cosine of a patch and its packed
-    self is at least .9997, that of two patches changes by at most .003.
+    The largest component of each patch becomes 127. Measured with lite0-inner: the cosine of a patch and its packed
+    version is at least .9997, that of two patches changes by at most .003.
     """
     largest = np.abs(vectors).max(axis=-1, keepdims=True)
     codes = np.rint(vectors * (127 / np.maximum(largest, np.float32(1e-12)))).astype(np.int8)
@@ -49,7 +49,7 @@ def row_of(record: int, identity: str, view: int, patches: PatchMap) -> dict[str
 
 
 def sound(row: Any) -> bool:
-    """Whether a row, with its record's ``id``, is what was stored; a row of NULLs is not."""
+    """Whether a row, with its record's ``id``, is intact; a row of NULLs is not."""
     numbers = (row.view, row.rows, row.columns)
     if not isinstance(row.data, bytes) or not all(isinstance(n, int) and n >= 0 for n in numbers):
         return False
@@ -59,14 +59,14 @@ def sound(row: Any) -> bool:
 
 
 def patches_in(row: Any) -> PatchMap:
-    """The patches of a sound row."""
+    """The patches of an intact row."""
     shown = _SHOWN.unpack_from(row.data)
     codes = np.frombuffer(row.data, np.int8, offset=_SHOWN.size)
     return PatchMap((shown[0], shown[1]), codes.reshape(row.rows, row.columns, -1))
 
 
 def size_in_bytes(rows: int, columns: int, channels: int) -> int:
-    """What the patches of one picture take."""
+    """The size of one picture's patches in bytes."""
     return _SHOWN.size + math.prod((rows, columns, channels))
 
 

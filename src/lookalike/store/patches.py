@@ -1,4 +1,4 @@
-"""The stored patches of a gallery that keeps them: read a few at a time, for there may be gigabytes."""
+"""The stored patches of a gallery that keeps them, read a few at a time: there may be gigabytes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def kept(store: Store) -> bool:
 
 
 def keep(store: Store) -> None:
-    """Keep patches from now on; the next ``index`` brings those of its sources that are missing."""
+    """Keep patches from now on; the next ``index`` adds the missing ones of its sources."""
     store.fact(_FACT, "int8")
 
 
@@ -63,7 +63,7 @@ def read_patches(store: Store, records: Iterable[int]) -> Iterator[list[StoredPa
 
 def patches_of(store: Store, record: int) -> dict[int, PatchMap]:
     """The patches of one record by view; none if it has none. Raises DamagedFileError."""
-    return {one.view: one.patches for part in read_patches(store, [record]) for one in part}
+    return {patched.view: patched.patches for part in read_patches(store, [record]) for patched in part}
 
 
 def files_without_patches(store: Store) -> set[str]:

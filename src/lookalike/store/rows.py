@@ -1,4 +1,4 @@
-"""_Rows by key, many at once, and records whole."""
+"""Rows by key, many at once, and complete records."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lookalike.store.database import damaged
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS
 from lookalike.types import Attribute, Record
 
-CHUNK: Final = 500  # values in one IN (...): well under SQLite's limit
+CHUNK: Final = 500  # values in one IN (...), well below SQLite's limit
 
 
 def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """The values in lists that one IN (...) may hold."""
+    """The values in lists that fit into one IN (...)."""
     every = list(values)
     for i in range(0, len(every), CHUNK):
         yield every[i : i + CHUNK]
@@ -37,11 +37,11 @@ def whole_records(connection: Connection, wanted: list[int] | None) -> dict[int,
     """Records by key, with their labels and attributes; all of them without ``wanted``."""
     rows = chosen_rows(connection, _RECORDS_BY_KEY, wanted)
     labels: dict[int, list[str]] = {}
-    for record, label in chosen_rows(connection, _LABELS_BY_RECORD, wanted):  # a name is looked up slowly in a row
+    for record, label in chosen_rows(connection, _LABELS_BY_RECORD, wanted):  # access by column name is slow
         labels.setdefault(record, []).append(label)
     attributes: dict[int, dict[str, Attribute]] = {}
     for record, name, text, number in chosen_rows(connection, _ATTRIBUTES_BY_RECORD, wanted):
-        # A code such as 007 is a number to a filter, and stays what it is.
+        # A code such as 007 is a number to a filter, but keeps its text here.
         attributes.setdefault(record, {})[name] = number if str(number) == text else text
     try:
         return {
@@ -50,7 +50,7 @@ def whole_records(connection: Connection, wanted: list[int] | None) -> dict[int,
             )
             for key, identity, source, _sha256, frame, patient in rows
         }
-    except TypeError:  # labels that are no text
+    except TypeError:  # labels that are not text
         raise damaged() from None
 
 
@@ -62,7 +62,7 @@ def chosen_rows(connection: Connection, query: Select[Any], wanted: list[Any] | 
 
 
 def keys_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
-    """The keys of the records that are there, by their public ids."""
+    """The keys of the existing records, by their public ids."""
     return {row.id: row.key for row in chosen_rows(connection, _KEYS_BY_ID, list(ids))}
 
 

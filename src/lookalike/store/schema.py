@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 METADATA: Final = MetaData()
 
-GALLERY: Final = Table(  # one row a fact about the gallery: its id, the salt of patient groups
+GALLERY: Final = Table(  # one row for each fact about the gallery: its id, the salt of patient groups
     "gallery", METADATA, Column("name", String, primary_key=True), Column("value", Text, nullable=False)
 )
 
@@ -40,7 +40,7 @@ RECORDS: Final = Table(
     Index("records_by_patient", "patient"),
 )
 
-READ_FILES: Final = Table(  # files whose every frame is stored: what a second run may skip
+READ_FILES: Final = Table(  # files with every frame stored, which a second run may skip
     "files", METADATA, Column("sha256", String(64), primary_key=True), Column("source", Text, nullable=False)
 )
 
@@ -60,7 +60,7 @@ ATTRIBUTES: Final = Table(
     Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
     Column("name", String, primary_key=True),
     Column("text", Text, nullable=False),
-    Column("number", Float),  # where the value is one, so that it can be ordered
+    Column("number", Float),  # if the value is a number, so that it can be ordered
     Index("attributes_by_text", "name", "text"),
     Index("attributes_by_number", "name", "number"),
 )
@@ -96,7 +96,7 @@ REFUSED: Final = Table(
     "refused", METADATA, Column("source", Text, primary_key=True), Column("reason", String, nullable=False)
 )
 
-PATCHES: Final = Table(  # where a region search looks; only of galleries that keep patches
+PATCHES: Final = Table(  # for region searches; only in galleries that keep patches
     "patches",
     METADATA,
     Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
@@ -107,7 +107,7 @@ PATCHES: Final = Table(  # where a region search looks; only of galleries that k
     Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
 )
 
-JOBS: Final = Table(  # what the server does in the background: it outlives a restart
+JOBS: Final = Table(  # background jobs of the server, which outlive a restart
     "jobs",
     METADATA,
     Column("id", String(16), primary_key=True),
@@ -117,14 +117,14 @@ JOBS: Final = Table(  # what the server does in the background: it outlives a re
     Column("progress", Text, nullable=False),  # JSON
     Column("result", Text),  # JSON
     Column("error", Text),
-    Column("owner", String, nullable=False),  # the name of the key that asked for it
+    Column("owner", String, nullable=False),  # the name of the key that submitted it
     Column("created", Float, nullable=False),  # seconds since 1970
     Column("started", Float),
     Column("finished", Float),
     Index("jobs_by_created", "created"),
 )
 
-API_KEYS: Final = Table(  # who may ask the server; the key itself is never stored
+API_KEYS: Final = Table(  # clients of the server; the key itself is never stored
     "api_keys",
     METADATA,
     Column("name", String, primary_key=True),

@@ -38,12 +38,12 @@ def read_spaces(connection: Connection) -> dict[str, SpaceRow]:
 
 
 def put_space(connection: Connection, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:
-    """Declare a space, or replace its adapter; in words that both SQLite and PostgreSQL understand."""
+    """Declare a space, or replace its adapter; in SQL that both SQLite and PostgreSQL accept."""
     fields = {"encoder": json.dumps(encoder, sort_keys=True), "adapter": adapter, "version": 0}
     if connection.execute(update(SPACES).where(SPACES.c.name == name).values(**fields)).rowcount == 0:
         connection.execute(insert(SPACES), {"name": name, **fields})
 
 
 def count_version(connection: Connection) -> None:
-    """Note that the vectors have changed: indexes made of them are stale."""
+    """Record that the vectors have changed: indexes built from them are stale."""
     connection.execute(update(SPACES).where(SPACES.c.name == BASE).values(version=SPACES.c.version + 1))

@@ -1,4 +1,4 @@
-"""The truth: what is written here is what the gallery holds; indexes are made from it."""
+"""The store of a gallery, its single source of truth: indexes are built from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lookalike.store.vectors import StoredVectors, damaged_files, every_vector, 
 from lookalike.store.where import condition
 from lookalike.types import Keys, Record, Refusal, Vectors
 
-_PATIENCE: Final = 0.02  # seconds: asking takes little time, but lets the other threads in
+_PATIENCE: Final = 0.02  # seconds: the check is short, but lets other threads run
 
 
 _THUMBNAILS_BY_RECORD: Final = where_chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
@@ -56,7 +56,7 @@ class Store:
         self._engine.dispose()
 
     def hold(self) -> None:
-        """Keep the records in memory from now on, for many searches of one process. What other processes write is
+        """Keep the records in memory from now on, for many searches of one process. Writes of other processes are
         seen a moment later."""
         memory = Memory(self.begin, self.changes)
         memory.held()
@@ -64,17 +64,17 @@ class Store:
         self._memory = memory
 
     def changes(self) -> int:
-        """A number that is another one after any process has written to the database."""
+        """A number that changes when any process has written to the database."""
         return self._changes.number()
 
     def edits(self) -> int:
-        """Counts the changes to records that are there already: labels, attributes, vectors, removal."""
+        """The number of changes to existing records: labels, attributes, vectors, removal."""
         with self.begin() as connection:
             return edits_of(connection)[0]
 
     @contextmanager
     def begin(self, *, write: bool = False) -> Iterator[Connection]:
-        """A transaction, for the modules of this package."""
+        """Open a transaction, for the modules of this package."""
         engine = self._writer if write else self._engine
         with errors_named(), engine.begin() as connection:
             yield connection
@@ -83,17 +83,17 @@ class Store:
 
     @contextmanager
     def outside(self) -> Iterator[Connection]:
-        """A connection outside of any transaction, for what is about the file itself."""
+        """A connection outside of any transaction, for commands on the file itself."""
         with errors_named(), self._engine.connect().execution_options(begin="") as connection:
             yield connection
 
     def fact(self, name: str, first: str) -> str:
-        """A fact about the gallery, noted when it is first asked for."""
+        """A fact about the gallery, stored as ``first`` when it is first needed."""
         with self.begin() as connection:
             found = _facts(connection).get(name)
         if found is not None:
             return found
-        with self.begin(write=True) as connection:  # another process may have noted it meanwhile
+        with self.begin(write=True) as connection:  # another process may have stored it meanwhile
             found = _facts(connection).get(name)
             if found is None:
                 connection.execute(insert(GALLERY), {"name": name, "value": first})
@@ -102,9 +102,9 @@ class Store:
     # Writing
 
     def write(self, batch: Batch) -> list[str]:
-        """Store a batch in one transaction. A record that is there already gets the new vectors.
+        """Store a batch in one transaction. An existing record gets the new vectors.
 
-        Returns the file's SHA-256 for every record that is new.
+        Returns the file's SHA-256 for every new record.
         """
         with self.begin(write=True) as connection:
             return write_batch(connection, batch, self.patient_group)
@@ -131,12 +131,12 @@ class Store:
         return self._spaces[1]
 
     def files(self) -> set[str]:
-        """The SHA-256 of every file that is stored whole."""
+        """The SHA-256 of every file that is stored completely."""
         with self.begin() as connection:
             return set(connection.scalars(select(READ_FILES.c.sha256)))
 
     def sources_of_files(self) -> dict[str, str]:
-        """Of every file that is stored whole, by its SHA-256, what it was called."""
+        """The source of every file that is stored completely, by its SHA-256."""
         with self.begin() as connection:
             return {row.sha256: row.source for row in connection.execute(select(READ_FILES))}
 
@@ -194,7 +194,7 @@ class Store:
         with self.begin() as connection:
             return np.fromiter(connection.scalars(query), np.int64)
 
-    # Reading, of the database or of what is held in memory
+    # Reading, from the database or from memory
 
     def _lookup(self) -> Lookup:
         return self._held() or self._database
@@ -203,7 +203,7 @@ class Store:
         return None if self._memory is None else self._memory.held()
 
     def records(self, keys: Iterable[int] | None = None) -> dict[int, Record]:
-        """Records by key, whole; all of them without ``keys``."""
+        """Complete records by key; all of them without ``keys``."""
         return self._lookup().by_key(keys)
 
     def find(self, identity: str) -> Record | None:
@@ -226,7 +226,7 @@ class Store:
         return self._lookup().keys_of(keys)
 
     def held_keys(self, record: int) -> Keys | None:
-        """The vector keys of a record, where the records are held in memory."""
+        """The vector keys of a record, if the records are held in memory."""
         held = self._held()
         return None if held is None else held.keys_of([record])
 
@@ -255,7 +255,7 @@ class Store:
             return connection.execute(query).first() is not None
 
     def field_names(self) -> list[str]:
-        """The attributes that a filter may name."""
+        """The attributes that a filter can name."""
         with self.begin() as connection:
             names = connection.scalars(select(ATTRIBUTES.c.name).distinct())
             return sorted(name for name in names if isinstance(name, str))  # a damaged row may hold anything

@@ -1,4 +1,4 @@
-"""The stored vectors, read with their checksums."""
+"""Read the stored vectors, with their checksums verified."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class StoredVectors(NamedTuple):
 
 
 def every_vector(connection: Connection) -> StoredVectors:
-    """In the order of the keys. Raises DamagedFileError, with the number of damaged rows, if any row fails its
-    checksum or a record has none.
+    """Every vector, in the order of the keys. Raises DamagedFileError, with the number of damaged rows, if any row
+    fails its checksum or a record has none.
     """
     query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
     rows = connection.execute(query.order_by(VECTORS.c.key)).all()

@@ -1,4 +1,4 @@
-"""Which records satisfy a filter: a Filter tree as SQL over the store's tables."""
+"""Filters as SQL: a Filter tree as a condition over the store's tables."""
 
 from __future__ import annotations
 

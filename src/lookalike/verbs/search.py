@@ -120,8 +120,7 @@ def search(
     the region. slice: of a volume, numbered along the gallery's plane; without it the one with the largest part of
     the mask, or the middle one. context: whether the patches are encoded with the region's surroundings, as those of
     the gallery are; without it the region is encoded alone, on the picture's mean grey: better where the same thing
-    may lie anywhere, worse where its surroundings identify it (docs/regions.md). It needs the query's pixels: a
-    record's file is read again.
+    may lie anywhere, worse where its surroundings identify it (docs/regions.md). A record's file is read again.
     A region's score is the mean cosine at the best place of the region's patches, laid over every place of every
     picture and slice (``ranking.window_scores``); the search is exact.
 
@@ -157,7 +156,7 @@ def search(
     return SearchResult(
         space,
         hits,
-        " + ".join(one.name for one in queries),
+        " + ".join(query.name for query in queries),
         clock.seconds,
         len(gallery.index(space) if who.patched is None else who.patched),
         gallery.spec.name,
@@ -226,10 +225,10 @@ def _hit(ranked: Ranked, rank: int, known: Background | None) -> Hit:
 
 
 def _thumbnails(gallery: Gallery, query: Query, ranked: Sequence[Ranked]) -> tuple[bytes, ...]:
-    keys = [*([] if query.record is None else [query.record.key]), *(one.record.key for one in ranked)]
+    keys = [*([] if query.record is None else [query.record.key]), *(hit.record.key for hit in ranked)]
     small = gallery.store.thumbnails(keys)
     own = query.thumbnail or (b"" if query.record is None else small.get(query.record.key, b""))
-    return (own, *(small.get(one.record.key, b"") for one in ranked))
+    return (own, *(small.get(hit.record.key, b"") for hit in ranked))
 
 
 def _note(k: int, found: int, unpatched: int) -> str:

@@ -1,1 +1,1 @@
-"""The encoders that can be named: found, listed, pulled, verified, exported."""
+"""The catalogue of encoders: finding them by name, downloading, verifying and exporting them."""

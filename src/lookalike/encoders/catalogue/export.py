@@ -1,9 +1,9 @@
-"""Turn a torch encoder's image tower into an ONNX file once; it then runs in onnxruntime.
+"""Export a torch encoder's image tower as an ONNX file, which then runs in onnxruntime.
 
-int8: for a network of matrix products the weights alone are stored in 8 bits and the inputs are scaled as
-they come (dynamic); for a network of convolutions the ranges are measured on pictures beforehand (static).
-What the loss in rank quality is depends on the network and the pictures, so it is measured on pictures
-that are given, and it is written into the description that every report repeats.
+int8: in a network of matrix products only the weights are stored in 8 bits and the inputs are scaled at run time
+(dynamic); in a network of convolutions the ranges are measured on pictures beforehand (static). The loss in rank
+quality depends on the network and the pictures, so it is measured on given pictures and written into the
+description that every report repeats.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _CALIBRATED: Final = 64  # pictures that ranges are measured on
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How alike the vectors of two encoders of one network are, on the same pictures.
+    """How similar the vectors of two versions of an encoder are, on the same pictures.
 
-    cosine: mean and least over the pictures. overlap: for k = 1, 5, 10 the share of a picture's k nearest
-    pictures that are the same by both.
+    cosine: mean and minimum over the pictures. overlap: for k = 1, 5, 10 the share of a picture's k nearest
+    pictures that both agree on.
     """
 
     pictures: int
@@ -60,7 +60,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written. milliseconds a picture: torch eager, the ONNX file, its int8 version, measured in
+    """The files written. milliseconds a picture: torch eager, the ONNX file, its int8 version, measured in
     turns in one run; the ratios are to torch eager."""
 
     name: str
@@ -80,8 +80,8 @@ class Exported:
 def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8: bool = False) -> Exported:
     """Write ``to / NAME-onnx`` and, with int8, ``to / NAME-int8``; each holds model.onnx and model.json.
 
-    inputs: prepared pictures (n, rows, columns, 3) uint8 that the quality is measured on; int8 needs at
-    least 20, from the collection it will be used on. Raises UsageError if the encoder does not run in torch.
+    inputs: prepared pictures (n, rows, columns, 3) uint8 to measure the quality on; int8 needs at least 20,
+    from the collection that it will be used on. Raises UsageError if the encoder does not run in torch.
     """
     require(f"exporting {name}", "export", "torch", "onnx", "onnxscript")
     from lookalike.encoders.runtimes.torch import TorchEncoder
@@ -115,7 +115,7 @@ def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8
 
 
 def compare(exact: Vectors, other: Vectors) -> Quality:
-    """How alike two sets of unit vectors (n, dim) of the same pictures are."""
+    """Compare two sets of unit vectors (n, dim) of the same pictures."""
     cosines = np.sum(exact * other, axis=1)
     overlap = {f"@{k}": round(_overlap(exact, other, k), 4) for k in OVERLAP_AT if k < len(exact)}
     return Quality(len(exact), round(float(cosines.mean()), 6), round(float(cosines.min()), 6), overlap)
@@ -132,7 +132,7 @@ def _overlap(exact: Vectors, other: Vectors, k: int) -> float:
 
 
 def _write_graph(encoder: TorchEncoder, path: Path) -> None:
-    """The graph from prepared pictures, uint8, to ``vectors`` and ``patches``."""
+    """Write the graph from prepared pictures, uint8, to ``vectors`` and ``patches``."""
     import torch
 
     path.parent.mkdir()
@@ -155,9 +155,9 @@ def _write_graph(encoder: TorchEncoder, path: Path) -> None:
 
 
 def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact: Vectors) -> tuple[Encoder, Quality]:
-    """Write the description, load the file through it, and measure it; the measure goes into the description."""
+    """Write the description, load the file with it, and measure its quality, which goes into the description."""
     path = folder / "model.onnx"
-    said = {
+    description = {
         "dim": spec.dim,
         "license": spec.license,
         "trained_on": sorted(spec.trained_on),
@@ -165,17 +165,17 @@ def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact
         "note": spec.note,
     }
     if folder.name == "int8":
-        said["batch"] = 1  # dynamic scales are taken from the whole input: pictures must not share one
-    path.with_suffix(".json").write_text(json.dumps(said), "utf-8")
+        description["batch"] = 1  # dynamic scales are taken from the whole input: pictures must not share one
+    path.with_suffix(".json").write_text(json.dumps(description), "utf-8")
     encoder = OnnxFile(spec.name, path).build()
     quality = compare(exact, encoder.encode_inputs(inputs))
     kind = f"exported from {spec.name} {spec.revision[:12]}"
     if folder.name == "int8":
         overlap = ", ".join(f"{share:.3f} of the nearest {k[1:]}" for k, share in quality.overlap.items())
         kind += f" in int8: cosine {quality.mean_cosine:.4f}, {overlap} kept on {quality.pictures} pictures"
-        said["quantisation"] = asdict(quality)
-    said["note"] = "; ".join(part for part in (spec.note, kind) if part)
-    path.with_suffix(".json").write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+        description["quantisation"] = asdict(quality)
+    description["note"] = "; ".join(part for part in (spec.note, kind) if part)
+    path.with_suffix(".json").write_text(json.dumps(description, indent=1) + "\n", "utf-8")
     return encoder, quality
 
 
@@ -204,7 +204,7 @@ def _quantise(graph: Path, folder: Path, inputs: NDArray[np.uint8]) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the libraries' advice to developers."""
+    """Silence the libraries' advice to developers."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -215,7 +215,7 @@ def _quiet() -> Iterator[None]:
 
 
 class _Calibration:
-    """What onnxruntime's static quantisation reads: one feed after another, then None."""
+    """The data reader of onnxruntime's static quantisation: one feed after another, then None."""
 
     def __init__(self, inputs: NDArray[np.uint8]) -> None:
         step = max(1, len(inputs) // _CALIBRATED)
@@ -240,7 +240,7 @@ def _in_turns(encoders: Sequence[Callable[[NDArray[np.uint8]], Vectors]], inputs
 
 
 def _noise(spec: EncoderSpec) -> NDArray[np.uint8]:
-    """Smooth random pictures: enough to see that the graph is the network."""
+    """Smooth random pictures: enough to check that the graph computes what the network does."""
     rows, columns = spec.preprocessing.size
     coarse = np.random.default_rng(0).integers(0, 256, (_TIMED_PICTURES, 8, 8, 3))
     tiled = coarse.repeat(-(-rows // 8), axis=1).repeat(-(-columns // 8), axis=2)

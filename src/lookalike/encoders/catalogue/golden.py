@@ -1,6 +1,6 @@
-"""A few components of each bundled encoder's vector of one drawn picture.
+"""Golden vectors: a few components of each bundled encoder's vector of one drawn picture.
 
-Another library version or machine must give the same numbers, or stored galleries no longer fit.
+Another library version or machine must give the same numbers, or stored galleries become invalid.
 """
 
 from __future__ import annotations

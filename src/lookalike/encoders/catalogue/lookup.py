@@ -1,4 +1,4 @@
-"""From a name to an encoder: entry points first, then what names a file, a folder, a hub repository or an ensemble."""
+"""Look up an encoder by name: entry points first, then references to a file, folder, hub repository or ensemble."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _MAPPING: Final = ("items", "__getitem__")  # of a catalogue
 
 
 class Described(NamedTuple):
-    """What an encoder is and what its entry says beside."""
+    """An encoder's spec, and the further facts of its entry."""
 
     spec: EncoderSpec
     facts: Facts
 
 
 def names() -> list[str]:
-    """The encoders that can be named, in alphabetical order; broken plug-ins are left out."""
+    """The names of all encoders, in alphabetical order, without broken plug-ins."""
     return [name for name, found in descriptions().items() if not isinstance(found, Broken)]
 
 
 def names_with_text() -> list[str]:
-    """Those among them that take text."""
+    """The names of the encoders that take text."""
     return [name for name, found in descriptions().items() if not isinstance(found, Broken) and found.spec.text]
 
 
@@ -55,30 +55,30 @@ def descriptions() -> dict[str, Described | Broken]:
     for offer in _offers():
         try:
             found.setdefault(offer.name, _inspected(offer))
-        except LookalikeError as error:  # damaged weights, say
+        except LookalikeError as error:  # damaged weights, for example
             found.setdefault(offer.name, Broken(offer.name, str(error)))
     return dict(sorted(found.items()))
 
 
 def describe(name: str) -> EncoderSpec:
-    """What an encoder is, without loading it. Raises UsageError if there is none of that name, or it is broken.
+    """The spec of an encoder, without loading it. Raises UsageError if there is none of that name, or it is broken.
 
-    Of a model whose weights are not on this machine it gives what the catalogue declares, with the
+    For a model whose weights are not on this machine, the spec is the catalogue's declaration, with the
     revision "main".
     """
     return _described(_find(name)).spec
 
 
 def present(name: str) -> EncoderSpec:
-    """What an encoder is, from its weights on this machine; raises what ``load`` would if they are missing."""
+    """The spec of an encoder from its weights on this machine; raises as ``load`` if they are missing."""
     found = _described(_find(name))
     if not found.facts.here:
-        load(name)  # says what is missing and what to do
+        load(name)  # raises, with what is missing and what to do
     return found.spec
 
 
 def load(name: str = DEFAULT) -> Encoder:
-    """The encoder of that name, its weights checked and loaded.
+    """Load the encoder of that name, with its weights verified.
 
     Raises UsageError if there is none of that name, its weights are not on this machine or its plug-in is broken,
     DamagedFileError if they are not the known ones, MissingExtraError if it needs an optional package.
@@ -109,10 +109,10 @@ class _Offer(NamedTuple):
 
 
 def _find(name: str) -> _Offer:
-    """What a name or a reference stands for. Raises UsageError if it stands for nothing."""
+    """Find what a name or a reference stands for. Raises UsageError if there is nothing."""
     if (offer := next(_offers(name), None)) is not None:
         return offer
-    # A hub id that the catalogue knows is that entry: what it was trained on must not be lost.
+    # A hub id that the catalogue knows stands for that entry, which tells what the model was trained on.
     if (offer := next(_by_checkpoint(name), None)) is not None:
         return offer
     if (own := references.of_file(name)) is not None:
@@ -126,7 +126,7 @@ def _find(name: str) -> _Offer:
 
 
 def _offers(only: str | None = None) -> Iterator[_Offer]:
-    """What plug-ins declare, ours first. only: of that name alone, and no other plug-in's entry is imported."""
+    """The plug-ins' entries, ours first. only: the one name to import; no other plug-in's entry is imported."""
     for ours in (True, False):
         for name in plugin_names(_ENTRIES):
             origin = distribution_of(_ENTRIES, name)
@@ -150,12 +150,12 @@ def _in_catalogue(plugin: str, origin: str) -> Iterator[_Offer]:
 def _by_checkpoint(repository: str) -> Iterator[_Offer]:
     for plugin in plugin_names(_CATALOGUES):
         for offer in _in_catalogue(plugin, distribution_of(_CATALOGUES, plugin)):
-            with suppress(Exception):  # a property of a stranger's entry
+            with suppress(Exception):  # a property of a third-party entry
                 if getattr(offer.entry, "checkpoint", "") == repository:
                     yield offer
 
 
-# --- what a stranger's entry may do wrong ---------------------------------------------------------------------------
+# --- what third-party entries may do wrong --------------------------------------------------------------------------
 
 
 def _usable(offer: _Offer) -> EncoderEntry:
@@ -172,7 +172,7 @@ def _described(offer: _Offer) -> Described:
 
 
 def _inspected(offer: _Offer) -> Described | Broken:
-    """What an entry says of itself, or why that is no description. Raises what the entry says to people."""
+    """An entry's description, or what is wrong with it. Passes on errors that the entry raises for people."""
     if isinstance(offer.entry, Broken):
         return offer.entry
     try:
@@ -183,6 +183,6 @@ def _inspected(offer: _Offer) -> Described | Broken:
         return raised(offer.name, error, "when its spec was read", offer.origin)
     if not isinstance(spec, EncoderSpec):
         return defect(offer.name, f"its spec is a {type(spec).__name__}, no EncoderSpec", offer.origin)
-    if offer.origin and spec.name != offer.name:  # a gallery notes spec.name, and finds the encoder again by it
+    if offer.origin and spec.name != offer.name:  # a gallery stores spec.name, and finds the encoder by it
         return defect(offer.name, f"its spec says another name, {spec.name!r}", offer.origin)
     return Described(spec, facts)

@@ -1,7 +1,7 @@
-"""The encoders of the papers, as data: where each checkpoint lies, what it was trained on, how it is read.
+"""The encoders of the papers, as data: each checkpoint's address, training collections and pooling.
 
-Only what cannot be read from the checkpoint's own files stands here. Where a checkpoint publishes its
-preprocessing, the file beside the weights counts; what is declared here is shown until it is there.
+Only facts that the checkpoint's own files do not tell are declared here. If a checkpoint publishes its
+preprocessing, the file beside the weights counts; the declaration here is shown until that file is present.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Bring the files of a model from the hub, or from its authors' address, into a folder of models.
+"""Download the files of a model from the hub, or from its authors' address, into a folder of models.
 
-Only what is needed is brought: the weights in one format, the configuration, the preprocessing and the
-tokenizer. A record of every file's SHA-256 (``checksums.json``) is left beside them.
+Only the necessary files are downloaded: the weights in one format, the configuration, the preprocessing and the
+tokenizer. A record of every file's SHA-256 (``checksums.json``) is written beside them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What was brought. commit: of the hub repository, "" for another address; bytes: of all files."""
+    """The downloaded files. commit: of the hub repository, "" for another address; bytes: of all files."""
 
     name: str
     folder: str
@@ -59,9 +59,9 @@ class Pulled:
 
 
 def pull(name: str, to: Path) -> Pulled:
-    """Bring a model's files into the folder ``to / name``, whole or not at all.
+    """Download a model's files into the folder ``to / name``, completely or not at all.
 
-    Raises UsageError if the model has nothing to bring, is there already, or cannot be reached.
+    Raises UsageError if the model has nothing to download, is there already, or cannot be reached.
     """
     model = entry(name)
     if not isinstance(model, Model | DreamSim | Merlin):
@@ -110,7 +110,7 @@ def _record(folder: Path, checkpoint: str, commit: str, files: Sequence[str]) ->
 
 
 def _from_hub(name: str, repository: str, weights: Sequence[str], folder: Path) -> str:
-    """Bring the wanted files of a repository at the head of its main branch. Returns the commit."""
+    """Download the wanted files of a repository at the head of its main branch. Returns the commit."""
     require(f"pulling {name}", "transformers", "huggingface_hub")
     import huggingface_hub
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
@@ -138,7 +138,7 @@ def _from_hub(name: str, repository: str, weights: Sequence[str], folder: Path) 
 
 
 def wanted(name: str, repository: str, there: set[str], weights: Sequence[str]) -> list[str]:
-    """Of the files in a repository those to bring: the first weight file there is, and what belongs to it."""
+    """The files of a repository to download: the first weight file there is, and the files that belong to it."""
     first = next((file for file in weights if file in there), None)
     if weights and first is None:
         raise UsageError(f"{repository} holds none of {', '.join(weights)}; {name} cannot be pulled from it")
@@ -158,7 +158,7 @@ def _shards(folder: Path, weights: Sequence[str]) -> list[str]:
 
 
 def _from_zip(name: str, address: str, weights: Sequence[str], folder: Path) -> None:
-    """Bring a zip file and unpack it."""
+    """Download a zip file and unpack it."""
     packed = folder / "download.zip"
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer, packed.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Encoders that are named by where they lie: a file, a folder, a hub repository; and ensembles of names."""
+"""Encoders by reference: a file, a folder or a hub repository; and ensembles of names."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def parts(name: str) -> list[tuple[float, str]] | None:
     if "+" not in name:
         return None
     members = []
-    for said in name.split("+"):
-        match = _MEMBER.fullmatch(said.strip())
+    for member in name.split("+"):
+        match = _MEMBER.fullmatch(member.strip())
         if match is None or (match[1] is not None and float(match[1]) == 0):
             raise UsageError(f"{name!r} is no ensemble; write NAME+NAME or NAME+0.5*NAME, weights above 0")
         members.append((float(match[1] or 1), match[2]))

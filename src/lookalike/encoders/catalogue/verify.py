@@ -1,4 +1,4 @@
-"""Does an encoder keep the promises that the rest of the program builds on?"""
+"""Verify that an encoder keeps the promises that the rest of the program relies on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What an encoder promises and whether it keeps it; sound: no promise is broken."""
+    """An encoder's promises and whether it keeps them; sound: no promise is broken."""
 
     name: str
     revision: str
@@ -108,7 +108,7 @@ def _golden(name: str, encoder: Encoder) -> Promise:
 
 
 def _published(name: str, recipe: Preprocessing) -> Promise:
-    """The preprocessing against the model's own image processor, on a drawn picture."""
+    """Compare the preprocessing with the model's own image processor, on a drawn picture."""
     model = entry(name)
     folder = model.find() if isinstance(model, Model) and model.published else None
     if folder is None or read_processor(folder) is None:
@@ -116,7 +116,7 @@ def _published(name: str, recipe: Preprocessing) -> Promise:
     shown = picture(golden_picture(), recipe.percentiles).convert("RGB")
     ours = (model_input(shown, recipe) - np.array(recipe.mean)) / np.array(recipe.std)
     apart = np.abs(_processed(folder, shown) - ours.transpose(2, 0, 1))
-    # Padding stands for the mean, which may lie between two grey levels; the encoder sets it right.
+    # Padding stands for the mean, which may lie between two grey levels; the encoder corrects that.
     worst = float(apart[:, (model_input(shown, recipe) != np.array(recipe.fill)).any(-1)].max())
     return Promise("published preprocessing", worst < 1e-4, f"at most {worst:.0e} from the published processor")
 

@@ -1,1 +1,1 @@
-"""The kinds of models: each an entry with a ``spec`` and a ``build()`` that knows its weights and its network."""
+"""The families of models: catalogue entries, whose ``build()`` loads a family's weights into its network."""

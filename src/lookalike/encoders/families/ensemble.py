@@ -26,7 +26,7 @@ class Ensemble:
 
     @property
     def name(self) -> str:
-        """As it is written: "a+0.5*b"."""
+        """Its reference, for example "a+0.5*b"."""
         return "+".join(e.spec.name if weight == 1 else f"{weight:g}*{e.spec.name}" for weight, e in self.members)
 
     @property
@@ -88,7 +88,7 @@ def _together(recipes: Sequence[Preprocessing]) -> Preprocessing:
 
 
 class EnsembleEncoder:
-    """The encoders of an ensemble; the input holds each member's prepared picture, one below the other."""
+    """The loaded members of an ensemble; the input holds each member's prepared picture, one below the other."""
 
     def __init__(self, spec: EncoderSpec, weights: Sequence[float], encoders: Sequence[Encoder]) -> None:
         self.spec = spec

@@ -1,4 +1,4 @@
-"""MedImageInsight behind its owner's endpoint: no weights here, an address and a key."""
+"""MedImageInsight behind a hosted endpoint: no local weights, only an address and a key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Endpoint:
 
     @property
     def spec(self) -> EncoderSpec:
-        """The endpoint tells no revision of its weights."""
+        """The spec; the endpoint does not report a revision of its weights."""
         return EncoderSpec(
             name=self.name,
             revision="hosted",
@@ -46,7 +46,7 @@ class Endpoint:
         return bool(os.environ.get(ADDRESS) and os.environ.get(KEY))
 
     def build(self) -> EndpointEncoder:
-        """A client of the address in the environment. Raises UsageError if that is not usable."""
+        """A client for the address in the environment. Raises UsageError if that is not usable."""
         address, key = os.environ.get(ADDRESS, ""), os.environ.get(KEY, "")
         if not address or not key:
             raise UsageError(f"the encoder {self.name} needs the address in {ADDRESS} and the key in {KEY}")

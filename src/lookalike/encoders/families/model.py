@@ -1,4 +1,4 @@
-"""Encoders whose weights lie in a folder on this machine, each described by data: a checkpoint and how it is read."""
+"""Encoders with their weights in a local folder, each described by data: a checkpoint and how to read it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Model:
 
     checkpoint: a repository on the hub, or the address of a zip file. family: which code reads the
     weights, "transformers" or a key of ``towers.AUTHORS_FORMATS``. files: the weight files, in the order of
-    preference. published: a preprocessing file beside the weights counts more than ``preprocessing``. pooling: how
-    the network is read, "" for the usual way.
-    tokenizer: the repository of a text tower's tokenizer, where it is another one; tokenizer_folder: where
-    it lies in the model's folder. folder: where the weights lie, where that is known.
+    preference. published: a preprocessing file beside the weights takes precedence over ``preprocessing``.
+    pooling: how the network is read, "" for its usual way.
+    tokenizer: the repository of a text tower's tokenizer, if it is another one; tokenizer_folder: its place in the
+    model's folder. folder: the folder of the weights, if known.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Model:
 
     @property
     def spec(self) -> EncoderSpec:
-        """As the files on this machine say; as declared, with revision "main", where there are none."""
+        """The spec from the files on this machine; as declared, with revision "main", if there are none."""
         folder = self.find()
         if folder is None:
             if self.preprocessing is None:
@@ -78,7 +78,7 @@ class Model:
         """Load the weights.
 
         Raises MissingExtraError without torch and transformers, UsageError if the weights are not on this
-        machine, DamagedFileError if they are not what they were.
+        machine, DamagedFileError if they have changed.
         """
         require(f"the encoder {self.name}", "transformers", "torch", "transformers")
         folder = self.find()
@@ -140,12 +140,12 @@ def dim_of(config: dict[str, object]) -> int:
     assert isinstance(vision, dict)
     assert isinstance(widths, Sequence)
     if str(config.get("model_type", "")).startswith("sam"):
-        said = vision.get("output_channels", config.get("output_channels", 0))
+        dim = vision.get("output_channels", config.get("output_channels", 0))
     elif vision:
-        said = config.get("projection_dim") or vision.get("hidden_size", 0)
+        dim = config.get("projection_dim") or vision.get("hidden_size", 0)
     else:
-        said = config.get("hidden_size") or widths[-1]
-    return int(said or 0)
+        dim = config.get("hidden_size") or widths[-1]
+    return int(dim or 0)
 
 
 def _dim_by_default(folder: Path) -> int:

@@ -5,8 +5,8 @@
      "output": "last_hidden_state", "pooling": "cls", "license": "MIT", "trained_on": ["imagenet-1k"]}
 
 ``dim`` is required; ``preprocessing`` too, unless a published ``preprocessor_config.json`` lies beside.
-``output`` is "vectors" and ``pooling`` is "none" where they are not said; ``batch`` 1 runs pictures one by
-one, for a graph in which they would influence each other. Preprocessing: see ``lookalike.types.Preprocessing``.
+The default of ``output`` is "vectors", that of ``pooling`` "none"; ``batch`` 1 runs pictures one by one, for a
+graph in which they would influence each other. Preprocessing: see ``lookalike.types.Preprocessing``.
 
 A graph that takes whole volumes, float32 (1, 1, depth, rows, columns), is described by ``volume`` inside of
 ``preprocessing``: {"size": [224, 224], "mean": [0, 0, 0], "std": [255, 255, 255], "volume": {"depth": 160,
@@ -57,36 +57,36 @@ class OnnxFile:
 
     @property
     def spec(self) -> EncoderSpec:
-        """What the description says. Raises UsageError if it does not say enough."""
-        said = read_description(self.path)
-        recipe = _preprocessing(self.path, said)
+        """The spec from the description. Raises UsageError if that is incomplete."""
+        description = read_description(self.path)
+        recipe = _preprocessing(self.path, description)
         return EncoderSpec(
             name=self.name,
             revision=checkpoints.digest(self.path.parent, _files(self.path)),
-            dim=said["dim"],
+            dim=description["dim"],
             ndim=2 if recipe.volume is None else 3,
-            license=str(said.get("license", "not declared")),
+            license=str(description.get("license", "not declared")),
             preprocessing=recipe,
-            trained_on=frozenset(said.get("trained_on", ())),
-            note=str(said.get("note", "")),
+            trained_on=frozenset(description.get("trained_on", ())),
+            note=str(description.get("note", "")),
         )
 
     def build(self) -> Encoder:
-        """Load the graph. Raises DamagedFileError if it is none, UsageError if it has not the named output."""
+        """Load the graph. Raises DamagedFileError if it is not one, UsageError if it lacks the named output."""
         import onnxruntime as ort
 
-        said = read_description(self.path)
-        output, pooling = said.get("output", "vectors"), said.get("pooling", "none")
+        description = read_description(self.path)
+        output, pooling = description.get("output", "vectors"), description.get("pooling", "none")
         try:
             outputs = outputs_of(self.path)
-        except Exception:  # onnxruntime raises many types, and its words may hold paths
+        except Exception:  # onnxruntime raises many types, and its messages may contain paths
             raise DamagedFileError(f"{self.path.name} cannot be loaded by onnxruntime {ort.__version__}") from None
         if output not in outputs:
             raise UsageError(f"{self.path.name} has no output {output!r}.{suggestion(output, outputs)}")
         if self.spec.ndim == 3:
             return VolumeEncoder(self.spec, onnx_network(self.path, output, pooling))
         kind = OnnxPatchEncoder if "patches" in outputs else OnnxEncoder
-        batch = {"batch": said["batch"]} if "batch" in said else {}
+        batch = {"batch": description["batch"]} if "batch" in description else {}
         return kind(self.spec, self.path, output=output, pooling=pooling, **batch)
 
 
@@ -99,13 +99,13 @@ def outputs_of(path: Path) -> list[str]:
 
 
 def _files(path: Path) -> list[Path]:
-    """The graph, and the file of weights that large ones have beside them by either of two habits."""
+    """The graph, and the file of weights that large graphs have beside them, under either of its usual names."""
     beside = (path.with_name(path.name + ending) for ending in (".data", "_data"))
     return [path, *(file for file in beside if file.is_file())]
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """The JSON beside an ONNX file. Raises UsageError if it is missing or not as described above."""
+    """The JSON beside an ONNX file. Raises UsageError if it is missing or malformed."""
     beside = path.with_suffix(".json")
     if not beside.is_file():
         raise UsageError(
@@ -113,22 +113,22 @@ def read_description(path: Path) -> dict[str, Any]:
             "preprocessing is part of the model and is not guessed"
         )
     try:
-        said = json.loads(beside.read_text("utf-8"))
-        said["dim"] = int(said["dim"])
+        description = json.loads(beside.read_text("utf-8"))
+        description["dim"] = int(description["dim"])
     except (ValueError, KeyError, TypeError):
         raise UsageError(f'{beside.name} must be JSON with at least {{"dim": NUMBER}}') from None
-    for key in said:
+    for key in description:
         if key not in _KEYS:
             raise UsageError(f"{beside.name} has an unknown entry {key!r}.{suggestion(key, _KEYS)}")
-    if not isinstance(said.get("batch", 1), int) or said.get("batch", 1) < 1:
-        raise UsageError(f"batch in {beside.name} is {said['batch']!r}; it must be a whole number above 0")
-    if said.get("pooling", "none") not in _POOLINGS:
-        raise UsageError(f"pooling in {beside.name} is {said['pooling']!r}; it may be {', '.join(_POOLINGS)}")
-    return dict(said)
+    if not isinstance(description.get("batch", 1), int) or description.get("batch", 1) < 1:
+        raise UsageError(f"batch in {beside.name} is {description['batch']!r}; it must be a whole number above 0")
+    if description.get("pooling", "none") not in _POOLINGS:
+        raise UsageError(f"pooling in {beside.name} is {description['pooling']!r}; it may be {', '.join(_POOLINGS)}")
+    return dict(description)
 
 
-def _preprocessing(path: Path, said: dict[str, Any]) -> Preprocessing:
-    fields = said.get("preprocessing")
+def _preprocessing(path: Path, description: dict[str, Any]) -> Preprocessing:
+    fields = description.get("preprocessing")
     if fields is None:
         published = read_processor(path.parent)
         if published is None:

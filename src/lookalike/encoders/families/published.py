@@ -10,13 +10,13 @@ from lookalike.encoders.weights.checkpoints import read_json
 from lookalike.types import Preprocessing
 
 PROCESSOR_FILES: Final = ("preprocessor_config.json", "processor_config.json")
-"""What transformers saves; in the second the image processor is one entry of several."""
+"""The files that transformers saves; in the second the image processor is one entry of several."""
 
 
 def read_processor(folder: Path) -> Preprocessing | None:
-    """The preprocessing that is published in a model's folder, or None if none is.
+    """The preprocessing that is published in a model's folder, or None if there is none.
 
-    Raises UsageError if it does what Preprocessing cannot say.
+    Raises UsageError if Preprocessing cannot express it.
     """
     for name in PROCESSOR_FILES:
         path = folder / name

@@ -1,4 +1,4 @@
-"""Which code makes towers of which family's checkpoints: the table behind ``Model.family`` (torch)."""
+"""The table behind ``Model.family``: the function that builds towers from each family's checkpoints (torch)."""
 
 from __future__ import annotations
 

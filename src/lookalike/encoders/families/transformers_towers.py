@@ -16,22 +16,22 @@ from lookalike.encoders.weights.checkpoints import has_tokenizer
 from lookalike.errors import DamagedFileError, UsageError
 
 transformers.utils.logging.disable_progress_bar()
-# Its warnings are about training; what matters here (missing weights, processors) is checked by us.
+# Its warnings concern training; what matters here (missing weights, processors) is checked below.
 transformers.utils.logging.set_verbosity_error()
 
 _WITHOUT_POOLER: Final = frozenset({"vit", "deit", "vit_msn", "ijepa", "beit", "data2vec-vision"})
-"""Their pooling layer is trained for classification, or not at all: it is left out."""
+"""Models whose pooling layer is trained for classification, or not at all: it is left out."""
 
 
 class Towers(NamedTuple):
-    """What a checkpoint becomes: a tower of pictures, and one of texts where the model and the files have one."""
+    """A loaded checkpoint: a tower for pictures, and one for texts if the model and the files have one."""
 
     image: ImageTower
     text: TextTower | None = None
 
 
 def saved_towers(folder: Path, pooling: str = "") -> Towers:
-    """The towers of a saved model, in the reading that ``pooling`` names ("" for the usual one).
+    """The towers of a saved model, read by ``pooling`` ("" for the usual way).
 
     Raises UsageError if it is no image model, DamagedFileError if weights are missing.
     """
@@ -52,7 +52,7 @@ def saved_towers(folder: Path, pooling: str = "") -> Towers:
 
 
 def usual_pooling(model: nn.Module) -> str:
-    """How a network is read: at its class token, or by the mean over space where it has none."""
+    """How a network is read by default: at its class token, or by the mean over space if it has none."""
     return (
         "cls"
         if any("cls_token" in name or "class_embedding" in name for name, _ in model.named_parameters())
@@ -70,7 +70,7 @@ def _config(folder: Path) -> Any:
 
 
 def _load(kind: Any, folder: Path, **options: Any) -> nn.Module:
-    """A model in float32 from local files alone. Raises DamagedFileError if it lacks weights."""
+    """A model in float32 from local files only. Raises DamagedFileError if it lacks weights."""
     try:
         model, info = kind.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, output_loading_info=True, **options
@@ -106,7 +106,7 @@ def read_cls(network: nn.Module, pixels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _read_mae(network: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    # The noise decides the order of the patches: a rising one keeps it.
+    # The noise determines the order of the patches: ascending values keep it.
     patches = network.embeddings.patch_embeddings.num_patches
     noise = torch.arange(patches, device=pixels.device).expand(pixels.shape[0], -1)
     hidden = network(pixels, noise=noise).last_hidden_state

@@ -1,4 +1,4 @@
-"""Two-tower models, of pictures and texts, from checkpoints in their authors' own format (see ``image_towers``).
+"""Two-tower models, for pictures and texts, from checkpoints in their authors' own format (see ``image_towers``).
 
 Sources: open_clip with timm (BiomedCLIP), MedCLIP 0.0.3, UniCL with DaViT (MedImageInsight).
 """

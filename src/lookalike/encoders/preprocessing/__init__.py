@@ -1,1 +1,1 @@
-"""What is done to a picture before a network sees it, as published; and where the network's patches lie in it."""
+"""Preprocessing from published image processors, and the grid of a network's patches in the picture."""

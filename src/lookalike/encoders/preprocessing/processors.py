@@ -1,7 +1,7 @@
 """A published image processor -> Preprocessing.
 
 The preprocessing is part of a model. It is taken from what its authors publish beside the weights, in the format
-of Hugging Face transformers, and never guessed: what cannot be said exactly is refused.
+of Hugging Face transformers, and never guessed: what Preprocessing cannot express exactly is refused.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _RESAMPLE: Final[dict[int, _Resample]] = {0: "nearest", 1: "lanczos", 2: "biline
 
 
 class _Kind(NamedTuple):
-    """What a processor does where its file is silent (older files leave out what is usual)."""
+    """A processor's defaults for what its file leaves out, as older files do."""
 
     resample: int
     crop: bool = False
 
 
-# "size" as a plain number means the short side for those that crop and a square for the others.
+# "size" as a plain number means the short side for processors that crop and a square for the others.
 _KINDS: Final = {
     "Bit": _Kind(3, crop=True),
     "Blip": _Kind(3),
@@ -38,7 +38,7 @@ _KINDS: Final = {
 
 
 def preprocessing_of(published: Mapping[str, Any]) -> Preprocessing:
-    """The Preprocessing that does what this image processor does. Raises UsageError if there is none."""
+    """The Preprocessing equivalent to an image processor. Raises UsageError if there is none."""
     name, kind = _kind(published)
     mean, std = _normalisation(published)
     resample = _RESAMPLE.get(published.get("resample", kind.resample))
@@ -62,13 +62,13 @@ def preprocessing_of(published: Mapping[str, Any]) -> Preprocessing:
 
 
 def _kind(published: Mapping[str, Any]) -> tuple[str, _Kind]:
-    said = str(published.get("image_processor_type") or published.get("feature_extractor_type") or "")
-    name = said
+    declared = str(published.get("image_processor_type") or published.get("feature_extractor_type") or "")
+    name = declared
     for ending in ("Fast", "Pil", "ImageProcessor", "FeatureExtractor"):
         name = name.removesuffix(ending)
     if name not in _KINDS:
         raise UsageError(
-            f"the image processor {said or 'without a name'!r} is not known; known: {', '.join(sorted(_KINDS))}. "
+            f"the image processor {declared or 'without a name'!r} is not known; known: {', '.join(sorted(_KINDS))}. "
             "Export the model to ONNX and write its preprocessing file"
         )
     return name, _KINDS[name]
@@ -87,7 +87,7 @@ def _normalisation(published: Mapping[str, Any]) -> tuple[tuple[float, float, fl
 
 def _three(values: float | Sequence[float], factor: float) -> tuple[float, float, float]:
     red, green, blue = values if isinstance(values, Sequence) else [values] * 3
-    # Rounded, so that 0.485 * 255 and 0.485 / 0.00392156862745098 are one number and hash alike.
+    # Rounded, so that 0.485 * 255 and 0.485 / 0.00392156862745098 are the same number and hash alike.
     return round(red / factor, 6), round(green / factor, 6), round(blue / factor, 6)
 
 
@@ -121,7 +121,7 @@ def _sam(published: Mapping[str, Any], size: Mapping[str, int], common: Mapping[
     pad = _square(published.get("pad_size", 1024))
     if pad != (size["longest_edge"],) * 2:
         raise _unsayable("Sam", f"it pads {size['longest_edge']} to {pad[0]} x {pad[1]}")
-    # It pads with zeros after it has normalised: the mean colour, here to the nearest of 256 levels.
+    # It pads with zeros after normalising: the mean colour, here rounded to one of 256 levels.
     red, green, blue = (round(value) for value in common["mean"])
     return Preprocessing(size=pad, resize="corner", fill=(red, green, blue), **common)
 

@@ -1,1 +1,1 @@
-"""What runs a network: onnxruntime, torch, a hosted endpoint; of pictures, or of whole volumes."""
+"""Runtimes of networks, for pictures or whole volumes: onnxruntime, torch, a hosted endpoint."""

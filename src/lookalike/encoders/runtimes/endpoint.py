@@ -4,7 +4,7 @@ Request (as published): ``{"input_data": {"columns": ["image", "text"], "index":
 [[base64 or null, text or null], ..]}, "params": {"get_scaling_factor": true}}``; the answer has a row for
 each, with ``image_features`` [[1024]], ``text_features`` [[1024]] and ``scaling_factor``.
 
-The address stands in ``LOOKALIKE_ENDPOINT``, the key in ``LOOKALIKE_ENDPOINT_KEY``. Pictures leave this
+The address is in ``LOOKALIKE_ENDPOINT``, the key in ``LOOKALIKE_ENDPOINT_KEY``. Pictures leave this
 machine: they are sent after preprocessing, as PNG without any metadata, over https (http only to this
 machine itself).
 """
@@ -52,7 +52,7 @@ class EndpointEncoder:
 
     @property
     def logit_scale(self) -> float:
-        """Zero-shot: softmax(logit_scale * cosine); the endpoint tells it with the first answer."""
+        """Zero-shot: softmax(logit_scale * cosine); the endpoint sends it with the first answer."""
         if self._logit_scale is None:
             self.encode_texts(["x-ray"])
         if self._logit_scale is None:
@@ -105,21 +105,21 @@ class EndpointEncoder:
             except urllib.error.HTTPError as error:
                 if error.code != 429 and error.code < 500:
                     raise _refused(error.code) from None
-                said, wait = f"status {error.code}", _retry_after(error.headers)
+                failure, wait = f"status {error.code}", _retry_after(error.headers)
             except (OSError, ValueError) as error:
-                said, wait = type(error).__name__, 0.0
+                failure, wait = type(error).__name__, 0.0
             if attempt + 1 < _TRIES:
                 time.sleep(max(wait, self._back_off(attempt)))
-        raise EndpointError(f"the endpoint gave no answer in {_TRIES} tries ({said}); try again later")
+        raise EndpointError(f"the endpoint gave no answer in {_TRIES} tries ({failure}); try again later")
 
     def _back_off(self, attempt: int) -> float:
-        # Half of it by lot, so that clients that were refused together do not come back together.
+        # Half of it random, so that clients refused at the same time do not retry at the same time.
         longest: float = min(self._first_wait * 2**attempt, _LONGEST_WAIT)
         return longest * random.uniform(0.5, 1.0)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the key and the pictures to an address that nobody named."""
+    """Refuse redirects: they would send the key and the pictures to an address that nobody named."""
 
     def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
         return None
@@ -129,8 +129,8 @@ _OPENER: Final = urllib.request.build_opener(_NoRedirect)
 
 
 def _retry_after(headers: Message) -> float:
-    said = headers.get("Retry-After", "")
-    return min(float(said), _LONGEST_WAIT) if said.isdigit() else 0.0
+    seconds = headers.get("Retry-After", "")
+    return min(float(seconds), _LONGEST_WAIT) if seconds.isdigit() else 0.0
 
 
 def _png(picture: NDArray[np.uint8]) -> str:

@@ -18,7 +18,7 @@ from lookalike.types import EncoderSpec, Image, Vectors
 
 Pooling: TypeAlias = Literal["none", "cls", "mean"]
 
-_BATCH: Final = 2  # pictures a run: what a core's cache holds; with 16 a picture costs a fifth more
+_BATCH: Final = 2  # pictures a run, which fit into a core's cache; with 16 a picture takes a fifth longer
 
 
 class OnnxEncoder:
@@ -41,7 +41,7 @@ class OnnxEncoder:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
-        # A run to a core, side by side: threads that share one run wait for each other at every layer.
+        # One run per core in parallel: threads that share one run wait for each other at every layer.
         options.intra_op_num_threads = 1
         self._threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "encoder")
         if weights is not None:

@@ -37,7 +37,7 @@ class Normalise(nn.Module):
         pixels = inputs.permute(0, 3, 1, 2).float()
         scaled: Tensor = (pixels - self.mean) / self.std
         if self.filled:
-            # SAM pads with zeros after it has normalised; the colour that stands for it is off by half a level.
+            # SAM pads with zeros after normalising; the colour that stands for zero is off by half a level.
             scaled = scaled.masked_fill(torch.eq(pixels, self.fill).all(dim=1, keepdim=True), 0.0)
         return scaled
 
@@ -111,7 +111,7 @@ class TorchTextEncoder(TorchEncoder):
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Texts -> unit vectors (n, dim) float32; what is longer than the tower's context is cut off."""
+        """Texts -> unit vectors (n, dim) float32; texts longer than the tower's context are truncated."""
         if not texts:
             return np.empty((0, self.spec.dim), np.float32)
         chunks = [self._text.encode(list(texts[i : i + _BATCH])) for i in range(0, len(texts), _BATCH)]

@@ -1,4 +1,4 @@
-"""What every runtime takes and gives: prepared pictures in, unit vectors out."""
+"""The input and output of every runtime: prepared pictures and unit vectors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lookalike.types import EncoderSpec, Image, Preprocessing, Vectors
 
 
 def prepared_pictures(images: Sequence[Image], recipe: Preprocessing) -> NDArray[np.uint8]:
-    """Images, none among them, -> prepared pictures (n, rows, columns, 3) uint8."""
+    """Images, possibly none -> prepared pictures (n, rows, columns, 3) uint8."""
     if not images:
         return np.empty((0, *recipe.size, 3), np.uint8)
     return np.stack([prepare(image, recipe) for image in images])
 
 
 def as_vectors(rows: NDArray[np.float32], spec: EncoderSpec) -> Vectors:
-    """Unit rows (n, dim) float32. Raises DamagedFileError if the network gives what the spec does not say."""
+    """Unit rows (n, dim) float32. Raises DamagedFileError if the network's output does not match the spec."""
     if rows.ndim != 2 or rows.shape[1] != spec.dim:
         raise DamagedFileError(
             f"the network of {spec.name} gives {' x '.join(map(str, rows.shape[1:]))} numbers a picture, its "

@@ -1,1 +1,1 @@
-"""Where weights lie on this machine, and how their files are checked and read."""
+"""Weights: finding them on this machine, verifying and reading their files."""

@@ -1,4 +1,4 @@
-"""Where the weights of a model lie on this machine, and what their revision is.
+"""Find the weights of a model on this machine, and determine their revision.
 
 A model is looked for in the folders under ``LOOKALIKE_MODELS`` and then in the cache of the Hugging Face
 hub. Nothing is downloaded here: ``lookalike encoders pull`` does that, and it leaves beside the files a
@@ -25,7 +25,7 @@ WEIGHTS: Final = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-"""What transformers saves, in the order of preference."""
+"""The weight files that transformers saves, in the order of preference."""
 
 _TOKENIZERS: Final = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 
@@ -63,7 +63,7 @@ def folder_name(name: str) -> str:
 
 
 def missing(name: str, repository: str, weights: Sequence[str] = ()) -> UsageError:
-    """What to say when the weights of a model are not on this machine."""
+    """The error for a model whose weights are not on this machine."""
     files = f", with {' or '.join(weights)} in it," if weights else ""
     return UsageError(
         f"the weights of {name} ({repository}) are not on this machine: where the hub can be reached run "
@@ -113,7 +113,7 @@ def _record(folder: Path) -> dict[str, str]:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file; computed once for each state of the file."""
+    """The SHA-256 of a file; computed again only if the file has changed."""
     stat = path.stat()
     return _sha256(path, stat.st_size, stat.st_mtime_ns)
 
@@ -129,7 +129,7 @@ def _read_sha256(path: Path) -> str:
 
 
 def verified(path: Path, expected: str) -> Path:
-    """``path``, a package's weight file, if its bytes have this SHA-256; they are read anew at every call.
+    """``path``, a package's weight file, if its bytes have this SHA-256; they are read again at every call.
 
     Raises DamagedFileError otherwise, or if the file is missing.
     """
@@ -159,9 +159,9 @@ def read_config(folder: Path) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of a model. Raises DamagedFileError if it holds no object."""
     try:
-        said = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
+        content = None
+    if not isinstance(content, dict):
         raise DamagedFileError(f"{path.name} in {path.parent} is damaged; pull or copy the model again")
-    return said
+    return content

@@ -1,4 +1,4 @@
-"""Whether the packages are installed that carry weights or run networks."""
+"""Check that packages which contain weights or run networks are installed."""
 
 from __future__ import annotations
 

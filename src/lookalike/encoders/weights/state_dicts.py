@@ -1,6 +1,6 @@
-"""Named tensors: read from a file in which no code is run, renamed, and filled into a network (torch).
+"""State dicts: read tensors from files without running code, rename them, and load them into a network (torch).
 
-Renaming goes to the names that checkpoints on the hub have, which transformers promises to keep loading.
+Renaming leads to the names of the checkpoints on the hub, which transformers promises to keep loading.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RenamingRules: TypeAlias = Sequence[tuple[str, str | Callable[[re.Match[str]], s
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a safetensors file or of a PyTorch file, in which no code is run.
+    """The named tensors of a safetensors file or of a PyTorch file, without running code in it.
 
     Raises DamagedFileError if it is neither.
     """
@@ -36,12 +36,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def under(state: StateDict, prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``prefix``, without it."""
+    """The tensors whose names begin with ``prefix``, with it removed."""
     return {name[len(prefix) :]: tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
 def renamed(state: StateDict, rules: RenamingRules) -> dict[str, Tensor]:
-    """Every name after every (pattern, replacement) in turn."""
+    """The tensors with every (pattern, replacement) applied to their names in turn."""
     result = {}
     for name, tensor in state.items():
         for pattern, replacement in rules:
@@ -51,7 +51,7 @@ def renamed(state: StateDict, rules: RenamingRules) -> dict[str, Tensor]:
 
 
 def count(state: StateDict, pattern: str) -> int:
-    """How many values the pattern's group takes at the beginning of the names."""
+    """How many different values the pattern's group has at the beginning of the names."""
     return len({match[1] for name in state if (match := re.match(pattern, name))})
 
 

@@ -135,7 +135,7 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
 
 
 def _tuple_in(hint: Any) -> Any:
-    return hint if get_origin(hint) is tuple else next(one for one in get_args(hint) if get_origin(one) is tuple)
+    return hint if get_origin(hint) is tuple else next(part for part in get_args(hint) if get_origin(part) is tuple)
 
 
 def checked_options(protocol: EvaluationProtocol[Any], given: Mapping[str, Any]) -> Any:

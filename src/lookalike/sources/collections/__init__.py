@@ -1,1 +1,1 @@
-"""Where labels come from: tables, folders, public collections as their authors publish them, synthetic ones."""
+"""Labelled collections: folders with a table, public collections as their authors publish them, synthetic ones."""

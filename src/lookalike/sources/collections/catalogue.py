@@ -1,8 +1,8 @@
-"""Every collection that can be named, and how a copy of one is opened.
+"""The catalogue of collections, and how to open a copy of one.
 
 A source is written ``[NAME=]PATH[?key=value&...]``: the declaration's name (``folder`` if left out,
-``medmnist`` for an .npz file), where the copy lies, and how it is to be read (``Options``; ``as`` gives
-it another name, ``contains`` says which known collections its pictures come from).
+``medmnist`` for an .npz file), where the copy lies, and how to read it (``Options``; ``as`` gives it
+another name, ``contains`` names the known collections that its pictures come from).
 """
 
 from __future__ import annotations
@@ -123,10 +123,10 @@ _KEYS: Final = (*(field.name for field in fields(Options)), "as", "contains")
 
 
 def open_dataset(source: str) -> Dataset:
-    """Find every picture of one copy of a collection that is there and bears a label.
+    """Find every labelled picture that is present in a copy of a collection.
 
     source: ``[NAME=]PATH[?key=value&...]``. Raises UsageError: an unknown name or key, a folder that is
-    not laid out as the owners publish it, or no labelled picture in it.
+    not laid out as published, or no labelled picture in it.
     """
     declaration, root, query = _parsed(source)
     options, shown, also = _options(dict(parse_qsl(query)))
@@ -141,12 +141,12 @@ def open_dataset(source: str) -> Dataset:
 
 
 def open_collection(uri: str) -> Dataset:
-    """``NAME:PATH[?key=value&...]``: the same as a URI. Raises UsageError."""
+    """Open a collection by its URI, ``NAME:PATH[?key=value&...]``. Raises UsageError."""
     return open_dataset(uri.replace(":", "=", 1))
 
 
 def _parsed(source: str) -> tuple[Declaration, Path, str]:
-    """The declaration, where the copy lies, and the keys as they are written."""
+    """The declaration, the copy's path, and the keys as written."""
     name, equals, rest = source.partition("=")
     if equals and re.fullmatch(r"[a-z][a-z0-9-]*", name) and not Path(source).exists():
         if name not in DECLARATIONS:
@@ -160,7 +160,7 @@ def _parsed(source: str) -> tuple[Declaration, Path, str]:
 
 
 def _options(keys: Mapping[str, str]) -> tuple[Options, str, Sequence[str]]:
-    """What the keys say: how to read, the name to show, the collections the pictures come from."""
+    """The keys' meaning: how to read, the name to show, the collections that the pictures come from."""
     for key in keys:
         if key not in _KEYS:
             raise UsageError(f"a source has no key {key!r}.{suggestion(key, _KEYS)}")
@@ -175,7 +175,7 @@ def _options(keys: Mapping[str, str]) -> tuple[Options, str, Sequence[str]]:
 
 
 def _kept(found: Iterable[LabelledPicture], options: Options) -> tuple[tuple[LabelledPicture, ...], int, int]:
-    """The labelled pictures that are there; how many are not, and how many are dropped as uncertain."""
+    """The labelled pictures that are present; how many are missing, and how many are dropped as uncertain."""
     pictures, missing, dropped = [], 0, 0
     for picture in found:
         if picture.uncertain and options.uncertain == "drop":
@@ -195,7 +195,7 @@ def _of_file(declaration: Declaration, root: Path) -> tuple[str, ...]:
 
 
 def seen(trained_on: Iterable[str], contains: Iterable[str]) -> tuple[str, ...]:
-    """The collections that an encoder was trained on and a copy's pictures come from, however spelled."""
+    """The collections that an encoder was trained on and a copy's pictures come from, whatever their spelling."""
     known = {_plain(name) for name in trained_on}
     return tuple(sorted(name for name in contains if _plain(name) in known))
 

@@ -64,7 +64,7 @@ def _listed(path: Path) -> list[str]:
 
 
 def read_chexpert(root: Path, options: Options) -> Iterator[LabelledPicture]:
-    """CheXpert: train.csv, valid.csv and, where it was asked for, test.csv; -1 is uncertain."""
+    """CheXpert: train.csv, valid.csv and, if present, test.csv; -1 is uncertain."""
     tables: list[tuple[str, OfficialSplit]] = [("train.csv", "train"), ("valid.csv", "val"), ("test.csv", "test")]
     found = [(root / name, split) for name, split in tables if (root / name).is_file()]
     if not found:
@@ -91,7 +91,7 @@ def read_chexpert(root: Path, options: Options) -> Iterator[LabelledPicture]:
 
 
 def _from_split_on(path: str) -> str:
-    """The tables name the folder that they lie in: CheXpert-v1.0-small/train/... -> train/..."""
+    """A path without the collection's own folder, which the tables name: CheXpert-v1.0-small/train/... -> train/..."""
     parts = Path(path).parts
     start = next((i for i, part in enumerate(parts) if part in ("train", "valid", "test")), 0)
     return str(Path(*parts[start:])) if parts else path

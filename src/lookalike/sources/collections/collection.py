@@ -1,4 +1,4 @@
-"""What a collection is: how its authors publish it, and the pictures found in one copy of it."""
+"""A collection: the declaration of how its authors publish it, and the dataset found in one copy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lookalike.types import Attribute, Image, Item
 OfficialSplit: TypeAlias = Literal["train", "val", "test", ""]
 Uncertain: TypeAlias = Literal["zeros", "ones", "drop"]
 UNCERTAIN: Final = ("zeros", "ones", "drop")
-_LENGTH: Final = 200  # characters that are kept of a label or an attribute
+_LENGTH: Final = 200  # characters kept of a label or an attribute
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class LabelledPicture:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a copy is to be read. uncertain: what an uncertain label counts as; "drop" leaves its picture
+    """How to read a copy. uncertain: what an uncertain label counts as; "drop" leaves its picture
     out. For a folder with a table: its name, its label columns, the patient's column, and the modality and
     anatomy that all pictures share.
     """
@@ -72,8 +72,8 @@ class Options:
 class Declaration:
     """How a collection's authors publish it.
 
-    layout: what stands under the root. contains: the names under which an encoder's ``trained_on`` may
-    speak of these pictures. read: every picture that the owners' tables name, there or not.
+    layout: what lies under the root. contains: the names that an encoder's ``trained_on`` may use for these
+    pictures. read: every picture that the owners' tables name, present or not.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One copy of a collection, as a source. missing: pictures that the tables name and that are not there;
+    """One copy of a collection, as a source. missing: pictures that the tables name but that are not there;
     dropped: pictures left out for an uncertain label. keys: how it was read, as ``key=value&...``.
     """
 
@@ -103,7 +103,7 @@ class Dataset:
 
     @property
     def uri(self) -> str:
-        """What opens it again."""
+        """The URI that opens it again."""
         return f"{self.declaration.name}:{self.root}" + (f"?{self.keys}" if self.keys else "")
 
     def items(self, since: str | None = None) -> Iterator[Item]:
@@ -137,7 +137,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits over what is known without opening a picture: names, sizes, dates, labels."""
+        """A hash (16 hex digits) of what is known without opening a picture: names, sizes, dates, labels."""
         digest = hashlib.sha256()
         for picture in sorted(self.pictures, key=lambda picture: (str(picture.path), picture.row)):
             about = picture.path.stat()
@@ -158,19 +158,19 @@ class Dataset:
         return digest.hexdigest()[:16]
 
     def _named(self, picture: LabelledPicture) -> str:
-        """What the label table calls a picture."""
+        """A picture's name in the label table."""
         inside = self._inside(picture.path)
         return inside if picture.pixels is None else f"{inside}#{picture.row}"
 
     def _inside(self, path: Path) -> str:
-        """The path under the root, so that a moved copy stays the same copy."""
+        """The path below the root, so that a moved copy keeps its fingerprint."""
         if path == self.root:
             return path.name
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
 
 def label_row(picture: LabelledPicture) -> LabelRow:
-    """What is said of a picture, its split and uncertain labels among the attributes."""
+    """A picture's row of the label table, with its split and uncertain labels among the attributes."""
     extra = {"split": picture.split, "uncertain": "|".join(picture.uncertain)}
     given = {**picture.attributes, **{name: value for name, value in extra.items() if value}}
     attributes = {name: plain_text(v, _LENGTH) if isinstance(v, str) else v for name, v in given.items()}

@@ -34,7 +34,7 @@ def table_rows(table: Path, required: Sequence[str]) -> Iterator[dict[str, str]]
 
 
 def first_there(root: Path, names: Sequence[str]) -> Path:
-    """The first of several names that is a file in ``root``. Raises UsageError if none is."""
+    """The first of several names that exists as a file in ``root``. Raises UsageError if none does."""
     for name in names:
         if (root / name).is_file():
             return root / name
@@ -42,7 +42,7 @@ def first_there(root: Path, names: Sequence[str]) -> Path:
 
 
 def flagged(row: Mapping[str, str], names: Sequence[str], policy: Uncertain) -> tuple[list[str], list[str]]:
-    """Positive and uncertain labels of a row of 1, 0, -1 and blank. "ones": uncertain ones are positive."""
+    """The positive and the uncertain labels of a row of 1, 0, -1 and blanks. "ones": uncertain labels are positive."""
     positive = [name for name in names if _number(row.get(name, "")) == 1]
     uncertain = [name for name in names if _number(row.get(name, "")) == -1]
     if policy == "ones":
@@ -58,7 +58,7 @@ def _number(text: str) -> float | None:
 
 
 def dicom_attributes(**attributes: str) -> dict[str, str | float]:
-    """Attributes that have a value, sexes as DICOM writes them (M, F), ages as numbers of years."""
+    """The attributes that have a value, sexes as in DICOM (M, F), ages as numbers of years."""
     kept: dict[str, str | float] = {}
     for name, value in attributes.items():
         if name == "PatientAge":

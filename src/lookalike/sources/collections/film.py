@@ -1,4 +1,4 @@
-"""A film that shadows are drawn on: how a patient's anatomy lies in one exposure, and shapes as blurred planes.
+"""The film of a synthetic radiograph: how a patient's anatomy lies in one exposure, and shapes as blurred planes.
 
 Coordinates: x from -1 (patient's right, left in the picture) to 1, y from -1 (head) to 1 (feet).
 """
@@ -29,7 +29,7 @@ Shape = tuple[Points, float, float]
 
 
 class Film:
-    """A square film of one patient in one exposure: all that is drawn by lot about the two."""
+    """A square film of one patient in one exposure, with the random parameters of both."""
 
     def __init__(self, seed: int, exposure: int, size: int) -> None:
         self.size = size

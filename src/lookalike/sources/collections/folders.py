@@ -78,7 +78,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def read_folder(root: Path, options: Options) -> Iterator[LabelledPicture]:
-    """A folder with a label table, or, without one, with a folder a class. A column ``split`` is kept to."""
+    """A folder with a label table, or, without one, with a folder a class. A column ``split`` is respected."""
     if not (root / options.table).is_file():
         yield from _folder_a_class(root, options)
         return

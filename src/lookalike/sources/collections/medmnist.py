@@ -1,8 +1,8 @@
-"""MedMNIST: pictures as arrays in an .npz file, official splits inside.
+"""MedMNIST: pictures as arrays in an .npz file, with official splits.
 
 Arrays as the owners name them: ``train_images`` (n, rows, columns) or (n, rows, columns, 3) uint8, of the 3-D
 sets (n, depth, rows, columns); ``train_labels`` (n, 1) class numbers or (n, labels) 0/1; the same for ``val``
-and ``test``. A file that holds pickled objects is refused: unpickling runs what the file says.
+and ``test``. A file that holds pickled objects is refused: unpickling can run code from the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lookalike.errors import UsageError
 from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
 from lookalike.types import Attribute
 
-_MAX_BYTES: Final = 24 << 30  # unpacked; the largest published file (OrganA, 224 px) holds 3 GB
+_MAX_BYTES: Final = 24 << 30  # unpacked bytes; the largest published file (OrganA, 224 px) holds 3 GB
 _SPLITS: Final[tuple[OfficialSplit, ...]] = ("train", "val", "test")
 
 _ORGANS: Final = (
@@ -166,7 +166,7 @@ CONTAINS: Final = {
     "fracturemnist3d": ("ribfrac",),
     "vesselmnist3d": ("intra",),
 }
-"""Which earlier collection each set was cut from."""
+"""The earlier collection that each set was made from."""
 
 
 def read_medmnist(file: Path, _options: Options) -> Iterator[LabelledPicture]:

@@ -1,9 +1,9 @@
 """Collections of volumes with masks: the Medical Segmentation Decathlon and TotalSegmentator.
 
-A record's labels are the structures that its mask shows. Which axial slices show one, counted from the feet as a
-gallery cuts them, stands in the attribute ``axial slices of NAME`` ("12-40,43"), so that slices have labels too.
-Masks are read when the collection is opened, hours for all of TotalSegmentator; ``labels=liver,spleen`` reads only
-these.
+A record's labels are the structures in its mask. The axial slices that show a structure, counted from the feet as a
+gallery cuts them, are in the attribute ``axial slices of NAME`` ("12-40,43"), so that slices have labels too.
+Masks are read when the collection is opened, which takes hours for all of TotalSegmentator; ``labels=liver,spleen``
+reads only these.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TASKS: Final[dict[str, tuple[str, str, str]]] = {
     "Task09": ("CT", "abdomen", "spleen"),
     "Task10": ("CT", "abdomen", "colon"),
 }
-"""Modality, body region and organ of each task of the Decathlon, by how its folder's name begins."""
+"""Modality, body region and organ of each task of the Decathlon, by the beginning of its folder's name."""
 
 SLICES_OF: Final = "axial slices of "
 _MOST_VOXELS: Final = 1 << 29
@@ -50,9 +50,9 @@ def read_msd(root: Path, options: Options) -> Iterator[LabelledPicture]:
     if not tasks:
         raise UsageError(f"{root} holds no dataset.json and no folders Task01_BrainTumour ... Task10_Colon")
     for task in tasks:
-        said = _dataset_json(task / "dataset.json")
-        modality, region, organ = _of_task(task.name, said)
-        names = {int(n): _full(str(name), organ) for n, name in said.get("labels", {}).items() if int(n)}
+        table = _dataset_json(task / "dataset.json")
+        modality, region, organ = _of_task(task.name, table)
+        names = {int(n): _full(str(name), organ) for n, name in table.get("labels", {}).items() if int(n)}
         about: dict[str, Attribute] = {
             "modality": modality,
             "body_region": region,
@@ -60,7 +60,7 @@ def read_msd(root: Path, options: Options) -> Iterator[LabelledPicture]:
             "anatomy": organ,
             "task": task.name,
         }
-        for pair in said.get("training", ()):
+        for pair in table.get("training", ()):
             image, mask = task / pair["image"], task / pair["label"]
             shown = _shown(mask, names, options) if image.is_file() and mask.is_file() else {}
             patient = f"{task.name}/{image.name.partition('.')[0]}"
@@ -69,24 +69,24 @@ def read_msd(root: Path, options: Options) -> Iterator[LabelledPicture]:
 
 def _dataset_json(path: Path) -> dict[str, Any]:
     try:
-        said = json.loads(path.read_text("utf-8"))
-        if isinstance(said, dict) and all({"image", "label"} <= set(pair) for pair in said.get("training", ())):
-            return said
+        table = json.loads(path.read_text("utf-8"))
+        if isinstance(table, dict) and all({"image", "label"} <= set(pair) for pair in table.get("training", ())):
+            return table
     except (OSError, ValueError, TypeError):
         pass
     raise UsageError(f"{path} is no dataset.json of the Decathlon (labels, training: image and label)")
 
 
-def _of_task(folder: str, said: Mapping[str, Any]) -> tuple[str, str, str]:
-    """What is known of the task; of another one in the same layout what its table says."""
+def _of_task(folder: str, table: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Modality, body region and organ of a known task; for others in the same layout from their table."""
     if (known := TASKS.get(folder[:6])) is not None:
         return known
-    modality = str(next(iter(said.get("modality", {}).values()), ""))
-    return "CT" if modality == "CT" else "MR" if "MR" in modality else modality, "", str(said.get("name", folder))
+    modality = str(next(iter(table.get("modality", {}).values()), ""))
+    return ("CT" if modality == "CT" else "MR" if "MR" in modality else modality, "", str(table.get("name", folder)))
 
 
 def _full(label: str, organ: str) -> str:
-    """ "cancer" of the lung is not that of the colon: the organ goes with it."""
+    """A label with its organ: "cancer" of the lung is not that of the colon."""
     return label if organ.lower() in label.lower() else f"{organ} {label}"
 
 
@@ -112,13 +112,13 @@ def read_totalsegmentator(root: Path, options: Options) -> Iterator[LabelledPict
             "study_type": row.get("study_type", ""),
             "PatientSex": row.get("gender", "").upper(),
         }
-        said: dict[str, Attribute] = {key: value for key, value in about.items() if value}
+        attributes: dict[str, Attribute] = {key: value for key, value in about.items() if value}
         split = _TOTAL_SPLITS.get(row.get("split", ""), "")
-        yield LabelledPicture(image, tuple(shown), split, folder.name, {**said, **_slices_of(shown)})
+        yield LabelledPicture(image, tuple(shown), split, folder.name, {**attributes, **_slices_of(shown)})
 
 
 def _meta(path: Path) -> dict[str, dict[str, str]]:
-    """The table of subjects, its cells split by semicolons; nothing where there is none."""
+    """The table of subjects, separated by semicolons; empty if there is none."""
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -127,7 +127,7 @@ def _meta(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _shown(mask: Path, names: Mapping[int, str], options: Options, name: str = "") -> dict[str, NDArray[np.bool_]]:
-    """Of each structure in a mask file the axial slices that show it. name: of a mask of one structure."""
+    """The axial slices that show each structure in a mask file. name: of a mask with one structure."""
     volume = orient(_read_mask(mask))
     found: dict[str, NDArray[np.bool_]] = {}
     for number in (int(n) for n in np.unique(volume.pixels) if n > 0):
@@ -146,7 +146,7 @@ def _read_mask(path: Path) -> Image:
     try:
         opened: Any = nibabel.load(path)
         shape = opened.shape if math.prod(opened.shape) <= _MOST_VOXELS else ()
-        values = np.asanyarray(opened.dataobj).reshape(shape[:3]).transpose(2, 1, 0)  # no other shape is a mask's
+        values = np.asanyarray(opened.dataobj).reshape(shape[:3]).transpose(2, 1, 0)  # a mask has this shape
         return Image(np.rint(values[..., None]).astype(np.int32), opened.affine[:, [2, 1, 0, 3]])
     except Exception:  # nibabel raises many types on damaged files
         raise UsageError(f"{path.name} cannot be read as a mask; get it again, or take its case out") from None
@@ -157,14 +157,14 @@ def _slices_of(shown: Mapping[str, NDArray[np.bool_]]) -> dict[str, Attribute]:
 
 
 def as_ranges(flags: NDArray[np.bool_]) -> str:
-    """(n,) bool -> the numbers that are set, as text: "12-40,43"."""
+    """(n,) bool -> the indices that are set, as text: "12-40,43"."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     pairs = edges.reshape(-1, 2)
     return ",".join(f"{a}" if b - a == 1 else f"{a}-{b - 1}" for a, b in pairs.tolist())
 
 
 def from_ranges(text: str, count: int) -> NDArray[np.bool_]:
-    """What ``as_ranges`` wrote -> (count,) bool. Raises UsageError for any other text."""
+    """The text of ``as_ranges`` -> (count,) bool. Raises UsageError for any other text."""
     flags = np.zeros(count, bool)
     for part in text.split(",") if text else ():
         if (match := re.fullmatch(r"(\d+)(?:-(\d+))?", part)) is None:

@@ -33,7 +33,7 @@ def _roster(count: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _header(film: Film, number: int, exposure: int, seed: int) -> Dataset:
-    """Everything but the pixels. Nothing in it tells the finding."""
+    """Everything but the pixels. Nothing in it reveals the finding."""
     ds = Dataset()
     ds.PatientID, ds.PatientName = f"SYN-{number:04d}", f"Synthetic^{number:04d}"
     ds.PatientSex, ds.PatientAge, ds.PatientBirthDate = film.sex, f"{film.age:03d}Y", ""

@@ -14,7 +14,7 @@ def _record() -> sa.ForeignKey:
 
 
 def upgrade() -> None:
-    """Draw the first tables."""
+    """Create the first tables."""
     op.create_table(
         "gallery", sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Text, nullable=False)
     )
