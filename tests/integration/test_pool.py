@@ -45,7 +45,7 @@ class Reader:
         if deed == "poison":
             poisoned = True
         if deed == "hang":
-            Path(source).with_suffix(".hangs").touch()
+            files[0].with_suffix(".hangs").touch()
             while True:
                 pass
         if deed == "memory":

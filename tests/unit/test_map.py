@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.errors import MissingExtraError, UsageError
+from lookalike.errors import MissingExtraError, NotFoundError, UsageError
 from lookalike.evaluation.benchmarks.indexes import clustered
 from lookalike.gallery import Gallery
 from lookalike.store import Batch, NewRecord
@@ -234,6 +234,6 @@ def test_without_the_extra_one_line_says_what_to_install(
 )
 def test_what_cannot_be_mapped(make_gallery: MakeGallery, options: dict[str, object], message: str) -> None:
     gallery = make_gallery()
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises((UsageError, NotFoundError), match=message):
         map_gallery(gallery, **options)  # type: ignore[arg-type]
     assert not Path(gallery.folder / "maps").exists()
