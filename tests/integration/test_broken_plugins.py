@@ -16,7 +16,7 @@ from plugged import install
 ACME = "acme-imaging"
 TORN = "import os\nraise ValueError('the patient')\n"
 REASON = f"ValueError when acme_torn:ANY was imported; distribution {ACME}"
-GROUPS = ("encoders", "encoder_catalogues", "readers", "indexes", "adapters", "classifiers")
+GROUPS = ("encoders", "encoder_catalogues", "readers", "sources", "indexes", "adapters", "classifiers", "protocols")
 
 
 def test_the_commands_go_on(tmp_path: Path) -> None:
@@ -43,7 +43,12 @@ def test_the_commands_go_on(tmp_path: Path) -> None:
     assert run("doctor").returncode == 0
     indexed = run("index", tmp_path, *gallery, "--labels", "labels.csv", "--json")
     assert json.loads(indexed.stdout)["added"] == 6, indexed.stderr
-    for words in (("search", "0.png"), ("classify", "0.png"), ("adapt", "--name", "s", "--kind", "linear")):
+    for words in (
+        ("search", "0.png"),
+        ("classify", "0.png"),
+        ("adapt", "--name", "s", "--kind", "linear"),
+        ("evaluate",),
+    ):
         done = run(*words, *gallery)
         assert done.returncode == 0, done.stderr
     new = ("index", "0.png", "--gallery", tmp_path / "h")
@@ -52,6 +57,8 @@ def test_the_commands_go_on(tmp_path: Path) -> None:
         (*new, "--index", "aaa"),
         ("classify", "0.png", *gallery, "--method", "aaa"),
         ("adapt", *gallery, "--name", "t", "--kind", "aaa"),
+        ("evaluate", *gallery, "--protocol", "aaa"),
+        ("index", "aaa:/there", "--gallery", tmp_path / "i"),
     ):
         refused = run(*words)
         assert refused.returncode == 1, refused

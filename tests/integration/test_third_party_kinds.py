@@ -41,6 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return install(tmp_path_factory.mktemp("site"), "acme-means", points, {"acme_means": SOURCE})
 
 
+@pytest.mark.slow  # tests/extend runs one of each through the command
 def test_they_work_through_the_commands(site: Path, picture_folder: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
     gallery = ("--gallery", tmp_path / "g", "--json")
