@@ -112,6 +112,7 @@ def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -
     with serving(folder, "--import", f"more={many}") as server:
         first, second = (server.post("/index", {"import": "more"}).headers["location"] for _ in range(2))
         waiting = server.post("/adapt", {"name": "s", "kind": "linear"})
+        unknown = server.post("/adapt", {"name": "t", "kind": "linaer"})
         server.wait(first, lambda job: job["state"] == "running" and job["progress"]["done"] > 0)
         everyone = psutil.Process(server.process.pid).children(recursive=True)
         workers = [one for one in everyone if JOB in " ".join(words(one))]
@@ -121,6 +122,7 @@ def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -
         server.http.delete(second)
         assert server.http.get(first).json()["state"] == "cancelled"
         assert server.job(waiting)["state"] == "done"
+        assert "Did you mean 'linear'" in server.job(unknown)["error"]
         assert server.http.get(second).json()["state"] == "cancelled"
         assert 0 <= records(server) - RECORDS < MANY
         assert not psutil.wait_procs(workers, 300)[1]

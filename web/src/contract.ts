@@ -647,11 +647,8 @@ export interface components {
         /** @description A space to train. */
         AdaptBody: {
             name: string;
-            /**
-             * @default mlp
-             * @enum {string}
-             */
-            kind?: "mlp" | "linear" | "published";
+            /** @default mlp */
+            kind?: string;
             /** @default 0 */
             seed?: number;
         };

@@ -136,7 +136,7 @@ class AdaptBody(Body):
     """A space to train."""
 
     name: Name
-    kind: Literal["mlp", "linear", "published"] = "mlp"
+    kind: Name = "mlp"
     seed: Seed = 0
 
 
