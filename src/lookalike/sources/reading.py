@@ -18,8 +18,9 @@ from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
 from lookalike.sources.files import FileSource
 from lookalike.sources.labels import LabelRow, LabelTable
+from lookalike.sources.masks import is_mask
 from lookalike.sources.source import Source
-from lookalike.sources.volumes import is_mask, volume_items
+from lookalike.sources.volumes import volume_items
 from lookalike.types import EncoderSpec, Image, Item, Refusal, VolumeRecipe
 
 FETCHED_AT_ONCE: Final = 8

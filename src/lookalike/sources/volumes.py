@@ -1,4 +1,4 @@
-"""Volumes of many files: which slices belong together, which files are masks, which files are behind a record.
+"""Volumes of many files: which slices belong together, and which files are behind a record.
 
 A reader tells which series a file is a slice of and its place there (``readers.SeriesReader``); the rule that groups
 slices into volumes is here (``volume_items``), and ``readers.series`` stacks them.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from lookalike.readers import VOLUME_SUFFIXES, named_as_volume
+from lookalike.readers import named_as_volume
 from lookalike.readers.pool import SliceFile
 from lookalike.readers.series import LEAST_SLICES
 from lookalike.sources.files import walk
@@ -68,31 +68,3 @@ def files_behind(source: Path, depth: int, of_one_series: Callable[[Sequence[Pat
     beside = [path for path in walk([source.parent]) if path.parent == source.parent]
     found = set(of_one_series([source, *(path for path in beside if path != source)]))
     return [path for path in beside if path in found] or [source]
-
-
-def is_mask(path: Path) -> bool:
-    """Whether a volume's file is a mask and not an image to search: by its name (mask_x.nii.gz, x_seg.nrrd), or by
-    the folder that published collections keep masks in.
-    """
-    if not named_as_volume(path):
-        return False
-    if path.parent.name in ("labelsTr", "labelsTs", "segmentations"):
-        return True
-    stem = path.name.split(".")[0].lower()
-    return stem.startswith("mask_") or stem.endswith(("_mask", "-mask", "_seg", "-seg"))
-
-
-def mask_beside(image: Path) -> Path | None:
-    """The mask of a volume's file: mask_x.nii.gz, x_mask.nrrd, x-seg.nrrd ... beside it, or the file of its name in
-    labelsTr beside imagesTr; None if there is none.
-    """
-    endings = [suffix for suffix in VOLUME_SUFFIXES if image.name.lower().endswith(suffix)]
-    suffix = max(endings, key=len, default="")
-    if not suffix:
-        return None
-    stem = image.name[: -len(suffix)]
-    stems = [f"mask_{stem}", *(f"{stem}{end}" for end in ("_mask", "-mask", "_seg", "-seg"))]
-    beside = [image.with_name(f"{name}{end}") for name in stems for end in VOLUME_SUFFIXES]
-    if image.parent.name in ("imagesTr", "imagesTs"):
-        beside.append(image.parent.with_name(image.parent.name.replace("images", "labels")) / image.name)
-    return next((path for path in beside if path.is_file()), None)

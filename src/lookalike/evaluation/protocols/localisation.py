@@ -29,7 +29,7 @@ from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
-from lookalike.sources.volumes import mask_beside
+from lookalike.sources.masks import mask_beside
 from lookalike.store.patches import kept, patched_records, patches_of
 from lookalike.text import DISCLAIMER
 from lookalike.types import Box, Record, Vectors
