@@ -13,9 +13,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -263,14 +264,63 @@ def open_gallery(
     Raises GalleryError if there is no gallery and ``create`` is false.
     """
     path = absolute(folder)
-    if not os.path.exists(path / FILE):  # noqa: PTH110 - False for any impossible name
-        if not create:
-            raise GalleryError(f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}")
-        _make_folder(path)
-    return Gallery(path, encoder, volumes, index)
+    if _is_gallery(path):
+        return Gallery(path, encoder, volumes, index)
+    if not create:
+        raise GalleryError(f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}")
+    made = _make_folder(path)
+    try:
+        return Gallery(path, encoder, volumes, index)
+    except BaseException:
+        _unmake(path, made)
+        raise
 
 
-def _make_folder(path: Path) -> None:
+@contextmanager
+def gallery_to_fill(
+    folder: str | os.PathLike[str],
+    *,
+    encoder: str | None = None,
+    volumes: VolumeRecipe | None = None,
+    index: str = AUTO,
+) -> Iterator[Gallery]:
+    """As ``open_gallery`` with ``create``, closed at the end. A new gallery into which an error let nothing come is
+    removed again: nobody should find a gallery where none was made.
+    """
+    path = absolute(folder)
+    fresh, made = not _is_gallery(path), _missing(path)
+    with open_gallery(folder, create=True, encoder=encoder, volumes=volumes, index=index) as gallery:
+        try:
+            yield gallery
+        except BaseException:
+            if fresh and not gallery.store.count() and not gallery.store.refused():
+                gallery.close()
+                _unmake(path, made)
+            raise
+
+
+def _is_gallery(path: Path) -> bool:
+    return os.path.exists(path / FILE)  # noqa: PTH110 - False for any impossible name
+
+
+def _missing(path: Path) -> list[Path]:
+    """The folders that are to be made for a path, the innermost first."""
+    return [folder for folder in (path, *path.parents) if not os.path.exists(folder)]  # noqa: PTH110 - as above
+
+
+def _unmake(path: Path, made: Sequence[Path]) -> None:
+    """Remove a gallery that was made a moment ago, and the folders that were made for it."""
+    with suppress(OSError):
+        for each in [*path.glob(f"{FILE}*"), path / _LOCK]:
+            each.unlink(missing_ok=True)
+        shutil.rmtree(path / "indexes", ignore_errors=True)
+        for folder in made:
+            folder.rmdir()
+
+
+def _make_folder(path: Path) -> list[Path]:
+    """Make the folder of a gallery; returns which folders were not there."""
+    missing = _missing(path)
     try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise GalleryError(f"{path} is there already and is no gallery; name a new or an empty folder")
@@ -279,3 +329,4 @@ def _make_folder(path: Path) -> None:
         raise GalleryError(
             f"no gallery can be made at {path} ({error.strerror}); name a folder that you may write to"
         ) from None
+    return missing

@@ -55,7 +55,9 @@ NO_COMMAND: Final = {
     "classify multi_label": "seen from the labels",
     "classify templates": "for comparisons in Python",
     "classify abstain": "for comparisons in Python",
-    "index progress": "the command has a bar",
+    **dict.fromkeys(
+        [f"{name} progress" for name in ("index", "adapt", "evaluate", "classify", "audit")], "the command has a bar"
+    ),
     "audit other_field": "--against says it in words",
     "audit label_field": "--label says it in words",
     "demo folder": "--out, as of every command that writes",
@@ -96,7 +98,8 @@ NO_HTTP: Final = {
     "index labels": "labels_csv, an upload",
     "index patient_column": "a table that is uploaded names it patient_id",
     "index patches": "a gallery keeps patches from its first index on",
-    "index progress": "the job has it",
+    **dict.fromkeys([f"{name} progress" for name in ("index", "adapt", "evaluate", "audit")], "the job has it"),
+    "classify progress": "an answer, not a job",
     **dict.fromkeys(
         [f"evaluate {name}" for name in ("queries", "query_labels", "label_columns", "patient_column")],
         "outside queries are files",
@@ -156,7 +159,7 @@ def as_command(verb: Verb) -> dict[str, Any]:
     wanted = in_python(verb)
     command = command_of(verb)
     found = {named(each, wanted): each for each in command.get_params(click.Context(command))}
-    left_out = {"gallery", "help", *(SHOWN - wanted.keys())}
+    left_out = {"gallery", "h", "help", *(SHOWN - wanted.keys())}
     return {name: default_of(verb, name, each) for name, each in found.items() if name not in left_out}
 
 

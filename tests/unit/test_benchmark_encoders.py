@@ -37,7 +37,10 @@ def bench(collections: list[str], cache: Path, **options: Any) -> Any:
     return benchmark_encoders(["lite0-inner"], collections, cache=cache, samples=20, **options)
 
 
-def test_the_table_has_a_row_an_encoder_and_marks_what_was_seen(collections: list[str], tmp_path: Path) -> None:
+def test_the_table_has_a_row_an_encoder_and_marks_what_was_seen(
+    collections: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     result = bench(collections, tmp_path / "cache")
     assert [run.dataset for run in result.runs] == ["pictures", "breastmnist"]
     assert {run.protocol for run in result.runs} == {"denner"}

@@ -45,8 +45,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     with lookalike.open(base / "g", create=True) as gallery:
         lookalike.index(gallery, [folder], labels=folder / "labels.csv", patches=True)
         identity = min(record.id for record in gallery.store.records().values())
-    with lookalike.open(base / "other", create=True):
-        pass
+    with lookalike.open(base / "other", create=True) as other:
+        lookalike.index(other, [folder / "p00.png"])
     shutil.copytree(folder, base / "more")
     names = {
         "more": base / "more",

@@ -28,6 +28,7 @@ from lookalike.adapters.layers import Arrays, Layer, apply, dense
 from lookalike.adapters.samples import Samples, patient_folds
 from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import MissingExtraError
+from lookalike.progress import tracked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -153,7 +154,7 @@ def _steps(
     inputs, targets = torch.from_numpy(x), torch.from_numpy(data.targets)
     share = torch.from_numpy(np.ones((MEMBERS, len(x)), np.float32) if used is None else used.astype(np.float32))
     loss_of = _loss(data.multi_label)
-    for step in range(1, steps + 1):
+    for step in tracked(range(1, steps + 1)):
         rows = torch.randperm(len(x), generator=generator)[:BATCH]
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, step / WARM_UP)

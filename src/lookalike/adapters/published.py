@@ -14,6 +14,7 @@ from lookalike.adapters.adapter import AdapterNetwork
 from lookalike.adapters.layers import Layer, dense
 from lookalike.adapters.samples import Samples
 from lookalike.errors import MissingExtraError
+from lookalike.progress import tracked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,7 +72,7 @@ def _loop(network: nn.Sequential, data: Samples) -> None:
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-4, weight_decay=0.01)
     inputs, targets = torch.from_numpy(data.vectors), torch.from_numpy(data.targets)
     loss_of: Any = binary_cross_entropy_with_logits if data.multi_label else cross_entropy
-    for _ in range(_EPOCHS):
+    for _ in tracked(range(_EPOCHS)):
         for row in torch.randperm(len(inputs)).tolist():
             loss = loss_of(network(inputs[row : row + 1]), targets[row : row + 1])
             optimiser.zero_grad()

@@ -29,6 +29,16 @@ _COMMANDS: Final = {
     "doctor": "What works here, what is missing, is a gallery sound?",
 }
 
+_AS_IT_WAS: Final = "The gallery is as it was. Run the same command again."
+_KEPT: Final = {
+    **dict.fromkeys(["search", "evaluate", "classify", "audit", "doctor"], _AS_IT_WAS),
+    "map": "No map was made. Run the same command again.",
+    "adapt": "No space was made or replaced: that happens once an adapter is trained. Run the same command again.",
+    "benchmark": "What was run to its end is kept in the cache and not run again. Run the same command again.",
+}
+"""What is said on Ctrl-C of what a command leaves; of those not named here ``_FINISHED``."""
+_FINISHED: Final = "What was done is kept. Run the same command again to finish."
+
 
 class _Commands(click.Group):
     """A group that imports commands on demand; its help needs only their first lines."""
@@ -52,6 +62,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except LookalikeError as error:
             raise click.ClickException(one_line(str(error))) from None
+        except KeyboardInterrupt:
+            click.echo(f"\nInterrupted. {_KEPT.get(ctx.invoked_subcommand or '', _FINISHED)}", err=True)
+            ctx.exit(130)  # 128 + SIGINT, as shells expect
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except MemoryError:
@@ -68,7 +81,7 @@ class _Commands(click.Group):
             ) from None
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lookalike")
 def main() -> None:
     """Find the medical images that look alike.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lookalike.cli.output import gallery_option, json_option, print_json, seed_option
+from lookalike.cli.output import gallery_option, json_option, print_json, print_notes, progress_bar, seed_option
 from lookalike.plugins import plugin_names
 
 
@@ -34,13 +34,13 @@ def command(gallery: str, name: str, kind: str, seed: int, as_json: bool) -> Non
     from lookalike.gallery import open_gallery
     from lookalike.verbs.adapt import adapt
 
-    with open_gallery(gallery) as opened:
-        result = adapt(opened, name, kind=kind, seed=seed)
+    with open_gallery(gallery) as opened, progress_bar("steps", "adapt") as progress:
+        result = adapt(opened, name, kind=kind, seed=seed, progress=progress)
     if as_json:
         print_json(result)
         return
-    click.echo(
+    print_notes(
         f"Space {result.space!r}: a {result.kind} adapter trained on {result.records} records of "
-        f"{result.patients} patients, {len(result.classes)} classes, in {result.seconds:.1f} s."
+        f"{result.patients} patients, {len(result.classes)} classes, in {result.seconds:.1f} s.",
+        f"Measure it: lookalike evaluate --gallery {gallery} --space {name} --folds 5",
     )
-    click.echo(f"Measure it: lookalike evaluate --gallery {gallery} --space {name} --folds 5")

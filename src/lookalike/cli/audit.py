@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lookalike.cli.output import gallery_option, json_option, print_json, seed_option
+from lookalike.cli.output import gallery_option, json_option, print_json, progress_bar, seed_option
 
 
 @click.command("audit")
@@ -25,8 +25,8 @@ def command(gallery: str, label_field: str, against: str | None, space: str, see
     from lookalike.gallery import open_gallery
     from lookalike.verbs.audit import audit
 
-    with open_gallery(gallery) as opened:
-        result = audit(opened, label_field, against, space=space, seed=seed)
+    with open_gallery(gallery) as opened, progress_bar("fields", "audit") as progress:
+        result = audit(opened, label_field, against, space=space, seed=seed, progress=progress)
     if as_json:
         print_json(result)
     else:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from lookalike.cli.output import json_option, numbers, print_json, progress_bar, seed_option
+from lookalike.cli.output import json_option, numbers, print_json, print_notes, progress_bar, seed_option
 
 
 @click.group("benchmark")
@@ -74,7 +74,7 @@ def encoders_(
     else:
         click.echo(text)
     if form == "text" or out:
-        click.echo("\n".join(result.notes))
+        print_notes(*result.notes)
 
 
 @command.command("index")
@@ -106,9 +106,8 @@ def index_(
     from lookalike.verbs.benchmark_index import benchmark_index
 
     names = [name.strip() for name in kinds.split(",") if name.strip()]
-    result = benchmark_index(
-        sizes, dims, names, queries=queries, seed=seed, say=lambda line: click.echo(line, err=True)
-    )
+    with progress_bar("indexes", "benchmark") as progress:
+        result = benchmark_index(sizes, dims, names, queries=queries, seed=seed, progress=progress)
     if figure:
         plots.save_recall_latency(result, Path(figure))
     if as_json:

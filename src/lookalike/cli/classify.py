@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from lookalike.cli.output import gallery_option, json_option, print_json, print_table, seed_option
+from lookalike.cli.output import (
+    gallery_option,
+    json_option,
+    print_json,
+    print_notes,
+    print_table,
+    progress_bar,
+    seed_option,
+)
 from lookalike.plugins import plugin_names
 
 
@@ -66,7 +74,7 @@ def command(
         raise click.UsageError("--folds scores methods on the gallery's own records; leave QUERY and --id out")
     if confusion and folds is None:
         raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
-    with open_gallery(gallery) as opened:
+    with open_gallery(gallery) as opened, progress_bar("parts", "classify") as progress:
         if folds is not None:
             report = evaluate(
                 opened,
@@ -75,6 +83,7 @@ def command(
                 folds=folds,
                 seed=seed,
                 neighbours=k,
+                progress=progress,
                 **({"space": space} if space else {}),
             )
             if confusion and isinstance(report, ClassifierReport):
@@ -96,14 +105,15 @@ def command(
             body_part=body_part,
             view=view,
             seed=seed,
+            progress=progress,
         )
     if as_json:
         print_json(result)
         return
     if result.abstained:
-        click.echo(f"Abstained: {result.reason}")
+        print_notes(f"Abstained: {result.reason}")
     print_table([["label", "probability"], *[[e.label, f"{e.probability:.3f}"] for e in result.labels]])
     click.echo()
     evidence = [[f"{e.score:.4f}", ", ".join(e.labels) or "-", e.source or e.prompt] for e in result.evidence]
     print_table([["cosine", "labels", "evidence"], *evidence])
-    click.echo("\n".join(result.notes))
+    print_notes(*result.notes)

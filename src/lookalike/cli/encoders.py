@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from lookalike.cli.output import json_option, print_json, print_table
+from lookalike.cli.output import json_option, print_json, print_notes, print_table
 
 
 @click.group("encoders")
@@ -44,7 +44,7 @@ def _list(as_json: bool) -> None:
     ]
     print_table([head, *rows])
     for broken in (e for e in listed if e.broken):
-        click.echo(f"broken: {broken.name}: {broken.broken}")
+        print_notes(f"broken: {broken.name}: {broken.broken}")
 
 
 def _mark(value: bool) -> str:

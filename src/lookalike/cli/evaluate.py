@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from lookalike.cli.output import gallery_option, json_option, print_json
+from lookalike.cli.output import gallery_option, json_option, print_json, print_notes, progress_bar
 from lookalike.cli.protocols import ProtocolCommand, given_options
 from lookalike.evaluation.protocols.protocol import PRECISION, PROTOCOL_GROUP
 from lookalike.plugins import plugin_names
@@ -75,8 +75,8 @@ def command(
         raise click.UsageError("--figure goes with --sweep, and both with --protocol khun-jush")
     if (curves or bars) and protocol in ("khun-jush", "localisation", "classifiers"):
         raise click.UsageError(f"--curves and --bars draw precision at k, which {protocol} does not measure")
-    with open_gallery(gallery) as opened:
-        report = evaluate(opened, protocol=protocol, **options)
+    with open_gallery(gallery) as opened, progress_bar("parts", "evaluate") as progress:
+        report = evaluate(opened, protocol=protocol, progress=progress, **options)
     drawn = _draw(report, curves, bars, figure, sweep)
     if as_json:
         print_json(report)
@@ -88,7 +88,7 @@ def command(
     else:
         click.echo(text)
     if form == "text" or out:
-        click.echo("\n".join(report.notes))
+        print_notes(*report.notes)
         for each in drawn:
             click.echo(f"wrote {each}")
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from lookalike.cli.output import gallery_option, json_option, label_columns_option, print_json, progress_bar
+from lookalike.cli.output import (
+    gallery_option,
+    interruptible,
+    json_option,
+    label_columns_option,
+    print_json,
+    print_notes,
+    progress_bar,
+)
 from lookalike.text import one_line
+
+if TYPE_CHECKING:
+    from lookalike.gallery import Gallery
 
 
 @click.command("index")
@@ -69,7 +80,7 @@ def command(
       lookalike index --dataset chexpert=CheXpert-v1.0-small --gallery chexpert
     """
     from lookalike.errors import UsageError
-    from lookalike.gallery import open_gallery
+    from lookalike.gallery import gallery_to_fill
     from lookalike.plugins import plugin_names, suggestion
     from lookalike.slices import slice_rule
     from lookalike.sources.collections.catalogue import open_dataset
@@ -90,7 +101,8 @@ def command(
         raise UsageError(f"no index is called {kind!r}.{suggestion(kind, plugin_names('lookalike.indexes'))}")
     volumes = VolumeRecipe(plane or "axial", slices or "all", window or "auto", four_d=four_d)
     with (
-        open_gallery(gallery, create=True, encoder=encoder, volumes=volumes, index=kind) as opened,
+        gallery_to_fill(gallery, encoder=encoder, volumes=volumes, index=kind) as opened,
+        interruptible(lambda: _kept(opened)),
         progress_bar("files") as progress,
     ):
         result = index(
@@ -105,7 +117,7 @@ def command(
     if as_json:
         print_json(result)
         return
-    click.echo(
+    print_notes(
         f"{result.added} records added, {result.skipped} files skipped, {len(result.refused)} refused, "
         f"{result.ignored} other files passed over, in {result.seconds:.1f} s. "
         f"The gallery holds {result.records} records."
@@ -116,3 +128,10 @@ def command(
         click.echo(f"  refused  {refusal.reason:28} {one_line(refusal.source)}")
         if refusal.detail:
             click.echo(f"{'':40}{refusal.detail}")
+
+
+def _kept(gallery: Gallery) -> str:
+    """What an interrupted run leaves."""
+    count = gallery.store.count()
+    again = "Run the same command again: it finishes what is not there yet."
+    return f"{count} records are kept in the gallery. {again}" if count else f"Nothing was stored yet. {again}"

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from lookalike.cli.output import gallery_option, json_option, print_json, seed_option
+from lookalike.cli.output import gallery_option, json_option, print_json, print_notes, progress_bar, seed_option
 
 
 @click.command("map")
@@ -44,12 +44,13 @@ def command(
     from lookalike.verbs.map import map_gallery
 
     with open_gallery(gallery) as opened:
-        result = map_gallery(opened, method=method, space=space, seed=seed, where=where)
+        with progress_bar("records", f"laying records out by {method}"):  # one step of a library: no rate, only a clock
+            result = map_gallery(opened, method=method, space=space, seed=seed, where=where)
         if figure:
             plots.save_map(opened, result, Path(figure), color)
     if as_json:
         print_json(result)
         return
     made = "kept from before" if result.cached else f"made in {result.seconds:.1f} s"
-    click.echo(f"{len(result.ids)} records laid out by {method}, space {space}, seed {seed}, {made}")
+    print_notes(f"{len(result.ids)} records laid out by {method}, space {space}, seed {seed}, {made}")
     click.echo(f"wrote {figure}" if figure else "nothing drawn; give --figure map.html, or --json for the places")

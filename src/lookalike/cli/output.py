@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from lookalike.columns import aligned, paragraphs, terminal_width
 from lookalike.text import one_line
 
 if TYPE_CHECKING:
-    from lookalike.verbs.index import Progress
+    from tqdm import tqdm
 
-gallery_option = click.option("--gallery", "-g", required=True, metavar="G", help="The gallery folder.")
+    from lookalike.gallery import Gallery
+    from lookalike.progress import Progress
+
+_AT_WORK: Final = "at work for {elapsed}, {desc}"  # until something is known of how much there is
+_LOOKED_AT: Final = 1.0  # seconds between two looks of the clock
+
+gallery_option = click.option(
+    "--gallery",
+    "-g",
+    required=True,
+    metavar="G",
+    envvar="LOOKALIKE_GALLERY",
+    show_envvar=True,
+    help="The gallery folder.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 seed_option = click.option("--seed", default=0, show_default=True, help="Seed of every random choice.")
 label_columns_option = click.option(
@@ -34,25 +50,78 @@ def print_json(result: Any) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in aligned columns, each on one line; the first row is the header."""
-    rows = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    """Print rows in aligned columns that fit the terminal; the first row is the header."""
+    click.echo(aligned([[one_line(cell) for cell in row] for row in rows]))
+
+
+def print_notes(*notes: str) -> None:
+    """Print sentences, wrapped to the terminal's width."""
+    if notes:
+        click.echo(paragraphs(notes))
 
 
 @contextmanager
-def progress_bar(unit: str) -> Iterator[Progress]:
-    """Show a bar with rate and time left on standard error, if that is a terminal."""
+def progress_bar(unit: str, doing: str = "") -> Iterator[Progress]:
+    """Show a bar with rate and time left on standard error, if that is a terminal.
+
+    Until the verb says how much there is, the line says only what is being done and for how long: ``doing``.
+    """
     from tqdm import tqdm
 
-    with tqdm(unit=f" {unit}", disable=None, dynamic_ncols=True) as bar:
+    # A terminal may say that it has no columns, and a bar would then be nothing.
+    bar = tqdm(unit=f" {unit}", desc=doing or unit, bar_format=_AT_WORK, ncols=terminal_width() - 1, disable=None)
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+    def progress(done: int, total: int) -> None:
+        bar.bar_format = None
+        if total != bar.total or done < bar.n:  # another loop of the verb
+            bar.reset(total)
+        bar.update(done - bar.n)
 
+    with bar, _ticking(bar):
         yield progress
+
+
+@contextmanager
+def _ticking(bar: tqdm[Any]) -> Iterator[None]:
+    """Draw the bar again each second, so that its clock runs while the verb is in one long step."""
+    ended = threading.Event()
+
+    def tick() -> None:
+        while not ended.wait(_LOOKED_AT):
+            bar.refresh()
+
+    if not bar.disable:
+        threading.Thread(target=tick, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+@contextmanager
+def filled_gallery(folder: str) -> Iterator[Gallery]:
+    """An opened gallery that holds something. Raises GalleryError."""
+    from lookalike.errors import GalleryError
+    from lookalike.gallery import open_gallery
+
+    with open_gallery(folder) as gallery:
+        if not gallery.store.count():
+            raise GalleryError(
+                f"no gallery to search at {gallery.folder}: it holds no record; "
+                f"lookalike index FOLDER --gallery {folder}"
+            )
+        yield gallery
+
+
+@contextmanager
+def interruptible(kept: Callable[[], str] | str) -> Iterator[None]:
+    """On Ctrl-C say what is kept and how to go on, and exit with 130 (128 + SIGINT), as shells expect."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        says = kept if isinstance(kept, str) else kept()
+        click.echo(paragraphs([f"\nInterrupted. {says}"]), err=True)
+        raise click.exceptions.Exit(130) from None
 
 
 def numbers(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lookalike.cli.output import gallery_option, json_option, print_json, print_table
+from lookalike.cli.output import filled_gallery, gallery_option, json_option, print_json, print_notes, print_table
 
 if TYPE_CHECKING:
     from lookalike.types import Box
@@ -90,7 +90,6 @@ def command(
       lookalike search query.dcm --gallery chest --box 0.2,0.3,0.5,0.6 --figure where.png
     """
     from lookalike import plots
-    from lookalike.gallery import open_gallery
     from lookalike.verbs.explain import illustrate
     from lookalike.verbs.search import search
 
@@ -104,7 +103,7 @@ def command(
     if (slice_ is not None or not context) and not region:
         raise click.UsageError("--slice and --no-context speak of a region; give --box or --mask too")
     query_options: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "context": context}
-    with open_gallery(gallery) as opened:
+    with filled_gallery(gallery) as opened:
         result = search(
             opened,
             query,
@@ -145,9 +144,9 @@ def _print(result: SearchResult, *, region: bool) -> None:
         rows.append([str(h.rank), f"{h.score:.4f}", h.id, ", ".join(h.labels) or "-", *pair, *place, h.source])
     print_table(rows)
     if result.abstained:
-        click.echo("Nothing similar here: the best hit is less alike than what 99 % of the records find.")
+        print_notes("Nothing similar here: the best hit is less alike than what 99 % of the records find.")
     if result.note:
-        click.echo(result.note)
+        print_notes(result.note)
     stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in result.seconds.items())
     searched = f"{result.records} {'records' if region else 'vectors'}, space {result.space}"
-    click.echo(f"{searched}, encoder {result.encoder}; {stages}")
+    print_notes(f"{searched}, encoder {result.encoder}; {stages}")

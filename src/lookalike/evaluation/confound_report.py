@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from lookalike.columns import paragraphs
 from lookalike.evaluation.recorded_fields import FIELD_KINDS, RecordedField
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.metrics import Bools
@@ -96,7 +97,7 @@ class ConfoundAudit:
         return render(title, [_HEAD, *(_row(each) for each in self.fields)], form)
 
     def __str__(self) -> str:
-        return self.tables() + "\n" + "\n".join(self.warnings)
+        return self.tables() + "\n" + paragraphs(self.warnings)
 
 
 _HEAD: Final = (

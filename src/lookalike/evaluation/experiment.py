@@ -17,6 +17,7 @@ from lookalike.evaluation.rank import rank
 from lookalike.evaluation.splits import Split, Splits, hash_of
 from lookalike.gallery import Gallery
 from lookalike.metrics import Bools
+from lookalike.progress import tracked
 from lookalike.store import BASE
 from lookalike.types import EncoderSpec, Vectors
 
@@ -123,7 +124,7 @@ def ranked(experiment: Experiment, measure: Measure, ks: tuple[int, ...]) -> Mea
     sides = [side for each in rounds for side in (each.queries.data, each.among)]
     classes = tuple(sorted({label for side in sides for labels in side.labels for label in labels}))
     parts: dict[str, dict[str, list[PerQuery]]] = {}
-    for each in rounds:
+    for each in tracked(rounds):
         for space, scores in _measured(each, classes, measure, ks):
             for name, values in scores.items():
                 parts.setdefault(space, {}).setdefault(name, []).append(values)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from lookalike import metrics
+from lookalike.columns import paragraphs
 from lookalike.evaluation.experiment import Experiment, Measured, MeasuredSpace, ranked
 from lookalike.evaluation.leakage import LeakageAudit, audit_leakage
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
@@ -69,7 +70,7 @@ class Report:
         return "\n".join(render(title, rows, form) for title, rows in tables)
 
     def __str__(self) -> str:
-        return self.tables() + "\n" + "\n".join(self.notes)
+        return self.tables() + "\n" + paragraphs(self.notes)
 
 
 def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, scoring: Scoring) -> Report:

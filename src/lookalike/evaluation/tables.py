@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from lookalike.columns import aligned, paragraphs
 from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
 
@@ -38,7 +39,10 @@ _LATEX: Final = {
 
 
 def render(title: str, rows: TableRows, form: Format) -> str:
-    """A table whose first row is the header. Raises UsageError for "json", which is for whole results."""
+    """A table whose first row is the header; as text it fits the terminal's width.
+
+    Raises UsageError for "json", which is for whole results.
+    """
     if form == "csv":
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows([_no_formula(c) for c in row] for row in rows)
@@ -73,15 +77,8 @@ def _no_formula(text: str) -> str:
     return "'" + text if _FORMULA.match(text) else text
 
 
-def _widths(rows: TableRows) -> list[int]:
-    return [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-
-
 def _text(title: str, rows: TableRows) -> str:
-    widths = _widths(rows)
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    return "\n".join([title, lines[0], rule, *lines[1:], ""])
+    return "\n".join([paragraphs([title]), aligned(rows, ruled=True), ""])
 
 
 def _markdown(title: str, rows: TableRows) -> str:

@@ -25,6 +25,7 @@ from lookalike.evaluation.splits import Split, split_folds
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
 from lookalike.plugins import suggestion
+from lookalike.progress import tracked
 from lookalike.store import BASE
 from lookalike.types import Vectors
 from lookalike.voting import Among, RowNumbers
@@ -256,7 +257,7 @@ def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[RowNumbers, Floats
     if folds < 2:
         return None
     rows, logits = [], []
-    for split in splits_of(sample, folds, seed):
+    for split in tracked(splits_of(sample, folds, seed)):
         held_out = judged[split.queries]
         others = data.take(np.flatnonzero(data.among(held_out).all(axis=0)))
         rows.append(held_out)

@@ -30,6 +30,7 @@ def serve_decoding(descriptor: int) -> None:
     """Serve requests until the other end is closed."""
     limit_memory()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who reads; a file must not seem to crash
     with Connection(descriptor) as connection:
         while True:
             signal.alarm(0)

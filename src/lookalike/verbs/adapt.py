@@ -12,6 +12,7 @@ from lookalike import adapters
 from lookalike.errors import UsageError
 from lookalike.evaluation.labelled import labelled
 from lookalike.gallery import Gallery
+from lookalike.progress import Progress, followed_by
 from lookalike.store import BASE
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -33,12 +34,15 @@ class AdaptResult:
     seconds: float
 
 
-def adapt(gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 0) -> AdaptResult:
+def adapt(
+    gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 0, progress: Progress | None = None
+) -> AdaptResult:
     """Train an adapter on every labelled record and add the space ``name`` that it projects into.
 
     Stored vectors are untouched; ``search`` with ``space=name`` works at once. An existing space of that
     name is replaced. kind: ``mlp`` (torch, the default), ``linear`` (scikit-learn), ``published`` (the
-    network of the MedImageInsight search tutorial, as reference).
+    network of the MedImageInsight search tutorial, as reference). progress: called with how many steps of a training
+    run are done, of how many at most.
 
     Raises UsageError (no labels, one class only, a bad name), MissingExtraError (mlp without torch).
     """
@@ -46,7 +50,7 @@ def adapt(gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 
         raise UsageError(f"a space's name is made of letters, digits, '-' and '_' and is not {BASE!r}; got {name!r}")
     started = time.monotonic()
     data = labelled(gallery)
-    with gallery.writing():
+    with gallery.writing(), followed_by(progress):
         adapter = adapters.fit_adapter(
             kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed
         )

@@ -10,16 +10,24 @@ from lookalike.evaluation.confounds import audit_field, audit_sample, croma_libr
 from lookalike.evaluation.recorded_fields import LABEL, RecordedField, fields_of, recorded_fields
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
+from lookalike.progress import Progress, followed_by, tracked
 from lookalike.store import BASE
 from lookalike.types import Record
 
 
 def audit(
-    gallery: Gallery, label_field: str = LABEL, other_field: str | None = None, *, space: str = BASE, seed: int = 0
+    gallery: Gallery,
+    label_field: str = LABEL,
+    other_field: str | None = None,
+    *,
+    space: str = BASE,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> ConfoundAudit:
     """Audit a field against the labels; every recorded field if ``other_field`` is None.
 
-    label_field: "label", or an attribute whose values are the classes. Raises MissingExtraError without the
+    label_field: "label", or an attribute whose values are the classes. progress: called with how many fields are
+    done, of how many. Raises MissingExtraError without the
     ``croma`` library, UsageError: unknown fields, fewer than two labels, nothing recorded beside them.
     """
     croma_library()
@@ -29,7 +37,9 @@ def audit(
             raise UsageError(f"no field is called {name!r}.{suggestion(name, [*names, LABEL])}")
     sample = audit_sample(gallery, space, label_field, seed)
     fields, skipped = _fields(sample.records, [name for name in names if name != label_field], other_field)
-    return confound_audit(sample, [(each, audit_field(each, sample, seed)) for each in fields], skipped)
+    with followed_by(progress):
+        audited = [(each, audit_field(each, sample, seed)) for each in tracked(fields)]
+    return confound_audit(sample, audited, skipped)
 
 
 def _fields(

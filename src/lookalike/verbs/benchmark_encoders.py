@@ -27,13 +27,14 @@ from lookalike.evaluation.experiment import MeasuredSpace
 from lookalike.evaluation.protocols.declared import DEFAULT_KS, PublishedOptions
 from lookalike.evaluation.protocols.published import PUBLISHED, Cases
 from lookalike.evaluation.report import Report
-from lookalike.gallery import Gallery, open_gallery
+from lookalike.gallery import Gallery, gallery_to_fill, open_gallery
+from lookalike.progress import Progress
 from lookalike.sources.collections.catalogue import open_dataset, seen
 from lookalike.sources.collections.collection import Dataset
 from lookalike.store import BASE
 from lookalike.text import absolute
 from lookalike.types import EncoderSpec
-from lookalike.verbs.index import Progress, index
+from lookalike.verbs.index import index
 
 COMBINED: Final = "all together"
 _FORM: Final = 1  # of a cached report; another number, or another version of the package, invalidates every report
@@ -173,7 +174,7 @@ def _content(
     note = _folder(task, spec, dataset) / "content.json"
     if not note.exists():
         note.parent.parent.mkdir(parents=True, exist_ok=True)
-        with open_gallery(note.parent, create=True, encoder=spec.name) as gallery:
+        with gallery_to_fill(note.parent, encoder=spec.name) as gallery:
             result = index(gallery, [dataset], progress=progress)
             facts = {"content": _hash_of(gallery), "refused": len(result.refused)}
         write_atomically(note, json.dumps(facts).encode())

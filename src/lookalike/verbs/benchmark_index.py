@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from lookalike.evaluation.benchmarks.indexes import (
 )
 from lookalike.indexes.exact import nearest
 from lookalike.plugins import load_plugin, plugin_names
+from lookalike.progress import Progress, followed_by, tracked
 
 EFFORTS: Final = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 
@@ -33,7 +35,7 @@ def benchmark_index(
     queries: int = 300,
     efforts: Sequence[float] = EFFORTS,
     seed: int = 0,
-    say: Callable[[str], None] = lambda _line: None,
+    progress: Progress | None = None,
 ) -> IndexBenchmark:
     """Measure index kinds (all if none is named) on clustered unit vectors of every size and dimension.
 
@@ -48,13 +50,12 @@ def benchmark_index(
     names = list(dict.fromkeys([REFERENCE, *(kinds or plugin_names(INDEXES))]))
     factories = {name: load_plugin(INDEXES, name) for name in names}
     rows: list[IndexRow] = []
-    for size in sizes:
-        for dim in dims:
+    with followed_by(progress):
+        for size, dim in tracked([*product(sizes, dims)]):
             vectors, queried = clustered(size, dim, seed), clustered(queries, dim, seed, 1, clusters_of=size)
             truth = nearest(queried, k, np.arange(size), vectors)[0]
             flat: IndexRow | None = None
-            for name, factory in factories.items():
-                say(f"{name}: {size:,} x {dim}")
+            for factory in tracked([*factories.values()]):
                 row = measure_index(factory(dim), vectors, queried, truth, sorted({1.0, *efforts}))
                 flat = flat or row
                 rows.append(beside_flat(row, flat))

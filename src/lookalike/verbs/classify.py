@@ -22,6 +22,7 @@ from lookalike.errors import UsageError
 from lookalike.evaluation.trained_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
+from lookalike.progress import Progress, followed_by
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
@@ -104,6 +105,7 @@ def classify(
     view: str = "",
     abstain: float = ABSTAIN,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> ClassifyResult:
     """Which labels a file, an array or (id) a record of the gallery has. Its own patient never counts. A volume is
     represented by the mean of its slices' vectors.
@@ -114,6 +116,7 @@ def classify(
     multi_label: None: if any record of the gallery has several labels; False leaves those records out.
     labels, templates, modality, body_part, view: for zero-shot, see `Prompts`; labels are the gallery's by default.
     abstain: the share of the gallery's own records that would be judged too far away; 0 never abstains.
+    progress: called with how many parts of the training are done, of how many.
 
     Probabilities are calibrated, and thresholds set, on patient-disjoint folds of the gallery; zero-shot keeps
     the model's own temperature. A trained classifier is kept with the open gallery until its records change.
@@ -134,7 +137,8 @@ def classify(
         raise UsageError("labels, templates, modality, body part and view go with --method zero-shot")
     else:
         settings = Settings(k, weighting, seed)
-        trained, shown = learnt(gallery, method, space, settings, multi_label, asking.patients), ()
+        with followed_by(progress):
+            trained, shown = learnt(gallery, method, space, settings, multi_label, asking.patients), ()
     seen_in = adapter_of(gallery, space)[0] if method == ADAPTER else BASE
     rows, weights = _voters(gallery, trained, vector, seen_in)
     close = trained.closeness(vector)

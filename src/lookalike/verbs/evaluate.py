@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, overload
 from lookalike.evaluation.protocols.protocol import PRECISION, EvaluationReport, checked_options, protocol_named
 from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery
+from lookalike.progress import Progress, followed_by
 from lookalike.sources.labels import LabelTable
 from lookalike.store import BASE
 
@@ -36,6 +37,7 @@ def evaluate(
     k: Sequence[int] | None = None,
     seed: int = 0,
     samples: int = 2000,
+    progress: Progress | None = None,
     **options: Any,
 ) -> EvaluationReport:
     """Score a gallery by a protocol (``precision``, ``denner``, ``khun-jush``, ... or a plug-in's).
@@ -43,6 +45,7 @@ def evaluate(
     Most protocols take space, folds, k (depths; the protocol's own if None), seed and samples (of the bootstrap);
     ``precision`` takes queries, query_labels, label_columns and patient_column too: outside files as queries to the
     whole gallery. options: further ones of the protocol; ``lookalike evaluate --protocol NAME --help`` lists them.
+    progress: called with how many parts are done, of how many.
 
     Raises UsageError: an unknown protocol, an option that it does not take, nothing to measure, an adapted
     space without folds or queries (it has seen its own queries).
@@ -60,4 +63,5 @@ def evaluate(
     }
     given = {name: value for name, (value, default) in common.items() if value is not default and value != default}
     chosen = protocol_named(protocol)
-    return chosen.run(gallery, checked_options(chosen, {**given, **options}))
+    with followed_by(progress):
+        return chosen.run(gallery, checked_options(chosen, {**given, **options}))

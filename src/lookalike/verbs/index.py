@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.progress import Progress
 from lookalike.readers.pool import Event, Finished, Frame
 from lookalike.sources.encoded_volumes import OpenVolumes
 from lookalike.sources.files import beside_images
@@ -31,9 +32,6 @@ from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 _ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many more
 _STORED: Final = 64  # files or records stored in one transaction
 _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
-
-Progress = Callable[[int, int], None]
-"""Called with how many files are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)

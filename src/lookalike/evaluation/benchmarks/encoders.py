@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lookalike.columns import paragraphs
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.text import DISCLAIMER
 
@@ -53,7 +54,7 @@ class EncoderBenchmark:
         return tuple(_notes(self))
 
     def __str__(self) -> str:
-        return self.tables() + "\n" + "\n".join(self.notes)
+        return self.tables() + "\n" + paragraphs(self.notes)
 
     def _table(self, dataset: str, protocol: str) -> tuple[str, list[list[str]]]:
         runs = [run for run in self.runs if (run.dataset, run.protocol) == (dataset, protocol)]

@@ -15,6 +15,7 @@ from lookalike import calibration, classifiers, metrics
 from lookalike.asking.background import ABSTAIN
 from lookalike.classifiers import Examples, Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero_shot
+from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import measured_space
 from lookalike.evaluation.labelled import labelled
@@ -35,6 +36,7 @@ from lookalike.evaluation.trained_classifier import (
 )
 from lookalike.gallery import Gallery
 from lookalike.metrics import Bools, Floats
+from lookalike.progress import tracked
 from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
 
@@ -105,7 +107,7 @@ class ClassifierReport:
         return "\n".join(render(title, rows, form) for title, rows in tables)
 
     def __str__(self) -> str:
-        return self.tables() + "\n" + "\n".join(self.notes)
+        return self.tables() + "\n" + paragraphs(self.notes)
 
 
 def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> ClassifierReport:
@@ -120,7 +122,7 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
     queries = [data.ids[row] for split in splits for row in split.queries]
     return ClassifierReport(
-        methods={name: _score(name, fit, data, splits, settings, options) for name, fit in fits.items()},
+        methods={name: _score(name, fit, data, splits, settings, options) for name, fit in tracked([*fits.items()])},
         classes=data.classes,
         multi_label=data.multi_label,
         queries=len(queries),
@@ -188,7 +190,7 @@ def _score(
     started = time.monotonic()
     parts, abstain = [], ABSTAIN if options.abstain is None else options.abstain
     learn = _as_it_is if method == ZERO_SHOT else train_calibrated
-    for split in splits:
+    for split in tracked(splits):
         known = classifiers.limited(method, data.take(split.gallery), settings.seed)
         parts.append(_predict(learn(fit, known, settings.seed), data.take(split.queries), abstain))
     predicted = _Predicted(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Predicted.__slots__))

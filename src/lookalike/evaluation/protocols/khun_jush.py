@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lookalike import metrics, ranking
 from lookalike.asking.candidates import candidates, open_rows
+from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
 from lookalike.evaluation.protocols.declared import SWEEPS, VOLUME_RANKS, VolumeOptions
 from lookalike.evaluation.rank import checked_depths, rank
@@ -25,6 +26,7 @@ from lookalike.gallery import Gallery
 from lookalike.indexes import Index
 from lookalike.metrics import Bools
 from lookalike.plugins import load_plugin
+from lookalike.progress import tracked
 from lookalike.slices import pool, slice_rule, slice_weights
 from lookalike.text import DISCLAIMER
 from lookalike.types import Record, Vectors
@@ -80,7 +82,7 @@ class VolumeReport:
             yield [s.slices, s.weights, s.rank, s.index, str(s.classes), *cells]
 
     def __str__(self) -> str:
-        return self.tables() + "\n" + "\n".join(self.notes)
+        return self.tables() + "\n" + paragraphs(self.notes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,12 +114,12 @@ def _scores(
     options: VolumeOptions,
 ) -> Iterator[VolumeScore]:
     """A row for each setting and level, in the order of the options."""
-    for rule in options.slices or (SWEEPS["slices"] if options.sweep == "slices" else ("all",)):
+    for rule in tracked(options.slices or (SWEEPS["slices"] if options.sweep == "slices" else ("all",))):
         cut = [_picked(volume, rule, options.seed) for volume in volumes]
-        for weighting in options.weights or (SWEEPS["sigma"] if options.sweep == "sigma" else ("uniform",)):
-            for kind in options.index:
+        for weighting in tracked(options.weights or (SWEEPS["sigma"] if options.sweep == "sigma" else ("uniform",))):
+            for kind in tracked(options.index):
                 found = _slice_hits(cut, others, kind, ks[-1]) if set(options.ranks) - set(POOLS) else None
-                for how in options.ranks:
+                for how in tracked(options.ranks):
                     if how in POOLS and kind != options.index[0]:
                         continue
                     shares = [slice_weights(weighting, volume.positions) for volume in cut]

@@ -22,6 +22,7 @@ from lookalike.asking.query import of_record
 from lookalike.asking.query_region import mask_at
 from lookalike.asking.rank_regions import best_places
 from lookalike.asking.region import RegionPatches, region_of
+from lookalike.columns import paragraphs
 from lookalike.encoders.preprocessing.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.evaluation.protocols.declared import LocalisationOptions
@@ -29,6 +30,7 @@ from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.progress import tracked
 from lookalike.sources.masks import mask_beside
 from lookalike.store.patches import kept, patched_records, patches_of
 from lookalike.text import DISCLAIMER
@@ -103,7 +105,7 @@ class LocalisationReport:
         return render(f"Localisation, share of the first {self.k} hits", [head, *rows], form)
 
     def __str__(self) -> str:
-        return self.tables() + "\n" + "\n".join(self.notes)
+        return self.tables() + "\n" + paragraphs(self.notes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +131,7 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
     answering = list(_answering(volumes))
     patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
     rows: list[tuple[str, tuple[float, ...]]] = []
-    for asking, others in zip(volumes, answering, strict=True):
+    for asking, others in tracked([*zip(volumes, answering, strict=True)]):
         if others:
             measured = _measured(gallery, asking, others, patched, k)
             rows += [(label, measured) for label in asking.record.labels or ("no label",)]

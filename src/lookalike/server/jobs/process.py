@@ -20,17 +20,17 @@ from typing import Any, Final, TypeAlias
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.progress import Progress
 from lookalike.server.serialise import plain, without_paths
 from lookalike.verbs.jobs import end_job, task_of, tell_progress
 
 _NOTED_EVERY: Final = 0.5  # seconds
 
-_Progress: TypeAlias = Callable[[int, int], None]
 _Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's result as JSON, and its printed reports by format
-_Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], _Progress], _Done]
+_Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], Progress], _Done]
 
 
-def _index(gallery: Gallery, given: Mapping[str, Any], progress: _Progress) -> _Done:
+def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.index import index
 
     done = index(
@@ -41,20 +41,20 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: _Progress) -> _
     return plain(done), {}
 
 
-def _adapt(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
+def _adapt(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.adapt import adapt
 
-    return plain(adapt(gallery, given["name"], kind=given["kind"], seed=given["seed"])), {}
+    return plain(adapt(gallery, given["name"], kind=given["kind"], seed=given["seed"], progress=progress)), {}
 
 
-def _evaluate(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
+def _evaluate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.evaluation.protocols.protocol import PRECISION, remote_options
     from lookalike.verbs.evaluate import evaluate
 
     protocol = given["protocol"] or PRECISION
     options = {name: given[name] for name in ("space", "folds", "seed", "k")}
     options |= remote_options(protocol, given.get("options") or {})
-    report = evaluate(gallery, protocol=protocol, **options)
+    report = evaluate(gallery, protocol=protocol, progress=progress, **options)
     return plain(report), {
         "md": report.tables("markdown"),
         "csv": report.tables("csv"),
@@ -71,17 +71,17 @@ def _page(text: str) -> str:
     )
 
 
-def _map(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
+def _map(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> _Done:
     from lookalike.verbs.map import map_gallery
 
     drawn = map_gallery(gallery, method=given["method"], space=given["space"])
     return {"method": drawn.method, "space": drawn.space, "records": len(drawn.ids)}, {}
 
 
-def _audit(gallery: Gallery, given: Mapping[str, Any], _progress: _Progress) -> _Done:
+def _audit(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.audit import audit
 
-    return plain(audit(gallery, *given["fields"], space=given["space"])), {}
+    return plain(audit(gallery, *given["fields"], space=given["space"], progress=progress)), {}
 
 
 WORK: Final[dict[str, _Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
