@@ -2,12 +2,14 @@
 import { Enums, RenderingEngine, imageLoader, init, metaData, type Types } from "@cornerstonejs/core";
 import { init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
 import { feetFirst, type Plane } from "./order";
-import type { Pane, View, Window } from "./pane";
+import type { Pane, Place, View, Window } from "./pane";
 
 const ENGINE = "lookalike";
 
 let engine: RenderingEngine | null = null;
 let panes = 0;
+/** What sets the view of each open pane again: a change of one pane's size fits them all anew. */
+const viewed = new Set<() => void>();
 
 function start(): RenderingEngine {
   if (engine) return engine;
@@ -68,6 +70,14 @@ function paneOf(
   stack: readonly string[],
   forgetFiles: () => void,
 ): Pane {
+  let view: View = { zoom: 1, pan: [0, 0] };
+  const applyView = (): void => {
+    const { clientWidth, clientHeight } = viewport.element;
+    viewport.setZoom(view.zoom);
+    viewport.setPan([view.pan[0] * clientWidth, view.pan[1] * clientHeight]);
+    viewport.render();
+  };
+  viewed.add(applyView);
   const series = (metaData.get("generalSeriesModule", stack[0]!) ?? {}) as { modality?: string };
   return {
     drawnBy: "Cornerstone3D",
@@ -86,18 +96,39 @@ function paneOf(
       viewport.setProperties({ voiRange: { lower: center - width / 2, upper: center + width / 2 } });
       viewport.render();
     },
-    setView: ({ zoom, pan }: View) => {
-      const { clientWidth, clientHeight } = viewport.element;
-      viewport.setZoom(zoom);
-      viewport.setPan([pan[0] * clientWidth, pan[1] * clientHeight]);
-      viewport.render();
+    setView: (next) => {
+      view = next;
+      applyView();
     },
-    resize: () => rendering.resize(true, true),
+    place: () => placeOf(viewport),
+    resize: () => {
+      rendering.resize(true, false);
+      for (const apply of viewed) apply();
+    },
     dispose: () => {
+      viewed.delete(applyView);
       rendering.disableElement(viewportId);
       forgetFiles();
     },
   };
+}
+
+/** From the viewer's own camera: the outer edges of the first and the last pixel. */
+function placeOf(viewport: Types.IStackViewport): Place | null {
+  const image = viewport.getImageData();
+  if (!image) return null;
+  const { origin, direction, spacing, dimensions } = image;
+  const corner = (column: number, row: number): Types.Point2 =>
+    viewport.worldToCanvas(
+      [0, 1, 2].map(
+        (axis) =>
+          origin[axis]! +
+          direction[axis]! * spacing[0] * (column - 0.5) +
+          direction[3 + axis]! * spacing[1] * (row - 0.5),
+      ) as Types.Point3,
+    );
+  const [first, last] = [corner(0, 0), corner(dimensions[0], dimensions[1])];
+  return { left: first[0], top: first[1], width: last[0] - first[0], height: last[1] - first[1] };
 }
 
 function windowOf(viewport: Types.IStackViewport): Window {

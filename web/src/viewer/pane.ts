@@ -9,6 +9,14 @@ export interface View {
   pan: readonly [x: number, y: number];
 }
 
+/** Of a whole picture in its pane, in CSS pixels from the pane's upper left corner; what lies outside is cut off. */
+export interface Place {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
 export interface Pane {
   readonly drawnBy: "Cornerstone3D" | "NiiVue" | "picture";
   /** What is known of this view that a reader should know, or "". */
@@ -21,9 +29,26 @@ export interface Pane {
   window: () => Window;
   setWindow: (window: Window) => void;
   setView: (view: View) => void;
+  /** Where the picture is drawn now; null while it is not known. */
+  place: () => Place | null;
+  /** Fits the picture to the pane's new size. The view stays as it was set. */
   resize: () => void;
   dispose: () => void;
 }
+
+/** A picture fitted into a room of any unit, at this view. */
+export function fitted(picture: Size, room: Size, { zoom, pan }: View): Place {
+  const fit = Math.min(room.width / (picture.width || 1), room.height / (picture.height || 1)) * zoom;
+  const [width, height] = [picture.width * fit, picture.height * fit];
+  return {
+    left: (room.width - width) / 2 + pan[0] * room.width,
+    top: (room.height - height) / 2 + pan[1] * room.height,
+    width,
+    height,
+  };
+}
+
+type Size = Pick<Place, "width" | "height">;
 
 /** DICOM PS3.3 C.11.2.1.2: usual windows of CT. */
 export const CT_PRESETS: ReadonlyArray<readonly [name: string, window: Window]> = [

@@ -1,5 +1,5 @@
 /** The server's own picture on a plain canvas: PNG and JPEG sources, and whatever a viewer cannot decode. */
-import type { Pane, View, Window } from "./pane";
+import { fitted, type Pane, type View, type Window } from "./pane";
 
 const WHOLE: Window = [127.5, 255];
 
@@ -27,15 +27,8 @@ export async function openPicture(
     source.getContext("2d")!.putImageData(windowed(original, state.window), 0, 0);
     const density = devicePixelRatio || 1;
     [canvas.width, canvas.height] = [canvas.clientWidth * density, canvas.clientHeight * density];
-    const fit = Math.min(canvas.width / source.width, canvas.height / source.height) * state.view.zoom;
-    const [width, height] = [source.width * fit, source.height * fit];
-    context.drawImage(
-      source,
-      (canvas.width - width) / 2 + state.view.pan[0] * canvas.width,
-      (canvas.height - height) / 2 + state.view.pan[1] * canvas.height,
-      width,
-      height,
-    );
+    const { left, top, width, height } = fitted(source, canvas, state.view);
+    context.drawImage(source, left, top, width, height);
   };
   await load(state.slice);
   paint();
@@ -59,6 +52,7 @@ export async function openPicture(
       state.view = view;
       paint();
     },
+    place: () => fitted(source, { width: canvas.clientWidth, height: canvas.clientHeight }, state.view),
     resize: paint,
     dispose: () => (original = null),
   };

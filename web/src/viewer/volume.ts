@@ -1,6 +1,6 @@
 /** A volume in NiiVue, axial, feet first, the patient's left on the right: as the gallery cuts it. */
 import { Niivue } from "@niivue/niivue";
-import type { Pane, View } from "./pane";
+import type { Pane, Place, View } from "./pane";
 
 /** Raises where the file is none that NiiVue reads. */
 export async function openVolume(
@@ -57,6 +57,7 @@ export async function openVolume(
       const extent = volume.dimsRAS && volume.pixDimsRAS ? volume.dimsRAS[1]! * volume.pixDimsRAS[1]! : 200;
       niivue.setPan2Dxyzmm([-pan[0] * extent, -pan[1] * extent, 0, zoom]);
     },
+    place: () => placeOf(niivue, canvas),
     resize: () => niivue.resizeListener(),
     dispose: () => {
       niivue.cleanup();
@@ -64,4 +65,19 @@ export async function openVolume(
       niivue.gl.getExtension("WEBGL_lose_context")?.loseContext();
     },
   };
+}
+
+/** From what NiiVue says of the one slice that it draws: its corner and extent in millimetres, and in pixels. */
+function placeOf(niivue: Niivue, canvas: HTMLCanvasElement): Place | null {
+  const shown = niivue.screenSlices[0];
+  if (!shown) return null;
+  const [left, top, width, height] = shown.leftTopWidthHeight as [number, number, number, number];
+  const density = canvas.width / (canvas.clientWidth || 1);
+  const edge = (frac: number, axis: 0 | 1): number => {
+    const share = (niivue.frac2mm([frac, frac, 0.5])[axis]! - shown.leftTopMM[axis]!) / shown.fovMM[axis]!;
+    return (axis === 0 ? left + share * width : top + (1 - share) * height) / density;
+  };
+  const across = [edge(0, 0), edge(1, 0)].sort((a, b) => a - b) as [number, number];
+  const down = [edge(0, 1), edge(1, 1)].sort((a, b) => a - b) as [number, number];
+  return { left: across[0], top: down[0], width: across[1] - across[0], height: down[1] - down[0] };
 }

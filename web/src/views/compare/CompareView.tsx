@@ -45,7 +45,6 @@ export function CompareView({ id }: { id: string }) {
             onOpen={(pane) => panes.opened(name, pane)}
             matching={panes.matching[name]}
             heat={heat ? (explanation?.[name] ?? null) : null}
-            view={panes.view}
             onSlice={(slice) => void panes.toSlice(name, slice)}
             onWindow={(window) => panes.toWindow(name, window)}
             onZoom={(by) => panes.toView(zoomed(panes.view, by))}

@@ -1,36 +1,32 @@
-/** The heat over a viewer: where the whole picture lies on the screen, at this zoom and pan. */
-import type { RefObject } from "preact";
+/** The heat over a viewer: exactly where the viewer draws the whole picture, at any size, zoom and pan. */
 import { useEffect, useRef } from "preact/hooks";
 import type { Explained } from "../../types";
 import { paintHeat } from "../../ui/HeatPicture";
-import type { View } from "../../viewer/pane";
+import type { Pane } from "../../viewer/pane";
 
 interface Props {
   explained: Explained;
-  view: View;
-  screen: RefObject<HTMLDivElement>;
+  pane: Pane;
 }
 
-export function Glow({ explained, view, screen }: Props) {
+export function Glow({ explained, pane }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     if (canvas.current) paintHeat(canvas.current, explained.heat);
   }, [explained]);
-  const { clientWidth = 1, clientHeight = 1 } = screen.current ?? {};
-  const fit = Math.min(clientWidth / (explained.columns || 1), clientHeight / (explained.rows || 1)) * view.zoom;
-  const [width, height] = [explained.columns * fit, explained.rows * fit];
-  return (
-    <canvas
-      ref={canvas}
-      class="glow"
-      data-testid="glow"
-      aria-hidden="true"
-      style={{
-        width: `${width}px`,
-        height: `${height}px`,
-        left: `${(clientWidth - width) / 2 + view.pan[0] * clientWidth}px`,
-        top: `${(clientHeight - height) / 2 + view.pan[1] * clientHeight}px`,
-      }}
-    />
-  );
+  // Viewers draw when they like, above all after a change of size: the place is asked anew before each frame.
+  useEffect(() => {
+    let frame = 0;
+    const follow = (): void => {
+      const place = pane.place();
+      const { style } = canvas.current ?? {};
+      if (style && place) for (const side of SIDES) style[side] = `${place[side]}px`;
+      frame = requestAnimationFrame(follow);
+    };
+    follow();
+    return () => cancelAnimationFrame(frame);
+  }, [pane]);
+  return <canvas ref={canvas} class="glow" data-testid="glow" aria-hidden="true" />;
 }
+
+const SIDES = ["left", "top", "width", "height"] as const;

@@ -1,7 +1,8 @@
 /** One pane with its gestures: drag windows, wheel scrolls, keys do both. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Problem } from "../../api";
 import type { Explained } from "../../types";
-import { dragged, type Pane, type View, type Window } from "../../viewer/pane";
+import { dragged, type Pane, type Window } from "../../viewer/pane";
 import { openPane, type Subject } from "../../viewer/open";
 import { Glow } from "./Glow";
 
@@ -14,7 +15,6 @@ interface Props {
   pane: Pane | null;
   matching: number | null;
   heat: Explained | null;
-  view: View;
   onOpen: (pane: Pane) => void;
   onSlice: (slice: number) => void;
   onWindow: (window: Window) => void;
@@ -23,7 +23,7 @@ interface Props {
 }
 
 export function PaneView(props: Props) {
-  const { name, title, about, subject, absent, pane, matching, heat, view } = props;
+  const { name, title, about, subject, absent, pane, matching, heat } = props;
   const screen = useRef<HTMLDivElement>(null);
   const place = useRef<HTMLDivElement>(null);
   const drag = useRef<{ x: number; y: number; window: Window } | null>(null);
@@ -35,7 +35,7 @@ export function PaneView(props: Props) {
     let mine: Pane | null = null;
     openPane(place.current, subject, setWords, abort.signal).then(
       (opened) => (abort.signal.aborted ? opened.dispose() : (props.onOpen((mine = opened)), setWords(""))),
-      (error: Error) => abort.signal.aborted || setWords(error.message),
+      (error: Error) => abort.signal.aborted || setWords(troubleOf(error)),
     );
     return () => (abort.abort(), mine?.dispose());
   }, [subject]);
@@ -81,6 +81,7 @@ export function PaneView(props: Props) {
     act();
   };
   const slice = pane?.slice() ?? 0;
+  const elsewhere = heat?.slice != null && pane && pane.slices > 1 && heat.slice !== slice ? heat.slice : null;
   return (
     <article
       class="card pane"
@@ -107,9 +108,7 @@ export function PaneView(props: Props) {
         onKeyDown={press}
       >
         <div ref={place} class="drawn" />
-        {heat && pane && (heat.slice === null || pane.slices < 2 || heat.slice === slice) && (
-          <Glow explained={heat} view={view} screen={screen} />
-        )}
+        {heat && pane && (elsewhere === null ? <Glow explained={heat} pane={pane} /> : null)}
         {absent ? (
           <p class="wait">The query is words; there is no picture to stand beside.</p>
         ) : (
@@ -117,6 +116,11 @@ export function PaneView(props: Props) {
         )}
         {pane && <Told pane={pane} />}
       </div>
+      {elsewhere !== null && (
+        <button class="plain elsewhere" data-testid={`heat-elsewhere-${name}`} onClick={() => props.onSlice(elsewhere)}>
+          What matched lies on slice {elsewhere + 1}: show it
+        </button>
+      )}
       {pane && pane.slices > 1 && (
         <label class="scroll">
           <span data-testid={`slice-words-${name}`}>
@@ -136,6 +140,11 @@ export function PaneView(props: Props) {
     </article>
   );
 }
+
+const troubleOf = (error: Error): string =>
+  error instanceof Problem && error.reason === "not-found"
+    ? "This record is not in the gallery: it was removed, or the link belongs to another one."
+    : error.message;
 
 function Told({ pane }: { pane: Pane }) {
   const [center, width] = pane.window();
