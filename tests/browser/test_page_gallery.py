@@ -32,26 +32,40 @@ def until(page: Page, count: int) -> None:
 
 
 def test_dropped_files_are_added_and_refused_ones_explained(
-    served_alone: str, page_without_errors: MakePage, query_file: Path, shared_data: Path, artefacts: Path
+    served_alone: str,
+    page_without_errors: MakePage,
+    query_file: Path,
+    shared_data: Path,
+    tmp_path: Path,
+    artefacts: Path,
 ) -> None:
     page = page_without_errors(expected="422")
     page.goto(f"{served_alone}#/gallery")
     page.get_by_test_id("record").first.wait_for()
     before = records(page)
     hostile = shared_data / "bad-input" / "dicom-bad" / "gen" / "text.dcm"
-    drop(page, query_file, query_file.with_name("cxr_051.dcm"), hostile)
-    assert page.get_by_test_id("pending").inner_text() == "3 files to add"
+    others = {"empty.png": b"", "scan.zip": b"PK\x03\x04" + bytes(60), "letter.pdf": b"%PDF-1.7 " + bytes(60)}
+    for name, content in others.items():
+        (tmp_path / name).write_bytes(content)
+    drop(page, query_file, query_file.with_name("cxr_051.dcm"), hostile, *(tmp_path / name for name in others))
+    assert page.get_by_test_id("pending").inner_text() == "6 files to add"
     page.get_by_test_id("add-start").click()
+    page.get_by_test_id("notice").wait_for()
+    told = page.get_by_test_id("notice").inner_text()
+    assert "2 records added, 4 files refused" in told
+    assert "under “refused”" in told
     until(page, before + 2)
-    assert "text.dcm" in page.get_by_test_id("upload-refused").inner_text()
+    page.get_by_test_id("upload-refused").filter(has_text="text.dcm").wait_for()
     page.screenshot(path=artefacts / "gallery.png")
     page.get_by_test_id("find-records").fill(query_file.stem)
     page.wait_for_function("() => document.querySelectorAll('[data-testid=record]').length === 1")
     page.get_by_test_id("gallery-page-refused").click()
-    row = page.get_by_test_id("refused-file").first
+    row = page.get_by_test_id("refused-file").filter(has_text="text.dcm").first
     row.wait_for()
     assert "no-pixel-data" in row.inner_text()
     assert "send the image objects" in row.inner_text()
+    listed = page.get_by_test_id("refused").inner_text()
+    assert all(name in listed for name in others)  # the toast does not point to an empty list
 
 
 def test_an_import_folder_is_indexed_by_a_job(served_alone: str, page_without_errors: MakePage) -> None:

@@ -11,6 +11,7 @@ import { Bar, counted } from "../../ui/small";
 import { FILES } from "../search/QueryPanel";
 import { pending } from "./pending";
 import { refusedHere, sendAll } from "./send";
+import { NONE, takenBy, takenSentence, together } from "./taken";
 
 const TOGETHER = 200; // files sent before a job takes them in: uploads are kept in bounded room
 
@@ -22,33 +23,36 @@ export function AddImages() {
   const imports = gallery.value?.imports ?? [];
   const [folder, setFolder] = useState("");
 
-  /** Whether the job came to its end. */
-  const follow = async (job: Job): Promise<boolean> => {
+  const follow = async (job: Job): Promise<Job> => {
     await loadJobs();
-    const { state } = await ended(job);
-    say(
-      state === "done"
-        ? "Added. What could not be read is under “refused”."
-        : `Adding ${state}. What was read so far is kept.`,
-    );
+    const done = await ended(job);
     await refresh();
-    return state === "done";
+    return done;
   };
-  const addSome = async (groups: readonly (readonly File[])[], before: number): Promise<boolean> => {
+  const importFolder = async (): Promise<void> => {
+    const job = await follow(await api.index({ import: folder }));
+    say(takenSentence(takenBy(job), job.state));
+  };
+  /** null where none of these files was worth a job. */
+  const addSome = async (groups: readonly (readonly File[])[], before: number): Promise<Job | null> => {
     const uploads = await sendAll(groups, (count) => setSent(before + count));
-    if (uploads.length === 0) return true;
+    if (uploads.length === 0) return null;
     const labels = table ? (await api.upload([table])).id : null;
     return follow(await api.index({ uploads, labels_csv: labels }));
   };
   const add = async (): Promise<void> => {
     const groups = series ? [pending.value] : pending.value.map((file) => [file]);
-    refusedHere.value = [];
+    const before = refusedHere.value.length;
+    let [taken, state] = [NONE, "done" as Job["state"]];
     setSent(0);
     try {
-      for (let at = 0; at < groups.length; at += TOGETHER) {
-        if (!(await addSome(groups.slice(at, at + TOGETHER), at))) break;
+      for (let at = 0; at < groups.length && state === "done"; at += TOGETHER) {
+        const job = await addSome(groups.slice(at, at + TOGETHER), at);
+        if (job) [taken, state] = [together(taken, takenBy(job)), job.state];
       }
       pending.value = [];
+      const refused = refusedHere.value.slice(before).reduce((sum, one) => sum + one.files, 0);
+      say(takenSentence(together(taken, { ...NONE, refused }), state));
     } catch (error) {
       sayProblem(error);
     } finally {
@@ -109,9 +113,9 @@ export function AddImages() {
           {sent !== null && <Bar share={sent / (series ? 1 : pending.value.length || 1)} label={`${sent} sent`} />}
         </>
       )}
-      {refusedHere.value.map(({ name, why }) => (
-        <p class="alert" key={name} data-testid="upload-refused">
-          <strong>{name}</strong> {why}
+      {refusedHere.value.map(({ name, what, todo }, at) => (
+        <p class="alert" key={at} data-testid="upload-refused">
+          <strong>{name}</strong> {what} {todo}
         </p>
       ))}
       {imports.length > 0 && (
@@ -132,7 +136,7 @@ export function AddImages() {
           <button
             disabled={!folder}
             data-testid="import-start"
-            onClick={() => api.index({ import: folder }).then(follow).catch(sayProblem)}
+            onClick={() => void importFolder().catch(sayProblem)}
           >
             <FolderInput aria-hidden="true" />
             Import

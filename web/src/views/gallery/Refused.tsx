@@ -6,6 +6,7 @@ import type { Refusal } from "../../types";
 import { fileName } from "../../ui/facts";
 import { todoOf, whatOf } from "../../ui/reasons";
 import { sayProblem } from "../../ui/notice";
+import { refusedHere } from "./send";
 
 const PAGE = 100;
 
@@ -20,7 +21,8 @@ export function Refused() {
         sayProblem,
       );
   useEffect(() => load(null), [gallery.value?.refused]);
-  if (items.length === 0) return <p class="muted">No file was refused.</p>;
+  const here = refusedHere.value;
+  if (items.length + here.length === 0) return <p class="muted">No file was refused.</p>;
   return (
     <div class="scrolls">
       <table data-testid="refused">
@@ -32,18 +34,27 @@ export function Refused() {
           </tr>
         </thead>
         <tbody>
-          {items.map((one, at) => (
-            <tr key={at} data-testid="refused-file">
-              <td>{fileName(one.source)}</td>
-              <td>
-                <span class="tag">{one.reason}</span> {whatOf(one.reason)}
-              </td>
-              <td class="muted">{todoOf(one.reason)}</td>
-            </tr>
+          {here.map((one, at) => (
+            <Row key={`here-${at}`} name={one.name} reason={one.reason} what={one.what} todo={one.todo} />
+          ))}
+          {items.map(({ source, reason }, at) => (
+            <Row key={at} name={fileName(source)} reason={reason} what={whatOf(reason)} todo={todoOf(reason)} />
           ))}
         </tbody>
       </table>
       {cursor && <button onClick={() => load(cursor)}>Show more</button>}
     </div>
+  );
+}
+
+function Row({ name, reason, what, todo }: { name: string; reason: string; what: string; todo: string }) {
+  return (
+    <tr data-testid="refused-file">
+      <td>{name}</td>
+      <td>
+        {reason && <span class="tag">{reason}</span>} {what}
+      </td>
+      <td class="muted">{todo}</td>
+    </tr>
   );
 }

@@ -2,10 +2,20 @@
 import { signal } from "@preact/signals";
 import { api, Problem } from "../../api";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
+import { counted } from "../../ui/small";
 
 const AT_ONCE = 3;
 
-export const refusedHere = signal<{ name: string; why: string }[]>([]);
+/** Files that the server refused when they were sent, since this page was opened: its list knows only what it indexed. */
+export const refusedHere = signal<RefusedHere[]>([]);
+
+export interface RefusedHere {
+  name: string;
+  files: number;
+  reason: string;
+  what: string;
+  todo: string;
+}
 
 /** groups: files that belong together (a series), or single ones. Gives the ids of what was taken. */
 export async function sendAll(
@@ -22,17 +32,22 @@ export async function sendAll(
         taken[at] = (await api.upload(files)).id;
       } catch (error) {
         if (!(error instanceof Problem) || error.status === 0 || error.status === 401) throw error;
-        refusedHere.value = [
-          ...refusedHere.value,
-          {
-            name: files[0]?.name ?? "",
-            why: isRefusal(error.reason) ? `${whatOf(error.reason)} ${todoOf(error.reason)}` : error.message,
-          },
-        ];
+        refusedHere.value = [...refusedHere.value, refusalOf(files, error)];
       }
       told((sent += 1));
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, groups.length) }, work));
   return taken.filter((id): id is string => id !== undefined);
+}
+
+function refusalOf(files: readonly File[], { reason, message }: Problem): RefusedHere {
+  const first = files[0]?.name ?? "";
+  return {
+    name: files.length > 1 ? `${first} and ${counted(files.length - 1, "other")}` : first,
+    files: files.length,
+    reason,
+    what: isRefusal(reason) ? whatOf(reason) : message,
+    todo: todoOf(reason),
+  };
 }
