@@ -39,6 +39,7 @@ REASONS: Final[dict[str, str]] = {
     "damaged-geometry": "the affine of a volume is missing, singular or not a number",
     "four-dimensional": "a volume with several time points or channels; make the gallery with --four-d split",
     "incomplete-series": "slices of a series are missing, doubled or of different shapes",
+    "not-one-series": "several files that are not the slices of one series; ask with one of them",
     "not-a-volume": "a picture of one slice, where the gallery's encoder takes whole volumes",
     "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",
 }

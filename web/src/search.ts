@@ -5,6 +5,7 @@ import { bodyOf, pictureOf } from "./body";
 import { asking, ask, route, gallery, loadGallery } from "./state";
 import type { ClassifyResult, Facet, SearchResult } from "./types";
 import { textOf } from "./ui/facts";
+import { say } from "./ui/notice";
 import { whereOf } from "./where";
 
 const NEIGHBOURS = 25; // of the vote
@@ -16,6 +17,8 @@ export const voting = signal(false);
 export const busy = signal(false);
 export const uploading = signal("");
 export const problem = signal<Problem | null>(null);
+/** The files that were to be the query and were refused. The query before waits, out of sight, until it is asked again. */
+export const turnedDown = signal<readonly File[]>([]);
 export const facets = signal<Facet[]>([]);
 export const selectedId = signal<string | null>(null);
 
@@ -31,14 +34,15 @@ export const facts = signal<Record<string, Facts>>({});
 export const hits = computed(() => result.value?.hits ?? []);
 export const selected = computed(() => hits.value.find((hit) => hit.id === selectedId.value) ?? null);
 /** The uploaded query has left the server; the rest of the search stands. */
-export const expired = computed(
-  () => asking.value.asked?.kind === "upload" && (problem.value?.status === 404 || problem.value?.status === 410),
-);
+export const expired = computed(() => problem.value?.reason === "no-upload");
+/** The question names a record that the gallery does not have: an old link, or a wrong one. */
+export const noRecord = computed(() => problem.value?.status === 404 && problem.value.reason === "not-found");
 
 let running: AbortController | null = null;
 
 export async function search(): Promise<void> {
   running?.abort();
+  turnedDown.value = [];
   const body = bodyOf(asking.value);
   if (!body) {
     batch(() => {
@@ -142,7 +146,8 @@ export async function askWith(files: readonly File[]): Promise<void> {
       ...facts.value,
       [upload.id]: { name, depth: upload.depth, modality: upload.modality, frame: 0 },
     };
-    problem.value = null;
+    [problem.value, turnedDown.value] = [null, []];
+    if (upload.files < files.length) say(`Asked with ${name}; the other files are no part of it.`);
     ask({
       asked: { kind: "upload", id: upload.id, name, volume: upload.kind === "volume" },
       roi: null,
@@ -152,7 +157,8 @@ export async function askWith(files: readonly File[]): Promise<void> {
   } catch (error) {
     batch(() => {
       problem.value = error as Problem;
-      [result.value, vote.value] = [null, null];
+      turnedDown.value = files;
+      [result.value, vote.value, selectedId.value] = [null, null, null];
     });
   } finally {
     uploading.value = "";

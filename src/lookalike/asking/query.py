@@ -265,7 +265,7 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     """The wanted frame of a file, or every slice of a volume. A folder is the series that lies in it."""
     path, wanted = _path_and_frame(query)
     if os.path.isdir(path):  # noqa: PTH112 - False for any impossible name
-        source: Path | Item = series_in(gallery.readers, path)
+        source: Path | Item = _series_in(gallery, path)
     elif os.path.isfile(path):  # noqa: PTH113
         source = path
     else:
@@ -273,10 +273,7 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     found: list[Frame] = []
     for event in gallery.readers.read([source]):
         if isinstance(event, Refusal) and isinstance(source, Item):
-            raise UsageError(
-                f"the folder is no series of one volume ({event.reason}{event.detail and ': ' + event.detail}); "
-                "give an image file, or such a folder"
-            )
+            raise _no_series(event.reason, event.detail)
         if isinstance(event, Refusal) and not (found and found[0].depth == 1):
             raise UnreadableImageError(event.reason)
         if isinstance(event, Frame) and event.frame == wanted:
@@ -288,6 +285,20 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     if not found:
         raise UsageError(f"the file has no frame {wanted}; frames are counted from 0")
     return found
+
+
+def _series_in(gallery: Gallery, folder: Path) -> Item:
+    try:
+        return series_in(gallery.readers, folder)
+    except UnreadableImageError as error:
+        raise _no_series(error.reason, error.detail) from None
+
+
+def _no_series(reason: str, detail: str) -> UsageError:
+    return UsageError(
+        f"the folder is no series of one volume ({reason}{detail and ': ' + detail}); "
+        "give an image file, or a folder that holds the slices of one series"
+    )
 
 
 def _path_and_frame(query: str) -> tuple[Path, int]:

@@ -25,6 +25,7 @@ from lookalike.types import EncoderSpec, Image, Item, Refusal, VolumeRecipe
 
 FETCHED_AT_ONCE: Final = 8
 """Items of a remote source whose files are on this machine at the same time."""
+_PICTURES: Final = 20  # read of a folder before it is said to be no series
 
 
 class KnownItems(Protocol):
@@ -198,13 +199,34 @@ def _fetched(item: Item, files: Sequence[Path]) -> list[Item]:
 
 
 def series_in(readers: ReaderPool, folder: Path) -> Item:
-    """The one volume made by the slices in a folder, whatever tables and notes lie beside them; if there is no such
-    volume, all files as one item.
+    """What a folder asks with: the one volume made by the slices in it, or the one picture or volume that can be read
+    there, whatever tables and notes lie beside. Raises UnreadableImageError: "not-one-series" if there are several or
+    none, or the reason of the one file that cannot be read.
     """
     files = [item for item in FileSource(folder).items() if item.files]
-    slices = [event for event in readers.read(files, whole=True) if isinstance(event, SliceFile)]
-    volumes = [item for item in volume_items(slices) if len(item.files) > 1]
-    return volumes[0] if len(volumes) == 1 else Item(str(folder), tuple(file for item in files for file in item.files))
+    slices: list[SliceFile] = []
+    pictures: dict[str, Item] = {}
+    for event in readers.read(files, whole=True):
+        if isinstance(event, SliceFile):
+            slices.append(event)
+        elif isinstance(event, Frame):
+            pictures[event.source] = Item(event.source, (event.file,))
+        elif isinstance(event, Refusal) and len(files) == 1:
+            raise UnreadableImageError(event.reason, event.detail)
+        if len(pictures) > _PICTURES and not slices:
+            break  # whatever follows: a folder of pictures may hold thousands
+    items = volume_items(slices)
+    volumes = [item for item in items if len(item.files) > 1]
+    found = volumes or [*items, *pictures.values()]
+    if len(found) == 1:
+        return found[0]
+    raise UnreadableImageError("not-one-series", _counted(len(found), "series" if volumes else "pictures"))
+
+
+def _counted(number: int, what: str) -> str:
+    if number == 0:
+        return "no file of an image"
+    return f"{'more than ' * (number > _PICTURES)}{min(number, _PICTURES)} {what}; ask with one of them"
 
 
 def frame_of_array(pixels: NDArray[np.generic], spec: EncoderSpec) -> Frame:

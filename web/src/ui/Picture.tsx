@@ -6,11 +6,15 @@ interface Props {
   path: string;
   alt: string;
   onLoad?: (width: number, height: number) => void;
+  /** The server has no such picture. Without it a plain word stands in its place. */
+  onMissing?: () => void;
   lazy?: boolean;
 }
 
-export function Picture({ path, alt, onLoad, lazy = false }: Props) {
+export function Picture({ path, alt, onLoad, onMissing, lazy = false }: Props) {
   const [address, setAddress] = useState<string | null>(plainAddress(path));
+  const [missing, setMissing] = useState("");
+  const miss = (): void => (setMissing(path), onMissing?.());
   useEffect(() => {
     const plain = plainAddress(path);
     setAddress(plain);
@@ -19,13 +23,20 @@ export function Picture({ path, alt, onLoad, lazy = false }: Props) {
     let made = "";
     api.blob(path, abort.signal).then(
       (blob) => setAddress((made = URL.createObjectURL(blob))),
-      () => undefined,
+      () => abort.signal.aborted || miss(),
     );
     return () => {
       abort.abort();
       if (made) URL.revokeObjectURL(made);
     };
   }, [path]);
+  if (missing === path) {
+    return (
+      <span class="no-picture" role="img" aria-label={alt} data-testid="no-picture">
+        no picture
+      </span>
+    );
+  }
   return (
     <img
       src={address ?? undefined}
@@ -33,6 +44,7 @@ export function Picture({ path, alt, onLoad, lazy = false }: Props) {
       draggable={false}
       loading={lazy ? "lazy" : "eager"}
       onLoad={(event) => onLoad?.(event.currentTarget.naturalWidth, event.currentTarget.naturalHeight)}
+      onError={() => address && address === plainAddress(path) && miss()}
     />
   );
 }

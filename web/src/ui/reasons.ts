@@ -50,6 +50,10 @@ const REASONS: Record<string, Reason> = {
     what: "A volume with several time points or channels.",
     todo: "Cut it into single volumes.",
   },
+  "not-one-series": {
+    what: "Several files that are not the slices of one series.",
+    todo: "Ask with one of them, or with the slices of one series and nothing else.",
+  },
   "incomplete-series": {
     what: "Slices of the series are missing, doubled or of different sizes.",
     todo: "Send every slice of one series, once.",

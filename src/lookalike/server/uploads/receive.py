@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from fastapi import Request
@@ -16,6 +17,7 @@ from lookalike.server.contract.answers import UploadInfo
 from lookalike.server.problems import Problem
 from lookalike.server.service import Service
 from lookalike.server.uploads.store import Upload
+from lookalike.sources.reading import series_in
 
 _MOST_FILES: Final = 5000
 _TABLES: Final = (".csv", ".tsv", ".txt")  # label tables, which are no pictures
@@ -44,11 +46,19 @@ def _keep(service: Service, parts: list[tuple[str | None, BinaryIO]]) -> UploadI
         for name, source in parts:
             with service.uploads.place(upload, name).open("wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
+        if len(upload.files) > 1:
+            _keep_one(service, upload)
         service.uploads.keep(upload)
         return upload_info(service, upload)
     except (OSError, Problem, UnreadableImageError):
         service.uploads.discard(upload)
         raise
+
+
+def _keep_one(service: Service, upload: Upload) -> None:
+    """Leave the files of the one series or picture among those sent. Raises UnreadableImageError (not-one-series)."""
+    upload.files = [Path(file) for file in series_in(service.gallery.readers, upload.folder).files]
+    upload.name = upload.files[0].name
 
 
 def upload_info(service: Service, upload: Upload) -> UploadInfo:

@@ -62,17 +62,20 @@ class Uploads:
         return upload
 
     def place(self, upload: Upload, name: str | None) -> Path:
-        """The path for an upload's next file. Its name is kept where it is safe, for label tables and for people."""
+        """The path for an upload's next file. Its name is kept where it is safe, for label tables, for people, and for
+        headers that name the file of their data: files lie side by side unless their names are the same.
+        """
         safe = _UNSAFE.sub("_", plain_text(name or "", 120)).lstrip(".") or "upload"
-        folder = upload.folder / f"{len(upload.files):05}"
-        folder.mkdir(mode=0o700)
+        alike = sum(file.name.lower() == safe.lower() for file in upload.files)
+        folder = upload.folder / (f"series-{alike}" if alike else "series")
+        folder.mkdir(mode=0o700, exist_ok=True)
         upload.files.append(folder / safe)
         upload.name = upload.name or safe
         return folder / safe
 
     def keep(self, upload: Upload) -> None:
         """Let ``get`` find an upload. Raises Problem 429 if there is no room."""
-        upload.size = sum(file.stat().st_size for file in upload.files)
+        upload.size = sum(file.stat().st_size for file in upload.folder.rglob("*") if file.is_file())
         with self._lock:
             for old in list(self._leaving(upload.size)):
                 self._drop(old)

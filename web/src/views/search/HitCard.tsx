@@ -17,6 +17,8 @@ interface Props {
 
 export function HitCard({ hit, chosen, likely }: Props) {
   const [size, setSize] = useState<[number, number]>([1, 1]);
+  const [gone, setGone] = useState(false);
+  const slice = sliceOf(hit);
   const { positive, negative } = asking.value;
   const more = positive.includes(hit.id);
   const less = negative.includes(hit.id);
@@ -41,7 +43,17 @@ export function HitCard({ hit, chosen, likely }: Props) {
       onDblClick={() => compare(hit.id)}
     >
       <div class="image">
-        <Picture path={paths.thumbnail(hit.id)} alt="" onLoad={(width, height) => setSize([width, height])} />
+        <Picture
+          path={slice === null || gone ? paths.thumbnail(hit.id) : paths.picture({ record: hit.id }, slice, 256)}
+          alt=""
+          onLoad={(width, height) => setSize([width, height])}
+          onMissing={() => setGone(true)}
+        />
+        {slice !== null && gone && (
+          <span class="mark other" data-testid="other-slice" title="The source file is gone, so the gallery's own small picture is shown">
+            another slice
+          </span>
+        )}
         {hit.region && <BoxOver box={hit.region.box} size={size} />}
         <b class="rank">{hit.rank}</b>
         {(more || less) && (
@@ -119,10 +131,15 @@ function Score({ hit }: { hit: Hit }) {
   );
 }
 
-function sliceWords({ depth, match, region }: Hit): string {
-  const slice = region?.slice ?? match?.slice;
+/** The slice that answers, of a volume; null where the record is one picture or answers as a whole. */
+const sliceOf = ({ depth, match, region }: Hit): number | null =>
+  depth < 2 ? null : (region?.slice ?? match?.slice ?? null);
+
+function sliceWords(hit: Hit): string {
+  const { depth } = hit;
+  const slice = sliceOf(hit);
   if (depth < 2) return "";
-  return slice === undefined ? counted(depth, "slice") : `slice ${slice + 1} of ${depth}`;
+  return slice === null ? counted(depth, "slice") : `slice ${slice + 1} of ${depth}`;
 }
 
 /** The same fit as the picture's `object-fit: cover`, so that the box lies where it belongs. */

@@ -1,12 +1,27 @@
 /** The middle of the page: the hits, or the state that stands in their place. */
 import { CircleSlash2, CloudOff, FileWarning, ImagePlus, Images, SearchX } from "lucide-preact";
 import { gone } from "../../api";
-import { busy, expired, hits, problem, result, search, selectedId, uploading, vote } from "../../search";
+import {
+  askWith,
+  busy,
+  expired,
+  hits,
+  noRecord,
+  problem,
+  result,
+  search,
+  selectedId,
+  turnedDown,
+  uploading,
+  vote,
+} from "../../search";
 import { ask, asking, canUndo, gallery, go, undo } from "../../state";
 import { isEmpty } from "../../route";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
 import { Empty } from "../../ui/small";
 import { HitCard } from "./HitCard";
+
+const MOST_OFFERED = 12; // of files that were dropped together
 
 export function Hits() {
   if (gallery.value?.records === 0) return <EmptyGallery />;
@@ -18,6 +33,7 @@ export function Hits() {
     );
   }
   if (expired.value) return <Expired />;
+  if (noRecord.value) return <NoRecord />;
   if (problem.value && problem.value.status) return <Refused />;
   if (isEmpty(asking.value)) return <Nothing />;
   if (!result.value && gone.value) {
@@ -133,11 +149,44 @@ function Expired() {
   );
 }
 
+function NoRecord() {
+  const start = (): void => ask({ asked: null, roi: null, positive: [], negative: [] });
+  return (
+    <Empty icon={CircleSlash2} title="This record is not in the gallery" testid="no-record">
+      <p>It was removed, or the link belongs to another gallery. Filters and space of the link are kept.</p>
+      <button class="full" data-testid="start-anew" onClick={start}>
+        Back to search
+      </button>
+    </Empty>
+  );
+}
+
+/** Files that were dropped together and are no series: each may be asked with by itself. */
+function OneOf({ files }: { files: readonly File[] }) {
+  const some = files.slice(0, MOST_OFFERED);
+  return (
+    <div class="chips" role="group" aria-label="Ask with one of them" data-testid="one-of">
+      {some.map((file, at) => (
+        <button class="chip" key={at} data-testid="ask-with-one" onClick={() => void askWith([file])}>
+          <span>{file.name}</span>
+        </button>
+      ))}
+      {some.length < files.length && <span class="note">and {files.length - some.length} more</span>}
+    </div>
+  );
+}
+
 function Refused() {
   const { title, status, detail, reason } = problem.value!;
   // A refused file left the query before as it was; a question that cannot be answered is one step too far.
-  const file = isRefusal(reason);
-  const heading = file ? "This file cannot be searched with" : status === 400 ? "This cannot be asked" : title;
+  const files = turnedDown.value;
+  const file = files.length > 0 || isRefusal(reason);
+  const these = files.length > 1 ? "These files" : "This file";
+  const heading = file
+    ? `${these} cannot be searched with`
+    : status === 400 || status === 404
+      ? "This cannot be asked"
+      : title;
   return (
     <Empty icon={FileWarning} title={heading} testid="refused-query">
       <p data-testid="refused-detail">{whatOf(reason) || detail}</p>
@@ -149,6 +198,7 @@ function Refused() {
         </p>
       )}
       {file && <p data-testid="refused-advice">{todoOf(reason)} Nothing of it was kept.</p>}
+      {files.length > 1 && <OneOf files={files} />}
       {(file ? !isEmpty(asking.value) : canUndo.value) && (
         <button data-testid="back-to-query" onClick={() => (file ? void search() : undo())}>
           Back to the query before

@@ -2,7 +2,7 @@
 import { Grid2x2, Upload as UploadIcon, X } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { paths, type Thing } from "../../api";
-import { askWith, expired, facts, loadFacts } from "../../search";
+import { askWith, expired, facts, loadFacts, noRecord, turnedDown } from "../../search";
 import { ask, asking, gallery } from "../../state";
 import { fileName } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
@@ -16,15 +16,14 @@ export function QueryPanel() {
   const input = useRef<HTMLInputElement>(null);
   const [picking, setPicking] = useState<string | null>(null);
   const { asked, text } = asking.value;
+  const refused = turnedDown.value.length > 0;
   return (
     <section aria-label="Query">
       <h3>Query</h3>
       <div class="stack">
         <Find onPick={setPicking} />
-        {asked?.kind === "upload" && !expired.value && <Asked thing={{ upload: asked.id }} />}
-        {asked?.kind === "record" && <Asked thing={{ record: asked.id }} />}
-        {asked?.kind === "records" && <AskedRecords ids={asked.ids} />}
-        {text && (
+        <AskedPicture />
+        {text && !refused && (
           <div class="query words-asked spread" data-testid="asked-text">
             <span>“{text}”</span>
             <button class="plain" aria-label="Take the words away" onClick={() => ask({ text: "" })}>
@@ -32,7 +31,7 @@ export function QueryPanel() {
             </button>
           </div>
         )}
-        {!asked && !text && (
+        {((!asked && !text) || refused || noRecord.value) && (
           <div class="dropzone">
             <UploadIcon aria-hidden="true" />
             <p>Drop a picture, a volume or a series here</p>
@@ -66,6 +65,14 @@ export function QueryPanel() {
       {picking !== null && <RecordPicker words={picking} onClose={() => setPicking(null)} />}
     </section>
   );
+}
+
+/** Not beside a refusal of something else: the picture of the query before would pass for what was refused. */
+function AskedPicture() {
+  const { asked } = asking.value;
+  if (!asked || turnedDown.value.length > 0 || expired.value || noRecord.value) return null;
+  if (asked.kind === "records") return <AskedRecords ids={asked.ids} />;
+  return <Asked thing={asked.kind === "upload" ? { upload: asked.id } : { record: asked.id }} />;
 }
 
 function Find({ onPick }: { onPick: (words: string) => void }) {

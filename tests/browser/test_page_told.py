@@ -1,0 +1,111 @@
+"""The page says what happened: files dropped together, links that lead nowhere, and which slice a card shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from browser.conftest import drop
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+MakePage = Callable[..., Any]
+
+
+def asked(page: Page, address: str, file: Path) -> Page:
+    page.goto(address)
+    page.get_by_test_id("nothing-asked").wait_for()
+    drop(page, file)
+    page.get_by_test_id("hits").wait_for()
+    return page
+
+
+def broken_images(page: Page) -> int:
+    """Pictures that the browser shows its broken-image icon for."""
+    page.wait_for_function("() => [...document.images].every((one) => one.complete || one.loading === 'lazy')")
+    return int(page.evaluate("() => [...document.images].filter((one) => one.complete && !one.naturalWidth).length"))
+
+
+def test_files_dropped_together_that_are_no_series_can_be_asked_with_one_by_one(
+    page_without_errors: MakePage, served: str, query_file: Path, shared_data: Path, artefacts: Path
+) -> None:
+    page = asked(page_without_errors(expected="422"), served, query_file)
+    picture = sorted((shared_data / "breast-us-busi").rglob("*.png"))[0]
+    other = query_file.with_name("cxr_051.dcm")
+    drop(page, picture, other)
+    page.get_by_test_id("refused-query").wait_for()
+    assert page.get_by_test_id("refused-reason").inner_text() == "not-one-series"
+    assert "not the slices of one series" in page.get_by_test_id("refused-detail").inner_text()
+    assert page.get_by_test_id("query").count() == 0  # the picture of the query before is not beside it
+    assert page.get_by_test_id("hits").count() == 0
+    page.screenshot(path=artefacts / "two-files.png")
+    offered = page.get_by_test_id("ask-with-one")
+    assert offered.all_inner_texts() == [picture.name, other.name]
+    offered.nth(1).click()
+    page.get_by_test_id("hits").wait_for()
+    assert page.get_by_test_id("query-name").inner_text() == other.name
+    drop(page, picture, other)
+    page.get_by_test_id("back-to-query").click()
+    page.get_by_test_id("hits").wait_for()
+    assert page.get_by_test_id("query-name").inner_text() == other.name
+
+
+@pytest.mark.parametrize("link", ["record=nobody", "records=nobody|noone", "more=nobody"])
+def test_a_link_to_a_record_that_is_not_there_has_a_page_of_its_own(
+    page_without_errors: MakePage, served: str, link: str, artefacts: Path
+) -> None:
+    page = page_without_errors(expected="404")
+    page.goto(f"{served}#/search?{link}")
+    page.get_by_test_id("no-record").wait_for()
+    words = page.locator("body").inner_text()
+    assert "This record is not in the gallery" in words
+    assert "Not Found" not in words
+    assert "no record has the id" not in words
+    assert broken_images(page) == 0
+    if link == "record=nobody":
+        page.screenshot(path=artefacts / "no-record.png")
+    page.get_by_test_id("start-anew").click()
+    page.get_by_test_id("nothing-asked").wait_for()
+
+
+def test_a_comparison_with_a_record_that_is_not_there_says_so(
+    page_without_errors: MakePage, served: str, query_file: Path
+) -> None:
+    page = asked(page_without_errors(expected="404"), served, query_file)
+    page.goto(f"{page.url}&compare=nobody")
+    page.get_by_test_id("pane-hit").get_by_text("This record is not in the gallery").wait_for()
+    assert broken_images(page) == 0
+    page.get_by_test_id("compare-close").click()
+    page.get_by_test_id("hits").wait_for()
+
+
+def test_a_card_shows_the_slice_that_its_caption_names(
+    page_without_errors: MakePage, served: str, shared_data: Path, artefacts: Path
+) -> None:
+    volume = shared_data / "volumes" / "mr_brain_hippocampus_msd" / "hippocampus_355.nii.gz"
+    page = page_without_errors(expected="404")
+    with page.expect_response("**/api/v1/search") as answer:
+        asked(page, served, volume)
+    hits = [hit for hit in answer.value.json()["hits"] if hit["depth"] > 1]
+    assert len(hits) == 3
+    for hit in hits:
+        card = page.locator(f"[data-testid=hit][data-id='{hit['id']}']")
+        slice_ = hit["match"]["slice"]
+        card.get_by_text(f"slice {slice_ + 1} of {hit['depth']}").wait_for()
+        source = str(card.locator("img").get_attribute("src"))
+        assert re.search(r"[?&]slice=(\d+)", source), source
+        shown = page.request.get(f"{served}{source}")
+        drawn = page.request.get(f"{served}api/v1/records/{hit['id']}/picture?slice={slice_}&size=256")
+        assert shown.ok
+        assert shown.body() == drawn.body()
+    assert broken_images(page) == 0
+    page.screenshot(path=artefacts / "volume-cards.png")
+    page.route("**/picture?slice=*", lambda route: route.fulfill(status=404))  # the sources are gone
+    page.reload()
+    page.get_by_test_id("other-slice").first.wait_for()
+    assert broken_images(page) == 0
