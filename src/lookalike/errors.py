@@ -26,6 +26,7 @@ from typing import Final
 REASONS: Final[dict[str, str]] = {
     "not-an-image": "no reader knows this kind of file",
     "no-pixel-data": "a DICOM file without pixel data",
+    "no-image": "a segmentation, report, plan, dose or the like, which is no image to search for",
     "empty-file": "the file has no bytes",
     "damaged-header": "the header cannot be parsed",
     "damaged-pixels": "the pixel data cannot be decoded, or are shorter than the header says",

@@ -173,7 +173,8 @@ class Item:
     name: its permanent name, which its records keep (of a file its path, of an array ``path#frame``).
     files: its files on this machine; () if the source has yet to fetch them. size: bytes, or None if unknown.
     digest: SHA-256 of its bytes, or "" if unknown. image: returns the pixels of an array, the ``frame``-th picture
-    of its file; None for what a reader decodes.
+    of its file; None for what a reader decodes. apart: what it is, if the listing tells already that it is no image
+    (a hidden file, a link to what is read anyway): it is counted and not read.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Item:
     digest: str = ""
     image: Callable[[], Image] | None = None
     frame: int = 0
+    apart: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,14 @@ class Refusal:
     source: str
     reason: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetApart:
+    """What lies among images and is none. kind: in words for people: a DICOM modality (SEG, SR), "mask", "table"."""
+
+    source: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)

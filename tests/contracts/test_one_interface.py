@@ -71,6 +71,7 @@ COMMAND_ONLY: Final = {
         [f"index {name}" for name in ("encoder", "plane", "slices", "window", "index", "four_d")],
         "of the gallery that is made: in Python open(..., create=True)",
     ),
+    "index verbose": "lists set_apart, which the result holds",
     "evaluate more_queries": "what follows --queries",
     "audit against": "other_field",
     "audit label": "label_field",

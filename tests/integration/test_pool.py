@@ -21,7 +21,8 @@ import pytest
 from conftest import texture
 from lookalike.readers import pool as pool_module
 from lookalike.readers.pool import Event, Finished, Frame, ReaderPool
-from lookalike.sources.files import walk
+from lookalike.sources.files import FileSource, walk
+from lookalike.sources.reading import list_items
 from lookalike.types import Preprocessing, Refusal
 
 PLUG_IN = """
@@ -245,6 +246,39 @@ def test_walk_gives_every_file_once_and_says_what_it_could_not_look_into(tmp_pat
     (tmp_path / "b" / "loop").symlink_to(tmp_path)
     names = ["a.png", "dangling.png", "b/1.png", "b/2.png", "b/c/ü 图.png"]
     assert walk([tmp_path, tmp_path / "b", tmp_path / "a.png"]) == [tmp_path / name for name in names]
+
+
+def test_links_are_followed_once_each_and_what_is_not_read_is_named(tmp_path: Path) -> None:
+    root, store = tmp_path / "project", tmp_path / "store"
+    read = "store/a/1.png store/a/deep/2.png store/b/3.png project/own.png project/z/4.png"
+    unread = "project/.annex/5.png project/__MACOSX/._own.png project/._own.png project/V.app/x.png"
+    for name in (*read.split(), *unread.split()):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    links = {
+        "loop": root, "a": store / "a", "again": store / "a", "all": store, "site/up": root, "here": root / "z",
+        "first.png": root / "own.png", "kept.png": root / ".annex/5.png", "file.png": store / "b/3.png",
+        "gone.png": root / "nothing.png", "round.png": root / "round.png", "empty": root / "nowhere", "above": tmp_path,
+    }  # fmt: skip
+    for name, target in links.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).symlink_to(target)
+    os.mkfifo(root / "pipe.png")
+    items = {item.name.removeprefix(f"{root}/"): item.apart for item in FileSource(root).items()}
+    assert [name for name, apart in items.items() if not apart] == [
+        "empty", "file.png", "gone.png", "kept.png", "own.png", "round.png", "a/1.png", "a/deep/2.png",
+        "all/b/3.png", "z/4.png",
+    ]  # fmt: skip
+    assert {name: apart for name, apart in items.items() if apart} == {
+        ".annex": "hidden folder", "._own.png": "system file", "V.app": "viewer", "__MACOSX": "system folder",
+        "again": "repeated link", "all/a": "repeated link", "first.png": "repeated link", "here": "repeated link",
+        "loop": "repeated link", "pipe.png": "device or pipe", "site/up": "repeated link",
+        "above": "upward link",
+    }  # fmt: skip
+    # file.png and all/b/3.png are one file: one item.
+    listing = list_items([FileSource(root), FileSource(store), FileSource(root / "a")])
+    assert len(listing.items) == 9
+    assert [Path(each.source).name for each in listing.apart if each.kind == "repeated link"].count("3.png") == 2
 
 
 @pytest.mark.slow

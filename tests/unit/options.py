@@ -95,9 +95,10 @@ COMMANDS: Final[dict[str, Command]] = {
             "--index": Told("--index hnsw", "index", "hnsw"),
             "--four-d": Told("--four-d split", "four_d", "split"),
             "--patches": Told("--patches", "patches", True),
+            "--verbose": Shown("--verbose", "text", "  passed over  table"),
             "--json": JSON,
         },
-        {"files": these("--dataset"), "collection": these("sources --labels --label-column --patches")},
+        {"files": these("--dataset"), "collection": these("sources --labels --label-column --patches --verbose")},
     ),
     "search": Command(
         {"picture": "{picture} --gallery {g}", "region": "{picture} --gallery {g} --box 0.1,0.1,0.6,0.7"},

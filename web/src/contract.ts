@@ -908,8 +908,9 @@ export interface components {
         };
         /**
          * @description added: new records. skipped: files whose content was there already. refused: files that could not be
-         *     read, with reason codes. ignored: tables and notes that lie beside images. unmatched: rows of the label
-         *     table that match no file. records: how many the gallery now holds.
+         *     read, with reason codes. ignored: how many were passed over since they are no images: masks, reports and other
+         *     objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no
+         *     file. records: how many the gallery now holds.
          */
         IndexResult: {
             added: number;
@@ -920,6 +921,10 @@ export interface components {
             ignored: number;
             unmatched: number;
             records: number;
+            kinds: {
+                [key: string]: number;
+            };
+            set_apart: components["schemas"]["SetApart"][];
         };
         /**
          * @description result: what the verb of the job's kind returned, once it is done; a list of jobs leaves it out. The protocol
@@ -1330,6 +1335,11 @@ export interface components {
             background: {
                 [key: string]: number[];
             } | null;
+        };
+        /** @description What lies among images and is none. kind: in words for people: a DICOM modality (SEG, SR), "mask", "table". */
+        SetApart: {
+            source: string;
+            kind: string;
         };
         /** @description A record's labels, instead of those it has. */
         SetLabelsBody: {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from lookalike.cli.output import (
+    counted,
     gallery_option,
     interruptible,
     json_option,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     help="A file with several time points or channels: refused, or a volume each.",
 )
 @click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
+@click.option("--verbose", "-v", is_flag=True, help="List what was passed over, with its kind.")
 @json_option
 def command(
     sources: tuple[str, ...],
@@ -62,6 +64,7 @@ def command(
     kind: str,
     four_d: Literal["refuse", "split"],
     patches: bool,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Read images and make them findable.
@@ -122,6 +125,10 @@ def command(
         f"{result.ignored} other files passed over, in {result.seconds:.1f} s. "
         f"The gallery holds {result.records} records."
     )
+    if result.kinds:
+        print_notes(f"passed over: {', '.join(map(counted, result.kinds.values(), result.kinds))}")
+    for each in result.set_apart if verbose else ():
+        click.echo(f"  passed over  {each.kind:24} {one_line(each.source)}")
     if result.unmatched:
         click.echo(f"{result.unmatched} rows of the label table match no file.")
     for refusal in result.refused:

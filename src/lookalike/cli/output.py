@@ -60,6 +60,12 @@ def print_notes(*notes: str) -> None:
         click.echo(paragraphs(notes))
 
 
+def counted(count: int, what: str) -> str:
+    """``3 tables``, ``1 table``, ``2 SR``: what is written in capitals has no plural."""
+    plural = count != 1 and not what.isupper()
+    return f"{count} {what}{'es' if what.endswith('sh') else 's'}" if plural else f"{count} {what}"
+
+
 @contextmanager
 def progress_bar(unit: str, doing: str = "") -> Iterator[Progress]:
     """Show a bar with rate and time left on standard error, if that is a terminal.

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -19,7 +18,6 @@ from lookalike.evaluation.labelled import Labelled, Queries
 from lookalike.gallery import Gallery
 from lookalike.readers.pool import Frame
 from lookalike.slices import pool
-from lookalike.sources.files import beside_images
 from lookalike.sources.labels import LabelRow, LabelTable
 from lookalike.sources.reading import ItemLabels, list_items, read_items
 from lookalike.sources.source import source_of
@@ -100,6 +98,6 @@ def _labelled_frames(
             elif (event.source, event.frame) not in unlabelled:
                 unlabelled.add((event.source, event.frame))
                 left_out["no label"] += 1
-        elif isinstance(event, Refusal) and not beside_images(Path(event.source)):
+        elif isinstance(event, Refusal):
             left_out[event.reason] += 1
             broken.add(event.source)

@@ -47,6 +47,15 @@ class SeriesReader(Reader, Protocol):
         ...
 
 
+@runtime_checkable
+class SortingReader(Reader, Protocol):
+    """A reader of a format that holds images, and also what is none: reports, plans, segmentations."""
+
+    def kind_of(self, file: Path) -> str:
+        """What the file is, if it is no image: "SEG", "SR", "mask"; "" for an image. Reads the header only."""
+        ...
+
+
 @cache
 def _readers() -> dict[str, Reader]:
     """The readers by name, in the order of precedence: this package's, then those of others, whatever their names."""
@@ -88,6 +97,14 @@ def series_of(file: Path) -> tuple[str, str]:
         if isinstance(reader, SeriesReader) and reader.matches(file):
             return reader.series_of(file)
     return "", ""
+
+
+def kind_of_file(file: Path) -> str:
+    """``SortingReader.kind_of`` of a file; "" if no such reader takes it. Raises OSError."""
+    for reader in _readers().values():
+        if isinstance(reader, SortingReader) and reader.matches(file):
+            return reader.kind_of(file)
+    return ""
 
 
 def named_as_volume(file: Path) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lookalike.readers.dicom_frames import read_dicom_frames
+from lookalike.readers.dicom_kinds import kind_of_dicom
 from lookalike.readers.multiframe import geometry_of_frames, read_multiframe
 from lookalike.readers.series import read_series, slice_place, stacks
 from lookalike.types import Image
@@ -34,6 +35,10 @@ class DicomReader:
             yield read_multiframe(files[0], frames)
         else:
             yield from read_dicom_frames(files[0])
+
+    def kind_of(self, file: Path) -> str:
+        """What a file is, if its SOP class or modality is none of images; "" for an image."""
+        return kind_of_dicom(file)
 
     def series_of(self, file: Path) -> tuple[str, str]:
         """The volume that a file is a slice of, and its place in it; both "" for any other file."""

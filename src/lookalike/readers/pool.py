@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from lookalike.errors import UnreadableImageError
 from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.text import file_name, plain_text
-from lookalike.types import Attribute, Item, Preprocessing, Refusal, VolumeRecipe
+from lookalike.types import Attribute, Item, Preprocessing, Refusal, SetApart, VolumeRecipe
 
 _AHEAD: Final = 8  # files that each process may read ahead
 _FRAMES_AHEAD: Final = 64  # frames of one file that may be queued
@@ -89,7 +89,7 @@ class SliceFile:
 
 
 Known = Callable[[str], bool]
-Event = Frame | Finished | Refusal | SliceFile
+Event = Frame | Finished | Refusal | SetApart | SliceFile
 _Events = queue.Queue[Event | Exception]  # an exception is raised where the events are consumed
 
 
@@ -177,7 +177,7 @@ class ReaderPool:
         saves a round trip a file. A file that breaks after some good frames gives these frames and a Refusal.
         A volume gives its slices, as views of one frame.
         whole: a file that is a slice of a volume is not read but gives a SliceFile; the item made of all of them is
-        to be read once they are known (as ``sources.reading`` does).
+        to be read once they are known (as ``sources.reading`` does). What is no image gives a SetApart.
         """
         tasks: _Tasks = queue.SimpleQueue()
         pending: deque[_Events] = deque()
@@ -287,6 +287,8 @@ class ReaderPool:
                 return (
                     None if sink.put(SliceFile(name, header["series"], header["place"], task.files[0])) else "stopped"
                 )
+            elif header["kind"] == "apart":
+                return None if sink.put(SetApart(name, plain_text(header["what"]))) else "stopped"
             elif header["kind"] == "refused":
                 raise UnreadableImageError(header["reason"], str(header.get("detail", "")))
             else:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookalike.errors import UnreadableImageError
-from lookalike.readers import read, series_of
+from lookalike.readers import kind_of_file, read, series_of
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
+from lookalike.slices import MASK
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 # ``pool`` kills a process that takes too long; if ``pool`` is gone, the process must end by itself.
@@ -60,10 +61,11 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     if request["ask"] and connection.recv_bytes() == b"skip":
         return
     signal.alarm(_SECONDS_ALONE + len(files))
-    if request["whole"] and len(files) == 1 and (slice_ := series_of(files[0]))[0]:
-        _send(connection, {"kind": "slice", "series": slice_[0], "place": slice_[1]})
+    if request["whole"] and len(files) == 1 and _sorted_out(connection, files[0]):
         return
     recipe, volume_recipe = _recipe(request["recipe"]), VolumeRecipe(**request["volumes"])
+    if volume_recipe.window != MASK and (kind := kind_of_file(files[0])):
+        raise UnreadableImageError("no-image", kind)
     count = 0
     for image in read(files):
         if len(image.pixels) > 1 and image.frames > 1 and volume_recipe.four_d == "refuse":
@@ -73,6 +75,17 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     if count == 0:
         raise UnreadableImageError("no-pixel-data")
     _send(connection, {"kind": "end"})
+
+
+def _sorted_out(connection: Connection, file: Path) -> bool:
+    """Whether a file was sent as what it is: no image, or a slice of a volume."""
+    if kind := kind_of_file(file):
+        _send(connection, {"kind": "apart", "what": kind})
+        return True
+    series, place = series_of(file)
+    if series:
+        _send(connection, {"kind": "slice", "series": series, "place": place})
+    return bool(series)
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -1,4 +1,4 @@
-"""Local files and folders as a source, each file an item."""
+"""Local files and folders as a source, each file an item; links are followed, and no folder is walked twice."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from lookalike.errors import UsageError
+from lookalike.sources.kinds import kind_of_folder, kind_of_hidden
 from lookalike.sources.labels import LabelTable
 from lookalike.sources.source import items_since
 from lookalike.text import absolute, file_name
 from lookalike.types import Item
 
-_TABLES: Final = (".csv", ".tsv", ".txt", ".json", ".yaml", ".yml", ".toml", ".xml", ".ini", ".npz")
-_NOTES: Final = (".md", ".rst", ".html", ".htm", ".log", ".py", ".ipynb", ".pdf")
-_BESIDE_IMAGES: Final = frozenset([*_TABLES, *_NOTES])
+REPEATED: Final = "repeated link"
+"""The kind of a link that leads to what is read by another way."""
+
 _SCHEME: Final = "file:"
-_NO_FILE: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A file, or every file under a folder, without hidden ones."""
+    """A file, or every file under a folder; links to files and folders are followed."""
 
     path: Path
 
@@ -37,9 +37,9 @@ class FileSource:
 
     def items(self, since: str | None = None) -> Iterator[Item]:
         """One item a file, by folder and name. A folder that cannot be listed is an item itself, so that reading it
-        reports the error.
+        reports the error. What is hidden, and links to what is read anyway or to a folder above, are set ``apart``.
         """
-        return items_since((_item(path, size) for path, size in _files_under(self.path)), since)
+        return items_since(_items_under(self.path), since)
 
     def fetch(self, item: Item) -> AbstractContextManager[Sequence[Path]]:
         """The file itself, which stays."""
@@ -70,32 +70,101 @@ def walk(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
     Raises UsageError if one of them does not exist.
     """
-    found = (path for each in paths for path, _size in _files_under(open_files(str(absolute(each))).path))
-    return list(dict.fromkeys(found))
+    items = (item for each in paths for item in open_files(str(absolute(each))).items() if not item.apart)
+    return list(dict.fromkeys(Path(item.files[0]) for item in items))
 
 
-def beside_images(path: Path) -> bool:
-    """Whether a file that no reader takes is of a kind that usually lies beside images: a table, a note."""
-    return path.suffix.lower() in _BESIDE_IMAGES or path.name in ("LICENSE", "README", "DICOMDIR", "Thumbs.db")
+def _items_under(root: Path) -> Iterator[Item]:
+    if root.is_dir():
+        yield from _Walk(root).items()
+    else:
+        yield _item(root, _size(root))
 
 
-def _item(path: Path, size: int | None) -> Item:
-    return Item(file_name(path), (str(path),), size)
+def _item(path: Path, size: int | None, apart: str = "") -> Item:
+    return Item(file_name(path), (str(path),), size, apart=apart)
 
 
-def _files_under(root: Path) -> Iterator[tuple[Path, int | None]]:
-    """Every file with its size, None if it cannot be examined."""
-    if not root.is_dir():
-        yield root, _size(root)
-        return
-    closed: list[OSError] = []
-    for base, folders, files in os.walk(root, onerror=closed.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(base, name)
-            if not name.startswith(".") and (size := _size(path)) != _NO_FILE:
-                yield path, size
-    yield from ((path, None) for path in sorted(Path(error.filename) for error in closed))
+class _Walk:
+    """One walk through a folder: which folders, and which files behind links, it has come through so far."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._real = root, Path(os.path.realpath(root))
+        self._seen = {_identity(root)}
+        self._closed: list[Path] = []
+
+    def items(self) -> Iterator[Item]:
+        """Of each folder the files by name, then its folders by name; at the end the folders that cannot be listed."""
+        folders = [self._root]
+        while folders:
+            inner: list[Path] = []
+            for entry in self._entries(folders.pop()):
+                path = Path(entry.path)
+                if (kind := self._set_apart(entry, path)) is not None:
+                    yield _item(path, None, kind)
+                elif _is_folder(entry):
+                    inner.append(path)
+                else:
+                    yield _item(path, _size(path))
+            folders += reversed(inner)
+        yield from (_item(path, None) for path in sorted(self._closed))
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as found:
+                return sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            self._closed.append(folder)
+            return []
+
+    def _set_apart(self, entry: os.DirEntry[str], path: Path) -> str | None:
+        """The kind of what is not read; None for a file or folder that is."""
+        is_folder = _is_folder(entry)
+        if kind := (kind_of_folder(entry.name) if is_folder else "") or kind_of_hidden(entry.name, is_folder):
+            return kind
+        if (is_folder or entry.is_symlink()) and self._is_repeated(entry, path):
+            return REPEATED
+        if is_folder and entry.is_symlink() and self._real.is_relative_to(os.path.realpath(path)):
+            return "upward link"
+        return None if is_folder or _size(path) != _NO_FILE else "device or pipe"
+
+    def _is_repeated(self, entry: os.DirEntry[str], path: Path) -> bool:
+        """Whether a folder, or the target of a link, is read by another way: it lies below the root, where the walk
+        comes through by itself, or the walk has come through already. A link to nothing is not.
+        """
+        identity = _identity(path)
+        if identity is None:
+            return False
+        if identity in self._seen or (entry.is_symlink() and self._lies_inside(path)):
+            return True
+        self._seen.add(identity)
+        return False
+
+    def _lies_inside(self, link: Path) -> bool:
+        real = Path(os.path.realpath(link))
+        if not real.is_relative_to(self._real):
+            return False
+        *folders, name = real.relative_to(self._real).parts or ("",)
+        hidden = any(kind_of_folder(each) or kind_of_hidden(each, True) for each in folders)
+        return not (hidden or kind_of_hidden(name, real.is_dir()))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads round in circles
+        return False
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+_NO_FILE: Final = -1
 
 
 def _size(path: Path) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -16,16 +17,20 @@ from lookalike.pixels import from_array, model_input, picture, thumbnail
 from lookalike.readers.pool import Event, Finished, Frame, ReaderPool, SliceFile
 from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
-from lookalike.sources.files import FileSource
+from lookalike.sources.files import REPEATED, FileSource
+from lookalike.sources.kinds import kind_beside
 from lookalike.sources.labels import LabelRow, LabelTable
 from lookalike.sources.masks import is_mask
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import volume_items
-from lookalike.types import EncoderSpec, Image, Item, Refusal, VolumeRecipe
+from lookalike.types import EncoderSpec, Image, Item, Refusal, SetApart, VolumeRecipe
 
 FETCHED_AT_ONCE: Final = 8
 """Items of a remote source whose files are on this machine at the same time."""
 _PICTURES: Final = 20  # read of a folder before it is said to be no series
+
+
+_TAKEN_BY_NONE: Final = ("not-an-image", "empty-file")
 
 
 class KnownItems(Protocol):
@@ -47,10 +52,10 @@ class KnownItems(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The contents of sources: every item once, with its source. masks: how many were left out."""
+    """The contents of sources: every item once, with its source. apart: what is told to be no image without reading."""
 
     items: tuple[tuple[Source, Item], ...]
-    masks: int
+    apart: tuple[SetApart, ...]
 
     @property
     def files(self) -> int:
@@ -64,14 +69,35 @@ class BatchRead:
 
 
 def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda _path: False) -> Listing:
-    """Every item that is not a mask. owned: whether a file is to be skipped silently."""
+    """Every item, and apart what its name or the walk tells to be none; a file that is reached by two ways is one item.
+    owned: whether a file is to be skipped silently.
+    """
     found: dict[str, tuple[Source, Item]] = {}
+    kept: dict[str, tuple[Source, Item]] = {}
+    apart: list[SetApart] = []
     for source in sources:
         for item in source.items():
             if not (item.files and owned(Path(item.files[0]))):
                 found.setdefault(item.name, (source, item))
-    kept = tuple(each for each in found.values() if not is_mask(Path(each[1].name)))
-    return Listing(kept, len(found) - len(kept))
+    folders: dict[str, str] = {}
+    for source, item in found.values():
+        kind = item.apart or ("mask" if is_mask(Path(item.name)) else "")
+        if not kind and kept.setdefault(_real_name(item, folders), (source, item))[1] is not item:
+            kind = REPEATED
+        if kind:
+            apart.append(SetApart(item.name, kind))
+    return Listing(tuple(kept.values()), tuple(apart))
+
+
+def _real_name(item: Item, folders: dict[str, str]) -> str:
+    """The name of an item, of a local file its path without links. folders: the real paths that are known."""
+    if item.image is not None or len(item.files) != 1:
+        return item.name
+    folder, name = os.path.split(item.files[0])
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    path = os.path.join(folders[folder], name)  # noqa: PTH118 - called for every file
+    return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
 
 
 class ItemLabels:
@@ -108,12 +134,12 @@ class ItemLabels:
 def read_items(
     readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None
 ) -> Iterator[Event | BatchRead]:
-    """The events of every item: its frames and Finished, a Refusal, or a SliceFile; once all slices are known, the
-    frames of their volumes. A remote item is fetched only if it is new, a few at a time, each batch with a BatchRead
-    at its end.
+    """The events of every item: its frames and Finished, a Refusal, a SetApart, or a SliceFile; once all slices are
+    known, the frames of their volumes. A remote item is fetched only if it is new, a few at a time, each batch with a
+    BatchRead at its end.
     """
     here = [item for _source, item in items if item.files and item.image is None]
-    yield from _read_files(readers, here, known)
+    yield from _by_kind(_read_files(readers, here, known))
     for _source, item in items:
         if item.image is not None:
             yield from _read_array(readers, item, known)
@@ -128,6 +154,13 @@ def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | 
             slices.append(event)
         yield event
     yield from readers.read(volume_items(slices), is_known)
+
+
+def _by_kind(events: Iterable[Event]) -> Iterator[Event]:
+    """What no reader takes, but usually lies beside images, is set apart; everything else as it is."""
+    for event in events:
+        kind = kind_beside(Path(event.source)) if isinstance(event, Refusal) and event.reason in _TAKEN_BY_NONE else ""
+        yield SetApart(event.source, kind) if kind else event
 
 
 def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> Iterator[Event]:
@@ -182,7 +215,7 @@ def _read_fetched(
                     files += _fetched(item, fetched.enter_context(source.fetch(item)))
                 except (OSError, UnreadableImageError) as error:
                     yield Refusal(item.name, getattr(error, "reason", "not-readable"))
-            for event in _read_files(readers, files, known):
+            for event in _by_kind(_read_files(readers, files, known)):
                 yield replace(event, fetched=True) if isinstance(event, Finished) else event
         yield BatchRead()
 
@@ -203,7 +236,7 @@ def series_in(readers: ReaderPool, folder: Path) -> Item:
     there, whatever tables and notes lie beside. Raises UnreadableImageError: "not-one-series" if there are several or
     none, or the reason of the one file that cannot be read.
     """
-    files = [item for item in FileSource(folder).items() if item.files]
+    files = [item for item in FileSource(folder).items() if item.files and not item.apart]
     slices: list[SliceFile] = []
     pictures: dict[str, Item] = {}
     for event in readers.read(files, whole=True):

@@ -19,7 +19,7 @@ from lookalike.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.readers.pool import Event, Finished, Frame
 from lookalike.sources.encoded_volumes import OpenVolumes
-from lookalike.sources.files import beside_images
+from lookalike.sources.kinds import counted_kinds
 from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
 from lookalike.sources.reading import BatchRead, ItemLabels, list_items, read_items
 from lookalike.sources.source import Source, source_of
@@ -27,7 +27,7 @@ from lookalike.sources.stored_items import StoredItems
 from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.packed import packed
-from lookalike.types import Attribute, PatchMap, Refusal, Vectors
+from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 
 _ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many more
 _STORED: Final = 64  # files or records stored in one transaction
@@ -37,8 +37,9 @@ _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
 @dataclass(frozen=True, slots=True)
 class IndexResult:
     """added: new records. skipped: files whose content was there already. refused: files that could not be
-    read, with reason codes. ignored: tables and notes that lie beside images. unmatched: rows of the label
-    table that match no file. records: how many the gallery now holds.
+    read, with reason codes. ignored: how many were passed over since they are no images: masks, reports and other
+    objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no
+    file. records: how many the gallery now holds.
     """
 
     added: int
@@ -49,6 +50,8 @@ class IndexResult:
     ignored: int
     unmatched: int
     records: int
+    kinds: dict[str, int]
+    set_apart: tuple[SetApart, ...]
 
 
 def index(
@@ -80,7 +83,7 @@ def index(
     with gallery.writing():
         if patches:
             _keep_patches(gallery)
-        run = _Run(gallery, ItemLabels(table, listing))
+        run = _Run(gallery, ItemLabels(table, listing), apart=[*listing.apart])
         ended, total = 0, len(listing.items)
         for event in read_items(gallery.readers, listing.items, StoredItems(gallery.store, with_patches=run.patches)):
             run.take(event)
@@ -94,10 +97,12 @@ def index(
         skipped=run.skipped,
         refused=tuple(run.refused),
         files=listing.files,
-        ignored=run.ignored + listing.masks,
+        ignored=len(run.apart),
         unmatched=run.labels.unused(),
         records=gallery.store.count(),
         seconds=time.monotonic() - started,
+        kinds=counted_kinds(run.apart),
+        set_apart=tuple(run.apart),
     )
 
 
@@ -134,7 +139,7 @@ class _Run:
     ended: list[str] = field(default_factory=list)  # sources read to their end since the last flush
     brought: Counter[str] = field(default_factory=Counter)  # new records by SHA-256 of their file
     relabelled: set[str] = field(default_factory=set)
-    ignored: int = 0
+    apart: list[SetApart] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -153,6 +158,8 @@ class _Run:
             self.fetched = {}
         elif isinstance(event, Refusal):
             self._refuse(event)
+        elif isinstance(event, SetApart):
+            self.apart.append(event)
         elif isinstance(event, Finished):
             self._finish(event)
         if len(self.frames) >= (_ENCODED if self.gallery.spec.ndim == 2 else 1):  # a volume is large
@@ -161,9 +168,6 @@ class _Run:
             self.flush()
 
     def _refuse(self, refusal: Refusal) -> None:
-        if refusal.reason == "not-an-image" and beside_images(Path(refusal.source)):
-            self.ignored += 1
-            return
         # A broken volume is refused as a whole; of other files the good frames stay.
         self.volumes.drop(refusal.source)
         self.frames = [frame for frame in self.frames if frame.depth == 1 or frame.source != refusal.source]

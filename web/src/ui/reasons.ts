@@ -14,6 +14,10 @@ const REASONS: Record<string, Reason> = {
     what: "A DICOM file without a picture in it.",
     todo: "Reports, structures and directories hold none; send the image objects.",
   },
+  "no-image": {
+    what: "A segmentation, report, plan, dose or the like.",
+    todo: "It marks or describes images; send the images themselves.",
+  },
   "empty-file": { what: "The file has no bytes.", todo: "Copy it again from where it came." },
   "damaged-header": {
     what: "The header cannot be read.",
