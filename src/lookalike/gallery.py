@@ -120,7 +120,7 @@ class Gallery:
     def volume_recipe(self) -> VolumeRecipe:
         """How volumes are sliced, those of queries too; stored when first used."""
         noted = self.store.fact("volumes", json.dumps(asdict(self._volumes or VolumeRecipe())))
-        return VolumeRecipe(**json.loads(noted))
+        return VolumeRecipe.from_stored(noted)
 
     def space(self, name: str) -> SpaceRow:
         """A space by name. Raises NotFoundError, with the names there are."""

@@ -1,14 +1,13 @@
-"""Slices of volumes: orientation, choice, weights, windows, pooling. Pure functions.
+"""Slices of volumes: choice, weights, windows, pooling. Pure functions.
 
-A volume is sliced along the patient's axes, which come from the affine, never from the order in which the array
-happens to be stored. Grey values are mapped the same way in the whole volume, so that slices stay comparable.
+Grey values are mapped the same way in the whole volume, so that slices stay comparable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 import PIL.Image
@@ -16,19 +15,8 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.pixels import prepare
+from lookalike.planes import along, orient
 from lookalike.types import Image, Preprocessing, Vectors, VolumeInput, VolumeRecipe
-
-Plane: TypeAlias = Literal["axial", "coronal", "sagittal"]
-
-# Directions of (depth, rows, columns) in RAS+ patient space: (axis, sign). Rows run down the picture and
-# columns to its right, as radiologists look at it: anterior or superior on top, the patient's left to the right.
-_DIRECTIONS: Final[dict[str, tuple[tuple[int, int], ...]]] = {
-    "axial": ((2, 1), (1, -1), (0, -1)),
-    "coronal": ((1, -1), (2, -1), (0, -1)),
-    "sagittal": ((0, -1), (2, -1), (1, -1)),
-}
-
-_LETTERS: Final = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
 
 CT_WINDOWS: Final[dict[str, tuple[float, float]]] = {
     "lung": (-600.0, 1500.0),
@@ -44,42 +32,6 @@ MASK: Final = "mask"
 
 _MOST_STRETCHED: Final = 20.0
 _BLANK_RANGE: Final = 8  # of 255 grey levels: a slice whose values span fewer is blank
-
-
-def orient(volume: Image, plane: Plane = "axial") -> Image:
-    """The volume with (depth, rows, columns) along the patient's axes for this plane.
-
-    Axes are permuted and flipped to the nearest ones, nothing is resampled; without an affine the array's
-    own order is kept. The affine maps (depth, row, column) indices to patient mm, RAS+.
-    """
-    return _along(volume, _DIRECTIONS[plane])
-
-
-def _along(volume: Image, wanted: Sequence[tuple[int, int]]) -> Image:
-    """``orient`` for any three directions, each an axis and its sign in RAS+."""
-    if volume.affine is None:
-        return volume
-    nearest = _nearest_axes(volume.affine)
-    order = [nearest.index(axis) for axis, _ in wanted]
-    pixels, affine = np.transpose(volume.pixels, (*order, 3)), volume.affine[:, [*order, 3]].copy()
-    for i, (axis, sign) in enumerate(wanted):
-        if np.sign(affine[axis, i]) != sign:
-            pixels = np.flip(pixels, i)
-            affine[:3, 3] += affine[:3, i] * (pixels.shape[i] - 1)
-            affine[:3, i] = -affine[:3, i]
-    z, y, x = (float(v) for v in np.linalg.norm(affine[:3, :3], axis=0))
-    return replace(volume, pixels=pixels, affine=affine, spacing=(z, y, x))
-
-
-def _nearest_axes(affine: NDArray[np.float64]) -> list[int]:
-    """For each array axis the patient axis that it runs along, each used once, the clearest assigned first."""
-    columns = affine[:3, :3] / np.maximum(np.linalg.norm(affine[:3, :3], axis=0), 1e-12)
-    closeness, nearest = np.abs(columns), [-1, -1, -1]
-    for _ in range(3):
-        patient, array = np.unravel_index(np.argmax(closeness), (3, 3))
-        nearest[int(array)] = int(patient)
-        closeness[patient, :], closeness[:, array] = -1, -1
-    return nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +197,7 @@ def volume_input(volume: Image, recipe: Preprocessing) -> NDArray[np.uint16]:
         raise UnreadableImageError("not-a-volume")
     if volume.pixels.shape[-1] != 1:
         raise UnreadableImageError("unsupported-pixels")
-    oriented = _along(volume, [_LETTERS[letter] for letter in how.axes])
+    oriented = along(volume, how.axes)
     low, high = how.values or grey_map(oriented).ranges[0]
     planes: NDArray[Any] = oriented.pixels[..., 0]
     if how.foreground is not None:

@@ -154,16 +154,23 @@ class PatchMap:
 
 @dataclass(frozen=True, slots=True)
 class VolumeRecipe:
-    """How a volume is sliced: along which plane, which slices (``slices.slice_rule``), with which grey window
-    (``slices.grey_map``). four_d: whether a file with several time points or channels is refused, or each is a
-    volume of its own. Stored with the gallery, so that queries are sliced alike.
+    """How a volume is sliced: along which plane ("native": the one it was taken in), which slices
+    (``slices.slice_rule``), with which grey window (``slices.grey_map``). four_d: whether a file with several time
+    points or channels is refused, or each is a volume of its own. lone: a slice that comes without its volume is
+    prepared as a slice of it, or as a picture. Stored with the gallery, so that queries are sliced alike.
     """
 
-    plane: Literal["axial", "coronal", "sagittal"] = "axial"
+    plane: Literal["native", "axial", "coronal", "sagittal"] = "native"
     slices: str = "all"
     window: str = "auto"
     seed: int = 0
     four_d: Literal["refuse", "split"] = "refuse"
+    lone: Literal["slice", "picture"] = "slice"
+
+    @classmethod
+    def from_stored(cls, text: str) -> VolumeRecipe:
+        """The recipe of a gallery, from JSON; fields that came later stand for what was done before."""
+        return cls(**{"lone": "picture", **json.loads(text)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +233,12 @@ class Record:
     def depth(self) -> int:
         """How many slices a volume has; 1 for a picture."""
         return int(self.attributes.get("slices", 1))
+
+    @property
+    def plane(self) -> Literal["", "axial", "coronal", "sagittal"]:
+        """The plane that its slices lie in; "" for a picture, and where it was not stored."""
+        found = self.attributes.get("plane")
+        return found if found in ("axial", "coronal", "sagittal") else ""  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ import lookalike
 from conftest import texture
 from dicoms import data_set, save
 from lookalike.gallery import Gallery
+from lookalike.planes import Plane
 from lookalike.readers import read
 from lookalike.readers.series import read_series
-from lookalike.slices import Plane, cut
+from lookalike.slices import cut
 from lookalike.types import Image, VolumeRecipe
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")

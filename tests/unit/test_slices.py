@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.slices import CT_WINDOWS, cut, grey_map, is_hounsfield, orient, pool, slice_rule, slice_weights
+from lookalike.planes import orient
+from lookalike.slices import CT_WINDOWS, cut, grey_map, is_hounsfield, pool, slice_rule, slice_weights
 from lookalike.types import Image, VolumeRecipe
 
 RANDOM = np.random.default_rng(0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +33,24 @@ class Mask:
     shape: tuple[int, int]
 
 
+ReadMask: TypeAlias = Callable[[str | os.PathLike[str], str], Mask]
+
+
 @contextmanager
-def mask_readers(gallery: Gallery) -> Iterator[ReaderPool]:
-    """Decoding processes that cut masks along the gallery's plane, every slice."""
-    recipe = replace(gallery.volume_recipe, slices="all", window=MASK)
-    with ReaderPool(_AS_IT_IS, volumes=recipe, workers=1) as readers:
-        yield readers
+def mask_reader(gallery: Gallery) -> Iterator[ReadMask]:
+    """A function that reads a mask's file as ``read_mask`` does, cut along the plane of the image that it lies over
+    ("": the gallery's own), every slice.
+    """
+    recipe, pools = replace(gallery.volume_recipe, slices="all", window=MASK), dict[str, ReaderPool]()
+    with ExitStack() as opened:
+
+        def read(path: str | os.PathLike[str], plane: str) -> Mask:
+            if plane not in pools:
+                cut = replace(recipe, plane=plane or recipe.plane)  # type: ignore[arg-type]
+                pools[plane] = opened.enter_context(ReaderPool(_AS_IT_IS, volumes=cut, workers=1))
+            return read_mask(pools[plane], path)
+
+        yield read
 
 
 def read_mask(readers: ReaderPool, path: str | os.PathLike[str]) -> Mask:
@@ -64,8 +76,8 @@ def _marked(frame: Frame) -> NDArray[np.bool_]:
     return half if half.any() else white > 0
 
 
-def mask_over(gallery: Gallery, mask: Any) -> Mask:
-    """A mask given as a file or as an array (rows, columns) over one picture."""
+def mask_over(gallery: Gallery, mask: Any, plane: str = "") -> Mask:
+    """A mask given as a file or as an array (rows, columns) over one picture. plane: in which the query is cut."""
     if isinstance(mask, np.ndarray):
         if mask.ndim != 2 or not (mask > 0).any():
             raise UsageError(
@@ -76,5 +88,5 @@ def mask_over(gallery: Gallery, mask: Any) -> Mask:
         raise UsageError(f"a mask is a file or a NumPy array, got {type(mask).__name__}")
     if not os.path.isfile(absolute(mask)):  # noqa: PTH113 - False for any impossible name
         raise UsageError(f"no such file: {absolute(mask)}; give a mask's file")
-    with mask_readers(gallery) as readers:
-        return read_mask(readers, mask)
+    with mask_reader(gallery) as read:
+        return read(mask, plane)

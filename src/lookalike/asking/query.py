@@ -33,8 +33,8 @@ class Query:
     """A query. It is immutable: every change makes another one (``dataclasses.replace``).
 
     base: (views, dim), as the encoder gives them; no rows while only pixels have been read. vectors: (views, dim
-    of the space), of ``space``. views: the slice's number of each view, of ``depth`` slices. patients: the groups
-    whose records may not answer. record: if the query is records, the first of them.
+    of the space), of ``space``. views: the slice's number of each view, of ``depth`` slices, cut along ``plane``.
+    patients: the groups whose records may not answer. record: if the query is records, the first of them.
 
     source: the file or array that was read, and frames: its prepared pixels, a frame a view; without frames they are
     read from the source again when needed. region: the part of one of its pictures to search for. words: it is a
@@ -47,6 +47,7 @@ class Query:
     space: str = BASE
     views: tuple[int, ...] = (0,)
     depth: int = 1
+    plane: str = ""
     patients: frozenset[str] = frozenset()
     record: Record | None = None
     thumbnail: bytes = b""
@@ -119,7 +120,9 @@ def of_record(gallery: Gallery, identity: str) -> Query:
     held = _held_vector(gallery, record) if record.depth == 1 else None
     views, base = gallery.store.slices_of(record.key) if held is None else ((0,), held)
     own = frozenset({record.patient})
-    return Query(record.id, base, base, views=views, depth=record.depth, patients=own, record=record)
+    return Query(
+        record.id, base, base, views=views, depth=record.depth, plane=record.plane, patients=own, record=record
+    )
 
 
 def _held_vector(gallery: Gallery, record: Record) -> Vectors | None:
@@ -204,6 +207,7 @@ def open_query(gallery: Gallery, query: Any) -> Query:
         middle.source,
         views=views,
         depth=middle.depth,
+        plane=middle.plane,
         patients=patients_of_file(gallery, middle.sha256, middle.frame, [middle.patient])[0],
         thumbnail=middle.thumbnail,
         source=query,

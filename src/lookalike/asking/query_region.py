@@ -35,7 +35,7 @@ def with_region(
 
     Raises UsageError, UnreadableImageError (the mask), DamagedFileError.
     """
-    drawn = None if mask is None else mask_over(gallery, mask)
+    drawn = None if mask is None else mask_over(gallery, mask, query.plane)
     view = chosen_view(query, slice, drawn)
     patches, thumbnail = patches_at(gallery, query, view)
     marked = None if drawn is None else mask_at(drawn, view, patches)

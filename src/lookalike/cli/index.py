@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 @click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
 @click.option("--encoder", metavar="NAME", help="The encoder of a new gallery.  [default: lite0-inner]")
 @click.option(
-    "--plane", type=click.Choice(["axial", "coronal", "sagittal"]), help="Cut volumes along.  [default: axial]"
+    "--plane",
+    type=click.Choice(["native", "axial", "coronal", "sagittal"]),
+    help="Cut volumes along; native: the plane each was taken in.  [default: native]",
 )
 @click.option("--slices", metavar="RULE", help="all, every:N, random:N, even:N or middle:N.  [default: all]")
 @click.option(
@@ -58,7 +60,7 @@ def command(
     label_columns: tuple[str, ...],
     patient_column: str,
     encoder: str | None,
-    plane: Literal["axial", "coronal", "sagittal"] | None,
+    plane: Literal["native", "axial", "coronal", "sagittal"] | None,
     slices: str | None,
     window: str | None,
     kind: str,
@@ -102,7 +104,7 @@ def command(
     slice_rule(slices or "all")
     if kind != "auto" and kind not in plugin_names("lookalike.indexes"):
         raise UsageError(f"no index is called {kind!r}.{suggestion(kind, plugin_names('lookalike.indexes'))}")
-    volumes = VolumeRecipe(plane or "axial", slices or "all", window or "auto", four_d=four_d)
+    volumes = VolumeRecipe(plane or "native", slices or "all", window or "auto", four_d=four_d)
     with (
         gallery_to_fill(gallery, encoder=encoder, volumes=volumes, index=kind) as opened,
         interruptible(lambda: _kept(opened)),

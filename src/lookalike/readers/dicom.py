@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lookalike.readers.dicom_frames import read_dicom_frames
 from lookalike.readers.dicom_kinds import kind_of_dicom
+from lookalike.readers.geometry import as_acquired
 from lookalike.readers.multiframe import geometry_of_frames, read_multiframe
 from lookalike.readers.series import read_series, slice_place, stacks
 from lookalike.types import Image
@@ -30,9 +31,9 @@ class DicomReader:
         one volume. Raises UnreadableImageError.
         """
         if len(files) > 1:
-            yield read_series(files)
+            yield as_acquired(read_series(files), files[0])
         elif stacks() and (frames := geometry_of_frames(files[0])) is not None:
-            yield read_multiframe(files[0], frames)
+            yield as_acquired(read_multiframe(files[0], frames), files[0])
         else:
             yield from read_dicom_frames(files[0])
 

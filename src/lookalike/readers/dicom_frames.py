@@ -23,6 +23,7 @@ from pydicom.uid import (
 from lookalike.errors import UnreadableImageError
 from lookalike.pixels import apply_lut, rescale
 from lookalike.readers.codecs import register
+from lookalike.readers.geometry import MODALITIES, normal_of, slice_affine
 from lookalike.readers.limits import check_size
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Image, Lut
@@ -149,6 +150,7 @@ def _image(
         raise UnreadableImageError("unsupported-pixels")
     return Image(
         pixels=values[None] if colour else values[None, ..., None],
+        affine=_affine(ds, number),
         spacing=_spacing(ds),
         modality=str(attributes.get("Modality", "")),
         window=None if colour else window,
@@ -263,6 +265,26 @@ def _spacing(ds: Dataset) -> tuple[float, float, float] | None:
         return float(_value(ds, "SliceThickness") or 1), y, x
     except (TypeError, ValueError):
         return None
+
+
+def _affine(ds: Dataset, number: int) -> NDArray[np.float64] | None:
+    """Where a frame lies, if it is a slice of a body; a CT's localizer is a projection, a mosaic holds many slices."""
+    kind = _value(ds, "ImageType") or ()
+    scout = ds.get("Modality") == "CT" and "LOCALIZER" in kind
+    if ds.get("Modality") not in MODALITIES or scout or "MOSAIC" in kind:
+        return None
+    position, orientation, measures = (
+        functional_group(ds, number, keyword) or ds
+        for keyword in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+    )
+    try:
+        directions = [float(n) for n in orientation.ImageOrientationPatient]
+        step = normal_of(directions) * float(_value(measures, "SliceThickness") or 1)
+        spacing = [float(n) for n in measures.get("PixelSpacing") or (1, 1)]
+        affine = slice_affine([float(n) for n in position.ImagePositionPatient], directions, spacing, step)
+    except (AttributeError, TypeError, ValueError, IndexError):
+        return None
+    return affine if np.isfinite(affine).all() and abs(np.linalg.det(affine)) > 0 else None
 
 
 def _attributes(ds: Dataset) -> dict[str, Attribute]:

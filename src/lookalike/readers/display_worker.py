@@ -71,9 +71,9 @@ def _answer(request: Mapping[str, Any]) -> bytes:
     if len(image.image.pixels) > 1:
         count = len(image.image.pixels)
         number = count // 2 if request["slice"] is None else min(max(request["slice"], 0), count - 1)
-        shown = image.slice(number)
+        shown = image.slice(number, request["recipe"])
     else:
-        number, shown = image.image.frame, image.picture(request["recipe"])
+        number, shown = image.image.frame, image.slice(0, request["recipe"])
         number, count = (0, 1) if request["frame"] is not None else (number, image.image.frames)
     return _message(shown, request["size"], image, files[0], number, count)
 
@@ -82,24 +82,22 @@ class _Held:
     """A decoded image, oriented as in the gallery's recipe, and the mapping of its slices to grey."""
 
     def __init__(self, image: Image, recipe: VolumeRecipe) -> None:
-        from lookalike.slices import grey_map, orient
+        from lookalike.planes import orient
+        from lookalike.readers.prepared import is_cut
+        from lookalike.slices import grey_map
 
-        volume = len(image.pixels) > 1
-        self.image = orient(image, recipe.plane) if volume else image
-        self._grey: GreyMap | None = grey_map(self.image, recipe.window) if volume else None
+        cut = is_cut(image, recipe)
+        self.image = orient(image, recipe.plane) if cut else image
+        self._grey: GreyMap | None = grey_map(self.image, recipe.window) if cut else None
 
-    def slice(self, number: int) -> PIL.Image.Image:
-        """One slice, as ``slices.cut`` renders it."""
+    def slice(self, number: int, recipe: str) -> PIL.Image.Image:
+        """One slice, as ``slices.cut`` renders it; or a picture, which has only one."""
+        from lookalike.pixels import picture
         from lookalike.slices import square_pixels
 
-        assert self._grey is not None
+        if self._grey is None:
+            return picture(self.image, Preprocessing.from_fields(json.loads(recipe)).percentiles)
         return square_pixels(self._grey.show(self.image.pixels[number]), self.image.spacing)
-
-    def picture(self, recipe: str) -> PIL.Image.Image:
-        """A 2-D image."""
-        from lookalike.pixels import picture
-
-        return picture(self.image, Preprocessing.from_fields(json.loads(recipe)).percentiles)
 
 
 _last: dict[Any, _Held] = {}

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from lookalike.errors import UnreadableImageError
+from lookalike.planes import slices_first
 from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.readers.nifti import check_affine
 from lookalike.types import Image
@@ -30,7 +31,10 @@ class ItkReader:
             return opened.read(4) == b"NRRD"
 
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
-        """One Image a time point, axes (depth, rows, columns) = (k, j, i). Raises UnreadableImageError."""
+        """One Image a time point; depth is the axis along which slices were taken (``slices_first``).
+
+        Raises UnreadableImageError.
+        """
         itk = _itk()
         itk.ProcessObject.SetGlobalWarningDisplay(False)
         reader = itk.ImageFileReader()
@@ -73,11 +77,7 @@ def _image(itk: Any, reader: Any, channels: int) -> Image:
     planes = values.reshape((-1, *values.shape[-2 - (channels > 1) :]))
     affine = _affine(opened)
     check_affine(affine)
-    return Image(
-        pixels=planes if channels > 1 else planes[..., None],
-        affine=affine,
-        spacing=tuple(float(n) for n in np.linalg.norm(affine[:3, :3], axis=0)),  # type: ignore[arg-type]
-    )
+    return slices_first(Image(planes if channels > 1 else planes[..., None], affine))
 
 
 def _affine(opened: Any) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -17,8 +17,9 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from lookalike.readers.dicom_frames import functional_group, read_dicom_frames
+from lookalike.readers.geometry import MODALITIES
 from lookalike.readers.limits import MAX_FRAMES, check_volume
-from lookalike.readers.series import LEAST_SLICES, MODALITIES, places_in_order, stack
+from lookalike.readers.series import LEAST_SLICES, places_in_order, stack
 from lookalike.types import Image
 
 _LARGE: Final = 1 << 16  # bytes of an element that stays on disk

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
+from lookalike.planes import slices_first
 from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.types import Image
 
@@ -35,7 +36,7 @@ class NiftiReader:
         return len(head) == 352 and (head[344:348] in _MAGIC or head[4:8] in _MAGIC)
 
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
-        """One Image a time point or channel, axes (depth, rows, columns) = (k, j, i) of the file.
+        """One Image a time point or channel; depth is the axis along which slices were taken (``slices_first``).
 
         Raises UnreadableImageError.
         """
@@ -79,13 +80,26 @@ def _images(opened: Any, shape: tuple[int, ...], affine: NDArray[np.float64]) ->
     check_volume((*shape, 1)[:3])
     check_affine(affine)
     for frame in range(frames):
-        yield Image(
+        volume = Image(
             pixels=_channels_last(_values(opened, shape, frame).transpose(2, 1, 0)),
             affine=affine[:, [2, 1, 0, 3]],
-            spacing=tuple(float(n) for n in np.linalg.norm(affine[:3, 2::-1], axis=0)),  # type: ignore[arg-type]
             frame=frame,
             frames=frames,
         )
+        yield slices_first(volume, _slice_axis(opened, affine))
+
+
+def _slice_axis(opened: Any, affine: NDArray[np.float64]) -> int | None:
+    """The axis, of (k, j, i), along which slices were taken, if the header says so (dim_info).
+
+    dcm2niix turns 3-D acquisitions to (right, front, head) and leaves dim_info as it was: there it says nothing.
+    """
+    try:
+        named = opened.header.get_dim_info()[2]
+    except (AttributeError, ValueError):  # Analyze has none
+        return None
+    turned = (np.argmax(np.abs(affine[:3, :3]), axis=0) == range(3)).all() and (np.diag(affine)[:3] > 0).all()
+    return None if named is None or (named == 2 and turned) else 2 - int(named)
 
 
 def _values(opened: Any, shape: tuple[int, ...], frame: int) -> NDArray[Any]:

@@ -45,7 +45,8 @@ class Frame:
     """One decoded picture, ready for the encoder: ``input`` is (rows, columns, 3) uint8.
 
     source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
-    shown: (rows, columns) of the picture before it was fitted to the encoder.
+    shown: (rows, columns) of the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
+    which a slice was cut; "" for a picture.
     """
 
     source: str
@@ -61,6 +62,7 @@ class Frame:
     depth: int = 1
     file: str = ""
     part: bool = False
+    plane: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +347,7 @@ def _frame(source: str, file: str, sha256: str, header: dict[str, Any], data: me
         view=header.get("view", 0),
         depth=header.get("depth", 1),
         file=file,
+        plane=header.get("plane", ""),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lookalike.pixels import model_input, picture, thumbnail
+from lookalike.planes import plane_of
 from lookalike.slices import cut, volume_input
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
@@ -17,6 +18,7 @@ from lookalike.types import Image, Preprocessing, VolumeRecipe
 class Prepared:
     """input: (rows, columns, 3) uint8, or (depth, rows, columns) uint16 of a whole volume. thumbnail: a JPEG.
     shown: (rows, columns) of the picture before it was fitted to the encoder. view: the slice's number of ``depth``.
+    plane: axial, coronal or sagittal, in which it was cut; "" for a picture.
     """
 
     input: NDArray[Any]
@@ -24,19 +26,27 @@ class Prepared:
     shown: tuple[int, int]
     view: int = 0
     depth: int = 1
+    plane: str = ""
 
 
 def prepared_views(image: Image, recipe: Preprocessing, volumes: VolumeRecipe) -> Iterator[Prepared]:
-    """A picture as one view; a volume as its slices, or as one view for an encoder of whole volumes (the thumbnail is
-    then the middle slice). Raises UnreadableImageError.
+    """A picture as one view; a volume, or a slice of one, as its slices, or as one view for an encoder of whole volumes
+    (the thumbnail is then the middle slice). Raises UnreadableImageError.
     """
     if recipe.volume is not None:
         whole = volume_input(image, recipe)
         _, _, shown = next(cut(image, VolumeRecipe(slices="middle:1")))
         yield Prepared(whole, thumbnail(shown), (shown.height, shown.width))
-    elif len(image.pixels) > 1:
+    elif is_cut(image, volumes):
+        plane = plane_of(image, volumes.plane)
         for number, count, shown in cut(image, volumes):
-            yield Prepared(model_input(shown, recipe), thumbnail(shown), (shown.height, shown.width), number, count)
+            size = shown.height, shown.width
+            yield Prepared(model_input(shown, recipe), thumbnail(shown), size, number, count, plane)
     else:
         shown = picture(image, recipe.percentiles)
         yield Prepared(model_input(shown, recipe), thumbnail(shown), (shown.height, shown.width))
+
+
+def is_cut(image: Image, volumes: VolumeRecipe) -> bool:
+    """Whether an image is shown as slices: a volume, and a single slice that names its place in the patient."""
+    return len(image.pixels) > 1 or (image.affine is not None and volumes.lone == "slice")

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from lookalike.errors import UnreadableImageError
 from lookalike.pixels import as_monochrome2
 from lookalike.readers.dicom_frames import read_dicom_frames
+from lookalike.readers.geometry import MODALITIES, slice_affine
 from lookalike.readers.limits import check_volume
 from lookalike.types import Image
 
-MODALITIES: Final = frozenset({"CT", "MR", "PT", "NM"})
 LEAST_SLICES: Final = 3  # a series with fewer places is no volume: its files are single pictures
 _TAGS: Final = (
     "SeriesInstanceUID",
@@ -114,7 +114,8 @@ def stack(
         stacked[places[number] if places else number] = plane
     if stacked is None or first is None:
         raise UnreadableImageError("no-pixel-data")
-    affine = _affine(positions, orientation, pixel_spacing)
+    step = (np.array(positions[-1]) - np.array(positions[0])) / (len(positions) - 1)
+    affine = slice_affine(positions[0], orientation, pixel_spacing, step)
     z, y, x = (float(n) for n in np.linalg.norm(affine[:3, :3], axis=0))
     return replace(
         first,
@@ -176,17 +177,3 @@ def _what_is_wrong(positions: Sequence[Sequence[float]], orientation: Sequence[f
 
 def _some(parts: Sequence[str]) -> str:
     return ", ".join(parts[:_LISTED]) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")
-
-
-def _affine(
-    positions: Sequence[Sequence[float]], orientation: Sequence[float], pixel_spacing: Sequence[float]
-) -> NDArray[np.float64]:
-    """(depth, row, column) indices -> patient mm, RAS+ (DICOM's own space is LPS+; PS3.3 C.7.6.2.1.1)."""
-    origin, other = np.array(positions[0]), np.array(positions[-1])
-    along_columns, along_rows = np.array(orientation).reshape(2, 3)
-    affine = np.eye(4)
-    affine[:3, 0] = (other - origin) / (len(positions) - 1)
-    affine[:3, 1], affine[:3, 2] = along_rows * pixel_spacing[0], along_columns * pixel_spacing[1]
-    affine[:3, 3] = origin
-    affine[:2] *= -1
-    return affine

@@ -115,6 +115,7 @@ def _send_views(connection: Connection, image: Image, recipe: Preprocessing, vol
             "dtype": str(view.input.dtype),
             "view": view.view,
             "depth": view.depth,
+            "plane": view.plane,
             "patient": image.patient,
             "attributes": dict(image.attributes),
             "shown": view.shown,

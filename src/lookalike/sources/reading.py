@@ -195,6 +195,7 @@ def _array_frames(readers: ReaderPool, item: Item) -> Iterator[Frame]:
             depth=view.depth,
             file=item.files[0],
             part=True,
+            plane=view.plane,
         )
 
 

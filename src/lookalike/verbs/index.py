@@ -234,6 +234,8 @@ class _Run:
             attributes["frame"] = float(frame.frame)
         if frame.depth > 1:
             attributes["slices"] = float(frame.depth)
+        if frame.plane:
+            attributes.setdefault("plane", frame.plane)
         return NewRecord(
             source=frame.file if frame.part else frame.source,
             sha256=frame.sha256,

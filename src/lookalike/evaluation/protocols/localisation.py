@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lookalike import ranking
 from lookalike.asking.candidates import candidates, may_answer
 from lookalike.asking.heat import Heat, explain_region
-from lookalike.asking.masks import Mask, mask_readers, read_mask
+from lookalike.asking.masks import Mask, mask_reader
 from lookalike.asking.query import of_record
 from lookalike.asking.query_region import mask_at
 from lookalike.asking.rank_regions import best_places
@@ -174,14 +174,14 @@ def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> tuple[
         allowed = set(gallery.store.owner_keys(among).tolist())
         records = {key: record for key, record in records.items() if key in allowed}
     found, unfit = [], 0
-    with mask_readers(gallery) as readers:
+    with mask_reader(gallery) as read:
         for key, record in sorted(records.items()):
             beside = mask_beside(Path(record.source)) if record.depth > 1 else None
             if beside is None:
                 continue
             views, vectors = gallery.store.slices_of(key)
             try:
-                mask = read_mask(readers, beside)
+                mask = read(beside, record.plane)
             except (UnreadableImageError, UsageError):
                 unfit += 1
                 continue

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.slices import orient
+from lookalike.planes import orient
 from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
 from lookalike.types import Attribute, Image
 
