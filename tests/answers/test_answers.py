@@ -17,11 +17,15 @@ from record import KEPT, PARTS, recorded
 SLOW: Final = ("collections", "jobs")
 
 DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
+    "volumes": {
+        f"evaluate: khun-jush{more}": {"json.notes.0": "a new gallery cuts volumes in the plane they were taken in"}
+        for more in ("", ", its options")
+    },
     "served": {
         "refused: a region with examples": {
             "json.detail": "one refusal for all that a region cannot be asked with; it names what to leave out"
         }
-    }
+    },
 }
 """Answers that are meant to differ from those recorded: part -> question -> field (``json.hits``, ``error``) -> why."""
 
