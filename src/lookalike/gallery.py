@@ -140,7 +140,7 @@ class Gallery:
             if dict(held[1].encoder) != self.spec.identity:
                 raise ManifestMismatchError(
                     f"the adapter {name!r} was trained on other vectors than this gallery's; "
-                    f"train it again: lookalike adapt --name {name}"
+                    f"train it again: lookalike adapt --name {name} --replace"
                 )
             self._adapters[name] = held
         return held[1]

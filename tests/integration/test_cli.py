@@ -256,7 +256,7 @@ def test_adapt_and_doctor_json(gallery: Gallery) -> None:
     there = ["--gallery", gallery.folder, "--json"]
     result = run("adapt", *there, "--name", "again", "--kind", "linear", "--seed", "5")
     assert result.exit_code == 0
-    same_as_python(result.stdout, adapt(gallery, "again", kind="linear", seed=5))
+    same_as_python(result.stdout, adapt(gallery, "again", kind="linear", seed=5, replace=True))
     same_as_python(run("doctor", *there).stdout, doctor(gallery), apart_from=())
 
 

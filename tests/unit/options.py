@@ -134,6 +134,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--gallery": GALLERY,
             "--name": Told("--name another", "name", "another"),
             "--kind": Told("--kind published", "kind", "published"),
+            "--replace": Told("--replace", "replace", True),
             "--seed": SEED,
             "--json": JSON,
         },

@@ -132,7 +132,10 @@ def test_an_adapted_space_follows_its_adapter(make_gallery: MakeGallery) -> None
 
     add(gallery, 20, 21)
     assert len(gallery.index("findings")) == 14
-    adapt(gallery, "findings", kind="linear", seed=1)
+    with pytest.raises(UsageError, match=r"a space 'findings' already.*--replace"):
+        adapt(gallery, "findings", kind="linear", seed=1)
+    assert gallery.adapter("findings") is adapter
+    adapt(gallery, "findings", kind="linear", seed=1, replace=True)
     assert gallery.adapter("findings") is not adapter
     assert len(gallery.index("findings")) == 14
 

@@ -159,7 +159,7 @@ def test_an_adapter_trained_anew_has_a_new_map(make_gallery: MakeGallery) -> Non
     assert first.x != map_gallery(gallery, method="tsne").x
     assert map_gallery(gallery, method="tsne", space="groups").cached
     add(gallery, 24, 1)  # a linear adapter of the same records would be the same adapter
-    adapt(gallery, "groups", kind="linear")
+    adapt(gallery, "groups", kind="linear", replace=True)
     assert not map_gallery(gallery, method="tsne", space="groups").cached
 
 

@@ -119,4 +119,4 @@ def _verified(path: Path, name: str, sha256: str) -> bytes:
 
 
 def _train_again(name: str) -> str:
-    return f"train it again: lookalike adapt --name {name}"
+    return f"train it again: lookalike adapt --name {name} --replace"

@@ -18,9 +18,10 @@ from lookalike.plugins import plugin_names
     show_default=True,
     help="mlp and published need the extra lookalike[mlp]; linear does not.",
 )
+@click.option("--replace", is_flag=True, help="Train a space of that name anew, if there is one.")
 @seed_option
 @json_option
-def command(gallery: str, name: str, kind: str, seed: int, as_json: bool) -> None:
+def command(gallery: str, name: str, kind: str, seed: int, replace: bool, as_json: bool) -> None:
     """Train an adapter on the gallery's labels: a new space, in which images of one label lie closer.
 
     Stored vectors are untouched and nothing is encoded again. To measure it honestly, use
@@ -35,7 +36,7 @@ def command(gallery: str, name: str, kind: str, seed: int, as_json: bool) -> Non
     from lookalike.verbs.adapt import adapt
 
     with open_gallery(gallery) as opened, progress_bar("steps", "adapt") as progress:
-        result = adapt(opened, name, kind=kind, seed=seed, progress=progress)
+        result = adapt(opened, name, kind=kind, seed=seed, replace=replace, progress=progress)
     if as_json:
         print_json(result)
         return

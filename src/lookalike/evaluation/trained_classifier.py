@@ -197,7 +197,7 @@ def _current(gallery: Gallery, space: str | None, data: Examples) -> adapters.Ad
     if set(adapter.classes) != set(data.classes):
         raise UsageError(
             f"the labels to choose from are not those that the space {name!r} was trained on; "
-            f"train it again: lookalike adapt --name {name}"
+            f"train it again: lookalike adapt --name {name} --replace"
         )
     return adapter
 

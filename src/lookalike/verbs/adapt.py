@@ -35,19 +35,31 @@ class AdaptResult:
 
 
 def adapt(
-    gallery: Gallery, name: str, *, kind: str = DEFAULT_KIND, seed: int = 0, progress: Progress | None = None
+    gallery: Gallery,
+    name: str,
+    *,
+    kind: str = DEFAULT_KIND,
+    seed: int = 0,
+    replace: bool = False,
+    progress: Progress | None = None,
 ) -> AdaptResult:
     """Train an adapter on every labelled record and add the space ``name`` that it projects into.
 
-    Stored vectors are untouched; ``search`` with ``space=name`` works at once. An existing space of that
-    name is replaced. kind: ``mlp`` (torch, the default), ``linear`` (scikit-learn), ``published`` (the
-    network of the MedImageInsight search tutorial, as reference). progress: called with how many steps of a training
-    run are done, of how many at most.
+    Stored vectors are untouched; ``search`` with ``space=name`` works at once. kind: ``mlp`` (torch, the default),
+    ``linear`` (scikit-learn), ``published`` (the network of the MedImageInsight search tutorial, as reference).
+    replace: train a space of that name anew, if there is one. progress: called with how many steps of a training run
+    are done, of how many at most.
 
-    Raises UsageError (no labels, one class only, a bad name), MissingExtraError (mlp without torch).
+    Raises UsageError (no labels, one class only, a bad name, a space of that name without ``replace``),
+    MissingExtraError (mlp without torch).
     """
     if not _NAME.fullmatch(name) or name == BASE:
         raise UsageError(f"a space's name is made of letters, digits, '-' and '_' and is not {BASE!r}; got {name!r}")
+    if name in gallery.store.spaces() and not replace:
+        raise UsageError(
+            f"there is a space {name!r} already, and another training would replace it; name a new one, or give "
+            "--replace"
+        )
     started = time.monotonic()
     data = labelled(gallery)
     with gallery.writing(), followed_by(progress):

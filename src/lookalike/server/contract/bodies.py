@@ -133,11 +133,12 @@ class IndexBody(Body):
 
 
 class AdaptBody(Body):
-    """A space to train."""
+    """A space to train. replace: train a space of that name anew, which is refused otherwise."""
 
     name: Name
     kind: Name = "mlp"
     seed: Seed = 0
+    replace: bool = False
 
 
 class EvaluateBody(Body):

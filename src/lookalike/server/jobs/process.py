@@ -44,7 +44,8 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
 def _adapt(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.adapt import adapt
 
-    return plain(adapt(gallery, given["name"], kind=given["kind"], seed=given["seed"], progress=progress)), {}
+    options = {name: given[name] for name in ("kind", "seed", "replace") if name in given}
+    return plain(adapt(gallery, given["name"], **options, progress=progress)), {}
 
 
 def _evaluate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
