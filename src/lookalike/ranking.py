@@ -16,6 +16,7 @@ from lookalike.errors import UsageError
 from lookalike.types import Scores, Vectors
 
 _K: Final = 60.0
+_EQUAL: Final = 1e-6  # cosines that differ by less are one: the same slice, added up in another order
 
 _Item = TypeVar("_Item", bound=Hashable)
 
@@ -57,22 +58,24 @@ def reciprocal_rank_fusion(
 
 
 def by_count(records: NDArray[np.int64], scores: Scores, weights: NDArray[np.float64]) -> Ranking:
-    """Rank records by how often their slices are hit; ties by the best score.
+    """Rank records by how many query slices are most similar to a slice of theirs; ties by the best score.
 
     records, scores: (q, k) owners and cosines of the hits of q query slices, -1 and -inf pad. weights: (q,)
-    of the query slices; a hit has the weight of its query slice.
+    of the query slices. Each query slice has one vote, of its weight, for the record of its best hit, so that a
+    record with many slices gains nothing by them; records whose best hits are equal share it. A record that gets no
+    vote follows by its best score.
     """
-    return _grouped(records, scores, weights, np.ones_like, np.add)
+    return _grouped(records, scores, _votes(records, scores, weights), np.ones_like, np.add)
 
 
 def by_sum(records: NDArray[np.int64], scores: Scores, weights: NDArray[np.float64]) -> Ranking:
-    """Rank records by the weighted sum of their hits' scores; arguments as in ``by_count``."""
-    return _grouped(records, scores, weights, np.asarray, np.add)
+    """Rank records by the sum of the scores that they were voted for with; arguments and votes as in ``by_count``."""
+    return _grouped(records, scores, _votes(records, scores, weights), np.asarray, np.add)
 
 
-def by_max(records: NDArray[np.int64], scores: Scores, weights: NDArray[np.float64]) -> Ranking:
+def by_max(records: NDArray[np.int64], scores: Scores, _weights: NDArray[np.float64]) -> Ranking:
     """Rank records by their best hit, whatever the weights; arguments as in ``by_count``."""
-    return _grouped(records, scores, np.ones_like(weights), np.asarray, np.maximum)
+    return _grouped(records, scores, np.ones(records.shape), np.asarray, np.maximum)
 
 
 AGGREGATIONS: Final[dict[str, Callable[[NDArray[np.int64], Scores, NDArray[np.float64]], Ranking]]] = {
@@ -82,19 +85,29 @@ AGGREGATIONS: Final[dict[str, Callable[[NDArray[np.int64], Scores, NDArray[np.fl
 }
 
 
+def _votes(records: NDArray[np.int64], scores: Scores, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share (q, k) of its query slice's vote that each hit brings its record."""
+    votes = np.zeros(records.shape)
+    nearest = (records >= 0) & (scores >= scores.max(axis=1, keepdims=True, initial=-np.inf) - _EQUAL)
+    for row, hit in enumerate(nearest):
+        places = np.flatnonzero(hit)
+        first = places[np.unique(records[row, places], return_index=True)[1]]
+        votes[row, first] = weights[row] / max(len(first), 1)
+    return votes
+
+
 def _grouped(
     records: NDArray[np.int64],
     scores: Scores,
-    weights: NDArray[np.float64],
+    shares: NDArray[np.float64],
     value: Callable[[Any], Any],
     combine: np.ufunc,
 ) -> Ranking:
     hit = records >= 0
     found, place = np.unique(records[hit], return_inverse=True)
     similar = scores[hit].astype(np.float64)
-    share = np.broadcast_to(weights[:, None], records.shape)[hit]
     total = np.full(len(found), -np.inf if combine is np.maximum else 0.0)
-    combine.at(total, place, value(similar) * share)
+    combine.at(total, place, value(similar) * shares[hit])
     best = np.full(len(found), -np.inf)
     np.maximum.at(best, place, similar)
     order = np.lexsort((found, -best, -total))

@@ -79,11 +79,11 @@ def _score(cut: list[Any], i: int, j: int, others: list[int], rank: str) -> floa
         return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     if rank == "max":
         return float(similar.max())
-    if rank == "sum":  # every slice of every other patient is a hit: there are fewer than are asked for
-        return float((weights[:, None] * similar).sum())
-    if rank == "count":
-        best_of_ties = similar.max()
-        return float(weights.sum() * len(document) + 1e-6 * best_of_ties)
+    if rank in ("count", "sum"):  # each query slice votes for the volume of the slice most similar to it
+        best = np.array([(query @ cut[other][0].T).max(axis=1) for other in others]).max(axis=0)
+        won = weights * (similar.max(axis=1) == best)
+        total = won.sum() if rank == "count" else (won * best).sum()
+        return float(total + 1e-6 * similar.max())
     return float((similar.max(axis=1) * weights).sum())
 
 

@@ -51,3 +51,18 @@ def test_one_large_volume_does_not_hide_the_others(make_gallery: Callable[..., G
     found = lookalike.search(gallery, vector=query, k=5, rank=rank).hits
     assert [hit.id for hit in found] == [ids[i] for i in sorted(range(6), key=lambda i: -best[i])[:5]]
     assert [hit.score for hit in found] == pytest.approx(sorted(best, reverse=True)[:5], abs=1e-5)
+
+
+@pytest.mark.parametrize("rank", ["count", "sum"])
+def test_a_large_volume_does_not_beat_the_same_volume(make_gallery: Callable[..., Gallery], rank: str) -> None:
+    """A volume of 400 slices like the query's own, among small ones, and the query's copy: the copy comes first."""
+    rng = np.random.default_rng(3)
+    query = unit(rng.normal(size=DIM) + 0.3 * rng.normal(size=(6, DIM)))
+    large = np.repeat(query, 67, axis=0) + rng.normal(size=(402, DIM)) * 0.01
+    others = [query + rng.normal(size=(6, DIM)) for _ in range(12)]
+    gallery = make_gallery()
+    ids = fill(gallery, [large, query, *others], [f"p{i}" for i in range(14)])
+    found = lookalike.search(gallery, id=ids[1], k=12, rank=rank, same_patient=True).hits
+    assert found[0].id == ids[1]
+    assert len({hit.id for hit in found}) == 12
+    assert found[0].score == pytest.approx(1, abs=1e-5)
