@@ -141,7 +141,7 @@ def test_leave_one_patient_out(make_gallery: MakeGallery, several: bool) -> None
     expected = [chance(case, made) for case in made]
     assert report.chance["micro"] == pytest.approx(mean(expected), abs=1e-6)
     assert report.chance["macro"] == pytest.approx(mean(by_class(made, expected).values()), abs=1e-6)
-    assert report.patients == len({case.patient for case in made})
+    assert report.patients == len({case.named for case in made} - {""})
     assert (report.space, report.split, report.baseline, report.adapter) == (
         "base",
         "leave one patient out",
@@ -628,3 +628,41 @@ def test_the_same_records_and_seed_give_the_same_report_in_every_gallery(make_ga
         reports.append(found)
     assert gallery.store.patient_group("x") != make_gallery("third").store.patient_group("x")
     assert reports[0] == reports[1]
+
+
+# What is said of patients
+
+
+def of_patients(patients: Sequence[str]) -> list[Case]:
+    """Records of two classes, and of these patients."""
+    vectors = unit(np.random.default_rng(4).standard_normal((len(patients), 384)))
+    return [Case(i, vectors[i], [CLASSES[i % 2]], patient) for i, patient in enumerate(patients)]
+
+
+@pytest.mark.parametrize(
+    ("patients", "split", "said", "known"),
+    [
+        (["", "", "", "", "", ""], "leave one record out", "No patient is known: whether pictures of one", 0),
+        (["a", "b", "c", "", "", ""], "leave one patient out", "The patient of 3 of 6 records is not known", 3),
+        (["a", "b", "c", "d", "e", "f"], "leave one patient out", "No patient is on both sides of the split.", 6),
+    ],
+)
+def test_nothing_is_claimed_of_patients_nobody_knows(
+    make_gallery: MakeGallery, patients: list[str], split: str, said: str, known: int
+) -> None:
+    gallery = filled(make_gallery(), of_patients(patients))
+    report = evaluate(gallery, k=[1])
+    assert (report.split, report.patients, report.audit.unknown) == (split, known, 6 - known)
+    assert said in report.audit.sentence
+    assert report.audit.sentence in report.notes
+    assert ("both sides of the split" in report.audit.sentence) == (known == 6)
+    assert ("--patient-column NAME" in report.audit.sentence) == (known < 6)
+    assert f"bootstrap by {'patient' if known else 'record'}" in " ".join(report.notes)
+    assert ("patient-disjoint" in evaluate(gallery, folds=2, k=[1]).split) == (known > 0)
+
+
+def test_records_of_one_patient_leave_nothing_to_measure(make_gallery: MakeGallery) -> None:
+    gallery = filled(make_gallery(), of_patients(["anonymous"] * 6))
+    for folds in (None, 2):
+        with pytest.raises(UsageError, match=r"all records are of one patient.*--patient-column NAME"):
+            evaluate(gallery, folds=folds)

@@ -644,13 +644,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A space to train. */
+        /** @description A space to train. replace: train a space of that name anew, which is refused otherwise. */
         AdaptBody: {
             name: string;
             /** @default mlp */
             kind?: string;
             /** @default 0 */
             seed?: number;
+            /** @default false */
+            replace?: boolean;
         };
         /** @description space: the new space's name. classes: the labels it was trained on. training: what the fit reports. */
         AdaptResult: {
@@ -985,7 +987,8 @@ export interface components {
          * @description Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
          *     left out before ranking. same_bytes: the gallery holds the query's file under another patient than the one that
          *     file or table names; the records of both are left out. near_duplicates: a gallery image of another patient has a
-         *     cosine of at least ``threshold``.
+         *     cosine of at least ``threshold``. records: queries and gallery together; unknown: those whose patient is not known,
+         *     of whom nothing can be said.
          */
         LeakageAudit: {
             queries: number;
@@ -993,6 +996,8 @@ export interface components {
             same_bytes: number;
             near_duplicates: number;
             threshold: number;
+            records: number;
+            unknown: number;
             sentence: string;
         };
         /**
@@ -1175,6 +1180,7 @@ export interface components {
         /**
          * @description micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query
          *     with several labels counts in each). chance: the expected precision of a random order, micro and macro.
+         *     patients: of the queries, those that are known.
          *     unscored: queries without a relevant record among those that may answer; they count nowhere. baseline: the
          *     base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
          *     lowest precision at the deepest k.

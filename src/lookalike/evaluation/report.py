@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from lookalike import metrics
+from lookalike.asking.patients import count_patients
 from lookalike.columns import paragraphs
 from lookalike.evaluation.experiment import Experiment, Measured, MeasuredSpace, ranked
 from lookalike.evaluation.leakage import LeakageAudit, audit_leakage
@@ -26,6 +27,7 @@ _WORST: Final = 10
 class Report:
     """micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query
     with several labels counts in each). chance: the expected precision of a random order, micro and macro.
+    patients: of the queries, those that are known.
     unscored: queries without a relevant record among those that may answer; they count nowhere. baseline: the
     base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
     lowest precision at the deepest k.
@@ -92,7 +94,7 @@ def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, 
         space=space.name,
         class_sizes={c: int(n) for c, n in zip(askers.classes, askers.labels.sum(axis=0), strict=True)},
         unscored=int(np.isnan(chance).sum()),
-        patients=len(set(askers.patients.tolist())),
+        patients=count_patients(askers.patients.tolist(), askers.ids).patients,
         split=experiment.rule,
         split_hash=experiment.split_hash,
         seed=scoring.seed,
@@ -142,9 +144,10 @@ def left_out_notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _notes(spec: EncoderSpec, experiment: Experiment, seed: int, audit: LeakageAudit) -> tuple[str, ...]:
+    unit = "record" if audit.unknown == audit.records else "patient"
     return (
         encoder_note(spec),
-        f"Split: {experiment.rule}; seed {seed}, split {experiment.split_hash}. Intervals: 95 %, bootstrap by patient.",
+        f"Split: {experiment.rule}; seed {seed}, split {experiment.split_hash}. Intervals: 95 %, bootstrap by {unit}.",
         audit.sentence,
         DISCLAIMER,
     )

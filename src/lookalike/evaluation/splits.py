@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import metrics
+from lookalike.asking.patients import check_patients, count_patients
 from lookalike.errors import UsageError
 from lookalike.evaluation.labelled import Labelled
 
@@ -36,15 +37,23 @@ class Splits:
     disjoint: bool = True
 
 
-def leave_one_patient_out(count: int) -> Splits:
-    """Each record is a query to all the others; the ranking leaves its own patient out."""
-    rows = np.arange(count)
-    return Splits((Split(rows, rows),), "leave one patient out", disjoint=False)
+def leave_one_patient_out(data: Labelled) -> Splits:
+    """Each record is a query to all the others; the ranking leaves its own patient out, where it is known. Raises
+    UsageError if all are of one patient.
+    """
+    check_patients(data.patients)
+    rows, known = np.arange(len(data.ids)), count_patients(data.patients, data.ids)
+    return Splits((Split(rows, rows),), f"leave one {known.unit} out", disjoint=False)
 
 
 def in_folds(data: Labelled, folds: int, seed: int) -> Splits:
     """Patient-disjoint folds, each of which is the queries to the rest. Raises UsageError."""
-    return Splits(tuple(split_folds(data, folds, seed)), f"{folds} patient-disjoint folds, seed {seed}")
+    return Splits(tuple(split_folds(data, folds, seed)), f"{folds} {fold_kind(data)}, seed {seed}")
+
+
+def fold_kind(data: Labelled) -> str:
+    """What folds of these records may be called."""
+    return "folds by record" if count_patients(data.patients, data.ids).none_known else "patient-disjoint folds"
 
 
 def official_split(names: Sequence[str], rule: str = "") -> Splits | None:
@@ -66,6 +75,7 @@ def split_folds(data: Labelled, folds: int, seed: int) -> Iterator[Split]:
     """Patient-disjoint folds with about the same mix of classes in each (a record's first label)."""
     from sklearn.model_selection import StratifiedGroupKFold
 
+    check_patients(data.patients)
     patients = len(set(data.patients))
     if not 2 <= folds <= min(_MAX_FOLDS, patients):
         raise UsageError(f"folds must be from 2 to {min(_MAX_FOLDS, patients)} ({patients} patients), got {folds}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike import calibration, classifiers, metrics
 from lookalike.asking.background import ABSTAIN
+from lookalike.asking.patients import count_patients
 from lookalike.classifiers import Examples, Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero_shot
 from lookalike.columns import paragraphs
@@ -21,7 +22,7 @@ from lookalike.evaluation.experiment import measured_space
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.protocols.declared import ClassifierOptions
 from lookalike.evaluation.scores import Interval
-from lookalike.evaluation.splits import Split, hash_of
+from lookalike.evaluation.splits import Split, fold_kind, hash_of
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.evaluation.trained_classifier import (
     ADAPTER,
@@ -117,7 +118,8 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     """
     measured_space(gallery, options.space)  # an unknown name is reported first
     settings = Settings(options.neighbours, options.weighting, options.seed)
-    data, folds = training_examples(labelled(gallery), options.multi_label), options.folds or _FOLDS
+    found, folds = labelled(gallery), options.folds or _FOLDS
+    data, known = training_examples(found, options.multi_label), count_patients(found.patients, found.ids)
     splits = splits_of(data, folds, options.seed)
     fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
     queries = [data.ids[row] for split in splits for row in split.queries]
@@ -126,14 +128,15 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
         classes=data.classes,
         multi_label=data.multi_label,
         queries=len(queries),
-        patients=len(np.unique(data.patients)),
+        patients=known.patients,
         folds=folds,
         seed=options.seed,
         split_hash=hash_of(queries),
         encoder={**gallery.spec.identity, "trained_on": sorted(gallery.spec.trained_on)},
         notes=(
-            f"{len(queries)} queries in {folds} patient-disjoint folds, seed {options.seed}; calibration and "
-            "thresholds from inner folds. Intervals: 95 %, bootstrap by patient.",
+            f"{len(queries)} queries in {folds} {fold_kind(found)}, seed {options.seed}; calibration and "
+            f"thresholds from inner folds. Intervals: 95 %, bootstrap by {known.unit}.",
+            *([known.sentence] if known.sentence else []),
             DISCLAIMER,
         ),
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lookalike import metrics, ranking
 from lookalike.asking.candidates import candidates, open_rows
+from lookalike.asking.patients import PatientCount, check_patients, count_patients
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
 from lookalike.evaluation.protocols.declared import SWEEPS, VOLUME_RANKS, VolumeOptions
@@ -100,10 +101,12 @@ def evaluate_volumes(gallery: Gallery, options: VolumeOptions) -> VolumeReport:
         raise UsageError(f"rank is one of {', '.join(known)}; got {unknown[0]!r}")
     volumes = _volumes(gallery, options.where, options.space)
     patients = [volume.record.patient for volume in volumes]
+    check_patients(patients)
     opened, asking = open_rows(patients), [(patient,) for patient in patients]
     scores = tuple(_scores(volumes, asking, lambda i: opened(asking[i : i + 1])[0], ks, options))
-    notes = tuple(_notes(gallery, volumes, len(set(patients))))
-    return VolumeReport(len(volumes), len(set(patients)), options.space, scores, notes)
+    people = count_patients(patients, [volume.record.id for volume in volumes])
+    notes = tuple(_notes(gallery, volumes, people))
+    return VolumeReport(len(volumes), people.patients, options.space, scores, notes)
 
 
 def _scores(
@@ -252,10 +255,12 @@ def _values(record: Record, level: str) -> tuple[str, ...]:
     return () if value in (None, "") else (str(value),)
 
 
-def _notes(gallery: Gallery, volumes: Sequence[_Volume], patients: int) -> Iterator[str]:
+def _notes(gallery: Gallery, volumes: Sequence[_Volume], known: PatientCount) -> Iterator[str]:
     spec, cut = gallery.spec, gallery.volume_recipe
     slices = sum(len(volume.vectors) for volume in volumes)
-    yield (f"{len(volumes)} volumes of {patients} patients, {slices} {cut.plane} slices, window {cut.window}.")
+    yield (f"{len(volumes)} volumes of {known.patients} patients, {slices} {cut.plane} slices, window {cut.window}.")
     yield f"Encoder {spec.name}: {spec.note}. Every volume asks all others but its own patient's."
+    if known.sentence:
+        yield known.sentence
     yield "A class with few volumes moves the mean by much: read the numbers of classes and queries first."
     yield DISCLAIMER

@@ -18,6 +18,7 @@ from lookalike import ranking
 from lookalike.asking.candidates import candidates, may_answer
 from lookalike.asking.heat import Heat, explain_region
 from lookalike.asking.masks import Mask, mask_reader
+from lookalike.asking.patients import PatientCount, check_patients, count_patients
 from lookalike.asking.query import of_record
 from lookalike.asking.query_region import mask_at
 from lookalike.asking.rank_regions import best_places
@@ -128,6 +129,9 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
             "fewer than two volumes have a mask beside them (mask_x.nii.gz or x_seg.nrrd beside x); "
             "index such a folder, and leave it where it is"
         )
+    patients = [volume.record.patient for volume in volumes]
+    check_patients(patients)
+    known = count_patients(patients, [volume.record.id for volume in volumes])
     answering = list(_answering(volumes))
     patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
     rows: list[tuple[str, tuple[float, ...]]] = []
@@ -137,12 +141,12 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
             rows += [(label, measured) for label in asking.record.labels or ("no label",)]
     return LocalisationReport(
         len(volumes),
-        len({volume.record.patient for volume in volumes}),
+        known.patients,
         k,
         options.space,
         tuple(_scores(rows)),
         sum(not others for others in answering),
-        tuple(_notes(gallery, unfit)),
+        tuple(_notes(gallery, unfit, known)),
     )
 
 
@@ -258,13 +262,15 @@ def _scores(rows: Sequence[tuple[str, tuple[float, ...]]]) -> Iterator[Localisat
         yield Localisation(label, len(chosen), *slices, *places)
 
 
-def _notes(gallery: Gallery, unfit: int) -> Iterator[str]:
+def _notes(gallery: Gallery, unfit: int, known: PatientCount) -> Iterator[str]:
     yield f"Encoder {gallery.spec.name}: {gallery.spec.note}."
     yield "Every volume asks those of other patients with its label, by what its mask marks."
     yield (
         "(chance): the share of a hit's slices that hold the structure; of heat, the box's share of the picture. "
         "(unmoved): the query's own box, left where it is, in the slice at the same height."
     )
+    if known.sentence:
+        yield known.sentence
     if unfit:
         yield f"{unfit} masks could not be read, mark nothing, or do not fit their volume."
     if not kept(gallery.store):

@@ -54,7 +54,7 @@ def _splits(space: MeasuredSpace, data: Labelled, options: PrecisionOptions) -> 
             f"the space {space.name!r} was trained on these very records, so asking them proves nothing; "
             "give --folds 5 (it is trained anew on each fold), or --queries with --query-labels"
         )
-    return leave_one_patient_out(len(data.ids))
+    return leave_one_patient_out(data)
 
 
 def _table(options: PrecisionOptions) -> LabelTable:

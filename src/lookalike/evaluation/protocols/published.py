@@ -121,7 +121,7 @@ class PublishedProtocol:
         folds = options.folds or self.folds
         if folds is not None:
             return in_folds(cases.data, folds, options.seed)
-        return leave_one_patient_out(len(cases.data.ids))
+        return leave_one_patient_out(cases.data)
 
 
 def _single(record: Record) -> tuple[tuple[str, ...], str]:
