@@ -286,8 +286,10 @@ class Region:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One answer: ``score`` is the cosine, 1 = the same picture. percentile: the percentage of pairs of the gallery's
-    own records of different patients that are less similar; None where the score is no such cosine.
-    patient: the group's hash. depth: slices, 1 for a picture.
+    own records of different patients that are less similar; None where the score is no such cosine. nearness: the
+    percentage of the gallery's own records whose nearest record of another patient is less similar than this hit, 0 to
+    100: low means that nothing here is as near as records usually are; of a volume's slices together it is told of the
+    best hit alone. patient: the group's hash. depth: slices, 1 for a picture.
     """
 
     rank: int
@@ -301,3 +303,4 @@ class Hit:
     percentile: float | None = None
     patient: str = ""
     depth: int = 1
+    nearness: float | None = None

@@ -82,3 +82,37 @@ def test_it_abstains_below_what_99_of_100_records_find(gallery: Gallery, vectors
         found = lookalike.search(gallery, vector=between(vectors, float(best)), k=1)
         assert found.hits[0].score == pytest.approx(best, abs=1e-5)
         assert found.abstained is unlike, best
+
+
+def test_nearness_is_the_share_of_records_whose_nearest_is_farther(
+    gallery: Gallery, vectors: NDArray[np.float32]
+) -> None:
+    nearest = others(vectors).max(axis=1)
+    for best in (0.1, 0.3, 0.6, 0.9):
+        hits = lookalike.search(gallery, vector=between(vectors, best), k=9).hits
+        for hit in hits:
+            assert hit.nearness == pytest.approx(100 * (nearest < hit.score).mean(), abs=100 / COUNT + 0.01)
+
+
+def test_a_filter_never_makes_something_unlike(
+    make_gallery: Callable[..., Gallery], vectors: NDArray[np.float32]
+) -> None:
+    """The record that is unlike all others is all that the filter leaves, or one of what it leaves."""
+    made = make_gallery()
+    fill(made, list(vectors), [f"p{i // 2}" for i in range(COUNT)], attributes=[{"n": float(i)} for i in range(COUNT)])
+    query = vectors[20]
+    free = lookalike.search(made, vector=query, k=1)
+    assert (free.abstained, free.unfiltered, free.note) == (False, None, "")
+    away = lookalike.search(made, vector=query, k=1, where=f"n={COUNT - 1}")
+    assert (away.abstained, away.unfiltered) == (False, pytest.approx(free.hits[0].score))
+    assert f"the filter leaves nothing similar: the best that it leaves has {away.hits[0].score:.3f}" in away.note
+    nobody = lookalike.search(made, vector=query, k=1, where="n<0")
+    assert (nobody.abstained, nobody.hits) == (False, ())
+    assert "the filter allows none" in nobody.note
+    assert "without it the best would have 1.000" in nobody.note
+    near = lookalike.search(made, vector=query, k=1, where="n>10")
+    assert (near.abstained, near.unfiltered, near.note) == (False, None, "")
+    far = between(vectors, 0.05)
+    for where in (None, "n>10", f"n={COUNT - 1}", "n<0"):  # nothing similar is here whatever the filter
+        found = lookalike.search(made, vector=far, k=1, where=where)
+        assert (found.abstained, found.unfiltered) == (True, None)

@@ -12,6 +12,7 @@ import pytest
 import lookalike
 from conftest import texture
 from dicoms import data_set, save
+from filled import fill
 from lookalike.gallery import Gallery
 
 
@@ -83,3 +84,28 @@ def test_an_outside_query_never_finds_itself_whoever_the_table_names(
     asked_about: tuple[Gallery, Path], patient: str
 ) -> None:
     assert precision_of(*asked_about, patient=patient) == 0
+
+
+def test_where_all_are_of_one_patient_it_is_said_why_nothing_answers(make_gallery: Callable[..., Gallery]) -> None:
+    rng = np.random.default_rng(3)
+    gallery = make_gallery()
+    ids = fill(gallery, list(rng.normal(size=(6, 384))), ["anonymous"] * 6)
+    found = lookalike.search(gallery, id=ids[0])
+    assert found.hits == ()
+    assert "of its own patient" in found.note
+    assert "--same-patient" in found.note
+    assert "--patient-column NAME" in found.note
+    assert len(lookalike.search(gallery, id=ids[0], same_patient=True).hits) == 5
+
+
+def test_an_answer_by_what_learnt_from_the_query_says_so(make_gallery: Callable[..., Gallery]) -> None:
+    """The record itself, another of its patient, but not a record without a label, nor the base space."""
+    rng = np.random.default_rng(4)
+    gallery = make_gallery()
+    patients, labels = ["a", "a", "b", "c", "d", ""], [("x",), (), ("y",), ("x",), (), ("y",)]
+    ids = fill(gallery, list(rng.normal(size=(6, 384))), patients, labels)
+    lookalike.adapt(gallery, "s", kind="linear")
+    flattered = {i: "flattered" in lookalike.search(gallery, id=ids[i], space="s").note for i in range(6)}
+    assert flattered == {0: True, 1: True, 2: True, 3: True, 4: False, 5: True}
+    assert "flattered" not in lookalike.search(gallery, id=ids[0]).note
+    assert "flattered" not in lookalike.search(gallery, vector=rng.normal(size=384), space="s").note

@@ -257,7 +257,7 @@ def test_an_empty_gallery_answers_nothing(tmp_path: Path) -> None:
     with open_gallery(tmp_path / "empty", create=True) as empty:
         result = search(empty, texture(0))
         assert (result.hits, result.records) == ((), 0)
-        assert result.note == "only 0 records may answer this query"
+        assert result.note == "only 0 records may answer this query: the gallery is empty"
 
 
 # What the result says

@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -49,6 +49,12 @@ class Background:
         if not len(self.scores):
             return None
         return round(100 * float(np.searchsorted(self.scores, score, "left")) / len(self.scores), 2)
+
+    def nearness(self, score: float) -> float | None:
+        """The percentage of the records whose most similar record is less similar than this, 0 to 100."""
+        if not len(self.nearest):
+            return None
+        return round(100 * float(np.searchsorted(self.nearest, score, "left")) / len(self.nearest), 2)
 
     def unlike(self, score: float, share: float = ABSTAIN) -> bool:
         """Whether a best score is lower than that of all but a share of the gallery's own records."""
@@ -135,22 +141,42 @@ def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]]
     return found
 
 
-def compared(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candidates) -> tuple[Background, bool]:
-    """The background of the query's space, and whether the best answer is too poor to count: less similar than the
-    nearest of all but a share of the gallery's records. who: the candidates, whatever the filter.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How near the nearest records lie to a query. close: in the gallery as a whole; kept: in what the filter leaves;
+    the mean cosine of the query's vectors, each with the nearest; -inf where nothing may answer.
     """
+
+    background: Background
+    close: float
+    kept: float
+
+    @property
+    def abstained(self) -> bool:
+        """Whether nothing similar is here, whatever the filter."""
+        return self.close > -np.inf and self.background.unlike(self.close)
+
+    @property
+    def filtered_away(self) -> bool:
+        """Whether something similar is here, and the filter leaves nothing of it."""
+        return self.kept < self.close and self.background.unlike(self.kept) and not self.background.unlike(self.close)
+
+
+def judged(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candidates) -> Judgement:
+    """Judge the nearest records of a query. best: its answers by cosine, best first."""
     known = space_background(gallery, query.space, whole=len(query.vectors) > 1)
-    if not best:
-        return known, False
-    one = len(query.vectors) == 1
-    return known, known.unlike(best[0].score if one else space_closeness(gallery, query.space, query.vectors, who))
+    one = len(query.vectors) == 1 and len(best) > 0
+    kept = best[0].score if one else space_closeness(gallery, query.space, query.vectors, who)
+    if who.among is None:
+        return Judgement(known, kept, kept)
+    return Judgement(known, space_closeness(gallery, query.space, query.vectors, replace(who, among=None)), kept)
 
 
 def space_closeness(gallery: Gallery, space: str, vectors: Vectors, who: Candidates) -> float:
-    """The mean cosine of vectors (n, dim) of the space, each with the gallery's nearest vector among those that may
-    answer, whatever the filter; -inf where there is none.
+    """The mean cosine of vectors (n, dim) of the space, each with the nearest vector among those that may answer; -inf
+    where there is none.
     """
-    return _best(*gallery.index(space).search(vectors, 1 + len(who.closed)), who)
+    return _best(*gallery.index(space).search(vectors, 1 + len(who.closed), who.among), who)
 
 
 def _best(keys: Keys, scores: Scores, who: Candidates) -> float:

@@ -117,6 +117,22 @@ def open_rows(owners: Sequence[str]) -> Callable[[Sequence[Collection[str]]], ND
     return of
 
 
+def of_known_patients(asking: Sequence[Collection[str]], known: Collection[str]) -> NDArray[np.bool_]:
+    """(q,): whether each query, of these patients, is of one of the known ones."""
+    return np.asarray((~may_answer(asking, sorted(set(known)))).any(axis=1), np.bool_)
+
+
+def trained_on(gallery: Gallery, space: str, patients: Collection[str]) -> bool:
+    """Whether a space's adapter, which is trained on every labelled record, has learnt from records of these patients:
+    the record that asks, the one with the bytes of the file that asks, and others of its patient.
+    """
+    if gallery.space(space).adapter is None:
+        return False
+    keys = [gallery.store.keys_of_patient(patient) for patient in sorted(patients)]
+    records = [record for each in keys for record in gallery.store.owners(each) if record is not None]
+    return bool(of_known_patients([patients], [record.patient for record in records if record.labels]).any())
+
+
 def patients_of_file(
     gallery: Gallery, sha256: str, frame: int, named: Iterable[str]
 ) -> tuple[frozenset[str], Record | None]:

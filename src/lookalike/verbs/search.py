@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.answers import answers
-from lookalike.asking.background import Background, compared
+from lookalike.asking.background import Judgement, judged
 from lookalike.asking.candidates import Candidates, candidates
 from lookalike.asking.examples import moved_by_examples
 from lookalike.asking.query import Clock, Query, of_record, open_query, queries_of
 from lookalike.asking.query_region import with_region
 from lookalike.asking.rank_volumes import COSINES
 from lookalike.asking.ranked import Ranked
+from lookalike.asking.remarks import remarks
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, parse
 from lookalike.gallery import Gallery
@@ -46,10 +47,11 @@ class Hits(tuple[Hit, ...]):
 
 @dataclass(frozen=True)
 class SearchResult:
-    """space: searched in. hits: best first. query: its id or source. seconds: per stage. abstained: nothing is
-    similar here: the best hit is less similar than what 99 % of the gallery's own records find. background: if
-    requested, a histogram (edges, counts) of the cosines that percentiles refer to. In a notebook it shows itself
-    as a strip of thumbnails.
+    """space: searched in. hits: best first. query: its id or source. seconds: per stage. note: what must be known to
+    read the hits. abstained: nothing similar is here, whatever the filter: the nearest record is less similar than what
+    99 % of the gallery's own records find. unfiltered: where the filter alone leaves nothing similar, the best score
+    without it; else None. background: if requested, a histogram (edges, counts) of the cosines that percentiles refer
+    to. In a notebook it shows itself as a strip of thumbnails.
     """
 
     space: str
@@ -60,6 +62,7 @@ class SearchResult:
     encoder: str
     note: str
     abstained: bool = False
+    unfiltered: float | None = None
     background: Mapping[str, Sequence[float]] | None = None
 
     @property
@@ -149,10 +152,10 @@ def search(
         )
     with clock.stage("search"):
         best = answers(gallery, queries, who, k, rank=rank, weights=weights, one_a_patient=group_by is not None)
-    known, abstained = (None, False) if region else _judged(gallery, queries, best, who, rank, clock)
+    judgement = None if region else _judged(gallery, queries, best, who, rank, clock)
     with clock.stage("fetch"):
         small = _thumbnails(gallery, queries[0], best) if pictures else ()
-        hits = Hits((_hit(one, place, known) for place, one in enumerate(best, 1)), small)
+        hits = Hits((_hit(one, place, judgement, queries[0]) for place, one in enumerate(best, 1)), small)
     return SearchResult(
         space,
         hits,
@@ -160,9 +163,10 @@ def search(
         clock.seconds,
         len(gallery.index(space) if who.patched is None else who.patched),
         gallery.spec.name,
-        _note(k, len(hits), who.unpatched),
-        abstained,
-        known.histogram() if explain and known else None,
+        "; ".join(remarks(gallery, queries[0], who, judgement, len(hits), k)),
+        judgement is not None and judgement.abstained,
+        judgement.close if judgement is not None and judgement.filtered_away else None,
+        judgement.background.histogram() if explain and judgement else None,
     )
 
 
@@ -199,16 +203,21 @@ def _check_whole(slice_: int | None, *, context: bool) -> None:
 
 def _judged(
     gallery: Gallery, queries: Sequence[Query], best: Sequence[Ranked], who: Candidates, rank: str, clock: Clock
-) -> tuple[Background | None, bool]:
-    """The background to compare the best score with, and whether it is too low for an answer; for cosines only."""
+) -> Judgement | None:
+    """How near the best answers are; for cosines only."""
     with clock.stage("background"):
         if len(queries) == 1 and not queries[0].words and (rank in COSINES or not gallery.holds_volumes()):
-            return compared(gallery, queries[0], best, who)
-        return None, False
+            return judged(gallery, queries[0], best, who)
+        return None
 
 
-def _hit(ranked: Ranked, rank: int, known: Background | None) -> Hit:
-    record = ranked.record
+def _hit(ranked: Ranked, rank: int, judgement: Judgement | None, query: Query) -> Hit:
+    record, percentile, nearness = ranked.record, None, None
+    if judgement is not None:
+        percentile = judgement.background.percentile(ranked.score)
+        if len(query.vectors) == 1 or rank == 1:
+            near = ranked.score if len(query.vectors) == 1 else judgement.kept
+            nearness = judgement.background.nearness(near)
     return Hit(
         rank,
         ranked.score,
@@ -218,9 +227,10 @@ def _hit(ranked: Ranked, rank: int, known: Background | None) -> Hit:
         record.attributes,
         ranked.match,
         ranked.region,
-        percentile=known.percentile(ranked.score) if known else None,
+        percentile=percentile,
         patient=record.patient,
         depth=record.depth,
+        nearness=nearness,
     )
 
 
@@ -229,10 +239,3 @@ def _thumbnails(gallery: Gallery, query: Query, ranked: Sequence[Ranked]) -> tup
     small = gallery.store.thumbnails(keys)
     own = query.thumbnail or (b"" if query.record is None else small.get(query.record.key, b""))
     return (own, *(small.get(hit.record.key, b"") for hit in ranked))
-
-
-def _note(k: int, found: int, unpatched: int) -> str:
-    parts = [f"only {found} records may answer this query"] if found < k else []
-    if unpatched:
-        parts.append(f"{unpatched} records have no patches: run `lookalike index --patches` on their sources again")
-    return "; ".join(parts)

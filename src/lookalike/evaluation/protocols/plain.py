@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from lookalike.asking.candidates import may_answer
+from lookalike.asking.candidates import of_known_patients
+from lookalike.asking.patients import check_patients
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import MeasuredSpace, from_outside, measured_space, within
 from lookalike.evaluation.labelled import Labelled, Queries, labelled
@@ -54,6 +55,7 @@ def _splits(space: MeasuredSpace, data: Labelled, options: PrecisionOptions) -> 
             f"the space {space.name!r} was trained on these very records, so asking them proves nothing; "
             "give --folds 5 (it is trained anew on each fold), or --queries with --query-labels"
         )
+    check_patients(data.patients)
     return leave_one_patient_out(data)
 
 
@@ -70,13 +72,8 @@ def _outside(
     space: MeasuredSpace, data: Labelled, queries: Queries, left_out: Mapping[str, int], scoring: Scoring
 ) -> Report:
     report = make_report(space, from_outside(space, queries, data), _PRECISION, scoring)
-    seen = 0 if space.adapter is None else _of_known_patients(queries, data)
+    seen = 0 if space.adapter is None else int(of_known_patients(queries.patients, data.patients).sum())
     return replace(report, left_out=dict(left_out), notes=(*report.notes, *_cautions(left_out, seen)))
-
-
-def _of_known_patients(queries: Queries, data: Labelled) -> int:
-    """How many queries are of patients that the adapter was trained on."""
-    return int((~may_answer(queries.patients, sorted(set(data.patients)))).any(axis=1).sum())
 
 
 def _cautions(left_out: Mapping[str, int], seen: int) -> Iterator[str]:

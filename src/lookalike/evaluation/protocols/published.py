@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lookalike.asking.patients import check_patients
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import MeasuredSpace, measured_space, within
@@ -81,7 +82,9 @@ class PublishedProtocol:
         """
         checked_depths(options.k or self.ks)  # impossible depths are reported before anything is read
         space = measured_space(gallery, options.space)
-        return self.score(space, self.cases(gallery), options)
+        cases = self.cases(gallery)
+        check_patients(cases.data.patients)
+        return self.score(space, cases, options)
 
     def cases(self, gallery: Gallery) -> Cases:
         """The records of a gallery that take part. Raises UsageError if none does."""

@@ -1,0 +1,49 @@
+"""What is said beside hits: why there are few or none, what the filter took away, what the space was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lookalike.asking.background import Judgement
+from lookalike.asking.candidates import Candidates, trained_on
+from lookalike.asking.patients import NAME_PATIENTS
+from lookalike.asking.query import Query
+from lookalike.gallery import Gallery
+from lookalike.store import BASE
+
+
+def flattered(space: str) -> str:
+    """What is said of an answer in a space that was trained on the query's own patient."""
+    return (
+        f"The space {space!r} was trained on records of the query's own patient: its answer is flattered. "
+        f"Ask in the space {BASE!r}, or measure it: lookalike evaluate --space {space} --folds 5."
+    )
+
+
+def remarks(
+    gallery: Gallery, query: Query, who: Candidates, judgement: Judgement | None, hits: int, k: int
+) -> Iterator[str]:
+    """Sentences on an answer of ``hits`` records where ``k`` were wanted."""
+    if hits < k:
+        yield f"only {hits} records may answer this query" + ("" if hits else _why_none(gallery, who))
+    if who.unpatched:
+        yield f"{who.unpatched} records have no patches: run `lookalike index --patches` on their sources again"
+    if judgement is not None and judgement.filtered_away:
+        left = f"the best that it leaves has {judgement.kept:.3f}" if hits else "it leaves none"
+        yield f"the filter leaves nothing similar: {left}, without it the best would have {judgement.close:.3f}"
+    if query.patients and trained_on(gallery, query.space, query.patients):
+        yield flattered(query.space)
+
+
+def _why_none(gallery: Gallery, who: Candidates) -> str:
+    """Why no record may answer, and how to go on."""
+    if not gallery.store.count():
+        return ": the gallery is empty"
+    if who.among is not None and not len(who.among):
+        return ": the filter allows none"
+    if len(who.closed):
+        return (
+            f": all{'' if who.among is None else ' that the filter allows'} are of its own patient, which is left out. Let them answer with --same-patient; if they are "
+            f"of several patients, name these by another column: {NAME_PATIENTS}"
+        )
+    return ""
