@@ -882,8 +882,10 @@ export interface components {
         };
         /**
          * @description One answer: ``score`` is the cosine, 1 = the same picture. percentile: the percentage of pairs of the gallery's
-         *     own records of different patients that are less similar; None where the score is no such cosine.
-         *     patient: the group's hash. depth: slices, 1 for a picture.
+         *     own records of different patients that are less similar; None where the score is no such cosine. nearness: the
+         *     percentage of the gallery's own records whose nearest record of another patient is less similar than this hit, 0 to
+         *     100: low means that nothing here is as near as records usually are; of a volume's slices together it is told of the
+         *     best hit alone. patient: the group's hash. depth: slices, 1 for a picture.
          */
         Hit: {
             rank: number;
@@ -899,6 +901,7 @@ export interface components {
             percentile: number | null;
             patient: string;
             depth: number;
+            nearness: number | null;
         };
         /** @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload. */
         IndexBody: {
@@ -1322,10 +1325,11 @@ export interface components {
             same_patient?: boolean;
         };
         /**
-         * @description space: searched in. hits: best first. query: its id or source. seconds: per stage. abstained: nothing is
-         *     similar here: the best hit is less similar than what 99 % of the gallery's own records find. background: if
-         *     requested, a histogram (edges, counts) of the cosines that percentiles refer to. In a notebook it shows itself
-         *     as a strip of thumbnails.
+         * @description space: searched in. hits: best first. query: its id or source. seconds: per stage. note: what must be known to
+         *     read the hits. abstained: nothing similar is here, whatever the filter: the nearest record is less similar than what
+         *     99 % of the gallery's own records find. unfiltered: where the filter alone leaves nothing similar, the best score
+         *     without it; else None. background: if requested, a histogram (edges, counts) of the cosines that percentiles refer
+         *     to. In a notebook it shows itself as a strip of thumbnails.
          */
         SearchResult: {
             space: string;
@@ -1338,6 +1342,7 @@ export interface components {
             encoder: string;
             note: string;
             abstained: boolean;
+            unfiltered: number | null;
             background: {
                 [key: string]: number[];
             } | null;

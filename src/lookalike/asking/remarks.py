@@ -42,8 +42,9 @@ def _why_none(gallery: Gallery, who: Candidates) -> str:
     if who.among is not None and not len(who.among):
         return ": the filter allows none"
     if len(who.closed):
+        all_ = "all" if who.among is None else "all that the filter allows"
         return (
-            f": all{'' if who.among is None else ' that the filter allows'} are of its own patient, which is left out. Let them answer with --same-patient; if they are "
-            f"of several patients, name these by another column: {NAME_PATIENTS}"
+            f": {all_} are of its own patient, which is left out. Let them answer with --same-patient; if they are of "
+            f"several patients, name these by another column: {NAME_PATIENTS}"
         )
     return ""

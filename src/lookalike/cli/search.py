@@ -135,16 +135,20 @@ def command(
 
 def _print(result: SearchResult, *, region: bool) -> None:
     """Print the hits as a table, then the notes of the result."""
-    volumes = any(hit.match for hit in result.hits)
-    boxes = ["box"] if region else []
-    rows = [["rank", "score", "id", "labels", *(["slices"] if volumes else []), *boxes, "source"]]
+    volumes, near = any(hit.match for hit in result.hits), any(hit.nearness is not None for hit in result.hits)
+    head = ["rank", "score", *(["near"] if near else []), "id", "labels", *(["slices"] if volumes else [])]
+    rows = [[*head, *(["box"] if region else []), "source"]]
     for h in result.hits:
+        nearness = ["" if h.nearness is None else f"{h.nearness:.0f} %"] if near else []
         pair = [f"{h.match.query_slice} ~ {h.match.slice}"] if h.match else [""] * volumes
         place = [",".join(f"{edge:.2f}" for edge in h.region.box)] if h.region else []
-        rows.append([str(h.rank), f"{h.score:.4f}", h.id, ", ".join(h.labels) or "-", *pair, *place, h.source])
+        labels = ", ".join(h.labels) or "-"
+        rows.append([str(h.rank), f"{h.score:.4f}", *nearness, h.id, labels, *pair, *place, h.source])
     print_table(rows)
+    if near:
+        print_notes("near: of the gallery's own records, how many have their nearest record farther than this hit.")
     if result.abstained:
-        print_notes("Nothing similar here: the best hit is less alike than what 99 % of the records find.")
+        print_notes("Nothing similar here: the nearest record is less alike than what 99 % of the records find.")
     if result.note:
         print_notes(result.note)
     stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in result.seconds.items())
