@@ -12,7 +12,7 @@ from running import run
 from test_volumes import body, write_nifti, write_series
 
 pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
-pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
+pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from lookalike.types import VolumeRecipe
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
 
-pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
 MakeGallery = Callable[..., Gallery]
@@ -87,7 +86,9 @@ def test_what_a_refusal_says_holds_no_patient_data(make_gallery: MakeGallery, ch
         ds.PatientName, ds.PatientID, ds.AccessionNumber = "Moriarty^James", "MRN-0815", "ACC-4711"
         ds.save_as(file)
     chest[3].unlink()
-    shutil.copy(chest[1], chest[1].with_name("copy"))
+    ds = pydicom.dcmread(chest[1])
+    ds.SOPInstanceUID = "1.2.3"
+    ds.save_as(chest[1].with_name("copy"))
     _, detail = only_refusal(make_gallery(), chest[0].parent)
     assert "several slices" in detail
     assert "missing" in detail
@@ -123,22 +124,46 @@ def test_a_copied_series_is_one_record(make_gallery: MakeGallery, chest: list[Pa
     shutil.copytree(chest[0].parent, tmp_path / "copied")
     gallery = make_gallery()
     result = index(gallery, [chest[0].parent, tmp_path / "copied"])
-    assert (result.added, result.skipped, result.refused, result.records) == (1, 1, (), 1)
-    # The same instances stored in another way are another record, of the same patient.
+    assert (result.added, result.skipped, result.refused, result.records) == (1, 8, (), 1)
+    # The same instances stored in another way are copies too.
     for file in (tmp_path / "copied").iterdir():
         ds = pydicom.dcmread(file)
         ds.ImageComments = "exported again"
         ds.save_as(file)
     result = index(gallery, [chest[0].parent, tmp_path / "copied"])
-    assert (result.added, result.refused, result.records) == (1, (), 2)
-    assert len({record.patient for record in records(gallery)}) == 1
+    assert (result.added, result.refused, result.records) == (0, (), 1)
+    # Under other identifiers they are another record, of the same patient.
+    for number, file in enumerate(sorted((tmp_path / "copied").iterdir())):
+        ds = pydicom.dcmread(file)
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        ds.save_as(file)
+    for _ in range(2):
+        result = index(gallery, [chest[0].parent, tmp_path / "copied"])
+        assert (result.refused, result.records) == ((), 2)
+    assert (result.added, len({record.patient for record in records(gallery)})) == (0, 1)
 
 
-def test_a_spoiled_copy_does_not_spoil_the_series(make_gallery: MakeGallery, chest: list[Path], tmp_path: Path) -> None:
-    shutil.copytree(chest[0].parent, tmp_path / "copied")
-    (tmp_path / "copied" / chest[3].name).unlink()
-    result = index(make_gallery(), [chest[0].parent, tmp_path / "copied"])
-    assert (result.added, reasons(result)) == (1, {"copied": "incomplete-series"})
+def test_copies_of_slices_spoil_nothing_and_add_nothing(
+    make_gallery: MakeGallery, chest: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    copies = [tmp_path / name for name in ("0.dcm", "z.dcm", "DICOMDIR", "a/0.dcm", "a/1.dcm")]
+    for copy, file in zip(copies, (chest[0], chest[3], chest[7], chest[1], chest[2]), strict=True):
+        shutil.copy(file, copy)
+    shutil.copy(chest[5], chest[5].with_name("again.dcm"))
+    copies[4].write_bytes(copies[4].read_bytes()[:-3000])  # cut short on its way
+    gallery = make_gallery()
+    first = index(gallery, [tmp_path])
+    assert (first.added, first.skipped, first.refused) == (1, 6, ())
+    for _ in range(2):
+        again = index(gallery, [tmp_path])
+        assert (again.added, again.skipped, again.refused, again.records) == (0, 7, (), 1)
+    (record,) = records(gallery)
+    only = make_gallery("only")
+    for copy in (*copies, chest[5].with_name("again.dcm")):
+        copy.unlink()
+    index(only, [tmp_path])
+    assert [one.id for one in records(only)] == [record.id]
 
 
 def test_a_series_spread_over_folders_is_one(make_gallery: MakeGallery, chest: list[Path], tmp_path: Path) -> None:
@@ -223,8 +248,8 @@ def test_gaps_and_doubles_of_an_enhanced_file_are_refused(make_gallery: MakeGall
     result = index(make_gallery(), [tmp_path / "gap.dcm", tmp_path / "double.dcm"])
     assert reasons(result) == {"gap.dcm": "incomplete-series", "double.dcm": "incomplete-series"}
     gap, double = (refusal.detail for refusal in result.refused)
-    assert gap == "1 missing at the usual distance of 2.5 mm: 5 to 10 mm"
-    assert double == "1 of 5 places hold several slices: 5 mm (InstanceNumber 3, 4)"
+    assert gap == "1 missing at the usual distance of 2.5 mm: 5 to 10 mm; seen: 5 slices at 5 places"
+    assert double == "1 of 5 places hold several slices: 5 mm (InstanceNumber 3, 4); seen: 6 slices at 5 places"
 
 
 def test_places_that_are_no_numbers_are_refused(make_gallery: MakeGallery, tmp_path: Path) -> None:

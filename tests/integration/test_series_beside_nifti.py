@@ -23,7 +23,6 @@ from lookalike.slices import cut
 from lookalike.types import Image, VolumeRecipe
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
-pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
 
 SHAPE = (26, 24, 22)  # along the patient's right-left, back-front and feet-head
 SPACING = (1.0, 1.5, 2.0)
@@ -103,7 +102,7 @@ def pictures(volume: Image, plane: Plane) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("stored", STORED)
 def test_the_cut_pictures_are_equal(stored: str, plane: Plane, tmp_path: Path) -> None:
     (nifti,) = read([write_nifti(tmp_path / "body.nii.gz")])
-    series = read_series(write_series(tmp_path / "series", stored))
+    (series,) = read_series(write_series(tmp_path / "series", stored))
     expected = pictures(nifti, plane)
     assert all(not np.array_equal(expected, turned) for turned in _turned(expected))  # the body tells them apart
     np.testing.assert_array_equal(pictures(series, plane), expected)

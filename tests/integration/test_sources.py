@@ -81,7 +81,7 @@ def test_a_folder_its_files_and_uris_give_the_same_records(make_gallery: MakeGal
 def test_a_series_is_one_record_from_wherever_it_comes(
     make_gallery: MakeGallery, tmp_path: Path, temporary: Path
 ) -> None:
-    pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
+    pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
     folder = tmp_path / "study" / "ct"
     files = write_series(folder)
     source = ZipSource(zip_folder(tmp_path / "study", tmp_path / "study.zip"))

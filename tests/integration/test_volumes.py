@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import pydicom
 import pytest
 from numpy.typing import NDArray
 from running import COMMAND
@@ -26,7 +27,6 @@ from lookalike.verbs.index import IndexResult, index
 from lookalike.verbs.search import search
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
-pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
 
 MakeGallery = Callable[..., Gallery]
 AXIAL = (1, 0, 0, 0, 1, 0)
@@ -101,7 +101,9 @@ def test_gaps_and_doubles_are_refused_and_the_rest_goes_on(make_gallery: MakeGal
     write_series(tmp_path / "whole", 1)
     write_series(tmp_path / "gap", 2)[3].unlink()
     doubled = write_series(tmp_path / "double", 3)
-    shutil.copy(doubled[2], doubled[2].with_name("copy.dcm"))
+    other = pydicom.dcmread(doubled[2])
+    other.SOPInstanceUID = "1.2.3.5"
+    other.save_as(doubled[2].with_name("other.dcm"))
     cut = write_series(tmp_path / "cut", 4)
     cut[2].write_bytes(cut[2].read_bytes()[:-500])
     PIL.Image.fromarray(texture(9)).save(tmp_path / "cut" / "picture.png")

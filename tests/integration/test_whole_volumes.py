@@ -25,7 +25,7 @@ from lookalike.verbs.index import index
 from lookalike.verbs.search import search
 
 pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
-pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
+pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
 MakeGallery = Callable[..., Gallery]
 

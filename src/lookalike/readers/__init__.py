@@ -13,6 +13,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from lookalike.errors import UnreadableImageError
 from lookalike.plugins import load_plugins
+from lookalike.readers.geometry import SeriesPart
 from lookalike.types import Image
 
 VOLUME_SUFFIXES: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".mgz", ".mnc", ".par", ".rec")
@@ -38,11 +39,12 @@ class Reader(Protocol):
 
 @runtime_checkable
 class SeriesReader(Reader, Protocol):
-    """A reader of a format that keeps each slice of a volume in its own file; several files are one volume."""
+    """A reader of a format that keeps the slices of a volume, or several volumes of a series, in several files."""
 
-    def series_of(self, file: Path) -> tuple[str, str]:
-        """(series, place): the same text for every slice of one volume, and where the slice lies in it; both ""
-        for a file that is no slice. Reads the header only.
+    def series_of(self, file: Path) -> SeriesPart | None:
+        """The slices that a file holds of a series, by its header only; None for a file that is no slice.
+
+        Raises UnreadableImageError.
         """
         ...
 
@@ -91,12 +93,12 @@ def format_of(file: Path) -> str:
     return next((name for name, reader in _readers().items() if reader.matches(file)), "")
 
 
-def series_of(file: Path) -> tuple[str, str]:
-    """``SeriesReader.series_of`` of a file; both "" if no such reader takes it. Raises OSError."""
+def series_of(file: Path) -> SeriesPart | None:
+    """``SeriesReader.series_of`` of a file; None if no such reader takes it. Raises OSError, UnreadableImageError."""
     for reader in _readers().values():
         if isinstance(reader, SeriesReader) and reader.matches(file):
             return reader.series_of(file)
-    return "", ""
+    return None
 
 
 def kind_of_file(file: Path) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lookalike.readers.dicom_frames import read_dicom_frames
 from lookalike.readers.dicom_kinds import kind_of_dicom
-from lookalike.readers.geometry import as_acquired
-from lookalike.readers.multiframe import geometry_of_frames, read_multiframe
-from lookalike.readers.series import read_series, slice_place, stacks
+from lookalike.readers.geometry import SeriesPart
+from lookalike.readers.series import read_series, series_part
+from lookalike.readers.stacks import is_volume
 from lookalike.types import Image
 
 
@@ -27,13 +27,11 @@ class DicomReader:
         return file.suffix.lower() in (".dcm", ".dicom", ".ima") or _begins_like_a_data_set(head)
 
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
-        """One file: each frame as an Image in modality units, or the one volume that its frames make. Several files:
-        one volume. Raises UnreadableImageError.
+        """One file: each frame as an Image in modality units, or the volumes that its frames or tiles make. Several
+        files: the volumes that they make. Raises UnreadableImageError.
         """
-        if len(files) > 1:
-            yield as_acquired(read_series(files), files[0])
-        elif stacks() and (frames := geometry_of_frames(files[0])) is not None:
-            yield as_acquired(read_multiframe(files[0], frames), files[0])
+        if len(files) > 1 or _holds_volumes(files[0]):
+            yield from read_series(files)
         else:
             yield from read_dicom_frames(files[0])
 
@@ -41,9 +39,14 @@ class DicomReader:
         """What a file is, if its SOP class or modality is none of images; "" for an image."""
         return kind_of_dicom(file)
 
-    def series_of(self, file: Path) -> tuple[str, str]:
-        """The volume that a file is a slice of, and its place in it; both "" for any other file."""
-        return slice_place(file) if stacks() else ("", "")
+    def series_of(self, file: Path) -> SeriesPart | None:
+        """The slices that a file holds of a series; None for any other file. Raises UnreadableImageError."""
+        return series_part(file)
+
+
+def _holds_volumes(file: Path) -> bool:
+    part = series_part(file)
+    return part is not None and len(part.slices) > 1 and is_volume([part])
 
 
 def _begins_like_a_data_set(head: bytes) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -48,30 +47,37 @@ _IN_MEMORY: Final = 256 << 20  # bytes; a larger file is read from disk a frame 
 register()
 
 
-def read_dicom_frames(file: Path) -> Iterator[Image]:
-    """Each frame of a file as a 2-D Image in modality units. Raises UnreadableImageError."""
-    ds = _parse(file)
+def read_dicom_frames(file: Path, numbers: Sequence[int] | None = None) -> Iterator[Image]:
+    """Each frame of a file as a 2-D Image in modality units, or those of these numbers, in this order.
+
+    Raises UnreadableImageError.
+    """
+    ds = parse_dicom(file)
     _check(ds)
     syntax = ds.file_meta.TransferSyntaxUID
     large = file.stat().st_size > _IN_MEMORY and syntax != DeflatedExplicitVRLittleEndian
     frames = _frame_count(ds)
     patient = str(_value(ds, "PatientID") or "").strip()
     attributes = _attributes(ds)
-    number = -1
+    wanted, read = range(frames) if numbers is None else numbers, 0
     # Compressed data may hold more frames than the header says.
-    for number, stored in enumerate(islice(_stored_frames(file if large else ds, syntax), frames)):
+    for number, stored in zip(wanted, _stored_frames(file if large else ds, syntax, numbers), strict=False):
+        read += 1
         yield _image(ds, stored, number, frames, patient, attributes)
-    if number + 1 < frames:
+    if read < len(wanted):
         raise UnreadableImageError("damaged-pixels")
 
 
-def _parse(file: Path) -> Dataset:
-    """The data set, with large values left on disk until needed."""
+def parse_dicom(file: Path, **options: Any) -> Dataset:
+    """The data set of a file, with or without a preamble, with large values left on disk until needed.
+
+    options: of ``pydicom.dcmread``. Raises UnreadableImageError.
+    """
     try:
         try:
-            ds: Dataset = pydicom.dcmread(file, defer_size=1 << 20)
+            ds: Dataset = pydicom.dcmread(file, defer_size=1 << 20, **options)
         except pydicom.errors.InvalidDicomError:
-            ds = pydicom.dcmread(file, defer_size=1 << 20, force=True)
+            ds = pydicom.dcmread(file, defer_size=1 << 20, force=True, **options)
         _name_transfer_syntax(ds)
     except (MemoryError, UnreadableImageError):
         raise
@@ -122,10 +128,10 @@ def _frame_count(ds: Dataset) -> int:
         raise UnreadableImageError("damaged-header") from None
 
 
-def _stored_frames(source: Path | Dataset, syntax: str) -> Iterator[NDArray[np.generic]]:
+def _stored_frames(source: Path | Dataset, syntax: str, numbers: Sequence[int] | None) -> Iterator[NDArray[np.generic]]:
     """Decoded frames, (rows, columns) or (rows, columns, samples), YBR converted to RGB."""
     try:
-        yield from iter_pixels(source, transfer_syntax_uid=syntax)
+        yield from iter_pixels(source, transfer_syntax_uid=syntax, indices=numbers)
     except MemoryError:
         raise
     except NotImplementedError:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers import format_of, named_as_volume, read, series_of
+from lookalike.readers.geometry import SeriesPart
+from lookalike.readers.grouping import SliceFile, volume_files
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
@@ -125,9 +127,19 @@ def _is_one_volume(image: Image) -> bool:
 
 
 def _of_one_series(files: Sequence[str]) -> list[str]:
-    """The files that belong to the first one's series; only the first one if it is no slice."""
-    series = series_of(Path(files[0]))[0]
-    return [file for file in files if series_of(Path(file))[0] == series] if series else [files[0]]
+    """The files that make a volume, or several, with the first one; only the first one if it makes none."""
+    found = [SliceFile(file, file, "", Path(file).stat().st_size, part) for file in files if (part := _part(file))]
+    for group in volume_files(found):
+        if group.whole and any(each.file == files[0] for each in (*group.files, *group.copies)):
+            return [each.file for each in group.files]
+    return [files[0]]
+
+
+def _part(file: str) -> SeriesPart | None:
+    try:
+        return series_of(Path(file))
+    except UnreadableImageError:
+        return None
 
 
 def _message(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: int, count: int) -> bytes:

@@ -2,19 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-
-from lookalike.planes import slices_first
-from lookalike.types import Image
 
 MODALITIES: Final = frozenset({"CT", "MR", "PT", "NM"})
 """Whose pictures are slices of a body, if they name a place in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceGeometry:
+    """One slice: where it lies, and what else tells it from others.
+
+    position: (x, y, z) mm, LPS+, of the centre of the first voxel. orientation: the direction cosines of its rows,
+    then of its columns. pixel_spacing: (row, column) mm. shape: (rows, columns). number: in the order of acquisition,
+    InstanceNumber and, from 1, the number in the file (0 where the file is one slice). dimensions: hashes of what may
+    tell volumes at the same places apart (b value, echo, time ...), by name.
+    """
+
+    position: tuple[float, ...]
+    orientation: tuple[float, ...]
+    pixel_spacing: tuple[float, ...]
+    shape: tuple[int, int]
+    number: tuple[int, int] = (0, 0)
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPart:
+    """What a file holds of a series. series: a hash, the same for all files of one series. named: whether it
+    is told by an identifier; else the files of a folder have it in common. instance: a hash of the file's own
+    identifier, or "". tiles: (down, across) of a picture that holds many slices.
+    """
+
+    series: str
+    named: bool
+    instance: str
+    slices: tuple[SliceGeometry, ...]
+    tiles: tuple[int, int] = (1, 1)
+
+
+def series_part_of(fields: Mapping[str, Any]) -> SeriesPart:
+    """The inverse of ``dataclasses.asdict``, also after a round trip through JSON. Equal numbers and hashes, which many
+    slices have in common, are kept once.
+    """
+    slices = tuple(
+        SliceGeometry(
+            position=tuple(each["position"]),
+            orientation=_once(tuple(each["orientation"])),
+            pixel_spacing=_once(tuple(each["pixel_spacing"])),
+            shape=_once(tuple(each["shape"])),
+            number=tuple(each["number"]),
+            dimensions={sys.intern(name): sys.intern(value) for name, value in each["dimensions"].items()},
+        )
+        for each in fields["slices"]
+    )
+    return SeriesPart(
+        sys.intern(fields["series"]), fields["named"], fields["instance"], slices, _once(tuple(fields["tiles"]))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _once(numbers: Any) -> Any:
+    return numbers
 
 
 def slice_affine(
@@ -26,7 +81,7 @@ def slice_affine(
     """(depth, row, column) indices -> patient mm, RAS+ (DICOM's own space is LPS+).
 
     position: (x, y, z) of the first slice; orientation: directions of its rows and columns; pixel_spacing:
-    (row, column) mm; step: (x, y, z) mm from one slice to the next.
+    (row, column) mm; step: (x, y, z) mm from one slice to the next, with a tilted gantry not along their normal.
     """
     along_columns, along_rows = np.array(orientation, np.float64).reshape(2, 3)
     affine = np.eye(4)
@@ -43,13 +98,3 @@ def normal_of(orientation: Sequence[float]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore", divide="ignore"):
         found: NDArray[np.float64] = normal / np.linalg.norm(normal)
     return found
-
-
-def as_acquired(volume: Image, file: Path) -> Image:
-    """A stack of slices with depth along the axis that it was acquired by: the stack's own, as it is.
-
-    A 3-D acquisition has no slices: spacing and shape say which plane it is looked at in, as they do in the NIfTI file
-    that dcm2niix makes of it, turned to the patient's axes.
-    """
-    kind = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["MRAcquisitionType"], force=True)
-    return slices_first(volume) if kind.get("MRAcquisitionType") == "3D" else volume

@@ -29,6 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
+from lookalike.readers.geometry import series_part_of
+from lookalike.readers.grouping import SliceFile
 from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.text import file_name, plain_text
 from lookalike.types import Attribute, Item, Preprocessing, Refusal, SetApart, VolumeRecipe
@@ -78,16 +80,6 @@ class Finished:
     file: str = ""
     part: bool = False
     fetched: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SliceFile:
-    """A file that is a slice of a volume; ``series`` is the same for all of its slices, ``place`` its own."""
-
-    source: str
-    series: str
-    place: str
-    file: str
 
 
 Known = Callable[[str], bool]
@@ -178,8 +170,9 @@ class ReaderPool:
         known: called with the SHA-256 of a file's bytes; True skips decoding; None: nothing is skipped, which
         saves a round trip a file. A file that breaks after some good frames gives these frames and a Refusal.
         A volume gives its slices, as views of one frame.
-        whole: a file that is a slice of a volume is not read but gives a SliceFile; the item made of all of them is
-        to be read once they are known (as ``sources.reading`` does). What is no image gives a SetApart.
+        whole: a file that holds slices of a series is not read but gives a SliceFile, be it known or not; the items
+        made of all of them are to be read once they are known (as ``sources.reading`` does). What is no image gives a
+        SetApart.
         """
         tasks: _Tasks = queue.SimpleQueue()
         pending: deque[_Events] = deque()
@@ -286,9 +279,8 @@ class ReaderPool:
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
             elif header["kind"] == "slice":
-                return (
-                    None if sink.put(SliceFile(name, header["series"], header["place"], task.files[0])) else "stopped"
-                )
+                found = SliceFile(name, task.files[0], header["sha256"], header["size"], series_part_of(header["part"]))
+                return None if sink.put(found) else "stopped"
             elif header["kind"] == "apart":
                 return None if sink.put(SetApart(name, plain_text(header["what"]))) else "stopped"
             elif header["kind"] == "refused":

@@ -1,179 +1,198 @@
-"""DICOM series -> one volume Image (the extra ``volumes``: highdicom decides whether slices make a volume).
+"""DICOM series -> volume Images. ``stacks`` is the rule for what makes a volume; here files become its slices, and its
+volumes are read.
 
-Files belong to one volume if they share SeriesInstanceUID, size and orientation and have a position in the
-patient. They are sorted by that position, never by file name or InstanceNumber. A series with gaps or doubled
-slices is refused: a wrong spacing would go unnoticed. The same holds for the frames of an enhanced
-multi-frame file (``multiframe``).
+A file is one slice, several (enhanced multi-frame, mosaic), or none. Several volumes at the same places are given one
+by one, and only the files of one are open at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from lookalike.errors import UnreadableImageError
 from lookalike.pixels import as_monochrome2
-from lookalike.readers.dicom_frames import read_dicom_frames
-from lookalike.readers.geometry import MODALITIES, slice_affine
-from lookalike.readers.limits import check_volume
+from lookalike.planes import slices_first
+from lookalike.readers.dicom_frames import parse_dicom, read_dicom_frames
+from lookalike.readers.dimensions import DIMENSION_TAGS, file_dimensions
+from lookalike.readers.geometry import MODALITIES, SeriesPart, SliceGeometry
+from lookalike.readers.limits import MAX_FRAMES, check_volume
+from lookalike.readers.mosaic import cut_tiles, mosaic_tiles, tile_geometry
+from lookalike.readers.multiframe import frame_geometry
+from lookalike.readers.stacks import LEAST_SLICES, Stack, alike, count_places, slices_of_files, stacks_of
 from lookalike.types import Image
 
-LEAST_SLICES: Final = 3  # a series with fewer places is no volume: its files are single pictures
 _TAGS: Final = (
+    "PatientID",
+    "StudyInstanceUID",
     "SeriesInstanceUID",
+    "SOPInstanceUID",
     "Modality",
     "Rows",
     "Columns",
     "NumberOfFrames",
-    "ImageType",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
     "InstanceNumber",
+    *DIMENSION_TAGS,
 )
-_LISTED: Final = 8  # places listed in the refusal of a series
 
 
-@cache
-def stacks() -> bool:
-    """Whether slices can be stacked into volumes on this machine; if not, each is a single picture."""
-    return importlib.util.find_spec("highdicom") is not None
+def series_part(file: Path) -> SeriesPart | None:
+    """The slices that a file holds of a series; None for a file that is no slice and no volume. Reads the header only.
 
-
-def slice_place(file: Path) -> tuple[str, str]:
-    """(series, place): a hash of what the slices of one volume have in common, and the slice's place; both "" for a
-    file that is no slice of a volume.
-
-    Reads the header only. Localizers of several directions, Siemens mosaics (many slices tiled into one
-    picture) and multi-frame files, which are whole volumes, are no slices.
+    Raises UnreadableImageError for a mosaic whose tiles cannot be told.
     """
     try:
-        ds = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
-        position, orientation = ds.get("ImagePositionPatient"), ds.get("ImageOrientationPatient")
-        alone = int(ds.get("NumberOfFrames") or 1) > 1 or "MOSAIC" in (ds.get("ImageType") or ())
-        if alone or ds.get("Modality") not in MODALITIES or not position or not orientation:
-            return "", ""
-        directions = tuple(round(float(n), 2) + 0.0 for n in orientation)
-        shared = (str(ds.SeriesInstanceUID), int(ds.Rows), int(ds.Columns), directions)
+        ds = parse_dicom(file, stop_before_pixels=True, specific_tags=list(_TAGS))
+        if ds.get("Modality") not in MODALITIES:
+            return None
+        slices, tiles = _slices(file, ds)
+    except UnreadableImageError as error:
+        if error.reason in ("mosaic", "needs-volumes"):
+            raise
+        return None
     except Exception:  # a damaged header: reading the file will report what is wrong
-        return "", ""
-    place = " ".join(f"{float(n):.2f}" for n in position)
-    return hashlib.sha256(repr(shared).encode()).hexdigest(), hashlib.sha256(place.encode()).hexdigest()
+        return None
+    if not slices or any(not _is_usable(each) for each in slices):
+        return None
+    uid, instance = (str(ds.get(name) or "").strip() for name in ("SeriesInstanceUID", "SOPInstanceUID"))
+    alone = len(slices) > 1  # a file of a whole volume needs no others
+    series = uid or (str(file) if alone else f"{file.parent} {ds.get('SeriesNumber')}")
+    whose = str(ds.get("PatientID") or "").strip(), str(ds.get("StudyInstanceUID") or "").strip()
+    return SeriesPart(_hash(*whose, series), alone or bool(uid), instance and _hash(instance), slices, tiles)
 
 
-def read_series(files: Sequence[Path]) -> Image:
-    """The slices as one Image, (depth, rows, columns, channels) with depth along their normal.
+def _slices(file: Path, ds: Dataset) -> tuple[tuple[SliceGeometry, ...], tuple[int, int]]:
+    """The slices of a file and its tiles; no slices if its frames are pictures of their own."""
+    count = int(ds.get("NumberOfFrames") or 1)
+    if count > 1:
+        if not LEAST_SLICES <= count <= MAX_FRAMES:
+            return (), (1, 1)
+        frames = frame_geometry(parse_dicom(file, stop_before_pixels=True), count)
+        return (frames if len(alike(frames)) == 1 and count_places(frames) != 1 else ()), (1, 1)
+    if "MOSAIC" in (kinds := ds.get("ImageType") or ()) or "VFRAME" in kinds:
+        ds = parse_dicom(file, stop_before_pixels=True)
+    count, tiles = mosaic_tiles(ds)
+    if count > 1:
+        return tuple(tile_geometry(ds, count, tiles)), tiles
+    return (_geometry(ds),), (1, 1)
+
+
+def _geometry(ds: Dataset) -> SliceGeometry:
+    """A file of one slice. Raises AttributeError, TypeError, ValueError where it names no place."""
+    row, column = (float(n) for n in ds.get("PixelSpacing") or (1, 1))
+    return SliceGeometry(
+        position=tuple(float(n) for n in ds.ImagePositionPatient),
+        orientation=tuple(float(n) for n in ds.ImageOrientationPatient),
+        pixel_spacing=(row, column),
+        shape=(int(ds.Rows), int(ds.Columns)),
+        number=(int(ds.get("InstanceNumber") or 0), 0),
+        dimensions=file_dimensions(ds),
+    )
+
+
+def _is_usable(each: SliceGeometry) -> bool:
+    """Whether there are as many numbers as there should be, and a spacing above 0."""
+    sizes = len(each.position), len(each.orientation), len(each.pixel_spacing)
+    return sizes == (3, 6, 2) and all(0 < n < math.inf for n in each.pixel_spacing)
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256(repr(texts).encode()).hexdigest()[:32]
+
+
+def read_series(files: Sequence[Path]) -> Iterator[Image]:
+    """The volumes that the files make, each as an Image (depth, rows, columns, channels) with depth along the slices'
+    normal; ``frame`` counts them.
 
     Raises UnreadableImageError: "incomplete-series" for gaps, doubles or unequal slices, or the reason of
     the first slice that cannot be read.
     """
-    try:
-        headers = [pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS)) for file in files]
-        positions = [[float(n) for n in ds.ImagePositionPatient] for ds in headers]
-        orientation = [float(n) for n in headers[0].ImageOrientationPatient]
-        pixel_spacing = [float(n) for n in headers[0].get("PixelSpacing") or (1, 1)]
-        numbers = [str(int(ds.get("InstanceNumber") or 0)) for ds in headers]
-    except Exception:  # a header that has changed since it was grouped
-        raise UnreadableImageError("damaged-header") from None
-    order = places_in_order(positions, orientation, numbers)
-    slices = (next(iter(read_dicom_frames(files[i]))) for i in order)
-    return stack(slices, [positions[i] for i in order], orientation, pixel_spacing)
+    parts = [series_part(file) for file in files]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):  # a header that has changed since it was grouped
+        raise UnreadableImageError("damaged-header")
+    slices = slices_of_files(known)
+    if len(kinds := alike(slices)) > 1:
+        sizes = sorted({f"{rows} x {columns}" for rows, columns in (slices[kind[0]].shape for kind in kinds)})
+        raise UnreadableImageError(
+            "incomplete-series", f"slices of {len(kinds)} directions or sizes: {', '.join(sizes)}"
+        )
+    stacks = stacks_of(slices)
+    check_volume((len(stacks[0].slices), *slices[0].shape))
+    turned = _is_three_dimensional(files[0])
+    for number, images in enumerate(_images(files, known, stacks)):
+        volume = replace(_stacked(images, stacks[number]), frame=number, frames=len(stacks))
+        yield slices_first(volume) if turned else volume
 
 
-def stack(
-    slices: Iterable[Image],
-    positions: Sequence[Sequence[float]],
-    orientation: Sequence[float],
-    pixel_spacing: Sequence[float],
-    places: Sequence[int] = (),
-) -> Image:
-    """Stack slices into one volume. positions: (x, y, z) mm of its places, in order; places: the place of each slice in
-    the order of arrival, by default that of the positions. Raises UnreadableImageError.
+def _is_three_dimensional(file: Path) -> bool:
+    """Whether a series was acquired as a whole and has no slices of its own: spacing and shape then say in which plane
+    it is looked at, as they do in the NIfTI file that dcm2niix makes of it, turned to the patient's axes.
     """
+    ds = parse_dicom(file, stop_before_pixels=True, specific_tags=["MRAcquisitionType"])
+    return bool(ds.get("MRAcquisitionType") == "3D")
+
+
+def _images(
+    files: Sequence[Path], parts: Sequence[SeriesPart], stacks: Sequence[Stack]
+) -> Iterator[Iterator[tuple[int, Image]]]:
+    """For each volume its slices, each with its place, in the order in which the files hold them."""
+    owners = [(file, i) for file, part in enumerate(parts) for i in range(len(part.slices))]
+    if len(files) == 1 and parts[0].tiles == (1, 1) and len(stacks) > 1:  # parse a large header once
+        order = [sorted(range(len(stack.slices)), key=stack.slices.__getitem__) for stack in stacks]
+        numbers = [stack.slices[place] for stack, places in zip(stacks, order, strict=True) for place in places]
+        frames = read_dicom_frames(files[0], numbers)
+        yield from (zip(places, frames, strict=False) for places in order)
+        return
+    for stack in stacks:
+        yield _slices_of_stack(files, parts, [owners[i] for i in stack.slices])
+
+
+def _slices_of_stack(
+    files: Sequence[Path], parts: Sequence[SeriesPart], owners: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, Image]]:
+    """owners: the file and the number in it of each place's slice."""
+    places: dict[int, dict[int, int]] = {}
+    for place, (file, number) in enumerate(owners):
+        places.setdefault(file, {})[number] = place
+    for file, wanted in places.items():
+        part, numbers = parts[file], sorted(wanted)
+        if part.tiles != (1, 1):
+            images = cut_tiles(next(iter(read_dicom_frames(files[file]))), part.tiles, numbers)
+        else:
+            every = numbers == list(range(len(part.slices)))
+            images = read_dicom_frames(files[file], None if every else numbers)
+        yield from ((wanted[number], image) for number, image in zip(numbers, images, strict=True))
+
+
+def _stacked(slices: Iterable[tuple[int, Image]], stack: Stack) -> Image:
+    """One volume of its slices, each with its place. Raises UnreadableImageError."""
     stacked: NDArray[Any] | None = None
     first: Image | None = None
-    for number, image in enumerate(slices):
+    for place, image in slices:
         plane = as_monochrome2(image.pixels[0], image)
         if stacked is None or first is None:
             first = image
-            check_volume((len(positions), *image.pixels.shape[1:3]))
-            stacked = np.empty((len(positions), *plane.shape), plane.dtype)
+            stacked = np.empty((len(stack.slices), *plane.shape), plane.dtype)
         if image.pixels.shape != first.pixels.shape:
             raise UnreadableImageError("incomplete-series", "the slices differ in size")
         if not np.can_cast(plane.dtype, stacked.dtype):  # each slice may have its own rescale
             stacked = stacked.astype(np.result_type(plane.dtype, stacked.dtype))
-        stacked[places[number] if places else number] = plane
+        stacked[place] = plane
     if stacked is None or first is None:
         raise UnreadableImageError("no-pixel-data")
-    step = (np.array(positions[-1]) - np.array(positions[0])) / (len(positions) - 1)
-    affine = slice_affine(positions[0], orientation, pixel_spacing, step)
-    z, y, x = (float(n) for n in np.linalg.norm(affine[:3, :3], axis=0))
+    z, y, x = (float(n) for n in np.linalg.norm(stack.affine[:3, :3], axis=0))
     return replace(
-        first,
-        pixels=stacked,
-        affine=affine,
-        spacing=(z, y, x),
-        window=None,
-        voi_lut=None,
-        inverted=False,
-        frame=0,
-        frames=1,
+        first, pixels=stacked, affine=stack.affine, spacing=(z, y, x), window=None, voi_lut=None, inverted=False
     )
-
-
-def places_in_order(
-    positions: Sequence[Sequence[float]], orientation: Sequence[float], numbers: Sequence[str]
-) -> list[int]:
-    """The slices' indices by position along their normal; numbers: what people call the slices.
-
-    Raises UnreadableImageError: "incomplete-series" with what is missing or doubled, "damaged-geometry" for
-    places that are no numbers, or "needs-volumes".
-    """
-    try:
-        from highdicom.spatial import get_volume_positions
-    except ImportError:
-        raise UnreadableImageError("needs-volumes") from None
-    if not np.isfinite([*np.ravel(positions), *orientation]).all():
-        raise UnreadableImageError("damaged-geometry")
-    try:
-        spacing, places = get_volume_positions(positions, orientation)
-    except Exception:  # directions that span no plane, numbers that are none
-        raise UnreadableImageError("damaged-geometry") from None
-    if spacing is None or places is None or sorted(places) != list(range(len(positions))):
-        raise UnreadableImageError("incomplete-series", _what_is_wrong(positions, orientation, numbers))
-    return [int(i) for i in np.argsort(places)]
-
-
-def _what_is_wrong(positions: Sequence[Sequence[float]], orientation: Sequence[float], numbers: Sequence[str]) -> str:
-    """Which places hold several slices, and where slices are missing, in numbers only."""
-    normal = np.cross(orientation[:3], orientation[3:])
-    distances = np.round(np.array(positions) @ normal, 2) + 0.0
-    places = np.unique(distances)
-    faults = []
-    at = {place: [numbers[int(i)] for i in np.flatnonzero(distances == place)] for place in places.tolist()}
-    doubled = [f"{place:g} mm (InstanceNumber {', '.join(who)})" for place, who in at.items() if len(who) > 1]
-    if doubled:
-        faults.append(f"{len(doubled)} of {len(places)} places hold several slices: {_some(doubled)}")
-    steps = np.diff(places)
-    usual = float(np.median(steps)) if len(steps) else 0.0
-    wide = np.flatnonzero(steps > 1.5 * usual)
-    if usual and len(wide):
-        missing = int(np.rint(steps[wide] / usual - 1).sum())
-        gaps = [f"{places[i]:g} to {places[i + 1]:g} mm" for i in wide]
-        faults.append(f"{missing} missing at the usual distance of {usual:g} mm: {_some(gaps)}")
-    if not faults:
-        faults.append(f"slices lie {steps.min():g} to {steps.max():g} mm apart" if len(steps) else "one place only")
-    return "; ".join(faults)
-
-
-def _some(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:_LISTED]) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")

@@ -12,6 +12,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -57,35 +58,39 @@ def serve_decoding(descriptor: int) -> None:
 
 def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     files = [Path(file) for file in request["files"]]
-    _send(connection, {"kind": "digest", "sha256": _digest(files)})
+    digest, sort = _digest(files), request["whole"] and len(files) == 1
+    signal.alarm(_SECONDS_ALONE + len(files))
+    kind = kind_of_file(files[0])
+    # Before asking whether it is known: a slice counts for its volume, however often it was read.
+    if sort and not kind and (part := series_of(files[0])):
+        _send(connection, {"kind": "slice", "sha256": digest, "size": files[0].stat().st_size, "part": asdict(part)})
+        return
+    _send(connection, {"kind": "digest", "sha256": digest})
     if request["ask"] and connection.recv_bytes() == b"skip":
         return
-    signal.alarm(_SECONDS_ALONE + len(files))
-    if request["whole"] and len(files) == 1 and _sorted_out(connection, files[0]):
+    if sort and kind:
+        _send(connection, {"kind": "apart", "what": kind})
         return
-    recipe, volume_recipe = _recipe(request["recipe"]), VolumeRecipe(**request["volumes"])
-    if volume_recipe.window != MASK and (kind := kind_of_file(files[0])):
+    volumes = VolumeRecipe(**request["volumes"])
+    if kind and volumes.window != MASK:
         raise UnreadableImageError("no-image", kind)
+    _send_images(connection, files, _recipe(request["recipe"]), volumes)
+
+
+def _send_images(
+    connection: Connection, files: Sequence[Path], recipe: Preprocessing, volume_recipe: VolumeRecipe
+) -> None:
     count = 0
     for image in read(files):
         if len(image.pixels) > 1 and image.frames > 1 and volume_recipe.four_d == "refuse":
-            raise UnreadableImageError("four-dimensional", f"{image.frames} volumes in one file")
+            raise UnreadableImageError(
+                "four-dimensional", f"{image.frames} volumes in one {'series' if len(files) > 1 else 'file'}"
+            )
         _send_views(connection, image, recipe, volume_recipe)
         count += 1
     if count == 0:
         raise UnreadableImageError("no-pixel-data")
     _send(connection, {"kind": "end"})
-
-
-def _sorted_out(connection: Connection, file: Path) -> bool:
-    """Whether a file was sent as what it is: no image, or a slice of a volume."""
-    if kind := kind_of_file(file):
-        _send(connection, {"kind": "apart", "what": kind})
-        return True
-    series, place = series_of(file)
-    if series:
-        _send(connection, {"kind": "slice", "series": series, "place": place})
-    return bool(series)
 
 
 def _digest(files: Sequence[Path]) -> str:

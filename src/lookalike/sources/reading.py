@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
 from lookalike.pixels import from_array, model_input, picture, thumbnail
-from lookalike.readers.pool import Event, Finished, Frame, ReaderPool, SliceFile
+from lookalike.readers.grouping import SliceFile
+from lookalike.readers.pool import Event, Finished, Frame, ReaderPool
 from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
 from lookalike.sources.files import REPEATED, FileSource
@@ -22,7 +23,7 @@ from lookalike.sources.kinds import kind_beside
 from lookalike.sources.labels import LabelRow, LabelTable
 from lookalike.sources.masks import is_mask
 from lookalike.sources.source import Source
-from lookalike.sources.volumes import volume_items
+from lookalike.sources.volumes import slice_copies, volume_items
 from lookalike.types import EncoderSpec, Image, Item, Refusal, SetApart, VolumeRecipe
 
 FETCHED_AT_ONCE: Final = 8
@@ -154,6 +155,7 @@ def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | 
             slices.append(event)
         yield event
     yield from readers.read(volume_items(slices), is_known)
+    yield from (Finished(copy.source, copy.sha256, known=True, file=copy.file) for copy in slice_copies(slices))
 
 
 def _by_kind(events: Iterable[Event]) -> Iterator[Event]:

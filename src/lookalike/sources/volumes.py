@@ -1,57 +1,46 @@
 """Volumes of many files: which slices belong together, and which files are behind a record.
 
-A reader tells which series a file is a slice of and its place there (``readers.SeriesReader``); the rule that groups
-slices into volumes is here (``volume_items``), and ``readers.series`` stacks them.
+A reader tells which slices of which series a file holds (``readers.SeriesReader``); ``readers.grouping`` is the rule
+that groups files into volumes, ``readers.stacks`` the one for slices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lookalike.readers import named_as_volume
-from lookalike.readers.pool import SliceFile
-from lookalike.readers.series import LEAST_SLICES
+from lookalike.readers.grouping import SliceFile, VolumeFiles, volume_files
 from lookalike.sources.files import walk
 from lookalike.types import Item
 
 
 def volume_items(slices: Sequence[SliceFile]) -> list[Item]:
-    """The slices of any number of series as items: one item with several files for every volume, and one a slice
-    where there are too few for a volume.
+    """The slices of any number of series as items: one item for every volume, or for all volumes at the same places,
+    and one a file where there are too few slices for a volume.
     """
-    series: dict[str, list[SliceFile]] = {}
-    for slice_ in slices:
-        series.setdefault(slice_.series, []).append(slice_)
     items: list[Item] = []
-    for part in (part for whole in series.values() for part in _by_copy(whole)):
-        # One slice stored in several encodings is no volume, however many files there are.
-        if len({slice_.place for slice_ in part}) < LEAST_SLICES:
-            items += [Item(slice_.source, (slice_.file,)) for slice_ in part]
+    for group in volume_files(slices):
+        if group.whole:
+            items.append(Item(_series_name(group), tuple(file.file for file in group.files)))
         else:
-            items.append(Item(_series_name(part), tuple(slice_.file for slice_ in part)))
+            items += [Item(file.source, (file.file,)) for file in group.files]
     return items
 
 
-def _by_copy(slices: Sequence[SliceFile]) -> Iterator[list[SliceFile]]:
-    """Split a series that was copied. Slices in several folders are one volume, unless two folders hold the same slice:
-    then they are copies, and each folder is read by itself. Identical content becomes one record.
-    """
-    folders: dict[Path, list[SliceFile]] = {}
-    for slice_ in slices:
-        folders.setdefault(Path(slice_.file).parent, []).append(slice_)
-    places = [place for some in folders.values() for place in {slice_.place for slice_ in some}]
-    if len(places) == len(set(places)):
-        yield list(slices)
-    else:
-        yield from folders.values()
+def slice_copies(slices: Sequence[SliceFile]) -> list[SliceFile]:
+    """The files whose slices other files hold too, so that no item is made of them."""
+    return [file for group in volume_files(slices) for file in group.copies]
 
 
-def _series_name(slices: Sequence[SliceFile]) -> str:
+def _series_name(group: VolumeFiles) -> str:
     """The name of a series: its folder, if nothing else lies in it, or else its first file."""
-    folder = Path(slices[0].file).parent
-    alone = {Path(slice_.file).parent for slice_ in slices} == {folder} and len(list(folder.iterdir())) == len(slices)
-    return slices[0].source.rpartition("/")[0] or "/" if alone else slices[0].source
+    first, every = group.files[0], (*group.files, *group.copies)
+    folder = Path(first.file).parent
+    within = [file for file in every if Path(file.file).parent == folder]
+    alone = len(group.files) > 1 and all(Path(file.file).parent == folder for file in group.files)
+    alone = alone and len(list(folder.iterdir())) == len(within)
+    return first.source.rpartition("/")[0] or "/" if alone else first.source
 
 
 def files_behind(source: Path, depth: int, of_one_series: Callable[[Sequence[Path]], Sequence[Path]]) -> list[Path]:
