@@ -30,7 +30,7 @@ from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store
-from lookalike.store.database import FILE
+from lookalike.store.database import FILE, READ_ONLY
 from lookalike.text import absolute
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
@@ -216,7 +216,7 @@ class Gallery:
         try:
             file = (self.folder / _LOCK).open("w")
         except OSError as error:
-            raise GalleryError(f"this gallery may be read but not written to ({error.strerror})") from None
+            raise GalleryError(f"{READ_ONLY} ({error.strerror}); ask its owner, or copy the folder") from None
         with file:
             _lock(file)
             self._own_turn = True

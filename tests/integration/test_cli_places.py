@@ -155,7 +155,7 @@ def test_a_folder_that_may_not_be_written_to(picture_folder: Path, tmp_path: Pat
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("Error: ")
         assert done.stderr.count("\n") == 1
-    assert "the folder's permissions" in index_there.stderr
+    assert "may be read but not written to" in index_there.stderr
     assert "name a folder that you may write to" in index_new.stderr
     assert unlisted.returncode == 0
     assert f"  refused  not-readable                 {hidden}\n" in unlisted.stdout

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from lookalike.store.database import FILE, errors_named
+from lookalike.store.database import FILE, errors_named, may_write, read_only_uri
 
 
 class Changes:
@@ -16,7 +16,8 @@ class Changes:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path, self._lock = folder / FILE, threading.Lock()
+        self._path = str(folder / FILE) if may_write(folder) else read_only_uri(folder)
+        self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self.patience = 0.0  # seconds for which an answer stays valid
         self._last, self._checked = 0, -1.0
@@ -36,7 +37,9 @@ class Changes:
     def _number(self) -> int:
         with self._lock, errors_named():
             if self._connection is None:
-                self._connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+                self._connection = sqlite3.connect(
+                    self._path, uri=self._path.startswith("file:"), check_same_thread=False, isolation_level=None
+                )
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -11,31 +12,79 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import QueuePool
 
 from lookalike.errors import DamagedFileError, GalleryError
 
 FILE: Final = "gallery.db"
+READ_ONLY: Final = "this gallery may be read but not written to"
 _PATIENCE: Final = 30.0  # seconds to wait for another process's transaction
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
 _HEAD: Final = "0002"  # the latest migration; a test compares it with the folder
 
 
-def connect(folder: Path) -> Engine:
-    """The engine for ``folder/gallery.db``, its tables brought up to date.
+def may_write(folder: Path) -> bool:
+    """Whether this process may write to the gallery in a folder, which an older SQLite file or none may lie in."""
+    file = folder / FILE
+    return all(os.access(path, os.W_OK, effective_ids=True) for path in (folder, *[file] * file.exists()))
 
-    Raises GalleryError if a newer version of lookalike wrote it, DamagedFileError if it is not a database.
+
+def read_only_uri(folder: Path) -> str:
+    """The URI of ``folder/gallery.db`` for SQLite where it may be read only. Raises GalleryError.
+
+    SQLite needs an index beside its write-ahead log: it can make none in a folder that may not be written to, so the
+    file is declared immutable, which is true as long as no log has content.
     """
-    url = URL.create("sqlite", database=str(folder / FILE))  # the folder's name may hold ?, # and %
-    engine = create_engine(url, connect_args={"timeout": _PATIENCE})
-    event.listen(engine, "connect", _durable)
+    uri, log = f"{(folder / FILE).as_uri()}?mode=ro", folder / f"{FILE}-wal"
+    if os.access(folder, os.W_OK, effective_ids=True):
+        return uri
+    if not (log.exists() and log.stat().st_size):
+        return f"{uri}&immutable=1"
+    if not (folder / f"{FILE}-shm").exists():
+        raise GalleryError(
+            f"{READ_ONLY}, and its last changes are in {log.name} only; open it once where it may be written to "
+            "(lookalike doctor --gallery G), or copy the folder and open the copy"
+        )
+    return uri
+
+
+def connect(folder: Path) -> Engine:
+    """The engine for ``folder/gallery.db``, its tables brought up to date; read-only where nothing may be written.
+
+    Raises GalleryError if a newer version of lookalike wrote it, or an older one and it may be read only;
+    DamagedFileError if it is not a database.
+    """
+    writable = may_write(folder)
+    engine = _engine(folder) if writable else _read_only_engine(read_only_uri(folder))
     event.listen(engine, "begin", _begin)
     with errors_named():
         with engine.begin() as connection:
             found = _revision(connection)
+        if found != _HEAD and not writable:
+            raise GalleryError(
+                f"{READ_ONLY}, and its tables are of revision {found!r}, where this lookalike knows {_HEAD}; open it "
+                "once where it may be written to (lookalike doctor --gallery G), or copy the folder and open the copy"
+            )
         if found != _HEAD:
             # Another process may have created the tables while this one waited.
             with to_write(engine).begin() as connection:
                 _migrate(connection, _revision(connection))
+    return engine
+
+
+def _engine(folder: Path) -> Engine:
+    url = URL.create("sqlite", database=str(folder / FILE))  # the folder's name may hold ?, # and %
+    engine = create_engine(url, connect_args={"timeout": _PATIENCE})
+    event.listen(engine, "connect", _durable)
+    return engine
+
+
+def _read_only_engine(uri: str) -> Engine:
+    def opened() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, timeout=_PATIENCE, check_same_thread=False)
+
+    engine = create_engine("sqlite://", creator=opened, poolclass=QueuePool)
+    event.listen(engine, "connect", _prepared)
     return engine
 
 
@@ -46,12 +95,16 @@ def to_write(engine: Engine) -> Engine:
 
 def _durable(connection: sqlite3.Connection, _record: Any) -> None:
     """Use a write-ahead log, and let commits return only once they are on the disk."""
-    connection.isolation_level = None  # the driver's own BEGIN does not cover table definitions
-    # SQLite's own lower() knows ASCII only.
-    connection.create_function("lower", 1, _lower, deterministic=True)
+    _prepared(connection, _record)
     _write_ahead(connection)
     for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepared(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN does not cover table definitions
+    # SQLite's own lower() knows ASCII only.
+    connection.create_function("lower", 1, _lower, deterministic=True)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

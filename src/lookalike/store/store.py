@@ -12,10 +12,11 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
+from lookalike.errors import GalleryError
 from lookalike.filters import Filter
 from lookalike.store.batch import Batch, edits_of, write_batch
 from lookalike.store.changes import Changes
-from lookalike.store.database import connect, damaged, errors_named, to_write
+from lookalike.store.database import READ_ONLY, connect, damaged, errors_named, may_write, to_write
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
 from lookalike.store.rows import chosen_rows, no_record, where_chosen
@@ -35,7 +36,7 @@ class Store:
     """One gallery's database. Every write is one transaction; readers see whole transactions only."""
 
     def __init__(self, folder: Path) -> None:
-        self._engine = connect(folder)
+        self._engine, self._writable = connect(folder), may_write(folder)
         self._changes = Changes(folder)
         self._writer = to_write(self._engine)
         with self.begin() as connection:
@@ -74,7 +75,9 @@ class Store:
 
     @contextmanager
     def begin(self, *, write: bool = False) -> Iterator[Connection]:
-        """Open a transaction, for the modules of this package."""
+        """Open a transaction, for the modules of this package. Raises GalleryError: nothing may be written."""
+        if write and not self._writable:
+            raise GalleryError(f"{READ_ONLY}; ask its owner, or copy the folder")
         engine = self._writer if write else self._engine
         with errors_named(), engine.begin() as connection:
             yield connection
@@ -88,11 +91,11 @@ class Store:
             yield connection
 
     def fact(self, name: str, first: str) -> str:
-        """A fact about the gallery, stored as ``first`` when it is first needed."""
+        """A fact about the gallery, stored as ``first`` when it is first needed; not where nothing may be written."""
         with self.begin() as connection:
             found = _facts(connection).get(name)
-        if found is not None:
-            return found
+        if found is not None or not self._writable:
+            return first if found is None else found
         with self.begin(write=True) as connection:  # another process may have stored it meanwhile
             found = _facts(connection).get(name)
             if found is None:

@@ -242,6 +242,7 @@ def _load(path: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _save(path: Path, made_of: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
+    """Raises OSError: the gallery may be read but not written to, or the disk is full."""
     path.parent.mkdir(exist_ok=True)
     held = {"made_of": made_of, "map": drawn, "sha256": _digest(made_of, drawn)}
     write_atomically(path, json.dumps(held).encode())
