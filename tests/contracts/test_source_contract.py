@@ -174,11 +174,11 @@ def test_its_labels_are_those_of_its_items(source: Source) -> None:
         assert table is None
         return
     assert table is not None
-    for item in source.items():
-        row = table.row(Path(item.name))
-        assert row is not None, item.name
-        assert row.labels
-    assert table.unused() == 0
+    names = [item.name for item in source.items()]
+    found = table.match(names)
+    assert found.rows.keys() == {*names}
+    assert all(row.labels for row in found.rows.values())
+    assert len(found.used) == len(table)
 
 
 def test_an_array_gives_its_pixels_without_a_reader(tmp_path: Path) -> None:

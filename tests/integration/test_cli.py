@@ -128,7 +128,7 @@ def test_index_refuses_in_one_line(gallery: Gallery, pictures: Path, tmp_path: P
         (["nothing", *there], "no such file or folder: "),
         ([pictures, "--labels", "nothing.csv", *there], "cannot be opened"),
         ([pictures, "--labels", table, *there], "has no column that names the file"),
-        ([pictures, "--labels", pictures / "p00.png", *there], "no UTF-8 CSV table"),
+        ([pictures, "--labels", pictures / "p00.png", *there], "p00.png is no text"),
         ([pictures, *labels, "--label-column", "lable", *there], "Did you mean 'label'?"),
         ([pictures, *labels, "--label-column", "label", "--label-column", "site", *there], "must hold 0 and 1 only"),
         ([pictures, "--encoder", "lite0-last", *there], "was made with the encoder 'lite0-inner'"),

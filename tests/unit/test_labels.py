@@ -115,7 +115,7 @@ def test_hostile_cells_are_one_printable_line(table: Table) -> None:
     [
         ("", (), "no column that names the file.*it has: none"),
         ("name,label\na,x\n", (), "no column that names the file.*file, path, filename, image.*it has: name, label"),
-        ("file;label\na;x\n", (), "it has: file;label"),
+        ("name;label\na;x\n", (), "it has: name, label"),
         ("file,label\na,x\n", ("lable",), "no column 'lable'.*Did you mean 'label'"),
         ("file,label\na,x\n", ("grading",), "no column 'grading'.*file, label"),
         ("file,a,b\nx,1,2\n", ("a", "b"), "'b' does not"),
@@ -128,12 +128,70 @@ def test_bad_tables_say_what_is_there(table: Table, text: str, columns: tuple[st
 
 
 @pytest.mark.parametrize(
-    "data", [b"\xff\xfef\0i\0l\0e\0", b"file,label\na,\xe9\n", b'file,label\na,"' + b"x" * 200_000]
+    ("data", "message"),
+    [
+        (b'file,label\na,"' + b"x" * 200_000, "no CSV table"),
+        (b"f\0i\0l\0e\0", "no text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\x81", "no text"),
+        (b"\xff\xfef\0i", "no text"),
+        (b"PK\x03\x04\x14\0", "Excel workbook; save it as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel workbook; save it as CSV"),
+    ],
 )
-def test_no_csv_is_named(tmp_path: Path, data: bytes) -> None:
+def test_no_table_is_named(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "labels.csv").write_bytes(data)
-    with pytest.raises(UsageError, match="no UTF-8 CSV"):
+    with pytest.raises(UsageError, match=message):
         read_label_table(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_every_program_s_table(tmp_path: Path, encoding: str, separator: str) -> None:
+    age = "6,1" if separator != "," else "6.1"
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    for start in ("", "\n", f"sep={separator}\r\n", f'"sep={separator}"\n'):
+        lines = ["file|label|age", f"ä.png|Mass/Größe|{age}"]
+        text = mark + start + "\n".join(lines).replace("|", separator).replace("/", "|")
+        (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+        found = read_label_table(tmp_path / "t.csv")
+        assert dict(found.items()) == {"ä.png": LabelRow(("Mass", "Größe"), "", {"age": age})}
+        assert ["Windows-1252" in note for note in found.notes] == [True] * (encoding == "cp1252")
+
+
+def test_missing_values_are_no_labels_no_patients_and_no_attributes(table: Table) -> None:
+    for word in ("", "nan", "NaN", "NA", "N/A", "n/a", "null", "NULL", "None", "#N/A", "<NA>", " nan "):
+        rows = dict(table(f"file,label,patient_id,age\na,{word},{word},{word}\nb,x|{word},p,1\n").items())
+        assert rows == {"a": LabelRow((), "", {}), "b": LabelRow(("x",), "p", {"age": "1"})}, word
+    found = labels(table("file,label\na,none\nb,-\nc,Normal\nNA,x\n"))
+    assert found == {"a": ("none",), "b": ("-",), "c": ("Normal",)}
+    assert labels(table("file,m,n\na,nan,1\nb,1.0,NA\n", "m", "n")) == {"a": ("n",), "b": ("m",)}
+
+
+def test_the_patient_column_is_found_by_its_usual_names(table: Table) -> None:
+    for column in (
+        "patient_id",
+        "Patient ID",
+        "PatientID",
+        "patient",
+        "Subject",
+        "subject_id",
+        "participant_id",
+        "PATIENT-ID",
+    ):
+        assert dict(table(f"file,label,{column}\na,x,7\n").items()) == {"a": LabelRow(("x",), "7", {})}
+
+
+def test_a_patient_column_that_is_not_there(table: Table) -> None:
+    for asked in ("Patient Id", "Patient_ID"):
+        with pytest.raises(UsageError, match=f"no column '{asked}'.*'Patient ID'.*It has: file, label, Patient ID"):
+            table("file,label,Patient ID\na,x,7\n", patient_column=asked)
+
+
+def test_a_table_without_a_label_column_says_so(table: Table) -> None:
+    (note,) = table("file,finding\na,x\n").notes
+    assert "no label column (label, labels or class)" in note
+    assert "--label-column" in note
+    assert not table("file,finding\na,x\n", "finding").notes
 
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
@@ -151,8 +209,9 @@ def test_paths_relative_to_the_table(table: Table, tmp_path: Path) -> None:
         row = found.row(tmp_path / folder / "x.png")
         assert row is not None
         assert row.labels == (label,)
-    assert found.row(tmp_path / "d" / "x.png") is None
     assert found.row(tmp_path / "a" / "y.png") is None
+    names = [str(tmp_path / folder / "x.png") for folder in "abcd"]
+    assert found.match(names).rows.keys() == {*names[:3]}
 
 
 def test_paths_above_the_table_and_whole_ones(tmp_path: Path) -> None:
@@ -172,8 +231,9 @@ def test_tails_of_paths(table: Table) -> None:
         row = found.row(Path(path))
         assert row is not None
         assert row.labels == (label,)
-    for path in ("/x/s3/IM1", "/x/1/IM1", "/x/ss1/IM1", "/x/xonly.png"):
-        assert found.row(Path(path)) is None
+    assert found.row(Path("/x/xonly.png")) is None
+    with pytest.raises(UsageError, match="ambiguous: the rows s1/IM1, s2/IM1 and the file /x/s3/IM1 fit"):
+        found.row(Path("/x/s3/IM1"))
 
 
 def test_windows_paths(table: Table) -> None:
@@ -182,20 +242,21 @@ def test_windows_paths(table: Table) -> None:
     assert row.labels == ("one",)
 
 
-def test_ambiguous_names_match_the_file_beside_the_table_only(table: Table, tmp_path: Path) -> None:
+def test_a_path_from_the_table_s_folder_goes_before_a_tail(table: Table, tmp_path: Path) -> None:
     found = table("file,label\na.png,here\nsub/a.png,there\n")
-    assert found.row(Path("/elsewhere/sub/a.png")) is None  # both are tails of it
+    elsewhere = found.row(Path("/elsewhere/sub/a.png"))
+    assert elsewhere is not None
+    assert elsewhere.labels == ("there",)
     here, there = found.row(tmp_path / "a.png"), found.row(tmp_path / "sub" / "a.png")
     assert here is not None
     assert there is not None
     assert (here.labels, there.labels) == (("here",), ("there",))
 
 
-def test_rows_that_no_file_asks_for_are_counted(table: Table, tmp_path: Path) -> None:
-    found = table("file,label\na,x\nb,x\nc,x\n")
-    for name in ("a", "a", "b", "nothing"):
-        found.row(tmp_path / name)
-    assert found.unused() == 1
+def test_rows_that_fit_one_file_and_agree(table: Table) -> None:
+    found = table("file,label,n,site\nD:/a/1.png,x,1,s\nD:/b/1.png,x,2,s\n").match(["/r/1.png"])
+    assert found.rows == {"/r/1.png": LabelRow(("x",), "", {"site": "s"})}
+    assert found.used == {"D:/a/1.png", "D:/b/1.png"}
 
 
 def test_labels_of_folders(tmp_path: Path) -> None:
@@ -236,6 +297,37 @@ def test_a_second_table_brings_labels_up_to_date(picture_folder: Path, make_gall
     assert {name: row for name, row in after.items() if name not in ("p03.png", "p04.png")} == {
         name: row for name, row in before.items() if name not in ("p03.png", "p04.png")
     }
+
+
+def test_what_met_what_is_told(picture_folder: Path, make_gallery: Callable[..., Gallery], tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    named = [f"D:\\study\\P{n:02}.PNG;odd" for n in range(8)]
+    table.write_text("\n".join(["file;label", *named, *(f"gone/{n};x" for n in range(5))]))
+    gallery = make_gallery()
+    for _ in range(2):
+        result = index(gallery, [picture_folder], labels=table)
+        found = result.labels
+        assert found is not None
+        assert (found.rows, found.rows_met, found.images, found.images_met, found.by_end) == (13, 8, 12, 8, 8)
+        assert [each.source for each in found.rows_left] == ["gone/0", "gone/1", "gone/2"]
+        assert [Path(each.source).name for each in found.images_left] == ["p08.png", "p09.png", "p10.png"]
+        assert result.unmatched == 5
+        assert not result.unread_tables
+    assert by_name(gallery)["p07.png"][0] == ("odd",)
+    unnamed = index(make_gallery("other"), [picture_folder])
+    assert [Path(each.source).name for each in unnamed.unread_tables] == ["labels.csv"]
+    assert unnamed.labels is None
+
+
+def test_an_ambiguous_table_stops_before_anything_is_stored(
+    picture_folder: Path, make_gallery: Callable[..., Gallery], tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("file,label\nD:/a/p00.png,x\nD:/b/p00.png,y\n")
+    gallery = make_gallery()
+    with pytest.raises(UsageError, match=r"ambiguous.*D:/a/p00.png, D:/b/p00.png.*p00.png fit"):
+        index(gallery, [picture_folder], labels=table)
+    assert gallery.store.count() == 0
 
 
 def test_a_table_of_patients_leaves_labels_alone(picture_folder: Path, make_gallery: Callable[..., Gallery]) -> None:

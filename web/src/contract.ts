@@ -915,7 +915,9 @@ export interface components {
          * @description added: new records. skipped: files whose content was there already. refused: files that could not be
          *     read, with reason codes. ignored: how many were passed over since they are no images: masks, reports and other
          *     objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no
-         *     file. records: how many the gallery now holds.
+         *     file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None without
+         *     a table. unread_tables: tables among the files that could be given as the label table. notes: how the label table
+         *     was read, and what it lacks.
          */
         IndexResult: {
             added: number;
@@ -930,6 +932,9 @@ export interface components {
                 [key: string]: number;
             };
             set_apart: components["schemas"]["SetApart"][];
+            labels: components["schemas"]["LabelMatch"] | null;
+            unread_tables: components["schemas"]["NamedSource"][];
+            notes: string[];
         };
         /**
          * @description result: what the verb of the job's kind returned, once it is done; a list of jobs leaves it out. The protocol
@@ -960,6 +965,20 @@ export interface components {
             rate: number | null;
             seconds_left: number | null;
             message: string;
+        };
+        /**
+         * @description How a label table and the images met. rows, images: how many there are; rows_met, images_met: how many of them
+         *     met at least one of the others. rows_left, images_left: the first three that did not. by_end: rows that met an image
+         *     by the end of its path alone, its other folders differ.
+         */
+        LabelMatch: {
+            rows: number;
+            rows_met: number;
+            images: number;
+            images_met: number;
+            rows_left: components["schemas"]["NamedSource"][];
+            images_left: components["schemas"]["NamedSource"][];
+            by_end: number;
         };
         /**
          * @description probability: calibrated if the result says so. finding: by the two thresholds of the label: positive at or
@@ -1099,6 +1118,10 @@ export interface components {
             };
             confusion: number[][] | null;
             seconds: number;
+        };
+        /** @description A file, or a path as a label table writes it. */
+        NamedSource: {
+            source: string;
         };
         /** @description Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values). */
         Predictability: {

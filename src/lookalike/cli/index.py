@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from lookalike.cli.label_match import print_labels
 from lookalike.cli.output import (
     counted,
     gallery_option,
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 @click.option("--dataset", metavar="[NAME=]PATH", help="A public collection as its owners publish it, instead.")
 @click.option("--labels", metavar="TABLE.csv", help="A table with a column `file` and one or more label columns.")
 @label_columns_option
-@click.option("--patient-column", default="patient_id", show_default=True, help="The table's patient column.")
+@click.option(
+    "--patient-column", metavar="NAME", help="The table's patient column.  [default: patient_id, subject, ...]"
+)
 @click.option("--encoder", metavar="NAME", help="The encoder of a new gallery.  [default: lite0-inner]")
 @click.option(
     "--plane",
@@ -58,7 +61,7 @@ def command(
     dataset: str | None,
     labels: str | None,
     label_columns: tuple[str, ...],
-    patient_column: str,
+    patient_column: str | None,
     encoder: str | None,
     plane: Literal["native", "axial", "coronal", "sagittal"] | None,
     slices: str | None,
@@ -131,8 +134,7 @@ def command(
         print_notes(f"passed over: {', '.join(map(counted, result.kinds.values(), result.kinds))}")
     for each in result.set_apart if verbose else ():
         click.echo(f"  passed over  {each.kind:24} {one_line(each.source)}")
-    if result.unmatched:
-        click.echo(f"{result.unmatched} rows of the label table match no file.")
+    print_labels(result)
     for refusal in result.refused:
         click.echo(f"  refused  {refusal.reason:28} {one_line(refusal.source)}")
         if refusal.detail:

@@ -18,8 +18,9 @@ from lookalike.evaluation.labelled import Labelled, Queries
 from lookalike.gallery import Gallery
 from lookalike.readers.pool import Frame
 from lookalike.slices import pool
+from lookalike.sources.item_labels import ItemLabels
 from lookalike.sources.labels import LabelRow, LabelTable
-from lookalike.sources.reading import ItemLabels, list_items, read_items
+from lookalike.sources.reading import VolumesFound, list_items, read_items
 from lookalike.sources.source import source_of
 from lookalike.store import record_id
 from lookalike.types import Refusal, Vectors
@@ -98,6 +99,8 @@ def _labelled_frames(
             elif (event.source, event.frame) not in unlabelled:
                 unlabelled.add((event.source, event.frame))
                 left_out["no label"] += 1
+        elif isinstance(event, VolumesFound):
+            labels.note_volumes(event.items)
         elif isinstance(event, Refusal):
             left_out[event.reason] += 1
             broken.add(event.source)

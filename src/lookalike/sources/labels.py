@@ -1,28 +1,31 @@
-"""Label tables: a CSV with the labels, patient and attributes of each file.
+"""Label tables: the labels, patient and attributes of each file, and which row a file gets.
 
-A column names the file (``file`` or ``path``). Labels are in one column, several in a cell separated by
-``|`` or in several rows of one file, or in one 0/1 column a label. ``patient_id`` groups records; every
-other column is an attribute.
+A column names the file (``file`` or ``path``). Labels are in one column, several in a cell separated by ``|`` or in
+several rows of one file, or in one 0/1 column a label. ``patient_id`` groups records; every other column is an
+attribute. Empty cells and what pandas takes for missing (``NA``, ``N/A``, ``nan``, ``null``, ``None`` ...) say nothing;
+``none`` is a label.
 """
 
 from __future__ import annotations
 
-import csv
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
-from lookalike.text import plain_text
+from lookalike.sources.path_tails import Ambiguity, meet, stem_of
+from lookalike.sources.tables import LENGTH, cell_text, file_column, file_columns, read_table, spelt
+from lookalike.text import one_line, plain_text
 from lookalike.types import Attribute
 
-_FILE_COLUMNS: Final = ("file", "path", "filename", "image")
-_LABEL_COLUMNS: Final = ("label", "labels", "class")
-_MAX_BYTES: Final = 512 << 20
-_LENGTH: Final = 200  # characters kept of a label or an attribute
+LABEL_COLUMNS: Final = ("label", "labels", "class")
+PATIENT_COLUMNS: Final = ("patientid", "patient", "subjectid", "subject", "participantid", "participant")
+_SHOWN: Final = 3  # candidates of an ambiguity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +37,28 @@ class LabelRow:
     attributes: Mapping[str, Attribute] | None = None
 
 
-class LabelTable:
-    """Rows by path. ``path`` in the table is relative to the table's folder, or a tail of the real path."""
+@dataclass(frozen=True, slots=True)
+class RowsOfFiles:
+    """rows: of each file that has any. used_for: the paths in the table of those rows. partial: (path in the table,
+    file) where the folders above the common end differ.
+    """
 
-    def __init__(self, folder: Path, rows: Mapping[str, LabelRow]) -> None:
+    rows: Mapping[str, LabelRow] = field(default_factory=dict)
+    used_for: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    partial: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The paths in the table that are a file's."""
+        return frozenset().union(*self.used_for.values())
+
+
+class LabelTable:
+    """Rows by path: relative to the table's folder, or of another machine. notes: what whoever indexes should know."""
+
+    def __init__(self, folder: Path, rows: Mapping[str, LabelRow], notes: Sequence[str] = ()) -> None:
         self._folder, self._rows = Path(os.path.abspath(folder)), dict(rows)  # noqa: PTH100 - links stay
-        self._by_name: dict[str, list[str]] = {}
-        for file in self._rows:
-            self._by_name.setdefault(Path(file).name, []).append(file)
-        self._used: set[str] = set()
+        self.notes = tuple(notes)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -56,61 +72,148 @@ class LabelTable:
         """How many different labels the table uses."""
         return len({label for row in self._rows.values() for label in row.labels})
 
-    def row(self, path: Path) -> LabelRow | None:
-        """The row of a file, or None. A name shared by several files matches by its folders only."""
-        if path.is_relative_to(self._folder):
-            # Large collections have hundreds of thousands of files of the same name: look up the whole path first.
-            inside = str(path.relative_to(self._folder))
-            if inside in self._rows:
-                self._used.add(inside)
-                return self._rows[inside]
-        named = self._by_name.get(path.name, ())
-        exact = [file for file in named if os.path.normpath(self._folder / file) == str(path)]
-        tails = [file for file in named if path.parts[-len(Path(file).parts) :] == Path(file).parts]
-        found = exact or (tails if len(tails) == 1 else [])
-        if not found:
-            return None
-        self._used.add(found[0])
-        return self._rows[found[0]]
+    def match(self, files: Iterable[str], *, without: frozenset[str] = frozenset()) -> RowsOfFiles:
+        """The row of each file. A path in the table is a file's if it is its name, or the file's path from the
+        table's folder, or else by the longest common tail (``path_tails.meet``). without: paths in the table that are
+        taken already.
 
-    def unused(self) -> int:
-        """How many rows have not been looked up for any file yet."""
-        return len(self._rows) - len(self._used)
-
-
-def read_label_table(table: Path, label_columns: Sequence[str] = (), patient_column: str = "patient_id") -> LabelTable:
-    """Read a CSV. label_columns: the label column, or several 0/1 columns; by default ``label``, ``labels`` or
-    ``class``. Raises UsageError, with the names of the columns that there are.
-    """
-    rows, columns = _read_rows(table)
-    file_column = _file_column(columns, table)
-    chosen = list(label_columns) or [name for name in columns if name.lower() in _LABEL_COLUMNS][:1]
-    for name in chosen:
-        if name not in columns:
-            raise UsageError(f"{table.name} has no column {name!r}.{suggestion(name, columns)}")
-    flags = {name for name in chosen if _is_flag([row[name] for row in rows])}
-    if len(chosen) > 1 and set(chosen) != flags:
-        raise UsageError(
-            f"several label columns must hold 0 and 1 only; {sorted(set(chosen) - flags)[0]!r} does not; "
-            "name one column, its values split by '|', or 0/1 columns"
+        Raises UsageError where two rows that differ, or two files, fit equally well.
+        """
+        names = list(dict.fromkeys(files))
+        there = set(names)
+        texts = [text for stem in sorted({*map(stem_of, names)}) for text in self._by_stem.get(stem, ())]
+        texts = [text for text in texts if text not in without]
+        rows = [self._rows[text] for text in texts]
+        found = meet([self._whole(text, there) for text in texts], names, lambda some: _agree([rows[i] for i in some]))
+        if found.ambiguous:
+            raise UsageError(_ambiguous(found.ambiguous, texts, names))
+        return RowsOfFiles(
+            {names[file]: _common([rows[i] for i in some]) for file, some in found.rows_of.items()},
+            {names[file]: frozenset(texts[i] for i in some) for file, some in found.rows_of.items()},
+            tuple((texts[row], names[file]) for row, file in found.partial),
         )
-    others = [name for name in columns if name not in {file_column, patient_column, *chosen}]
-    flags = flags if len(chosen) > 1 else set()
+
+    def row(self, path: Path) -> LabelRow | None:
+        """The row of one file, or None. Raises UsageError, as ``match``, which is quicker for many."""
+        return self.match([str(path)]).rows.get(str(path))
+
+    def _whole(self, text: str, there: set[str]) -> str:
+        """The path of the file that a row names from the table's folder, if there is such a file."""
+        if text in there:
+            return text
+        beside = os.path.normpath(self._folder / text)
+        return beside if beside in there else text
+
+    @cached_property
+    def _by_stem(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for text in self._rows:
+            found[stem_of(text)].append(text)
+        return found
+
+
+def _agree(rows: Sequence[LabelRow]) -> bool:
+    """Whether several rows that may be one file's say the same of it."""
+    return len({(frozenset(row.labels), row.patient) for row in rows}) == 1
+
+
+def _common(rows: Sequence[LabelRow]) -> LabelRow:
+    """Rows that agree as one: the attributes are those in which none differs."""
+    if len(rows) == 1:
+        return rows[0]
+    shared = [(name, value) for name, value in (rows[0].attributes or {}).items()]
+    kept = {name: value for name, value in shared if all((row.attributes or {}).get(name) == value for row in rows)}
+    return LabelRow(rows[0].labels, rows[0].patient, kept)
+
+
+def _ambiguous(found: Sequence[Ambiguity], texts: Sequence[str], names: Sequence[str]) -> str:
+    """An error that shows the candidates. Paths are what the user gave."""
+    rows, files = [texts[i] for i in found[0].rows], [names[i] for i in found[0].files]
+    fit = f"the row{'s' * (len(rows) > 1)} {_some(rows)} and the file{'s' * (len(files) > 1)} {_some(files)}"
+    more = f", and {len(found) - 1} more like this" if len(found) > 1 else ""
+    return (
+        f"the label table is ambiguous: {fit} fit each other equally well{more}. Write so many folders into the table "
+        "that only one fits, or leave out the rows or the files that are not meant"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(one_line(name) for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def read_label_table(table: Path, label_columns: Sequence[str] = (), patient_column: str | None = None) -> LabelTable:
+    """Read a table (``tables.read_table``). label_columns: the label column, or several 0/1 columns; by default
+    ``label``, ``labels`` or ``class``. patient_column: by default ``patient_id``, ``Patient ID``, ``subject``,
+    ``participant_id`` or another spelling of these.
+
+    Raises UsageError, with the names of the columns that there are.
+    """
+    read = read_table(table)
+    columns = _columns(read.columns, label_columns, patient_column, table)
+    _check_flags(read.rows, columns.labels)
     found: dict[str, LabelRow] = {}
-    for row in rows:
-        file = row[file_column].strip().replace("\\", "/")  # as Windows writes paths
-        if file:
-            entry = LabelRow(
-                labels=_labels(row, chosen, flags),
-                patient=row.get(patient_column, "").strip(),
-                attributes={name: text for name in others if (text := plain_text(row[name], _LENGTH))},
-            )
-            found[file] = _together(found[file], entry) if file in found else entry
-    return LabelTable(table.parent, found)
+    for cells in read.rows:
+        if file := _as_path(cells[columns.file]):
+            row = _row(cells, columns)
+            found[file] = together(found[file], row) if file in found else row
+    return LabelTable(table.parent, found, [note for note in (read.note, _without_labels(table, columns)) if note])
 
 
-def _together(first: LabelRow, second: LabelRow) -> LabelRow:
-    """Merge two rows of one file: the labels of both; where they contradict each other the first one counts."""
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What the columns of a table are. patient: "" if there is none."""
+
+    file: str
+    labels: tuple[str, ...]
+    patient: str
+    attributes: tuple[str, ...]
+
+
+def _columns(there: Sequence[str], labels: Sequence[str], patient: str | None, table: Path) -> _Columns:
+    file = file_column(there)
+    if file is None:
+        raise UsageError(
+            f"{table.name} has no column that names the file (one of {file_columns()}); "
+            f"it has: {', '.join(there) or 'none'}"
+        )
+    for name in (*labels, *([] if patient is None else [patient])):
+        _check_there(name, there, table)
+    usual = spelt(there, LABEL_COLUMNS)
+    chosen = tuple(dict.fromkeys(labels)) or (() if usual is None else (usual,))
+    patients = patient or spelt([name for name in there if name not in chosen], PATIENT_COLUMNS) or ""
+    return _Columns(file, chosen, patients, tuple(name for name in there if name not in {file, patients, *chosen}))
+
+
+def _row(cells: Mapping[str, str], columns: _Columns) -> LabelRow:
+    texts = {name: plain_text(cells[name], LENGTH) for name in columns.attributes}
+    patient = cells[columns.patient] if columns.patient else ""
+    return LabelRow(_labels(cells, columns.labels), patient, {name: text for name, text in texts.items() if text})
+
+
+def _as_path(text: str) -> str:
+    """With the slashes of this machine: tables from Windows have others."""
+    path = text.replace("\\", "/")
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return path
+
+
+def _check_there(name: str, columns: Sequence[str], table: Path) -> None:
+    if name not in columns:
+        hint = suggestion(name, columns)
+        there = "" if hint.startswith(" Known") else f" It has: {', '.join(columns)}."
+        raise UsageError(f"{table.name} has no column {name!r}.{hint}{there}")
+
+
+def _without_labels(table: Path, columns: _Columns) -> str:
+    usual = f"{', '.join(LABEL_COLUMNS[:-1])} or {LABEL_COLUMNS[-1]}"
+    why = f"{table.name} has no label column ({usual}): it gives no labels. Name one with --label-column."
+    return "" if columns.labels else why
+
+
+def together(first: LabelRow, second: LabelRow) -> LabelRow:
+    """Two rows of one image as one: the labels of both; where they contradict each other the first one counts."""
     return LabelRow(
         labels=tuple(dict.fromkeys((*first.labels, *second.labels))),
         patient=first.patient or second.patient,
@@ -118,41 +221,20 @@ def _together(first: LabelRow, second: LabelRow) -> LabelRow:
     )
 
 
-def _read_rows(table: Path) -> tuple[list[dict[str, str]], list[str]]:
-    try:
-        if table.stat().st_size > _MAX_BYTES:
-            raise UsageError(f"{table.name} is larger than {_MAX_BYTES >> 20} MiB; split it")
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            columns = {plain_text(name, _LENGTH): name for name in reader.fieldnames or []}
-            columns.pop("", None)
-            rows = [{name: row.get(column) or "" for name, column in columns.items()} for row in reader]
-    except OSError:
-        raise UsageError(f"the label table {table} cannot be opened; give a CSV file that exists") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise UsageError(f"{table.name} is no UTF-8 CSV table; save it as one") from None
-    return rows, list(columns)
+def _check_flags(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) -> None:
+    """Several label columns are one a label."""
+    for name in columns if len(columns) > 1 else ():
+        if not {row[name] for row in rows} <= {"0", "1", "0.0", "1.0", ""}:
+            raise UsageError(
+                f"several label columns must hold 0 and 1 only; {name!r} does not; "
+                "name one column, its values split by '|', or 0/1 columns"
+            )
 
 
-def _file_column(columns: Iterable[str], table: Path) -> str:
-    lower = {name.lower(): name for name in columns}
-    found = next((lower[name] for name in _FILE_COLUMNS if name in lower), None)
-    if found is None:
-        raise UsageError(
-            f"{table.name} has no column that names the file (one of {', '.join(_FILE_COLUMNS)}); "
-            f"it has: {', '.join(columns) or 'none'}"
-        )
-    return found
-
-
-def _is_flag(values: Iterable[str]) -> bool:
-    return {value.strip() for value in values} <= {"0", "1", "0.0", "1.0", ""}
-
-
-def _labels(row: Mapping[str, str], chosen: Sequence[str], flags: set[str]) -> tuple[str, ...]:
-    if flags:
-        return tuple(plain_text(name, _LENGTH) for name in chosen if row[name].strip() in ("1", "1.0"))
-    parts = (plain_text(part, _LENGTH) for name in chosen for part in row[name].split("|"))
+def _labels(row: Mapping[str, str], columns: Sequence[str]) -> tuple[str, ...]:
+    if len(columns) > 1:
+        return tuple(plain_text(name, LENGTH) for name in columns if row[name] in ("1", "1.0"))
+    parts = (plain_text(cell_text(part), LENGTH) for name in columns for part in row[name].split("|"))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
 from lookalike.sources.files import REPEATED, FileSource
 from lookalike.sources.kinds import kind_beside
-from lookalike.sources.labels import LabelRow, LabelTable
 from lookalike.sources.masks import is_mask
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import slice_copies, volume_items
@@ -69,6 +68,16 @@ class BatchRead:
     """A batch of fetched items has been read completely: its items may count as known from now on."""
 
 
+@dataclass(frozen=True, slots=True)
+class VolumesFound:
+    """The volumes that slices make, before their frames."""
+
+    items: tuple[Item, ...]
+
+
+ReadEvent: TypeAlias = Event | BatchRead | VolumesFound
+
+
 def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda _path: False) -> Listing:
     """Every item, and apart what its name or the walk tells to be none; a file that is reached by two ways is one item.
     owned: whether a file is to be skipped silently.
@@ -101,40 +110,9 @@ def _real_name(item: Item, folders: dict[str, str]) -> str:
     return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
 
 
-class ItemLabels:
-    """The label rows of items: from the given table, or else from the table of each item's source."""
-
-    def __init__(self, given: LabelTable | None, listing: Listing) -> None:
-        self._given, self._own = given, dict[str, LabelTable]()
-        self._tables = [] if given is None else [given]
-        if given is None:
-            sources = {id(source): source for source, _item in listing.items}
-            tables = {key: source.labels() for key, source in sources.items()}
-            self._tables = [table for table in tables.values() if table is not None]
-            own = ((item.name, tables[id(source)]) for source, item in listing.items)
-            self._own = {name: table for name, table in own if table is not None}
-
-    def row(self, event: Frame | Finished) -> LabelRow | None:
-        """The row of a file, or of a series by its folder or its first file."""
-        table = self._given or self._own.get(event.source) or self._own.get(event.file)
-        if table is None:
-            return None
-        row = table.row(Path(event.source))
-        return row if row is not None or event.file in ("", event.source) else table.row(Path(event.file))
-
-    @property
-    def names_labels(self) -> bool:
-        """Whether any row has a label: a table may hold only patients or attributes."""
-        return any(table.label_count for table in self._tables)
-
-    def unused(self) -> int:
-        """How many rows have not been looked up for any item."""
-        return sum(table.unused() for table in self._tables)
-
-
 def read_items(
     readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None
-) -> Iterator[Event | BatchRead]:
+) -> Iterator[ReadEvent]:
     """The events of every item: its frames and Finished, a Refusal, a SetApart, or a SliceFile; once all slices are
     known, the frames of their volumes. A remote item is fetched only if it is new, a few at a time, each batch with a
     BatchRead at its end.
@@ -147,22 +125,27 @@ def read_items(
     yield from _read_fetched(readers, [each for each in items if not each[1].files], known)
 
 
-def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | None) -> Iterator[Event]:
+def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | None) -> Iterator[Event | VolumesFound]:
     is_known = known.files.__contains__ if known is not None and known.files else None
     slices: list[SliceFile] = []
     for event in readers.read(items, is_known, whole=True):
         if isinstance(event, SliceFile):
             slices.append(event)
         yield event
-    yield from readers.read(volume_items(slices), is_known)
+    volumes = volume_items(slices)
+    yield VolumesFound(tuple(volumes))
+    yield from readers.read(volumes, is_known)
     yield from (Finished(copy.source, copy.sha256, known=True, file=copy.file) for copy in slice_copies(slices))
 
 
-def _by_kind(events: Iterable[Event]) -> Iterator[Event]:
+def _by_kind(events: Iterable[Event | VolumesFound]) -> Iterator[Event | VolumesFound]:
     """What no reader takes, but usually lies beside images, is set apart; everything else as it is."""
     for event in events:
-        kind = kind_beside(Path(event.source)) if isinstance(event, Refusal) and event.reason in _TAKEN_BY_NONE else ""
-        yield SetApart(event.source, kind) if kind else event
+        taken_by_none = isinstance(event, Refusal) and event.reason in _TAKEN_BY_NONE
+        if isinstance(event, Refusal) and taken_by_none and (kind := kind_beside(Path(event.source))):
+            yield SetApart(event.source, kind)
+        else:
+            yield event
 
 
 def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> Iterator[Event]:
@@ -203,7 +186,7 @@ def _array_frames(readers: ReaderPool, item: Item) -> Iterator[Frame]:
 
 def _read_fetched(
     readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None
-) -> Iterator[Event | BatchRead]:
+) -> Iterator[ReadEvent]:
     new: list[tuple[Source, Item]] = []
     for source, item in items:
         there = () if known is None else _known_parts(item, known)

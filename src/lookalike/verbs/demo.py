@@ -121,8 +121,10 @@ def _table(root: Path, label_columns: Sequence[str]) -> LabelTable:
 def _cases(gallery: Gallery, root: Path, table: LabelTable) -> list[_Case]:
     """The labelled files with their patient (the table takes precedence over the file)."""
     cases: dict[Path, _Case] = {}
-    for event in gallery.readers.read(walk([root])):
-        row = table.row(Path(event.source))
+    files = walk([root])
+    rows = table.match(map(str, files)).rows
+    for event in gallery.readers.read(files):
+        row = rows.get(event.source)
         if isinstance(event, Frame) and row is not None and row.labels:
             path = Path(event.source)
             cases[path] = _Case(path, row.labels[0], row.patient or event.patient or event.source)
@@ -156,7 +158,8 @@ def _train(gallery: Gallery, say: _Say) -> AdaptResult:
 def _examples(queries: Sequence[Path], table: LabelTable) -> tuple[Example, ...]:
     """The first query of each class."""
     found: dict[str, Example] = {}
+    rows = table.match(map(str, queries)).rows
     for query in queries:
-        if (row := table.row(query)) is not None:
+        if (row := rows.get(str(query))) is not None:
             found.setdefault(row.labels[0], Example(str(query), row.labels))
     return tuple(found[label] for label in sorted(found))

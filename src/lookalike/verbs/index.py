@@ -17,11 +17,12 @@ from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
-from lookalike.readers.pool import Event, Finished, Frame
+from lookalike.readers.pool import Finished, Frame
 from lookalike.sources.encoded_volumes import OpenVolumes
+from lookalike.sources.item_labels import ItemLabels, LabelMatch, NamedSource, tables_beside
 from lookalike.sources.kinds import counted_kinds
 from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
-from lookalike.sources.reading import BatchRead, ItemLabels, list_items, read_items
+from lookalike.sources.reading import BatchRead, ReadEvent, VolumesFound, list_items, read_items
 from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.store import Batch, NewRecord, Relabel
@@ -39,7 +40,9 @@ class IndexResult:
     """added: new records. skipped: files whose content was there already. refused: files that could not be
     read, with reason codes. ignored: how many were passed over since they are no images: masks, reports and other
     objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no
-    file. records: how many the gallery now holds.
+    file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None without
+    a table. unread_tables: tables among the files that could be given as the label table. notes: how the label table
+    was read, and what it lacks.
     """
 
     added: int
@@ -52,6 +55,9 @@ class IndexResult:
     records: int
     kinds: dict[str, int]
     set_apart: tuple[SetApart, ...]
+    labels: LabelMatch | None = None
+    unread_tables: tuple[NamedSource, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def index(
@@ -60,7 +66,7 @@ def index(
     *,
     labels: str | os.PathLike[str] | LabelTable | None = None,
     label_columns: Sequence[str] = (),
-    patient_column: str = "patient_id",
+    patient_column: str | None = None,
     patches: bool = False,
     progress: Progress | None = None,
 ) -> IndexResult:
@@ -71,11 +77,12 @@ def index(
     up to date. A file that cannot be read is refused with a reason code and the rest go on.
 
     labels: a table, or its file; without one, a source that has labels of its own is asked for them.
+    patient_column: by default the one that is called ``patient_id`` or a usual spelling of it.
     patches: keep the patch vectors too, for searches of a region, from now on; those that the sources' records
     lack are made. With lite0-inner they take 38 kB a picture or slice.
 
-    Raises UsageError (a source or a label table that cannot be used), GalleryError (another process is
-    writing), DamagedFileError (encoder weights).
+    Raises UsageError (a source or a label table that cannot be used, or that fits several files
+    equally well), GalleryError (another process is writing), DamagedFileError (encoder weights).
     """
     started = time.monotonic()
     listing = list_items([source_of(source) for source in sources], gallery.owns)
@@ -87,27 +94,31 @@ def index(
         ended, total = 0, len(listing.items)
         for event in read_items(gallery.readers, listing.items, StoredItems(gallery.store, with_patches=run.patches)):
             run.take(event)
-            if progress and not isinstance(event, Frame | BatchRead) and ended < total:
+            if progress and not isinstance(event, Frame | BatchRead | VolumesFound) and ended < total:
                 ended += 1  # volumes are counted once their slices are known
                 progress(ended, total)
         run.flush()
         gallery.index()
+    match = run.labels.match()
     return IndexResult(
         added=run.added,
         skipped=run.skipped,
         refused=tuple(run.refused),
         files=listing.files,
         ignored=len(run.apart),
-        unmatched=run.labels.unused(),
+        unmatched=0 if match is None else match.rows - match.rows_met,
         records=gallery.store.count(),
         seconds=time.monotonic() - started,
         kinds=counted_kinds(run.apart),
         set_apart=tuple(run.apart),
+        labels=match,
+        unread_tables=tables_beside(listing) if match is None else (),
+        notes=run.labels.notes,
     )
 
 
 def _table(
-    labels: str | os.PathLike[str] | LabelTable | None, label_columns: Sequence[str], patient_column: str
+    labels: str | os.PathLike[str] | LabelTable | None, label_columns: Sequence[str], patient_column: str | None
 ) -> LabelTable | None:
     if labels is None or isinstance(labels, LabelTable):
         return labels
@@ -148,7 +159,7 @@ class _Run:
         # A table of patients or attributes alone must not remove the labels that another table gave.
         self.table_labels = self.labels.names_labels
 
-    def take(self, event: Event | BatchRead) -> None:
+    def take(self, event: ReadEvent) -> None:
         if isinstance(event, Frame):
             self.frames.append(event)
         elif isinstance(event, BatchRead):
@@ -156,6 +167,8 @@ class _Run:
             self.flush()
             self.batch.finished.update(self.fetched)
             self.fetched = {}
+        elif isinstance(event, VolumesFound):
+            self.labels.note_volumes(event.items)
         elif isinstance(event, Refusal):
             self._refuse(event)
         elif isinstance(event, SetApart):

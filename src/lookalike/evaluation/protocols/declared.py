@@ -48,7 +48,9 @@ class PrecisionOptions:
         flag="--label-column",
         metavar="NAME",
     )
-    patient_column: str = option("patient_id", "The table's patient column.")
+    patient_column: str | None = option(
+        None, "The table's patient column; by default patient_id, subject, ... are looked for.", metavar="NAME"
+    )
     k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
     seed: int = option(0, SEED_HELP)
     samples: int = option(2000, SAMPLES_HELP)

@@ -39,8 +39,10 @@ def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
     if options.queries and options.folds is not None:
         raise UsageError("give either --folds, where the gallery asks itself, or --queries")
     if options.queries:
-        queries, left_out = outside_queries(gallery, options.queries, _table(options))
-        return _outside(space, data, queries, left_out, scoring)
+        table = _table(options)
+        queries, left_out = outside_queries(gallery, options.queries, table)
+        report = _outside(space, data, queries, left_out, scoring)
+        return replace(report, notes=(*report.notes, *table.notes))
     if options.query_labels is not None:
         raise UsageError("--query-labels says what --queries bear; give --queries too")
     experiment = within(space, data, _splits(space, data, options), options.seed)

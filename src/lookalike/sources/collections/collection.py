@@ -63,7 +63,7 @@ class Options:
     uncertain: Uncertain = "zeros"
     table: str = "labels.csv"
     labels: tuple[str, ...] = ()
-    patient: str = "patient_id"
+    patient: str | None = None
     modality: str = ""
     anatomy: str = ""
 

@@ -10,7 +10,9 @@ from typing import Final
 from lookalike.errors import UsageError
 from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
 from lookalike.sources.collections.csvfiles import dicom_attributes, table_rows
-from lookalike.sources.labels import read_label_table
+from lookalike.sources.files import walk
+from lookalike.sources.kinds import kind_beside
+from lookalike.sources.labels import LabelRow, read_label_table
 from lookalike.types import Attribute
 
 _RADIMAGENET: Final[dict[str, OfficialSplit]] = {
@@ -82,10 +84,21 @@ def read_folder(root: Path, options: Options) -> Iterator[LabelledPicture]:
     if not (root / options.table).is_file():
         yield from _folder_a_class(root, options)
         return
-    for path, row in read_label_table(root / options.table, options.labels, options.patient).items():
+    for path, row in _rows_of_files(root, options):
         attributes = dict(row.attributes or {})
         split = _SPLITS.get(str(attributes.pop("split", "")).lower(), "")
-        yield LabelledPicture(root / path, row.labels, split, row.patient, attributes | _shared(options))
+        yield LabelledPicture(path, row.labels, split, row.patient, attributes | _shared(options))
+
+
+def _rows_of_files(root: Path, options: Options) -> Iterator[tuple[Path, LabelRow]]:
+    """The file of each row of the table, whether it is there or not."""
+    table = read_label_table(root / options.table, options.labels, options.patient)
+    if all((root / text).exists() for text, _row in table.items()):
+        yield from ((root / text, row) for text, row in table.items())
+        return
+    found = table.match(str(path) for path in walk([root]) if not kind_beside(path))
+    yield from ((Path(file), row) for file, row in found.rows.items())
+    yield from ((root / text, row) for text, row in table.items() if text not in found.used)
 
 
 def _folder_a_class(root: Path, options: Options) -> Iterator[LabelledPicture]:
