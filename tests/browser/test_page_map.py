@@ -52,6 +52,14 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     page.get_by_test_id("hits").wait_for()
     page.get_by_test_id("nav-map").click()
     page.get_by_test_id("make-map").click()
+    page.locator("[data-testid=job][data-kind=map] [data-testid=busy-bar]").wait_for()  # it fills nothing
+    assert page.get_by_test_id("make-map").is_disabled()
+    later = page_without_errors(expected="404")  # who comes later does not draw it again, and sees it when it is there
+    later.goto(f"{served_alone}#/map")
+    later.locator("[data-testid=job][data-kind=map]").wait_for()
+    assert later.get_by_test_id("make-map").is_disabled()
+    later.get_by_test_id("map-plot").wait_for(timeout=180_000)
+    later.close()
     page.get_by_test_id("map-plot").wait_for(timeout=180_000)
     assert page.get_by_test_id("map-plot").get_attribute("data-points") == "44"
     assert page.get_by_test_id("query-here").is_visible()

@@ -296,9 +296,15 @@ def test_the_query_outlives_a_server_that_goes_and_comes(
 
 def test_an_empty_gallery_says_what_to_do_first(page_without_errors: MakePage, tmp_path: Path, artefacts: Path) -> None:
     open_gallery(tmp_path / "gallery", create=True).close()
-    page = page_without_errors()
+    page = page_without_errors(expected="404")
     with serving(tmp_path / "gallery") as address:
         page.goto(address)
         page.get_by_test_id("empty-gallery").get_by_role("button", name="Add images").click()
         page.get_by_test_id("add").wait_for()
         page.screenshot(path=artefacts / "empty.png")
+        page.get_by_test_id("nav-evaluate").click()
+        page.get_by_test_id("nothing-to-evaluate").get_by_text("add images").wait_for()
+        assert page.get_by_test_id("evaluate-start").is_disabled()
+        page.get_by_test_id("nav-map").click()
+        page.get_by_test_id("no-map").wait_for()
+        assert page.get_by_test_id("make-map").is_disabled()

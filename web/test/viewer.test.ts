@@ -5,7 +5,7 @@ import { between, nudged } from "../src/views/search/boxes";
 import { ageOf, factsOf, fileName } from "../src/ui/facts";
 import { gainSentence, reportOf, warningsOf } from "../src/views/evaluate/figures";
 import type { Job, Report } from "../src/types";
-import { progressWords } from "../src/ui/duration";
+import { progressWords, shareOf } from "../src/ui/duration";
 import { feetFirst } from "../src/viewer/order";
 
 describe("linked panes", () => {
@@ -96,6 +96,14 @@ describe("a job in words", () => {
     expect(progressWords({ ...job(0, 0, null, null), state: "queued", started: null })).toBe(
       "waiting for its turn",
     );
+  });
+
+  it("tells no share before the first part and after the last one", () => {
+    expect(shareOf(job(1200, 4000, 24.4, 115))).toBeCloseTo(0.3);
+    expect(shareOf(job(0, 0, null, null))).toBeNull();
+    expect(shareOf(job(0, 40, null, null))).toBeNull();
+    expect(shareOf(job(40, 40, 3, 0))).toBeNull();
+    expect(progressWords(job(40, 40, 3, 0))).toBe("40 of 40 · 3.0 a second · finishing");
   });
 
   it("has warnings, or none", () => {

@@ -3,9 +3,9 @@ import { X } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 import { cancel, isRunning } from "../jobs";
 import type { Job } from "../types";
-import { progressWords } from "./duration";
+import { progressWords, shareOf } from "./duration";
 import { sayProblem } from "./notice";
-import { Bar } from "./small";
+import { Bar, BusyBar } from "./small";
 
 const NAMES: Record<string, string> = {
   index: "Adding images",
@@ -17,7 +17,7 @@ const NAMES: Record<string, string> = {
 const jobName = (job: Job): string => NAMES[job.kind] ?? job.kind;
 
 export function JobCard({ job, children }: { job: Job; children?: ComponentChildren }) {
-  const share = job.progress?.total ? job.progress.done / job.progress.total : null;
+  const share = shareOf(job);
   return (
     <article class="card job" data-testid="job" data-kind={job.kind} data-state={job.state} data-id={job.id}>
       <div class="spread">
@@ -34,13 +34,7 @@ export function JobCard({ job, children }: { job: Job; children?: ComponentChild
       </div>
       {isRunning(job) && (
         <div class="progress">
-          {share === null ? (
-            <div class="bar working">
-              <i style={{ width: "100%" }} />
-            </div>
-          ) : (
-            <Bar share={share} label={`${Math.round(share * 100)} % done`} />
-          )}
+          {share === null ? <BusyBar /> : <Bar share={share} label={`${Math.round(share * 100)} % done`} />}
           <span class="note numbers" data-testid="job-progress">
             {progressWords(job)}
           </span>

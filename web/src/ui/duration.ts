@@ -9,6 +9,12 @@ function duration(seconds: number): string {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** How much is done, 0..1; null while nobody can tell: the work has no parts, has begun none, or is past the last. */
+export function shareOf({ progress }: Job): number | null {
+  const { done = 0, total = 0 } = progress ?? {};
+  return done > 0 && total && done < total ? done / total : null;
+}
+
 export function progressWords({ state, started, progress }: Job): string {
   if (state === "queued" || !started) return "waiting for its turn";
   if (!progress?.done) return `at work for ${duration(Math.max(0, Date.now() / 1000 - started))}`;
@@ -17,7 +23,7 @@ export function progressWords({ state, started, progress }: Job): string {
     message,
     total ? `${done.toLocaleString("en")} of ${total.toLocaleString("en")}` : done ? done.toLocaleString("en") : "",
     rate ? `${rate >= 10 ? rate.toFixed(0) : rate.toFixed(1)} a second` : "",
-    left !== null && left !== undefined ? `${duration(left)} left` : "",
+    total && done >= total ? "finishing" : left !== null && left !== undefined ? `${duration(left)} left` : "",
   ]
     .filter(Boolean)
     .join(" · ");

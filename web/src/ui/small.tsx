@@ -11,6 +11,15 @@ export function Bar({ share, label }: { share: number; label: string }) {
   );
 }
 
+/** At work, and nobody can tell how far: something moves, and nothing fills. */
+export function BusyBar() {
+  return (
+    <div class="bar busy" role="progressbar" aria-label="at work" data-testid="busy-bar">
+      <i />
+    </div>
+  );
+}
+
 interface SegmentsProps<T extends string> {
   label: string;
   options: readonly T[];

@@ -135,12 +135,19 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
       </p>
       <button
         class="full"
-        disabled={busy || gallery.value?.role === "reader"}
+        disabled={busy || gallery.value?.role === "reader" || !gallery.value?.labels.length}
         data-testid="evaluate-start"
         onClick={() => void start()}
       >
         {busy ? "Evaluating…" : "Evaluate"}
       </button>
+      {gallery.value?.labels.length === 0 && (
+        <p class="note" data-testid="nothing-to-evaluate">
+          {gallery.value.records === 0
+            ? "The gallery is empty: add images and their labels first."
+            : "No record bears a label: there is nothing to score against."}
+        </p>
+      )}
     </section>
   );
 }

@@ -2,7 +2,7 @@
 import { ScatterChart } from "lucide-preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { api } from "../../api";
-import { ended, jobs } from "../../jobs";
+import { ended, isRunning, jobs, loadJobs } from "../../jobs";
 import { coloured } from "../../map/colours";
 import { loadMap, loadRecords } from "../../map/load";
 import { asking, gallery } from "../../state";
@@ -31,6 +31,7 @@ export function MapView() {
     loadMap(method, space).then(setPoints, (error) => (setPoints(null), sayProblem(error)));
   };
   useEffect(load, [method, space, gallery.value?.records]);
+  useEffect(() => void loadJobs(), []);
   useEffect(() => {
     const abort = new AbortController();
     loadRecords(setHere, abort.signal).then(setRecords, (error) => abort.signal.aborted || sayProblem(error));
@@ -128,20 +129,35 @@ export function MapView() {
 }
 
 function NotMade({ method, space, onMade }: { method: Method; space: string; onMade: () => void }) {
+  const [asked, setAsked] = useState(false);
   const job = jobs.value.find((one) => one.kind === "map" && one.state !== "done");
+  const drawing = asked || (job !== undefined && isRunning(job));
+  const empty = gallery.value?.records === 0;
   const start = async (): Promise<void> => {
+    setAsked(true);
     try {
       if ((await ended(await api.makeMap({ method, space }))).state === "done") onMade();
     } catch (error) {
       sayProblem(error);
+    } finally {
+      setAsked(false);
     }
   };
+  // One that was asked for before this page was opened, or by somebody else.
+  useEffect(() => {
+    if (job && isRunning(job) && !asked) void ended(job).then(({ state }) => state === "done" && onMade());
+  }, [job?.id]);
   return (
     <Empty icon={ScatterChart} title="No map of this space yet" testid="no-map">
       <p>It is drawn once, on the server, and kept until records come or go.</p>
       {gallery.value?.role !== "reader" && (
-        <button class="full" data-testid="make-map" onClick={() => void start()}>
-          Draw the map
+        <button
+          class="full"
+          disabled={drawing || empty}
+          data-testid="make-map"
+          onClick={() => void start()}
+        >
+          {drawing ? "Drawing the map…" : "Draw the map"}
         </button>
       )}
       {job && <JobCard job={job} />}
