@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nibabel
 import numpy as np
 import PIL.Image
 import pytest
 
 from browser.conftest import drop
+from dicoms import data_set, save
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -227,9 +229,72 @@ def test_a_png_stands_beside_a_dicom(page_without_errors: MakePage, served: str,
 def test_what_the_browser_cannot_decode_is_the_servers_picture(
     page_without_errors: MakePage, served: str, shared_data: Path
 ) -> None:
-    big_endian = shared_data / "odd-dicom" / "files" / "pydicom" / "36a4e5_liver_expb_1frame.dcm"
+    big_endian = shared_data / "odd-dicom" / "files" / "pydicom" / "1a7f5d_MR_small_expb.dcm"
     page = compared(page_without_errors(), served, big_endian)
     assert viewer_of(page, "query") == "picture"
     assert "this is the server's picture" in page.get_by_test_id("pane-query").inner_text()
     identity = page.get_by_test_id("query").get_attribute("data-query")
     assert likeness(page, pixels(page, "query"), served, f"uploads/{identity}/picture") > 0.95
+
+
+@pytest.mark.parametrize("plane", ["coronal", "sagittal"])
+@pytest.mark.parametrize("kind", ["NiiVue", "Cornerstone3D"])
+def test_a_volume_of_another_plane_is_shown_as_the_gallery_cuts_it(
+    page_without_errors: MakePage, served: str, tmp_path: Path, plane: str, kind: str
+) -> None:
+    files = (nifti_of if kind == "NiiVue" else series_of)(tmp_path, plane)
+    page = compared(page_without_errors(), served, *files)
+    assert viewer_of(page, "query") == kind
+    identity = page.get_by_test_id("query").get_attribute("data-query")
+    assert page.get_by_test_id("slice-query").get_attribute("max") == str(SLICES - 1)
+    for wanted in (3, SLICES - 4):
+        page.get_by_test_id("slice-query").fill(str(wanted))
+        page.wait_for_timeout(400)
+        shown, path = pixels(page, "query"), f"uploads/{identity}/picture?slice="
+        alike = {n: likeness(page, shown, served, f"{path}{n}") for n in (wanted - 3, wanted, wanted + 3)}
+        assert max(alike, key=alike.__getitem__) == wanted
+        assert alike[wanted] > 0.9
+        assert likeness(page, shown, served, f"{path}{wanted}", mirrored=True) < 0.8
+
+
+SLICES, SIDE = 16, 96
+TAKEN = {  # of a slice: the directions of its rows and its columns, and the one in which slices follow, in LPS
+    "coronal": ([1, 0, 0], [0, 0, -1], [0, 1, 0]),
+    "sagittal": ([0, 1, 0], [0, 0, -1], [1, 0, 0]),
+}
+
+
+def values() -> np.ndarray:
+    """(slice, row, column): a bar that turns and a corner that is lit, so that no slice is like another or mirrored."""
+    z, y, x = np.mgrid[:SLICES, :SIDE, :SIDE]
+    angle = z / SLICES * 3 + 0.2
+    away = np.abs((x - 48) * np.sin(angle) - (y - 48) * np.cos(angle))
+    return (60 + 600 * (away < 8) + 500 * ((x < 24) & (y < 40)) + 3 * x).astype(np.int16)
+
+
+def series_of(folder: Path, plane: str) -> list[Path]:
+    row, column, through = (np.array(direction) for direction in TAKEN[plane])
+    return [
+        save(
+            data_set(
+                picture,
+                signed=True,
+                Modality="MR",
+                SeriesInstanceUID="1.2.9",
+                SOPInstanceUID=f"1.2.9.{z}",
+                ImagePositionPatient=[float(n) for n in 4 * z * through],
+                ImageOrientationPatient=[*map(float, row), *map(float, column)],
+                PixelSpacing=[1, 1],
+            ),
+            folder / f"{(z * 5) % SLICES:02}.dcm",
+        )
+        for z, picture in enumerate(values())
+    ]
+
+
+def nifti_of(folder: Path, plane: str) -> list[Path]:
+    row, column, through = (np.array(direction, float) for direction in TAKEN[plane])
+    affine = np.eye(4)
+    affine[:3, :3] = np.stack([row, column, 4 * through], axis=1) * np.array([[-1], [-1], [1]])  # LPS to RAS
+    nibabel.save(nibabel.Nifti1Image(values().transpose(2, 1, 0), affine), folder / "v.nii.gz")
+    return [folder / "v.nii.gz"]

@@ -1139,11 +1139,15 @@ export interface components {
             ids?: string[] | null;
             vector?: number[] | null;
         };
-        /** @description The files behind a record: how many, and the kind of viewer that can open them. */
+        /**
+         * @description The files behind a record: how many, the kind of viewer that can open them, and the plane (axial, coronal,
+         *     sagittal) that a volume is cut along, "" for a picture.
+         */
         RecordFiles: {
             /** @enum {string} */
             viewer: "dicom" | "volume" | "picture";
             count: number;
+            plane: string;
         };
         /**
          * @description What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: its number
@@ -1392,8 +1396,8 @@ export interface components {
         };
         /**
          * @description What an upload is. rows, columns: of the picture at its own size. depth: slices or frames. window: (center,
-         *     width) given in the file. viewer: the kind of viewer that can open it. files: how many. A label table is no
-         *     picture: its numbers are 0, and no viewer opens it.
+         *     width) given in the file. plane: that a volume is cut along, "" for a picture. viewer: the kind of viewer that can
+         *     open it. files: how many. A label table is no picture: its numbers are 0, and no viewer opens it.
          */
         UploadInfo: {
             id: string;
@@ -1409,6 +1413,7 @@ export interface components {
                 number,
                 number
             ] | null;
+            plane: string;
             viewer: ("dicom" | "volume" | "picture") | null;
         };
         /** @description A value and how many records have it. */

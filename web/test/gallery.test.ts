@@ -6,19 +6,23 @@ const job = (result: unknown): Job => ({ result }) as Job;
 
 describe("what became of the files", () => {
   it("is counted over several jobs", () => {
-    const first = takenBy(job({ added: 3, skipped: 1, refused: [{}, {}] }));
-    expect(together(first, takenBy(job({ added: 1, skipped: 0, refused: [] })))).toEqual({
+    const first = takenBy(job({ added: 3, skipped: 1, refused: [{}, {}], kinds: { SR: 1, mask: 2 } }));
+    expect(together(first, takenBy(job({ added: 1, skipped: 0, refused: [], kinds: { mask: 1 } })))).toEqual({
       added: 4,
       skipped: 1,
       refused: 2,
+      kinds: { SR: 1, mask: 3 },
     });
     expect(takenBy(job(null))).toEqual(NONE);
     expect(takenBy(job({ space: "findings" }))).toEqual(NONE);
   });
 
   it("points to the list only where something is on it", () => {
-    expect(takenSentence({ added: 1, skipped: 0, refused: 0 }, "done")).toBe("1 record added.");
-    expect(takenSentence({ added: 0, skipped: 2, refused: 1 }, "done")).toBe(
+    expect(takenSentence({ ...NONE, added: 1 }, "done")).toBe("1 record added.");
+    expect(takenSentence({ ...NONE, added: 1, kinds: { SEG: 2, note: 1 } }, "done")).toBe(
+      "1 record added. 3 set apart as no images: 2 SEG, 1 note.",
+    );
+    expect(takenSentence({ ...NONE, skipped: 2, refused: 1 }, "done")).toBe(
       "0 records added, 2 files already there, 1 file refused: why stands under “refused”.",
     );
     expect(takenSentence(NONE, "cancelled")).toContain("cancelled");

@@ -6,7 +6,7 @@ import { ageOf, factsOf, fileName } from "../src/ui/facts";
 import { gainSentence, reportOf, warningsOf } from "../src/views/evaluate/figures";
 import type { Job, Report } from "../src/types";
 import { progressWords, shareOf } from "../src/ui/duration";
-import { feetFirst } from "../src/viewer/order";
+import { galleryOrder } from "../src/viewer/order";
 
 describe("linked panes", () => {
   it("keep the distance from the matching pair", () => {
@@ -71,14 +71,21 @@ describe("the order of a series", () => {
     imageOrientationPatient: o,
   });
 
-  it("is feet first, whatever the order of the files", () => {
-    expect(feetFirst([at(30), at(-10), at(10)])).toEqual([1, 2, 0]);
+  it("is the gallery's, whatever the order of the files", () => {
+    expect(galleryOrder([at(30), at(-10), at(10)], "axial")).toEqual([1, 2, 0]);
+    const coronal = [5, 1, 3].map((y) => ({ imageOrientationPatient: [1, 0, 0, 0, 0, -1], imagePositionPatient: [0, y, 0] }));
+    expect(galleryOrder(coronal, "coronal")).toEqual([1, 2, 0]);
+    const sagittal = [5, 1, 3].map((x) => ({ imageOrientationPatient: [0, 1, 0, 0, 0, -1], imagePositionPatient: [x, 0, 0] }));
+    expect(galleryOrder(sagittal, "sagittal")).toEqual([1, 2, 0]);
   });
 
-  it("is none for another plane, or where positions are missing", () => {
-    expect(feetFirst([at(0, [0, 1, 0, 0, 0, -1]), at(1, [0, 1, 0, 0, 0, -1])])).toBeNull();
-    expect(feetFirst([{ imageOrientationPatient: axial }])).toBeNull();
-    expect(feetFirst([{}])).toBeNull();
+  it("is none where the slices lie or are turned another way, or where places are missing or doubled", () => {
+    expect(galleryOrder([at(0, [0, 1, 0, 0, 0, -1]), at(1, [0, 1, 0, 0, 0, -1])], "axial")).toBeNull();
+    expect(galleryOrder([at(0, [-1, 0, 0, 0, 1, 0]), at(1, [-1, 0, 0, 0, 1, 0])], "axial")).toBeNull();
+    expect(galleryOrder([at(0), at(1)], "coronal")).toBeNull();
+    expect(galleryOrder([at(0), at(0)], "axial")).toBeNull();
+    expect(galleryOrder([{ imageOrientationPatient: axial }], "axial")).toBeNull();
+    expect(galleryOrder([{}], "axial")).toBeNull();
   });
 });
 

@@ -24,7 +24,9 @@ _LARGEST: Final = 4096  # pixels of the long side
 @dataclass(frozen=True, slots=True)
 class Shown:
     """jpeg: of slice ``slice`` of ``depth`` (a volume's slices, a file's frames). rows, columns: of the picture at
-    its own size. window: (center, width) given in the file. viewer: the kind of viewer that can open the file.
+    its own size. window: (center, width) given in the file. plane: axial, coronal or sagittal, which a volume is cut
+    along, or a slice that came alone lies in; "" for a picture, and where the file names no place. viewer: the kind of
+    viewer that can open the file.
     """
 
     jpeg: bytes
@@ -35,6 +37,7 @@ class Shown:
     modality: str
     kind: Literal["image", "volume"]
     window: tuple[float, float] | None
+    plane: str
     viewer: Literal["dicom", "volume", "picture"]
 
 

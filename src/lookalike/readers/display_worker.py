@@ -88,9 +88,9 @@ class _Held:
         from lookalike.readers.prepared import is_cut
         from lookalike.slices import grey_map
 
-        cut = is_cut(image, recipe)
-        self.image = orient(image, recipe.plane) if cut else image
-        self._grey: GreyMap | None = grey_map(self.image, recipe.window) if cut else None
+        self.cut = is_cut(image, recipe)
+        self.image = orient(image, recipe.plane) if self.cut else image
+        self._grey: GreyMap | None = grey_map(self.image, recipe.window) if self.cut else None
 
     def slice(self, number: int, recipe: str) -> PIL.Image.Image:
         """One slice, as ``slices.cut`` renders it; or a picture, which has only one."""
@@ -143,6 +143,8 @@ def _part(file: str) -> SeriesPart | None:
 
 
 def _message(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: int, count: int) -> bytes:
+    from lookalike.planes import plane_of
+
     image, (columns, rows) = held.image, shown.size
     dicom = format_of(Path(file)) == "dicom"
     header = {
@@ -153,6 +155,7 @@ def _message(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: 
         "modality": image.modality,
         "kind": "volume" if len(image.pixels) > 1 else "image",
         "window": None if image.window is None else [float(n) for n in image.window],
+        "plane": plane_of(image) if held.cut else "",
         "viewer": "volume" if named_as_volume(Path(file)) else "dicom" if dicom else "picture",
     }
     return json.dumps(header).encode() + b"\n" + _jpeg(shown, size)

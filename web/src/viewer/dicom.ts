@@ -1,7 +1,7 @@
 /** DICOM files in a Cornerstone3D stack: full depth, windowed in the browser. */
 import { Enums, RenderingEngine, imageLoader, init, metaData, type Types } from "@cornerstonejs/core";
 import { init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
-import { feetFirst, type Plane } from "./order";
+import { galleryOrder, isCut, type Plane } from "./order";
 import type { Pane, Place, View, Window } from "./pane";
 
 const ENGINE = "lookalike";
@@ -28,17 +28,24 @@ function framesOf(imageId: string): string[] {
     : [imageId];
 }
 
-/** Opens at a frame. Raises where the files cannot be decoded here; the caller shows the server's picture instead. */
-export async function openDicom(element: HTMLDivElement, files: readonly Blob[], frame = 0): Promise<Pane> {
+/**
+ * Opens at a frame. cut, depth: the plane that the gallery cuts it along and the number of slices; "" for pictures.
+ * Raises where the files cannot be decoded here, or would be shown in another way than the gallery's; the caller shows
+ * the server's picture instead.
+ */
+export async function openDicom(
+  element: HTMLDivElement,
+  files: readonly Blob[],
+  { frame, cut, depth }: { frame: number; cut: string; depth: number },
+): Promise<Pane> {
   const rendering = start();
   const ids = files.map((file) => wadouri.fileManager.add(file));
   await Promise.all(
     ids.map((id) => wadouri.dataSetCacheManager.load(wadouri.parseImageId(id).url, wadouri.loadFileRequest, id)),
   );
-  const order =
-    ids.length > 1 ? feetFirst(ids.map((id) => (metaData.get("imagePlaneModule", id) ?? {}) as Plane)) : [0];
-  if (!order) throw new Error("a series that was not cut axially");
-  const stack = order.map((at) => ids[at]!).flatMap(framesOf);
+  const frames = ids.flatMap(framesOf);
+  const stack = cut || ids.length > 1 ? inOrder(frames, cut, depth) : frames;
+  if (!stack) throw new Error("slices that lie another way");
   const first = Math.min(frame, stack.length - 1);
   // A viewport takes a stack that it cannot decode without a word: this raises.
   await imageLoader.loadImage(stack[first]!);
@@ -53,6 +60,15 @@ export async function openDicom(element: HTMLDivElement, files: readonly Blob[],
     rendering.disableElement(viewportId);
     throw error;
   }
+}
+
+function inOrder(frames: readonly string[], cut: string, depth: number): string[] | null {
+  if (!isCut(cut) || frames.length !== depth) return null;
+  const order = galleryOrder(
+    frames.map((id) => (metaData.get("imagePlaneModule", id) ?? {}) as Plane),
+    cut,
+  );
+  return order?.map((at) => frames[at]!) ?? null;
 }
 
 function forget(ids: readonly string[]): void {

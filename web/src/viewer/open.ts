@@ -19,12 +19,14 @@ export interface Subject {
 interface Files {
   viewer: ViewerKind | null;
   count: number;
+  /** The plane that a volume is cut along; "" for a picture. */
+  plane: string;
 }
 
 async function filesOf(thing: Thing): Promise<Files> {
   if ("record" in thing) return api.recordFiles(thing.record);
-  const { viewer, files } = await api.uploaded(thing.upload);
-  return { viewer, count: files };
+  const { viewer, files, plane } = await api.uploaded(thing.upload);
+  return { viewer, count: files, plane };
 }
 
 async function fetchAll(
@@ -74,7 +76,7 @@ export async function openPane(
       note,
     );
   try {
-    const { viewer, count } = await filesOf(thing);
+    const { viewer, count, plane } = await filesOf(thing);
     if (viewer === "picture" || viewer === null) return await picture("");
     if (count > MOST_FILES) return await picture(`A series of ${count} files; this is the server's picture.`);
     const files = await fetchAll(
@@ -85,13 +87,13 @@ export async function openPane(
     );
     if (viewer === "volume") {
       const { openVolume } = await import("./volume");
-      return await openVolume(canvas(), files[0]!, name, modality === "CT");
+      return await openVolume(canvas(), files[0]!, { name, cut: plane, depth, hounsfield: modality === "CT" });
     }
     const { openDicom } = await import("./dicom");
     const block = document.createElement("div");
     block.className = "drawn";
     element.replaceChildren(block);
-    return await openDicom(block, files, frame);
+    return await openDicom(block, files, { frame, cut: plane, depth });
   } catch (error) {
     if (abort.aborted) throw error;
     return picture(because(error));

@@ -1,24 +1,43 @@
-/** Where the slices of a series lie, by DICOM PS3.3 C.7.6.2. Pure. */
-
-const AXIAL = 0.8; // least |cosine| of the slice normal with the patient's long axis
+/** Where the slices of a series lie, by DICOM PS3.3 C.7.6.2, and whether they are shown as the gallery shows them. Pure. */
 
 type Vector = readonly [number, number, number];
 export interface Plane {
-  imagePositionPatient?: Vector;
+  imagePositionPatient?: Vector | readonly number[];
   imageOrientationPatient?: readonly number[];
 }
 
-function normalOf({ imageOrientationPatient: o }: Plane): Vector | null {
-  if (!o || o.length < 6) return null;
-  const [a, b, c, d, e, f] = o as [number, number, number, number, number, number];
-  return [b * f - c * e, c * d - a * f, a * e - b * d];
+export const CUTS = ["axial", "coronal", "sagittal"] as const;
+export type Cut = (typeof CUTS)[number];
+
+export const isCut = (name: string): name is Cut => (CUTS as readonly string[]).includes(name);
+
+/** The patient's axes (DICOM: to the left, to the back, to the head) along columns, rows and slices, and their signs. */
+const SHOWN: Record<Cut, readonly (readonly [axis: number, sign: number])[]> = {
+  axial: [[0, 1], [1, 1], [2, 1]],
+  coronal: [[0, 1], [2, -1], [1, 1]],
+  sagittal: [[1, 1], [2, -1], [0, 1]],
+};
+
+/**
+ * The slices in the gallery's order. null where they were cut or stored another way than the gallery shows them, so
+ * that a viewer of the files would show something else under the same number.
+ */
+export function galleryOrder(planes: readonly Plane[], cut: Cut): number[] | null {
+  const [across, down, through] = SHOWN[cut] as [Axis, Axis, Axis];
+  const axis = through[0];
+  for (const { imageOrientationPatient: o, imagePositionPatient: p } of planes) {
+    if (!o || o.length < 6 || !p || p.length < 3) return null;
+    if (!isAlong(o.slice(0, 3), across) || !isAlong(o.slice(3, 6), down)) return null;
+  }
+  const places = planes.map((plane) => Number(plane.imagePositionPatient![axis]));
+  if (new Set(places).size < places.length) return null;
+  return [...planes.keys()].sort((a, b) => places[a]! - places[b]!);
 }
 
-/** Feet first, as the gallery numbers axial slices; null where the series was not cut that way. */
-export function feetFirst(planes: readonly Plane[]): number[] | null {
-  const normal = planes[0] ? normalOf(planes[0]) : null;
-  if (!normal || Math.abs(normal[2]) < AXIAL) return null;
-  const heights = planes.map((plane) => plane.imagePositionPatient?.[2]);
-  if (heights.some((height) => height === undefined)) return null;
-  return [...planes.keys()].sort((a, b) => heights[a]! - heights[b]!);
+type Axis = readonly [axis: number, sign: number];
+
+/** Nearest to this axis of all three, and in its direction. */
+function isAlong(direction: readonly number[], [axis, sign]: Axis): boolean {
+  const most = Math.max(...direction.map((part) => Math.abs(Number(part))));
+  return sign * Number(direction[axis]) >= most && most > 0;
 }

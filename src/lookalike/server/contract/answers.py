@@ -53,8 +53,8 @@ class FacetPage:
 @dataclass(frozen=True, slots=True)
 class UploadInfo:
     """What an upload is. rows, columns: of the picture at its own size. depth: slices or frames. window: (center,
-    width) given in the file. viewer: the kind of viewer that can open it. files: how many. A label table is no
-    picture: its numbers are 0, and no viewer opens it.
+    width) given in the file. plane: that a volume is cut along, "" for a picture. viewer: the kind of viewer that can
+    open it. files: how many. A label table is no picture: its numbers are 0, and no viewer opens it.
     """
 
     id: str
@@ -66,15 +66,19 @@ class UploadInfo:
     depth: int = 0
     modality: str = ""
     window: tuple[float, float] | None = None
+    plane: str = ""
     viewer: Literal["dicom", "volume", "picture"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFiles:
-    """The files behind a record: how many, and the kind of viewer that can open them."""
+    """The files behind a record: how many, the kind of viewer that can open them, and the plane (axial, coronal,
+    sagittal) that a volume is cut along, "" for a picture.
+    """
 
     viewer: Literal["dicom", "volume", "picture"]
     count: int
+    plane: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ def get_record_picture(
 def get_record_files(identity: str, service: Served, _caller: AsReader) -> Response:
     """How many files a record has, and which viewer opens them."""
     count = len(service.pictures.files_of(identity))
-    return json_response(RecordFiles(service.pictures.of_record(identity, size=64).viewer, count))
+    shown = service.pictures.of_record(identity, size=64)
+    return json_response(RecordFiles(shown.viewer, count, shown.plane))
 
 
 @records_router.get("/records/{identity}/file", response_class=FileOfBytes)

@@ -76,5 +76,6 @@ def upload_info(service: Service, upload: Upload) -> UploadInfo:
         shown.depth,
         shown.modality,
         shown.window,
+        shown.plane,
         shown.viewer,
     )

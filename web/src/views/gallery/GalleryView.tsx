@@ -6,6 +6,7 @@ import { gallery } from "../../state";
 import { JobCard } from "../../ui/JobCard";
 import { counted, Segments } from "../../ui/small";
 import { AddImages } from "./AddImages";
+import { Brought } from "./Brought";
 import { Records } from "./Records";
 import { Refused } from "./Refused";
 
@@ -49,7 +50,9 @@ export function GalleryView() {
       {page === "jobs" && (
         <div class="stack">
           {jobs.value.map((job) => (
-            <JobCard key={job.id} job={job} />
+            <JobCard key={job.id} job={job}>
+              <Brought job={job} />
+            </JobCard>
           ))}
           {jobs.value.length === 0 && <p class="muted">No job has run yet.</p>}
         </div>

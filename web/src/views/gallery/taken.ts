@@ -6,29 +6,43 @@ export interface Taken {
   added: number;
   skipped: number;
   refused: number;
+  /** What is no image, and how many of each kind. */
+  kinds: Readonly<Record<string, number>>;
 }
 
-export const NONE: Taken = { added: 0, skipped: 0, refused: 0 };
+export const NONE: Taken = { added: 0, skipped: 0, refused: 0, kinds: {} };
 
 /** The counts of a job that adds; nothing of it where it told none. */
 export function takenBy({ result }: Job): Taken {
   if (!result || !("added" in result)) return NONE;
-  return { added: result.added, skipped: result.skipped, refused: result.refused.length };
+  return { added: result.added, skipped: result.skipped, refused: result.refused.length, kinds: result.kinds };
 }
 
 export const together = (one: Taken, other: Taken): Taken => ({
   added: one.added + other.added,
   skipped: one.skipped + other.skipped,
   refused: one.refused + other.refused,
+  kinds: Object.entries(other.kinds).reduce(
+    (sum, [kind, count]) => ({ ...sum, [kind]: (sum[kind] ?? 0) + count }),
+    one.kinds,
+  ),
 });
 
+/** "5 set apart as no images: 3 mask, 2 SR", or "". */
+export function apartWords(kinds: Taken["kinds"]): string {
+  const all = Object.values(kinds).reduce((sum, count) => sum + count, 0);
+  const each = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
+  return all ? `${all.toLocaleString("en")} set apart as no images: ${each.join(", ")}` : "";
+}
+
 /** state: of the last job; "done" also where there was nothing to do. */
-export function takenSentence({ added, skipped, refused }: Taken, state: Job["state"]): string {
+export function takenSentence({ added, skipped, refused, kinds }: Taken, state: Job["state"]): string {
   const words = [
     `${counted(added, "record")} added`,
     skipped ? `${counted(skipped, "file")} already there` : "",
     refused ? `${counted(refused, "file")} refused: why stands under “refused”` : "",
   ];
+  const apart = apartWords(kinds);
   const ended = state === "done" ? "" : ` Adding ${state}; what was read before is kept.`;
-  return `${words.filter(Boolean).join(", ")}.${ended}`;
+  return `${words.filter(Boolean).join(", ")}.${apart && ` ${apart}.`}${ended}`;
 }

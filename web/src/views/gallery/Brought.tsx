@@ -1,0 +1,32 @@
+/** What a job that added images has come to, and which files it set apart as no images. */
+import type { Job } from "../../types";
+import { fileName } from "../../ui/facts";
+import { takenBy, takenSentence } from "./taken";
+
+const MOST_LISTED = 200;
+
+export function Brought({ job }: { job: Job }) {
+  const { result, state } = job;
+  if (!result || !("set_apart" in result)) return null;
+  const apart = result.set_apart;
+  return (
+    <>
+      <p class="note" data-testid="brought">
+        {takenSentence(takenBy(job), state)}
+      </p>
+      {apart.length > 0 && (
+        <details>
+          <summary class="note">Which were set apart</summary>
+          <ul class="note" data-testid="set-apart">
+            {apart.slice(0, MOST_LISTED).map(({ source, kind }, at) => (
+              <li key={at}>
+                <span class="tag">{kind}</span> {fileName(source)}
+              </li>
+            ))}
+            {apart.length > MOST_LISTED && <li>and {apart.length - MOST_LISTED} more</li>}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}
