@@ -229,8 +229,8 @@ def test_a_png_stands_beside_a_dicom(page_without_errors: MakePage, served: str,
 def test_what_the_browser_cannot_decode_is_the_servers_picture(
     page_without_errors: MakePage, served: str, shared_data: Path
 ) -> None:
-    big_endian = shared_data / "odd-dicom" / "files" / "pydicom" / "1a7f5d_MR_small_expb.dcm"
-    page = compared(page_without_errors(), served, big_endian)
+    coded = shared_data / "odd-dicom" / "files" / "pydicom-data" / "4fe862_HTJ2KLossless_08_RGB.dcm"
+    page = compared(page_without_errors(), served, coded)
     assert viewer_of(page, "query") == "picture"
     assert "this is the server's picture" in page.get_by_test_id("pane-query").inner_text()
     identity = page.get_by_test_id("query").get_attribute("data-query")

@@ -109,3 +109,47 @@ def test_a_card_shows_the_slice_that_its_caption_names(
     page.reload()
     page.get_by_test_id("other-slice").first.wait_for()
     assert broken_images(page) == 0
+
+
+def test_a_filter_that_takes_the_similar_away_is_named(
+    page_without_errors: MakePage, served: str, query_file: Path, artefacts: Path
+) -> None:
+    page = page_without_errors()
+    words = "the filter leaves nothing similar: the best that it leaves has 0.512, without it the best would have 0.931"
+
+    def filtered(route: Any) -> None:
+        found = route.fetch().json()
+        if route.request.post_data_json["where"]:
+            found |= {"unfiltered": 0.931, "note": words, "abstained": False}
+        route.fulfill(json=found)
+
+    page.route("**/api/v1/search", filtered)
+    asked(page, served, query_file)
+    assert page.get_by_test_id("filtered-away").count() == 0
+    answer = page.get_by_test_id("nearness").inner_text()
+    assert re.search(r"nearer than (less than )?\d+ % of this gallery's records", answer)
+    assert re.search(r"More alike than \d+\.\d % of its pairs", answer)
+    page.goto(f"{page.url}&where=PatientSex%3DF")
+    page.get_by_test_id("filtered-away").wait_for()
+    told = page.get_by_test_id("filtered-away").inner_text()
+    assert words.capitalize().split(",")[0] in told
+    assert page.get_by_test_id("nothing-similar").count() == 0
+    assert "Not what the filters leave" in page.get_by_test_id("nearness").inner_text()
+    page.screenshot(path=artefacts / "filtered-away.png")
+    page.get_by_test_id("clear-all-filters").click()
+    page.get_by_test_id("filtered-away").wait_for(state="detached")
+
+
+def test_no_answer_says_why_and_blames_no_filter_that_is_not_there(
+    page_without_errors: MakePage, served: str, query_file: Path
+) -> None:
+    page = page_without_errors()
+    page.goto(f"{served}#/search?where=PatientAge%3E900")
+    drop(page, query_file)
+    page.get_by_test_id("no-hits").get_by_text("the filter allows none").wait_for()
+    assert page.get_by_test_id("clear-all-filters").is_visible()
+    why = "only 0 records may answer this query: all are of its own patient, which is left out"
+    page.route("**/api/v1/search", lambda route: route.fulfill(json={**route.fetch().json(), "note": why, "hits": []}))
+    page.get_by_test_id("clear-all-filters").click()
+    page.get_by_test_id("no-hits").get_by_text("all are of its own patient").wait_for()
+    assert page.get_by_test_id("clear-all-filters").count() == 0

@@ -77,6 +77,7 @@ def test_an_upload_is_described_drawn_and_given_back(server: Server, dicom: Path
         "depth": 1,
         "modality": "DX",
         "window": [100.0, 150.0],
+        "plane": "",
         "viewer": "dicom",
         "files": 1,
     }
@@ -153,7 +154,7 @@ def test_one_record_and_its_files(server: Server) -> None:
     assert PIL.Image.open(io.BytesIO(thumbnail.content)).size == (64, 64)
     picture = server.get(f"/records/{one['id']}/picture", params={"size": 48})
     assert PIL.Image.open(io.BytesIO(picture.content)).size == (48, 48)
-    assert server.get(f"/records/{one['id']}/files").json() == {"viewer": "picture", "count": 1}
+    assert server.get(f"/records/{one['id']}/files").json() == {"viewer": "picture", "count": 1, "plane": ""}
     raw = server.get(f"/records/{one['id']}/file")
     assert raw.content == (server.folder.parent / "pictures" / "p00.png").read_bytes()
     problem(server.get("/records/nobody"), 404, "not-found")

@@ -33,6 +33,8 @@ export const facts = signal<Record<string, Facts>>({});
 
 export const hits = computed(() => result.value?.hits ?? []);
 export const selected = computed(() => hits.value.find((hit) => hit.id === selectedId.value) ?? null);
+/** Something similar is in the gallery, and the filter leaves none of it. */
+export const filteredAway = computed(() => (result.value?.unfiltered ?? null) !== null);
 /** The uploaded query has left the server; the rest of the search stands. */
 export const expired = computed(() => problem.value?.reason === "no-upload");
 /** The question names a record that the gallery does not have: an old link, or a wrong one. */

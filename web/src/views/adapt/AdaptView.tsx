@@ -10,9 +10,9 @@ import { Dialog } from "../../ui/Dialog";
 import { JobCard } from "../../ui/JobCard";
 import { say, sayProblem } from "../../ui/notice";
 import { Bar, Segments } from "../../ui/small";
+import { freeName, isSpaceName } from "./names";
 
 const KINDS = ["mlp", "linear"] as const;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 export function AdaptView() {
   useEffect(() => void loadJobs(), []);
@@ -33,19 +33,23 @@ export function AdaptView() {
 }
 
 function Train() {
-  const [name, setName] = useState("findings");
+  const [written, setWritten] = useState<string | null>(null);
+  const [replacing, setReplacing] = useState(false);
   const [kind, setKind] = useState<(typeof KINDS)[number]>("mlp");
   const [busy, setBusy] = useState(false);
   const labels = facets.value.find((facet) => facet.field === "label")?.values ?? [];
   const most = Math.max(1, ...labels.map((one) => one.count));
   const reader = gallery.value?.role === "reader";
-  const start = async (): Promise<void> => {
-    setBusy(true);
+  const spaces = gallery.value?.spaces.map((one) => one.name) ?? [];
+  const name = written ?? freeName(spaces);
+  const start = async (replace: boolean): Promise<void> => {
+    [setReplacing(false), setBusy(true)];
     try {
-      const job = await ended(await api.adapt({ name, kind }));
+      const job = await ended(await api.adapt({ name, kind, replace }));
       if (job.state === "done") {
         say(`The space “${name}” is there. Search in it, and evaluate it before trusting it.`);
         ask({ space: name });
+        setWritten(null);
       }
       await refresh();
     } catch (error) {
@@ -85,20 +89,43 @@ function Train() {
           value={name}
           spellcheck={false}
           data-testid="adapt-name"
-          onInput={(event) => setName(event.currentTarget.value)}
+          onInput={(event) => setWritten(event.currentTarget.value)}
         />
       </label>
-      {!NAME.test(name) && <p class="note">Letters, digits, - and _; 64 at most.</p>}
+      {!isSpaceName(name) && <p class="note">Letters, digits, - and _; 64 at most; not “base”.</p>}
+      {isSpaceName(name) && spaces.includes(name) && (
+        <p class="note" data-testid="name-taken">
+          There is a space of this name: you will be asked before it is replaced.
+        </p>
+      )}
       <Segments label="Kind of adapter" options={KINDS} chosen={kind} onChoose={setKind} testid="adapt-kind" />
       <button
         class="full"
-        disabled={busy || reader || !NAME.test(name) || labels.length === 0}
+        disabled={busy || reader || !isSpaceName(name) || labels.length === 0}
         data-testid="adapt-start"
-        onClick={() => void start()}
+        onClick={() => (spaces.includes(name) ? setReplacing(true) : void start(false))}
       >
         {busy ? "Training…" : "Train"}
       </button>
       {reader && <p class="note">This key may read; training needs a contributor's key.</p>}
+      {replacing && (
+        <Dialog
+          title={`Replace the space “${name}”?`}
+          onClose={() => setReplacing(false)}
+          testid="replace-space"
+        >
+          <p class="note">
+            Its adapter is trained anew from today's labels. What was found or measured in it before can no longer be
+            repeated. Another name keeps both.
+          </p>
+          <footer>
+            <button onClick={() => setReplacing(false)}>Keep it</button>
+            <button class="danger" data-testid="replace-confirm" onClick={() => void start(true)}>
+              Replace it
+            </button>
+          </footer>
+        </Dialog>
+      )}
     </section>
   );
 }

@@ -3,7 +3,7 @@ import { GitCompareArrows, Pencil, Search } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
 import { gallery, asking, compare, searchFor } from "../../state";
-import { hits, result, selected, selectedId, vote, voteProblem, voting } from "../../search";
+import { filteredAway, hits, result, selected, selectedId, vote, voteProblem, voting } from "../../search";
 import { effectiveVotes, wilson } from "../../range";
 import type { ClassifyResult, Hit } from "../../types";
 import { textOf } from "../../ui/facts";
@@ -11,6 +11,7 @@ import { Picture } from "../../ui/Picture";
 import { Bar } from "../../ui/small";
 import { LabelEditor } from "../labels/LabelEditor";
 import { Background } from "./Background";
+import { nearnessOf } from "./nearness";
 import { Why } from "./Why";
 
 export function EvidencePanel() {
@@ -36,12 +37,25 @@ export function EvidencePanel() {
       {result.value.background && (
         <section data-testid="similar-enough">
           <h3>Similar enough?</h3>
+          <Near />
           <Background background={result.value.background} best={hits.value[0]?.score ?? null} />
         </section>
       )}
       {hit && <Why key={`${hit.id} ${JSON.stringify(asking.value.asked)}`} hit={hit} />}
       {hit && <Actions hit={hit} />}
     </aside>
+  );
+}
+
+function Near() {
+  const best = hits.value[0];
+  const near = nearnessOf(best?.nearness, result.value?.abstained ?? false, filteredAway.value);
+  if (!near) return null;
+  const pairs = best?.percentile == null ? "" : ` More alike than ${best.percentile.toFixed(1)} % of its pairs.`;
+  return (
+    <p data-testid="nearness">
+      <strong>{near.answer}</strong> <span class="note">{`${near.why}${pairs}`}</span>
+    </p>
   );
 }
 

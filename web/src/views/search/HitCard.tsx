@@ -121,8 +121,11 @@ function Score({ hit }: { hit: Hit }) {
     );
   }
   const words = `${hit.percentile.toFixed(1)}%`;
+  const near =
+    hit.nearness === null ? "" : `; nearer than ${hit.nearness.toFixed(0)}% of its records are to their own nearest`;
+  const title = `More alike than ${words} of this gallery's pairs${near}; cosine ${hit.score.toFixed(3)}`;
   return (
-    <div class="score" title={`More alike than ${words} of this gallery's pairs; cosine ${hit.score.toFixed(3)}`}>
+    <div class="score" title={title}>
       <Bar share={(hit.percentile - 50) / 50} label={`percentile ${words}`} />
       <span class="numbers" data-testid="hit-percentile">
         {words}

@@ -5,6 +5,7 @@ import {
   askWith,
   busy,
   expired,
+  filteredAway,
   hits,
   noRecord,
   problem,
@@ -75,15 +76,16 @@ function Found() {
         )}
       </div>
       {result.value!.abstained && <NothingSimilar />}
-      {result.value!.note && (
+      {filteredAway.value && hits.value.length > 0 && <FilteredAway />}
+      {result.value!.note && !filteredAway.value && hits.value.length > 0 && (
         <p class="note" data-testid="search-note">
           {result.value!.note}
         </p>
       )}
       {hits.value.length === 0 ? (
-        <Empty icon={SearchX} title="No record satisfies this" testid="no-hits">
-          <p>The filters leave nothing that may answer. Take one away.</p>
-          <button onClick={() => ask({ filters: [], own: "" })}>Clear the filters</button>
+        <Empty icon={SearchX} title="No record may answer this" testid="no-hits">
+          <p data-testid="search-note">{sentence(result.value!.note)}</p>
+          {filtered() && <ClearFilters />}
         </Empty>
       ) : (
         <ol class="hits" data-testid="hits">
@@ -98,6 +100,25 @@ function Found() {
         {gallery.value?.encoder.note}
       </p>
     </section>
+  );
+}
+
+const filtered = (): boolean => asking.value.filters.length > 0 || asking.value.own !== "";
+const sentence = (words: string): string => words && `${words[0]!.toUpperCase()}${words.slice(1)}.`.replace(/\.\.$/, ".");
+
+const ClearFilters = () => (
+  <button data-testid="clear-all-filters" onClick={() => ask({ filters: [], own: "" })}>
+    Clear the filters
+  </button>
+);
+
+function FilteredAway() {
+  return (
+    <div class="abstains" role="status" data-testid="filtered-away">
+      <strong>The filters leave nothing similar.</strong>
+      <p data-testid="search-note">{sentence(result.value!.note)}</p>
+      <ClearFilters />
+    </div>
   );
 }
 
