@@ -93,10 +93,14 @@ def test_a_card_shows_the_slice_that_its_caption_names(
         asked(page, served, volume)
     hits = [hit for hit in answer.value.json()["hits"] if hit["depth"] > 1]
     assert len(hits) == 3
+    fit = "() => getComputedStyle(document.querySelector('[data-testid=hit] img')).objectFit"
+    assert page.evaluate(fit) == "contain"  # nothing of a picture is cut off
     for hit in hits:
         card = page.locator(f"[data-testid=hit][data-id='{hit['id']}']")
         slice_ = hit["match"]["slice"]
-        card.get_by_text(f"slice {slice_ + 1} of {hit['depth']}").wait_for()
+        plane = hit["attributes"]["plane"]
+        assert plane in ("axial", "coronal", "sagittal")
+        card.get_by_text(f"slice {slice_ + 1} of {hit['depth']} {plane}").wait_for()
         source = str(card.locator("img").get_attribute("src"))
         assert re.search(r"[?&]slice=(\d+)", source), source
         shown = page.request.get(f"{served}{source}")

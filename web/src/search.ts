@@ -28,6 +28,8 @@ interface Facts {
   depth: number;
   modality: string | null;
   frame: number;
+  /** That a volume is cut along: axial, coronal or sagittal; "" for a picture. */
+  plane: string;
 }
 export const facts = signal<Record<string, Facts>>({});
 
@@ -101,12 +103,13 @@ export async function loadFacts(thing: Thing): Promise<Facts | null> {
     const found = "upload" in thing ? await api.uploaded(id) : await api.record(id);
     const fact =
       "viewer" in found
-        ? { name: found.name, depth: found.depth, modality: found.modality, frame: 0 }
+        ? { name: found.name, depth: found.depth, modality: found.modality, frame: 0, plane: found.plane }
         : {
             name: found.source,
             depth: found.depth,
             modality: textOf(found.attributes["Modality"]) || null,
             frame: found.frame,
+            plane: textOf(found.attributes["plane"]),
           };
     facts.value = { ...facts.value, [id]: fact };
     return fact;
@@ -146,7 +149,7 @@ export async function askWith(files: readonly File[]): Promise<void> {
     const name = upload.files > 1 ? `series of ${upload.files} files` : upload.name;
     facts.value = {
       ...facts.value,
-      [upload.id]: { name, depth: upload.depth, modality: upload.modality, frame: 0 },
+      [upload.id]: { name, depth: upload.depth, modality: upload.modality, frame: 0, plane: upload.plane },
     };
     [problem.value, turnedDown.value] = [null, []];
     if (upload.files < files.length) say(`Asked with ${name}; the other files are no part of it.`);

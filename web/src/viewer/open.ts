@@ -14,6 +14,8 @@ export interface Subject {
   modality: string | null;
   /** Of a file with several, the one that is the record. */
   frame: number;
+  /** That a volume is cut along, for people to read; "" for a picture. */
+  plane: string;
 }
 
 interface Files {

@@ -124,7 +124,7 @@ export function PaneView(props: Props) {
       {pane && pane.slices > 1 && (
         <label class="scroll">
           <span data-testid={`slice-words-${name}`}>
-            Slice {slice + 1} of {pane.slices}
+            Slice {slice + 1} of {pane.slices} {subject?.plane}
             {matching === slice ? " · matching" : ""}
           </span>
           <input

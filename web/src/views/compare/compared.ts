@@ -35,8 +35,8 @@ export function useSubjects(id: string) {
 async function openSubjects(id: string, asked: Thing | null): Promise<Both<Subject>> {
   const subjectOf = async (thing: Thing): Promise<Subject> => {
     const known = await loadFacts(thing);
-    const { name = "", depth = 1, modality = null, frame = 0 } = known ?? {};
-    return { thing, name: fileName(name), depth, modality, frame };
+    const { name = "", depth = 1, modality = null, frame = 0, plane = "" } = known ?? {};
+    return { thing, name: fileName(name), depth, modality, frame, plane };
   };
   const [query, hit] = await Promise.all([asked ? subjectOf(asked) : undefined, subjectOf({ record: id })]);
   return { ...(query && { query }), hit };

@@ -5,7 +5,7 @@ import { steered } from "../../body";
 import { selectedId } from "../../search";
 import { ask, asking, compare } from "../../state";
 import type { Box, Hit } from "../../types";
-import { factsOf, fileName } from "../../ui/facts";
+import { factsOf, fileName, textOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
 import { Bar, counted } from "../../ui/small";
 
@@ -139,19 +139,20 @@ const sliceOf = ({ depth, match, region }: Hit): number | null =>
   depth < 2 ? null : (region?.slice ?? match?.slice ?? null);
 
 function sliceWords(hit: Hit): string {
-  const { depth } = hit;
+  const { depth, attributes } = hit;
   const slice = sliceOf(hit);
   if (depth < 2) return "";
-  return slice === null ? counted(depth, "slice") : `slice ${slice + 1} of ${depth}`;
+  const words = slice === null ? counted(depth, "slice") : `slice ${slice + 1} of ${depth}`;
+  return `${words} ${textOf(attributes["plane"])}`.trim();
 }
 
-/** The same fit as the picture's `object-fit: cover`, so that the box lies where it belongs. */
+/** The same fit as the picture's `object-fit: contain`, so that the box lies where it belongs. */
 function BoxOver({ box: [x0, y0, x1, y1], size: [width, height] }: { box: Box; size: [number, number] }) {
   return (
     <svg
       class="where"
       viewBox={`0 0 ${width} ${height}`}
-      preserveAspectRatio="xMidYMid slice"
+      preserveAspectRatio="xMidYMid meet"
       aria-hidden="true"
       data-testid="hit-box"
     >

@@ -115,8 +115,9 @@ const ClearFilters = () => (
 function FilteredAway() {
   return (
     <div class="abstains" role="status" data-testid="filtered-away">
-      <strong>The filters leave nothing similar.</strong>
-      <p data-testid="search-note">{sentence(result.value!.note)}</p>
+      <p data-testid="search-note">
+        <strong>{sentence(result.value!.note)}</strong>
+      </p>
       <ClearFilters />
     </div>
   );

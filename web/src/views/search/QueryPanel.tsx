@@ -129,7 +129,7 @@ function Asked({ thing }: { thing: Thing }) {
         {depth > 1 && (
           <label class="slices">
             <span>
-              Slice {(slice ?? 0) + 1} of {depth}
+              Slice {(slice ?? 0) + 1} of {depth} {known[id]?.plane}
             </span>
             <input
               type="range"
