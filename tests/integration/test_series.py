@@ -312,3 +312,24 @@ def test_4d_files_are_refused_or_split_by_choice(make_gallery: MakeGallery, tmp_
     assert first.id != second.id
     again = index(gallery, [folder])
     assert (again.added, again.records) == (0, 9)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_list_axis_of_a_nrrd_file_is_no_colour(last: bool, make_gallery: MakeGallery, tmp_path: Path) -> None:
+    points = np.stack([body(seed) for seed in (1, 2, 3)])  # (time, depth, rows, columns)
+    values, axes = (points, (1, 2, 3, 0)) if last else (np.moveaxis(points, 0, -1), (0, 1, 2, 3))
+    kinds, directions = ["list", "domain", "domain", "domain"], ["none", "(1,0,0)", "(0,1,0)", "(0,0,2.5)"]
+    header = (
+        f"NRRD0005\ntype: short\ndimension: 4\nspace: left-posterior-superior\n"
+        f"sizes: {' '.join(str(n) for n in values.shape[::-1])}\nkinds: {' '.join(kinds[i] for i in axes)}\n"
+        f"space directions: {' '.join(directions[i] for i in axes)}\nspace origin: (0,0,0)\n"
+        f"endian: little\nencoding: raw\n\n"
+    )
+    (tmp_path / "in.seq.nrrd").write_bytes(header.encode() + values.astype("<i2").tobytes())
+    assert reasons(index(make_gallery("refuse"), [tmp_path / "in.seq.nrrd"])) == {"in.seq.nrrd": "four-dimensional"}
+    gallery = make_gallery("split", volumes=VolumeRecipe(four_d="split"))
+    assert index(gallery, [tmp_path / "in.seq.nrrd"]).added == 3
+    for record in records(gallery):
+        write_nifti(tmp_path / "one.nii", points[record.frame].transpose(2, 1, 0), np.diag([-1, -1, 2.5, 1]))
+        (hit,) = search(gallery, tmp_path / "one.nii", k=1, same_patient=True).hits
+        assert (hit.id, hit.score) == (record.id, pytest.approx(1, abs=1e-3))

@@ -47,6 +47,9 @@ class ItkReader:
         frames = math.prod(size[3:])
         if frames > MAX_FRAMES:
             raise UnreadableImageError("too-large")
+        if channels > 1 and _is_list(reader):
+            yield from _listed(itk, reader, channels)
+            return
         if channels not in (1, 3):
             raise UnreadableImageError("unsupported-pixels")
         check_volume((*size, 1, 1)[:3])
@@ -55,6 +58,21 @@ class ItkReader:
                 reader.SetExtractSize([*size[:3], *[0] * len(size[3:])])
                 reader.SetExtractIndex([0, 0, 0, *map(int, np.unravel_index(frame, size[3:], order="F"))])
             yield replace(_image(itk, reader, channels), frame=frame, frames=frames)
+
+
+def _is_list(reader: Any) -> bool:
+    """Whether the values of a voxel are a list (NRRD, a sequence of 3D Slicer): time points and not colours."""
+    kind = "NRRD_kinds[pixel]"
+    return bool(kind in reader.GetMetaDataKeys() and reader.GetMetaData(kind) == "list")
+
+
+def _listed(itk: Any, reader: Any, count: int) -> Iterator[Image]:
+    """The volumes of a list. They lie interleaved in the file, so that they are read at once."""
+    columns, rows, *more = reader.GetSize()
+    check_volume((columns, rows, math.prod((*more, count))))
+    every = _image(itk, reader, count)
+    for frame in range(count):
+        yield replace(every, pixels=every.pixels[..., frame : frame + 1], frame=frame, frames=count)
 
 
 def _itk() -> Any:
