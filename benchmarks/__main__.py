@@ -11,7 +11,19 @@ import click
 
 from lookalike.errors import LookalikeError
 
-NAMES = ("startup", "adapter", "by_id", "pace", "ingest", "index_kinds", "maxsim", "regions", "planted", "server_load")
+NAMES = (
+    "startup",
+    "adapter",
+    "by_id",
+    "pace",
+    "ingest",
+    "index_kinds",
+    "maxsim",
+    "regions",
+    "planted",
+    "confounds",
+    "server_load",
+)
 
 
 @click.command()

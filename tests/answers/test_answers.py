@@ -21,6 +21,20 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         f"evaluate: khun-jush{more}": {"json.notes.0": "a new gallery cuts volumes in the plane they were taken in"}
         for more in ("", ", its options")
     },
+    "pictures": {
+        "audit: everything recorded": {
+            "json.fields": "values are told by a ridge regression that permutations can repeat; indices have nulls",
+            "json.warnings": "association and the range of the null are said",
+        },
+        "audit: one field, in a space": {"lines": "indices stand beside their nulls"},
+    },
+    "jobs": {
+        **{
+            f"job: evaluate {what}": {"json.progress": "a job says how many parts are done"}
+            for what in ("a space on folds", "classifiers")
+        },
+        "job: audit": {"json.result": "a field that goes with the label is said"},
+    },
     "served": {
         "refused: a region with examples": {
             "json.detail": "one refusal for all that a region cannot be asked with; it names what to leave out"
@@ -28,6 +42,12 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
     },
 }
 """Answers that are meant to differ from those recorded: part -> question -> field (``json.hits``, ``error``) -> why."""
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders have other names in each run: nothing may be cut to a width."""
+    monkeypatch.setenv("COLUMNS", "1000")
 
 
 @pytest.mark.parametrize("part", [pytest.param(one, marks=pytest.mark.slow if one in SLOW else ()) for one in PARTS])

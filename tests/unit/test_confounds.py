@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.evaluation.confound_report import ConfoundAudit, FieldAudit
-from lookalike.evaluation.confounds import best_rule, comparable
-from lookalike.evaluation.recorded_fields import fields_of, kind_of, recorded_fields
+from lookalike.evaluation.confound_report import AuditSample, ConfoundAudit, FieldAudit, confound_audit
+from lookalike.evaluation.confounds import audit_field, best_rule, comparable
+from lookalike.evaluation.recorded_fields import RecordedField, fields_of, kind_of, recorded_fields
 from lookalike.gallery import Gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Record
@@ -103,6 +103,70 @@ def test_vectors_that_follow_the_label_raise_no_warning(make_gallery: Callable[.
     assert noise is not None
     assert noise.chance == pytest.approx(1 / 3, abs=1e-6)
     assert noise.accuracy < 0.45
+
+
+def audited(labels: Sequence[int], sites: Sequence[int], patients: Sequence[int], seed: int = 0) -> ConfoundAudit:
+    """The audit of one field over records whose vectors follow the label, in part, and the patient."""
+    rng = np.random.default_rng(seed)
+    people = rng.normal(size=(max(patients) + 1, 24))
+    vectors = people[list(patients)] + rng.normal(size=(len(labels), 24))
+    vectors[np.arange(len(labels)), list(labels)] += 2
+    found = [
+        Record(i, str(i), "", 0, (f"label {label}",), f"p{patient}", {})
+        for i, (label, patient) in enumerate(zip(labels, patients, strict=True))
+    ]
+    members = np.eye(max(labels) + 1, dtype=bool)[list(labels)]
+    classes = tuple(f"label {label}" for label in range(max(labels) + 1))
+    sample = AuditSample("label", "base", found, vectors.astype(np.float32), classes, members)
+    field = RecordedField("site", "where", tuple(f"site {site}" for site in sites))
+    return confound_audit(sample, [(field, audit_field(field, sample, seed=0))], {})
+
+
+@pytest.mark.parametrize("by_patient", [True, False])
+@pytest.mark.parametrize("classes", [2, 5])
+def test_coins_raise_no_warning(by_patient: bool, classes: int) -> None:
+    """Fair coins, by patient or by record, of patients with three records each: at most one false warning in ten."""
+    patients = [i // 3 for i in range(90)]
+    labels = [patient % classes for patient in patients]
+    warned = []
+    for seed in range(10):
+        coins = np.random.default_rng(seed).integers(0, 2, 90)
+        sites = coins[patients] if by_patient else coins
+        warned.append(any("site" in sentence for sentence in audited(labels, sites.tolist(), patients, seed).warnings))
+    assert sum(warned) <= 1
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_a_site_that_tells_the_label_is_said(classes: int) -> None:
+    patients = [i // 3 for i in range(180)]
+    labels = [patient % classes for patient in patients]
+    always = audited(labels, [label % 2 for label in labels], patients)
+    assert always.fields[0].association.function_of_label
+    assert always.fields[0].association.cramers_v > 0.95  # the correction takes a little
+    assert any("site is a function of the label: the two cannot be told apart" in said for said in always.warnings)
+    other = np.random.default_rng(0).random(60) < 0.1
+    sites = [(label % 2) ^ int(other[patient]) for label, patient in zip(labels, patients, strict=True)]
+    mostly = audited(labels, sites, patients)
+    assert not mostly.fields[0].association.function_of_label
+    assert mostly.warnings[0].startswith("label goes with site: Cramer's V 0.")
+
+
+def test_every_index_stands_beside_its_null(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    fill(gallery, planted("site"))
+    found = of_field(audit_confounds(gallery), "hospital")
+    robust, told = found.robustness, found.predictability
+    nulls = robust.ri_null, robust.mari_null, robust.croma_null
+    for value, null in zip((robust.ri, robust.mari, robust.croma), nulls, strict=True):
+        assert value is not None
+        assert null is not None
+        assert value < null.low < null.high
+        assert null.p < 0.01
+    assert told is not None
+    assert told.null.low < 0.5 < told.null.high < told.accuracy
+    assert found.separability_null is not None
+    assert found.separability_null.p > 0.1
+    assert found.association.null.p > 0.1
 
 
 def test_two_attributes_against_each_other(make_gallery: Callable[..., Gallery]) -> None:

@@ -668,6 +668,15 @@ export interface components {
             };
             seconds: number;
         };
+        /**
+         * @description How closely field and label go together. cramers_v: with bias correction, 0 = independent, 1 = one tells the
+         *     other. function_of_label: all records of a label have one value, and not all labels the same.
+         */
+        Association: {
+            cramers_v: number;
+            null: components["schemas"]["PermutationNull"];
+            function_of_label: boolean;
+        };
         /** @description A label field and another recorded field; every recorded field if only one is given. */
         AuditBody: {
             /**
@@ -823,7 +832,10 @@ export interface components {
             items: components["schemas"]["Facet"][];
             next_cursor: null;
         };
-        /** @description One field against the labels. separability: of each label by the field's value alone. */
+        /**
+         * @description One field against the labels. separability: of each label by the field's value alone; separability_null: of the
+         *     label that is told best.
+         */
         FieldAudit: {
             field: string;
             kind: string;
@@ -836,6 +848,8 @@ export interface components {
             };
             predictability: components["schemas"]["Predictability"] | null;
             robustness: components["schemas"]["Robustness"];
+            separability_null: components["schemas"]["PermutationNull"] | null;
+            association: components["schemas"]["Association"];
         };
         /** @description An attribute that a filter can name. */
         FieldInfo: {
@@ -1123,12 +1137,26 @@ export interface components {
         NamedSource: {
             source: string;
         };
-        /** @description Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values). */
+        /**
+         * @description p: how often the index is as extreme, or more so, while patients' values are exchanged at random (one-sided).
+         *     low, high: the middle 95 % of the index then. permutations: how many were drawn.
+         */
+        PermutationNull: {
+            p: number;
+            low: number;
+            high: number;
+            permutations: number;
+        };
+        /**
+         * @description Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values).
+         *     null: with the values exchanged between patients.
+         */
         Predictability: {
             accuracy: number;
             low: number | null;
             high: number | null;
             chance: number;
+            null: components["schemas"]["PermutationNull"];
         };
         /** @description The query: exactly one of these; text may be combined with image or ids. */
         QueryBody: {
@@ -1271,9 +1299,10 @@ export interface components {
             };
         };
         /**
-         * @description ri, mari: 0 to 1, above .5 the neighbours follow the label. croma: -1 to 1, above 0 likewise; tail: its
-         *     mean over the worst tenth. support: the share of records with neighbours of both kinds; where no label
-         *     was recorded with two values there is nothing to compare, and reason says so.
+         * @description ri, mari: 0 to 1, croma: -1 to 1, higher where neighbours follow the label; tail: croma's mean over the worst
+         *     tenth. support: the share of records with neighbours of both kinds; where no label was recorded with two values
+         *     there is nothing to compare, and reason says so. Nulls: with the values exchanged between patients of the same
+         *     label; their p is that of so low an index.
          */
         Robustness: {
             ri: number | null;
@@ -1282,6 +1311,9 @@ export interface components {
             tail: number | null;
             support: number;
             reason: string;
+            ri_null: components["schemas"]["PermutationNull"] | null;
+            mari_null: components["schemas"]["PermutationNull"] | null;
+            croma_null: components["schemas"]["PermutationNull"] | null;
         };
         /** @description A box on an upload or a record, in fractions of the displayed picture. */
         RoiBody: {

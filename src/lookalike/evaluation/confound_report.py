@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from lookalike.columns import paragraphs
+from lookalike.evaluation.permutations import PermutationNull, holm
 from lookalike.evaluation.recorded_fields import FIELD_KINDS, RecordedField
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.metrics import Bools
 from lookalike.types import Record, Vectors
 
 SEPARABLE: Final = 0.95  # from this value on a label counts as separable by a field
+ASSOCIATED: Final = 0.5  # from this Cramer's V on a field counts as associated with the label
+_DROP: Final = 0.05  # below the middle of its null a robustness index counts
+_LEVEL: Final = 0.005  # chance of any false warning in an audit: many indices of many fields are looked at
+_SAME: Final = "a function of the label: the two cannot be told apart"
 _TAKEN: Final = {
     "where": "where it was taken",
     "how": "how it was taken",
@@ -39,19 +44,23 @@ class AuditSample:
 
 @dataclass(frozen=True, slots=True)
 class Predictability:
-    """Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values)."""
+    """Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values).
+    null: with the values exchanged between patients.
+    """
 
     accuracy: float
     low: float | None
     high: float | None
     chance: float
+    null: PermutationNull
 
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """ri, mari: 0 to 1, above .5 the neighbours follow the label. croma: -1 to 1, above 0 likewise; tail: its
-    mean over the worst tenth. support: the share of records with neighbours of both kinds; where no label
-    was recorded with two values there is nothing to compare, and reason says so.
+    """ri, mari: 0 to 1, croma: -1 to 1, higher where neighbours follow the label; tail: croma's mean over the worst
+    tenth. support: the share of records with neighbours of both kinds; where no label was recorded with two values
+    there is nothing to compare, and reason says so. Nulls: with the values exchanged between patients of the same
+    label; their p is that of so low an index.
     """
 
     ri: float | None
@@ -60,11 +69,27 @@ class Robustness:
     tail: float | None
     support: float
     reason: str = ""
+    ri_null: PermutationNull | None = None
+    mari_null: PermutationNull | None = None
+    croma_null: PermutationNull | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """How closely field and label go together. cramers_v: with bias correction, 0 = independent, 1 = one tells the
+    other. function_of_label: all records of a label have one value, and not all labels the same.
+    """
+
+    cramers_v: float
+    null: PermutationNull
+    function_of_label: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FieldAudit:
-    """One field against the labels. separability: of each label by the field's value alone."""
+    """One field against the labels. separability: of each label by the field's value alone; separability_null: of the
+    label that is told best.
+    """
 
     field: str
     kind: str
@@ -73,6 +98,8 @@ class FieldAudit:
     separability: dict[str, float]
     predictability: Predictability | None
     robustness: Robustness
+    separability_null: PermutationNull | None
+    association: Association
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,36 +128,34 @@ class ConfoundAudit:
 
 
 _HEAD: Final = (
-    "field",
-    "about",
-    "values",
-    "separates best",
-    "",
-    "told by vectors",
-    "chance",
-    "RI",
-    "MaRI",
-    "CRoMa",
-    "support",
+    *("field", "about", "values", "separates best", "(shuffled)", "Cramer's V (shuffled)"),
+    *("told by vectors (shuffled)", "chance", "RI (shuffled)", "MaRI (shuffled)", "CRoMa (shuffled)", "support"),
 )
 
 
 def _row(audit: FieldAudit) -> list[str]:
     label, best = _best(audit)
     predicted, robust = audit.predictability, audit.robustness
+    told = cell(predicted.accuracy, (predicted.low, predicted.high)) if predicted else "-"
     return [
         audit.field,
         audit.kind,
         str(len(audit.values)),
         label,
-        cell(best),
-        cell(predicted.accuracy, (predicted.low, predicted.high)) if predicted else "-",
+        _beside(cell(best), audit.separability_null),
+        _beside(cell(audit.association.cramers_v), audit.association.null),
+        _beside(told, predicted.null if predicted else None),
         cell(predicted.chance) if predicted else "-",
-        cell(robust.ri),
-        cell(robust.mari),
-        cell(robust.croma, sign=True),
+        _beside(cell(robust.ri), robust.ri_null),
+        _beside(cell(robust.mari), robust.mari_null),
+        _beside(cell(robust.croma, sign=True), robust.croma_null),
         f"{robust.support:.0%}",
     ]
+
+
+def _beside(figure: str, null: PermutationNull | None) -> str:
+    """A figure and the range of its null."""
+    return f"{figure} ({null.low:.2f} .. {null.high:.2f})" if null else figure
 
 
 def _best(audit: FieldAudit) -> tuple[str, float]:
@@ -154,23 +179,72 @@ def confound_audit(
 
 
 def _warnings(sample: AuditSample, pairs: Sequence[tuple[RecordedField, FieldAudit]]) -> Iterator[str]:
-    telling = {label: [pair for pair in pairs if _tells(pair[1], label)] for label in sample.classes}
+    certain = _certain([audit for _, audit in pairs])
+    telling = {label: [pair for pair in pairs if _tells(pair[1], label, certain)] for label in sample.classes}
     found = [
         _separable(name, telling[name], sample.members[:, i]) for i, name in enumerate(sample.classes) if telling[name]
     ]
-    found += [
-        f"Neighbours follow {audit.field} rather than {sample.label_field}: robustness index "
-        f"{audit.robustness.ri:.2f}, where 0.50 is balance (over {audit.robustness.support:.0%} of the records)."
-        for _, audit in pairs
-        if audit.robustness.ri is not None and audit.robustness.ri < 0.5
-    ]
+    named = {audit.field for fields in telling.values() for _, audit in fields}
+    others = [audit for _, audit in pairs if audit.field not in named and _goes_with_label(audit, certain)]
+    found += [f"{sample.label_field} goes with {audit.field}: {_strength(audit)}." for audit in others]
+    found += [_followed(audit, sample.label_field) for _, audit in pairs if _is_followed(audit, certain)]
     yield from found
     if not found:
         yield f"No recorded field separates a value of {sample.label_field}. What nobody recorded cannot be audited."
 
 
-def _tells(audit: FieldAudit, label: str) -> bool:
-    return audit.separability.get(label, 0) >= SEPARABLE
+def _certain(audits: Sequence[FieldAudit]) -> Set[tuple[str, str]]:
+    """Fields and indices that lie beyond their null, with a chance of ``_LEVEL`` that any of them does by accident."""
+    nulls = {
+        (audit.field, name): null
+        for audit in audits
+        for name, null in (
+            ("separability", audit.separability_null),
+            ("association", audit.association.null),
+            ("robustness", audit.robustness.ri_null),
+        )
+        if null is not None
+    }
+    adjusted = holm(np.array([null.p for null in nulls.values()]))
+    return {each for each, p in zip(nulls, adjusted, strict=True) if p <= _LEVEL}
+
+
+def _tells(audit: FieldAudit, label: str, certain: Set[tuple[str, str]]) -> bool:
+    known = audit.association.function_of_label or (audit.field, "separability") in certain
+    return known and audit.separability.get(label, 0) >= SEPARABLE
+
+
+def _goes_with_label(audit: FieldAudit, certain: Set[tuple[str, str]]) -> bool:
+    strong = audit.association.cramers_v >= ASSOCIATED and (audit.field, "association") in certain
+    return strong or audit.association.function_of_label
+
+
+def _is_followed(audit: FieldAudit, certain: Set[tuple[str, str]]) -> bool:
+    ri, null = audit.robustness.ri, audit.robustness.ri_null
+    beyond = (audit.field, "robustness") in certain
+    return beyond and ri is not None and null is not None and ri < (null.low + null.high) / 2 - _DROP
+
+
+def _followed(audit: FieldAudit, label_field: str) -> str:
+    robust, null = audit.robustness, audit.robustness.ri_null
+    assert robust.ri is not None
+    assert null is not None
+    says = f"rather than {label_field}" if robust.ri < 0.5 else f"too, not only {label_field}"
+    return (
+        f"Neighbours follow {audit.field} {says}: robustness index {robust.ri:.2f}, where values exchanged between "
+        f"patients give {null.low:.2f} to {null.high:.2f} ({_p(null)}; over {robust.support:.0%} of the records)."
+    )
+
+
+def _strength(audit: FieldAudit) -> str:
+    """The association, beside what it is by accident."""
+    tie, null = audit.association, audit.association.null
+    says = f"Cramer's V {tie.cramers_v:.2f}, where values exchanged between patients give up to {null.high:.2f}"
+    return f"{says} ({_p(null)})" + (f". {audit.field} is {_SAME}" if tie.function_of_label else "")
+
+
+def _p(null: PermutationNull) -> str:
+    return "p < 0.001" if null.p < 0.001 else f"p = {null.p:.3f}"
 
 
 def _separable(label: str, telling: Sequence[tuple[RecordedField, FieldAudit]], bearing: Bools) -> str:
@@ -178,7 +252,7 @@ def _separable(label: str, telling: Sequence[tuple[RecordedField, FieldAudit]], 
     ranked = sorted(telling, key=lambda pair: (FIELD_KINDS.index(pair[1].kind), -pair[1].separability[label]))
     (recorded, first), *others = ranked
     taken = _TAKEN.get(first.kind, f"the recorded field {first.field}")
-    parts = [f"{label} is separable by {taken}: {_evidence(recorded, bearing)}."]
+    parts = [f"{label} is separable by {taken}: {_evidence(recorded, bearing)}.", f"{_strength(first)}."]
     also = [*first.also, *(name for _, audit in others for name in (audit.field, *audit.also))]
     if also:
         parts.append(f"It is told as well by {', '.join(also)}.")

@@ -1,20 +1,26 @@
 """Confounds: could a score on a label be a score on where or how the picture was taken?
 
-Three questions about two fields, a label and another recorded field:
+Four questions about two fields, a label and another recorded field:
 
 - *separability*: how well does the recorded value alone predict the label? (1 + TV) / 2, where TV is the
   total variation distance between the values' shares among the label's records and among the others:
   the best balanced accuracy that any rule on that field reaches. 0.5 = not at all, 1 = perfectly.
 - *predictability*: how well do the vectors predict the field? Balanced accuracy of a ridge classifier,
   cross-validated over patient-disjoint folds, against chance.
+- *association*: how closely do field and label go together? Cramer's V with bias correction.
 - *robustness*: do the nearest neighbours follow the label or the field? Robustness index and its
   margin-aware variants, by the ``croma`` library (PathoROB, arXiv 2507.17845; CRoMa, arXiv 2607.25497).
+
+None of them has its balance point at a fixed value, 0.5 least of all: beside each stands what it is when the field's
+values are exchanged between patients. For the robustness indices patients of the same label exchange, so that the
+question is what the field adds to the label.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -24,13 +30,25 @@ from lookalike import metrics
 from lookalike.asking.candidates import open_rows
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.evaluation.confound_report import AuditSample, FieldAudit, Predictability, Robustness
+from lookalike.evaluation.confound_report import Association, AuditSample, FieldAudit, Predictability, Robustness
+from lookalike.evaluation.field_indices import (
+    balanced,
+    cramers_v,
+    neighbours_of,
+    robustness_index,
+    robustness_margin,
+    separability,
+    tables,
+    teller,
+)
+from lookalike.evaluation.permutations import MOST, Codes, PermutationNull, Shuffles, permutation_null, shuffles
 from lookalike.evaluation.recorded_fields import LABEL, RARE, RARE_VALUES, RecordedField, fields_of
 from lookalike.gallery import Gallery
+from lookalike.metrics import Bools
 from lookalike.types import Record, Vectors
 
 _MOST: Final = 4000  # records audited; of more a sample, whole patients at a time
-_FOLDS: Final = 5
+_FEWER: Final = 199  # permutations of indices that raise no warning
 _NEIGHBOURS: Final = 5  # of each type, as CRoMa's authors recommend
 _DEPTHS: Final = (5, 11, 21)
 
@@ -83,29 +101,65 @@ def _classes(records: Sequence[Record], name: str) -> tuple[list[str], NDArray[n
 def audit_field(each: RecordedField, sample: AuditSample, seed: int) -> FieldAudit:
     """Audit a field over the records that have it."""
     there = np.array([bool(value) for value in each.values])
-    values = np.array(each.values)[there]
-    patients = np.array([record.patient for record in sample.records])[there]
+    names, codes = np.unique(np.array(each.values)[there], return_inverse=True)
+    patients = metrics.numbered(np.array([record.patient for record in sample.records])[there])
     members, vectors = sample.members[there], sample.vectors[there]
+    field = _Recorded(codes, len(names), patients, shuffles(codes, patients, np.zeros_like(codes), seed))
     alone = members.sum(axis=1) == 1
+    separable = _separability(np.array(each.values)[there], sample.classes, members)
     return FieldAudit(
         each.name,
         each.kind,
         each.also,
         each.sizes,
-        _separability(values, sample.classes, members),
-        _predictability(vectors, values, patients, seed),
-        _robustness(vectors[alone], members[alone].argmax(axis=1), values[alone], patients[alone], len(sample.records)),
+        separable,
+        _predictability(vectors, field, seed),
+        _robustness(vectors[alone], members[alone].argmax(axis=1), codes[alone], patients[alone], total=len(there)),
+        _separability_null(field, members, max(separable.values())) if separable else None,
+        _association(field, members),
     )
 
 
-def _separability(values: NDArray[np.str_], classes: Sequence[str], members: NDArray[np.bool_]) -> dict[str, float]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Recorded:
+    """A field over the records that have it: codes (n,) below ``count``, and ways to shuffle them by patient."""
+
+    codes: Codes
+    count: int
+    patients: Codes
+    shuffled: tuple[Shuffles, float]
+
+
+def _separability(values: NDArray[np.str_], classes: Sequence[str], members: Bools) -> dict[str, float]:
     """The separability of each class that enough records have, and enough lack."""
-    enough = [RARE <= column.sum() <= len(values) - RARE for column in members.T]
     return {
         name: round(best_rule(values, column), 6)
-        for name, column, there in zip(classes, members.T, enough, strict=True)
-        if there
+        for name, column, enough in zip(classes, members.T, _enough(members), strict=True)
+        if enough
     }
+
+
+def _enough(members: Bools) -> Bools:
+    counts: NDArray[np.int64] = members.sum(axis=0)
+    return np.logical_and(counts >= RARE, counts <= len(members) - RARE)
+
+
+def _separability_null(field: _Recorded, members: Bools, best: float) -> PermutationNull:
+    """Of the label that is told best."""
+    common = members[:, _enough(members)]
+    return permutation_null(best, lambda codes: separability(codes, field.count, common).max(axis=1), field.shuffled)
+
+
+def _association(field: _Recorded, members: Bools) -> Association:
+    """Of the field with the labels that a record bears together."""
+    which = np.unique(members, axis=0, return_inverse=True)[1].reshape(-1)
+    patterns = np.eye(int(which.max()) + 1, dtype=bool)[which]
+    strength = float(cramers_v(field.codes[None], field.count, patterns)[0])
+    null = permutation_null(strength, lambda codes: cramers_v(codes, field.count, patterns), field.shuffled)
+    table = tables(field.codes[None], field.count, patterns)[0]
+    told = [column.argmax() for column in table.T if column.sum() >= RARE]
+    pure = all((column > 0).sum() == 1 for column in table.T if column.sum() >= RARE)
+    return Association(round(strength, 6), null, function_of_label=pure and len(set(told)) > 1)
 
 
 def best_rule(values: NDArray[np.str_], bearing: NDArray[np.bool_]) -> float:
@@ -115,73 +169,92 @@ def best_rule(values: NDArray[np.str_], bearing: NDArray[np.bool_]) -> float:
     return float(1 + np.abs(inside / inside.sum() - outside / outside.sum()).sum() / 2) / 2
 
 
-def _predictability(
-    vectors: Vectors, values: NDArray[np.str_], patients: NDArray[np.generic], seed: int
-) -> Predictability | None:
+def _predictability(vectors: Vectors, field: _Recorded, seed: int) -> Predictability | None:
     """None where fewer than two patients have a value, so that it cannot be both learnt and tested."""
-    from sklearn.linear_model import RidgeClassifier
-    from sklearn.model_selection import StratifiedGroupKFold
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
-    names, codes = np.unique(values, return_inverse=True)
-    patients = metrics.numbered(patients)
-    folds = min(_FOLDS, *(len(set(patients[codes == code])) for code in range(len(names))))
-    if len(names) < 2 or folds < 2:
+    codes, count, patients = field.codes, field.count, field.patients
+    if count < 2 or min(len(set(patients[codes == code].tolist())) for code in range(count)) < 2:
         return None
-    right = np.full(len(values), np.nan)
     # These linear systems are small: on busy cores, threads that wait for each other take a hundred times longer.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        for known, held_out in splitter.split(codes, codes, patients):
-            model = RidgeClassifier(alpha=0.1, class_weight="balanced")
-            if len(set(codes[known])) > 1:
-                right[held_out] = model.fit(vectors[known], codes[known]).predict(vectors[held_out]) == codes[held_out]
-    bearing = np.eye(len(names), dtype=bool)[codes]
-    low, high = metrics.bootstrap_interval(right, patients, "macro", labels=bearing, samples=1000, seed=seed)
-    accuracy = round(float(metrics.macro(right, bearing)), 6)
-    return Predictability(accuracy, _rounded(low), _rounded(high), round(1 / len(names), 6))
+    with threadpool_limits(1):
+        told = teller(vectors, patients, count, seed)
+        right = told(codes[None])
+        accuracy = float(balanced(right, codes[None], count)[0])
+        null = permutation_null(accuracy, lambda many: balanced(told(many), many, count), field.shuffled, most=_FEWER)
+    bearing = np.eye(count, dtype=bool)[codes]
+    low, high = metrics.bootstrap_interval(
+        right[0].astype(float), patients, "macro", labels=bearing, samples=1000, seed=seed
+    )
+    return Predictability(round(accuracy, 6), _rounded(low), _rounded(high), round(1 / count, 6), null)
 
 
-def _robustness(
-    vectors: Vectors, labels: NDArray[np.int64], values: NDArray[np.str_], patients: NDArray[np.str_], total: int
-) -> Robustness:
+def _robustness(vectors: Vectors, labels: Codes, codes: Codes, patients: Codes, *, total: int) -> Robustness:
     """RI, MaRI and CRoMa over the records that have enough neighbours of both kinds."""
-    rows = comparable(labels, values, patients)
+    rows = comparable(labels, codes, patients)
     if len(rows) <= 2 * _NEIGHBOURS:
         reason = "no label was recorded with two values by enough patients: label and field cannot be told apart"
         return Robustness(None, None, None, None, 0.0, reason)
+    vectors, labels, codes, patients = vectors[rows], labels[rows], codes[rows], patients[rows]
+    try:
+        ri, mari, margin = _by_library(vectors, labels, codes, patients)
+    except (RuntimeError, ValueError):
+        return Robustness(None, None, None, None, 0.0, "the neighbours could not be compared")
+    near = neighbours_of(vectors, labels, patients)
+    shuffled = shuffles(codes, patients, labels, seed=0)
+    nulls = [
+        permutation_null(float(index(codes[None])[0]), index, shuffled, most=most, less=True)
+        for index, most in (
+            (robustness_index(near, ri.k), MOST),
+            (robustness_index(near, ri.k, mari.tau), _FEWER),
+            (robustness_margin(near, _NEIGHBOURS), _FEWER),
+        )
+    ]
+    support = len(rows) / total * float(ri.support)
+    of_ri, of_mari, of_croma = nulls
+    return Robustness(
+        _rounded(ri.value),
+        _rounded(mari.value),
+        _rounded(margin.value),
+        _rounded(margin.ltm_alpha),
+        round(support, 6),
+        ri_null=of_ri,
+        mari_null=of_mari,
+        croma_null=of_croma,
+    )
+
+
+def _by_library(vectors: Vectors, labels: Codes, codes: Codes, patients: Codes) -> tuple[Any, Any, Any]:
+    """The results of the library's three indices. Raises RuntimeError, ValueError."""
     import pandas as pd
 
     croma = croma_library()
-    names = [str(row) for row in rows]
+    names = [str(row) for row in range(len(labels))]
     manifest = pd.DataFrame(
         {
             "sample_id": names,
             "image_path": names,
-            "label": labels[rows].astype(str),
-            "group_id": patients[rows],
-            "field": values[rows],
+            "label": labels.astype(str),
+            "group_id": patients.astype(str),
+            "field": codes.astype(str),
         }
     )
-    features = vectors[rows].astype(np.float64)
-    shared: dict[str, Any] = {"features": features, "manifest": manifest, "confounder_column": "field"}
-    depths = [k for k in _DEPTHS if k < len(rows)]
+    shared: dict[str, Any] = {
+        "features": vectors.astype(np.float64),
+        "manifest": manifest,
+        "confounder_column": "field",
+    }
+    depths = [k for k in _DEPTHS if k < len(labels)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            ri = croma.RI.compute(**shared, k_candidates=depths)
-            mari = croma.MaRI.compute(**shared, k_candidates=depths)
-            margin = croma.CRoMa.compute(**shared, m=_NEIGHBOURS)
-        except (RuntimeError, ValueError):
-            return Robustness(None, None, None, None, 0.0, "the neighbours could not be compared")
-    support = len(rows) / total * float(ri.support)
-    return Robustness(
-        _rounded(ri.value), _rounded(mari.value), _rounded(margin.value), _rounded(margin.ltm_alpha), round(support, 6)
-    )
+        return (
+            croma.RI.compute(**shared, k_candidates=depths),
+            croma.MaRI.compute(**shared, k_candidates=depths),
+            croma.CRoMa.compute(**shared, m=_NEIGHBOURS),
+        )
 
 
-def comparable(labels: NDArray[np.int64], values: NDArray[np.str_], patients: NDArray[np.str_]) -> NDArray[np.int64]:
+def comparable(labels: Codes, values: NDArray[np.generic], patients: NDArray[np.generic]) -> Codes:
     """Rows for which other patients' comparable rows include enough of the same label at another value, and enough of
     another label at the same value.
     """
