@@ -79,6 +79,16 @@ def texture(seed: int, side: int = 64) -> NDArray[np.uint8]:
     return np.asarray(PIL.Image.fromarray(coarse).resize((side, side), PIL.Image.Resampling.BICUBIC))
 
 
+def grained(seed: int, side: int = 160) -> NDArray[np.uint8]:
+    """A random grey picture (side, side) with coarse and fine details, the same for the same seed."""
+    total = np.zeros((side, side))
+    for number, cells in enumerate((5, 12, 30)):
+        coarse = np.random.default_rng([seed, number]).integers(0, 256, (cells, cells), dtype=np.uint8)
+        layer = PIL.Image.fromarray(coarse).resize((side, side), PIL.Image.Resampling.BICUBIC)
+        total += np.asarray(layer, np.float64)
+    return (total / 3).astype(np.uint8)
+
+
 @pytest.fixture
 def picture_folder(tmp_path: Path) -> Path:
     """Twelve PNGs of four patients and two classes, with a label table."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
-    from lookalike.verbs.audit import audit
+    from lookalike.verbs.audit import audit, audit_duplicates
     from lookalike.verbs.classify import classify
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
@@ -35,6 +35,7 @@ __all__ = [
     "__version__",
     "adapt",
     "audit",
+    "audit_duplicates",
     "classify",
     "demo",
     "doctor",
@@ -57,6 +58,7 @@ _HOME: Final = {
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "classify": ("lookalike.verbs.classify", "classify"),
     "audit": ("lookalike.verbs.audit", "audit"),
+    "audit_duplicates": ("lookalike.verbs.audit", "audit_duplicates"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "demo": ("lookalike.verbs.demo", "demo"),
     "doctor": ("lookalike.verbs.doctor", "doctor"),

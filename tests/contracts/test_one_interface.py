@@ -34,7 +34,8 @@ VERBS: Final = (
     Verb("adapt", lookalike.adapt, bodies.AdaptBody),
     Verb("evaluate", lookalike.evaluate, bodies.EvaluateBody),
     Verb("map", lookalike.map, bodies.MapBody),
-    Verb("audit", lookalike.audit, bodies.AuditBody),
+    Verb("audit confounds", lookalike.audit, bodies.AuditBody),
+    Verb("audit duplicates", lookalike.audit_duplicates),
     Verb("demo", lookalike.demo),
     Verb("doctor", lookalike.doctor),
     Verb("keys add", add_key),
@@ -44,6 +45,9 @@ VERBS: Final = (
 
 SHOWN: Final = {"json", "figure", "format", "out", "curves", "bars", "confusion", "color"}
 """Options of commands that say how an answer is printed, drawn or kept, or which gallery is opened."""
+
+_LONG: Final = ("index", "adapt", "evaluate", "classify", "audit confounds", "audit duplicates")
+_JOBS: Final = ("index", "adapt", "evaluate", "audit confounds")  # those with a body
 
 NO_COMMAND: Final = {
     "search ids": "several records are asked with by --id and --like",
@@ -56,10 +60,14 @@ NO_COMMAND: Final = {
     "classify templates": "for comparisons in Python",
     "classify abstain": "for comparisons in Python",
     **dict.fromkeys(
-        [f"{name} progress" for name in ("index", "adapt", "evaluate", "classify", "audit")], "the command has a bar"
+        [
+            f"{name} progress"
+            for name in ("index", "adapt", "evaluate", "classify", "audit confounds", "audit duplicates")
+        ],
+        "the command has a bar",
     ),
-    "audit other_field": "--against says it in words",
-    "audit label_field": "--label says it in words",
+    "audit confounds other_field": "--against says it in words",
+    "audit confounds label_field": "--label says it in words",
     "demo folder": "--out, as of every command that writes",
     "demo say": "the command prints",
 }
@@ -73,8 +81,8 @@ COMMAND_ONLY: Final = {
     ),
     "index verbose": "lists set_apart, which the result holds",
     "evaluate more_queries": "what follows --queries",
-    "audit against": "other_field",
-    "audit label": "label_field",
+    "audit confounds against": "other_field",
+    "audit confounds label": "label_field",
 }
 NO_HTTP: Final = {
     **dict.fromkeys(
@@ -99,7 +107,9 @@ NO_HTTP: Final = {
     "index labels": "labels_csv, an upload",
     "index patient_column": "a table that is uploaded names it patient_id",
     "index patches": "a gallery keeps patches from its first index on",
-    **dict.fromkeys([f"{name} progress" for name in ("index", "adapt", "evaluate", "audit")], "the job has it"),
+    **dict.fromkeys(
+        [f"{name} progress" for name in ("index", "adapt", "evaluate", "audit confounds")], "the job has it"
+    ),
     "classify progress": "an answer, not a job",
     **dict.fromkeys(
         [f"evaluate {name}" for name in ("queries", "query_labels", "label_columns", "patient_column")],
@@ -108,16 +118,16 @@ NO_HTTP: Final = {
     "evaluate samples": "for tests in Python",
     "map seed": "a kept map is asked for by method and space",
     "map where": "a kept map is asked for by method and space",
-    "audit label_field": "fields[0]",
-    "audit other_field": "fields[1]",
-    "audit seed": "for comparisons in Python",
+    "audit confounds label_field": "fields[0]",
+    "audit confounds other_field": "fields[1]",
+    "audit confounds seed": "for comparisons in Python",
 }
 HTTP_ONLY: Final = {
     "index uploads": "sources",
     "index labels_csv": "labels",
     "index import": "sources",
     "evaluate options": "**options of the protocol",
-    "audit fields": "label_field, other_field",
+    "audit confounds fields": "label_field, other_field",
 }
 OTHER_DEFAULTS: Final = {
     "HTTP search k": "callers of /api/v1 count on twelve, the page's grid",

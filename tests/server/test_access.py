@@ -31,6 +31,7 @@ _CONTRIBUTOR: Final = frozenset(
         "POST /evaluate",
         "POST /map",
         "POST /audit",
+        "POST /audit/duplicates",
         "DELETE /jobs/{}",
     }
 )

@@ -15,6 +15,7 @@ VERBS: Final = (
     "lookalike.server.serve:serve",
     "lookalike.verbs.adapt:adapt",
     "lookalike.verbs.audit:audit",
+    "lookalike.verbs.audit:audit_duplicates",
     "lookalike.verbs.benchmark_encoders:benchmark_encoders",
     "lookalike.verbs.benchmark_index:benchmark_index",
     "lookalike.verbs.classify:classify",
@@ -217,7 +218,7 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         {"query": these("--folds --confusion"), "folds": these("query --id --label --modality --body-part --view")},
     ),
-    "audit": Command(
+    "audit confounds": Command(
         {"": "--gallery {g}"},
         {
             "--gallery": GALLERY,
@@ -228,6 +229,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
     ),
+    "audit duplicates": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
     "map": Command(
         {"": "--gallery {g} --method tsne"},
         {

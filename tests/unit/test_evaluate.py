@@ -19,15 +19,16 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from conftest import texture
+from conftest import grained, texture
 from dicoms import data_set, save
 from lookalike import adapters, metrics
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluation.labelled import labelled
-from lookalike.evaluation.leakage import NEAR_DUPLICATE
+from lookalike.evaluation.near_duplicates import AGREES
 from lookalike.evaluation.report import Report
 from lookalike.evaluation.splits import split_folds
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.pixels import thumbnail
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Image
 from lookalike.verbs.adapt import adapt
@@ -41,14 +42,23 @@ MakeGallery = Callable[..., Gallery]
 class Case:
     """A record as the oracle sees it."""
 
-    def __init__(self, number: int, vector: NDArray[np.float32], labels: Sequence[str], patient: str) -> None:
+    def __init__(
+        self,
+        number: int,
+        vector: NDArray[np.float32],
+        labels: Sequence[str],
+        patient: str,
+        shown: NDArray[np.uint8] | None = None,
+    ) -> None:
+        self.number, self.shown = number, shown
         self.sha256 = hashlib.sha256(str(number).encode()).hexdigest()
         self.vector, self.labels, self.patient = vector, tuple(labels), patient or f"alone-{number}"
         self.named = patient
 
     def new(self) -> NewRecord:
+        small = b"" if self.shown is None else thumbnail(PIL.Image.fromarray(self.shown))
         return NewRecord(
-            f"/data/{self.sha256[:6]}", self.sha256, 0, self.named, self.labels, {}, self.vector[None], b""
+            f"/data/{self.sha256[:6]}", self.sha256, 0, self.named, self.labels, {}, self.vector[None], small
         )
 
 
@@ -522,29 +532,35 @@ def test_without_labels_there_is_nothing_to_measure(
 
 
 def test_planted_near_duplicates_are_counted(make_gallery: MakeGallery) -> None:
-    made = cases()
-    rng = np.random.default_rng(9)
-
-    def near(case: Case, cosine: float) -> NDArray[np.float32]:
-        away = rng.standard_normal(384)
-        away -= (away @ case.vector) * case.vector
-        return unit(cosine * case.vector + np.sqrt(1 - cosine**2) * unit(away))
-
+    """Copies of another patient's picture count, of the same patient's do not; nor do pictures with equal vectors."""
+    made = [case for case in cases() if case.named]
+    for case in made:
+        case.shown = grained(case.number)
     plain = evaluate(filled(make_gallery("plain"), made), samples=10).audit
-    assert plain.near_duplicates == 0
+    assert (plain.near_duplicates, plain.duplicate_kinds) == (0, {})
     assert "No near-duplicate" in plain.sentence
     planted = [
-        Case(500, near(made[1], 0.999), made[1].labels, "stranger-1"),  # counts, and so does the other
-        Case(501, near(made[2], 0.999), made[2].labels, made[2].named),  # the same patient: does not
-        Case(502, near(made[3], NEAR_DUPLICATE - 0.003), made[3].labels, "stranger-2"),  # not near enough
+        Case(500, made[1].vector, made[1].labels, "stranger-1", made[1].shown[:, ::-1]),  # and so does the other
+        Case(501, made[2].vector, made[2].labels, made[2].named, made[2].shown[:, ::-1]),  # the same patient
+        Case(502, made[3].vector, made[3].labels, "stranger-2", grained(502)),  # another picture
     ]
     audit = evaluate(filled(make_gallery("planted"), [*made, *planted]), samples=10).audit
     assert (audit.near_duplicates, audit.same_bytes, audit.queries) == (2, 0, len(made) + 3)
-    assert audit.threshold == NEAR_DUPLICATE
+    assert (audit.duplicate_kinds, audit.threshold) == ({"mirrored": 2}, AGREES)
     everyone = Counter(case.patient for case in [*made, *planted])
     assert audit.same_patient == sum(count for count in everyone.values() if count > 1)
     assert f"{audit.same_patient} of {audit.queries} queries" in audit.sentence
-    assert "2 of 74 queries have a near-duplicate of another patient" in audit.sentence
+    assert f"2 of {audit.queries} queries have a near-duplicate of another patient (2 mirrored)" in audit.sentence
+
+
+def test_a_near_duplicate_of_nobody_known_is_not_called_another_patients(make_gallery: MakeGallery) -> None:
+    made = cases(8)
+    made[0].shown = grained(1)
+    planted = Case(500, made[0].vector, made[0].labels, "", made[0].shown[::-1])
+    audit = evaluate(filled(make_gallery("unknown"), [*made, planted]), samples=10).audit
+    assert audit.near_duplicates == 2
+    assert "that nobody says is of the same patient" in audit.sentence
+    assert "near-duplicate of another patient" not in audit.sentence
 
 
 # Tables

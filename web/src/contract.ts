@@ -516,6 +516,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Audit Duplicates
+         * @description Find the records that are copies of one another.
+         */
+        post: operations["post_audit_duplicates_api_v1_audit_duplicates_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -765,6 +785,39 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /**
+         * @description compared: the records that have a picture to compare, of all ``records``. kinds: pairs by kind. pairs: those of
+         *     other patients first, then those of unknown ones, each kind by score.
+         */
+        DuplicateAudit: {
+            records: number;
+            compared: number;
+            kinds: {
+                [key: string]: number;
+            };
+            pairs: components["schemas"]["DuplicatePair"][];
+            warnings: string[];
+        };
+        /**
+         * @description Two records that are copies of one picture. kind: what the one is of the other: "same-bytes" (shown, they are the
+         *     same byte for byte), "re-encoded" (compressed, resized, brighter, noisy), "framed" (with another margin),
+         *     "cropped", "mirrored", "rotated". score: the correlation of their details after registration, at least 0.97.
+         *     same_patient: None where the patient of either is not known.
+         */
+        DuplicatePair: {
+            /** @enum {string} */
+            kind: "same-bytes" | "re-encoded" | "framed" | "cropped" | "mirrored" | "rotated";
+            score: number;
+            same_patient: boolean | null;
+            first: components["schemas"]["DuplicateRecord"];
+            second: components["schemas"]["DuplicateRecord"];
+        };
+        /** @description A record of a pair. */
+        DuplicateRecord: {
+            id: string;
+            source: string;
+            labels: string[];
+        };
         /** @description text, patches: whether it encodes text, and gives a vector for each patch. trained_on: names of collections. */
         EncoderInfo: {
             name: string;
@@ -965,7 +1018,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -1022,9 +1075,10 @@ export interface components {
         /**
          * @description Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
          *     left out before ranking. same_bytes: the gallery holds the query's file under another patient than the one that
-         *     file or table names; the records of both are left out. near_duplicates: a gallery image of another patient has a
-         *     cosine of at least ``threshold``. records: queries and gallery together; unknown: those whose patient is not known,
-         *     of whom nothing can be said.
+         *     file or table names; the records of both are left out. near_duplicates: the gallery holds a copy of the query that
+         *     may answer it: of another patient, or of one that nobody named. duplicate_kinds: these by what was done to the
+         *     copy. threshold: the least correlation of the details of a query and its copy. records: queries and gallery
+         *     together; unknown: those whose patient is not known, of whom nothing can be said.
          */
         LeakageAudit: {
             queries: number;
@@ -1035,6 +1089,9 @@ export interface components {
             records: number;
             unknown: number;
             sentence: string;
+            duplicate_kinds: {
+                [key: string]: number;
+            };
         };
         /**
          * @description The scores of one label: means over the queries, of each over its first hits.
@@ -2587,6 +2644,34 @@ export interface operations {
             421: components["responses"]["421"];
             422: components["responses"]["422"];
             424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+        };
+    };
+    post_audit_duplicates_api_v1_audit_duplicates_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
         };

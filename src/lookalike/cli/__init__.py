@@ -19,7 +19,7 @@ _COMMANDS: Final = {
     "adapt": "Train an adapter on the labels: a new space to search in.",
     "evaluate": "Measure precision at k, with intervals and a leakage audit.",
     "classify": "Which labels a picture bears, and the neighbours that say so.",
-    "audit": "Do the vectors follow the finding, or the site and the scanner?",
+    "audit": "What could mislead a score: confounds, and copies of pictures.",
     "map": "Lay the records out in a plane, as a page or a picture.",
     "serve": "Search, label and adapt in the browser; the HTTP service.",
     "keys": "Who may ask the service: add, list and remove keys.",

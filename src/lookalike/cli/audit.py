@@ -6,27 +6,72 @@ import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json, progress_bar, seed_option
 
+_FIRST = "confounds"
 
-@click.command("audit")
+
+class _Audits(click.Group):
+    """Without a word it is the audit for confounds, as it was when there was no other."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asks_for_help = args[:1] in (["--help"], [])
+        named = args and not args[0].startswith("-")
+        return super().parse_args(ctx, args if asks_for_help or named else [_FIRST, *args])
+
+
+@click.group("audit", cls=_Audits)
+def command() -> None:
+    """What a score could be misled by: confounds, and copies.
+
+    Options without a word are those of confounds.
+
+    \b
+    Example:
+      lookalike audit confounds --gallery chest --against site
+      lookalike audit duplicates --gallery chest
+    """
+
+
+@command.command(_FIRST)
 @gallery_option
 @click.option("--label", "label_field", default="label", show_default=True, help="What is to be told apart.")
 @click.option("--against", metavar="FIELD", help="One field: site, scanner, view, sex; all recorded without.")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @seed_option
 @json_option
-def command(gallery: str, label_field: str, against: str | None, space: str, seed: int, as_json: bool) -> None:
+def _confounds(gallery: str, label_field: str, against: str | None, space: str, seed: int, as_json: bool) -> None:
     """Do the vectors follow the finding, or where and how the picture was taken?
 
     \b
     Example:
-      lookalike audit --gallery chest
-      lookalike audit --gallery chest --against site
+      lookalike audit confounds --gallery chest
+      lookalike audit confounds --gallery chest --against site
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.audit import audit
 
     with open_gallery(gallery) as opened, progress_bar("fields", "audit") as progress:
         result = audit(opened, label_field, against, space=space, seed=seed, progress=progress)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(str(result))
+
+
+@command.command("duplicates")
+@gallery_option
+@json_option
+def _duplicates(gallery: str, as_json: bool) -> None:
+    """Which records are copies of one another: re-encoded, framed, cropped, mirrored or rotated?
+
+    \b
+    Example:
+      lookalike audit duplicates --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.audit import audit_duplicates
+
+    with open_gallery(gallery) as opened, progress_bar("steps", "audit") as progress:
+        result = audit_duplicates(opened, progress=progress)
     if as_json:
         print_json(result)
     else:

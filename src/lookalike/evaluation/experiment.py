@@ -13,6 +13,7 @@ from lookalike import adapters, metrics
 from lookalike.adapters import Adapter
 from lookalike.evaluation.labelled import Labelled, Queries, asking
 from lookalike.evaluation.measures import Measure, PerQuery, RankedQueries
+from lookalike.evaluation.near_duplicates import NearDuplicate
 from lookalike.evaluation.rank import rank
 from lookalike.evaluation.splits import Split, Splits, hash_of
 from lookalike.gallery import Gallery
@@ -58,18 +59,23 @@ class Round:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
-    """rule: how queries and gallery were split, in words; split_hash: identifies the queries."""
+    """rule: how queries and gallery were split, in words; split_hash: identifies the queries. duplicates: the
+    near-duplicates among queries and gallery.
+    """
 
     rounds: tuple[Round, ...]
     rule: str
     split_hash: str
+    duplicates: tuple[NearDuplicate, ...] = ()
 
 
-def within(space: MeasuredSpace, data: Labelled, splits: Splits, seed: int) -> Experiment:
+def within(
+    space: MeasuredSpace, data: Labelled, splits: Splits, seed: int, duplicates: tuple[NearDuplicate, ...] = ()
+) -> Experiment:
     """Records of the gallery as queries; an adapter of the same kind is trained anew on each split's gallery."""
     rounds = tuple(_round(space, data, split, seed) for split in splits.parts)
     names = (f"{i}:{identity}" for i, each in enumerate(rounds) for identity in each.queries.data.ids)
-    return Experiment(rounds, splits.rule, hash_of(names))
+    return Experiment(rounds, splits.rule, hash_of(names), duplicates)
 
 
 def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int) -> Round:
@@ -87,7 +93,9 @@ def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int) -> Rou
     return Round(asking(queries), among, spaces)
 
 
-def from_outside(space: MeasuredSpace, queries: Queries, among: Labelled) -> Experiment:
+def from_outside(
+    space: MeasuredSpace, queries: Queries, among: Labelled, duplicates: tuple[NearDuplicate, ...]
+) -> Experiment:
     """Queries from outside against the whole gallery, in an adapted space with the adapter as it was trained."""
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
@@ -97,7 +105,7 @@ def from_outside(space: MeasuredSpace, queries: Queries, among: Labelled) -> Exp
             yield space.name, moved, known
 
     rule = "outside queries against the whole gallery"
-    return Experiment((Round(queries, among, spaces),), rule, hash_of(sorted(queries.data.ids)))
+    return Experiment((Round(queries, among, spaces),), rule, hash_of(sorted(queries.data.ids)), duplicates)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

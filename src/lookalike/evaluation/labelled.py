@@ -36,11 +36,13 @@ class Labelled:
 @dataclass(frozen=True, slots=True, eq=False)
 class Queries:
     """Labelled queries. patients: all patient groups of each query, whose records may not answer it; the one group in
-    ``data`` is the unit of the bootstrap.
+    ``data`` is the unit of the bootstrap. thumbnails: JPEGs of queries from outside; a gallery's records have theirs in
+    its store.
     """
 
     data: Labelled
     patients: tuple[frozenset[str], ...]
+    thumbnails: tuple[bytes, ...] = ()
 
 
 def labelled(gallery: Gallery) -> Labelled:

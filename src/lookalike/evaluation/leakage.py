@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,8 @@ import numpy as np
 from lookalike.asking.candidates import open_rows
 from lookalike.asking.patients import PatientCount, count_patients
 from lookalike.evaluation.labelled import Labelled, Queries
+from lookalike.evaluation.near_duplicates import AGREES, NearDuplicate, kinds_in_words
 
-NEAR_DUPLICATE: Final = 0.995  # cosine in the base space
 _CHUNK: Final = 1024
 
 
@@ -20,9 +21,10 @@ _CHUNK: Final = 1024
 class LeakageAudit:
     """Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
     left out before ranking. same_bytes: the gallery holds the query's file under another patient than the one that
-    file or table names; the records of both are left out. near_duplicates: a gallery image of another patient has a
-    cosine of at least ``threshold``. records: queries and gallery together; unknown: those whose patient is not known,
-    of whom nothing can be said.
+    file or table names; the records of both are left out. near_duplicates: the gallery holds a copy of the query that
+    may answer it: of another patient, or of one that nobody named. duplicate_kinds: these by what was done to the
+    copy. threshold: the least correlation of the details of a query and its copy. records: queries and gallery
+    together; unknown: those whose patient is not known, of whom nothing can be said.
     """
 
     queries: int
@@ -33,34 +35,49 @@ class LeakageAudit:
     records: int
     unknown: int
     sentence: str
+    duplicate_kinds: dict[str, int] = field(default_factory=dict)
 
 
-def audit_leakage(sides: Iterable[tuple[Queries, Labelled]]) -> LeakageAudit:
-    """Audit pairs of (queries, gallery), by their base vectors. A query that is itself a gallery row (leave one
-    patient out) does not count as its own duplicate.
+def audit_leakage(sides: Iterable[tuple[Queries, Labelled]], duplicates: Sequence[NearDuplicate]) -> LeakageAudit:
+    """Audit pairs of (queries, gallery). duplicates: the near-duplicates among all of them. A query that is itself a
+    gallery row (leave one patient out) does not count as its own duplicate.
     """
-    queries = patients = files = near = 0
+    queries = patients = files = 0
+    copied: dict[str, NearDuplicate] = {}
     groups: dict[str, str] = {}
     for asking, gallery in sides:
         for side in (gallery, asking.data):
             groups.update(zip(side.ids, side.patients, strict=True))
         opened, named = open_rows(gallery.patients), [[patient] for patient in asking.data.patients]
         asking_ids, ids = np.array(asking.data.ids), np.array(gallery.ids)
+        copied |= _copied(asking, gallery, duplicates)
         for i in range(0, len(named), _CHUNK):
             rows = slice(i, i + _CHUNK)
             itself = asking_ids[rows, None] == ids[None, :]
             others = opened(asking.patients[rows])
-            alike = asking.data.vectors[rows] @ gallery.vectors.T >= NEAR_DUPLICATE
             queries += len(itself)
             patients += int((~others & ~itself).any(axis=1).sum())
             files += int((itself & opened(named[rows])).any(axis=1).sum())
-            near += int((alike & others).any(axis=1).sum())
     known = count_patients(list(groups.values()), list(groups))
-    sentence = _sentence(queries, patients, files, near, known)
-    return LeakageAudit(queries, patients, files, near, NEAR_DUPLICATE, known.records, known.unknown, sentence)
+    sentence = " ".join([*_shared(queries, patients, files, known), _near(queries, list(copied.values()))])
+    kinds = dict(Counter(str(each.kind) for each in copied.values()).most_common())
+    return LeakageAudit(queries, patients, files, len(copied), AGREES, known.records, known.unknown, sentence, kinds)
 
 
-def _sentence(queries: int, patients: int, files: int, near: int, known: PatientCount) -> str:
+def _copied(asking: Queries, gallery: Labelled, duplicates: Sequence[NearDuplicate]) -> dict[str, NearDuplicate]:
+    """The best copy of each query that a gallery holds and that may answer, by the query's id."""
+    groups = dict(zip(asking.data.ids, asking.patients, strict=True))
+    owners = dict(zip(gallery.ids, gallery.patients, strict=True))
+    best: dict[str, NearDuplicate] = {}
+    for each in sorted(duplicates, key=lambda pair: pair.score):
+        for query, other in ((each.first, each.second), (each.second, each.first)):
+            if query in groups and other in owners and owners[other] not in groups[query]:
+                best[query] = each
+    return best
+
+
+def _shared(queries: int, patients: int, files: int, known: PatientCount) -> list[str]:
+    """Which patients and files are on both sides."""
     parts = [known.sentence] if known.unknown else []
     if patients:
         parts.append(
@@ -69,10 +86,17 @@ def _sentence(queries: int, patients: int, files: int, near: int, known: Patient
         )
     if files:
         parts.append(f"{files} queries are in the gallery byte for byte under another patient, who was left out too.")
-    if near:
-        parts.append(f"{near} of {queries} queries have a near-duplicate of another patient: look at them.")
-    else:
-        parts.append("No near-duplicate of another patient was found.")
-    if not (patients or files or known.unknown):
-        parts.insert(0, "No patient is on both sides of the split.")
-    return " ".join(parts)
+    return parts or ["No patient is on both sides of the split."]
+
+
+def _near(queries: int, copied: Sequence[NearDuplicate]) -> str:
+    """Which near-duplicates are on both sides."""
+    if not copied:
+        return "No near-duplicate of a query was found among those that may answer it."
+    known = all(each.same_patient is False for each in copied)
+    whose = "of another patient" if known else "that nobody says is of the same patient"
+    kinds = kinds_in_words(Counter(each.kind for each in copied))
+    return (
+        f"{len(copied)} of {queries} queries have a near-duplicate {whose} ({kinds}): look at them, "
+        "lookalike audit duplicates lists those of a gallery."
+    )

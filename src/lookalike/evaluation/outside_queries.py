@@ -31,11 +31,20 @@ _NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)
 
 @dataclass
 class _Query:
-    """One query: its first frame without pixels, its row, and the vectors of its slices."""
+    """One query: its first frame without pixels, its row, the vectors of its slices, and the thumbnail of the middle
+    one.
+    """
 
     frame: Frame
     row: LabelRow
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
+    thumbnail: bytes = b""
+
+    def add(self, frame: Frame, vector: NDArray[np.float32]) -> None:
+        """Add a picture, or the next slice of a volume."""
+        self.vectors.append(vector)
+        if not self.thumbnail or frame.view <= frame.depth // 2:
+            self.thumbnail = frame.thumbnail
 
     @property
     def vector(self) -> Vectors:
@@ -59,7 +68,7 @@ def outside_queries(
         vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame, _ in some]))
         for (frame, row), vector in zip(some, vectors, strict=True):
             query = found.setdefault((frame.source, frame.frame), _Query(replace(frame, input=_NO_PIXELS), row))
-            query.vectors.append(vector)
+            query.add(frame, vector)
     # A broken volume is no query; of other files the good frames are.
     queries = [query for query in found.values() if query.frame.depth == 1 or query.frame.source not in broken]
     if not queries:
@@ -68,7 +77,7 @@ def outside_queries(
     patients, groups = zip(*(_patients(gallery, query) for query in queries), strict=True)
     vectors = np.concatenate([query.vector for query in queries])
     data = Labelled(vectors, tuple(query.row.labels for query in queries), groups, ids)
-    return Queries(data, patients), dict(left_out)
+    return Queries(data, patients, tuple(query.thumbnail for query in queries)), dict(left_out)
 
 
 def _patients(gallery: Gallery, query: _Query) -> tuple[frozenset[str], str]:

@@ -82,7 +82,7 @@ def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, 
     plain = {name: found[PLAIN] for name, found in measured.per_query.items()}
     scores = {name: scores_of(values, names, askers, scoring) for name, values in plain.items()}
     own, chance = scores[space.name], measured.per_query[space.name][CHANCE]
-    audit = audit_leakage((each.queries, each.among) for each in experiment.rounds)
+    audit = audit_leakage(((each.queries, each.among) for each in experiment.rounds), experiment.duplicates)
     adapted = space.name != BASE
     return Report(
         queries=len(askers.ids),

@@ -154,3 +154,15 @@ def _hashed(index: Any, queries: Vectors, count: int, alive: NDArray[np.bool_] |
 def _parts(dim: int) -> int:
     """Parts of a product quantiser: the fewest of at most 8 components that divide the dimension."""
     return next(parts for parts in range(math.ceil(dim / 8), dim + 1) if dim % parts == 0)
+
+
+def nearest_codes(
+    codes: NDArray[np.uint8], queries: NDArray[np.uint8], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The k binary codes (n, bytes) with the fewest different bits from each query (q, bytes): their rows (q, k), -1
+    pads, and how many bits differ.
+    """
+    index = _faiss().IndexBinaryFlat(8 * codes.shape[1])
+    index.add(np.ascontiguousarray(codes))
+    bits, rows = index.search(np.ascontiguousarray(queries), k)
+    return rows, bits.astype(np.int64)

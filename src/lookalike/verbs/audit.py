@@ -1,4 +1,4 @@
-"""audit: do the vectors follow the finding, or where and how the picture was taken?"""
+"""audit: do the vectors follow the finding, or where and how the picture was taken? Which records are copies?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from lookalike.errors import UsageError
 from lookalike.evaluation.confound_report import ConfoundAudit, confound_audit
 from lookalike.evaluation.confounds import audit_field, audit_sample, croma_library
+from lookalike.evaluation.duplicate_report import DuplicateAudit, duplicate_audit
+from lookalike.evaluation.labelled import every_record
+from lookalike.evaluation.near_duplicates import duplicates_within
 from lookalike.evaluation.recorded_fields import LABEL, RecordedField, fields_of, recorded_fields
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
@@ -52,3 +55,16 @@ def _fields(
     if not fields:
         raise UsageError(f"{other!r} has one value only, or nearly one a record; it cannot be audited")
     return fields, {}
+
+
+def audit_duplicates(gallery: Gallery, *, progress: Progress | None = None) -> DuplicateAudit:
+    """Find the records that are copies of one another: re-encoded, resized, framed, cropped, mirrored or rotated.
+
+    What is compared is the picture as shown, a volume by its middle slice. progress: called with how much is done, of
+    how much. Raises DamagedFileError.
+    """
+    data, records = every_record(gallery), gallery.store.records()
+    with followed_by(progress):
+        found = duplicates_within(gallery, data)
+    compared = sum(map(bool, gallery.store.thumbnails(records).values()))
+    return duplicate_audit({record.id: record for record in records.values()}, compared, found)

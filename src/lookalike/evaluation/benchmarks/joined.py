@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,11 @@ def joined(parts: Sequence[Cases], seed: int) -> Cases:
         tuple(split for of_part in splits for split in of_part),
         {reason: sum(part.left_out.get(reason, 0) for part in parts) for reason in reasons},
         rule if any(official) else "",
+        tuple(
+            replace(each, first=f"{i}:{each.first}", second=f"{i}:{each.second}")
+            for i, part in enumerate(parts)
+            for each in part.duplicates
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import MeasuredSpace, from_outside, measured_space, within
 from lookalike.evaluation.labelled import Labelled, Queries, labelled
 from lookalike.evaluation.measures import Measure, shared_label
+from lookalike.evaluation.near_duplicates import duplicates_between, duplicates_within
 from lookalike.evaluation.outside_queries import outside_queries
 from lookalike.evaluation.protocols.declared import PrecisionOptions
 from lookalike.evaluation.rank import checked_depths
@@ -41,11 +42,11 @@ def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
     if options.queries:
         table = _table(options)
         queries, left_out = outside_queries(gallery, options.queries, table)
-        report = _outside(space, data, queries, left_out, scoring)
+        report = _outside(gallery, space, data, queries, left_out, scoring)
         return replace(report, notes=(*report.notes, *table.notes))
     if options.query_labels is not None:
         raise UsageError("--query-labels says what --queries bear; give --queries too")
-    experiment = within(space, data, _splits(space, data, options), options.seed)
+    experiment = within(space, data, _splits(space, data, options), options.seed, duplicates_within(gallery, data))
     return make_report(space, experiment, _PRECISION, scoring)
 
 
@@ -71,9 +72,15 @@ def _table(options: PrecisionOptions) -> LabelTable:
 
 
 def _outside(
-    space: MeasuredSpace, data: Labelled, queries: Queries, left_out: Mapping[str, int], scoring: Scoring
+    gallery: Gallery,
+    space: MeasuredSpace,
+    data: Labelled,
+    queries: Queries,
+    left_out: Mapping[str, int],
+    scoring: Scoring,
 ) -> Report:
-    report = make_report(space, from_outside(space, queries, data), _PRECISION, scoring)
+    experiment = from_outside(space, queries, data, duplicates_between(gallery, queries, data))
+    report = make_report(space, experiment, _PRECISION, scoring)
     seen = 0 if space.adapter is None else int(of_known_patients(queries.patients, data.patients).sum())
     return replace(report, left_out=dict(left_out), notes=(*report.notes, *_cautions(left_out, seen)))
 

@@ -26,6 +26,7 @@ from lookalike.evaluation.measures import (
     label_sets,
     one_class,
 )
+from lookalike.evaluation.near_duplicates import NearDuplicate, duplicates_within
 from lookalike.evaluation.protocols.declared import (
     DENNER,
     MEDIMAGEINSIGHT,
@@ -49,13 +50,14 @@ ABSENT: Final = "a class absent from the gallery"
 class Cases:
     """The records that take part, with their classes as labels. splits: "train", "val", "test" or "" for
     each; left_out: how many records do not take part, by reason. rule: the origin of a split that is not the
-    owners'.
+    owners'. duplicates: the near-duplicates among the records.
     """
 
     data: Labelled
     splits: tuple[str, ...]
     left_out: Mapping[str, int]
     rule: str = ""
+    duplicates: tuple[NearDuplicate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class PublishedProtocol:
             raise UsageError(f"no record of this gallery takes part in the protocol {self.name!r}: {why}")
         kept = [every[row] for row in rows]
         data = labelled_records(stored.vectors[rows], kept, [judged[row][0] for row in rows])
-        return Cases(data, tuple(str(record.attributes.get("split", "")) for record in kept), left_out)
+        splits = tuple(str(record.attributes.get("split", "")) for record in kept)
+        return Cases(data, splits, left_out, duplicates=duplicates_within(gallery, data))
 
     def score(self, space: MeasuredSpace, cases: Cases, options: PublishedOptions) -> Report:
         """Score cases that have been read already; in the encoder's own space they may come from several galleries.
@@ -111,7 +114,8 @@ class PublishedProtocol:
         splits = self._splits(cases, options)
         if space.adapter is not None and not splits.disjoint:
             raise UsageError(f"the space {space.name!r} was trained on these very records; give --folds 5")
-        report = make_report(space, within(space, cases.data, splits, options.seed), self.measure, scoring)
+        experiment = within(space, cases.data, splits, options.seed, cases.duplicates)
+        report = make_report(space, experiment, self.measure, scoring)
         left_out = {**cases.left_out, **({ABSENT: report.unscored} if report.unscored else {})}
         about = f"Protocol {self.name}: {self.declared.title} ({self.declared.source})."
         notes = (about, *left_out_notes(left_out), *report.notes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from lookalike.evaluation.confound_report import ConfoundAudit
+from lookalike.evaluation.duplicate_report import DuplicateAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport
 from lookalike.evaluation.protocols.localisation import LocalisationReport
@@ -130,6 +131,7 @@ class JobAnswer(JobInfo):
         | LocalisationReport
         | MapSummary
         | ConfoundAudit
+        | DuplicateAudit
         | None
     ) = None
 

@@ -85,8 +85,21 @@ def _audit(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
     return plain(audit(gallery, *given["fields"], space=given["space"], progress=progress)), {}
 
 
-WORK: Final[dict[str, _Work]] = {"index": _index, "adapt": _adapt, "evaluate": _evaluate, "map": _map, "audit": _audit}
-REPEATABLE: Final = ("index", "map", "evaluate", "audit")  # running these again loses and repeats nothing
+def _duplicates(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.audit import audit_duplicates
+
+    return plain(audit_duplicates(gallery, progress=progress)), {}
+
+
+WORK: Final[dict[str, _Work]] = {
+    "index": _index,
+    "adapt": _adapt,
+    "evaluate": _evaluate,
+    "map": _map,
+    "audit": _audit,
+    "duplicates": _duplicates,
+}
+REPEATABLE: Final = ("index", "map", "evaluate", "audit", "duplicates")  # running these again loses and repeats nothing
 
 
 class _Noted:

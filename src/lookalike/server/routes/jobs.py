@@ -68,6 +68,12 @@ def post_audit(body: AuditBody, service: Served, caller: AsContributor) -> Respo
     return _queued(service, caller, "audit", body)
 
 
+@jobs_router.post("/audit/duplicates", status_code=202, response_model=JobAnswer)
+def post_audit_duplicates(service: Served, caller: AsContributor) -> Response:
+    """Find the records that are copies of one another."""
+    return _accepted(queue(service, caller, "duplicates", {}))
+
+
 @jobs_router.get("/jobs", response_model=JobListing)
 def get_jobs(service: Served, _caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Jobs, newest first."""
