@@ -74,9 +74,10 @@ def command(
 ) -> None:
     """Read images and make them findable.
 
-    Files and folders (walked recursively): DICOM, PNG, JPEG, TIFF, BMP, JPEG 2000. What is there already
-    is skipped, so a run that was cut short is finished by running it again. Files that cannot be read are
-    listed with a reason; the rest go on. Volumes (series, NIfTI, NRRD, MetaImage) are cut into slices.
+    Files and folders (walked recursively): DICOM, PNG, JPEG, TIFF, BMP, JPEG 2000, GIF, WebP, PNM.
+    What is there already is skipped, so a run that was cut short is finished by running it again. Files that
+    cannot be read are listed with a reason, masks and what else is no image is counted by kind; the rest go on.
+    Volumes (series, NIfTI, Analyze, .mgz, NRRD, MetaImage) are cut into slices.
     A SOURCE may be a URI too: file:/scans, chexpert:/data/CheXpert, or one of a plug-in.
 
     --dataset reads labels, splits and patients too: chestx-ray14, chexpert, mimic-cxr, radimagenet, medmnist,

@@ -14,9 +14,13 @@ from typing import Final, Protocol, runtime_checkable
 from lookalike.errors import UnreadableImageError
 from lookalike.plugins import load_plugins
 from lookalike.readers.geometry import SeriesPart
+from lookalike.readers.unread import why_unread
 from lookalike.types import Image
 
-VOLUME_SUFFIXES: Final = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".mgz", ".mnc", ".par", ".rec")
+VOLUME_SUFFIXES: Final = (
+    *(".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh"),
+    *(".hdr", ".hdr.gz", ".img", ".img.gz", ".mnc", ".par", ".rec"),
+)
 """Suffixes of files that hold a whole volume, including formats that no reader takes yet."""
 
 _FIRST: Final = ("dicom", "itk", "nifti", "raster")
@@ -30,7 +34,7 @@ class Reader(Protocol):
         ...
 
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
-        """One Image for each frame of ``files[0]``; only a ``SeriesReader`` is given several files.
+        """One Image for each frame of ``files[0]``; only a ``SeriesReader`` or ``PairReader`` is given several.
 
         Raises UnreadableImageError with a reason code.
         """
@@ -46,6 +50,15 @@ class SeriesReader(Reader, Protocol):
 
         Raises UnreadableImageError.
         """
+        ...
+
+
+@runtime_checkable
+class PairReader(Reader, Protocol):
+    """A reader of formats that keep a volume's header and its data in two files; it is given both, the header first."""
+
+    def data_file(self, header: Path) -> str | None:
+        """The name of the data file beside a header; "" if the header holds its data, None if nothing can be read."""
         ...
 
 
@@ -81,11 +94,20 @@ def read(files: Sequence[Path]) -> Iterator[Image]:
         reader = _readers().get(format_of(file))
     except OSError:
         raise UnreadableImageError("not-readable") from None
-    if len(files) > 1 and not isinstance(reader, SeriesReader):
-        raise UnreadableImageError("damaged-header")
     if reader is None:
-        raise UnreadableImageError("needs-volumes" if named_as_volume(file) else "not-an-image")
+        raise UnreadableImageError(*why_unread(file))
+    if isinstance(reader, PairReader):
+        _check_pair(reader, files)
+    elif len(files) > 1 and not isinstance(reader, SeriesReader):
+        raise UnreadableImageError("damaged-header")
     yield from reader.read(files)
+
+
+def _check_pair(reader: PairReader, files: Sequence[Path]) -> None:
+    """Raise UnreadableImageError unless the header's data are in itself or the other file: no other one is opened."""
+    data = reader.data_file(files[0])
+    if data is None or [data] * bool(data) != [file.name for file in files[1:]]:
+        raise UnreadableImageError("incomplete-pair")
 
 
 def format_of(file: Path) -> str:

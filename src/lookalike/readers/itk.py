@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,11 @@ from lookalike.errors import UnreadableImageError
 from lookalike.planes import slices_first
 from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.readers.nifti import check_affine
+from lookalike.readers.pairs import header_text, named_data
 from lookalike.types import Image
 
 _SUFFIXES: Final = (".nrrd", ".nhdr", ".mha", ".mhd")
+_SEGMENTS: Final = re.compile(rb"^(?:Segment\d+_|Segmentation_)", re.MULTILINE)
 
 
 class ItkReader:
@@ -30,8 +33,16 @@ class ItkReader:
         with file.open("rb") as opened:
             return opened.read(4) == b"NRRD"
 
+    def kind_of(self, file: Path) -> str:
+        """What 3D Slicer saved as a segmentation is a "mask", whatever the file is called."""
+        return "mask" if _SEGMENTS.search(header_text(file)) else ""
+
+    def data_file(self, header: Path) -> str | None:
+        """The data file that a header names; "" if the data are in the header's file."""
+        return named_data(header)
+
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
-        """One Image a time point; depth is the axis along which slices were taken (``slices_first``).
+        """One Image a time point, or entry of a list axis; depth is the axis along which slices were taken.
 
         Raises UnreadableImageError.
         """

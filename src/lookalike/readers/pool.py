@@ -32,6 +32,7 @@ from lookalike.errors import UnreadableImageError
 from lookalike.readers.geometry import series_part_of
 from lookalike.readers.grouping import SliceFile
 from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
+from lookalike.readers.pairs import files_of
 from lookalike.text import file_name, plain_text
 from lookalike.types import Attribute, Item, Preprocessing, Refusal, SetApart, VolumeRecipe
 
@@ -309,7 +310,7 @@ class _Sink:
 
 
 def _task(item: Path | str | Item, whole: bool) -> _Task:
-    files = item.files if isinstance(item, Item) else (str(item),)
+    files = item.files if isinstance(item, Item) else tuple(map(str, files_of(Path(item))))
     name = item.name if isinstance(item, Item) else file_name(item)
     return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole)
 

@@ -1,7 +1,8 @@
-"""PNG, JPEG, TIFF, BMP and JPEG 2000 files -> Images, a multi-page TIFF one Image a page."""
+"""PNG, JPEG, TIFF, BMP, JPEG 2000, GIF, WebP and PNM files -> Images, one a page of a TIFF or moment of a GIF."""
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,8 @@ from lookalike.readers.limits import check_size
 from lookalike.types import Image
 
 _PHOTOMETRIC: Final = 262  # TIFF 6.0, PhotometricInterpretation
-_FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "JPEG2000")
+_FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "JPEG2000", "GIF", "WEBP", "PPM")
+_OF_FRAMES: Final = ("TIFF", "GIF", "WEBP")
 _MAGIC: Final = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
@@ -28,7 +30,10 @@ _MAGIC: Final = (
     b"BM",
     b"\x00\x00\x00\x0cjP  ",
     b"\xff\x4f\xff\x51",
+    b"GIF87a",
+    b"GIF89a",
 )
+_LATER: Final = re.compile(rb"RIFF....WEBP|P[1-6][ \t\r\n]+[\d#]", re.DOTALL)  # WebP; PNM: PBM, PGM, PPM
 
 
 class RasterReader:
@@ -37,7 +42,8 @@ class RasterReader:
     def matches(self, file: Path) -> bool:
         """Whether the file begins with one of the formats' magic numbers."""
         with file.open("rb") as opened:
-            return opened.read(16).startswith(_MAGIC)
+            head = opened.read(16)
+        return head.startswith(_MAGIC) or _LATER.match(head) is not None
 
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
         """Each page as an Image. Raises UnreadableImageError."""
@@ -57,8 +63,8 @@ def _pages(path: Path) -> Iterator[Image]:
     PIL.Image.MAX_IMAGE_PIXELS = None  # our own limit is checked for every page
     # From an open file: given a path, Pillow 13 memory-maps an uncompressed TIFF and gets rotated ones wrong.
     with path.open("rb") as file, PIL.Image.open(file, formats=_FORMATS) as opened:
-        # Only TIFF pages are pictures of their own; PNG and JPEG may carry animations or previews.
-        frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
+        # Pages and moments are pictures of their own; what else a PNG or JPEG carries are previews.
+        frames = getattr(opened, "n_frames", 1) if opened.format in _OF_FRAMES else 1
         for number in range(frames):
             if number:
                 opened.seek(number)

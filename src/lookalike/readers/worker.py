@@ -47,7 +47,7 @@ def serve_decoding(descriptor: int) -> None:
             except UnreadableImageError as error:
                 _send(connection, {"kind": "refused", "reason": error.reason, "detail": error.detail})
             except OSError:
-                _send(connection, {"kind": "refused", "reason": "not-readable"})
+                _send(connection, {"kind": "refused", "reason": _why_unreadable(request["files"])})
             except MemoryError:
                 _send(connection, {"kind": "refused", "reason": "out-of-memory"})
             except ImportError:
@@ -58,11 +58,11 @@ def serve_decoding(descriptor: int) -> None:
 
 def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     files = [Path(file) for file in request["files"]]
-    digest, sort = _digest(files), request["whole"] and len(files) == 1
+    digest, sort = _digest(files), request["whole"]
     signal.alarm(_SECONDS_ALONE + len(files))
     kind = kind_of_file(files[0])
     # Before asking whether it is known: a slice counts for its volume, however often it was read.
-    if sort and not kind and (part := series_of(files[0])):
+    if sort and not kind and len(files) == 1 and (part := series_of(files[0])):
         _send(connection, {"kind": "slice", "sha256": digest, "size": files[0].stat().st_size, "part": asdict(part)})
         return
     _send(connection, {"kind": "digest", "sha256": digest})
@@ -91,6 +91,11 @@ def _send_images(
     if count == 0:
         raise UnreadableImageError("no-pixel-data")
     _send(connection, {"kind": "end"})
+
+
+def _why_unreadable(files: Sequence[str]) -> str:
+    leads_nowhere = any(Path(file).is_symlink() and not Path(file).exists() for file in files)
+    return "broken-link" if leads_nowhere else "not-readable"
 
 
 def _digest(files: Sequence[Path]) -> str:

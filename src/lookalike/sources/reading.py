@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lookalike.errors import UnreadableImageError
 from lookalike.pixels import from_array, model_input, picture, thumbnail
 from lookalike.readers.grouping import SliceFile
+from lookalike.readers.pairs import files_of, may_be_half
 from lookalike.readers.pool import Event, Finished, Frame, ReaderPool
 from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
@@ -23,14 +24,18 @@ from lookalike.sources.kinds import kind_beside
 from lookalike.sources.masks import is_mask
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import slice_copies, volume_items
+from lookalike.text import file_name
 from lookalike.types import EncoderSpec, Image, Item, Refusal, SetApart, VolumeRecipe
+
+DATA: Final = "data of a header"
+"""The kind of a file that another file is the header of."""
 
 FETCHED_AT_ONCE: Final = 8
 """Items of a remote source whose files are on this machine at the same time."""
 _PICTURES: Final = 20  # read of a folder before it is said to be no series
 
 
-_TAKEN_BY_NONE: Final = ("not-an-image", "empty-file")
+_TAKEN_BY_NONE: Final = ("not-an-image", "empty-file", "archive", "other-format")
 
 
 class KnownItems(Protocol):
@@ -90,13 +95,32 @@ def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda
             if not (item.files and owned(Path(item.files[0]))):
                 found.setdefault(item.name, (source, item))
     folders: dict[str, str] = {}
-    for source, item in found.values():
+    pairs = dict(_pairs(item for _source, item in found.values()))
+    data = {files[1] for files in pairs.values()}
+    for source, each in found.values():
+        item = _whole(each, pairs, data, found.keys())
         kind = item.apart or ("mask" if is_mask(Path(item.name)) else "")
         if not kind and kept.setdefault(_real_name(item, folders), (source, item))[1] is not item:
             kind = REPEATED
         if kind:
             apart.append(SetApart(item.name, kind))
     return Listing(tuple(kept.values()), tuple(apart))
+
+
+def _pairs(items: Iterable[Item]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The header and the data of each item that is one of them."""
+    for item in items:
+        single = len(item.files) == 1 and item.image is None and not item.apart
+        if single and may_be_half(path := Path(item.files[0])) and len(files := files_of(path)) == 2:
+            yield item.name, (str(files[0]), str(files[1]))
+
+
+def _whole(item: Item, pairs: Mapping[str, tuple[str, str]], data: Set[str], listed: Set[str]) -> Item:
+    """A header as an item of two files; its data set apart, or that item where they alone are named."""
+    files = pairs.get(item.name)
+    if item.files[:1] and item.files[0] in data and (files is None or file_name(files[0]) in listed):
+        return replace(item, apart=DATA)
+    return item if files is None else Item(file_name(files[0]), files)
 
 
 def _real_name(item: Item, folders: dict[str, str]) -> str:
@@ -211,9 +235,9 @@ def _known_parts(item: Item, known: KnownItems) -> Sequence[tuple[str, str]]:
 
 
 def _fetched(item: Item, files: Sequence[Path]) -> list[Item]:
-    """The item itself if it has one file, otherwise an item for each file, named below it."""
-    if len(files) == 1:
-        return [Item(item.name, (str(files[0]),))]
+    """The item itself if it has one file, or a header and its data; otherwise an item for each file, named below it."""
+    if len(files) == 1 or (len(files) == 2 and {*files} == {*files_of(files[0])}):
+        return [Item(item.name, tuple(map(str, files_of(files[0]))))]
     return [Item(f"{item.name}/{file.name}", (str(file),)) for file in files]
 
 

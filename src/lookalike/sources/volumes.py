@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lookalike.readers import named_as_volume
 from lookalike.readers.grouping import SliceFile, VolumeFiles, volume_files
+from lookalike.readers.pairs import files_of
 from lookalike.sources.files import walk
 from lookalike.types import Item
 
@@ -53,7 +54,7 @@ def files_behind(source: Path, depth: int, of_one_series: Callable[[Sequence[Pat
     if not source.is_file():
         return []
     if depth == 1 or named_as_volume(source):
-        return [source]
+        return list(files_of(source))
     beside = [path for path in walk([source.parent]) if path.parent == source.parent]
     found = set(of_one_series([source, *(path for path in beside if path != source)]))
     return [path for path in beside if path in found] or [source]

@@ -18,6 +18,16 @@ const REASONS: Record<string, Reason> = {
     what: "A segmentation, report, plan, dose or the like.",
     todo: "It marks or describes images; send the images themselves.",
   },
+  archive: { what: "An archive or a compressed file.", todo: "Unpack it and send what is in it." },
+  "other-format": {
+    what: "A format that is known and not read.",
+    todo: "Convert it to DICOM, NIfTI, PNG or TIFF.",
+  },
+  "incomplete-pair": {
+    what: "A header without its data, or data without its header.",
+    todo: "Put both into one folder and index that, or convert them to one NIfTI file.",
+  },
+  "broken-link": { what: "A link that leads to nothing.", todo: "Mend or remove the link." },
   "empty-file": { what: "The file has no bytes.", todo: "Copy it again from where it came." },
   "damaged-header": {
     what: "The header cannot be read.",
