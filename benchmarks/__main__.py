@@ -19,6 +19,7 @@ NAMES = (
     "ingest",
     "index_kinds",
     "maxsim",
+    "volumes",
     "regions",
     "planted",
     "confounds",
@@ -31,7 +32,7 @@ NAMES = (
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of chest-xray-dicom5 and mednist.  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
+    help="Folder of chest-xray-dicom5, mednist and volumes.  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
 )
 def main(names: tuple[str, ...], data: Path | None) -> None:
     """Measure lookalike against its references; every ratio is of one run."""

@@ -60,8 +60,8 @@ def reciprocal_rank_fusion(
 def by_count(records: NDArray[np.int64], scores: Scores, weights: NDArray[np.float64]) -> Ranking:
     """Rank records by how many query slices are most similar to a slice of theirs; ties by the best score.
 
-    records, scores: (q, k) owners and cosines of the hits of q query slices, -1 and -inf pad. weights: (q,)
-    of the query slices. Each query slice has one vote, of its weight, for the record of its best hit, so that a
+    records, scores: (q, k) owners and cosines of the hits of q query slices; -1 is no hit, whatever its
+    score. weights: (q,) of the query slices. Each query slice has one vote, of its weight, for the record of its best hit, so that a
     record with many slices gains nothing by them; records whose best hits are equal share it. A record that gets no
     vote follows by its best score.
     """
@@ -88,7 +88,8 @@ AGGREGATIONS: Final[dict[str, Callable[[NDArray[np.int64], Scores, NDArray[np.fl
 def _votes(records: NDArray[np.int64], scores: Scores, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share (q, k) of its query slice's vote that each hit brings its record."""
     votes = np.zeros(records.shape)
-    nearest = (records >= 0) & (scores >= scores.max(axis=1, keepdims=True, initial=-np.inf) - _EQUAL)
+    hits = np.where(records >= 0, scores, -np.inf)
+    nearest = (records >= 0) & (hits >= hits.max(axis=1, keepdims=True, initial=-np.inf) - _EQUAL)
     for row, hit in enumerate(nearest):
         places = np.flatnonzero(hit)
         first = places[np.unique(records[row, places], return_index=True)[1]]
@@ -161,11 +162,21 @@ def window_scores(similar: NDArray[np.float32], cells: NDArray[np.int64]) -> NDA
     return total
 
 
-def best_pair(query: Vectors, document: Vectors) -> tuple[int, int, float]:
-    """The most similar pair: (row of the query, row of the document, cosine)."""
+def best_pair(query: Vectors, document: Vectors, blank: Vectors | None = None) -> tuple[int, int, float]:
+    """The best of the pairs of a query row and the document row most similar to it: (row of the query, row of the
+    document, cosine).
+
+    Without blank it has the highest cosine. blank (dim,): the unit vector b of a picture that shows nothing. The pair
+    is then the one with the most in common beyond that: the greatest q.d - (q.b)(d.b), the inner product of what is
+    left of both vectors without their part along b. Two slices that are all but black are most similar, and have
+    nothing in common.
+    """
     similar = query @ document.T
-    row, column = np.unravel_index(int(np.argmax(similar)), similar.shape)
-    return int(row), int(column), float(similar[row, column])
+    nearest = similar.argmax(axis=1)
+    cosines = similar[np.arange(len(query)), nearest]
+    beyond = cosines if blank is None else cosines - (query @ blank) * (document[nearest] @ blank)
+    row = int(beyond.argmax())
+    return row, int(nearest[row]), float(cosines[row])
 
 
 def contributing_rows(query: Vectors, document: Vectors) -> NDArray[np.int64]:

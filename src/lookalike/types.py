@@ -262,8 +262,9 @@ class SetApart:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a volume matches: the most similar pair of slices with its cosine, and every slice of the hit that is the
-    best match of some slice of the query. Slices are numbered along the gallery's plane, from 0.
+    """Where a volume matches: the pair of slices with the most in common (``ranking.best_pair``) with its cosine, and
+    every slice of the hit that is the best match of some slice of the query. Slices are numbered along the gallery's
+    plane, from 0.
     """
 
     query_slice: int

@@ -42,11 +42,13 @@ def plain(rows: Hits, weights: list[float], how: str) -> list[tuple[int, float]]
 
 
 @pytest.mark.parametrize("how", sorted(AGGREGATIONS))
-@given(rows=hits, weights=weighing)
-def test_slice_hits_become_volumes_as_in_plain_python(how: str, rows: Hits, weights: list[float]) -> None:
+@given(rows=hits, weights=weighing, padded=st.sampled_from([-math.inf, 1.0]))
+def test_slice_hits_become_volumes_as_in_plain_python(
+    how: str, rows: Hits, weights: list[float], padded: float
+) -> None:
     owners = np.array([[owner for owner, _ in row] for row in rows])
     scores = np.array([[score for _, score in row] for row in rows], np.float32)
-    scores[owners < 0] = -np.inf  # as an index pads
+    scores[owners < 0] = padded  # as an index pads, or as what may not answer scores
     found, total = AGGREGATIONS[how](owners, scores, np.array(weights[: len(rows)]))
     expected = plain(rows, weights, how)
     assert found.tolist() == [owner for owner, _ in expected]
@@ -107,3 +109,21 @@ def test_localisation_ratio() -> None:
     contains = np.array([True, False, True, False])
     assert localisation_ratio(np.array([0, 1, 2]), contains) == pytest.approx(2 / 3)
     assert math.isnan(localisation_ratio(np.empty(0, np.int64), contains))
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 9))
+def test_the_best_pair_shows_something(seed: int, asked: int, held: int) -> None:
+    """With a blank vector, by the definition; and two all but blank slices do not win over two alike that show much."""
+    random = np.random.default_rng(seed)
+    query, document, (blank,) = units(random, asked), units(random, held), units(random, 1)
+    nearest = [max(range(held), key=[float(q @ d) for d in document].__getitem__) for q in query]
+    left = [float(q @ document[j] - (q @ blank) * (document[j] @ blank)) for q, j in zip(query, nearest, strict=True)]
+    row, column, score = best_pair(query, document, blank)
+    assert (left[row], column) == (pytest.approx(max(left), abs=1e-6), nearest[row])
+    assert score == pytest.approx(float(query[row] @ document[column]), abs=1e-6)
+    away = units(random, 1)[0]
+    away -= (away @ blank) * blank
+    shows, nothing = 0.3 * blank + 0.9 * away, blank + 0.05 * away
+    pair = np.stack([each / np.linalg.norm(each) for each in (nothing, shows)]).astype(np.float32)
+    turned = pair + np.float32(0.05) * units(random, 2)
+    assert best_pair(pair, turned / np.linalg.norm(turned, axis=1, keepdims=True), blank)[:2] == (1, 1)

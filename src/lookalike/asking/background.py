@@ -6,11 +6,8 @@ score is also reported as a percentile: the share of pairs of records of differe
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -19,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.candidates import Candidates, candidates, may_answer
+from lookalike.asking.kept import kept_fields
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked
-from lookalike.atomic import write_atomically
 from lookalike.errors import DamagedFileError
 from lookalike.gallery import Gallery
 from lookalike.store.browse import sample_vectors
@@ -91,22 +88,13 @@ def space_background(gallery: Gallery, space: str, *, whole: bool = False) -> Ba
 
 
 def _read_or_made(gallery: Gallery, space: str, whole: bool, made_of: Any) -> Background:
+    def made() -> dict[str, Any]:
+        background = _make(gallery, space, whole)
+        return {"scores": background.scores.tolist(), "nearest": background.nearest.tolist()}
+
     path = gallery.folder / "indexes" / f"{space}.background{'.whole' if whole else ''}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        read = json.loads(path.read_text("utf-8"))
-        if read.pop("sha256") == _digest(read) and read["made_of"] == made_of:
-            return Background(np.array(read["scores"], np.float64), np.array(read["nearest"], np.float64))
-    made = _make(gallery, space, whole)
-    fields: dict[str, Any] = {"made_of": made_of, "scores": made.scores.tolist(), "nearest": made.nearest.tolist()}
-    fields["sha256"] = _digest(fields)
-    with suppress(OSError):  # the file only saves time
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, json.dumps(fields).encode())
-    return made
-
-
-def _digest(fields: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    fields = kept_fields(path, made_of, made)
+    return Background(*(np.array(fields[name], np.float64) for name in ("scores", "nearest")))
 
 
 def _make(gallery: Gallery, space: str, whole: bool) -> Background:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.blank import blank_vector
 from lookalike.asking.patches import all_patches, patches_at
 from lookalike.asking.query import Query, in_space, with_vectors
 from lookalike.asking.query_region import chosen_view
@@ -72,7 +73,7 @@ def explain_region(gallery: Gallery, region: RegionPatches, hit: Query) -> Expla
 
 
 def _pair(gallery: Gallery, query: Query, hit: Query, slice_: int | None, space: str) -> tuple[int, int, Match | None]:
-    """The most similar pair of slices, and the match that a search would report."""
+    """The pair of slices with the most in common, and the match that a search would report."""
     gallery.space(space)  # an unknown space is an error even where there is no slice to choose
     if slice_ is not None:
         chosen_view(query, slice_, None)
@@ -80,7 +81,7 @@ def _pair(gallery: Gallery, query: Query, hit: Query, slice_: int | None, space:
         return query.views[0], hit.views[0], None
     rows = [i for i, view in enumerate(query.views) if slice_ in (None, view)]
     ours, theirs = (in_space(gallery, with_vectors(gallery, each), space).vectors for each in (query, hit))
-    row, column, score = best_pair(ours[rows], theirs)
+    row, column, score = best_pair(ours[rows], theirs, blank_vector(gallery, space))
     slices = tuple(hit.views[int(i)] for i in contributing_rows(ours[rows], theirs))
     match = Match(query.views[rows[row]], hit.views[column], score, slices)
     return match.query_slice, match.slice, match

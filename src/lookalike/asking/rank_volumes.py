@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import ranking
+from lookalike.asking.blank import blank_vector
 from lookalike.asking.candidates import Candidates
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.asking.query import Query
@@ -106,7 +107,7 @@ def _match(gallery: Gallery, query: Query, views: tuple[int, ...], vectors: Vect
     if len(views) == 1 and len(query.views) == 1:
         return None
     document = gallery.project(vectors, query.space)
-    row, column, score = ranking.best_pair(query.vectors, document)
+    row, column, score = ranking.best_pair(query.vectors, document, blank_vector(gallery, query.space))
     rows = ranking.contributing_rows(query.vectors, document)
     return Match(query.views[row], views[column], score, tuple(views[int(i)] for i in rows))
 

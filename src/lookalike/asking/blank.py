@@ -1,0 +1,41 @@
+"""The vector of a picture that shows nothing, to tell slices that show something from those that do not."""
+
+from __future__ import annotations
+
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from lookalike.asking.kept import kept_fields
+from lookalike.errors import LookalikeError
+from lookalike.gallery import Gallery
+from lookalike.types import Vectors
+
+_KEPT: Final[WeakKeyDictionary[Gallery, Vectors | None]] = WeakKeyDictionary()
+
+
+def blank_vector(gallery: Gallery, space: str) -> Vectors | None:
+    """The vector (dim,) of a black picture in a space; None where the encoder takes no pictures, or is not to be had.
+
+    Encoded once a gallery, and kept beside its indexes.
+    """
+    if gallery not in _KEPT:
+        _KEPT[gallery] = _encoded(gallery)
+    base = _KEPT[gallery]
+    return None if base is None else gallery.project(base, space)[0]
+
+
+def _encoded(gallery: Gallery) -> Vectors | None:
+    if gallery.spec.ndim != 2:
+        return None
+    black = np.zeros((1, *gallery.spec.preprocessing.size, 3), np.uint8)
+    try:
+        fields = kept_fields(
+            gallery.folder / "indexes" / "base.blank.json",
+            gallery.spec.identity,
+            lambda: {"vector": gallery.encoder.encode_inputs(black)[0].tolist()},
+        )
+    except LookalikeError:  # a record that asks needs no encoder
+        return None
+    return np.array(fields["vector"], np.float32)[None]
