@@ -60,10 +60,10 @@ def reciprocal_rank_fusion(
 def by_count(records: NDArray[np.int64], scores: Scores, weights: NDArray[np.float64]) -> Ranking:
     """Rank records by how many query slices are most similar to a slice of theirs; ties by the best score.
 
-    records, scores: (q, k) owners and cosines of the hits of q query slices; -1 is no hit, whatever its
-    score. weights: (q,) of the query slices. Each query slice has one vote, of its weight, for the record of its best hit, so that a
-    record with many slices gains nothing by them; records whose best hits are equal share it. A record that gets no
-    vote follows by its best score.
+    records, scores: (q, k) owners and cosines of the hits of q query slices; -1 is no hit, whatever its score.
+    weights: (q,) of the query slices. Each query slice has one vote, of its weight, for the record of its best hit, so
+    that a record with many slices gains nothing by them; records whose best hits are equal share it. A record that gets
+    no vote follows by its best score.
     """
     return _grouped(records, scores, _votes(records, scores, weights), np.ones_like, np.add)
 

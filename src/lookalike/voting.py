@@ -22,6 +22,7 @@ Among: TypeAlias = Callable[[RowNumbers], Bools]  # for gallery rows as queries:
 
 BLOCK: Final = 512  # queries compared with the gallery at once
 _PSEUDO_VOTE: Final = 1.0  # weight of the label's overall share in every vote, in neighbours
+_NORMAL_95: Final = 1.959964
 _FLOOR: Final = 1e-6  # a distance that is not zero
 
 
@@ -98,6 +99,23 @@ def vote(rows: RowNumbers, weights: Floats, members: Bools) -> Floats:
     """Each label's share of the vote, (q, c): the sum of the weights of the neighbours that have it."""
     borne = members[rows] & (rows >= 0)[:, :, None]
     return np.asarray(np.einsum("qk,qkc->qc", weights, borne.astype(np.float64)))
+
+
+def effective_votes(weights: Floats) -> Floats:
+    """How many equal votes weigh as much as these, (q,): (sum w)^2 / sum w^2 (Kish, "Survey Sampling", 1965); 0 without
+    any."""
+    squares = (weights**2).sum(axis=1)
+    return np.asarray(np.divide(weights.sum(axis=1) ** 2, squares, out=np.zeros(len(weights)), where=squares > 0))
+
+
+def share_interval(share: float, votes: float) -> tuple[float, float]:
+    """The 95 % range of a share of so many votes, by the score interval (Wilson, JASA 1927); 0 to 1 without any."""
+    if votes <= 0:
+        return 0.0, 1.0
+    z2 = _NORMAL_95**2
+    middle = (share + z2 / (2 * votes)) / (1 + z2 / votes)
+    half = _NORMAL_95 / (1 + z2 / votes) * float(np.sqrt(share * (1 - share) / votes + z2 / (4 * votes**2)))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def label_shares(members: Bools, *, multi_label: bool) -> Floats:

@@ -89,7 +89,7 @@ NO_HTTP: Final = {
         [f"search {name}" for name in ("text", "id", "ids", "vector", "box", "slice")], "part of the body's query"
     ),
     **dict.fromkeys([f"explain {name}" for name in ("id", "box", "slice")], "part of the body's query"),
-    "classify id": "part of the body's query",
+    **dict.fromkeys([f"classify {name}" for name in ("id", "box", "slice")], "part of the body's query"),
     **dict.fromkeys(["search mask", "explain mask"], "a mask would be a file"),
     **dict.fromkeys(["search context", "explain context"], "the page judges a region with its surroundings"),
     "search pictures": "pictures have routes of their own",

@@ -207,6 +207,9 @@ COMMANDS: Final[dict[str, Command]] = {
             "--method": Told("--method centroid", "method methods", "centroid"),
             "--k": Told("-k 7", "k neighbours", 7),
             "--space": SPACE,
+            "--where": Told("--where label=even", "where", "label=even"),
+            "--box": Told("--box 0.1,0.1,0.6,0.7", "box", (0.1, 0.1, 0.6, 0.7)),
+            "--slice": Told("--slice 0", "slice", 0),
             "--label": Told("--label edema", "labels", "edema"),
             "--modality": Told("--modality x-ray", "modality", "x-ray"),
             "--body-part": Told("--body-part chest", "body_part", "chest"),
@@ -216,7 +219,10 @@ COMMANDS: Final[dict[str, Command]] = {
             "--seed": SEED,
             "--json": JSON,
         },
-        {"query": these("--folds --confusion"), "folds": these("query --id --label --modality --body-part --view")},
+        {
+            "query": these("--folds --confusion"),
+            "folds": these("query --id --where --box --slice --label --modality --body-part --view"),
+        },
     ),
     "audit confounds": Command(
         {"": "--gallery {g}"},

@@ -14,6 +14,7 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
+import lookalike
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.trained_classifier import classify_methods, splits_of, training_examples
@@ -272,7 +273,9 @@ def test_zero_shot_needs_no_labels(pictures: Path, tmp_path: Path, make_gallery:
         ({"method": "zero-shot"}, "has no text"),
         ({"modality": "x-ray"}, "go with --method zero-shot"),
         ({"labels": ["disc"]}, "go with --method zero-shot"),
-        ({"space": "base"}, "named with --method adapter"),
+        ({"space": "s", "method": "zero-shot"}, "leave space and where out"),
+        ({"where": "label=nothing"}, "leaves no labelled record"),
+        ({"slice": 3}, "slice speaks of a region"),
         ({"k": 0}, "k must be from 1"),
         ({"weighting": "rank"}, "'distance' or 'uniform'"),
         ({"abstain": 1.0}, "from 0 to below 1"),
@@ -422,3 +425,39 @@ def test_accuracy_on_brain_mri(brains: Gallery) -> None:
 def test_brains_have_nothing_to_say_of_breasts(brains: Gallery, shared_data: Path) -> None:
     for file in sorted((shared_data / "breast-us-busi" / "benign").glob("*.png"))[:5]:
         assert classify(brains, file).abstained
+
+
+def test_the_vote_follows_the_space_and_the_filter(pictures: Path, make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    index(gallery, [pictures], labels=pictures / "labels.csv")
+    adapt(gallery, "shapes", kind="linear")
+    query, some = drawn("disc", 9), "label=stripes or source~disc0"
+    for space, where in (("base", None), ("shapes", None), ("base", some), ("shapes", some)):
+        found = classify(gallery, query, space=space, where=where, k=5)
+        hits = lookalike.search(gallery, query, space=space, where=where, k=40).hits
+        assert [evidence.id for evidence in found.evidence] == [hit.id for hit in hits if hit.labels][:5]
+        assert [e.score for e in found.evidence] == pytest.approx([h.score for h in hits if h.labels][:5], abs=1e-5)
+        assert (found.calibrated == "") == (space == "shapes")
+        assert any("has learnt these labels" in note for note in found.notes) == (space == "shapes")
+        weights = [evidence.weight for evidence in found.evidence if evidence.weight is not None]
+        assert found.votes == pytest.approx(sum(weights) ** 2 / sum(weight**2 for weight in weights))
+        for label in found.labels:
+            share = sum(e.weight or 0 for e in found.evidence if label.label in e.labels)
+            assert label.share == pytest.approx(share)
+            assert (label.low or 0) <= share + 1e-9 <= (label.high or 0) + 2e-9
+    assert "flattered" in " ".join(classify(gallery, pictures / "disc00.png", space="shapes").notes)
+
+
+def test_the_vote_on_a_region_is_of_what_holds_it(pictures: Path, make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    index(gallery, [pictures], labels=pictures / "labels.csv", patches=True)
+    box = (0.2, 0.2, 0.8, 0.8)
+    for where in (None, "label=stripes"):
+        found = classify(gallery, drawn("disc", 9), box=box, where=where, k=6)
+        hits = lookalike.search(gallery, drawn("disc", 9), box=box, where=where, k=40).hits
+        assert [(e.id, e.score) for e in found.evidence] == [(h.id, h.score) for h in hits if h.labels][:6]
+        assert sum(e.weight or 0 for e in found.evidence) == pytest.approx(1)
+        assert {label.label for label in found.labels} == {"disc", "stripes"}
+    assert found.labels[0].label == "stripes"
+    with pytest.raises(UsageError, match="vote on a region is knn"):
+        classify(gallery, drawn("disc", 9), box=box, method="centroid")

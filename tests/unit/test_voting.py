@@ -148,3 +148,17 @@ def test_outlier_score_is_the_share_that_lies_nearer() -> None:
 def test_closeness_of_nothing_is_infinitely_far() -> None:
     cosines = np.array([[0.5, 0.1], [0.5, -np.inf], [-np.inf, -np.inf]])
     assert voting.mean_cosine(cosines).tolist() == [0.3, 0.5, -np.inf]
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=12), st.floats(0, 1))
+def test_the_range_of_a_vote_comes_from_how_many_equal_votes_it_is(weights: list[float], share: float) -> None:
+    votes = float(voting.effective_votes(np.array([weights]))[0])
+    assert votes == pytest.approx(sum(weights) ** 2 / sum(weight**2 for weight in weights))
+    assert 1 <= votes + 1e-9 <= len(weights) + 2e-9
+    low, high = voting.share_interval(share, votes)
+    assert 0 <= low <= share + 1e-9
+    assert share - 1e-9 <= high <= 1
+    for bound in (low, high):  # where the share is 1.96 standard errors of the bound away (Wilson)
+        if 0 < bound < 1:
+            assert (share - bound) ** 2 == pytest.approx(1.959964**2 * bound * (1 - bound) / votes, abs=1e-6)
+    assert voting.share_interval(share, 0) == (0, 1)

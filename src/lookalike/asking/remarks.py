@@ -33,6 +33,8 @@ def remarks(
         yield f"the filter leaves nothing similar: {left}, without it the best would have {judgement.close:.3f}"
     if query.patients and trained_on(gallery, query.space, query.patients):
         yield flattered(query.space)
+    if (adapter := gallery.adapter(query.space)) and (adapter.training.get("inner_folds") or {}).get("worse"):
+        yield f"the space {query.space!r} did worse than base, or no better than chance, on folds of its own records"
 
 
 def _why_none(gallery: Gallery, who: Candidates) -> str:

@@ -43,5 +43,6 @@ def command(gallery: str, name: str, kind: str, seed: int, replace: bool, as_jso
     print_notes(
         f"Space {result.space!r}: a {result.kind} adapter trained on {result.records} records of "
         f"{result.patients} patients, {len(result.classes)} classes, in {result.seconds:.1f} s.",
+        result.note,
         f"Measure it: lookalike evaluate --gallery {gallery} --space {name} --folds 5",
     )

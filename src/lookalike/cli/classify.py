@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +16,11 @@ from lookalike.cli.output import (
     progress_bar,
     seed_option,
 )
+from lookalike.cli.search import box_of
 from lookalike.plugins import plugin_names
+
+if TYPE_CHECKING:
+    from lookalike.types import Box
 
 
 @click.command("classify")
@@ -29,7 +34,12 @@ from lookalike.plugins import plugin_names
     help=f"{', '.join(plugin_names('lookalike.classifiers'))}; adapter, zero-shot.",
 )
 @click.option("-k", type=int, help="Neighbours that vote (knn).")
-@click.option("--space", metavar="S", help="The space of the method; of an adapter its name.")
+@click.option("--space", metavar="S", help="Where neighbours are looked for; of an adapter its name.")
+@click.option("--where", metavar="FILTER", help="Only records for which this holds vote, e.g. 'Modality=CR'.")
+@click.option(
+    "--box", callback=box_of, metavar="L,T,R,B", help="Let the records vote that hold something like this region."
+)
+@click.option("--slice", "slice_", type=int, metavar="N", help="The slice of a volume that the region lies in.")
 @click.option("--label", "labels", multiple=True, help="zero-shot: a label to choose from (repeatable).")
 @click.option("--modality", default="", help="zero-shot: of the prompt, e.g. 'x-ray'.")
 @click.option("--body-part", default="", help="zero-shot: of the prompt, e.g. 'chest'.")
@@ -45,6 +55,9 @@ def command(
     method: str,
     k: int | None,
     space: str | None,
+    where: str | None,
+    box: Box | None,
+    slice_: int | None,
     labels: tuple[str, ...],
     modality: str,
     body_part: str,
@@ -70,8 +83,10 @@ def command(
     from lookalike.verbs.classify import classify
     from lookalike.verbs.evaluate import evaluate
 
-    if folds is not None and (query or identity):
-        raise click.UsageError("--folds scores methods on the gallery's own records; leave QUERY and --id out")
+    if folds is not None and (query or identity or where or box):
+        raise click.UsageError(
+            "--folds scores methods on all of the gallery's records; leave QUERY, --id, --where, --box out"
+        )
     if confusion and folds is None:
         raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
     with open_gallery(gallery) as opened, progress_bar("parts", "classify") as progress:
@@ -100,6 +115,9 @@ def command(
             method=method,
             k=k,
             space=space,
+            where=where,
+            box=box,
+            slice=slice_,
             labels=labels,
             modality=modality,
             body_part=body_part,
@@ -112,7 +130,12 @@ def command(
         return
     if result.abstained:
         print_notes(f"Abstained: {result.reason}")
-    print_table([["label", "probability"], *[[e.label, f"{e.probability:.3f}"] for e in result.labels]])
+    voted = result.votes is not None
+    rows = [["label", "probability", *(["vote", "95 %"] if voted else [])]]
+    for e in result.labels:
+        vote = [f"{e.share:.2f}", f"{e.low:.2f} to {e.high:.2f}"] if voted else []
+        rows.append([e.label, f"{e.probability:.3f}", *vote])
+    print_table(rows)
     click.echo()
     evidence = [[f"{e.score:.4f}", ", ".join(e.labels) or "-", e.source or e.prompt] for e in result.evidence]
     print_table([["cosine", "labels", "evidence"], *evidence])

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lookalike.verbs.search import SearchResult
 
 
-def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box | None:
+def box_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box | None:
+    """An option's value as left, top, right and bottom."""
     if value is None:
         return None
     try:
@@ -49,7 +50,7 @@ def _box(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Box
 @click.option("--weights", default="uniform", show_default=True, help="Of slices: uniform or gaussian:SIGMA.")
 @click.option(
     "--box",
-    callback=_box,
+    callback=box_of,
     metavar="L,T,R,B",
     help="Search a region: left,top,right,bottom in fractions of the picture. Needs a gallery with patches.",
 )

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.candidates import candidates
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.types import Record, Vectors
 
@@ -52,6 +54,19 @@ def labelled(gallery: Gallery) -> Labelled:
     if not len(rows):
         raise UsageError("no record of this gallery bears a label; index with --labels TABLE.csv")
     return found.take(rows)
+
+
+def allowed(gallery: Gallery, data: Labelled, where: str | Filter | None) -> Labelled:
+    """The records that satisfy a filter. Raises UsageError if there are none, or for a filter that cannot be read."""
+    among = candidates(gallery, where=where).among
+    if among is None:
+        return data
+    owners = np.unique(gallery.store.owner_keys(among))
+    ids = {record.id for record in gallery.store.records(owners.tolist()).values()}
+    rows = np.array([i for i, identity in enumerate(data.ids) if identity in ids], np.int64)
+    if not len(rows):
+        raise UsageError("the filter leaves no labelled record that could vote")
+    return data.take(rows)
 
 
 def every_record(gallery: Gallery) -> Labelled:

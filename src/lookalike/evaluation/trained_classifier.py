@@ -20,8 +20,9 @@ from lookalike.calibration import Calibration, Thresholds
 from lookalike.classifiers import Examples, Fitted, Settings
 from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
 from lookalike.errors import UsageError
-from lookalike.evaluation.labelled import Labelled, every_record, labelled
+from lookalike.evaluation.labelled import Labelled, allowed, every_record, labelled
 from lookalike.evaluation.splits import Split, split_folds
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
 from lookalike.plugins import suggestion
@@ -122,20 +123,27 @@ def learnt(
     settings: Settings,
     multi_label: bool | None,
     without: Collection[str],
+    where: str | Filter | None = None,
 ) -> Trained:
-    """The classifier trained by a method on the gallery's labelled records, without those of some patients; kept
-    until the records change. Raises UsageError."""
+    """The classifier trained by a method on the gallery's labelled records that satisfy a filter, without those of some
+    patients; kept until the records change. space: of an adapter its own; else where the vectors are compared: in an
+    adapted space, which has learnt the labels, nothing can be calibrated. Raises UsageError."""
     fit = fitting(gallery, method, space, settings)
-    data = labelled(gallery)
+    data = allowed(gallery, labelled(gallery), where)
     own = frozenset(without).intersection(data.patients)
-    adapter = gallery.space(adapter_of(gallery, space)[0]).adapter if method == ADAPTER else None
+    moved = BASE if method == ADAPTER or space is None else space
+    adapter = gallery.space(adapter_of(gallery, space)[0] if method == ADAPTER else moved).adapter
     state = gallery.space(BASE).version, data.ids, data.labels, data.patients
-    key = (hash(state), settings, multi_label, own, adapter)
+    key = (hash(state), settings, multi_label, own, adapter, where)
     kept = _KEPT.setdefault(gallery, {})
     if method not in kept or kept[method][0] != key:
         known = classifiers.limited(method, training_examples(data, multi_label, own), settings.seed)
         final = head(_current(gallery, space, known), known) if method == ADAPTER else None
-        trained = train_calibrated(fit, known, settings.seed, final)
+        if moved == BASE:
+            trained = train_calibrated(fit, known, settings.seed, final)
+        else:
+            known = replace(known, vectors=gallery.project(known.vectors, moved))
+            trained = untrained(fit(known), known, settings.seed)
         kept[method] = key, replace(trained, left_out=sum(patient in own for patient in data.patients))
     return kept[method][1]
 

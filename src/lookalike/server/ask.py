@@ -60,6 +60,8 @@ def answer_classify(service: Service, body: ClassifyBody) -> ClassifyResult:
         method=body.method,
         k=body.k,
         space=space,
+        where=body.where,
+        **_region(body.query),
     )
 
 

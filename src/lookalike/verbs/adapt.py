@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from dataclasses import replace as dataclass_replace
 from typing import Any, Final
 
 from lookalike import adapters
+from lookalike.asking.patients import count_patients
 from lookalike.errors import UsageError
+from lookalike.evaluation.experiment import MeasuredSpace
+from lookalike.evaluation.inner_folds import inner_folds
 from lookalike.evaluation.labelled import labelled
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress, followed_by
@@ -17,11 +21,15 @@ from lookalike.store import BASE
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEFAULT_KIND: Final = "mlp"
+TOO_FEW: Final = "Too few patients of two labels to compare the space with base on inner folds."
 
 
 @dataclass(frozen=True, slots=True)
 class AdaptResult:
-    """space: the new space's name. classes: the labels it was trained on. training: what the fit reports."""
+    """space: the new space's name. classes: the labels it was trained on. patients: those that are known.
+    training: what the fit reports, and inner_folds. worse: whether the space does worse than base, or no better than
+    chance, on folds of its own records, so that it should not be searched by default. note: what was found there.
+    """
 
     space: str
     kind: str
@@ -32,6 +40,8 @@ class AdaptResult:
     sha256: str
     training: Mapping[str, Any]
     seconds: float
+    worse: bool = False
+    note: str = ""
 
 
 def adapt(
@@ -66,6 +76,9 @@ def adapt(
         adapter = adapters.fit_adapter(
             kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed
         )
+        inner = inner_folds(MeasuredSpace(name, gallery.spec, adapter), data, seed)
+        compared = None if inner is None else {**asdict(inner), "worse": inner.worse}
+        adapter = dataclass_replace(adapter, training={**adapter.training, "inner_folds": compared})
         sha256 = adapters.save_adapter(adapter, gallery.folder / "adapters", name)
         gallery.store.put_space(name, gallery.store.spaces()[BASE].encoder, sha256)
         gallery.index(name)
@@ -75,9 +88,11 @@ def adapt(
         kind,
         adapter.classes,
         len(data.labels),
-        len(set(data.patients)),
+        count_patients(data.patients, data.ids).patients,
         dim,
         sha256,
         adapter.training,
         time.monotonic() - started,
+        inner is not None and inner.worse,
+        TOO_FEW if inner is None else inner.sentence(name),
     )

@@ -14,19 +14,24 @@ from numpy.typing import NDArray
 
 from lookalike import voting
 from lookalike.asking.background import ABSTAIN
-from lookalike.asking.query import Query, of_record, read_query
+from lookalike.asking.candidates import candidates
+from lookalike.asking.query import Query, of_record, open_query, read_query
+from lookalike.asking.query_region import with_region
+from lookalike.asking.remarks import flattered
 from lookalike.calibration import Finding
 from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
 from lookalike.errors import UsageError
+from lookalike.evaluation.region_vote import vote_of_region
 from lookalike.evaluation.trained_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
 from lookalike.progress import Progress, followed_by
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
-from lookalike.types import Vectors
+from lookalike.types import Box, Vectors
 from lookalike.voting import RowNumbers, Weighting
 
 
@@ -36,6 +41,9 @@ class LabelProbability:
     above both, negative below both, else possible. youden: the threshold with the greatest sensitivity +
     specificity; sensitive: the one with 90 % sensitivity. None where fewer than ten records have the label, fewer
     than ten lack it, or nothing separates them; and no finding where the answer is withheld.
+
+    share: of the neighbours' vote; low, high: its 95 % range, by how many equal votes weigh as much (``votes``): of the
+    vote, not of the calibrated probability. None where no neighbours voted.
     """
 
     label: str
@@ -43,6 +51,9 @@ class LabelProbability:
     finding: Finding | None
     youden: float | None
     sensitive: float | None
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,8 @@ class ClassifyResult:
 
     similarity: the mean cosine with its nearest records; background: the value that only a share ``abstain`` of the
     gallery's own records stays below; outlier_score: the share of the gallery's records that lie nearer to their
-    neighbours than the query does to its own, 1 = all. calibrated: how ("temperature and bias", "Platt"), or "".
+    neighbours than the query does to its own, 1 = all. votes: how many equal votes weigh as much as those of the
+    neighbours; None where none voted. calibrated: how ("temperature and bias", "Platt"), or "".
     """
 
     method: str
@@ -86,6 +98,7 @@ class ClassifyResult:
     encoder: str
     notes: tuple[str, ...]
     seconds: float
+    votes: float | None = None
 
 
 def classify(
@@ -105,6 +118,9 @@ def classify(
     view: str = "",
     abstain: float = ABSTAIN,
     seed: int = 0,
+    where: str | Filter | None = None,
+    box: Box | None = None,
+    slice: int | None = None,
     progress: Progress | None = None,
 ) -> ClassifyResult:
     """Which labels a file, an array or (id) a record of the gallery has. Its own patient never counts. A volume is
@@ -115,6 +131,9 @@ def classify(
     (no labels needed: the encoder's text tower). k, weighting ("distance", "uniform"): of the kNN vote.
     multi_label: None: if any record of the gallery has several labels; False leaves those records out.
     labels, templates, modality, body_part, view: for zero-shot, see `Prompts`; labels are the gallery's by default.
+    space: where neighbours are looked for; there is no calibration in an adapted space, which has learnt the labels. Of
+    the method ``adapter`` its name. where: only records that satisfy the filter vote, or are learnt from. box, slice:
+    as of ``search``: the records that hold something like this region vote (knn, in the base space, not calibrated).
     abstain: the share of the gallery's own records that would be judged too far away; 0 never abstains.
     progress: called with how many parts of the training are done, of how many.
 
@@ -124,9 +143,19 @@ def classify(
     Raises UsageError, UnreadableImageError, NotFoundError, MissingExtraError, DamagedFileError.
     """
     _check(query, id, k, weighting, abstain)
-    if space is not None and method != ADAPTER:
-        raise UsageError(f"a space is named with --method {ADAPTER}; the others work on the encoder's own vectors")
+    if (space not in (None, BASE) or where is not None) and method == ZERO_SHOT:
+        raise UsageError("zero-shot works on the encoder's own vectors, and no record votes: leave space and where out")
     started = time.monotonic()
+    if box is not None:
+        if method != "knn" or space not in (None, BASE) or multi_label is not None:
+            raise UsageError(
+                "the vote on a region is knn's, in the base space: leave method, space and multi_label out"
+            )
+        picture = open_query(gallery, query) if id is None else of_record(gallery, id)
+        region = with_region(gallery, picture, box=box, slice=slice)
+        return _of_region(gallery, region, where, k, weighting, started)
+    if slice is not None:
+        raise UsageError("slice speaks of a region; give a box too")
     asking = read_query(gallery, query) if id is None else of_record(gallery, id)
     vector = pool(asking.vectors, slice_weights("uniform", asking.positions))
     prompts = Prompts(tuple(templates), modality, body_part, view)
@@ -138,7 +167,8 @@ def classify(
     else:
         settings = Settings(k, weighting, seed)
         with followed_by(progress):
-            trained, shown = learnt(gallery, method, space, settings, multi_label, asking.patients), ()
+            trained, shown = learnt(gallery, method, space, settings, multi_label, asking.patients, where), ()
+        vector = vector if method == ADAPTER else gallery.project(vector, space or BASE)
     seen_in = adapter_of(gallery, space)[0] if method == ADAPTER else BASE
     rows, weights = _voters(gallery, trained, vector, seen_in)
     close = trained.closeness(vector)
@@ -146,7 +176,7 @@ def classify(
     reason = _withheld(float(close[0]), limit, abstain, nobody=weights is not None and bool((rows < 0).all()))
     return ClassifyResult(
         method=method,
-        labels=_probabilities(trained, vector, withheld=bool(reason)),
+        labels=_probabilities(trained, vector, rows, weights, withheld=bool(reason)),
         abstained=bool(reason),
         evidence=(*shown, *_evidence(gallery, trained, vector, rows, weights, seen_in)),
         reason=reason,
@@ -158,8 +188,9 @@ def classify(
         query=asking.name,
         records=len(trained.data.vectors),
         encoder=gallery.spec.name,
-        notes=tuple(_notes(method, trained)),
+        notes=tuple(_notes(method, trained, space if method == ADAPTER else space or BASE)),
         seconds=time.monotonic() - started,
+        votes=None if weights is None else float(voting.effective_votes(weights)[0]),
     )
 
 
@@ -174,17 +205,57 @@ def _check(query: Any, identity: str | None, k: int | None, weighting: str, abst
         raise UsageError(f"abstain is a share of the gallery, from 0 to below 1, got {abstain}")
 
 
+def _of_region(
+    gallery: Gallery, region: Query, where: str | Filter | None, k: int | None, weighting: Weighting, started: float
+) -> ClassifyResult:
+    who = candidates(gallery, region.patients, where=where, patches=True)
+    voted = vote_of_region(gallery, region, who, k, weighting)
+    votes = float(voting.effective_votes(voted.weights)[0])
+    labels = [
+        LabelProbability(name, float(p), None, None, None, float(share), *voting.share_interval(float(share), votes))
+        for name, p, share in zip(voted.classes, voted.p, voted.shares, strict=True)
+    ]
+    evidence = [
+        Evidence(hit.record.id, hit.score, hit.record.labels, float(weight), hit.record.source)
+        for hit, weight in zip(voted.voters, voted.weights[0], strict=True)
+    ]
+    return ClassifyResult(
+        method="knn",
+        labels=tuple(sorted(labels, key=lambda each: -each.probability)),
+        abstained=False,
+        evidence=tuple(evidence),
+        reason="",
+        outlier_score=None,
+        similarity=None,
+        background=None,
+        multi_label=voted.multi_label,
+        calibrated="",
+        query=region.name,
+        records=len(who.records(gallery, who.patched if who.patched is not None else np.empty(0, np.int64))),
+        encoder=gallery.spec.name,
+        notes=("The vote on a region is not calibrated, and it never abstains.", DISCLAIMER),
+        seconds=time.monotonic() - started,
+        votes=votes,
+    )
+
+
 # --- the answer -------------------------------------------------------------------------------------------------
 
 
-def _probabilities(trained: Trained, query: Vectors, *, withheld: bool) -> tuple[LabelProbability, ...]:
+def _probabilities(
+    trained: Trained, query: Vectors, rows: RowNumbers, weights: Floats | None, *, withheld: bool
+) -> tuple[LabelProbability, ...]:
+    shares = None if weights is None else voting.vote(rows, weights, trained.data.members)[0]
+    votes = 0.0 if weights is None else float(voting.effective_votes(weights)[0])
     p = trained.calibration.probabilities(trained.fitted.logits(query))[0]
     found = []
     for column in np.argsort(-p, kind="stable"):
         cut, value = trained.thresholds[column], float(p[column])
         finding = None if withheld or cut is None else cut.finding(value)
         youden, sensitive = (None, None) if cut is None else (cut.youden, cut.sensitive)
-        found.append(LabelProbability(trained.data.classes[column], value, finding, youden, sensitive))
+        share = None if shares is None else float(shares[column])
+        ranged = (None, None) if share is None else voting.share_interval(share, votes)
+        found.append(LabelProbability(trained.data.classes[column], value, finding, youden, sensitive, share, *ranged))
     return tuple(found)
 
 
@@ -230,13 +301,17 @@ def _withheld(close: float, limit: float | None, abstain: float, *, nobody: bool
     return "it lies in none of the clusters" if nobody else ""
 
 
-def _notes(method: str, trained: Trained) -> Iterator[str]:
+def _notes(method: str, trained: Trained, space: str | None) -> Iterator[str]:
     if method == ZERO_SHOT:
         yield "Zero-shot: probabilities by the model's own temperature, not calibrated on this gallery."
+    elif method != ADAPTER and space != BASE:
+        yield f"Not calibrated: the space {space!r} has learnt these labels."
     elif not trained.calibrated:
         yield "Not calibrated: the labelled records are of too few patients for two folds."
     if trained.left_out and method == ADAPTER:
         yield "The adapter was trained on records of the query's own patient: its answer is flattered."
+    elif trained.left_out and space != BASE:
+        yield flattered(str(space))
     elif trained.left_out:
         yield f"Records of the query's own patient, left out: {trained.left_out}."
     if not len(trained.background):

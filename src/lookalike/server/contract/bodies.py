@@ -93,12 +93,13 @@ class ExplainBody(Body):
 
 
 class ClassifyBody(Body):
-    """Which labels a picture has."""
+    """Which labels a picture has. space, where: whose vectors, and which records, vote."""
 
     query: QueryBody
     method: Name = "knn"
     k: Annotated[int, Field(ge=1, le=1000)] | None = None
     space: Name | None = None
+    where: Annotated[str, Field(max_length=10_000)] | None = None
 
 
 class SetLabelsBody(Body):

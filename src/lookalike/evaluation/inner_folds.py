@@ -1,0 +1,97 @@
+"""Does an adapter help? The base space against it, on patient-disjoint folds of the records that it is trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from lookalike import metrics
+from lookalike.errors import UsageError
+from lookalike.evaluation.experiment import MeasuredSpace, ranked, within
+from lookalike.evaluation.labelled import Labelled
+from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, shared_label
+from lookalike.evaluation.scores import Scoring, gain_of
+from lookalike.evaluation.splits import in_folds
+from lookalike.store import BASE
+
+_FOLDS: Final = 3
+_DEPTH: Final = 5
+_MOST: Final = 600  # records compared, whole patients: about as much time again as one training
+_SAMPLES: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class InnerFolds:
+    """Macro P@5 of the base space and of an adapter of the same kind, trained anew on each fold's other records; gain:
+    their difference with its 95 % interval, by patient. chance: of a random order.
+    """
+
+    folds: int
+    records: int
+    base: float
+    adapter: float
+    gain: tuple[float, float, float]
+    chance: float
+
+    @property
+    def worse(self) -> bool:
+        """Whether the adapter does worse than the base space, or no better than a random order."""
+        return self.gain[0] < 0 or self.adapter <= self.chance
+
+    def sentence(self, name: str) -> str:
+        """What was found, for the space of that name."""
+        found = (
+            f"On {self.folds} inner folds of {self.records} records its macro P@{_DEPTH} is {self.adapter:.3f}, base "
+            f"{self.base:.3f}: {self.gain[0]:+.3f} [{self.gain[1]:.2f}, {self.gain[2]:.2f}]."
+        )
+        if not self.worse:
+            return found
+        than = "worse than base" if self.gain[0] < 0 else f"no better than chance ({self.chance:.3f})"
+        return f"{found} The space {name!r} does {than} there: search in base."
+
+
+def inner_folds(space: MeasuredSpace, data: Labelled, seed: int) -> InnerFolds | None:
+    """Compare a space with the base on folds of its own training records; None where they are too few for two folds, or
+    no query has another record of its label.
+    """
+    sample = _sampled(data, seed)
+    largest = max(Counter(labels[0] for labels in sample.labels).values())
+    folds = min(_FOLDS, len(set(sample.patients)), largest)
+    if folds < 2 or not _learnable(sample):
+        return None
+    experiment = within(space, sample, in_folds(sample, folds, seed), seed)
+    try:
+        measured = ranked(experiment, Measure(shared_label), (_DEPTH,))
+    except UsageError:  # a fold's other records bear too few labels
+        return None
+    base, own = (measured.per_query[name][PLAIN] for name in (BASE, space.name))
+    labels = measured.askers.labels
+    scoring = Scoring((_DEPTH,), _SAMPLES, seed)
+    middle, low, high = gain_of(own - base, [str(_DEPTH)], measured.askers, scoring)[str(_DEPTH)]
+    if middle is None or low is None or high is None:
+        return None
+    before, after = (float(metrics.macro(values, labels)[0]) for values in (base, own))
+    chance = float(metrics.macro(measured.per_query[BASE][CHANCE], labels))
+    return InnerFolds(folds, len(sample.ids), before, after, (middle, low, high), chance)
+
+
+def _learnable(data: Labelled) -> bool:
+    """Whether every fold's other records bear two labels at least: those of the rarer label are of two patients."""
+    patients: dict[str, set[str]] = {}
+    for labels, patient in zip(data.labels, data.patients, strict=True):
+        for label in labels:
+            patients.setdefault(label, set()).add(patient)
+    return sum(len(of) >= _FOLDS for of in patients.values()) >= 2
+
+
+def _sampled(data: Labelled, seed: int) -> Labelled:
+    """The records of some patients at random, about as many as are compared."""
+    if len(data.ids) <= _MOST:
+        return data
+    names = list(dict.fromkeys(data.patients))
+    order = dict(zip(names, np.random.default_rng(seed).permutation(len(names)).tolist(), strict=True))
+    rows = sorted(range(len(data.ids)), key=lambda i: order[data.patients[i]])[:_MOST]
+    return data.take(np.array(sorted(rows), np.int64))
