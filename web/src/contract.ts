@@ -674,7 +674,11 @@ export interface components {
             /** @default false */
             replace?: boolean;
         };
-        /** @description space: the new space's name. classes: the labels it was trained on. training: what the fit reports. */
+        /**
+         * @description space: the new space's name. classes: the labels it was trained on. patients: those that are known.
+         *     training: what the fit reports, and inner_folds. worse: whether the space does worse than base, or no better than
+         *     chance, on folds of its own records, so that it should not be searched by default. note: what was found there.
+         */
         AdaptResult: {
             space: string;
             kind: string;
@@ -687,6 +691,8 @@ export interface components {
                 [key: string]: unknown;
             };
             seconds: number;
+            worse: boolean;
+            note: string;
         };
         /**
          * @description How closely field and label go together. cramers_v: with bias correction, 0 = independent, 1 = one tells the
@@ -737,13 +743,14 @@ export interface components {
             };
             notes: string[];
         };
-        /** @description Which labels a picture has. */
+        /** @description Which labels a picture has. space, where: whose vectors, and which records, vote. */
         ClassifyBody: {
             query: components["schemas"]["QueryBody"];
             /** @default knn */
             method?: string;
             k?: number | null;
             space?: string | null;
+            where?: string | null;
         };
         /**
          * @description labels: every label, the most probable first; they sum to 1 unless multi_label. abstained: the query is
@@ -751,7 +758,8 @@ export interface components {
          *
          *     similarity: the mean cosine with its nearest records; background: the value that only a share ``abstain`` of the
          *     gallery's own records stays below; outlier_score: the share of the gallery's records that lie nearer to their
-         *     neighbours than the query does to its own, 1 = all. calibrated: how ("temperature and bias", "Platt"), or "".
+         *     neighbours than the query does to its own, 1 = all. votes: how many equal votes weigh as much as those of the
+         *     neighbours; None where none voted. calibrated: how ("temperature and bias", "Platt"), or "".
          */
         ClassifyResult: {
             method: string;
@@ -769,6 +777,7 @@ export interface components {
             encoder: string;
             notes: string[];
             seconds: number;
+            votes: number | null;
         };
         /**
          * @description fields: the most separating first. skipped: fields that could not be audited, with the reason.
@@ -1052,6 +1061,9 @@ export interface components {
          *     above both, negative below both, else possible. youden: the threshold with the greatest sensitivity +
          *     specificity; sensitive: the one with 90 % sensitivity. None where fewer than ten records have the label, fewer
          *     than ten lack it, or nothing separates them; and no finding where the answer is withheld.
+         *
+         *     share: of the neighbours' vote; low, high: its 95 % range, by how many equal votes weigh as much (``votes``): of the
+         *     vote, not of the calibrated probability. None where no neighbours voted.
          */
         LabelProbability: {
             label: string;
@@ -1059,6 +1071,9 @@ export interface components {
             finding: ("positive" | "possible" | "negative") | null;
             youden: number | null;
             sensitive: number | null;
+            share: number | null;
+            low: number | null;
+            high: number | null;
         };
         /**
          * @description One label, on queries that its thresholds have not seen. auc: over the pairs within a fold. sensitivity,
@@ -1148,8 +1163,9 @@ export interface components {
             records: number;
         };
         /**
-         * @description Where a volume matches: the most similar pair of slices with its cosine, and every slice of the hit that is the
-         *     best match of some slice of the query. Slices are numbered along the gallery's plane, from 0.
+         * @description Where a volume matches: the pair of slices with the most in common (``ranking.best_pair``) with its cosine, and
+         *     every slice of the hit that is the best match of some slice of the query. Slices are numbered along the gallery's
+         *     plane, from 0.
          */
         Match: {
             query_slice: number;

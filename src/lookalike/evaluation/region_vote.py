@@ -42,7 +42,7 @@ def vote_of_region(gallery: Gallery, query: Query, who: Candidates, k: int | Non
 
     Raises UsageError if no labelled record may answer.
     """
-    data, wanted = labelled(gallery), k or NEIGHBOURS
+    data, wanted = labelled(gallery), k or NEIGHBOURS[weighting]
     voters = _labelled_hits(gallery, query, who, wanted)
     if not voters:
         raise UsageError("no labelled record that may answer has patches; index with --labels and --patches")
