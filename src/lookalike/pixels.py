@@ -66,13 +66,15 @@ def apply_window(
 def apply_lut(values: NDArray[np.generic], lut: Lut) -> NDArray[np.float32]:
     """Modality or VOI LUT (PS3.3 C.11.1, C.11.2.1.1): values -> table entries, same shape.
 
-    Values outside the table take its end entries, values between two entries the nearer one.
+    Values outside the table take its end entries, values between two entries the nearer one; NaN stays NaN.
     """
     integers = np.issubdtype(values.dtype, np.integer)
     offset = values.astype(np.int64 if integers else np.float64) - lut.first
     if not integers:
         offset = np.nan_to_num(np.rint(offset), nan=0)
     shown: NDArray[np.float32] = lut.table[np.clip(offset, 0, len(lut.table) - 1).astype(np.int64)]
+    if not integers:
+        shown[np.isnan(values)] = np.nan
     return shown
 
 
@@ -88,7 +90,7 @@ def display(image: Image) -> NDArray[np.generic]:
         shown = apply_lut(plane, image.voi_lut)
     elif image.window is not None and image.window[1] > 0:
         shown = apply_window(plane, *image.window, image.window_function)
-    if shown is not plane and shown.min() == shown.max():
+    if shown is not plane and np.fmin.reduce(shown, axis=None) == np.fmax.reduce(shown, axis=None):
         shown = plane
     return as_monochrome2(shown, image)
 
@@ -98,17 +100,26 @@ def as_monochrome2(values: NDArray[np.generic], image: Image) -> NDArray[np.gene
     return -_as_float(values) if image.inverted else values
 
 
+def upright(image: Image) -> Image:
+    """The image with its high values bright, those of MONOCHROME1 negated, and its windows with them."""
+    if not image.inverted:
+        return image
+    windows = tuple(replace(window, center=-window.center) for window in image.windows)
+    return replace(image, pixels=as_monochrome2(image.pixels, image), windows=windows, inverted=False)
+
+
 def stretch(values: NDArray[np.generic], percentiles: tuple[float, float]) -> NDArray[np.uint8]:
     """Any values -> uint8, the given percentiles at 0 and 255, same shape.
 
     The percentiles come from a regular grid of at least 65,536 values (all, where there are fewer), over
     all channels together; a grey picture stored as RGB is treated as the grey one. A picture of one value
-    becomes black. Values that are not finite count as the lowest; raises
-    UnreadableImageError("damaged-pixels") if none is.
+    becomes black. Values that are not finite are left out and shown as the lowest; raises
+    UnreadableImageError("damaged-pixels") if none is finite.
     """
+    sample = _sample(values)
     if not np.issubdtype(values.dtype, np.integer):
-        values = _finite(values)
-    low, high = np.percentile(_sample(values).astype(np.float64), percentiles)
+        values, sample = _finite(values), sample[np.isfinite(sample)]
+    low, high = np.percentile((sample if sample.size else values).astype(np.float64), percentiles)
     return _eight_bits(values, float(low), float(high))
 
 

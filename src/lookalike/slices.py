@@ -1,7 +1,4 @@
-"""Slices of volumes: choice, weights, windows, pooling. Pure functions.
-
-Grey values are mapped the same way in the whole volume, so that slices stay comparable.
-"""
+"""Slices of volumes: choice, weights, cutting, pooling. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,24 +11,12 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError, UsageError
-from lookalike.pixels import prepare
+from lookalike.grey import MASK, grey_map, shows_something
+from lookalike.pixels import prepare, upright
 from lookalike.planes import along, orient
 from lookalike.types import Image, Preprocessing, Vectors, VolumeInput, VolumeRecipe
 
-CT_WINDOWS: Final[dict[str, tuple[float, float]]] = {
-    "lung": (-600.0, 1500.0),
-    "soft-tissue": (40.0, 400.0),
-    "bone": (480.0, 2500.0),
-    "brain": (40.0, 80.0),
-    "wide": (0.0, 2000.0),
-}
-"""(center, width) in Hounsfield units."""
-
-MASK: Final = "mask"
-"""The window for masks: every value above 0 is white, and empty slices are kept."""
-
 _MOST_STRETCHED: Final = 20.0
-_BLANK_RANGE: Final = 8  # of 255 grey levels: a slice whose values span fewer is blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,72 +78,12 @@ def _positive(text: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class GreyMap:
-    """For each displayed channel, the values that become black and white."""
-
-    ranges: tuple[tuple[float, float], ...]
-
-    def show(self, plane: NDArray[np.generic]) -> NDArray[np.uint8]:
-        """A slice (rows, columns, 1 or 3) in 8 bits, with a channel for each range."""
-        if plane.shape[-1] == 3:
-            return _to_bytes(plane, *self.ranges[0])
-        return np.concatenate([_to_bytes(plane, low, high) for low, high in self.ranges], axis=-1)
-
-
-def grey_map(volume: Image, window: str = "auto") -> GreyMap:
-    """One mapping to grey for the whole volume, so that its slices stay comparable.
-
-    CT (by Modality, or by values that can only be Hounsfield units): a window of ``CT_WINDOWS``; ``auto`` is
-    "soft-tissue", ``channels`` lays lung, soft tissue and bone into red, green and blue. Anything else: the
-    1st and 99th percentile over the volume at 0 and 255. Raises UsageError for an unknown window.
-    """
-    if window == MASK:
-        return GreyMap(((0.0, 1e-6),))
-    if window not in ("auto", "channels", *CT_WINDOWS):
-        raise UsageError(f"no window is called {window!r}; auto, channels, {', '.join(CT_WINDOWS)}")
-    if volume.pixels.shape[-1] == 3 or not is_hounsfield(volume):
-        return GreyMap((_robust_range(volume.pixels),))
-    names = ("lung", "soft-tissue", "bone") if window == "channels" else (window.replace("auto", "soft-tissue"),)
-    edges = (CT_WINDOWS[name] for name in names)
-    return GreyMap(tuple((center - width / 2, center + width / 2) for center, width in edges))
-
-
-def is_hounsfield(volume: Image) -> bool:
-    """Whether the values are Hounsfield units: Modality CT with air below -200, or values like a CT's."""
-    # fmin and fmax ignore NaN, which some scanners' reconstructions put outside the field of view.
-    low, high = float(np.fmin.reduce(volume.pixels, axis=None)), float(np.fmax.reduce(volume.pixels, axis=None))
-    if volume.modality == "CT":
-        return low < -200
-    return volume.modality == "" and -32768 <= low <= -500 and high > 100
-
-
-def _robust_range(values: NDArray[np.generic]) -> tuple[float, float]:
-    """The 1st and 99th percentile over a regular grid of voxels, without the darkest ones if enough remain."""
-    step = max(1, int((values.size / (1 << 20)) ** (1 / 3)))
-    sample = values[::step, ::step, ::step].astype(np.float64).ravel()
-    sample = sample[np.isfinite(sample)]
-    if sample.size == 0:
-        return 0.0, 1.0
-    body = sample[sample > sample.min()]
-    low, high = np.percentile(body if body.size > sample.size / 20 else sample, (1, 99))
-    if low == high and sample.min() < low:  # a shape of two values: its surroundings are the dark one
-        low = sample.min()
-    return float(low), float(high if high > low else low + 1)
-
-
-def _to_bytes(plane: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
-    scaled = (np.nan_to_num(plane.astype(np.float32), nan=low) - low) * (255 / (high - low)) + 0.5
-    shown: NDArray[np.uint8] = np.clip(scaled, 0, 255).astype(np.uint8)
-    return shown
-
-
 def cut(volume: Image, recipe: VolumeRecipe) -> Iterator[tuple[int, int, PIL.Image.Image]]:
     """The slices that represent a volume: (number along the plane, of how many, picture), ascending.
 
     Blank slices are left out, unless all are blank. Pixels are resampled to squares, as a viewer does.
     """
-    oriented = orient(volume, recipe.plane)
+    oriented = orient(upright(volume), recipe.plane)
     grey = grey_map(oriented, recipe.window)
     count = len(oriented.pixels)
     chosen = slice_rule(recipe.slices, recipe.seed).pick(count)
@@ -253,12 +178,6 @@ def _taps(count: int, spacing: float | None, wanted: float | None, size: int, re
     np.add.at(shares, (rows, lower[rows]), 1 - (at - lower)[rows])
     np.add.at(shares, (rows, np.minimum(lower + 1, count - 1)[rows]), (at - lower)[rows])
     return shares
-
-
-def shows_something(shown: NDArray[np.uint8]) -> bool:
-    """Whether an 8-bit slice is more than one flat grey (blank slices at the ends of a volume)."""
-    low, high = np.percentile(shown, (0.5, 99.5))
-    return bool(high - low >= _BLANK_RANGE)
 
 
 def pool(vectors: Vectors, weights: NDArray[np.float64], how: str = "mean") -> Vectors:

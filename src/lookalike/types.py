@@ -32,15 +32,25 @@ class Lut:
     table: NDArray[np.float32]  # (entries,)
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window that a file names (DICOM PS3.3 C.11.2.1.2), in modality units; name: its explanation, or ""."""
+
+    center: float
+    width: float
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
     """Decoded pixels with geometry, before any windowing.
 
     pixels: (depth, rows, columns, channels), depth 1 = 2-D, channels 1 or 3, modality units (CT: HU).
     affine: (4, 4) float64 voxel -> patient mm, RAS+, or None. spacing: (z, y, x) mm or None.
-    modality: DICOM (0008,0060) or "". window: (center, width) if the file has one, with its
+    modality: DICOM (0008,0060) or "". window: (center, width) if the file has one, the first of its windows, with its
     window_function (0028,1056). voi_lut: to [0, 1]; it takes precedence over the window. inverted:
-    MONOCHROME1, low values are shown bright.
+    MONOCHROME1, low values are shown bright. units: of the values, "HU" where a CT's file says so, or "".
+    NaN: no value was measured there (padding); it is left out of every statistic and shown as background.
     attributes: DICOM keywords or label-table columns worth filtering on; never names, dates or UIDs.
     patient: the source's own patient identifier or ""; it is hashed before it is stored, never shown.
     """
@@ -50,9 +60,11 @@ class Image:
     spacing: tuple[float, float, float] | None = None
     modality: str = ""
     window: tuple[float, float] | None = None
+    windows: tuple[Window, ...] = ()
     window_function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
     voi_lut: Lut | None = None
     inverted: bool = False
+    units: str = ""
     frame: int = 0
     frames: int = 1
     patient: str = ""
@@ -67,7 +79,7 @@ class VolumeInput:
     Posterior, Superior or Inferior. spacing: (depth, row, column) mm that the volume is resampled to before it is
     cropped or padded around its middle; without it the whole extent is fitted to the input. values: modality units
     (CT: HU) that become 0 and 255 on the scale of ``mean`` and ``std``, values beyond are clipped; without them as
-    in ``slices.grey_map``. foreground: only the box around the voxels above it is used. resample: of a volume that
+    in ``grey.grey_map``. foreground: only the box around the voxels above it is used. resample: of a volume that
     is fitted; "area" takes the mean of the voxels that a voxel overlaps.
     """
 
@@ -155,7 +167,7 @@ class PatchMap:
 @dataclass(frozen=True, slots=True)
 class VolumeRecipe:
     """How a volume is sliced: along which plane ("native": the one it was taken in), which slices
-    (``slices.slice_rule``), with which grey window (``slices.grey_map``). four_d: whether a file with several time
+    (``slices.slice_rule``), with which grey window (``grey.grey_map``). four_d: whether a file with several time
     points or channels is refused, or each is a volume of its own. lone: a slice that comes without its volume is
     prepared as a slice of it, or as a picture. Stored with the gallery, so that queries are sliced alike.
     """

@@ -40,7 +40,8 @@ def body() -> NDArray[np.int16]:
     """Hounsfield-like numbers (26, 24, 22), index (x, y, z) growing to the right, the front and the head."""
     x, y, z = (texture(seed, 26).astype(float)[: SHAPE[0], : SHAPE[0]] for seed in (1, 2, 3))
     mixed = x[:, : SHAPE[1], None] + y[None, : SHAPE[1], : SHAPE[2]] + z[:, None, : SHAPE[2]]
-    return ((mixed - mixed.min()) / np.ptp(mixed) * 700 - 510).astype(np.int16)  # about the soft-tissue window
+    values = (mixed - mixed.min()) / np.ptp(mixed) * 700 - 510  # about the soft-tissue window
+    return np.where(values < np.quantile(values, 0.02), -1000, values).astype(np.int16)  # and some air
 
 
 def write_nifti(path: Path) -> Path:

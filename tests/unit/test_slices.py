@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
+from lookalike.grey import CT_WINDOWS, grey_map, is_hounsfield
 from lookalike.planes import orient
-from lookalike.slices import CT_WINDOWS, cut, grey_map, is_hounsfield, pool, slice_rule, slice_weights
+from lookalike.slices import cut, pool, slice_rule, slice_weights
 from lookalike.types import Image, VolumeRecipe
 
 RANDOM = np.random.default_rng(0)
@@ -197,6 +198,37 @@ def test_what_hounsfield_units_are() -> None:
     assert not is_hounsfield(volume(np.array([[[-1000.0, 400]]]), modality="MR"))
     assert not is_hounsfield(volume(np.array([[[0.0, 400]]]), modality="CT"))  # not rescaled: 0 is no water
     assert not is_hounsfield(volume(np.array([[[0.0, 400]]])))
+
+
+def head(air: float) -> NDArray[np.float64]:
+    """Mostly soft tissue, a tenth bone, a share of air, -3024 in the corners."""
+    values = RANDOM.normal(40, 30, 30_000)
+    values[:3_000] = RANDOM.normal(1000, 150, 3_000)
+    values[-int(air * 30_000) :] = RANDOM.normal(-990, 15, int(air * 30_000))
+    values[15_000:18_000] = -3024
+    return values.reshape(30, 100, 10)
+
+
+def test_without_a_modality_air_is_the_proof() -> None:
+    """Values below -500 are none: phases, differences and field maps have them."""
+    inside = RANDOM.random(30_000) < 0.4
+    uniform = {
+        "phase, noise around": RANDOM.integers(-2048, 2048, 30_000) * 2,
+        "phase, nothing around": np.where(inside, RANDOM.integers(-2048, 2048, 30_000) * 2, 0),
+        "phase, the least value around": np.where(inside, RANDOM.integers(-2048, 2048, 30_000) * 2, -4096),
+        "phase in thousandths": RANDOM.integers(-3142, 3143, 30_000),
+        "phase, to 1000": RANDOM.integers(-1000, 1001, 30_000),
+        "real part": RANDOM.normal(0, 600, 30_000),
+        "difference": RANDOM.laplace(0, 200, 30_000),
+        "field map": RANDOM.normal(0, 150, 30_000),
+    }
+    for name, values in uniform.items():
+        assert not is_hounsfield(volume(values.reshape(30, 100, 10))), name
+    assert is_hounsfield(volume(head(0.2)))
+    assert is_hounsfield(volume(np.clip(head(0.2), -1000, 1000)))
+    assert not is_hounsfield(volume(head(0.001)))  # the corners alone
+    lung = np.concatenate([RANDOM.normal(-820, 40, 5_000), RANDOM.normal(40, 30, 25_000)])
+    assert is_hounsfield(volume(lung.reshape(30, 100, 10)))
 
 
 def textured(depth: int, blank: tuple[int, ...]) -> Image:

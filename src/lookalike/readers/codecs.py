@@ -3,7 +3,8 @@
 Registered for JPEG Extended (12 bit), JPEG Lossless, JPEG-LS, JPEG 2000, High-Throughput JPEG 2000
 and RLE (PS3.5 section 8.2 and annex A.4). Pillow comes first where it can decode: JPEG Baseline, and
 JPEG 2000 except colours of more than 8 bits. python-gdcm and the GPL libjpeg plug-in are left out on
-purpose.
+purpose. What imagecodecs refuses, pydicom's own RLE decoder tries: bytes after the picture, as some
+writers leave them, are no damage.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ def register() -> None:
         decoder = get_decoder(syntax)
         if _LABEL not in decoder.available_plugins:
             decoder.add_plugin(_LABEL, (__name__, "decode_frame"))
-        if syntax == uid.RLELossless and "pydicom" in decoder.available_plugins:
-            decoder.remove_plugin("pydicom")  # pure Python, seven times slower
+            if syntax == uid.RLELossless:  # pydicom's own is seven times slower, and takes bytes after the picture
+                decoder.remove_plugin("pydicom")
+                decoder.add_plugin("pydicom", ("pydicom.pixels.decoders.rle", "_decode_frame"))
 
 
 def decode_frame(src: bytes, runner: Any) -> bytes:
@@ -86,4 +88,7 @@ def _decode_rle(src: bytes, runner: Any) -> bytes:
 
     dtype = np.dtype(f"<u{runner.bits_allocated // 8}")
     runner.set_option("planar_configuration", 1)
-    return bytes(imagecodecs.dicomrle_decode(src, dtype))
+    decoded = bytes(imagecodecs.dicomrle_decode(src, dtype))
+    if len(decoded) != runner.frame_length(unit="bytes"):
+        raise ValueError("more bytes than a picture")  # pydicom's decoder is asked next
+    return decoded

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, iter_pixels
+from pydicom.pixels import iter_pixels
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -20,12 +20,12 @@ from pydicom.uid import (
 )
 
 from lookalike.errors import UnreadableImageError
-from lookalike.pixels import apply_lut, rescale
 from lookalike.readers.codecs import register
+from lookalike.readers.dicom_values import functional_group, modality_values, value_of, voi_lut, windows_of
 from lookalike.readers.geometry import MODALITIES, normal_of, slice_affine
 from lookalike.readers.limits import check_size
 from lookalike.text import plain_text
-from lookalike.types import Attribute, Image, Lut
+from lookalike.types import Attribute, Image
 
 KEPT: Final = (
     "Modality",
@@ -57,7 +57,7 @@ def read_dicom_frames(file: Path, numbers: Sequence[int] | None = None) -> Itera
     syntax = ds.file_meta.TransferSyntaxUID
     large = file.stat().st_size > _IN_MEMORY and syntax != DeflatedExplicitVRLittleEndian
     frames = _frame_count(ds)
-    patient = str(_value(ds, "PatientID") or "").strip()
+    patient = str(value_of(ds, "PatientID") or "").strip()
     attributes = _attributes(ds)
     wanted, read = range(frames) if numbers is None else numbers, 0
     # Compressed data may hold more frames than the header says.
@@ -84,16 +84,6 @@ def parse_dicom(file: Path, **options: Any) -> Dataset:
     except Exception:
         raise UnreadableImageError("damaged-header") from None
     return ds
-
-
-def _value(ds: Dataset, keyword: str) -> Any:
-    """An element's value, or None if it is missing or malformed, which does not invalidate the picture."""
-    try:
-        return ds.get(keyword)
-    except MemoryError:
-        raise
-    except Exception:
-        return None
 
 
 def _name_transfer_syntax(ds: Dataset) -> None:
@@ -123,7 +113,7 @@ def _check(ds: Dataset) -> None:
 
 def _frame_count(ds: Dataset) -> int:
     try:
-        return max(1, int(_value(ds, "NumberOfFrames") or 1))
+        return max(1, int(value_of(ds, "NumberOfFrames") or 1))
     except (TypeError, ValueError, OverflowError):
         raise UnreadableImageError("damaged-header") from None
 
@@ -144,9 +134,7 @@ def _image(
     ds: Dataset, stored: NDArray[np.generic], number: int, frames: int, patient: str, attributes: dict[str, Attribute]
 ) -> Image:
     try:
-        values = _modality_values(ds, stored, number)
-        window, function = _window(ds, number)
-        voi_lut = _voi_lut(ds) if values.ndim == 2 else None
+        values, units = modality_values(ds, stored, number)
     except MemoryError:
         raise
     except Exception:
@@ -154,14 +142,17 @@ def _image(
     colour = values.ndim == 3
     if values.ndim not in (2, 3) or (colour and values.shape[-1] != 3) or 0 in values.shape:
         raise UnreadableImageError("unsupported-pixels")
+    windows, function = windows_of(ds, number) if not colour else ((), "LINEAR")
     return Image(
         pixels=values[None] if colour else values[None, ..., None],
         affine=_affine(ds, number),
         spacing=_spacing(ds),
         modality=str(attributes.get("Modality", "")),
-        window=None if colour else window,
+        window=(windows[0].center, windows[0].width) if windows else None,
+        windows=windows,
         window_function=function,
-        voi_lut=voi_lut,
+        voi_lut=None if colour else voi_lut(ds, number),
+        units=units,
         inverted=str(ds.get("PhotometricInterpretation", "")) == "MONOCHROME1",
         frame=number,
         frames=frames,
@@ -170,112 +161,19 @@ def _image(
     )
 
 
-def _modality_values(ds: Dataset, stored: NDArray[np.generic], number: int) -> NDArray[np.generic]:
-    """A frame in modality units: palette colours, or the modality LUT or rescale (PS3.3 C.11.1) applied."""
-    if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
-        return _palette_colours(ds, stored)
-    if stored.ndim == 3:
-        return stored
-    of_frame = functional_group(ds, number, "PixelValueTransformationSequence") or ds
-    item = _lut_item(of_frame, "ModalityLUTSequence")
-    if item is not None:
-        return apply_lut(stored, _lut(ds, item.LUTDescriptor, item["LUTData"].value)[0])
-    slope, intercept = (_first(_value(of_frame, name)) for name in ("RescaleSlope", "RescaleIntercept"))
-    if not slope or not np.isfinite([slope, intercept or 0]).all():
-        return stored
-    return rescale(stored, slope, intercept or 0)
-
-
-def _palette_colours(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Palette colour (PS3.3 C.7.6.3.1.5): (rows, columns) -> (rows, columns, 3) uint8 or uint16."""
-    if "SegmentedRedPaletteColorLookupTableData" in ds:
-        return np.asarray(apply_color_lut(stored, ds))[..., :3]
-    descriptor = ds.RedPaletteColorLookupTableDescriptor  # the same for all three colours
-    luts = [
-        _lut(ds, descriptor, ds[f"{colour}PaletteColorLookupTableData"].value)[0] for colour in ("Red", "Green", "Blue")
-    ]
-    deep = max(lut.table.max() for lut in luts) > 0xFF
-    return np.stack([apply_lut(stored, lut) for lut in luts], axis=-1).astype(np.uint16 if deep else np.uint8)
-
-
-def _lut_item(ds: Dataset, keyword: str) -> Dataset | None:
-    """The first item of a look-up table sequence, if it holds a table; in some files it is empty."""
-    items = _value(ds, keyword) or []
-    if len(items) == 0 or not (items[0].get("LUTDescriptor") and items[0].get("LUTData")):
-        return None
-    item: Dataset = items[0]
-    return item
-
-
-def functional_group(ds: Dataset, number: int, keyword: str) -> Dataset | None:
-    """The item of a functional group macro for one frame (PS3.3 C.7.6.16): its own, else the shared."""
-    for sequence, index in (("PerFrameFunctionalGroupsSequence", number), ("SharedFunctionalGroupsSequence", 0)):
-        items = ds.get(sequence) or []
-        if index < len(items) and items[index].get(keyword):
-            item: Dataset = items[index][keyword].value[0]
-            return item
-    return None
-
-
-def _window(
-    ds: Dataset, number: int
-) -> tuple[tuple[float, float] | None, Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]]:
-    """The first window of the frame or the file, if there is a usable one."""
-    of_frame = functional_group(ds, number, "FrameVOILUTSequence") or ds
-    center, width = (_first(_value(of_frame, name)) for name in ("WindowCenter", "WindowWidth"))
-    if center is None or width is None or not width > 0 or not np.isfinite([center, width]).all():
-        return None, "LINEAR"
-    function = str(_value(of_frame, "VOILUTFunction") or "LINEAR")
-    known = function if function in ("LINEAR_EXACT", "SIGMOID") else "LINEAR"
-    return (center, width), known  # type: ignore[return-value]
-
-
-def _first(value: Any) -> float | None:
-    """The first of one or more decimal strings, or None."""
-    values = value if isinstance(value, pydicom.multival.MultiValue) else [value]
-    try:
-        return float(values[0])
-    except (TypeError, ValueError, IndexError):
-        return None
-
-
-def _voi_lut(ds: Dataset) -> Lut | None:
-    """The first VOI LUT (PS3.3 C.11.2.1.1), scaled to [0, 1]; it takes precedence over a window."""
-    item = _lut_item(ds, "VOILUTSequence")
-    if item is None:
-        return None
-    lut, bits = _lut(ds, item.LUTDescriptor, item["LUTData"].value)
-    return Lut(lut.first, np.clip(lut.table / np.float32((1 << bits) - 1), 0, 1))
-
-
-def _lut(ds: Dataset, descriptor: Any, data: Any) -> tuple[Lut, int]:
-    """A look-up table (PS3.3 C.11.1.1.1) with its raw entries, and how many bits each uses."""
-    entries, first, bits = (int(v) for v in descriptor)
-    entries = entries or 0x10000
-    if ds.get("PixelRepresentation", 0) == 1 and first > 0x7FFF:
-        first -= 0x10000
-    if isinstance(data, bytes):
-        # OW: words in the file's byte order; a table of 8-bit entries may be packed.
-        order = "<" if ds.file_meta.TransferSyntaxUID.is_little_endian else ">"
-        table = np.frombuffer(data, f"{order}u2" if len(data) >= 2 * entries else "u1")
-    else:
-        table = np.atleast_1d(np.asarray(data))
-    return Lut(first, table[:entries].astype(np.float32)), bits
-
-
 def _spacing(ds: Dataset) -> tuple[float, float, float] | None:
     """(z, y, x) mm; z is the slice thickness, or 1 where there is none. DICOM gives (row, column) spacing."""
-    value = _value(ds, "PixelSpacing") or _value(ds, "ImagerPixelSpacing")
+    value = value_of(ds, "PixelSpacing") or value_of(ds, "ImagerPixelSpacing")
     try:
         y, x = (float(v) for v in value)
-        return float(_value(ds, "SliceThickness") or 1), y, x
+        return float(value_of(ds, "SliceThickness") or 1), y, x
     except (TypeError, ValueError):
         return None
 
 
 def _affine(ds: Dataset, number: int) -> NDArray[np.float64] | None:
     """Where a frame lies, if it is a slice of a body; a CT's localizer is a projection, a mosaic holds many slices."""
-    kind = _value(ds, "ImageType") or ()
+    kind = value_of(ds, "ImageType") or ()
     scout = ds.get("Modality") == "CT" and "LOCALIZER" in kind
     if ds.get("Modality") not in MODALITIES or scout or "MOSAIC" in kind:
         return None
@@ -285,7 +183,7 @@ def _affine(ds: Dataset, number: int) -> NDArray[np.float64] | None:
     )
     try:
         directions = [float(n) for n in orientation.ImageOrientationPatient]
-        step = normal_of(directions) * float(_value(measures, "SliceThickness") or 1)
+        step = normal_of(directions) * float(value_of(measures, "SliceThickness") or 1)
         spacing = [float(n) for n in measures.get("PixelSpacing") or (1, 1)]
         affine = slice_affine([float(n) for n in position.ImagePositionPatient], directions, spacing, step)
     except (AttributeError, TypeError, ValueError, IndexError):
@@ -296,7 +194,7 @@ def _affine(ds: Dataset, number: int) -> NDArray[np.float64] | None:
 def _attributes(ds: Dataset) -> dict[str, Attribute]:
     kept: dict[str, Attribute] = {}
     for keyword in KEPT:
-        value = _value(ds, keyword)
+        value = value_of(ds, keyword)
         text = plain_text("" if value is None else str(value))
         kept_value = _years(text) if keyword == "PatientAge" else text
         if kept_value not in (None, ""):

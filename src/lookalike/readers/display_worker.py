@@ -25,7 +25,7 @@ from lookalike.types import Image, Preprocessing, VolumeRecipe
 if TYPE_CHECKING:
     import PIL.Image
 
-    from lookalike.slices import GreyMap
+    from lookalike.grey import GreyMap
 
 _SECONDS_ALONE: Final = int(4 * SECONDS_A_FILE)
 _QUALITY: Final = 92
@@ -84,12 +84,13 @@ class _Held:
     """A decoded image, oriented as in the gallery's recipe, and the mapping of its slices to grey."""
 
     def __init__(self, image: Image, recipe: VolumeRecipe) -> None:
+        from lookalike.grey import grey_map
+        from lookalike.pixels import upright
         from lookalike.planes import orient
         from lookalike.readers.prepared import is_cut
-        from lookalike.slices import grey_map
 
         self.cut = is_cut(image, recipe)
-        self.image = orient(image, recipe.plane) if self.cut else image
+        self.image = orient(upright(image), recipe.plane) if self.cut else image
         self._grey: GreyMap | None = grey_map(self.image, recipe.window) if self.cut else None
 
     def slice(self, number: int, recipe: str) -> PIL.Image.Image:

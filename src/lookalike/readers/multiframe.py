@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from lookalike.readers.dicom_frames import functional_group
+from lookalike.readers.dicom_values import functional_group
 from lookalike.readers.dimensions import frame_dimensions
 from lookalike.readers.geometry import SliceGeometry
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from lookalike.errors import UnreadableImageError
-from lookalike.pixels import as_monochrome2
+from lookalike.pixels import as_monochrome2, upright
 from lookalike.planes import slices_first
 from lookalike.readers.dicom_frames import parse_dicom, read_dicom_frames
 from lookalike.readers.dimensions import DIMENSION_TAGS, file_dimensions
@@ -193,6 +193,14 @@ def _stacked(slices: Iterable[tuple[int, Image]], stack: Stack) -> Image:
     if stacked is None or first is None:
         raise UnreadableImageError("no-pixel-data")
     z, y, x = (float(n) for n in np.linalg.norm(stack.affine[:3, :3], axis=0))
+    windows = upright(replace(first, pixels=first.pixels[:, :1])).windows
     return replace(
-        first, pixels=stacked, affine=stack.affine, spacing=(z, y, x), window=None, voi_lut=None, inverted=False
+        first,
+        pixels=stacked,
+        affine=stack.affine,
+        spacing=(z, y, x),
+        window=None,
+        windows=windows,
+        voi_lut=None,
+        inverted=False,
     )

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookalike.errors import UnreadableImageError
+from lookalike.grey import MASK
 from lookalike.readers import kind_of_file, read, series_of
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
-from lookalike.slices import MASK
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 # ``pool`` kills a process that takes too long; if ``pool`` is gone, the process must end by itself.
