@@ -96,6 +96,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--index": Told("--index hnsw", "index", "hnsw"),
             "--four-d": Told("--four-d split", "four_d", "split"),
             "--patches": Told("--patches", "patches", True),
+            "--where-source": Told("--where-source kind=picture", "where_source", "kind=picture"),
             "--verbose": Shown("--verbose", "text", "  passed over  table"),
             "--json": JSON,
         },

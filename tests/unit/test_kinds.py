@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from dicoms import data_set, save
 from lookalike import cli
-from lookalike.errors import UnreadableImageError
+from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.dicom_kinds import kind_of_dicom
 from lookalike.sources.kinds import kind_beside
@@ -96,3 +96,23 @@ def test_a_cd_of_a_hospital_gives_its_pictures_and_counts_the_rest(make_gallery:
 def test_what_looks_like_an_image_is_never_passed_over() -> None:
     names = "a.dcm b.png c.tif d.nii.gz e.mha f g.raw h.img i.bin j.dat IM0001 k.zip l.gif m.mnc n.tar.gz"
     assert [name for name in names.split() if kind_beside(Path(name))] == []
+
+
+def test_a_filter_on_the_source_leaves_files_out_by_their_headers(make_gallery: MakeGallery, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    for number, modality in enumerate(("CR", "SR", "US", "CR")):
+        ds = data_set(rng.integers(0, 255, (40, 40), np.uint8), SOPClassUID=SECONDARY, Modality=modality)
+        save(ds, tmp_path / "in" / f"{number}.dcm")
+    gallery = make_gallery()
+    result = index(gallery, [tmp_path / "in"], where_source="Modality!=SR and not source~3.dcm")
+    assert (result.added, result.kinds) == (2, {"left out by --where-source": 2})
+    assert sorted(Path(each.source).name for each in result.set_apart) == ["1.dcm", "3.dcm"]
+    # What a filter leaves out is not known afterwards: another run may take it.
+    again = index(gallery, [tmp_path / "in"])
+    assert (again.added, again.skipped, again.ignored) == (2, 2, 0)
+    assert index(make_gallery("volumes"), [tmp_path / "in"], where_source="kind=volume").ignored == 4
+    faults = {"Modalty=CR": "Did you mean 'Modality'", "label=x": "got 'label'", "Modality": "comparison"}
+    for wrong, told in faults.items():
+        with pytest.raises(UsageError, match=told):
+            index(gallery, [tmp_path / "in"], where_source=wrong)

@@ -979,13 +979,17 @@ export interface components {
             depth: number;
             nearness: number | null;
         };
-        /** @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload. */
+        /**
+         * @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
+         *     where_source: a filter on what the files' headers say; what does not satisfy it is left out.
+         */
         IndexBody: {
             uploads?: string[] | null;
             labels_csv?: string | null;
             /** @default [] */
             label_columns?: string[];
             import?: string | null;
+            where_source?: string | null;
         };
         /**
          * @description added: new records. skipped: files whose content was there already. refused: files that could not be

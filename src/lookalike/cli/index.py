@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     help="A file with several time points or channels: refused, or a volume each.",
 )
 @click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
+@click.option("--where-source", metavar="FILTER", help="Leave out files by their headers: 'Modality!=SR'.")
 @click.option("--verbose", "-v", is_flag=True, help="List what was passed over, with its kind.")
 @json_option
 def command(
@@ -69,6 +70,7 @@ def command(
     kind: str,
     four_d: Literal["refuse", "split"],
     patches: bool,
+    where_source: str | None,
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -121,6 +123,7 @@ def command(
             label_columns=label_columns,
             patient_column=patient_column,
             patches=patches,
+            where_source=where_source,
             progress=progress,
         )
     if as_json:

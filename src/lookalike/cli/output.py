@@ -62,7 +62,7 @@ def print_notes(*notes: str) -> None:
 
 def counted(count: int, what: str) -> str:
     """``3 tables``, ``1 table``, ``2 SR``: what is written in capitals has no plural."""
-    plural = count != 1 and not what.isupper()
+    plural = count != 1 and not what.isupper() and " by " not in what
     return f"{count} {what}{'es' if what.endswith('sh') else 's'}" if plural else f"{count} {what}"
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
+from lookalike.filters import Filter, parse
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.readers.pool import Finished, Frame
@@ -22,6 +23,7 @@ from lookalike.sources.encoded_volumes import OpenVolumes
 from lookalike.sources.item_labels import ItemLabels, LabelMatch, NamedSource, tables_beside
 from lookalike.sources.kinds import counted_kinds
 from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
+from lookalike.sources.left_out import check_source_filter, leave_out
 from lookalike.sources.reading import BatchRead, ReadEvent, VolumesFound, list_items, read_items
 from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
@@ -68,6 +70,7 @@ def index(
     label_columns: Sequence[str] = (),
     patient_column: str | None = None,
     patches: bool = False,
+    where_source: str | Filter | None = None,
     progress: Progress | None = None,
 ) -> IndexResult:
     """Index files, folders (walked recursively), and other sources named by a URI, into a gallery.
@@ -80,11 +83,16 @@ def index(
     patient_column: by default the one that is called ``patient_id`` or a usual spelling of it.
     patches: keep the patch vectors too, for searches of a region, from now on; those that the sources' records
     lack are made. With lite0-inner they take 38 kB a picture or slice.
+    where_source: a filter on what the files' headers say (``Modality!=SR``), on ``source`` (the path) and ``kind``
+    (picture, volume); what does not satisfy it is left out and counted.
 
     Raises UsageError (a source or a label table that cannot be used, or that fits several files
     equally well), GalleryError (another process is writing), DamagedFileError (encoder weights).
     """
     started = time.monotonic()
+    tree = parse(where_source) if isinstance(where_source, str) else where_source
+    if tree is not None:
+        check_source_filter(tree)
     listing = list_items([source_of(source) for source in sources], gallery.owns)
     table = _table(labels, label_columns, patient_column)
     with gallery.writing():
@@ -92,7 +100,8 @@ def index(
             _keep_patches(gallery)
         run = _Run(gallery, ItemLabels(table, listing), apart=[*listing.apart])
         ended, total = 0, len(listing.items)
-        for event in read_items(gallery.readers, listing.items, StoredItems(gallery.store, with_patches=run.patches)):
+        stored = StoredItems(gallery.store, with_patches=run.patches)
+        for event in leave_out(read_items(gallery.readers, listing.items, stored), tree):
             run.take(event)
             if progress and not isinstance(event, Frame | BatchRead | VolumesFound) and ended < total:
                 ended += 1  # volumes are counted once their slices are known

@@ -117,7 +117,9 @@ class ChangeLabelsBody(Body):
 
 
 class IndexBody(Body):
-    """Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload."""
+    """Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
+    where_source: a filter on what the files' headers say; what does not satisfy it is left out.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -125,6 +127,7 @@ class IndexBody(Body):
     labels_csv: Id | None = None
     label_columns: Annotated[list[Name], Field(max_length=100)] = []
     folder: Name | None = Field(default=None, alias="import")
+    where_source: Annotated[str, Field(max_length=10_000)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -34,7 +34,12 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
     from lookalike.verbs.index import index
 
     done = index(
-        gallery, given["sources"], labels=given["labels"], label_columns=given["label_columns"], progress=progress
+        gallery,
+        given["sources"],
+        labels=given["labels"],
+        label_columns=given["label_columns"],
+        where_source=given.get("where_source"),
+        progress=progress,
     )
     if given["labels"] and given["own_labels"]:
         Path(given["labels"]).unlink(missing_ok=True)

@@ -36,6 +36,7 @@ def queue_index(service: Service, caller: Caller, body: IndexBody) -> JobInfo:
         "labels": labels_path,
         "own_labels": labels is not None,
         "label_columns": body.label_columns,
+        "where_source": body.where_source,
     }
     return queue(service, caller, "index", given)
 
