@@ -193,7 +193,8 @@ class Item:
     files: its files on this machine; () if the source has yet to fetch them. size: bytes, or None if unknown.
     digest: SHA-256 of its bytes, or "" if unknown. image: returns the pixels of an array, the ``frame``-th picture
     of its file; None for what a reader decodes. apart: what it is, if the listing tells already that it is no image
-    (a hidden file, a link to what is read anyway): it is counted and not read.
+    (a hidden file, a link to what is read anyway): it is counted and not read. beside: files that the volume may be a
+    label map of.
     """
 
     name: str
@@ -203,6 +204,7 @@ class Item:
     image: Callable[[], Image] | None = None
     frame: int = 0
     apart: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,12 @@ import pytest
 from conftest import texture
 from lookalike.errors import REASONS, UnreadableImageError
 from lookalike.gallery import Gallery
-from lookalike.readers import format_of, kind_of_file, read
+from lookalike.readers import format_of, kind_of_file, named_as_volume, read
+from lookalike.readers.labelmaps import is_label_map
 from lookalike.readers.pairs import files_of
 from lookalike.readers.pool import Finished, Frame, ReaderPool
-from lookalike.sources.files import FileSource
+from lookalike.sources.files import FileSource, walk
+from lookalike.sources.masks import is_mask
 from lookalike.sources.reading import list_items
 from lookalike.types import Image, Preprocessing, Refusal, VolumeRecipe
 from lookalike.verbs.index import index
@@ -205,6 +207,54 @@ def test_labels_are_told_by_what_the_header_says(single: Path, tmp_path: Path) -
     assert kind_of_file(write(tmp_path / "renamed.nrrd", segments)) == "mask"
     assert kind_of_file(write(tmp_path / "image.nrrd", NRRD.format("\n").encode() + raw())) == ""
     assert kind_of_file(single) == ""
+
+
+def test_a_label_map_is_told_by_its_values_beside_its_image(make_gallery: MakeGallery, tmp_path: Path) -> None:
+    """Names say nothing here: only few whole numbers in regions, at the places of an image of more, make a mask."""
+
+    def save(name: str, values: np.ndarray, affine: np.ndarray = AFFINE) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        nibabel.save(nibabel.Nifti1Image(values, affine), tmp_path / name)
+
+    regions = np.zeros(HEAD.shape, np.uint8)
+    regions[5:15, 6:20], regions[20:30, 6:20] = 1, 7
+    noise = np.random.default_rng(0).integers(0, 3, HEAD.shape).astype("u1") * (HEAD > 50)
+    save("same/scan.nii.gz", HEAD)
+    save("same/organs.nii.gz", regions)
+    save("same/floats.nii", regions.astype("f4"))
+    save("same/nothing.nii", np.zeros_like(regions))
+    save("same/few.nii", noise)  # few levels, but no regions: a coarse image
+    save("same/shifted.nii", regions, AFFINE + np.diag([0, 0, 5, 0]))
+    save("set/images_all/c1.nii", HEAD)
+    save("set/drawn/c1.nii", regions)
+    save("case/scan.nii", HEAD)
+    save("case/drawn/one.nii", regions)
+    save("alone/organs.nii", regions)
+    save("alone/other.nii", np.roll(regions, 3, 0))
+    gallery = make_gallery()
+    result = index(gallery, [tmp_path])
+    apart = sorted(str(Path(each.source).relative_to(tmp_path)) for each in result.set_apart)
+    assert apart == [
+        "case/drawn/one.nii",
+        "same/floats.nii",
+        "same/nothing.nii",
+        "same/organs.nii.gz",
+        "set/drawn/c1.nii",
+    ]
+    assert (result.kinds, result.refused) == ({"mask": 5}, ())
+    # The image may be known already.
+    save("same/later.nii", np.roll(regions, 2, 1))
+    again = index(gallery, [tmp_path])
+    assert (again.added, again.kinds) == (0, {"mask": 6})
+
+
+def test_real_masks_and_images_are_told_apart_by_their_values(shared_data: Path) -> None:
+    files = [path for path in walk([shared_data / "volumes" / "mr_brain_hippocampus_msd"]) if named_as_volume(path)][
+        ::9
+    ]
+    judged = {path: is_label_map(one(path).pixels) for path in files}
+    assert len(files) > 8
+    assert judged == {path: is_mask(path) for path in files}
 
 
 def test_pictures_of_other_programs_are_read(tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ class _Task:
     files: tuple[str, ...]
     events: _Events
     whole: bool
+    beside: tuple[str, ...]
 
 
 _Tasks = queue.SimpleQueue[_Task | None]
@@ -257,6 +258,7 @@ class ReaderPool:
         send, name, file, sha256 = process.connection.send_bytes, task.name, file_name(task.files[0]), ""
         request = {
             "files": task.files,
+            "beside": task.beside,
             "whole": task.whole,
             "ask": known is not None,
             "recipe": self._recipe,
@@ -312,7 +314,8 @@ class _Sink:
 def _task(item: Path | str | Item, whole: bool) -> _Task:
     files = item.files if isinstance(item, Item) else tuple(map(str, files_of(Path(item))))
     name = item.name if isinstance(item, Item) else file_name(item)
-    return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole)
+    beside = item.beside if isinstance(item, Item) else ()
+    return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole, beside)
 
 
 def seconds_of_reading(source: str) -> float:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from lookalike.errors import UnreadableImageError
 from lookalike.grey import MASK
 from lookalike.readers import kind_of_file, read, series_of
+from lookalike.readers.labelmaps import marks_an_image
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
@@ -74,14 +75,22 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     volumes = VolumeRecipe(**request["volumes"])
     if kind and volumes.window != MASK:
         raise UnreadableImageError("no-image", kind)
-    _send_images(connection, files, _recipe(request["recipe"]), volumes)
+    beside = [Path(file) for file in request["beside"]]
+    _send_images(connection, files, _recipe(request["recipe"]), volumes, beside)
 
 
 def _send_images(
-    connection: Connection, files: Sequence[Path], recipe: Preprocessing, volume_recipe: VolumeRecipe
+    connection: Connection,
+    files: Sequence[Path],
+    recipe: Preprocessing,
+    volume_recipe: VolumeRecipe,
+    beside: Sequence[Path],
 ) -> None:
     count = 0
     for image in read(files):
+        if count == 0 and beside and marks_an_image(image, beside):
+            _send(connection, {"kind": "apart", "what": "mask"})
+            return
         if len(image.pixels) > 1 and image.frames > 1 and volume_recipe.four_d == "refuse":
             raise UnreadableImageError(
                 "four-dimensional", f"{image.frames} volumes in one {'series' if len(files) > 1 else 'file'}"

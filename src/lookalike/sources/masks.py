@@ -1,4 +1,4 @@
-"""Masks told by their names, as collections and programs name them; what only their content tells, a reader tells.
+"""Masks told by their names, as collections and programs name them; what only content tells ``readers.labelmaps`` does.
 
 Volumes: KiTS, LiTS, AMOS, ACDC, BIDS, the Medical Segmentation Decathlon, TotalSegmentator, FreeSurfer, 3D Slicer,
 nnU-Net and MONAI. Pictures: only beside the picture that they mark, as in BUSI and ISIC.
@@ -6,7 +6,9 @@ nnU-Net and MONAI. Pictures: only beside the picture that they mark, as in BUSI 
 
 from __future__ import annotations
 
+import os
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -25,6 +27,7 @@ _FOLDER: Final = re.compile(
 )
 _CHECKED: Final = ("original", "final")  # below "labels", where MONAI Label keeps them
 _BESIDE: Final = ("images", "image", "imgs", "img")  # a folder of pictures, beside one of masks
+_CANDIDATES: Final = 6  # files that a label map's image is looked for among
 
 
 def is_mask(path: Path) -> bool:
@@ -116,3 +119,41 @@ def _marked_pictures(mask: Path) -> Iterator[Path]:
     else:
         return
     yield from (folder / f"{core}{suffix}" for folder in folders for core in cores for suffix in suffixes)
+
+
+class ImagesBeside:
+    """The volumes that may be the image of a file, if its content is a label map: the nearest by name in its folder, in
+    the one above, and in those beside it that are called ``images``, ``imagesTr``, ... Folders are listed once.
+    """
+
+    def __init__(self) -> None:
+        self._listed: dict[Path, list[str]] = {}
+
+    def of(self, file: Path) -> tuple[str, ...]:
+        """At most six paths, the most alike by name first; none for a file that is no volume by its name."""
+        if not named_as_volume(file):
+            return ()
+        above = file.parent.parent
+        images = (above / name for name in self._names(above) if name.lower().startswith(_BESIDE))
+        folders = dict.fromkeys((file.parent, *images, above))
+        found = [folder / name for folder in folders for name in self._near(folder, file.name) if folder / name != file]
+        found.sort(key=lambda path: -_shared(path.name, file.name))
+        return tuple(map(str, found[:_CANDIDATES]))
+
+    def _near(self, folder: Path, name: str) -> list[str]:
+        volumes = [each for each in self._names(folder) if named_as_volume(Path(each))]
+        at = bisect(volumes, name)
+        return [each for each in volumes[max(0, at - _CANDIDATES) : at + _CANDIDATES] if not is_mask(folder / each)]
+
+    def _names(self, folder: Path) -> list[str]:
+        if folder not in self._listed:
+            try:
+                self._listed[folder] = sorted(os.listdir(folder))  # noqa: PTH208 - names are all that is needed
+            except OSError:
+                self._listed[folder] = []
+        return self._listed[folder]
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two names begin with alike."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

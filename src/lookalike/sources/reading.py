@@ -21,7 +21,7 @@ from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
 from lookalike.sources.files import REPEATED, FileSource
 from lookalike.sources.kinds import kind_beside
-from lookalike.sources.masks import is_mask
+from lookalike.sources.masks import ImagesBeside, is_mask
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import slice_copies, volume_items
 from lookalike.text import file_name
@@ -152,7 +152,9 @@ def read_items(
 def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | None) -> Iterator[Event | VolumesFound]:
     is_known = known.files.__contains__ if known is not None and known.files else None
     slices: list[SliceFile] = []
-    for event in readers.read(items, is_known, whole=True):
+    images = ImagesBeside()
+    placed = (replace(item, beside=images.of(Path(item.files[0]))) for item in items)
+    for event in readers.read(placed, is_known, whole=True):
         if isinstance(event, SliceFile):
             slices.append(event)
         yield event
