@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.types import Image
+from lookalike.types import Image, Window
 
 CT_WINDOWS: Final[dict[str, tuple[float, float]]] = {
     "lung": (-600.0, 1500.0),
@@ -26,6 +26,7 @@ MASK: Final = "mask"
 _DARKEST: Final = -1100.0
 _AIR: Final = (-900.0, -500.0)  # at most: air alone, beside much bone; air and lung
 _LEAST_AIR: Final = 0.002  # of the voxels
+_OF_FILE: Final = "file"
 _BLANK_RANGE: Final = 8  # of 255 grey levels: a slice whose values span fewer is blank
 
 
@@ -42,20 +43,53 @@ class GreyMap:
         return np.concatenate([_to_bytes(plane, low, high) for low, high in self.ranges], axis=-1)
 
 
+def checked_window(text: str) -> str:
+    """The name of a window as it is. Raises UsageError for an unknown one."""
+    kind, colon, which = text.partition(":")
+    of_file = kind == _OF_FILE and bool(which) == bool(colon) and not (which.isdecimal() and int(which) == 0)
+    if of_file or text in (MASK, "auto", "channels", *CT_WINDOWS):
+        return text
+    raise UsageError(
+        f"no window is called {text!r}; auto, channels, {', '.join(CT_WINDOWS)}, or of those in the file: "
+        "file, file:2, file:NAME"
+    )
+
+
+def window_of_file(image: Image, text: str) -> Window | None:
+    """The window of the file that is chosen: ``file`` the first, ``file:2`` the second, ``file:LUNG`` the one with this
+    explanation, in any case; None if it has no such window, or none of the file's is wanted.
+    """
+    kind, _, which = text.partition(":")
+    if kind != _OF_FILE:
+        return None
+    if not which or which.isdecimal():
+        at = int(which or 1) - 1
+        return image.windows[at] if at < len(image.windows) else None
+    return next((each for each in image.windows if each.name.casefold() == which.casefold()), None)
+
+
+def with_window_of_file(image: Image, text: str) -> Image:
+    """The image with the window that is chosen of its own, which then goes before its VOI LUT; else as it is."""
+    chosen = window_of_file(image, text)
+    return image if chosen is None else replace(image, window=(chosen.center, chosen.width), voi_lut=None)
+
+
 def grey_map(volume: Image, window: str = "auto") -> GreyMap:
     """One mapping to grey for the whole volume, so that its slices stay comparable.
 
     CT (by Modality, or by values that can only be Hounsfield units): a window of ``CT_WINDOWS``; ``auto`` is
     "soft-tissue", ``channels`` lays lung, soft tissue and bone into red, green and blue. Anything else: the
-    1st and 99th percentile over the volume at 0 and 255. Raises UsageError for an unknown window.
+    1st and 99th percentile over the volume at 0 and 255. A window of the file (``window_of_file``, of its first slice)
+    is taken for any modality; without it as for ``auto``. Raises UsageError for an unknown window.
     """
-    if window == MASK:
+    if checked_window(window) == MASK:
         return GreyMap(((0.0, 1e-6),))
-    if window not in ("auto", "channels", *CT_WINDOWS):
-        raise UsageError(f"no window is called {window!r}; auto, channels, {', '.join(CT_WINDOWS)}")
+    if (chosen := window_of_file(volume, window)) is not None:
+        return GreyMap(((chosen.center - chosen.width / 2, chosen.center + chosen.width / 2),))
     if volume.pixels.shape[-1] == 3 or not is_hounsfield(volume):
         return GreyMap((_robust_range(volume.pixels),))
-    names = ("lung", "soft-tissue", "bone") if window == "channels" else (window.replace("auto", "soft-tissue"),)
+    one = window if window in CT_WINDOWS else "soft-tissue"
+    names = ("lung", "soft-tissue", "bone") if window == "channels" else (one,)
     edges = (CT_WINDOWS[name] for name in names)
     return GreyMap(tuple((center - width / 2, center + width / 2) for center, width in edges))
 

@@ -167,9 +167,10 @@ class PatchMap:
 @dataclass(frozen=True, slots=True)
 class VolumeRecipe:
     """How a volume is sliced: along which plane ("native": the one it was taken in), which slices
-    (``slices.slice_rule``), with which grey window (``grey.grey_map``). four_d: whether a file with several time
-    points or channels is refused, or each is a volume of its own. lone: a slice that comes without its volume is
-    prepared as a slice of it, or as a picture. Stored with the gallery, so that queries are sliced alike.
+    (``slices.slice_rule``), with which grey window (``grey.grey_map``; ``file:2``, of several that a file names, for
+    pictures too). four_d: whether a file with several time points or channels is refused, or each is a volume of its
+    own. lone: a slice that comes without its volume is prepared as a slice of it, or as a picture. Stored with the
+    gallery, so that queries are sliced alike.
     """
 
     plane: Literal["native", "axial", "coronal", "sagittal"] = "native"

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 )
 @click.option("--slices", metavar="RULE", help="all, every:N, random:N, even:N or middle:N.  [default: all]")
 @click.option(
-    "--window", metavar="NAME", help="Grey window of CT: auto, lung, soft-tissue, bone, brain, wide, channels."
+    "--window",
+    metavar="NAME",
+    help="Grey window of CT: auto, lung, soft-tissue, bone, brain, wide, channels; or the file's: file:2, file:NAME.",
 )
 @click.option(
     "--index", "kind", default="auto", show_default=True, help="The index of a new gallery: auto, flat, hnsw, ..."
@@ -92,6 +94,7 @@ def command(
     """
     from lookalike.errors import UsageError
     from lookalike.gallery import gallery_to_fill
+    from lookalike.grey import checked_window
     from lookalike.plugins import plugin_names, suggestion
     from lookalike.slices import slice_rule
     from lookalike.sources.collections.catalogue import open_dataset
@@ -108,6 +111,7 @@ def command(
         )
     given = [open_dataset(dataset)] if dataset else [source_of(source) for source in sources]
     slice_rule(slices or "all")
+    checked_window(window or "auto")
     if kind != "auto" and kind not in plugin_names("lookalike.indexes"):
         raise UsageError(f"no index is called {kind!r}.{suggestion(kind, plugin_names('lookalike.indexes'))}")
     volumes = VolumeRecipe(plane or "native", slices or "all", window or "auto", four_d=four_d)

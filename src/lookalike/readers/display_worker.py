@@ -84,13 +84,13 @@ class _Held:
     """A decoded image, oriented as in the gallery's recipe, and the mapping of its slices to grey."""
 
     def __init__(self, image: Image, recipe: VolumeRecipe) -> None:
-        from lookalike.grey import grey_map
+        from lookalike.grey import grey_map, with_window_of_file
         from lookalike.pixels import upright
         from lookalike.planes import orient
         from lookalike.readers.prepared import is_cut
 
         self.cut = is_cut(image, recipe)
-        self.image = orient(upright(image), recipe.plane) if self.cut else image
+        self.image = orient(upright(image), recipe.plane) if self.cut else with_window_of_file(image, recipe.window)
         self._grey: GreyMap | None = grey_map(self.image, recipe.window) if self.cut else None
 
     def slice(self, number: int, recipe: str) -> PIL.Image.Image:

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from lookalike.grey import with_window_of_file
 from lookalike.pixels import model_input, picture, thumbnail
 from lookalike.planes import plane_of
 from lookalike.slices import cut, volume_input
@@ -43,7 +44,7 @@ def prepared_views(image: Image, recipe: Preprocessing, volumes: VolumeRecipe) -
             size = shown.height, shown.width
             yield Prepared(model_input(shown, recipe), thumbnail(shown), size, number, count, plane)
     else:
-        shown = picture(image, recipe.percentiles)
+        shown = picture(with_window_of_file(image, volumes.window), recipe.percentiles)
         yield Prepared(model_input(shown, recipe), thumbnail(shown), (shown.height, shown.width))
 
 
