@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+import lookalike
+from filled import fill
 from lookalike import adapters, voting
 from lookalike.adapters import Adapter, mlp, published
 from lookalike.adapters.layers import Layer, apply, dense
 from lookalike.adapters.samples import patient_folds, samples
 from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import DamagedFileError, MissingExtraError, UsageError
+from lookalike.evaluation.inner_folds import InnerFolds
+from lookalike.gallery import Gallery
 from lookalike.types import Vectors
+from lookalike.verbs.adapt import TOO_FEW
 
 
 def drawn(*shape: int, seed: int = 0) -> np.ndarray:
@@ -339,3 +344,45 @@ def test_a_new_adapter_leaves_the_old_one_until_it_is_pruned(linear: Adapter, tm
     with pytest.raises(DamagedFileError):
         adapters.load_adapter(tmp_path, "findings", first)
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_an_adapter_is_compared_with_base_on_inner_folds(make_gallery: Callable[..., Gallery]) -> None:
+    """The label is a small direction beside a large one that says nothing: base is poor, and the adapter finds it."""
+    rng = np.random.default_rng(8)
+    vectors, sign = 0.1 * rng.normal(size=(60, 384)), np.where(rng.random(60) < 0.5, 1, -1)
+    vectors[:, 0], vectors[:, 1] = 3 * rng.normal(size=60), sign
+    gallery = make_gallery()
+    fill(gallery, list(vectors), [f"p{i // 2}" for i in range(60)], [(str(each),) for each in sign])
+    result = lookalike.adapt(gallery, "s", kind="linear")
+    found = result.training["inner_folds"]
+    assert (result.worse, found["worse"]) == (False, False)
+    assert found["gain"][0] == pytest.approx(found["adapter"] - found["base"], abs=1e-5)
+    assert found["gain"][0] > 0.05
+    report = lookalike.evaluate(gallery, space="s", folds=3, k=[5], samples=50)
+    assert report.macro["P@5"] == pytest.approx(found["adapter"], abs=1e-6)
+    assert f"{found['base']:.3f}" in result.note
+    assert lookalike.search(gallery, vector=vectors[0], space="s").note == ""
+
+
+@pytest.mark.parametrize(
+    ("base", "adapter", "chance", "said"),
+    [
+        (0.5, 0.6, 0.4, None),
+        (0.6, 0.5, 0.4, "worse than base"),
+        (0.48, 0.5, 0.52, "no better than chance (0.520)"),
+        (0.5, 0.5, 0.4, None),
+    ],
+)
+def test_an_adapter_that_does_worse_says_so(base: float, adapter: float, chance: float, said: str | None) -> None:
+    folds = InnerFolds(3, 100, base, adapter, (adapter - base, -0.2, 0.2), chance)
+    assert folds.worse is (said is not None)
+    assert (said or "[-0.20, 0.20].") in folds.sentence("s")
+    assert ("search in base" in folds.sentence("s")) is folds.worse
+
+
+def test_too_few_patients_for_folds_are_no_verdict(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    vectors = np.random.default_rng(1).normal(size=(6, 384))
+    fill(gallery, list(vectors), ["a", "a", "a", "b", "b", "b"], [("x",), ("y",)] * 3)
+    result = lookalike.adapt(gallery, "s", kind="linear")
+    assert (result.worse, result.note, result.training["inner_folds"]) == (False, TOO_FEW, None)

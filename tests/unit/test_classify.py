@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import lookalike
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluation.labelled import labelled
+from lookalike.evaluation.protocols.classifiers import outside
 from lookalike.evaluation.trained_classifier import classify_methods, splits_of, training_examples
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Relabel
@@ -461,3 +462,14 @@ def test_the_vote_on_a_region_is_of_what_holds_it(pictures: Path, make_gallery: 
     assert found.labels[0].label == "stripes"
     with pytest.raises(UsageError, match="vote on a region is knn"):
         classify(gallery, drawn("disc", 9), box=box, method="centroid")
+
+
+@pytest.mark.parametrize(
+    ("many", "queries", "limit", "warned"),
+    [(0, 100, 0.01, False), (2, 100, 0.01, False), (6, 100, 0.01, True), (40, 80, 0.4, False), (0, 0, 0.01, False)],
+)
+def test_many_queries_outside_are_said(many: int, queries: int, limit: float, warned: bool) -> None:
+    """One-sided binomial: of 100 at 1 % two are chance (p .26), six are not (p .0005)."""
+    said = outside("knn", many / max(queries, 1), queries, limit)
+    assert bool(said) is warned
+    assert f"{many} of {queries} queries" in said or not warned

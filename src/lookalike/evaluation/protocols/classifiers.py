@@ -42,6 +42,7 @@ from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
 
 _FOLDS: Final = 5
+_BY_CHANCE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,10 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     splits = splits_of(data, folds, options.seed)
     fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
     queries = [data.ids[row] for split in splits for row in split.queries]
+    methods = {name: _score(name, fit, data, splits, settings, options) for name, fit in tracked([*fits.items()])}
+    limit = ABSTAIN if options.abstain is None else options.abstain
     return ClassifierReport(
-        methods={name: _score(name, fit, data, splits, settings, options) for name, fit in tracked([*fits.items()])},
+        methods=methods,
         classes=data.classes,
         multi_label=data.multi_label,
         queries=len(queries),
@@ -133,12 +136,30 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
         seed=options.seed,
         split_hash=hash_of(queries),
         encoder={**gallery.spec.identity, "trained_on": sorted(gallery.spec.trained_on)},
-        notes=(
-            f"{len(queries)} queries in {folds} {fold_kind(found)}, seed {options.seed}; calibration and "
-            f"thresholds from inner folds. Intervals: 95 %, bootstrap by {known.unit}.",
-            *([known.sentence] if known.sentence else []),
-            DISCLAIMER,
+        notes=tuple(
+            note
+            for note in (
+                f"{len(queries)} queries in {folds} {fold_kind(found)}, seed {options.seed}; calibration and "
+                f"thresholds from inner folds. Intervals: 95 %, bootstrap by {known.unit}.",
+                known.sentence,
+                *(outside(name, scores.abstained, len(queries), limit) for name, scores in methods.items()),
+                DISCLAIMER,
+            )
+            if note
         ),
+    )
+
+
+def outside(method: str, abstained: float, queries: int, limit: float) -> str:
+    """A warning where a method abstains on more queries than chance explains (one-sided binomial test, .01), or ""."""
+    from scipy.stats import binomtest
+
+    many = round(abstained * queries)
+    if not queries or binomtest(many, queries, limit, alternative="greater").pvalue >= _BY_CHANCE:
+        return ""
+    return (
+        f"{method}: {many} of {queries} queries ({100 * abstained:.0f} %) lie outside of what it knows, where "
+        f"{100 * limit:g} % would: its labels are hardly for pictures like these."
     )
 
 
