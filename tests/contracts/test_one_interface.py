@@ -14,7 +14,9 @@ from pydantic import BaseModel
 import lookalike
 from lookalike.evaluation.protocols.protocol import PRECISION, options_of, protocol_named
 from lookalike.server.contract import bodies
+from lookalike.verbs.gallery import relocate
 from lookalike.verbs.keys import add_key, list_keys, remove_key
+from lookalike.verbs.records import label, label_log, undo_labels
 
 
 class Verb(NamedTuple):
@@ -38,6 +40,10 @@ VERBS: Final = (
     Verb("audit duplicates", lookalike.audit_duplicates),
     Verb("demo", lookalike.demo),
     Verb("doctor", lookalike.doctor),
+    Verb("records label", label, bodies.ChangeLabelsBody),
+    Verb("records undo", undo_labels, bodies.UndoLabelsBody),
+    Verb("records log", label_log),
+    Verb("gallery relocate", relocate),
     Verb("keys add", add_key),
     Verb("keys list", list_keys),
     Verb("keys remove", remove_key),
@@ -68,6 +74,8 @@ NO_COMMAND: Final = {
     ),
     "audit confounds other_field": "--against says it in words",
     "audit confounds label_field": "--label says it in words",
+    "records label by": "the log names the command line",
+    "records log cursor": "--limit shows more",
     "demo folder": "--out, as of every command that writes",
     "demo say": "the command prints",
 }
@@ -116,6 +124,7 @@ NO_HTTP: Final = {
         "outside queries are files",
     ),
     "evaluate samples": "for tests in Python",
+    "records label by": "the caller's key",
     "map seed": "a kept map is asked for by method and space",
     "map where": "a kept map is asked for by method and space",
     "audit confounds label_field": "fields[0]",

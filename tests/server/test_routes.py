@@ -184,9 +184,15 @@ def test_labels_are_set_added_and_removed(server: Server) -> None:
     said = server.http.patch(f"/api/v1/records/{first}", json={"labels": ["new", "new", " x\ty "]}).json()
     assert said["labels"] == ["new", "x y"]
     change = {"ids": [first, second], "add": ["bulk"], "remove": ["new"]}
-    assert server.post("/labels", change).json() == {"changed": 2}
-    assert server.post("/labels", change).json() == {"changed": 0}
+    done = server.post("/labels", change).json()
+    assert done["changed"] == 2
+    assert server.post("/labels", change).json() == {"changed": 0, "change": None}
     assert server.get(f"/records/{first}").json()["labels"] == ["bulk", "x y"]
+    assert server.post("/labels/undo", {}).json() == done
+    assert server.get(f"/records/{first}").json()["labels"] == ["new", "x y"]
+    problem(server.post("/labels/undo", {"change": done["change"]}), 400, "usage")
+    assert [each["undone"] is None for each in server.get("/labels/log").json()["items"]][:2] == [False, True]
+    assert server.post("/labels", change).json()["changed"] == 2
     assert first in [hit["id"] for hit in search(server, {"ids": [second]}, where="label=bulk")["hits"]]
     problem(server.post("/labels", {"ids": [first, "nobody"], "add": ["z"]}), 404, "not-found")
     assert server.get(f"/records/{first}").json()["labels"] == ["bulk", "x y"]

@@ -26,11 +26,15 @@ VERBS: Final = (
     "lookalike.verbs.encoders:pull_encoder",
     "lookalike.verbs.encoders:verify_encoder",
     "lookalike.verbs.evaluate:evaluate",
+    "lookalike.verbs.gallery:relocate",
     "lookalike.verbs.index:index",
     "lookalike.verbs.keys:add_key",
     "lookalike.verbs.keys:list_keys",
     "lookalike.verbs.keys:remove_key",
     "lookalike.verbs.map:map_gallery",
+    "lookalike.verbs.records:label",
+    "lookalike.verbs.records:label_log",
+    "lookalike.verbs.records:undo_labels",
     "lookalike.verbs.search:search",
 )
 GOES_ON: Final = ("open_gallery",)  # watched, and called all the same
@@ -89,6 +93,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--labels": Told("--labels {table}", "labels", "{table}"),
             "--label-column": Told("--label-column site", "label_columns", "site"),
             "--patient-column": Told("--patient-column who", "patient_column", "who"),
+            "--overwrite-labels": Told("--overwrite-labels", "overwrite_labels", True),
             "--encoder": Told("--encoder lite0-last", "encoder", "lite0-last"),
             "--plane": Told("--plane coronal", "plane", "coronal"),
             "--slices": Told("--slices even:3", "slices", "even:3"),
@@ -265,6 +270,29 @@ COMMANDS: Final[dict[str, Command]] = {
             "--max-upload-mb": Told("--max-upload-mb 7", "max_upload", 7 << 20),
             "--json": JSON,
         },
+        answer=True,
+    ),
+    "records label": Command(
+        {"": "someone --gallery {g} --set one"},
+        {
+            "ids": Told("{id}", "ids", "{id}"),
+            "--gallery": GALLERY,
+            "--set": Told("--set two", "set", "two"),
+            "--add": Told("--add three", "add", "three"),
+            "--remove": Told("--remove four", "remove", "four"),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "records undo": Command(
+        {"": "--gallery {g}"}, {"change": Told("7", "change", 7), "--gallery": GALLERY, "--json": JSON}, answer=True
+    ),
+    "records log": Command(
+        {"": "--gallery {g}"}, {"--gallery": GALLERY, "--limit": Told("--limit 7", "limit", 7), "--json": JSON}
+    ),
+    "gallery relocate": Command(
+        {"": "/old /new --gallery {g}"},
+        {"old": Told("", "old", "/old"), "new": Told("", "new", "/new"), "--gallery": GALLERY, "--json": JSON},
         answer=True,
     ),
     "keys add": Command(

@@ -383,9 +383,49 @@ export interface paths {
         put?: never;
         /**
          * Post Labels
-         * @description Change the labels of many records at once.
+         * @description Change the labels of many records at once. ``change`` of the answer undoes it at ``/labels/undo``.
          */
         post: operations["post_labels_api_v1_labels_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Labels Undo
+         * @description Undo a change of labels, by default the last one that counts, whoever made it.
+         */
+        post: operations["post_labels_undo_api_v1_labels_undo_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Labels Log
+         * @description The changes of labels, newest first.
+         */
+        get: operations["get_labels_log_api_v1_labels_log_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -714,17 +754,22 @@ export interface components {
             /** @default base */
             space?: string;
         };
-        /** @description Labels to add to many records, and to remove from them. */
+        /** @description Labels of many records: to set instead of those they have, to add, and to remove. */
         ChangeLabelsBody: {
             ids: string[];
+            set?: string[] | null;
             /** @default [] */
             add?: string[];
             /** @default [] */
             remove?: string[];
         };
-        /** @description How many records were changed. */
+        /**
+         * @description How many records have other labels now. change: the number of the change, by which it is undone; None if nothing
+         *     was new.
+         */
         Changed: {
             changed: number;
+            change: number | null;
         };
         /** @description methods: the scores of each. classes: in the order of the confusion matrices. */
         ClassifierReport: {
@@ -988,6 +1033,8 @@ export interface components {
             labels_csv?: string | null;
             /** @default [] */
             label_columns?: string[];
+            /** @default false */
+            overwrite_labels?: boolean;
             import?: string | null;
             where_source?: string | null;
         };
@@ -997,7 +1044,8 @@ export interface components {
          *     objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no
          *     file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None without
          *     a table. unread_tables: tables among the files that could be given as the label table. notes: how the label table
-         *     was read, and what it lacks.
+         *     was read, and what it lacks. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
+         *     and the table says others: the person's count.
          */
         IndexResult: {
             added: number;
@@ -1015,6 +1063,8 @@ export interface components {
             labels: components["schemas"]["LabelMatch"] | null;
             unread_tables: components["schemas"]["NamedSource"][];
             notes: string[];
+            moved: number;
+            labels_kept: number;
         };
         /**
          * @description result: what the verb of the job's kind returned, once it is done; a list of jobs leaves it out. The protocol
@@ -1045,6 +1095,11 @@ export interface components {
             rate: number | null;
             seconds_left: number | null;
             message: string;
+        };
+        /** @description items: newest first. next_cursor: where the next page starts, None on the last one. */
+        LabelLog: {
+            items: components["schemas"]["LoggedChange"][];
+            next_cursor: string | null;
         };
         /**
          * @description How a label table and the images met. rows, images: how many there are; rows_met, images_met: how many of them
@@ -1141,6 +1196,22 @@ export interface components {
             scores: components["schemas"]["Localisation"][];
             left_out: number;
             notes: string[];
+        };
+        /**
+         * @description One change of labels. number: by which it is undone. time, undone: seconds since 1970; undone is None while it
+         *     counts. by: the name of the key, or how it came. action: set (instead of the former labels), change (some added or
+         *     removed), overwrite (by a table). records: how many. added, removed: labels that any of them got or lost.
+         */
+        LoggedChange: {
+            number: number;
+            time: number;
+            by: string;
+            /** @enum {string} */
+            action: "set" | "change" | "overwrite";
+            records: number;
+            added: string[];
+            removed: string[];
+            undone: number | null;
         };
         /** @description A map to draw. */
         MapBody: {
@@ -1502,6 +1573,10 @@ export interface components {
         SpacePage: {
             items: components["schemas"]["SpaceInfo"][];
             next_cursor: null;
+        };
+        /** @description The number of a change of labels; without one the last that counts. */
+        UndoLabelsBody: {
+            change?: number | null;
         };
         /**
          * @description What an upload is. rows, columns: of the picture at its own size. depth: slices or frames. window: (center,
@@ -2417,6 +2492,76 @@ export interface operations {
             421: components["responses"]["421"];
             422: components["responses"]["422"];
             424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+        };
+    };
+    post_labels_undo_api_v1_labels_undo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoLabelsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+        };
+    };
+    get_labels_log_api_v1_labels_log_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelLog"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
         };

@@ -21,6 +21,8 @@ _COMMANDS: Final = {
     "classify": "Which labels a picture bears, and the neighbours that say so.",
     "audit": "What could mislead a score: confounds, and copies of pictures.",
     "map": "Lay the records out in a plane, as a page or a picture.",
+    "records": "Label records, look at and undo what was labelled.",
+    "gallery": "Keep house in a gallery: files that lie elsewhere now.",
     "serve": "Search, label and adapt in the browser; the HTTP service.",
     "keys": "Who may ask the service: add, list and remove keys.",
     "encoders": "The encoders there are; bring, check and export their weights.",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--patient-column", metavar="NAME", help="The table's patient column.  [default: patient_id, subject, ...]"
 )
+@click.option("--overwrite-labels", is_flag=True, help="The table's labels count, also where a person set others.")
 @click.option("--encoder", metavar="NAME", help="The encoder of a new gallery.  [default: lite0-inner]")
 @click.option(
     "--plane",
@@ -65,6 +66,7 @@ def command(
     labels: str | None,
     label_columns: tuple[str, ...],
     patient_column: str | None,
+    overwrite_labels: bool,
     encoder: str | None,
     plane: Literal["native", "axial", "coronal", "sagittal"] | None,
     slices: str | None,
@@ -126,6 +128,7 @@ def command(
             labels=labels,
             label_columns=label_columns,
             patient_column=patient_column,
+            overwrite_labels=overwrite_labels,
             patches=patches,
             where_source=where_source,
             progress=progress,

@@ -24,6 +24,13 @@ def print_labels(result: IndexResult) -> None:
     """Print how many rows and images met, some that did not, and what is to be known of the tables."""
     if result.labels is not None:
         _print_match(result.labels)
+    if result.moved:
+        print_notes(f"{counted(result.moved, 'file')} had moved: the records name the new place.")
+    if result.labels_kept:
+        print_notes(
+            f"The labels of {counted(result.labels_kept, 'record')} were set by a person and stay, the table says "
+            "others: --overwrite-labels takes the table's, lookalike records log shows who set them."
+        )
     for table in result.unread_tables[:1]:
         path = Path(table.source)
         print_notes(f"{one_line(path.name)} lies beside the images: --labels {one_line(_near(path))} reads it.")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
+from lookalike.readers.pool import Finished
 from lookalike.store import Store, record_id
 from lookalike.store.patches import files_without_patches
 
@@ -18,6 +21,14 @@ class StoredItems:
         self._store = store
         self._again = store.damaged_files() | (files_without_patches(store) if with_patches else set())
         self.files = store.files() - self._again
+
+    def moved_to(self, event: Finished) -> str | None:
+        """The place of known content whose old place is gone; None if that is still there, or this one is no path."""
+        old, new = self._sources.get(event.sha256), event.file if event.part else event.source
+        if old is None or old == new or not Path(new).is_absolute() or is_there(old):
+            return None
+        self._sources[event.sha256] = new  # of several copies the first one counts
+        return new
 
     def part(self, sha256: str, frame: int) -> bool:
         """Whether one picture of a file of arrays is stored."""
@@ -33,10 +44,24 @@ class StoredItems:
         return {record.id for record in self._store.records().values()}
 
     @cached_property
+    def _sources(self) -> dict[str, str]:
+        return self._store.sources_of_files()
+
+    @cached_property
     def _parts(self) -> dict[str, list[tuple[str, str]]]:
         """Files and series by their name, and by the part of it before the last "/"."""
         parts: dict[str, list[tuple[str, str]]] = {}
-        for sha256, source in self._store.sources_of_files().items():
+        for sha256, source in self._sources.items():
             for name in (source, source.rpartition("/")[0]):
                 parts.setdefault(name, []).append((source, sha256))
         return parts
+
+
+def is_there(source: str) -> bool:
+    """Whether a record's file, or the folder of its series with anything in it, exists; true for what is no path."""
+    if not Path(source).is_absolute():
+        return True
+    if not os.path.isdir(source):  # noqa: PTH112 - False for any impossible name
+        return os.path.exists(source)  # noqa: PTH110
+    with os.scandir(source) as entries:
+        return any(entries)

@@ -10,23 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from lookalike.filters import number
 from lookalike.store.database import damaged
+from lookalike.store.label_log import set_by_table
 from lookalike.store.packed import row_of
-from lookalike.store.rows import chunks, keys_by_id
-from lookalike.store.schema import (
-    ATTRIBUTES,
-    GALLERY,
-    LABELS,
-    PATCHES,
-    READ_FILES,
-    RECORDS,
-    REFUSED,
-    THUMBNAILS,
-    VECTORS,
-)
+from lookalike.store.rows import chosen_rows, chunks, keys_by_id, where_chosen
+from lookalike.store.schema import ATTRIBUTES, GALLERY, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import count_version
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
@@ -64,12 +55,18 @@ class Relabel:
 
 @dataclass(slots=True)
 class Batch:
-    """The content of one transaction: records, files read to their end (SHA-256 -> source), refusals."""
+    """The content of one transaction: records, files read to their end (SHA-256 -> source), refusals, files that lie
+    elsewhere now (SHA-256 -> source). overwrite: relabels replace the labels that a person set, too; change: the number
+    in the log under which they do, 0 until writing gives one.
+    """
 
     records: list[NewRecord] = field(default_factory=list)
     finished: dict[str, str] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
     relabels: list[Relabel] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+    overwrite: bool = False
+    change: int = 0
 
 
 def record_id(sha256: str, frame: int) -> str:
@@ -95,8 +92,11 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
     refused = {refusal.source: refusal.reason for refusal in batch.refused}
     delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
     _insert(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
+    labels: dict[int, frozenset[str]] = {}
     for change in batch.relabels:
-        again += _relabel(connection, change, group)
+        again += _relabel(connection, change, group, labels)
+    batch.change = set_by_table(connection, labels, overwrite=batch.overwrite, number=batch.change)
+    again += move_files(connection, batch.moved)
     if again:
         count_edit(connection, again)
     return new
@@ -149,7 +149,8 @@ def _add_records(
     )
     keys = {**known, **keys_by_id(connection, new)}
     _insert(connection, THUMBNAILS, [{"record": keys[i], "jpeg": record.thumbnail} for i, record in new.items()])
-    _describe(connection, [(keys[i], record.labels, record.attributes) for i, record in new.items()])
+    _describe(connection, [(keys[i], record.attributes) for i, record in new.items()])
+    set_by_table(connection, {keys[i]: frozenset(record.labels) for i, record in new.items()}, overwrite=False)
     delete_rows(connection, VECTORS.c.record, known.values())
     delete_rows(connection, PATCHES.c.record, known.values())
     _insert(connection, VECTORS, [row for i, record in given.items() for row in _vector_rows(keys[i], i, record)])
@@ -171,33 +172,43 @@ def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[st
         yield {"record": key, "view": view, "data": data, "checksum": checksum(identity, view, data)}
 
 
-def _describe(connection: Connection, described: Iterable[tuple[int, Iterable[str], Mapping[str, Attribute]]]) -> None:
-    """Set the labels and attributes of records, by their keys."""
-    labels: _Rows = []
+def _describe(connection: Connection, described: Iterable[tuple[int, Mapping[str, Attribute]]]) -> None:
+    """Set the attributes of records, by their keys."""
     values: _Rows = []
-    for key, names, attributes in described:
-        labels += [{"record": key, "label": label} for label in dict.fromkeys(names)]
+    for key, attributes in described:
         values += [
             {"record": key, "name": name, "text": str(value), "number": number(value)}
             for name, value in attributes.items()
         ]
-    _insert(connection, LABELS, labels)
     _insert(connection, ATTRIBUTES, values)
 
 
-def _relabel(connection: Connection, change: Relabel, group: Callable[[str], str]) -> list[int]:
+def _relabel(
+    connection: Connection, change: Relabel, group: Callable[[str], str], labels: dict[int, frozenset[str]]
+) -> list[int]:
+    """Set patient and attributes of a file's records, whose keys are returned; their labels go into ``labels``."""
     rows = connection.execute(
         select(RECORDS.c.key, RECORDS.c.id, RECORDS.c.patient).where(RECORDS.c.sha256 == change.sha256)
     ).all()
     for key, identity, patient in rows:
-        if change.labels is not None:
-            connection.execute(delete(LABELS).where(LABELS.c.record == key))
         named = (ATTRIBUTES.c.record == key) & ATTRIBUTES.c.name.in_(list(change.attributes))
         connection.execute(delete(ATTRIBUTES).where(named))
-        _describe(connection, [(key, change.labels or (), change.attributes)])
+        _describe(connection, [(key, change.attributes)])
         patient = group(change.patient) or patient or identity  # noqa: PLW2901
         connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=patient))
+    if change.labels is not None:
+        labels.update({row.key: frozenset(change.labels) for row in rows})
     return [row.key for row in rows]
+
+
+def move_files(connection: Connection, moved: Mapping[str, str]) -> list[int]:
+    """Change the sources of files (SHA-256 -> source) and of their records; the records' keys."""
+    places = [{"file": sha256, "place": source} for sha256, source in moved.items()]
+    for table in (READ_FILES, RECORDS) if places else ():
+        change = update(table).where(table.c.sha256 == bindparam("file")).values(source=bindparam("place"))
+        connection.execute(change, places)
+    of = where_chosen(RECORDS.c.sha256, RECORDS.c.key)
+    return [row.key for row in chosen_rows(connection, of, list(moved))]
 
 
 def _insert(connection: Connection, table: Table, rows: _Rows) -> None:

@@ -20,7 +20,8 @@ FILE: Final = "gallery.db"
 READ_ONLY: Final = "this gallery may be read but not written to"
 _PATIENCE: Final = 30.0  # seconds to wait for another process's transaction
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
-_HEAD: Final = "0002"  # the latest migration; a test compares it with the folder
+_HEAD: Final = "0003"  # the latest migration; a test compares it with the folder
+_READABLE: Final = ("0002", _HEAD)  # has every table that reading needs
 
 
 def may_write(folder: Path) -> bool:
@@ -60,12 +61,12 @@ def connect(folder: Path) -> Engine:
     with errors_named():
         with engine.begin() as connection:
             found = _revision(connection)
-        if found != _HEAD and not writable:
+        if found not in _READABLE and not writable:
             raise GalleryError(
                 f"{READ_ONLY}, and its tables are of revision {found!r}, where this lookalike knows {_HEAD}; open it "
                 "once where it may be written to (lookalike doctor --gallery G), or copy the folder and open the copy"
             )
-        if found != _HEAD:
+        if found != _HEAD and writable:
             # Another process may have created the tables while this one waited.
             with to_write(engine).begin() as connection:
                 _migrate(connection, _revision(connection))

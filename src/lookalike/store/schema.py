@@ -54,6 +54,37 @@ LABELS: Final = Table(
     Index("labels_by_label", "label"),
 )
 
+TABLE_LABELS: Final = Table(  # as the label table says them; ``labels`` holds what counts
+    "table_labels",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("label", Text, primary_key=True),
+)
+
+HAND_LABELLED: Final = Table(  # records whose labels a person set: no table changes them
+    "hand_labelled", METADATA, Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True)
+)
+
+LABEL_CHANGES: Final = Table(  # the log of what persons changed, and of tables that overwrote it
+    "label_changes",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("time", Float, nullable=False),  # seconds since 1970
+    Column("by", String, nullable=False),  # the name of the key, or how it came
+    Column("action", String, nullable=False),  # set, change, overwrite
+    Column("undone", Float),  # seconds since 1970; NULL while the change counts
+)
+
+CHANGED_LABELS: Final = Table(
+    "changed_labels",
+    METADATA,
+    Column("change", Integer, ForeignKey("label_changes.number", ondelete="CASCADE"), primary_key=True),
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("before", Text, nullable=False),  # JSON: labels
+    Column("after", Text, nullable=False),  # JSON: labels
+    Index("changed_labels_by_record", "record"),
+)
+
 ATTRIBUTES: Final = Table(
     "attributes",
     METADATA,

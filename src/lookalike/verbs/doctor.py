@@ -15,8 +15,12 @@ import numpy as np
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
+from lookalike.sources.stored_items import is_there
+from lookalike.store.edit import all_sources
+from lookalike.text import one_line
 
 _EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib"}
+_NAMED: Final = 3  # missing sources
 _CORE: Final = ("numpy", "pydicom", "imagecodecs", "onnxruntime", "faiss-cpu", "sqlalchemy", "scikit-learn")
 
 
@@ -117,5 +121,22 @@ def _gallery(gallery: Gallery) -> Iterator[Check]:
         yield Check("vectors", "failed", f"{damaged} files with damaged vectors; run lookalike index on them again")
     else:
         yield Check("vectors", "ok", "every checksum holds")
+    yield _sources(gallery)
     for name in gallery.store.spaces():
         yield _try(f"space {name}", lambda name=name: f"{len(gallery.index(name))} vectors")  # type: ignore[misc]
+
+
+def _sources(gallery: Gallery) -> Check:
+    """Files that are gone: records stay findable without them."""
+    sources = all_sources(gallery.store)
+    gone = [source for source in sources if not is_there(source)]
+    if not gone:
+        return Check("sources", "ok", f"{len(sources)} files and series are where they were read")
+    more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
+    named = ", ".join(map(one_line, gone[:_NAMED])) + more
+    return Check(
+        "sources",
+        "missing",
+        f"{len(gone)} of {len(sources)} are not where they were read: {named}; "
+        "if they were moved: lookalike gallery relocate OLD NEW --gallery G; if a disk is not there, connect it",
+    )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from lookalike.asking.background import space_background
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.sources.item_labels import NamedSource
+from lookalike.sources.stored_items import is_there
 from lookalike.store.browse import count_refused, field_kinds, label_counts
-from lookalike.store.edit import remove_space
+from lookalike.store.edit import move_sources, remove_space
 from lookalike.store.patches import kept
+from lookalike.text import absolute
 from lookalike.types import BASE
+
+_NAMED: Final = 3  # sources that are not at their new place
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,36 @@ def drop_space(gallery: Gallery, name: str) -> None:
             for file in (gallery.folder / folder).glob(f"{name}.*"):
                 with suppress(OSError):
                     file.unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class RelocateResult:
+    """relocated: how many sources have their new place. missing: how many stay, since nothing is at the new place; the
+    first three of them.
+    """
+
+    relocated: int
+    missing: int
+    first_missing: tuple[NamedSource, ...]
+
+
+def relocate(gallery: Gallery, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> RelocateResult:
+    """Tell a gallery that the files at and below ``old`` lie at ``new`` now: of every record from there the source is
+    changed if something is at its new place. Nothing is read or encoded.
+
+    Raises UsageError where no record is from there, GalleryError (another process is writing).
+    """
+    before, after = str(absolute(old)), str(absolute(new))
+    with gallery.writing():
+        moved, left = move_sources(gallery.store, before, lambda source: _new_place(source, before, after))
+    if not moved and not left:
+        raise UsageError(f"no record is from {before}; lookalike doctor --gallery G names sources that are missing")
+    return RelocateResult(moved, len(left), tuple(map(NamedSource, left[:_NAMED])))
+
+
+def _new_place(source: str, old: str, new: str) -> str | None:
+    place = new + source[len(old) :]
+    return place if is_there(place) else None
 
 
 def warm(gallery: Gallery) -> None:

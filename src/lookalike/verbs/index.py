@@ -29,6 +29,7 @@ from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
+from lookalike.store.edit import labels_by_hand
 from lookalike.store.packed import packed
 from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 
@@ -44,7 +45,8 @@ class IndexResult:
     objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no
     file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None without
     a table. unread_tables: tables among the files that could be given as the label table. notes: how the label table
-    was read, and what it lacks.
+    was read, and what it lacks. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
+    and the table says others: the person's count.
     """
 
     added: int
@@ -60,6 +62,8 @@ class IndexResult:
     labels: LabelMatch | None = None
     unread_tables: tuple[NamedSource, ...] = ()
     notes: tuple[str, ...] = ()
+    moved: int = 0
+    labels_kept: int = 0
 
 
 def index(
@@ -69,6 +73,7 @@ def index(
     labels: str | os.PathLike[str] | LabelTable | None = None,
     label_columns: Sequence[str] = (),
     patient_column: str | None = None,
+    overwrite_labels: bool = False,
     patches: bool = False,
     where_source: str | Filter | None = None,
     progress: Progress | None = None,
@@ -77,10 +82,12 @@ def index(
 
     What is there already (by SHA-256 of the file; in a remote source by the item's name) is skipped, so an
     interrupted run is finished by running it again; with a label table, the labels of skipped files are brought
-    up to date. A file that cannot be read is refused with a reason code and the rest go on.
+    up to date, but not those that a person set. Content whose old place is gone gets its new place. A file that cannot
+    be read is refused with a reason code and the rest go on.
 
     labels: a table, or its file; without one, a source that has labels of its own is asked for them.
     patient_column: by default the one that is called ``patient_id`` or a usual spelling of it.
+    overwrite_labels: the table's labels count, whoever set others.
     patches: keep the patch vectors too, for searches of a region, from now on; those that the sources' records
     lack are made. With lite0-inner they take 38 kB a picture or slice.
     where_source: a filter on what the files' headers say (``Modality!=SR``), on ``source`` (the path) and ``kind``
@@ -98,10 +105,9 @@ def index(
     with gallery.writing():
         if patches:
             _keep_patches(gallery)
-        run = _Run(gallery, ItemLabels(table, listing), apart=[*listing.apart])
+        run = _Run(gallery, ItemLabels(table, listing), overwrite_labels, apart=[*listing.apart])
         ended, total = 0, len(listing.items)
-        stored = StoredItems(gallery.store, with_patches=run.patches)
-        for event in leave_out(read_items(gallery.readers, listing.items, stored), tree):
+        for event in leave_out(read_items(gallery.readers, listing.items, run.items), tree):
             run.take(event)
             if progress and not isinstance(event, Frame | BatchRead | VolumesFound) and ended < total:
                 ended += 1  # volumes are counted once their slices are known
@@ -123,6 +129,8 @@ def index(
         labels=match,
         unread_tables=tables_beside(listing) if match is None else (),
         notes=run.labels.notes,
+        moved=run.moved,
+        labels_kept=run.labels_kept,
     )
 
 
@@ -149,6 +157,7 @@ class _Run:
 
     gallery: Gallery
     labels: ItemLabels
+    overwrite_labels: bool
     frames: list[Frame] = field(default_factory=list)
     batch: Batch = field(default_factory=Batch)
     volumes: OpenVolumes = field(default_factory=OpenVolumes)
@@ -159,12 +168,17 @@ class _Run:
     ended: list[str] = field(default_factory=list)  # sources read to their end since the last flush
     brought: Counter[str] = field(default_factory=Counter)  # new records by SHA-256 of their file
     relabelled: set[str] = field(default_factory=set)
+    moved: int = 0
+    labels_kept: int = 0
     apart: list[SetApart] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.stored = self.gallery.store.files()  # before this run
         self.patches = stored_patches.kept(self.gallery.store)
+        self.batch.overwrite = self.overwrite_labels
+        self.items = StoredItems(self.gallery.store, with_patches=self.patches)
+        self.by_hand = {} if self.overwrite_labels else labels_by_hand(self.gallery.store)
         # A table of patients or attributes alone must not remove the labels that another table gave.
         self.table_labels = self.labels.names_labels
 
@@ -186,7 +200,10 @@ class _Run:
             self._finish(event)
         if len(self.frames) >= (_ENCODED if self.gallery.spec.ndim == 2 else 1):  # a volume is large
             self._encode()
-        if len(self.batch.records) + len(self.batch.relabels) >= _STORED or len(self.volumes) >= _VOLUMES_STORED:
+        if (
+            len(self.batch.records) + len(self.batch.relabels) + len(self.batch.moved) >= _STORED
+            or len(self.volumes) >= _VOLUMES_STORED
+        ):
             self.flush()
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -204,12 +221,17 @@ class _Run:
             self.ended.append(event.source)
         if not (event.known or event.sha256 in self.stored):
             return
+        if (place := self.items.moved_to(event)) is not None:
+            self.moved += 1
+            self.batch.moved[event.sha256] = place
         row = self.labels.row(event)
         # Of files with the same bytes the first one counts, as when storing them.
         if row is not None and not event.part and event.sha256 not in self.relabelled:
             self.relabelled.add(event.sha256)
             labels = row.labels if self.table_labels else None
             self.batch.relabels.append(Relabel(event.sha256, row.patient, labels, row.attributes or {}))
+            if labels is not None:
+                self.labels_kept += sum(each != {*labels} for each in self.by_hand.get(event.sha256, ()))
 
     @property
     def skipped(self) -> int:
@@ -228,7 +250,7 @@ class _Run:
         new = self.gallery.store.write(self.batch)
         self.added += len(new)
         self.brought.update(new)
-        self.batch, self.ended = Batch(), []
+        self.batch, self.ended = Batch(overwrite=self.overwrite_labels, change=self.batch.change), []
 
     def _encode(self) -> None:
         vectors, patches = self._encoded(np.stack([frame.input for frame in self.frames]))

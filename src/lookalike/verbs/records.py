@@ -13,7 +13,16 @@ from lookalike.errors import REASONS, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import SOURCES, Gallery
 from lookalike.store.browse import facet_counts, records_after, refused_after
-from lookalike.store.edit import change_labels, erase, remove_patient, remove_records, set_labels, sources_left
+from lookalike.store.edit import (
+    change_labels,
+    erase,
+    label_changes,
+    remove_patient,
+    remove_records,
+    sources_left,
+    undo_change,
+)
+from lookalike.store.label_log import LoggedChange
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
 
@@ -81,6 +90,24 @@ class Facet:
     max: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """How many records have other labels now. change: the number of the change, by which it is undone; None if nothing
+    was new.
+    """
+
+    changed: int
+    change: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLog:
+    """items: newest first. next_cursor: where the next page starts, None on the last one."""
+
+    items: tuple[LoggedChange, ...]
+    next_cursor: str | None
+
+
 def record_info(gallery: Gallery, id: str) -> RecordInfo:
     """One record. Raises NotFoundError."""
     return _info(gallery.store.record(id))
@@ -131,15 +158,50 @@ def _limit(limit: int) -> int:
     return limit
 
 
-def relabel(gallery: Gallery, id: str, labels: Sequence[str]) -> RecordInfo:
+def relabel(gallery: Gallery, id: str, labels: Sequence[str], *, by: str = "") -> RecordInfo:
     """Replace a record's labels. Raises UsageError, NotFoundError."""
-    set_labels(gallery.store, id, _labels(labels))
+    label(gallery, [id], set=labels, by=by)
     return record_info(gallery, id)
 
 
-def label(gallery: Gallery, ids: Sequence[str], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> int:
-    """Add and remove labels of many records; how many were changed. Raises UsageError, NotFoundError."""
-    return change_labels(gallery.store, ids, _labels(add), _labels(remove))
+def label(
+    gallery: Gallery,
+    ids: Sequence[str],
+    *,
+    set: Sequence[str] | None = None,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    by: str = "",
+) -> Changed:
+    """Set, add and remove labels of records, as a person says: from now on no label table changes the labels of these
+    records, unless ``index`` is told to overwrite them. set: instead of the labels there are; an empty list clears
+    them. by: who, for the log.
+
+    Raises UsageError, NotFoundError.
+    """
+    if set is None and not add and not remove:
+        raise UsageError("say what is to change: labels to set, to add or to remove (--set, --add, --remove)")
+    instead = None if set is None else _labels(set)
+    number, changed = change_labels(
+        gallery.store, ids, instead=instead, add=_labels(add), remove=_labels(remove), by=plain_text(by, _LABEL_LENGTH)
+    )
+    return Changed(changed, number or None)
+
+
+def undo_labels(gallery: Gallery, change: int | None = None) -> Changed:
+    """Undo a change of labels, by default the last one that counts; how many records have other labels now.
+
+    A record that was changed again since loses only what this change brought. One without another change has the labels
+    of the table again, as the table says them now. Raises NotFoundError, UsageError (it is undone already).
+    """
+    number, changed = undo_change(gallery.store, change)
+    return Changed(changed, number)
+
+
+def label_log(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> LabelLog:
+    """A page of the changes of labels, newest first. Raises UsageError."""
+    found = label_changes(gallery.store, _number(cursor) or None, _limit(limit) + 1)
+    return LabelLog(tuple(found[:limit]), str(found[limit - 1].number) if len(found) > limit else None)
 
 
 def _labels(labels: Sequence[str]) -> list[str]:

@@ -83,13 +83,6 @@ class RecordFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """How many records were changed."""
-
-    changed: int
-
-
-@dataclass(frozen=True, slots=True)
 class Removed:
     """How many records were removed."""
 

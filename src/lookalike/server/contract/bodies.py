@@ -109,11 +109,18 @@ class SetLabelsBody(Body):
 
 
 class ChangeLabelsBody(Body):
-    """Labels to add to many records, and to remove from them."""
+    """Labels of many records: to set instead of those they have, to add, and to remove."""
 
     ids: Annotated[list[Id], Field(min_length=1, max_length=100_000)]
+    set: Annotated[list[Label], Field(max_length=100)] | None = None
     add: Annotated[list[Label], Field(max_length=100)] = []
     remove: Annotated[list[Label], Field(max_length=100)] = []
+
+
+class UndoLabelsBody(Body):
+    """The number of a change of labels; without one the last that counts."""
+
+    change: Annotated[int, Field(ge=1, lt=1 << 53)] | None = None
 
 
 class IndexBody(Body):
@@ -126,6 +133,7 @@ class IndexBody(Body):
     uploads: Annotated[list[Id], Field(min_length=1, max_length=10_000)] | None = None
     labels_csv: Id | None = None
     label_columns: Annotated[list[Name], Field(max_length=100)] = []
+    overwrite_labels: bool = False
     folder: Name | None = Field(default=None, alias="import")
     where_source: Annotated[str, Field(max_length=10_000)] | None = None
 

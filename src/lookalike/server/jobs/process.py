@@ -39,6 +39,7 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
         labels=given["labels"],
         label_columns=given["label_columns"],
         where_source=given.get("where_source"),
+        overwrite_labels=given.get("overwrite_labels", False),
         progress=progress,
     )
     if given["labels"] and given["own_labels"]:

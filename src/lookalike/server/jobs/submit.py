@@ -37,6 +37,7 @@ def queue_index(service: Service, caller: Caller, body: IndexBody) -> JobInfo:
         "own_labels": labels is not None,
         "label_columns": body.label_columns,
         "where_source": body.where_source,
+        "overwrite_labels": body.overwrite_labels,
     }
     return queue(service, caller, "index", given)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from lookalike.errors import NotFoundError
-from lookalike.server.contract.answers import Changed, RecordFiles, Removed
-from lookalike.server.contract.bodies import ChangeLabelsBody, SetLabelsBody
+from lookalike.server.contract.answers import RecordFiles, Removed
+from lookalike.server.contract.bodies import ChangeLabelsBody, SetLabelsBody, UndoLabelsBody
 from lookalike.server.guard import API
 from lookalike.server.responses import JPEG, FileOfBytes, json_response, picture_response
 from lookalike.server.routes.parameters import (
@@ -73,15 +73,28 @@ def get_record_file(identity: str, service: Served, _caller: AsReader, n: FileNu
 
 
 @records_router.patch("/records/{identity}", response_model=records.RecordInfo)
-def patch_record(identity: str, body: SetLabelsBody, service: Served, _caller: AsContributor) -> Response:
+def patch_record(identity: str, body: SetLabelsBody, service: Served, caller: AsContributor) -> Response:
     """Replace a record's labels."""
-    return json_response(records.relabel(service.gallery, identity, body.labels))
+    return json_response(records.relabel(service.gallery, identity, body.labels, by=caller.name))
 
 
-@records_router.post("/labels", response_model=Changed)
-def post_labels(body: ChangeLabelsBody, service: Served, _caller: AsContributor) -> Response:
-    """Change the labels of many records at once."""
-    return json_response(Changed(records.label(service.gallery, body.ids, add=body.add, remove=body.remove)))
+@records_router.post("/labels", response_model=records.Changed)
+def post_labels(body: ChangeLabelsBody, service: Served, caller: AsContributor) -> Response:
+    """Change the labels of many records at once. ``change`` of the answer undoes it at ``/labels/undo``."""
+    changed = records.label(service.gallery, body.ids, set=body.set, add=body.add, remove=body.remove, by=caller.name)
+    return json_response(changed)
+
+
+@records_router.post("/labels/undo", response_model=records.Changed)
+def post_labels_undo(body: UndoLabelsBody, service: Served, _caller: AsContributor) -> Response:
+    """Undo a change of labels, by default the last one that counts, whoever made it."""
+    return json_response(records.undo_labels(service.gallery, body.change))
+
+
+@records_router.get("/labels/log", response_model=records.LabelLog)
+def get_labels_log(service: Served, _caller: AsContributor, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """The changes of labels, newest first."""
+    return json_response(records.label_log(service.gallery, limit=limit, cursor=cursor))
 
 
 @records_router.delete("/records/{identity}", response_model=Removed)

@@ -1,0 +1,120 @@
+"""lookalike records: label, undo, log"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from lookalike.cli.output import counted, gallery_option, json_option, print_json, print_notes, print_table
+
+if TYPE_CHECKING:
+    from lookalike.verbs.records import Changed
+
+_BY: Final = "command line"
+
+
+@click.group("records")
+def command() -> None:
+    """Label records, and look at or undo what was labelled.
+
+    \b
+    Example:
+      lookalike records label 5ef178c836b2cf56 --set effusion --gallery chest
+      lookalike records log --gallery chest
+      lookalike records undo --gallery chest
+    """
+
+
+@command.command("label")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@gallery_option
+@click.option("--set", "set_", multiple=True, metavar="LABEL", help="Instead of the labels there are (repeatable).")
+@click.option("--add", multiple=True, metavar="LABEL", help="Add a label (repeatable).")
+@click.option("--remove", multiple=True, metavar="LABEL", help="Remove a label (repeatable).")
+@json_option
+def _label(
+    ids: tuple[str, ...],
+    gallery: str,
+    set_: tuple[str, ...],
+    add: tuple[str, ...],
+    remove: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Set, add or remove labels of records, by their ids.
+
+    From then on no label table changes the labels of these records, unless index is told --overwrite-labels.
+
+    \b
+    Example:
+      lookalike records label 5ef178c836b2cf56 --add effusion --remove no_finding --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs import records
+
+    with open_gallery(gallery) as opened:
+        result = records.label(opened, ids, set=set_ or None, add=add, remove=remove, by=_BY)
+    _print_changed(result, as_json)
+
+
+@command.command("undo")
+@click.argument("change", type=int, required=False)
+@gallery_option
+@json_option
+def _undo(change: int | None, gallery: str, as_json: bool) -> None:
+    """Undo a change of labels, by its number in the log; the last one without a number.
+
+    \b
+    Example:
+      lookalike records undo --gallery chest
+      lookalike records undo 12 --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs import records
+
+    with open_gallery(gallery) as opened:
+        result = records.undo_labels(opened, change)
+    _print_changed(result, as_json, undone=True)
+
+
+@command.command("log")
+@gallery_option
+@click.option("--limit", default=50, show_default=True, help="How many changes, the newest first.")
+@json_option
+def _log(gallery: str, limit: int, as_json: bool) -> None:
+    """The changes of labels that persons made, and tables that overwrote them.
+
+    \b
+    Example:
+      lookalike records log --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs import records
+
+    with open_gallery(gallery) as opened:
+        result = records.label_log(opened, limit=limit)
+    if as_json:
+        print_json(result)
+        return
+    rows = [["change", "when", "by", "what", "records", "added", "removed"]]
+    for each in result.items:
+        when = datetime.fromtimestamp(each.time).astimezone().strftime("%Y-%m-%d %H:%M")
+        what = f"{each.action}, undone" if each.undone else each.action
+        labels = "|".join(each.added) or "-", "|".join(each.removed) or "-"
+        rows.append([str(each.number), when, each.by or "-", what, str(each.records), *labels])
+    print_table(rows)
+
+
+def _print_changed(result: Changed, as_json: bool, *, undone: bool = False) -> None:
+    if as_json:
+        print_json(result)
+    elif result.change is None:
+        print_notes("Nothing to change: the records have these labels already.")
+    elif undone:
+        print_notes(f"Change {result.change} is undone: {counted(result.changed, 'record')} changed.")
+    else:
+        print_notes(
+            f"{counted(result.changed, 'record')} changed. Change {result.change}: lookalike records undo "
+            f"{result.change} takes it back."
+        )
