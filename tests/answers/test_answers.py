@@ -18,8 +18,21 @@ SLOW: Final = ("collections", "jobs")
 
 DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
     "volumes": {
-        f"evaluate: khun-jush{more}": {"json.notes.0": "a new gallery cuts volumes in the plane they were taken in"}
-        for more in ("", ", its options")
+        **{
+            f"evaluate: khun-jush{more}": {"json.notes.0": "a new gallery cuts volumes in the plane they were taken in"}
+            for more in ("", ", its options")
+        },
+        "index: series, along another plane": {
+            "json.added": "mosaics of two time points are two volumes at the same places",
+            "json.refused": "and so they are refused",
+            "json.records": "and so they are no records",
+        },
+        "index: a series of several time points is refused": {
+            "json.refused.1.reason": "as a file of several time points is",
+            "json.records": "two mosaics less",
+        },
+        "search: by the folder of a series": {"json.records": "two mosaics less"},
+        "refused: a series of several time points as a query": {"error": "it may be echoes or b values as well"},
     },
     "pictures": {
         "audit: everything recorded": {

@@ -45,7 +45,10 @@ def test_refusals_are_told_with_what_is_wrong(study: Path) -> None:
     assert "2 volumes in one file" in done.output
     said = json.loads(run("index", study, "-g", gallery, "--json").stdout)
     assert {Path(r["source"]).name: (r["reason"], r["detail"]) for r in said["refused"]} == {
-        "gap": ("incomplete-series", "1 missing at the usual distance of 2.5 mm: 2.5 to 7.5 mm"),
+        "gap": (
+            "incomplete-series",
+            "1 missing at the usual distance of 2.5 mm: 2.5 to 7.5 mm; seen: 5 slices at 5 places",
+        ),
         "four.nii.gz": ("four-dimensional", "2 volumes in one file"),
     }
 
