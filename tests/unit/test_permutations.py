@@ -15,13 +15,15 @@ from lookalike.evaluation.confounds import best_rule
 from lookalike.evaluation.field_indices import (
     balanced,
     cramers_v,
+    margins_of,
     neighbours_of,
     robustness_index,
     robustness_margin,
     separability,
     teller,
+    typical_distance,
 )
-from lookalike.evaluation.permutations import holm, permutation_null, shuffles
+from lookalike.evaluation.permutations import holm, permutation_null, shuffles, tail
 
 numbers = st.integers(0, 3)
 
@@ -76,6 +78,15 @@ def test_p_is_never_smaller_than_one_in_all_arrangements() -> None:
     total = lambda many: many[:, :2].sum(axis=1) * -1.0  # noqa: E731
     null = permutation_null(0.0, total, shuffles(codes, np.arange(4), np.zeros(4, int), 0))
     assert null.p == pytest.approx(1 / 6, abs=0.06)
+
+
+@given(st.floats(-3, 8), st.integers(0, 1000), st.sampled_from([-1, 1]))
+def test_the_tail_is_scipys(observed: float, seed: int, side: int) -> None:
+    from scipy.stats import pearson3, skew
+
+    values = side * np.random.default_rng(seed).gamma(2.0, size=200)
+    expected = pearson3.sf((observed - values.mean()) / values.std(), skew(values))
+    assert tail(observed, values) == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
 
 def test_holm() -> None:
@@ -147,4 +158,7 @@ def test_the_robustness_indices_are_the_librarys_on_any_values() -> None:
         margin = croma.CRoMa.compute(**about, m=5)
         assert robustness_index(near, ri.k)(codes[None])[0] == pytest.approx(ri.value, abs=1e-6)
         assert robustness_index(near, ri.k, mari.tau)(codes[None])[0] == pytest.approx(mari.value, abs=1e-6)
+        assert typical_distance(near, codes, ri.k) == pytest.approx(mari.tau, abs=1e-6)
+        margins = margins_of(vectors, labels, codes, owners, 5)
+        assert margins == pytest.approx(margin.sample_values, abs=1e-6)
         assert robustness_margin(near, 5)(codes[None])[0] == pytest.approx(margin.value, abs=1e-6)

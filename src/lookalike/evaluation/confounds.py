@@ -34,12 +34,14 @@ from lookalike.evaluation.confound_report import Association, AuditSample, Field
 from lookalike.evaluation.field_indices import (
     balanced,
     cramers_v,
+    margins_of,
     neighbours_of,
     robustness_index,
     robustness_margin,
     separability,
     tables,
     teller,
+    typical_distance,
 )
 from lookalike.evaluation.permutations import MOST, Codes, PermutationNull, Shuffles, permutation_null, shuffles
 from lookalike.evaluation.recorded_fields import LABEL, RARE, RARE_VALUES, RecordedField, fields_of
@@ -48,7 +50,7 @@ from lookalike.metrics import Bools
 from lookalike.types import Record, Vectors
 
 _MOST: Final = 4000  # records audited; of more a sample, whole patients at a time
-_FEWER: Final = 199  # permutations of indices that raise no warning
+_FEWER: Final = 111  # permutations of indices that raise no warning
 _NEIGHBOURS: Final = 5  # of each type, as CRoMa's authors recommend
 _DEPTHS: Final = (5, 11, 21)
 
@@ -196,39 +198,39 @@ def _robustness(vectors: Vectors, labels: Codes, codes: Codes, patients: Codes, 
         reason = "no label was recorded with two values by enough patients: label and field cannot be told apart"
         return Robustness(None, None, None, None, 0.0, reason)
     vectors, labels, codes, patients = vectors[rows], labels[rows], codes[rows], patients[rows]
+    near = neighbours_of(vectors, labels, patients)
+    margins = margins_of(vectors, labels, codes, patients, _NEIGHBOURS)
     try:
-        ri, mari, margin = _by_library(vectors, labels, codes, patients)
+        ri = _robustness_index(vectors, labels, codes, patients)
     except (RuntimeError, ValueError):
         return Robustness(None, None, None, None, 0.0, "the neighbours could not be compared")
-    near = neighbours_of(vectors, labels, patients)
+    if not np.isfinite(margins).all():  # all vectors are the same
+        return Robustness(None, None, None, None, 0.0, "the neighbours could not be compared")
     shuffled = shuffles(codes, patients, labels, seed=0)
+    weighted = robustness_index(near, ri.k, typical_distance(near, codes, ri.k))
     nulls = [
         permutation_null(float(index(codes[None])[0]), index, shuffled, most=most, less=True)
         for index, most in (
             (robustness_index(near, ri.k), MOST),
-            (robustness_index(near, ri.k, mari.tau), _FEWER),
+            (weighted, _FEWER),
             (robustness_margin(near, _NEIGHBOURS), _FEWER),
         )
     ]
-    support = len(rows) / total * float(ri.support)
-    of_ri, of_mari, of_croma = nulls
     return Robustness(
         _rounded(ri.value),
-        _rounded(mari.value),
-        _rounded(margin.value),
-        _rounded(margin.ltm_alpha),
-        round(support, 6),
-        ri_null=of_ri,
-        mari_null=of_mari,
-        croma_null=of_croma,
+        _rounded(weighted(codes[None])[0]),
+        _rounded(np.median(margins)),
+        _rounded(margins[margins <= np.percentile(margins, 10)].mean()),
+        round(len(rows) / total * float(ri.support), 6),
+        "",
+        *nulls,
     )
 
 
-def _by_library(vectors: Vectors, labels: Codes, codes: Codes, patients: Codes) -> tuple[Any, Any, Any]:
-    """The results of the library's three indices. Raises RuntimeError, ValueError."""
+def _robustness_index(vectors: Vectors, labels: Codes, codes: Codes, patients: Codes) -> Any:
+    """The library's result, at the depth that it chooses. Raises RuntimeError, ValueError."""
     import pandas as pd
 
-    croma = croma_library()
     names = [str(row) for row in range(len(labels))]
     manifest = pd.DataFrame(
         {
@@ -239,18 +241,13 @@ def _by_library(vectors: Vectors, labels: Codes, codes: Codes, patients: Codes) 
             "field": codes.astype(str),
         }
     )
-    shared: dict[str, Any] = {
-        "features": vectors.astype(np.float64),
-        "manifest": manifest,
-        "confounder_column": "field",
-    }
-    depths = [k for k in _DEPTHS if k < len(labels)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return (
-            croma.RI.compute(**shared, k_candidates=depths),
-            croma.MaRI.compute(**shared, k_candidates=depths),
-            croma.CRoMa.compute(**shared, m=_NEIGHBOURS),
+        return croma_library().RI.compute(
+            vectors.astype(np.float64),
+            manifest,
+            confounder_column="field",
+            k_candidates=[k for k in _DEPTHS if k < len(labels)],
         )
 
 

@@ -6,7 +6,7 @@ Everything that does not hang on the values is made once: tables of labels, neig
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -21,7 +21,9 @@ from lookalike.types import Vectors
 
 _REGULARISED: Final = 0.1
 _FOLDS: Final = 5
-_FAR: Final = 256  # neighbours of a record that are looked through for those of each kind
+_FAR: Final = 128  # neighbours of a record that are looked through for those of each kind
+_ROWS: Final = 512  # records whose distances are held at once
+_TAU: Final = 0.2  # where all distances are 0; the library's
 
 FieldIndex: TypeAlias = Callable[[Codes], Floats]
 
@@ -140,19 +142,46 @@ class Neighbours:
 
 def neighbours_of(vectors: Vectors, labels: Codes, patients: Codes) -> Neighbours:
     """The neighbours that the robustness indices look at."""
-    names = [str(patient) for patient in patients]
-    open_, asking = open_rows(names), [(name,) for name in names]
     depth = min(_FAR, len(vectors))
     rows, distances = np.full((len(vectors), depth), -1), np.full((len(vectors), depth), np.inf)
-    unit = vectors.astype(np.float64)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    for first in range(0, len(unit), 512):
-        block = slice(first, first + 512)
-        away = np.where(open_(asking[block]), np.maximum(1 - unit[block] @ unit.T, 0), np.inf)
-        order = np.argsort(away, axis=1, kind="stable")[:, :depth]
+    for block, away in _distances(vectors, patients):
+        order = np.argpartition(away, depth - 1, axis=1)[:, :depth]
+        order = np.take_along_axis(order, np.argsort(np.take_along_axis(away, order, 1), 1, kind="stable"), 1)
         distances[block] = np.take_along_axis(away, order, axis=1)
         rows[block] = np.where(np.isfinite(distances[block]), order, -1)
     return Neighbours(rows, distances, labels[rows] == labels[:, None])
+
+
+def _distances(vectors: Vectors, patients: Codes) -> Iterator[tuple[slice, Floats]]:
+    """1 - cosine of a block of records to all, infinite to those of their own patient."""
+    names = [str(patient) for patient in patients]
+    open_, asking = open_rows(names), [(name,) for name in names]
+    unit = vectors.astype(np.float64)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    for first in range(0, len(unit), _ROWS):
+        block = slice(first, first + _ROWS)
+        yield block, np.where(open_(asking[block]), np.maximum(1 - unit[block] @ unit.T, 0), np.inf)
+
+
+def margins_of(vectors: Vectors, labels: Codes, codes: Codes, patients: Codes, m: int) -> Floats:
+    """CRoMa's margin of each record (n,): (d_value - d_label) / (d_value + d_label), mean distances of the m nearest
+    of the same value and another label, and of the same label and another value; nan where there are fewer.
+    """
+    found = np.empty(len(vectors))
+    for block, away in _distances(vectors, patients):
+        same_label, same_value = (each[block, None] == each[None] for each in (labels, codes))
+        kinds = (same_label & ~same_value, ~same_label & same_value)
+        near = [np.partition(np.where(kind, away, np.inf), m - 1, axis=1)[:, :m].mean(axis=1) for kind in kinds]
+        with np.errstate(invalid="ignore"):
+            found[block] = (near[1] - near[0]) / (near[1] + near[0])
+    return found
+
+
+def typical_distance(near: Neighbours, codes: Codes, k: int) -> float:
+    """The distance that MaRI's weights decay with: the median of the k neighbours of one kind or the other."""
+    typed = near.there[:, :k] & (near.same_label[:, :k] != (codes[near.rows[:, :k]] == codes[:, None]))
+    tau = float(np.median(near.distances[:, :k][typed])) if typed.any() else 0.0
+    return tau or _TAU
 
 
 def robustness_index(near: Neighbours, k: int, tau: float | None = None) -> FieldIndex:
@@ -175,9 +204,7 @@ def robustness_index(near: Neighbours, k: int, tau: float | None = None) -> Fiel
 
 
 def robustness_margin(near: Neighbours, m: int) -> FieldIndex:
-    """CRoMa: the median over the records of (d_value - d_label) / (d_value + d_label), mean distances of the m nearest
-    of the same value and another label, and of the same label and another value.
-    """
+    """CRoMa: the median margin (``margins_of``) of the records that have m of each kind among the neighbours."""
     distances = np.where(near.there, near.distances, 0.0)
 
     def index(codes: Codes) -> Floats:
