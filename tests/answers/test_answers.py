@@ -16,12 +16,49 @@ from record import KEPT, PARTS, recorded
 
 SLOW: Final = ("collections", "jobs")
 
+_PROGRESS: Final = {"json.progress": "a job says how many parts are done"}
+_AUDIT: Final = {
+    "json.audit": "near-duplicates are found by registration; nothing is claimed of patients nobody knows",
+    "json.notes": "the sentence of the audit",
+}
+_JOB_AUDIT: Final = {name.replace("json.", "json.result."): why for name, why in _AUDIT.items()}
+_PATIENTS: Final = {**_AUDIT, "json.patients": "patients that are known are counted"}
+_LEARNT: Final = {"json.note": "a space that was trained on the query's own patient says so"}
+_NEAR: Final = {"lines": "a column says how near a hit is among the gallery's own nearest distances"}
+_PAIR: Final = {"json.hits": "the best pair is of slices that show something"}
+_VOTE: Final = {"json.hits": "each query slice has one vote"}
+
 DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
+    "collections": {
+        "adapt: mlp": {"json.patients": "patients that are known are counted"},
+        "search: in a space that learnt with gradients": _LEARNT,
+        "evaluate: a space that learnt with gradients": {**_PATIENTS, "json.split": "no patient is known: by record"},
+    },
     "volumes": {
         **{
-            f"evaluate: khun-jush{more}": {"json.notes.0": "a new gallery cuts volumes in the plane they were taken in"}
+            f"evaluate: khun-jush{more}": {
+                "json.notes.0": "a new gallery cuts volumes in the plane they were taken in",
+                "json.scores": "count and sum give each query slice one vote",
+            }
             for more in ("", ", its options")
         },
+        **dict.fromkeys(
+            [
+                *(
+                    f"search: by {what}"
+                    for what in ("a volume's file", "id, its patient left out", "id, its patient too")
+                ),
+                *(f"search: {what}" for what in ("one a patient", "examples")),
+                *("rank: pool, Gaussian weights", "rank: pool by the median", "rank: pool by the maximum, a filter"),
+                *("rank: the best slice", "rank: MaxSim, Gaussian weights, a filter"),
+            ],
+            _PAIR,
+        ),
+        "search: in a space": {**_PAIR, **_LEARNT},
+        "search: printed": _NEAR,
+        "rank: count": _VOTE,
+        "rank: the sum, Gaussian weights": _VOTE,
+        **dict.fromkeys(["evaluate: plain", "evaluate: outside volumes", "evaluate: 3d-mir"], _AUDIT),
         "index: series, along another plane": {
             "json.added": "mosaics of two time points are two volumes at the same places",
             "json.refused": "and so they are refused",
@@ -40,18 +77,37 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
             "json.warnings": "association and the range of the null are said",
         },
         "audit: one field, in a space": {"lines": "indices stand beside their nulls"},
+        "search: printed": _NEAR,
+        "search: fewer than k satisfy the filter": {"json.note": "it says that the filter leaves nothing"},
+        **dict.fromkeys(["search: in a space", "search: in a space, with examples and a filter"], _LEARNT),
+        **dict.fromkeys(
+            [
+                *("evaluate: plain", "evaluate: plain, several labels a record", "evaluate: folds in a space"),
+                *("evaluate: denner", "evaluate: medimageinsight", "evaluate: multilabel"),
+                "evaluate: outside queries in a space, of patients who are there",
+            ],
+            _AUDIT,
+        ),
+        "evaluate: outside queries": _PATIENTS,
     },
     "jobs": {
-        **{
-            f"job: evaluate {what}": {"json.progress": "a job says how many parts are done"}
-            for what in ("a space on folds", "classifiers")
-        },
+        "job: evaluate classifiers": _PROGRESS,
+        "job: adapt": _PROGRESS,
+        **dict.fromkeys(["job: evaluate a space on folds", "job: evaluate by a protocol"], {**_PROGRESS, **_JOB_AUDIT}),
         "job: audit": {"json.result": "a field that goes with the label is said"},
     },
     "served": {
         "refused: a region with examples": {
             "json.detail": "one refusal for all that a region cannot be asked with; it names what to leave out"
-        }
+        },
+        "job: adapt": _PROGRESS,
+        "job: evaluate": {**_PROGRESS, **_JOB_AUDIT},
+        "jobs": {"json.items": "a job says how many parts are done"},
+        "search: in a space": _LEARNT,
+        "report: JSON": _AUDIT,
+        "report: HTML": {"lines": "the sentence of the audit"},
+        **dict.fromkeys(["volumes: search", "volumes: search by MaxSim with Gaussian weights"], _PAIR),
+        "volumes: explain": dict.fromkeys(["json.query", "json.hit", "json.match"], "the pair that a search reports"),
     },
 }
 """Answers that are meant to differ from those recorded: part -> question -> field (``json.hits``, ``error``) -> why."""
