@@ -21,7 +21,7 @@ _AUDIT: Final = {
     "json.audit": "near-duplicates are found by registration; nothing is claimed of patients nobody knows",
     "json.notes": "the sentence of the audit",
 }
-_JOB_AUDIT: Final = {name.replace("json.", "json.result."): why for name, why in _AUDIT.items()}
+_JOB_AUDIT: Final = {**_PROGRESS, **{name.replace("json.", "json.result."): why for name, why in _AUDIT.items()}}
 _PATIENTS: Final = {**_AUDIT, "json.patients": "patients that are known are counted"}
 _LEARNT: Final = {"json.note": "a space that was trained on the query's own patient says so"}
 _NEAR: Final = {"lines": "a column says how near a hit is among the gallery's own nearest distances"}
@@ -29,6 +29,15 @@ _PAIR: Final = {"json.hits": "the best pair is of slices that show something"}
 _VOTE: Final = {"json.hits": "each query slice has one vote"}
 
 DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
+    "kept": {
+        "search: by a label that was given by hand": {
+            "json.note": "it says that the filter leaves nothing similar",
+            "json.abstained": "something similar is here: the filter alone leaves nothing of it",
+        },
+        "search: by a volume": _PAIR,
+        "classify: the adapter's own head": {"error": "--replace trains an existing space anew"},
+        **dict.fromkeys(["evaluate", "evaluate: the space on folds"], _AUDIT),
+    },
     "collections": {
         "adapt: mlp": {"json.patients": "patients that are known are counted"},
         "search: in a space that learnt with gradients": _LEARNT,
@@ -93,7 +102,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
     "jobs": {
         "job: evaluate classifiers": _PROGRESS,
         "job: adapt": _PROGRESS,
-        **dict.fromkeys(["job: evaluate a space on folds", "job: evaluate by a protocol"], {**_PROGRESS, **_JOB_AUDIT}),
+        **dict.fromkeys(["job: evaluate a space on folds", "job: evaluate by a protocol"], _JOB_AUDIT),
         "job: audit": {"json.result": "a field that goes with the label is said"},
     },
     "served": {
@@ -101,7 +110,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
             "json.detail": "one refusal for all that a region cannot be asked with; it names what to leave out"
         },
         "job: adapt": _PROGRESS,
-        "job: evaluate": {**_PROGRESS, **_JOB_AUDIT},
+        "job: evaluate": _JOB_AUDIT,
         "jobs": {"json.items": "a job says how many parts are done"},
         "search: in a space": _LEARNT,
         "report: JSON": _AUDIT,

@@ -1160,9 +1160,9 @@ export interface components {
             same_bytes: number;
             near_duplicates: number;
             threshold: number;
+            sentence: string;
             records: number;
             unknown: number;
-            sentence: string;
             duplicate_kinds: {
                 [key: string]: number;
             };

@@ -32,9 +32,9 @@ class LeakageAudit:
     same_bytes: int
     near_duplicates: int
     threshold: float
-    records: int
-    unknown: int
     sentence: str
+    records: int = 0
+    unknown: int = 0
     duplicate_kinds: dict[str, int] = field(default_factory=dict)
 
 
@@ -61,7 +61,8 @@ def audit_leakage(sides: Iterable[tuple[Queries, Labelled]], duplicates: Sequenc
     known = count_patients(list(groups.values()), list(groups))
     sentence = " ".join([*_shared(queries, patients, files, known), _near(queries, list(copied.values()))])
     kinds = dict(Counter(str(each.kind) for each in copied.values()).most_common())
-    return LeakageAudit(queries, patients, files, len(copied), AGREES, known.records, known.unknown, sentence, kinds)
+    counts = (queries, patients, files, len(copied))
+    return LeakageAudit(*counts, AGREES, sentence, known.records, known.unknown, kinds)
 
 
 def _copied(asking: Queries, gallery: Labelled, duplicates: Sequence[NearDuplicate]) -> dict[str, NearDuplicate]:

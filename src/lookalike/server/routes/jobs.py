@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -10,6 +11,7 @@ from lookalike.errors import NotFoundError
 from lookalike.server.access import Caller
 from lookalike.server.contract.answers import JobAnswer, JobListing, MapPoints
 from lookalike.server.contract.bodies import AdaptBody, AuditBody, Body, EvaluateBody, IndexBody, MapBody
+from lookalike.server.contract.completed import completed
 from lookalike.server.guard import API
 from lookalike.server.jobs.submit import cancel, queue, queue_index
 from lookalike.server.responses import download_response, json_response
@@ -83,7 +85,8 @@ def get_jobs(service: Served, _caller: AsReader, limit: Limit = 50, cursor: Curs
 @jobs_router.get("/jobs/{identity}", response_model=JobAnswer)
 def get_job(identity: str, service: Served, _caller: AsReader) -> Response:
     """A job's progress and result."""
-    return json_response(job_info(service.gallery, identity))
+    job = job_info(service.gallery, identity)
+    return json_response(replace(job, result=completed(job.result)))
 
 
 @jobs_router.delete("/jobs/{identity}", status_code=202, response_model=JobAnswer)
