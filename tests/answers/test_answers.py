@@ -77,7 +77,10 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
             "json.refused.1.reason": "as a file of several time points is",
             "json.records": "two mosaics less",
         },
-        "search: by the folder of a series": {"json.records": "two mosaics less"},
+        "search: by the folder of a series": {
+            "json.records": "two mosaics less",
+            "json.hits": "and so other percentiles",
+        },
         "refused: a series of several time points as a query": {"error": "it may be echoes or b values as well"},
     },
     "pictures": {
