@@ -36,6 +36,12 @@ DETAIL = re.compile(
 )
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are looked for in what is printed: none may be shortened."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of the command over every hostile file, a good one last."""

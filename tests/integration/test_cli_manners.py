@@ -31,7 +31,8 @@ from lookalike.verbs.index import index
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures whose path is far longer than a line."""
     folder = tmp_path_factory.mktemp("manners") / ("a folder of a long name" * 3) / ("another-" * 8)
-    folder.mkdir(parents=True)
+    (folder / "other").mkdir(parents=True)
+    (folder / "other" / "broken.dcm").write_bytes(b"x" * 200)
     return write_pictures(folder / "pictures")
 
 
@@ -52,10 +53,11 @@ OUTPUTS = (
     "evaluate",
     "evaluate --space parity --folds 2",
     "audit",
+    "audit duplicates",
     "map --method tsne",
     "adapt --name again --kind linear",
     "doctor",
-    "index {folder}",
+    "index {folder} {folder}/../other --verbose",
 )
 WITHOUT_GALLERY = ("encoders list", "doctor", "keys --help", "benchmark index --sizes 200 --dims 16 --kinds flat,hnsw")
 

@@ -22,6 +22,12 @@ from lookalike.verbs.doctor import doctor
 from lookalike.verbs.index import index
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are looked for in what is printed: none may be shortened."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 def test_no_name_or_label_can_leave_its_line(tmp_path: Path) -> None:
     folder = tmp_path / "hostile"
     folder.mkdir()

@@ -40,6 +40,12 @@ OBJECTS = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are looked for in what is printed: none may be shortened."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 def test_what_is_no_image_is_told_by_class_and_modality(tmp_path: Path) -> None:
     pixels = np.zeros((4, 4), np.uint8)
     for number, (sop_class, modality) in enumerate(OBJECTS):

@@ -13,7 +13,7 @@ class _Audits(click.Group):
     """Without a word it is the audit for confounds, as it was when there was no other."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        asks_for_help = args[:1] in (["--help"], [])
+        asks_for_help = args[:1] in (["--help"], ["-h"], [])
         named = args and not args[0].startswith("-")
         return super().parse_args(ctx, args if asks_for_help or named else [_FIRST, *args])
 

@@ -13,11 +13,11 @@ from lookalike.cli.output import (
     interruptible,
     json_option,
     label_columns_option,
+    print_file,
     print_json,
     print_notes,
     progress_bar,
 )
-from lookalike.text import one_line
 
 if TYPE_CHECKING:
     from lookalike.gallery import Gallery
@@ -144,12 +144,12 @@ def command(
     if result.kinds:
         print_notes(f"passed over: {', '.join(map(counted, result.kinds.values(), result.kinds))}")
     for each in result.set_apart if verbose else ():
-        click.echo(f"  passed over  {each.kind:24} {one_line(each.source)}")
+        print_file(f"  passed over  {each.kind:24} ", each.source)
     print_labels(result)
     for refusal in result.refused:
-        click.echo(f"  refused  {refusal.reason:28} {one_line(refusal.source)}")
+        print_file(f"  refused  {refusal.reason:28} ", refusal.source)
         if refusal.detail:
-            click.echo(f"{'':40}{refusal.detail}")
+            print_notes(f"{'':40}{refusal.detail}")
 
 
 def _kept(gallery: Gallery) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from lookalike.columns import aligned, paragraphs, terminal_width
+from lookalike.columns import aligned, paragraphs, shortened, terminal_width
 from lookalike.text import one_line
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lookalike.progress import Progress
 
 _AT_WORK: Final = "at work for {elapsed}, {desc}"  # until something is known of how much there is
+_LEAST: Final = 24  # characters of a path that are shown on however narrow a terminal
 _LOOKED_AT: Final = 1.0  # seconds between two looks of the clock
 
 gallery_option = click.option(
@@ -64,6 +65,11 @@ def counted(count: int, what: str) -> str:
     """``3 tables``, ``1 table``, ``2 SR``: what is written in capitals has no plural."""
     plural = count != 1 and not what.isupper() and " by " not in what
     return f"{count} {what}{'es' if what.endswith('sh') else 's'}" if plural else f"{count} {what}"
+
+
+def print_file(about: str, source: str) -> None:
+    """Print what is said of a file, and its path, of which a narrow terminal shows the ends."""
+    click.echo(about + shortened(one_line(source), max(terminal_width() - len(about), _LEAST)))
 
 
 @contextmanager
