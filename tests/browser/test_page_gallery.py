@@ -68,7 +68,9 @@ def test_dropped_files_are_added_and_refused_ones_explained(
     assert all(name in listed for name in others)  # the toast does not point to an empty list
 
 
-def test_an_import_folder_is_indexed_by_a_job(served_alone: str, page_without_errors: MakePage) -> None:
+def test_an_import_folder_is_indexed_by_a_job(served_alone: str, page_without_errors: MakePage, tmp_path: Path) -> None:
+    (tmp_path / "more" / "notes.txt").write_text("no image")
+    (tmp_path / "more" / "labels.csv").write_text("file,class\ncxr_008.dcm,edema\nnowhere.dcm,edema\n")
     page = page_without_errors()
     page.goto(f"{served_alone}#/gallery")
     page.get_by_test_id("record").first.wait_for()
@@ -79,7 +81,13 @@ def test_an_import_folder_is_indexed_by_a_job(served_alone: str, page_without_er
     assert page.get_by_test_id("cancel-job").is_visible()
     until(page, before + 2)
     page.get_by_test_id("gallery-page-jobs").click()
-    page.locator("[data-testid=job][data-kind=index][data-state=done]").wait_for()
+    done = page.locator("[data-testid=job][data-kind=index][data-state=done]")
+    assert "2 records added. 2 set apart as no images: " in done.get_by_test_id("brought").inner_text()
+    told = done.get_by_test_id("brought-note").all_inner_texts()
+    assert "1 of 2 rows of the table met 1 of 2 images." in told
+    assert "No image for nowhere.dcm." in told
+    done.get_by_text("Which were set apart").click()
+    assert "notes.txt" in done.get_by_test_id("set-apart").inner_text()
 
 
 def test_a_job_is_cancelled(served_alone: str, page_without_errors: MakePage) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from browser.conftest import drop
+from browser.conftest import ADAPTED, drop
 
 MakePage = Callable[..., Any]
 
@@ -22,9 +23,12 @@ def test_neighbours_vote_with_a_range_and_are_shown(
     rows = [row.inner_text().split() for row in page.get_by_test_id("vote-label").all()]
     shares = [float(row[1]) for row in rows]
     assert shares == sorted(shares, reverse=True)
-    for row, share in zip(rows, shares, strict=True):
-        low, high = (float(bound) for bound in row[2].split("–"))
-        assert low <= share <= high
+    assert page.get_by_test_id("vote-of").inner_text() == "in the space base"
+    for row, shown in zip(rows, page.get_by_test_id("vote-range").all(), strict=True):
+        low, high = (float(bound) for bound in row[3].split("–"))
+        said = re.search(r"[\d.]+$", str(shown.get_attribute("title")))
+        assert said
+        assert low <= float(said[0]) <= high  # the range is that of the vote, not of the calibrated probability
     assert "calibrated on held-back patients" in page.get_by_test_id("vote").inner_text()
     likely = page.locator("[data-testid=hit] .tag.on").first.inner_text()
     assert likely == rows[0][0]  # hits that bear the likeliest label are marked
@@ -71,3 +75,15 @@ def test_a_selection_is_labelled_and_leads_to_adapt(
     page.screenshot(path=artefacts / "labels.png")
     page.get_by_test_id("to-adapt").click()
     page.get_by_test_id("adapt-view").get_by_text("other", exact=True).wait_for()
+
+
+def test_the_vote_follows_the_space(page_without_errors: MakePage, served: str, query_file: Path) -> None:
+    page = page_without_errors()
+    page.goto(served)
+    page.get_by_test_id("nothing-asked").wait_for()
+    drop(page, query_file)
+    page.get_by_test_id("vote").wait_for()
+    with page.expect_response("**/api/v1/classify") as answer:
+        page.get_by_test_id(f"space-{ADAPTED}").click()
+    assert answer.value.request.post_data_json["space"] == ADAPTED
+    page.get_by_test_id("vote-of").get_by_text(f"in the space {ADAPTED}", exact=True).wait_for()

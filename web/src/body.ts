@@ -1,7 +1,9 @@
 /** What is asked on the page -> the bodies of the search, classify and explain routes. */
 import { EMPTY, type Asking } from "./route";
-import type { Query, SearchBody } from "./types";
+import type { Bodies, Query, SearchBody } from "./types";
 import { whereOf } from "./where";
+
+type ClassifyBody = Bodies["Classify"];
 
 /** The query alone, without more and less. null where nothing is asked, or only by examples. */
 export function queryOf({ asked, text, roi }: Asking): Query | null {
@@ -20,6 +22,14 @@ export function pictureOf(asking: Asking): Query | null {
   const query = asked ? queryOf({ ...asking, text: "" }) : null;
   const ids = query?.ids ?? (query ? null : asking.text ? [] : positive);
   return ids ? (ids.length === 1 ? { ids } : null) : query;
+}
+
+/** The vote is asked as the search is: in the same space, among the same records, of the same region. */
+export function voteOf(asking: Asking, k: number): ClassifyBody | null {
+  const query = pictureOf(asking);
+  if (!query) return null;
+  const space = query.roi ? EMPTY.space : asking.space;
+  return { query, method: "knn", k, space, where: whereOf(asking.filters, asking.own) };
 }
 
 const words = (text: string): { text?: string } => (text ? { text } : {});

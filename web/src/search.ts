@@ -1,9 +1,9 @@
 /** Runs what is asked: hits first, then the neighbours' vote; an older answer never overwrites a newer one. */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { api, Problem, type Thing } from "./api";
-import { bodyOf, pictureOf } from "./body";
+import { bodyOf, voteOf } from "./body";
 import { asking, ask, route, gallery, loadGallery } from "./state";
-import type { ClassifyResult, Facet, SearchResult } from "./types";
+import type { Bodies, ClassifyResult, Facet, SearchResult } from "./types";
 import { textOf } from "./ui/facts";
 import { say } from "./ui/notice";
 import { whereOf } from "./where";
@@ -12,6 +12,8 @@ const NEIGHBOURS = 25; // of the vote
 
 export const result = signal<SearchResult | null>(null);
 export const vote = signal<ClassifyResult | null>(null);
+/** What the vote that is shown was asked with. */
+export const votedOn = signal<Bodies["Classify"] | null>(null);
 export const voteProblem = signal("");
 export const voting = signal(false);
 export const busy = signal(false);
@@ -75,15 +77,16 @@ export async function search(): Promise<void> {
 }
 
 async function askNeighbours(signal: AbortSignal): Promise<void> {
-  const query = pictureOf(asking.value);
-  if (!query || !gallery.value?.labels.length) {
+  const k = Math.min(NEIGHBOURS, Math.max(1, gallery.value?.records ?? 1));
+  const body = voteOf(asking.value, k);
+  if (!body || !gallery.value?.labels.length) {
     vote.value = null;
     return;
   }
   voting.value = true;
   try {
-    const k = Math.min(NEIGHBOURS, Math.max(1, gallery.value?.records ?? 1));
-    vote.value = await api.classify({ query, method: "knn", k, space: "base" }, signal);
+    const counted = await api.classify(body, signal);
+    batch(() => ([vote.value, votedOn.value] = [counted, body]));
     voteProblem.value = "";
   } catch (error) {
     if (signal.aborted) return;

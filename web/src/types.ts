@@ -30,9 +30,11 @@ export type RecordPage = Schemas["RecordPage"];
 export type Facet = Schemas["Facet"];
 export type FacetPage = Schemas["FacetPage"];
 export type RefusedPage = Schemas["RefusedPage"];
+export type LabelMatch = Schemas["LabelMatch"];
 export type Refusal = Schemas["Refused"];
 export type MapPoints = Schemas["MapPoints"];
 
+export type AdaptResult = Schemas["AdaptResult"];
 export type Job = Schemas["JobAnswer"];
 export type JobListing = Schemas["JobListing"];
 export type Report = Schemas["Report"];

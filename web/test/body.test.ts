@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bodyOf, pictureOf, queryOf, steered } from "../src/body";
+import { bodyOf, pictureOf, queryOf, steered, voteOf } from "../src/body";
 import { nothing, remembered, undone } from "../src/past";
 import { EMPTY } from "../src/route";
 import { whereOf } from "../src/where";
@@ -92,5 +92,15 @@ describe("undo", () => {
     expect(step).toBe(149);
     expect(rest.steps.length).toBe(99);
     expect(undone(nothing)).toBeNull();
+  });
+});
+
+describe("the vote", () => {
+  it("is asked in the space, among the records and of the region that the search asks", () => {
+    const asking = { ...EMPTY, asked: { kind: "record", id: "a" } as const, space: "findings", own: "age>50" };
+    expect(voteOf(asking, 7)).toEqual({ query: { ids: ["a"] }, method: "knn", k: 7, space: "findings", where: bodyOf(asking)!.where });
+    const region = { ...asking, roi: { box: [0, 0, 0.5, 0.5] as const, slice: 3 } };
+    expect(voteOf(region, 7)).toMatchObject({ query: bodyOf(region)!.query, space: "base" });
+    expect(voteOf({ ...EMPTY, text: "effusion" }, 7)).toBeNull();
   });
 });

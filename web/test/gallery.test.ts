@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../src/types";
-import { NONE, takenBy, takenSentence, together } from "../src/views/gallery/taken";
+import { metSentences, NONE, takenBy, takenSentence, together } from "../src/views/gallery/taken";
 
 const job = (result: unknown): Job => ({ result }) as Job;
 
@@ -15,6 +15,19 @@ describe("what became of the files", () => {
     });
     expect(takenBy(job(null))).toEqual(NONE);
     expect(takenBy(job({ space: "findings" }))).toEqual(NONE);
+  });
+
+  it("tells how the table met the images, and names what did not", () => {
+    const names = (...some: string[]) => some.map((source) => ({ source }));
+    const match = { rows: 9, rows_met: 5, images: 7, images_met: 6, by_end: 0 };
+    expect(metSentences(null)).toEqual([]);
+    expect(
+      metSentences({ ...match, rows_left: names("a.png", "b.png", "c.png"), images_left: names("/x/z.png") }),
+    ).toEqual([
+      "5 of 9 rows of the table met 6 of 7 images.",
+      "No image for a.png, b.png, c.png, ….",
+      "No row for z.png.",
+    ]);
   });
 
   it("points to the list only where something is on it", () => {

@@ -26,9 +26,11 @@ interface SegmentsProps<T extends string> {
   chosen: T;
   onChoose: (option: T) => void;
   testid: string;
+  disabled?: boolean;
 }
 
-export function Segments<T extends string>({ label, options, chosen, onChoose, testid }: SegmentsProps<T>) {
+export function Segments<T extends string>(props: SegmentsProps<T>) {
+  const { label, options, chosen, onChoose, testid, disabled = false } = props;
   return (
     <div class="segments" role="radiogroup" aria-label={label} data-testid={testid}>
       {options.map((option) => (
@@ -37,6 +39,7 @@ export function Segments<T extends string>({ label, options, chosen, onChoose, t
           role="radio"
           aria-checked={option === chosen}
           title={option}
+          disabled={disabled}
           data-testid={`${testid}-${option}`}
           onClick={() => onChoose(option)}
         >

@@ -5,11 +5,11 @@ import { api } from "../../api";
 import { ended, jobs, loadJobs } from "../../jobs";
 import { facets, refresh } from "../../search";
 import { ask, asking, gallery, go } from "../../state";
-import type { Job } from "../../types";
+import type { AdaptResult, Job } from "../../types";
 import { Dialog } from "../../ui/Dialog";
 import { JobCard } from "../../ui/JobCard";
 import { say, sayProblem } from "../../ui/notice";
-import { Bar, Segments } from "../../ui/small";
+import { Bar, counted, Segments } from "../../ui/small";
 import { freeName, isSpaceName } from "./names";
 
 const KINDS = ["mlp", "linear"] as const;
@@ -47,8 +47,13 @@ function Train() {
     try {
       const job = await ended(await api.adapt({ name, kind, replace }));
       if (job.state === "done") {
-        say(`The space “${name}” is there. Search in it, and evaluate it before trusting it.`);
-        ask({ space: name });
+        const worse = trainedBy(job)?.worse ?? false;
+        say(
+          worse
+            ? `The space “${name}” is there, and did worse than base on folds of its own records: base stays chosen.`
+            : `The space “${name}” is there. Search in it, and evaluate it before trusting it.`,
+        );
+        ask({ space: worse ? BASE : name });
         setWritten(null);
       }
       await refresh();
@@ -130,32 +135,35 @@ function Train() {
   );
 }
 
+const BASE = "base";
+
+const trainedBy = ({ result }: Job): AdaptResult | null => (result && "sha256" in result ? result : null);
+
 function Trained({ job }: { job: Job }) {
-  const result = (job.result ?? {}) as {
-    space?: string;
-    classes?: string[];
-    records?: number;
-    patients?: number;
-    seconds?: number;
-  };
+  const result = trainedBy(job);
+  if (!result) return null;
+  const { space, classes, records, patients, seconds, worse, note } = result;
   return (
     <div class="row">
       <span class="note">
         {[
-          result.space && `Space “${result.space}”`,
-          result.classes && `${result.classes.length} labels`,
-          result.records && `${result.records} records`,
-          result.patients && `${result.patients} patients`,
-          result.seconds && `${result.seconds.toFixed(1)} s`,
+          `Space “${space}”`,
+          counted(classes.length, "label"),
+          counted(records, "record"),
+          patients ? counted(patients, "patient") : "",
+          `${seconds.toFixed(1)} s`,
         ]
           .filter(Boolean)
           .join(" · ")}
       </span>
-      {result.space && (
-        <button class="chip" onClick={() => (ask({ space: result.space! }), go("search"))}>
-          Search in it
-        </button>
+      {note && (
+        <p class={`sentence ${worse ? "warn" : ""}`} data-testid="inner-folds">
+          {note}
+        </p>
       )}
+      <button class="chip" onClick={() => (ask({ space }), go("search"))}>
+        Search in it
+      </button>
       <button class="chip" data-testid="to-evaluate" onClick={() => go("evaluate")}>
         Evaluate it
       </button>

@@ -1,7 +1,7 @@
 /** What a job that added images has come to, and which files it set apart as no images. */
 import type { Job } from "../../types";
 import { fileName } from "../../ui/facts";
-import { takenBy, takenSentence } from "./taken";
+import { metSentences, takenBy, takenSentence } from "./taken";
 
 const MOST_LISTED = 200;
 
@@ -14,6 +14,11 @@ export function Brought({ job }: { job: Job }) {
       <p class="note" data-testid="brought">
         {takenSentence(takenBy(job), state)}
       </p>
+      {[...metSentences(result.labels), ...result.notes].map((sentence) => (
+        <p class="note" key={sentence} data-testid="brought-note">
+          {sentence}
+        </p>
+      ))}
       {apart.length > 0 && (
         <details>
           <summary class="note">Which were set apart</summary>

@@ -1,5 +1,6 @@
 /** What became of the files that were to be added, in one sentence. Pure. */
-import type { Job } from "../../types";
+import type { Job, LabelMatch } from "../../types";
+import { fileName } from "../../ui/facts";
 import { counted } from "../../ui/small";
 
 export interface Taken {
@@ -33,6 +34,18 @@ export function apartWords(kinds: Taken["kinds"]): string {
   const all = Object.values(kinds).reduce((sum, count) => sum + count, 0);
   const each = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
   return all ? `${all.toLocaleString("en")} set apart as no images: ${each.join(", ")}` : "";
+}
+
+/** How a table of labels and the images met, and up to three of each that did not. */
+export function metSentences(labels: LabelMatch | null): string[] {
+  if (!labels) return [];
+  const { rows, rows_met: met, images, images_met: labelled, rows_left: left, images_left: bare } = labels;
+  const names = (some: LabelMatch["rows_left"]): string => some.map(({ source }) => fileName(source)).join(", ");
+  return [
+    `${met} of ${counted(rows, "row")} of the table met ${labelled} of ${counted(images, "image")}.`,
+    left.length ? `No image for ${names(left)}${rows - met > left.length ? ", …" : ""}.` : "",
+    bare.length ? `No row for ${names(bare)}${images - labelled > bare.length ? ", …" : ""}.` : "",
+  ].filter(Boolean);
 }
 
 /** state: of the last job; "done" also where there was nothing to do. */

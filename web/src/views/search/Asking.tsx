@@ -1,6 +1,7 @@
 /** The left side: the query, and everything that steers its ranking. */
 import { paths } from "../../api";
 import { steered } from "../../body";
+import { EMPTY } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { Picture } from "../../ui/Picture";
 import { Segments, Switch } from "../../ui/small";
@@ -10,7 +11,7 @@ import { QueryPanel } from "./QueryPanel";
 const DEPTHS = [6, 12, 24, 48, 96];
 
 export function AskingPanel() {
-  const { space, k, grouped } = asking.value;
+  const { space, k, grouped, roi } = asking.value;
   const spaces = gallery.value?.spaces.map((one) => one.name) ?? ["base"];
   return (
     <aside class="asked" aria-label="What is asked">
@@ -20,10 +21,12 @@ export function AskingPanel() {
         <Segments
           label="Space"
           options={spaces}
-          chosen={space}
+          chosen={roi ? EMPTY.space : space}
+          disabled={roi !== null}
           testid="space"
           onChoose={(name) => ask({ space: name })}
         />
+        {roi && spaces.length > 1 && <p class="note">A region is searched in the encoder's own space.</p>}
         {spaces.length === 1 && (
           <p class="note">Only the encoder's own so far. Adapt trains another from labels.</p>
         )}

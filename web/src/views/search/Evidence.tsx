@@ -3,8 +3,7 @@ import { GitCompareArrows, Pencil, Search } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
 import { gallery, asking, compare, searchFor } from "../../state";
-import { filteredAway, hits, result, selected, selectedId, vote, voteProblem, voting } from "../../search";
-import { effectiveVotes, wilson } from "../../range";
+import { filteredAway, hits, result, selected, selectedId, vote, votedOn, voteProblem, voting } from "../../search";
 import type { ClassifyResult, Hit } from "../../types";
 import { textOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
@@ -59,34 +58,50 @@ function Near() {
   );
 }
 
+/** Which records were asked: those that the search asked, and it is said. */
+function whoVotes(): string {
+  const { query, space, where } = votedOn.value ?? {};
+  return [`in the space ${space}`, where ? "of what the filters leave" : "", query?.roi ? "on the region" : ""]
+    .filter(Boolean)
+    .join(", ");
+}
+
 const share = (value: number): string => value.toFixed(2);
 const short = (value: number): string => value.toFixed(2).replace(/^0/, "");
 
-function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes } }: { vote: ClassifyResult }) {
+function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, votes } }: { vote: ClassifyResult }) {
   const [all, setAll] = useState(false);
   const shown = all ? labels : labels.slice(0, 5);
   const voters = evidence.filter((one) => one.weight !== null);
-  const votes = effectiveVotes(voters.map((one) => one.weight ?? 0));
   return (
     <section data-testid="vote">
       <h3>Neighbours say</h3>
+      <p class="note" data-testid="vote-of">
+        {whoVotes()}
+      </p>
       {abstained && (
         <p class="abstains" data-testid="abstained">
-          <strong>{result.value?.abstained ? "Nothing similar here." : "Nothing similar bears a label."}</strong>
+          <strong>
+            {result.value?.abstained
+              ? "Nothing similar here."
+              : votedOn.value?.where
+                ? "Nothing similar that the filters leave bears a label."
+                : "Nothing similar bears a label."}
+          </strong>
           {reason}
         </p>
       )}
       {!abstained &&
-        shown
-          .map(({ label, probability }) => ({ label, probability, range: wilson(probability, votes) }))
-          .map(({ label, probability, range }) => (
-            <div class="vote" key={label} data-testid="vote-label" data-label={label}>
-              <span title={label}>{label}</span>
-              <Bar share={probability} label={`${label} ${share(probability)}`} />
-              <em>{share(probability)}</em>
-              <small data-testid="vote-range">{range ? `${short(range[0])}–${short(range[1])}` : ""}</small>
-            </div>
-          ))}
+        shown.map(({ label, probability, share: part, low, high }) => (
+          <div class="vote" key={label} data-testid="vote-label" data-label={label}>
+            <span title={label}>{label}</span>
+            <Bar share={probability} label={`${label} ${share(probability)}`} />
+            <em>{share(probability)}</em>
+            <small data-testid="vote-range" title={part === null ? "" : `share of the vote ${share(part)}`}>
+              {low === null || high === null ? "" : `vote ${short(low)}–${short(high)}`}
+            </small>
+          </div>
+        ))}
       {!abstained && labels.length > 5 && (
         <button class="plain" onClick={() => setAll(!all)}>
           {all ? "fewer" : `${labels.length - 5} more`}
@@ -94,9 +109,8 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes }
       )}
       {!abstained && (
         <p class="note">
-          {`Vote of ${voters.length || evidence.length}, ${calibrated ? `calibrated on held-back patients (${calibrated})` : "not calibrated: too few labels to learn from"}`}
-          {votes ? "; the range is 95 % for a vote of this size" : ""}
-          {asking.value.space === "base" ? "" : "; the vote is taken in the base space"}.{" "}
+          {`Vote of ${voters.length || evidence.length}, ${calibrated ? `calibrated on held-back patients (${calibrated})` : "not calibrated"}`}
+          {votes ? `; the range is 95 % of the share of a vote that counts ${votes.toFixed(1)} in all` : ""}.{" "}
           {gallery.value?.disclaimer}
         </p>
       )}
