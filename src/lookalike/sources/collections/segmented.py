@@ -1,7 +1,8 @@
 """Collections of volumes with masks: the Medical Segmentation Decathlon and TotalSegmentator.
 
 A record's labels are the structures in its mask. The axial slices that show a structure, counted from the feet as a
-gallery cuts them, are in the attribute ``axial slices of NAME`` ("12-40,43"), so that slices have labels too.
+gallery with the plane ``axial`` cuts them, are in the attribute ``axial slices of NAME`` ("12-40,43"), so that
+slices have labels too.
 Masks are read when the collection is opened, which takes hours for all of TotalSegmentator; ``labels=liver,spleen``
 reads only these.
 """
