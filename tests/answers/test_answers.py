@@ -36,6 +36,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         },
         "search: by a volume": _PAIR,
         "classify: the adapter's own head": {"error": "--replace trains an existing space anew"},
+        "refused: a label column that is not there": {"error": "the columns there are stand beside the nearest one"},
         **dict.fromkeys(["evaluate", "evaluate: the space on folds"], _AUDIT),
     },
     "collections": {
