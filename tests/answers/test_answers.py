@@ -36,7 +36,6 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         },
         "search: by a volume": _PAIR,
         "classify: the adapter's own head": {"error": "--replace trains an existing space anew"},
-        "refused: a label column that is not there": {"error": "the columns there are stand beside the nearest one"},
         **dict.fromkeys(["evaluate", "evaluate: the space on folds"], _AUDIT),
     },
     "collections": {
@@ -85,6 +84,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "refused: a series of several time points as a query": {"error": "it may be echoes or b values as well"},
     },
     "pictures": {
+        "refused: a label column that is not there": {"error": "the columns there are stand beside the nearest one"},
         "audit: everything recorded": {
             "json.fields": "values are told by a ridge regression that permutations can repeat; indices have nulls",
             "json.warnings": "association and the range of the null are said",
