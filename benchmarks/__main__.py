@@ -22,6 +22,7 @@ NAMES = (
     "volumes",
     "regions",
     "planted",
+    "duplicates",
     "confounds",
     "server_load",
 )

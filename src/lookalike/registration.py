@@ -35,7 +35,7 @@ class _Level(NamedTuple):
     least: float
 
 
-_LEVELS: Final = (_Level(6, 1.0, 0.7), _Level(5, 1.5, 0.85), _Level(5, 3.0, -1.0))  # a quarter, half, full size
+_LEVELS: Final = (_Level(6, 1.0, 0.87), _Level(5, 1.5, 0.93), _Level(5, 3.0, -1.0))  # a quarter, half, full size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,10 +225,14 @@ def _registered(level: _Pictures, maps: NDArray[np.float32], steps: int) -> NDAr
         gain = (there * one * two).sum(axis=1) / ((there * two * two).sum(axis=1) + 1e-3)
         slope = (np.clip(gain, 0.1, 10) * (side / 2)).astype(np.float32)[:, None]
         across, down = slope * found[..., 1], slope * found[..., 2]
+        rest = one - gain[:, None].astype(np.float32) * two
+        # What the other picture does not show, such as a filled corner, must not pull: Cauchy's weights.
+        usual = (there * rest * rest).sum(axis=1, keepdims=True) / (there.sum(axis=1, keepdims=True) + np.float32(1e-3))
+        there = there / (1 + rest * rest / (usual + np.float32(1e-3)))
         ways = np.stack([across * x, across * y, across, down * x, down * y, down, two, np.ones_like(two)], axis=-1)
         weighted = (ways * there[..., None]).transpose(0, 2, 1)
         normal = (weighted @ ways).astype(np.float64)
-        wanted = (weighted @ (one - gain[:, None].astype(np.float32) * two)[..., None]).astype(np.float64)
+        wanted = (weighted @ rest[..., None]).astype(np.float64)
         diagonal = np.einsum("nii->ni", normal)
         normal += np.eye(8) * (1e-3 * diagonal + 1e-2)[:, None, :]
         step = np.linalg.solve(normal, wanted)[:, :6, 0]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
@@ -33,7 +34,8 @@ from lookalike.voting import nearest_rows
 DuplicateKind: TypeAlias = Literal["same-bytes", "re-encoded", "framed", "cropped", "mirrored", "rotated"]
 KINDS: Final[tuple[str, ...]] = get_args(DuplicateKind)
 
-AGREES: Final = 0.97  # the least correlation of the details of copies
+AGREES: Final = 0.98  # the least correlation of the details of copies
+_AGREES_UNTURNED: Final = 0.99  # where nothing was turned: two exposures of one patient, minutes apart, reach 0.987
 _NEAR: Final = 5  # proposals of each picture by vectors, and by each version and orientation of its fingerprint
 _LOOSE: Final = 60  # bits of 255: a proposal
 _ALIGNED: Final = 40  # bits: the pictures lie nearly on one another
@@ -51,7 +53,7 @@ _BLOCK: Final = 64  # pairs registered together
 class NearDuplicate:
     """first, second: ids of records; of a query and a record where queries come from outside. kind: what the one is of
     the other ("same-bytes": the file, or the picture shown, is the same byte for byte). score: the correlation of
-    their details, at least 0.97. same_patient: None where the patient of either is not known.
+    their details, at least 0.98. same_patient: None where the patient of either is not known.
     """
 
     first: str
@@ -108,16 +110,19 @@ def _thumbnails(gallery: Gallery, data: Labelled) -> Mapping[str, bytes]:
 def _pictures(queries: Queries, thumbnails: Mapping[str, bytes]) -> _Pictures:
     """What can be compared: the records that have a thumbnail."""
     data = queries.data
-    rows = [row for row, each in enumerate(data.ids) if thumbnails.get(each)]
-    prints = [_of_jpeg(thumbnails[data.ids[row]]) for row in tracked(rows)]
+    made = [_of_jpeg(thumbnails.get(each, b"")) for each in tracked(data.ids)]
+    rows = [row for row, each in enumerate(made) if each is not None]
+    prints = [each for each in made if each is not None]
     codes = np.stack([each.codes for each in prints]) if prints else np.empty((0, 2, 8, 32), np.uint8)
     patients = [frozenset(p for p in queries.patients[row] if known_patient(p, data.ids[row])) for row in rows]
     return _Pictures(prints, codes, data.vectors[rows], patients, [data.ids[row] for row in rows])
 
 
-def _of_jpeg(jpeg: bytes) -> Fingerprint:
-    with PIL.Image.open(io.BytesIO(jpeg)) as opened:
+def _of_jpeg(jpeg: bytes) -> Fingerprint | None:
+    """None where there is no thumbnail, or a damaged one."""
+    with suppress(OSError, ValueError, SyntaxError), PIL.Image.open(io.BytesIO(jpeg)) as opened:
         return fingerprint(np.asarray(opened.convert("L")), jpeg)
+    return None
 
 
 def _found(pictures: _Pictures, first: int, *, own: bool) -> Iterator[NearDuplicate]:
@@ -212,9 +217,10 @@ def _checked_block(pictures: _Pictures, pairs: _Pairs) -> Iterator[tuple[tuple[i
     for row in np.flatnonzero((aligned.score >= AGREES) & (aligned.cover >= _LEAST_COVER)):
         (a, b), (u, v, o) = prints[row], chosen[row]
         moved = _between(a.boxes[u], b.boxes[v], orientation_matrix(int(o)), aligned.maps[row])
-        if _is_plausible(moved[:2, :2]):
+        score, turned = float(aligned.score[row]), abs(_degrees(moved[:2, :2])) > _TURNED
+        if _is_plausible(moved[:2, :2]) and (turned or score >= _AGREES_UNTURNED):
             kind = "same-bytes" if a.same == b.same else _kind(moved, a.boxes, b.boxes)
-            yield (int(pairs[row, 0]), int(pairs[row, 1])), (kind, round(float(aligned.score[row]), 4))
+            yield (int(pairs[row, 0]), int(pairs[row, 1])), (kind, round(score, 4))
 
 
 def _between(
@@ -240,6 +246,13 @@ def _is_plausible(linear: NDArray[np.float64]) -> bool:
     skew = abs(linear[:, 0] @ linear[:, 1]) / max(across * down, 1e-9)
     stretch = abs(np.log(max(across, 1e-9) / max(down, 1e-9)))
     return bool(skew <= _MOST_SKEW and stretch <= _MOST_STRETCH)
+
+
+def _degrees(linear: NDArray[np.float64]) -> float:
+    """How far a map turns, from the nearest quarter turn; of one that mirrors, after it."""
+    (a, b), (c, d) = linear @ np.diag([np.sign(np.linalg.det(linear)) or 1.0, 1.0])
+    angle = float(np.degrees(np.arctan2(c - b, a + d)))
+    return (angle + 45) % 90 - 45
 
 
 def _kind(moved: NDArray[np.float64], boxes: NDArray[np.float32], others: NDArray[np.float32]) -> DuplicateKind:
