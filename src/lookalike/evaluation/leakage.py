@@ -59,7 +59,7 @@ def audit_leakage(sides: Iterable[tuple[Queries, Labelled]], duplicates: Sequenc
             patients += int((~others & ~itself).any(axis=1).sum())
             files += int((itself & opened(named[rows])).any(axis=1).sum())
     known = count_patients(list(groups.values()), list(groups))
-    sentence = " ".join([*_shared(queries, patients, files, known), _near(queries, list(copied.values()), known)])
+    sentence = " ".join([*_shared(queries, patients, files, known), _near(queries, list(copied.values()))])
     kinds = dict(Counter(str(each.kind) for each in copied.values()).most_common())
     counts = (queries, patients, files, len(copied))
     return LeakageAudit(*counts, AGREES, sentence, known.records, known.unknown, kinds)
@@ -90,10 +90,10 @@ def _shared(queries: int, patients: int, files: int, known: PatientCount) -> lis
     return parts or ["No patient is on both sides of the split."]
 
 
-def _near(queries: int, copied: Sequence[NearDuplicate], patients: PatientCount) -> str:
+def _near(queries: int, copied: Sequence[NearDuplicate]) -> str:
     """Which near-duplicates are on both sides."""
     if not copied:
-        return f"No near-duplicate{'' if patients.unknown else ' of another patient'} was found."
+        return "No near-duplicate of a query was found among those that may answer it."
     known = all(each.same_patient is False for each in copied)
     whose = "of another patient" if known else "that nobody says is of the same patient"
     kinds = kinds_in_words(Counter(each.kind for each in copied))
