@@ -27,8 +27,8 @@ from lookalike.verbs.index import index
 
 COLLECTIONS = {
     "chest-xray-dicom5": "patient_id",
-    "breast-us-busi": "patient_id",
-    "brain-mri-tumor": "patient_id",
+    "breast-us-busi": None,
+    "brain-mri-tumor": None,
     "mammo-mias": "patient_pair",
 }
 """By the column that names the patient, where there is one."""
