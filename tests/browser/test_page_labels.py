@@ -73,6 +73,14 @@ def test_a_selection_is_labelled_and_leads_to_adapt(
     page.wait_for_function("() => document.querySelectorAll('[data-testid=label-tile]').length === 4")
     assert all(tile.inner_text() == "other" for tile in tiles.all())
     page.screenshot(path=artefacts / "labels.png")
+    assert page.get_by_test_id("undo").is_enabled()
+    page.get_by_test_id("undo-labels").click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-testid=label-tile]')].every((one) => one.innerText === 'no label')"
+    )
+    assert page.get_by_test_id("undo").is_disabled()
+    page.get_by_test_id("bulk-add").click()
+    page.wait_for_function("() => document.querySelector('[data-testid=label-tile]').innerText === 'other'")
     page.get_by_test_id("to-adapt").click()
     page.get_by_test_id("adapt-view").get_by_text("other", exact=True).wait_for()
 

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type {
   Bodies,
+  ChangedLabels,
   ClassifyResult,
   Explanation,
   FacetPage,
@@ -141,9 +142,8 @@ export const api = {
   facets: (where: string | null) => json<FacetPage>("GET", `/facets${params({ where })}`),
   refused: (limit: number, cursor: string | null) =>
     json<RefusedPage>("GET", `/refused${params({ limit, cursor })}`),
-  setLabels: (id: string, labels: string[]) => json<Stored>("PATCH", `/records/${name(id)}`, { labels }),
-  changeLabels: (ids: string[], add: string[], remove: string[]) =>
-    json<{ changed: number }>("POST", "/labels", { ids, add, remove }),
+  changeLabels: (body: Bodies["ChangeLabels"]) => json<ChangedLabels>("POST", "/labels", body),
+  undoLabels: (body: Bodies["UndoLabels"]) => json<ChangedLabels>("POST", "/labels/undo", body),
   deleteRecord: (id: string) => removed(`/records/${name(id)}`),
   deletePatient: (group: string) => removed(`/patients/${name(group)}`),
   deleteSpace: (space: string) => removed(`/spaces/${name(space)}`),

@@ -2,6 +2,7 @@
 import { steered } from "./body";
 import { hits, selected, selectedId } from "./search";
 import { ask, asking, compare, go, route, undo } from "./state";
+import { undoLabels } from "./views/labels/changes";
 
 function writing(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null;
@@ -39,7 +40,7 @@ const KEYS: Record<string, () => void> = {
   "+": () => steer("more"),
   "=": () => steer("more"),
   "-": () => steer("less"),
-  u: undo,
+  u: () => (route.value.view === "labels" ? void undoLabels() : undo()),
 };
 
 const EVERYWHERE = new Set(["/", "u"]);

@@ -29,6 +29,7 @@ export type RecordFiles = Schemas["RecordFiles"];
 export type RecordPage = Schemas["RecordPage"];
 export type Facet = Schemas["Facet"];
 export type FacetPage = Schemas["FacetPage"];
+export type ChangedLabels = Schemas["Changed"];
 export type RefusedPage = Schemas["RefusedPage"];
 export type LabelMatch = Schemas["LabelMatch"];
 export type Refusal = Schemas["Refused"];

@@ -5,9 +5,11 @@ import { asking, canUndo, gallery, go, route, undo } from "../state";
 import { save } from "../ui/files";
 import { say } from "../ui/notice";
 import { theme, toggleTheme } from "../ui/theme";
+import { canUndoLabels, undoLabels } from "../views/labels/changes";
 
 export function Head() {
   const found = gallery.value;
+  const labelling = route.value.view === "labels";
   const copy = async (): Promise<void> => {
     await navigator.clipboard.writeText(location.href);
     say("Link copied. It restores the whole query.");
@@ -22,7 +24,13 @@ export function Head() {
         >{`${found.name} · ${found.records.toLocaleString("en")} records · ${found.encoder.name}`}</span>
       )}
       <div class="tools">
-        <button disabled={!canUndo.value} onClick={undo} data-testid="undo" aria-label="Undo" title="Undo (u)">
+        <button
+          disabled={labelling ? !canUndoLabels.value : !canUndo.value}
+          onClick={() => (labelling ? void undoLabels() : undo())}
+          data-testid="undo"
+          aria-label="Undo"
+          title={labelling ? "Take the last change of labels back (u)" : "Undo (u)"}
+        >
           <Undo2 aria-hidden="true" />
           <span class="words">Undo</span>
         </button>

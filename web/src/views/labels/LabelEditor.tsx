@@ -1,11 +1,10 @@
 /** The labels of one record, changed by hand. */
 import { X } from "lucide-preact";
 import { useState } from "preact/hooks";
-import { api } from "../../api";
-import { refresh } from "../../search";
 import { gallery } from "../../state";
 import { Dialog } from "../../ui/Dialog";
-import { say, sayProblem } from "../../ui/notice";
+import { sayProblem } from "../../ui/notice";
+import { changeLabels } from "./changes";
 
 export function LabelEditor({ id, labels, onClose }: { id: string; labels: string[]; onClose: () => void }) {
   const [chosen, setChosen] = useState(labels);
@@ -18,10 +17,8 @@ export function LabelEditor({ id, labels, onClose }: { id: string; labels: strin
   };
   const save = async (): Promise<void> => {
     try {
-      await api.setLabels(id, written.trim() ? [...chosen, written.trim()] : chosen);
-      say("Labels saved. Adapt learns from them when it is trained again.");
+      await changeLabels({ ids: [id], set: written.trim() ? [...chosen, written.trim()] : chosen });
       onClose();
-      await refresh();
     } catch (error) {
       sayProblem(error);
     }

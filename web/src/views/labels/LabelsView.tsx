@@ -1,15 +1,16 @@
 /** Labels for many records at once: select, add or take away, and let an adapter learn from it. */
-import { Sparkles } from "lucide-preact";
+import { Sparkles, Undo2 } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, paths } from "../../api";
-import { hits, refresh } from "../../search";
+import { hits } from "../../search";
 import { gallery, go } from "../../state";
 import type { Stored } from "../../types";
 import { factsOf, fileName } from "../../ui/facts";
-import { say, sayProblem } from "../../ui/notice";
+import { sayProblem } from "../../ui/notice";
 import { Picture } from "../../ui/Picture";
 import { counted, Segments, Switch } from "../../ui/small";
 import { wordsFilter } from "../search/RecordPicker";
+import { canUndoLabels, changedHere, changeLabels, undoLabels } from "./changes";
 import { selection } from "./selection";
 
 const PAGE = 96;
@@ -22,7 +23,6 @@ export function LabelsView() {
   const [bare, setBare] = useState(false);
   const [records, setRecords] = useState<Stored[]>([]);
   const [cursor, setCursor] = useState<string | null>(null);
-  const [round, setRound] = useState(0);
   const where = [wordsFilter(words.trim()), bare ? UNLABELLED : null].filter(Boolean).join(" and ") || null;
 
   useEffect(() => {
@@ -40,7 +40,7 @@ export function LabelsView() {
       (error: Error) => abort.signal.aborted || sayProblem(error),
     );
     return () => abort.abort();
-  }, [from, where, round]);
+  }, [from, where, changedHere.value]);
   const more = (): void =>
     void api
       .records(where, PAGE, cursor)
@@ -75,7 +75,7 @@ export function LabelsView() {
           Select none
         </button>
       </div>
-      <Bulk onDone={() => setRound(round + 1)} />
+      <Bulk />
       <ul class="tiles large" aria-label="Records">
         {records.map((record) => (
           <li key={record.id}>
@@ -114,18 +114,13 @@ function Tile({ record, on }: { record: Stored; on: boolean }) {
   );
 }
 
-function Bulk({ onDone }: { onDone: () => void }) {
+function Bulk() {
   const [label, setLabel] = useState("");
-  const [changed, setChanged] = useState(0);
+  const changed = changedHere.value;
   const ids = [...selection.value];
   const change = async (way: "add" | "remove"): Promise<void> => {
-    const name = label.trim();
     try {
-      const answer = await api.changeLabels(ids, way === "add" ? [name] : [], way === "remove" ? [name] : []);
-      setChanged(changed + answer.changed);
-      say(`${counted(answer.changed, "record")} changed.`);
-      await refresh();
-      onDone();
+      await changeLabels({ ids, [way]: [label.trim()] });
     } catch (error) {
       sayProblem(error);
     }
@@ -154,9 +149,13 @@ function Bulk({ onDone }: { onDone: () => void }) {
       <button disabled={!can} data-testid="bulk-remove" onClick={() => void change("remove")}>
         Take from selection
       </button>
+      <button disabled={!canUndoLabels.value} data-testid="undo-labels" onClick={() => void undoLabels()}>
+        <Undo2 aria-hidden="true" />
+        Take it back
+      </button>
       <span class="push note">
         {changed
-          ? `${counted(changed, "record")} changed since the last training.`
+          ? `${counted(changed, "record")} changed since this page was opened.`
           : "Adapt learns from these labels."}
       </span>
       <button class="key" data-testid="to-adapt" onClick={() => go("adapt")}>
