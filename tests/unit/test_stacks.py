@@ -247,3 +247,10 @@ def test_a_series_stored_twice_under_other_identifiers_is_two() -> None:
     # Two volumes in two folders, whose slices have numbers of their own, are of one series.
     first, second = series(6, volumes=2)[:6], series(6, volumes=2)[6:]
     assert [len(group.files) for group in volume_files([*files(first, "one"), *files(second, "two")])] == [12]
+
+
+def test_one_slice_in_several_encodings_is_a_picture_each() -> None:
+    (slice_,) = files(series(1), "a")
+    encodings = [replace(slice_, file=f"/a/{i}", source=f"/a/{i}", sha256=str(i)) for i in range(5)]
+    (group,) = volume_files(encodings)
+    assert (group.whole, len(group.files), group.copies) == (False, 5, ())

@@ -63,8 +63,9 @@ def _without_copies(files: Sequence[SliceFile]) -> VolumeFiles:
         kept.setdefault(_content(file), file)
     names = {file.file for file in kept.values()}
     chosen = tuple(file for file in files if file.file in names)
-    copies = tuple(file for file in files if file.file not in names)
-    return VolumeFiles(chosen, copies, _is_whole(chosen))
+    if not _is_whole(chosen):  # each file is a picture of its own, also one instance in several encodings
+        return VolumeFiles(tuple(files), (), whole=False)
+    return VolumeFiles(chosen, tuple(file for file in files if file.file not in names), whole=True)
 
 
 def _content(file: SliceFile) -> object:
