@@ -574,7 +574,8 @@ def adapted_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
         return evaluate(gallery, space="findings", folds=3, k=(1, 5), samples=100)
 
 
-def test_text_tables(adapted_report: Report) -> None:
+def test_text_tables(adapted_report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # no column goes on below
     text = adapted_report.tables()
     lines = text.splitlines()
     assert lines[0] == "Precision by class"
