@@ -293,9 +293,8 @@ def gallery_to_fill(
         try:
             yield gallery
         except BaseException:
-            if fresh and not gallery.store.count() and not gallery.store.refused():
-                gallery.close()
-                _unmake(path, made)
+            if fresh:
+                _remove_unfilled(gallery, made)
             raise
 
 
@@ -306,6 +305,14 @@ def _is_gallery(path: Path) -> bool:
 def _missing(path: Path) -> list[Path]:
     """The folders that are to be made for a path, the innermost first."""
     return [folder for folder in (path, *path.parents) if not os.path.exists(folder)]  # noqa: PTH110 - as above
+
+
+def _remove_unfilled(gallery: Gallery, made: Sequence[Path]) -> None:
+    """Remove a new gallery that holds nothing, unless another process is filling it."""
+    with suppress(GalleryError), gallery.writing():
+        if not gallery.store.count() and not gallery.store.refused():
+            gallery.close()
+            _unmake(gallery.folder, made)
 
 
 def _unmake(path: Path, made: Sequence[Path]) -> None:
