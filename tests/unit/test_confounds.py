@@ -122,6 +122,16 @@ def audited(labels: Sequence[int], sites: Sequence[int], patients: Sequence[int]
     return confound_audit(sample, [(field, audit_field(field, sample, seed=0))], {})
 
 
+def test_patients_that_nobody_named_are_said() -> None:
+    found = audited([0, 1] * 20, [0, 1, 1, 0] * 10, list(range(40)))
+    assert (found.patients, "is not known" in " ".join(found.warnings)) == (40, False)
+    nobody = [Record(i, str(i), "", 0, (f"label {i % 2}",), str(i), {}) for i in range(40)]
+    vectors, members = np.eye(40, dtype=np.float32), np.eye(2, dtype=bool)[[i % 2 for i in range(40)]]
+    unnamed = confound_audit(AuditSample("label", "base", nobody, vectors, ("label 0", "label 1"), members), [], {})
+    assert unnamed.patients == 0
+    assert unnamed.warnings[-1].startswith("No patient is known")
+
+
 @pytest.mark.parametrize("by_patient", [True, False])
 @pytest.mark.parametrize("classes", [2, 5])
 def test_coins_raise_no_warning(by_patient: bool, classes: int) -> None:

@@ -826,7 +826,8 @@ export interface components {
         };
         /**
          * @description fields: the most separating first. skipped: fields that could not be audited, with the reason.
-         *     warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of.
+         *     warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of; at last how
+         *     many records' patients are not known. patients: of those that are.
          */
         ConfoundAudit: {
             label_field: string;
@@ -855,7 +856,7 @@ export interface components {
         /**
          * @description Two records that are copies of one picture. kind: what the one is of the other: "same-bytes" (shown, they are the
          *     same byte for byte), "re-encoded" (compressed, resized, brighter, noisy), "framed" (with another margin),
-         *     "cropped", "mirrored", "rotated". score: the correlation of their details after registration, at least 0.97.
+         *     "cropped", "mirrored", "rotated". score: the correlation of their details after registration, at least 0.98.
          *     same_patient: None where the patient of either is not known.
          */
         DuplicatePair: {

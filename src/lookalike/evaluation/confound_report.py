@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from lookalike.asking.patients import count_patients
 from lookalike.columns import paragraphs
 from lookalike.evaluation.permutations import PermutationNull, holm
 from lookalike.evaluation.recorded_fields import FIELD_KINDS, RecordedField
@@ -105,7 +106,8 @@ class FieldAudit:
 @dataclass(frozen=True, slots=True)
 class ConfoundAudit:
     """fields: the most separating first. skipped: fields that could not be audited, with the reason.
-    warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of.
+    warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of; at last how
+    many records' patients are not known. patients: of those that are.
     """
 
     label_field: str
@@ -167,13 +169,14 @@ def confound_audit(
 ) -> ConfoundAudit:
     """The findings on every field, the most separating first, with their warnings."""
     ordered = sorted(pairs, key=lambda pair: (-_best(pair[1])[1], FIELD_KINDS.index(pair[1].kind)))
+    known = count_patients([record.patient for record in sample.records], [record.id for record in sample.records])
     return ConfoundAudit(
         sample.label_field,
-        len(sample.records),
-        len({record.patient for record in sample.records}),
+        known.records,
+        known.patients,
         sample.space,
         tuple(audit for _, audit in ordered),
-        tuple(_warnings(sample, ordered)),
+        (*_warnings(sample, ordered), *([known.sentence] if known.unknown else [])),
         dict(skipped),
     )
 
