@@ -62,7 +62,8 @@ def run(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     PIL.Image.fromarray(texture(1)).save(good)
     command = [COMMAND, "index", shared_data / "bad-input", good.parent, "--gallery", folder / "gallery"]
     with (folder / "out").open("w+") as out, (folder / "err").open("w+") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err)
+        wide = {**os.environ, "COLUMNS": "1000"}  # no path is shortened
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=wide)
         _pid, status, usage = os.wait4(process.pid, 0)  # counts every descendant that was waited for
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0), err.seek(0)

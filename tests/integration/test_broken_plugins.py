@@ -26,7 +26,8 @@ def test_the_commands_go_on(tmp_path: Path) -> None:
         {f"lookalike.{group}": {"aaa": "acme_torn:ANY"} for group in GROUPS},
         {"acme_torn": TORN},
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
+    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "1000"}  # no line is wrapped
     for number in range(6):
         plane = np.random.default_rng(number).integers(0, 256, (40, 40), np.uint8)
         PIL.Image.fromarray(plane).save(tmp_path / f"{number}.png")

@@ -129,7 +129,9 @@ def test_a_gallery_without_records_is_no_gallery_to_search(pictures: Path, tmp_p
 def interrupted(words: list[str | Path], ready: Callable[[], bool], output: Path) -> str:
     """What a command says when Ctrl-C comes as soon as it is ready: to every process, as a terminal sends it."""
     with output.open("w") as file:
-        started = subprocess.Popen([COMMAND, *words], stdout=file, stderr=file, start_new_session=True)
+        # A shell starts what runs in its background with SIGINT ignored, and children inherit it.
+        command = ["env", "--default-signal=INT", COMMAND, *words]
+        started = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
         while not ready():
             assert started.poll() is None, output.read_text()
             time.sleep(0.01)

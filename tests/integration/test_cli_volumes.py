@@ -15,6 +15,12 @@ pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said is looked for in what is printed: nothing may be wrapped."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     """Six series of six patients and two findings, one with a gap, and a 4-D file."""

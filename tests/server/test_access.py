@@ -26,6 +26,8 @@ _CONTRIBUTOR: Final = frozenset(
     {
         "PATCH /records/{}",
         "POST /labels",
+        "POST /labels/undo",
+        "GET /labels/log",
         "POST /index",
         "POST /adapt",
         "POST /evaluate",

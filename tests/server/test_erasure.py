@@ -52,7 +52,8 @@ def test_no_byte_of_a_removed_person_is_left(folder: Path, route: str) -> None:
     with serving(folder) as server:
         # What is shown and labelled just before stands in the write-ahead log.
         ids = [one["id"] for one in server.get("/records", params={"where": f"label={LABEL}"}).json()["items"]]
-        assert server.post("/labels", {"ids": ids, "add": [f"{LABEL}-2"], "remove": []}).json() == {"changed": 2}
+        labelled = server.post("/labels", {"ids": ids, "add": [f"{LABEL}-2"], "remove": []}).json()
+        assert labelled["changed"] == 2
         assert all(word in on_disk(folder) for word in WORDS)
         assert removed(server, route) == 2
         # At once, while the service goes on.

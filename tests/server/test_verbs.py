@@ -128,7 +128,7 @@ def test_removed_labelled_and_indexed_again(gallery: Gallery, tmp_path: Path, he
         gallery.store.hold()
     page = browse(gallery, limit=5)
     first, second = page.items[:2]
-    assert label(gallery, [first.id, second.id], add=["new"], remove=["even"]) == 2
+    assert label(gallery, [first.id, second.id], add=["new"], remove=["even"]).changed == 2
     assert relabel(gallery, second.id, ["b", "a"]).labels == ("a", "b")
     assert [one.id for one in browse(gallery, where="label=new").items] == [first.id]
     with pytest.raises(UsageError, match="label is text"):
