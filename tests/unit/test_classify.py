@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -275,7 +276,8 @@ def test_zero_shot_needs_no_labels(pictures: Path, tmp_path: Path, make_gallery:
         ({"modality": "x-ray"}, "go with --method zero-shot"),
         ({"labels": ["disc"]}, "go with --method zero-shot"),
         ({"space": "s", "method": "zero-shot"}, "leave space and where out"),
-        ({"where": "label=nothing"}, "leaves no labelled record"),
+        ({"where": "label=nothing", "method": "centroid"}, "leaves no labelled record"),
+        ({"where": "label=disc", "method": "linear"}, "at least two labels to choose from, got 1"),
         ({"slice": 3}, "slice speaks of a region"),
         ({"k": 0}, "k must be from 1"),
         ({"weighting": "rank"}, "'distance' or 'uniform'"),
@@ -292,7 +294,7 @@ def test_there_must_be_labels(pictures: Path, make_gallery: Callable[..., Galler
     gallery = make_gallery()
     index(gallery, [pictures / "disc00.png", pictures / "disc02.png"], labels=pictures / "labels.csv")
     with pytest.raises(UsageError, match="at least two labels to choose from, got 1"):
-        classify(gallery, drawn("disc", 1))
+        classify(gallery, drawn("disc", 1), method="centroid")
     with pytest.raises(NotFoundError, match="no record has the id"):
         classify(gallery, id="0" * 16)
 
@@ -428,6 +430,15 @@ def test_brains_have_nothing_to_say_of_breasts(brains: Gallery, shared_data: Pat
         assert classify(brains, file).abstained
 
 
+@pytest.fixture(scope="module")
+def voted(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """With patches and an adapted space."""
+    with open_gallery(tmp_path_factory.mktemp("voted") / "gallery", create=True) as gallery:
+        index(gallery, [pictures], labels=pictures / "labels.csv", patches=True)
+        adapt(gallery, "shapes", kind="linear")
+        yield gallery
+
+
 def test_the_vote_follows_the_space_and_the_filter(pictures: Path, make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
     index(gallery, [pictures], labels=pictures / "labels.csv")
@@ -447,6 +458,36 @@ def test_the_vote_follows_the_space_and_the_filter(pictures: Path, make_gallery:
             assert label.share == pytest.approx(share)
             assert (label.low or 0) <= share + 1e-9 <= (label.high or 0) + 2e-9
     assert "flattered" in " ".join(classify(gallery, pictures / "disc00.png", space="shapes").notes)
+
+
+@pytest.mark.parametrize("space", ["base", "shapes"])
+@pytest.mark.parametrize("multi_label", [None, False])
+def test_a_vote_of_one_label_is_that_label(voted: Gallery, space: str, multi_label: bool | None) -> None:
+    found = classify(voted, drawn("disc", 9), space=space, where="label=stripes", k=5, multi_label=multi_label)
+    (label,) = found.labels
+    assert (label.label, label.probability, label.finding, label.youden) == ("stripes", 1, None, None)
+    assert label.share == pytest.approx(1)
+    assert 0 < (label.low or 0) < (label.high or 0) <= 1
+    assert (found.calibrated, found.multi_label) == ("", False)
+    assert [evidence.labels for evidence in found.evidence] == [("stripes",)] * 5
+    assert sum(evidence.weight or 0 for evidence in found.evidence) == pytest.approx(1)
+    assert "every labelled record that may vote bears 'stripes'" in found.notes[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"space": "shapes"}, {"box": (0.2, 0.2, 0.8, 0.8)}])
+def test_a_vote_without_voters_says_why(voted: Gallery, options: dict[str, Any]) -> None:
+    found = classify(voted, drawn("disc", 9), where="label=nothing", **options)
+    assert (found.labels, found.evidence, found.votes, found.abstained) == ((), (), None, True)
+    assert "no labelled record" in found.reason
+
+
+def test_a_gallery_of_one_label_and_of_one_patient(pictures: Path, make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    index(gallery, [pictures / "disc00.png"], labels=pictures / "labels.csv")
+    assert [label.label for label in classify(gallery, drawn("stripes", 1)).labels] == ["disc"]
+    own = classify(gallery, pictures / "disc00.png")
+    assert (own.labels, own.abstained) == ((), True)
+    assert "query's own patient" in own.reason
 
 
 def test_the_vote_on_a_region_is_of_what_holds_it(pictures: Path, make_gallery: Callable[..., Gallery]) -> None:

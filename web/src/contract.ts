@@ -799,7 +799,8 @@ export interface components {
         };
         /**
          * @description labels: every label, the most probable first; they sum to 1 unless multi_label. abstained: the query is
-         *     too unlike the gallery for an answer (see reason); the probabilities then mean little.
+         *     too unlike the gallery for an answer (see reason), and the probabilities then mean little; or nobody may vote, and
+         *     there are no labels.
          *
          *     similarity: the mean cosine with its nearest records; background: the value that only a share ``abstain`` of the
          *     gallery's own records stays below; outlier_score: the share of the gallery's records that lie nearer to their

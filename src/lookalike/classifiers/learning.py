@@ -60,7 +60,8 @@ def fit_classifier(method: str, data: Examples, settings: Settings) -> Fitted:
     if method not in methods():
         raise UsageError(f"no method is called {method!r}.{suggestion(method, methods())}")
     learn = _loaded(method)
-    if (data.members == data.members[:1]).all():  # a fold with one class: nothing to distinguish
+    # A fold with one of several classes: nothing to distinguish. Of a single class a vote still has its voters.
+    if len(data.classes) > 1 and (data.members == data.members[:1]).all():
         overall = voting.label_shares(data.members, multi_label=data.multi_label)[None]
         constant = logits_of(overall, multi_label=data.multi_label)[0]
         return Fitted(lambda queries: np.tile(constant, (len(queries), 1)))

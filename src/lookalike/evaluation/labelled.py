@@ -16,6 +16,10 @@ from lookalike.gallery import Gallery
 from lookalike.types import Record, Vectors
 
 
+class NobodyVotesError(UsageError):
+    """No labelled record may answer a query: a vote is then without a voice, and a method has nothing to learn from."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
     """vectors: (n, dim) base vectors, one a record. labels, patients, ids: of the n records."""
@@ -57,7 +61,8 @@ def labelled(gallery: Gallery) -> Labelled:
 
 
 def allowed(gallery: Gallery, data: Labelled, where: str | Filter | None) -> Labelled:
-    """The records that satisfy a filter. Raises UsageError if there are none, or for a filter that cannot be read."""
+    """The records that satisfy a filter. Raises NobodyVotesError if there are none, UsageError for a filter that cannot
+    be read."""
     among = candidates(gallery, where=where).among
     if among is None:
         return data
@@ -65,7 +70,7 @@ def allowed(gallery: Gallery, data: Labelled, where: str | Filter | None) -> Lab
     ids = {record.id for record in gallery.store.records(owners.tolist()).values()}
     rows = np.array([i for i, identity in enumerate(data.ids) if identity in ids], np.int64)
     if not len(rows):
-        raise UsageError("the filter leaves no labelled record that could vote")
+        raise NobodyVotesError("the filter leaves no labelled record that could vote")
     return data.take(rows)
 
 

@@ -13,8 +13,7 @@ from lookalike.asking.query import Query
 from lookalike.asking.rank_regions import rank_regions
 from lookalike.asking.ranked import Ranked
 from lookalike.classifiers.examples import NEIGHBOURS
-from lookalike.errors import UsageError
-from lookalike.evaluation.labelled import labelled
+from lookalike.evaluation.labelled import NobodyVotesError, labelled
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
 from lookalike.voting import Weighting
@@ -40,12 +39,12 @@ def vote_of_region(gallery: Gallery, query: Query, who: Candidates, k: int | Non
     """The vote of the k labelled records with the most similar places. Weights fall to 1/e where a place is as much
     farther than the best one as that is from the region itself.
 
-    Raises UsageError if no labelled record may answer.
+    Raises NobodyVotesError if no labelled record may answer.
     """
     data, wanted = labelled(gallery), k or NEIGHBOURS[weighting]
     voters = _labelled_hits(gallery, query, who, wanted)
     if not voters:
-        raise UsageError("no labelled record that may answer has patches; index with --labels and --patches")
+        raise NobodyVotesError("no labelled record that may answer has patches; index with --labels and --patches")
     classes = tuple(sorted({label for labels in data.labels for label in labels}))
     several = any(len(labels) > 1 for labels in data.labels)
     scores = np.array([[voter.score for voter in voters]])

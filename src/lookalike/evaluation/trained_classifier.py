@@ -20,7 +20,7 @@ from lookalike.calibration import Calibration, Thresholds
 from lookalike.classifiers import Examples, Fitted, Settings
 from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
 from lookalike.errors import UsageError
-from lookalike.evaluation.labelled import Labelled, allowed, every_record, labelled
+from lookalike.evaluation.labelled import Labelled, NobodyVotesError, allowed, every_record, labelled
 from lookalike.evaluation.splits import Split, split_folds
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
@@ -33,6 +33,7 @@ from lookalike.voting import Among, RowNumbers
 
 ADAPTER: Final = "adapter"
 ZERO_SHOT: Final = "zero-shot"
+VOTE: Final = "knn"  # it needs no second label: whoever may vote says the one there is
 
 NEAR: Final = 5  # neighbours whose mean cosine tells how far away a picture lies
 _FOLDS: Final = 5
@@ -69,16 +70,18 @@ class Trained:
         return voting.mean_cosine(cosines)
 
 
-def training_examples(data: Labelled, multi_label: bool | None = None, without: Collection[str] = ()) -> Examples:
+def training_examples(
+    data: Labelled, multi_label: bool | None = None, without: Collection[str] = (), least: int = 2
+) -> Examples:
     """Labelled records as numbers, without those of some patients.
 
     multi_label: None: if any record has several labels; False leaves those records out. Raises UsageError if
-    there are fewer than two labels to choose from, or no record is left.
+    there are fewer than ``least`` labels to choose from, NobodyVotesError if no record is left.
     """
     several = [len(labels) > 1 for labels in data.labels]
     usable = [i for i, more in enumerate(several) if not (more and multi_label is False)]
     classes = tuple(sorted({label for i in usable for label in data.labels[i]}))
-    if len(classes) < 2:
+    if len(classes) < least:
         raise UsageError(
             f"there must be at least two labels to choose from, got {len(classes)}; index records with other "
             "labels (lookalike index --labels TABLE.csv)"
@@ -86,7 +89,7 @@ def training_examples(data: Labelled, multi_label: bool | None = None, without: 
     free = may_answer([without], data.patients)[0]
     kept = [i for i in usable if free[i]]
     if not kept:
-        raise UsageError("every labelled record is of the query's own patient; index records of others")
+        raise NobodyVotesError("every labelled record is of the query's own patient; index records of others")
     return _as_numbers(data, kept, classes, any(several) if multi_label is None else multi_label)
 
 
@@ -127,7 +130,10 @@ def learnt(
 ) -> Trained:
     """The classifier trained by a method on the gallery's labelled records that satisfy a filter, without those of some
     patients; kept until the records change. space: of an adapter its own; else where the vectors are compared: in an
-    adapted space, which has learnt the labels, nothing can be calibrated. Raises UsageError."""
+    adapted space, which has learnt the labels, nothing can be calibrated, nor where all that vote bear one label.
+
+    Raises UsageError, NobodyVotesError.
+    """
     fit = fitting(gallery, method, space, settings)
     data = allowed(gallery, labelled(gallery), where)
     own = frozenset(without).intersection(data.patients)
@@ -137,9 +143,10 @@ def learnt(
     key = (hash(state), settings, multi_label, own, adapter, where)
     kept = _KEPT.setdefault(gallery, {})
     if method not in kept or kept[method][0] != key:
-        known = classifiers.limited(method, training_examples(data, multi_label, own), settings.seed)
+        least = 1 if method == VOTE else 2
+        known = classifiers.limited(method, training_examples(data, multi_label, own, least), settings.seed)
         final = head(_current(gallery, space, known), known) if method == ADAPTER else None
-        if moved == BASE:
+        if moved == BASE and len(known.classes) > 1:
             trained = train_calibrated(fit, known, settings.seed, final)
         else:
             known = replace(known, vectors=gallery.project(known.vectors, moved))

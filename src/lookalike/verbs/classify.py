@@ -22,8 +22,18 @@ from lookalike.calibration import Finding
 from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
 from lookalike.errors import UsageError
+from lookalike.evaluation.labelled import NobodyVotesError
 from lookalike.evaluation.region_vote import vote_of_region
-from lookalike.evaluation.trained_classifier import ADAPTER, NEAR, ZERO_SHOT, Trained, adapter_of, learnt, prompted
+from lookalike.evaluation.trained_classifier import (
+    ADAPTER,
+    NEAR,
+    VOTE,
+    ZERO_SHOT,
+    Trained,
+    adapter_of,
+    learnt,
+    prompted,
+)
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
@@ -75,7 +85,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class ClassifyResult:
     """labels: every label, the most probable first; they sum to 1 unless multi_label. abstained: the query is
-    too unlike the gallery for an answer (see reason); the probabilities then mean little.
+    too unlike the gallery for an answer (see reason), and the probabilities then mean little; or nobody may vote, and
+    there are no labels.
 
     similarity: the mean cosine with its nearest records; background: the value that only a share ``abstain`` of the
     gallery's own records stays below; outlier_score: the share of the gallery's records that lie nearer to their
@@ -132,8 +143,10 @@ def classify(
     multi_label: None: if any record of the gallery has several labels; False leaves those records out.
     labels, templates, modality, body_part, view: for zero-shot, see `Prompts`; labels are the gallery's by default.
     space: where neighbours are looked for; there is no calibration in an adapted space, which has learnt the labels. Of
-    the method ``adapter`` its name. where: only records that satisfy the filter vote, or are learnt from. box, slice:
-    as of ``search``: the records that hold something like this region vote (knn, in the base space, not calibrated).
+    the method ``adapter`` its name. where: only records that satisfy the filter vote, or are learnt from. Where all of
+    them bear one label the vote (knn) is that label's, not calibrated, and a note says so; where none bears any, it
+    abstains; other methods need two. box, slice: as of ``search``: the records that hold something like this region
+    vote (knn, in the base space, not calibrated).
     abstain: the share of the gallery's own records that would be judged too far away; 0 never abstains.
     progress: called with how many parts of the training are done, of how many.
 
@@ -165,9 +178,14 @@ def classify(
     elif labels or prompts != Prompts():
         raise UsageError("labels, templates, modality, body part and view go with --method zero-shot")
     else:
-        settings = Settings(k, weighting, seed)
-        with followed_by(progress):
-            trained, shown = learnt(gallery, method, space, settings, multi_label, asking.patients, where), ()
+        settings, shown = Settings(k, weighting, seed), ()
+        try:
+            with followed_by(progress):
+                trained = learnt(gallery, method, space, settings, multi_label, asking.patients, where)
+        except NobodyVotesError as error:
+            if method != VOTE:
+                raise
+            return _nobody(gallery, asking, str(error), started)
         vector = vector if method == ADAPTER else gallery.project(vector, space or BASE)
     seen_in = adapter_of(gallery, space)[0] if method == ADAPTER else BASE
     rows, weights = _voters(gallery, trained, vector, seen_in)
@@ -205,11 +223,35 @@ def _check(query: Any, identity: str | None, k: int | None, weighting: str, abst
         raise UsageError(f"abstain is a share of the gallery, from 0 to below 1, got {abstain}")
 
 
+def _nobody(gallery: Gallery, query: Query, reason: str, started: float) -> ClassifyResult:
+    """The answer of a vote in which no record may take part."""
+    return ClassifyResult(
+        method=VOTE,
+        labels=(),
+        abstained=True,
+        evidence=(),
+        reason=reason,
+        outlier_score=None,
+        similarity=None,
+        background=None,
+        multi_label=False,
+        calibrated="",
+        query=query.name,
+        records=0,
+        encoder=gallery.spec.name,
+        notes=(DISCLAIMER,),
+        seconds=time.monotonic() - started,
+    )
+
+
 def _of_region(
     gallery: Gallery, region: Query, where: str | Filter | None, k: int | None, weighting: Weighting, started: float
 ) -> ClassifyResult:
     who = candidates(gallery, region.patients, where=where, patches=True)
-    voted = vote_of_region(gallery, region, who, k, weighting)
+    try:
+        voted = vote_of_region(gallery, region, who, k, weighting)
+    except NobodyVotesError as error:
+        return _nobody(gallery, region, str(error), started)
     votes = float(voting.effective_votes(voted.weights)[0])
     labels = [
         LabelProbability(name, float(p), None, None, None, float(share), *voting.share_interval(float(share), votes))
@@ -304,6 +346,8 @@ def _withheld(close: float, limit: float | None, abstain: float, *, nobody: bool
 def _notes(method: str, trained: Trained, space: str | None) -> Iterator[str]:
     if method == ZERO_SHOT:
         yield "Zero-shot: probabilities by the model's own temperature, not calibrated on this gallery."
+    elif len(trained.data.classes) == 1:
+        yield f"Not calibrated: every labelled record that may vote bears {trained.data.classes[0]!r}."
     elif method != ADAPTER and space != BASE:
         yield f"Not calibrated: the space {space!r} has learnt these labels."
     elif not trained.calibrated:
