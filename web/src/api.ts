@@ -50,7 +50,8 @@ export const key = {
 
 async function ask(method: string, path: string, body?: unknown, abort?: AbortSignal): Promise<Response> {
   const headers = new Headers();
-  if (key.get()) headers.set("Authorization", `Bearer ${key.get()}`);
+  const used = key.get();
+  if (used) headers.set("Authorization", `Bearer ${used}`);
   const form = body instanceof FormData;
   if (body !== undefined && !form) headers.set("Content-Type", "application/json");
   let answer: Response;
@@ -68,7 +69,8 @@ async function ask(method: string, path: string, body?: unknown, abort?: AbortSi
   }
   gone.value = false;
   if (answer.ok) return answer;
-  if (answer.status === 401) locked.value = true;
+  // A late answer to a key that was replaced meanwhile says nothing of the one in use.
+  if (answer.status === 401 && used === key.get()) locked.value = true;
   throw await problemOf(answer);
 }
 

@@ -121,8 +121,11 @@ export async function loadFacts(thing: Thing): Promise<Facts | null> {
   }
 }
 
+let counting = 0;
+
 /** Counts under the filters; of a field that is filtered itself, what it would give without its own filter. */
 async function loadFacets(): Promise<void> {
+  const mine = ++counting;
   const { filters, own } = asking.value;
   const ask = async (without: string | null): Promise<Facet[]> =>
     (
@@ -137,9 +140,9 @@ async function loadFacets(): Promise<void> {
     const fields = filters.map((filter) => filter.field);
     const [all, ...others] = await Promise.all([ask(null), ...fields.map(ask)]);
     const free = new Map(fields.map((field, at) => [field, others[at]?.find((facet) => facet.field === field)]));
-    facets.value = all!.map((facet) => free.get(facet.field) ?? facet);
+    if (mine === counting) facets.value = all!.map((facet) => free.get(facet.field) ?? facet);
   } catch {
-    facets.value = [];
+    if (mine === counting) facets.value = [];
   }
 }
 
