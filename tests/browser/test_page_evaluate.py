@@ -72,7 +72,7 @@ def test_evaluate_an_adapter_and_export_the_report(
     page.screenshot(path=artefacts / "evaluate.png")
     page.get_by_test_id("confusion-start").click()
     matrix = page.get_by_test_id("confusion-matrix")
-    matrix.wait_for(timeout=120_000)
+    matrix.wait_for(timeout=400_000)  # an adapter is trained thirty times
     assert [th.inner_text() for th in matrix.locator("thead th").all()[1:]] == sorted(CLASSES)
     assert sum(int(cell.inner_text()) for cell in matrix.locator("td").all()) == report["queries"]
     matrix.scroll_into_view_if_needed()
