@@ -107,12 +107,18 @@ def test_explain_volumes(volumes: tuple[Path, Path], tmp_path: Path) -> None:
 
 def test_localisation(volumes: tuple[Path, Path], tmp_path: Path) -> None:
     folder, stored = volumes
+    table = tmp_path / "patients.csv"
+    table.write_text("file,finding,patient_id\n" + "".join(f"v{seed}.nii.gz,pattern,p{seed}\n" for seed in SPOTS))
     with open_gallery(stored) as gallery, open_gallery(tmp_path / "bare", create=True) as bare:
-        index(bare, [folder])
+        index(bare, [folder], labels=table)
         report, without = (evaluate(each, protocol="localisation", k=(3,)) for each in (gallery, bare))
         with pytest.raises(UsageError, match="fewer than two volumes have a mask"):
             evaluate(gallery, protocol="localisation", where="source~v1")
-    assert (report.volumes, report.patients, report.left_out) == (4, 4, 0)
+    # A file of NIfTI names no patient: they are known only where a table says them.
+    assert (report.volumes, report.patients, report.left_out) == (4, 0, 0)
+    assert "No patient is known" in " ".join(report.notes)
+    assert (without.volumes, without.patients, without.left_out) == (4, 4, 0)
+    assert "No patient is known" not in " ".join(without.notes)
     whole = report.scores[-1]
     assert (whole.label, whole.queries) == ("all", 4)
     assert whole.place == 1
