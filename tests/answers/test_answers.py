@@ -84,6 +84,12 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "refused: a series of several time points as a query": {"error": "it may be echoes or b values as well"},
     },
     "pictures": {
+        "index: odd DICOM": {
+            "json.added": "39 frames are no images: 20, 3 and 1 of SEG, 15 of a dose",
+            "json.records": "and so they are no records",
+            "json.ignored": "these four files are set apart by kind, with three SR and an annotation",
+            "json.refused": "and so these four without pixels are not refused",
+        },
         "refused: a label column that is not there": {"error": "the columns there are stand beside the nearest one"},
         "audit: everything recorded": {
             "json.fields": "values are told by a ridge regression that permutations can repeat; indices have nulls",
@@ -115,6 +121,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         },
         "job: adapt": _PROGRESS,
         "job: evaluate": _JOB_AUDIT,
+        "job: index an upload with its table": {"json.result.unmatched": "its row meets the upload by the file's name"},
         "jobs": {"json.items": "a job says how many parts are done"},
         "search: in a space": _LEARNT,
         "report: JSON": _AUDIT,
