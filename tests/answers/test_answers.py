@@ -39,6 +39,12 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         **dict.fromkeys(["evaluate", "evaluate: the space on folds"], _AUDIT),
     },
     "collections": {
+        "index: every odd DICOM": {
+            "json.added": "82 frames are no images: 34 of SEG, 48 of doses",
+            "json.records": "and so they are no records",
+            "json.ignored": "34 files are set apart by kind",
+            "json.refused": "and so those 21 of them without pixels that can be read are not refused",
+        },
         "adapt: mlp": {"json.patients": "patients that are known are counted"},
         "search: in a space that learnt with gradients": _LEARNT,
         "evaluate: a space that learnt with gradients": {**_PATIENTS, "json.split": "no patient is known: by record"},
