@@ -46,6 +46,7 @@ def test_train_a_space_and_search_in_it(served_alone: str, page_without_errors: 
     assert page.get_by_test_id("space-second").get_attribute("aria-checked") == "true"
 
 
+@pytest.mark.slow
 def test_evaluate_an_adapter_and_export_the_report(
     served_alone: str, page_without_errors: MakePage, artefacts: Path
 ) -> None:

@@ -201,6 +201,7 @@ def on_a_terminal(words: list[str], columns: int) -> str:
     return said.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 0])
 def test_what_takes_long_shows_a_bar_on_a_terminal(gallery: str, columns: int) -> None:
     said = on_a_terminal(["evaluate", "--gallery", gallery, "--space", "parity", "--folds", "2", "--json"], columns)

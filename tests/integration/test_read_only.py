@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from running import python, without_root_powers
 
 from lookalike.gallery import open_gallery
@@ -77,6 +78,7 @@ def asked(script: Path, *words: str | Path) -> dict[str, object]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 def test_it_answers_as_before_and_refuses_what_writes(picture_folder: Path, tmp_path: Path) -> None:
     folder, script = tmp_path / "g #1?", tmp_path / "ask.py"
     script.write_text(ASK)

@@ -175,12 +175,14 @@ def test_pictures_with_nothing_in_them_agree_with_nothing() -> None:
         assert (align(fixed, moving, np.array([True, False])).score < AGREES).all()
 
 
+@pytest.mark.slow
 def test_alike_pictures_of_different_patients_are_not_copies(shared_data: Path, tmp_path: Path) -> None:
     with lookalike.open(tmp_path / "g", create=True) as gallery:
         lookalike.index(gallery, [shared_data / "chest-xray-dicom5"])
         assert lookalike.audit_duplicates(gallery).pairs == ()
 
 
+@pytest.mark.slow
 def test_the_true_pairs_of_a_collection_are_found(shared_data: Path, tmp_path: Path) -> None:
     with lookalike.open(tmp_path / "g", create=True) as gallery:
         lookalike.index(gallery, [shared_data / "breast-us-busi"])
