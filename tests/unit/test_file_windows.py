@@ -62,7 +62,6 @@ def test_a_chosen_window_goes_before_a_voi_lut(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("modality", ["CT", "MR"])
 def test_of_a_volume_and_a_slice_of_it(modality: str, tmp_path: Path) -> None:
-    pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
     files = [
         file(
             tmp_path / f"{n}.dcm",

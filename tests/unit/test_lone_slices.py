@@ -21,7 +21,7 @@ from lookalike.slices import cut
 from lookalike.types import Preprocessing, VolumeRecipe
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
-pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
+pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
 AS_IT_IS = Preprocessing((48, 48))
 ORIENTATIONS: dict[str, tuple[float, ...]] = {

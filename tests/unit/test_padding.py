@@ -143,7 +143,6 @@ def slices(padding: int | None, *, modality: str, around: int) -> list[Dataset]:
 
 @pytest.mark.parametrize("padding", [-32768, 32767])
 def test_volumes_of_slices(padding: int, tmp_path: Path) -> None:
-    pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
     files = [save(ds, tmp_path / f"{n}.dcm") for n, ds in enumerate(slices(padding, modality="MR", around=padding))]
     (volume,) = read(files)
     inside = np.concatenate([(body() + n)[~AROUND] for n in range(4)])

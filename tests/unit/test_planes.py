@@ -15,7 +15,7 @@ from lookalike.readers.dicom import DicomReader
 from lookalike.types import Image, VolumeRecipe
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
-pytest.importorskip("highdicom", reason="the extra 'volumes' is not installed")
+pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
 # (mm, voxels) along right-left, back-front and feet-head, and the plane.
 TAKEN = {
