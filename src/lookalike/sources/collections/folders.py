@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -72,11 +71,7 @@ def read_mednist(root: Path, _options: Options) -> Iterator[LabelledPicture]:
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
-    for base, inner, files in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and name.lower().endswith(_PICTURES):
-                yield Path(base, name)
+    return (path for path in walk([folder]) if path.name.lower().endswith(_PICTURES))
 
 
 def read_folder(root: Path, options: Options) -> Iterator[LabelledPicture]:
