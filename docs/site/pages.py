@@ -21,7 +21,7 @@ PACKAGE: Final = ROOT / "src" / "lookalike"
 OWN_FILES: Final = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "reporting.md",
     "RELEASE.md": "release.md",
     "CHANGELOG.md": "changelog.md",
     "CODE_OF_CONDUCT.md": "code_of_conduct.md",
