@@ -3,6 +3,7 @@
                                     HTTP
     LookalikeError                  400     refused
     ├── UsageError                  400     an argument that cannot be used as given
+    │   └── SlowFilterError         400     a filter that takes longer than it may
     ├── ForbiddenError              403     the caller may not do this
     ├── NotFoundError               404     no record, space, job, patient, key, upload or import folder of that name
     ├── GalleryError                409     the gallery cannot be used: missing, locked, of another version
@@ -10,7 +11,8 @@
     ├── DamagedFileError            409     a stored file or row does not match its checksum
     ├── UnreadableImageError        422     a source could not be read; carries a reason code
     ├── MissingExtraError           424     an optional package is not installed
-    └── EndpointError               424     a hosted model refused, or gave no answer
+    ├── EndpointError               424     a hosted model refused, or gave no answer
+    └── BusyError                   503     too much is asked at the same time
 
 ``HTTP`` is this tree as a table. A command ends with exit code 1 after any of them. Every message says what happened,
 what was found, what is allowed and what to do next. No message quotes a parser's own message about a file, which may
@@ -84,6 +86,18 @@ class UsageError(LookalikeError):
     """An argument that cannot be used as given."""
 
 
+class SlowFilterError(UsageError):
+    """A filter that takes longer than it may."""
+
+
+class BusyError(LookalikeError):
+    """Too much is asked at the same time; the same may be asked again. ``reason``: of what, for programs."""
+
+    def __init__(self, message: str, reason: str = "busy") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class ForbiddenError(LookalikeError):
     """The caller may not do this. ``reason``: why, for programs."""
 
@@ -116,6 +130,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
     {
         LookalikeError: (400, "refused"),
         UsageError: (400, "usage"),
+        SlowFilterError: (400, "filter-slow"),
         ForbiddenError: (403, "forbidden"),
         NotFoundError: (404, "not-found"),
         GalleryError: (409, "gallery"),
@@ -124,6 +139,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         UnreadableImageError: (422, "unreadable"),
         MissingExtraError: (424, "missing-extra"),
         EndpointError: (424, "endpoint"),
+        BusyError: (503, "busy"),
     }
 )
 """Status and reason of each class over HTTP; an error with a reason of its own takes precedence."""

@@ -20,6 +20,12 @@ def one_line(text: str) -> str:
     return "".join(c.encode("unicode_escape").decode() if _moves(c) else c for c in text)
 
 
+def quoted(text: str, limit: int = 200) -> str:
+    """What somebody sent, for a message or a log: one line of printable characters, shortened where it is longer."""
+    line = one_line(text[: limit + 1])
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
 def file_name(path: str | os.PathLike[str]) -> str:
     """A path as text that a database accepts: bytes that are not UTF-8 as \\xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text as sql
 
-from lookalike.errors import UsageError
-from lookalike.filters import And, Compare, Filter, Not, Or, fields, matches, number, parse
+from lookalike.errors import BusyError, SlowFilterError, UsageError
+from lookalike.filters import And, Compare, Filter, Not, Or, fields, matches, number, parse, tree_of
 from lookalike.store import Batch, NewRecord, Store
+from lookalike.store.browse import facet_counts, records_after
 
 A, B, C = (Compare(name, "=", value) for name, value in ("a1", "b2", "c3"))
 
@@ -80,6 +83,70 @@ def test_what_cannot_be_read_shows_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="PatientAge>=60") as caught:
         parse(text)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+HALF, MOST = " or ".join(["label~a"] * 50), " or ".join(["label~a"] * 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "got", "most"),
+    [
+        (f"{MOST} or label~a", "101 comparisons", "100"),
+        (f"({HALF}) and ({HALF}) or label=a", "101 comparisons", "100"),
+        ("(" * 21 + "a=1" + ")" * 21, "21 levels", "20"),
+        ("not " * 21 + "a=1", "21 levels", "20"),
+        ("label='" + "x" * 9_993 + "'", "10001 characters", "10000"),
+    ],
+)
+def test_too_large_a_filter_says_what_is_allowed(text: str, got: str, most: str) -> None:
+    with pytest.raises(UsageError, match=f"it has {got}.*, at most {most} are allowed"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", [MOST, "(" * 20 + "a=1" + ")" * 20, "not " * 20 + "a=1", "label='" + "x" * 9_992 + "'"]
+)
+def test_as_large_a_filter_as_is_allowed(text: str) -> None:
+    assert tree_of(parse(text)) == tree_of(text) == parse(text)
+
+
+def nested(depth: int) -> Filter:
+    tree: Filter = A
+    for _ in range(depth):
+        tree = Not(tree)
+    return tree
+
+
+def doubled(depth: int) -> Filter:
+    """A small object that is a tree of 2 ** depth comparisons."""
+    tree: Filter = A
+    for _ in range(depth):
+        tree = And((tree, tree))
+    return tree
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        Or((A,) * 101),
+        And((Or(()),) * 101),
+        nested(100_000),
+        doubled(60),
+        Compare("a" * 6000, "=", "b" * 6000),
+        Compare("a", "==", "1"),  # type: ignore[arg-type]
+        Compare("a", "=", 1),  # type: ignore[arg-type]
+        Compare("a", "=", "\0"),
+        Compare("\udc80", "=", "1"),
+        And([A, B]),  # type: ignore[arg-type]
+        Not("a=1"),  # type: ignore[arg-type]
+        5,
+    ],
+    ids=lambda tree: type(tree).__name__,
+)
+def test_a_tree_has_the_limits_of_a_text(tree: Any) -> None:
+    with pytest.raises(UsageError, match="the filter cannot be read") as caught:
+        tree_of(tree)
     assert len(str(caught.value)) < 300
 
 
@@ -296,6 +363,89 @@ def test_sql_finds_what_each_comparison_means(store: Store, field: str, op: Any)
         tree = Compare(field, op, wanted)
         meant = {f"/data/a_b{i}.png" for i, word in enumerate(WORDS) if matches(tree, {field: [word]})}
         assert what_the_sql_finds(store, tree) == meant, tree
+
+
+@given(ROWS, st.lists(compares(), min_size=3, max_size=12), st.sampled_from([And, Or]), st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_many_comparisons_of_few_fields_mean_what_each_means(
+    store: Store, drawn: list[Any], parts: list[Compare], joined: Any, data: st.DataObject
+) -> None:
+    """They are asked together, a field's at a time, and must be as if each were asked alone."""
+    rows = [Row(i, *parts_of) for i, parts_of in enumerate(drawn)]
+    fill(store, rows)
+    wanted = [Not(part) if data.draw(st.booleans()) else part for part in parts]
+    alone = [what_the_sql_finds(store, part) for part in wanted]
+    together = set.intersection(*alone) if joined is And else set.union(*alone)
+    assert what_the_sql_finds(store, joined(tuple(wanted))) == together
+
+
+@pytest.fixture
+def large(make_store: Callable[[], Store]) -> Store:
+    """A record's worth of text is cheap, 3,000 of them long enough to be interrupted."""
+    store = make_store()
+    rows = [Row(i, [f"label {i} {'x' * 50}"], {"Modality": "CR"}, "") for i in range(3000)]
+    store.write(Batch(records=[row.new() for row in rows]))
+    return store
+
+
+COSTLY = Or(tuple(Compare("label", "~", f"z{i}") for i in range(100)))
+
+
+def test_a_filter_that_takes_too_long_is_interrupted(large: Store) -> None:
+    assert len(large.keys_where(COSTLY)) == 0
+    large.limit_filters(0.0)
+    asked = [
+        lambda: large.keys_where(COSTLY),
+        lambda: records_after(large, 0, 10, COSTLY),
+        lambda: facet_counts(large, 10, COSTLY),
+    ]
+    for ask in asked:
+        with pytest.raises(SlowFilterError, match="the filter takes longer than 0 s; compare fewer fields"):
+            ask()
+    assert large.count() == len(records_after(large, 0, 5000)) == 3000  # the same connections, without a limit
+    large.limit_filters(60.0)
+    assert len(large.keys_where(COSTLY)) == 0
+    assert len(large.keys_where(parse("label~'label 1'"))) > 1000
+
+
+def test_demanding_filters_take_turns_and_the_rest_is_refused(large: Store) -> None:
+    """While four are held up, others wait half their time and are told so; simple filters go on, and so do the rest."""
+    holding, release = threading.Barrier(5), threading.Event()
+
+    def hold() -> None:
+        with large.begin_filtered(COSTLY):
+            holding.wait(60)
+            release.wait(60)
+
+    large.limit_filters(0.2)
+    held = [threading.Thread(target=hold) for _ in range(4)]
+    try:
+        for thread in held:
+            thread.start()
+        holding.wait(60)
+        for _ in range(3):
+            with pytest.raises(BusyError, match="ask again"):
+                large.keys_where(COSTLY)
+        large.limit_filters(60.0)
+        assert len(large.keys_where(parse("Modality=CR"))) == 3000
+    finally:
+        release.set()
+        for thread in held:
+            thread.join()
+    assert len(large.keys_where(COSTLY)) == 0
+
+
+def test_facets_are_counted_as_the_tree_means(store: Store) -> None:
+    rows = [Row(i, ["in"] if i % 2 else [], {"n": float(i), "site": f"s{i % 3}"}, "") for i in range(30)]
+    fill(store, rows)
+    tree = parse("label=in and n>=10")
+    label, number_, site = facet_counts(store, 2, tree)
+    left = [row for row in rows if row.labels and row.attributes["n"] >= 10]
+    counts = Counter(str(row.attributes["site"]) for row in left)
+    assert label.values == (("in", len(left)),)
+    assert (number_.low, number_.high, number_.values) == (11.0, 29.0, ())
+    assert site.values == tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:2])
+    assert (site.low, site.high, site.kind) == (None, None, "text")
 
 
 @pytest.mark.parametrize("op", ["<", "<=", ">", ">="])

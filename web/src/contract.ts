@@ -1807,6 +1807,7 @@ export interface operations {
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_spaces_api_v1_spaces_get: {
@@ -1835,6 +1836,7 @@ export interface operations {
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     delete_space_api_v1_spaces__name__delete: {
@@ -1866,6 +1868,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_facets_api_v1_facets_get: {
@@ -1899,6 +1902,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_refused_api_v1_refused_get: {
@@ -1933,6 +1937,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_upload_api_v1_uploads_post: {
@@ -1972,6 +1977,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_upload_api_v1_uploads__identity__get: {
@@ -2005,6 +2011,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_upload_picture_api_v1_uploads__identity__picture_get: {
@@ -2041,6 +2048,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_upload_file_api_v1_uploads__identity__file_get: {
@@ -2076,6 +2084,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_search_api_v1_search_post: {
@@ -2112,6 +2121,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_explain_api_v1_explain_post: {
@@ -2148,6 +2158,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_classify_api_v1_classify_post: {
@@ -2184,6 +2195,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_records_api_v1_records_get: {
@@ -2219,6 +2231,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_record_api_v1_records__identity__get: {
@@ -2252,6 +2265,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     delete_record_api_v1_records__identity__delete: {
@@ -2285,6 +2299,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     patch_record_api_v1_records__identity__patch: {
@@ -2323,6 +2338,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_thumbnail_api_v1_records__identity__thumbnail_get: {
@@ -2356,6 +2372,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_record_picture_api_v1_records__identity__picture_get: {
@@ -2392,6 +2409,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_record_files_api_v1_records__identity__files_get: {
@@ -2425,6 +2443,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_record_file_api_v1_records__identity__file_get: {
@@ -2460,6 +2479,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_labels_api_v1_labels_post: {
@@ -2496,6 +2516,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_labels_undo_api_v1_labels_undo_post: {
@@ -2532,6 +2553,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_labels_log_api_v1_labels_log_get: {
@@ -2566,6 +2588,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     delete_patient_api_v1_patients__group__delete: {
@@ -2599,6 +2622,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_index_api_v1_index_post: {
@@ -2635,6 +2659,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_adapt_api_v1_adapt_post: {
@@ -2671,6 +2696,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_evaluate_api_v1_evaluate_post: {
@@ -2707,6 +2733,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_map_api_v1_map_get: {
@@ -2741,6 +2768,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_map_api_v1_map_post: {
@@ -2777,6 +2805,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_audit_api_v1_audit_post: {
@@ -2813,6 +2842,7 @@ export interface operations {
             424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     post_audit_duplicates_api_v1_audit_duplicates_post: {
@@ -2841,6 +2871,7 @@ export interface operations {
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_jobs_api_v1_jobs_get: {
@@ -2875,6 +2906,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_job_api_v1_jobs__identity__get: {
@@ -2908,6 +2940,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     delete_job_api_v1_jobs__identity__delete: {
@@ -2941,6 +2974,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_report_api_v1_jobs__identity__report_get: {
@@ -2980,6 +3014,7 @@ export interface operations {
             422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     get_healthz_healthz_get: {
@@ -3057,6 +3092,7 @@ export interface operations {
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
 }

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.filters import TEXT_FIELDS, Filter, fields, parse
+from lookalike.filters import TEXT_FIELDS, Filter, fields, tree_of
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import record_id
 from lookalike.store.patches import patched_records
+from lookalike.text import quoted
 from lookalike.types import Keys, Record
 
 _One = TypeVar("_One")
@@ -160,10 +161,12 @@ def one_a_group(ranked: Callable[[int], Sequence[_One]], group_of: Callable[[_On
 
 
 def checked_filter(gallery: Gallery, where: str | Filter | None) -> Filter | None:
-    """A filter as a tree. Raises UsageError for one that cannot be read, or for a field that no record has."""
-    tree = parse(where) if isinstance(where, str) else where
+    """A filter as a tree. Raises UsageError for one that cannot be read or is too large, or for a field that no record
+    has.
+    """
+    tree = tree_of(where)
     for name in sorted(fields(tree).difference(TEXT_FIELDS)) if tree is not None else ():
         if not gallery.store.has_field(name):
             known = [*TEXT_FIELDS, *gallery.store.field_names()]
-            raise UsageError(f"no record has a field {name!r}.{suggestion(name, known)}")
+            raise UsageError(f"no record has a field {quoted(name)!r}.{suggestion(name, known)}")
     return tree

@@ -38,7 +38,8 @@ def problem(status: int, detail: str, reason: str, headers: Mapping[str, str] | 
 def of_error(error: LookalikeError) -> Problem:
     """An error of this package as a problem (``errors.HTTP``)."""
     status, reason = http_status(error)
-    return Problem(status, one_line(without_paths(str(error))), reason)
+    again = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return Problem(status, one_line(without_paths(str(error))), reason, again)
 
 
 def install(app: FastAPI) -> None:
@@ -47,7 +48,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(LookalikeError)
     def ours(_request: Request, error: LookalikeError) -> Response:
         found = of_error(error)
-        return problem(found.status_code, str(found.detail), found.reason)
+        return problem(found.status_code, str(found.detail), found.reason, found.headers)
 
     @app.exception_handler(HTTPException)
     def http(_request: Request, error: HTTPException) -> Response:

@@ -22,6 +22,7 @@ from lookalike.verbs.gallery import warm
 from lookalike.verbs.keys import KeyRing
 from lookalike.verbs.pictures import Pictures
 
+_FILTER_SECONDS: Final = 2.0  # a caller waits for a filter no longer, nor does anybody else for that caller
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
 
 
@@ -64,6 +65,7 @@ def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics)
     threadpool_limits(max(1, (os.cpu_count() or 1) // 2), "blas")
     _share_memory()
     gallery = open_gallery(folder)
+    gallery.store.limit_filters(_FILTER_SECONDS)
     keys = KeyRing(gallery)
     check(settings, keys=bool(keys))
     return Service(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
 from lookalike.filters import Filter
 from lookalike.store.rows import whole_records
@@ -16,13 +17,15 @@ from lookalike.types import Record, Refusal, Vectors
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
+FieldKind: TypeAlias = Literal["text", "number"]
+
 
 @dataclass(frozen=True, slots=True)
 class FieldCounts:
     """values: of a text field the most frequent, with how many records have each. low, high: of numbers."""
 
     field: str
-    kind: Literal["text", "number"]
+    kind: FieldKind
     values: tuple[tuple[str, int], ...]
     low: float | None
     high: float | None
@@ -33,9 +36,11 @@ def _where(tree: Filter | None) -> ColumnElement[bool]:
 
 
 def records_after(store: Store, key: int, limit: int, tree: Filter | None = None) -> list[Record]:
-    """At most ``limit`` records with keys above ``key`` that satisfy a filter, by ascending key."""
+    """At most ``limit`` records with keys above ``key`` that satisfy a filter, by ascending key. Raises
+    SlowFilterError, BusyError.
+    """
     query = select(RECORDS.c.key).where(RECORDS.c.key > key, _where(tree)).order_by(RECORDS.c.key).limit(limit)
-    with store.begin() as connection:
+    with store.begin_filtered(tree) as connection:
         keys = list(connection.scalars(query))
         found = whole_records(connection, keys)
     return [found[key] for key in keys if key in found]
@@ -54,41 +59,69 @@ def count_refused(store: Store) -> int:
         return int(connection.scalar(select(func.count()).select_from(REFUSED)) or 0)
 
 
-def label_counts(store: Store, top: int | None = None, tree: Filter | None = None) -> list[tuple[str, int]]:
+def label_counts(store: Store, top: int | None = None) -> list[tuple[str, int]]:
     """Labels with the number of records that have each, the most frequent first."""
-    many = func.count().label("many")
-    query = _of(select(LABELS.c.label, many), LABELS, tree).group_by(LABELS.c.label)
     with store.begin() as connection:
-        rows = connection.execute(query.order_by(many.desc(), LABELS.c.label).limit(top)).all()
-    return [(row.label, row.many) for row in rows]
+        return _label_counts(connection, top, None)
 
 
-def field_kinds(store: Store) -> dict[str, Literal["text", "number"]]:
+def field_kinds(store: Store) -> dict[str, FieldKind]:
     """The attributes that occur, by kind. A field with only numeric values is a number."""
-    query = select(ATTRIBUTES.c.name, func.count(), func.count(ATTRIBUTES.c.number)).group_by(ATTRIBUTES.c.name)
     with store.begin() as connection:
-        rows = connection.execute(query.order_by(ATTRIBUTES.c.name)).all()
-    return {str(name): "number" if count == numbers else "text" for name, count, numbers in rows}
+        return _field_kinds(connection)
 
 
 def facet_counts(store: Store, top: int, tree: Filter | None = None) -> list[FieldCounts]:
-    """The values of each field in the records that satisfy a filter, the labels first."""
-    found = [FieldCounts("label", "text", tuple(label_counts(store, top, tree)), None, None)]
-    for name, kind in field_kinds(store).items():
-        named = ATTRIBUTES.c.name == name
-        with store.begin() as connection:
-            if kind == "number":
-                ends = select(func.min(ATTRIBUTES.c.number), func.max(ATTRIBUTES.c.number))
-                low, high = connection.execute(_of(ends, ATTRIBUTES, tree).where(named)).one()
-                found.append(FieldCounts(name, kind, (), low, high))
-                continue
-            many = func.count().label("many")
-            query = _of(select(ATTRIBUTES.c.text, many), ATTRIBUTES, tree).where(named)
-            rows = connection.execute(
-                query.group_by(ATTRIBUTES.c.text).order_by(many.desc(), ATTRIBUTES.c.text).limit(top)
-            ).all()
-        found.append(FieldCounts(name, kind, tuple((row.text, row.many) for row in rows), None, None))
+    """The values of each field in the records that satisfy a filter, the labels first. Raises SlowFilterError,
+    BusyError.
+    """
+    with store.begin_filtered(tree) as connection:
+        kinds = _field_kinds(connection)
+        labels = _label_counts(connection, top, tree)
+        texts, ends = _text_counts(connection, kinds, top, tree), _ends(connection, tree)
+    none = (None, None)
+    return [
+        FieldCounts("label", "text", tuple(labels), *none),
+        *(
+            FieldCounts(name, kind, tuple(texts.get(name, ())), *(ends.get(name, none) if kind == "number" else none))
+            for name, kind in kinds.items()
+        ),
+    ]
+
+
+def _label_counts(connection: Connection, top: int | None, tree: Filter | None) -> list[tuple[str, int]]:
+    many = func.count().label("many")
+    query = _of(select(LABELS.c.label, many), LABELS, tree).group_by(LABELS.c.label)
+    rows = connection.execute(query.order_by(many.desc(), LABELS.c.label).limit(top))
+    return [(row.label, row.many) for row in rows]
+
+
+def _field_kinds(connection: Connection) -> dict[str, FieldKind]:
+    query = select(ATTRIBUTES.c.name, func.count(), func.count(ATTRIBUTES.c.number)).group_by(ATTRIBUTES.c.name)
+    rows = connection.execute(query.order_by(ATTRIBUTES.c.name))
+    return {str(name): "number" if count == numbers else "text" for name, count, numbers in rows}
+
+
+def _text_counts(
+    connection: Connection, kinds: Mapping[str, FieldKind], top: int, tree: Filter | None
+) -> dict[str, list[tuple[str, int]]]:
+    """The most frequent values of every field of text, in one query: the filter is worked out once for all of them."""
+    name, text, many = ATTRIBUTES.c.name, ATTRIBUTES.c.text, func.count().label("many")
+    texts = [field for field, kind in kinds.items() if kind == "text"]
+    counted = _of(select(name, text, many), ATTRIBUTES, tree).where(name.in_(texts)).group_by(name, text).subquery()
+    place = func.row_number().over(partition_by=counted.c.name, order_by=(counted.c.many.desc(), counted.c.text))
+    placed = select(*counted.c, place.label("place")).subquery()
+    found: dict[str, list[tuple[str, int]]] = {}
+    for row in connection.execute(select(placed).where(placed.c.place <= top).order_by(placed.c.name, placed.c.place)):
+        found.setdefault(row.name, []).append((row.text, row.many))
     return found
+
+
+def _ends(connection: Connection, tree: Filter | None) -> dict[str, tuple[float | None, float | None]]:
+    """The least and the greatest number of every field."""
+    columns = ATTRIBUTES.c.name, func.min(ATTRIBUTES.c.number), func.max(ATTRIBUTES.c.number)
+    rows = connection.execute(_of(select(*columns), ATTRIBUTES, tree).group_by(ATTRIBUTES.c.name))
+    return {name: (low, high) for name, low, high in rows}
 
 
 def _of(query: Select[Any], table: Any, tree: Filter | None) -> Select[Any]:

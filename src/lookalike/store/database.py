@@ -14,11 +14,12 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from lookalike.errors import DamagedFileError, GalleryError
+from lookalike.errors import DamagedFileError, GalleryError, SlowFilterError
 
 FILE: Final = "gallery.db"
 READ_ONLY: Final = "this gallery may be read but not written to"
 _PATIENCE: Final = 30.0  # seconds to wait for another process's transaction
+_STEPS: Final = 20_000  # of SQLite's machine, about a millisecond
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
 _HEAD: Final = "0003"  # the latest migration; a test compares it with the folder
 _READABLE: Final = ("0002", _HEAD)  # has every table that reading needs
@@ -154,6 +155,26 @@ def _migrate(connection: Connection, found: str | None) -> None:
             f"the gallery's tables are of revision {found!r}, this lookalike knows {_HEAD}; "
             "open it with the version that wrote it, or a newer one"
         ) from None
+
+
+@contextmanager
+def interrupted_after(connection: Connection, deadline: float, seconds: float) -> Iterator[None]:
+    """Interrupt what a connection asks once ``time.monotonic()`` is past a deadline, by which ``seconds`` are over.
+    Raises SlowFilterError. SQLite asks after every so many steps; other databases have a statement timeout.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    try:
+        yield
+    except OperationalError as error:
+        if "interrupted" not in str(error.orig):
+            raise
+        raise SlowFilterError(
+            f"the filter takes longer than {seconds:g} s; compare fewer fields, or with = instead of ~"
+        ) from None
+    finally:
+        driver.set_progress_handler(None, _STEPS)
 
 
 @contextmanager

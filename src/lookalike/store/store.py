@@ -16,15 +16,19 @@ from lookalike.errors import GalleryError
 from lookalike.filters import Filter
 from lookalike.store.batch import Batch, edits_of, write_batch
 from lookalike.store.changes import Changes
-from lookalike.store.database import READ_ONLY, connect, damaged, errors_named, may_write, to_write
+from lookalike.store.database import READ_ONLY, connect, damaged, errors_named, interrupted_after, may_write, to_write
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
 from lookalike.store.rows import chosen_rows, no_record, where_chosen
 from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
+from lookalike.store.turns import FilterTurns
 from lookalike.store.vectors import StoredVectors, damaged_files, every_vector, removed, slices_by_record
 from lookalike.store.where import condition
 from lookalike.types import Keys, Record, Refusal, Vectors
+
+FILTER_SECONDS: Final = 60.0
+"""A filter may take this long, unless ``Store.limit_filters`` says otherwise."""
 
 _PATIENCE: Final = 0.02  # seconds: the check is short, but lets other threads run
 
@@ -50,6 +54,11 @@ class Store:
         self._spaces: tuple[int, dict[str, SpaceRow]] | None = None
         self._database = DatabaseLookup(self.begin)
         self._memory: Memory | None = None
+        self._turns = FilterTurns(FILTER_SECONDS)
+
+    def limit_filters(self, seconds: float) -> None:
+        """From now on refuse filters that take longer."""
+        self._turns.seconds = seconds
 
     def close(self) -> None:
         """Close the database's connections."""
@@ -83,6 +92,20 @@ class Store:
             yield connection
         if write:
             self._changes.forget()
+
+    @contextmanager
+    def begin_filtered(self, tree: Filter | None) -> Iterator[Connection]:
+        """Open a transaction for what a caller's filter takes part in. Raises SlowFilterError, BusyError."""
+        if tree is None:
+            with self.begin() as connection:
+                yield connection
+            return
+        with (
+            self._turns.turn(tree) as deadline,
+            self.begin() as connection,
+            interrupted_after(connection, deadline, self._turns.seconds),
+        ):
+            yield connection
 
     @contextmanager
     def outside(self) -> Iterator[Connection]:
@@ -191,10 +214,10 @@ class Store:
             return damaged_files(connection)
 
     def keys_where(self, tree: Filter) -> Keys:
-        """The vector keys of the records that satisfy a filter, ascending."""
+        """The vector keys of the records that satisfy a filter, ascending. Raises SlowFilterError, BusyError."""
         matching = select(RECORDS.c.key).where(condition(tree))
         query = select(VECTORS.c.key).where(VECTORS.c.record.in_(matching)).order_by(VECTORS.c.key)
-        with self.begin() as connection:
+        with self.begin_filtered(tree) as connection:
             return np.fromiter(connection.scalars(query), np.int64)
 
     # Reading, from the database or from memory

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
-from lookalike.filters import Filter, parse
+from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.readers.pool import Finished, Frame
@@ -97,7 +97,7 @@ def index(
     equally well), GalleryError (another process is writing), DamagedFileError (encoder weights).
     """
     started = time.monotonic()
-    tree = parse(where_source) if isinstance(where_source, str) else where_source
+    tree = tree_of(where_source)
     if tree is not None:
         check_source_filter(tree)
     listing = list_items([source_of(source) for source in sources], gallery.owns)

@@ -23,7 +23,7 @@ from lookalike.asking.rank_volumes import COSINES
 from lookalike.asking.ranked import Ranked
 from lookalike.asking.remarks import remarks
 from lookalike.errors import UsageError
-from lookalike.filters import Filter, parse
+from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery
 from lookalike.store import BASE
 from lookalike.store.patches import kept
@@ -136,7 +136,7 @@ def search(
     """
     ids, region = [*([] if id is None else [id]), *ids], box is not None or mask is not None
     _check(query, ids, vector, text, k, group_by)
-    clock, tree = Clock(), parse(where) if isinstance(where, str) else where
+    clock, tree = Clock(), tree_of(where)
     if region:
         _check_region(gallery, (text, vector, ids[1:], positive, negative, group_by), (space, rank, weights))
         with clock.stage("read"):
