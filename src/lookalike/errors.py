@@ -32,6 +32,7 @@ REASONS: Final[dict[str, str]] = {
     "archive": "an archive or a compressed file; unpack it and name the folder",
     "other-format": "a format that is known and not read; convert it to DICOM, NIfTI, PNG or TIFF",
     "incomplete-pair": "a header without its data, or data without its header; put both into one folder",
+    "points-elsewhere": "a header that names other than a file beside it; put the data into its folder and name it",
     "broken-link": "a link that leads to nothing",
     "empty-file": "the file has no bytes",
     "damaged-header": "the header cannot be parsed",

@@ -14,6 +14,7 @@ from typing import Final, Protocol, runtime_checkable
 from lookalike.errors import UnreadableImageError
 from lookalike.plugins import load_plugins
 from lookalike.readers.geometry import SeriesPart
+from lookalike.readers.pairs import check_beside
 from lookalike.readers.unread import why_unread
 from lookalike.types import Image
 
@@ -58,7 +59,10 @@ class PairReader(Reader, Protocol):
     """A reader of formats that keep a volume's header and its data in two files; it is given both, the header first."""
 
     def data_file(self, header: Path) -> str | None:
-        """The name of the data file beside a header; "" if the header holds its data, None if nothing can be read."""
+        """The name of the data file beside a header; "" if the header holds its data, None if nothing can be read.
+
+        Raises UnreadableImageError for a header that names another place.
+        """
         ...
 
 
@@ -72,8 +76,11 @@ class SortingReader(Reader, Protocol):
 
 
 @cache
-def _readers() -> dict[str, Reader]:
-    """The readers by name, in the order of precedence: this package's, then those of others, whatever their names."""
+def load_readers() -> dict[str, Reader]:
+    """The readers by name, in the order of precedence: this package's, then those of others, whatever their names.
+
+    To be called before a process is confined: it looks for them in every folder of the path of imports.
+    """
     declared = load_plugins("lookalike.readers")
     return {name: declared[name]() for name in sorted(declared, key=lambda name: (_place(name), name))}
 
@@ -91,7 +98,7 @@ def read(files: Sequence[Path]) -> Iterator[Image]:
     try:
         if len(files) == 1 and file.stat().st_size == 0:
             raise UnreadableImageError("empty-file")
-        reader = _readers().get(format_of(file))
+        reader = load_readers().get(format_of(file))
     except OSError:
         raise UnreadableImageError("not-readable") from None
     if reader is None:
@@ -106,18 +113,20 @@ def read(files: Sequence[Path]) -> Iterator[Image]:
 def _check_pair(reader: PairReader, files: Sequence[Path]) -> None:
     """Raise UnreadableImageError unless the header's data are in itself or the other file: no other one is opened."""
     data = reader.data_file(files[0])
+    for each in [*files[1:], *([files[0].with_name(Path(data).name)] if data else [])]:
+        check_beside(files[0], each)
     if data is None or [data] * bool(data) != [file.name for file in files[1:]]:
         raise UnreadableImageError("incomplete-pair")
 
 
 def format_of(file: Path) -> str:
     """The name of the reader that takes a file; "" if none does. Raises OSError."""
-    return next((name for name, reader in _readers().items() if reader.matches(file)), "")
+    return next((name for name, reader in load_readers().items() if reader.matches(file)), "")
 
 
 def series_of(file: Path) -> SeriesPart | None:
     """``SeriesReader.series_of`` of a file; None if no such reader takes it. Raises OSError, UnreadableImageError."""
-    for reader in _readers().values():
+    for reader in load_readers().values():
         if isinstance(reader, SeriesReader) and reader.matches(file):
             return reader.series_of(file)
     return None
@@ -125,7 +134,7 @@ def series_of(file: Path) -> SeriesPart | None:
 
 def kind_of_file(file: Path) -> str:
     """``SortingReader.kind_of`` of a file; "" if no such reader takes it. Raises OSError."""
-    for reader in _readers().values():
+    for reader in load_readers().values():
         if isinstance(reader, SortingReader) and reader.matches(file):
             return reader.kind_of(file)
     return ""

@@ -101,6 +101,8 @@ def _check(ds: Dataset) -> None:
     """Refuse files that are no images, or too large, before anything is decoded."""
     try:
         if not any(keyword in ds for keyword in _PIXELS):
+            if "PixelDataProviderURL" in ds:  # PS3.3 C.7.6.3.1.4: they are to be fetched
+                raise UnreadableImageError("points-elsewhere")  # noqa: TRY301
             raise UnreadableImageError("no-pixel-data" if len(ds) else "damaged-header")  # noqa: TRY301
         rows, columns = int(ds.Rows), int(ds.Columns)
         samples = int(ds.get("SamplesPerPixel", 1))

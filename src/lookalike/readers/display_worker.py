@@ -11,12 +11,14 @@ import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import UnreadableImageError
-from lookalike.readers import format_of, named_as_volume, read, series_of
+from lookalike.readers import format_of, load_readers, named_as_volume, read, series_of
+from lookalike.readers.confine import run_confined
 from lookalike.readers.geometry import SeriesPart
 from lookalike.readers.grouping import SliceFile, volume_files
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
@@ -34,6 +36,7 @@ _QUALITY: Final = 92
 def serve_drawing(descriptor: int) -> None:
     """Serve requests until the other end is closed."""
     limit_memory()
+    load_readers()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     with Connection(descriptor) as connection:
         while True:
@@ -41,7 +44,7 @@ def serve_drawing(descriptor: int) -> None:
             try:
                 request = json.loads(connection.recv_bytes())
                 signal.alarm(_SECONDS_ALONE + len(request["files"]))
-                answer = _answer(request)
+                answer = run_confined(request["files"], partial(_answer, request))
             except (BrokenPipeError, EOFError):
                 return
             except UnreadableImageError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,10 @@ import numpy as np
 
 from lookalike.errors import UnreadableImageError
 from lookalike.planes import slices_first
+from lookalike.readers.inflated import AUTOMATIC, count_inflated
 from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.readers.nifti import check_affine
-from lookalike.readers.pairs import header_text, named_data
+from lookalike.readers.pairs import header_text, named_data, open_regular, stated_compression
 from lookalike.types import Image
 
 _SUFFIXES: Final = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -50,6 +52,8 @@ class ItkReader:
         itk.ProcessObject.SetGlobalWarningDisplay(False)
         reader = itk.ImageFileReader()
         try:
+            # By its text: asked to choose, ITK takes any of its formats that finds itself in the file.
+            reader.SetImageIO("NrrdImageIO" if header_text(files[0]).startswith(b"NRRD") else "MetaImageIO")
             reader.SetFileName(str(files[0]))
             reader.ReadImageInformation()
             size, channels = reader.GetSize(), reader.GetNumberOfComponents()
@@ -64,11 +68,32 @@ class ItkReader:
         if channels not in (1, 3):
             raise UnreadableImageError("unsupported-pixels")
         check_volume((*size, 1, 1)[:3])
+        _check_compressed(itk, reader, files)
         for frame in range(frames):
             if frames > 1:  # one time point is read, the others stay on disk
                 reader.SetExtractSize([*size[:3], *[0] * len(size[3:])])
                 reader.SetExtractIndex([0, 0, 0, *map(int, np.unravel_index(frame, size[3:], order="F"))])
             yield replace(_image(itk, reader, channels), frame=frame, frames=frames)
+
+
+def _check_compressed(itk: Any, reader: Any, files: Sequence[Path]) -> None:
+    """Raise UnreadableImageError unless compressed data of a MetaImage give all of its voxels. ITK goes on without a
+    word where they do not, with whatever lay in the memory of the process.
+    """
+    stated = stated_compression(files[0])
+    if stated is None:
+        return
+    at, taken = stated
+    one = itk.Image([1] * reader.GetDimension(), reader.GetPixelIDValue(), reader.GetNumberOfComponents())
+    wanted = math.prod(reader.GetSize()) * reader.GetNumberOfComponents() * one.GetSizeOfPixelComponent()
+    try:
+        with open_regular(files[-1]) as stream:
+            stream.seek(at if len(files) == 1 else 0)
+            made, read = count_inflated(stream, AUTOMATIC, wanted)
+    except zlib.error:
+        raise UnreadableImageError("damaged-pixels") from None
+    if made != wanted or taken not in (read, None if len(files) > 1 else read):
+        raise UnreadableImageError("damaged-pixels")
 
 
 def _is_list(reader: Any) -> bool:

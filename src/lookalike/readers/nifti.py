@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from lookalike.errors import UnreadableImageError
 from lookalike.planes import slices_first
 from lookalike.readers.limits import MAX_FRAMES, check_volume
-from lookalike.readers.pairs import files_of
+from lookalike.readers.pairs import data_beside
 from lookalike.readers.voxels import read_voxels
 from lookalike.types import Image
 
@@ -56,8 +56,8 @@ class NiftiReader:
         head = _head(header)
         if _magic(head) in _SINGLE or not (_magic(head) or _is_analyze(header, head)):
             return ""
-        found = files_of(header)
-        return found[1].name if len(found) == 2 else None
+        data = data_beside(header)
+        return None if data is None else data.name
 
     def read(self, files: Sequence[Path]) -> Iterator[Image]:
         """One Image a time point or channel; depth is the axis along which slices were taken (``slices_first``).

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import queue
+import re
 import select
 import socket
 import subprocess
@@ -40,6 +41,10 @@ _AHEAD: Final = 8  # files that each process may read ahead
 _FRAMES_AHEAD: Final = 64  # frames of one file that may be queued
 _DETAIL: Final = 600  # characters
 _SUSPECT: Final = ("decoder-crash", "out-of-memory")
+# What a decoding process is told of the environment, where keys and passwords may stand.
+_KEPT: Final = re.compile(r"PATH|HOME|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|PYTHON\w*|VIRTUAL_ENV|TMPDIR")
+# One thread a process, and one heap: every file is read in a new thread.
+_SINGLE: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "MALLOC_ARENA_MAX")
 _MAX_MESSAGE: Final = 128 << 20  # bytes: a volume of 480 x 480 x 240; a larger message comes from a broken decoder
 
 
@@ -98,6 +103,11 @@ class _Task:
     whole: bool
     beside: tuple[str, ...]
 
+    @property
+    def admitted(self) -> list[str]:
+        """Every file that may be opened for it."""
+        return [*self.files, *(str(half) for file in self.beside for half in files_of(Path(file)))]
+
 
 _Tasks = queue.SimpleQueue[_Task | None]
 
@@ -107,7 +117,8 @@ class Process:
 
     def __init__(self, module: str = "lookalike.readers.worker") -> None:
         ours, theirs = socket.socketpair()
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+        environment = {**kept, **dict.fromkeys(_SINGLE, "1")}
         with theirs:
             self._child = subprocess.Popen(
                 # -P: modules in the current folder, which may be that of the images, must not be imported.
@@ -259,6 +270,7 @@ class ReaderPool:
         request = {
             "files": task.files,
             "beside": task.beside,
+            "admitted": task.admitted,
             "whole": task.whole,
             "ask": known is not None,
             "recipe": self._recipe,

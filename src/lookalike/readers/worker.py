@@ -13,16 +13,18 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
 from lookalike.errors import UnreadableImageError
 from lookalike.grey import MASK
-from lookalike.readers import kind_of_file, read, series_of
+from lookalike.readers import kind_of_file, load_readers, read, series_of
+from lookalike.readers.confine import run_confined
 from lookalike.readers.labelmaps import marks_an_image
 from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
+from lookalike.readers.pairs import open_regular
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 # ``pool`` kills a process that takes too long; if ``pool`` is gone, the process must end by itself.
@@ -32,6 +34,7 @@ _SECONDS_ALONE: Final = int(2 * SECONDS_A_FILE)
 def serve_decoding(descriptor: int) -> None:
     """Serve requests until the other end is closed."""
     limit_memory()
+    load_readers()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who reads; a file must not seem to crash
     with Connection(descriptor) as connection:
@@ -42,7 +45,7 @@ def serve_decoding(descriptor: int) -> None:
             except EOFError:
                 return
             try:
-                _answer(connection, request)
+                run_confined(request["admitted"], partial(_answer, connection, request))
             except (BrokenPipeError, EOFError):
                 return
             except UnreadableImageError as error:
@@ -111,7 +114,7 @@ def _digest(files: Sequence[Path]) -> str:
     """The SHA-256 of a file; of a series that of its files' digests, independent of their names and order."""
     digests = []
     for file in files:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             digests.append(hashlib.file_digest(opened, "sha256").hexdigest())
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 

@@ -27,6 +27,10 @@ const REASONS: Record<string, Reason> = {
     what: "A header without its data, or data without its header.",
     todo: "Put both into one folder and index that, or convert them to one NIfTI file.",
   },
+  "points-elsewhere": {
+    what: "A header that names another place than a file beside it.",
+    todo: "Put the data into the header's folder, name that file alone in it, and send both.",
+  },
   "broken-link": { what: "A link that leads to nothing.", todo: "Mend or remove the link." },
   "empty-file": { what: "The file has no bytes.", todo: "Copy it again from where it came." },
   "damaged-header": {
