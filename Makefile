@@ -9,7 +9,7 @@ WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
 # The environment's own node comes first, where the system has none that is new enough.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo page types test test-slow lint docs tutorials wheel bench clean
+.PHONY: demo page types test test-slow lint docs tutorials wheel bench fuzz clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -42,8 +42,8 @@ test-slow: $(PAGE)  ## What takes minutes
 	$(BIN)/pytest -q -m slow $(SLOW_OPTIONS)
 
 lint: $(VENV)/.installed  ## Style, types and the order of the layers
-	$(BIN)/ruff check src tests benchmarks docs/site
-	$(BIN)/ruff format --check src tests benchmarks docs/site
+	$(BIN)/ruff check src tests benchmarks fuzz docs/site
+	$(BIN)/ruff format --check src tests benchmarks fuzz docs/site
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -65,6 +65,11 @@ wheel: $(PAGE)  ## The wheel in dist/, and its main job and page from a clean en
 bench: $(VENV)/.installed  ## Ratios measured in one run; figures in docs/results.md
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+# What it finds lies in build/fuzz/BOUNDARY/findings; KEEP=1 puts what reaches new code into fuzz/corpus.
+fuzz: $(VENV)/.installed  ## Fuzz the boundaries, or BOUNDARY, for SECONDS each (1200)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m fuzz $(BOUNDARY) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KEEP),--keep)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info lookalike-demo web/node_modules web/contract/node_modules src/lookalike/server/static
