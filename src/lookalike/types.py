@@ -52,6 +52,7 @@ class Image:
     MONOCHROME1, low values are shown bright. units: of the values, "HU" where a CT's file says so, or "".
     NaN: no value was measured there (padding); it is left out of every statistic and shown as background.
     attributes: DICOM keywords or label-table columns worth filtering on; never names, dates or UIDs.
+    remarks: keywords that something is to be said of: values that were not kept (``readers.kept``), text in the pixels.
     patient: the source's own patient identifier or ""; it is hashed before it is stored, never shown.
     """
 
@@ -69,6 +70,7 @@ class Image:
     frames: int = 1
     patient: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -517,8 +517,8 @@ def test_kept_attributes(written: Written) -> None:
         ViewPosition="PA",
         PatientSex="F",
         PatientAge="045Y",
-        Manufacturer="ACME",
-        ManufacturerModelName="X 1",
+        Manufacturer="Siemens HealthCare GmbH",
+        ManufacturerModelName="Biograph40_mCT 4R",
         Laterality="L",
         PixelSpacing=["0.2", "0.3"],
         SliceThickness="4",
@@ -531,8 +531,8 @@ def test_kept_attributes(written: Written) -> None:
         "ViewPosition": "PA",
         "PatientSex": "F",
         "PatientAge": 45.0,
-        "Manufacturer": "ACME",
-        "ManufacturerModelName": "X 1",
+        "Manufacturer": "SIEMENS",
+        "ManufacturerModelName": "Biograph",
         "Laterality": "L",
         "PhotometricInterpretation": "MONOCHROME2",
     }
@@ -542,7 +542,7 @@ def test_kept_attributes(written: Written) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "years"), [("045Y", 45.0), ("018M", 1.5), ("026W", 0.5), ("073D", 0.2), ("000D", 0.0), ("100Y", 100.0)]
+    ("age", "years"), [("045Y", 45.0), ("018M", 1.5), ("026W", 0.5), ("073D", 0.2), ("000D", 0.0), ("100Y", 90.0)]
 )
 def test_ages_are_years(written: Written, age: str, years: float) -> None:
     (image,) = written(data_set(RAMP, PatientAge=age))
@@ -558,23 +558,11 @@ def test_ages_that_are_none_are_left_out(written: Written, age: str) -> None:
     assert "PatientAge" not in image.attributes
 
 
-@pytest.mark.filterwarnings("ignore:.*:UserWarning")
-def test_text_is_one_printable_line(written: Written) -> None:
-    hostile = "A\x1b[31mB\nC\u202eD\x00E" + "x" * 300
-    ds = data_set(RAMP, SpecificCharacterSet="ISO_IR 192", Manufacturer=hostile, BodyPartExamined="  ")
-    (image,) = written(ds)
-    kept = str(image.attributes["Manufacturer"])
-    assert kept.startswith("A [31mB C DE") or kept.startswith("A [31mB C D E")
-    assert kept.isprintable()
-    assert len(kept) == 64
-    assert "BodyPartExamined" not in image.attributes
-
-
 def test_text_in_other_alphabets(written: Written) -> None:
-    ds = data_set(RAMP, SpecificCharacterSet="ISO_IR 100", Manufacturer="Fabrikator Grünwald")
-    assert written(ds)[0].attributes["Manufacturer"] == "Fabrikator Grünwald"
-    ds = data_set(RAMP, SpecificCharacterSet=["", "ISO 2022 IR 87"], Manufacturer="島津製作所")
-    assert written(ds)[0].attributes["Manufacturer"] == "島津製作所"
+    ds = data_set(RAMP, SpecificCharacterSet="ISO_IR 100", PatientID="Grünwald-7")
+    assert written(ds)[0].patient == "Grünwald-7"
+    ds = data_set(RAMP, SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientID="島津-7")
+    assert written(ds)[0].patient == "島津-7"
 
 
 @pytest.mark.parametrize(
@@ -648,7 +636,7 @@ def test_no_name_date_or_uid_is_ever_kept(tmp_path: Path, make_gallery: Callable
     """Neither in the database nor in its log, an index, or anything else in the gallery's folder."""
     folder = tmp_path / "scans"
     folder.mkdir()
-    ds = data_set(np.kron(RAMP, np.ones((4, 4), np.uint16)), Modality="DX", Manufacturer="Kept GmbH")
+    ds = data_set(np.kron(RAMP, np.ones((4, 4), np.uint16)), Modality="DX", Manufacturer="Kept GmbH", ViewPosition="PA")
     for keyword, value in SECRETS.items():
         setattr(ds, keyword, value)
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
@@ -658,12 +646,13 @@ def test_no_name_date_or_uid_is_ever_kept(tmp_path: Path, make_gallery: Callable
     gallery = make_gallery()
     assert index(gallery, [folder]).added == 1
     (record,) = gallery.store.records().values()
-    assert record.attributes["Manufacturer"] == "Kept GmbH"
+    assert record.attributes["Manufacturer"] == "other"
+    assert record.attributes["ViewPosition"] == "PA"
     files = [path for path in gallery.folder.rglob("*") if path.is_file()]
     everything = b"".join(path.read_bytes() for path in files)
-    assert b"Kept GmbH" in everything
+    assert b"ViewPosition" in everything
     words = [part for value in SECRETS.values() for part in str(value).split("^")]
-    for word in [*words, "sequence secret", "private secret"]:
+    for word in [*words, "Kept GmbH", "sequence secret", "private secret"]:
         assert word.encode() not in everything, word
         assert word.encode("utf-16-le") not in everything, word
     assert not any(word in path.name for path in files for word in words)

@@ -1041,13 +1041,13 @@ export interface components {
             where_source?: string | null;
         };
         /**
-         * @description added: new records. skipped: files whose content was there already. refused: files that could not be
-         *     read, with reason codes. ignored: how many were passed over since they are no images: masks, reports and other
-         *     objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no
-         *     file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None without
-         *     a table. unread_tables: tables among the files that could be given as the label table. notes: how the label table
-         *     was read, and what it lacks. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
-         *     and the table says others: the person's count.
+         * @description added: new records. skipped: files whose content was there already. refused: files that could not be read, with
+         *     reason codes. ignored: how many were passed over since they are no images: masks, reports and other objects, tables;
+         *     kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no file. records: how
+         *     many the gallery now holds. labels: what the label table's rows and the images met, None without a table.
+         *     unread_tables: tables among the files that could be given as the label table. notes: how the label table was read,
+         *     and what it lacks; what of the files' headers was not kept, and whose pixels show text. moved: files that lie
+         *     elsewhere now. labels_kept: records whose labels a person set and the table says others: the person's count.
          */
         IndexResult: {
             added: number;

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,23 +23,9 @@ from lookalike.errors import UnreadableImageError
 from lookalike.readers.codecs import register
 from lookalike.readers.dicom_values import functional_group, modality_values, value_of, voi_lut, windows_of
 from lookalike.readers.geometry import MODALITIES, normal_of, slice_affine
+from lookalike.readers.kept import kept_attributes
 from lookalike.readers.limits import check_size
-from lookalike.text import plain_text
-from lookalike.types import Attribute, Image
-
-KEPT: Final = (
-    "Modality",
-    "BodyPartExamined",
-    "ViewPosition",
-    "Laterality",
-    "ImageLaterality",
-    "PatientSex",
-    "PatientAge",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "PhotometricInterpretation",
-)
-"""The attributes that are kept: enough to filter and audit, but none that identifies a person, place or day."""
+from lookalike.types import Image
 
 _PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _IN_MEMORY: Final = 256 << 20  # bytes; a larger file is read from disk a frame at a time
@@ -58,12 +44,18 @@ def read_dicom_frames(file: Path, numbers: Sequence[int] | None = None) -> Itera
     large = file.stat().st_size > _IN_MEMORY and syntax != DeflatedExplicitVRLittleEndian
     frames = _frame_count(ds)
     patient = str(value_of(ds, "PatientID") or "").strip()
-    attributes = _attributes(ds)
+    attributes, remarks = kept_attributes(ds)
+    said: dict[str, Any] = {
+        "modality": str(attributes.get("Modality", "")),
+        "patient": patient,
+        "attributes": attributes,
+        "remarks": remarks,
+    }
     wanted, read = range(frames) if numbers is None else numbers, 0
     # Compressed data may hold more frames than the header says.
     for number, stored in zip(wanted, _stored_frames(file if large else ds, syntax, numbers), strict=False):
         read += 1
-        yield _image(ds, stored, number, frames, patient, attributes)
+        yield replace(_image(ds, stored, number, frames), **said)
     if read < len(wanted):
         raise UnreadableImageError("damaged-pixels")
 
@@ -132,9 +124,7 @@ def _stored_frames(source: Path | Dataset, syntax: str, numbers: Sequence[int] |
         raise UnreadableImageError("damaged-pixels") from None
 
 
-def _image(
-    ds: Dataset, stored: NDArray[np.generic], number: int, frames: int, patient: str, attributes: dict[str, Attribute]
-) -> Image:
+def _image(ds: Dataset, stored: NDArray[np.generic], number: int, frames: int) -> Image:
     try:
         values, units = modality_values(ds, stored, number)
     except MemoryError:
@@ -149,7 +139,6 @@ def _image(
         pixels=values[None] if colour else values[None, ..., None],
         affine=_affine(ds, number),
         spacing=_spacing(ds),
-        modality=str(attributes.get("Modality", "")),
         window=(windows[0].center, windows[0].width) if windows else None,
         windows=windows,
         window_function=function,
@@ -158,8 +147,6 @@ def _image(
         inverted=str(ds.get("PhotometricInterpretation", "")) == "MONOCHROME1",
         frame=number,
         frames=frames,
-        patient=patient,
-        attributes=attributes,
     )
 
 
@@ -191,22 +178,3 @@ def _affine(ds: Dataset, number: int) -> NDArray[np.float64] | None:
     except (AttributeError, TypeError, ValueError, IndexError):
         return None
     return affine if np.isfinite(affine).all() and abs(np.linalg.det(affine)) > 0 else None
-
-
-def _attributes(ds: Dataset) -> dict[str, Attribute]:
-    kept: dict[str, Attribute] = {}
-    for keyword in KEPT:
-        value = value_of(ds, keyword)
-        text = plain_text("" if value is None else str(value))
-        kept_value = _years(text) if keyword == "PatientAge" else text
-        if kept_value not in (None, ""):
-            kept[keyword] = kept_value
-    return kept
-
-
-def _years(age: str) -> float | None:
-    """An Age String (PS3.5 section 6.2), 018M, 045Y, ... -> years."""
-    match = re.fullmatch(r"\s*(\d{1,3})([DWMY])\s*", age)
-    if match is None:
-        return None
-    return round(int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[match[2]], 2)

@@ -54,7 +54,7 @@ class Frame:
 
     source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
     shown: (rows, columns) of the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
-    which a slice was cut; "" for a picture.
+    which a slice was cut; "" for a picture. remarks: as in ``Image``.
     """
 
     source: str
@@ -71,6 +71,7 @@ class Frame:
     file: str = ""
     part: bool = False
     plane: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +357,7 @@ def _frame(source: str, file: str, sha256: str, header: dict[str, Any], data: me
         depth=header.get("depth", 1),
         file=file,
         plane=header.get("plane", ""),
+        remarks=tuple(header.get("remarks", ())),
     )
 
 

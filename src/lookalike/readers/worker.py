@@ -140,6 +140,7 @@ def _send_views(connection: Connection, image: Image, recipe: Preprocessing, vol
             "plane": view.plane,
             "patient": image.patient,
             "attributes": dict(image.attributes),
+            "remarks": image.remarks,
             "shown": view.shown,
         }
         signal.alarm(0)  # the other end may be busy for long

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, fields, matches
 from lookalike.plugins import suggestion
-from lookalike.readers.dicom_frames import KEPT
+from lookalike.readers.kept import KEPT
 from lookalike.readers.pool import Finished, Frame
 from lookalike.types import SetApart
 

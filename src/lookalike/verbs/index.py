@@ -25,6 +25,7 @@ from lookalike.sources.kinds import counted_kinds
 from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
 from lookalike.sources.left_out import check_source_filter, leave_out
 from lookalike.sources.reading import BatchRead, ReadEvent, VolumesFound, list_items, read_items
+from lookalike.sources.remarks import Remarks
 from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.store import Batch, NewRecord, Relabel
@@ -40,13 +41,13 @@ _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """added: new records. skipped: files whose content was there already. refused: files that could not be
-    read, with reason codes. ignored: how many were passed over since they are no images: masks, reports and other
-    objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no
-    file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None without
-    a table. unread_tables: tables among the files that could be given as the label table. notes: how the label table
-    was read, and what it lacks. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
-    and the table says others: the person's count.
+    """added: new records. skipped: files whose content was there already. refused: files that could not be read, with
+    reason codes. ignored: how many were passed over since they are no images: masks, reports and other objects, tables;
+    kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no file. records: how
+    many the gallery now holds. labels: what the label table's rows and the images met, None without a table.
+    unread_tables: tables among the files that could be given as the label table. notes: how the label table was read,
+    and what it lacks; what of the files' headers was not kept, and whose pixels show text. moved: files that lie
+    elsewhere now. labels_kept: records whose labels a person set and the table says others: the person's count.
     """
 
     added: int
@@ -128,7 +129,7 @@ def index(
         set_apart=tuple(run.apart),
         labels=match,
         unread_tables=tables_beside(listing) if match is None else (),
-        notes=run.labels.notes,
+        notes=(*run.labels.notes, *run.remarks.notes),
         moved=run.moved,
         labels_kept=run.labels_kept,
     )
@@ -172,6 +173,7 @@ class _Run:
     labels_kept: int = 0
     apart: list[SetApart] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=Remarks)
 
     def __post_init__(self) -> None:
         self.stored = self.gallery.store.files()  # before this run
@@ -185,6 +187,7 @@ class _Run:
     def take(self, event: ReadEvent) -> None:
         if isinstance(event, Frame):
             self.frames.append(event)
+            self.remarks.take(event)
         elif isinstance(event, BatchRead):
             # An item of several files is recognised by any one of them: none is recorded before all are stored.
             self.flush()
