@@ -170,8 +170,18 @@ def seeds() -> Iterator[bytes]:
             yield bytes([number]) + index.serialise()
     gallery, first = prepare(), len(KINDS)
     yield bytes([first]) + _adapter_file(gallery.folder / "seed")
-    yield bytes([first + 1]) + json.dumps({"scores": [0.1, 0.2, 0.9], "nearest": [0.5, 0.6]}).encode()
-    yield bytes([first + 2]) + json.dumps({"ids": ["a"], "x": [0.5], "y": [1.0], "parameters": {"records": 1}}).encode()
+    sound = {"scores": [0.1, 0.2, 0.9], "nearest": [0.5, 0.6]}
+    for fields in (
+        sound,
+        {},
+        {**sound, "nearest": [[0.5]]},
+        {**sound, "scores": [float("nan")]},
+        {**sound, "scores": {}},
+    ):
+        yield bytes([first + 1]) + json.dumps(fields).encode()
+    drawn = {"ids": ["a"], "x": [0.5], "y": [1.0], "parameters": {"records": 1}}
+    for fields in (drawn, {}, {**drawn, "ids": [1]}, {**drawn, "x": [2.5]}, {**drawn, "y": []}, {**drawn, "ids": "a"}):
+        yield bytes([first + 2]) + json.dumps(fields).encode()
 
 
 def _adapter_file(folder: Path) -> bytes:

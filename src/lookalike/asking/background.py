@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.candidates import Candidates, candidates, may_answer
-from lookalike.asking.kept import kept_fields
+from lookalike.asking.kept import finite, kept_fields
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked
 from lookalike.errors import DamagedFileError
@@ -93,8 +93,12 @@ def _read_or_made(gallery: Gallery, space: str, whole: bool, made_of: Any) -> Ba
         return {"scores": background.scores.tolist(), "nearest": background.nearest.tolist()}
 
     path = gallery.folder / "indexes" / f"{space}.background{'.whole' if whole else ''}.json"
-    fields = kept_fields(path, made_of, made)
-    return Background(*(np.array(fields[name], np.float64) for name in ("scores", "nearest")))
+    return kept_fields(path, made_of, made, _read)
+
+
+def _read(fields: dict[str, Any]) -> Background:
+    scores, nearest = (np.sort(finite(fields[name], np.float64)) for name in ("scores", "nearest"))
+    return Background(scores, nearest)
 
 
 def _make(gallery: Gallery, space: str, whole: bool) -> Background:

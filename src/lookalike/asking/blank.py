@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lookalike.asking.kept import kept_fields
+from lookalike.asking.kept import finite, kept_fields
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.types import Vectors
@@ -31,11 +31,11 @@ def _encoded(gallery: Gallery) -> Vectors | None:
         return None
     black = np.zeros((1, *gallery.spec.preprocessing.size, 3), np.uint8)
     try:
-        fields = kept_fields(
+        return kept_fields(
             gallery.folder / "indexes" / "base.blank.json",
             gallery.spec.identity,
             lambda: {"vector": gallery.encoder.encode_inputs(black)[0].tolist()},
+            lambda fields: finite(fields["vector"], np.float32).reshape(1, gallery.spec.dim),
         )
     except LookalikeError:  # a record that asks needs no encoder
         return None
-    return np.array(fields["vector"], np.float32)[None]

@@ -7,22 +7,40 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from lookalike.atomic import write_atomically
 
+_T = TypeVar("_T")
 
-def kept_fields(path: Path, made_of: Any, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The fields of a file that is whole and was made of this; else they are made, written where that is allowed."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        read = json.loads(path.read_text("utf-8"))
-        if read.pop("sha256") == _digest(read) and read["made_of"] == made_of:
-            return dict(read)
+
+def kept_fields(
+    path: Path, made_of: Any, make: Callable[[], dict[str, Any]], read: Callable[[dict[str, Any]], _T]
+) -> _T:
+    """What ``read`` makes of the fields of a file that is whole and was made of this; else the fields are made, written
+    where that is allowed. read: raises ValueError, TypeError or KeyError for fields that were never made so: the
+    checksum of a file of somebody else's gallery fits whatever it holds.
+    """
+    with suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+        found = json.loads(path.read_text("utf-8"))
+        if found.pop("sha256") == _digest(found) and found["made_of"] == made_of:
+            return read(found)
     fields = {"made_of": made_of, **make()}
     with suppress(OSError):
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, json.dumps({**fields, "sha256": _digest(fields)}).encode())
-    return fields
+    return read(fields)
+
+
+def finite(numbers: Any, dtype: DTypeLike) -> NDArray[Any]:
+    """Numbers (n,) of such fields as an array. Raises ValueError, TypeError or OverflowError for anything else."""
+    found = np.array(numbers, dtype)
+    if found.ndim != 1 or not np.isfinite(found).all():
+        raise ValueError("not a row of finite numbers")
+    return found
 
 
 def _digest(fields: dict[str, Any]) -> str:

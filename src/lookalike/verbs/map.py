@@ -238,7 +238,16 @@ def _load(path: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
         whole = held["made_of"] == made_of and held["sha256"] == _digest(made_of, drawn)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return dict(drawn) if whole else None
+    return dict(drawn) if whole and _is_map(drawn) else None
+
+
+def _is_map(drawn: Any) -> bool:
+    """Whether a stored map is one: the checksum of a file of somebody else's gallery fits whatever it holds."""
+    match drawn:
+        case {"ids": [*ids], "x": [*x], "y": [*y], "parameters": {}} if len(ids) == len(x) == len(y):
+            placed = all(isinstance(at, float) and 0 <= at <= 1 for at in (*x, *y))
+            return placed and all(isinstance(one, str) for one in ids)
+    return False
 
 
 def _save(path: Path, made_of: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
