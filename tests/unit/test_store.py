@@ -20,6 +20,7 @@ import lookalike.store
 from lookalike.errors import DamagedFileError, GalleryError, NotFoundError
 from lookalike.filters import parse
 from lookalike.store import BASE, Batch, NewRecord, Relabel, Store, database, record_id
+from lookalike.store.damage import damage_of
 from lookalike.store.schema import METADATA
 from lookalike.types import Refusal
 
@@ -280,20 +281,20 @@ def test_a_damaged_vector_is_named_never_used(make_store: MakeStore, tmp_path: P
         store.vectors()
     with pytest.raises(DamagedFileError, match="one stored vector is damaged"):
         store.vectors_of(2)
-    assert store.damaged_files() == {digest(1)}
+    assert damage_of(store).vectors == {digest(1)}
     np.testing.assert_array_equal(store.vectors_of(1), new(0).vectors)
 
 
 def test_damaged_vectors_are_counted_and_made_anew(make_store: MakeStore, tmp_path: Path) -> None:
     store = make_store()
     store.write(Batch(records=[new(i) for i in range(5)]))
-    assert store.damaged_files() == set()
+    assert damage_of(store).vectors == set()
     with raw(tmp_path) as connection:
         connection.execute("UPDATE vectors SET data = zeroblob(32) WHERE key IN (1, 4)")
     with pytest.raises(DamagedFileError, match="2 stored vectors are damaged"):
         store.vectors()
     store.write(Batch(records=[new(0), new(3)]))
-    assert store.damaged_files() == set()
+    assert damage_of(store).vectors == set()
     assert len(store.vectors().keys) == 5
 
 

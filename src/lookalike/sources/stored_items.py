@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lookalike.readers.pool import Finished
 from lookalike.store import Store, record_id
+from lookalike.store.damage import damage_of
 from lookalike.store.patches import files_without_patches
 
 
@@ -19,7 +20,7 @@ class StoredItems:
 
     def __init__(self, store: Store, *, with_patches: bool) -> None:
         self._store = store
-        self._again = store.damaged_files() | (files_without_patches(store) if with_patches else set())
+        self._again = damage_of(store).read_again | (files_without_patches(store) if with_patches else set())
         self.files = store.files() - self._again
 
     def moved_to(self, event: Finished) -> str | None:

@@ -13,16 +13,20 @@ import numpy as np
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from lookalike.filters import number
+from lookalike.store.checksums import thumbnail_checksum
 from lookalike.store.database import damaged
 from lookalike.store.label_log import set_by_table
 from lookalike.store.packed import row_of
 from lookalike.store.rows import chosen_rows, chunks, keys_by_id, where_chosen
 from lookalike.store.schema import ATTRIBUTES, GALLERY, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import count_version
+from lookalike.store.verify import repairable, seal, verify_records
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
 
 EDITS: Final = "edited"  # the gallery's fact that counts changes to existing records
 _RECENT: Final = 5000  # keys of changed records that are kept
+
+_KEYS_OF_FILES: Final = where_chosen(RECORDS.c.sha256, RECORDS.c.key)
 
 _Rows = list[dict[str, Any]]
 
@@ -92,10 +96,7 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
     refused = {refusal.source: refusal.reason for refusal in batch.refused}
     delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
     _insert(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
-    labels: dict[int, frozenset[str]] = {}
-    for change in batch.relabels:
-        again += _relabel(connection, change, group, labels)
-    batch.change = set_by_table(connection, labels, overwrite=batch.overwrite, number=batch.change)
+    again += _relabel_all(connection, batch, group)
     again += move_files(connection, batch.moved)
     if again:
         count_edit(connection, again)
@@ -148,8 +149,10 @@ def _add_records(
         ],
     )
     keys = {**known, **keys_by_id(connection, new)}
-    _insert(connection, THUMBNAILS, [{"record": keys[i], "jpeg": record.thumbnail} for i, record in new.items()])
+    delete_rows(connection, THUMBNAILS.c.record, known.values())
+    _insert(connection, THUMBNAILS, [_thumbnail_row(keys[i], i, record.thumbnail) for i, record in given.items()])
     _describe(connection, [(keys[i], record.attributes) for i, record in new.items()])
+    _describe_again(connection, {known[i]: given[i] for i in known}, group)
     set_by_table(connection, {keys[i]: frozenset(record.labels) for i, record in new.items()}, overwrite=False)
     delete_rows(connection, VECTORS.c.record, known.values())
     delete_rows(connection, PATCHES.c.record, known.values())
@@ -163,7 +166,24 @@ def _add_records(
             for view, patches in zip(record.views, record.patches, strict=bool(record.patches))
         ],
     )
+    seal(connection, keys.values())
     return [record.sha256 for record in new.values()], list(known.values())
+
+
+def _describe_again(connection: Connection, known: Mapping[int, NewRecord], group: Callable[[str], str]) -> None:
+    """Describe those of some existing records anew, by their keys, that are damaged. Their labels stay."""
+    for key in repairable(connection, known):
+        record = known[key]
+        identity = record_id(record.sha256, record.frame)
+        place = {"source": record.source, "sha256": record.sha256, "frame": record.frame}
+        patient = group(record.patient) or identity
+        connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(**place, patient=patient))
+        delete_rows(connection, ATTRIBUTES.c.record, [key])
+        _describe(connection, [(key, record.attributes)])
+
+
+def _thumbnail_row(key: int, identity: str, jpeg: bytes) -> dict[str, Any]:
+    return {"record": key, "jpeg": jpeg, "checksum": thumbnail_checksum(identity, jpeg)}
 
 
 def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[str, Any]]:
@@ -181,6 +201,16 @@ def _describe(connection: Connection, described: Iterable[tuple[int, Mapping[str
             for name, value in attributes.items()
         ]
     _insert(connection, ATTRIBUTES, values)
+
+
+def _relabel_all(connection: Connection, batch: Batch, group: Callable[[str], str]) -> list[int]:
+    """Set what the label table says of stored files; the keys of their records."""
+    verify_records(connection, _keys_of_files(connection, [change.sha256 for change in batch.relabels]))
+    labels: dict[int, frozenset[str]] = {}
+    keys = [key for change in batch.relabels for key in _relabel(connection, change, group, labels)]
+    batch.change = set_by_table(connection, labels, overwrite=batch.overwrite, number=batch.change)
+    seal(connection, keys)
+    return keys
 
 
 def _relabel(
@@ -203,12 +233,19 @@ def _relabel(
 
 def move_files(connection: Connection, moved: Mapping[str, str]) -> list[int]:
     """Change the sources of files (SHA-256 -> source) and of their records; the records' keys."""
+    keys = _keys_of_files(connection, moved)
+    verify_records(connection, keys)
     places = [{"file": sha256, "place": source} for sha256, source in moved.items()]
     for table in (READ_FILES, RECORDS) if places else ():
         change = update(table).where(table.c.sha256 == bindparam("file")).values(source=bindparam("place"))
         connection.execute(change, places)
-    of = where_chosen(RECORDS.c.sha256, RECORDS.c.key)
-    return [row.key for row in chosen_rows(connection, of, list(moved))]
+    seal(connection, keys)
+    return keys
+
+
+def _keys_of_files(connection: Connection, files: Iterable[str]) -> list[int]:
+    """The keys of the records of files, by their SHA-256."""
+    return [row.key for row in chosen_rows(connection, _KEYS_OF_FILES, list(files))]
 
 
 def _insert(connection: Connection, table: Table, rows: _Rows) -> None:

@@ -61,12 +61,14 @@ def count_refused(store: Store) -> int:
 
 def label_counts(store: Store, top: int | None = None) -> list[tuple[str, int]]:
     """Labels with the number of records that have each, the most frequent first."""
+    store.verify()
     with store.begin() as connection:
         return _label_counts(connection, top, None)
 
 
 def field_kinds(store: Store) -> dict[str, FieldKind]:
     """The attributes that occur, by kind. A field with only numeric values is a number."""
+    store.verify()
     with store.begin() as connection:
         return _field_kinds(connection)
 
@@ -75,6 +77,7 @@ def facet_counts(store: Store, top: int, tree: Filter | None = None) -> list[Fie
     """The values of each field in the records that satisfy a filter, the labels first. Raises SlowFilterError,
     BusyError.
     """
+    store.verify()
     with store.begin_filtered(tree) as connection:
         kinds = _field_kinds(connection)
         labels = _label_counts(connection, top, tree)

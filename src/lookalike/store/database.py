@@ -15,14 +15,16 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from lookalike.errors import DamagedFileError, GalleryError, SlowFilterError
+from lookalike.store.checksums import UNKNOWN
 
 FILE: Final = "gallery.db"
 READ_ONLY: Final = "this gallery may be read but not written to"
 _PATIENCE: Final = 30.0  # seconds to wait for another process's transaction
 _STEPS: Final = 20_000  # of SQLite's machine, about a millisecond
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
-_HEAD: Final = "0003"  # the latest migration; a test compares it with the folder
-_READABLE: Final = ("0002", _HEAD)  # has every table that reading needs
+_CHECKED: Final = {"records": ("views", "checksum", "history"), "thumbnails": ("checksum",)}  # since 0005
+_HEAD: Final = "0005"  # the latest migration; a test compares it with the folder
+_READABLE: Final = ("0002", "0003", _HEAD)  # has every table that reading needs
 
 
 def may_write(folder: Path) -> bool:
@@ -87,6 +89,7 @@ def _read_only_engine(uri: str) -> Engine:
 
     engine = create_engine("sqlite://", creator=opened, poolclass=QueuePool)
     event.listen(engine, "connect", _prepared)
+    event.listen(engine, "connect", _without_checksums)
     return engine
 
 
@@ -107,6 +110,15 @@ def _prepared(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN does not cover table definitions
     # SQLite's own lower() knows ASCII only.
     connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _without_checksums(connection: sqlite3.Connection, _record: Any) -> None:
+    """Let tables of before there were checksums, which cannot be given any here, look as if they had unknown ones."""
+    for table, columns in _CHECKED.items():
+        there = {row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")}
+        if there and not there >= set(columns):
+            unknown = ", ".join(f"{UNKNOWN} AS {column}" for column in columns)
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {unknown} FROM main.{table}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

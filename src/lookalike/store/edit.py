@@ -13,6 +13,7 @@ from lookalike.store.label_log import LoggedChange, forget_empty, hand_labels, l
 from lookalike.store.rows import chunks, keys_by_id, no_record
 from lookalike.store.schema import READ_FILES, RECORDS, SPACES
 from lookalike.store.spaces import count_version
+from lookalike.store.verify import seal, verify_records
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
@@ -34,12 +35,15 @@ def change_labels(
     NotFoundError, and changes nothing, if there is no record of one of the ids.
     """
     with store.begin(write=True) as connection:
-        there = labels_of(connection, _keys(connection, ids))
+        keys = _keys(connection, ids)
+        verify_records(connection, keys)
+        there = labels_of(connection, keys)
         start = {key: labels if instead is None else frozenset(instead) for key, labels in there.items()}
         after = {key: (labels - {*remove}) | {*add} for key, labels in start.items()}
         if instead is None:  # whoever adds what is there has set nothing
             after = {key: labels for key, labels in after.items() if labels != there[key]}
         number, changed = set_by_hand(connection, after, "change" if instead is None else "set", by)
+        seal(connection, after)
         if changed:
             count_edit(connection, changed)
         return number, len(changed)
@@ -109,6 +113,7 @@ def remove_patient(store: Store, patient: str) -> tuple[int, list[str]]:
 
     Raises NotFoundError if there is none.
     """
+    store.verify()  # a record whose patient group is damaged would stay
     with store.begin(write=True) as connection:
         keys = list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient)))
         if not keys:

@@ -18,6 +18,7 @@ from lookalike.errors import NotFoundError, UsageError
 from lookalike.store.database import damaged
 from lookalike.store.rows import chunks
 from lookalike.store.schema import CHANGED_LABELS, HAND_LABELLED, LABEL_CHANGES, LABELS, RECORDS, TABLE_LABELS
+from lookalike.store.verify import seal, verify_records
 
 Action: TypeAlias = Literal["set", "change", "overwrite"]
 OVERWRITE: Final[Action] = "overwrite"
@@ -120,8 +121,9 @@ def take_back(connection: Connection, number: int | None) -> tuple[int, set[int]
     labels again. Raises NotFoundError, UsageError (it is undone already).
     """
     row = _to_undo(connection, number)
-    connection.execute(update(LABEL_CHANGES).where(LABEL_CHANGES.c.number == row.number).values(undone=time.time()))
     entries = _entries(connection, row.number)
+    verify_records(connection, entries)
+    connection.execute(update(LABEL_CHANGES).where(LABEL_CHANGES.c.number == row.number).values(undone=time.time()))
     now, said = labels_of(connection, entries), labels_of(connection, entries, TABLE_LABELS)
     counting = _counting(connection, entries)
     after: dict[int, Names] = {}
@@ -134,6 +136,7 @@ def take_back(connection: Connection, number: int | None) -> tuple[int, set[int]
     put_labels(connection, after)
     for hand in (True, False):
         _mark(connection, [key for key in entries if _is_by_hand(counting.get(key, [])) == hand], hand=hand)
+    seal(connection, entries)
     return int(row.number), {key for key, names in after.items() if names != now[key]}
 
 
@@ -206,7 +209,9 @@ def _entries(connection: Connection, number: int) -> dict[int, tuple[Names, Name
 
 
 def _logged(connection: Connection, row: Any) -> LoggedChange:
-    entries = _entries(connection, row.number).values()
+    by_record = _entries(connection, row.number)
+    verify_records(connection, by_record)
+    entries = by_record.values()
     added = _NOTHING.union(*(after - before for before, after in entries))
     removed = _NOTHING.union(*(before - after for before, after in entries))
     return LoggedChange(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from lookalike.errors import NotFoundError
-from lookalike.store.database import damaged
+from lookalike.errors import DamagedFileError, NotFoundError
+from lookalike.store.checksums import UNKNOWN, record_checksum
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS
-from lookalike.types import Attribute, Record
+from lookalike.types import Record
 
 CHUNK: Final = 500  # values in one IN (...), well below SQLite's limit
 
@@ -33,25 +33,99 @@ _LABELS_BY_RECORD: Final = where_chosen(LABELS.c.record, *LABELS.c)
 _ATTRIBUTES_BY_RECORD: Final = where_chosen(ATTRIBUTES.c.record, *ATTRIBUTES.c)
 
 
-def whole_records(connection: Connection, wanted: list[int] | None) -> dict[int, Record]:
-    """Records by key, with their labels and attributes; all of them without ``wanted``."""
-    rows = chosen_rows(connection, _RECORDS_BY_KEY, wanted)
+_EVERY_PART: Final = tuple(  # the driver's own rows: of 100,000 records there are a million
+    f"SELECT {columns} WHERE {key} BETWEEN ? AND ?"
+    for columns, key in (
+        ("key, id, source, sha256, frame, patient, views, checksum, history FROM records", "key"),
+        ("record, label FROM labels", "record"),
+        ("record, name, text, number FROM attributes", "record"),
+    )
+)
+_TOGETHER: Final = 5000  # records read at once where all are
+
+
+class RawRecord(NamedTuple):
+    """A record as it is stored. said: id, source, SHA-256, frame, patient group, number of vectors. checksum, history:
+    as stored, None where there is none.
+    """
+
+    key: int
+    said: tuple[Any, ...]
+    labels: list[str]
+    attributes: list[tuple[str, str, float | None]]
+    checksum: int | None
+    history: int | None
+
+    def computed(self) -> int | None:
+        """Its checksum as it should be; None for rows that cannot have one."""
+        try:
+            return record_checksum(self.said, self.labels, self.attributes)
+        except TypeError:
+            return None
+
+    @property
+    def sound(self) -> bool:
+        """Whether the checksum holds."""
+        return self.checksum == UNKNOWN or (self.checksum is not None and self.checksum == self.computed())
+
+
+def raw_records(connection: Connection, wanted: list[int] | None) -> Iterator[RawRecord]:
+    """Records by key, unverified; all of them without ``wanted``."""
+    if wanted is None:
+        return _every_raw_record(connection)
+    queries = _RECORDS_BY_KEY, _LABELS_BY_RECORD, _ATTRIBUTES_BY_RECORD
+    return _joined(*(chosen_rows(connection, query, wanted) for query in queries))
+
+
+def _every_raw_record(connection: Connection) -> Iterator[RawRecord]:
+    cursor = connection.connection.cursor()
+    for some in keys_in_parts(connection, _TOGETHER):
+        yield from _joined(*(cursor.execute(query, (some[0], some[-1])).fetchall() for query in _EVERY_PART))
+
+
+def keys_in_parts(connection: Connection, size: int) -> Iterator[list[int]]:
+    """The keys of all records, ascending, some at a time: not every record has to fit into memory."""
+    keys: list[int] = []
+    query = select(RECORDS.c.key).order_by(RECORDS.c.key).limit(size)
+    while keys := list(connection.scalars(query.where(RECORDS.c.key > keys[-1]) if keys else query)):
+        yield keys
+
+
+def _joined(rows: list[Any], label_rows: list[Any], attribute_rows: list[Any]) -> Iterator[RawRecord]:
     labels: dict[int, list[str]] = {}
-    for record, label in chosen_rows(connection, _LABELS_BY_RECORD, wanted):  # access by column name is slow
+    for record, label in label_rows:  # access by column name is slow
         labels.setdefault(record, []).append(label)
-    attributes: dict[int, dict[str, Attribute]] = {}
-    for record, name, text, number in chosen_rows(connection, _ATTRIBUTES_BY_RECORD, wanted):
-        # A code such as 007 is a number to a filter, but keeps its text here.
-        attributes.setdefault(record, {})[name] = number if str(number) == text else text
-    try:
-        return {
-            key: Record(
-                key, identity, source, frame, tuple(sorted(labels.get(key, ()))), patient, attributes.get(key, {})
-            )
-            for key, identity, source, _sha256, frame, patient in rows
-        }
-    except TypeError:  # labels that are not text
-        raise damaged() from None
+    attributes: dict[int, list[tuple[str, str, float | None]]] = {}
+    for record, name, text, number in attribute_rows:
+        attributes.setdefault(record, []).append((name, text, number))
+    for key, identity, source, sha256, frame, patient, views, checksum, history in rows:
+        said = identity, source, sha256, frame, patient, views
+        yield RawRecord(key, said, labels.get(key, []), attributes.get(key, []), checksum, history)
+
+
+def whole_records(connection: Connection, wanted: list[int] | None) -> dict[int, Record]:
+    """Records by key, with their labels and attributes; all of them without ``wanted``. Raises DamagedFileError."""
+    return {raw.key: _whole(raw) for raw in raw_records(connection, wanted)}
+
+
+def _whole(raw: RawRecord) -> Record:
+    if not raw.sound:
+        raise damaged_record(1)
+    identity, source, _sha256, frame, patient, _views = raw.said
+    # A code such as 007 is a number to a filter, but keeps its text here.
+    attributes = {
+        name: text if number is None or str(number) != text else number for name, text, number in raw.attributes
+    }
+    return Record(raw.key, identity, source, frame, tuple(sorted(raw.labels)), patient, attributes)
+
+
+def damaged_record(count: int) -> DamagedFileError:
+    """The error for records that do not match their checksums."""
+    which = "the stored description of a record is" if count == 1 else f"the stored descriptions of {count} records are"
+    return DamagedFileError(
+        f"{which} damaged (source, patient, labels or attributes); run `lookalike index` on the same sources again, "
+        "with the same label table: damaged ones are made anew; or put a backup in the place of the gallery"
+    )
 
 
 def chosen_rows(connection: Connection, query: Select[Any], wanted: list[Any] | None) -> list[Any]:

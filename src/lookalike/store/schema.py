@@ -36,6 +36,9 @@ RECORDS: Final = Table(
     Column("sha256", String(64), nullable=False),
     Column("frame", Integer, nullable=False),
     Column("patient", String(32), nullable=False),  # a salted hash, or the record's id where none is known
+    Column("views", Integer),  # the number of its vectors
+    Column("checksum", Integer),  # ``checksums.record_checksum``
+    Column("history", Integer),  # ``checksums.history_checksum``
     UniqueConstraint("sha256", "frame"),
     Index("records_by_patient", "patient"),
 )
@@ -101,6 +104,7 @@ THUMBNAILS: Final = Table(
     METADATA,
     Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
     Column("jpeg", LargeBinary, nullable=False),
+    Column("checksum", Integer),  # ``checksums.thumbnail_checksum``
 )
 
 SPACES: Final = Table(

@@ -19,11 +19,13 @@ from lookalike.store.changes import Changes
 from lookalike.store.database import READ_ONLY, connect, damaged, errors_named, interrupted_after, may_write, to_write
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
-from lookalike.store.rows import chosen_rows, no_record, where_chosen
-from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
+from lookalike.store.rows import no_record
+from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, VECTORS
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
+from lookalike.store.thumbnails import thumbnails_of
 from lookalike.store.turns import FilterTurns
-from lookalike.store.vectors import StoredVectors, damaged_files, every_vector, removed, slices_by_record
+from lookalike.store.vectors import StoredVectors, every_vector, removed, slices_by_record
+from lookalike.store.verify import FILTERED, verify_everything, verify_indexes
 from lookalike.store.where import condition
 from lookalike.types import Keys, Record, Refusal, Vectors
 
@@ -31,9 +33,6 @@ FILTER_SECONDS: Final = 60.0
 """A filter may take this long, unless ``Store.limit_filters`` says otherwise."""
 
 _PATIENCE: Final = 0.02  # seconds: the check is short, but lets other threads run
-
-
-_THUMBNAILS_BY_RECORD: Final = where_chosen(THUMBNAILS.c.record, *THUMBNAILS.c)
 
 
 class Store:
@@ -54,6 +53,7 @@ class Store:
         self._spaces: tuple[int, dict[str, SpaceRow]] | None = None
         self._database = DatabaseLookup(self.begin)
         self._memory: Memory | None = None
+        self._verified = False
         self._turns = FilterTurns(FILTER_SECONDS)
 
     def limit_filters(self, seconds: float) -> None:
@@ -67,9 +67,12 @@ class Store:
 
     def hold(self) -> None:
         """Keep the records in memory from now on, for many searches of one process. Writes of other processes are
-        seen a moment later."""
+        seen a moment later. Raises DamagedFileError."""
         memory = Memory(self.begin, self.changes)
-        memory.held()
+        if memory.held() is not None:  # which has verified every record
+            with self.begin() as connection:
+                verify_indexes(connection, *FILTERED)
+            self._verified = True
         self._changes.patience = _PATIENCE
         self._memory = memory
 
@@ -100,6 +103,7 @@ class Store:
             with self.begin() as connection:
                 yield connection
             return
+        self.verify()
         with (
             self._turns.turn(tree) as deadline,
             self.begin() as connection,
@@ -208,10 +212,14 @@ class Store:
         with self.begin() as connection:
             return slices_by_record(connection, [int(key) for key in keys])
 
-    def damaged_files(self) -> set[str]:
-        """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
-        with self.begin() as connection:
-            return damaged_files(connection)
+    def verify(self) -> None:
+        """Verify every record and the database's indexes, once in the life of this object: damage that left a record
+        out of a filter or a count would not be seen. Raises DamagedFileError.
+        """
+        if not self._verified:
+            with self.begin() as connection:
+                verify_everything(connection)
+            self._verified = True
 
     def keys_where(self, tree: Filter) -> Keys:
         """The vector keys of the records that satisfy a filter, ascending. Raises SlowFilterError, BusyError."""
@@ -265,17 +273,17 @@ class Store:
         return self._lookup().owners(keys)
 
     def thumbnail(self, key: int) -> bytes:
-        """The small JPEG of a record; b"" if there is none."""
+        """The small JPEG of a record; b"" if there is none. Raises DamagedFileError."""
         return self.thumbnails([key]).get(key, b"")
 
     def thumbnails(self, keys: Iterable[int]) -> dict[int, bytes]:
-        """The small JPEGs of records, by key."""
+        """The small JPEGs of records, by key. Raises DamagedFileError."""
         with self.begin() as connection:
-            rows = chosen_rows(connection, _THUMBNAILS_BY_RECORD, [int(key) for key in keys])
-        return {row.record: row.jpeg for row in rows}
+            return thumbnails_of(connection, keys)
 
     def has_field(self, name: str) -> bool:
         """Whether any record has an attribute of that name."""
+        self.verify()
         query = select(ATTRIBUTES.c.record).where(ATTRIBUTES.c.name == name).limit(1)
         with self.begin() as connection:
             return connection.execute(query).first() is not None

@@ -10,15 +10,22 @@ from sqlalchemy import Connection, func, select
 
 from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.batch import checksum
+from lookalike.store.checksums import UNKNOWN
 from lookalike.store.rows import chosen_rows, where_chosen
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.types import Keys, Vectors
 
-_KEYS: Final = where_chosen(RECORDS.c.key, RECORDS.c.key)
+_VIEWS: Final = where_chosen(RECORDS.c.key, RECORDS.c.key, RECORDS.c.views)
 _VECTORS_BY_RECORD: Final = (
     where_chosen(VECTORS.c.record, *VECTORS.c, RECORDS.c.id)
     .join(RECORDS, RECORDS.c.key == VECTORS.c.record)
     .order_by(VECTORS.c.view)
+)
+
+_COUNTED: Final = (
+    select(RECORDS.c.sha256, RECORDS.c.views, func.count(VECTORS.c.key).label("many"))
+    .outerjoin(VECTORS, VECTORS.c.record == RECORDS.c.key)
+    .group_by(RECORDS.c.key)
 )
 
 
@@ -39,8 +46,7 @@ def every_vector(connection: Connection) -> StoredVectors:
     """
     query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
     rows = connection.execute(query.order_by(VECTORS.c.key)).all()
-    records = connection.scalar(select(func.count()).select_from(RECORDS)) or 0
-    lost = records - len({row.record for row in rows})
+    lost = _lost(connection)
     if lost or not all(map(_sound, rows)):
         raise _damaged_vectors(lost + sum(not _sound(row) for row in rows))
     data = b"".join(row.data for row in rows)
@@ -57,8 +63,8 @@ def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int
     own: dict[int, list[Any]] = {}
     for row in chosen_rows(connection, _VECTORS_BY_RECORD, list(records)):
         own.setdefault(row.record, []).append(row)
-    bare = [key for key in records if key not in own]
-    lost = len(chosen_rows(connection, _KEYS, bare)) if bare else 0
+    views = dict(map(tuple, chosen_rows(connection, _VIEWS, list(records))))
+    lost = sum(_differ(many, len(own.get(key, ()))) for key, many in views.items())
     bad = lost + sum(not all(map(_sound, rows)) for rows in own.values())
     if bad:
         raise _damaged_vectors(bad)
@@ -76,7 +82,23 @@ def removed() -> NotFoundError:
 def damaged_files(connection: Connection) -> set[str]:
     """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
     query = select(RECORDS.c.sha256, RECORDS.c.id, VECTORS).outerjoin(VECTORS, RECORDS.c.key == VECTORS.c.record)
-    return {row.sha256 for row in connection.execute(query) if not _sound(row)}
+    bad = {row.sha256 for row in connection.execute(query) if not _sound(row)}
+    return bad | {row.sha256 for row in connection.execute(_COUNTED) if _differ(row.views, row.many)}
+
+
+def _lost(connection: Connection) -> int:
+    """How many vectors there are too few, or too many: a volume's slices, or vectors of no record."""
+    counted = connection.execute(_COUNTED).all()
+    there = connection.scalar(select(func.count()).select_from(VECTORS)) or 0
+    owned: int = sum(row.many for row in counted)
+    return sum(_differ(row.views, row.many) for row in counted) + abs(int(there) - owned)
+
+
+def _differ(noted: Any, many: int) -> int:
+    """How many vectors of a record are missing; 1 for a number that is none."""
+    if noted == UNKNOWN:
+        return int(not many)
+    return abs(int(noted) - many) if isinstance(noted, int) else 1
 
 
 def _damaged_vectors(count: int) -> DamagedFileError:

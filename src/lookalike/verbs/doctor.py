@@ -16,7 +16,9 @@ import numpy as np
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.sources.stored_items import is_there
+from lookalike.store.damage import damage_of
 from lookalike.store.edit import all_sources
+from lookalike.store.verify import verify_indexes
 from lookalike.text import one_line
 
 _EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib"}
@@ -116,14 +118,30 @@ def _extra(extra: str, package: str) -> Check:
 def _gallery(gallery: Gallery) -> Iterator[Check]:
     refused = len(gallery.store.refused())
     yield Check("gallery", "ok", f"{gallery.store.count()} records, {refused} refused files")
-    damaged = len(gallery.store.damaged_files())
-    if damaged:
-        yield Check("vectors", "failed", f"{damaged} files with damaged vectors; run lookalike index on them again")
-    else:
-        yield Check("vectors", "ok", "every checksum holds")
+    yield from _damage(gallery)
     yield _sources(gallery)
     for name in gallery.store.spaces():
         yield _try(f"space {name}", lambda name=name: f"{len(gallery.index(name))} vectors")  # type: ignore[misc]
+
+
+def _damage(gallery: Gallery) -> Iterator[Check]:
+    """Every checksum in the database, and SQLite's own check of its indexes."""
+    yield _try("database", lambda: _database(gallery))
+    found = damage_of(gallery.store)
+    for name, files, repair in (
+        ("vectors", found.vectors, "run lookalike index on them again"),
+        ("thumbnails", found.thumbnails, "run lookalike index on them again"),
+        ("descriptions", found.descriptions, "run lookalike index on them again, with the same label table"),
+        ("labels", found.labels, "put a backup in the place of the gallery, or remove these records"),
+    ):
+        said = f"{len(files)} files with damaged {name}; {repair}" if files else "every checksum holds"
+        yield Check(name, "failed" if files else "ok", said)
+
+
+def _database(gallery: Gallery) -> str:
+    with gallery.store.begin() as connection:
+        verify_indexes(connection)
+    return "SQLite finds its tables and indexes in order"
 
 
 def _sources(gallery: Gallery) -> Check:
