@@ -40,6 +40,7 @@ REASONS: Final[dict[str, str]] = {
     "unsupported-transfer-syntax": "no decoder for this DICOM transfer syntax",
     "unsupported-pixels": "a pixel format that is not an image (bit depth, samples, photometric)",
     "too-large": "more pixels than the limit",
+    "too-many-frames": "more pictures in one file than the limit; split it, or export the pictures that matter",
     "out-of-memory": "decoding went over the memory limit",
     "timeout": "decoding went over the time limit",
     "decoder-crash": "the decoder's process died",

@@ -38,7 +38,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def uploaded(service: Service, path: Path) -> Upload:
-    upload = service.uploads.new()
+    upload = service.uploads.new("me")
     service.uploads.place(upload, path.name).write_bytes(path.read_bytes())
     service.uploads.keep(upload)
     return upload
@@ -47,8 +47,12 @@ def uploaded(service: Service, path: Path) -> Upload:
 def answers(service: Service, upload: Upload, record: str) -> list[dict[str, Any]]:
     """Whole, by region, and why: whole and by region."""
     queries: list[Any] = [{"image": upload.id}, {"roi": {"image": upload.id, "box": BOX}}]
-    found: list[Any] = [ask.answer_search(service, SearchBody(query=query, k=5)) for query in queries]
-    found += [ask.answer_explain(service, ExplainBody(query=query, record=record)) for query in queries]
+
+    def read() -> Query:
+        return ask.read_upload(service, upload.id, "me")
+
+    found: list[Any] = [ask.answer_search(service, SearchBody(query=query, k=5), read()) for query in queries]
+    found += [ask.answer_explain(service, ExplainBody(query=query, record=record), read()) for query in queries]
     return [{name: value for name, value in asdict(one).items() if name != "seconds"} for one in found]
 
 
@@ -79,7 +83,7 @@ def test_the_pixels_of_the_latest_uploads_are_kept(monkeypatch: pytest.MonkeyPat
     try:
         kept = []
         for number in range(4):
-            upload = every.new()
+            upload = every.new("me")
             every.place(upload, "a.png").write_bytes(b"x")
             every.keep(upload)
             pixels = np.zeros((10, 100), np.uint8)

@@ -14,7 +14,7 @@ from lookalike.server.uploads.store import Upload, Uploads
 
 
 def filled(kept: Uploads, size: int, name: str = "a.png") -> Upload:
-    upload = kept.new()
+    upload = kept.new("me")
     kept.place(upload, name).write_bytes(bytes(size))
     kept.keep(upload)
     return upload
@@ -36,12 +36,12 @@ def filled(kept: Uploads, size: int, name: str = "a.png") -> Upload:
 def test_a_name_leads_nowhere(name: str | None, kept: str) -> None:
     every = Uploads(1000)
     try:
-        upload = every.new()
+        upload = every.new("me")
         path = every.place(upload, name)
         assert path.name == kept
         assert path.resolve().is_relative_to(upload.folder.resolve())
         assert stat.S_IMODE(upload.folder.parent.stat().st_mode) == 0o700
-        assert upload.id == upload.folder.name != every.new().id
+        assert upload.id == upload.folder.name != every.new("me").id
     finally:
         every.close()
 
@@ -55,13 +55,13 @@ def test_the_oldest_make_room_but_none_that_is_in_use(monkeypatch: pytest.Monkey
         first.used = 0.0
         with pytest.raises(Problem, match="429"):
             filled(every, 600)
-        assert every.get(first.id) is first
+        assert every.get(first.id, "me") is first
         now[0] = 700.0  # ten minutes later it is in nobody's way
         second = filled(every, 600)
         second.used = now[0]
         assert not first.folder.exists()
         with pytest.raises(NotFoundError, match="no upload"):
-            every.get(first.id)
+            every.get(first.id, "me")
         now[0] = 7 * 3600.0
         every.sweep()
         assert not second.folder.exists()
@@ -73,7 +73,7 @@ def test_the_oldest_make_room_but_none_that_is_in_use(monkeypatch: pytest.Monkey
 def test_files_of_one_name_do_not_overwrite_each_other() -> None:
     every = Uploads(1000)
     try:
-        upload = every.new()
+        upload = every.new("me")
         paths = [every.place(upload, "s.dcm") for _ in range(3)]
         for number, path in enumerate(paths):
             path.write_bytes(bytes(number + 1))

@@ -235,7 +235,8 @@ export interface paths {
         put?: never;
         /**
          * Post Classify
-         * @description Which labels the query has, and the records that speak for them.
+         * @description Which labels the query has, and the records that speak for them. Methods that are trained on the gallery need the
+         *     role contributor.
          */
         post: operations["post_classify_api_v1_classify_post"];
         delete?: never;

@@ -6,7 +6,7 @@ and two encoders by patient-disjoint folds, not for any one of them; docs/classi
 """
 
 from lookalike.classifiers.examples import Examples, Fitted, Settings, logits_of
-from lookalike.classifiers.learning import MOST_RECORDS, ClassifierMethod, fit_classifier, limited, methods
+from lookalike.classifiers.learning import MOST_RECORDS, ClassifierMethod, fit_classifier, limited, methods, trains
 
 __all__ = [
     "MOST_RECORDS",
@@ -18,4 +18,5 @@ __all__ = [
     "limited",
     "logits_of",
     "methods",
+    "trains",
 ]

@@ -20,7 +20,8 @@ MOST_RECORDS: Final = 5000
 class ClassifierMethod(Protocol):
     """The training function of a method: the object behind an entry point of ``lookalike.classifiers``.
 
-    It may have the attribute ``every_record``: if true, it is given all records, however many there are.
+    It may have the attribute ``every_record``: if true, it compares and does not train. Then it is given all records,
+    however many there are, and readers of a server may ask for it.
     """
 
     def __call__(self, data: Examples, settings: Settings, /) -> Fitted:
@@ -50,9 +51,14 @@ def methods() -> list[str]:
 
 def limited(method: str, data: Examples, seed: int) -> Examples:
     """The examples that a method is trained on: all, or a sample of them (``MOST_RECORDS``)."""
-    if len(data.vectors) <= MOST_RECORDS or (method in methods() and getattr(_loaded(method), "every_record", False)):
+    if len(data.vectors) <= MOST_RECORDS or (method in methods() and not trains(method)):
         return data
     return data.take(data.sample(MOST_RECORDS, seed))
+
+
+def trains(method: str) -> bool:
+    """Whether a method of ``methods`` is trained on the records, which takes seconds to minutes, or only compares."""
+    return not getattr(_loaded(method), "every_record", False)
 
 
 def fit_classifier(method: str, data: Examples, settings: Settings) -> Fitted:

@@ -14,6 +14,7 @@ from typing import Final, Protocol, runtime_checkable
 from lookalike.errors import UnreadableImageError
 from lookalike.plugins import load_plugins
 from lookalike.readers.geometry import SeriesPart
+from lookalike.readers.limits import check_pictures
 from lookalike.readers.pairs import check_beside
 from lookalike.readers.unread import why_unread
 from lookalike.types import Image
@@ -107,7 +108,9 @@ def read(files: Sequence[Path]) -> Iterator[Image]:
         _check_pair(reader, files)
     elif len(files) > 1 and not isinstance(reader, SeriesReader):
         raise UnreadableImageError("damaged-header")
-    yield from reader.read(files)
+    for number, image in enumerate(reader.read(files), 1):
+        check_pictures(max(number, image.frames))
+        yield image
 
 
 def _check_pair(reader: PairReader, files: Sequence[Path]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import Any, Final, Literal
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
+from lookalike.readers.once import MadeOnce, stamped
 from lookalike.readers.pool import Process, seconds_of_reading
 from lookalike.types import Preprocessing, VolumeRecipe
 
 _PROCESSES: Final = 2
 _KEPT_BYTES: Final = 64 << 20
+_SERIES_BYTES: Final = 4 << 20
 _LARGEST: Final = 4096  # pixels of the long side
 
 
@@ -42,13 +43,13 @@ class Shown:
 
 
 class Display:
-    """Drawing processes, started on first use, and a cache of the latest pictures."""
+    """Drawing processes, started on first use, and what they made lately."""
 
     def __init__(self, recipe: Preprocessing, volumes: VolumeRecipe) -> None:
         self._recipe, self._volumes = recipe.to_json(), asdict(volumes)
         self._drawers = [_Drawer() for _ in range(_PROCESSES)]
-        self._kept: OrderedDict[Any, Shown] = OrderedDict()
-        self._bytes, self._lock = 0, threading.Lock()
+        self._drawn = MadeOnce[Shown](_KEPT_BYTES, lambda shown: len(shown.jpeg))
+        self._series = MadeOnce[list[Path]](_SERIES_BYTES, lambda files: sum(len(str(file)) for file in files))
 
     def draw(
         self, files: Sequence[Path], *, frame: int | None = None, slice: int | None = None, size: int = 512
@@ -56,20 +57,14 @@ class Display:
         """Draw one slice of a file, or of a series of files; a volume's middle one by default. frame: of a file with
         several, which is then drawn as a single picture. size: pixels of the long side, at most.
 
-        Raises UnreadableImageError.
+        Raises UnreadableImageError; the same again, without another look at files that have not changed.
         """
         size = min(max(size, 16), _LARGEST)
-        name = (tuple(files), frame, slice, size, _stamp(files[0]))
-        with self._lock:
-            if name in self._kept:
-                self._kept.move_to_end(name)
-                return self._kept[name]
-        request = {"siblings": False, "frame": frame, "slice": slice, "size": size}
-        header, jpeg = self._ask(files, request)
-        window = tuple(header.pop("window") or ()) or None
-        shown = Shown(jpeg=jpeg, window=window, **header)
-        self._keep(name, shown)
-        return shown
+        return self._drawn.get(
+            stamped(files),
+            (frame, slice, size),
+            lambda: self._draw(files, {"frame": frame, "slice": slice, "size": size}),
+        )
 
     def siblings(self, files: Sequence[Path]) -> list[Path]:
         """The files that belong to the first one's series, itself included.
@@ -77,12 +72,19 @@ class Display:
         Raises UnreadableImageError.
         """
         request = {"siblings": True, "frame": None, "slice": None, "size": 0}
-        return [Path(name) for name in self._ask(files, request)[0]["files"]]
+        return self._series.get(
+            stamped(files), None, lambda: [Path(name) for name in self._ask(files, request)[0]["files"]]
+        )
 
     def close(self) -> None:
         """Stop the processes."""
         for drawer in self._drawers:
-            drawer.stop()
+            drawer.close()
+
+    def _draw(self, files: Sequence[Path], part: dict[str, Any]) -> Shown:
+        header, jpeg = self._ask(files, {"siblings": False, **part})
+        window = tuple(header.pop("window") or ()) or None
+        return Shown(jpeg=jpeg, window=window, **header)
 
     def _ask(self, files: Sequence[Path], request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         names = [str(file) for file in files]
@@ -91,20 +93,13 @@ class Display:
             drawer = next((other for other in self._drawers if not other.busy), drawer)
         return drawer.ask({**request, "files": names, "recipe": self._recipe, "volumes": self._volumes})
 
-    def _keep(self, name: Any, shown: Shown) -> None:
-        with self._lock:
-            self._kept[name] = shown
-            self._bytes += len(shown.jpeg)
-            while self._bytes > _KEPT_BYTES:
-                self._bytes -= len(self._kept.popitem(last=False)[1].jpeg)
-
 
 class _Drawer:
     """One process, used by one thread at a time, and replaced when it dies or takes too long."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
-        self._lock = threading.Lock()
+        self._lock, self._closed = threading.Lock(), False
 
     @property
     def busy(self) -> bool:
@@ -126,6 +121,8 @@ class _Drawer:
                 raise UnreadableImageError("decoder-crash") from None
 
     def _exchange(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        if self._closed:
+            raise UnreadableImageError("decoder-crash")
         if self._process is None:
             self._process = Process("lookalike.readers.display_worker")
         files = request["files"]
@@ -141,14 +138,11 @@ class _Drawer:
             raise UnreadableImageError(header["reason"])
         return header, jpeg
 
+    def close(self) -> None:
+        self._closed = True
+        self.stop()
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process = None
-
-
-def _stamp(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        raise UnreadableImageError("not-readable") from None

@@ -11,6 +11,7 @@ from lookalike.errors import UnreadableImageError
 MAX_SAMPLES_A_FRAME: Final = 1 << 27  # 134 million: a 11,000 x 11,000 grey picture
 MAX_VOXELS: Final = 1 << 29  # 537 million: 512 x 512 x 2,048
 MAX_FRAMES: Final = 1 << 16
+MAX_PICTURES: Final = 2000  # of one file: each becomes a record, however small it is
 MEMORY_BYTES: Final = 1792 << 20  # address space of a decoding process
 SECONDS_A_FILE: Final = 15.0
 BYTES_A_SECOND: Final = 20 << 20  # read rate of a slow disk: time allowed for reading a file
@@ -31,6 +32,12 @@ def check_volume(shape: tuple[int, ...]) -> None:
         raise UnreadableImageError("unsupported-pixels")
     if math.prod(shape) > MAX_VOXELS:
         raise UnreadableImageError("too-large")
+
+
+def check_pictures(frames: int) -> None:
+    """Raise UnreadableImageError if a file holds more pictures, or volumes, than the limit."""
+    if frames > MAX_PICTURES:
+        raise UnreadableImageError("too-many-frames", f"{frames} in one file, the limit is {MAX_PICTURES}")
 
 
 def limit_memory() -> None:

@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lookalike.asking.query import read_query
-from lookalike.errors import UsageError
+from fastapi import Response
+from starlette.concurrency import run_in_threadpool
+
+from lookalike.asking.query import Query, read_query
+from lookalike.errors import ForbiddenError, LookalikeError, UsageError
+from lookalike.server.access import Caller
 from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, QueryBody, SearchBody
+from lookalike.server.decoding import CallersDecoding
+from lookalike.server.problems import Problem
+from lookalike.server.responses import json_response
 from lookalike.server.service import Service
 from lookalike.types import BASE
 
 if TYPE_CHECKING:
     from lookalike.asking.heat import Explanation
-    from lookalike.asking.query import Query
     from lookalike.verbs.classify import ClassifyResult
     from lookalike.verbs.search import SearchResult
 
 
-def answer_search(service: Service, body: SearchBody) -> SearchResult:
-    """Search. Raises as ``verbs.search.search``."""
+async def asked(
+    service: Service,
+    caller: Caller,
+    decodes: CallersDecoding,
+    query: QueryBody,
+    answer: Callable[[Query | None], Any],
+    *,
+    pixels: bool = False,
+) -> Response:
+    """An answer about a query: ``answer`` is given the upload that it names. Uploads are read in decoding threads, and
+    what asks for the pixels of files as well (pixels, or a region) is answered there.
+    """
+    upload = None
+    if query.upload is not None:
+        upload = await decodes(partial(read_upload, service, query.upload, caller.name))
+    respond = partial(_responded, answer, upload)
+    return await (decodes(respond) if pixels or query.roi else run_in_threadpool(respond))
+
+
+def _responded(answer: Callable[[Query | None], Any], upload: Query | None) -> Response:
+    return json_response(answer(upload))
+
+
+def answer_search(service: Service, body: SearchBody, upload: Query | None = None) -> SearchResult:
+    """Search. upload: the query's, read. Raises as ``verbs.search.search``."""
     from lookalike.verbs.search import search
 
     query = body.query
-    upload = _upload(service, query)
     found = search(
         service.gallery,
         upload,
@@ -38,45 +69,78 @@ def answer_search(service: Service, body: SearchBody) -> SearchResult:
     return found
 
 
-def answer_explain(service: Service, body: ExplainBody) -> Explanation:
-    """Explain a hit. Raises as ``verbs.explain.explain``."""
+def answer_explain(service: Service, body: ExplainBody, upload: Query | None = None) -> Explanation:
+    """Explain a hit. upload: the query's, read. Raises as ``verbs.explain.explain``."""
     from lookalike.verbs.explain import explain
 
-    upload = _upload(service, body.query)
     identity = None if upload is not None else _record(body.query)
     return explain(service.gallery, upload, id=identity, record=body.record, **_region(body.query), space=body.space)
 
 
-def answer_classify(service: Service, body: ClassifyBody) -> ClassifyResult:
-    """Classify the query. Raises as ``verbs.classify.classify``."""
+def answer_classify(
+    service: Service, body: ClassifyBody, caller: Caller, upload: Query | None = None
+) -> ClassifyResult:
+    """Classify the query. upload: the query's, read. Raises as ``verbs.classify.classify``; and for a method that is
+    trained ForbiddenError if the caller is only a reader, Problem 429 while another one is being trained.
+    """
     from lookalike.verbs.classify import classify
 
-    upload = _upload(service, body.query)
     space = None if body.space == BASE and body.method != "adapter" else body.space
-    return classify(
-        service.gallery,
-        upload,
-        id=None if upload is not None else _record(body.query),
-        method=body.method,
-        k=body.k,
-        space=space,
-        where=body.where,
-        **_region(body.query),
-    )
+    with _training(service, caller, body.method):
+        return classify(
+            service.gallery,
+            upload,
+            id=None if upload is not None else _record(body.query),
+            method=body.method,
+            k=body.k,
+            space=space,
+            where=body.where,
+            **_region(body.query),
+        )
 
 
-def _upload(service: Service, query: QueryBody) -> Query | None:
-    """The upload that the query names, or None if it names none. It is read and encoded once, and again when the
-    gallery's records have changed.
+@contextmanager
+def _training(service: Service, caller: Caller, method: str) -> Iterator[None]:
+    """Training takes seconds to minutes of a processor: one at a time, and for those who may start jobs."""
+    from lookalike.verbs.classify import is_trained, untrained_methods
+
+    if not is_trained(method):
+        yield
+        return
+    if not caller.may("contributor"):
+        raise ForbiddenError(
+            f"{method} is trained on the gallery, which needs the role contributor; the key {caller.name} is for a "
+            f"{caller.role}, who may ask for {', '.join(untrained_methods())}",
+            "role",
+        )
+    if not service.training.acquire(blocking=False):
+        detail = "another classifier is being trained; ask again when it is done"
+        raise Problem(429, detail, "training", {"Retry-After": "5"})
+    try:
+        yield
+    finally:
+        service.training.release()
+
+
+def read_upload(service: Service, identity: str, owner: str) -> Query:
+    """A caller's upload as a query. It is read and encoded once, and again when the gallery's records have changed; a
+    refusal is kept likewise. Raises NotFoundError, and as ``read_query``.
     """
-    if query.upload is None:
-        return None
-    upload = service.uploads.get(query.upload)
+    upload = service.uploads.get(identity, owner)
     version = service.gallery.space(BASE).version
     with upload.reading:
-        if upload.query is None or upload.version != version:
-            read = read_query(service.gallery, upload.source)
-            upload.query, upload.version = replace(read, name=upload.name), version
+        if upload.version != version:
+            upload.query, upload.refused = None, None
+        if upload.refused is not None:
+            raise upload.refused
+        if upload.query is None:
+            upload.version = version
+            try:
+                read = read_query(service.gallery, upload.source)
+            except LookalikeError as error:
+                upload.refused = error
+                raise
+            upload.query = replace(read, name=upload.name)
             service.uploads.bound_pixels()
         return upload.query
 

@@ -23,6 +23,7 @@ from lookalike.server.problems import MEDIA_TYPE
 from lookalike.server.routes.gallery import gallery_router
 from lookalike.server.routes.health import health_router
 from lookalike.server.routes.jobs import jobs_router
+from lookalike.server.routes.parameters import decoding_of
 from lookalike.server.routes.records import records_router
 from lookalike.server.routes.search import search_router
 from lookalike.server.routes.uploads import uploads_router
@@ -34,6 +35,7 @@ _GUARDED: Final = (408, 413, 421, 500)  # of any request: the guard's refusals, 
 _KEYED: Final = (401, 403, 409, 429, 503)  # of routes that demand a role and use the gallery
 _NAMED: Final = (400, 404, 422)  # of routes with parameters or a body
 _NEEDING: Final = (424,)  # of routes with a body, which may need the encoder or an optional package
+_DECODING: Final = (503,)  # of routes that may decode a file
 _OWN: Final = {"/api/v1/uploads": (415,), "/readyz": (503,)}
 
 
@@ -51,7 +53,7 @@ def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:
         schemas.pop(name, None)
     schemas["ProblemDetails"] = TypeAdapter(ProblemDetails).json_schema()
     content = {MEDIA_TYPE: {"schema": {"$ref": f"{_REFS}ProblemDetails"}}}
-    every = {*_GUARDED, *_KEYED, *_NAMED, *_NEEDING, *chain.from_iterable(_OWN.values())}
+    every = {*_GUARDED, *_KEYED, *_NAMED, *_NEEDING, *_DECODING, *chain.from_iterable(_OWN.values())}
     document["components"]["responses"] = {
         str(code): {"description": HTTPStatus(code).phrase, "content": content} for code in sorted(every)
     }
@@ -75,6 +77,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
         *(_KEYED if role else ()),
         *(_NAMED if named or has_body else ()),
         *(_NEEDING if has_body else ()),
+        *(_DECODING if decoding_of in _calls(route) else ()),
         *_OWN.get(route.path_format, ()),
     }
     if role:

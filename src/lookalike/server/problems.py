@@ -43,24 +43,24 @@ def of_error(error: LookalikeError) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error with a problem."""
+    """Answer every error with a problem, in the event loop: a refusal waits for no thread."""
 
     @app.exception_handler(LookalikeError)
-    def ours(_request: Request, error: LookalikeError) -> Response:
+    async def ours(_request: Request, error: LookalikeError) -> Response:
         found = of_error(error)
         return problem(found.status_code, str(found.detail), found.reason, found.headers)
 
     @app.exception_handler(HTTPException)
-    def http(_request: Request, error: HTTPException) -> Response:
+    async def http(_request: Request, error: HTTPException) -> Response:
         reason = getattr(error, "reason", HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"))
         return problem(error.status_code, str(error.detail), reason, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    def invalid(_request: Request, error: RequestValidationError) -> Response:
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
         return problem(422, _where(error.errors()), "invalid")
 
     @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> Response:
+    async def unexpected(request: Request, error: Exception) -> Response:
         # The type alone: the message may quote what was read from a file.
         _LOG.error("%s %s: unexpected %s", request.method, request.url.path, type(error).__name__)
         return problem(500, f"unexpected {type(error).__name__}; this is a bug: please report it", "bug")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.server.access import Access
+from lookalike.server.decoding import Decoding
 from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
 from lookalike.server.settings import ServerSettings, check
@@ -28,7 +30,7 @@ _M_ARENA_MAX: Final = -8  # glibc's malloc.h
 
 @dataclass
 class Service:
-    """One served gallery."""
+    """One served gallery. training: held while a classifier is trained for a caller; submitting: while a job is."""
 
     gallery: Gallery
     settings: ServerSettings
@@ -37,6 +39,9 @@ class Service:
     uploads: Uploads
     pictures: Pictures
     runner: Runner
+    decoding: Decoding = field(default_factory=Decoding)
+    training: threading.Lock = field(default_factory=threading.Lock)
+    submitting: threading.Lock = field(default_factory=threading.Lock)
     ready: bool = False
     closed: bool = False
 
@@ -85,7 +90,7 @@ def _share_memory() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service that a request reached; a dependency of routes."""
     service: Service = request.app.state.service
     return service

@@ -96,10 +96,11 @@ def page_of_jobs(store: Store, limit: int, cursor: str | None) -> tuple[list[Job
     return jobs[:limit], f"{jobs[limit - 1].created.hex()}-{jobs[limit - 1].id}" if more else None
 
 
-def count_open(store: Store) -> int:
-    """How many jobs are queued or running."""
+def count_open(store: Store, owner: str | None = None) -> int:
+    """How many jobs are queued or running: of all, or of one owner."""
+    own = [] if owner is None else [JOBS.c.owner == owner]
     with store.begin() as connection:
-        return int(connection.scalar(select(func.count()).where(JOBS.c.state.in_(OPEN))) or 0)
+        return int(connection.scalar(select(func.count()).where(JOBS.c.state.in_(OPEN), *own)) or 0)
 
 
 def next_job(store: Store) -> Job | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike import voting
+from lookalike import classifiers, voting
 from lookalike.asking.background import ABSTAIN
 from lookalike.asking.candidates import candidates
 from lookalike.asking.query import Query, of_record, open_query, read_query
@@ -31,6 +31,7 @@ from lookalike.evaluation.trained_classifier import (
     ZERO_SHOT,
     Trained,
     adapter_of,
+    classify_methods,
     learnt,
     prompted,
 )
@@ -210,6 +211,16 @@ def classify(
         seconds=time.monotonic() - started,
         votes=None if weights is None else float(voting.effective_votes(weights)[0]),
     )
+
+
+def is_trained(method: str) -> bool:
+    """Whether asking for a method trains on the gallery's records; an adapter's head is trained on folds of them."""
+    return method == ADAPTER or (method in classifiers.methods() and classifiers.trains(method))
+
+
+def untrained_methods() -> tuple[str, ...]:
+    """The methods that only compare."""
+    return tuple(method for method in classify_methods() if not is_trained(method))
 
 
 def _check(query: Any, identity: str | None, k: int | None, weighting: str, abstain: float) -> None:

@@ -77,9 +77,9 @@ def list_jobs(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -
     return JobPage(tuple(map(_info, jobs)), after)
 
 
-def count_open_jobs(gallery: Gallery) -> int:
-    """How many jobs are queued or running."""
-    return count_open(gallery.store)
+def count_open_jobs(gallery: Gallery, owner: str | None = None) -> int:
+    """How many jobs are queued or running: of all, or those of one key."""
+    return count_open(gallery.store, owner)
 
 
 def may_cancel(gallery: Gallery, id: str, *, owner: str | None) -> bool:

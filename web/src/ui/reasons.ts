@@ -64,6 +64,10 @@ const REASONS: Record<string, Reason> = {
     what: "The volume does not say where its voxels lie.",
     todo: "Convert it again with its orientation.",
   },
+  "too-many-frames": {
+    what: "More pictures in one file than this server takes.",
+    todo: "Split it, or export the pictures that matter.",
+  },
   "four-dimensional": {
     what: "A volume with several time points or channels.",
     todo: "Cut it into single volumes.",

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
+from typing import Any, Final
 
 from lookalike.errors import NotFoundError
 from lookalike.gallery import SOURCES
 from lookalike.server.access import Caller
 from lookalike.server.contract.bodies import IndexBody
+from lookalike.server.problems import Problem
 from lookalike.server.service import Service
 from lookalike.server.uploads.store import Upload
-from lookalike.verbs.jobs import JobInfo, job_info, may_cancel, submit_job
+from lookalike.verbs.jobs import JobInfo, count_open_jobs, job_info, may_cancel, submit_job
+
+OPEN_JOBS_EACH: Final = 32  # jobs of one caller that are queued or running,
+OPEN_JOBS: Final = 128  # and of all
 
 
 def queue(service: Service, caller: Caller, kind: str, arguments: dict[str, Any]) -> JobInfo:
-    """Queue a job, which starts when those before it are done. arguments: of its verb."""
-    job = submit_job(service.gallery, kind, arguments, caller.name)
+    """Queue a job, which starts when those before it are done. arguments: of its verb. Raises Problem 429."""
+    with service.submitting:
+        _check_open(service, caller)
+        job = submit_job(service.gallery, kind, arguments, caller.name)
     service.runner.wake()
     return job
 
 
+def _check_open(service: Service, caller: Caller) -> None:
+    own, every = count_open_jobs(service.gallery, caller.name), count_open_jobs(service.gallery)
+    if own >= OPEN_JOBS_EACH or every >= OPEN_JOBS:
+        whose = f"{own} of your jobs" if own >= OPEN_JOBS_EACH else f"{every} jobs"
+        detail = f"{whose} are not done yet; start this one when some are"
+        raise Problem(429, detail, "jobs-full", {"Retry-After": "60"})
+
+
 def queue_index(service: Service, caller: Caller, body: IndexBody) -> JobInfo:
-    """Index uploads or an import folder, whose labels.csv is used if it has one. Raises NotFoundError."""
-    labels = service.uploads.get(body.labels_csv) if body.labels_csv else None
+    """Index uploads or an import folder, whose labels.csv is used if it has one. Raises NotFoundError,
+    Problem 429.
+    """
+    _check_open(service, caller)  # before anything is copied
+    labels = service.uploads.get(body.labels_csv, caller.name) if body.labels_csv else None
     if body.folder is not None:
         sources, labels_path = _import_folder(service, body.folder)
     else:
-        uploads = [service.uploads.get(identity) for identity in body.uploads or ()]
+        uploads = [service.uploads.get(identity, caller.name) for identity in body.uploads or ()]
         sources, labels_path = [_moved_in(service, upload) for upload in uploads], None
     if labels is not None:
         labels_path = _table(service, labels)

@@ -16,13 +16,13 @@ health_router = APIRouter(tags=["health"])
 
 
 @health_router.get("/healthz", response_model=Health)
-def get_healthz() -> Response:
+async def get_healthz() -> Response:
     """The process is alive."""
     return json_response(Health("ok"))
 
 
 @health_router.get("/readyz", response_model=Health)
-def get_readyz(service: Served) -> Response:
+async def get_readyz(service: Served) -> Response:
     """Encoder and index are loaded."""
     if not service.ready:
         raise Problem(503, "the encoder or the index is still being loaded", "not-ready", {"Retry-After": "1"})

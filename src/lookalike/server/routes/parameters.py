@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 
 from lookalike.server.access import Caller, Needs
+from lookalike.server.decoding import CallersDecoding
 from lookalike.server.service import Service, service_of
 
 Served = Annotated[Service, Depends(service_of)]
 AsReader = Annotated[Caller, Depends(Needs("reader"))]
 AsContributor = Annotated[Caller, Depends(Needs("contributor"))]
 AsAdmin = Annotated[Caller, Depends(Needs("admin"))]
+
+
+async def decoding_of(request: Request, service: Served, caller: AsReader) -> CallersDecoding:
+    """How a route decodes for its caller; a dependency of every route that does."""
+    return CallersDecoding(service.decoding, caller.name, request)
+
+
+Decodes = Annotated[CallersDecoding, Depends(decoding_of)]
 
 Where = Annotated[str | None, Query(max_length=10_000)]
 Limit = Annotated[int, Query(ge=1, le=1000)]

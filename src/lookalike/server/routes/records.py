@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Response
 
 from lookalike.errors import NotFoundError
@@ -14,6 +16,7 @@ from lookalike.server.routes.parameters import (
     AsContributor,
     AsReader,
     Cursor,
+    Decodes,
     FileNumber,
     Limit,
     Served,
@@ -48,25 +51,28 @@ def get_thumbnail(identity: str, service: Served, _caller: AsReader) -> Response
 
 
 @records_router.get("/records/{identity}/picture", response_class=JPEG)
-def get_record_picture(
-    identity: str, service: Served, _caller: AsReader, slice: SliceNumber = None, size: Size = 512
+async def get_record_picture(
+    identity: str, service: Served, _caller: AsReader, decodes: Decodes, slice: SliceNumber = None, size: Size = 512
 ) -> Response:
     """A slice of a record as the encoder sees it."""
-    return picture_response(service.pictures.of_record(identity, slice=slice, size=size).jpeg)
+    shown = await decodes(partial(service.pictures.of_record, identity, slice=slice, size=size))
+    return picture_response(shown.jpeg)
 
 
 @records_router.get("/records/{identity}/files", response_model=RecordFiles)
-def get_record_files(identity: str, service: Served, _caller: AsReader) -> Response:
+async def get_record_files(identity: str, service: Served, _caller: AsReader, decodes: Decodes) -> Response:
     """How many files a record has, and which viewer opens them."""
-    count = len(service.pictures.files_of(identity))
-    shown = service.pictures.of_record(identity, size=64)
-    return json_response(RecordFiles(shown.viewer, count, shown.plane))
+    files = await decodes(partial(service.pictures.files_of, identity))
+    shown = await decodes(partial(service.pictures.of_record, identity, size=64))
+    return json_response(RecordFiles(shown.viewer, len(files), shown.plane))
 
 
 @records_router.get("/records/{identity}/file", response_class=FileOfBytes)
-def get_record_file(identity: str, service: Served, _caller: AsReader, n: FileNumber = 0) -> Response:
+async def get_record_file(
+    identity: str, service: Served, _caller: AsReader, decodes: Decodes, n: FileNumber = 0
+) -> Response:
     """The bytes of one of a record's files."""
-    files = service.pictures.files_of(identity)
+    files = await decodes(partial(service.pictures.files_of, identity))
     if n >= len(files):
         raise NotFoundError(f"the record has {len(files)} files, counted from 0")
     return FileOfBytes(files[n], filename=f"{identity}-{n:05}.bin")

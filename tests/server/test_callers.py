@@ -1,0 +1,412 @@
+"""One caller cannot stop the others: decoding, uploads, training and jobs are bounded for each, and served in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import nibabel
+import numpy as np
+import PIL.Image
+import psutil
+import pytest
+from anyio import to_thread
+from fastapi import Request
+from served import API, Server, eventually, make_gallery, problem, serving
+
+from conftest import texture
+from dicoms import data_set, save
+from lookalike.errors import ForbiddenError, UnreadableImageError
+from lookalike.gallery import open_gallery
+from lookalike.readers import read
+from lookalike.readers.display import Display
+from lookalike.readers.limits import MAX_PICTURES
+from lookalike.roles import ROLES
+from lookalike.server import decoding
+from lookalike.server.access import Caller
+from lookalike.server.app import make_app
+from lookalike.server.ask import answer_classify
+from lookalike.server.contract.bodies import ClassifyBody
+from lookalike.server.decoding import AT_ONCE, QUEUE_EACH, Decoding
+from lookalike.server.jobs.submit import OPEN_JOBS, OPEN_JOBS_EACH, queue
+from lookalike.server.metrics import Metrics
+from lookalike.server.problems import Problem
+from lookalike.server.service import Service, open_service
+from lookalike.server.settings import ServerSettings
+from lookalike.server.uploads.store import COMING_EACH
+from lookalike.types import Preprocessing, VolumeRecipe
+from lookalike.verbs.classify import untrained_methods
+from lookalike.verbs.keys import add_key
+
+CALLERS = ("one", "two")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_gallery(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="module")
+def keys(folder: Path) -> dict[str, str]:
+    with open_gallery(folder) as gallery:
+        made = {name: add_key(gallery, name, role="reader").key for name in CALLERS}
+        return made | {"worker": add_key(gallery, "worker", role="contributor").key}
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server's folder for temporary files."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, keys: dict[str, str], scratch: Path) -> Iterator[Server]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(scratch))
+        with serving(folder, "--max-upload-mb", "1", key=keys["one"]) as running:
+            yield running
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """Without a server: nothing runs the jobs."""
+    opened = open_service(make_gallery(tmp_path), ServerSettings(), Metrics())
+    yield opened
+    opened.close()
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def drawers(process: psutil.Process) -> list[psutil.Process]:
+    return [one for one in process.children(recursive=True) if any("display_worker" in part for part in one.cmdline())]
+
+
+@contextmanager
+def stopped(processes: list[psutil.Process]) -> Iterator[None]:
+    """Drawing processes that do nothing, as those of a file that takes long."""
+    for one in processes:
+        one.suspend()
+    try:
+        yield
+    finally:
+        for one in processes:
+            if one.is_running():
+                one.resume()
+
+
+def test_a_caller_whose_decoding_takes_long_waits_alone(server: Server, keys: dict[str, str]) -> None:
+    mine, theirs = (one["id"] for one in server.get("/records", params={"limit": 2}).json()["items"])
+    assert server.get(f"/records/{mine}/picture").status_code == 200  # its drawing process runs
+    asked, answered = QUEUE_EACH + 8, list[int]()
+
+    def picture(size: int) -> None:
+        path = f"http://127.0.0.1:{server.port}{API}/records/{mine}/picture"
+        answer = httpx.get(path, params={"size": size}, headers=bearer(keys["one"]), timeout=120)
+        answered.append(answer.status_code)
+        if answer.status_code != 200:
+            problem(answer, answer.status_code, {429: "decoding-queue-full", 503: "decoding-busy"}[answer.status_code])
+            assert int(answer.headers["retry-after"]) > 0
+
+    with ThreadPoolExecutor(asked) as threads:
+        with stopped(drawers(server.process)):
+            pending = [threads.submit(picture, 20 + number) for number in range(asked)]
+            eventually(lambda: len(answered), lambda count: count >= asked - QUEUE_EACH - 1, 60)
+            assert 429 in answered
+            assert server.http.get("/healthz").status_code == 200
+            assert server.http.get("/readyz").status_code == 200
+            assert server.post("/search", {"query": {"ids": [mine]}}).status_code == 200
+            assert server.get(f"/records/{mine}/thumbnail").status_code == 200
+            assert server.http.get("/metrics").status_code == 200
+            assert server.get(f"/records/{theirs}/picture", headers=bearer(keys["two"])).status_code == 200
+            assert 200 not in answered, "others waited for these pictures"
+        for one in pending:
+            one.result()
+    assert set(answered) <= {200, 429, 503}
+    assert 200 in answered
+
+
+def test_health_needs_no_thread_and_no_database(folder: Path) -> None:
+    app, free = make_app(folder), threading.Event()
+
+    async def ask() -> list[int]:
+        to_thread.current_default_thread_limiter().total_tokens = 1
+        taken = asyncio.ensure_future(to_thread.run_sync(free.wait))
+        await asyncio.sleep(0)
+        try:
+            async with (
+                asyncio.timeout(30),
+                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http,
+            ):
+                return [(await http.get(path)).status_code for path in ("/healthz", "/readyz")]
+        finally:
+            free.set()
+            await taken
+
+    try:
+        app.state.service.gallery.store.close()
+        assert asyncio.run(ask()) == [200, 503]  # nothing has been loaded
+    finally:
+        app.state.service.close()
+
+
+def client(*, gone: bool = False) -> Request:
+    """A request whose client waits, or has gone."""
+
+    async def receive() -> dict[str, Any]:
+        if not gone:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    return Request({"type": "http"}, receive)
+
+
+def test_callers_are_served_in_turn_whoever_asked_first() -> None:
+    """With every thread taken: five of one, two of another, one of a third."""
+    order, free = list[str](), threading.Event()
+
+    async def ask() -> None:
+        queues = Decoding()
+        taken = [asyncio.ensure_future(queues.run(f"hog {n}", client(), free.wait)) for n in range(AT_ONCE)]
+        await asyncio.sleep(0)
+        asked = [
+            asyncio.ensure_future(queues.run(name[0], client(), lambda name=name: order.append(name)))
+            for name in ("a1", "a2", "a3", "a4", "a5", "b1", "b2", "c1")
+        ]
+        await asyncio.sleep(0)
+        free.set()
+        await asyncio.gather(*taken, *asked)
+
+    asyncio.run(ask())
+    assert len(order) == 8
+    for caller in "abc":
+        own = [name for name in order if name[0] == caller]
+        assert own == sorted(own)
+    assert {name[0] for name in order[:4]} == {"a", "b", "c"}, order
+    assert order[-1][0] == "a"
+
+
+def test_waiting_work_is_dropped_when_its_client_goes_and_refused_when_it_waits_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decoding, "_PATIENCE", 0.05)
+    done, free = list[str](), threading.Event()
+
+    async def ask() -> list[Any]:
+        queues = Decoding()
+        taken = asyncio.ensure_future(queues.run("a", client(), free.wait))
+        waiting = [queues.run("a", client(gone=True), lambda: done.append("gone"))]
+        waiting += [queues.run("a", client(), lambda: done.append("late"))]
+        refused = await asyncio.gather(*waiting, return_exceptions=True)
+        monkeypatch.setattr(decoding, "_PATIENCE", 60)
+        rest = [queues.run("a", client(), lambda: done.append("rest")) for _ in range(QUEUE_EACH + 1)]
+        asked = asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.sleep(0.01)
+        assert await queues.run("b", client(), lambda: "b") == "b"
+        free.set()
+        await taken
+        return [*refused, *await asked]
+
+    answers = asyncio.run(ask())
+    refused = [(one.status_code, one.reason) for one in answers if isinstance(one, Problem)]
+    assert refused == [(503, "decoding-busy"), (503, "decoding-busy"), (429, "decoding-queue-full")]
+    assert done == ["rest"] * QUEUE_EACH
+
+
+@pytest.fixture
+def display() -> Iterator[Display]:
+    recipe = Preprocessing((64, 64), "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    opened = Display(recipe, VolumeRecipe())
+    yield opened
+    opened.close()
+
+
+def test_a_refusal_is_decoded_once_whatever_is_asked_of_the_file(display: Display, tmp_path: Path) -> None:
+    file = tmp_path / "bad.png"
+    PIL.Image.fromarray(texture(1)).save(file)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-2000])
+    with pytest.raises(UnreadableImageError, match="damaged-pixels"):
+        display.draw([file])
+    with stopped(drawers(psutil.Process())):
+        for part in ({}, {"size": 99}, {"slice": 3}, {"slice": 1, "size": 2000}, {"frame": 0}):
+            with pytest.raises(UnreadableImageError, match="damaged-pixels"):
+                display.draw([file], **part)
+    file.write_bytes(whole)  # another file of that name
+    assert display.draw([file]).rows == 64
+
+
+def test_a_damaged_page_hides_none_that_was_drawn(display: Display, tmp_path: Path) -> None:
+    file = tmp_path / "pages.tif"
+    pages = [PIL.Image.fromarray(texture(seed)) for seed in range(3)]
+    pages[0].save(file, save_all=True, append_images=pages[1:], compression="tiff_lzw")
+    whole = bytearray(file.read_bytes())
+    with PIL.Image.open(file) as opened:
+        opened.seek(2)
+        start, length = opened.tag_v2[273][0], opened.tag_v2[279][0]
+    whole[start : start + length] = b"\xff" * length
+    file.write_bytes(whole)
+    assert display.draw([file], slice=0).depth == 3
+    with pytest.raises(UnreadableImageError):
+        display.draw([file], slice=2)
+    with stopped(drawers(psutil.Process())), pytest.raises(UnreadableImageError, match="damaged"):
+        display.draw([file], slice=2)
+    assert display.draw([file], slice=0, size=32).depth == 3
+
+
+def test_who_asks_for_the_same_at_once_waits_for_one_decoding(display: Display, tmp_path: Path) -> None:
+    file, before = tmp_path / "a.png", len(drawers(psutil.Process()))
+    PIL.Image.fromarray(texture(1)).save(file)
+    with ThreadPoolExecutor(4) as threads:
+        drawn: list[Future[Any]] = [threads.submit(display.draw, [file]) for _ in range(4)]
+        assert len({one.result().jpeg for one in drawn}) == 1
+    assert len(drawers(psutil.Process())) == before + 1
+
+
+def test_an_upload_is_its_senders_alone(server: Server, keys: dict[str, str], folder: Path) -> None:
+    picture = next((folder.parent / "pictures").glob("*.png"))
+    upload = server.upload(picture)
+    record = server.get("/records").json()["items"][0]["id"]
+    for key, status in ((keys["one"], 200), (keys["two"], 404), (keys["worker"], 404)):
+        answers = [server.get(f"/uploads/{upload}{end}", headers=bearer(key)) for end in ("", "/picture", "/file")]
+        query = {"query": {"image": upload}}
+        answers += [server.post(path, query, headers=bearer(key)) for path in ("/search", "/classify")]
+        answers += [server.post("/explain", {**query, "record": record}, headers=bearer(key))]
+        assert [answer.status_code for answer in answers] == [status] * len(answers)
+    for body in ({"uploads": [upload]}, {"uploads": [upload], "labels_csv": upload}):
+        problem(server.post("/index", body, headers=bearer(keys["worker"])), 404, "no-upload")
+
+
+def begun(server: Server, key: str, announced: int, sent: int) -> socket.socket:
+    """An upload that has begun and does not go on."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    connection.sendall(
+        f"POST {API}/uploads HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {announced}\r\n\r\n".encode()
+        + part
+        + bytes(sent)
+    )
+    return connection
+
+
+def on_disk(scratch: Path) -> int:
+    return sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
+
+
+def folders(scratch: Path) -> int:
+    """Of uploads."""
+    return len(list(scratch.glob("lookalike-uploads-*/*")))
+
+
+def send(server: Server, key: str, data: bytes) -> httpx.Response:
+    return server.http.post(f"{API}/uploads", files={"file": ("a.png", data)}, headers=bearer(key))
+
+
+def test_what_is_on_its_way_counts(server: Server, keys: dict[str, str], scratch: Path, folder: Path) -> None:
+    picture = next((folder.parent / "pictures").glob("*.png")).read_bytes()
+    before, sent = on_disk(scratch), 600_000
+    held = [begun(server, keys["one"], 1_500_000, sent) for _ in range(4)]  # 6 of 8 MiB, 2.4 MB of which have come
+    try:
+        # They lie where the service removes them, and count before they are whole.
+        eventually(lambda: on_disk(scratch) - before, lambda bytes_: bytes_ >= 4 * sent * 0.9, 60)
+        refused = send(server, keys["one"], bytes(900_000))
+        problem(refused, 429, "uploads-share-full")
+        assert int(refused.headers["retry-after"]) > 0
+        assert send(server, keys["two"], picture).status_code == 201
+    finally:
+        for one in held:
+            one.close()
+    eventually(lambda: send(server, keys["one"], picture).status_code, lambda status: status == 201, 60)
+    before = folders(scratch)
+    held = [begun(server, keys["two"], 2000, 10) for _ in range(COMING_EACH)]
+    try:
+        eventually(lambda: folders(scratch) - before, lambda count: count == COMING_EACH, 60)
+        problem(send(server, keys["two"], picture), 429, "uploads-coming")
+        assert send(server, keys["one"], picture).status_code == 201
+    finally:
+        for one in held:
+            one.close()
+    eventually(lambda: send(server, keys["two"], picture).status_code, lambda status: status == 201, 60)
+
+
+def test_training_is_for_contributors_and_one_at_a_time(service: Service) -> None:
+    record = next(iter(service.gallery.store.records().values())).id
+    reader, contributor, admin = (Caller(f"a-{role}", role) for role in ROLES)
+
+    def ask(method: str, caller: Caller) -> str:
+        return answer_classify(service, ClassifyBody(query={"ids": [record]}, method=method), caller).method
+
+    assert untrained_methods() == ("centroid", "knn", "zero-shot")
+    assert [ask(method, reader) for method in ("knn", "centroid")] == ["knn", "centroid"]
+    for method in ("mlp", "linear", "svm", "k-means", "dbscan", "agglomerative", "adapter"):
+        with pytest.raises(ForbiddenError, match=r"needs the role contributor.*centroid, knn, zero-shot"):
+            ask(method, reader)
+    assert [ask("linear", caller) for caller in (contributor, admin)] == ["linear", "linear"]
+    with service.training:
+        with pytest.raises(Problem) as refused:
+            ask("linear", admin)
+        assert (refused.value.status_code, refused.value.reason) == (429, "training")
+        assert ask("knn", reader) == "knn"
+    assert ask("linear", admin) == "linear"
+
+
+def test_a_reader_that_asks_for_training_is_refused_over_http(server: Server, keys: dict[str, str]) -> None:
+    record = server.get("/records").json()["items"][0]["id"]
+    body = {"query": {"ids": [record]}, "method": "linear"}
+    problem(server.post("/classify", body), 403, "role")
+    assert server.post("/classify", body, headers=bearer(keys["worker"])).status_code == 200
+
+
+def test_open_jobs_are_counted(service: Service) -> None:
+    def submit(name: str) -> None:
+        queue(service, Caller(name, "contributor"), "map", {"method": "umap", "space": "base"})
+
+    for number in range(OPEN_JOBS):
+        if number and number % OPEN_JOBS_EACH == 0:
+            with pytest.raises(Problem) as own:
+                submit(f"caller {number // OPEN_JOBS_EACH - 1}")
+            assert (own.value.status_code, own.value.reason) == (429, "jobs-full")
+            assert own.value.headers["Retry-After"]
+        submit(f"caller {number // OPEN_JOBS_EACH}")
+    with pytest.raises(Problem) as every:
+        submit("somebody else")
+    assert (every.value.status_code, every.value.reason) == (429, "jobs-full")
+
+
+def write_dicom(path: Path, count: int) -> None:
+    save(data_set(np.zeros((count, 2, 2), np.uint8)), path)
+
+
+def write_tiff(path: Path, count: int) -> None:
+    page = PIL.Image.new("L", (1, 1))
+    page.save(path, format="TIFF", save_all=True, append_images=[page] * (count - 1))
+
+
+def write_nifti(path: Path, count: int) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 1, count), np.uint8), np.eye(4)), path)
+
+
+@pytest.mark.parametrize(("write", "name"), [(write_dicom, "a.dcm"), (write_tiff, "a.tif"), (write_nifti, "a.nii.gz")])
+def test_a_file_gives_no_more_pictures_than_the_limit(
+    write: Callable[[Path, int], None], name: str, tmp_path: Path
+) -> None:
+    write(tmp_path / name, 300)  # a cine loop, a long stack of pages, the moments of a functional study
+    assert [image.frame for image in read([tmp_path / name])] == list(range(300))
+    write(tmp_path / name, MAX_PICTURES + 1)
+    with pytest.raises(UnreadableImageError, match="too-many-frames: 2001 in one file, the limit is 2000"):
+        next(iter(read([tmp_path / name])))
+
+
+def test_a_deep_volume_is_one_record(tmp_path: Path) -> None:
+    deep = np.zeros((4, 4, MAX_PICTURES + 100), np.uint8)
+    nibabel.save(nibabel.Nifti1Image(deep, np.eye(4)), tmp_path / "a.nii.gz")
+    assert [len(image.pixels) for image in read([tmp_path / "a.nii.gz"])] == [MAX_PICTURES + 100]
