@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from lookalike.errors import UnreadableImageError
+from lookalike.readers import named_as_volume
 from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.readers.once import MadeOnce, stamped
 from lookalike.readers.pool import Process, seconds_of_reading
@@ -95,7 +96,9 @@ class Display:
 
 
 class _Drawer:
-    """One process, used by one thread at a time, and replaced when it dies or takes too long."""
+    """One process, used by one thread at a time; its child keeps the last item, and is replaced for another one, when
+    it dies or takes too long.
+    """
 
     def __init__(self) -> None:
         self._process: Process | None = None
@@ -107,30 +110,46 @@ class _Drawer:
 
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         with self._lock:
-            fresh = self._process is None
+            fresh = self._admit(request["files"])
             try:
                 return self._exchange(request)
             except (OSError, EOFError, ValueError):
                 self.stop()
                 if fresh:
                     raise UnreadableImageError("decoder-crash") from None
-            try:  # an earlier file may have damaged the process
+            self._admit(request["files"])  # an earlier request may have damaged the child
+            try:
                 return self._exchange(request)
             except (OSError, EOFError, ValueError):
                 self.stop()
                 raise UnreadableImageError("decoder-crash") from None
 
-    def _exchange(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _admit(self, files: Sequence[str]) -> bool:
+        """Have a child for these files; False if there is one already."""
         if self._closed:
             raise UnreadableImageError("decoder-crash")
         if self._process is None:
             self._process = Process("lookalike.readers.display_worker")
-        files = request["files"]
-        allowed = SECONDS_A_FILE + SECONDS_A_FRAME * len(files) + sum(map(seconds_of_reading, files))
-        self._process.connection.send_bytes(json.dumps(request).encode())
-        message = self._process.receive(time.monotonic() + allowed)
-        if message is None:
+        if self._process.admitted == files:
+            return False
+        heavy = any(named_as_volume(Path(file)) for file in files)
+        try:
+            self._process.admit(files, files, heavy=heavy)
+        except OSError:  # it was killed by somebody
             self.stop()
+            self._process = Process("lookalike.readers.display_worker")
+            self._process.admit(files, files, heavy=heavy)
+        return True
+
+    def _exchange(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        process, files = self._process, request["files"]
+        if process is None:  # closed meanwhile
+            raise EOFError
+        allowed = SECONDS_A_FILE + SECONDS_A_FRAME * len(files) + sum(map(seconds_of_reading, files))
+        process.send(json.dumps(request).encode())
+        message = process.receive(time.monotonic() + allowed)
+        if message is None:
+            process.stop()
             raise UnreadableImageError("timeout")
         head, _, jpeg = message.partition(b"\n")
         header = json.loads(head)

@@ -1,6 +1,7 @@
-"""The drawing process: ``python -m lookalike.readers.display_worker FD``. Started by ``display``.
+"""The drawing process: ``python -m lookalike.readers.display_worker FD``, a ``zygote``. Started by ``display``.
 
-It draws what the encoder sees. The last volume stays decoded, so that one can step through its slices quickly.
+A child draws what the encoder sees of one item. The last volume stays decoded, so that one can step through its slices
+quickly; another item gets another child.
 Nothing is pickled, and the output of parsers is discarded, as in ``worker``.
 """
 
@@ -11,17 +12,16 @@ import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import UnreadableImageError
-from lookalike.readers import format_of, load_readers, named_as_volume, read, series_of
-from lookalike.readers.confine import run_confined
+from lookalike.readers import format_of, named_as_volume, read, series_of
 from lookalike.readers.geometry import SeriesPart
 from lookalike.readers.grouping import SliceFile, volume_files
-from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
+from lookalike.readers.limits import SECONDS_A_FILE
+from lookalike.readers.zygote import serve_children
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 if TYPE_CHECKING:
@@ -33,32 +33,28 @@ _SECONDS_ALONE: Final = int(4 * SECONDS_A_FILE)
 _QUALITY: Final = 92
 
 
-def serve_drawing(descriptor: int) -> None:
-    """Serve requests until the other end is closed."""
-    limit_memory()
-    load_readers()
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    with Connection(descriptor) as connection:
-        while True:
-            signal.alarm(0)
-            try:
-                request = json.loads(connection.recv_bytes())
-                signal.alarm(_SECONDS_ALONE + len(request["files"]))
-                answer = run_confined(request["files"], partial(_answer, request))
-            except (BrokenPipeError, EOFError):
-                return
-            except UnreadableImageError as error:
-                answer = _refusal(error.reason)
-            except OSError:
-                answer = _refusal("not-readable")
-            except MemoryError:
-                _last.clear()
-                answer = _refusal("out-of-memory")
-            except ImportError:
-                raise  # the installation is broken, not the file: the process ends
-            except Exception:
-                answer = _refusal("damaged-pixels")
-            connection.send_bytes(answer)
+def serve_drawing(connection: Connection, _alone: bool) -> None:
+    """Serve requests for one item until the other end is closed."""
+    while True:
+        signal.alarm(0)
+        try:
+            request = json.loads(connection.recv_bytes())
+            signal.alarm(_SECONDS_ALONE + len(request["files"]))
+            answer = _answer(request)
+        except (BrokenPipeError, EOFError):
+            return
+        except UnreadableImageError as error:
+            answer = _refusal(error.reason)
+        except OSError:
+            answer = _refusal("not-readable")
+        except MemoryError:
+            _last.clear()
+            answer = _refusal("out-of-memory")
+        except ImportError:
+            raise  # the installation is broken, not the file: the process ends
+        except Exception:
+            answer = _refusal("damaged-pixels")
+        connection.send_bytes(answer)
 
 
 def _refusal(reason: str) -> bytes:
@@ -177,4 +173,4 @@ def _jpeg(shown: PIL.Image.Image, size: int) -> bytes:
 
 
 if __name__ == "__main__":
-    serve_drawing(int(sys.argv[1]))
+    serve_children(int(sys.argv[1]), serve_drawing)

@@ -1,12 +1,14 @@
 """Decode files in killable processes, one per core, with results in order.
 
-A thread drives each process: it sends a path, waits no longer than the limits allow, and starts a new process
-when one dies or takes too long. Memory stays bounded: a file with many frames is passed on frame by frame, and
-only a few files are read ahead of the one that is being consumed.
+A thread drives each process: it sends a path, waits no longer than the limits allow, and has a new child forked
+when one dies or takes too long. A child may open the files of one item, or of a few small ones in a row. Memory
+stays bounded: a file with many frames is passed on frame by frame, and only a few files are read ahead of the one
+that is being consumed.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -19,8 +21,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -30,14 +33,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
+from lookalike.readers import named_as_volume
 from lookalike.readers.geometry import series_part_of
 from lookalike.readers.grouping import SliceFile
 from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.readers.pairs import files_of
+from lookalike.readers.zygote import HEAVY, PLAIN, STOP
 from lookalike.text import file_name, plain_text
 from lookalike.types import Attribute, Item, Preprocessing, Refusal, SetApart, VolumeRecipe
 
 _AHEAD: Final = 8  # files that each process may read ahead
+_TOGETHER: Final = 64  # small items in a row whose files a child may open
 _FRAMES_AHEAD: Final = 64  # frames of one file that may be queued
 _DETAIL: Final = 600  # characters
 _SUSPECT: Final = ("decoder-crash", "out-of-memory")
@@ -95,57 +101,104 @@ _Events = queue.Queue[Event | Exception]  # an exception is raised where the eve
 
 
 @dataclass(frozen=True, slots=True)
+class _Admitted:
+    """The files that a child may open. alone: they are those of one item."""
+
+    files: tuple[str, ...]
+    alone: bool
+
+    @property
+    def heavy(self) -> bool:
+        """Whether the libraries of volumes are needed, by the names of the files."""
+        return any(named_as_volume(Path(file)) for file in self.files)
+
+    @property
+    def small(self) -> bool:
+        return len(self.files) == 1 and not self.heavy
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
-    """A process's task: to read the files of one item."""
+    """A process's task: to read the files of one item. together: what is admitted for this and its neighbours."""
 
     name: str
     files: tuple[str, ...]
     events: _Events
     whole: bool
     beside: tuple[str, ...]
-
-    @property
-    def admitted(self) -> list[str]:
-        """Every file that may be opened for it."""
-        return [*self.files, *(str(half) for file in self.beside for half in files_of(Path(file)))]
+    own: _Admitted
+    together: _Admitted
 
 
 _Tasks = queue.SimpleQueue[_Task | None]
 
 
 class Process:
-    """One decoding process and the socket to it. module: what it runs."""
+    """A ``zygote``, and the socket to its child of the moment. module: what it runs."""
 
     def __init__(self, module: str = "lookalike.readers.worker") -> None:
         ours, theirs = socket.socketpair()
         kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
-        environment = {**kept, **dict.fromkeys(_SINGLE, "1")}
         with theirs:
-            self._child = subprocess.Popen(
+            self._zygote = subprocess.Popen(
                 # -P: modules in the current folder, which may be that of the images, must not be imported.
                 [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env=environment,
+                env={**kept, **dict.fromkeys(_SINGLE, "1")},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        self.connection = Connection(ours.detach())
+        self._control = ours
+        self._child: Connection | None = None
         self._arrived = select.poll()  # Connection.poll would make one for every call
-        self._arrived.register(self.connection, select.POLLIN)
-        self.used = False  # whether it has read a file
+        self.admitted: object = None  # what the child may open
+        self.served = 0  # items that it was asked for
+
+    def admit(self, files: Sequence[str], admitted: object, *, alone: bool = True, heavy: bool = False) -> None:
+        """Have a new child that may open these files. admitted: a name for them. Raises OSError if none can be had."""
+        self._close()
+        ours, theirs = socket.socketpair()
+        self._child = Connection(ours.detach())
+        self._arrived = select.poll()
+        self._arrived.register(self._child, select.POLLIN)
+        with theirs:
+            socket.send_fds(self._control, [HEAVY if heavy else PLAIN], [theirs.fileno()])
+        self.send(json.dumps({"files": files, "alone": alone}).encode())
+        self.admitted, self.served = admitted, 0
+
+    def send(self, message: bytes) -> None:
+        """Send a message to the child. Raises OSError."""
+        if self._child is None:
+            raise BrokenPipeError
+        self._child.send_bytes(message)
 
     def receive(self, deadline: float) -> bytes | None:
-        """The next message, or None once the deadline has passed."""
+        """The child's next message, or None once the deadline has passed. Raises OSError, EOFError if it has ended."""
+        if self._child is None:
+            raise EOFError
         if not self._arrived.poll(max(0.0, deadline - time.monotonic()) * 1000):
             return None
-        return self.connection.recv_bytes(_MAX_MESSAGE)
+        return self._child.recv_bytes(_MAX_MESSAGE)
+
+    def stop(self) -> None:
+        """Kill the child, if there is one; another one can be asked for."""
+        if self._child is not None:
+            self._close()
+            with suppress(OSError):
+                self._control.send(STOP)
 
     def kill(self) -> None:
-        """Kill the process."""
-        self._child.kill()
-        self._child.wait()
-        self.connection.close()
+        """Kill the process, and its child with it."""
+        self._close()
+        self._zygote.kill()
+        self._zygote.wait()
+        self._control.close()
+
+    def _close(self) -> None:
+        if self._child is not None:
+            self._child.close()
+        self._child, self.admitted = None, None
 
 
 class ReaderPool:
@@ -197,8 +250,7 @@ class ReaderPool:
         for thread in threads:
             thread.start()
         try:
-            for item in items:
-                task = _task(item, whole)
+            for task in _tasks(items, whole):
                 tasks.put(task)
                 pending.append(task.events)
                 if len(pending) >= self._ahead * self._workers:
@@ -235,22 +287,22 @@ class ReaderPool:
         if self._closed.is_set():
             process.kill()
         else:
+            process.stop()
             self._idle.put(process)
 
-    def _read_one(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> Process | None:
-        """Read one file; returns the process to go on with, None if this one had to be killed."""
+    def _read_one(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> Process:
+        """Read one file; returns the process to go on with."""
+        if process.admitted != task.together:
+            process = _admitting(process, task.together)
         reason, detail = self._attempt(process, task, sink, known)
-        if reason in _SUSPECT and process.used and not sink.passed:
-            # An earlier file may have damaged this process: try a new one before blaming this file.
-            process.kill()
-            process = Process()
+        if reason in _SUSPECT and process.served > 1 and not sink.passed:
+            # An earlier file may have damaged this child: try a new one before blaming this file.
+            process = _admitting(process, task.own)
             reason, detail = self._attempt(process, task, sink, known)
-        process.used = True
         if reason is not None:
             sink.put(Refusal(task.name, reason, detail))
         if reason in ("decoder-crash", "timeout", "stopped"):
-            process.kill()
-            return None
+            process.stop()
         return process
 
     def _attempt(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> tuple[str | None, str]:
@@ -267,11 +319,12 @@ class ReaderPool:
         UnreadableImageError with the process's reason."""
         decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
         deadline = time.monotonic() + decoding + sum(map(seconds_of_reading, task.files))
-        send, name, file, sha256 = process.connection.send_bytes, task.name, file_name(task.files[0]), ""
+        send, name, file, sha256 = process.send, task.name, file_name(task.files[0]), ""
+        process.served += 1
         request = {
             "files": task.files,
             "beside": task.beside,
-            "admitted": task.admitted,
+            "admitted": task.own.files,
             "whole": task.whole,
             "ask": known is not None,
             "recipe": self._recipe,
@@ -324,11 +377,33 @@ class _Sink:
         return False
 
 
+def _admitting(process: Process, admitted: _Admitted) -> Process:
+    """The process with a new child; another process if this one has died."""
+    try:
+        process.admit(admitted.files, admitted, alone=admitted.alone, heavy=admitted.heavy)
+    except OSError:
+        process.kill()
+        process = Process()
+        process.admit(admitted.files, admitted, alone=admitted.alone, heavy=admitted.heavy)
+    return process
+
+
+def _tasks(items: Iterable[Path | str | Item], whole: bool) -> Iterator[_Task]:
+    """The tasks of items in their order. Small ones are admitted together, since forking takes as long as reading."""
+    made = (_task(item, whole) for item in items)
+    while some := list(itertools.islice(made, _TOGETHER)):
+        files = tuple(task.files[0] for task in some if task.own.small)
+        together = _Admitted(files, alone=len(files) == 1)
+        yield from (replace(task, together=together) if task.own.small else task for task in some)
+
+
 def _task(item: Path | str | Item, whole: bool) -> _Task:
     files = item.files if isinstance(item, Item) else tuple(map(str, files_of(Path(item))))
     name = item.name if isinstance(item, Item) else file_name(item)
     beside = item.beside if isinstance(item, Item) else ()
-    return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole, beside)
+    halves = (str(half) for file in beside for half in files_of(Path(file)))
+    own = _Admitted((*files, *halves), alone=True)
+    return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole, beside, own, own)
 
 
 def seconds_of_reading(source: str) -> float:

@@ -1,6 +1,6 @@
-"""The decoding process: ``python -m lookalike.readers.worker FD``. Started and killed by ``pool``.
+"""The decoding process: ``python -m lookalike.readers.worker FD``, a ``zygote``. Started and killed by ``pool``.
 
-It has one end of a socket pair. For every path it sends the file's SHA-256, receives whether to go on or to skip
+A child has one end of a socket pair. For every path it sends the file's SHA-256, receives whether to go on or to skip
 (unless everything is new), and sends the frames or a reason code. Nothing is pickled: the parent must not execute
 what a broken decoder might send. The output of parsers is discarded: it may hold patient data.
 """
@@ -20,44 +20,43 @@ from typing import Any, Final
 
 from lookalike.errors import UnreadableImageError
 from lookalike.grey import MASK
-from lookalike.readers import kind_of_file, load_readers, read, series_of
+from lookalike.readers import kind_of_file, read, series_of
 from lookalike.readers.confine import run_confined
 from lookalike.readers.labelmaps import marks_an_image
-from lookalike.readers.limits import SECONDS_A_FILE, limit_memory
+from lookalike.readers.limits import SECONDS_A_FILE
 from lookalike.readers.pairs import open_regular
+from lookalike.readers.zygote import serve_children
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 # ``pool`` kills a process that takes too long; if ``pool`` is gone, the process must end by itself.
 _SECONDS_ALONE: Final = int(2 * SECONDS_A_FILE)
 
 
-def serve_decoding(descriptor: int) -> None:
-    """Serve requests until the other end is closed."""
-    limit_memory()
-    load_readers()
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who reads; a file must not seem to crash
-    with Connection(descriptor) as connection:
-        while True:
-            signal.alarm(0)
-            try:
-                request = json.loads(connection.recv_bytes())
-            except EOFError:
-                return
-            try:
-                run_confined(request["admitted"], partial(_answer, connection, request))
-            except (BrokenPipeError, EOFError):
-                return
-            except UnreadableImageError as error:
-                _send(connection, {"kind": "refused", "reason": error.reason, "detail": error.detail})
-            except OSError:
-                _send(connection, {"kind": "refused", "reason": _why_unreadable(request["files"])})
-            except MemoryError:
-                _send(connection, {"kind": "refused", "reason": "out-of-memory"})
-            except ImportError:
-                raise  # the installation is broken, not the file: the process ends
-            except Exception:
-                _send(connection, {"kind": "refused", "reason": "damaged-pixels"})
+def serve_decoding(connection: Connection, alone: bool) -> None:
+    """Serve requests until the other end is closed. alone: this process is confined to the files of one item already;
+    otherwise each is read in a thread that is confined further.
+    """
+    while True:
+        signal.alarm(0)
+        try:
+            request = json.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        answer = partial(_answer, connection, request)
+        try:
+            answer() if alone else run_confined(request["admitted"], answer)
+        except (BrokenPipeError, EOFError):
+            return
+        except UnreadableImageError as error:
+            _send(connection, {"kind": "refused", "reason": error.reason, "detail": error.detail})
+        except OSError:
+            _send(connection, {"kind": "refused", "reason": _why_unreadable(request["files"])})
+        except MemoryError:
+            _send(connection, {"kind": "refused", "reason": "out-of-memory"})
+        except ImportError:
+            raise  # the installation is broken, not the file: the process ends
+        except Exception:
+            _send(connection, {"kind": "refused", "reason": "damaged-pixels"})
 
 
 def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
@@ -154,4 +153,4 @@ def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | mem
 
 
 if __name__ == "__main__":
-    serve_decoding(int(sys.argv[1]))
+    serve_children(int(sys.argv[1]), serve_decoding)
