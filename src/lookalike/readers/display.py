@@ -125,20 +125,20 @@ class _Drawer:
                 raise UnreadableImageError("decoder-crash") from None
 
     def _admit(self, files: Sequence[str]) -> bool:
-        """Have a child for these files; False if there is one already."""
+        """Have a child for these files as they are now; False if there is one already."""
         if self._closed:
             raise UnreadableImageError("decoder-crash")
         if self._process is None:
             self._process = Process("lookalike.readers.display_worker")
-        if self._process.admitted == files:
+        if self._process.admitted == (now := stamped([Path(file) for file in files])):
             return False
         heavy = any(named_as_volume(Path(file)) for file in files)
         try:
-            self._process.admit(files, files, heavy=heavy)
+            self._process.admit(files, now, heavy=heavy)
         except OSError:  # it was killed by somebody
             self.stop()
             self._process = Process("lookalike.readers.display_worker")
-            self._process.admit(files, files, heavy=heavy)
+            self._process.admit(files, now, heavy=heavy)
         return True
 
     def _exchange(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

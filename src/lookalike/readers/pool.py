@@ -46,7 +46,7 @@ _AHEAD: Final = 8  # files that each process may read ahead
 _TOGETHER: Final = 64  # small items in a row whose files a child may open
 _FRAMES_AHEAD: Final = 64  # frames of one file that may be queued
 _DETAIL: Final = 600  # characters
-_SUSPECT: Final = ("decoder-crash", "out-of-memory")
+_SUSPECT: Final = ("decoder-crash", "out-of-memory", "not-readable")
 # What a decoding process is told of the environment, where keys and passwords may stand.
 _KEPT: Final = re.compile(r"PATH|HOME|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|PYTHON\w*|VIRTUAL_ENV|TMPDIR")
 # One thread a process, and one heap: every file is read in a new thread.
@@ -296,7 +296,8 @@ class ReaderPool:
             process = _admitting(process, task.together)
         reason, detail = self._attempt(process, task, sink, known)
         if reason in _SUSPECT and process.served > 1 and not sink.passed:
-            # An earlier file may have damaged this child: try a new one before blaming this file.
+            # An earlier file may have damaged this child, or this one may be another since it was admitted: try a new
+            # child before blaming the file.
             process = _admitting(process, task.own)
             reason, detail = self._attempt(process, task, sink, known)
         if reason is not None:
