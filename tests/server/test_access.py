@@ -41,7 +41,8 @@ _ADMIN: Final = frozenset({"DELETE /records/{}", "DELETE /patients/{}", "DELETE 
 _OPEN: Final = frozenset({"GET /healthz", "GET /readyz", "GET /"})
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "
-    "style-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+    "style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 

@@ -1800,6 +1800,7 @@ export interface operations {
                     "application/json": components["schemas"]["GalleryAnswer"];
                 };
             };
+            400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             408: components["responses"]["408"];
@@ -1829,6 +1830,7 @@ export interface operations {
                     "application/json": components["schemas"]["SpacePage"];
                 };
             };
+            400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             408: components["responses"]["408"];
@@ -2864,6 +2866,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobAnswer"];
                 };
             };
+            400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             408: components["responses"]["408"];
@@ -3036,6 +3039,8 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            400: components["responses"]["400"];
+            403: components["responses"]["403"];
             408: components["responses"]["408"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
@@ -3060,6 +3065,8 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            400: components["responses"]["400"];
+            403: components["responses"]["403"];
             408: components["responses"]["408"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
@@ -3085,6 +3092,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             408: components["responses"]["408"];

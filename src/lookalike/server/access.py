@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections import OrderedDict
@@ -33,7 +34,9 @@ class Caller:
 
 
 class Access:
-    """The keys, and the addresses that sent wrong ones. open_: while there are no keys, every caller is an admin."""
+    """The keys, and the addresses that sent wrong ones. open_: as long as there has been no key, every caller is an
+    admin; a service that once saw a key stays closed, whatever becomes of it.
+    """
 
     def __init__(self, keys: KeyRing, *, open_: bool, behind_proxy: bool) -> None:
         self._keys, self._open, self._behind_proxy = keys, open_, behind_proxy
@@ -42,22 +45,28 @@ class Access:
 
     def caller(self, request: Request) -> Caller:
         """The caller behind a request. Raises Problem 401 without a valid key, 429 after too many wrong ones."""
-        if self._open and not self._keys:
+        self._open = self._open and not self._keys
+        if self._open:
             return Caller("local", "admin")
-        address = self._address(request)
-        if wait := self._wait(address):
-            raise Problem(429, "too many wrong keys; wait", "too-many-failures", {"Retry-After": str(wait)})
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         key = self._keys.find(given.strip()) if scheme.lower() == "bearer" else None
         if key is None:
             if given:
-                self._failed(address)
+                self._count(_network(self._address(request)))
             raise Problem(401, "give a key: Authorization: Bearer KEY", "no-key", {"WWW-Authenticate": "Bearer"})
         return Caller(key.name, key.role)
 
+    def _count(self, address: str) -> None:
+        """Count a wrong key. Raises Problem 429 after too many; whoever has a right one is not held up by them."""
+        if wait := self._wait(address):
+            raise Problem(429, "too many wrong keys; wait", "too-many-failures", {"Retry-After": str(wait)})
+        self._failed(address)
+
     def _address(self, request: Request) -> str:
-        forwarded = request.headers.get("x-forwarded-for", "") if self._behind_proxy else ""
-        return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "")
+        # A proxy adds the last one; those before it are what the caller says.
+        forwarded = request.headers.getlist("x-forwarded-for")[-1:] if self._behind_proxy else []
+        named = "".join(forwarded).rpartition(",")[2].strip()
+        return named or (request.client.host if request.client else "")
 
     def _wait(self, address: str) -> int:
         with self._lock:
@@ -71,6 +80,17 @@ class Access:
             self._failures.move_to_end(address)
             while len(self._failures) > _ADDRESSES:
                 self._failures.popitem(last=False)
+
+
+def _network(address: str) -> str:
+    """What one client may change at will counts as one address: the last 64 bits of IPv6. "" for what is no address."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped or ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
+    return str(found)
 
 
 class Needs:

@@ -31,9 +31,9 @@ from lookalike.server.routes.uploads import uploads_router
 _ROUTERS: Final = (gallery_router, uploads_router, search_router, records_router, jobs_router, health_router)
 ROUTES: Final[tuple[BaseRoute, ...]] = tuple(route for router in _ROUTERS for route in router.routes)
 _REFS: Final = "#/components/schemas/"
-_GUARDED: Final = (408, 413, 421, 500)  # of any request: the guard's refusals, and a bug
-_KEYED: Final = (401, 403, 409, 429, 503)  # of routes that demand a role and use the gallery
-_NAMED: Final = (400, 404, 422)  # of routes with parameters or a body
+_GUARDED: Final = (400, 403, 408, 413, 421, 500)  # of any request: the guard's refusals, and a bug
+_KEYED: Final = (401, 409, 429, 503)  # of routes that demand a role and use the gallery
+_NAMED: Final = (404, 422)  # of routes with parameters or a body
 _NEEDING: Final = (424,)  # of routes with a body, which may need the encoder or an optional package
 _DECODING: Final = (503,)  # of routes that may decode a file
 _OWN: Final = {"/api/v1/uploads": (415,), "/readyz": (503,)}

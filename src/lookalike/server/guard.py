@@ -6,19 +6,20 @@ import asyncio
 import time
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.server.metrics import Metrics
+from lookalike.server.origins import refused_origin
 from lookalike.server.problems import Problem, problem
 from lookalike.server.settings import ServerSettings
 
 API: Final = "/api/v1"
 POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "
-    "style-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+    "style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
@@ -32,12 +33,11 @@ _BODY: Final = 4 << 20  # bytes: the limit of every body except an upload
 _AROUND: Final = 1 << 20  # bytes that multipart may add to the files of an upload
 _SECONDS: Final = 20.0  # a body may take this long to arrive,
 _BYTES_A_SECOND: Final = 50_000  # and longer by what has arrived at this rate
-_SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class Guard:
-    """Pure ASGI: a host allow-list, no requests from other sites' pages, bodies limited in bytes and time while they
-    stream in, security headers, and the time that each route takes.
+    """Pure ASGI: no malformed address, no foreign host, no request of another site's page, bodies limited in bytes and
+    time while they stream in, security headers, and the time that each route takes.
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> None:
@@ -74,13 +74,8 @@ class Guard:
             self._metrics.request(scope, status, time.perf_counter() - started)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
-        host = headers.get("host", "")
-        if _name(host) not in self._settings.allowed_hosts:
-            return Problem(421, "this service is not known by that name; see --allow-host", "host")
-        if scope["method"] not in _SAFE:
-            origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-            if site not in ("none", "same-origin") or (origin and urlsplit(origin).netloc.lower() != host.lower()):
-                return Problem(403, "a page of another site may not do this", "cross-site")
+        if (refusal := refused_origin(scope, headers, self._settings.allowed_hosts)) is not None:
+            return refusal
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most(scope):
             return _too_large(self._most(scope))
@@ -136,10 +131,3 @@ class _Body:
 
 def _too_large(most: int) -> Problem:
     return Problem(413, f"a body may have {most} bytes here", "too-large")
-
-
-def _name(host: str) -> str:
-    """The Host header without its port: example.org, 127.0.0.1, ::1."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
+import os
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,13 @@ class Page(StaticFiles):
 
     def __init__(self) -> None:
         super().__init__(directory=STATIC, html=True)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """The file of that name; ("", None) where there is none, or can be none."""
+        try:
+            return super().lookup_path(path)
+        except (OSError, ValueError):
+            return "", None
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file; 404 where there is none."""

@@ -11,10 +11,11 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from lookalike.errors import LookalikeError, http_status
 from lookalike.server.serialise import without_paths
-from lookalike.text import one_line
+from lookalike.text import one_line, quoted
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LOG: Final = logging.getLogger("lookalike.server")
@@ -59,10 +60,15 @@ def install(app: FastAPI) -> None:
     async def invalid(_request: Request, error: RequestValidationError) -> Response:
         return problem(422, _where(error.errors()), "invalid")
 
+    @app.exception_handler(ClientDisconnect)
+    def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        return problem(400, "the caller went away", "gone")  # nobody hears it
+
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         # The type alone: the message may quote what was read from a file.
-        _LOG.error("%s %s: unexpected %s", request.method, request.url.path, type(error).__name__)
+        where = quoted(f"{request.method} {request.scope['path']}")
+        _LOG.error("%s: unexpected %s", where, type(error).__name__)
         return problem(500, f"unexpected {type(error).__name__}; this is a bug: please report it", "bug")
 
 
