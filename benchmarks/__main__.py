@@ -25,6 +25,7 @@ NAMES = (
     "duplicates",
     "confounds",
     "server_load",
+    "hostile_load",
 )
 
 

@@ -57,10 +57,10 @@ def sha256_of(row: int) -> str:
     return f"{row:064x}"
 
 
-def fill(gallery: Gallery) -> Vectors:
-    vectors = np.random.default_rng(0).standard_normal((RECORDS, DIM), np.float32)
+def fill(gallery: Gallery, records: int = RECORDS) -> Vectors:
+    vectors = np.random.default_rng(0).standard_normal((records, DIM), np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    for start in range(0, RECORDS, STORED):
+    for start in range(0, records, STORED):
         gallery.store.write(Batch(records=list(_records(vectors, range(start, start + STORED)))))
     return vectors
 

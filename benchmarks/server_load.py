@@ -133,7 +133,7 @@ async def _client(port: int, number: int, end: float, seen: Load) -> None:
 
 def upload_to_hits(port: int, number: int) -> float:
     """Seconds from the first byte of an upload to the last byte of its hits' JSON."""
-    data = _dicom(number)
+    data = dicom(number)
     base, edge = f"http://127.0.0.1:{port}/api/v1", "----lookalike"
     head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="q.dcm"\r\n\r\n'
     form = head.encode() + data + f"\r\n--{edge}--\r\n".encode()
@@ -152,7 +152,7 @@ def _post(url: str, body: bytes, kind: str) -> dict[str, list[object] | str]:
         return dict(json.load(answer))
 
 
-def _dicom(seed: int) -> bytes:
+def dicom(seed: int) -> bytes:
     """A radiograph's size: smooth structure with noise, 12 bits."""
     from io import BytesIO
 

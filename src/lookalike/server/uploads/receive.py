@@ -39,25 +39,27 @@ async def receive(request: Request, service: Service, caller: str, decodes: Call
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Problem(415, "send files as multipart/form-data, in the field file", "not-multipart")
     announced = int(request.headers.get("content-length", "0"))
-    upload = await _filing(partial(service.uploads.new, caller, announced))
     try:
-        await _Form(request, service.uploads, upload).parse()
-        if len(upload.files) != 1:
-            await decodes(partial(_keep_one, service, upload))
-        await _filing(partial(service.uploads.keep, upload))
-        return await upload_info(service, upload, decodes)
+        upload = await _filing(partial(service.uploads.new, caller, announced))
+        try:
+            return await _received(request, service, upload, decodes)
+        except BaseException:  # the client may have gone, or the service end
+            await _filing(partial(service.uploads.discard, upload))
+            raise
     except (Problem, LookalikeError):
-        await _filing(partial(service.uploads.discard, upload))
         raise
-    except (MultiPartException, HTTPException, ValueError, KeyError):
-        await _filing(partial(service.uploads.discard, upload))
-        raise Problem(400, "the multipart body cannot be read", "multipart") from None
     except OSError:
-        await _filing(partial(service.uploads.discard, upload))
         raise Problem(503, "the upload cannot be stored now; try again later", "storage", _LATER) from None
-    except BaseException:  # the client has gone, or the service ends
-        service.uploads.discard(upload)
-        raise
+    except (MultiPartException, HTTPException, ValueError, KeyError):
+        raise Problem(400, "the multipart body cannot be read", "multipart") from None
+
+
+async def _received(request: Request, service: Service, upload: Upload, decodes: CallersDecoding) -> UploadInfo:
+    await _Form(request, service.uploads, upload).parse()
+    if len(upload.files) != 1:
+        await decodes(partial(_keep_one, service, upload))
+    await _filing(partial(service.uploads.keep, upload))
+    return await upload_info(service, upload, decodes)
 
 
 async def _filing(call: Callable[[], _T]) -> _T:

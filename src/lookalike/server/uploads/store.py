@@ -78,8 +78,12 @@ class Uploads:
         with self._lock:
             self._check_coming(owner)
             self._coming[identity] = upload
-        upload.folder.mkdir(mode=0o700)
-        self.make_room(upload, announced)
+        try:
+            upload.folder.mkdir(mode=0o700)
+            self.make_room(upload, announced)
+        except BaseException:
+            self.discard(upload)
+            raise
         return upload
 
     def _check_coming(self, owner: str) -> None:
