@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +25,12 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
 
 NO_SKIPS = "LOOKALIKE_NO_SKIPS"
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the user's configuration says of galleries lies in a folder of the session, for processes too."""
+    os.environ["LOOKALIKE_CONFIG"] = folder = tempfile.mkdtemp(prefix="configuration-of-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,9 @@ gallery/
   adapters/      trained adapters
   sources/       files that came through the server, which are nowhere else
   maps/          records laid out in a plane, made again whenever the vectors have changed
+
+Nothing in it is an order: which files outside may be opened, which jobs run and which keys count is said by the user's
+own configuration (``lookalike.ownership``).
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -28,10 +31,11 @@ from lookalike import adapters, encoders, indexes
 from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
+from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE, READ_ONLY
-from lookalike.text import absolute
+from lookalike.text import absolute, one_line
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
 if TYPE_CHECKING:
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
 
 AUTO: Final = "auto"
 SOURCES: Final = "sources"
+OUTSIDE: Final = "outside"
+"""The reason why a file that a gallery names is not opened."""
 _LOCK: Final = "writing.lock"
 _TURNS: Final = 5
 
@@ -69,6 +75,56 @@ class Gallery:
     def __repr__(self) -> str:
         return f"<Gallery {self.folder.name!r}: {self.store.count()} records, encoder {self.spec.name}>"
 
+    @property
+    def owned(self) -> bool:
+        """Whether it was made or adopted by this user: its secret key is here."""
+        return self.store.identity.owned
+
+    def may_open(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a path that the gallery names may be opened, shown, served or checked for."""
+        return self._allowed(path) is not None
+
+    def place_of(self, path: str | os.PathLike[str]) -> Path:
+        """The real path of a file or folder that the gallery names, to be opened instead of it: links are followed now
+        and not again. Raises NotFoundError unless it is among the files that the gallery keeps itself, or in a folder
+        that its user allowed (``ownership.add_roots``), whatever else may be there.
+        """
+        if (found := self._allowed(path)) is None:
+            raise NotFoundError(
+                f"{one_line(os.fspath(path))} is outside of the folders that you allow this gallery; if you trust "
+                "where it comes from: lookalike gallery adopt G --root FOLDER",
+                OUTSIDE,
+            )
+        return found
+
+    def is_there(self, source: str) -> bool:
+        """Whether something that the gallery may open is at a record's place; true for what is no path."""
+        from lookalike.sources.stored_items import is_there
+
+        if not os.path.isabs(source):  # noqa: PTH117 - any text
+            return True
+        place = self._allowed(source)
+        return place is not None and is_there(str(place))
+
+    def kept_file(self, path: str | os.PathLike[str]) -> Path | None:
+        """The real path of a file that the gallery keeps itself, in ``sources/``; None for any other."""
+        real = _real(path)
+        kept = Path(os.path.realpath(self.folder)) / SOURCES
+        return real if real is not None and real != kept and real.is_relative_to(kept) else None
+
+    def _allowed(self, path: str | os.PathLike[str]) -> Path | None:
+        if (kept := self.kept_file(path)) is not None:
+            return kept
+        real = _real(path)
+        if real is None or self.owns(real) or not ownership_of(self.store.id).allows(real):
+            return None
+        return real
+
+    def allow(self, paths: Iterable[str | os.PathLike[str]]) -> None:
+        """Let files and folders be opened that the gallery names, from now on. Raises GalleryError."""
+        kept = Path(os.path.realpath(self.folder)) / SOURCES
+        add_roots(self.store.id, [path for path in paths if not Path(os.path.realpath(path)).is_relative_to(kept)])
+
     def close(self) -> None:
         """Stop the decoding processes and close the database."""
         if "readers" in self.__dict__:
@@ -80,7 +136,10 @@ class Gallery:
         """Store the encoder of a new gallery; an existing one must be opened with the same encoder, or without."""
         spaces = self.store.spaces()
         if BASE not in spaces:
+            self.store.check_writable()
             spec = encoders.present(encoder or encoders.DEFAULT)
+            if not encoders.is_declared(spec.name):
+                allow_encoder(self.store.id, spec.name)
             self.store.put_space(BASE, _spec_json(spec), None)
             return
         stored = str(spaces[BASE].encoder["name"])
@@ -94,7 +153,14 @@ class Gallery:
     def spec(self) -> EncoderSpec:
         """The spec of this gallery's encoder. Raises ManifestMismatchError if the encoder has changed."""
         stored = self.store.spaces()[BASE].encoder
-        spec = encoders.describe(str(stored["name"]))
+        name = str(stored["name"])
+        if not encoders.is_declared(name) and name not in ownership_of(self.store.id).encoders:
+            raise GalleryError(
+                f"this gallery names the encoder {one_line(name)!r}, which is none that is installed, and a file of "
+                "this machine is not loaded since a gallery names it; if you trust it: lookalike gallery adopt G "
+                "--encoder NAME"
+            )
+        spec = encoders.describe(name)
         changed = [name for name, value in spec.identity.items() if stored["identity"].get(name) != value]
         if changed:
             encoders.present(spec.name)  # missing weights are a different error from another revision
@@ -199,20 +265,25 @@ class Gallery:
         index: indexes.Index = load_plugin("lookalike.indexes", kind)(dim)
         if len(vectors):
             index.upsert(stored.keys, vectors)
-        with suppress(OSError):  # the file only saves time: the gallery may be read-only, or the disk full
+        with suppress(OSError):  # the file only saves time: the disk may be full
+            if not self.store.writable:
+                return index
             index = index_files.save_index(index, self.folder / "indexes", space, made_of)
         return index
 
     def owns(self, path: Path) -> bool:
         """Whether a file is the gallery's own: a gallery may lie among the images that it indexes."""
-        if not path.is_relative_to(self.folder):
-            return False
-        name = path.relative_to(self.folder).parts[0]
-        return name in ("indexes", "adapters", "maps", _LOCK) or name.startswith(FILE)
+        names = [
+            path.relative_to(folder).parts[0]
+            for folder in (self.folder, Path(os.path.realpath(self.folder)))
+            if path != folder and path.is_relative_to(folder)
+        ]
+        return any(name in ("indexes", "adapters", "maps", _LOCK) or name.startswith(FILE) for name in names)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Lock the gallery for one writer; the lock is released when the process ends, however it ends."""
+        self.store.check_writable()
         try:
             file = (self.folder / _LOCK).open("w")
         except OSError as error:
@@ -263,17 +334,23 @@ def open_gallery(
 
     Raises GalleryError if there is no gallery and ``create`` is false.
     """
-    path = absolute(folder)
+    path = absolute(folder) if create else gallery_folder(folder)
     if _is_gallery(path):
         return Gallery(path, encoder, volumes, index)
-    if not create:
-        raise GalleryError(f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}")
     made = _make_folder(path)
     try:
         return Gallery(path, encoder, volumes, index)
     except BaseException:
         _unmake(path, made)
         raise
+
+
+def gallery_folder(folder: str | os.PathLike[str]) -> Path:
+    """The absolute path of a gallery. Raises GalleryError if there is none."""
+    path = absolute(folder)
+    if not _is_gallery(path):
+        raise GalleryError(f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}")
+    return path
 
 
 @contextmanager
@@ -296,6 +373,16 @@ def gallery_to_fill(
             if fresh:
                 _remove_unfilled(gallery, made)
             raise
+
+
+def _real(path: str | os.PathLike[str]) -> Path | None:
+    """An absolute path with its links followed; None for what is no path."""
+    if not os.path.isabs(path):  # noqa: PTH117 - any text
+        return None
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        return None
 
 
 def _is_gallery(path: Path) -> bool:

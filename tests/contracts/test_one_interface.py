@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import lookalike
 from lookalike.evaluation.protocols.protocol import PRECISION, options_of, protocol_named
 from lookalike.server.contract import bodies
-from lookalike.verbs.gallery import relocate
+from lookalike.verbs.gallery import adopt, relocate, secret_key
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.records import label, label_log, undo_labels
 
@@ -43,6 +43,8 @@ VERBS: Final = (
     Verb("records label", label, bodies.ChangeLabelsBody),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
+    Verb("gallery adopt", adopt),
+    Verb("gallery key", secret_key),
     Verb("gallery relocate", relocate),
     Verb("keys add", add_key),
     Verb("keys list", list_keys),

@@ -26,7 +26,9 @@ VERBS: Final = (
     "lookalike.verbs.encoders:pull_encoder",
     "lookalike.verbs.encoders:verify_encoder",
     "lookalike.verbs.evaluate:evaluate",
+    "lookalike.verbs.gallery:adopt",
     "lookalike.verbs.gallery:relocate",
+    "lookalike.verbs.gallery:secret_key",
     "lookalike.verbs.index:index",
     "lookalike.verbs.keys:add_key",
     "lookalike.verbs.keys:list_keys",
@@ -289,6 +291,22 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "records log": Command(
         {"": "--gallery {g}"}, {"--gallery": GALLERY, "--limit": Told("--limit 7", "limit", 7), "--json": JSON}
+    ),
+    "gallery adopt": Command(
+        {"": "/g"},
+        {
+            "gallery": Told("", "gallery", "/g"),
+            "--root": Told("--root /a --root /b", "root", ("/a", "/b")),
+            "--key-file": Told("--key-file /k", "key_file", "/k"),
+            "--encoder": Told("--encoder e.onnx", "encoder", ("e.onnx",)),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "gallery key": Command(
+        {"": "{g}"},
+        {"gallery": Told("", "folder", "{g}"), "--out": Told("--out /k", "out", "/k"), "--json": JSON},
+        answer=True,
     ),
     "gallery relocate": Command(
         {"": "/old /new --gallery {g}"},

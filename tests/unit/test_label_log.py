@@ -12,6 +12,7 @@ import pytest
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.store import Batch, NewRecord, Relabel, Store, database, record_id
+from lookalike.store.adoption import adopt_store
 from lookalike.store.edit import change_labels, undo_change
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.gallery import relocate
@@ -149,12 +150,14 @@ def test_random_changes_and_undoings(tmp_path: Path) -> None:
 
 def test_labels_of_an_older_gallery_are_the_table_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "_HEAD", "0002")
-    engine = database.connect(tmp_path)
+    engine = database.connect(tmp_path, writable=True)
     with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO gallery VALUES ('id', '0123456789abcdef'), ('salt', 'x')")
         connection.exec_driver_sql("INSERT INTO records VALUES (1, 'abc', '/d/1', 'sha', 0, 'abc')")
         connection.exec_driver_sql("INSERT INTO labels VALUES (1, 'old')")
     engine.dispose()
     monkeypatch.undo()
+    adopt_store(tmp_path)
     store = Store(tmp_path)
     change_labels(store, ["abc"], instead=["new"])
     assert store.record("abc").labels == ("new",)

@@ -93,7 +93,7 @@ def _read_or_made(gallery: Gallery, space: str, whole: bool, made_of: Any) -> Ba
         return {"scores": background.scores.tolist(), "nearest": background.nearest.tolist()}
 
     path = gallery.folder / "indexes" / f"{space}.background{'.whole' if whole else ''}.json"
-    return kept_fields(path, made_of, made, _read)
+    return kept_fields(path, made_of, made, _read, keep=gallery.store.writable)
 
 
 def _read(fields: dict[str, Any]) -> Background:

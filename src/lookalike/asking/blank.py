@@ -36,6 +36,7 @@ def _encoded(gallery: Gallery) -> Vectors | None:
             gallery.spec.identity,
             lambda: {"vector": gallery.encoder.encode_inputs(black)[0].tolist()},
             lambda fields: finite(fields["vector"], np.float32).reshape(1, gallery.spec.dim),
+            keep=gallery.store.writable,
         )
     except LookalikeError:  # a record that asks needs no encoder
         return None

@@ -18,10 +18,10 @@ _T = TypeVar("_T")
 
 
 def kept_fields(
-    path: Path, made_of: Any, make: Callable[[], dict[str, Any]], read: Callable[[dict[str, Any]], _T]
+    path: Path, made_of: Any, make: Callable[[], dict[str, Any]], read: Callable[[dict[str, Any]], _T], *, keep: bool
 ) -> _T:
-    """What ``read`` makes of the fields of a file that is whole and was made of this; else the fields are made, written
-    where that is allowed. read: raises ValueError, TypeError or KeyError for fields that were never made so: the
+    """What ``read`` makes of the fields of a file that is whole and was made of this; else the fields are made. keep:
+    write them. read: raises ValueError, TypeError or KeyError for fields that were never made so: the
     checksum of a file of somebody else's gallery fits whatever it holds.
     """
     with suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
@@ -29,7 +29,9 @@ def kept_fields(
         if found.pop("sha256") == _digest(found) and found["made_of"] == made_of:
             return read(found)
     fields = {"made_of": made_of, **make()}
-    with suppress(OSError):
+    with suppress(OSError):  # the disk may be full
+        if not keep:
+            return read(fields)
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, json.dumps({**fields, "sha256": _digest(fields)}).encode())
     return read(fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -231,7 +231,8 @@ def in_space(gallery: Gallery, query: Query, space: str) -> Query:
 def query_frames(gallery: Gallery, query: Query) -> tuple[Frame, ...]:
     """The prepared pixels of a query, a frame a view; read again if it does not hold them.
 
-    Raises UsageError if a record's file is gone or has changed, or if the query is no picture.
+    Raises UsageError if a record's file is gone or has changed, or if the query is no picture; NotFoundError if that
+    file is outside of the folders that the gallery may open.
     """
     if query.frames:
         return query.frames
@@ -243,9 +244,11 @@ def query_frames(gallery: Gallery, query: Query) -> tuple[Frame, ...]:
 
 
 def _frames_of_record(gallery: Gallery, record: Record) -> tuple[Frame, ...]:
-    name = f"{record.source}#{record.frame}" if record.frame else record.source
+    place = gallery.place_of(record.source)
     try:
-        frames = read_frames(gallery, name)
+        frames = [
+            replace(each, source=record.source) for each in _frames_at(gallery, place, record.frame, gallery.may_open)
+        ]
     except (UsageError, UnreadableImageError):
         frames = []
     if not frames or record_id(frames[0].sha256, frames[0].frame) != record.id:
@@ -267,9 +270,15 @@ def read_frames(gallery: Gallery, query: Any) -> list[Frame]:
 
 def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     """The wanted frame of a file, or every slice of a volume. A folder is the series that lies in it."""
-    path, wanted = _path_and_frame(query)
+    return _frames_at(gallery, *_path_and_frame(query))
+
+
+def _frames_at(
+    gallery: Gallery, path: Path, wanted: int, may_open: Callable[[str], bool] = lambda _file: True
+) -> list[Frame]:
+    """As ``_read_frames``, of a path that is named as it is. may_open: which files of a series may be read."""
     if os.path.isdir(path):  # noqa: PTH112 - False for any impossible name
-        source: Path | Item = _series_in(gallery, path)
+        source: Path | Item = _series_in(gallery, path, may_open)
     elif os.path.isfile(path):  # noqa: PTH113
         source = path
     else:
@@ -291,9 +300,9 @@ def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     return found
 
 
-def _series_in(gallery: Gallery, folder: Path) -> Item:
+def _series_in(gallery: Gallery, folder: Path, may_open: Callable[[str], bool]) -> Item:
     try:
-        return series_in(gallery.readers, folder)
+        return series_in(gallery.readers, folder, may_open)
     except UnreadableImageError as error:
         raise _no_series(error.reason, error.detail) from None
 

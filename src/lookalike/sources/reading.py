@@ -67,6 +67,12 @@ class Listing:
         """How many files there are; the arrays of one count once."""
         return len({item.files[:1] or item.name for _source, item in self.items})
 
+    def real_files(self) -> Iterator[tuple[str, ...]]:
+        """The local files of each item, by their real paths."""
+        folders: dict[str, str] = {}
+        for _source, item in self.items:
+            yield tuple(_real_path(file, folders) for file in item.files)
+
 
 @dataclass(frozen=True, slots=True)
 class BatchRead:
@@ -127,7 +133,11 @@ def _real_name(item: Item, folders: dict[str, str]) -> str:
     """The name of an item, of a local file its path without links. folders: the real paths that are known."""
     if item.image is not None or len(item.files) != 1:
         return item.name
-    folder, name = os.path.split(item.files[0])
+    return _real_path(item.files[0], folders)
+
+
+def _real_path(file: str, folders: dict[str, str]) -> str:
+    folder, name = os.path.split(file)
     if folder not in folders:
         folders[folder] = os.path.realpath(folder)
     path = os.path.join(folders[folder], name)  # noqa: PTH118 - called for every file
@@ -243,12 +253,14 @@ def _fetched(item: Item, files: Sequence[Path]) -> list[Item]:
     return [Item(f"{item.name}/{file.name}", (str(file),)) for file in files]
 
 
-def series_in(readers: ReaderPool, folder: Path) -> Item:
+def series_in(readers: ReaderPool, folder: Path, may_open: Callable[[str], bool] = lambda _file: True) -> Item:
     """What a folder asks with: the one volume made by the slices in it, or the one picture or volume that can be read
-    there, whatever tables and notes lie beside. Raises UnreadableImageError: "not-one-series" if there are several or
-    none, or the reason of the one file that cannot be read.
+    there, whatever tables and notes lie beside. may_open: whether a file there may be read.
+
+    Raises UnreadableImageError: "not-one-series" if there are several or none, or the reason of the one file that
+    cannot be read.
     """
-    files = [item for item in FileSource(folder).items() if item.files and not item.apart]
+    files = [item for item in FileSource(folder).items() if item.files and not item.apart and may_open(item.files[0])]
     slices: list[SliceFile] = []
     pictures: dict[str, Item] = {}
     for event in readers.read(files, whole=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -15,18 +15,18 @@ from lookalike.store.patches import files_without_patches
 
 class StoredItems:
     """The items that need not be read again (``reading.KnownItems``): those stored completely, undamaged, and with
-    patches where the gallery keeps them.
+    patches where the gallery keeps them. is_there: whether a place that the store names still holds something.
     """
 
-    def __init__(self, store: Store, *, with_patches: bool) -> None:
-        self._store = store
+    def __init__(self, store: Store, is_there: Callable[[str], bool], *, with_patches: bool) -> None:
+        self._store, self._is_there = store, is_there
         self._again = damage_of(store).read_again | (files_without_patches(store) if with_patches else set())
         self.files = store.files() - self._again
 
     def moved_to(self, event: Finished) -> str | None:
         """The place of known content whose old place is gone; None if that is still there, or this one is no path."""
         old, new = self._sources.get(event.sha256), event.file if event.part else event.source
-        if old is None or old == new or not Path(new).is_absolute() or is_there(old):
+        if old is None or old == new or not Path(new).is_absolute() or self._is_there(old):
             return None
         self._sources[event.sha256] = new  # of several copies the first one counts
         return new

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from lookalike.store.database import FILE, errors_named, may_write, read_only_uri
+from lookalike.store.database import FILE, errors_named, read_only_uri
 
 
 class Changes:
@@ -15,8 +15,8 @@ class Changes:
     another process, has committed (https://www.sqlite.org/pragma.html#pragma_data_version).
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = str(folder / FILE) if may_write(folder) else read_only_uri(folder)
+    def __init__(self, folder: Path, *, writable: bool) -> None:
+        self._path = str(folder / FILE) if writable else read_only_uri(folder)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self.patience = 0.0  # seconds for which an answer stays valid

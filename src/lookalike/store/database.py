@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,13 +52,25 @@ def read_only_uri(folder: Path) -> str:
     return uri
 
 
-def connect(folder: Path) -> Engine:
-    """The engine for ``folder/gallery.db``, its tables brought up to date; read-only where nothing may be written.
+def read_facts(folder: Path) -> dict[str, Any]:
+    """The facts about a gallery, as stored, before anything of it is believed; none where no gallery has been made.
+
+    Raises DamagedFileError if its file is not a database.
+    """
+    if not (folder / FILE).exists() or not (folder / FILE).stat().st_size:
+        return {}
+    with errors_named(), closing(sqlite3.connect(read_only_uri(folder), uri=True, timeout=_PATIENCE)) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'gallery'").fetchone() is None:
+            return {}
+        return dict(connection.execute("SELECT name, value FROM gallery"))
+
+
+def connect(folder: Path, *, writable: bool) -> Engine:
+    """The engine for ``folder/gallery.db``, its tables brought up to date if it is writable.
 
     Raises GalleryError if a newer version of lookalike wrote it, or an older one and it may be read only;
     DamagedFileError if it is not a database.
     """
-    writable = may_write(folder)
     engine = _engine(folder) if writable else _read_only_engine(read_only_uri(folder))
     event.listen(engine, "begin", _begin)
     with errors_named():

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
-from lookalike.errors import NotFoundError, UsageError
+from lookalike.errors import GalleryError, NotFoundError, UsageError
+from lookalike.ownership import is_signed, sign
+from lookalike.store.database import damaged
 from lookalike.store.schema import JOBS
 
 if TYPE_CHECKING:
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: Final = ("queued", "running")
+FOREIGN: Final = "this job was not queued here, so it was not run; start it again"
 INTERRUPTED: Final = "interrupted: the server stopped while this was running; start it again"
+
+
+_READ: Final = tuple(column for column in JOBS.c if column.name != "mac")  # older tables have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ def add_job(store: Store, kind: str, arguments: Mapping[str, Any], owner: str) -
         "owner": owner,
         "created": time.time(),
     }
+    store.check_writable()
+    row["mac"] = sign(store.identity.key or b"", *_orders(row))
     with store.begin(write=True) as connection:
         connection.execute(insert(JOBS), row)
     return job_of(store, row["id"])
@@ -69,10 +77,19 @@ def add_job(store: Store, kind: str, arguments: Mapping[str, Any], owner: str) -
 def job_of(store: Store, identity: str) -> Job:
     """One job. Raises NotFoundError if there is none."""
     with store.begin() as connection:
-        row = connection.execute(select(JOBS).where(JOBS.c.id == identity)).first()
+        row = connection.execute(select(*_READ).where(JOBS.c.id == identity)).first()
     if row is None:
         raise NotFoundError(f"no job has the id {identity!r}")
     return _job(row)
+
+
+def job_to_run(store: Store, identity: str) -> Job:
+    """One job that was queued here. Raises NotFoundError, GalleryError where another wrote it."""
+    with store.begin() as connection:
+        row = connection.execute(select(JOBS).where(JOBS.c.id == identity)).first()
+    if row is not None and not _was_queued_here(store, row):
+        raise GalleryError(FOREIGN)
+    return job_of(store, identity)
 
 
 def page_of_jobs(store: Store, limit: int, cursor: str | None) -> tuple[list[Job], str | None]:
@@ -80,7 +97,7 @@ def page_of_jobs(store: Store, limit: int, cursor: str | None) -> tuple[list[Job
 
     Raises UsageError for an invalid cursor.
     """
-    columns = [column for column in JOBS.c if column.name != "result"]
+    columns = [column for column in _READ if column.name != "result"]
     query = select(*columns).order_by(JOBS.c.created.desc(), JOBS.c.id.desc()).limit(limit + 1)
     if cursor:
         then, _, identity = cursor.partition("-")
@@ -104,19 +121,30 @@ def count_open(store: Store, owner: str | None = None) -> int:
 
 
 def next_job(store: Store) -> Job | None:
-    """Mark the job that has waited longest as running, and return it; None if no job waits."""
+    """Mark the job that has waited longest as running, and return it; None if no job waits.
+
+    A job that was not queued here, with the gallery's secret key, is marked as failed and never run.
+    """
     oldest = select(JOBS).where(JOBS.c.state == "queued").order_by(JOBS.c.created, JOBS.c.id).limit(1)
-    with store.begin() as connection:
-        if connection.execute(oldest).first() is None:
-            return None
-    with store.begin(write=True) as connection:
-        row = connection.execute(oldest).first()
-        if row is None:
-            return None
-        connection.execute(
-            update(JOBS).where(JOBS.c.id == row.id).values(state="running", started=time.time(), progress="{}")
-        )
-    return job_of(store, row.id)
+    while store.writable:
+        with store.begin() as connection:
+            if connection.execute(oldest).first() is None:
+                return None
+        with store.begin(write=True) as connection:
+            row = connection.execute(oldest).first()
+            if row is None:
+                return None
+            here = _was_queued_here(store, row)
+            values = {"state": "running", "started": time.time(), "progress": "{}"} if here else _failed(FOREIGN)
+            connection.execute(update(JOBS).where(JOBS.c.id == row.id).values(**values))
+        if here:
+            return job_of(store, row.id)
+    return None
+
+
+def drop_jobs(connection: Connection) -> int:
+    """Mark every open job as one that is not run: a gallery that is adopted brings none. Returns how many."""
+    return connection.execute(update(JOBS).where(JOBS.c.state.in_(OPEN)).values(**_failed(FOREIGN))).rowcount
 
 
 def note_progress(store: Store, identity: str, progress: JobProgress) -> None:
@@ -134,11 +162,12 @@ def resume_jobs(store: Store, repeatable: tuple[str, ...]) -> None:
     """At the start of a server, queue again the jobs that were running and are repeatable, and mark the others as
     failed.
     """
+    if not store.writable:
+        return
     running = JOBS.c.state == "running"
-    failed = {"state": "failed", "error": INTERRUPTED, "finished": time.time()}
     with store.begin(write=True) as connection:
         connection.execute(update(JOBS).where(running, JOBS.c.kind.in_(repeatable)).values(state="queued"))
-        connection.execute(update(JOBS).where(running).values(**failed))
+        connection.execute(update(JOBS).where(running).values(**_failed(INTERRUPTED)))
 
 
 def _update(store: Store, identity: str, states: tuple[str, ...], **values: Any) -> bool:
@@ -147,22 +176,40 @@ def _update(store: Store, identity: str, states: tuple[str, ...], **values: Any)
         return connection.execute(query).rowcount > 0
 
 
+def _orders(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a job's authentication code stands for: everything that says what is done, and for whom."""
+    return tuple(str(row[name]) for name in ("id", "kind", "arguments", "owner"))
+
+
+def _was_queued_here(store: Store, row: Any) -> bool:
+    return store.identity.owned and is_signed(store.identity.key, row.mac, *_orders(row._mapping))
+
+
+def _failed(error: str) -> dict[str, Any]:
+    return {"state": "failed", "error": error, "finished": time.time()}
+
+
 def _fields(progress: JobProgress) -> dict[str, Any]:
     return {name: getattr(progress, name) for name in JobProgress.__slots__}
 
 
 def _job(row: Any) -> Job:
     result = row._mapping.get("result")
+    try:
+        progress, arguments = JobProgress(**json.loads(row.progress)), json.loads(row.arguments)
+        result = None if result is None else json.loads(result)
+    except (TypeError, ValueError):
+        raise damaged() from None
     return Job(
         row.id,
         row.kind,
         row.state,
-        JobProgress(**json.loads(row.progress)),
+        progress,
         row.error,
         row.owner,
         row.created,
         row.started,
         row.finished,
-        None if result is None else json.loads(result),
-        json.loads(row.arguments),
+        result,
+        arguments,
     )

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 METADATA: Final = MetaData()
 
-GALLERY: Final = Table(  # one row for each fact about the gallery: its id, the salt of patient groups
+GALLERY: Final = Table(  # one row for each fact about the gallery: its id, the salt of patient groups, ...
     "gallery", METADATA, Column("name", String, primary_key=True), Column("value", Text, nullable=False)
 )
 
@@ -156,10 +156,11 @@ JOBS: Final = Table(  # background jobs of the server, which outlive a restart
     Column("created", Float, nullable=False),  # seconds since 1970
     Column("started", Float),
     Column("finished", Float),
+    Column("mac", String(64)),  # HMAC-SHA-256: it was queued here
     Index("jobs_by_created", "created"),
 )
 
-API_KEYS: Final = Table(  # clients of the server; the key itself is never stored
+API_KEYS: Final = Table(  # of earlier versions: none of them counts any more, they are in the configuration
     "api_keys",
     METADATA,
     Column("name", String, primary_key=True),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
 from lookalike.store.database import damaged
 from lookalike.store.schema import SPACES
 from lookalike.types import BASE
+
+SPACE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,17 @@ def read_spaces(connection: Connection) -> dict[str, SpaceRow]:
     version = next((row.version for row in rows if row.name == BASE), 0)
     try:
         found = {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
-        if not all(space.encoder.keys() >= {"name", "identity"} for space in found.values()):
+        if not all(map(_sound, found.values())):
             raise damaged()
     except (AttributeError, TypeError, ValueError):
         raise damaged() from None
     return found
+
+
+def _sound(space: SpaceRow) -> bool:
+    """Whether a space may be believed: its name and the adapter's become names of files."""
+    adapter = space.adapter is None or _SHA256.fullmatch(space.adapter) is not None
+    return adapter and SPACE_NAME.fullmatch(space.name) is not None and space.encoder.keys() >= {"name", "identity"}
 
 
 def put_space(connection: Connection, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:

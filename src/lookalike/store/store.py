@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,16 @@ from lookalike.errors import GalleryError
 from lookalike.filters import Filter
 from lookalike.store.batch import Batch, edits_of, write_batch
 from lookalike.store.changes import Changes
-from lookalike.store.database import READ_ONLY, connect, damaged, errors_named, interrupted_after, may_write, to_write
+from lookalike.store.database import (
+    READ_ONLY,
+    connect,
+    errors_named,
+    interrupted_after,
+    may_write,
+    read_facts,
+    to_write,
+)
+from lookalike.store.identity import identity_from, make_identity, read_gallery_facts
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
 from lookalike.store.rows import no_record
@@ -38,18 +45,17 @@ _PATIENCE: Final = 0.02  # seconds: the check is short, but lets other threads r
 class Store:
     """One gallery's database. Every write is one transaction; readers see whole transactions only."""
 
-    def __init__(self, folder: Path) -> None:
-        self._engine, self._writable = connect(folder), may_write(folder)
-        self._changes = Changes(folder)
+    def __init__(self, folder: Path, *, adopting: bool = False) -> None:
+        facts = read_facts(folder)
+        self._closed = _closed(folder, "" if adopting or not facts else identity_from(facts).closed)
+        self._engine = connect(folder, writable=self.writable)
+        self._changes = Changes(folder, writable=self.writable)
         self._writer = to_write(self._engine)
-        with self.begin() as connection:
-            facts = _facts(connection)
         if not facts:
             with self.begin(write=True) as connection:
-                facts = _facts(connection) or _new_facts(connection)
-        if not facts.keys() >= {"id", "salt"}:
-            raise damaged()
-        self.id, self._salt = facts["id"], facts["salt"]
+                facts = read_gallery_facts(connection) or make_identity(connection)
+        self.identity = identity_from(facts)
+        self.id = self.identity.id
         self._spaces: tuple[int, dict[str, SpaceRow]] | None = None
         self._database = DatabaseLookup(self.begin)
         self._memory: Memory | None = None
@@ -59,6 +65,16 @@ class Store:
     def limit_filters(self, seconds: float) -> None:
         """From now on refuse filters that take longer."""
         self._turns.seconds = seconds
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process may write, and the gallery was made or adopted here."""
+        return not self._closed
+
+    def check_writable(self) -> None:
+        """Raise GalleryError, with what to do, where nothing may be written."""
+        if self._closed:
+            raise GalleryError(self._closed)
 
     def close(self) -> None:
         """Close the database's connections."""
@@ -88,8 +104,8 @@ class Store:
     @contextmanager
     def begin(self, *, write: bool = False) -> Iterator[Connection]:
         """Open a transaction, for the modules of this package. Raises GalleryError: nothing may be written."""
-        if write and not self._writable:
-            raise GalleryError(f"{READ_ONLY}; ask its owner, or copy the folder")
+        if write:
+            self.check_writable()
         engine = self._writer if write else self._engine
         with errors_named(), engine.begin() as connection:
             yield connection
@@ -120,11 +136,11 @@ class Store:
     def fact(self, name: str, first: str) -> str:
         """A fact about the gallery, stored as ``first`` when it is first needed; not where nothing may be written."""
         with self.begin() as connection:
-            found = _facts(connection).get(name)
-        if found is not None or not self._writable:
+            found = read_gallery_facts(connection).get(name)
+        if found is not None or not self.writable:
             return first if found is None else found
         with self.begin(write=True) as connection:  # another process may have stored it meanwhile
-            found = _facts(connection).get(name)
+            found = read_gallery_facts(connection).get(name)
             if found is None:
                 connection.execute(insert(GALLERY), {"name": name, "value": first})
             return first if found is None else found
@@ -147,10 +163,8 @@ class Store:
     # Reading
 
     def patient_group(self, patient: str) -> str:
-        """The salted hash under which a patient's records are grouped; "" for no patient."""
-        if not patient:
-            return ""
-        return hashlib.sha256(f"{self._salt}:{patient}".encode()).hexdigest()[:32]
+        """The pseudonym under which a patient's records are grouped; "" for no patient, and where it cannot be told."""
+        return self.identity.patient_group(patient)
 
     def spaces(self) -> dict[str, SpaceRow]:
         """Every space by name. An adapted space takes its version from the base vectors."""
@@ -295,11 +309,6 @@ class Store:
             return sorted(name for name in names if isinstance(name, str))  # a damaged row may hold anything
 
 
-def _facts(connection: Connection) -> dict[str, str]:
-    return {row.name: row.value for row in connection.execute(select(GALLERY))}
-
-
-def _new_facts(connection: Connection) -> dict[str, str]:
-    facts = {"id": secrets.token_hex(8), "salt": secrets.token_hex(16)}
-    connection.execute(insert(GALLERY), [{"name": name, "value": value} for name, value in facts.items()])
-    return facts
+def _closed(folder: Path, foreign: str) -> str:
+    """Why nothing may be written; "" where it may. foreign: the reason where the gallery was made elsewhere."""
+    return foreign if may_write(folder) else f"{READ_ONLY}; ask its owner, or copy the folder"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,8 +17,8 @@ from lookalike.evaluation.labelled import labelled
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress, followed_by
 from lookalike.store import BASE
+from lookalike.store.spaces import SPACE_NAME
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEFAULT_KIND: Final = "mlp"
 TOO_FEW: Final = "Too few patients of two labels to compare the space with base on inner folds."
 
@@ -63,7 +62,7 @@ def adapt(
     Raises UsageError (no labels, one class only, a bad name, a space of that name without ``replace``),
     MissingExtraError (mlp without torch).
     """
-    if not _NAME.fullmatch(name) or name == BASE:
+    if not SPACE_NAME.fullmatch(name) or name == BASE:
         raise UsageError(f"a space's name is made of letters, digits, '-' and '_' and is not {BASE!r}; got {name!r}")
     if name in gallery.store.spaces() and not replace:
         raise UsageError(

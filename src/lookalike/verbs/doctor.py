@@ -15,7 +15,6 @@ import numpy as np
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
-from lookalike.sources.stored_items import is_there
 from lookalike.store.damage import damage_of
 from lookalike.store.edit import all_sources
 from lookalike.store.verify import verify_indexes
@@ -118,6 +117,7 @@ def _extra(extra: str, package: str) -> Check:
 def _gallery(gallery: Gallery) -> Iterator[Check]:
     refused = len(gallery.store.refused())
     yield Check("gallery", "ok", f"{gallery.store.count()} records, {refused} refused files")
+    yield _ownership(gallery)
     yield from _damage(gallery)
     yield _sources(gallery)
     for name in gallery.store.spaces():
@@ -144,10 +144,26 @@ def _database(gallery: Gallery) -> str:
     return "SQLite finds its tables and indexes in order"
 
 
+def _ownership(gallery: Gallery) -> Check:
+    """Whether the gallery is this user's, and what follows."""
+    if closed := gallery.store.identity.closed:
+        return Check("ownership", "missing", closed)
+    known = "" if gallery.store.identity.names_patients else "; patients of before are grouped by another key"
+    return Check("ownership", "ok", f"made or adopted here, with its secret key{known}")
+
+
 def _sources(gallery: Gallery) -> Check:
     """Files that are gone: records stay findable without them."""
     sources = all_sources(gallery.store)
-    gone = [source for source in sources if not is_there(source)]
+    outside = [source for source in sources if os.path.isabs(source) and not gallery.may_open(source)]  # noqa: PTH117
+    if outside:
+        return Check(
+            "sources",
+            "missing",
+            f"{len(outside)} of {len(sources)} are outside of the folders that you allow, so they are not opened "
+            f"({one_line(outside[0])}); if they are yours: lookalike gallery adopt G --root FOLDER",
+        )
+    gone = [source for source in sources if not gallery.is_there(source)]
     if not gone:
         return Check("sources", "ok", f"{len(sources)} files and series are where they were read")
     more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from lookalike.asking.background import space_background
 from lookalike.encoders import PatchEncoder
-from lookalike.errors import UsageError
-from lookalike.gallery import Gallery
+from lookalike.errors import GalleryError, UsageError
+from lookalike.gallery import Gallery, gallery_folder, open_gallery
+from lookalike.ownership import add_roots, allow_encoder, ownership_of, read_secret
 from lookalike.sources.item_labels import NamedSource
 from lookalike.sources.stored_items import is_there
+from lookalike.store import Store
+from lookalike.store.adoption import adopt_store
 from lookalike.store.browse import count_refused, field_kinds, label_counts
-from lookalike.store.edit import move_sources, remove_space
+from lookalike.store.database import may_write
+from lookalike.store.edit import all_sources, move_sources, remove_space
 from lookalike.store.patches import kept
 from lookalike.text import absolute
 from lookalike.types import BASE
@@ -129,12 +134,108 @@ def relocate(gallery: Gallery, old: str | os.PathLike[str], new: str | os.PathLi
         moved, left = move_sources(gallery.store, before, lambda source: _new_place(source, before, after))
     if not moved and not left:
         raise UsageError(f"no record is from {before}; lookalike doctor --gallery G names sources that are missing")
+    gallery.allow([after])
     return RelocateResult(moved, len(left), tuple(map(NamedSource, left[:_NAMED])))
 
 
 def _new_place(source: str, old: str, new: str) -> str | None:
     place = new + source[len(old) :]
     return place if is_there(place) else None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFolder:
+    """A folder that records come from. allowed: how many of its files and series the gallery may open."""
+
+    folder: str
+    sources: int
+    allowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptResult:
+    """owned: whether the gallery is this user's now; false where its folder may only be read. folders: where its
+    records come from. jobs, keys: open jobs that were dropped, API keys that stood in it and were removed.
+    same_patients: whether pictures that come are grouped with those of the same patient that are here.
+    """
+
+    owned: bool
+    roots: tuple[str, ...]
+    folders: tuple[SourceFolder, ...]
+    jobs: int
+    keys: int
+    same_patients: bool
+
+
+def adopt(
+    gallery: str | os.PathLike[str],
+    *,
+    root: Sequence[str | os.PathLike[str]] = (),
+    key_file: str | os.PathLike[str] | None = None,
+    encoder: Sequence[str] = (),
+) -> AdoptResult:
+    """Make a gallery that came from elsewhere, or was made by an earlier version, this user's own: from now on it may
+    be written to. Jobs and API keys that it brings are dropped.
+
+    root: folders and files whose pictures may be opened for it. key_file: the secret key that it was made with
+    (``secret_key``): without it, pictures that come cannot be matched with those of the same patient that are here.
+    encoder: references to files, folders or repositories that it may name as its encoder.
+
+    Raises GalleryError (no gallery, or a configuration that cannot be written to), UsageError (a root or a key that is
+    none), DamagedFileError.
+    """
+    path, secret = gallery_folder(gallery), "" if key_file is None else read_secret(key_file)
+    if missing := [str(each) for each in root if not absolute(each).exists()]:
+        raise UsageError(f"no such file or folder: {missing[0]}; give folders that exist")
+    done = adopt_store(path, secret) if may_write(path) else None
+    with closing(Store(path)) as store:
+        for name in encoder:
+            allow_encoder(store.id, name)
+        add_roots(store.id, [absolute(each) for each in root])
+    with open_gallery(path) as opened:
+        return AdoptResult(
+            opened.owned,
+            ownership_of(opened.store.id).roots,
+            source_folders(opened),
+            0 if done is None else done.jobs,
+            0 if done is None else done.keys,
+            opened.store.identity.names_patients,
+        )
+
+
+def source_folders(gallery: Gallery) -> tuple[SourceFolder, ...]:
+    """The folders of this machine that records come from, by name."""
+    found: dict[str, list[bool]] = {}
+    for source in filter(os.path.isabs, all_sources(gallery.store)):
+        found.setdefault(os.path.dirname(source), []).append(gallery.may_open(source))  # noqa: PTH120
+    return tuple(SourceFolder(folder, len(each), sum(each)) for folder, each in sorted(found.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """key: 64 hex digits, "" where it was written to a file. file: "" where it was not."""
+
+    key: str
+    file: str
+
+
+def secret_key(gallery: Gallery, out: str | os.PathLike[str] | None = None) -> SecretKey:
+    """The secret key that a gallery's patients are grouped by, for a backup, or for colleagues who share the gallery.
+
+    out: a new file for it, which only this user may read. Raises GalleryError where the key is not here, UsageError
+    where the file cannot be made.
+    """
+    key = gallery.store.identity.key
+    if key is None or not gallery.owned:
+        raise GalleryError(f"the secret key is not here: {gallery.store.identity.closed}")
+    if out is None:
+        return SecretKey(key.hex(), "")
+    try:
+        with os.fdopen(os.open(absolute(out), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{key.hex()}\n")
+    except OSError as error:
+        raise UsageError(f"{out} cannot be made ({error.strerror}); name a new file") from None
+    return SecretKey("", str(absolute(out)))
 
 
 def warm(gallery: Gallery) -> None:

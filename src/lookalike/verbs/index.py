@@ -17,14 +17,16 @@ from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery
+from lookalike.ownership import folders_of
 from lookalike.progress import Progress
 from lookalike.readers.pool import Finished, Frame
 from lookalike.sources.encoded_volumes import OpenVolumes
+from lookalike.sources.files import FileSource
 from lookalike.sources.item_labels import ItemLabels, LabelMatch, NamedSource, tables_beside
 from lookalike.sources.kinds import counted_kinds
 from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
 from lookalike.sources.left_out import check_source_filter, leave_out
-from lookalike.sources.reading import BatchRead, ReadEvent, VolumesFound, list_items, read_items
+from lookalike.sources.reading import BatchRead, Listing, ReadEvent, VolumesFound, list_items, read_items
 from lookalike.sources.remarks import Remarks
 from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
@@ -101,9 +103,12 @@ def index(
     tree = tree_of(where_source)
     if tree is not None:
         check_source_filter(tree)
-    listing = list_items([source_of(source) for source in sources], gallery.owns)
+    gallery.store.check_writable()
+    given = [source_of(source) for source in sources]
+    listing = list_items(given, gallery.owns)
     table = _table(labels, label_columns, patient_column)
     with gallery.writing():
+        gallery.allow(_local_roots(given, listing))
         if patches:
             _keep_patches(gallery)
         run = _Run(gallery, ItemLabels(table, listing), overwrite_labels, apart=[*listing.apart])
@@ -133,6 +138,14 @@ def index(
         moved=run.moved,
         labels_kept=run.labels_kept,
     )
+
+
+def _local_roots(given: Sequence[Source], listing: Listing) -> set[str]:
+    """The real files and folders that are given, and the few to which links in them lead."""
+    roots = {os.path.realpath(source.path) for source in given if isinstance(source, FileSource)}
+    files = list(listing.real_files())
+    roots |= {file for each in files if roots.intersection(each) for file in each}  # a header's data
+    return roots | folders_of((file for each in files for file in each), roots)
 
 
 def _table(
@@ -179,7 +192,7 @@ class _Run:
         self.stored = self.gallery.store.files()  # before this run
         self.patches = stored_patches.kept(self.gallery.store)
         self.batch.overwrite = self.overwrite_labels
-        self.items = StoredItems(self.gallery.store, with_patches=self.patches)
+        self.items = StoredItems(self.gallery.store, self.gallery.is_there, with_patches=self.patches)
         self.by_hand = {} if self.overwrite_labels else labels_by_hand(self.gallery.store)
         # A table of patients or attributes alone must not remove the labels that another table gave.
         self.table_labels = self.labels.names_labels

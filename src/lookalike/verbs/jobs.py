@@ -17,6 +17,7 @@ from lookalike.store.jobs import (
     count_open,
     finish_job,
     job_of,
+    job_to_run,
     next_job,
     note_progress,
     page_of_jobs,
@@ -105,8 +106,8 @@ def job_report(gallery: Gallery, id: str, format: str) -> str:
 
 
 def task_of(gallery: Gallery, id: str) -> Task:
-    """The verb and arguments of a job. Raises NotFoundError."""
-    return _task(job_of(gallery.store, id))
+    """The verb and arguments of a job. Raises NotFoundError, GalleryError if it was not queued here."""
+    return _task(job_to_run(gallery.store, id))
 
 
 def take_job(gallery: Gallery) -> Task | None:

@@ -1,12 +1,24 @@
-"""keys: the API keys of the server, and their roles."""
+"""keys: the API keys of the server, and their roles: 256 random bits, shown once, kept as their SHA-256.
+
+They lie in the user's configuration and never in the gallery: whoever hands a gallery over brings no key with it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from dataclasses import dataclass, replace
+from typing import Final
 
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.gallery import Gallery
-from lookalike.roles import Role
-from lookalike.store.keys import ApiKey, delete_key, insert_key, keys_of, match
+from lookalike.ownership import ApiKey, Ownership, change_ownership, ownership_of
+from lookalike.roles import ROLES, Role
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +41,58 @@ class NewKey:
 
 def add_key(gallery: Gallery, name: str, *, role: Role = "reader") -> NewKey:
     """Create a key. Raises UsageError: a name that is taken or invalid, an unknown role."""
-    return NewKey(name, role, insert_key(gallery.store, name, role))
+    if role not in ROLES:
+        raise UsageError(f"a role is {', '.join(ROLES)}; got {role!r}")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"a key's name is made of letters, digits, '.', '-' and '_'; got {name!r}")
+    key = secrets.token_urlsafe(32)
+    made = ApiKey(name, role, time.time(), _hash(key))
+
+    def added(found: Ownership) -> Ownership:
+        if any(each.name == name for each in found.keys):
+            raise UsageError(f"there is a key called {name!r} already; remove it first, or take another name")
+        return replace(found, keys=tuple(sorted((*found.keys, made), key=lambda each: each.name)))
+
+    change_ownership(gallery.store.id, added)
+    return NewKey(name, role, key)
 
 
 def list_keys(gallery: Gallery) -> tuple[KeyInfo, ...]:
     """Every key, by name."""
-    return tuple(map(_info, keys_of(gallery.store)))
+    return tuple(map(_info, ownership_of(gallery.store.id).keys))
 
 
 def remove_key(gallery: Gallery, name: str) -> None:
     """Revoke a key at once. Raises NotFoundError."""
-    delete_key(gallery.store, name)
+
+    def removed(found: Ownership) -> Ownership:
+        if all(each.name != name for each in found.keys):
+            raise NotFoundError(f"no key is called {name!r}; see: lookalike keys list")
+        return replace(found, keys=tuple(each for each in found.keys if each.name != name))
+
+    change_ownership(gallery.store.id, removed)
 
 
 class KeyRing:
-    """The current keys, read again when the database has changed."""
+    """The current keys, read again when the configuration has changed."""
 
     def __init__(self, gallery: Gallery) -> None:
-        self._store = gallery.store
-        self._keys: tuple[int, list[ApiKey]] = (-1, [])
+        self._gallery = gallery.store.id
 
     def __bool__(self) -> bool:
-        return bool(self._now())
+        return bool(ownership_of(self._gallery).keys)
 
     def find(self, given: str) -> KeyInfo | None:
         """The key with a secret, or None. Takes equally long for every key."""
-        key = match(self._now(), given)
-        return None if key is None else _info(key)
+        digest, found = _hash(given), None
+        for key in ownership_of(self._gallery).keys:
+            if hmac.compare_digest(key.sha256, digest):
+                found = key
+        return None if found is None else _info(found)
 
-    def _now(self) -> list[ApiKey]:
-        changes = self._store.changes()
-        if self._keys[0] != changes:
-            self._keys = changes, keys_of(self._store)
-        return self._keys[1]
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _info(key: ApiKey) -> KeyInfo:

@@ -72,8 +72,9 @@ def map_gallery(
     cached = drawn is not None
     if drawn is None:
         drawn = _draw(gallery, method, space, seed, who)
-        with suppress(OSError):  # the file only saves time: the gallery may be read-only, or the disk full
-            _save(path, made_of, drawn)
+        with suppress(OSError):  # the file only saves time: the disk may be full
+            if gallery.store.writable:
+                _save(path, made_of, drawn)
     return _result(method, space, drawn, started, cached=cached)
 
 

@@ -26,7 +26,7 @@ class Pictures:
     """Draws records of a gallery, and files, as the gallery's encoder sees them."""
 
     def __init__(self, gallery: Gallery) -> None:
-        self._store = gallery.store
+        self._gallery, self._store = gallery, gallery.store
         self._display = Display(gallery.spec.preprocessing, gallery.volume_recipe)
 
     def close(self) -> None:
@@ -48,14 +48,22 @@ class Pictures:
             raise NotFoundError("the file that this record was made from cannot be read now", _GONE) from error
 
     def files_of(self, id: str) -> list[Path]:
-        """The file that a record was made from, or those of its series. Raises NotFoundError."""
+        """The file that a record was made from, or those of its series. Raises NotFoundError: it is gone, or it is
+        outside of the folders that the gallery may open.
+        """
         return self._files(self._store.record(id))
 
     def _files(self, record: Record) -> list[Path]:
+        self._gallery.place_of(record.source)
         try:
-            files = files_behind(Path(record.source), record.depth, self._display.siblings)
+            files = files_behind(Path(record.source), record.depth, self._of_one_series)
         except (OSError, ValueError, UnreadableImageError):
             files = []
         if not files:
             raise NotFoundError("the file that this record was made from is no longer there", _GONE)
-        return files
+        return list(map(self._gallery.place_of, files))
+
+    def _of_one_series(self, files: Sequence[Path]) -> Sequence[Path]:
+        """Those of some files that are of the first one's series, as far as the gallery may open them."""
+        by_place = {self._gallery.place_of(file): file for file in files if self._gallery.may_open(file)}
+        return [by_place[place] for place in self._display.siblings(list(by_place))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -232,12 +233,12 @@ def remove_group(gallery: Gallery, patient: str) -> int:
 
 
 def _forget(gallery: Gallery, sources: Sequence[str]) -> None:
-    kept = gallery.folder / SOURCES
+    kept = Path(os.path.realpath(gallery.folder)) / SOURCES
     still = sources_left(gallery.store, sources)
-    for source in map(Path, sources):
-        if source.is_relative_to(kept) and str(source) not in still:
+    for source in sources:
+        if source not in still and (file := gallery.kept_file(source)) is not None:
             # An upload has a folder of its own.
-            shutil.rmtree(kept / source.relative_to(kept).parts[0], ignore_errors=True)
+            shutil.rmtree(kept / file.relative_to(kept).parts[0], ignore_errors=True)
     erase(gallery.store)
     shutil.rmtree(gallery.folder / "maps", ignore_errors=True)
     for space in gallery.store.spaces():

@@ -60,6 +60,14 @@ def descriptions() -> dict[str, Described | Broken]:
     return dict(sorted(found.items()))
 
 
+def is_declared(name: str) -> bool:
+    """Whether a name stands for what is installed alone: plug-ins, their catalogues, and ensembles of these; not for a
+    file, a folder or a repository that somebody else may name.
+    """
+    members = [member for _weight, member in references.parts(name) or [(1.0, name)]]
+    return all(any(True for found in (_offers, _by_checkpoint) for _ in found(member)) for member in members)
+
+
 def describe(name: str) -> EncoderSpec:
     """The spec of an encoder, without loading it. Raises UsageError if there is none of that name, or it is broken.
 

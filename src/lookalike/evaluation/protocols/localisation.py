@@ -171,6 +171,12 @@ def _measured(
     return (*_by_slices(asking, others, k), *by_region)
 
 
+def _mask_of(gallery: Gallery, record: Record) -> Path | None:
+    """The mask beside a volume, if the gallery may open both."""
+    mask = mask_beside(Path(record.source)) if gallery.may_open(record.source) else None
+    return gallery.place_of(mask) if mask is not None and gallery.may_open(mask) else None
+
+
 def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> tuple[list[_Volume], int]:
     """The volumes with a mask, by key; and how many masks do not fit theirs."""
     records = gallery.store.records()
@@ -180,7 +186,7 @@ def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> tuple[
     found, unfit = [], 0
     with mask_reader(gallery) as read:
         for key, record in sorted(records.items()):
-            beside = mask_beside(Path(record.source)) if record.depth > 1 else None
+            beside = _mask_of(gallery, record) if record.depth > 1 else None
             if beside is None:
                 continue
             views, vectors = gallery.store.slices_of(key)

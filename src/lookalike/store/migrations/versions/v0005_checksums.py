@@ -12,7 +12,7 @@ from alembic import op
 from lookalike.store.checksums import history_checksum, record_checksum, thumbnail_checksum
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 _TOGETHER = 500  # records
 _OF = "WHERE record BETWEEN :first AND :last"

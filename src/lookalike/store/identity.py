@@ -1,0 +1,107 @@
+"""Who a gallery is, and whose: its id, the salt of its patient groups, and the secret key that lies outside of it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, select
+
+from lookalike.ownership import (
+    Ownership,
+    change_ownership,
+    is_gallery_id,
+    is_signed,
+    new_secret,
+    ownership_of,
+    pseudonym,
+    sign,
+)
+from lookalike.store.database import damaged
+from lookalike.store.schema import GALLERY, RECORDS
+
+KEYED: Final = "hmac-sha256"
+"""Patient groups are pseudonyms by the gallery's secret key."""
+MIXED: Final = "hmac-sha256, of another key before"
+"""So are those that came since the gallery was adopted; another key, which is not here, made those of before."""
+SCHEME: Final = "pseudonyms"
+CHECK: Final = "key_check"
+_CHECKED: Final = "this key made the gallery"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A gallery's id, and what names its patients. scheme: how groups are named, "" by the salt alone, as earlier
+    versions did. owned: whether the secret key is here that the gallery was made with. other_key: whether another is.
+    """
+
+    id: str
+    salt: str = field(repr=False)
+    scheme: str
+    key: bytes | None = field(repr=False)
+    owned: bool
+    other_key: bool = False
+
+    @property
+    def names_patients(self) -> bool:
+        """Whether the group of any patient can be told, so that pictures that come are matched with those here."""
+        return not self.scheme or (self.owned and self.scheme == KEYED)
+
+    @property
+    def closed(self) -> str:
+        """Why nothing may be written, and what to do; "" where it may, as far as the key goes."""
+        if self.owned:
+            return ""
+        if self.other_key:
+            return (
+                "the secret key here is not the one that this gallery was made with; it may be read but not written "
+                "to; set LOOKALIKE_KEY to its key, or: lookalike gallery adopt G --key-file FILE"
+            )
+        return (
+            "this gallery was not made here; it may be read but not written to; "
+            "if you trust where it comes from: lookalike gallery adopt G"
+        )
+
+    def patient_group(self, patient: str) -> str:
+        """The group of a patient's records; "" for no patient, and where the key that names groups is not here."""
+        salted = hashlib.sha256(f"{self.salt}:{patient}".encode()).hexdigest()[:32] if patient else ""
+        if not salted or not self.scheme:
+            return salted
+        return pseudonym(self.key, salted) if self.owned and self.key is not None else ""
+
+
+def identity_from(facts: Mapping[str, Any]) -> Identity:
+    """The identity that stored facts say, with this user's key for it. Raises DamagedFileError, GalleryError."""
+    identity, salt, scheme = facts.get("id"), facts.get("salt"), facts.get(SCHEME, "")
+    if not is_gallery_id(identity) or not isinstance(salt, str) or scheme not in ("", KEYED, MIXED):
+        raise damaged()
+    key, check = ownership_of(str(identity)).key, facts.get(CHECK)
+    owned = is_signed(key, check, _CHECKED, str(identity))
+    return Identity(str(identity), salt, str(scheme), key, owned, other_key=bool(check and key and not owned))
+
+
+def read_gallery_facts(connection: Connection) -> dict[str, str]:
+    """The facts about the gallery by their names."""
+    return {row.name: row.value for row in connection.execute(select(GALLERY))}
+
+
+def make_identity(connection: Connection) -> dict[str, str]:
+    """Give a new gallery its id, its salt and a secret key, which is kept in the user's configuration.
+
+    Raises DamagedFileError where there are records already, GalleryError where the configuration cannot be written to.
+    """
+    if connection.execute(select(RECORDS.c.key).limit(1)).first() is not None:
+        raise damaged()
+    identity = secrets.token_hex(8)
+    own = change_ownership(identity, lambda found: replace(found, secret=new_secret()))
+    facts = {"id": identity, "salt": secrets.token_hex(16), SCHEME: KEYED, CHECK: key_check(own)}
+    connection.execute(insert(GALLERY), [{"name": name, "value": value} for name, value in facts.items()])
+    return facts
+
+
+def key_check(own: Ownership) -> str:
+    """What shows, in a gallery, which secret key it was made with. Nothing of the key can be told from it."""
+    return sign(own.key or b"", _CHECKED, own.gallery)
