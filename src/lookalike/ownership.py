@@ -11,12 +11,9 @@ secret key here was made elsewhere: it is read and never written to until its us
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import hmac
 import json
 import os
 import re
-import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,14 +22,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookalike.atomic import write_atomically
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import GalleryError
 from lookalike.roles import ROLES, Role
+from lookalike.secret_key import given_secret, is_secret
 from lookalike.text import absolute
 
 CONFIG: Final = "LOOKALIKE_CONFIG"
-SECRET: Final = "LOOKALIKE_KEY"
 _ID: Final = re.compile(r"[0-9a-f]{16}")
-_KEY: Final = re.compile(r"[0-9a-f]{64}")
 _OTHERS_WRITE: Final = 0o022
 _OTHERS: Final = 0o077
 _MANY: Final = 64  # folders that links lead to, above which those that lie together count as one
@@ -67,10 +63,7 @@ class Ownership:
 
         Raises UsageError where that variable holds none.
         """
-        given = os.environ.get(SECRET, "").strip().lower()
-        if given and not _KEY.fullmatch(given):
-            raise UsageError(f"{SECRET} must be a key of 64 hex digits; lookalike gallery key G prints a gallery's")
-        return bytes.fromhex(given or self.secret) or None
+        return bytes.fromhex(given_secret() or self.secret) or None
 
     def allows(self, path: Path) -> bool:
         """Whether a real path is one of the roots, or lies in one; never in the configuration itself."""
@@ -87,44 +80,6 @@ def config_folder() -> Path:
 def is_gallery_id(text: object) -> bool:
     """Whether a text from a database has the form of a gallery's id, and may become the name of a file."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
-
-
-def new_secret() -> str:
-    """A new secret key, or "" where LOOKALIKE_KEY gives one: then it is not written down."""
-    return "" if os.environ.get(SECRET) else secrets.token_hex(32)
-
-
-def read_secret(file: str | os.PathLike[str]) -> str:
-    """The secret key in a file of 64 hex digits. Raises UsageError."""
-    try:
-        text = absolute(file).read_text("ascii").strip().lower()
-    except (OSError, ValueError):
-        text = ""
-    if not _KEY.fullmatch(text):
-        raise UsageError(f"{file} holds no key of 64 hex digits; the gallery's owner writes one: lookalike gallery key")
-    return text
-
-
-# What the secret key is for
-
-
-def pseudonym(key: bytes, group: str) -> str:
-    """The name of a patient's group: HMAC-SHA-256 (RFC 2104) of the salted hash; 32 hex digits."""
-    return _hmac(key, group.encode())[:32]
-
-
-def sign(key: bytes, *parts: str) -> str:
-    """What proves that who has the key wrote these texts: HMAC-SHA-256 of them; 64 hex digits."""
-    return _hmac(key, json.dumps(parts).encode())
-
-
-def is_signed(key: bytes | None, given: object, *parts: str) -> bool:
-    """Whether ``given`` is the ``sign`` of these texts, in a time that tells nothing."""
-    return key is not None and isinstance(given, str) and hmac.compare_digest(sign(key, *parts), str(given))
-
-
-def _hmac(key: bytes, text: bytes) -> str:
-    return hmac.new(key, text, hashlib.sha256).hexdigest()
 
 
 # Files
@@ -230,7 +185,7 @@ def _load(path: Path, gallery: str) -> Ownership:
     except (ValueError, KeyError, TypeError):
         raise _unusable(path, "is damaged; put a backup in its place") from None
     well = fields["gallery"] == gallery and all(key.role in ROLES for key in keys)
-    if not well or (found.secret and not _KEY.fullmatch(found.secret)):
+    if not well or (found.secret and not is_secret(found.secret)):
         raise _unusable(path, "is damaged; put a backup in its place")
     return found
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from lookalike.ownership import change_ownership, new_secret, pseudonym
+from lookalike.ownership import change_ownership
+from lookalike.secret_key import new_secret, pseudonym
 from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.database import read_facts
 from lookalike.store.identity import CHECK, KEYED, MIXED, SCHEME, identity_from, key_check

@@ -10,16 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select
 
-from lookalike.ownership import (
-    Ownership,
-    change_ownership,
-    is_gallery_id,
-    is_signed,
-    new_secret,
-    ownership_of,
-    pseudonym,
-    sign,
-)
+from lookalike.ownership import Ownership, change_ownership, is_gallery_id, ownership_of
+from lookalike.secret_key import is_signed, new_secret, pseudonym, sign
 from lookalike.store.database import damaged
 from lookalike.store.schema import GALLERY, RECORDS
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from lookalike.errors import GalleryError, NotFoundError, UsageError
-from lookalike.ownership import is_signed, sign
+from lookalike.secret_key import is_signed, sign
 from lookalike.store.database import damaged
 from lookalike.store.schema import JOBS
 

@@ -12,7 +12,8 @@ from lookalike.asking.background import space_background
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import Gallery, gallery_folder, open_gallery
-from lookalike.ownership import add_roots, allow_encoder, ownership_of, read_secret
+from lookalike.ownership import add_roots, allow_encoder, ownership_of
+from lookalike.secret_key import read_secret
 from lookalike.sources.item_labels import NamedSource
 from lookalike.sources.stored_items import is_there
 from lookalike.store import Store
