@@ -26,7 +26,9 @@ NAMES = (
     "confounds",
     "server_load",
     "hostile_load",
+    "soak",
 )
+LONG = ("soak",)  # measured only when named
 
 
 @click.command()
@@ -36,13 +38,15 @@ NAMES = (
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of chest-xray-dicom5, mednist and volumes.  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
 )
-def main(names: tuple[str, ...], data: Path | None) -> None:
+@click.option("--seconds", type=click.IntRange(10), help="Length of the soak.  [default: 600]")
+def main(names: tuple[str, ...], data: Path | None, seconds: int | None) -> None:
     """Measure lookalike against its references; every ratio is of one run."""
     missed = 0
-    for name in names or NAMES:
+    for name in names or [name for name in NAMES if name not in LONG]:
+        length = {"seconds": seconds} if name in LONG and seconds else {}
         started = time.monotonic()
         try:
-            figures = importlib.import_module(f"benchmarks.{name}").run(data)
+            figures = importlib.import_module(f"benchmarks.{name}").run(data, **length)
         except LookalikeError as error:
             click.echo(f"{name}: not measured: {error}")
             continue
