@@ -1,8 +1,9 @@
 """A service in use: 16 clients search, upload, label, undo, look and remove, while jobs index, evaluate, map and audit.
 
-``python -m benchmarks soak [--seconds 600]``. Each client has a key of its own and looks at an answer for .2 s on average
-before it asks again. Every answer must be what was asked for, or a refusal that says why. At the end the gallery must hold
-what was there, plus what was indexed, minus what was removed; the labels that were set last; and be sound.
+``python -m benchmarks soak [--seconds 600]``. Each client has a key of its own and looks at an answer for .2 s on
+average before it asks again. Every answer must be what was asked for, or a refusal that says why. At the end the
+gallery must hold what was there, plus what was indexed, minus what was removed, the labels that were set last, and be
+sound.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from lookalike.server.document import openapi_document
 
 DOCUMENT = Path(__file__).parents[2] / "web" / "contract" / "openapi.json"
 EXAMPLES = 8  # of each operation
+MANY = 80
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def test_no_request_breaks_the_service(server: Server) -> None:
+@pytest.mark.parametrize("examples", [EXAMPLES, pytest.param(MANY, marks=pytest.mark.slow)])
+def test_no_request_breaks_the_service(server: Server, examples: int) -> None:
     schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{server.port}{API}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) > 30
@@ -36,7 +38,7 @@ def test_no_request_breaks_the_service(server: Server) -> None:
 
         @given(case=operation.as_strategy())
         @settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             deadline=None,
             derandomize=True,
             database=None,

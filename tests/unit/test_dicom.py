@@ -19,7 +19,7 @@ from dicoms import big_endian, compressed, data_set, item, lut_item, save
 from lookalike.errors import UnreadableImageError
 from lookalike.gallery import Gallery
 from lookalike.pixels import display
-from lookalike.readers import dicom_frames, read
+from lookalike.readers import dicom_frames, read, series_of
 from lookalike.types import Image
 from lookalike.verbs.index import index
 
@@ -656,3 +656,20 @@ def test_no_name_date_or_uid_is_ever_kept(tmp_path: Path, make_gallery: Callable
         assert word.encode() not in everything, word
         assert word.encode("utf-16-le") not in everything, word
     assert not any(word in path.name for path in files for word in words)
+
+
+def test_a_patient_of_an_unknown_kind_is_no_patient(tmp_path: Path) -> None:
+    """Found by ``make fuzz``: pydicom converts an element when it is asked for, and raises NotImplementedError."""
+    place = {"ImagePositionPatient": [0, 0, 0], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [1, 1]}
+    file = save(data_set(RAMP, PatientID="P", Modality="CT", **place), tmp_path / "image.dcm")
+    file.write_bytes(file.read_bytes().replace(b"\x10\x00\x20\x00LO", b"\x10\x00\x20\x00LM"))
+    assert series_of(file) is None
+    assert [image.patient for image in read([file])] == [""]
+
+
+def test_what_a_library_raises_is_a_named_refusal(tmp_path: Path) -> None:
+    """Found by ``make fuzz``: nibabel seeks to a place before the file's beginning."""
+    head = struct.pack(">7ih3f9f3f", 1, -4, 2, 1, 1, 0, 0, 1, *[1.0] * 15).ljust(284, b"\0")
+    (tmp_path / "x.mgh").write_bytes(head + bytes(8))
+    with pytest.raises(UnreadableImageError):
+        list(read([tmp_path / "x.mgh"]))

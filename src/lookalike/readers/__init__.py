@@ -108,9 +108,21 @@ def read(files: Sequence[Path]) -> Iterator[Image]:
         _check_pair(reader, files)
     elif len(files) > 1 and not isinstance(reader, SeriesReader):
         raise UnreadableImageError("damaged-header")
-    for number, image in enumerate(reader.read(files), 1):
+    for number, image in enumerate(_images(reader, files), 1):
         check_pictures(max(number, image.frames))
         yield image
+
+
+def _images(reader: Reader, files: Sequence[Path]) -> Iterator[Image]:
+    """A reader's Images. Its library may raise anything for an element of a damaged header: that is named here."""
+    try:
+        yield from reader.read(files)
+    except (UnreadableImageError, MemoryError, ImportError):
+        raise
+    except OSError:
+        raise UnreadableImageError("not-readable") from None
+    except Exception:
+        raise UnreadableImageError("damaged-header") from None
 
 
 def _check_pair(reader: PairReader, files: Sequence[Path]) -> None:

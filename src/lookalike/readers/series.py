@@ -57,6 +57,8 @@ def series_part(file: Path) -> SeriesPart | None:
         if ds.get("Modality") not in MODALITIES:
             return None
         slices, tiles = _slices(file, ds)
+        names = "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"
+        patient, study, uid, instance = (str(ds.get(name) or "").strip() for name in names)
     except UnreadableImageError as error:
         if error.reason in ("mosaic", "needs-volumes"):
             raise
@@ -65,11 +67,9 @@ def series_part(file: Path) -> SeriesPart | None:
         return None
     if not slices or any(not _is_usable(each) for each in slices):
         return None
-    uid, instance = (str(ds.get(name) or "").strip() for name in ("SeriesInstanceUID", "SOPInstanceUID"))
     alone = len(slices) > 1  # a file of a whole volume needs no others
     series = uid or (str(file) if alone else f"{file.parent} {ds.get('SeriesNumber')}")
-    whose = str(ds.get("PatientID") or "").strip(), str(ds.get("StudyInstanceUID") or "").strip()
-    return SeriesPart(_hash(*whose, series), alone or bool(uid), instance and _hash(instance), slices, tiles)
+    return SeriesPart(_hash(patient, study, series), alone or bool(uid), instance and _hash(instance), slices, tiles)
 
 
 def _slices(file: Path, ds: Dataset) -> tuple[tuple[SliceGeometry, ...], tuple[int, int]]:
