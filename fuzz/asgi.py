@@ -26,7 +26,7 @@ from declared import holds  # the same check that every test over HTTP makes
 
 API: Final = "/api/v1"
 RECORDS: Final = 12
-_AGAIN: Final = 400  # requests, after which the gallery is made again
+_AGAIN: Final = 2000  # requests, after which the gallery is made again
 _METHODS: Final = re.compile(rb"[A-Z]{1,10}")
 _TARGET: Final = re.compile(rb"/[!-~]*")  # what an HTTP server lets through: visible ASCII
 _HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([ -~\t\x80-\xff]*)")
