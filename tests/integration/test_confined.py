@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prying import CANARY, install_prying, plant
 
 from dicoms import data_set, save
 from lookalike.errors import UnreadableImageError
@@ -23,60 +22,8 @@ from lookalike.readers.pairs import files_of, named_data
 from lookalike.readers.pool import Finished, Frame, ReaderPool
 from lookalike.types import Preprocessing, Refusal
 from lookalike.verbs.index import index
+from prying import CANARY, META, NRRD, VOXELS, install_prying, leading_elsewhere, plant
 
-META = (
-    "ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = 64 64 4\nElementSpacing = 1 1 1\n"
-    "ElementType = MET_UCHAR\n{}"
-)
-NRRD = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 64 64 4\nencoding: raw\n{}"
-VOXELS = bytes(range(256)) * 64
-
-# What follows the header's first lines; {0} is the folder of the files, a.raw lies in it, canary above it.
-META_POINTS = {
-    "absolute": "ElementDataFile = {0}/../canary\n",
-    "up": "ElementDataFile = ../canary\n",
-    "folder": "ElementDataFile = ./a.raw\n",
-    "colon": "ElementDataFile : ../canary\n",
-    "spaces": "   ElementDataFile   =   ../canary\n",
-    "tabs": "\tElementDataFile\t=\t../canary\n",
-    "return": "ElementDataFile = ../canary\r\n",
-    "lower": "elementdatafile = a.raw\n",
-    "spelled": "Element Data File = a.raw\n",
-    "broken": "ElementDataFile\n= ../canary\n",
-    "first": "ElementDataFile = ../canary\nElementDataFile = a.raw\n",
-    "list": "ElementDataFile = LIST\n../canary\n",
-    "list 2": "ElementDataFile = LIST 2\na.raw\n",
-    "listing": "ElementDataFile = LISTing\n",
-    "small list": "ElementDataFile = list\na.raw\n",
-    "pattern": "ElementDataFile = a%03d.raw 1 4 1\n",
-    "backslash": "ElementDataFile = ..\\canary\n",
-    "blank": "ElementDataFile = a.raw \n",
-    "local": "ElementDataFile = LOCAL \n",
-    "self": "ElementDataFile = .\n",
-    "nothing": "ElementDataFile = \n",
-    "device": "ElementDataFile = /dev/zero\n",
-    "process": "ElementDataFile = /proc/self/environ\n",
-    "end": "HeaderSize = -1\nElementDataFile = ../canary\n",
-    "leads out": "ElementDataFile = out.raw\n",
-}
-NRRD_POINTS = {
-    "absolute": "data file: {0}/../canary\n",
-    "up": "data file: ../canary\n",
-    "capitals": "DATA FILE: ../canary\n",
-    "one word": "datafile: ../canary\n",
-    "equals": "data file:=../canary\n",
-    "underline": "data_file: a.raw\n",
-    "twice": "data file: a.raw\ndata file: ../canary\n",
-    "list": "data file: LIST\n../canary\n",
-    "list of planes": "data file: LIST 2\na.raw\n",
-    "pattern": "data file: a%03d.raw 1 4 1\n",
-    "input": "data file: -\n",
-    "blank": "data file: a.raw \n",
-    "skip": "byte skip: -1\ndata file: ../canary\n",
-    "lines": "line skip: 2\ndata file: ../canary\n",
-    "leads out": "data file: out.raw\n",
-    "backslash": "data file: ..\\canary\n",
-}
 UNCLEAR = {
     "null.mhd": META.format("Comment = x\0\nElementDataFile = a.raw\n"),
     "name.mhd": META.format("ElementDataFile = a.raw\0.txt\n"),
@@ -104,11 +51,8 @@ def hostile(tmp_path: Path) -> Path:
         (each / "out.raw").symlink_to(tmp_path / "canary.raw")
     (folder / "canary").write_bytes(CANARY * 400)
     (tmp_path / "canary.raw").write_bytes(CANARY * 400)
-    away = folder / "points-elsewhere"
-    for points, form, suffixes in ((META_POINTS, META, (".mhd", ".mha")), (NRRD_POINTS, NRRD, (".nhdr", ".nrrd"))):
-        for name, text in points.items():
-            for suffix in suffixes:
-                (away / f"{name}{suffix}").write_bytes(form.format(text.format(away)).encode())
+    for name, text in leading_elsewhere(folder / "points-elsewhere").items():
+        (folder / "points-elsewhere" / name).write_bytes(text)
     for name, text in UNCLEAR.items():
         (folder / "damaged-header" / name).write_bytes(text.encode())
     return folder

@@ -23,6 +23,7 @@ from lookalike.errors import UnreadableImageError
 from lookalike.readers.codecs import register
 from lookalike.readers.dicom_values import functional_group, modality_values, value_of, voi_lut, windows_of
 from lookalike.readers.geometry import MODALITIES, normal_of, slice_affine
+from lookalike.readers.inflated import bound_pydicom
 from lookalike.readers.kept import kept_attributes
 from lookalike.readers.limits import check_size
 from lookalike.types import Image
@@ -31,6 +32,7 @@ _PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _IN_MEMORY: Final = 256 << 20  # bytes; a larger file is read from disk a frame at a time
 
 register()
+bound_pydicom()
 
 
 def read_dicom_frames(file: Path, numbers: Sequence[int] | None = None) -> Iterator[Image]:

@@ -12,6 +12,7 @@ MAX_SAMPLES_A_FRAME: Final = 1 << 27  # 134 million: a 11,000 x 11,000 grey pict
 MAX_VOXELS: Final = 1 << 29  # 537 million: 512 x 512 x 2,048
 MAX_FRAMES: Final = 1 << 16
 MAX_PICTURES: Final = 2000  # of one file: each becomes a record, however small it is
+MAX_INFLATED: Final = 1 << 29  # bytes of a deflated DICOM data set
 MEMORY_BYTES: Final = 1792 << 20  # address space of a decoding process
 SECONDS_A_FILE: Final = 15.0
 BYTES_A_SECOND: Final = 20 << 20  # read rate of a slow disk: time allowed for reading a file

@@ -45,6 +45,7 @@ class DoctorResult:
 def doctor(gallery: Gallery | None = None) -> DoctorResult:
     """Check the installation and, if a gallery is given, every row of it."""
     checks = [_machine(), _packages(), _try("encoder", _encoder), _try("index", _index), _try("decoding", _decoding)]
+    checks.append(_confinement())
     checks += [_extra(extra, package) for extra, package in _EXTRAS.items()]
     if gallery is not None:
         checks += list(_gallery(gallery))
@@ -106,6 +107,16 @@ def _decoding() -> str:
         if not any(isinstance(event, Frame) for event in pool.read([path])):
             raise LookalikeError("the decoding process cannot read a PNG; install pillow again")
     return "a decoding process starts, reads and answers"
+
+
+def _confinement() -> Check:
+    """Whether the kernel keeps decoders from other files, or the audit hook alone does."""
+    from lookalike.readers.landlock import landlock_version
+
+    if known := landlock_version():
+        return Check("confinement", "ok", f"the kernel holds decoders to their files (Landlock {known})")
+    detail = "no Landlock in this kernel: native code of a decoder that is taken over may open other files"
+    return Check("confinement", "missing", f"optional: {detail}; Linux 5.13 and later have it")
 
 
 def _extra(extra: str, package: str) -> Check:

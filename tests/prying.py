@@ -1,4 +1,4 @@
-"""A third party's reader that does what its file says: the deeds of a decoder that somebody else has taken over."""
+"""What tries to get at other files: headers that name them, and a third party's reader that does what its file says."""
 
 from __future__ import annotations
 
@@ -125,3 +125,69 @@ CHANGING = (
     *("write", "append", "update", "remove", "rename", "link", "symlink", "mkdir", "chmod", "truncate", "copy", "run"),
     *("system", "fork", "native-write", "native-make", "native-mkdir", "native-remove", "native-symlink", "native-run"),
 )
+
+META = (
+    "ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = 64 64 4\nElementSpacing = 1 1 1\n"
+    "ElementType = MET_UCHAR\n{}"
+)
+NRRD = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 64 64 4\nencoding: raw\n{}"
+VOXELS = bytes(range(256)) * 64
+
+# What follows the header's first lines; {0} is the folder of the files, a.raw lies in it, canary above it.
+META_POINTS = {
+    "absolute": "ElementDataFile = {0}/../canary\n",
+    "up": "ElementDataFile = ../canary\n",
+    "folder": "ElementDataFile = ./a.raw\n",
+    "colon": "ElementDataFile : ../canary\n",
+    "spaces": "   ElementDataFile   =   ../canary\n",
+    "tabs": "\tElementDataFile\t=\t../canary\n",
+    "return": "ElementDataFile = ../canary\r\n",
+    "lower": "elementdatafile = a.raw\n",
+    "spelled": "Element Data File = a.raw\n",
+    "broken": "ElementDataFile\n= ../canary\n",
+    "first": "ElementDataFile = ../canary\nElementDataFile = a.raw\n",
+    "list": "ElementDataFile = LIST\n../canary\n",
+    "list 2": "ElementDataFile = LIST 2\na.raw\n",
+    "listing": "ElementDataFile = LISTing\n",
+    "small list": "ElementDataFile = list\na.raw\n",
+    "pattern": "ElementDataFile = a%03d.raw 1 4 1\n",
+    "backslash": "ElementDataFile = ..\\canary\n",
+    "blank": "ElementDataFile = a.raw \n",
+    "local": "ElementDataFile = LOCAL \n",
+    "self": "ElementDataFile = .\n",
+    "nothing": "ElementDataFile = \n",
+    "device": "ElementDataFile = /dev/zero\n",
+    "process": "ElementDataFile = /proc/self/environ\n",
+    "end": "HeaderSize = -1\nElementDataFile = ../canary\n",
+    "leads out": "ElementDataFile = out.raw\n",
+}
+NRRD_POINTS = {
+    "absolute": "data file: {0}/../canary\n",
+    "up": "data file: ../canary\n",
+    "capitals": "DATA FILE: ../canary\n",
+    "one word": "datafile: ../canary\n",
+    "equals": "data file:=../canary\n",
+    "underline": "data_file: a.raw\n",
+    "twice": "data file: a.raw\ndata file: ../canary\n",
+    "list": "data file: LIST\n../canary\n",
+    "list of planes": "data file: LIST 2\na.raw\n",
+    "pattern": "data file: a%03d.raw 1 4 1\n",
+    "input": "data file: -\n",
+    "blank": "data file: a.raw \n",
+    "skip": "byte skip: -1\ndata file: ../canary\n",
+    "lines": "line skip: 2\ndata file: ../canary\n",
+    "leads out": "data file: out.raw\n",
+    "backslash": "data file: ..\\canary\n",
+}
+
+
+def leading_elsewhere(folder: Path) -> dict[str, bytes]:
+    """Headers for a folder with a.raw, by their names; each names something else, or a.raw in a way that has two
+    readings.
+    """
+    return {
+        f"{name}{suffix}": form.format(text.format(folder)).encode()
+        for points, form, suffixes in ((META_POINTS, META, (".mhd", ".mha")), (NRRD_POINTS, NRRD, (".nhdr", ".nrrd")))
+        for name, text in points.items()
+        for suffix in suffixes
+    }
