@@ -1,22 +1,28 @@
-"""DICOM files whose every text is a canary: what must not be found again anywhere."""
+"""Files whose every text is a canary: what must not be found again anywhere."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pydicom
 import pytest
+from numpy.typing import NDArray
+from PIL.PngImagePlugin import PngInfo
 from pydicom.datadict import DicomDictionary, RepeatersDictionary, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
+from pydicom.uid import JPEGBaseline8Bit
 
 from conftest import texture
-from dicoms import data_set
+from dicoms import compressed, data_set
 
 WORD = "ZQXJ"
 """In every canary; no other text has it."""
@@ -92,3 +98,46 @@ def _nested(depth: int) -> Dataset:
     for keyword in _SEQUENCES if depth else ():
         setattr(made, keyword, Sequence([_nested(depth - 1)]))
     return made
+
+
+def write_pictures_and_volumes(folder: Path) -> None:
+    """A picture or a volume of each other format, with canaries wherever the format has room for text."""
+    grey = PIL.Image.fromarray(texture(70))
+    exif = PIL.Image.Exif()
+    exif[0x010E], exif[0x013B] = f"{WORD} description", f"{WORD} artist"
+    notes = PngInfo()
+    notes.add_text("Comment", f"{WORD} in a chunk")
+    grey.save(folder / "a.png", pnginfo=notes, exif=exif)
+    colours = PIL.Image.fromarray(texture(71)).convert("RGB")
+    colours.save(folder / "b.jpg", exif=exif, comment=f"{WORD} comment".encode())
+    pages = [PIL.Image.fromarray(texture(72 + n)) for n in range(2)]
+    pages[0].save(folder / "c.tif", save_all=True, append_images=pages[1:], description=f"{WORD} page")
+    PIL.Image.fromarray(texture(74).astype(np.uint16) * 200).save(folder / "d.tif", description=f"{WORD} deep")
+    values = np.stack([texture(80 + n) for n in range(6)]).astype(np.int16).transpose(2, 1, 0)
+    _nifti(values, folder / "e.nii.gz")
+    itk = pytest.importorskip("SimpleITK", reason="no SimpleITK: pip install 'lookalike[volumes]'")
+    volume = itk.GetImageFromArray(values.transpose(2, 1, 0) + 1)
+    volume.SetSpacing((0.5, 0.6, 2.0))
+    volume.SetMetaData("Patient", f"{WORD}^JANE")
+    itk.WriteImage(volume, str(folder / "f.nrrd"))
+    itk.WriteImage(volume + 1, str(folder / "g.mha"))
+    itk.WriteImage(volume + 2, str(folder / "h.mhd"))
+    for name in ("g.mha", "h.mhd"):
+        noted = (folder / name).read_bytes().replace(b"ObjectType", f"Comment = {WORD}\nObjectType".encode(), 1)
+        (folder / name).write_bytes(noted)
+
+
+def _nifti(values: NDArray[np.int16], path: Path) -> None:
+    nibabel = pytest.importorskip("nibabel", reason="no nibabel: pip install 'lookalike[volumes]'")
+    image = nibabel.Nifti1Image(values, np.diag([-0.5, -0.6, 2.0, 1.0]))
+    for field in ("descrip", "aux_file", "intent_name", "db_name"):
+        image.header[field] = WORD.encode()
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", f"{WORD} in an extension".encode()))
+    nibabel.save(image, path)
+
+
+def with_comment(ds: Dataset) -> Dataset:
+    """The data set with its pixels as a JPEG that holds a comment."""
+    out = io.BytesIO()
+    PIL.Image.fromarray(ds.pixel_array).save(out, "JPEG", quality=95, comment=f"{WORD} comment".encode())
+    return compressed(ds, JPEGBaseline8Bit, [out.getvalue()])

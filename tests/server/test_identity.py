@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 from served import Server, make_gallery, serving
 
-from canaries import NEEDLES, READ, canaried, save_as_it_is, with_canary
+from canaries import NEEDLES, READ, WORD, canaried, save_as_it_is, with_canary, with_comment, write_pictures_and_volumes
 from lookalike.gallery import open_gallery
+from lookalike.readers import read
+from lookalike.readers.pairs import files_of
+from lookalike.roles import ROLES
 from lookalike.server.serialise import json_bytes
+from lookalike.types import Image
 from lookalike.verbs.index import IndexResult, index
+from lookalike.verbs.keys import add_key
 
 ASKED = (
     *("/gallery", "/records?limit=200", "/facets", "/refused", "/spaces", "/jobs"),
@@ -45,6 +55,71 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IndexResult
 def server(indexed: tuple[Path, IndexResult]) -> Iterator[Server]:
     with serving(indexed[0]) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def owned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A gallery of files of every kind, full of canaries, and a key of each role."""
+    folder = tmp_path_factory.mktemp("owned")
+    files = folder / "scans"
+    files.mkdir()
+    write_pictures_and_volumes(files)
+    save_as_it_is(canaried(60), files / "full.dcm")
+    save_as_it_is(with_comment(canaried(61)), files / "jpeg.dcm")
+    save_as_it_is(with_bits_above(canaried(62)), files / "twelve.dcm")
+    with open_gallery(folder / "g", create=True) as gallery:
+        index(gallery, [files])
+        return gallery.folder, {role: add_key(gallery, f"a-{role}", role=role).key for role in ROLES}
+
+
+@pytest.fixture(scope="module")
+def roles(owned: tuple[Path, dict[str, str]]) -> Iterator[dict[str, Callable[..., Any]]]:
+    """What asks for a route as each role."""
+    folder, keys = owned
+    with serving(folder, key=keys["reader"]) as running:
+        yield {role: partial(running.get, headers={"Authorization": f"Bearer {key}"}) for role, key in keys.items()}
+
+
+def with_bits_above(ds: Dataset) -> Dataset:
+    """The data set with 12 bits of 16, and text in the bits above, where overlays once lay."""
+    pixels = ds.pixel_array.astype(np.uint16)
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    ds["PixelData"].VR, ds.PixelData = "OW", (pixels | 0xA000).tobytes() + WORD.encode()
+    return ds
+
+
+def images(path: Path) -> list[Image]:
+    return list(read([*files_of(path)]))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about what these files are made to have
+def test_only_an_admin_gets_a_file_as_it_is(
+    owned: tuple[Path, dict[str, str]], roles: dict[str, Callable[..., Any]], tmp_path: Path
+) -> None:
+    """Others get a file with the same pixels in the same place, in which nothing else of it is left."""
+    sources = owned[0].parent / "scans"
+    items = roles["admin"]("/records?limit=100").json()["items"]
+    assert {item["source"] for item in items} >= {path.name for path in sources.iterdir() if path.suffix != ".raw"}
+    for item in items:
+        source = sources / item["source"]
+        for n in range(roles["reader"](f"/records/{item['id']}/files").json()["count"]):
+            where = f"/records/{item['id']}/file?n={n}"
+            original, given = roles["admin"](where), roles["reader"](where)
+            assert original.content == files_of(source)[n].read_bytes()
+            assert n or hits(gzip_free(original.content)), item["source"]
+            assert given.status_code == 200, given.text
+            assert given.content == roles["contributor"](where).content
+            assert hits(given.content) == hits(gzip_free(given.content)) == [], item["source"]
+            name = given.headers["content-disposition"].partition('"')[2].rstrip('"')
+            assert name.startswith(f"{item['id']}-{n:05}.")
+            (tmp_path / name).write_bytes(given.content)
+            for one, other in zip(images(source), images(tmp_path / name), strict=True):
+                assert np.array_equal(one.pixels, other.pixels), item["source"]
+                assert one.affine is None or np.allclose(one.affine, other.affine)
+
+
+def gzip_free(data: bytes) -> bytes:
+    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
 
 
 def test_no_text_of_a_header_is_stored(indexed: tuple[Path, IndexResult]) -> None:

@@ -95,6 +95,13 @@ const json = async <T>(method: string, path: string, body?: unknown, abort?: Abo
 const blob = async (path: string, abort?: AbortSignal): Promise<Blob> =>
   (await ask("GET", path, undefined, abort)).blob();
 
+/** A file with the name that the server gives it: its suffix says what it is, where that is not the source's own. */
+async function named(path: string, abort?: AbortSignal): Promise<File> {
+  const answer = await ask("GET", path, undefined, abort);
+  const given = /filename="([^"]*)"/.exec(answer.headers.get("content-disposition") ?? "");
+  return new File([await answer.blob()], given?.[1] ?? "");
+}
+
 const name = encodeURIComponent;
 const params = (values: Record<string, string | number | null | undefined>): string => {
   const given = Object.entries(values).filter(
@@ -139,7 +146,7 @@ export const api = {
   record: (id: string) => json<Stored>("GET", `/records/${name(id)}`),
   recordFiles: (id: string) =>
     json<RecordFiles>("GET", `/records/${name(id)}/files`),
-  file: (thing: Thing, n: number, abort?: AbortSignal) => blob(`${at(thing)}/file?n=${n}`, abort),
+  file: (thing: Thing, n: number, abort?: AbortSignal) => named(`${at(thing)}/file?n=${n}`, abort),
   blob,
   facets: (where: string | null) => json<FacetPage>("GET", `/facets${params({ where })}`),
   refused: (limit: number, cursor: string | null) =>

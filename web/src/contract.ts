@@ -362,7 +362,7 @@ export interface paths {
         };
         /**
          * Get Record File
-         * @description The bytes of one of a record's files.
+         * @description One of a record's files: to an admin as it is, to others a new one with its pixels and without identity.
          */
         get: operations["get_record_file_api_v1_records__identity__file_get"];
         put?: never;

@@ -40,11 +40,7 @@ def read_dicom_frames(file: Path, numbers: Sequence[int] | None = None) -> Itera
 
     Raises UnreadableImageError.
     """
-    ds = parse_dicom(file)
-    _check(ds)
-    syntax = ds.file_meta.TransferSyntaxUID
-    large = file.stat().st_size > _IN_MEMORY and syntax != DeflatedExplicitVRLittleEndian
-    frames = _frame_count(ds)
+    ds, frames, every = open_frames(file, numbers)
     patient = str(value_of(ds, "PatientID") or "").strip()
     attributes, remarks = kept_attributes(ds)
     said: dict[str, Any] = {
@@ -55,11 +51,24 @@ def read_dicom_frames(file: Path, numbers: Sequence[int] | None = None) -> Itera
     }
     wanted, read = range(frames) if numbers is None else numbers, 0
     # Compressed data may hold more frames than the header says.
-    for number, stored in zip(wanted, _stored_frames(file if large else ds, syntax, numbers), strict=False):
+    for number, stored in zip(wanted, every, strict=False):
         read += 1
         yield replace(_image(ds, stored, number, frames), **said)
     if read < len(wanted):
         raise UnreadableImageError("damaged-pixels")
+
+
+def open_frames(file: Path, numbers: Sequence[int] | None = None) -> tuple[Dataset, int, Iterator[NDArray[np.generic]]]:
+    """The header of a file that holds a picture, how many frames it names, and its frames as stored, (rows, columns) or
+    (rows, columns, 3), decoded one by one: all that there are, or those of these numbers.
+
+    Raises UnreadableImageError, as taking a frame may.
+    """
+    ds = parse_dicom(file)
+    _check(ds)
+    syntax = ds.file_meta.TransferSyntaxUID
+    large = file.stat().st_size > _IN_MEMORY and syntax != DeflatedExplicitVRLittleEndian
+    return ds, _frame_count(ds), _stored_frames(file if large else ds, syntax, numbers)
 
 
 def parse_dicom(file: Path, **options: Any) -> Dataset:

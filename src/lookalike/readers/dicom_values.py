@@ -43,8 +43,8 @@ def modality_values(ds: Dataset, stored: NDArray[np.generic], number: int) -> tu
 
 def _rescaled(ds: Dataset, stored: NDArray[np.generic], number: int) -> tuple[NDArray[np.generic], str]:
     of_frame = functional_group(ds, number, "PixelValueTransformationSequence") or ds
-    item = _lut_item(of_frame, "ModalityLUTSequence")
-    if item is not None and (lut := _lut(ds, item)) is not None:
+    item = lut_item(of_frame, "ModalityLUTSequence")
+    if item is not None and (lut := look_up_table(ds, item)) is not None:
         return apply_lut(stored, lut[0]), _hounsfield(ds, item.get("ModalityLUTType"), 0)
     slope, intercept = (_first(value_of(of_frame, name)) for name in ("RescaleSlope", "RescaleIntercept"))
     if not slope or not np.isfinite([slope, intercept or 0]).all():
@@ -116,7 +116,7 @@ def _palette_colours(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.gen
     return np.stack([apply_lut(stored, lut) for lut in luts], axis=-1).astype(np.uint16 if deep else np.uint8)
 
 
-def _lut_item(ds: Dataset, keyword: str) -> Dataset | None:
+def lut_item(ds: Dataset, keyword: str) -> Dataset | None:
     """The first item of a look-up table sequence, if it holds a table; in some files it is empty."""
     items = value_of(ds, keyword) or []
     if len(items) == 0 or not (items[0].get("LUTDescriptor") and items[0].get("LUTData")):
@@ -175,14 +175,14 @@ def voi_lut(ds: Dataset, number: int) -> Lut | None:
     """The first VOI LUT of the frame, or else of the file (PS3.3 C.11.2.1.1), scaled to [0, 1]; it takes precedence
     over a window.
     """
-    item = _lut_item(_of_frame(ds, number, "VOILUTSequence"), "VOILUTSequence")
-    if item is None or (found := _lut(ds, item)) is None:
+    item = lut_item(_of_frame(ds, number, "VOILUTSequence"), "VOILUTSequence")
+    if item is None or (found := look_up_table(ds, item)) is None:
         return None
     lut, bits = found
     return Lut(lut.first, np.clip(lut.table / np.float32((1 << bits) - 1), 0, 1))
 
 
-def _lut(ds: Dataset, item: Dataset) -> tuple[Lut, int] | None:
+def look_up_table(ds: Dataset, item: Dataset) -> tuple[Lut, int] | None:
     """The table of an item; None if it is malformed, which does not invalidate the picture."""
     try:
         lut, bits = _table(ds, item.LUTDescriptor, item["LUTData"].value)

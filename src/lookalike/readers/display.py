@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 import time
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ class Display:
 
     def __init__(self, recipe: Preprocessing, volumes: VolumeRecipe) -> None:
         self._recipe, self._volumes = recipe.to_json(), asdict(volumes)
+        self._uid_key = secrets.token_hex(32)  # of this run: a series stays together in a viewer
         self._drawers = [_Drawer() for _ in range(_PROCESSES)]
         self._drawn = MadeOnce[Shown](_KEPT_BYTES, lambda shown: len(shown.jpeg))
         self._series = MadeOnce[list[Path]](_SERIES_BYTES, lambda files: sum(len(str(file)) for file in files))
@@ -76,6 +78,15 @@ class Display:
         return self._series.get(
             stamped(files), None, lambda: [Path(name) for name in self._ask(files, request)[0]["files"]]
         )
+
+    def without_identity(self, files: Sequence[Path]) -> tuple[str, bytes]:
+        """The suffix and the content of a file with the same pixels that tells nobody whose they are
+        (``readers.without_identity``). files: one, or a header and its data.
+
+        Raises UnreadableImageError.
+        """
+        header, data = self._ask(files, {"siblings": False, "uid_key": self._uid_key})
+        return str(header["suffix"]), data
 
     def close(self) -> None:
         """Stop the processes."""

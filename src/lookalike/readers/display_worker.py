@@ -21,6 +21,7 @@ from lookalike.readers import format_of, named_as_volume, read, series_of
 from lookalike.readers.geometry import SeriesPart
 from lookalike.readers.grouping import SliceFile, volume_files
 from lookalike.readers.limits import SECONDS_A_FILE
+from lookalike.readers.without_identity import without_identity
 from lookalike.readers.zygote import serve_children
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
@@ -65,6 +66,9 @@ def _answer(request: Mapping[str, Any]) -> bytes:
     files = tuple(str(file) for file in request["files"])
     if request["siblings"]:
         return json.dumps({"files": _of_one_series(files)}).encode() + b"\n"
+    if "uid_key" in request:
+        suffix, data = without_identity([Path(file) for file in files], bytes.fromhex(request["uid_key"]))
+        return json.dumps({"suffix": suffix}).encode() + b"\n" + data
     stamps, recipe = tuple(Path(file).stat().st_mtime_ns for file in files), request["volumes"]
     image = _read(files, stamps, request["frame"] or 0, recipe)
     if image.image.frames > 1 and len(image.image.pixels) == 1 and request["frame"] is None:

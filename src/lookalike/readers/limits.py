@@ -14,6 +14,7 @@ MAX_FRAMES: Final = 1 << 16
 MAX_PICTURES: Final = 2000  # of one file: each becomes a record, however small it is
 MAX_INFLATED: Final = 1 << 29  # bytes of a deflated DICOM data set
 MEMORY_BYTES: Final = 1792 << 20  # address space of a decoding process
+MOST_BYTES_SENT: Final = 96 << 20  # of a file that is made anew without identity
 SECONDS_A_FILE: Final = 15.0
 BYTES_A_SECOND: Final = 20 << 20  # read rate of a slow disk: time allowed for reading a file
 SECONDS_A_FRAME: Final = 0.25  # time allowed in addition for each frame

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Response
 from fastapi.responses import FileResponse
 
 from lookalike.server.serialise import json_bytes
+
+NEVER_KEPT: Final = {"Cache-Control": "no-store"}
+"""The header of what a browser must not keep: who asks next may have another role."""
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -35,5 +38,9 @@ def picture_response(jpeg: bytes) -> Response:
 
 def download_response(data: bytes, name: str, kind: str) -> Response:
     """Bytes that a browser saves and never displays."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(data, media_type=kind, headers=headers)
+    return Response(data, media_type=kind, headers=saved_as(name))
+
+
+def saved_as(name: str) -> dict[str, str]:
+    """The header by which a browser saves an answer."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -18,6 +18,7 @@ from lookalike.server.access import Access
 from lookalike.server.decoding import Decoding
 from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
+from lookalike.server.outgoing import Outgoing
 from lookalike.server.settings import ServerSettings, check
 from lookalike.server.uploads.store import Uploads
 from lookalike.verbs.gallery import warm
@@ -42,6 +43,7 @@ class Service:
     decoding: Decoding = field(default_factory=Decoding)
     training: threading.Lock = field(default_factory=threading.Lock)
     submitting: threading.Lock = field(default_factory=threading.Lock)
+    outgoing: Outgoing = field(default_factory=Outgoing)
     ready: bool = False
     closed: bool = False
 

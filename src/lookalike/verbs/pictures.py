@@ -8,10 +8,13 @@ from pathlib import Path
 from lookalike.errors import NotFoundError, UnreadableImageError
 from lookalike.gallery import Gallery
 from lookalike.readers.display import Display, Shown
+from lookalike.readers.limits import MOST_BYTES_SENT
+from lookalike.readers.pairs import files_of
 from lookalike.sources.volumes import files_behind
 from lookalike.types import Record
 
 _GONE = "source-gone"
+_TOO_LARGE = f"without identity the file would be larger than {MOST_BYTES_SENT >> 20} MB; ask for its pictures"
 
 
 def stored_thumbnail(gallery: Gallery, id: str) -> bytes:
@@ -52,6 +55,15 @@ class Pictures:
         outside of the folders that the gallery may open.
         """
         return self._files(self._store.record(id))
+
+    def without_identity(self, file: Path) -> tuple[str, bytes]:
+        """The suffix and the content of a file with the pixels of this one, for those who may not know whose they are.
+        Raises UnreadableImageError, "too-large" where that would be larger than is sent.
+        """
+        try:
+            return self._display.without_identity(files_of(file))
+        except UnreadableImageError as error:
+            raise UnreadableImageError(error.reason, _TOO_LARGE if error.reason == "too-large" else "") from None
 
     def _files(self, record: Record) -> list[Path]:
         self._gallery.place_of(record.source)

@@ -36,8 +36,8 @@ async function fetchAll(
   count: number,
   told: (done: number) => void,
   abort: AbortSignal,
-): Promise<Blob[]> {
-  const found: Blob[] = [];
+): Promise<File[]> {
+  const found: File[] = [];
   let [next, done] = [0, 0];
   const work = async (): Promise<void> => {
     while (next < count) {
@@ -89,7 +89,9 @@ export async function openPane(
     );
     if (viewer === "volume") {
       const { openVolume } = await import("./volume");
-      return await openVolume(canvas(), files[0]!, { name, cut: plane, depth, hounsfield: modality === "CT" });
+      // A file as it is has no telling name: the source's suffix says what it is. One made anew says it itself.
+      const called = files[0]!.name.endsWith(".bin") ? name : files[0]!.name;
+      return await openVolume(canvas(), files[0]!, { name: called, cut: plane, depth, hounsfield: modality === "CT" });
     }
     const { openDicom } = await import("./dicom");
     const block = document.createElement("div");

@@ -10,7 +10,7 @@ from lookalike.errors import NotFoundError
 from lookalike.server.contract.answers import RecordFiles, Removed
 from lookalike.server.contract.bodies import ChangeLabelsBody, SetLabelsBody, UndoLabelsBody
 from lookalike.server.guard import API
-from lookalike.server.responses import JPEG, FileOfBytes, json_response, picture_response
+from lookalike.server.responses import JPEG, NEVER_KEPT, FileOfBytes, json_response, picture_response, saved_as
 from lookalike.server.routes.parameters import (
     AsAdmin,
     AsContributor,
@@ -69,13 +69,18 @@ async def get_record_files(identity: str, service: Served, _caller: AsReader, de
 
 @records_router.get("/records/{identity}/file", response_class=FileOfBytes)
 async def get_record_file(
-    identity: str, service: Served, _caller: AsReader, decodes: Decodes, n: FileNumber = 0
+    identity: str, service: Served, caller: AsReader, decodes: Decodes, n: FileNumber = 0
 ) -> Response:
-    """The bytes of one of a record's files."""
+    """One of a record's files: to an admin as it is, to others a new one with its pixels and without identity."""
     files = await decodes(partial(service.pictures.files_of, identity))
     if n >= len(files):
         raise NotFoundError(f"the record has {len(files)} files, counted from 0")
-    return FileOfBytes(files[n], filename=f"{identity}-{n:05}.bin")
+    name = f"{identity}-{n:05}"
+    if caller.may("admin"):
+        return FileOfBytes(files[n], filename=f"{name}.bin", headers=NEVER_KEPT)
+    suffix, data = await decodes(partial(service.pictures.without_identity, files[n]))
+    headers = {**saved_as(name + suffix), **NEVER_KEPT}
+    return service.outgoing.response(caller.name, data, FileOfBytes.media_type, headers)
 
 
 @records_router.patch("/records/{identity}", response_model=records.RecordInfo)
