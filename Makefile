@@ -9,7 +9,7 @@ WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
 # The environment's own node comes first, where the system has none that is new enough.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo page types test test-slow lint docs tutorials wheel bench fuzz clean
+.PHONY: demo page types test test-slow lint docs tutorials wheel bench fuzz sbom advisories clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -42,8 +42,8 @@ test-slow: $(PAGE)  ## What takes minutes
 	$(BIN)/pytest -q -m slow $(SLOW_OPTIONS)
 
 lint: $(VENV)/.installed  ## Style, types and the order of the layers
-	$(BIN)/ruff check src tests benchmarks fuzz docs/site
-	$(BIN)/ruff format --check src tests benchmarks fuzz docs/site
+	$(BIN)/ruff check src tests benchmarks fuzz supply docs/site
+	$(BIN)/ruff format --check src tests benchmarks fuzz supply docs/site
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -70,6 +70,14 @@ bench: $(VENV)/.installed  ## Ratios measured in one run; figures in docs/result
 fuzz: $(VENV)/.installed  ## Fuzz the boundaries, or BOUNDARY, for SECONDS each (1200)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m fuzz $(BOUNDARY) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KEEP),--keep)
+
+sbom: $(VENV)/.installed  ## Bills of materials (CycloneDX) of the Python packages and of the page, in dist/
+	$(BIN)/python -m supply.sbom dist
+
+# pip-audit has two dozen dependencies of its own and stays out of the environment that it looks at.
+advisories: $(VENV)/.installed  ## Known advisories of the pinned versions, where a network exists
+	test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet pip-audit==2.10.1; }
+	$(NODE) $(BIN)/python -m supply.advisories build/audit/bin/pip-audit
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info lookalike-demo web/node_modules web/contract/node_modules src/lookalike/server/static

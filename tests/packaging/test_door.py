@@ -85,6 +85,16 @@ def test_targets_that_documents_name_exist() -> None:
         assert set(named) <= set(made), document.name
 
 
+def test_tests_that_documents_name_exist() -> None:
+    named = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r"`(tests/[\w/.]+\.py)(?:::\w+)?`", document.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 5
+    assert not [name for name in sorted(named) if not (ROOT / name).is_file()]
+
+
 def test_one_version() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))

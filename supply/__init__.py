@@ -1,0 +1,1 @@
+"""What the project is made of: bills of materials (``make sbom``) and known advisories (``make advisories``)."""
