@@ -6,8 +6,9 @@
     │   └── SlowFilterError         400     a filter that takes longer than it may
     ├── ForbiddenError              403     the caller may not do this
     ├── NotFoundError               404     no record, space, job, patient, key, upload or import folder of that name
-    ├── GalleryError                409     the gallery cannot be used: missing, locked, of another version
-    │   └── ManifestMismatchError   409     encoder, revision or preprocessing differ
+    ├── GalleryError                409     the gallery cannot be used: missing, read-only, of another version
+    │   ├── ManifestMismatchError   409     encoder, revision or preprocessing differ
+    │   └── LockedError             503     another process is writing; nothing was changed
     ├── DamagedFileError            409     a stored file or row does not match its checksum
     ├── UnreadableImageError        422     a source could not be read; carries a reason code
     ├── MissingExtraError           424     an optional package is not installed
@@ -84,6 +85,10 @@ class ManifestMismatchError(GalleryError):
     """The vectors were made by another encoder, revision or preprocessing than the query's."""
 
 
+class LockedError(GalleryError):
+    """Another process is writing to the gallery, for longer than was waited; nothing was changed."""
+
+
 class UsageError(LookalikeError):
     """An argument that cannot be used as given."""
 
@@ -137,6 +142,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         NotFoundError: (404, "not-found"),
         GalleryError: (409, "gallery"),
         ManifestMismatchError: (409, "other-vectors"),
+        LockedError: (503, "locked"),
         DamagedFileError: (409, "damaged"),
         UnreadableImageError: (422, "unreadable"),
         MissingExtraError: (424, "missing-extra"),

@@ -13,21 +13,19 @@ own configuration (``lookalike.ownership``).
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from lookalike import adapters, encoders, indexes
+from lookalike import adapters, encoders, indexes, locks
 from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
@@ -41,12 +39,13 @@ from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 if TYPE_CHECKING:
     from lookalike.readers.pool import ReaderPool
 
+_Turned = TypeVar("_Turned")
+
 AUTO: Final = "auto"
 SOURCES: Final = "sources"
 OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
-_LOCK: Final = "writing.lock"
-_TURNS: Final = 5
+_PATIENCE: Final = 2.0  # seconds that a writer waits for another one
 
 
 class Gallery:
@@ -60,6 +59,7 @@ class Gallery:
         self._counted: tuple[int, bool] | None = None
         self._indexes: dict[str, _HeldIndex] = {}
         self._making, self._own_turn = threading.RLock(), False
+        self.patience = _PATIENCE
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
         self._declare_base(encoder)
         self.index_kind = self.store.fact("index", index)
@@ -239,12 +239,7 @@ class Gallery:
         """Whether another process is adding records: until it has finished, the index in memory is used."""
         if self._own_turn or held.state[1] != row.adapter or held.edits != self.store.edits():
             return False
-        with suppress(OSError), (self.folder / _LOCK).open("r") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return True
-        return False
+        return locks.is_held(self.folder / locks.WRITING)
 
     def _load_or_build(self, row: SpaceRow) -> indexes.Index:
         made_of = {
@@ -269,7 +264,13 @@ class Gallery:
             if not self.store.writable:
                 return index
             index = index_files.save_index(index, self.folder / "indexes", space, made_of)
+            if self.store.version() != made_of["version"]:  # what was removed meanwhile must not stay in a file
+                index_files.remove_index(self.folder / "indexes", space)
         return index
+
+    def remaking(self) -> AbstractContextManager[Any]:
+        """Within, no thread of this process makes an index."""
+        return self._making
 
     def owns(self, path: Path) -> bool:
         """Whether a file is the gallery's own: a gallery may lie among the images that it indexes."""
@@ -278,23 +279,35 @@ class Gallery:
             for folder in (self.folder, Path(os.path.realpath(self.folder)))
             if path != folder and path.is_relative_to(folder)
         ]
-        return any(name in ("indexes", "adapters", "maps", _LOCK) or name.startswith(FILE) for name in names)
+        return any(name in ("indexes", "adapters", "maps", *locks.LOCKS) or name.startswith(FILE) for name in names)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Lock the gallery for one writer; the lock is released when the process ends, however it ends."""
+    def writing(self, patience: float | None = None) -> Iterator[locks.Turn]:
+        """Lock the gallery for one long writer, which gives way to erasures where it can; the lock is released when the
+        process ends, however it ends. patience: seconds to wait for another writer, by default the gallery's.
+
+        Raises LockedError, GalleryError (nothing may be written).
+        """
+        with self._turn(locks.writing(self.folder, self.patience if patience is None else patience)) as turn:
+            yield turn
+
+    @contextmanager
+    def erasing(self, patience: float) -> Iterator[None]:
+        """Lock the gallery for an erasure, to which writers give way. Raises as ``writing``."""
+        with self._turn(locks.erasing(self.folder, patience)):
+            yield
+
+    @contextmanager
+    def _turn(self, taken: AbstractContextManager[_Turned]) -> Iterator[_Turned]:
         self.store.check_writable()
-        try:
-            file = (self.folder / _LOCK).open("w")
-        except OSError as error:
-            raise GalleryError(f"{READ_ONLY} ({error.strerror}); ask its owner, or copy the folder") from None
-        with file:
-            _lock(file)
-            self._own_turn = True
+        with ExitStack() as stack:
             try:
-                yield
-            finally:
-                self._own_turn = False
+                turn = stack.enter_context(taken)
+            except OSError as error:
+                raise GalleryError(f"{READ_ONLY} ({error.strerror}); ask its owner, or copy the folder") from None
+            self._own_turn = True
+            stack.callback(setattr, self, "_own_turn", False)
+            yield turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,16 +317,6 @@ class _HeldIndex:
     state: tuple[int, str | None]
     edits: int
     index: indexes.Index
-
-
-def _lock(file: IO[str]) -> None:
-    """Take the lock. A process that only checks for a writer holds it for a moment, so a second attempt is worth it."""
-    for turn in range(_TURNS):
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        time.sleep(0.02 if turn < _TURNS - 1 else 0)
-    raise GalleryError("another process is writing to this gallery; wait until it has finished")
 
 
 def _spec_json(spec: EncoderSpec) -> dict[str, Any]:
@@ -405,7 +408,7 @@ def _remove_unfilled(gallery: Gallery, made: Sequence[Path]) -> None:
 def _unmake(path: Path, made: Sequence[Path]) -> None:
     """Remove a gallery that was made a moment ago, and the folders that were made for it."""
     with suppress(OSError):
-        for each in [*path.glob(f"{FILE}*"), path / _LOCK]:
+        for each in [*path.glob(f"{FILE}*"), *map(path.joinpath, locks.LOCKS)]:
             each.unlink(missing_ok=True)
         shutil.rmtree(path / "indexes", ignore_errors=True)
         for folder in made:

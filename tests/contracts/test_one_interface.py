@@ -16,7 +16,7 @@ from lookalike.evaluation.protocols.protocol import PRECISION, options_of, proto
 from lookalike.server.contract import bodies
 from lookalike.verbs.gallery import adopt, relocate, secret_key
 from lookalike.verbs.keys import add_key, list_keys, remove_key
-from lookalike.verbs.records import label, label_log, undo_labels
+from lookalike.verbs.records import label, label_log, remove, undo_labels
 
 
 class Verb(NamedTuple):
@@ -41,6 +41,7 @@ VERBS: Final = (
     Verb("demo", lookalike.demo),
     Verb("doctor", lookalike.doctor),
     Verb("records label", label, bodies.ChangeLabelsBody),
+    Verb("records remove", remove),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
     Verb("gallery adopt", adopt),
@@ -78,6 +79,7 @@ NO_COMMAND: Final = {
     "audit confounds label_field": "--label says it in words",
     "records label by": "the log names the command line",
     "records log cursor": "--limit shows more",
+    "records remove forget": "for the caches of a server",
     "demo folder": "--out, as of every command that writes",
     "demo say": "the command prints",
 }

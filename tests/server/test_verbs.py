@@ -16,6 +16,7 @@ import lookalike
 from conftest import write_pictures
 from lookalike.asking.background import space_background
 from lookalike.asking.examples import AWAY, TOWARDS, refined
+from lookalike.erasing import Removed
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.exact import nearest
@@ -23,7 +24,7 @@ from lookalike.indexes.flat import FlatIndex
 from lookalike.indexes.together import Together
 from lookalike.types import Vectors
 from lookalike.verbs.gallery import drop_space
-from lookalike.verbs.records import browse, facets, label, relabel, remove, remove_group
+from lookalike.verbs.records import browse, facets, label, relabel, remove
 from lookalike.verbs.search import search
 
 COUNT = 12
@@ -135,8 +136,8 @@ def test_removed_labelled_and_indexed_again(gallery: Gallery, tmp_path: Path, he
         label(gallery, [first.id], add=["\x00"])
     same = [one for one in browse(gallery).items if one.patient == second.patient]
     removed = {first.id, *(one.id for one in same)}
-    assert remove(gallery, [first.id]) == 1
-    assert remove_group(gallery, second.patient) == len(same)
+    assert remove(gallery, [first.id]) == Removed(1, True)
+    assert remove(gallery, patient=second.patient) == Removed(len(same), True)
     assert {one.id for one in browse(gallery).items}.isdisjoint(removed)
     assert gallery.store.count() == len(gallery.index()) == COUNT - len(removed)
     assert {hit.id for hit in search(gallery, vector=[1.0] * 384, k=COUNT).hits}.isdisjoint(removed)

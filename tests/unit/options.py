@@ -36,6 +36,7 @@ VERBS: Final = (
     "lookalike.verbs.map:map_gallery",
     "lookalike.verbs.records:label",
     "lookalike.verbs.records:label_log",
+    "lookalike.verbs.records:remove",
     "lookalike.verbs.records:undo_labels",
     "lookalike.verbs.search:search",
 )
@@ -282,6 +283,16 @@ COMMANDS: Final[dict[str, Command]] = {
             "--set": Told("--set two", "set", "two"),
             "--add": Told("--add three", "add", "three"),
             "--remove": Told("--remove four", "remove", "four"),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "records remove": Command(
+        {"": "someone --gallery {g}"},
+        {
+            "ids": Told("{id}", "ids", "{id}"),
+            "--gallery": GALLERY,
+            "--patient": Told("--patient group", "patient", "group"),
             "--json": JSON,
         },
         answer=True,

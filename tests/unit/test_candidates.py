@@ -21,8 +21,8 @@ from lookalike.asking.query_region import with_region
 from lookalike.errors import DamagedFileError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes import Index
-from lookalike.store import Batch, NewRecord, record_id
-from lookalike.store.edit import remove_records
+from lookalike.store import Batch, NewRecord, Store, record_id
+from lookalike.store.erasures import named_by_ids, remove_named
 from lookalike.store.packed import packed, unpacked
 from lookalike.store.patches import keep, patches_of
 from lookalike.types import Keys, Record, Scores, Vectors
@@ -244,6 +244,11 @@ def test_one_a_group_asks_deeper_until_there_are_enough() -> None:
 
 
 # Removed between the index and the row
+
+
+def remove_records(store: Store, ids: Iterable[str]) -> None:
+    """Their rows alone, between two steps of a search."""
+    remove_named(store, named_by_ids(store, ids), {}, Path("sources"))
 
 
 class _Removing:

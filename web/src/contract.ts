@@ -1382,9 +1382,13 @@ export interface components {
             ];
             score: number;
         };
-        /** @description How many records were removed. */
+        /**
+         * @description records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
+         *     still reads an earlier state: then the last traces, in the write-ahead log, go a moment after it has ended.
+         */
         Removed: {
             records: number;
+            erased: boolean;
         };
         /**
          * @description micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query

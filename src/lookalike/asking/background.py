@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -93,7 +94,13 @@ def _read_or_made(gallery: Gallery, space: str, whole: bool, made_of: Any) -> Ba
         return {"scores": background.scores.tolist(), "nearest": background.nearest.tolist()}
 
     path = gallery.folder / "indexes" / f"{space}.background{'.whole' if whole else ''}.json"
-    return kept_fields(path, made_of, made, _read, keep=gallery.store.writable)
+    kept = kept_fields(path, made_of, made, _read, keep=gallery.store.writable)
+    if (
+        gallery.store.writable and gallery.store.version() != made_of[1]
+    ):  # what was removed meanwhile must not stay in a file
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    return kept
 
 
 def _read(fields: dict[str, Any]) -> Background:

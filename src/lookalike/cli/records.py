@@ -1,4 +1,4 @@
-"""lookalike records: label, undo, log"""
+"""lookalike records: label, undo, log, remove"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from lookalike.cli.output import counted, gallery_option, json_option, print_json, print_notes, print_table
 
 if TYPE_CHECKING:
+    from lookalike.erasing import Removed
     from lookalike.verbs.records import Changed
 
 _BY: Final = "command line"
@@ -17,7 +18,7 @@ _BY: Final = "command line"
 
 @click.group("records")
 def command() -> None:
-    """Label records, and look at or undo what was labelled.
+    """Label and remove records, and look at or undo what was labelled.
 
     \b
     Example:
@@ -104,6 +105,38 @@ def _log(gallery: str, limit: int, as_json: bool) -> None:
         labels = "|".join(each.added) or "-", "|".join(each.removed) or "-"
         rows.append([str(each.number), when, each.by or "-", what, str(each.records), *labels])
     print_table(rows)
+
+
+@command.command("remove")
+@click.argument("ids", nargs=-1, metavar="ID...")
+@gallery_option
+@click.option("--patient", metavar="GROUP", help="Every record of a patient group, whose hash stands in each of them.")
+@json_option
+def _remove(ids: tuple[str, ...], gallery: str, patient: str | None, as_json: bool) -> None:
+    """Remove records everywhere, by their ids or their patient; never the original files.
+
+    \b
+    Example:
+      lookalike records remove 5ef178c836b2cf56 --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs import records
+
+    with open_gallery(gallery) as opened:
+        removed = records.remove(opened, ids, patient=patient)
+    _print_removed(removed, as_json)
+
+
+def _print_removed(removed: Removed, as_json: bool) -> None:
+    if as_json:
+        print_json(removed)
+    elif removed.erased:
+        print_notes(f"{counted(removed.records, 'record')} removed; no trace is left in the gallery's folder.")
+    else:
+        print_notes(
+            f"{counted(removed.records, 'record')} removed. Another process still reads an earlier state: the last "
+            "traces go when it has ended and a server runs, or when the next record is removed."
+        )
 
 
 def _print_changed(result: Changed, as_json: bool, *, undone: bool = False) -> None:

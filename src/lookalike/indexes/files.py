@@ -58,6 +58,12 @@ def load_index(folder: Path, name: str, made_of: Mapping[str, Any]) -> Index | N
     return index
 
 
+def remove_index(folder: Path, name: str) -> None:
+    """Remove the files of an index, which may be in use. Raises OSError."""
+    for ending in ("index", "json"):
+        (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
 def _about(kind: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
     return {"layout": _LAYOUT, "kind": kind, "made_of": dict(made_of)}
 

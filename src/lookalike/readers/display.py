@@ -79,6 +79,12 @@ class Display:
             stamped(files), None, lambda: [Path(name) for name in self._ask(files, request)[0]["files"]]
         )
 
+    def forget(self) -> None:
+        """Empty the cache."""
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
+
     def without_identity(self, files: Sequence[Path]) -> tuple[str, bytes]:
         """The suffix and the content of a file with the same pixels that tells nobody whose they are
         (``readers.without_identity``). files: one, or a header and its data.

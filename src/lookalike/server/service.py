@@ -13,6 +13,7 @@ from typing import Final
 from fastapi import Request
 from threadpoolctl import threadpool_limits
 
+from lookalike.erasing import Named
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.server.access import Access
 from lookalike.server.decoding import Decoding
@@ -20,6 +21,7 @@ from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
 from lookalike.server.outgoing import Outgoing
 from lookalike.server.settings import ServerSettings, check
+from lookalike.server.uploads.forget import forget_uploads
 from lookalike.server.uploads.store import Uploads
 from lookalike.verbs.gallery import warm
 from lookalike.verbs.keys import KeyRing
@@ -51,6 +53,11 @@ class Service:
         """Load what the first query would otherwise wait for."""
         warm(self.gallery)
         self.ready = True
+
+    def forget(self, named: Named) -> None:
+        """Drop from memory and from the temporary folder what was removed from the gallery."""
+        self.pictures.forget()
+        forget_uploads(self.uploads, self.gallery, named)
 
     def close(self) -> None:
         """Stop the processes and remove the uploads; a second call does nothing."""

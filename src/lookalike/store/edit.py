@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
-from lookalike.errors import NotFoundError
-from lookalike.store.batch import count_edit, delete_rows, move_files
-from lookalike.store.label_log import LoggedChange, forget_empty, hand_labels, labels_of, log_of, set_by_hand, take_back
-from lookalike.store.rows import chunks, keys_by_id, no_record
-from lookalike.store.schema import READ_FILES, RECORDS, SPACES
-from lookalike.store.spaces import count_version
+from lookalike.store.batch import count_edit, move_files
+from lookalike.store.label_log import LoggedChange, hand_labels, labels_of, log_of, set_by_hand, take_back
+from lookalike.store.rows import keys_by_id, no_record
+from lookalike.store.schema import ATTRIBUTES, READ_FILES, RECORDS, SPACES
 from lookalike.store.verify import seal, verify_records
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
+
+_GLANCE: Final = 50  # milliseconds for which emptying the log may hold up writers
 
 
 def change_labels(
@@ -98,27 +99,22 @@ def all_sources(store: Store) -> list[str]:
         return list(connection.scalars(select(RECORDS.c.source).distinct().order_by(RECORDS.c.source)))
 
 
-def remove_records(store: Store, ids: Sequence[str]) -> list[str]:
-    """Remove records with everything that belongs to them: vectors, patches, thumbnails, labels, attributes. Their
-    files may be indexed again.
-
-    Returns their sources. Raises NotFoundError, and removes nothing, if there is no record of one of the ids.
+def sources_with_depth(store: Store, within: str) -> dict[str, int]:
+    """The places that records come from whose path has a part, with the number of slices of the deepest of their
+    records, 1 for pictures.
     """
-    with store.begin(write=True) as connection:
-        return _remove(connection, _keys(connection, ids))
+    slices = select(ATTRIBUTES.c.record, ATTRIBUTES.c.number).where(ATTRIBUTES.c.name == "slices").subquery()
+    depth = func.max(func.coalesce(slices.c.number, 1))
+    query = select(RECORDS.c.source, depth).outerjoin(slices, slices.c.record == RECORDS.c.key)
+    query = query.where(RECORDS.c.source.contains(within, autoescape=True))
+    with store.begin() as connection:
+        return {source: int(most) for source, most in connection.execute(query.group_by(RECORDS.c.source))}
 
 
-def remove_patient(store: Store, patient: str) -> tuple[int, list[str]]:
-    """Remove every record of a patient group (its hash): how many there were, and their sources.
-
-    Raises NotFoundError if there is none.
-    """
-    store.verify()  # a record whose patient group is damaged would stay
-    with store.begin(write=True) as connection:
-        keys = list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient)))
-        if not keys:
-            raise NotFoundError("no record is of that patient group; groups stand in every record")
-        return len(keys), _remove(connection, keys)
+def digests_of_records(store: Store) -> set[str]:
+    """The SHA-256 of every file that some record was made from."""
+    with store.begin() as connection:
+        return set(connection.scalars(select(RECORDS.c.sha256).distinct()))
 
 
 def remove_space(store: Store, name: str) -> None:
@@ -127,34 +123,28 @@ def remove_space(store: Store, name: str) -> None:
         connection.execute(delete(SPACES).where(SPACES.c.name == name))
 
 
-def sources_left(store: Store, sources: Iterable[str]) -> set[str]:
-    """Those of some sources that records still come from."""
-    left: set[str] = set()
-    with store.begin() as connection:
-        for some in chunks(sources):
-            left.update(connection.scalars(select(RECORDS.c.source).where(RECORDS.c.source.in_(some))))
-    return left
-
-
-def erase(store: Store) -> None:
-    """Make removed rows unreadable in the write-ahead log, too; in the database itself they are overwritten."""
+def empty_log(store: Store, patience: float) -> bool:
+    """Move everything from the write-ahead log into the database, where removed rows are overwritten, and leave no byte
+    in it. False if somebody still reads an earlier state after ``patience`` seconds.
+    """
+    end = time.monotonic() + patience
     with store.outside() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_GLANCE}")
+        try:
+            while (busy := connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]) and (
+                time.monotonic() < end
+            ):
+                time.sleep(_GLANCE / 1000)
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={waits}")
+    return not busy
 
 
-def _remove(connection: Connection, keys: Sequence[int]) -> list[str]:
-    rows = [
-        row
-        for some in chunks(keys)
-        for row in connection.execute(select(RECORDS.c.sha256, RECORDS.c.source).where(RECORDS.c.key.in_(some)))
-    ]
-    # The other frames of these files stay; the file no longer counts as read to its end.
-    delete_rows(connection, READ_FILES.c.sha256, {row.sha256 for row in rows})
-    delete_rows(connection, RECORDS.c.key, keys)
-    forget_empty(connection)
-    count_edit(connection, keys)
-    count_version(connection)
-    return sorted({row.source for row in rows})
+def write_anew(store: Store) -> None:
+    """Write the whole database anew, without what lies between its rows."""
+    with store.outside() as connection:
+        connection.exec_driver_sql("VACUUM")
 
 
 def _keys(connection: Connection, ids: Iterable[str]) -> list[int]:

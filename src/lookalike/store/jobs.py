@@ -154,8 +154,29 @@ def note_progress(store: Store, identity: str, progress: JobProgress) -> None:
 
 def finish_job(store: Store, identity: str, state: JobState, *, result: Any = None, error: str | None = None) -> bool:
     """Close an open job; returns whether it was open."""
+    with store.begin(write=True) as connection:
+        return close_job(connection, identity, state, result, error)
+
+
+def close_job(connection: Connection, identity: str, state: JobState, result: Any, error: str | None) -> bool:
+    """Close a job if it is open. It keeps no arguments, which hold paths."""
     stored = None if result is None else json.dumps(result)
-    return _update(store, identity, OPEN, state=state, result=stored, error=error, finished=time.time())
+    values = {"state": state, "result": stored, "error": error, "finished": time.time(), "arguments": "{}"}
+    query = update(JOBS).where(JOBS.c.id == identity, JOBS.c.state.in_(OPEN)).values(**values)
+    return connection.execute(query).rowcount > 0
+
+
+def without_names(result: Any) -> Any:
+    """A result as JSON with nothing but its numbers: lists and texts are empty."""
+    if isinstance(result, Mapping):
+        return {name: without_names(value) for name, value in result.items()}
+    return [] if isinstance(result, list) else "" if isinstance(result, str) else result
+
+
+def open_arguments(store: Store) -> list[Mapping[str, Any]]:
+    """The arguments of every job that is queued or running."""
+    with store.begin() as connection:
+        return [json.loads(text) for text in connection.scalars(select(JOBS.c.arguments).where(JOBS.c.state.in_(OPEN)))]
 
 
 def resume_jobs(store: Store, repeatable: tuple[str, ...]) -> None:
@@ -186,7 +207,7 @@ def _was_queued_here(store: Store, row: Any) -> bool:
 
 
 def _failed(error: str) -> dict[str, Any]:
-    return {"state": "failed", "error": error, "finished": time.time()}
+    return {"state": "failed", "error": error, "finished": time.time(), "arguments": "{}"}
 
 
 def _fields(progress: JobProgress) -> dict[str, Any]:

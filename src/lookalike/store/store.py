@@ -34,7 +34,7 @@ from lookalike.store.turns import FilterTurns
 from lookalike.store.vectors import StoredVectors, every_vector, removed, slices_by_record
 from lookalike.store.verify import FILTERED, verify_everything, verify_indexes
 from lookalike.store.where import condition
-from lookalike.types import Keys, Record, Refusal, Vectors
+from lookalike.types import BASE, Keys, Record, Refusal, Vectors
 
 FILTER_SECONDS: Final = 60.0
 """A filter may take this long, unless ``Store.limit_filters`` says otherwise."""
@@ -173,6 +173,11 @@ class Store:
             with self.begin() as connection:
                 self._spaces = changes, read_spaces(connection)
         return self._spaces[1]
+
+    def version(self) -> int:
+        """The number of changes to the vectors at this moment."""
+        self._changes.forget()
+        return self.spaces()[BASE].version
 
     def files(self) -> set[str]:
         """The SHA-256 of every file that is stored completely."""

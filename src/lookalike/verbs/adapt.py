@@ -12,11 +12,13 @@ from lookalike import adapters
 from lookalike.asking.patients import count_patients
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import MeasuredSpace
-from lookalike.evaluation.inner_folds import inner_folds
-from lookalike.evaluation.labelled import labelled
+from lookalike.evaluation.inner_folds import InnerFolds, inner_folds
+from lookalike.evaluation.labelled import Labelled, labelled
 from lookalike.gallery import Gallery
+from lookalike.locks import Turn
 from lookalike.progress import Progress, followed_by
 from lookalike.store import BASE
+from lookalike.store.erasures import erasures
 from lookalike.store.spaces import SPACE_NAME
 
 DEFAULT_KIND: Final = "mlp"
@@ -70,16 +72,11 @@ def adapt(
             "--replace"
         )
     started = time.monotonic()
-    data = labelled(gallery)
-    with gallery.writing(), followed_by(progress):
-        adapter = adapters.fit_adapter(
-            kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed
-        )
-        inner = inner_folds(MeasuredSpace(name, gallery.spec, adapter), data, seed)
-        compared = None if inner is None else {**asdict(inner), "worse": inner.worse}
-        adapter = dataclass_replace(adapter, training={**adapter.training, "inner_folds": compared})
+    with gallery.writing() as turn, followed_by(progress):
+        adapter, inner, data = _trained(gallery, name, kind, seed, turn)
         sha256 = adapters.save_adapter(adapter, gallery.folder / "adapters", name)
         gallery.store.put_space(name, gallery.store.spaces()[BASE].encoder, sha256)
+        turn.leave()
         gallery.index(name)
     dim = adapters.transform(adapter, data.vectors[:1]).shape[1]
     return AdaptResult(
@@ -95,3 +92,22 @@ def adapt(
         inner is not None and inner.worse,
         TOO_FEW if inner is None else inner.sentence(name),
     )
+
+
+def _trained(
+    gallery: Gallery, name: str, kind: str, seed: int, turn: Turn
+) -> tuple[adapters.Adapter, InnerFolds | None, Labelled]:
+    """The adapter, how it does on inner folds, and what it was trained on. Erasures need not wait for it: it is trained
+    again if a record that it has learnt from was removed meanwhile.
+    """
+    while True:
+        erased, data = erasures(gallery.store).number, labelled(gallery)
+        turn.leave()
+        adapter = adapters.fit_adapter(
+            kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed
+        )
+        inner = inner_folds(MeasuredSpace(name, gallery.spec, adapter), data, seed)
+        compared = None if inner is None else {**asdict(inner), "worse": inner.worse}
+        turn.take()
+        if erasures(gallery.store).number == erased:
+            return dataclass_replace(adapter, training={**adapter.training, "inner_folds": compared}), inner, data

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders import PatchEncoder
+from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery
+from lookalike.locks import Turn
 from lookalike.ownership import folders_of
 from lookalike.progress import Progress
 from lookalike.readers.pool import Finished, Frame
@@ -32,7 +34,7 @@ from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
-from lookalike.store.edit import labels_by_hand
+from lookalike.store.edit import digests_of_records, labels_by_hand
 from lookalike.store.packed import packed
 from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 
@@ -96,8 +98,11 @@ def index(
     where_source: a filter on what the files' headers say (``Modality!=SR``), on ``source`` (the path) and ``kind``
     (picture, volume); what does not satisfy it is left out and counted.
 
+    Records may be removed while it runs, and do not come back by it; other files that it reads later are new arrivals,
+    whoever's they are.
+
     Raises UsageError (a source or a label table that cannot be used, or that fits several files
-    equally well), GalleryError (another process is writing), DamagedFileError (encoder weights).
+    equally well), LockedError (another process is writing), DamagedFileError (encoder weights).
     """
     started = time.monotonic()
     tree = tree_of(where_source)
@@ -107,18 +112,23 @@ def index(
     given = [source_of(source) for source in sources]
     listing = list_items(given, gallery.owns)
     table = _table(labels, label_columns, patient_column)
-    with gallery.writing():
+    if is_erasing(gallery):
+        tidy(gallery, gallery.patience)
+    with gallery.writing() as turn:
         gallery.allow(_local_roots(given, listing))
         if patches:
             _keep_patches(gallery)
         run = _Run(gallery, ItemLabels(table, listing), overwrite_labels, apart=[*listing.apart])
         ended, total = 0, len(listing.items)
         for event in leave_out(read_items(gallery.readers, listing.items, run.items), tree):
+            if turn.is_awaited:
+                run.give_way(turn)
             run.take(event)
             if progress and not isinstance(event, Frame | BatchRead | VolumesFound) and ended < total:
                 ended += 1  # volumes are counted once their slices are known
                 progress(ended, total)
         run.flush()
+        turn.leave()
         gallery.index()
     match = run.labels.match()
     return IndexResult(
@@ -187,6 +197,7 @@ class _Run:
     apart: list[SetApart] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     remarks: Remarks = field(default_factory=Remarks)
+    erased: set[str] = field(default_factory=set)  # SHA-256 of what was removed while this ran
 
     def __post_init__(self) -> None:
         self.stored = self.gallery.store.files()  # before this run
@@ -197,7 +208,19 @@ class _Run:
         # A table of patients or attributes alone must not remove the labels that another table gave.
         self.table_labels = self.labels.names_labels
 
+    def give_way(self, turn: Turn) -> None:
+        """Let erasures go first. What has been read is stored, so that they find it, and what they remove does not come
+        back: a second copy of its bytes is passed over for the rest of the run.
+        """
+        self.flush()
+        before = digests_of_records(self.gallery.store)
+        turn.give_way()
+        self.erased |= before - digests_of_records(self.gallery.store)
+        self.fetched = {sha256: source for sha256, source in self.fetched.items() if sha256 not in self.erased}
+
     def take(self, event: ReadEvent) -> None:
+        if getattr(event, "sha256", "") in self.erased:
+            return
         if isinstance(event, Frame):
             self.frames.append(event)
             self.remarks.take(event)

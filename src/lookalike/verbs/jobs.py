@@ -8,6 +8,7 @@ from typing import Any
 
 from lookalike.errors import ForbiddenError, NotFoundError
 from lookalike.gallery import Gallery
+from lookalike.store.erasures import NOTE, erasures, finish_since
 from lookalike.store.jobs import (
     OPEN,
     Job,
@@ -22,6 +23,7 @@ from lookalike.store.jobs import (
     note_progress,
     page_of_jobs,
     resume_jobs,
+    without_names,
 )
 
 
@@ -132,10 +134,42 @@ def end_job(
     gallery: Gallery, id: str, *, result: Any = None, reports: Mapping[str, str] | None = None, error: str | None = None
 ) -> None:
     """Close an open job: done with a result (JSON) and printed reports by format, or failed with an error."""
-    if error is not None:
-        finish_job(gallery.store, id, "failed", error=error)
-    else:
-        finish_job(gallery.store, id, "done", result={"result": result, **({"reports": reports} if reports else {})})
+    finish_job(gallery.store, id, _state(error), result=_stored(result, reports, error), error=error)
+
+
+def count_erasures(gallery: Gallery) -> int:
+    """How many times records have been removed."""
+    return erasures(gallery.store).number
+
+
+def end_job_since(
+    gallery: Gallery,
+    id: str,
+    since: int,
+    *,
+    result: Any = None,
+    reports: Mapping[str, str] | None = None,
+    error: str | None = None,
+) -> bool:
+    """``end_job``, unless records were removed since that count of erasures, which the result may name: then a job that
+    adds records ends with the numbers of its result, and any other does not. Whether it has ended.
+    """
+    stored = _stored(result, reports, error)
+    if finish_since(gallery.store, since, id, _state(error), result=stored, error=error):
+        return True
+    if job_of(gallery.store, id).kind != "index":
+        return False
+    error = None if error is None else NOTE
+    finish_job(gallery.store, id, _state(error), result=without_names(stored), error=error)
+    return True
+
+
+def _state(error: str | None) -> JobState:
+    return "done" if error is None else "failed"
+
+
+def _stored(result: Any, reports: Mapping[str, str] | None, error: str | None) -> dict[str, Any] | None:
+    return None if error is not None else {"result": result, **({"reports": reports} if reports else {})}
 
 
 def cancel_job(gallery: Gallery, id: str) -> None:

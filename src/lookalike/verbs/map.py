@@ -75,6 +75,8 @@ def map_gallery(
         with suppress(OSError):  # the file only saves time: the disk may be full
             if gallery.store.writable:
                 _save(path, made_of, drawn)
+                if gallery.store.version() != made_of["version"]:  # what was removed meanwhile must not stay in a file
+                    path.unlink(missing_ok=True)
     return _result(method, space, drawn, started, cached=cached)
 
 

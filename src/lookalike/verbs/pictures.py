@@ -36,6 +36,10 @@ class Pictures:
         """Stop the drawing processes."""
         self._display.close()
 
+    def forget(self) -> None:
+        """Keep no picture that was drawn before."""
+        self._display.forget()
+
     def of_files(self, files: Sequence[Path], *, slice: int | None = None, size: int = 512) -> Shown:
         """Draw one slice of a file or of a series; a volume's middle one by default. size: pixels of the long
         side, at most. Raises UnreadableImageError.

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 from lookalike.asking.candidates import checked_filter
+from lookalike.erasing import Forget, Removed, erase
 from lookalike.errors import REASONS, UsageError
 from lookalike.filters import Filter
-from lookalike.gallery import SOURCES, Gallery
+from lookalike.gallery import Gallery
 from lookalike.store.browse import facet_counts, records_after, refused_after
-from lookalike.store.edit import (
-    change_labels,
-    erase,
-    label_changes,
-    remove_patient,
-    remove_records,
-    sources_left,
-    undo_change,
-)
+from lookalike.store.edit import change_labels, label_changes, undo_change
+from lookalike.store.erasures import named_by_ids, named_by_patient
 from lookalike.store.label_log import LoggedChange
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
@@ -212,34 +203,19 @@ def _labels(labels: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(cleaned))
 
 
-def remove(gallery: Gallery, ids: Sequence[str]) -> int:
-    """Remove records everywhere: rows, vectors, patches, thumbnails, indexes, maps, and files that the gallery keeps
-    itself; how many were removed. An adapter that has learnt from them stays until it is trained again.
+def remove(
+    gallery: Gallery, ids: Sequence[str] = (), *, patient: str | None = None, forget: Forget | None = None
+) -> Removed:
+    """Remove records, or every record of a patient, everywhere: rows, vectors, patches, thumbnails, indexes, maps,
+    files that the gallery keeps itself, and results of jobs that name them. An adapter that has learnt from them keeps
+    its weights until it is trained again. patient: the group's hash. forget: called at the end with what names the
+    records, for caches.
 
-    Raises NotFoundError, GalleryError (another process is writing).
+    It takes its turn before whoever is adding to the gallery. Raises UsageError, NotFoundError, LockedError,
+    GalleryError; then nothing is removed.
     """
-    with gallery.writing():
-        sources = remove_records(gallery.store, ids)
-        _forget(gallery, sources)
-    return len(set(ids))
-
-
-def remove_group(gallery: Gallery, patient: str) -> int:
-    """Remove every record of a patient group (its hash), as ``remove`` does. Raises NotFoundError, GalleryError."""
-    with gallery.writing():
-        count, sources = remove_patient(gallery.store, patient)
-        _forget(gallery, sources)
-    return count
-
-
-def _forget(gallery: Gallery, sources: Sequence[str]) -> None:
-    kept = Path(os.path.realpath(gallery.folder)) / SOURCES
-    still = sources_left(gallery.store, sources)
-    for source in sources:
-        if source not in still and (file := gallery.kept_file(source)) is not None:
-            # An upload has a folder of its own.
-            shutil.rmtree(kept / file.relative_to(kept).parts[0], ignore_errors=True)
-    erase(gallery.store)
-    shutil.rmtree(gallery.folder / "maps", ignore_errors=True)
-    for space in gallery.store.spaces():
-        gallery.index(space)
+    if bool(ids) == (patient is not None):
+        raise UsageError("say what is to be removed: the ids of records, or a patient group (--patient GROUP)")
+    if patient is not None:
+        return erase(gallery, lambda store: named_by_patient(store, patient), forget)
+    return erase(gallery, lambda store: named_by_ids(store, ids), forget)

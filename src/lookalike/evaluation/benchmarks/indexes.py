@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +23,7 @@ from lookalike.evaluation.tables import Format, render
 from lookalike.indexes import Index
 from lookalike.indexes.files import load_index, save_index
 from lookalike.plugins import load_plugin
+from lookalike.scratch import Scratch
 from lookalike.types import Keys, Vectors
 
 FLOOR: Final = 0.95  # recall below which no speed is reported
@@ -132,8 +132,8 @@ def measure_index(index: Index, vectors: Vectors, queries: Vectors, truth: Keys,
     index.upsert(np.arange(len(vectors)), vectors)
     build_seconds = time.perf_counter() - started
     kind = index.kind
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with Scratch("index") as scratch:
+        folder = scratch.folder
         save_index(index, folder, kind, {})
         file_mb = (folder / f"{kind}.index").stat().st_size / 1e6
         del index

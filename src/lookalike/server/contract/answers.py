@@ -83,13 +83,6 @@ class RecordFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
-    """How many records were removed."""
-
-    records: int
-
-
-@dataclass(frozen=True, slots=True)
 class MapSummary:
     """A finished map without its points, which ``GET /map`` has."""
 

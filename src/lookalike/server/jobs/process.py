@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.progress import Progress
 from lookalike.server.serialise import plain, without_paths
-from lookalike.verbs.jobs import end_job, task_of, tell_progress
+from lookalike.verbs.jobs import Task, count_erasures, end_job, end_job_since, task_of, tell_progress
 
 _NOTED_EVERY: Final = 0.5  # seconds
+
+_TRIES: Final = 5
+_OVERTAKEN: Final = "records were removed while it ran, again and again; start it again"
 
 _Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's result as JSON, and its printed reports by format
 _Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], Progress], _Done]
@@ -42,8 +45,6 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
         overwrite_labels=given.get("overwrite_labels", False),
         progress=progress,
     )
-    if given["labels"] and given["own_labels"]:
-        Path(given["labels"]).unlink(missing_ok=True)
     return plain(done), {}
 
 
@@ -125,23 +126,33 @@ class _Noted:
 
 
 def do_job(folder: str, identity: str) -> None:
-    """Run a job, and record its result or its error."""
+    """Run a job, and record its result or its error. It is done again if records were removed meanwhile, which it may
+    name; but adding records goes on, and says in numbers only what came of it.
+    """
     threading.Thread(target=_end_with_server, daemon=True).start()
     with suppress(OSError):
         os.nice(10)  # searches come first
     with open_gallery(folder) as gallery:
-        task = task_of(gallery, identity)
-        try:
-            result, reports = WORK[task.kind](gallery, task.arguments, _Noted(gallery, identity))
-        except LookalikeError as error:
-            end_job(gallery, identity, error=without_paths(str(error)))
-        except MemoryError:
-            end_job(gallery, identity, error="out of memory; free memory and start it again")
-        except Exception as error:
-            what = f"unexpected {type(error).__name__}; this is a bug: please report it"
-            end_job(gallery, identity, error=what)
-        else:
-            end_job(gallery, identity, result=result, reports=reports)
+        gallery.patience = math.inf
+        task, note = task_of(gallery, identity), _Noted(gallery, identity)
+        for _ in range(_TRIES):
+            before = count_erasures(gallery)
+            if end_job_since(gallery, identity, before, **_outcome(gallery, task, note)):
+                return
+        end_job(gallery, identity, error=_OVERTAKEN)
+
+
+def _outcome(gallery: Gallery, task: Task, progress: Progress) -> dict[str, Any]:
+    """How a job ends, as ``end_job`` takes it."""
+    try:
+        result, reports = WORK[task.kind](gallery, task.arguments, progress)
+    except LookalikeError as error:
+        return {"error": without_paths(str(error))}
+    except MemoryError:
+        return {"error": "out of memory; free memory and start it again"}
+    except Exception as error:
+        return {"error": f"unexpected {type(error).__name__}; this is a bug: please report it"}
+    return {"result": result, "reports": reports}
 
 
 def _end_with_server() -> None:

@@ -8,12 +8,14 @@ import threading
 from contextlib import suppress
 from typing import Final
 
+from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.server.jobs.process import REPEATABLE
 from lookalike.verbs.jobs import Task, cancel_job, end_job, take_job, take_up_jobs
 
 _LOOK_EVERY: Final = 2.0  # seconds: another process may have queued a job
+_TIDY_SECONDS: Final = 2.0  # waited for the turn to tidy, before the next job
 _DIED: Final = "the process that did it ended unexpectedly (out of memory?); start it again"
 
 
@@ -22,7 +24,7 @@ class Runner:
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
-        self._wake, self._stopped = threading.Event(), False
+        self._wake, self._stopped, self._untidy = threading.Event(), False, True
         self._lock = threading.Lock()
         self._running: tuple[str, subprocess.Popen[bytes]] | None = None
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
@@ -42,6 +44,8 @@ class Runner:
         with self._lock:
             if self._running is not None and self._running[0] == identity:
                 self._running[1].kill()
+        self._untidy = True
+        self.wake()
 
     def stop(self) -> None:
         """End the thread. A running job stays marked as running, and the next server takes it up."""
@@ -57,12 +61,19 @@ class Runner:
         while not self._stopped:
             job = None
             with suppress(LookalikeError):  # the database is locked or the disk full: look again later
+                self._tidy()
                 job = take_job(self._gallery)
             if job is None:
                 self._wake.wait(_LOOK_EVERY)
                 self._wake.clear()
             else:
                 self._do(job)
+
+    def _tidy(self) -> None:
+        """Remove what jobs that have ended left in ``sources/``, and what an erasure could not remove at once."""
+        if self._untidy or is_erasing(self._gallery):
+            self._untidy = False
+            self._untidy = not tidy(self._gallery, _TIDY_SECONDS)
 
     def _do(self, job: Task) -> None:
         with self._lock:
@@ -81,3 +92,4 @@ class Runner:
         if not self._stopped:
             with suppress(LookalikeError):
                 end_job(self._gallery, job.id, error=_DIED)  # unless it is finished
+        self._untidy = True

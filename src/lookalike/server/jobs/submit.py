@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
+from pathlib import Path
 from typing import Any, Final
 
+from lookalike.erasing import bringing
 from lookalike.errors import NotFoundError
-from lookalike.gallery import SOURCES
 from lookalike.server.access import Caller
 from lookalike.server.contract.bodies import IndexBody
 from lookalike.server.problems import Problem
 from lookalike.server.service import Service
 from lookalike.server.uploads.store import Upload
+from lookalike.sources.volumes import files_behind
 from lookalike.verbs.jobs import JobInfo, count_open_jobs, job_info, may_cancel, submit_job
 
 OPEN_JOBS_EACH: Final = 32  # jobs of one caller that are queued or running,
@@ -41,22 +44,23 @@ def queue_index(service: Service, caller: Caller, body: IndexBody) -> JobInfo:
     """
     _check_open(service, caller)  # before anything is copied
     labels = service.uploads.get(body.labels_csv, caller.name) if body.labels_csv else None
-    if body.folder is not None:
-        sources, labels_path = _import_folder(service, body.folder)
-    else:
-        uploads = [service.uploads.get(identity, caller.name) for identity in body.uploads or ()]
-        sources, labels_path = [_moved_in(service, upload) for upload in uploads], None
-    if labels is not None:
-        labels_path = _table(service, labels)
-    given = {
-        "sources": sources,
-        "labels": labels_path,
-        "own_labels": labels is not None,
-        "label_columns": body.label_columns,
-        "where_source": body.where_source,
-        "overwrite_labels": body.overwrite_labels,
-    }
-    return queue(service, caller, "index", given)
+    uploads = [service.uploads.get(identity, caller.name) for identity in body.uploads or ()]
+    with bringing(service.gallery) as kept:
+        if body.folder is not None:
+            sources, labels_path = _import_folder(service, body.folder)
+        else:
+            sources, labels_path = [_moved_in(upload, kept) for upload in uploads], None
+        if labels is not None:
+            labels.indexed = True
+            labels_path = _brought(labels.files[0], kept / f"{labels.id}.csv")
+        given = {
+            "sources": sources,
+            "labels": labels_path,
+            "label_columns": body.label_columns,
+            "where_source": body.where_source,
+            "overwrite_labels": body.overwrite_labels,
+        }
+        return queue(service, caller, "index", given)
 
 
 def _import_folder(service: Service, name: str) -> tuple[list[str], str | None]:
@@ -67,20 +71,22 @@ def _import_folder(service: Service, name: str) -> tuple[list[str], str | None]:
     return [str(folder)], str(table) if table.is_file() else None
 
 
-def _moved_in(service: Service, upload: Upload) -> str:
-    """Copy an upload into the gallery, since indexed files must stay; its folder there."""
-    folder = service.gallery.folder / SOURCES / upload.id
-    if not folder.is_dir():
-        folder.parent.mkdir(exist_ok=True)
-        shutil.copytree(upload.folder, folder)
-    return str(folder)
+def _moved_in(upload: Upload, kept: Path) -> str:
+    """Copy the files of an upload into the gallery, since indexed files must stay; their folder there."""
+    upload.indexed = True
+    for file in (half for each in upload.files for half in files_behind(each, 1, list)):
+        _brought(file, kept / upload.id / file.relative_to(upload.folder))
+    return str(kept / upload.id)
 
 
-def _table(service: Service, upload: Upload) -> str:
-    path = service.gallery.folder / SOURCES / f"{upload.id}.csv"
-    path.parent.mkdir(exist_ok=True)
-    shutil.copyfile(upload.files[0], path)
-    return str(path)
+def _brought(file: Path, place: Path) -> str:
+    """Copy a file to its place, where it is complete as soon as it is there."""
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        coming = place.with_name(f".{secrets.token_hex(8)}")
+        shutil.copyfile(file, coming)
+        coming.replace(place)
+    return str(place)
 
 
 def cancel(service: Service, caller: Caller, identity: str) -> JobInfo:

@@ -6,8 +6,9 @@ from functools import partial
 
 from fastapi import APIRouter, Response
 
+from lookalike.erasing import Removed
 from lookalike.errors import NotFoundError
-from lookalike.server.contract.answers import RecordFiles, Removed
+from lookalike.server.contract.answers import RecordFiles
 from lookalike.server.contract.bodies import ChangeLabelsBody, SetLabelsBody, UndoLabelsBody
 from lookalike.server.guard import API
 from lookalike.server.responses import JPEG, NEVER_KEPT, FileOfBytes, json_response, picture_response, saved_as
@@ -111,10 +112,10 @@ def get_labels_log(service: Served, _caller: AsContributor, limit: Limit = 50, c
 @records_router.delete("/records/{identity}", response_model=Removed)
 def delete_record(identity: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove a record everywhere."""
-    return json_response(Removed(records.remove(service.gallery, [identity])))
+    return json_response(records.remove(service.gallery, [identity], forget=service.forget))
 
 
 @records_router.delete("/patients/{group}", response_model=Removed)
 def delete_patient(group: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove all of a patient's records everywhere."""
-    return json_response(Removed(records.remove_group(service.gallery, group)))
+    return json_response(records.remove(service.gallery, patient=group, forget=service.forget))

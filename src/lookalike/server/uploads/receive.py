@@ -23,7 +23,6 @@ from lookalike.server.uploads.store import Upload, Uploads
 from lookalike.sources.reading import series_in
 
 _MOST_FILES: Final = 5000
-_TABLES: Final = (".csv", ".tsv", ".txt")  # label tables, which are no pictures
 _FILING: Final = CapacityLimiter(4)  # threads that write uploads: a slow disk must not take those that answer searches
 
 _LATER: Final = {"Retry-After": "60"}
@@ -129,7 +128,7 @@ def _keep_one(service: Service, upload: Upload) -> None:
 
 async def upload_info(service: Service, upload: Upload, decodes: CallersDecoding) -> UploadInfo:
     """Describe an upload to its sender. Raises UnreadableImageError, and as ``Decoding.run``."""
-    if upload.name.lower().endswith(_TABLES):
+    if upload.is_table:
         return UploadInfo(upload.id, upload.name, len(upload.files), "table")
     shown = await decodes(partial(service.pictures.of_files, upload.files))
     return UploadInfo(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import Final
 
 from lookalike.asking.query import Query
 from lookalike.errors import LookalikeError, NotFoundError
+from lookalike.scratch import Scratch
 from lookalike.server.problems import Problem
 from lookalike.text import plain_text
 
@@ -27,6 +27,7 @@ _KEPT_SECONDS: Final = 6 * 3600.0
 _SAFE_SECONDS: Final = 600.0  # an upload used within this time is never evicted
 # Bytes of prepared pixels kept for regions and heat maps; beyond them an upload's file is read again.
 _PIXELS: Final = 256 << 20
+_TABLES: Final = (".csv", ".tsv", ".txt")
 _UNSAFE: Final = re.compile(r'[/\\:*?"<>|]')
 
 
@@ -36,7 +37,7 @@ class Upload:
     case. size: bytes, or the room taken for it while it is on its way.
 
     query: the encoded upload, once it has been a query, or refused: why it cannot be one; version: of the gallery's
-    vectors at that time.
+    vectors at that time. indexed: whether a job was given its files.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Upload:
     query: Query | None = None
     refused: LookalikeError | None = None
     version: int = -1
+    indexed: bool = False
     reading: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -57,12 +59,18 @@ class Upload:
         """The source for a verb: the file, or the folder of a series."""
         return self.files[0] if len(self.files) == 1 else self.folder
 
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a label table and no picture, by its name."""
+        return self.name.lower().endswith(_TABLES)
+
 
 class Uploads:
     """All uploads, with a limit on the bytes of those that are kept and of those that are on their way."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="lookalike-uploads-"))  # for this user alone (0700)
+        self._scratch = Scratch("uploads")
+        self._folder = self._scratch.folder
         self._most, self._lock = most_bytes, threading.Lock()
         self._coming, self._kept = dict[str, Upload](), dict[str, Upload]()
         self._held: Counter[str] = Counter()  # bytes by owner, of those on their way too
@@ -185,6 +193,11 @@ class Uploads:
                     if room < 0:
                         upload.query = replace(upload.query, frames=())
 
+    def latest_first(self) -> list[Upload]:
+        """All uploads, the one used last first."""
+        with self._lock:
+            return sorted(self._kept.values(), key=lambda upload: -upload.used)
+
     def discard(self, upload: Upload) -> None:
         """Remove an upload."""
         with self._lock:
@@ -199,7 +212,7 @@ class Uploads:
 
     def close(self) -> None:
         """Remove all uploads."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.close()
 
 
 def _remove(uploads: Iterable[Upload]) -> None:
