@@ -21,7 +21,6 @@ from lookalike.errors import LockedError
 WRITING: Final = "writing.lock"
 LOCKS: Final = (WRITING, "turn.lock", "erasing.lock")
 _LOOK_EVERY: Final = 0.02  # seconds
-_SAID: Final = "another process is writing to this gallery; wait until it has finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _locked(path: Path, patience: float) -> Iterator[None]:
     with path.open("w") as file:
         while not _try(file):
             if time.monotonic() > end:
-                raise LockedError(_SAID)
+                raise LockedError("another process is writing to this gallery; wait until it has finished")
             time.sleep(_LOOK_EVERY)
         yield
 

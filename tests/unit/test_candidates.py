@@ -22,7 +22,8 @@ from lookalike.errors import DamagedFileError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes import Index
 from lookalike.store import Batch, NewRecord, Store, record_id
-from lookalike.store.erasures import named_by_ids, remove_named
+from lookalike.store.erasures import remove_named
+from lookalike.store.named import named_by_ids
 from lookalike.store.packed import packed, unpacked
 from lookalike.store.patches import keep, patches_of
 from lookalike.types import Keys, Record, Scores, Vectors

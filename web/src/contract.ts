@@ -1384,7 +1384,7 @@ export interface components {
         };
         /**
          * @description records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
-         *     still reads an earlier state: then the last traces, in the write-ahead log, go a moment after it has ended.
+         *     reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended.
          */
         Removed: {
             records: number;

@@ -95,9 +95,8 @@ def _read_or_made(gallery: Gallery, space: str, whole: bool, made_of: Any) -> Ba
 
     path = gallery.folder / "indexes" / f"{space}.background{'.whole' if whole else ''}.json"
     kept = kept_fields(path, made_of, made, _read, keep=gallery.store.writable)
-    if (
-        gallery.store.writable and gallery.store.version() != made_of[1]
-    ):  # what was removed meanwhile must not stay in a file
+    if gallery.store.writable and gallery.store.version() != made_of[1]:
+        # What was removed meanwhile must not stay in a file.
         with suppress(OSError):
             path.unlink(missing_ok=True)
     return kept

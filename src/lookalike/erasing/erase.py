@@ -1,25 +1,25 @@
 """Remove records everywhere: rows, files, what was made from them, and what names them.
 
-Everything is prepared before the one transaction that removes the rows and notes what is still to be done, and nothing
-after it fails: what cannot be done at once is done later, by the next erasure or the next server.
+All is prepared before the one transaction that removes the rows and notes what is still to be done. Nothing after it
+fails: what cannot be done at once is done later, by the next erasure or the next server.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from lookalike.adapters import load_adapter, save_adapter
+from lookalike.erasing.derived import make_indexes, remove_derived, rename_classes
 from lookalike.erasing.sources import remove_copies, sweep_sources
-from lookalike.errors import DamagedFileError, LockedError, LookalikeError
+from lookalike.errors import LockedError, LookalikeError
 from lookalike.gallery import SOURCES, Gallery
 from lookalike.store import Store
 from lookalike.store.database import FILE
 from lookalike.store.edit import empty_log, write_anew
-from lookalike.store.erasures import Named, close_erasures, erasures, remove_named
+from lookalike.store.erasures import Erasures, close_erasures, erasures, remove_named
+from lookalike.store.named import Named
 from lookalike.store.pages import lies_between
 
 PATIENCE: Final = 60.0  # seconds that an erasure waits for its turn; a writer gives way much sooner
@@ -30,8 +30,7 @@ Forget: TypeAlias = Callable[[Named], None]
 @dataclass(frozen=True, slots=True)
 class Removed:
     """records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
-    still reads an earlier state: then the last traces, in the write-ahead log, go a moment after it has ended.
-    """
+    reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended."""
 
     records: int
     erased: bool
@@ -45,14 +44,11 @@ def erase(gallery: Gallery, find: Callable[[Store], Named], forget: Forget | Non
     with gallery.erasing(PATIENCE):
         named = find(gallery.store)
         named = replace(named, digests=remove_copies(gallery, named.sources, named.digests))
-        adapters = _renamed(gallery, named.labels)
+        adapters = rename_classes(gallery, named.labels)
         remove_named(gallery.store, named, adapters, gallery.folder / SOURCES)
         erased = _complete(gallery, named)
-    if forget is not None:
-        forget(named)
-    with suppress(LookalikeError):
-        for space in gallery.store.spaces():
-            gallery.index(space)
+    _works(lambda: forget(named) if forget is not None else None)
+    _works(lambda: make_indexes(gallery))
     return Removed(len(named.keys), erased)
 
 
@@ -76,62 +72,28 @@ def _complete(gallery: Gallery, named: Named | None) -> bool:
     """Remove what is left outside of the tables after rows were removed; whether nothing is left. named: what is gone;
     None where that is no longer known.
     """
-    with suppress(LookalikeError, OSError):
-        sweep_sources(gallery)
-        number, is_open = erasures(gallery.store)
-        if not is_open:
-            return True
-        with gallery.remaking():
-            _remove_derived(gallery)
-        if _cleared(gallery, named):
-            close_erasures(gallery.store, number)
-            return True
+    done = _works(lambda: sweep_sources(gallery))
+    noted = Erasures(0, True)
+    with suppress(LookalikeError):
+        noted = erasures(gallery.store)
+    if noted.open:
+        done = _works(lambda: remove_derived(gallery)) and done
+        done = _works(lambda: _clear_database(gallery, named)) and done
+        done = done and _works(lambda: close_erasures(gallery.store, noted.number))
+    return done
+
+
+def _works(step: Callable[[], None]) -> bool:
+    """Whether a step does not fail. After the rows are gone nothing may: what was removed is removed."""
+    with suppress(Exception):
+        step()
+        return True
     return False
 
 
-def _cleared(gallery: Gallery, named: Named | None) -> bool:
-    """Leave nothing of removed rows in the database's files; whether that could be done."""
-    if not empty_log(gallery.store, _LOG_SECONDS):
-        return False
-    if named is not None and not lies_between(gallery.folder / FILE, named.traces):
-        return True
-    write_anew(gallery.store)
-    return empty_log(gallery.store, _LOG_SECONDS)
-
-
-def _remove_derived(gallery: Gallery) -> None:
-    """Remove maps, indexes and backgrounds, which are made again, adapters that no space has, and what processes that
-    were killed left of any of them.
-    """
-    for made in ("maps", "indexes"):
-        shutil.rmtree(gallery.folder / made, ignore_errors=True)
-    had = {f"{row.name}.{row.adapter[:16]}" for row in gallery.store.spaces().values() if row.adapter}
-    folder = gallery.folder / "adapters"
-    for file in () if folder.is_symlink() or not folder.is_dir() else folder.iterdir():
-        if file.stem not in had:
-            with suppress(OSError):
-                file.unlink()
-
-
-def _renamed(gallery: Gallery, labels: Iterable[str]) -> dict[str, str]:
-    """Write the adapters anew whose classes are labels that nobody bears any more, with other names for these classes:
-    their SHA-256, by their spaces. "" for a damaged one, which is removed.
-    """
-    found: dict[str, str] = {}
-    folder, gone = gallery.folder / "adapters", set(labels)
-    for row in gallery.store.spaces().values() if gone else ():
-        if row.adapter is None:
-            continue
-        try:
-            adapter = load_adapter(folder, row.name, row.adapter)
-        except DamagedFileError:
-            found[row.name] = ""
-            continue
-        if gone & {*adapter.classes}:
-            classes = tuple(_unnamed(number) if name in gone else name for number, name in enumerate(adapter.classes))
-            found[row.name] = save_adapter(replace(adapter, classes=classes), folder, row.name)
-    return found
-
-
-def _unnamed(number: int) -> str:
-    return f"removed label {number + 1}"
+def _clear_database(gallery: Gallery, named: Named | None) -> None:
+    """Leave nothing of removed rows in the database. Raises LockedError where somebody reads an earlier state."""
+    empty_log(gallery.store, _LOG_SECONDS)
+    if named is None or lies_between(gallery.folder / FILE, named.traces):
+        write_anew(gallery.store)
+        empty_log(gallery.store, _LOG_SECONDS)

@@ -80,10 +80,9 @@ class Display:
         )
 
     def forget(self) -> None:
-        """Empty the cache."""
-        with self._lock:
-            self._kept.clear()
-            self._bytes = 0
+        """Keep nothing that was made before."""
+        self._drawn.forget()
+        self._series.forget()
 
     def without_identity(self, files: Sequence[Path]) -> tuple[str, bytes]:
         """The suffix and the content of a file with the same pixels that tells nobody whose they are

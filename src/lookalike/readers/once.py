@@ -58,6 +58,13 @@ class MadeOnce(Generic[_T]):
             self._keep(files, part, made)
             return made
 
+    def forget(self) -> None:
+        """Keep no result that was made before."""
+        with self._lock:
+            self._kept.clear()
+            self._good.clear()
+            self._bytes = 0
+
     @contextmanager
     def _turn(self, files: Files) -> Iterator[None]:
         with self._lock:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, delete, func, select
 
+from lookalike.errors import LockedError
 from lookalike.store.batch import count_edit, move_files
 from lookalike.store.label_log import LoggedChange, hand_labels, labels_of, log_of, set_by_hand, take_back
 from lookalike.store.rows import keys_by_id, no_record
@@ -123,9 +124,9 @@ def remove_space(store: Store, name: str) -> None:
         connection.execute(delete(SPACES).where(SPACES.c.name == name))
 
 
-def empty_log(store: Store, patience: float) -> bool:
+def empty_log(store: Store, patience: float) -> None:
     """Move everything from the write-ahead log into the database, where removed rows are overwritten, and leave no byte
-    in it. False if somebody still reads an earlier state after ``patience`` seconds.
+    in it. Raises LockedError if somebody still reads an earlier state after ``patience`` seconds.
     """
     end = time.monotonic() + patience
     with store.outside() as connection:
@@ -138,7 +139,8 @@ def empty_log(store: Store, patience: float) -> bool:
                 time.sleep(_GLANCE / 1000)
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout={waits}")
-    return not busy
+    if busy:
+        raise LockedError("another process still reads an earlier state of this gallery; wait until it has finished")
 
 
 def write_anew(store: Store) -> None:

@@ -7,40 +7,24 @@ the same transaction, so that whoever opens the gallery after a crash completes 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from lookalike.errors import NotFoundError
 from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.database import damaged
 from lookalike.store.jobs import OPEN, JobState, close_job, without_names
 from lookalike.store.label_log import forget_empty
-from lookalike.store.rows import chunks, keys_by_id, no_record
-from lookalike.store.schema import (
-    ATTRIBUTES,
-    CHANGED_LABELS,
-    GALLERY,
-    JOBS,
-    LABELS,
-    READ_FILES,
-    RECORDS,
-    REFUSED,
-    SPACES,
-    TABLE_LABELS,
-    VECTORS,
-)
+from lookalike.store.named import Named
+from lookalike.store.schema import GALLERY, JOBS, READ_FILES, RECORDS, REFUSED, SPACES
 from lookalike.store.spaces import count_version
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
 NOTE: Final = "what this said was removed, with records that it named"
-_BEGINNING: Final = 24  # bytes of a vector that no other begins with
 _FACT: Final = "erasures"  # of the gallery
 
 
@@ -49,36 +33,6 @@ class Erasures(NamedTuple):
 
     number: int = 0
     open: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What names some records. keys: theirs. files: the SHA-256 of their files. The others name nothing else: patients
-    (groups), sources and digests (SHA-256) that no other record has, labels and values (of attributes, the texts) that
-    no other record bears. vectors: the first bytes of each.
-    """
-
-    keys: tuple[int, ...]
-    files: frozenset[str]
-    ids: frozenset[str]
-    patients: frozenset[str]
-    sources: frozenset[str]
-    digests: frozenset[str]
-    labels: frozenset[str]
-    values: frozenset[str]
-    vectors: frozenset[bytes]
-
-    @property
-    def words(self) -> frozenset[str]:
-        """By which a text names them: every one of these, of sources the file's name."""
-        files = {PurePath(source).name for source in self.sources}
-        return frozenset({*self.ids, *self.patients, *self.digests, *self.labels, *self.values, *files} - {""})
-
-    @property
-    def traces(self) -> frozenset[bytes]:
-        """The bytes that each of their rows holds some of: these words, also as JSON, and the vectors' beginnings."""
-        texts = {text for word in self.words for text in (word, json.dumps(word)[1:-1])}
-        return self.vectors.union(text.encode() for text in texts)
 
 
 def erasures(store: Store) -> Erasures:
@@ -103,26 +57,6 @@ def finish_since(
             return False
         close_job(connection, identity, state, result, error)
     return True
-
-
-def named_by_ids(store: Store, ids: Iterable[str]) -> Named:
-    """What names the records of these ids. Raises NotFoundError if there is no record of one of them."""
-    with store.begin() as connection:
-        wanted = list(dict.fromkeys(ids))
-        found = keys_by_id(connection, wanted)
-        if missing := [identity for identity in wanted if identity not in found]:
-            raise no_record(missing[0])
-        return _named(connection, [found[identity] for identity in wanted])
-
-
-def named_by_patient(store: Store, patient: str) -> Named:
-    """What names the records of a patient group (its hash). Raises NotFoundError if there is none."""
-    store.verify()  # a record whose patient group is damaged would stay
-    with store.begin() as connection:
-        keys = list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient)))
-        if not keys:
-            raise NotFoundError("no record is of that patient group; groups stand in every record")
-        return _named(connection, keys)
 
 
 def remove_named(store: Store, named: Named, adapters: Mapping[str, str], kept: PurePath) -> int:
@@ -158,65 +92,6 @@ def _noted(connection: Connection) -> Erasures:
 def _note(connection: Connection, noted: Erasures) -> None:
     connection.execute(delete(GALLERY).where(GALLERY.c.name == _FACT))
     connection.execute(insert(GALLERY), {"name": _FACT, "value": json.dumps(noted)})
-
-
-def _named(connection: Connection, keys: Sequence[int]) -> Named:
-    rows = _rows(connection, RECORDS.c.key, keys, *RECORDS.c)
-    patients, sources, digests = (
-        _alone(connection, column, Counter(row[column.name] for row in rows))
-        for column in (RECORDS.c.patient, RECORDS.c.source, RECORDS.c.sha256)
-    )
-    return Named(
-        tuple(keys),
-        frozenset(row["sha256"] for row in rows),
-        frozenset(row["id"] for row in rows),
-        patients,
-        sources,
-        digests,
-        _labels_alone(connection, keys),
-        _values_alone(connection, keys),
-        frozenset(row["data"][:_BEGINNING] for row in _rows(connection, VECTORS.c.record, keys, VECTORS.c.data)),
-    )
-
-
-def _alone(connection: Connection, column: Any, own: Counter[str], *where: ColumnElement[bool]) -> frozenset[str]:
-    """The values that no other row has. own: how many of these records' rows have each."""
-    every: Counter[str] = Counter()
-    for some in chunks(own):
-        query = select(column, func.count()).where(column.in_(some), *where).group_by(column)
-        every.update(dict(map(tuple, connection.execute(query))))
-    return frozenset(value for value, count in own.items() if every[value] <= count)
-
-
-def _labels_alone(connection: Connection, keys: Sequence[int]) -> frozenset[str]:
-    """The labels that these records bear or bore, and no other record bears."""
-    found = _logged(connection, keys)
-    own = {
-        table: Counter(row["label"] for row in _rows(connection, table.c.record, keys, table.c.label))
-        for table in (LABELS, TABLE_LABELS)
-    }
-    every = found.union(*own.values())
-    alone = (_alone(connection, t.c.label, Counter({name: own[t][name] for name in every})) for t in own)
-    return frozenset(every).intersection(*alone)
-
-
-def _logged(connection: Connection, keys: Sequence[int]) -> set[str]:
-    """The labels that the log of changes names for these records."""
-    log = _rows(connection, CHANGED_LABELS.c.record, keys, CHANGED_LABELS.c.before, CHANGED_LABELS.c.after)
-    try:
-        return {str(label) for row in log for text in (row["before"], row["after"]) for label in json.loads(text)}
-    except (TypeError, ValueError):
-        raise damaged() from None
-
-
-def _values_alone(connection: Connection, keys: Sequence[int]) -> frozenset[str]:
-    """The texts of attributes, other than numbers, that no other record has."""
-    own: dict[str, Counter[str]] = {}
-    for row in _rows(connection, ATTRIBUTES.c.record, keys, *ATTRIBUTES.c):
-        if row["number"] is None:
-            own.setdefault(row["name"], Counter())[row["text"]] += 1
-    alone = (_alone(connection, ATTRIBUTES.c.text, texts, ATTRIBUTES.c.name == name) for name, texts in own.items())
-    return frozenset().union(*alone)
 
 
 def _forget_refused(connection: Connection, sources: Iterable[str], kept: PurePath) -> list[str]:
@@ -267,10 +142,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return "\n".join(map(_text, value))
     return value if isinstance(value, str) else ""
-
-
-def _rows(connection: Connection, column: Any, values: Sequence[Any], *columns: Any) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
-    for some in chunks(values):
-        found += map(dict, connection.execute(select(*columns).where(column.in_(some))).mappings())
-    return found

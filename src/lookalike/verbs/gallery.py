@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from lookalike.asking.background import space_background
 from lookalike.encoders import PatchEncoder
+from lookalike.erasing import PATIENCE
 from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import Gallery, gallery_folder, open_gallery
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
@@ -105,7 +106,7 @@ def drop_space(gallery: Gallery, name: str) -> None:
     """Remove an adapted space with its adapter and index. Raises NotFoundError, UsageError for the base space."""
     if gallery.space(name).adapter is None or name == BASE:
         raise UsageError(f"{name!r} is the encoder's own space and stays; only adapted spaces can be removed")
-    with gallery.writing():
+    with gallery.erasing(PATIENCE):
         remove_space(gallery.store, name)
         for folder in ("adapters", "indexes", "maps"):
             for file in (gallery.folder / folder).glob(f"{name}.*"):

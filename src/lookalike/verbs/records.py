@@ -13,8 +13,8 @@ from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.store.browse import facet_counts, records_after, refused_after
 from lookalike.store.edit import change_labels, label_changes, undo_change
-from lookalike.store.erasures import named_by_ids, named_by_patient
 from lookalike.store.label_log import LoggedChange
+from lookalike.store.named import named_by_ids, named_by_patient
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
 

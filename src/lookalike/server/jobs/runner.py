@@ -38,13 +38,17 @@ class Runner:
         """Look for a new job now."""
         self._wake.set()
 
+    def tidy_soon(self) -> None:
+        """Sweep before the next job what ended ones, and such as could not be queued, left in ``sources/``."""
+        self._untidy = True
+
     def cancel(self, identity: str) -> None:
         """Cancel a queued or running job."""
         cancel_job(self._gallery, identity)
         with self._lock:
             if self._running is not None and self._running[0] == identity:
                 self._running[1].kill()
-        self._untidy = True
+        self.tidy_soon()
         self.wake()
 
     def stop(self) -> None:
@@ -62,6 +66,7 @@ class Runner:
             job = None
             with suppress(LookalikeError):  # the database is locked or the disk full: look again later
                 self._tidy()
+            with suppress(LookalikeError):
                 job = take_job(self._gallery)
             if job is None:
                 self._wake.wait(_LOOK_EVERY)
@@ -71,9 +76,8 @@ class Runner:
 
     def _tidy(self) -> None:
         """Remove what jobs that have ended left in ``sources/``, and what an erasure could not remove at once."""
-        if self._untidy or is_erasing(self._gallery):
-            self._untidy = False
-            self._untidy = not tidy(self._gallery, _TIDY_SECONDS)
+        untidy, self._untidy = self._untidy or is_erasing(self._gallery), False
+        self._untidy |= untidy and not tidy(self._gallery, _TIDY_SECONDS)
 
     def _do(self, job: Task) -> None:
         with self._lock:

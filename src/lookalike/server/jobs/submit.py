@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,22 +46,32 @@ def queue_index(service: Service, caller: Caller, body: IndexBody) -> JobInfo:
     _check_open(service, caller)  # before anything is copied
     labels = service.uploads.get(body.labels_csv, caller.name) if body.labels_csv else None
     uploads = [service.uploads.get(identity, caller.name) for identity in body.uploads or ()]
-    with bringing(service.gallery) as kept:
-        if body.folder is not None:
-            sources, labels_path = _import_folder(service, body.folder)
-        else:
-            sources, labels_path = [_moved_in(upload, kept) for upload in uploads], None
-        if labels is not None:
-            labels.indexed = True
-            labels_path = _brought(labels.files[0], kept / f"{labels.id}.csv")
-        given = {
-            "sources": sources,
-            "labels": labels_path,
-            "label_columns": body.label_columns,
-            "where_source": body.where_source,
-            "overwrite_labels": body.overwrite_labels,
-        }
-        return queue(service, caller, "index", given)
+    try:
+        with bringing(service.gallery) as kept:
+            return queue(service, caller, "index", _brought_in(service, body, uploads, labels, kept))
+    except FileNotFoundError:  # an erasure, or its age, has removed it
+        raise NotFoundError("an upload is no longer there; upload it again", "no-upload") from None
+    finally:
+        service.runner.tidy_soon()
+
+
+def _brought_in(
+    service: Service, body: IndexBody, uploads: Sequence[Upload], labels: Upload | None, kept: Path
+) -> dict[str, Any]:
+    """The arguments of a job whose files are brought into the gallery."""
+    sources, table = [_moved_in(upload, kept) for upload in uploads], None
+    if body.folder is not None:
+        sources, table = _import_folder(service, body.folder)
+    if labels is not None:
+        labels.indexed = True
+        table = _brought(labels.files[0], kept / f"{labels.id}.csv")
+    return {
+        "sources": sources,
+        "labels": table,
+        "label_columns": body.label_columns,
+        "where_source": body.where_source,
+        "overwrite_labels": body.overwrite_labels,
+    }
 
 
 def _import_folder(service: Service, name: str) -> tuple[list[str], str | None]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Final
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
 from lookalike.erasing import Removed
@@ -28,6 +31,7 @@ from lookalike.server.routes.parameters import (
 from lookalike.verbs import records
 from lookalike.verbs.pictures import stored_thumbnail
 
+_ERASING: Final = CapacityLimiter(2)  # threads that wait for their turn to erase, apart from those that answer
 records_router = APIRouter(prefix=API, tags=["records"])
 
 
@@ -110,12 +114,16 @@ def get_labels_log(service: Served, _caller: AsContributor, limit: Limit = 50, c
 
 
 @records_router.delete("/records/{identity}", response_model=Removed)
-def delete_record(identity: str, service: Served, _caller: AsAdmin) -> Response:
+async def delete_record(identity: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove a record everywhere."""
-    return json_response(records.remove(service.gallery, [identity], forget=service.forget))
+    return await _removed(partial(records.remove, service.gallery, [identity], forget=service.forget))
 
 
 @records_router.delete("/patients/{group}", response_model=Removed)
-def delete_patient(group: str, service: Served, _caller: AsAdmin) -> Response:
+async def delete_patient(group: str, service: Served, _caller: AsAdmin) -> Response:
     """Remove all of a patient's records everywhere."""
-    return json_response(records.remove(service.gallery, patient=group, forget=service.forget))
+    return await _removed(partial(records.remove, service.gallery, patient=group, forget=service.forget))
+
+
+async def _removed(remove: Callable[[], Removed]) -> Response:
+    return json_response(await to_thread.run_sync(remove, limiter=_ERASING))

@@ -26,8 +26,8 @@ def forget_uploads(uploads: Uploads, gallery: Gallery, named: Named) -> None:
 
 def _holds(upload: Upload, gallery: Gallery, named: Named, *, may_read: bool) -> bool:
     try:
-        digests = [digest_of(file) for file in upload.files]
-        if not named.digests.isdisjoint([*digests, digest_of_series(digests)]):
+        upload.digests = upload.digests or tuple(map(digest_of, upload.files))
+        if not named.digests.isdisjoint([*upload.digests, digest_of_series(upload.digests)]):
             return True
         if upload.is_table:
             return upload.indexed or _tells(upload, named)

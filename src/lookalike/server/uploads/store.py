@@ -37,7 +37,7 @@ class Upload:
     case. size: bytes, or the room taken for it while it is on its way.
 
     query: the encoded upload, once it has been a query, or refused: why it cannot be one; version: of the gallery's
-    vectors at that time. indexed: whether a job was given its files.
+    vectors at that time. indexed: whether a job was given its files. digests: their SHA-256, once asked for.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Upload:
     refused: LookalikeError | None = None
     version: int = -1
     indexed: bool = False
+    digests: tuple[str, ...] = ()
     reading: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -1,0 +1,138 @@
+"""What names some records and nothing else: the words by which a text or a file tells of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from lookalike.errors import NotFoundError
+from lookalike.store.database import damaged
+from lookalike.store.rows import chunks, keys_by_id, no_record
+from lookalike.store.schema import ATTRIBUTES, CHANGED_LABELS, LABELS, RECORDS, TABLE_LABELS, VECTORS
+
+if TYPE_CHECKING:
+    from lookalike.store.store import Store
+
+_BEGINNING: Final = 24  # bytes of a vector that no other begins with
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What names some records. keys: theirs. files: the SHA-256 of their files. The others name nothing else: patients
+    (groups), sources and digests (SHA-256) that no other record has, labels and values (of attributes, the texts) that
+    no other record bears. vectors: the first bytes of each.
+    """
+
+    keys: tuple[int, ...]
+    files: frozenset[str]
+    ids: frozenset[str]
+    patients: frozenset[str]
+    sources: frozenset[str]
+    digests: frozenset[str]
+    labels: frozenset[str]
+    values: frozenset[str]
+    vectors: frozenset[bytes]
+
+    @property
+    def words(self) -> frozenset[str]:
+        """By which a text names them: every one of these, of sources the file's name."""
+        files = {PurePath(source).name for source in self.sources}
+        return frozenset({*self.ids, *self.patients, *self.digests, *self.labels, *self.values, *files} - {""})
+
+    @property
+    def traces(self) -> frozenset[bytes]:
+        """The bytes that each of their rows holds some of: these words, also as JSON, and the vectors' beginnings."""
+        texts = {text for word in self.words for text in (word, json.dumps(word)[1:-1])}
+        return self.vectors.union(text.encode() for text in texts)
+
+
+def named_by_ids(store: Store, ids: Iterable[str]) -> Named:
+    """What names the records of these ids. Raises NotFoundError if there is no record of one of them."""
+    with store.begin() as connection:
+        wanted = list(dict.fromkeys(ids))
+        found = keys_by_id(connection, wanted)
+        if missing := [identity for identity in wanted if identity not in found]:
+            raise no_record(missing[0])
+        return _named(connection, [found[identity] for identity in wanted])
+
+
+def named_by_patient(store: Store, patient: str) -> Named:
+    """What names the records of a patient group (its hash). Raises NotFoundError if there is none."""
+    store.verify()  # a record whose patient group is damaged would stay
+    with store.begin() as connection:
+        keys = list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient)))
+        if not keys:
+            raise NotFoundError("no record is of that patient group; groups stand in every record")
+        return _named(connection, keys)
+
+
+def _named(connection: Connection, keys: Sequence[int]) -> Named:
+    rows = _rows(connection, RECORDS.c.key, keys, *RECORDS.c)
+    patients, sources, digests = (
+        _alone(connection, column, Counter(row[column.name] for row in rows))
+        for column in (RECORDS.c.patient, RECORDS.c.source, RECORDS.c.sha256)
+    )
+    return Named(
+        tuple(keys),
+        frozenset(row["sha256"] for row in rows),
+        frozenset(row["id"] for row in rows),
+        patients,
+        sources,
+        digests,
+        _labels_alone(connection, keys),
+        _values_alone(connection, keys),
+        frozenset(row["data"][:_BEGINNING] for row in _rows(connection, VECTORS.c.record, keys, VECTORS.c.data)),
+    )
+
+
+def _alone(connection: Connection, column: Any, own: Counter[str], *where: ColumnElement[bool]) -> frozenset[str]:
+    """The values that no other row has. own: how many of these records' rows have each."""
+    every: Counter[str] = Counter()
+    for some in chunks(own):
+        query = select(column, func.count()).where(column.in_(some), *where).group_by(column)
+        every.update(dict(map(tuple, connection.execute(query))))
+    return frozenset(value for value, count in own.items() if every[value] <= count)
+
+
+def _labels_alone(connection: Connection, keys: Sequence[int]) -> frozenset[str]:
+    """The labels that these records bear or bore, and no other record bears."""
+    found = _logged(connection, keys)
+    own = {
+        table: Counter(row["label"] for row in _rows(connection, table.c.record, keys, table.c.label))
+        for table in (LABELS, TABLE_LABELS)
+    }
+    every = found.union(*own.values())
+    alone = (_alone(connection, t.c.label, Counter({name: own[t][name] for name in every})) for t in own)
+    return frozenset(every).intersection(*alone)
+
+
+def _logged(connection: Connection, keys: Sequence[int]) -> set[str]:
+    """The labels that the log of changes names for these records."""
+    log = _rows(connection, CHANGED_LABELS.c.record, keys, CHANGED_LABELS.c.before, CHANGED_LABELS.c.after)
+    try:
+        return {str(label) for row in log for text in (row["before"], row["after"]) for label in json.loads(text)}
+    except (TypeError, ValueError):
+        raise damaged() from None
+
+
+def _values_alone(connection: Connection, keys: Sequence[int]) -> frozenset[str]:
+    """The texts of attributes, other than numbers, that no other record has."""
+    own: dict[str, Counter[str]] = {}
+    for row in _rows(connection, ATTRIBUTES.c.record, keys, *ATTRIBUTES.c):
+        if row["number"] is None:
+            own.setdefault(row["name"], Counter())[row["text"]] += 1
+    alone = (_alone(connection, ATTRIBUTES.c.text, texts, ATTRIBUTES.c.name == name) for name, texts in own.items())
+    return frozenset().union(*alone)
+
+
+def _rows(connection: Connection, column: Any, values: Sequence[Any], *columns: Any) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for some in chunks(values):
+        found += map(dict, connection.execute(select(*columns).where(column.in_(some))).mappings())
+    return found
