@@ -21,6 +21,7 @@ from anyio import to_thread
 from fastapi import Request
 from served import API, Server, eventually, make_gallery, problem, serving
 
+import lookalike.readers.display
 from conftest import texture
 from dicoms import data_set, save
 from lookalike.errors import ForbiddenError, UnreadableImageError
@@ -269,6 +270,30 @@ def test_who_asks_for_the_same_at_once_waits_for_one_decoding(display: Display, 
         drawn: list[Future[Any]] = [threads.submit(display.draw, [file]) for _ in range(4)]
         assert len({one.result().jpeg for one in drawn}) == 1
     assert len(psutil.Process().children()) == before + 1  # one drawing process, whatever children it has
+
+
+def test_large_volumes_that_are_held_make_room_for_others(
+    display: Display, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drawing process keeps its last volume; of several that do, only as long as none of them is large."""
+    files = [tmp_path / f"{number}.nii.gz" for number in range(14)]  # for both of two processes
+    for file in files:
+        nibabel.save(nibabel.Nifti1Image(texture(1).reshape(16, 16, 16), np.eye(4)), file)
+
+    def holding() -> list[int]:
+        """How many children each drawing process has."""
+        return [len(one.children()) for one in drawers(psutil.Process()) if one.parent() == psutil.Process()]
+
+    for file in files:
+        assert display.draw([file], slice=1).depth == 16
+    eventually(holding, lambda found: found == [1, 1], 60)
+    monkeypatch.setattr(lookalike.readers.display, "_HELD_BYTES", 100)
+    for file in files[:4]:
+        assert display.draw([file], slice=2).depth == 16
+        eventually(lambda: sum(holding()), lambda count: count == 1, 60)
+    display.release()
+    eventually(lambda: sum(holding()), lambda count: count == 0, 60)
+    assert display.draw([files[0]], slice=3).depth == 16
 
 
 def test_an_upload_is_its_senders_alone(server: Server, keys: dict[str, str], folder: Path) -> None:

@@ -21,6 +21,7 @@ from lookalike.types import Preprocessing, VolumeRecipe
 _PROCESSES: Final = 2
 _KEPT_BYTES: Final = 64 << 20
 _SERIES_BYTES: Final = 4 << 20
+_HELD_BYTES: Final = 128 << 20  # of decoded pixels that an idle process may hold while others decode
 _LARGEST: Final = 4096  # pixels of the long side
 
 
@@ -52,6 +53,7 @@ class Display:
         self._uid_key = secrets.token_hex(32)  # of this run: a series stays together in a viewer
         self._drawers = [_Drawer() for _ in range(_PROCESSES)]
         self._drawn = MadeOnce[Shown](_KEPT_BYTES, lambda shown: len(shown.jpeg))
+        self._nameless = MadeOnce[tuple[str, bytes]](0, lambda made: len(made[1]))  # refusals alone are kept
         self._series = MadeOnce[list[Path]](_SERIES_BYTES, lambda files: sum(len(str(file)) for file in files))
 
     def draw(
@@ -90,13 +92,21 @@ class Display:
 
         Raises UnreadableImageError.
         """
-        header, data = self._ask(files, {"siblings": False, "uid_key": self._uid_key})
-        return str(header["suffix"]), data
+        return self._nameless.get(stamped(files), None, lambda: self._without_identity(files))
+
+    def release(self) -> None:
+        """Let go of the large volumes that idle processes hold, since something else is about to take memory."""
+        for drawer in self._drawers:
+            drawer.release()
 
     def close(self) -> None:
         """Stop the processes."""
         for drawer in self._drawers:
             drawer.close()
+
+    def _without_identity(self, files: Sequence[Path]) -> tuple[str, bytes]:
+        header, data = self._ask(files, {"siblings": False, "uid_key": self._uid_key})
+        return str(header["suffix"]), data
 
     def _draw(self, files: Sequence[Path], part: dict[str, Any]) -> Shown:
         header, jpeg = self._ask(files, {"siblings": False, **part})
@@ -108,6 +118,8 @@ class Display:
         drawer = self._drawers[hash(names[0]) % _PROCESSES]  # the one that may still hold this volume
         if drawer.busy:
             drawer = next((other for other in self._drawers if not other.busy), drawer)
+        if not drawer.holds(files):
+            self.release()
         return drawer.ask({**request, "files": names, "recipe": self._recipe, "volumes": self._volumes})
 
 
@@ -118,11 +130,29 @@ class _Drawer:
 
     def __init__(self) -> None:
         self._process: Process | None = None
+        self._held = 0  # bytes of decoded pixels
         self._lock, self._closed = threading.Lock(), False
 
     @property
     def busy(self) -> bool:
         return self._lock.locked()
+
+    def holds(self, files: Sequence[Path]) -> bool:
+        """Whether its child may open these files as they are now."""
+        return self._process is not None and self._process.admitted == stamped(files)
+
+    def release(self) -> None:
+        """End the child of an idle process if it holds much."""
+        if self._held > _HELD_BYTES and self._lock.acquire(blocking=False):
+            try:
+                self._end_child()
+            finally:
+                self._lock.release()
+
+    def _end_child(self) -> None:
+        self._held = 0
+        if self._process is not None:
+            self._process.stop()
 
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         with self._lock:
@@ -165,11 +195,13 @@ class _Drawer:
         process.send(json.dumps(request).encode())
         message = process.receive(time.monotonic() + allowed)
         if message is None:
-            process.stop()
+            self._end_child()
             raise UnreadableImageError("timeout")
         head, _, jpeg = message.partition(b"\n")
         header = json.loads(head)
+        self._held = header.pop("held", self._held)
         if "reason" in header:
+            self._end_child()  # whatever it took is free again
             raise UnreadableImageError(header["reason"])
         return header, jpeg
 

@@ -161,6 +161,7 @@ def _message(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: 
         "window": None if image.window is None else [float(n) for n in image.window],
         "plane": plane_of(image) if held.cut else "",
         "viewer": "volume" if named_as_volume(Path(file)) else "dicom" if dicom else "picture",
+        "held": sum(each.image.pixels.nbytes for each in _last.values()),
     }
     return json.dumps(header).encode() + b"\n" + _jpeg(shown, size)
 

@@ -135,6 +135,7 @@ def read_upload(service: Service, identity: str, owner: str) -> Query:
             raise upload.refused
         if upload.query is None:
             upload.version = version
+            service.pictures.release()
             try:
                 read = read_query(service.gallery, upload.source)
             except LookalikeError as error:

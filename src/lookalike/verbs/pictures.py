@@ -40,6 +40,10 @@ class Pictures:
         """Keep no picture that was drawn before."""
         self._display.forget()
 
+    def release(self) -> None:
+        """Let go of large volumes that are held to be drawn again, before something else takes memory."""
+        self._display.release()
+
     def of_files(self, files: Sequence[Path], *, slice: int | None = None, size: int = 512) -> Shown:
         """Draw one slice of a file or of a series; a volume's middle one by default. size: pixels of the long
         side, at most. Raises UnreadableImageError.
