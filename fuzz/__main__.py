@@ -16,21 +16,21 @@ import click
 ROOT: Final = Path(__file__).parents[1]
 WORK: Final = ROOT / "build" / "fuzz"
 BOUNDARIES: Final = ("headers", "filters", "bodies", "uploads", "index_files")
-_KEPT_BYTES: Final = 12_000  # of the committed inputs of a boundary
 _LONGEST: Final = {"headers": 4096, "filters": 512, "bodies": 2048, "uploads": 4096, "index_files": 40_000}
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(BOUNDARIES))
 @click.option("--seconds", default=1200, show_default=True, type=click.IntRange(1), help="Time for each boundary.")
-@click.option("--keep", is_flag=True, help="Keep what reaches new code, minimised, in fuzz/corpus.")
+@click.option("--keep", is_flag=True, help="Keep in fuzz/corpus what reaches lines of its own.")
 def main(names: tuple[str, ...], seconds: int, keep: bool) -> None:
     """Fuzz these boundaries, or all of them. Exit code 1 if something was found: the inputs lie in build/fuzz."""
     found = 0
     for name in names or BOUNDARIES:
         found += _fuzz(name, seconds)
         if keep:
-            _keep(name)
+            command = [sys.executable, "-m", "fuzz.keep", name, str(WORK / name / "corpus"), str(_committed(name))]
+            subprocess.run(command, cwd=ROOT, check=True)
     sys.exit(1 if found else 0)
 
 
@@ -81,21 +81,6 @@ def _committed(name: str) -> Path:
     folder = ROOT / "fuzz" / "corpus" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _keep(name: str) -> None:
-    """Merge what was found to reach new code into the committed corpus, the shortest first, while there is room."""
-    folder, merged = WORK / name, WORK / name / "merged"
-    shutil.rmtree(merged, ignore_errors=True)
-    merged.mkdir()
-    _run(name, folder, "-merge=1", str(merged), str(_committed(name)), str(folder / "corpus"))
-    inputs = sorted(merged.iterdir(), key=lambda path: path.stat().st_size)
-    shutil.rmtree(_committed(name))
-    room, target = _KEPT_BYTES, _committed(name)
-    for path in inputs:
-        room -= path.stat().st_size
-        if room >= 0:
-            shutil.copyfile(path, target / path.name[:16])
 
 
 if __name__ == "__main__":
