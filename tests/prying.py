@@ -67,6 +67,9 @@ DEEDS = {
     "native-remove": lambda path: native("unlink", os.fsencode(path)),
     "native-symlink": lambda path: native("symlink", os.fsencode(path), os.fsencode(path + ".symlinked")),
     "native-connect": native_connect,
+    "native-socket": lambda path: native("socket", 2, 2, 0),
+    "native-unix": lambda path: native("socket", 1, 1, 0),
+    "native-fork": lambda path: native("fork") or os._exit(0),
     "native-run": lambda path: native("execv", b"/bin/cat", (ctypes.c_char_p * 2)(b"cat", None)),
 }
 
@@ -115,11 +118,12 @@ def plant(folder: Path, port: int) -> dict[str, str]:
     deeds = {f"{deed}-{name}": f"{deed} {place}" for name, place in places.items() for deed in READING}
     deeds |= {deed: f"{deed} {folder / 'canary'}" for deed in CHANGING}
     deeds |= {deed: f"{deed} {port}" for deed in ("connect", "native-connect")}
-    deeds |= {deed: f"{deed} {folder}" for deed in ("list", "scan")}
+    deeds |= {deed: f"{deed} {folder}" for deed in ("list", "scan", *KERNEL_ALONE)}
     return {**deeds, "load": f"load {folder / 'lib.so'}"}
 
 
 CANARY = b"CANARY^PATIENT^7f3a" * 3
+KERNEL_ALONE = ("native-socket", "native-unix", "native-fork")  # what seccomp refuses, and Landlock does not
 READING = ("read", "descriptor", "native-read")
 CHANGING = (
     *("write", "append", "update", "remove", "rename", "link", "symlink", "mkdir", "chmod", "truncate", "copy", "run"),

@@ -85,7 +85,8 @@ def confine(files: Iterable[str | Path], *, landlock: bool = True) -> None:
 def library_places() -> tuple[str, ...]:
     """The folders and files that Python's modules and their libraries are read from; never the current folder.
 
-    Of a folder that is on the path of imports, as a folder of one's own may be, only the packages and modules in it.
+    Of a folder that is on the path of imports, as a folder of one's own may be, only the packages and modules in it;
+    and the folders of packages that are loaded, wherever an editable installation has them.
     """
     known = [sysconfig.get_paths()[name] for name in _SCHEMES]
     known += [*site.getsitepackages(), site.getusersitepackages()]
@@ -94,6 +95,8 @@ def library_places() -> tuple[str, ...]:
     for entry in filter(None, map(os.path.realpath, filter(None, sys.path))):
         if not _lies_in(entry, places):
             places.update(_modules_of(Path(entry)))
+    loaded = (folder for module in [*sys.modules.values()] for folder in getattr(module, "__path__", ()))
+    places.update(os.path.realpath(folder) for folder in loaded if os.path.isdir(folder))  # noqa: PTH112
     return tuple(sorted(place for place in places if not _lies_in(os.path.dirname(place), places)))  # noqa: PTH120
 
 

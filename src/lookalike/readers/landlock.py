@@ -16,7 +16,8 @@ from typing import Final
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, of one number on every architecture
 _VERSION: Final = 1 << 0
 _PATH_BENEATH: Final = 1
-_NO_NEW_PRIVILEGES: Final = 38
+NO_NEW_PRIVILEGES: Final = 38
+"""An operation of prctl(2): what confines a process may be asked for without rights once it can gain none."""
 _READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
 # What each version of the interface knows: rights over files and folders, over ports, and what reaches other processes.
 _FILES: Final = (0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15) - 1, (1 << 15) - 1, (1 << 16) - 1)
@@ -36,7 +37,7 @@ class _Beneath(ctypes.Structure):
 @cache
 def landlock_version() -> int:
     """The version of the kernel's Landlock; 0 if it has none, or has it switched off."""
-    return max(0, int(_libc().syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))
+    return max(0, int(libc().syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))
 
 
 def restrict(readable: Sequence[int]) -> None:
@@ -48,7 +49,7 @@ def restrict(readable: Sequence[int]) -> None:
     try:
         for place in readable:
             _call(_ADD, ruleset, _PATH_BENEATH, ctypes.byref(_Beneath(_rights(place), place)), ctypes.c_uint32(0))
-        if _libc().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
+        if libc().prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "no privileges can be renounced")
         _call(_RESTRICT, ruleset, ctypes.c_uint32(0))
     finally:
@@ -60,12 +61,13 @@ def _rights(place: int) -> int:
 
 
 def _call(number: int, *arguments: object) -> int:
-    answer = int(_libc().syscall(number, *arguments))
+    answer = int(libc().syscall(number, *arguments))
     if answer < 0:
         raise OSError(ctypes.get_errno(), "Landlock refused")
     return answer
 
 
 @cache
-def _libc() -> ctypes.CDLL:
+def libc() -> ctypes.CDLL:
+    """The C library, for system calls that Python does not offer."""
     return ctypes.CDLL(None, use_errno=True)

@@ -8,7 +8,6 @@ dies with this process.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
 import json
@@ -25,7 +24,9 @@ from typing import Final, NoReturn
 
 from lookalike.readers import load_readers
 from lookalike.readers.confine import confine, library_places
+from lookalike.readers.landlock import libc
 from lookalike.readers.limits import limit_memory
+from lookalike.readers.seccomp import refuse_calls
 from lookalike.readers.warm import warm_up
 
 PLAIN, HEAVY, STOP = b"p", b"h", b"s"
@@ -102,13 +103,14 @@ def _load_heavy() -> None:
 def _serve_and_exit(descriptor: int, parent: int, serve: Serve) -> NoReturn:
     code = 1
     try:
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        libc().prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
         if os.getppid() == parent:
             limit_memory()
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             with Connection(descriptor) as connection:
                 admitted = json.loads(connection.recv_bytes())
                 confine(admitted["files"])
+                refuse_calls()
                 serve(connection, admitted["alone"])
             code = 0
     finally:
