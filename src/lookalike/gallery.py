@@ -32,7 +32,7 @@ from lookalike.indexes.choice import choose
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store
-from lookalike.store.database import FILE, READ_ONLY
+from lookalike.store.database import FILE, READ_ONLY, check_shape
 from lookalike.text import absolute, one_line
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
@@ -55,6 +55,7 @@ class Gallery:
         self, folder: Path, encoder: str | None = None, volumes: VolumeRecipe | None = None, index: str = AUTO
     ) -> None:
         self.folder, self._volumes = folder, volumes
+        check_shape(folder, "indexes", "adapters", "maps", SOURCES, _LOCK)
         self.store = Store(folder)
         self._counted: tuple[int, bool] | None = None
         self._indexes: dict[str, _HeldIndex] = {}

@@ -182,7 +182,7 @@ def _load(path: Path, gallery: str) -> Ownership:
         found = Ownership(gallery, str(fields["secret"]), **lists, keys=keys)
     except OSError as error:
         raise _unusable(path, f"cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise _unusable(path, "is damaged; put a backup in its place") from None
     well = fields["gallery"] == gallery and all(key.role in ROLES for key in keys)
     if not well or (found.secret and not is_secret(found.secret)):

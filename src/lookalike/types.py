@@ -18,6 +18,8 @@ Scores: TypeAlias = NDArray[np.float32]  # (q, k) cosine, higher = more similar;
 Attribute: TypeAlias = str | float
 
 BASE: Final = "base"
+OTHER_KEY: Final = "x"
+"""Begins the name of a patient's group that another secret key made than the gallery's present one."""
 """The name of the space of an encoder's own vectors."""
 
 Box: TypeAlias = tuple[float, float, float, float]

@@ -142,7 +142,7 @@ def patients_of_file(
     named: the patients that the file, or a table, names. The gallery may know the file under another patient, whom a
     label table gave: the query is of that patient too.
     """
-    groups = {gallery.store.patient_group(patient) for patient in named if patient}
+    groups = {group for patient in named if (group := gallery.store.patient_group(patient))}
     known = gallery.store.find(record_id(sha256, frame)) if sha256 else None
     return frozenset(groups if known is None else {*groups, known.patient}), known
 

@@ -7,17 +7,31 @@ from dataclasses import dataclass
 from typing import Final
 
 from lookalike.errors import UsageError
+from lookalike.types import OTHER_KEY
 
 NAME_PATIENTS: Final = "lookalike index SOURCES --labels TABLE.csv --patient-column NAME"
+
+_CANNOT: Final = (
+    "whether pictures of one patient are on both sides cannot be said. Give the gallery that key: "
+    "lookalike gallery adopt G --key-file FILE."
+)
+UNMATCHED: Final = (
+    "the secret key that this gallery's patients are grouped by is not here: whether a record is of the query's own "
+    "patient cannot be said, so none was left out; give it: lookalike gallery adopt G --key-file FILE"
+)
+"""What is said of a file that asks a gallery which cannot recognise its patient."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatientCount:
-    """records: how many there are. patients: how many different ones are known. unknown: records of nobody known."""
+    """records: how many there are. patients: how many different ones are known. unknown: records of nobody known.
+    other_key: records that another key grouped than the rest, so that one patient may be two.
+    """
 
     records: int
     patients: int
     unknown: int
+    other_key: int = 0
 
     @property
     def none_known(self) -> bool:
@@ -32,6 +46,8 @@ class PatientCount:
     @property
     def sentence(self) -> str:
         """What cannot be said, and the remedy; "" where every patient is known."""
+        if self.other_key:
+            return f"{self.other_key} of {self.records} records were grouped by another secret key: {_CANNOT}"
         if not self.unknown:
             return ""
         some = f"The patient of {self.unknown} of {self.records} records is not known"
@@ -48,7 +64,9 @@ def count_patients(patients: Sequence[str], ids: Sequence[str]) -> PatientCount:
     """Count the patients of records by their groups and ids, which may name a record twice."""
     group_of = dict(zip(ids, patients, strict=True))
     known = [group for identity, group in group_of.items() if known_patient(group, identity)]
-    return PatientCount(len(group_of), len(set(known)), len(group_of) - len(known))
+    other = sum(group.startswith(OTHER_KEY) for group in known)
+    mixed = other if other < len(known) else 0
+    return PatientCount(len(group_of), len(set(known)), len(group_of) - len(known), mixed)
 
 
 def check_patients(patients: Sequence[str]) -> None:

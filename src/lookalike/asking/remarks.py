@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lookalike.asking.background import Judgement
 from lookalike.asking.candidates import Candidates, trained_on
-from lookalike.asking.patients import NAME_PATIENTS
+from lookalike.asking.patients import NAME_PATIENTS, UNMATCHED
 from lookalike.asking.query import Query
 from lookalike.gallery import Gallery
 from lookalike.store import BASE
@@ -31,6 +31,8 @@ def remarks(
     if judgement is not None and judgement.filtered_away:
         left = f"the best that it leaves has {judgement.kept:.3f}" if hits else "it leaves none"
         yield f"the filter leaves nothing similar: {left}, without it the best would have {judgement.close:.3f}"
+    if query.source is not None and not gallery.store.identity.names_patients:
+        yield UNMATCHED
     if query.patients and trained_on(gallery, query.space, query.patients):
         yield flattered(query.space)
     if (adapter := gallery.adapter(query.space)) and (adapter.training.get("inner_folds") or {}).get("worse"):

@@ -176,7 +176,7 @@ def confound_audit(
         known.patients,
         sample.space,
         tuple(audit for _, audit in ordered),
-        (*_warnings(sample, ordered), *([known.sentence] if known.unknown else [])),
+        (*_warnings(sample, ordered), *([known.sentence] if known.sentence else [])),
         dict(skipped),
     )
 

@@ -79,7 +79,7 @@ def _copied(asking: Queries, gallery: Labelled, duplicates: Sequence[NearDuplica
 
 def _shared(queries: int, patients: int, files: int, known: PatientCount) -> list[str]:
     """Which patients and files are on both sides."""
-    parts = [known.sentence] if known.unknown else []
+    parts = [known.sentence] if known.sentence else []
     if patients:
         parts.append(
             f"{patients} of {queries} queries have other images of their patient in the gallery; these were "

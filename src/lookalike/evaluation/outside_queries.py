@@ -86,8 +86,8 @@ def _patients(gallery: Gallery, query: _Query) -> tuple[frozenset[str], str]:
     """
     frame, named = query.frame, (query.row.patient, query.frame.patient)
     patients, known = patients_of_file(gallery, frame.sha256, frame.frame, named)
-    if first := next(filter(None, named), ""):
-        return patients, gallery.store.patient_group(first)
+    if group := gallery.store.patient_group(next(filter(None, named), "")):
+        return patients, group
     return patients, record_id(frame.sha256, frame.frame) if known is None else known.patient
 
 

@@ -24,7 +24,7 @@ from lookalike.server.settings import ServerSettings, check
 from lookalike.server.uploads.forget import forget_uploads
 from lookalike.server.uploads.store import Uploads
 from lookalike.verbs.gallery import warm
-from lookalike.verbs.keys import KeyRing
+from lookalike.verbs.keys import check_keys
 from lookalike.verbs.pictures import Pictures
 
 _FILTER_SECONDS: Final = 2.0  # a caller waits for a filter no longer, nor does anybody else for that caller
@@ -80,7 +80,9 @@ def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics)
     _share_memory()
     gallery = open_gallery(folder)
     gallery.store.limit_filters(_FILTER_SECONDS)
-    keys = KeyRing(gallery)
+    if gallery.store.writable:
+        gallery.allow(settings.imports.values())
+    keys = check_keys(gallery)
     check(settings, keys=bool(keys))
     return Service(
         gallery,

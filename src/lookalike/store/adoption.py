@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from lookalike.ownership import change_ownership
 from lookalike.secret_key import new_secret, pseudonym
@@ -17,6 +18,7 @@ from lookalike.store.jobs import drop_jobs
 from lookalike.store.schema import API_KEYS, GALLERY, RECORDS
 from lookalike.store.store import Store
 from lookalike.store.verify import seal, verify_records
+from lookalike.types import OTHER_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,18 @@ def adopt_store(folder: Path, secret: str = "") -> Adoption:
         keys = connection.execute(delete(API_KEYS)).rowcount
         scheme = known.scheme or KEYED
         if not known.scheme:
-            _regroup(connection, own.key or b"")
+            _rename(connection, lambda group: pseudonym(own.key or b"", group))
         elif not known.owned and _groups(connection):
+            _rename(connection, lambda group: OTHER_KEY + group[1:])
             scheme = MIXED
         _set(connection, {CHECK: key_check(own), SCHEME: scheme})
     return Adoption(jobs, keys, scheme == KEYED)
+
+
+def count_stored_keys(store: Store) -> int:
+    """How many API keys stand in a gallery, as earlier versions kept them. None of them counts."""
+    with store.begin() as connection:
+        return int(connection.scalar(select(func.count()).select_from(API_KEYS)) or 0)
 
 
 def _groups(connection: Connection) -> list[str]:
@@ -57,8 +66,8 @@ def _groups(connection: Connection) -> list[str]:
     return list(connection.scalars(known))
 
 
-def _regroup(connection: Connection, key: bytes) -> None:
-    renamed = [{"group": group, "name": pseudonym(key, group)} for group in _groups(connection)]
+def _rename(connection: Connection, name: Callable[[str], str]) -> None:
+    renamed = [{"group": group, "name": name(group)} for group in _groups(connection)]
     if not renamed:
         return
     keys = list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient != RECORDS.c.id)))

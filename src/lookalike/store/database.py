@@ -24,6 +24,7 @@ _STEPS: Final = 20_000  # of SQLite's machine, about a millisecond
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
 _CHECKED: Final = {"records": ("views", "checksum", "history"), "thumbnails": ("checksum",)}  # since 0005
 _HEAD: Final = "0005"  # the latest migration; a test compares it with the folder
+_SUPER_JOURNAL: Final = bytes.fromhex("d9d505f920a163d7")  # ends a journal that names another
 _READABLE: Final = ("0002", "0003", _HEAD)  # has every table that reading needs
 
 
@@ -52,11 +53,25 @@ def read_only_uri(folder: Path) -> str:
     return uri
 
 
+def check_shape(folder: Path, *names: str) -> None:
+    """Raise GalleryError where a part of a gallery is a link, which would lead writing and removing out of its folder,
+    or where its journal names another, which SQLite would remove (https://www.sqlite.org/fileformat2.html#the_rollback_journal).
+    names: of the parts beside the database.
+    """
+    journal = folder / f"{FILE}-journal"
+    for path in (folder / name for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", journal.name, *names)):
+        if path.is_symlink():
+            raise GalleryError(f"{path.name} in the gallery {folder.name} is a link; put what it leads to in its place")
+    if journal.exists() and journal.read_bytes()[-len(_SUPER_JOURNAL) :] == _SUPER_JOURNAL:
+        raise GalleryError(f"{journal.name} in the gallery {folder.name} names another file; put a backup in its place")
+
+
 def read_facts(folder: Path) -> dict[str, Any]:
     """The facts about a gallery, as stored, before anything of it is believed; none where no gallery has been made.
 
     Raises DamagedFileError if its file is not a database.
     """
+    check_shape(folder)
     if not (folder / FILE).exists() or not (folder / FILE).stat().st_size:
         return {}
     with errors_named(), closing(sqlite3.connect(read_only_uri(folder), uri=True, timeout=_PATIENCE)) as connection:

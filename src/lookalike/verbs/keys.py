@@ -17,6 +17,7 @@ from lookalike.errors import NotFoundError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.ownership import ApiKey, Ownership, change_ownership, ownership_of
 from lookalike.roles import ROLES, Role
+from lookalike.store.adoption import count_stored_keys
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -89,6 +90,19 @@ class KeyRing:
             if hmac.compare_digest(key.sha256, digest):
                 found = key
         return None if found is None else _info(found)
+
+
+def check_keys(gallery: Gallery) -> KeyRing:
+    """The keys of a gallery that is to be served. Raises UsageError where there are none and the gallery brings some of
+    its own, which do not count: whoever had made them would find the service open to everybody.
+    """
+    keys = KeyRing(gallery)
+    if not keys and (found := count_stored_keys(gallery.store)):
+        raise UsageError(
+            f"{found} API keys stand in this gallery, where none counts any more; make new ones: lookalike keys add "
+            "NAME --role admin --gallery G; or be rid of them: lookalike gallery adopt G"
+        )
+    return keys
 
 
 def _hash(key: str) -> str:
