@@ -55,7 +55,7 @@ class Gallery:
         self, folder: Path, encoder: str | None = None, volumes: VolumeRecipe | None = None, index: str = AUTO
     ) -> None:
         self.folder, self._volumes = folder, volumes
-        check_shape(folder, "indexes", "adapters", "maps", SOURCES, _LOCK)
+        check_shape(folder, "indexes", "adapters", "maps", SOURCES, *locks.LOCKS)
         self.store = Store(folder)
         self._counted: tuple[int, bool] | None = None
         self._indexes: dict[str, _HeldIndex] = {}
