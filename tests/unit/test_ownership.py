@@ -18,7 +18,8 @@ from test_store import new
 from lookalike.asking.patients import count_patients
 from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.ownership import add_roots, change_ownership, config_folder, folders_of, ownership_of
+from lookalike.ownership import add_roots, change_ownership, config_folder, ownership_of
+from lookalike.roots import folders_of
 from lookalike.store import Batch, NewRecord, Store
 from lookalike.store.identity import KEYED, MIXED
 from lookalike.verbs.gallery import adopt, secret_key

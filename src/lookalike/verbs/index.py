@@ -19,9 +19,9 @@ from lookalike.errors import UsageError
 from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery
 from lookalike.locks import Turn
-from lookalike.ownership import folders_of
 from lookalike.progress import Progress
 from lookalike.readers.pool import Finished, Frame
+from lookalike.roots import folders_of
 from lookalike.sources.encoded_volumes import OpenVolumes
 from lookalike.sources.files import FileSource
 from lookalike.sources.item_labels import ItemLabels, LabelMatch, NamedSource, tables_beside
