@@ -9,11 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import PIL.Image
+import psutil
 import pytest
 from served import API, RECORDS, Server, eventually, make_gallery, serving
 
@@ -199,8 +201,18 @@ def test_a_job_that_was_accepted_waits_for_another_writer(tmp_path: Path, scratc
     with serving(folder) as server, open_gallery(folder) as other:
         with other.writing():
             accepted = server.post("/index", {"uploads": [server.upload(tmp_path / "pictures" / "p00.png")]})
-            server.wait(accepted.headers["location"], lambda job: job["state"] == "running")
+            eventually(lambda: waits_for_the_lock(server), bool)
+            time.sleep(0.5)  # longer than a moment, which any writer waits
         assert server.job(accepted)["state"] == "done"
+
+
+def waits_for_the_lock(server: Server) -> bool:
+    """Whether the process that does the job has opened the lock."""
+    for process in server.process.children(recursive=True):
+        with suppress(psutil.Error):
+            if any(file.path.endswith("writing.lock") for file in process.open_files()):
+                return True
+    return False
 
 
 def test_the_last_traces_go_when_nobody_reads_an_earlier_state(tmp_path: Path, scratch: Path) -> None:
