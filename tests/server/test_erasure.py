@@ -133,11 +133,13 @@ def test_who_came_by_every_way_goes_without_a_trace(tmp_path: Path, scratch: Pat
     for person in persons:
         came_by_command(person, folder)
     with serving(folder) as server:
+        first, second = persons
+        came_by_http(first, server)
+        body = {"uploads": [server.upload(second.picture(2))], "labels_csv": server.upload(second.table(2))}
+        assert server.job(server.post("/index", body))["state"] == "done"
         for person in persons:
-            came_by_http(person, server)
             assert traces(person, folder)
             assert traces(person, scratch)
-        first, second = persons
         (group,) = {one["patient"] for one in of(first, server)}
         left = len(of(second, server))
         assert server.http.delete(f"{API}/patients/{group}").json()["erased"] is True
