@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -250,7 +250,9 @@ class Gallery:
             "encoder": self.spec.identity,
             "kind": self.index_kind,
         }
-        loaded = index_files.load_index(self.folder / "indexes", row.name, made_of)
+        # No native library reads what somebody else made: their index is made again, in memory.
+        sealed = self.store.index_seal(row.name) if self.owned else ""
+        loaded = index_files.load_index(self.folder / "indexes", row.name, made_of, sealed)
         return self._build(row.name, made_of) if loaded is None else loaded
 
     def _build(self, space: str, made_of: dict[str, Any]) -> indexes.Index:
@@ -261,10 +263,12 @@ class Gallery:
         index: indexes.Index = load_plugin("lookalike.indexes", kind)(dim)
         if len(vectors):
             index.upsert(stored.keys, vectors)
-        with suppress(OSError):  # the file only saves time: the disk may be full
+        # The file only saves time: the disk may be full.
+        with suppress(OSError, GalleryError):
             if not self.store.writable:
                 return index
-            index = index_files.save_index(index, self.folder / "indexes", space, made_of)
+            seal = partial(self.store.seal_index, space)
+            index = index_files.save_index(index, self.folder / "indexes", space, made_of, seal)
             if self.store.version() != made_of["version"]:  # what was removed meanwhile must not stay in a file
                 index_files.remove_index(self.folder / "indexes", space)
         return index

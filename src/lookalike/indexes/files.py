@@ -2,7 +2,8 @@
 
 Beside ``NAME.index`` is ``NAME.json``: the kind, what the index was made of, and the SHA-256 of all of this and of
 the index file. Native loaders crash on damaged files, or load them silently: a file that does not match to the last
-byte is not loaded, and the caller rebuilds.
+byte is not loaded, and the caller rebuilds. The SHA-256 stands in the gallery's database too, as the seal: whoever
+can replace both files here has not made an index of this gallery's vectors by that.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -23,8 +24,11 @@ _LAYOUT: Final = 1
 _CHUNK: Final = 1 << 20
 
 
-def save_index(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> Index:
-    """Write an index and what it was made of (any JSON object: space version, adapter, ...).
+def save_index(
+    index: Index, folder: Path, name: str, made_of: Mapping[str, Any], seal: Callable[[str], None] | None = None
+) -> Index:
+    """Write an index and what it was made of (any JSON object: space version, adapter, ...). seal: notes the files'
+    SHA-256 where ``load_index`` is told it from.
 
     Returns the index as loaded from its file: use it instead of the given one, which holds in memory what
     this one leaves in the file.
@@ -36,24 +40,25 @@ def save_index(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]
     header = {**about, "sha256": _digest(about, BytesIO(data))}
     write_atomically(folder / f"{name}.json", json.dumps(header, sort_keys=True).encode())
     del data
-    return load_index(folder, name, made_of) or index
+    if seal is not None:
+        seal(header["sha256"])
+    return load_index(folder, name, made_of, header["sha256"]) or index
 
 
-def load_index(folder: Path, name: str, made_of: Mapping[str, Any]) -> Index | None:
-    """The index if its files are intact and were made of exactly this, otherwise None."""
+def load_index(folder: Path, name: str, made_of: Mapping[str, Any], sealed: str | None = None) -> Index | None:
+    """The index if its files are intact and were made of exactly this, otherwise None. sealed: the SHA-256 that they
+    must have, "" if none is known; None: any that fits.
+    """
     try:
         header = json.loads((folder / f"{name}.json").read_bytes())
         about = _about(str(header["kind"]), made_of)
         with (folder / f"{name}.index").open("rb") as file:
-            if header != {**about, "sha256": _digest(about, file)}:
+            digest = _digest(about, file)
+            if header != {**about, "sha256": digest} or sealed not in (None, digest):
                 return None
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    kind = load_plugin("lookalike.indexes", about["kind"])
-    try:
-        index: Index = kind.deserialise(data)
-    except RuntimeError:  # FAISS: an intact file, but of a version that it does not read
+        index: Index = load_plugin("lookalike.indexes", about["kind"]).deserialise(data)
+    except Exception:
         return None
     return index
 

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from lookalike.errors import DamagedFileError, GalleryError, SlowFilterError
+from lookalike.errors import DamagedFileError, GalleryError, SlowFilterError, UsageError
 from lookalike.store.checksums import UNKNOWN
 
 FILE: Final = "gallery.db"
@@ -230,6 +230,19 @@ def errors_named() -> Iterator[None]:
             "close other programs that use it, check the disk's space and the folder's permissions"
         ) from None
     except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError):
+        raise damaged() from None
+
+
+@contextmanager
+def rows_named() -> Iterator[None]:
+    """Turn what comes of decoding a row that no one can have stored so into the error of a damaged database: JSON that
+    is none or lacks a field, text where a number was, NULL.
+    """
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise UsageError("this asks for a text with a character that is none (half of a surrogate pair)") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
         raise damaged() from None
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from lookalike.errors import GalleryError, NotFoundError, UsageError
 from lookalike.secret_key import is_signed, sign
-from lookalike.store.database import damaged
+from lookalike.store.rows import as_declared
 from lookalike.store.schema import JOBS
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def job_of(store: Store, identity: str) -> Job:
     """One job. Raises NotFoundError if there is none."""
     with store.begin() as connection:
         row = connection.execute(select(*_READ).where(JOBS.c.id == identity)).first()
-    if row is None:
-        raise NotFoundError(f"no job has the id {identity!r}")
-    return _job(row)
+        if row is None:
+            raise NotFoundError(f"no job has the id {identity!r}")
+        return _job(row)
 
 
 def job_to_run(store: Store, identity: str) -> Job:
@@ -215,12 +215,8 @@ def _fields(progress: JobProgress) -> dict[str, Any]:
 
 
 def _job(row: Any) -> Job:
-    result = row._mapping.get("result")
-    try:
-        progress, arguments = JobProgress(**json.loads(row.progress)), json.loads(row.arguments)
-        result = None if result is None else json.loads(result)
-    except (TypeError, ValueError):
-        raise damaged() from None
+    result = as_declared(row, JOBS)._mapping.get("result")
+    progress = JobProgress(**json.loads(row.progress))
     return Job(
         row.id,
         row.kind,
@@ -231,6 +227,6 @@ def _job(row: Any) -> Job:
         row.created,
         row.started,
         row.finished,
-        result,
-        arguments,
+        None if result is None else dict(json.loads(result)),
+        dict(json.loads(row.arguments)),
     )

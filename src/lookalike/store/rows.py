@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.checksums import UNKNOWN, record_checksum
@@ -133,6 +133,18 @@ def chosen_rows(connection: Connection, query: Select[Any], wanted: list[Any] | 
     if wanted is None:
         return list(connection.execute(select(*query.selected_columns)))
     return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some})]
+
+
+def as_declared(row: Any, table: Table) -> Any:
+    """A row of a table, or of some of its columns, if each value is of the kind that the table declares: SQLite keeps
+    whatever it is given. Raises TypeError, which ``database.rows_named`` names.
+    """
+    for name, value in row._mapping.items():
+        column = table.c[name]
+        kinds = (int, float) if column.type.python_type is float else column.type.python_type
+        if not (isinstance(value, kinds) or (value is None and column.nullable)):
+            raise TypeError(name)
+    return row
 
 
 def keys_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, int]:

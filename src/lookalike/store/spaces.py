@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, update
 
 from lookalike.store.database import damaged
+from lookalike.store.rows import as_declared
 from lookalike.store.schema import SPACES
 from lookalike.types import BASE
 
@@ -30,9 +31,9 @@ class SpaceRow:
 
 def read_spaces(connection: Connection) -> dict[str, SpaceRow]:
     """Every space by name. An adapted space takes its version from the base vectors. Raises DamagedFileError."""
-    rows = list(connection.execute(select(SPACES)))
-    version = next((row.version for row in rows if row.name == BASE), 0)
     try:
+        rows = [as_declared(row, SPACES) for row in connection.execute(select(SPACES))]
+        version = next((row.version for row in rows if row.name == BASE), 0)
         found = {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
         if not all(map(_sound, found.values())):
             raise damaged()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from lookalike.errors import GalleryError
 from lookalike.filters import Filter
@@ -21,12 +21,13 @@ from lookalike.store.database import (
     interrupted_after,
     may_write,
     read_facts,
+    rows_named,
     to_write,
 )
 from lookalike.store.identity import identity_from, make_identity, read_gallery_facts
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
-from lookalike.store.rows import no_record
+from lookalike.store.rows import as_declared, no_record
 from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, VECTORS
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
 from lookalike.store.thumbnails import thumbnails_of
@@ -39,6 +40,7 @@ from lookalike.types import BASE, Keys, Record, Refusal, Vectors
 FILTER_SECONDS: Final = 60.0
 """A filter may take this long, unless ``Store.limit_filters`` says otherwise."""
 
+_SEAL: Final = "index of"
 _PATIENCE: Final = 0.02  # seconds: the check is short, but lets other threads run
 
 
@@ -107,7 +109,7 @@ class Store:
         if write:
             self.check_writable()
         engine = self._writer if write else self._engine
-        with errors_named(), engine.begin() as connection:
+        with errors_named(), rows_named() if not write else nullcontext(), engine.begin() as connection:
             yield connection
         if write:
             self._changes.forget()
@@ -144,6 +146,19 @@ class Store:
             if found is None:
                 connection.execute(insert(GALLERY), {"name": name, "value": first})
             return first if found is None else found
+
+    def index_seal(self, space: str) -> str:
+        """The SHA-256 of the index file that was made last of a space; "" if none was."""
+        with self.begin() as connection:
+            return str(read_gallery_facts(connection).get(f"{_SEAL} {space}", ""))
+
+    def seal_index(self, space: str, sha256: str) -> None:
+        """Note the SHA-256 of a space's index file: no other one is believed."""
+        if self.index_seal(space) == sha256:
+            return
+        with self.begin(write=True) as connection:
+            connection.execute(delete(GALLERY).where(GALLERY.c.name == f"{_SEAL} {space}"))
+            connection.execute(insert(GALLERY), {"name": f"{_SEAL} {space}", "value": sha256})
 
     # Writing
 
@@ -198,7 +213,7 @@ class Store:
         """Every refused file with its reason."""
         with self.begin() as connection:
             rows = connection.execute(select(REFUSED).order_by(REFUSED.c.source))
-            return [Refusal(row.source, row.reason) for row in rows]
+            return [Refusal(*as_declared(row, REFUSED)) for row in rows]
 
     def vectors(self) -> StoredVectors:
         """Every base vector, in the order of the keys. Raises DamagedFileError."""
