@@ -6,7 +6,8 @@
     │   └── SlowFilterError         400     a filter that takes longer than it may
     ├── ForbiddenError              403     the caller may not do this
     ├── NotFoundError               404     no record, space, job, patient, key, upload or import folder of that name
-    ├── GalleryError                409     the gallery cannot be used: missing, read-only, of another version
+    ├── GalleryError                409     the gallery cannot be used: missing, of another version
+    │   ├── ReadOnlyError           409     it may be read, but not written to by this user
     │   ├── ManifestMismatchError   409     encoder, revision or preprocessing differ
     │   └── LockedError             503     another process is writing; nothing was changed
     ├── DamagedFileError            409     a stored file or row does not match its checksum
@@ -81,6 +82,10 @@ class GalleryError(LookalikeError):
     """The gallery folder cannot be used in the requested way."""
 
 
+class ReadOnlyError(GalleryError):
+    """A gallery whose folder may not be written to, or that is not this user's."""
+
+
 class ManifestMismatchError(GalleryError):
     """The vectors were made by another encoder, revision or preprocessing than the query's."""
 
@@ -141,6 +146,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         ForbiddenError: (403, "forbidden"),
         NotFoundError: (404, "not-found"),
         GalleryError: (409, "gallery"),
+        ReadOnlyError: (409, "read-only"),
         ManifestMismatchError: (409, "other-vectors"),
         LockedError: (503, "locked"),
         DamagedFileError: (409, "damaged"),

@@ -40,7 +40,8 @@ def make_app(folder: str | Path, settings: ServerSettings | None = None) -> Fast
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        service.runner.start()
+        if service.gallery.store.writable:  # else no job is taken up, and none comes
+            service.runner.start()
         tasks = [asyncio.create_task(_warm(service)), asyncio.create_task(_sweep(service))]
         try:
             yield

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select
 
-from lookalike.errors import GalleryError
+from lookalike.errors import ReadOnlyError
 from lookalike.filters import Filter
 from lookalike.store.batch import Batch, edits_of, write_batch
 from lookalike.store.changes import Changes
@@ -74,9 +74,9 @@ class Store:
         return not self._closed
 
     def check_writable(self) -> None:
-        """Raise GalleryError, with what to do, where nothing may be written."""
+        """Raise ReadOnlyError, with what to do, where nothing may be written."""
         if self._closed:
-            raise GalleryError(self._closed)
+            raise ReadOnlyError(self._closed)
 
     def close(self) -> None:
         """Close the database's connections."""

@@ -44,6 +44,7 @@ def queue_index(service: Service, caller: Caller, body: IndexBody) -> JobInfo:
     Problem 429.
     """
     _check_open(service, caller)  # before anything is copied
+    service.gallery.store.check_writable()  # before anything is copied into it
     labels = service.uploads.get(body.labels_csv, caller.name) if body.labels_csv else None
     uploads = [service.uploads.get(identity, caller.name) for identity in body.uploads or ()]
     try:
