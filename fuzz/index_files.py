@@ -83,7 +83,7 @@ def check(data: bytes) -> None:
 
 def _index(folder: Path, kind: str, data: bytes) -> None:
     found = save_index(_Forged(kind, data), folder, "forged", _MADE_OF)  # type: ignore[arg-type]
-    index = load_index(folder, "forged", _MADE_OF)
+    index = load_index(folder, "forged", _MADE_OF, "")  # as of a gallery that is not one's own
     if index is None:
         assert isinstance(found, _Forged)
         return

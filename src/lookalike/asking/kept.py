@@ -24,7 +24,7 @@ def kept_fields(
     write them. read: raises ValueError, TypeError or KeyError for fields that were never made so: the
     checksum of a file of somebody else's gallery fits whatever it holds.
     """
-    with suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         found = json.loads(path.read_text("utf-8"))
         if found.pop("sha256") == _digest(found) and found["made_of"] == made_of:
             return read(found)
