@@ -24,6 +24,7 @@ NAMES = (
     "planted",
     "duplicates",
     "confounds",
+    "filters",
     "server_load",
     "hostile_load",
     "soak",
