@@ -66,7 +66,7 @@ def _spent(process: psutil.Process) -> float:
         times = process.cpu_times()
     except psutil.Error:
         return 0.0
-    return float(times.user + times.system)
+    return float(times.user + times.system + times.children_user + times.children_system)  # whatever it forked too
 
 
 def _busy() -> float:

@@ -12,6 +12,7 @@ is asked:
   ``body``; ``upload``: files in the field ``file``. ``wait``: the answer is a job, which is told once it has ended.
   ``locked``: a gallery that another process is writing to meanwhile.
 - ``serve``: no question; a server over this gallery, with the words of ``options``, is asked from here on.
+- ``do``: no question, the words of a command that must work; with ``--json`` its answer may be kept.
 - ``unpack``: no question; an archive beside this module is laid out under ``{work}``, and ``known.json`` in it says
   more names.
 
@@ -69,6 +70,10 @@ def ask(part: str, data: Path, work: Path) -> Iterator[tuple[Question, dict[str,
                 server = running.enter_context(
                     serving(Path(question["serve"]), *_words(question.get("options", "")), key=question.get("key", ""))
                 )
+            elif "do" in question:
+                done = _of_command(_words(question["do"]))
+                assert not done["exit"], done
+                known |= {name: _field(done["json"], path) for name, path in question.get("keep", {}).items()}
             elif "unpack" in question:
                 known |= _unpacked(HERE / question["unpack"], work)
             else:

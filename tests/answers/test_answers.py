@@ -28,6 +28,7 @@ _NEAR: Final = {"lines": "a column says how near a hit is among the gallery's ow
 _PAIR: Final = {"json.hits": "the best pair is of slices that show something"}
 _VOTE: Final = {"json.hits": "each query slice has one vote"}
 
+_ELSEWHERE: Final = "its folder is none that was allowed"
 DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
     "kept": {
         "search: by a label that was given by hand": {
@@ -37,6 +38,12 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "search: by a volume": _PAIR,
         "classify: the adapter's own head": {"error": "--replace trains an existing space anew"},
         **dict.fromkeys(["evaluate", "evaluate: the space on folds"], _AUDIT),
+        "region: of a record without patches, whose file is gone": dict.fromkeys(["error"], _ELSEWHERE),
+        **dict.fromkeys(
+            ["served: a picture whose file is gone", "served: a file that is gone"],
+            dict.fromkeys(["json.detail", "json.reason"], _ELSEWHERE),
+        ),
+        "keys": {"json": "keys are in the configuration of whoever serves, not in the gallery"},
     },
     "collections": {
         "index: every odd DICOM": {
@@ -125,6 +132,10 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "refused: a region with examples": {
             "json.detail": "one refusal for all that a region cannot be asked with; it names what to leave out"
         },
+        "remove: while another process writes": dict.fromkeys(
+            ["status", "json."], "a long writer gives way to a removal"
+        ),
+        "remove: a record": dict.fromkeys(["status", "json."], "it was removed while another process wrote"),
         "job: adapt": _PROGRESS,
         "job: evaluate": _JOB_AUDIT,
         "job: index an upload with its table": {"json.result.unmatched": "its row meets the upload by the file's name"},

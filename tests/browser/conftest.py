@@ -51,6 +51,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
+def keys_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration of the test's own: keys are of a gallery wherever a copy of it lies, the other tests' too."""
+    copy = shutil.copytree(os.environ["LOOKALIKE_CONFIG"], tmp_path / "configuration")
+    monkeypatch.setenv("LOOKALIKE_CONFIG", str(copy))
+
+
+@pytest.fixture
 def page_without_errors(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Makes pages: ``page_without_errors(color_scheme="dark", viewport=...)``, each in a context of its own.
 

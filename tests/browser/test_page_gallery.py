@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from browser.conftest import drop, serving
 
 if TYPE_CHECKING:
@@ -134,6 +136,7 @@ def test_a_patient_is_deleted_everywhere_after_being_told_what_goes(
     assert identity not in {hit["id"] for hit in found["hits"]}
 
 
+@pytest.mark.usefixtures("keys_of_its_own")
 def test_a_key_is_asked_for_and_a_reader_changes_nothing(
     page_gallery: Path, tmp_path: Path, page_without_errors: MakePage
 ) -> None:

@@ -14,6 +14,7 @@ from browser.test_page_compare import pixels, viewer_of
 from lookalike.gallery import open_gallery
 from lookalike.verbs.keys import add_key
 
+pytestmark = pytest.mark.usefixtures("keys_of_its_own")
 MakePage = Callable[..., Any]
 FORBIDDEN = ("add-images", "edit-labels", "bulk-label", "bulk-add", "delete", "bulk-remove", "make-map", "undo-labels")
 """What only others may do."""

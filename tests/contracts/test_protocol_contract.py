@@ -41,6 +41,7 @@ def planted(folder: Path, patient_of: Callable[[int, int], str]) -> Gallery:
     """
     folder.mkdir()
     gallery = open_gallery(folder / "gallery", create=True)
+    gallery.allow([folder])  # whose files no index run has named
     rng = np.random.default_rng(5)
     directions = np.linalg.qr(rng.normal(size=(gallery.spec.dim, 3 * COUPLES)))[0].T
     couple, own = 4 * directions[:COUPLES], directions[COUPLES:]

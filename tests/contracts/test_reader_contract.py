@@ -26,6 +26,7 @@ from lookalike.errors import UnreadableImageError
 from lookalike.pixels import prepare
 from lookalike.plugins import load_plugins
 from lookalike.readers import Reader, dicom, dicom_frames, raster, read
+from lookalike.readers.kept import KEPT
 from lookalike.types import Image, Preprocessing
 
 READERS: dict[str, type] = load_plugins("lookalike.readers")
@@ -171,7 +172,7 @@ def check(image: Image) -> None:
         assert np.isfinite(image.affine).all()
         assert abs(np.linalg.det(image.affine)) > 0
     for keyword, value in image.attributes.items():
-        assert keyword in dicom_frames.KEPT
+        assert keyword in KEPT
         assert isinstance(value, float) or (value.isprintable() and 0 < len(value) <= 64)
 
 

@@ -18,6 +18,7 @@ from running import answers, described, ids_of
 from conftest import write_pictures
 from lookalike.errors import DamagedFileError, LookalikeError
 from lookalike.gallery import open_gallery
+from lookalike.locks import LOCKS
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
@@ -61,7 +62,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Subject:
         }
     files = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
     caches = {"base.index", "base.json", "base.background.json"}
-    assert {path.name for path in files} == {"gallery.db", "writing.lock", *caches}
+    assert {path.name for path in files} == {"gallery.db", *LOCKS[:2], *caches}
     made = Subject(folder, pictures, ids, [], scores, files)
     made.answers.extend(ask(made))
     assert len(made.answers) > 20
