@@ -18,15 +18,17 @@ from lookalike.store import BASE, Batch, NewRecord, Relabel, Store, record_id
 from lookalike.store.browse import facet_counts, records_after
 from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
-from lookalike.store.edit import change_labels, label_changes, move_sources, remove_patient, undo_change
+from lookalike.store.edit import change_labels, label_changes, move_sources, undo_change
+from lookalike.store.named import named_by_patient
+from lookalike.types import Refusal
 
 SHAS = [f"{number:064x}" for number in range(4)]
 IDS = [record_id(sha256, 0) for sha256 in SHAS]
-# What `lookalike` did before it noted checksums: the tables of revision 0003.
+# What `lookalike` did before it noted checksums: the tables of revision 0004.
 BEFORE = (
     *(f"ALTER TABLE records DROP COLUMN {column}" for column in ("views", "checksum", "history")),
-    "ALTER TABLE thumbnails DROP COLUMN checksum",
-    "UPDATE alembic_version SET version_num = '0003'",
+    *(f"ALTER TABLE {table} DROP COLUMN checksum" for table in ("thumbnails", "gallery", "spaces", "refused")),
+    "UPDATE alembic_version SET version_num = '0004'",
 )
 DESCRIPTIONS = [
     "UPDATE records SET source = '/data/other.dcm' WHERE key = 2",
@@ -75,7 +77,8 @@ def filled(folder: Path) -> Store:
     store = Store(folder)
     store.put_space(BASE, {"name": "none", "identity": {"name": "none"}}, None)
     records = [new(number) for number in range(3)]
-    store.write(Batch(records, {record.sha256: record.source for record in records}))
+    refused = [Refusal("/data/refused.dcm", "empty-file")]
+    store.write(Batch(records, {record.sha256: record.source for record in records}, refused))
     change_labels(store, [IDS[1]], instead=["mass"], by="reader")
     return store
 
@@ -110,7 +113,7 @@ def make(sound: Path, tmp_path: Path) -> Iterator[Callable[..., Store]]:
         store.close()
 
 
-REMOVE, RELABEL = 8, 11  # their places in ``readings``
+RELABEL = 11  # its place in ``readings``
 
 
 def readings(store: Store) -> list[Callable[[], object]]:
@@ -124,7 +127,7 @@ def readings(store: Store) -> list[Callable[[], object]]:
         lambda: records_after(store, 0, 10, parse("site=s1")),
         lambda: facet_counts(store, 5),
         lambda: store.has_field("Modality"),
-        lambda: remove_patient(store, store.record(IDS[0]).patient),
+        lambda: named_by_patient(store, store.record(IDS[0]).patient),
         lambda: change_labels(store, [IDS[1]], add=["more"]),
         lambda: move_sources(store, "/data", lambda source: f"/moved{source}"),
         lambda: store.write(Batch(relabels=[Relabel(SHAS[1], "other", ("x",), {})])),
@@ -147,7 +150,7 @@ def test_a_damaged_description_is_named_whoever_reads_it(make: Callable[..., Sto
 def test_nothing_is_damaged_without_damage(make: Callable[..., Store]) -> None:
     store = make()
     assert damage_of(store).read_again == damage_of(store).labels == frozenset()
-    for read in readings(store)[:REMOVE]:
+    for read in readings(store)[:9]:
         read()
     undo_change(store, None)
     assert damage_of(store).read_again == damage_of(store).labels == frozenset()
@@ -234,6 +237,31 @@ def test_an_index_out_of_step_with_its_table_is_named(make: Callable[..., Store]
     store.records()
     with pytest.raises(DamagedFileError, match=r"gallery\.db is damaged"):
         store.keys_where(parse("site=s1"))
+
+
+def everything_small(folder: Path) -> None:
+    with closing(Store(folder)) as store:
+        store.spaces()
+        store.refused()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE gallery SET value = value || 'x' WHERE name = 'salt'",
+        "UPDATE gallery SET name = 'sale' WHERE name = 'salt'",
+        "UPDATE spaces SET encoder = replace(encoder, 'none', 'nine')",
+        "UPDATE spaces SET name = 'bass'",
+        "UPDATE refused SET reason = 'timeout'",
+        "UPDATE refused SET source = '/data/other.dcm'",
+    ],
+)
+def test_a_damaged_row_of_a_smaller_table_is_named(sound: Path, tmp_path: Path, statement: str) -> None:
+    folder = tmp_path / "g"
+    shutil.copytree(sound, folder)
+    damage(folder, statement)
+    with pytest.raises(DamagedFileError, match=r"damaged.*backup"):
+        everything_small(folder)
 
 
 def test_an_older_gallery_is_given_checksums_and_nothing_else(tmp_path: Path) -> None:

@@ -77,10 +77,8 @@ class _Commands(click.Group):
         except Exception as error:
             if os.environ.get("LOOKALIKE_DEBUG"):
                 raise
-            raise click.ClickException(
-                f"unexpected {type(error).__name__}; this is a bug: "
-                "run again with LOOKALIKE_DEBUG=1 and report what it prints"
-            ) from None
+            what = f"unexpected {type(error).__name__}; this is a bug"
+            raise click.ClickException(f"{what}: run again with LOOKALIKE_DEBUG=1 and report what it prints") from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
 from lookalike.filters import Filter
-from lookalike.store.rows import as_declared, whole_records
+from lookalike.store.rows import refusals, whole_records
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
 from lookalike.store.where import condition
 from lookalike.types import Record, Refusal, Vectors
@@ -50,7 +50,7 @@ def refused_after(store: Store, first: int, limit: int) -> list[Refusal]:
     """At most ``limit`` refused files by name, from number ``first`` on."""
     query = select(REFUSED).order_by(REFUSED.c.source).offset(first).limit(limit)
     with store.begin() as connection:
-        return [Refusal(*as_declared(row, REFUSED)) for row in connection.execute(query)]
+        return refusals(connection, query)
 
 
 def count_refused(store: Store) -> int:

@@ -36,5 +36,10 @@ def thumbnail_checksum(identity: str, jpeg: bytes) -> int:
     return zlib.crc32(jpeg, zlib.crc32(identity.encode()))
 
 
+def row_checksum(*values: Any) -> int:
+    """The CRC-32 of a row of the smaller tables: facts, spaces, refused files."""
+    return _crc(values)
+
+
 def _crc(values: tuple[Any, ...]) -> int:
     return zlib.crc32(ascii(values).encode())  # ascii() quotes and escapes: no two values look alike

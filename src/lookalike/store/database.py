@@ -15,17 +15,16 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from lookalike.errors import DamagedFileError, GalleryError, SlowFilterError, UsageError
-from lookalike.store.checksums import UNKNOWN
+from lookalike.store.checksums import UNKNOWN, row_checksum
+from lookalike.store.older import READABLE, show_as_migrated
 
 FILE: Final = "gallery.db"
 READ_ONLY: Final = "this gallery may be read but not written to"
 _PATIENCE: Final = 30.0  # seconds to wait for another process's transaction
 _STEPS: Final = 20_000  # of SQLite's machine, about a millisecond
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
-_CHECKED: Final = {"records": ("views", "checksum", "history"), "thumbnails": ("checksum",)}  # since 0005
 _HEAD: Final = "0005"  # the latest migration; a test compares it with the folder
 _SUPER_JOURNAL: Final = bytes.fromhex("d9d505f920a163d7")  # ends a journal that names another
-_READABLE: Final = ("0002", "0003", _HEAD)  # has every table that reading needs
 
 
 def may_write(folder: Path) -> bool:
@@ -91,7 +90,7 @@ def connect(folder: Path, *, writable: bool) -> Engine:
     with errors_named():
         with engine.begin() as connection:
             found = _revision(connection)
-        if found not in _READABLE and not writable:
+        if found not in (*READABLE, _HEAD) and not writable:
             raise GalleryError(
                 f"{READ_ONLY}, and its tables are of revision {found!r}, where this lookalike knows {_HEAD}; open it "
                 "once where it may be written to (lookalike doctor --gallery G), or copy the folder and open the copy"
@@ -116,7 +115,7 @@ def _read_only_engine(uri: str) -> Engine:
 
     engine = create_engine("sqlite://", creator=opened, poolclass=QueuePool)
     event.listen(engine, "connect", _prepared)
-    event.listen(engine, "connect", _without_checksums)
+    event.listen(engine, "connect", lambda connection, _record: show_as_migrated(connection))
     return engine
 
 
@@ -137,15 +136,6 @@ def _prepared(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN does not cover table definitions
     # SQLite's own lower() knows ASCII only.
     connection.create_function("lower", 1, _lower, deterministic=True)
-
-
-def _without_checksums(connection: sqlite3.Connection, _record: Any) -> None:
-    """Let tables of before there were checksums, which cannot be given any here, look as if they had unknown ones."""
-    for table, columns in _CHECKED.items():
-        there = {row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")}
-        if there and not there >= set(columns):
-            unknown = ", ".join(f"{UNKNOWN} AS {column}" for column in columns)
-            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {unknown} FROM main.{table}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -244,6 +234,11 @@ def rows_named() -> Iterator[None]:
         raise UsageError("this asks for a text with a character that is none (half of a surrogate pair)") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
         raise damaged() from None
+
+
+def sound_row(noted: object, *values: object) -> bool:
+    """Whether a row of a smaller table matches the checksum that it notes."""
+    return noted in (UNKNOWN, row_checksum(*values))
 
 
 def damaged() -> DamagedFileError:

@@ -18,8 +18,8 @@ from lookalike.store.database import damaged
 from lookalike.store.jobs import OPEN, JobState, close_job, without_names
 from lookalike.store.label_log import forget_empty
 from lookalike.store.named import Named
-from lookalike.store.schema import GALLERY, JOBS, READ_FILES, RECORDS, REFUSED, SPACES
-from lookalike.store.spaces import count_version
+from lookalike.store.schema import GALLERY, JOBS, READ_FILES, RECORDS, REFUSED
+from lookalike.store.spaces import change_adapter, count_version
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
@@ -74,7 +74,7 @@ def remove_named(store: Store, named: Named, adapters: Mapping[str, str], kept: 
         refused = _forget_refused(connection, named.sources, kept)
         _forget_in_jobs(connection, {*named.words, *(PurePath(source).name for source in refused)})
         for space, sha256 in adapters.items():
-            connection.execute(update(SPACES).where(SPACES.c.name == space).values(adapter=sha256))
+            change_adapter(connection, space, sha256)
         number = _noted(connection).number + 1
         _note(connection, Erasures(number, True))
     return number

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select
 
 from lookalike.ownership import Ownership, change_ownership, is_gallery_id, ownership_of
 from lookalike.secret_key import is_signed, new_secret, pseudonym, sign
-from lookalike.store.database import damaged
+from lookalike.store.database import damaged, sound_row
 from lookalike.store.schema import GALLERY, RECORDS
 
 KEYED: Final = "hmac-sha256"
@@ -76,8 +76,11 @@ def identity_from(facts: Mapping[str, Any]) -> Identity:
 
 
 def read_gallery_facts(connection: Connection) -> dict[str, str]:
-    """The facts about the gallery by their names."""
-    return {row.name: row.value for row in connection.execute(select(GALLERY))}
+    """The facts about the gallery by their names. Raises DamagedFileError."""
+    rows = connection.execute(select(GALLERY)).all()
+    if not all(sound_row(row.checksum, row.name, row.value) for row in rows):
+        raise damaged()
+    return {row.name: row.value for row in rows}
 
 
 def make_identity(connection: Connection) -> dict[str, str]:

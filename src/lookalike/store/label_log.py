@@ -210,6 +210,8 @@ def _entries(connection: Connection, number: int) -> dict[int, tuple[Names, Name
 
 def _logged(connection: Connection, row: Any) -> LoggedChange:
     by_record = _entries(connection, row.number)
+    if not by_record:  # ``forget_empty`` leaves no such change
+        raise damaged()
     verify_records(connection, by_record)
     entries = by_record.values()
     added = _NOTHING.union(*(after - before for before, after in entries))

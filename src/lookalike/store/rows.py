@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.checksums import UNKNOWN, record_checksum
-from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS
-from lookalike.types import Record
+from lookalike.store.database import sound_row
+from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
+from lookalike.types import Record, Refusal
 
 CHUNK: Final = 500  # values in one IN (...), well below SQLite's limit
 
@@ -145,6 +146,17 @@ def as_declared(row: Any, table: Table) -> Any:
         if not (isinstance(value, kinds) or (value is None and column.nullable)):
             raise TypeError(name)
     return row
+
+
+def refusals(connection: Connection, query: Select[Any]) -> list[Refusal]:
+    """Refused files with their reasons. Raises DamagedFileError."""
+    rows = [as_declared(row, REFUSED) for row in connection.execute(query)]
+    if not all(sound_row(row.checksum, row.source, row.reason) for row in rows):
+        raise DamagedFileError(
+            "the stored list of refused files is damaged; put a backup in the place of the gallery, or index into a "
+            "new one"
+        )
+    return [Refusal(row.source, row.reason) for row in rows]
 
 
 def keys_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, int]:

@@ -5,7 +5,7 @@ A change here comes with a migration in ``migrations/versions``; a test compares
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     Column,
@@ -21,10 +21,27 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from lookalike.store.checksums import row_checksum
+
 METADATA: Final = MetaData()
 
+
+def _checksum(*columns: str) -> Column[Any]:
+    """A column that holds the row's checksum as soon as it is inserted."""
+
+    def of(context: Any) -> int:
+        row = context.get_current_parameters()
+        return row_checksum(*(row[column] for column in columns))
+
+    return Column("checksum", Integer, default=of)
+
+
 GALLERY: Final = Table(  # one row for each fact about the gallery: its id, the salt of patient groups, ...
-    "gallery", METADATA, Column("name", String, primary_key=True), Column("value", Text, nullable=False)
+    "gallery",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    _checksum("name", "value"),
 )
 
 RECORDS: Final = Table(
@@ -114,6 +131,7 @@ SPACES: Final = Table(
     Column("encoder", Text, nullable=False),  # JSON: EncoderSpec
     Column("adapter", String(64)),  # SHA-256 of the adapter's files; NULL: the encoder's own vectors
     Column("version", Integer, nullable=False),  # counts the changes to the vectors
+    Column("checksum", Integer),  # of name, encoder and adapter
 )
 
 VECTORS: Final = Table(  # the encoder's own vectors; an adapted space is computed from them
@@ -128,7 +146,11 @@ VECTORS: Final = Table(  # the encoder's own vectors; an adapted space is comput
 )
 
 REFUSED: Final = Table(
-    "refused", METADATA, Column("source", Text, primary_key=True), Column("reason", String, nullable=False)
+    "refused",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("reason", String, nullable=False),
+    _checksum("source", "reason"),
 )
 
 PATCHES: Final = Table(  # for region searches; only in galleries that keep patches

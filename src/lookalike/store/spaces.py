@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from lookalike.store.database import damaged
+from lookalike.store.checksums import row_checksum
+from lookalike.store.database import damaged, sound_row
 from lookalike.store.rows import as_declared
 from lookalike.store.schema import SPACES
 from lookalike.types import BASE
@@ -33,6 +34,8 @@ def read_spaces(connection: Connection) -> dict[str, SpaceRow]:
     """Every space by name. An adapted space takes its version from the base vectors. Raises DamagedFileError."""
     try:
         rows = [as_declared(row, SPACES) for row in connection.execute(select(SPACES))]
+        if not all(sound_row(row.checksum, row.name, row.encoder, row.adapter) for row in rows):
+            raise damaged()
         version = next((row.version for row in rows if row.name == BASE), 0)
         found = {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
         if not all(map(_sound, found.values())):
@@ -50,9 +53,18 @@ def _sound(space: SpaceRow) -> bool:
 
 def put_space(connection: Connection, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:
     """Declare a space, or replace its adapter; in SQL that both SQLite and PostgreSQL accept."""
-    fields = {"encoder": json.dumps(encoder, sort_keys=True), "adapter": adapter, "version": 0}
+    text = json.dumps(encoder, sort_keys=True)
+    fields = {"encoder": text, "adapter": adapter, "version": 0, "checksum": row_checksum(name, text, adapter)}
     if connection.execute(update(SPACES).where(SPACES.c.name == name).values(**fields)).rowcount == 0:
         connection.execute(insert(SPACES), {"name": name, **fields})
+
+
+def change_adapter(connection: Connection, name: str, adapter: str) -> None:
+    """Give a space another adapter of the same vectors."""
+    named = SPACES.c.name == name
+    for encoder in connection.scalars(select(SPACES.c.encoder).where(named)).all():
+        sealed = row_checksum(name, encoder, adapter)
+        connection.execute(update(SPACES).where(named).values(adapter=adapter, checksum=sealed))
 
 
 def count_version(connection: Connection) -> None:

@@ -27,7 +27,7 @@ from lookalike.store.database import (
 from lookalike.store.identity import identity_from, make_identity, read_gallery_facts
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
-from lookalike.store.rows import as_declared, no_record
+from lookalike.store.rows import no_record, refusals
 from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, VECTORS
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
 from lookalike.store.thumbnails import thumbnails_of
@@ -53,6 +53,8 @@ class Store:
         self._engine = connect(folder, writable=self.writable)
         self._changes = Changes(folder, writable=self.writable)
         self._writer = to_write(self._engine)
+        with self.begin() as connection:
+            facts = read_gallery_facts(connection)  # verified, now that every table is known to have its columns
         if not facts:
             with self.begin(write=True) as connection:
                 facts = read_gallery_facts(connection) or make_identity(connection)
@@ -212,8 +214,7 @@ class Store:
     def refused(self) -> list[Refusal]:
         """Every refused file with its reason."""
         with self.begin() as connection:
-            rows = connection.execute(select(REFUSED).order_by(REFUSED.c.source))
-            return [Refusal(*as_declared(row, REFUSED)) for row in rows]
+            return refusals(connection, select(REFUSED).order_by(REFUSED.c.source))
 
     def vectors(self) -> StoredVectors:
         """Every base vector, in the order of the keys. Raises DamagedFileError."""

@@ -1,4 +1,4 @@
-"""Checksums of records, of their labels' origin, and of thumbnails; how many vectors each record has."""
+"""Checksums of records, their labels' origin, thumbnails and the smaller tables; how many vectors a record has."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from lookalike.store.checksums import history_checksum, record_checksum, thumbnail_checksum
+from lookalike.store.checksums import history_checksum, record_checksum, row_checksum, thumbnail_checksum
 
 revision = "0005"
 down_revision = "0004"
 
 _TOGETHER = 500  # records
+_SMALL = {"gallery": ("name", "value"), "spaces": ("name", "encoder", "adapter"), "refused": ("source", "reason")}
 _OF = "WHERE record BETWEEN :first AND :last"
 
 
@@ -25,9 +26,14 @@ def upgrade() -> None:
         ("records", "checksum"),
         ("records", "history"),
         ("thumbnails", "checksum"),
+        *((table, "checksum") for table in _SMALL),
     ):
         op.add_column(table, sa.Column(column, sa.Integer))
     connection, last = op.get_bind(), -1
+    for table, columns in _SMALL.items():
+        for values in list(_rows(connection, f"SELECT {', '.join(columns)} FROM {table}", {})):
+            update = sa.text(f"UPDATE {table} SET checksum = :crc WHERE {columns[0]} = :of")
+            connection.execute(update, {"crc": row_checksum(*values), "of": values[0]})
     query = f"SELECT key FROM records WHERE key > :last ORDER BY key LIMIT {_TOGETHER}"
     while keys := [key for (key,) in _rows(connection, query, {"last": last})]:
         last = keys[-1]

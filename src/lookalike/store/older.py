@@ -1,0 +1,38 @@
+"""Let the tables of an earlier version, which may be read only, look as its migrations would leave them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from lookalike.store.checksums import UNKNOWN
+
+READABLE: Final = ("0002", "0003", "0004")  # revisions whose tables hold all that cannot be had otherwise
+
+_COLUMNS: Final = {  # added to tables of these revisions, and what the migration fills them with
+    "jobs": {"mac": "NULL"},
+    "records": dict.fromkeys(("views", "checksum", "history"), str(UNKNOWN)),
+    **{name: {"checksum": str(UNKNOWN)} for name in ("thumbnails", "gallery", "spaces", "refused")},
+}
+_TABLES: Final = {  # added whole
+    "table_labels": "SELECT record, label FROM main.labels",
+    "hand_labelled": "SELECT 0 AS record WHERE 0",
+    "label_changes": "SELECT 0 AS number, 0.0 AS time, '' AS by, '' AS action, NULL AS undone WHERE 0",
+    "changed_labels": "SELECT 0 AS change, 0 AS record, '' AS before, '' AS after WHERE 0",
+}
+
+
+def show_as_migrated(connection: sqlite3.Connection) -> None:
+    """Put temporary views of the same names in front of the tables that lack something; nothing is written."""
+    for name in [*_COLUMNS, *_TABLES]:
+        there = {row[1] for row in connection.execute(f"PRAGMA main.table_info({name})")}
+        if query := _as_migrated(name, there):
+            connection.execute(f"CREATE TEMP VIEW {name} AS {query}")
+
+
+def _as_migrated(name: str, there: set[str]) -> str:
+    """The query that stands for a table with these columns; empty if it needs none."""
+    if not there:
+        return _TABLES.get(name, "")
+    missing = [f"{value} AS {column}" for column, value in _COLUMNS.get(name, {}).items() if column not in there]
+    return f"SELECT *, {', '.join(missing)} FROM main.{name}" if missing else ""
