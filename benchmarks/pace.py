@@ -16,7 +16,8 @@ from benchmarks.timing import busy_note, interleave
 from lookalike import encoders
 from lookalike.encoders import Encoder
 from lookalike.gallery import open_gallery
-from lookalike.readers.pool import Frame, ReaderPool
+from lookalike.readers.events import Frame
+from lookalike.readers.pool import ReaderPool
 from lookalike.sources.files import walk
 from lookalike.verbs.index import index
 

@@ -19,7 +19,8 @@ from running import COMMAND
 from conftest import texture
 from lookalike.errors import REASONS
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.readers.pool import Finished, ReaderPool, Refusal
+from lookalike.readers.events import Finished
+from lookalike.readers.pool import ReaderPool, Refusal
 from lookalike.sources.files import walk
 from lookalike.types import Preprocessing
 

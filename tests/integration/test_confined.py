@@ -17,9 +17,10 @@ import pytest
 from dicoms import data_set, save
 from lookalike.errors import UnreadableImageError
 from lookalike.gallery import open_gallery
+from lookalike.readers.events import Finished, Frame
 from lookalike.readers.landlock import landlock_version
 from lookalike.readers.pairs import files_of, named_data
-from lookalike.readers.pool import Finished, Frame, ReaderPool
+from lookalike.readers.pool import ReaderPool
 from lookalike.types import Preprocessing, Refusal
 from lookalike.verbs.index import index
 from prying import CANARY, META, NRRD, VOXELS, install_prying, leading_elsewhere, plant

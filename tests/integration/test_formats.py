@@ -18,9 +18,10 @@ from conftest import texture
 from lookalike.errors import REASONS, UnreadableImageError
 from lookalike.gallery import Gallery
 from lookalike.readers import format_of, kind_of_file, named_as_volume, read
+from lookalike.readers.events import Finished, Frame
 from lookalike.readers.labelmaps import is_label_map
 from lookalike.readers.pairs import files_of
-from lookalike.readers.pool import Finished, Frame, ReaderPool
+from lookalike.readers.pool import ReaderPool
 from lookalike.sources.files import FileSource, walk
 from lookalike.sources.masks import is_mask
 from lookalike.sources.reading import list_items

@@ -19,7 +19,8 @@ import pytest
 
 from conftest import texture
 from lookalike.readers import pool as pool_module
-from lookalike.readers.pool import Event, Finished, Frame, ReaderPool
+from lookalike.readers.events import Event, Finished, Frame
+from lookalike.readers.pool import ReaderPool
 from lookalike.sources.files import FileSource, walk
 from lookalike.sources.reading import list_items
 from lookalike.types import Preprocessing, Refusal

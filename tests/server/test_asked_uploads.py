@@ -14,7 +14,7 @@ from conftest import write_pictures
 from lookalike.asking.query import Query, open_query, query_frames, read_query
 from lookalike.errors import UsageError
 from lookalike.gallery import open_gallery
-from lookalike.readers.pool import Frame
+from lookalike.readers.events import Frame
 from lookalike.server import ask
 from lookalike.server.contract.bodies import ExplainBody, SearchBody
 from lookalike.server.metrics import Metrics

@@ -21,7 +21,8 @@ from lookalike.encoders.families.graphs import build
 from lookalike.encoders.weights.legacy_pth import read_state_dict
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.pixels import prepare
-from lookalike.readers.pool import Frame, ReaderPool
+from lookalike.readers.events import Frame
+from lookalike.readers.pool import ReaderPool
 
 
 def _same(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:

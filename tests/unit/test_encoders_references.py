@@ -19,7 +19,8 @@ from lookalike.encoders.catalogue.models import CATALOGUE
 from lookalike.encoders.catalogue.verify import verify
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.pixels import model_input, picture, prepare
-from lookalike.readers.pool import Frame, ReaderPool
+from lookalike.readers.events import Frame
+from lookalike.readers.pool import ReaderPool
 from lookalike.types import Preprocessing
 
 DESCRIPTION = {

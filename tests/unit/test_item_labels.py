@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.errors import UsageError
-from lookalike.readers.pool import Finished
+from lookalike.readers.events import Finished
 from lookalike.sources.item_labels import ItemLabels
 from lookalike.sources.labels import LabelRow, LabelTable
 from lookalike.sources.reading import Listing

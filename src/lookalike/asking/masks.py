@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.grey import MASK
-from lookalike.readers.pool import Frame, ReaderPool
+from lookalike.readers.events import Frame
+from lookalike.readers.pool import ReaderPool
 from lookalike.text import absolute, file_name
 from lookalike.types import Preprocessing, Refusal
 

@@ -11,7 +11,7 @@ from lookalike.asking.query import Query, query_frames
 from lookalike.encoders import PatchEncoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
-from lookalike.readers.pool import Frame
+from lookalike.readers.events import Frame
 from lookalike.store.packed import packed
 from lookalike.store.patches import StoredPatches, patches_of, read_patches
 from lookalike.types import PatchMap

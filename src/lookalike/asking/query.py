@@ -18,7 +18,7 @@ from lookalike.asking.candidates import patients_of_file
 from lookalike.asking.region import RegionPatches
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
-from lookalike.readers.pool import Frame
+from lookalike.readers.events import Frame
 from lookalike.slices import pool, slice_weights
 from lookalike.sources.reading import frame_of_array, series_in
 from lookalike.store import BASE, record_id

@@ -15,7 +15,7 @@ from lookalike.asking.query import Query
 from lookalike.asking.region import RegionPatches, region_of
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
-from lookalike.readers.pool import Frame
+from lookalike.readers.events import Frame
 from lookalike.store.packed import unpacked
 from lookalike.types import Box, PatchMap
 

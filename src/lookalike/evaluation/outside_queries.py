@@ -16,7 +16,7 @@ from lookalike.asking.candidates import patients_of_file
 from lookalike.errors import UsageError
 from lookalike.evaluation.labelled import Labelled, Queries
 from lookalike.gallery import Gallery
-from lookalike.readers.pool import Frame
+from lookalike.readers.events import Frame
 from lookalike.slices import pool
 from lookalike.sources.item_labels import ItemLabels
 from lookalike.sources.labels import LabelRow, LabelTable

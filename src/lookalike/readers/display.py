@@ -15,7 +15,7 @@ from lookalike.errors import UnreadableImageError
 from lookalike.readers import named_as_volume
 from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.readers.once import MadeOnce, stamped
-from lookalike.readers.pool import Process, seconds_of_reading
+from lookalike.readers.process import Process, seconds_of_reading
 from lookalike.types import Preprocessing, VolumeRecipe
 
 _PROCESSES: Final = 2

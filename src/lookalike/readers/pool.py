@@ -10,93 +10,35 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import os
 import queue
-import re
-import select
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final, Self
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers import named_as_volume
+from lookalike.readers.events import Event, Finished, Frame, frame_of_message
 from lookalike.readers.geometry import series_part_of
 from lookalike.readers.grouping import SliceFile
-from lookalike.readers.limits import BYTES_A_SECOND, SECONDS_A_FILE, SECONDS_A_FRAME
+from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.readers.pairs import files_of
-from lookalike.readers.zygote import HEAVY, PLAIN, STOP
+from lookalike.readers.process import Process, seconds_of_reading
 from lookalike.text import file_name, plain_text
-from lookalike.types import Attribute, Item, Preprocessing, Refusal, SetApart, VolumeRecipe
+from lookalike.types import Item, Preprocessing, Refusal, SetApart, VolumeRecipe
 
 _AHEAD: Final = 8  # files that each process may read ahead
 _TOGETHER: Final = 64  # small items in a row whose files a child may open
 _FRAMES_AHEAD: Final = 64  # frames of one file that may be queued
 _DETAIL: Final = 600  # characters
 _SUSPECT: Final = ("decoder-crash", "out-of-memory", "not-readable")
-# What a decoding process is told of the environment, where keys and passwords may stand.
-_KEPT: Final = re.compile(r"PATH|HOME|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|PYTHON\w*|VIRTUAL_ENV|TMPDIR")
-# One thread a process, and one heap: every file is read in a new thread.
-_SINGLE: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "MALLOC_ARENA_MAX")
-_MAX_MESSAGE: Final = 128 << 20  # bytes: a volume of 480 x 480 x 240; a larger message comes from a broken decoder
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One decoded picture, ready for the encoder: ``input`` is (rows, columns, 3) uint8.
-
-    source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
-    shown: (rows, columns) of the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
-    which a slice was cut; "" for a picture. remarks: as in ``Image``.
-    """
-
-    source: str
-    sha256: str
-    frame: int
-    frames: int
-    input: NDArray[Any]
-    thumbnail: bytes
-    patient: str
-    attributes: dict[str, Attribute]
-    shown: tuple[int, int]
-    view: int = 0  # the slice's number, where the frame is a volume of ``depth`` slices
-    depth: int = 1
-    file: str = ""
-    part: bool = False
-    plane: str = ""
-    remarks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """Every frame of an item has been read. known: it was skipped because its content is known. file, part: as in
-    ``Frame``; sha256 is that of the file. fetched: more items of the same fetch may follow
-    (``sources.reading.BatchRead``).
-    """
-
-    source: str
-    sha256: str
-    known: bool = False
-    file: str = ""
-    part: bool = False
-    fetched: bool = False
-
 
 Known = Callable[[str], bool]
-Event = Frame | Finished | Refusal | SetApart | SliceFile
 _Events = queue.Queue[Event | Exception]  # an exception is raised where the events are consumed
 
 
@@ -131,74 +73,6 @@ class _Task:
 
 
 _Tasks = queue.SimpleQueue[_Task | None]
-
-
-class Process:
-    """A ``zygote``, and the socket to its child of the moment. module: what it runs."""
-
-    def __init__(self, module: str = "lookalike.readers.worker") -> None:
-        ours, theirs = socket.socketpair()
-        kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
-        with theirs:
-            self._zygote = subprocess.Popen(
-                # -P: modules in the current folder, which may be that of the images, must not be imported.
-                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env={**kept, **dict.fromkeys(_SINGLE, "1")},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        self._control = ours
-        self._child: Connection | None = None
-        self._arrived = select.poll()  # Connection.poll would make one for every call
-        self.admitted: object = None  # what the child may open
-        self.served = 0  # items that it was asked for
-
-    def admit(self, files: Sequence[str], admitted: object, *, alone: bool = True, heavy: bool = False) -> None:
-        """Have a new child that may open these files. admitted: a name for them. Raises OSError if none can be had."""
-        self._close()
-        ours, theirs = socket.socketpair()
-        self._child = Connection(ours.detach())
-        self._arrived = select.poll()
-        self._arrived.register(self._child, select.POLLIN)
-        with theirs:
-            socket.send_fds(self._control, [HEAVY if heavy else PLAIN], [theirs.fileno()])
-        self.send(json.dumps({"files": files, "alone": alone}).encode())
-        self.admitted, self.served = admitted, 0
-
-    def send(self, message: bytes) -> None:
-        """Send a message to the child. Raises OSError."""
-        if self._child is None:
-            raise BrokenPipeError
-        self._child.send_bytes(message)
-
-    def receive(self, deadline: float) -> bytes | None:
-        """The child's next message, or None once the deadline has passed. Raises OSError, EOFError if it has ended."""
-        if self._child is None:
-            raise EOFError
-        if not self._arrived.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            return None
-        return self._child.recv_bytes(_MAX_MESSAGE)
-
-    def stop(self) -> None:
-        """Kill the child, if there is one; another one can be asked for."""
-        if self._child is not None:
-            self._close()
-            with suppress(OSError):
-                self._control.send(STOP)
-
-    def kill(self) -> None:
-        """Kill the process, and its child with it."""
-        self._close()
-        self._zygote.kill()
-        self._zygote.wait()
-        self._control.close()
-
-    def _close(self) -> None:
-        if self._child is not None:
-            self._child.close()
-        self._child, self.admitted = None, None
 
 
 class ReaderPool:
@@ -345,7 +219,7 @@ class ReaderPool:
                     return None if sink.put(Finished(name, sha256, known=True, file=file)) else "stopped"
             elif header["kind"] == "frame":
                 waited = time.monotonic()
-                if not sink.put(_frame(name, file, sha256, header, memoryview(message)[head + 1 :])):
+                if not sink.put(frame_of_message(name, file, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
             elif header["kind"] == "slice":
@@ -405,36 +279,6 @@ def _task(item: Path | str | Item, whole: bool) -> _Task:
     halves = (str(half) for file in beside for half in files_of(Path(file)))
     own = _Admitted((*files, *halves), alone=True)
     return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole, beside, own, own)
-
-
-def seconds_of_reading(source: str) -> float:
-    """How long a slow disk may take for a file."""
-    try:
-        return Path(source).stat().st_size / BYTES_A_SECOND
-    except OSError:
-        return 0.0
-
-
-def _frame(source: str, file: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame:
-    """A frame from a message: the header, then the input's bytes, then the thumbnail."""
-    dtype = np.dtype(np.uint16 if header.get("dtype") == "uint16" else np.uint8)
-    size = math.prod(header["shape"]) * dtype.itemsize
-    return Frame(
-        source=source,
-        sha256=sha256,
-        frame=header["frame"],
-        frames=header["frames"],
-        input=np.frombuffer(data[:size], dtype).reshape(header["shape"]),
-        thumbnail=bytes(data[size:]),
-        patient=header["patient"],
-        attributes=header["attributes"],
-        shown=tuple(header.get("shown", header["shape"][:2])),
-        view=header.get("view", 0),
-        depth=header.get("depth", 1),
-        file=file,
-        plane=header.get("plane", ""),
-        remarks=tuple(header.get("remarks", ())),
-    )
 
 
 def _drain(events: _Events) -> Iterator[Event]:

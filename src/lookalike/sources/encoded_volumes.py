@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.readers.pool import Frame
+from lookalike.readers.events import Frame
 from lookalike.types import PatchMap
 
 

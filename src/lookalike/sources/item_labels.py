@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from lookalike.readers.pool import Finished, Frame
+from lookalike.readers.events import Finished, Frame
 from lookalike.sources.kinds import kind_beside
 from lookalike.sources.labels import LabelRow, LabelTable, together
 from lookalike.sources.reading import Listing

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, fields, matches
 from lookalike.plugins import suggestion
+from lookalike.readers.events import Finished, Frame
 from lookalike.readers.kept import KEPT
-from lookalike.readers.pool import Finished, Frame
 from lookalike.types import SetApart
 
 LEFT_OUT: Final = "left out by --where-source"

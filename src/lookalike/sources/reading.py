@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
 from lookalike.pixels import from_array, model_input, picture, thumbnail
+from lookalike.readers.events import Event, Finished, Frame
 from lookalike.readers.grouping import SliceFile
 from lookalike.readers.pairs import files_of, may_be_half
-from lookalike.readers.pool import Event, Finished, Frame, ReaderPool
+from lookalike.readers.pool import ReaderPool
 from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
 from lookalike.sources.files import REPEATED, FileSource

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lookalike.readers.events import Frame
 from lookalike.readers.kept import BURNED_IN
-from lookalike.readers.pool import Frame
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from lookalike.readers.pool import Finished
+from lookalike.readers.events import Finished
 from lookalike.store import Store, record_id
 from lookalike.store.damage import damage_of
 from lookalike.store.patches import files_without_patches

@@ -11,7 +11,7 @@ from typing import Final
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.readers.pool import Frame
+from lookalike.readers.events import Frame
 from lookalike.sources.files import walk
 from lookalike.sources.labels import LabelTable, labels_of_folders, read_label_table
 from lookalike.text import absolute

@@ -98,7 +98,8 @@ def _decoding() -> str:
 
     import PIL.Image
 
-    from lookalike.readers.pool import Frame, ReaderPool
+    from lookalike.readers.events import Frame
+    from lookalike.readers.pool import ReaderPool
     from lookalike.types import Preprocessing
 
     with tempfile.TemporaryDirectory() as folder, ReaderPool(Preprocessing(), workers=1) as pool:

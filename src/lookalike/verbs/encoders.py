@@ -18,7 +18,8 @@ from lookalike.encoders.catalogue.pull import Pulled, pull
 from lookalike.encoders.catalogue.verify import Verified, verify
 from lookalike.errors import UsageError
 from lookalike.plugins import Broken
-from lookalike.readers.pool import Frame, ReaderPool
+from lookalike.readers.events import Frame
+from lookalike.readers.pool import ReaderPool
 from lookalike.sources.files import walk
 from lookalike.types import Preprocessing
 

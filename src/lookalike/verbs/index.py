@@ -20,7 +20,7 @@ from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery
 from lookalike.locks import Turn
 from lookalike.progress import Progress
-from lookalike.readers.pool import Finished, Frame
+from lookalike.readers.events import Finished, Frame
 from lookalike.roots import folders_of
 from lookalike.sources.encoded_volumes import OpenVolumes
 from lookalike.sources.files import FileSource

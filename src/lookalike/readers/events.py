@@ -1,0 +1,79 @@
+"""What a decoding process says of an item: its frames, then that it is finished or why it is refused."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.readers.grouping import SliceFile
+from lookalike.types import Attribute, Refusal, SetApart
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture, ready for the encoder: ``input`` is (rows, columns, 3) uint8.
+
+    source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
+    shown: (rows, columns) of the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
+    which a slice was cut; "" for a picture. remarks: as in ``Image``.
+    """
+
+    source: str
+    sha256: str
+    frame: int
+    frames: int
+    input: NDArray[Any]
+    thumbnail: bytes
+    patient: str
+    attributes: dict[str, Attribute]
+    shown: tuple[int, int]
+    view: int = 0  # the slice's number, where the frame is a volume of ``depth`` slices
+    depth: int = 1
+    file: str = ""
+    part: bool = False
+    plane: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Every frame of an item has been read. known: it was skipped because its content is known. file, part: as in
+    ``Frame``; sha256 is that of the file. fetched: more items of the same fetch may follow
+    (``sources.reading.BatchRead``).
+    """
+
+    source: str
+    sha256: str
+    known: bool = False
+    file: str = ""
+    part: bool = False
+    fetched: bool = False
+
+
+Event = Frame | Finished | Refusal | SetApart | SliceFile
+
+
+def frame_of_message(source: str, file: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame:
+    """A frame from a decoding process's message: the header, then the input's bytes, then the thumbnail."""
+    dtype = np.dtype(np.uint16 if header.get("dtype") == "uint16" else np.uint8)
+    size = math.prod(header["shape"]) * dtype.itemsize
+    return Frame(
+        source=source,
+        sha256=sha256,
+        frame=header["frame"],
+        frames=header["frames"],
+        input=np.frombuffer(data[:size], dtype).reshape(header["shape"]),
+        thumbnail=bytes(data[size:]),
+        patient=header["patient"],
+        attributes=header["attributes"],
+        shown=tuple(header.get("shown", header["shape"][:2])),
+        view=header.get("view", 0),
+        depth=header.get("depth", 1),
+        file=file,
+        plane=header.get("plane", ""),
+        remarks=tuple(header.get("remarks", ())),
+    )

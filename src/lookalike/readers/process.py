@@ -1,0 +1,102 @@
+"""A decoding process: a zygote that is started once, and the confined children that it forks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from lookalike.readers.limits import BYTES_A_SECOND
+from lookalike.readers.zygote import HEAVY, PLAIN, STOP
+
+# What a decoding process is told of the environment, where keys and passwords may stand.
+_KEPT: Final = re.compile(r"PATH|HOME|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|PYTHON\w*|VIRTUAL_ENV|TMPDIR")
+# One thread a process, and one heap: every file is read in a new thread.
+_SINGLE: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "MALLOC_ARENA_MAX")
+_MAX_MESSAGE: Final = 128 << 20  # bytes: a volume of 480 x 480 x 240; a larger message comes from a broken decoder
+
+
+class Process:
+    """A ``zygote``, and the socket to its child of the moment. module: what it runs."""
+
+    def __init__(self, module: str = "lookalike.readers.worker") -> None:
+        ours, theirs = socket.socketpair()
+        kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+        with theirs:
+            self._zygote = subprocess.Popen(
+                # -P: modules in the current folder, which may be that of the images, must not be imported.
+                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**kept, **dict.fromkeys(_SINGLE, "1")},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self._control = ours
+        self._child: Connection | None = None
+        self._arrived = select.poll()  # Connection.poll would make one for every call
+        self.admitted: object = None  # what the child may open
+        self.served = 0  # items that it was asked for
+
+    def admit(self, files: Sequence[str], admitted: object, *, alone: bool = True, heavy: bool = False) -> None:
+        """Have a new child that may open these files. admitted: a name for them. Raises OSError if none can be had."""
+        self._close()
+        ours, theirs = socket.socketpair()
+        self._child = Connection(ours.detach())
+        self._arrived = select.poll()
+        self._arrived.register(self._child, select.POLLIN)
+        with theirs:
+            socket.send_fds(self._control, [HEAVY if heavy else PLAIN], [theirs.fileno()])
+        self.send(json.dumps({"files": files, "alone": alone}).encode())
+        self.admitted, self.served = admitted, 0
+
+    def send(self, message: bytes) -> None:
+        """Send a message to the child. Raises OSError."""
+        if self._child is None:
+            raise BrokenPipeError
+        self._child.send_bytes(message)
+
+    def receive(self, deadline: float) -> bytes | None:
+        """The child's next message, or None once the deadline has passed. Raises OSError, EOFError if it has ended."""
+        if self._child is None:
+            raise EOFError
+        if not self._arrived.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            return None
+        return self._child.recv_bytes(_MAX_MESSAGE)
+
+    def stop(self) -> None:
+        """Kill the child, if there is one; another one can be asked for."""
+        if self._child is not None:
+            self._close()
+            with suppress(OSError):
+                self._control.send(STOP)
+
+    def kill(self) -> None:
+        """Kill the process, and its child with it."""
+        self._close()
+        self._zygote.kill()
+        self._zygote.wait()
+        self._control.close()
+
+    def _close(self) -> None:
+        if self._child is not None:
+            self._child.close()
+        self._child, self.admitted = None, None
+
+
+def seconds_of_reading(source: str) -> float:
+    """How long a slow disk may take for a file."""
+    try:
+        return Path(source).stat().st_size / BYTES_A_SECOND
+    except OSError:
+        return 0.0
