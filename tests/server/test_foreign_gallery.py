@@ -19,6 +19,7 @@ from lookalike.errors import DamagedFileError, GalleryError, LookalikeError, Usa
 from lookalike.gallery import open_gallery
 from lookalike.server.app import make_app
 from lookalike.store import Store
+from lookalike.store.checksums import UNKNOWN
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
@@ -242,8 +243,8 @@ def test_a_planted_key_opens_nothing(case: Case) -> None:
     "statement",
     [
         "UPDATE spaces SET name = '../../outside/x'",
-        "INSERT INTO spaces SELECT '../../outside/x', encoder, NULL, version FROM spaces",
-        "INSERT INTO spaces SELECT 's', encoder, '../../../outside', version FROM spaces",
+        "INSERT INTO spaces SELECT '../../outside/x', encoder, NULL, version, -1 FROM spaces",
+        "INSERT INTO spaces SELECT 's', encoder, '../../../outside', version, -1 FROM spaces",
         "UPDATE spaces SET encoder = json_set(encoder, '$.name', '{outside}/model.onnx')",
         "UPDATE spaces SET encoder = json_set(encoder, '$.name', 'somebody/model')",
         "UPDATE gallery SET value = '../../outside/x' WHERE name = 'index'",
@@ -255,6 +256,8 @@ def test_a_planted_key_opens_nothing(case: Case) -> None:
 def test_no_name_in_it_is_a_file_s(case: Case, statement: str, who: str) -> None:
     with case.database() as database:
         database.execute(statement.format(outside=case.outside))
+        for table in ("spaces", "gallery"):
+            database.execute(f"UPDATE {table} SET checksum = {UNKNOWN}")  # whoever changes them seals them, too
     shutil.rmtree(case.g / "indexes")
     case.user(who)
     with pytest.raises((GalleryError, DamagedFileError, UsageError)), open_gallery(case.g) as gallery:

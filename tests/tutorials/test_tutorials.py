@@ -74,6 +74,7 @@ def test_search_and_adapt(run: Run) -> None:
     assert "image/png" in said
 
 
+@pytest.mark.slow
 def test_neighbours_and_zero_shot(run: Run, tmp_path: Path) -> None:
     tiny_checkpoints.clip(tmp_path / "models" / "clip-b32")
     said = run("02-neighbours-and-zero-shot.ipynb", LOOKALIKE_MODELS=tmp_path / "models")
@@ -83,6 +84,7 @@ def test_neighbours_and_zero_shot(run: Run, tmp_path: Path) -> None:
     assert "x-ray chest anteroposterior" in said
 
 
+@pytest.mark.slow
 def test_encoders_compared(run: Run) -> None:
     said = run("03-encoders-compared.ipynb")
     rows = {name: float(first) for name, first in re.findall(r"^(lite0-\w+) +(\d\.\d+) \[", said, re.MULTILINE)}

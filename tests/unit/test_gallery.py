@@ -15,6 +15,7 @@ from lookalike import encoders
 from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import BASE, Batch, NewRecord
+from lookalike.store.checksums import UNKNOWN
 from lookalike.verbs.adapt import adapt
 
 MakeGallery = Callable[..., Gallery]
@@ -35,7 +36,9 @@ def change_space(folder: Path, name: str, **fields: Any) -> None:
         (said,) = connection.execute("SELECT encoder FROM spaces WHERE name = ?", [name]).fetchone()
         encoder = json.loads(said)
         encoder["identity"].update(fields)
-        connection.execute("UPDATE spaces SET encoder = ? WHERE name = ?", [json.dumps(encoder), name])
+        connection.execute(
+            "UPDATE spaces SET encoder = ?, checksum = ? WHERE name = ?", [json.dumps(encoder), UNKNOWN, name]
+        )
 
 
 def test_a_gallery_is_made_once_and_opened_again(tmp_path: Path) -> None:
