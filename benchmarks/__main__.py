@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -42,20 +44,25 @@ LONG = ("soak",)  # measured only when named
 @click.option("--seconds", type=click.IntRange(10), help="Length of the soak.  [default: 600]")
 def main(names: tuple[str, ...], data: Path | None, seconds: int | None) -> None:
     """Measure lookalike against its references; every ratio is of one run."""
-    missed = 0
-    for name in names or [name for name in NAMES if name not in LONG]:
-        length = {"seconds": seconds} if name in LONG and seconds else {}
-        started = time.monotonic()
-        try:
-            figures = importlib.import_module(f"benchmarks.{name}").run(data, **length)
-        except LookalikeError as error:
-            click.echo(f"{name}: not measured: {error}")
-            continue
-        for figure in figures:
-            click.echo("\n".join(figure.lines()))
-            missed += not figure.met
-        click.echo(f"    ({name} took {time.monotonic() - started:.0f} s)\n")
+    with tempfile.TemporaryDirectory() as configuration:  # keys and galleries of a benchmark are not this user's
+        os.environ["LOOKALIKE_CONFIG"] = configuration
+        missed = sum(_measured(name, data, seconds) for name in names or [name for name in NAMES if name not in LONG])
     sys.exit(1 if missed else 0)
+
+
+def _measured(name: str, data: Path | None, seconds: int | None) -> int:
+    """Print a benchmark's figures; returns how many missed their target."""
+    length = {"seconds": seconds} if name in LONG and seconds else {}
+    started = time.monotonic()
+    try:
+        figures = importlib.import_module(f"benchmarks.{name}").run(data, **length)
+    except LookalikeError as error:
+        click.echo(f"{name}: not measured: {error}")
+        return 0
+    for figure in figures:
+        click.echo("\n".join(figure.lines()))
+    click.echo(f"    ({name} took {time.monotonic() - started:.0f} s)\n")
+    return sum(not figure.met for figure in figures)
 
 
 if __name__ == "__main__":

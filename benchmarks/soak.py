@@ -39,8 +39,7 @@ SIDE = 256
 def run(_data: Path | None, seconds: int = SECONDS) -> list[Figure]:
     """A gallery of random unit vectors and of drawn pictures, then a service of its own process."""
     with tempfile.TemporaryDirectory() as scratch:
-        # The keys and the uploads are no business of this user's.
-        os.environ |= {"LOOKALIKE_CONFIG": str(Path(scratch) / "config"), "TMPDIR": scratch}
+        os.environ["TMPDIR"] = scratch  # for the uploads
         folder = Path(scratch) / "g"
         with open_gallery(folder, create=True) as gallery:
             ids, keys = _prepared(gallery, Path(scratch) / "pictures")
