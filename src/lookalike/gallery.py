@@ -19,7 +19,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +29,12 @@ from lookalike import adapters, encoders, indexes, locks
 from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
+from lookalike.indexes.held import HeldIndex
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE, READ_ONLY, check_shape
+from lookalike.store.since import layout_of
 from lookalike.text import absolute, one_line
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
@@ -58,7 +60,7 @@ class Gallery:
         check_shape(folder, "indexes", "adapters", "maps", SOURCES, *locks.LOCKS)
         self.store = Store(folder)
         self._counted: tuple[int, bool] | None = None
-        self._indexes: dict[str, _HeldIndex] = {}
+        self._indexes: dict[str, HeldIndex] = {}
         self._making, self._own_turn = threading.RLock(), False
         self.patience = _PATIENCE
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
@@ -224,21 +226,41 @@ class Gallery:
             self._counted = version, len(self.index()) > self.store.count()
         return self._counted[1]
 
-    def index(self, space: str = BASE) -> indexes.Index:
+    def index(self, space: str = BASE) -> indexes.Searchable:
         """The index of a space: from memory, from its file, or rebuilt from the store."""
-        row = self.space(space)
-        held = self._indexes.get(space)
-        if held is None or held.state != (row.version, row.adapter):
-            with self._making:  # one thread builds it, the others wait
-                held = self._indexes.get(space)
-                if held is None or not (held.state == (row.version, row.adapter) or self._grows(held, row)):
-                    held = _HeldIndex((row.version, row.adapter), self.store.edits(), self._load_or_build(row))
-                    self._indexes[space] = held
-        return held.index
+        return self._held(space).index
 
-    def _grows(self, held: _HeldIndex, row: SpaceRow) -> bool:
+    def index_base(self, space: str = BASE) -> indexes.Index:
+        """The index of a space as it was made, without what has changed since: what was measured on it still holds as
+        long as this is the same object.
+        """
+        return self._held(space).base
+
+    def _held(self, space: str) -> HeldIndex:
+        row = self.space(space)
+        state = row.version, row.adapter
+        held = self._indexes.get(space)
+        if held is None or held.state != state:
+            with self._making:  # one thread makes it, the others wait
+                held = self._indexes.get(space)
+                if held is None or not (held.state == state or self._grows(held, row)):
+                    self._indexes[space] = held = self._caught_up(held, row) or self._made(row)
+        return held
+
+    def _caught_up(self, held: HeldIndex | None, row: SpaceRow) -> HeldIndex | None:
+        def project(vectors: Vectors) -> Vectors:
+            return self.project(vectors, row.name)
+
+        return None if held is None else held.caught_up(self.store, (row.version, row.adapter), project)
+
+    def _made(self, row: SpaceRow) -> HeldIndex:
+        layout = layout_of(self.store)
+        index = self._load_or_build(row)
+        return HeldIndex((row.version, row.adapter), layout, index, index)
+
+    def _grows(self, held: HeldIndex, row: SpaceRow) -> bool:
         """Whether another process is adding records: until it has finished, the index in memory is used."""
-        if self._own_turn or held.state[1] != row.adapter or held.edits != self.store.edits():
+        if self._own_turn or held.state[1] != row.adapter or held.layout.edits != self.store.edits():
             return False
         return locks.is_held(self.folder / locks.WRITING)
 
@@ -313,15 +335,6 @@ class Gallery:
             self._own_turn = True
             stack.callback(setattr, self, "_own_turn", False)
             yield turn
-
-
-@dataclass(frozen=True, slots=True)
-class _HeldIndex:
-    """state: the vectors' version and the adapter that the index was made from; edits: their number at that time."""
-
-    state: tuple[int, str | None]
-    edits: int
-    index: indexes.Index
 
 
 def _spec_json(spec: EncoderSpec) -> dict[str, Any]:

@@ -73,6 +73,20 @@ def test_undone_labels_are_the_table_s_as_it_is_now(labelled: Gallery, picture_f
         undo_labels(labelled, 9)
 
 
+def test_no_number_of_a_change_is_given_again(labelled: Gallery) -> None:
+    """Whoever undoes a change by its number undoes nobody else's, although its record has been removed meanwhile."""
+    ids = names(labelled)
+    label(labelled, [ids["p03.png"]], add=["seen"])
+    gone = label(labelled, [ids["p04.png"]], add=["seen"]).change
+    remove(labelled, [ids["p04.png"]])
+    other = label(labelled, [ids["p05.png"]], add=["other"]).change
+    assert gone is not None
+    with pytest.raises(NotFoundError):
+        undo_labels(labelled, gone)
+    assert "other" in labels(labelled, "p05.png")
+    assert other != gone
+
+
 def test_an_earlier_change_is_undone_without_the_later_one(labelled: Gallery) -> None:
     some = names(labelled)["p03.png"]
     label(labelled, [some], add=["a"])

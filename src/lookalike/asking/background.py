@@ -73,7 +73,7 @@ def space_background(gallery: Gallery, space: str, *, whole: bool = False) -> Ba
 
     From a sample, the same for the same records; kept with the open gallery and beside its indexes.
     """
-    index = gallery.index(space)  # the background is valid as long as this index is
+    index = gallery.index_base(space)  # the background is valid as long as this index is
     kept = _KEPT.setdefault(gallery, {})
     if (found := kept.get((space, whole))) is not None and found[0] is index:
         return found[1]

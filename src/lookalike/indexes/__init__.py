@@ -11,23 +11,14 @@ from typing import Any, Protocol, Self
 from lookalike.types import Keys, Scores, Vectors
 
 
-class Index(Protocol):
+class Searchable(Protocol):
     """Vectors by key, searched by cosine. Vectors are (n, dim) float32 with rows of unit length.
 
-    Searches may run concurrently; nothing else may run during ``upsert`` or ``remove``.
-
-    ``vectors_at`` is an optional capability: a kind that does not hold its vectors in memory returns None.
+    Searches may run concurrently. ``vectors_at`` is an optional capability: a kind that does not hold its vectors in
+    memory returns None.
     """
 
     kind: str
-
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Add vectors, or replace those of existing keys."""
-        ...
-
-    def remove(self, keys: Keys) -> None:
-        """Remove vectors; unknown keys are ignored."""
-        ...
 
     def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         """The k nearest for each query, (q, k) keys and cosines, best first, ties by ascending key.
@@ -44,6 +35,20 @@ class Index(Protocol):
         """
         ...
 
+    def __len__(self) -> int: ...
+
+
+class Index(Searchable, Protocol):
+    """What can be searched, changed and stored. Nothing else may run during ``upsert`` or ``remove``."""
+
+    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+        """Add vectors, or replace those of existing keys."""
+        ...
+
+    def remove(self, keys: Keys) -> None:
+        """Remove vectors; unknown keys are ignored."""
+        ...
+
     def serialise(self) -> bytes:
         """The whole index as bytes, for ``files.save``."""
         ...
@@ -55,5 +60,3 @@ class Index(Protocol):
         The caller has verified the bytes.
         """
         ...
-
-    def __len__(self) -> int: ...

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from lookalike.filters import number
 from lookalike.store.checksums import thumbnail_checksum
 from lookalike.store.database import damaged
+from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.label_log import set_by_table
 from lookalike.store.packed import row_of
 from lookalike.store.rows import chosen_rows, chunks, keys_by_id, where_chosen
-from lookalike.store.schema import ATTRIBUTES, GALLERY, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
+from lookalike.store.schema import ATTRIBUTES, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import count_version
 from lookalike.store.verify import repairable, seal, verify_records
 from lookalike.types import Attribute, PatchMap, Refusal, Vectors
@@ -109,13 +110,12 @@ def count_edit(connection: Connection, keys: Iterable[int]) -> None:
     recent.append([int(key) for key in keys])
     while recent and sum(map(len, recent)) > _RECENT:
         recent.pop(0)
-    delete_rows(connection, GALLERY.c.name, [EDITS])
-    connection.execute(insert(GALLERY), {"name": EDITS, "value": json.dumps([number + 1, recent])})
+    put_fact(connection, EDITS, json.dumps([number + 1, recent]))
 
 
 def edits_of(connection: Connection) -> tuple[int, list[list[int]]]:
     """How many edits there have been, and the keys of the records in the latest ones."""
-    stored = connection.scalar(select(GALLERY.c.value).where(GALLERY.c.name == EDITS))
+    stored = stored_fact(connection, EDITS)
     try:
         number, recent = json.loads(stored) if stored else (0, [])
         return int(number), [list(map(int, keys)) for keys in recent]

@@ -11,14 +11,15 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.database import damaged
+from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.jobs import OPEN, JobState, close_job, without_names
 from lookalike.store.label_log import forget_empty
 from lookalike.store.named import Named
-from lookalike.store.schema import GALLERY, JOBS, READ_FILES, RECORDS, REFUSED
+from lookalike.store.schema import JOBS, READ_FILES, RECORDS, REFUSED
 from lookalike.store.spaces import change_adapter, count_version
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def remove_named(store: Store, named: Named, adapters: Mapping[str, str], kept: 
 
 
 def _noted(connection: Connection) -> Erasures:
-    stored = connection.scalar(select(GALLERY.c.value).where(GALLERY.c.name == _FACT))
+    stored = stored_fact(connection, _FACT)
     try:
         number, is_open = json.loads(stored) if stored else (0, False)
         return Erasures(int(number), bool(is_open))
@@ -90,15 +91,15 @@ def _noted(connection: Connection) -> Erasures:
 
 
 def _note(connection: Connection, noted: Erasures) -> None:
-    connection.execute(delete(GALLERY).where(GALLERY.c.name == _FACT))
-    connection.execute(insert(GALLERY), {"name": _FACT, "value": json.dumps(noted)})
+    put_fact(connection, _FACT, json.dumps(noted))
 
 
 def _forget_refused(connection: Connection, sources: Iterable[str], kept: PurePath) -> list[str]:
     """Remove the refusals of files that came with a job, that lie beside removed ones, or below a folder of which no
     record is left: whose they are cannot be known, since they could not be read. Returns their sources.
     """
-    left = {str(each) for source in connection.scalars(select(RECORDS.c.source)) for each in PurePath(source).parents}
+    folders = {source.rpartition("/")[0] for source in connection.scalars(select(RECORDS.c.source))}
+    left = {str(each) for folder in folders for each in (PurePath(folder), *PurePath(folder).parents)}
     paths = [PurePath(source) for source in sources]
     emptied = {str(each) for path in paths for each in path.parents} - left | {str(kept)}
     beside = {str(path.parent) for path in paths}

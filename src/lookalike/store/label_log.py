@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.store.database import damaged
+from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.rows import chunks
 from lookalike.store.schema import CHANGED_LABELS, HAND_LABELLED, LABEL_CHANGES, LABELS, RECORDS, TABLE_LABELS
 from lookalike.store.verify import seal, verify_records
@@ -24,6 +25,7 @@ Action: TypeAlias = Literal["set", "change", "overwrite"]
 OVERWRITE: Final[Action] = "overwrite"
 Names: TypeAlias = frozenset[str]
 _NOTHING: Final[Names] = frozenset()
+_LAST: Final = "last label change"  # the gallery's fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def take_back(connection: Connection, number: int | None) -> tuple[int, set[int]
 
 
 def forget_empty(connection: Connection) -> None:
-    """Remove changes of which no record is left."""
+    """Remove changes of which no record is left; none is ever given the number of another, by which it is undone."""
+    put_fact(connection, _LAST, str(_last(connection)))
     connection.execute(delete(LABEL_CHANGES).where(LABEL_CHANGES.c.number.not_in(select(CHANGED_LABELS.c.change))))
 
 
@@ -189,15 +192,23 @@ def _note(
 ) -> int:
     """Add to the log; number: of a change that goes on, 0 for a new one."""
     if not number:
-        values = {"time": time.time(), "by": by, "action": action, "undone": None}
+        number = _last(connection) + 1
+        values = {"number": number, "time": time.time(), "by": by, "action": action, "undone": None}
         connection.execute(insert(LABEL_CHANGES), values)
-        number = int(connection.scalar(select(func.max(LABEL_CHANGES.c.number))) or 0)
     rows = [
         {"change": number, "record": key, "before": json.dumps(sorted(before)), "after": json.dumps(sorted(after))}
         for key, (before, after) in entries.items()
     ]
     connection.execute(insert(CHANGED_LABELS), rows)
     return number
+
+
+def _last(connection: Connection) -> int:
+    """The number of the last change there has been."""
+    noted = stored_fact(connection, _LAST) or "0"
+    if not noted.isdecimal():
+        raise damaged()
+    return max(int(noted), connection.scalar(select(func.max(LABEL_CHANGES.c.number))) or 0)
 
 
 def _entries(connection: Connection, number: int) -> dict[int, tuple[Names, Names]]:

@@ -9,9 +9,10 @@ import numpy as np
 from sqlalchemy import and_, select
 
 from lookalike.errors import DamagedFileError
+from lookalike.store.facts import stored_fact
 from lookalike.store.packed import patches_in, sound
 from lookalike.store.rows import chunks, where_chosen
-from lookalike.store.schema import GALLERY, PATCHES, RECORDS, VECTORS
+from lookalike.store.schema import PATCHES, RECORDS, VECTORS
 from lookalike.types import Keys, PatchMap
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class StoredPatches(NamedTuple):
 def kept(store: Store) -> bool:
     """Whether the gallery keeps patches."""
     with store.begin() as connection:
-        return connection.execute(select(GALLERY.c.value).where(GALLERY.c.name == _FACT)).first() is not None
+        return stored_fact(connection, _FACT) is not None
 
 
 def keep(store: Store) -> None:

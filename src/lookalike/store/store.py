@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from lookalike.errors import ReadOnlyError
 from lookalike.filters import Filter
@@ -24,6 +24,7 @@ from lookalike.store.database import (
     rows_named,
     to_write,
 )
+from lookalike.store.facts import put_fact
 from lookalike.store.identity import identity_from, make_identity, read_gallery_facts
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
@@ -159,8 +160,7 @@ class Store:
         if self.index_seal(space) == sha256:
             return
         with self.begin(write=True) as connection:
-            connection.execute(delete(GALLERY).where(GALLERY.c.name == f"{_SEAL} {space}"))
-            connection.execute(insert(GALLERY), {"name": f"{_SEAL} {space}", "value": sha256})
+            put_fact(connection, f"{_SEAL} {space}", sha256)
 
     # Writing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -49,10 +50,7 @@ def every_vector(connection: Connection) -> StoredVectors:
     lost = _lost(connection)
     if lost or not all(map(_sound, rows)):
         raise _damaged_vectors(lost + sum(not _sound(row) for row in rows))
-    data = b"".join(row.data for row in rows)
-    stacked = np.frombuffer(data, "<f4").reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
-    keys, owners, views = (np.array([row[i] for row in rows], np.int64) for i in (0, 1, 2))
-    return StoredVectors(keys, owners, views, stacked)
+    return _stacked(rows)
 
 
 def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
@@ -61,17 +59,35 @@ def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int
     Raises DamagedFileError for a vector that fails its checksum, or a record that has none.
     """
     own: dict[int, list[Any]] = {}
-    for row in chosen_rows(connection, _VECTORS_BY_RECORD, list(records)):
+    for row in _rows_of(connection, records):
         own.setdefault(row.record, []).append(row)
-    views = dict(map(tuple, chosen_rows(connection, _VIEWS, list(records))))
-    lost = sum(_differ(many, len(own.get(key, ()))) for key, many in views.items())
-    bad = lost + sum(not all(map(_sound, rows)) for rows in own.values())
-    if bad:
-        raise _damaged_vectors(bad)
     return {
         key: (tuple(row.view for row in rows), np.stack([np.frombuffer(row.data, "<f4") for row in rows]))
         for key, rows in own.items()
     }
+
+
+def vectors_by_record(connection: Connection, records: Sequence[int]) -> StoredVectors:
+    """The vectors of records, in the order of their keys; removed ones are left out. Raises as ``slices_by_record``."""
+    return _stacked(sorted(_rows_of(connection, records), key=lambda row: int(row.key)))
+
+
+def _stacked(rows: Sequence[Any]) -> StoredVectors:
+    data = b"".join(row.data for row in rows)
+    stacked = np.frombuffer(data, "<f4").reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
+    keys, owners, views = (np.array([row[i] for row in rows], np.int64) for i in (0, 1, 2))
+    return StoredVectors(keys, owners, views, stacked)
+
+
+def _rows_of(connection: Connection, records: Sequence[int]) -> list[Any]:
+    """The rows of records' vectors by view. Raises as ``slices_by_record``."""
+    rows = chosen_rows(connection, _VECTORS_BY_RECORD, list(records))
+    many = Counter(row.record for row in rows)
+    views = dict(map(tuple, chosen_rows(connection, _VIEWS, list(records))))
+    lost = sum(_differ(noted, many[key]) for key, noted in views.items())
+    if bad := lost + len({row.record for row in rows if not _sound(row)}):
+        raise _damaged_vectors(bad)
+    return rows
 
 
 def removed() -> NotFoundError:
