@@ -98,14 +98,16 @@ def _forget_refused(connection: Connection, sources: Iterable[str], kept: PurePa
     """Remove the refusals of files that came with a job, that lie beside removed ones, or below a folder of which no
     record is left: whose they are cannot be known, since they could not be read. Returns their sources.
     """
-    folders = {source.rpartition("/")[0] for source in connection.scalars(select(RECORDS.c.source))}
-    left = {str(each) for folder in folders for each in (PurePath(folder), *PurePath(folder).parents)}
+    refused = list(connection.scalars(select(REFUSED.c.source)))
     paths = [PurePath(source) for source in sources]
-    emptied = {str(each) for path in paths for each in path.parents} - left | {str(kept)}
+    emptied = {str(each) for path in paths for each in path.parents} - {str(kept)} if refused else set()
+    if emptied:
+        folders = {source.rpartition("/")[0] for source in connection.scalars(select(RECORDS.c.source))}
+        emptied -= {str(each) for folder in folders for each in (PurePath(folder), *PurePath(folder).parents)}
     beside = {str(path.parent) for path in paths}
     found = [
         source
-        for source in connection.scalars(select(REFUSED.c.source))
+        for source in refused
         if str(PurePath(source).parent) in beside or emptied & {str(each) for each in PurePath(source).parents}
     ]
     delete_rows(connection, REFUSED.c.source, found)

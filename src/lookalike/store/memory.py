@@ -112,12 +112,13 @@ class Memory:
 def _without(held: Held, edited: set[int]) -> Held:
     """The snapshot without edited records, which are to be read again if they still exist."""
     others = ~np.isin(held.owner, list(edited))
-    left = [record for key, record in held.records.items() if key not in edited]
-    by_patient: dict[str, list[int]] = {}
-    for record in left:
-        by_patient.setdefault(record.patient, []).append(record.key)
+    by_key, by_id, by_patient = dict(held.records), dict(held.ids), dict(held.patients)
+    for key in edited & by_key.keys():
+        record = by_key.pop(key)
+        del by_id[record.id]
+        if left := [each for each in by_patient.pop(record.patient) if each != key]:
+            by_patient[record.patient] = left
     keys, owner = held.keys[others], held.owner[others]
-    by_key, by_id = ({getattr(record, name): record for record in left} for name in ("key", "id"))
     return Held(by_key, by_id, by_patient, keys, owner, np.argsort(owner, kind="stable"))
 
 
@@ -131,9 +132,12 @@ def _grown(held: Held, connection: Connection, edited: Iterable[int] = ()) -> He
     vectors = select(VECTORS.c.key, VECTORS.c.record)
     vectors = vectors.where(newer) if last else vectors
     rows = np.array(connection.execute(vectors).all(), np.int64).reshape(-1, 2)
-    by_patient = {patient: list(keys) for patient, keys in held.patients.items()}
+    by_patient = dict(held.patients)
+    came: dict[str, list[int]] = {}
     for key, record in new.items():
-        by_patient.setdefault(record.patient, []).append(key)
+        came.setdefault(record.patient, []).append(key)
+    for patient, own in came.items():
+        by_patient[patient] = [*by_patient.get(patient, ()), *own]
     keys, owner = np.concatenate([held.keys, rows[:, 0]]), np.concatenate([held.owner, rows[:, 1]])
     ascending = np.argsort(keys, kind="stable")
     keys, owner = keys[ascending], owner[ascending]

@@ -40,7 +40,8 @@ def _all_of(parts: Iterable[Filter]) -> ColumnElement[bool]:
     each = [_of_field("label", [compare], or_) for compare in several]
     barred = [_opposite(part) if isinstance(part, Compare) else part.part for part in others if _bars(part)]
     rest = [condition(part) for part in others if not _bars(part)]
-    return and_(true(), *grouped, *each, *([not_(_any_of(barred))] if barred else []), *rest)
+    # A label is borne by few, and its index alone tells by whom: it is asked for first.
+    return and_(true(), *each, *grouped, *([not_(_any_of(barred))] if barred else []), *rest)
 
 
 def _bars(part: Filter) -> TypeGuard[Compare | Not]:
