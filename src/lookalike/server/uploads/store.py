@@ -26,7 +26,7 @@ _STEP: Final = 1 << 20  # bytes by which room is taken for an upload that does n
 _KEPT_SECONDS: Final = 6 * 3600.0
 _SAFE_SECONDS: Final = 600.0  # an upload used within this time is never evicted
 # Bytes of prepared pixels kept for regions and heat maps; beyond them an upload's file is read again.
-_PIXELS: Final = 256 << 20
+_PIXELS: Final = 64 << 20
 _TABLES: Final = (".csv", ".tsv", ".txt")
 _UNSAFE: Final = re.compile(r'[/\\:*?"<>|]')
 
