@@ -210,3 +210,12 @@ def test_what_takes_long_shows_a_bar_on_a_terminal(gallery: str, columns: int) -
     drawn = [line for line in said.replace("\n", "\r").split("\r") if line.strip()]
     assert max(map(len, drawn)) <= 80
     assert "at work" in on_a_terminal(["map", "--gallery", gallery, "--method", "tsne"], columns)
+
+
+def test_whoever_removes_the_last_key_is_told_what_a_service_does(tmp_path: Path) -> None:
+    there = ("--gallery", tmp_path / "g")
+    open_gallery(tmp_path / "g", create=True).close()
+    for name in ("one", "two"):
+        run("keys", "add", name, *there)
+    assert run("keys", "remove", "one", *there).stdout.count("\n") == 1
+    assert "stays closed" in run("keys", "remove", "two", *there).stdout

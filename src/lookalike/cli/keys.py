@@ -87,8 +87,11 @@ def _remove(name: str, gallery: str, as_json: bool) -> None:
       lookalike keys remove workstation --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.keys import remove_key
+    from lookalike.verbs.keys import list_keys, remove_key
 
     with open_gallery(gallery) as opened:
         remove_key(opened, name)
+        left = list_keys(opened)
     click.echo(json.dumps({"removed": name}) if as_json else f"The key {name!r} opens nothing any more.")
+    if not left and not as_json:
+        click.echo("It was the last one: a service that runs stays closed, one that is started from now on is open.")
