@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
@@ -86,7 +87,8 @@ def work(
     tracer = _trace(process.pid, fault, log) if traced else None
     if delay is not None:
         time.sleep(delay)
-        os.kill(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has done
+            os.kill(process.pid, signal.SIGKILL)
     try:
         outcome = Outcome(*here.recv())
     except EOFError:
