@@ -252,6 +252,7 @@ def everything_small(folder: Path) -> None:
         "UPDATE gallery SET name = 'sale' WHERE name = 'salt'",
         "UPDATE spaces SET encoder = replace(encoder, 'none', 'nine')",
         "UPDATE spaces SET name = 'bass'",
+        "UPDATE spaces SET version = version - 1",
         "UPDATE refused SET reason = 'timeout'",
         "UPDATE refused SET source = '/data/other.dcm'",
     ],

@@ -110,7 +110,10 @@ def set_by_table(connection: Connection, after: Mapping[int, Names], *, overwrit
 
 
 def log_of(connection: Connection, before: int | None, limit: int) -> list[LoggedChange]:
-    """The changes, newest first. before: only those with a lower number."""
+    """The changes, newest first. before: only those with a lower number. Raises DamagedFileError."""
+    lost = CHANGED_LABELS.c.change.not_in(select(LABEL_CHANGES.c.number))
+    if connection.execute(select(CHANGED_LABELS.c.change).where(lost).limit(1)).first() is not None:
+        raise damaged()
     query = select(LABEL_CHANGES).order_by(LABEL_CHANGES.c.number.desc()).limit(limit)
     rows = connection.execute(query if before is None else query.where(LABEL_CHANGES.c.number < before)).all()
     return [_logged(connection, row) for row in rows]

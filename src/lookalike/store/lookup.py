@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from lookalike.store.rows import chosen_rows, where_chosen, whole_records
 from lookalike.store.schema import RECORDS, VECTORS
@@ -67,7 +67,12 @@ class DatabaseLookup:
         return self._keys(_KEYS_BY_RECORD, [int(key) for key in records])
 
     def keys_of_patient(self, patient: str) -> Keys:
-        """The vector keys of a patient group."""
+        """The vector keys of a patient group, whose records are verified: they are left out of answers unseen. Raises
+        DamagedFileError.
+        """
+        with self._begin() as connection:
+            own = connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient))
+            whole_records(connection, [int(key) for key in own])
         return self._keys(_KEYS_OF_PATIENT, [patient])
 
     def owner_keys(self, keys: Keys) -> Keys:

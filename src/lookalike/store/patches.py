@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import and_, select
 
 from lookalike.errors import DamagedFileError
+from lookalike.store.database import damaged
 from lookalike.store.facts import stored_fact
 from lookalike.store.packed import patches_in, sound
 from lookalike.store.rows import chunks, where_chosen
@@ -48,8 +49,11 @@ def keep(store: Store) -> None:
 
 
 def patched_records(store: Store) -> Keys:
-    """The keys of the records that have patches, ascending."""
+    """The keys of the records that have patches, ascending. Raises DamagedFileError for patches of no record."""
     with store.begin() as connection:
+        lost = select(PATCHES.c.record).where(PATCHES.c.record.not_in(select(RECORDS.c.key)))
+        if connection.execute(lost.limit(1)).first() is not None:
+            raise damaged()
         return np.unique(np.fromiter(connection.scalars(select(PATCHES.c.record).distinct()), np.int64))
 
 

@@ -131,7 +131,7 @@ SPACES: Final = Table(
     Column("encoder", Text, nullable=False),  # JSON: EncoderSpec
     Column("adapter", String(64)),  # SHA-256 of the adapter's files; NULL: the encoder's own vectors
     Column("version", Integer, nullable=False),  # counts the changes to the vectors
-    Column("checksum", Integer),  # of name, encoder and adapter
+    Column("checksum", Integer),  # of name, encoder, adapter and version
 )
 
 VECTORS: Final = Table(  # the encoder's own vectors; an adapted space is computed from them

@@ -34,7 +34,7 @@ def read_spaces(connection: Connection) -> dict[str, SpaceRow]:
     """Every space by name. An adapted space takes its version from the base vectors. Raises DamagedFileError."""
     try:
         rows = [as_declared(row, SPACES) for row in connection.execute(select(SPACES))]
-        if not all(sound_row(row.checksum, row.name, row.encoder, row.adapter) for row in rows):
+        if not all(sound_row(row.checksum, row.name, row.encoder, row.adapter, row.version) for row in rows):
             raise damaged()
         version = next((row.version for row in rows if row.name == BASE), 0)
         found = {row.name: SpaceRow(row.name, json.loads(row.encoder), row.adapter, version) for row in rows}
@@ -54,19 +54,23 @@ def _sound(space: SpaceRow) -> bool:
 def put_space(connection: Connection, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:
     """Declare a space, or replace its adapter; in SQL that both SQLite and PostgreSQL accept."""
     text = json.dumps(encoder, sort_keys=True)
-    fields = {"encoder": text, "adapter": adapter, "version": 0, "checksum": row_checksum(name, text, adapter)}
+    fields = {"encoder": text, "adapter": adapter, "version": 0, "checksum": row_checksum(name, text, adapter, 0)}
     if connection.execute(update(SPACES).where(SPACES.c.name == name).values(**fields)).rowcount == 0:
         connection.execute(insert(SPACES), {"name": name, **fields})
 
 
 def change_adapter(connection: Connection, name: str, adapter: str) -> None:
     """Give a space another adapter of the same vectors."""
-    named = SPACES.c.name == name
-    for encoder in connection.scalars(select(SPACES.c.encoder).where(named)).all():
-        sealed = row_checksum(name, encoder, adapter)
-        connection.execute(update(SPACES).where(named).values(adapter=adapter, checksum=sealed))
+    for row in connection.execute(select(SPACES).where(SPACES.c.name == name)).all():
+        _change(connection, name, row.encoder, adapter, row.version)
 
 
 def count_version(connection: Connection) -> None:
     """Record that the vectors have changed: indexes built from them are stale."""
-    connection.execute(update(SPACES).where(SPACES.c.name == BASE).values(version=SPACES.c.version + 1))
+    for row in connection.execute(select(SPACES).where(SPACES.c.name == BASE)).all():
+        _change(connection, row.name, row.encoder, row.adapter, row.version + 1)
+
+
+def _change(connection: Connection, name: str, encoder: str, adapter: str | None, version: int) -> None:
+    fields = {"adapter": adapter, "version": version, "checksum": row_checksum(name, encoder, adapter, version)}
+    connection.execute(update(SPACES).where(SPACES.c.name == name).values(**fields))

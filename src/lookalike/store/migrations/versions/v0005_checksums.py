@@ -15,7 +15,11 @@ revision = "0005"
 down_revision = "0004"
 
 _TOGETHER = 500  # records
-_SMALL = {"gallery": ("name", "value"), "spaces": ("name", "encoder", "adapter"), "refused": ("source", "reason")}
+_SMALL = {
+    "gallery": ("name", "value"),
+    "spaces": ("name", "encoder", "adapter", "version"),
+    "refused": ("source", "reason"),
+}
 _OF = "WHERE record BETWEEN :first AND :last"
 
 
