@@ -12,7 +12,7 @@ from lookalike.indexes import Index, Searchable
 from lookalike.indexes.changed import ChangedIndex
 from lookalike.indexes.flat import FlatIndex
 from lookalike.store import Store
-from lookalike.store.since import Layout, changes_since
+from lookalike.store.since import VectorLayout, changes_since
 from lookalike.types import Vectors
 
 _SMALLEST: Final = 1000  # vectors; fewer are indexed in a moment
@@ -28,7 +28,7 @@ class HeldIndex:
     """
 
     state: State
-    layout: Layout
+    layout: VectorLayout
     base: Index
     index: Searchable
 

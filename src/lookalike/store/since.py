@@ -16,7 +16,7 @@ from lookalike.types import BASE, Keys, Vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layout:
+class VectorLayout:
     """Which vectors there were at one moment. version: of the vectors; edits: how many there had been; keys (n,) of the
     vectors and records (n,), the record's key of each.
     """
@@ -36,18 +36,18 @@ class Since:
     gone: Keys
     keys: Keys
     vectors: Vectors
-    layout: Layout
+    layout: VectorLayout
 
 
-def layout_of(store: Store) -> Layout:
+def layout_of(store: Store) -> VectorLayout:
     """The layout of this moment. Raises DamagedFileError."""
     with store.begin() as connection:
         rows = connection.execute(select(VECTORS.c.key, VECTORS.c.record)).all()
         pairs = np.array(rows, np.int64).reshape(-1, 2)
-        return Layout(read_spaces(connection)[BASE].version, edits_of(connection)[0], pairs[:, 0], pairs[:, 1])
+        return VectorLayout(read_spaces(connection)[BASE].version, edits_of(connection)[0], pairs[:, 0], pairs[:, 1])
 
 
-def changes_since(store: Store, before: Layout, most: int) -> Since | None:
+def changes_since(store: Store, before: VectorLayout, most: int) -> Since | None:
     """What has changed since a layout, at the cost of the changes; None if that is not known any more, or concerns more
     than so many records. Raises DamagedFileError.
     """
@@ -66,10 +66,10 @@ def changes_since(store: Store, before: Layout, most: int) -> Since | None:
     keys = np.concatenate([before.keys[~stale], found.keys])
     records = np.concatenate([before.records[~stale], found.records])
     gone = np.union1d(before.keys[stale], found.keys)  # a key may be given again
-    return Since(gone, found.keys, found.vectors, Layout(version, number, keys, records))
+    return Since(gone, found.keys, found.vectors, VectorLayout(version, number, keys, records))
 
 
-def _added(connection: Connection, before: Layout, most: int) -> set[int]:
+def _added(connection: Connection, before: VectorLayout, most: int) -> set[int]:
     """The keys of records that have come, or have got vectors, since; not many more than ``most``."""
     newer = or_(VECTORS.c.key > int(before.keys.max(initial=0)), VECTORS.c.record > int(before.records.max(initial=0)))
     found = connection.scalars(select(VECTORS.c.record).where(newer).distinct().limit(most + 1))
