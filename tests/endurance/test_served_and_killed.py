@@ -33,7 +33,7 @@ class Caller:
         self.labelled: dict[str, str] = {}
         self.removed: set[str] = set()
         self.jobs: list[str] = []
-        self.ids = [each["id"] for each in server.get("/records", params={"limit": 50}).json()["records"]]
+        self.ids = [each["id"] for each in server.get("/records", params={"limit": 50}).json()["items"]]
 
     def run(self) -> None:
         with suppress(httpx.TransportError):
@@ -98,7 +98,7 @@ def test_what_a_killed_server_has_acknowledged_is_there(tmp_path: Path) -> None:
         with serving(folder) as server:
             jobs = [server.wait(where, ended) for where in caller.jobs]
             assert not [job for job in jobs if job["state"] == "failed" and "interrupted" not in job["error"]]
-            records = server.get("/records", params={"limit": 200}).json()["records"]
+            records = server.get("/records", params={"limit": 200}).json()["items"]
         ids = [record["id"] for record in records]
         assert len(ids) == len(set(ids))
         assert not removed.intersection(ids)
