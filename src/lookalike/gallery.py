@@ -19,7 +19,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -254,9 +254,9 @@ class Gallery:
         return None if held is None else held.caught_up(self.store, (row.version, row.adapter), project)
 
     def _made(self, row: SpaceRow) -> HeldIndex:
-        layout = layout_of(self.store)
-        index = self._load_or_build(row)
-        return HeldIndex((row.version, row.adapter), layout, index, index)
+        layout = layout_of(self.store)  # others may have written since the row was read: a file must be of this version
+        index = self._load_or_build(replace(row, version=layout.version))
+        return HeldIndex((layout.version, row.adapter), layout, index, index)
 
     def _grows(self, held: HeldIndex, row: SpaceRow) -> bool:
         """Whether another process is adding records: until it has finished, the index in memory is used."""

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from operations import prepare
 from running import answers, described, ids_of, patients
+from test_damage import Damage, cut, flip
 
 from conftest import write_pictures
 from lookalike.errors import LookalikeError
@@ -35,17 +36,6 @@ from lookalike.verbs.records import facets
 
 DAMAGES = int(os.environ.get("LOOKALIKE_DAMAGES", "120"))
 pytestmark = pytest.mark.slow
-
-Damage = Callable[[bytes, random.Random], bytes]
-
-
-def flip(data: bytes, chance: random.Random) -> bytes:
-    at = chance.randrange(len(data))
-    return data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
-
-
-def cut(data: bytes, chance: random.Random) -> bytes:
-    return data[: chance.randrange(len(data))]
 
 
 def zero(data: bytes, chance: random.Random) -> bytes:
