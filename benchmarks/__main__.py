@@ -26,6 +26,7 @@ NAMES = (
     "planted",
     "duplicates",
     "confounds",
+    "frames",
     "filters",
     "server_load",
     "hostile_load",

@@ -20,7 +20,7 @@ from lookalike.encoders.preprocessing.grid import cells_in_box, grid_of
 from lookalike.errors import UsageError
 from lookalike.pixels import from_array, prepare
 from lookalike.ranking import window_scores
-from lookalike.types import Box
+from lookalike.types import Box, Displayed
 
 SIDE, PICTURES, PLANTED = 256, 100, 10
 CASES = ((36, 0.5, True), (60, 0.4, False), (60, 0.6, True), (84, 0.4, True), (84, 0.4, False), (108, 0.3, True))
@@ -49,7 +49,7 @@ def _case(encoder: encoders.PatchEncoder, side: int, strength: float, swapped: b
     inputs = np.stack([prepare(from_array(picture), recipe) for picture in pictures])
     vectors, patches = encoder.encode_inputs_with_patches(inputs)
     alone = encoder.encode_inputs_with_patches(np.stack([*map(_cut_out, inputs, boxes)]))[1]
-    grid = grid_of((SIDE, SIDE), recipe, *patches.shape[1:3])
+    grid = grid_of(Displayed(SIDE, SIDE), recipe, *patches.shape[1:3])
     recalls = []
     for number, box in enumerate(boxes):
         cells = cells_in_box(grid, box)

@@ -16,14 +16,14 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Batch, NewRecord, record_id
 from lookalike.store.packed import size_in_bytes, unpacked
 from lookalike.store.patches import keep
-from lookalike.types import Box, PatchMap
+from lookalike.types import Box, Displayed, PatchMap
 from lookalike.verbs.search import search
 
 PICTURES, SIDE, CHANNELS = 10_000, 14, 192
 STORED = 250  # records a transaction
 ROUNDS = 7
 BOX: Box = (3 / SIDE, 5 / SIDE, 7 / SIDE, 9 / SIDE)  # four patches a side
-SEEN = (224, 224)
+SEEN = Displayed(224, 224)
 
 
 def run(_data: Path | None) -> list[Figure]:

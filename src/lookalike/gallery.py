@@ -62,7 +62,7 @@ class Gallery:
         self._counted: tuple[int, bool] | None = None
         self._indexes: dict[str, HeldIndex] = {}
         self._making, self._own_turn = threading.RLock(), False
-        self.patience = _PATIENCE
+        self.patience, self.encoder_note = _PATIENCE, ""
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
         self._declare_base(encoder)
         self.index_kind = self.store.fact("index", index)
@@ -138,6 +138,8 @@ class Gallery:
     def _declare_base(self, encoder: str | None) -> None:
         """Store the encoder of a new gallery; an existing one must be opened with the same encoder, or without."""
         spaces = self.store.spaces()
+        if encoder == encoders.BY_ITSELF:
+            encoder, self.encoder_note = (None, "") if BASE in spaces else encoders.choose_encoder()
         if BASE not in spaces:
             self.store.check_writable()
             spec = encoders.present(encoder or encoders.DEFAULT)

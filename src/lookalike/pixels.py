@@ -16,7 +16,8 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
-from lookalike.types import Image, Lut, Preprocessing
+from lookalike.margins import inside_margins
+from lookalike.types import Displayed, Image, Lut, Preprocessing
 
 _RESAMPLE: Final = {
     "nearest": PIL.Image.Resampling.NEAREST,
@@ -224,20 +225,29 @@ def resize(shown: PIL.Image.Image, recipe: Preprocessing) -> PIL.Image.Image:
     return canvas
 
 
-def placement(shown: tuple[int, int], recipe: Preprocessing) -> tuple[float, float, float, float]:
-    """Where ``resize`` puts a picture of (rows, columns): (left, top, width, height) in fractions of the input.
+def placement(shown: Displayed, recipe: Preprocessing) -> tuple[float, float, float, float]:
+    """Where ``fitted`` puts a picture: (left, top, width, height) in fractions of the input.
 
     Parts outside of 0 to 1 are cropped; parts that the picture does not cover are padded.
     """
-    (rows, columns), (high, wide) = recipe.size, shown
-    size = wide, high
+    if shown.inside is None:
+        return _placement((shown.rows, shown.columns), recipe)
+    top, left, bottom, right = shown.inside
+    x, y, width, height = _placement((bottom - top, right - left), recipe)
+    across, down = width / (right - left), height / (bottom - top)
+    return x - left * across, y - top * down, shown.columns * across, shown.rows * down
+
+
+def _placement(size: tuple[int, int], recipe: Preprocessing) -> tuple[float, float, float, float]:
+    (rows, columns), (high, wide) = recipe.size, size
+    shape = wide, high
     if recipe.resize in ("squash", "square"):
         edge = recipe.shortest_edge
         width, height = (edge, edge) if edge else (columns, rows)
         left, top = -((width - columns) // 2), -((height - rows) // 2)
         if recipe.resize == "squash":
             return left / columns, top / rows, width / columns, height / rows
-        side = max(rows, columns, *size)
+        side = max(rows, columns, *shape)
         across, down = (side - wide) // 2 / side, (side - high) // 2 / side
         return (
             (left + width * across) / columns,
@@ -246,11 +256,11 @@ def placement(shown: tuple[int, int], recipe: Preprocessing) -> tuple[float, flo
             height * high / side / rows,
         )
     if recipe.resize == "crop":
-        width, height = _scaled(size, recipe.shortest_edge or min(rows, columns), min(size))
+        width, height = _scaled(shape, recipe.shortest_edge or min(rows, columns), min(shape))
         return -((width - columns) // 2) / columns, -((height - rows) // 2) / rows, width / columns, height / rows
     corner = recipe.resize == "corner"
     target, side = (columns, wide) if wide * rows >= high * columns else (rows, high)
-    width, height = _scaled(size, target, side, rounding=0.5 if corner else 0.0)
+    width, height = _scaled(shape, target, side, rounding=0.5 if corner else 0.0)
     left, top = (0, 0) if corner else ((columns - width) // 2, (rows - height) // 2)
     return left / columns, top / rows, width / columns, height / rows
 
@@ -277,15 +287,30 @@ def _centred(inner: PIL.Image.Image, columns: int, rows: int) -> PIL.Image.Image
     return canvas
 
 
-def model_input(shown: PIL.Image.Image, recipe: Preprocessing) -> NDArray[np.uint8]:
-    """A shown picture -> what the network sees: (rows, columns, 3) uint8."""
+def fitted(shown: PIL.Image.Image, recipe: Preprocessing) -> tuple[NDArray[np.uint8], Displayed]:
+    """A shown picture -> what the network sees, (rows, columns, 3) uint8, and which part of the picture that is."""
     if recipe.parts:
         canvas, top = np.zeros((*recipe.size, 3), np.uint8), 0
         for part in recipe.parts:
             canvas[top : top + part.size[0], : part.size[1]] = model_input(shown, part)
             top += part.size[0]
-        return canvas
-    return np.asarray(resize(shown, recipe).convert("RGB"))
+        return canvas, Displayed(shown.height, shown.width)
+    if recipe.margins == "keep":
+        return np.asarray(resize(shown, recipe).convert("RGB")), Displayed(shown.height, shown.width)
+    top, left, bottom, right = box = inside_margins(np.asarray(shown))
+    inside = _stretched_anew(shown.crop((left, top, right, bottom)), recipe.percentiles)
+    return np.asarray(resize(inside, recipe).convert("RGB")), Displayed(shown.height, shown.width, box)
+
+
+def _stretched_anew(inside: PIL.Image.Image, percentiles: tuple[float, float]) -> PIL.Image.Image:
+    """A picture without the margins, whose grey levels had their share of the percentiles."""
+    values = np.asarray(inside)
+    return PIL.Image.fromarray(stretch(values, percentiles))
+
+
+def model_input(shown: PIL.Image.Image, recipe: Preprocessing) -> NDArray[np.uint8]:
+    """A shown picture -> what the network sees: (rows, columns, 3) uint8."""
+    return fitted(shown, recipe)[0]
 
 
 def prepare(image: Image, recipe: Preprocessing) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ OTHER_KEY: Final = "x"
 
 Box: TypeAlias = tuple[float, float, float, float]
 """(left, top, right, bottom) in fractions of the displayed picture, 0 to 1."""
+
+PixelBox: TypeAlias = tuple[int, int, int, int]
+"""(top, left, bottom, right) in pixels of the displayed picture; bottom and right are the first outside."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +107,8 @@ class Preprocessing:
     (with ``shortest_edge``: to a square of that side, then crops the centre), "crop" fits the short
     side to ``shortest_edge`` and crops the centre, "pad" fits the long side and pads with black, "corner"
     fits the long side and pads right and below with ``fill``, "square" pads to a square no smaller than
-    ``size`` with black, then squashes. resample: a Pillow filter. mean, std: per channel, on the 0..255
+    ``size`` with black, then squashes. margins: "crop" takes off uniform margins first (``margins.inside_margins``) and
+    stretches what is left anew. resample: a Pillow filter. mean, std: per channel, on the 0..255
     scale. fill: RGB. parts: an ensemble's members; their inputs are stacked one below the other in an input of
     ``size``. volume: for a network that takes whole volumes; besides it only size, mean and std count then.
     """
@@ -117,15 +121,15 @@ class Preprocessing:
     mean: tuple[float, float, float] = (127.0, 127.0, 127.0)
     std: tuple[float, float, float] = (128.0, 128.0, 128.0)
     fill: tuple[int, int, int] = (0, 0, 0)
+    margins: Literal["keep", "crop"] = "keep"
     parts: tuple[Preprocessing, ...] = ()
     volume: VolumeInput | None = None
 
     def fields(self) -> dict[str, Any]:
-        """The fields by name. ``fill``, ``parts`` and ``volume`` are left out at their defaults: a field added to this
-        class must not change the hash of what was stored before."""
-        values = {key: value for key, value in asdict(self).items() if key not in ("fill", "parts", "volume")}
-        if self.fill != (0, 0, 0):
-            values["fill"] = self.fill
+        """The fields by name. Those of ``_LATER`` are left out at their defaults: a field added to this class must not
+        change the hash of what was stored before."""
+        values = {key: value for key, value in asdict(self).items() if key not in _LATER}
+        values |= {key: value for key in ("fill", "margins") if (value := getattr(self, key)) != _LATER[key]}
         if self.parts:
             values["parts"] = [part.fields() for part in self.parts]
         if self.volume is not None:
@@ -151,20 +155,32 @@ class Preprocessing:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
 
+_LATER: Final[dict[str, Any]] = {"fill": (0, 0, 0), "margins": "keep", "parts": (), "volume": None}
+
+
 def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+
+
+class Displayed(NamedTuple):
+    """The displayed picture that was fitted to a network's input: its rows and columns in pixels, and the box of it
+    inside its margins where these were taken off."""
+
+    rows: int
+    columns: int
+    inside: PixelBox | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchMap:
     """The patch vectors of one picture, one byte a component.
 
-    shown: (rows, columns) of the displayed picture in pixels, before it was fitted to the network's input.
+    shown: the displayed picture, before it was fitted to the network's input.
     codes: (rows, columns, channels) int8; each patch is a unit vector times 127 / its largest component, so that
     only its direction is kept.
     """
 
-    shown: tuple[int, int]
+    shown: Displayed
     codes: NDArray[np.int8]
 
 

@@ -56,7 +56,7 @@ def test_evaluate_an_adapter_and_export_the_report(
     page.get_by_test_id("evaluate-folds").fill("3")
     page.get_by_test_id("evaluate-start").click()
     page.locator("[data-testid=job][data-kind=evaluate]").wait_for()
-    page.get_by_test_id("report").wait_for(timeout=180_000)
+    page.get_by_test_id("report").wait_for(timeout=600_000)
     with page.expect_download() as download:
         page.get_by_test_id("report-json").click()
     report = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))

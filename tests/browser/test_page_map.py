@@ -58,9 +58,9 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     later.goto(f"{served_alone}#/map")
     later.locator("[data-testid=job][data-kind=map]").wait_for()
     assert later.get_by_test_id("make-map").is_disabled()
-    later.get_by_test_id("map-plot").wait_for(timeout=180_000)
+    later.get_by_test_id("map-plot").wait_for(timeout=600_000)
     later.close()
-    page.get_by_test_id("map-plot").wait_for(timeout=180_000)
+    page.get_by_test_id("map-plot").wait_for(timeout=600_000)
     assert page.get_by_test_id("map-plot").get_attribute("data-points") == "44"
     assert page.get_by_test_id("query-here").is_visible()
     page.get_by_text("covid19").first.wait_for()

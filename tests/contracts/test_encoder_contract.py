@@ -14,7 +14,7 @@ from lookalike.pixels import from_array, prepare
 from lookalike.slices import prepared
 from lookalike.types import Image
 
-BUNDLED = ("lite0-inner", "lite0-last", "lite1-inner", "lite2-inner")
+BUNDLED = ("lite0", "lite1", "lite2", "lite0-inner", "lite0-last", "lite1-inner", "lite2-inner")
 ENSEMBLE = "lite0-inner+0.5*lite1-inner"
 WHOLE = "whole-volumes"
 

@@ -131,7 +131,7 @@ def test_index_refuses_in_one_line(gallery: Gallery, pictures: Path, tmp_path: P
         ([pictures, "--labels", pictures / "p00.png", *there], "p00.png is no text"),
         ([pictures, *labels, "--label-column", "lable", *there], "Did you mean 'label'?"),
         ([pictures, *labels, "--label-column", "label", "--label-column", "site", *there], "must hold 0 and 1 only"),
-        ([pictures, "--encoder", "lite0-last", *there], "was made with the encoder 'lite0-inner'"),
+        ([pictures, "--encoder", "lite0-last", *there], "was made with the encoder 'lite0'"),
         ([pictures, "--gallery", tmp_path / "new", "--encoder", "lite0-iner"], "Did you mean 'lite0-inner'?"),
         ([pictures, "--gallery", full], "is no gallery"),
         ([pictures, "--gallery", table], "is no gallery"),

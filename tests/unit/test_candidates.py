@@ -26,7 +26,7 @@ from lookalike.store.erasures import remove_named
 from lookalike.store.named import named_by_ids
 from lookalike.store.packed import packed, unpacked
 from lookalike.store.patches import keep, patches_of
-from lookalike.types import Keys, Record, Scores, Vectors
+from lookalike.types import Displayed, Keys, Record, Scores, Vectors
 from lookalike.verbs.search import search
 
 PICTURES, VOLUMES, PATIENTS, SIDE = 60, 24, 9, 6
@@ -42,7 +42,9 @@ def unit(values: NDArray[Any]) -> NDArray[np.float32]:
 def new(number: int, views: int, dim: int) -> NewRecord:
     """Two records of five have no patches; every eleventh is of a patient of its own, whom nobody names."""
     random = np.random.default_rng(number)
-    grids = [packed(unit(random.standard_normal((SIDE, SIDE, 8))), (SIDE * 10, SIDE * 10)) for _ in range(views)]
+    grids = [
+        packed(unit(random.standard_normal((SIDE, SIDE, 8))), Displayed(SIDE * 10, SIDE * 10)) for _ in range(views)
+    ]
     return NewRecord(
         source=f"/data/{number}.dcm",
         sha256=f"{number:064x}",

@@ -22,7 +22,7 @@ from lookalike.encoders.preprocessing.grid import (
 )
 from lookalike.errors import UsageError
 from lookalike.pixels import resize
-from lookalike.types import Preprocessing
+from lookalike.types import Displayed, Preprocessing
 
 RECIPES = {
     "squash": Preprocessing((64, 64)),
@@ -57,7 +57,7 @@ def test_a_box_lands_where_resize_puts_it(name: str, drawn: tuple[tuple[int, int
     picture[top:bottom, left:right] = 255
     shown = np.asarray(resize(PIL.Image.fromarray(picture), recipe).convert("L")) >= 128
     high, wide = recipe.size
-    grid = grid_of((rows, columns), recipe, 7, 7)
+    grid = grid_of(Displayed(rows, columns), recipe, 7, 7)
     box = (left / columns, top / rows, right / columns, bottom / rows)
     x0, y0, x1, y1 = to_input(grid, box)
     expected = [max(x0 * wide, 0), max(y0 * high, 0), min(x1 * wide, wide), min(y1 * high, high)]
@@ -125,7 +125,7 @@ def test_the_cells_of_a_mask_are_those_most_covered(grid: Grid, seed: int, rows:
 
 
 def test_a_mask_that_is_a_box_is_the_box() -> None:
-    grid = grid_of((100, 80), RECIPES["pad"], 14, 14)
+    grid = grid_of(Displayed(100, 80), RECIPES["pad"], 14, 14)
     mask = np.zeros((100, 80), bool)
     mask[20:60, 8:48] = True
     assert box_of_mask(mask) == (0.1, 0.2, 0.6, 0.6)
@@ -133,9 +133,9 @@ def test_a_mask_that_is_a_box_is_the_box() -> None:
 
 
 def test_padding_is_no_picture() -> None:
-    tall = grid_of((200, 100), RECIPES["pad"], 8, 8)
+    tall = grid_of(Displayed(200, 100), RECIPES["pad"], 8, 8)
     assert cells_in_picture(tall)[0].tolist() == [False, False, True, True, True, True, False, False]
-    corner = grid_of((100, 200), RECIPES["corner"], 8, 8)
+    corner = grid_of(Displayed(100, 200), RECIPES["corner"], 8, 8)
     assert cells_in_picture(corner)[:, 0].tolist() == [True] * 4 + [False] * 4
 
 

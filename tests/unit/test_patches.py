@@ -15,6 +15,7 @@ from lookalike import encoders
 from lookalike.pixels import from_array, prepare
 from lookalike.ranking import window_scores
 from lookalike.store.packed import packed, patches_in, row_of, size_in_bytes, sound, unpacked
+from lookalike.types import Displayed
 
 
 def unit_patches(seed: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -53,22 +54,30 @@ def test_what_a_byte_a_number_costs() -> None:
     inputs = np.stack([prepare(from_array(texture(seed)), encoder.spec.preprocessing) for seed in range(4)])
     patches = encoder.encode_inputs_with_patches(inputs)[1]
     assert patches.shape == (4, 14, 14, 192)
-    back = unpacked(np.stack([packed(one, (64, 64)).codes for one in patches]))
+    back = unpacked(np.stack([packed(one, Displayed(64, 64)).codes for one in patches]))
     assert (back * patches).sum(axis=-1).min() >= 0.9997
     rows, packed_rows = (array.reshape(-1, 192)[::5] for array in (patches, back))
     assert np.abs(rows @ rows.T - packed_rows @ packed_rows.T).max() <= 0.003
     assert size_in_bytes(14, 14, 192) == 37_640
 
 
-@given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 5), st.integers(1, 9))
-def test_a_row_says_what_was_stored_and_any_change_is_seen(seed: int, rows: int, columns: int, dim: int) -> None:
-    patches = packed(unit_patches(seed, (rows, columns, dim)), (480, 640))
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.integers(1, 9),
+    st.sampled_from([Displayed(480, 640), Displayed(480, 640, (24, 0, 456, 639))]),
+)
+def test_a_row_says_what_was_stored_and_any_change_is_seen(
+    seed: int, rows: int, columns: int, dim: int, shown: Displayed
+) -> None:
+    patches = packed(unit_patches(seed, (rows, columns, dim)), shown)
     whole = {**row_of(7, "0123456789abcdef", 3, patches), "id": "0123456789abcdef"}
-    assert len(whole["data"]) == size_in_bytes(rows, columns, dim)
+    assert len(whole["data"]) == size_in_bytes(rows, columns, dim) + (16 if shown.inside else 0)
     row = SimpleNamespace(**whole)
     assert sound(row)
     back = patches_in(row)
-    assert back.shown == (480, 640)
+    assert back.shown == shown
     np.testing.assert_array_equal(back.codes, patches.codes)
     random = np.random.default_rng(seed)
     data = bytearray(whole["data"])
@@ -93,6 +102,6 @@ def test_a_row_says_what_was_stored_and_any_change_is_seen(seed: int, rows: int,
 
 
 def test_a_patch_of_zeros_stays_zero() -> None:
-    patches = packed(np.zeros((1, 2, 4), np.float32), (1, 2))
+    patches = packed(np.zeros((1, 2, 4), np.float32), Displayed(1, 2))
     assert not patches.codes.any()
     assert not unpacked(patches.codes).any()

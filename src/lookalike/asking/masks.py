@@ -62,7 +62,7 @@ def read_mask(readers: ReaderPool, path: str | os.PathLike[str]) -> Mask:
         if isinstance(event, Refusal):
             raise UnreadableImageError(event.reason)
         if isinstance(event, Frame) and event.frame == 0:
-            depth, shape = event.depth, event.shown
+            depth, shape = event.depth, event.shown[:2]
             if (marked := _marked(event)).any():
                 views[event.view] = marked
     if not views:

@@ -63,8 +63,6 @@ def small_picture(gallery: Gallery, query: Query, view: int) -> bytes:
 def encoded(gallery: Gallery, frame: Frame) -> PatchMap:
     """The patches of a frame, as they would be stored. Raises UsageError if the encoder gives none."""
     if not isinstance(gallery.encoder, PatchEncoder):
-        raise UsageError(
-            f"the encoder {gallery.spec.name!r} gives no patch vectors; a gallery made with lite0-inner does"
-        )
+        raise UsageError(f"the encoder {gallery.spec.name!r} gives no patch vectors; a gallery made with lite0 does")
     inputs = frame.input.astype(np.uint8, copy=False)[None]
     return packed(gallery.encoder.encode_inputs_with_patches(inputs)[1][0], frame.shown)

@@ -71,7 +71,7 @@ def mask_at(mask: Mask, view: int, patches: PatchMap) -> NDArray[np.bool_]:
     drawn = mask.views.get(view) if mask.depth > 1 else next(iter(mask.views.values()))
     if drawn is None:
         raise UsageError(f"the mask marks nothing in slice {view}; it marks {_some(sorted(mask.views))}")
-    (rows, columns), (high, wide) = mask.shape, patches.shown
+    (rows, columns), (high, wide, _) = mask.shape, patches.shown
     if abs(rows * wide / (columns * high) - 1) > _ASPECT:
         raise UsageError(
             f"the mask is of {rows} x {columns} and the picture of {high} x {wide}; give a mask of the same shape"

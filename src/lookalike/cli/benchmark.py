@@ -16,7 +16,7 @@ def command() -> None:
 
     \b
     Example:
-      lookalike benchmark encoders --encoders lite0-inner,lite0-last --data mednist=data/mednist
+      lookalike benchmark encoders --encoders lite0,lite0-inner --data mednist=data/mednist
       lookalike benchmark index --sizes 10000,100000 --dims 384
     """
 
@@ -52,7 +52,7 @@ def encoders_(
 
     \b
     Example:
-      lookalike benchmark encoders --encoders lite0-inner --data nih-chestxray14=/data/nih --k 1,3,5,10
+      lookalike benchmark encoders --encoders lite0 --data nih-chestxray14=/data/nih --k 1,3,5,10
     """
     from lookalike import plots
     from lookalike.verbs.benchmark_encoders import benchmark_encoders

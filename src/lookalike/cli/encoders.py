@@ -80,7 +80,7 @@ def _verify(name: str, as_json: bool) -> None:
 
     \b
     Example:
-      lookalike encoders verify lite0-inner
+      lookalike encoders verify lite0
     """
     from lookalike.verbs.encoders import verify_encoder
 

@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     "--patient-column", metavar="NAME", help="The table's patient column.  [default: patient_id, subject, ...]"
 )
 @click.option("--overwrite-labels", is_flag=True, help="The table's labels count, also where a person set others.")
-@click.option("--encoder", metavar="NAME", help="The encoder of a new gallery.  [default: lite0-inner]")
+@click.option(
+    "--encoder",
+    metavar="NAME",
+    help="The encoder of a new gallery; auto: the strongest that needs no download.  [default: lite0]",
+)
 @click.option(
     "--plane",
     type=click.Choice(["native", "axial", "coronal", "sagittal"]),

@@ -7,9 +7,11 @@ Entries are found through the entry points ``lookalike.encoders`` (one entry eac
 - ``model.onnx``, an ONNX file with its description ``model.json`` beside it;
 - a folder that transformers saved, or the name of one under ``LOOKALIKE_MODELS``;
 - ``organisation/model``, a hub repository that is in the cache or under ``LOOKALIKE_MODELS``;
-- ``name+0.5*name``, an ensemble: the unit vectors, weighted, side by side.
+- ``name+0.5*name``, an ensemble: the unit vectors, weighted, side by side;
+- ``auto``, for a new gallery: what ``choose_encoder`` takes.
 """
 
+from lookalike.encoders.catalogue.auto import BY_ITSELF, choose_encoder
 from lookalike.encoders.catalogue.lookup import (
     DEFAULT,
     describe,
@@ -24,11 +26,13 @@ from lookalike.encoders.catalogue.lookup import (
 from lookalike.encoders.protocols import Encoder, EncoderEntry, PatchEncoder, TextEncoder
 
 __all__ = [
+    "BY_ITSELF",
     "DEFAULT",
     "Encoder",
     "EncoderEntry",
     "PatchEncoder",
     "TextEncoder",
+    "choose_encoder",
     "describe",
     "descriptions",
     "entry",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.readers.grouping import SliceFile
-from lookalike.types import Attribute, Refusal, SetApart
+from lookalike.types import Attribute, Displayed, Refusal, SetApart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +18,7 @@ class Frame:
     """One decoded picture, ready for the encoder: ``input`` is (rows, columns, 3) uint8.
 
     source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
-    shown: (rows, columns) of the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
+    shown: the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
     which a slice was cut; "" for a picture. remarks: as in ``Image``.
     """
 
@@ -30,7 +30,7 @@ class Frame:
     thumbnail: bytes
     patient: str
     attributes: dict[str, Attribute]
-    shown: tuple[int, int]
+    shown: Displayed
     view: int = 0  # the slice's number, where the frame is a volume of ``depth`` slices
     depth: int = 1
     file: str = ""
@@ -70,10 +70,17 @@ def frame_of_message(source: str, file: str, sha256: str, header: dict[str, Any]
         thumbnail=bytes(data[size:]),
         patient=header["patient"],
         attributes=header["attributes"],
-        shown=tuple(header.get("shown", header["shape"][:2])),
+        shown=_shown(*header["shown"]),
         view=header.get("view", 0),
         depth=header.get("depth", 1),
         file=file,
         plane=header.get("plane", ""),
         remarks=tuple(header.get("remarks", ())),
     )
+
+
+def _shown(rows: int, columns: int, inside: list[int] | None) -> Displayed:
+    if inside is None:
+        return Displayed(rows, columns)
+    top, left, bottom, right = inside
+    return Displayed(rows, columns, (top, left, bottom, right))

@@ -9,22 +9,22 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lookalike.grey import with_window_of_file
-from lookalike.pixels import model_input, picture, thumbnail
+from lookalike.pixels import fitted, picture, thumbnail
 from lookalike.planes import plane_of
 from lookalike.slices import cut, volume_input
-from lookalike.types import Image, Preprocessing, VolumeRecipe
+from lookalike.types import Displayed, Image, Preprocessing, VolumeRecipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """input: (rows, columns, 3) uint8, or (depth, rows, columns) uint16 of a whole volume. thumbnail: a JPEG.
-    shown: (rows, columns) of the picture before it was fitted to the encoder. view: the slice's number of ``depth``.
+    shown: the picture before it was fitted to the encoder. view: the slice's number of ``depth``.
     plane: axial, coronal or sagittal, in which it was cut; "" for a picture.
     """
 
     input: NDArray[Any]
     thumbnail: bytes
-    shown: tuple[int, int]
+    shown: Displayed
     view: int = 0
     depth: int = 1
     plane: str = ""
@@ -37,15 +37,16 @@ def prepared_views(image: Image, recipe: Preprocessing, volumes: VolumeRecipe) -
     if recipe.volume is not None:
         whole = volume_input(image, recipe)
         _, _, shown = next(cut(image, VolumeRecipe(slices="middle:1")))
-        yield Prepared(whole, thumbnail(shown), (shown.height, shown.width))
+        yield Prepared(whole, thumbnail(shown), Displayed(shown.height, shown.width))
     elif is_cut(image, volumes):
         plane = plane_of(image, volumes.plane)
         for number, count, shown in cut(image, volumes):
-            size = shown.height, shown.width
-            yield Prepared(model_input(shown, recipe), thumbnail(shown), size, number, count, plane)
+            ready, seen = fitted(shown, recipe)
+            yield Prepared(ready, thumbnail(shown), seen, number, count, plane)
     else:
         shown = picture(with_window_of_file(image, volumes.window), recipe.percentiles)
-        yield Prepared(model_input(shown, recipe), thumbnail(shown), (shown.height, shown.width))
+        ready, seen = fitted(shown, recipe)
+        yield Prepared(ready, thumbnail(shown), seen)
 
 
 def is_cut(image: Image, volumes: VolumeRecipe) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
-from lookalike.pixels import from_array, model_input, picture, thumbnail
+from lookalike.pixels import fitted, from_array, picture, thumbnail
 from lookalike.readers.events import Event, Finished, Frame
 from lookalike.readers.grouping import SliceFile
 from lookalike.readers.pairs import files_of, may_be_half
@@ -26,7 +26,7 @@ from lookalike.sources.masks import ImagesBeside, is_mask
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import slice_copies, volume_items
 from lookalike.text import file_name
-from lookalike.types import EncoderSpec, Image, Item, Refusal, SetApart, VolumeRecipe
+from lookalike.types import Displayed, EncoderSpec, Image, Item, Refusal, SetApart, VolumeRecipe
 
 DATA: Final = "data of a header"
 """The kind of a file that another file is the header of."""
@@ -297,7 +297,8 @@ def frame_of_array(pixels: NDArray[np.generic], spec: EncoderSpec) -> Frame:
         volume = Image(pixels[..., None] if pixels.ndim == 3 else pixels)
         _, _, shown = next(cut(volume, VolumeRecipe(slices="middle:1")))
         ready: NDArray[Any] = volume_input(volume, recipe)
+        seen = Displayed(shown.height, shown.width)
     else:
         shown = picture(from_array(pixels), recipe.percentiles)
-        ready = model_input(shown, recipe)
-    return Frame("array", "", 0, 1, ready, thumbnail(shown), "", {}, (shown.height, shown.width))
+        ready, seen = fitted(shown, recipe)
+    return Frame("array", "", 0, 1, ready, thumbnail(shown), "", {}, seen)

@@ -10,12 +10,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.types import PatchMap
+from lookalike.types import Displayed, PatchMap
 
 _SHOWN: Final = struct.Struct("<2I")  # before the codes: rows and columns of the displayed picture
+_INSIDE: Final = struct.Struct("<4I")  # after them, where the rows have the flag: the box inside the margins
+_HAS_INSIDE: Final = 1 << 31
 
 
-def packed(vectors: NDArray[np.float32], shown: tuple[int, int]) -> PatchMap:
+def packed(vectors: NDArray[np.float32], shown: Displayed) -> PatchMap:
     """Unit vectors (rows, columns, channels) -> one byte a component.
 
     The largest component of each patch becomes 127. Measured with lite0-inner: the cosine of a patch and its packed
@@ -37,7 +39,7 @@ def unpacked(codes: NDArray[np.int8]) -> NDArray[np.float32]:
 def row_of(record: int, identity: str, view: int, patches: PatchMap) -> dict[str, Any]:
     """The row of the table ``patches``."""
     rows, columns, _ = patches.codes.shape
-    data = _SHOWN.pack(*patches.shown) + np.ascontiguousarray(patches.codes).tobytes()
+    data = _header(patches.shown) + np.ascontiguousarray(patches.codes).tobytes()
     return {
         "record": record,
         "view": view,
@@ -53,21 +55,44 @@ def sound(row: Any) -> bool:
     numbers = (row.view, row.rows, row.columns)
     if not isinstance(row.data, bytes) or not all(isinstance(n, int) and n >= 0 for n in numbers):
         return False
-    codes, cells = len(row.data) - _SHOWN.size, row.rows * row.columns
-    fits = codes > 0 and cells > 0 and codes % cells == 0
+    codes, cells = len(row.data) - _header_size(row.data), row.rows * row.columns
+    fits = codes > 0 and cells > 0 and codes % cells == 0 and _is_box(_shown(row.data))
     return fits and row.checksum == _checksum(row.id, row.view, row.rows, row.columns, row.data)
 
 
 def patches_in(row: Any) -> PatchMap:
     """The patches of an intact row."""
-    shown = _SHOWN.unpack_from(row.data)
-    codes = np.frombuffer(row.data, np.int8, offset=_SHOWN.size)
-    return PatchMap((shown[0], shown[1]), codes.reshape(row.rows, row.columns, -1))
+    codes = np.frombuffer(row.data, np.int8, offset=_header_size(row.data))
+    return PatchMap(_shown(row.data), codes.reshape(row.rows, row.columns, -1))
 
 
 def size_in_bytes(rows: int, columns: int, channels: int) -> int:
-    """The size of one picture's patches in bytes."""
+    """The size of one picture's patches in bytes; with margins taken off 16 more."""
     return _SHOWN.size + math.prod((rows, columns, channels))
+
+
+def _header(shown: Displayed) -> bytes:
+    if shown.inside is None:
+        return _SHOWN.pack(shown.rows, shown.columns)
+    return _SHOWN.pack(shown.rows | _HAS_INSIDE, shown.columns) + _INSIDE.pack(*shown.inside)
+
+
+def _header_size(data: bytes) -> int:
+    flagged = len(data) >= _SHOWN.size and _SHOWN.unpack_from(data)[0] & _HAS_INSIDE
+    return _SHOWN.size + (_INSIDE.size if flagged else 0)
+
+
+def _shown(data: bytes) -> Displayed:
+    rows, columns = _SHOWN.unpack_from(data)
+    if not rows & _HAS_INSIDE:
+        return Displayed(rows, columns)
+    top, left, bottom, right = _INSIDE.unpack_from(data, _SHOWN.size)
+    return Displayed(rows & ~_HAS_INSIDE, columns, (top, left, bottom, right))
+
+
+def _is_box(shown: Displayed) -> bool:
+    top, left, bottom, right = shown.inside or (0, 0, max(shown.rows, 1), max(shown.columns, 1))
+    return top < bottom and left < right
 
 
 def _checksum(identity: str, view: int, rows: int, columns: int, data: bytes) -> int:

@@ -45,13 +45,14 @@ _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """added: new records. skipped: files whose content was there already. refused: files that could not be read, with
-    reason codes. ignored: how many were passed over since they are no images: masks, reports and other objects, tables;
-    kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no file. records: how
-    many the gallery now holds. labels: what the label table's rows and the images met, None without a table.
-    unread_tables: tables among the files that could be given as the label table. notes: how the label table was read,
-    and what it lacks; what of the files' headers was not kept, and whose pixels show text. moved: files that lie
-    elsewhere now. labels_kept: records whose labels a person set and the table says others: the person's count.
+    """added: new records. skipped: files whose content was there already. refused: files that could not be read,
+    with reason codes. ignored: how many were passed over since they are no images: masks, reports and other
+    objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match
+    no file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None
+    without a table. unread_tables: tables among the files that could be given as the label table. notes: how the
+    label table was read, and what it lacks; what of the files' headers was not kept, and whose pixels show text;
+    which encoder was chosen. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
+    and the table says others: the person's count.
     """
 
     added: int
@@ -94,7 +95,7 @@ def index(
     patient_column: by default the one that is called ``patient_id`` or a usual spelling of it.
     overwrite_labels: the table's labels count, whoever set others.
     patches: keep the patch vectors too, for searches of a region, from now on; those that the sources' records
-    lack are made. With lite0-inner they take 38 kB a picture or slice.
+    lack are made. With lite0 they take 38 kB a picture or slice.
     where_source: a filter on what the files' headers say (``Modality!=SR``), on ``source`` (the path) and ``kind``
     (picture, volume); what does not satisfy it is left out and counted.
 
@@ -144,7 +145,7 @@ def index(
         set_apart=tuple(run.apart),
         labels=match,
         unread_tables=tables_beside(listing) if match is None else (),
-        notes=(*run.labels.notes, *run.remarks.notes),
+        notes=(*filter(None, [gallery.encoder_note]), *run.labels.notes, *run.remarks.notes),
         moved=run.moved,
         labels_kept=run.labels_kept,
     )
@@ -169,7 +170,7 @@ def _table(
 def _keep_patches(gallery: Gallery) -> None:
     if not isinstance(gallery.encoder, PatchEncoder):
         raise UsageError(
-            f"the encoder {gallery.spec.name!r} gives no patch vectors (an ensemble gives none, lite0-inner does); "
+            f"the encoder {gallery.spec.name!r} gives no patch vectors (an ensemble gives none, lite0 does); "
             "leave --patches out, or index into a new gallery with another --encoder"
         )
     stored_patches.keep(gallery.store)

@@ -25,7 +25,7 @@ from lookalike.plugins import (
 )
 from lookalike.types import EncoderSpec
 
-DEFAULT: Final = "lite0-inner"
+DEFAULT: Final = "lite0"
 _ENTRIES: Final = "lookalike.encoders"
 _CATALOGUES: Final = "lookalike.encoder_catalogues"
 _MEMBERS: Final = ("spec", "build")  # of an entry

