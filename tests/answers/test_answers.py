@@ -28,9 +28,11 @@ _NEAR: Final = {"lines": "a column says how near a hit is among the gallery's ow
 _PAIR: Final = {"json.hits": "the best pair is of slices that show something"}
 _VOTE: Final = {"json.hits": "each query slice has one vote"}
 
+_ENCODER: Final = {"json.checks.2": "the default encoder is another one"}
 _ELSEWHERE: Final = "its folder is none that was allowed"
 DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
     "kept": {
+        "doctor": _ENCODER,
         "search: by a label that was given by hand": {
             "json.note": "it says that the filter leaves nothing similar",
             "json.abstained": "something similar is here: the filter alone leaves nothing of it",
@@ -97,6 +99,8 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "refused: a series of several time points as a query": {"error": "it may be echoes or b values as well"},
     },
     "pictures": {
+        "doctor: a gallery": _ENCODER,
+        "keys: remove": {"lines": "it says what the removal of the last key means"},
         "index: odd DICOM": {
             "json.added": "39 frames are no images: 20, 3 and 1 of SEG, 15 of a dose",
             "json.records": "and so they are no records",

@@ -19,7 +19,7 @@ ENSEMBLE = "lite0-inner+0.5*lite1-inner"
 WHOLE = "whole-volumes"
 
 
-@pytest.fixture(scope="module", params=(*BUNDLED, ENSEMBLE, WHOLE, *tiny_checkpoints.FAMILIES))
+@pytest.fixture(scope="module", params=(*BUNDLED, "lite012", ENSEMBLE, WHOLE, *tiny_checkpoints.FAMILIES))
 def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     """The bundled encoders, an ensemble, one of whole volumes, and every family of transformers from a tiny
     checkpoint.

@@ -413,7 +413,7 @@ def brains(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.mark.slow
 def test_accuracy_on_brain_mri(brains: Gallery) -> None:
     """The figures of docs/classify.md, five folds."""
-    least = {"knn": 0.75, "centroid": 0.65, "linear": 0.83, "svm": 0.87, "mlp": 0.83}
+    least = {"knn": 0.75, "centroid": 0.65, "linear": 0.83, "svm": 0.85, "mlp": 0.83}
     report = evaluate(brains, protocol="classifiers", methods=list(least))
     assert report.queries == 240
     for method, accuracy in least.items():

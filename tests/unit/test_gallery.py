@@ -17,6 +17,7 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import BASE, Batch, NewRecord
 from lookalike.store.checksums import UNKNOWN
 from lookalike.verbs.adapt import adapt
+from lookalike.verbs.index import index
 
 MakeGallery = Callable[..., Gallery]
 
@@ -73,6 +74,7 @@ def test_another_encoder_is_refused(make_gallery: MakeGallery) -> None:
     assert make_gallery(encoder="lite0-last").spec.dim == 1280
     with pytest.raises(UsageError, match=r"made with the encoder 'lite0-last', got 'lite0-inner'"):
         make_gallery(encoder="lite0-inner")
+    assert make_gallery(encoder="auto").encoder_note == ""  # a gallery keeps its encoder
     with pytest.raises(UsageError, match=r"no encoder is called 'lite0-iner'.*Did you mean 'lite0-inner'"):
         make_gallery("other", encoder="lite0-iner")
 
@@ -149,3 +151,15 @@ def test_one_writer_at_a_time(make_gallery: MakeGallery) -> None:
         pass
     with two.writing():
         pass
+
+
+def test_auto_takes_the_strongest_encoder_that_is_here_and_says_why(
+    make_gallery: MakeGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = make_gallery("strong", encoder="auto")
+    assert (gallery.spec.name, gallery.spec.dim) == ("lite012", 1184)
+    result = index(gallery, [])
+    assert result.notes[0].startswith("lite012, the strongest encoder that needs no download, at 4.9 times the time")
+    monkeypatch.setattr("lookalike.encoders.families.lite.installed", lambda package: "lite0" in package)
+    assert encoders.choose_encoder()[0] == "lite0"
+    assert "lookalike[lite]" in encoders.choose_encoder()[1]

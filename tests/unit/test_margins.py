@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lookalike.encoders.preprocessing.grid import box_of_mask, grid_of, to_input
-from lookalike.margins import WIDEST_MARGIN, GREY_TOLERANCE, inside_margins
+from lookalike.margins import GREY_TOLERANCE, WIDEST_MARGIN, inside_margins
 from lookalike.pixels import fitted, from_array, picture
 from lookalike.types import Preprocessing
 
