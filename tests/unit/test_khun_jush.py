@@ -49,7 +49,7 @@ def planted(gallery: Gallery) -> list[NewRecord]:
 
 
 def brute_force(records: list[NewRecord], rank: str, rule: str, weighting: str) -> tuple[dict[str, Any], int]:
-    """organ -> recall at each k, by the definition."""
+    """organ -> recall, then precision, at each k, by the definition."""
     cut = []
     for record in records:
         at = slice_rule(rule).pick(len(record.views))
@@ -63,7 +63,9 @@ def brute_force(records: list[NewRecord], rank: str, rule: str, weighting: str) 
             continue
         scores = {j: _score(cut, i, j, others, rank) for j in others}
         best = sorted(others, key=lambda j: (-scores[j], j))
-        found.setdefault(organ, []).append([any(records[j].labels[0] == organ for j in best[:k]) for k in KS])
+        hits = [[records[j].labels[0] == organ for j in best[:k]] for k in KS]
+        precision = [sum(hit) / k for hit, k in zip(hits, KS, strict=True)]
+        found.setdefault(organ, []).append([*map(any, hits), *precision])
     asked_count = sum(len(rows) for rows in found.values())
     return {organ: np.mean(rows, axis=0).tolist() for organ, rows in found.items()}, asked_count
 
@@ -99,10 +101,17 @@ def test_recall_is_what_a_plain_count_gives(
     )
     (score,) = report.scores
     expected, asked = brute_force(records, rank, rule, weighting)
-    assert {organ: [of[f"R@{k}"] for k in KS] for organ, of in score.per_class.items()} == expected
-    for at, k in enumerate(KS):
+    names = [*(f"R@{k}" for k in KS), *(f"P@{k}" for k in KS)]
+    assert {organ: [of[name] for name in names] for organ, of in score.per_class.items()} == expected
+    for at, name in enumerate(names):
         values = [of[at] for of in expected.values()]
-        assert score.recall[f"R@{k}"] == pytest.approx((np.mean(values), np.std(values)))
+        mean, spread = {**score.recall, **score.precision}[name]
+        assert (mean, spread) == pytest.approx((np.mean(values), np.std(values)))
+        low, high = score.intervals[name]
+        assert low is not None
+        assert high is not None
+        assert low - 1e-6 <= mean <= high + 1e-6
+        assert score.per_class_intervals.keys() == score.per_class.keys()
     assert (score.classes, score.queries) == (3, asked)
     assert (report.volumes, report.patients) == (12, 9)
     assert score.unfindable == ("knee", "spine")
@@ -129,6 +138,7 @@ def test_settings_levels_and_filters(make_gallery: Callable[..., Gallery]) -> No
     }
     assert by_level["organ"] == by_level["label"]
     assert "Recall by side" in report.tables()
+    assert "Precision by side" in report.tables()
     assert "random:2" in str(report)
     right = evaluate(gallery, protocol="khun-jush", levels=["organ"], ranks=["pool"], where="side=right")
     assert right.volumes == 6

@@ -92,6 +92,7 @@ class VolumeOptions:
     where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
     k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
     seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
-"""Recall of volumes at k for modality, body region and organ (Khun Jush et al., arXiv 2311.13547).
+"""Recall and precision of volumes at k for modality, body region and organ (Khun Jush et al., arXiv 2311.13547).
 
-Recall of class c at k: queries of c whose first k hold a volume of c / queries of c; then the mean and the
-standard deviation over the classes. Every volume is a query to all others but its own patient's. A class that no
-other patient's volume has cannot be found: it is left out and counted.
+Recall of class c at k: queries of c whose first k hold a volume of c / queries of c. Precision of class c at k: the
+share of the first k that are of c, mean over the queries of c. Then the mean and the standard deviation over the
+classes, and the 95 % interval of the mean, resampled by patient. Every volume is a query to all others but its own
+patient's. A class that no other patient's volume has cannot be found: it is left out and counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,12 @@ from lookalike.asking.candidates import candidates, open_rows
 from lookalike.asking.patients import PatientCount, check_patients, count_patients
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
+from lookalike.evaluation.experiment import Askers
+from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.protocols.declared import SWEEPS, VOLUME_RANKS, VolumeOptions
 from lookalike.evaluation.rank import checked_depths, rank
-from lookalike.evaluation.tables import Format, as_json, render
+from lookalike.evaluation.scores import Interval, Scoring, scores_of
+from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.indexes import Index
@@ -40,7 +44,9 @@ Others: TypeAlias = Callable[[int], Bools]  # the number of a query volume -> wh
 
 @dataclass(frozen=True, slots=True)
 class VolumeScore:
-    """One setting at one level. recall: "R@k" -> (mean, standard deviation) over the classes."""
+    """One setting at one level. recall, precision: "R@k", "P@k" -> (mean, standard deviation) over the classes.
+    intervals: 95 %, of both means, by patient; per_class and its intervals: of both, too.
+    """
 
     level: str
     slices: str
@@ -52,6 +58,9 @@ class VolumeScore:
     classes: int
     queries: int
     unfindable: tuple[str, ...]
+    precision: dict[str, tuple[float, float]]
+    intervals: dict[str, Interval]
+    per_class_intervals: dict[str, dict[str, Interval]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +74,25 @@ class VolumeReport:
     notes: tuple[str, ...]
 
     def tables(self, form: Format = "text") -> str:
-        """One table a level: rows settings, columns recall at each k, mean +- standard deviation over classes. "json":
-        every field.
+        """Two tables a level, of recall and of precision: rows settings, columns depths, the mean over the classes with
+        its interval, +- the standard deviation. "json": every field.
         """
         if form == "json":
             return as_json(self)
         return "\n".join(
-            render(f"Recall by {level}, mean +- sd over classes", list(self._rows(level)), form)
+            render(f"{what.capitalize()} by {level}, mean [95 % interval] +- sd over classes", rows, form)
             for level in dict.fromkeys(score.level for score in self.scores)
+            for what, rows in (("recall", self._rows(level, "recall")), ("precision", self._rows(level, "precision")))
         )
 
-    def _rows(self, level: str) -> Iterator[list[str]]:
+    def _rows(self, level: str, what: Literal["recall", "precision"]) -> list[list[str]]:
         chosen = [score for score in self.scores if score.level == level]
-        yield ["slices", "weights", "ranking", "index", "classes", *chosen[0].recall]
+        rows = [["slices", "weights", "ranking", "index", "classes", *getattr(chosen[0], what)]]
         for s in chosen:
-            cells = [f"{mean:.3f} +- {sd:.3f}" for mean, sd in s.recall.values()]
-            yield [s.slices, s.weights, s.rank, s.index, str(s.classes), *cells]
+            figures: dict[str, tuple[float, float]] = getattr(s, what)
+            cells = [f"{cell(mean, s.intervals[name])} +- {sd:.3f}" for name, (mean, sd) in figures.items()]
+            rows.append([s.slices, s.weights, s.rank, s.index, str(s.classes), *cells])
+        return rows
 
     def __str__(self) -> str:
         return self.tables() + "\n" + paragraphs(self.notes)
@@ -132,7 +144,7 @@ def _scores(
                         order = _by_hits(cut, shares, how, found, ks[-1])
                     setting = (rule, weighting, how, "exact" if how in POOLS else kind)
                     for level in options.levels:
-                        yield _score(volumes, others, order, level, ks, setting)
+                        yield _score(volumes, others, order, level, Scoring(ks, options.samples, options.seed), setting)
 
 
 def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> list[_Volume]:
@@ -224,7 +236,7 @@ def _score(
     others: Others,
     order: Sequence[RowNumbers],
     level: str,
-    ks: Sequence[int],
+    scoring: Scoring,
     setting: tuple[str, str, str, str],
 ) -> VolumeScore:
     bears = [_values(volume.record, level) for volume in volumes]
@@ -232,20 +244,50 @@ def _score(
     if not classes:
         raise UsageError(f"no volume has the attribute {level!r}; index with a label table that has this column")
     member = metrics.membership(bears, classes)
-    per_class: dict[str, dict[str, float]] = {}
-    unfindable, queries = [], 0
-    for c, name in enumerate(classes):
-        rows = [int(i) for i in np.flatnonzero(member[:, c]) if (member[:, c] & others(int(i))).any()]
-        if not rows:
-            unfindable.append(name)
-            continue
-        queries += len(rows)
-        per_class[name] = {f"R@{k}": float(np.mean([member[order[i][:k], c].any() for i in rows])) for k in ks}
-    recall = {}
-    for k in ks:
-        values = [scores[f"R@{k}"] for scores in per_class.values()]
-        recall[f"R@{k}"] = (float(np.mean(values)), float(np.std(values))) if values else (np.nan, np.nan)
-    return VolumeScore(level, *setting, recall, per_class, len(per_class), queries, tuple(unfindable))
+    asked = np.stack([member[i] & member[others(i)].any(axis=0) for i in range(len(volumes))])
+    found = np.flatnonzero(asked.any(axis=0))
+    names, values = [classes[c] for c in found], _figures(member[:, found], asked[:, found], order, scoring.ks)
+    figures = [f"{what}@{k}" for what in "RP" for k in scoring.ks]
+    means = np.array([values[asked[:, c], i].mean(axis=0) for i, c in enumerate(found)]).reshape(-1, len(figures))
+    over = {name: _mean_and_sd(column) for name, column in zip(figures, means.T, strict=True)}
+    patients = np.array([volume.record.patient for volume in volumes])
+    intervals = _intervals(values, figures, Askers(asked[:, found], tuple(names), patients, ()), scoring)
+    return VolumeScore(
+        level,
+        *setting,
+        recall={name: over[name] for name in figures if name.startswith("R")},
+        per_class={name: dict(zip(figures, row, strict=True)) for name, row in zip(names, means.tolist(), strict=True)},
+        classes=len(found),
+        queries=int(asked.sum()),
+        unfindable=tuple(name for c, name in enumerate(classes) if c not in found),
+        precision={name: over[name] for name in figures if name.startswith("P")},
+        intervals=intervals[0],
+        per_class_intervals=intervals[1],
+    )
+
+
+def _figures(member: Bools, asked: Bools, order: Sequence[RowNumbers], ks: Sequence[int]) -> PerQuery:
+    """(q, c, 2 ks): recall and precision of each query for each class at each depth; nan where it does not ask."""
+    values = np.full((*asked.shape, 2 * len(ks)), np.nan)
+    for row, first in enumerate(order):
+        hits = [member[first[:k]] for k in ks]
+        figures = [*(hit.any(axis=0) for hit in hits), *(hit.sum(axis=0) / k for hit, k in zip(hits, ks, strict=True))]
+        values[row] = np.where(asked[row, :, None], np.stack(figures, axis=-1), np.nan)
+    return values
+
+
+def _mean_and_sd(values: NDArray[np.float64]) -> tuple[float, float]:
+    return (float(np.mean(values)), float(np.std(values))) if len(values) else (np.nan, np.nan)
+
+
+def _intervals(
+    values: PerQuery, figures: Sequence[str], askers: Askers, scoring: Scoring
+) -> tuple[dict[str, Interval], dict[str, dict[str, Interval]]]:
+    """Of the means over the classes, and of each class."""
+    if not askers.classes:
+        return dict.fromkeys(figures, (None, None)), {}
+    summary = scores_of(values, figures, askers, scoring)
+    return summary.macro_intervals, summary.per_class_intervals
 
 
 def _values(record: Record, level: str) -> tuple[str, ...]:
