@@ -208,10 +208,28 @@ def bootstrap_interval(
     others. Same seed, same interval. ValueError on wrong shapes, samples or level. Memory: O(g * c * m +
     samples * c * m).
     """
+    if not 0 < level < 1:
+        raise ValueError(f"level must be within (0, 1), got {level}")
+    drawn, known = bootstrap_draws(per_query, groups, statistic, labels, samples=samples, seed=seed)
+    return _quantiles(drawn, known, level)
+
+
+def bootstrap_draws(
+    per_query: ArrayLike,
+    groups: ArrayLike,
+    statistic: Statistic = "micro",
+    labels: ArrayLike | None = None,
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+) -> tuple[Floats, Bools]:
+    """(samples, *shape of the statistic): the statistic of each resample of `bootstrap_interval`, nan where nothing
+    was drawn; and which of its figures two patients at least have a score for.
+    """
     if statistic != "micro" and labels is None:
         raise ValueError(f"{statistic} needs labels, (q, c) bool")
-    if samples < 1 or not 0 < level < 1:
-        raise ValueError(f"samples must be at least 1 and level within (0, 1), got {samples} and {level}")
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples}")
     values = np.asarray(per_query, dtype=np.float64)
     everyone = np.ones((len(values), 1), dtype=bool)
     sums, counts = _group_sums(values, everyone if statistic == "micro" or labels is None else labels, groups)
@@ -219,9 +237,30 @@ def bootstrap_interval(
     drawn = np.concatenate([_weighted_means(weights, sums, counts) for weights in chunks])
     if statistic == "macro":
         drawn, counts = _mean(drawn, axis=1), counts.sum(axis=1)
-    low_high = _quantiles(drawn, (counts > 0).sum(axis=0) >= 2, level)
-    shape = drawn.shape[1:2] if statistic == "per_class" else ()
-    return low_high.reshape(2, *shape, *values.shape[1:])
+    shape = (*drawn.shape[1:2], *values.shape[1:]) if statistic == "per_class" else values.shape[1:]
+    known: Bools = (counts > 0).sum(axis=0) >= 2
+    return drawn.reshape(samples, *shape), known.reshape(shape)
+
+
+def difference_interval(first: tuple[Floats, Bools], second: tuple[Floats, Bools], level: float = 0.95) -> Floats:
+    """(2, *shape): percentile interval of first - second, two independent `bootstrap_draws` of different seeds."""
+    return _quantiles(first[0] - second[0], first[1] & second[1], level)
+
+
+def ratio_interval(
+    parts: ArrayLike, wholes: ArrayLike, groups: ArrayLike, *, samples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % percentile interval of sum(parts) / sum(wholes), both (q,), resampled by patient as in `bootstrap_interval`:
+    of micro-F1, whose parts are true positives. nan of fewer than two patients.
+    """
+    codes = numbered(groups)
+    count = int(codes.max(initial=-1)) + 1
+    sums = [np.bincount(codes, np.asarray(values, np.float64), minlength=count) for values in (parts, wholes)]
+    if count < 2:
+        return math.nan, math.nan
+    drawn = [_ratio(weights @ sums[0], weights @ sums[1]) for weights in _weight_chunks(count, samples, seed)]
+    low, high = np.nanquantile(np.concatenate(drawn), [0.025, 0.975])
+    return float(low), float(high)
 
 
 def numbered(groups: ArrayLike) -> NDArray[np.int64]:
@@ -313,9 +352,10 @@ def _weighted_means(weights: NDArray[np.int64], sums: Floats, counts: Floats) ->
     return _ratio(np.tensordot(times, sums, axes=1), np.tensordot(times, counts, axes=1))
 
 
-def _quantiles(drawn: Floats, trusted: Bools, level: float) -> Floats:
-    trusted = trusted & ~np.isnan(drawn).all(axis=0)
-    low_high = np.full((2, *trusted.shape), np.nan)
+def _quantiles(drawn: Floats, known: Bools, level: float) -> Floats:
+    flat = drawn.reshape(len(drawn), -1)
+    trusted = known.ravel() & ~np.isnan(flat).all(axis=0)
+    low_high = np.full((2, flat.shape[1]), np.nan)
     tails = [(1 - level) / 2, (1 + level) / 2]
-    low_high[:, trusted] = np.nanquantile(drawn[:, trusted], tails, axis=0)
-    return low_high
+    low_high[:, trusted] = np.nanquantile(flat[:, trusted], tails, axis=0)
+    return low_high.reshape(2, *drawn.shape[1:])

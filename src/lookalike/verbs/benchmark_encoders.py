@@ -23,6 +23,7 @@ from lookalike.atomic import write_atomically
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
 from lookalike.evaluation.benchmarks.joined import joined
+from lookalike.evaluation.benchmarks.probes import Probes, probe
 from lookalike.evaluation.experiment import MeasuredSpace
 from lookalike.evaluation.protocols.declared import DEFAULT_KS, PublishedOptions
 from lookalike.evaluation.protocols.published import PUBLISHED, Cases
@@ -37,7 +38,8 @@ from lookalike.types import EncoderSpec
 from lookalike.verbs.index import index
 
 COMBINED: Final = "all together"
-_FORM: Final = 1  # of a cached report; another number, or another version of the package, invalidates every report
+_PROBES: Final = ", probes"  # beside a protocol's name, in the key of what is kept
+_FORM: Final = 2  # of a cached report; another number, or another version of the package, invalidates every report
 _PROTOCOLS: Final = {protocol.name: protocol for protocol in PUBLISHED}
 
 
@@ -146,7 +148,10 @@ def _runs_of(
         trained_on = seen(spec.trained_on, dataset.contains)
         for protocol in _protocols(task, dataset):
             report, cached = _cached(task, spec, content, protocol, partial(_one_report, task, spec, dataset, protocol))
-            runs.append(Run(spec.name, dataset.name, protocol, report, trained_on, cached))
+            probes, _ = _cached(
+                task, spec, content, f"{protocol}{_PROBES}", partial(_one_probe, task, spec, dataset, protocol)
+            )
+            runs.append(Run(spec.name, dataset.name, protocol, report, trained_on, cached, probes))
     if combined and len(datasets) > 1:
         runs += _together(task, spec, datasets, say)
     return runs
@@ -200,8 +205,12 @@ def _one_report(task: _Task, spec: EncoderSpec, dataset: Dataset, protocol: str)
         return _PROTOCOLS[protocol].run(gallery, task.options)
 
 
+def _one_probe(task: _Task, spec: EncoderSpec, dataset: Dataset, protocol: str) -> Probes:
+    return probe(_cases(task, spec, dataset, protocol), task.seed, task.samples)
+
+
 def _cached(
-    task: _Task, spec: EncoderSpec, content: str, protocol: str, compute: Callable[[], Report]
+    task: _Task, spec: EncoderSpec, content: str, protocol: str, compute: Callable[[], Report | Probes]
 ) -> tuple[Mapping[str, Any], bool]:
     """The report for exactly these inputs, from its file or computed now; and whether it came from the file."""
     code = [_FORM, version("lookalike")]
@@ -225,12 +234,23 @@ def _together(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], say: 
     for protocol in task.protocols or ("denner",):
         compute = partial(_joined_report, task, spec, datasets, protocol)
         report, cached = _cached(task, spec, everything, protocol, compute)
-        yield Run(spec.name, COMBINED, protocol, report, trained_on, cached)
+        probes, _ = _cached(
+            task, spec, everything, f"{protocol}{_PROBES}", partial(_joined_probe, task, spec, datasets, protocol)
+        )
+        yield Run(spec.name, COMBINED, protocol, report, trained_on, cached, probes)
 
 
 def _joined_report(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], protocol: str) -> Report:
-    cases = joined([_cases(task, spec, dataset, protocol) for dataset in datasets], task.seed)
+    cases = _joined_cases(task, spec, datasets, protocol)
     return _PROTOCOLS[protocol].score(MeasuredSpace(BASE, spec), cases, task.options)
+
+
+def _joined_probe(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], protocol: str) -> Probes:
+    return probe(_joined_cases(task, spec, datasets, protocol), task.seed, task.samples)
+
+
+def _joined_cases(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], protocol: str) -> Cases:
+    return joined([_cases(task, spec, dataset, protocol) for dataset in datasets], task.seed)
 
 
 def _cases(task: _Task, spec: EncoderSpec, dataset: Dataset, protocol: str) -> Cases:
