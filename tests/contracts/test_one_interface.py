@@ -128,6 +128,8 @@ NO_HTTP: Final = {
         "outside queries are files",
     ),
     "evaluate samples": "for tests in Python",
+    "evaluate queries_from": "another gallery is a folder",
+    **dict.fromkeys([f"evaluate {name}" for name in ("against", "by", "levels", "sizes", "draws")], "in options"),
     "records label by": "the caller's key",
     "map seed": "a kept map is asked for by method and space",
     "map where": "a kept map is asked for by method and space",

@@ -827,6 +827,28 @@ export interface components {
             votes: number | null;
         };
         /**
+         * @description The evaluated space minus another, on the same queries. against: the other's name; encoder, adapter, scores: its
+         *     own. patients: those whose scores differ at some depth, which alone can tell. matched: of two galleries.
+         */
+        Comparison: {
+            against: string;
+            encoder: {
+                [key: string]: unknown;
+            };
+            adapter: {
+                [key: string]: unknown;
+            } | null;
+            scores: components["schemas"]["ScoreSummary"];
+            micro: {
+                [key: string]: components["schemas"]["Difference"];
+            };
+            macro: {
+                [key: string]: components["schemas"]["Difference"];
+            };
+            patients: number;
+            matched: components["schemas"]["Matched"] | null;
+        };
+        /**
          * @description fields: the most separating first. skipped: fields that could not be audited, with the reason.
          *     warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of; at last how
          *     many records' patients are not known. patients: of those that are.
@@ -841,6 +863,35 @@ export interface components {
             skipped: {
                 [key: string]: string;
             };
+        };
+        /**
+         * @description queries_from: the gallery whose records asked. labels: that both have; only_queries, only_gallery: those that one
+         *     side has, with how many records bear them. records: that could answer. queries_alone: the asking gallery by itself,
+         *     on the same queries; gallery_alone: the asked one by itself, on other queries.
+         */
+        CrossDomain: {
+            queries_from: string;
+            labels: string[];
+            only_queries: {
+                [key: string]: number;
+            };
+            only_gallery: {
+                [key: string]: number;
+            };
+            records: number;
+            queries_alone: components["schemas"]["WithinDomain"];
+            gallery_alone: components["schemas"]["WithinDomain"];
+        };
+        /**
+         * @description A difference of means with its 95 % interval. p: two-sided, by patient; p_adjusted: corrected for the number of
+         *     depths (Holm). None where it cannot be computed, p where the two sides have other queries.
+         */
+        Difference: {
+            value: number | null;
+            low: number | null;
+            high: number | null;
+            p: number | null;
+            p_adjusted: number | null;
         };
         /**
          * @description compared: the records that have a picture to compare, of all ``records``. kinds: pairs by kind. pairs: those of
@@ -966,6 +1017,22 @@ export interface components {
             name: string;
             /** @enum {string} */
             kind: "text" | "number";
+        };
+        /**
+         * @description groups: by value, numbers ascending. too_small: values of fewer patients than are scored, with how many.
+         *     not_recorded: queries without a value. untested: why there is no test, "" where there is one.
+         */
+        FieldSubgroups: {
+            field: string;
+            groups: {
+                [key: string]: components["schemas"]["Subgroup"];
+            };
+            too_small: {
+                [key: string]: number;
+            };
+            not_recorded: number;
+            test: components["schemas"]["SpreadTest"] | null;
+            untested: string;
         };
         /** @description imports: names of the folders that may be indexed. role: the caller's. */
         GalleryAnswer: {
@@ -1171,6 +1238,23 @@ export interface components {
             };
         };
         /**
+         * @description Scores where the same value of a field is relevant. queries: that bear one; unscored: of these, those whose value
+         *     no record has that may answer. not_recorded: queries without a value. class_sizes: the queries of each value.
+         */
+        LevelScores: {
+            level: string;
+            queries: number;
+            unscored: number;
+            not_recorded: number;
+            class_sizes: {
+                [key: string]: number;
+            };
+            scores: components["schemas"]["ScoreSummary"];
+            chance: {
+                [key: string]: number | null;
+            };
+        };
+        /**
          * @description The scores of one label: means over the queries, of each over its first hits.
          *
          *     slices: the localisation ratio; slices_chance: the share of all slices that hold the structure. place: the
@@ -1250,6 +1334,17 @@ export interface components {
             slice: number;
             score: number;
             slices: number[];
+        };
+        /**
+         * @description Two galleries of the same records. records: that both hold and that were scored; only_here, only_there: labelled
+         *     records of this gallery, records of the other, that were not. other_labels: labelled otherwise there; what this
+         *     gallery says counts.
+         */
+        Matched: {
+            records: number;
+            only_here: number;
+            only_there: number;
+            other_labels: number;
         };
         /**
          * @description accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean
@@ -1399,6 +1494,13 @@ export interface components {
          *     lowest precision at the deepest k.
          *
          *     With a protocol: its name, its further measures by name, and how many records it left out, by reason.
+         *
+         *     Parts that are there if they were asked for: comparison (another space or gallery on the same queries), levels of
+         *     relevance, subgroups by recorded fields, sizes of the gallery, cross_domain (queries from another gallery).
+         *
+         *     With ``split_hash``, ``seed``, ``encoder`` and ``adapter`` these say what was done, so that a run can be repeated
+         *     and reports of runs compared: options (but those that name files), data_hash (the records that took part, their
+         *     labels, and which share a patient), version (of this package).
          */
         Report: {
             queries: number;
@@ -1452,6 +1554,16 @@ export interface components {
             left_out: {
                 [key: string]: number;
             };
+            comparison: components["schemas"]["Comparison"] | null;
+            levels: components["schemas"]["LevelScores"][];
+            subgroups: components["schemas"]["FieldSubgroups"][];
+            sizes: components["schemas"]["SizeScores"][];
+            cross_domain: components["schemas"]["CrossDomain"] | null;
+            options: {
+                [key: string]: unknown;
+            };
+            data_hash: string;
+            version: string;
         };
         /**
          * @description ri, mari: 0 to 1, croma: -1 to 1, higher where neighbours follow the label; tail: croma's mean over the worst
@@ -1570,6 +1682,26 @@ export interface components {
         SetLabelsBody: {
             labels: string[];
         };
+        /**
+         * @description size: as asked for. records: how many a sub-gallery holds, the mean over draws (and folds): whole patients are
+         *     drawn. scores: their intervals are over the queries' patients. draws: of each macro figure the lowest and the
+         *     highest of a draw.
+         */
+        SizeScores: {
+            size: number;
+            records: number;
+            scores: components["schemas"]["ScoreSummary"];
+            chance: {
+                [key: string]: number | null;
+            };
+            unscored: number;
+            draws: {
+                [key: string]: [
+                    number | null,
+                    number | null
+                ];
+            };
+        };
         /** @description A space: the encoder's own vectors, or those vectors projected by an adapter. */
         SpaceInfo: {
             name: string;
@@ -1580,6 +1712,32 @@ export interface components {
         SpacePage: {
             items: components["schemas"]["SpaceInfo"][];
             next_cursor: null;
+        };
+        /**
+         * @description figure: whose micro means are compared. spread: their standard deviation; low, high: its middle 95 % while
+         *     patients exchange values at random. p_adjusted: corrected for the number of fields. p_same_labels: while only
+         *     patients of the same labels exchange.
+         */
+        SpreadTest: {
+            figure: string;
+            spread: number;
+            low: number;
+            high: number;
+            p: number;
+            p_adjusted: number;
+            p_same_labels: number;
+        };
+        /**
+         * @description Queries that bear one value. queries: those that could be scored, patients: whose they are (one whose patient is
+         *     not known counts as one). chance: of a random order.
+         */
+        Subgroup: {
+            queries: number;
+            patients: number;
+            scores: components["schemas"]["ScoreSummary"];
+            chance: {
+                [key: string]: number | null;
+            };
         };
         /** @description The number of a change of labels; without one the last that counts. */
         UndoLabelsBody: {
@@ -1620,7 +1778,10 @@ export interface components {
             scores: components["schemas"]["VolumeScore"][];
             notes: string[];
         };
-        /** @description One setting at one level. recall: "R@k" -> (mean, standard deviation) over the classes. */
+        /**
+         * @description One setting at one level. recall, precision: "R@k", "P@k" -> (mean, standard deviation) over the classes.
+         *     intervals: 95 %, of both means, by patient; per_class and its intervals: of both, too.
+         */
         VolumeScore: {
             level: string;
             slices: string;
@@ -1641,6 +1802,46 @@ export interface components {
             classes: number;
             queries: number;
             unfindable: string[];
+            precision: {
+                [key: string]: [
+                    number,
+                    number
+                ];
+            };
+            intervals: {
+                [key: string]: [
+                    number | null,
+                    number | null
+                ];
+            };
+            per_class_intervals: {
+                [key: string]: {
+                    [key: string]: [
+                        number | null,
+                        number | null
+                    ];
+                };
+            };
+        };
+        /**
+         * @description A gallery asked with its own records, one patient left out at a time. drop: this minus the cross-domain score, by
+         *     figure: above 0, crossing costs. None where it was not computed, for the reason.
+         */
+        WithinDomain: {
+            gallery: string;
+            queries: number;
+            records: number;
+            scores: components["schemas"]["ScoreSummary"] | null;
+            chance: {
+                [key: string]: number | null;
+            };
+            drop_macro: {
+                [key: string]: components["schemas"]["Difference"];
+            };
+            drop_micro: {
+                [key: string]: components["schemas"]["Difference"];
+            };
+            reason: string;
         };
         /** @description RFC 9457: what happened, for people (``detail``) and for programs (``reason``). */
         ProblemDetails: {

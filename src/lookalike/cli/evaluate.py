@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--out", metavar="FILE", help="Write the tables to a file instead.")
 @click.option("--curves", metavar="OUT.png", help="Draw precision over k (needs lookalike[plots]).")
 @click.option("--bars", metavar="OUT.png", help="Draw each class, an adapter beside the base.")
-@click.option("--figure", metavar="OUT.png", help="Draw the sweep of --protocol khun-jush --sweep.")
+@click.option("--figure", metavar="OUT.png", help="Draw what --sweep or --sizes compares.")
 @json_option
 @click.pass_context
 def command(
@@ -60,6 +60,10 @@ def command(
       lookalike evaluate --gallery ct --protocol khun-jush --slices all --slices random:5
       lookalike evaluate --gallery ct --protocol khun-jush --sweep sigma --figure sigma.png
       lookalike evaluate --gallery chest --queries new/ --query-labels new/labels.csv
+      lookalike evaluate --gallery chest --by sex,age:10,site --levels modality,label
+      lookalike evaluate --gallery chest --space findings --folds 5 --against base
+      lookalike evaluate --gallery chest --sizes 50,100,200 --figure sizes.png
+      lookalike evaluate --gallery chest --queries-from other-hospital
       lookalike evaluate --protocol localisation --help
     """
     from lookalike.gallery import open_gallery
@@ -71,8 +75,8 @@ def command(
     if more_queries:
         options["queries"] = (*options["queries"], *more_queries)
     sweep = options.get("sweep")
-    if figure and not sweep:
-        raise click.UsageError("--figure goes with --sweep, and both with --protocol khun-jush")
+    if figure and not (sweep or options.get("sizes")):
+        raise click.UsageError("--figure goes with --sweep of --protocol khun-jush, or with --sizes")
     if (curves or bars) and protocol in ("khun-jush", "localisation", "classifiers"):
         raise click.UsageError(f"--curves and --bars draw precision at k, which {protocol} does not measure")
     with open_gallery(gallery) as opened, progress_bar("parts", "evaluate") as progress:
@@ -106,6 +110,8 @@ def _draw(
             plots.save_curves({report.space: report}, Path(curves))
         if bars:
             plots.save_bars(report, Path(bars))
+        if figure:
+            plots.save_sizes(report, Path(figure))
     if isinstance(report, VolumeReport) and figure:
         plots.save_sweep(report, Path(figure), "sigma" if sweep == "sigma" else "slices")
     return [each for each in (curves, bars, figure) if each]

@@ -144,3 +144,8 @@ def numbers(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
         return tuple(int(part) for part in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is no list of whole numbers such as 1,3,5,10") from None
+
+
+def words(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Texts with commas between, the option given once or several times."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())

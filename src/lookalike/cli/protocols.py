@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from lookalike.cli.output import numbers
+from lookalike.cli.output import numbers, words
 from lookalike.evaluation.protocols.protocol import PRECISION, OptionInfo, options_of, protocol_named
 
 _PROTOCOL: Final = "--protocol"  # its key in the context
@@ -68,7 +68,7 @@ def _option(info: OptionInfo) -> click.Option:
         [*flags, info.name],
         type=_type(info),
         multiple=info.several and not listed,
-        callback=numbers if listed else None,
+        callback=numbers if listed else words if info.listed else None,
         metavar=info.metavar or None,
         help=info.help,
         default=(",".join(map(str, default)) or None) if listed else default,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -47,6 +48,17 @@ def measured_space(gallery: Gallery, name: str) -> MeasuredSpace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rival:
+    """What a space is compared with on the same records. name: the base's, or unlike any other that is measured.
+    vectors (n, dim): base vectors of the same records in the same order, by the rival's own encoder.
+    """
+
+    name: str
+    space: MeasuredSpace
+    vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Round:
     """Queries, and the part of the gallery that may answer. spaces: the name, queries (q, dim) and gallery (n, dim) of
     each space to compare, the base first.
@@ -60,49 +72,91 @@ class Round:
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
     """rule: how queries and gallery were split, in words; split_hash: identifies the queries. duplicates: the
-    near-duplicates among queries and gallery.
+    near-duplicates among queries and gallery. named_alike: whether patients have the same names on both sides.
     """
 
     rounds: tuple[Round, ...]
     rule: str
     split_hash: str
     duplicates: tuple[NearDuplicate, ...] = ()
+    named_alike: bool = True
+
+
+def held(experiment: Experiment) -> Experiment:
+    """The same experiment, whose spaces are made once and kept: for one that is asked several things."""
+    return replace(experiment, rounds=tuple(replace(each, spaces=_once(each.spaces)) for each in experiment.rounds))
+
+
+def _once(spaces: InSpaces) -> InSpaces:
+    made = cache(lambda: tuple(spaces()))
+    return lambda: iter(made())
 
 
 def within(
-    space: MeasuredSpace, data: Labelled, splits: Splits, seed: int, duplicates: tuple[NearDuplicate, ...] = ()
+    space: MeasuredSpace,
+    data: Labelled,
+    splits: Splits,
+    seed: int,
+    duplicates: tuple[NearDuplicate, ...] = (),
+    rival: Rival | None = None,
 ) -> Experiment:
-    """Records of the gallery as queries; an adapter of the same kind is trained anew on each split's gallery."""
-    rounds = tuple(_round(space, data, split, seed) for split in splits.parts)
+    """Records of the gallery as queries; an adapter of the same kind is trained anew on each split's gallery, a
+    rival's too.
+    """
+    rounds = tuple(_round(space, data, split, seed, rival) for split in splits.parts)
     names = (f"{i}:{identity}" for i, each in enumerate(rounds) for identity in each.queries.data.ids)
     return Experiment(rounds, splits.rule, hash_of(names), duplicates)
 
 
-def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int) -> Round:
+def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int, rival: Rival | None) -> Round:
     queries, among = data.take(split.queries), data.take(split.gallery)
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
         yield BASE, queries.vectors, among.vectors
-        if space.adapter is not None:
-            refitted = adapters.fit_adapter(
-                space.adapter.kind, among.vectors, among.labels, among.patients, encoder=space.spec.identity, seed=seed
-            )
-            moved = adapters.transform(refitted, data.vectors)
-            yield space.name, moved[split.queries], moved[split.gallery]
+        for name, each, vectors in _besides_base(space, data.vectors, rival):
+            moved = _refitted(each, replace(among, vectors=vectors[split.gallery]), vectors, seed)
+            yield name, moved[split.queries], moved[split.gallery]
 
     return Round(asking(queries), among, spaces)
 
 
+def _besides_base(
+    space: MeasuredSpace, vectors: Vectors, rival: Rival | None
+) -> Iterator[tuple[str, MeasuredSpace, Vectors]]:
+    """The names, spaces and base vectors that are measured besides the base space."""
+    if space.adapter is not None:
+        yield space.name, space, vectors
+    if rival is not None and rival.name != BASE:
+        yield rival.name, rival.space, rival.vectors
+
+
+def _refitted(space: MeasuredSpace, among: Labelled, vectors: Vectors, seed: int) -> Vectors:
+    """Base vectors as they are, or through an adapter that was trained anew on the records that may answer."""
+    if space.adapter is None:
+        return vectors
+    fitted = adapters.fit_adapter(
+        space.adapter.kind, among.vectors, among.labels, among.patients, encoder=space.spec.identity, seed=seed
+    )
+    return adapters.transform(fitted, vectors)
+
+
 def from_outside(
-    space: MeasuredSpace, queries: Queries, among: Labelled, duplicates: tuple[NearDuplicate, ...]
+    space: MeasuredSpace,
+    queries: Queries,
+    among: Labelled,
+    duplicates: tuple[NearDuplicate, ...],
+    rival: MeasuredSpace | None = None,
 ) -> Experiment:
-    """Queries from outside against the whole gallery, in an adapted space with the adapter as it was trained."""
+    """Queries from outside against the whole gallery, in an adapted space with the adapter as it was trained. rival:
+    another space of the same gallery.
+    """
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
         yield BASE, queries.data.vectors, among.vectors
-        if space.adapter is not None:
-            moved, known = (adapters.transform(space.adapter, part.vectors) for part in (queries.data, among))
-            yield space.name, moved, known
+        for each in (space, rival):
+            if each is not None and each.adapter is not None:
+                moved, known = (adapters.transform(each.adapter, part.vectors) for part in (queries.data, among))
+                yield each.name, moved, known
 
     rule = "outside queries against the whole gallery"
     return Experiment((Round(queries, among, spaces),), rule, hash_of(sorted(queries.data.ids)), duplicates)
@@ -116,6 +170,13 @@ class Askers:
     classes: tuple[str, ...]
     patients: NDArray[np.str_]
     ids: tuple[str, ...]
+
+    def take(self, rows: NDArray[np.int64]) -> Askers:
+        """Some of the queries, with the classes that these have."""
+        labels = self.labels[rows]
+        present = np.flatnonzero(labels.any(axis=0))
+        ids = tuple(self.ids[i] for i in rows)
+        return Askers(labels[:, present], tuple(self.classes[i] for i in present), self.patients[rows], ids)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

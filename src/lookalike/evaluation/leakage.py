@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,9 +38,12 @@ class LeakageAudit:
     duplicate_kinds: dict[str, int] = field(default_factory=dict)
 
 
-def audit_leakage(sides: Iterable[tuple[Queries, Labelled]], duplicates: Sequence[NearDuplicate]) -> LeakageAudit:
+def audit_leakage(
+    sides: Iterable[tuple[Queries, Labelled]], duplicates: Sequence[NearDuplicate], *, named_alike: bool = True
+) -> LeakageAudit:
     """Audit pairs of (queries, gallery). duplicates: the near-duplicates among all of them. A query that is itself a
-    gallery row (leave one patient out) does not count as its own duplicate.
+    gallery row (leave one patient out) does not count as its own duplicate. named_alike: whether a patient has one name
+    on both sides; two galleries have names of their own.
     """
     queries = patients = files = 0
     copied: dict[str, NearDuplicate] = {}
@@ -59,7 +62,8 @@ def audit_leakage(sides: Iterable[tuple[Queries, Labelled]], duplicates: Sequenc
             patients += int((~others & ~itself).any(axis=1).sum())
             files += int((itself & opened(named[rows])).any(axis=1).sum())
     known = count_patients(list(groups.values()), list(groups))
-    sentence = " ".join([*_shared(queries, patients, files, known), _near(queries, list(copied.values()))])
+    shared = _shared(queries, patients, files, known) if named_alike else [*_between(queries, files)]
+    sentence = " ".join([*shared, _near(queries, list(copied.values()))])
     kinds = dict(Counter(str(each.kind) for each in copied.values()).most_common())
     counts = (queries, patients, files, len(copied))
     return LeakageAudit(*counts, AGREES, sentence, known.records, known.unknown, kinds)
@@ -88,6 +92,16 @@ def _shared(queries: int, patients: int, files: int, known: PatientCount) -> lis
     if files:
         parts.append(f"{files} queries are in the gallery byte for byte under another patient, who was left out too.")
     return parts or ["No patient is on both sides of the split."]
+
+
+def _between(queries: int, files: int) -> Iterator[str]:
+    """What can be said of patients and files of two galleries."""
+    yield (
+        "Whether a patient is on both sides cannot be said, since each gallery names patients in its own way; pictures "
+        "that both hold are recognised."
+    )
+    if files:
+        yield f"{files} of {queries} queries are in the gallery byte for byte; their patients there were left out."
 
 
 def _near(queries: int, copied: Sequence[NearDuplicate]) -> str:

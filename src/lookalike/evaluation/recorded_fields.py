@@ -6,6 +6,7 @@ in two ways, a value is missing for one label only. Each is turned into categori
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,10 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
+from lookalike.errors import UsageError
 from lookalike.filters import number
+from lookalike.plugins import suggestion
+from lookalike.text import quoted
 from lookalike.types import Record
 
 Kind: TypeAlias = Literal["where", "how", "written", "other", "who"]
@@ -128,6 +132,51 @@ def fields_of(records: Sequence[Record], name: str) -> list[RecordedField]:
     if name == LABEL:
         return [RecordedField(LABEL, "other", tuple("|".join(record.labels) for record in records))]
     return [each for each in _candidates(_written(records, name), name) if _useful(each)]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedValues:
+    """values: one a record, "" where none is recorded. order: the different ones, numbers and bands ascending."""
+
+    name: str
+    values: tuple[str, ...]
+    order: tuple[str, ...]
+
+
+def recorded_values(records: Sequence[Record], asked: str) -> RecordedValues:
+    """A field's values, whatever case they are written in; numbers of many values at their quartiles, or, asked for as
+    ``age:10``, in bands of that width. "label": the labels.
+
+    Raises UsageError: no record has the field, or a width where there are texts.
+    """
+    known = {LABEL, *(name for record in records for name in record.attributes)}
+    head, _, tail = asked.rpartition(":")
+    width = number(tail) if asked not in known and head else None
+    name = asked if width is None else head
+    if name not in known:
+        raise UsageError(f"no record has a field {quoted(name)!r}.{suggestion(name, known)}")
+    written = _folded(["|".join(r.labels) for r in records] if name == LABEL else _written(records, name))
+    values = tuple(_cut(written) if width is None else _in_steps(written, width, name))
+    return RecordedValues(name, values, tuple(sorted(set(values) - {""}, key=_place)))
+
+
+def _in_steps(written: Sequence[str], width: float, name: str) -> Iterator[str]:
+    """The band of each number. Raises UsageError."""
+    numbers = [number(value) for value in written]
+    if width <= 0 or any(found is None and value for found, value in zip(numbers, written, strict=True)):
+        raise UsageError(
+            f"{quoted(name)!r} cannot be cut in bands of {width:g}: its values must be numbers, the width above 0"
+        )
+    for value in numbers:
+        low = 0.0 if value is None else value // width * width
+        yield "" if value is None else f"{low:g} to < {low + width:g}"
+
+
+def _place(value: str) -> tuple[bool, float, str]:
+    """Numbers and bands by their lower end, then texts."""
+    first = value.split(" ", maxsplit=1)[0]
+    low = {"<=": -math.inf, ">": math.inf}.get(first, number(first))
+    return low is None, low or 0.0, value
 
 
 def kind_of(name: str) -> Kind:

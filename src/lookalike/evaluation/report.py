@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
@@ -11,10 +13,16 @@ import numpy as np
 from lookalike import metrics
 from lookalike.asking.patients import count_patients
 from lookalike.columns import paragraphs
+from lookalike.evaluation.cross_domain import CrossDomain, cross_domain_table
 from lookalike.evaluation.experiment import Experiment, Measured, MeasuredSpace, ranked
+from lookalike.evaluation.gallery_sizes import SizeScores, size_table
 from lookalike.evaluation.leakage import LeakageAudit, audit_leakage
+from lookalike.evaluation.levels import LevelScores, level_table
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
-from lookalike.evaluation.scores import Figures, Interval, ScoreSummary, Scoring, gain_of, number_of, scores_of
+from lookalike.evaluation.paired import Comparison, comparison_table, described
+from lookalike.evaluation.scores import Figures, Interval, ScoreSummary, Scoring, chance_of, gain_of, scores_of
+from lookalike.evaluation.splits import hash_of
+from lookalike.evaluation.subgroups import FieldSubgroups, subgroup_tables
 from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
 from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
@@ -33,6 +41,13 @@ class Report:
     lowest precision at the deepest k.
 
     With a protocol: its name, its further measures by name, and how many records it left out, by reason.
+
+    Parts that are there if they were asked for: comparison (another space or gallery on the same queries), levels of
+    relevance, subgroups by recorded fields, sizes of the gallery, cross_domain (queries from another gallery).
+
+    With ``split_hash``, ``seed``, ``encoder`` and ``adapter`` these say what was done, so that a run can be repeated
+    and reports of runs compared: options (but those that name files), data_hash (the records that took part, their
+    labels, and which share a patient), version (of this package).
     """
 
     queries: int
@@ -60,14 +75,22 @@ class Report:
     protocol: str = ""
     measures: dict[str, ScoreSummary] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    comparison: Comparison | None = None
+    levels: tuple[LevelScores, ...] = ()
+    subgroups: tuple[FieldSubgroups, ...] = ()
+    sizes: tuple[SizeScores, ...] = ()
+    cross_domain: CrossDomain | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    data_hash: str = ""
+    version: str = ""
 
     def tables(self, form: Format = "text") -> str:
-        """The class table and the overall table, adapted beside baseline where there is both; then a table
+        """The class table and the overall table, adapted beside baseline where there is both; the parts; then a table
         for each further measure. "json": every field, as ``dataclasses.asdict`` gives them.
         """
         if form == "json":
             return as_json(self)
-        tables = [_class_table(self), _overall_table(self)]
+        tables = [_class_table(self), _overall_table(self), *_part_tables(self)]
         tables += [_measure_table(name, scores) for name, scores in self.measures.items()]
         return "\n".join(render(title, rows, form) for title, rows in tables)
 
@@ -75,21 +98,26 @@ class Report:
         return self.tables() + "\n" + paragraphs(self.notes)
 
 
-def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, scoring: Scoring) -> Report:
-    """Rank and measure an experiment: figures, intervals, and everything needed to repeat them."""
-    measured = ranked(experiment, measure, scoring.ks)
+def make_report(
+    space: MeasuredSpace, experiment: Experiment, measure: Measure, scoring: Scoring, measured: Measured | None = None
+) -> Report:
+    """Rank and measure an experiment: figures, intervals, and everything needed to repeat them. measured: if it was
+    ranked already.
+    """
+    measured = measured or ranked(experiment, measure, scoring.ks)
     askers, names = measured.askers, measure.names(PLAIN, scoring.ks)
     plain = {name: found[PLAIN] for name, found in measured.per_query.items()}
     scores = {name: scores_of(values, names, askers, scoring) for name, values in plain.items()}
     own, chance = scores[space.name], measured.per_query[space.name][CHANCE]
-    audit = audit_leakage(((each.queries, each.among) for each in experiment.rounds), experiment.duplicates)
+    sides = ((each.queries, each.among) for each in experiment.rounds)
+    audit = audit_leakage(sides, experiment.duplicates, named_alike=experiment.named_alike)
     adapted = space.name != BASE
     return Report(
         queries=len(askers.ids),
         micro=own.micro,
         macro=own.macro,
         per_class=own.per_class,
-        chance={"micro": number_of(metrics.micro(chance)), "macro": number_of(metrics.macro(chance, askers.labels))},
+        chance=chance_of(chance, askers),
         intervals=own,
         space=space.name,
         class_sizes={c: int(n) for c, n in zip(askers.classes, askers.labels.sum(axis=0), strict=True)},
@@ -99,7 +127,7 @@ def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, 
         split_hash=experiment.split_hash,
         seed=scoring.seed,
         bootstrap_samples=scoring.samples,
-        encoder={**space.spec.identity, "trained_on": sorted(space.spec.trained_on), "note": space.spec.note},
+        encoder=described(space),
         adapter=space.facts(),
         index="exact cosine",
         audit=audit,
@@ -108,6 +136,8 @@ def make_report(space: MeasuredSpace, experiment: Experiment, measure: Measure, 
         baseline=scores[BASE] if adapted else None,
         gain=gain_of(plain[space.name] - plain[BASE], names, askers, scoring) if adapted else {},
         measures=_further(measured, space.name, measure, scoring),
+        data_hash=_data_hash(experiment),
+        version=version("lookalike"),
     )
 
 
@@ -121,6 +151,19 @@ def _further(measured: Measured, space: str, measure: Measure, scoring: Scoring)
         for name, values in found.items()
         if name not in (PLAIN, CHANCE)
     }
+
+
+def _data_hash(experiment: Experiment) -> str:
+    """Over the records of both sides, by id: their labels, and which share a patient."""
+    records = {
+        identity: (labels, patient)
+        for each in experiment.rounds
+        for side in (each.among, each.queries.data)
+        for identity, labels, patient in zip(side.ids, side.labels, side.patients, strict=True)
+    }
+    ids = sorted(records)
+    groups = metrics.numbered([records[each][1] for each in ids]).tolist()
+    return hash_of(json.dumps([each, records[each][0], group]) for each, group in zip(ids, groups, strict=True))
 
 
 def _worst(deepest: PerQuery, ids: Sequence[str]) -> tuple[str, ...]:
@@ -191,6 +234,18 @@ def _overall_table(report: Report) -> tuple[str, TableRows]:
     for kind in ("macro", "micro"):
         rows.append([f"chance, {kind}", *[cell(report.chance[kind])] * len(report.micro)])
     return "Overall", rows
+
+
+def _part_tables(report: Report) -> Iterator[tuple[str, TableRows]]:
+    if report.comparison is not None:
+        yield comparison_table(report.comparison, report.space)
+    if report.cross_domain is not None:
+        yield cross_domain_table(report.cross_domain, report.intervals, report.chance)
+    if report.levels:
+        yield level_table(report.levels)
+    yield from subgroup_tables(report.subgroups)
+    if report.sizes:
+        yield size_table(report.sizes)
 
 
 def _measure_table(name: str, scores: ScoreSummary) -> tuple[str, TableRows]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from lookalike import metrics
 from lookalike.evaluation.experiment import Askers
 from lookalike.evaluation.measures import PerQuery
+from lookalike.evaluation.tables import cell
 
 Figures: TypeAlias = dict[str, float | None]  # "P@1" -> value; None where no query could be scored
 Interval: TypeAlias = tuple[float | None, float | None]
+Mean: TypeAlias = Literal["micro", "macro"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,28 @@ def _pairs(per_query: PerQuery, askers: Askers) -> tuple[PerQuery, Askers]:
 
 
 def gain_of(
-    difference: PerQuery, names: Sequence[str], askers: Askers, scoring: Scoring
+    difference: PerQuery, names: Sequence[str], askers: Askers, scoring: Scoring, mean: Mean = "macro"
 ) -> dict[str, tuple[float | None, float | None, float | None]]:
-    """The macro mean of the differences (q, names), with its interval."""
-    middle = metrics.macro(difference, askers.labels)
-    low, high = _interval(difference, "macro", askers, scoring)
+    """The mean of the differences (q, names), with its interval."""
+    middle = metrics.micro(difference) if mean == "micro" else metrics.macro(difference, askers.labels)
+    low, high = _interval(difference, mean, askers, scoring)
     return {name: (number_of(middle[i]), number_of(low[i]), number_of(high[i])) for i, name in enumerate(names)}
+
+
+def chance_of(per_query: PerQuery, askers: Askers) -> Figures:
+    """The mean precision (q,) of a random order, micro and macro."""
+    return {"macro": number_of(metrics.macro(per_query, askers.labels)), "micro": number_of(metrics.micro(per_query))}
+
+
+def mean_rows(name: str, scores: ScoreSummary, chance: Figures, *about: str) -> list[list[str]]:
+    """A row of cells for each mean: what it is, what else is to be said, the figures with intervals, chance."""
+    return [
+        [f"{name}, {mean}", *about, *(cell(figures[each], bounds[each]) for each in figures), cell(chance[mean])]
+        for mean, figures, bounds in (
+            ("macro", scores.macro, scores.macro_intervals),
+            ("micro", scores.micro, scores.micro_intervals),
+        )
+    ]
 
 
 def _interval(

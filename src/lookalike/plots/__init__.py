@@ -7,6 +7,7 @@ from lookalike.plots.grid import Cell, save_grid, search_cells
 from lookalike.plots.heatmap import heat_cells, overlay
 from lookalike.plots.latency import save_recall_latency
 from lookalike.plots.map import save_map
+from lookalike.plots.sizes import save_sizes
 from lookalike.plots.sweep import save_sweep
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "save_grid",
     "save_map",
     "save_recall_latency",
+    "save_sizes",
     "save_sweep",
     "search_cells",
 ]

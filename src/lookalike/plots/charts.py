@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
 from lookalike.plots.fields import PALETTE
-from lookalike.plots.style import new_figure, plain_axes, shown, titled, write_figure
+from lookalike.plots.style import floats_of, new_figure, plain_axes, shown, titled, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
     from lookalike.evaluation.protocols.classifiers import ClassifierReport
     from lookalike.evaluation.report import Report
-    from lookalike.evaluation.scores import ScoreSummary
+    from lookalike.evaluation.scores import Mean, ScoreSummary
 
-Mean: TypeAlias = Literal["macro", "micro"]
 _MOST_CLASSES: Final = 40  # with more, the cells of a confusion matrix become unreadable
 _QUIET: Final = "#9AA1AC"
 
@@ -91,8 +89,8 @@ def _draw_panel(
 def _draw_curve(axes: Axes, ks: Sequence[int], scores: ScoreSummary, mean: Mean, look: dict[str, Any]) -> None:
     figures = getattr(scores, mean)
     bounds = getattr(scores, f"{mean}_intervals")
-    middle = _floats(figures[f"P@{k}"] for k in ks)
-    low, high = (_floats(bounds[f"P@{k}"][side] for k in ks) for side in (0, 1))
+    middle = floats_of(figures[f"P@{k}"] for k in ks)
+    low, high = (floats_of(bounds[f"P@{k}"][side] for k in ks) for side in (0, 1))
     axes.plot(ks, middle, linewidth=2, markersize=5, **look)
     axes.fill_between(ks, low, high, color=look["color"], alpha=0.14, linewidth=0)
 
@@ -127,9 +125,9 @@ def save_bars(report: Report, path: Path, figure_name: str = "") -> Path:
 
 def _draw_bars(axes: Axes, rows: Any, height: float, scores: ScoreSummary, name: str, look: dict[str, Any]) -> None:
     """The bars of the classes, and of their mean below; whiskers only where there is an interval."""
-    values = _floats([*(figures[name] for figures in scores.per_class.values()), scores.macro[name]])
+    values = floats_of([*(figures[name] for figures in scores.per_class.values()), scores.macro[name]])
     bounds = [*(b[name] for b in scores.per_class_intervals.values()), scores.macro_intervals[name]]
-    low, high = (_floats(bound[side] for bound in bounds) for side in (0, 1))
+    low, high = (floats_of(bound[side] for bound in bounds) for side in (0, 1))
     whiskers = np.nan_to_num(np.maximum([values - low, high - values], 0))
     axes.barh(rows, np.nan_to_num(values), height=height, **look)
     axes.errorbar(np.nan_to_num(values), rows, xerr=whiskers, fmt="none", ecolor="#2A2E35", elinewidth=1, capsize=2.5)
@@ -175,8 +173,3 @@ def _draw_matrix(axes: Axes, cells: Any, classes: Sequence[str]) -> None:
 
 def _about(report: Report) -> str:
     return f"{report.queries:,} queries of {report.patients:,} patients · {report.split}"
-
-
-def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
-    """The values as an array, with nan for None, where nothing could be scored."""
-    return np.array([np.nan if value is None else value for value in values], float)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.text import DISCLAIMER, one_line
@@ -52,6 +56,11 @@ def titled(axes: Axes, title: str, detail: str = "") -> None:
             fontsize=8.5,
             color=_GREY,
         )
+
+
+def floats_of(values: Iterable[float | None]) -> NDArray[np.float64]:
+    """The values as an array, with nan for None, where nothing could be scored."""
+    return np.array([np.nan if value is None else value for value in values], float)
 
 
 def shown(text: str, limit: int = 40) -> str:

@@ -51,6 +51,32 @@ class PrecisionOptions:
     patient_column: str | None = option(
         None, "The table's patient column; by default patient_id, subject, ... are looked for.", metavar="NAME"
     )
+    queries_from: str | os.PathLike[str] | None = option(
+        None,
+        "Another gallery, whose records ask this one: the drop across domains.",
+        metavar="GALLERY",
+        folder="gallery",
+    )
+    against: str | os.PathLike[str] | None = option(
+        None,
+        "Another space, or a gallery of the same records by another encoder: the paired difference and its p.",
+        metavar="SPACE|GALLERY",
+        folder="gallery or space",
+    )
+    by: tuple[str, ...] = option(
+        (),
+        "Recorded fields whose subgroups are scored apart, such as sex,age,site; age:10 in bands of ten.",
+        metavar="FIELDS",
+        listed=True,
+    )
+    levels: tuple[str, ...] = option(
+        (),
+        "Fields of relevance to score apart, such as modality,BodyPartExamined,label.",
+        metavar="FIELDS",
+        listed=True,
+    )
+    sizes: tuple[int, ...] = option((), "Sub-galleries of so many records, such as 50,100,200, drawn by patient.")
+    draws: int = option(5, "Sub-galleries drawn for each size.", metavar="N")
     k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
     seed: int = option(0, SEED_HELP)
     samples: int = option(2000, SAMPLES_HELP)

@@ -5,20 +5,36 @@ from __future__ import annotations
 import builtins
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from lookalike.errors import UsageError
 from lookalike.evaluation.tables import Format
 from lookalike.plugins import load_plugin, suggestion
+from lookalike.text import one_line
 
 if TYPE_CHECKING:
     from lookalike.gallery import Gallery
 
 PROTOCOL_GROUP: Final = "lookalike.protocols"
 PRECISION: Final = "precision"  # the default protocol
+Folder: TypeAlias = Literal["", "gallery", "gallery or space"]
 
 
 class EvaluationReport(Protocol):
@@ -62,12 +78,30 @@ class EvaluationProtocol(Protocol[Options_contra]):
 
 
 def option(
-    default: Any, help: str, *, flag: str = "", metavar: str = "", choices: Sequence[str] = (), local: bool = False
+    default: Any,
+    help: str,
+    *,
+    flag: str = "",
+    metavar: str = "",
+    choices: Sequence[str] = (),
+    local: bool = False,
+    folder: Folder = "",
+    listed: bool = False,
 ) -> Any:
     """A field of a protocol's options. help: a sentence. flag: what the command calls it, if not ``--name``.
     choices: the values there are. local: it names files of this machine, which a request from elsewhere may not.
+    folder: so it does, of a gallery, or else it names a space of this gallery, which such a request may. listed: the
+    command takes texts with commas between.
     """
-    about = {"help": help, "flag": flag, "metavar": metavar, "choices": tuple(choices), "local": local}
+    about = {
+        "help": help,
+        "flag": flag,
+        "metavar": metavar,
+        "choices": tuple(choices),
+        "local": local or folder != "",
+        "folder": folder,
+        "listed": listed,
+    }
     return field(default=default, metadata=about)
 
 
@@ -87,6 +121,8 @@ class OptionInfo:
     of: type[Any]
     several: bool
     optional: bool
+    folder: Folder = ""
+    listed: bool = False
 
 
 def protocol_named(name: str) -> EvaluationProtocol[Any]:
@@ -126,6 +162,8 @@ def _info(each: Field[Any], hint: Any) -> OptionInfo:
         of if isinstance(of, type) else str,
         several,
         type(None) in kinds,
+        about.get("folder", ""),
+        about.get("listed", False),
     )
 
 
@@ -154,16 +192,29 @@ def _allowed(name: str, known: Mapping[str, OptionInfo]) -> str:
     return near if near.startswith(" Known") else f"{near} Known: {', '.join(sorted(known))}."
 
 
-def remote_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that came from another machine, for the protocol of that name. Raises UsageError for one that it does
-    not have, or that names files of this machine.
+def remote_options(name: str, given: Mapping[str, Any], spaces: Collection[str] = ()) -> dict[str, Any]:
+    """Options that came from another machine, for the protocol of that name. spaces: of the gallery. Raises UsageError
+    for one that it does not have, or that names files of this machine.
     """
     protocol = protocol_named(name)
     for each in options_of(protocol):
-        if each.local and each.name in given:
+        harmless = each.folder == "gallery or space" and given.get(each.name) in (None, *spaces)
+        if each.local and each.name in given and not harmless:
             raise UsageError(f"{each.name} names files of this machine; ask on it: lookalike evaluate {each.flag}")
     checked_options(protocol, given)
     return dict(given)
+
+
+def told_options(protocol: EvaluationProtocol[Any], options: Any) -> dict[str, Any]:
+    """The options of a run as a report tells them: all but those that name files, of galleries the folder's name."""
+    told: dict[str, Any] = {}
+    for each in options_of(protocol):
+        value = getattr(options, each.name)
+        if not each.local:
+            told[each.name] = value
+        elif each.folder and value is not None:
+            told[each.name] = one_line(Path(value).name)
+    return told
 
 
 def _checked(info: OptionInfo, value: Any) -> Any:

@@ -61,7 +61,7 @@ def _evaluate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) ->
 
     protocol = given["protocol"] or PRECISION
     options = {name: given[name] for name in ("space", "folds", "seed", "k")}
-    options |= remote_options(protocol, given.get("options") or {})
+    options |= remote_options(protocol, given.get("options") or {}, gallery.store.spaces())
     report = evaluate(gallery, protocol=protocol, progress=progress, **options)
     return plain(report), {
         "md": report.tables("markdown"),

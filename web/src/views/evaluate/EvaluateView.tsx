@@ -67,8 +67,13 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
   const [space, setSpace] = useState(asking.value.space);
   const [folds, setFolds] = useState(5);
   const [seed, setSeed] = useState(0);
+  const [by, setBy] = useState("");
+  const [against, setAgainst] = useState("");
   const [busy, setBusy] = useState(false);
-  const adapter = spaces.find((one) => one.name === space)?.kind === "adapter";
+  const fields = (gallery.value?.fields ?? []).map((field) => field.name).filter((name) => name !== "label");
+  const others = spaces.filter(({ name }) => name !== space);
+  const learnt = spaces.filter(({ kind }) => kind === "adapter").map(({ name }) => name);
+  const adapter = learnt.includes(space) || (against !== space && learnt.includes(against));
   const start = async (): Promise<void> => {
     setBusy(true);
     try {
@@ -78,6 +83,7 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
         seed,
         protocol: null,
         k: [1, 3, 5, 10],
+        options: { ...(by && { by: [by] }), ...(against && against !== space && { against }) },
       });
       onStart(job.id);
       await ended(job);
@@ -126,6 +132,16 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
           />
         </label>
       </div>
+      <div class="row">
+        <Choice label="Subgroups by" testid="evaluate-by" chosen={by} onChoose={setBy} names={fields} />
+        <Choice
+          label="Compared with"
+          testid="evaluate-against"
+          chosen={against}
+          onChoose={setAgainst}
+          names={others.map(({ name }) => name)}
+        />
+      </div>
       <p class="note">
         {adapter
           ? "Patients are kept apart; the adapter is trained anew on each fold and stands beside the base space on the same queries."
@@ -149,5 +165,33 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
         </p>
       )}
     </section>
+  );
+}
+
+function Choice({
+  label,
+  testid,
+  chosen,
+  onChoose,
+  names,
+}: {
+  label: string;
+  testid: string;
+  chosen: string;
+  onChoose: (name: string) => void;
+  names: string[];
+}) {
+  return (
+    <label class="field">
+      {label}
+      <select value={chosen} data-testid={testid} onChange={(event) => onChoose(event.currentTarget.value)}>
+        <option value="">none</option>
+        {names.map((name) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }

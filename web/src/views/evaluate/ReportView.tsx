@@ -7,8 +7,10 @@ import { save } from "../../ui/files";
 import { sayProblem } from "../../ui/notice";
 import { counted, Segments } from "../../ui/small";
 import { Confusion } from "./Confusion";
+import { Figure, Intervals } from "./Interval";
+import { Parts } from "./Parts";
 import { Worst } from "./Worst";
-import { depths, gainSentence, percent, rowsOf, type Measured } from "./figures";
+import { depths, gainSentence, rowsOf } from "./figures";
 
 const FORMATS = ["html", "md", "csv", "tex", "json"];
 
@@ -78,6 +80,7 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
           </tbody>
         </table>
       </div>
+      <Parts report={report} depth={depth} />
       <section class="stack" aria-label="Leakage audit" data-testid="leakage">
         <h3>Leakage audit</h3>
         {[...new Set([report.audit.sentence, ...report.notes])].map((note) => (
@@ -89,48 +92,5 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
       <Confusion key={job} space={report.space} seed={report.seed} />
       <Worst ids={report.worst} />
     </section>
-  );
-}
-
-function Figure({ of }: { of: Measured | null }) {
-  if (!of) return <>–</>;
-  const [low, high] = of.interval ?? [null, null];
-  return (
-    <>
-      {percent(of.value)}
-      {low !== null && high !== null && (
-        <span class="note">
-          {" "}
-          {percent(low)}–{percent(high)}
-        </span>
-      )}
-    </>
-  );
-}
-
-/** A share as a place along the bar, with room for half a dot at either end. */
-const at = (share: number): string => `${2 + share * 96}%`;
-
-function Intervals({ base, adapted, chance }: { base: Measured | null; adapted: Measured; chance: number | null }) {
-  const bar = (of: Measured | null, y: number, kind: string) =>
-    of?.value == null ? null : (
-      <>
-        {of.interval?.[0] != null && of.interval[1] != null && (
-          <line class={kind} x1={at(of.interval[0])} x2={at(of.interval[1])} y1={y} y2={y} />
-        )}
-        <circle class={kind} cx={at(of.value)} cy={y} r={3.5} />
-      </>
-    );
-  return (
-    <svg
-      class="measure"
-      role="img"
-      aria-label={`${base ? `base ${percent(base.value)}, ` : ""}${percent(adapted.value)} percent`}
-    >
-      <line class="axis" x1={at(0)} x2={at(1)} y1={13} y2={13} />
-      {chance !== null && <line class="chance" x1={at(chance)} x2={at(chance)} y1={2} y2={24} />}
-      {bar(base, 8, "base")}
-      {bar(adapted, base ? 18 : 13, "adapted")}
-    </svg>
   );
 }

@@ -28,7 +28,7 @@ export function classifierOf(result: unknown): ClassifierReport | null {
 
 export const depths = (report: Report): string[] => Object.keys(report.micro);
 
-const at = (
+export const measuredAt = (
   figures: Figures | undefined,
   intervals: Record<string, Interval> | undefined,
   depth: string,
@@ -42,14 +42,14 @@ export function rowsOf(report: Report, depth: string): Row[] {
   const classes = Object.keys(report.per_class).map((name): Row => ({
     name,
     size: sizes[name] ?? null,
-    adapted: at(report.per_class[name], intervals.per_class_intervals[name], depth),
-    base: baseline && at(baseline.per_class[name], baseline.per_class_intervals[name], depth),
+    adapted: measuredAt(report.per_class[name], intervals.per_class_intervals[name], depth),
+    base: baseline && measuredAt(baseline.per_class[name], baseline.per_class_intervals[name], depth),
   }));
   const all = (name: string, kind: "micro" | "macro"): Row => ({
     name,
     size: kind === "micro" ? report.queries : null,
-    adapted: at(report[kind], intervals[`${kind}_intervals`], depth),
-    base: baseline && at(baseline[kind], baseline[`${kind}_intervals`], depth),
+    adapted: measuredAt(report[kind], intervals[`${kind}_intervals`], depth),
+    base: baseline && measuredAt(baseline[kind], baseline[`${kind}_intervals`], depth),
   });
   return [...classes, all("all queries (micro)", "micro"), all("mean of classes (macro)", "macro")];
 }

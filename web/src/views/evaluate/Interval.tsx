@@ -1,0 +1,45 @@
+/** A score with its 95 % interval: as words, and as a place on a line from 0 to 1. */
+import { percent, type Measured } from "./figures";
+
+export function Figure({ of }: { of: Measured | null }) {
+  if (!of) return <>–</>;
+  const [low, high] = of.interval ?? [null, null];
+  return (
+    <>
+      {percent(of.value)}
+      {low !== null && high !== null && (
+        <span class="note">
+          {" "}
+          {percent(low)}–{percent(high)}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** A share as a place along the bar, with room for half a dot at either end. */
+const at = (share: number): string => `${2 + share * 96}%`;
+
+export function Intervals({ base, adapted, chance }: { base: Measured | null; adapted: Measured; chance: number | null }) {
+  const bar = (of: Measured | null, y: number, kind: string) =>
+    of?.value == null ? null : (
+      <>
+        {of.interval?.[0] != null && of.interval[1] != null && (
+          <line class={kind} x1={at(of.interval[0])} x2={at(of.interval[1])} y1={y} y2={y} />
+        )}
+        <circle class={kind} cx={at(of.value)} cy={y} r={3.5} />
+      </>
+    );
+  return (
+    <svg
+      class="measure"
+      role="img"
+      aria-label={`${base ? `base ${percent(base.value)}, ` : ""}${percent(adapted.value)} percent`}
+    >
+      <line class="axis" x1={at(0)} x2={at(1)} y1={13} y2={13} />
+      {chance !== null && <line class="chance" x1={at(chance)} x2={at(chance)} y1={2} y2={24} />}
+      {bar(base, 8, "base")}
+      {bar(adapted, base ? 18 : 13, "adapted")}
+    </svg>
+  );
+}
