@@ -53,6 +53,7 @@ REASONS: Final[dict[str, str]] = {
     "mosaic": "a mosaic that does not say how many slices it holds; export it with its private elements",
     "not-one-series": "several files that are not the slices of one series; ask with one of them",
     "not-a-volume": "a picture of one slice, where the gallery's encoder takes whole volumes",
+    "no-direction": "an imported vector that is all zeros or not finite",
     "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",
 }
 """Reason codes of refused files: stored with the file's name, shown in every listing."""

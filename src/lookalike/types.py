@@ -206,6 +206,17 @@ class VolumeRecipe:
         return cls(**{"lone": "picture", **json.loads(text)})
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenVectors:
+    """The vectors of one item as they were published: (n, dim) float32 of any length. views: the number of the slice
+    that each is of, of ``depth`` slices; a picture has one.
+    """
+
+    vectors: NDArray[np.float32]
+    views: tuple[int, ...] = (0,)
+    depth: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One item of a source: a file, the files that make one volume, or a picture in a file of arrays.
@@ -215,7 +226,7 @@ class Item:
     digest: SHA-256 of its bytes, or "" if unknown. image: returns the pixels of an array, the ``frame``-th picture
     of its file; None for what a reader decodes. apart: what it is, if the listing tells already that it is no image
     (a hidden file, a link to what is read anyway): it is counted and not read. beside: files that the volume may be a
-    label map of.
+    label map of. vectors: returns what an encoder made of it elsewhere, for an item without pixels.
     """
 
     name: str
@@ -226,6 +237,12 @@ class Item:
     frame: int = 0
     apart: str = ""
     beside: tuple[str, ...] = ()
+    vectors: Callable[[], GivenVectors] | None = None
+
+    @property
+    def in_array(self) -> bool:
+        """Whether it is one of many in a file of arrays: no reader takes that file."""
+        return self.image is not None or self.vectors is not None
 
 
 @dataclass(frozen=True, slots=True)

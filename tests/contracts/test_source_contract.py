@@ -105,6 +105,11 @@ def zipped(root: Path) -> str:
     return zip_folder(root / "files", root / "files.zip")
 
 
+def vectors(root: Path) -> None:
+    ids, labels = np.array(["a.png", "b.png", "c.png"]), np.array(["x", "y", "x"])
+    np.savez(root / "published.npz", vectors=np.eye(3, 4), ids=ids, label=labels)
+
+
 SAMPLES: dict[str, Make] = {
     "file": in_folder("file", write_classes),
     "chestx-ray14": in_folder("chestx-ray14", nih),
@@ -116,6 +121,7 @@ SAMPLES: dict[str, Make] = {
     "msd": in_folder("msd", msd),
     "radimagenet": in_folder("radimagenet", radimagenet),
     "totalsegmentator": in_folder("totalsegmentator", totalsegmentator),
+    "vectors": in_folder("vectors", vectors, "published.npz"),
 }
 
 
@@ -129,7 +135,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
 
 def test_every_declared_source_has_a_sample_and_every_collection_is_declared() -> None:
     assert set(plugin_names(GROUP)) == SAMPLES.keys()
-    assert set(plugin_names(GROUP)) == {"file", *DECLARATIONS}
+    assert set(plugin_names(GROUP)) == {"file", "vectors", *DECLARATIONS}
 
 
 def test_it_is_a_source_and_its_uri_names_it(source: Source) -> None:

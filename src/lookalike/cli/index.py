@@ -88,7 +88,8 @@ def command(
     What is there already is skipped, so a run that was cut short is finished by running it again. Files that
     cannot be read are listed with a reason, masks and what else is no image is counted by kind; the rest go on.
     Volumes (series, NIfTI, Analyze, .mgz, NRRD, MetaImage) are cut into slices.
-    A SOURCE may be a URI too: file:/scans, chexpert:/data/CheXpert, or one of a plug-in.
+    A SOURCE may be a URI too: file:/scans, chexpert:/data/CheXpert, or one of a plug-in. vectors:FILE imports vectors
+    that were published as .npy, .npz, HDF5, Parquet or a flat FAISS index.
 
     --dataset reads labels, splits and patients too: chestx-ray14, chexpert, mimic-cxr, radimagenet, medmnist,
     mednist, msd, totalsegmentator, or a folder; a source may end in ?key=value: chexpert=DIR?uncertain=ones.
@@ -106,7 +107,7 @@ def command(
     from lookalike.sources.collections.catalogue import open_dataset
     from lookalike.sources.source import source_of
     from lookalike.types import VolumeRecipe
-    from lookalike.verbs.index import index
+    from lookalike.verbs.index import encoder_of_new, index
 
     if bool(sources) == bool(dataset):
         raise click.UsageError("give either SOURCE..., files and folders, or --dataset")
@@ -122,7 +123,9 @@ def command(
         raise UsageError(f"no index is called {kind!r}.{suggestion(kind, plugin_names('lookalike.indexes'))}")
     volumes = VolumeRecipe(plane or "native", slices or "all", window or "auto", four_d=four_d)
     with (
-        gallery_to_fill(gallery, encoder=encoder, volumes=volumes, index=kind) as opened,
+        gallery_to_fill(
+            gallery, encoder=encoder or encoder_of_new(gallery, given), volumes=volumes, index=kind
+        ) as opened,
         interruptible(lambda: _kept(opened)),
         progress_bar("files") as progress,
     ):

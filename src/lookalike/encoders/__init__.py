@@ -7,6 +7,7 @@ Entries are found through the entry points ``lookalike.encoders`` (one entry eac
 - ``model.onnx``, an ONNX file with its description ``model.json`` beside it;
 - a folder that transformers saved, or the name of one under ``LOOKALIKE_MODELS``;
 - ``organisation/model``, a hub repository that is in the cache or under ``LOOKALIKE_MODELS``;
+- ``imported:model:dim``, vectors that were made elsewhere: it embeds nothing;
 - ``name+0.5*name``, an ensemble: the unit vectors, weighted, side by side;
 - ``auto``, for a new gallery: what ``choose_encoder`` takes.
 """

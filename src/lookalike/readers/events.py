@@ -19,7 +19,8 @@ class Frame:
 
     source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
     shown: the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
-    which a slice was cut; "" for a picture. remarks: as in ``Image``.
+    which a slice was cut; "" for a picture. remarks: as in ``Image``. vector (dim,): what an encoder made of it
+    elsewhere, in place of an input.
     """
 
     source: str
@@ -37,6 +38,7 @@ class Frame:
     part: bool = False
     plane: str = ""
     remarks: tuple[str, ...] = ()
+    vector: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

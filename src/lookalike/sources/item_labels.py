@@ -128,7 +128,7 @@ class _Matched:
     late: dict[str, LabelRow | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        images = (item for item in self.items if item.image is not None or not kind_beside(Path(item.name)))
+        images = (item for item in self.items if item.in_array or not kind_beside(Path(item.name)))
         files = [name for item in images for name in _names(item)]
         folders = dict.fromkeys(str(Path(file).parent) for item in self.items for file in item.files[:1])
         self.names = frozenset(name for item in self.items for name in _names(item))

@@ -25,6 +25,10 @@ from lookalike.types import Attribute
 
 LABEL_COLUMNS: Final = ("label", "labels", "class")
 PATIENT_COLUMNS: Final = ("patientid", "patient", "subjectid", "subject", "participantid", "participant")
+EVERY_FLAG: Final = "*"
+"""Stands for every column of 0 and 1 as a label column."""
+_SET: Final = frozenset(("1", "1.0"))
+_FLAGS: Final = frozenset(("0", "0.0", "")) | _SET
 _SHOWN: Final = 3  # candidates of an ambiguity
 
 
@@ -143,21 +147,37 @@ def _some(names: Sequence[str]) -> str:
 
 
 def read_label_table(table: Path, label_columns: Sequence[str] = (), patient_column: str | None = None) -> LabelTable:
-    """Read a table (``tables.read_table``). label_columns: the label column, or several 0/1 columns; by default
-    ``label``, ``labels`` or ``class``. patient_column: by default ``patient_id``, ``Patient ID``, ``subject``,
-    ``participant_id`` or another spelling of these.
+    """Read a table (``tables.read_table``). label_columns: the label column, or several 0/1 columns, ``*`` for all that
+    there are; by default ``label``, ``labels`` or ``class``. patient_column: by default ``patient_id``, ``Patient ID``,
+    ``subject``, ``participant_id`` or another spelling of these.
 
     Raises UsageError, with the names of the columns that there are.
     """
     read = read_table(table)
-    columns = _columns(read.columns, label_columns, patient_column, table)
-    _check_flags(read.rows, columns.labels)
+    return label_table_of(read.columns, read.rows, table, label_columns, patient_column, read.note)
+
+
+def label_table_of(
+    there: Sequence[str],
+    rows: Iterable[Mapping[str, str]],
+    table: Path,
+    label_columns: Sequence[str] = (),
+    patient_column: str | None = None,
+    note: str = "",
+) -> LabelTable:
+    """The label table that rows of text are, by the rules of ``read_label_table``. there: the columns. rows: gone
+    through up to three times, missing cells as "". table: where they come from. Raises UsageError.
+    """
+    if tuple(label_columns) == (EVERY_FLAG,):
+        label_columns = _flags(there, rows, table)
+    columns = _columns(there, label_columns, patient_column, table)
+    _check_flags(rows, columns.labels)
     found: dict[str, LabelRow] = {}
-    for cells in read.rows:
+    for cells in rows:
         if file := _as_path(cells[columns.file]):
             row = _row(cells, columns)
             found[file] = together(found[file], row) if file in found else row
-    return LabelTable(table.parent, found, [note for note in (read.note, _without_labels(table, columns)) if note])
+    return LabelTable(table.parent, found, [each for each in (note, _without_labels(table, columns)) if each])
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +241,24 @@ def together(first: LabelRow, second: LabelRow) -> LabelRow:
     )
 
 
+def _flags(there: Sequence[str], rows: Iterable[Mapping[str, str]], table: Path) -> tuple[str, ...]:
+    """Every column that holds 0 and 1 and nothing else. Raises UsageError if there are fewer than two."""
+    left, used = dict.fromkeys(there), set[str]()
+    for row in rows:
+        for name in [name for name in left if row[name] not in _FLAGS]:
+            del left[name]
+        used.update(name for name in left if row[name] in _SET)
+    found = tuple(name for name in left if name in used)
+    if len(found) < 2:
+        raise UsageError(f"{table.name} has no columns of 0 and 1; it has: {', '.join(there) or 'none'}")
+    return found
+
+
 def _check_flags(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) -> None:
     """Several label columns are one a label."""
-    for name in columns if len(columns) > 1 else ():
-        if not {row[name] for row in rows} <= {"0", "1", "0.0", "1.0", ""}:
+    several = columns if len(columns) > 1 else ()
+    for row in rows if several else ():
+        for name in [name for name in several if row[name] not in _FLAGS]:
             raise UsageError(
                 f"several label columns must hold 0 and 1 only; {name!r} does not; "
                 "name one column, its values split by '|', or 0/1 columns"
@@ -233,7 +267,7 @@ def _check_flags(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) -> N
 
 def _labels(row: Mapping[str, str], columns: Sequence[str]) -> tuple[str, ...]:
     if len(columns) > 1:
-        return tuple(plain_text(name, LENGTH) for name in columns if row[name] in ("1", "1.0"))
+        return tuple(plain_text(name, LENGTH) for name in columns if row[name] in _SET)
     parts = (plain_text(cell_text(part), LENGTH) for name in columns for part in row[name].split("|"))
     return tuple(dict.fromkeys(part for part in parts if part))
 

@@ -23,6 +23,7 @@ from lookalike.slices import cut, volume_input
 from lookalike.sources.files import REPEATED, FileSource
 from lookalike.sources.kinds import kind_beside
 from lookalike.sources.masks import ImagesBeside, is_mask
+from lookalike.sources.published_vectors import frames_of_vectors
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import slice_copies, volume_items
 from lookalike.text import file_name
@@ -106,7 +107,7 @@ def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda
     data = {files[1] for files in pairs.values()}
     for source, each in found.values():
         item = _whole(each, pairs, data, found.keys())
-        kind = item.apart or ("mask" if is_mask(Path(item.name)) else "")
+        kind = item.apart or ("mask" if item.vectors is None and is_mask(Path(item.name)) else "")
         if not kind and kept.setdefault(_real_name(item, folders), (source, item))[1] is not item:
             kind = REPEATED
         if kind:
@@ -117,7 +118,7 @@ def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda
 def _pairs(items: Iterable[Item]) -> Iterator[tuple[str, tuple[str, str]]]:
     """The header and the data of each item that is one of them."""
     for item in items:
-        single = len(item.files) == 1 and item.image is None and not item.apart
+        single = len(item.files) == 1 and not item.in_array and not item.apart
         if single and may_be_half(path := Path(item.files[0])) and len(files := files_of(path)) == 2:
             yield item.name, (str(files[0]), str(files[1]))
 
@@ -132,7 +133,7 @@ def _whole(item: Item, pairs: Mapping[str, tuple[str, str]], data: Set[str], lis
 
 def _real_name(item: Item, folders: dict[str, str]) -> str:
     """The name of an item, of a local file its path without links. folders: the real paths that are known."""
-    if item.image is not None or len(item.files) != 1:
+    if item.in_array or len(item.files) != 1:
         return item.name
     return _real_path(item.files[0], folders)
 
@@ -152,11 +153,13 @@ def read_items(
     known, the frames of their volumes. A remote item is fetched only if it is new, a few at a time, each batch with a
     BatchRead at its end.
     """
-    here = [item for _source, item in items if item.files and item.image is None]
+    here = [item for _source, item in items if item.files and not item.in_array]
     yield from _by_kind(_read_files(readers, here, known))
     for _source, item in items:
         if item.image is not None:
             yield from _read_array(readers, item, known)
+        elif item.vectors is not None:
+            yield from frames_of_vectors(item, known.files if known is not None else ())
     yield from _read_fetched(readers, [each for each in items if not each[1].files], known)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lookalike.readers.events import Frame
 from lookalike.readers.kept import BURNED_IN
+from lookalike.sources.published_vectors import LENGTH_CHANGED
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Remarks:
 
 
 def _note(keyword: str, count: int) -> str:
+    if keyword == LENGTH_CHANGED:
+        return f"the vectors of {count} of them had another length than 1: they were scaled to it"
     files = "1 file" if count == 1 else f"{count} files"
     if keyword == BURNED_IN:
         says = "says" if count == 1 else "say"

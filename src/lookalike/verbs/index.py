@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from lookalike.encoders import PatchEncoder
 from lookalike.erasing import is_erasing, tidy
-from lookalike.errors import UsageError
+from lookalike.errors import GalleryError, UsageError
 from lookalike.filters import Filter, tree_of
-from lookalike.gallery import Gallery
+from lookalike.gallery import Gallery, gallery_folder
 from lookalike.locks import Turn
 from lookalike.progress import Progress
 from lookalike.readers.events import Finished, Frame
@@ -32,6 +32,7 @@ from lookalike.sources.reading import BatchRead, Listing, ReadEvent, VolumesFoun
 from lookalike.sources.remarks import Remarks
 from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
+from lookalike.sources.vector_files.source import check_ids, check_vectors, encoder_of_vectors
 from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.edit import digests_of_records, labels_by_hand
@@ -111,10 +112,12 @@ def index(
         check_source_filter(tree)
     gallery.store.check_writable()
     given = [source_of(source) for source in sources]
+    check_ids(given)
     listing = list_items(given, gallery.owns)
     table = _table(labels, label_columns, patient_column)
     if is_erasing(gallery):
         tidy(gallery, gallery.patience)
+    told = [note for source in given if (note := check_vectors(source, gallery.spec))]
     with gallery.writing() as turn:
         gallery.allow(_local_roots(given, listing))
         if patches:
@@ -145,10 +148,21 @@ def index(
         set_apart=tuple(run.apart),
         labels=match,
         unread_tables=tables_beside(listing) if match is None else (),
-        notes=(*filter(None, [gallery.encoder_note]), *run.labels.notes, *run.remarks.notes),
+        notes=(*filter(None, [gallery.encoder_note, *told]), *run.labels.notes, *run.remarks.notes),
         moved=run.moved,
         labels_kept=run.labels_kept,
     )
+
+
+def encoder_of_new(folder: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str] | Source]) -> str | None:
+    """The encoder that a new gallery of imported vectors has in place of the default one; None where there is a gallery
+    already, or no vectors are among the sources. Raises UsageError.
+    """
+    try:
+        gallery_folder(folder)
+    except GalleryError:
+        return encoder_of_vectors([source_of(source) for source in sources])
+    return None
 
 
 def _local_roots(given: Sequence[Source], listing: Listing) -> set[str]:
@@ -223,8 +237,8 @@ class _Run:
         if getattr(event, "sha256", "") in self.erased:
             return
         if isinstance(event, Frame):
-            self.frames.append(event)
             self.remarks.take(event)
+            self._keep(event)
         elif isinstance(event, BatchRead):
             # An item of several files is recognised by any one of them: none is recorded before all are stored.
             self.flush()
@@ -245,6 +259,14 @@ class _Run:
             or len(self.volumes) >= _VOLUMES_STORED
         ):
             self.flush()
+
+    def _keep(self, frame: Frame) -> None:
+        if frame.vector is None:
+            self.frames.append(frame)
+        elif frame.depth > 1:
+            self.volumes.add(frame, frame.vector, ())
+        else:
+            self.batch.records.append(self._record(frame, frame.vector[None], (0,), b"", ()))
 
     def _refuse(self, refusal: Refusal) -> None:
         # A broken volume is refused as a whole; of other files the good frames stay.

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from lookalike.encoders.catalogue import references
 from lookalike.encoders.families.ensemble import Ensemble
+from lookalike.encoders.families.imported import imported, is_imported
 from lookalike.encoders.protocols import Encoder, EncoderEntry, Facts, facts_of
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.plugins import (
@@ -65,7 +66,10 @@ def is_declared(name: str) -> bool:
     file, a folder or a repository that somebody else may name.
     """
     members = [member for _weight, member in references.parts(name) or [(1.0, name)]]
-    return all(any(True for found in (_offers, _by_checkpoint) for _ in found(member)) for member in members)
+    return all(
+        is_imported(member) or any(True for found in (_offers, _by_checkpoint) for _ in found(member))
+        for member in members
+    )
 
 
 def describe(name: str) -> EncoderSpec:
@@ -123,7 +127,7 @@ def _find(name: str) -> _Offer:
     # A hub id that the catalogue knows stands for that entry, which tells what the model was trained on.
     if (offer := next(_by_checkpoint(name), None)) is not None:
         return offer
-    if (own := references.of_file(name)) is not None:
+    if (own := imported(name) or references.of_file(name)) is not None:
         return _Offer(name, "", own)
     if (parts := references.parts(name)) is not None:
         return _Offer(name, "", Ensemble(tuple((weight, entry(member)) for weight, member in parts)))

@@ -43,6 +43,7 @@ from lookalike.gallery import Gallery
 from lookalike.types import Record
 
 _RADIOGRAPHY: Final = ("CR", "DX", "RG")  # the kind of detector does not make another class
+_PARTS: Final = 3  # of a class: modality, anatomy, pathology
 ABSENT: Final = "a class absent from the gallery"
 
 
@@ -141,6 +142,8 @@ def _modality_anatomy_pathology(record: Record) -> tuple[tuple[str, ...], str]:
     labels, reason = _single(record)
     if not labels:
         return labels, reason
+    if labels[0].count("/") >= _PARTS - 1:  # as the paper's authors write their classes
+        return labels, ""
     about = record.attributes
     modality = str(about.get("modality", about.get("Modality", "")))
     anatomy = str(about.get("anatomy", about.get("BodyPartExamined", ""))).capitalize()

@@ -28,7 +28,7 @@ _MEDNIST: Final = {
     "HeadCT": ("CT", "Head"),
 }
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".jp2")
-_SPLITS: Final[dict[str, OfficialSplit]] = {
+SPLITS: Final[dict[str, OfficialSplit]] = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -38,6 +38,7 @@ _SPLITS: Final[dict[str, OfficialSplit]] = {
     "test": "test",
     "testing": "test",
 }
+"""The official splits by what columns call them, in lower case."""
 
 
 def read_radimagenet(root: Path, _options: Options) -> Iterator[LabelledPicture]:
@@ -81,7 +82,7 @@ def read_folder(root: Path, options: Options) -> Iterator[LabelledPicture]:
         return
     for path, row in _rows_of_files(root, options):
         attributes = dict(row.attributes or {})
-        split = _SPLITS.get(str(attributes.pop("split", "")).lower(), "")
+        split = SPLITS.get(str(attributes.pop("split", "")).lower(), "")
         yield LabelledPicture(path, row.labels, split, row.patient, attributes | _shared(options))
 
 
