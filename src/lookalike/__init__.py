@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
-    from lookalike.verbs.audit import audit, audit_duplicates
+    from lookalike.verbs.audit import audit, audit_duplicates, audit_outliers
     from lookalike.verbs.classify import classify
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
@@ -36,6 +36,7 @@ __all__ = [
     "adapt",
     "audit",
     "audit_duplicates",
+    "audit_outliers",
     "classify",
     "demo",
     "doctor",
@@ -59,6 +60,7 @@ _HOME: Final = {
     "classify": ("lookalike.verbs.classify", "classify"),
     "audit": ("lookalike.verbs.audit", "audit"),
     "audit_duplicates": ("lookalike.verbs.audit", "audit_duplicates"),
+    "audit_outliers": ("lookalike.verbs.audit", "audit_outliers"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "demo": ("lookalike.verbs.demo", "demo"),
     "doctor": ("lookalike.verbs.doctor", "doctor"),

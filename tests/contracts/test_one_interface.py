@@ -38,6 +38,7 @@ VERBS: Final = (
     Verb("map", lookalike.map, bodies.MapBody),
     Verb("audit confounds", lookalike.audit, bodies.AuditBody),
     Verb("audit duplicates", lookalike.audit_duplicates),
+    Verb("audit outliers", lookalike.audit_outliers),
     Verb("demo", lookalike.demo),
     Verb("doctor", lookalike.doctor),
     Verb("records label", label, bodies.ChangeLabelsBody),

@@ -16,6 +16,7 @@ VERBS: Final = (
     "lookalike.verbs.adapt:adapt",
     "lookalike.verbs.audit:audit",
     "lookalike.verbs.audit:audit_duplicates",
+    "lookalike.verbs.audit:audit_outliers",
     "lookalike.verbs.benchmark_encoders:benchmark_encoders",
     "lookalike.verbs.benchmark_index:benchmark_index",
     "lookalike.verbs.classify:classify",
@@ -251,6 +252,18 @@ COMMANDS: Final[dict[str, Command]] = {
         },
     ),
     "audit duplicates": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
+    "audit outliers": Command(
+        {"": "--gallery {g} --reference label=even"},
+        {
+            "--gallery": GALLERY,
+            "--reference": Told("--reference label=odd", "reference", "label=odd"),
+            "--where": Told("--where site=north", "where", "site=north"),
+            "--space": SPACE,
+            "--neighbours": Told("--neighbours 3", "neighbours", 3),
+            "--limit": Told("--limit 4", "limit", 4),
+            "--json": JSON,
+        },
+    ),
     "map": Command(
         {"": "--gallery {g} --method tsne"},
         {

@@ -20,7 +20,7 @@ class _Audits(click.Group):
 
 @click.group("audit", cls=_Audits)
 def command() -> None:
-    """What a score could be misled by: confounds, and copies.
+    """What a score could be misled by: confounds, and copies. What is unlike a reference.
 
     Options without a word are those of confounds.
 
@@ -28,6 +28,7 @@ def command() -> None:
     Example:
       lookalike audit confounds --gallery chest --against site
       lookalike audit duplicates --gallery chest
+      lookalike audit outliers --gallery chest --reference label=normal
     """
 
 
@@ -72,6 +73,34 @@ def _duplicates(gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened, progress_bar("steps", "audit") as progress:
         result = audit_duplicates(opened, progress=progress)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(str(result))
+
+
+@command.command("outliers")
+@gallery_option
+@click.option("--reference", metavar="FILTER", required=True, help="The records to be like, such as label=normal.")
+@click.option("--where", metavar="FILTER", help="Compare these with it.  [default: all others]")
+@click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
+@click.option("--neighbours", metavar="K", default=5, show_default=True, help="Whose mean distance counts.")
+@click.option("--limit", metavar="N", default=20, show_default=True, help="How many are listed.")
+@json_option
+def _outliers(
+    gallery: str, reference: str, where: str | None, space: str, neighbours: int, limit: int, as_json: bool
+) -> None:
+    """Which records lie far from a reference set?
+
+    \b
+    Example:
+      lookalike audit outliers --gallery chest --reference label=normal
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.audit import audit_outliers
+
+    with open_gallery(gallery) as opened:
+        result = audit_outliers(opened, reference, where=where, space=space, neighbours=neighbours, limit=limit)
     if as_json:
         print_json(result)
     else:

@@ -1,4 +1,5 @@
-"""audit: do the vectors follow the finding, or where and how the picture was taken? Which records are copies?"""
+"""audit: do the vectors follow the finding, or where and how the picture was taken? Which records are copies, and which
+lie far from a reference?"""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from lookalike.evaluation.confounds import audit_field, audit_sample, croma_libr
 from lookalike.evaluation.duplicate_report import DuplicateAudit, duplicate_audit
 from lookalike.evaluation.labelled import every_record
 from lookalike.evaluation.near_duplicates import duplicates_within
+from lookalike.evaluation.outliers import OutlierAudit, outliers_of
 from lookalike.evaluation.recorded_fields import LABEL, RecordedField, fields_of, recorded_fields
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.progress import Progress, followed_by, tracked
@@ -68,3 +71,21 @@ def audit_duplicates(gallery: Gallery, *, progress: Progress | None = None) -> D
         found = duplicates_within(gallery, data)
     compared = sum(map(bool, gallery.store.thumbnails(records).values()))
     return duplicate_audit({record.id: record for record in records.values()}, compared, found)
+
+
+def audit_outliers(
+    gallery: Gallery,
+    reference: str | Filter,
+    *,
+    where: str | Filter | None = None,
+    space: str = BASE,
+    neighbours: int = 5,
+    limit: int = 20,
+) -> OutlierAudit:
+    """List the records farthest from a reference set, such as ``label=normal``. where: which records are compared with
+    it, all others without. neighbours: reference records of other patients that a distance is the mean over. limit:
+    how many are listed.
+
+    Raises UsageError: nothing to compare, a filter that cannot be read, no such space.
+    """
+    return outliers_of(gallery, reference, where, space, neighbours, limit)

@@ -1,0 +1,51 @@
+"""Distances from a reference set, against a loop over single numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from filled import fill, unit
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.verbs.audit import audit_outliers
+
+
+def test_distances_percentiles_and_area_are_what_a_loop_gives(make_gallery: Callable[..., Gallery]) -> None:
+    rng = np.random.default_rng(2)
+    gallery, count = make_gallery(encoder="imported:x:5"), 40
+    normal = [i % 4 != 0 for i in range(count)]
+    vectors = unit(
+        rng.normal(size=(count, 5)) * 0.6 + [[2.0, 0, 0, 0, 0] if each else [0, 0, 1, 0, 0] for each in normal]
+    )
+    patients = [f"p{i // 3}" for i in range(count)]
+    ids = fill(gallery, list(vectors), patients, [("normal",) if each else ("mass",) for each in normal])
+
+    def distance(i: int) -> float:
+        others = [float(vectors[i] @ vectors[j]) for j in range(count) if normal[j] and patients[j] != patients[i]]
+        return 1 - float(np.mean(sorted(others)[-3:]))
+
+    own = [distance(i) for i in range(count) if normal[i]]
+    expected = sorted(((distance(i), ids[i]) for i in range(count) if not normal[i]), reverse=True)
+    audit = audit_outliers(gallery, "label=normal", neighbours=3, limit=6)
+    assert [each.id for each in audit.outliers] == [identity for _, identity in expected[:6]]
+    assert [each.distance for each in audit.outliers] == pytest.approx([value for value, _ in expected[:6]], abs=1e-5)
+    assert [each.percentile for each in audit.outliers] == pytest.approx(
+        [100 * np.mean([value < one for value in own]) for one, _ in expected[:6]], abs=0.01
+    )
+    assert (audit.reference, audit.records) == (30, 10)
+    assert audit.limit == pytest.approx(np.quantile(own, 0.95), abs=1e-5)
+    assert audit.beyond == sum(value > np.quantile(own, 0.95) for value, _ in expected)
+    assert audit.auc == pytest.approx(np.mean([[other > one for one in own] for other, _ in expected]))
+    assert ids[0] in str(audit) or expected[0][1] in str(audit)
+
+
+def test_what_cannot_be_compared_is_said(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery(encoder="imported:x:2")
+    fill(gallery, [np.array([1.0, 0]), np.array([0, 1.0]), np.array([1.0, 1])], ["a", "b", "c"], [("n",)] * 3)
+    with pytest.raises(UsageError, match="has 3 records and 0 others"):
+        audit_outliers(gallery, "label=n")
+    with pytest.raises(UsageError, match="at least 1"):
+        audit_outliers(gallery, "label=n", neighbours=0)
