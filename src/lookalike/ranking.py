@@ -143,6 +143,28 @@ def maxsim_many(
     return result
 
 
+def study_scores(
+    query: Vectors,
+    kinds: NDArray[np.int64],
+    vectors: Vectors,
+    their_kinds: NDArray[np.int64],
+    starts: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """The cosine (studies, q) that counts of each kind of series in a query with each of several studies; a study's
+    score is their mean.
+
+    query (q, dim): a unit vector a kind, kinds (q,) their numbers. vectors (n, dim), their_kinds (n,): those of all
+    studies, one after the other; starts (studies,): the first row of each, ascending. What counts is the cosine with
+    the same kind of series; where a study has none, the best cosine with any of its kinds.
+    """
+    if len(starts) == 0:
+        return np.empty((0, len(query)))
+    similar = (vectors @ query.T).astype(np.float64)
+    alike = np.where(their_kinds[:, None] == kinds[None, :], similar, -np.inf)
+    same, nearest = (np.maximum.reduceat(each, starts, axis=0) for each in (alike, similar))
+    return np.asarray(np.where(np.isfinite(same), same, nearest))
+
+
 def window_scores(similar: NDArray[np.float32], cells: NDArray[np.int64]) -> NDArray[np.float32]:
     """A region of patches laid over every place of other grids: the mean cosine at each place.
 

@@ -15,6 +15,12 @@ def plain_text(text: str, limit: int = 64) -> str:
     return " ".join("".join(" " if _moves(c) else c for c in text).split())[:limit].rstrip()
 
 
+def report_text(text: str, limit: int = 20_000) -> str:
+    """Lines of printable characters without empty ones, for storing a report."""
+    lines = (plain_text(line, limit) for line in text[: 2 * limit].splitlines())
+    return "\n".join(line for line in lines if line)[:limit].rstrip()
+
+
 def one_line(text: str) -> str:
     """One line of printable characters, for display: others are written as \\n, \\x1b, ..."""
     return "".join(c.encode("unicode_escape").decode() if _moves(c) else c for c in text)

@@ -58,7 +58,7 @@ class Image:
     NaN: no value was measured there (padding); it is left out of every statistic and shown as background.
     attributes: DICOM keywords or label-table columns worth filtering on; never names, dates or UIDs.
     remarks: keywords that something is to be said of: values that were not kept (``readers.kept``), text in the pixels.
-    patient: the source's own patient identifier or ""; it is hashed before it is stored, never shown.
+    patient, study: the source's own identifiers or ""; they are hashed before they are stored, never shown.
     """
 
     pixels: NDArray[np.generic]
@@ -76,6 +76,7 @@ class Image:
     patient: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    study: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +294,17 @@ class Record:
         return found if found in ("axial", "coronal", "sagittal") else ""  # type: ignore[return-value]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedReport:
+    """A report beside a picture. text: its words, which are a patient's. vectors: (passages, dim) unit vectors of the
+    sentence encoder, of the whole text first and then of each sentence that says what is
+    there.
+    """
+
+    text: str
+    vectors: Vectors
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A file that was not indexed; ``reason`` is a key of ``errors.REASONS``. detail: which slices of a series are
@@ -337,12 +349,36 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Where one ranking has a hit. ranking: "picture", "text" (of the encoder's own space) or "report". rank: from 1.
+    score: its cosine there.
+    """
+
+    ranking: str
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StudyMatch:
+    """A study that is a hit. study: its pseudonym, or the id of a record whose study is not known. records: how many it
+    has. kinds: of each kind of series in the query (``ranking.study_scores``) the cosine that counts.
+    """
+
+    study: str
+    records: int
+    kinds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One answer: ``score`` is the cosine, 1 = the same picture. percentile: the percentage of pairs of the gallery's
     own records of different patients that are less similar; None where the score is no such cosine. nearness: the
     percentage of the gallery's own records whose nearest record of another patient is less similar than this hit, 0 to
     100: low means that nothing here is as near as records usually are; of a volume's slices together it is told of the
-    best hit alone. patient: the group's hash. depth: slices, 1 for a picture.
+    best hit alone. patient: the group's hash. depth: slices, 1 for a picture. placed: of fused rankings those that have
+    the hit, which say where its score comes from. study: where studies are compared; the hit is the study's record that
+    is most similar to the query.
     """
 
     rank: int
@@ -357,3 +393,5 @@ class Hit:
     patient: str = ""
     depth: int = 1
     nearness: float | None = None
+    placed: tuple[Placed, ...] = ()
+    study: StudyMatch | None = None

@@ -16,7 +16,7 @@ from lookalike.evaluation.protocols.protocol import PRECISION, options_of, proto
 from lookalike.server.contract import bodies
 from lookalike.verbs.gallery import adopt, relocate, secret_key
 from lookalike.verbs.keys import add_key, list_keys, remove_key
-from lookalike.verbs.records import label, label_log, remove, undo_labels
+from lookalike.verbs.records import label, label_log, read_report, remove, undo_labels
 
 
 class Verb(NamedTuple):
@@ -43,6 +43,7 @@ VERBS: Final = (
     Verb("doctor", lookalike.doctor),
     Verb("records label", label, bodies.ChangeLabelsBody),
     Verb("records remove", remove),
+    Verb("records report", read_report),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
     Verb("gallery adopt", adopt),
@@ -99,7 +100,8 @@ COMMAND_ONLY: Final = {
 }
 NO_HTTP: Final = {
     **dict.fromkeys(
-        [f"search {name}" for name in ("text", "id", "ids", "vector", "box", "slice")], "part of the body's query"
+        [f"search {name}" for name in ("text", "report", "study", "id", "ids", "vector", "box", "slice")],
+        "part of the body's query",
     ),
     **dict.fromkeys([f"explain {name}" for name in ("id", "box", "slice")], "part of the body's query"),
     **dict.fromkeys([f"classify {name}" for name in ("id", "box", "slice")], "part of the body's query"),
@@ -119,6 +121,7 @@ NO_HTTP: Final = {
     "index sources": "uploads or the name of an import folder: never a path",
     "index labels": "labels_csv, an upload",
     "index patient_column": "a table that is uploaded names it patient_id",
+    "index sentences": "a model of the server's machine; who administers it chooses by command",
     "index patches": "a gallery keeps patches from its first index on",
     **dict.fromkeys(
         [f"{name} progress" for name in ("index", "adapt", "evaluate", "audit confounds")], "the job has it"

@@ -10,20 +10,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conftest import write_pictures
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.server.serialise import json_bytes
+from lookalike.store import Batch
+from lookalike.store.reports import every_report
 from lookalike.store.schema import METADATA
+from lookalike.types import EncodedReport
 from lookalike.verbs.classify import classify
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import gallery_info
 from lookalike.verbs.index import index
 from lookalike.verbs.jobs import list_jobs, submit_job
-from lookalike.verbs.records import browse, facets, label, label_log, refused
+from lookalike.verbs.records import browse, facets, label, label_log, read_report, refused
 from lookalike.verbs.search import search
 
 WRONG: dict[str, str] = {
@@ -60,6 +64,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ids = [one.id for one in browse(gallery).items]
         label(gallery, ids[:2], set=["changed"], by="me")
         submit_job(gallery, "map", {"method": "tsne"}, "me")
+        files, said = sorted(gallery.store.files()), EncodedReport("Said.", np.eye(3, 8, dtype=np.float32))
+        gallery.store.write(Batch(reports=dict.fromkeys(files, said), studies=dict.fromkeys(files, "1.2")))
     return root / "g"
 
 
@@ -74,6 +80,9 @@ def asked(gallery: Gallery) -> Iterator[Callable[[], Any]]:
     yield lambda: classify(gallery, id=identity, k=3)
     yield lambda: evaluate(gallery, samples=2)
     yield lambda: label_log(gallery)
+    yield lambda: read_report(gallery, identity)
+    yield lambda: len(every_report(gallery.store).records)
+    yield lambda: search(gallery, study=identity, same_patient=True)
     yield lambda: refused(gallery)
     yield lambda: list_jobs(gallery)
     yield lambda: gallery_info(gallery)

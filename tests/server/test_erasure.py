@@ -49,8 +49,9 @@ class Person:
         return path
 
     def table(self, *numbers: int) -> Path:
-        rows = [f"{self.picture(number).name},{self.label},{self.place}" for number in numbers]
-        return self.text("labels.csv", "file,label,site", *rows)
+        row = f"{self.label},{self.place},Said of {self.name}."
+        rows = [f"{self.picture(number).name},{row}" for number in numbers]
+        return self.text("labels.csv", "file,label,site,report", *rows)
 
 
 @pytest.fixture
@@ -70,7 +71,8 @@ def came_by_command(person: Person, gallery: Path) -> None:
         person.picture(number).rename(files / person.picture(number).name)
     (files / f"{person.file}-broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 64)
     with open_gallery(gallery) as opened:
-        result = index(opened, [files], labels=person.table(0, 1))
+        result = index(opened, [files], labels=person.table(0, 1), report_columns=["report"])
+        assert result.reports == 2
     assert (result.added, len(result.refused)) == (2, 1)
 
 
@@ -136,7 +138,9 @@ def test_who_came_by_every_way_goes_without_a_trace(tmp_path: Path, scratch: Pat
         first, second = persons
         came_by_http(first, server)
         body = {"uploads": [server.upload(second.picture(2))], "labels_csv": server.upload(second.table(2))}
+        body |= {"report_columns": ["report"]}
         assert server.job(server.post("/index", body))["state"] == "done"
+        assert server.post("/search", {"query": {"report": f"said of {first.name}"}}).status_code == 200
         for person in persons:
             assert traces(person, folder)
             assert traces(person, scratch)

@@ -37,6 +37,7 @@ VERBS: Final = (
     "lookalike.verbs.map:map_gallery",
     "lookalike.verbs.records:label",
     "lookalike.verbs.records:label_log",
+    "lookalike.verbs.records:read_report",
     "lookalike.verbs.records:remove",
     "lookalike.verbs.records:undo_labels",
     "lookalike.verbs.search:search",
@@ -106,10 +107,16 @@ COMMANDS: Final[dict[str, Command]] = {
             "--four-d": Told("--four-d split", "four_d", "split"),
             "--patches": Told("--patches", "patches", True),
             "--where-source": Told("--where-source kind=picture", "where_source", "kind=picture"),
+            "--reports": Told("--reports sr", "reports", "sr"),
+            "--report-column": Told("--report-column site", "report_columns", "site"),
+            "--sentences": Told("--sentences tiny", "sentences", "tiny"),
             "--verbose": Shown("--verbose", "text", "  passed over  table"),
             "--json": JSON,
         },
-        {"files": these("--dataset"), "collection": these("sources --labels --label-column --patches --verbose")},
+        {
+            "files": these("--dataset"),
+            "collection": these("sources --labels --label-column --report-column --patches --verbose"),
+        },
     ),
     "search": Command(
         {"picture": "{picture} --gallery {g}", "region": "{picture} --gallery {g} --box 0.1,0.1,0.6,0.7"},
@@ -118,6 +125,9 @@ COMMANDS: Final[dict[str, Command]] = {
             "--gallery": GALLERY,
             "--id": Told("--id {id}", "id", "{id}"),
             "--text": Told("--text edema", "text", "edema"),
+            "--study": Told("--study {id}", "study", "{id}"),
+            "--report": Told("--report edema", "report", "edema"),
+            "--report-weight": Told("--report-weight 0.5", "report_weight", 0.5),
             "--k": Told("-k 7", "k", 7),
             "--where": Told("--where label=even", "where", "label=even"),
             "--space": SPACE,
@@ -136,7 +146,7 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         {
             "picture": these("--slice --context"),
-            "region": these("--text --space --rank --weights --positive --negative --one-per-patient"),
+            "region": these("--study --text --report --space --rank --weights --positive --negative --one-per-patient"),
         },
     ),
     "adapt": Command(
@@ -315,6 +325,9 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
         answer=True,
+    ),
+    "records report": Command(
+        {"": "{id} --gallery {g}"}, {"id": Told("", "id", "{id}"), "--gallery": GALLERY, "--json": JSON}
     ),
     "records undo": Command(
         {"": "--gallery {g}"}, {"change": Told("7", "change", 7), "--gallery": GALLERY, "--json": JSON}, answer=True

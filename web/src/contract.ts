@@ -293,6 +293,26 @@ export interface paths {
         patch: operations["patch_record_api_v1_records__identity__patch"];
         trace?: never;
     };
+    "/api/v1/records/{identity}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Record Report
+         * @description The words of a record's report.
+         */
+        get: operations["get_record_report_api_v1_records__identity__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{identity}/thumbnail": {
         parameters: {
             query?: never;
@@ -1076,7 +1096,9 @@ export interface components {
          *     own records of different patients that are less similar; None where the score is no such cosine. nearness: the
          *     percentage of the gallery's own records whose nearest record of another patient is less similar than this hit, 0 to
          *     100: low means that nothing here is as near as records usually are; of a volume's slices together it is told of the
-         *     best hit alone. patient: the group's hash. depth: slices, 1 for a picture.
+         *     best hit alone. patient: the group's hash. depth: slices, 1 for a picture. placed: of fused rankings those that have
+         *     the hit, which say where its score comes from. study: where studies are compared; the hit is the study's record that
+         *     is most similar to the query.
          */
         Hit: {
             rank: number;
@@ -1093,10 +1115,13 @@ export interface components {
             patient: string;
             depth: number;
             nearness: number | null;
+            placed: components["schemas"]["Placed"][];
+            study: components["schemas"]["StudyMatch"] | null;
         };
         /**
          * @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
-         *     where_source: a filter on what the files' headers say; what does not satisfy it is left out.
+         *     where_source: a filter on what the files' headers say; what does not satisfy it is left out. reports,
+         *     report_columns: keep the words of structured reports, or of columns of the table.
          */
         IndexBody: {
             uploads?: string[] | null;
@@ -1107,15 +1132,20 @@ export interface components {
             overwrite_labels?: boolean;
             import?: string | null;
             where_source?: string | null;
+            reports?: "sr" | null;
+            /** @default [] */
+            report_columns?: string[];
         };
         /**
-         * @description added: new records. skipped: files whose content was there already. refused: files that could not be read, with
-         *     reason codes. ignored: how many were passed over since they are no images: masks, reports and other objects, tables;
-         *     kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match no file. records: how
-         *     many the gallery now holds. labels: what the label table's rows and the images met, None without a table.
-         *     unread_tables: tables among the files that could be given as the label table. notes: how the label table was read,
-         *     and what it lacks; what of the files' headers was not kept, and whose pixels show text. moved: files that lie
-         *     elsewhere now. labels_kept: records whose labels a person set and the table says others: the person's count.
+         * @description added: new records. skipped: files whose content was there already. refused: files that could not be read,
+         *     with reason codes. ignored: how many were passed over since they are no images: masks, reports and other
+         *     objects, tables; kinds: how many of each kind; set_apart: which. unmatched: rows of the label table that match
+         *     no file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None
+         *     without a table. unread_tables: tables among the files that could be given as the label table. notes: how the
+         *     label table was read, and what it lacks; what of the files' headers was not kept, and whose pixels show text;
+         *     which encoder was chosen. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
+         *     and the table says others: the person's count.
+         *     reports: files whose records have got the words of a report, or others than before.
          */
         IndexResult: {
             added: number;
@@ -1135,6 +1165,7 @@ export interface components {
             notes: string[];
             moved: number;
             labels_kept: number;
+            reports: number;
         };
         /**
          * @description result: what the verb of the job's kind returned, once it is done; a list of jobs leaves it out. The protocol
@@ -1394,6 +1425,15 @@ export interface components {
             permutations: number;
         };
         /**
+         * @description Where one ranking has a hit. ranking: "picture", "text" (of the encoder's own space) or "report". rank: from 1.
+         *     score: its cosine there.
+         */
+        Placed: {
+            ranking: string;
+            rank: number;
+            score: number;
+        };
+        /**
          * @description Balanced accuracy of predicting a field's value from the vectors, its 95 % interval, and chance (1 / values).
          *     null: with the values exchanged between patients.
          */
@@ -1404,11 +1444,17 @@ export interface components {
             chance: number;
             null: components["schemas"]["PermutationNull"];
         };
-        /** @description The query: exactly one of these; text may be combined with image or ids. */
+        /**
+         * @description The query: exactly one of these; text, report (words to be found in reports, which needs the role admin) or both
+         *     may join image, volume or ids, and each other. study: a study of the gallery, by the id of one of its records or its
+         *     pseudonym.
+         */
         QueryBody: {
             image?: string | null;
             volume?: string | null;
             text?: string | null;
+            report?: string | null;
+            study?: string | null;
             roi?: components["schemas"]["RoiBody"] | null;
             ids?: string[] | null;
             vector?: number[] | null;
@@ -1442,6 +1488,11 @@ export interface components {
         RecordPage: {
             items: components["schemas"]["RecordInfo"][];
             next_cursor: string | null;
+        };
+        /** @description The words of a record's report, which are a patient's; "" if it has none. */
+        RecordReport: {
+            id: string;
+            text: string;
         };
         /**
          * @description A file that was not indexed; ``reason`` is a key of ``errors.REASONS``. detail: which slices of a series are
@@ -1639,6 +1690,8 @@ export interface components {
             /** @default base */
             space?: string;
             group_by?: "patient" | null;
+            /** @default 1 */
+            report_weight?: number;
             /** @default 12 */
             k?: number;
             /** @default false */
@@ -1726,6 +1779,17 @@ export interface components {
             p: number;
             p_adjusted: number;
             p_same_labels: number;
+        };
+        /**
+         * @description A study that is a hit. study: its pseudonym, or the id of a record whose study is not known. records: how many it
+         *     has. kinds: of each kind of series in the query (``ranking.study_scores``) the cosine that counts.
+         */
+        StudyMatch: {
+            study: string;
+            records: number;
+            kinds: {
+                [key: string]: number;
+            };
         };
         /**
          * @description Queries that bear one value. queries: those that could be scored, patients: whose they are (one whose patient is
@@ -2544,6 +2608,40 @@ export interface operations {
             421: components["responses"]["421"];
             422: components["responses"]["422"];
             424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_record_report_api_v1_records__identity__report_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordReport"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.query import Query, pooled_records
+from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.types import Record, Vectors
 
@@ -21,14 +22,19 @@ def moved_by_examples(
     gallery: Gallery, queries: Sequence[Query], positive: Sequence[str], negative: Sequence[str]
 ) -> tuple[list[Query], list[Record]]:
     """The queries moved towards and away from records, each in its space; and the negative records, which are no hits.
+    Words to be found in reports are not moved.
 
-    Raises NotFoundError (unknown id), UsageError (too many), DamagedFileError.
+    Raises NotFoundError (unknown id), UsageError (too many, or nothing to move), DamagedFileError.
     """
     if not positive and not negative:
         return list(queries), []
+    if all(query.report for query in queries):
+        raise UsageError("examples move a picture or a text, and words to be found in reports are neither")
     towards, (disliked, away) = pooled_records(gallery, positive)[1], pooled_records(gallery, negative)
     moved = [
-        replace(
+        query
+        if query.report
+        else replace(
             query,
             base=refined(query.base, towards, away),
             vectors=refined(query.vectors, *(gallery.project(each, query.space) for each in (towards, away))),

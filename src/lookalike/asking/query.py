@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lookalike import encoders
 from lookalike.asking.candidates import patients_of_file
 from lookalike.asking.region import RegionPatches
+from lookalike.asking.reports import sentence_encoder
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.events import Frame
@@ -38,7 +39,8 @@ class Query:
 
     source: the file or array that was read, and frames: its prepared pixels, a frame a view; without frames they are
     read from the source again when needed. region: the part of one of its pictures to search for. words: it is a
-    text.
+    text, compared with pictures; report: it is one, compared with the words of reports, in their own space. weight: of
+    its ranking, where several are fused. kinds: it is a study, with a vector for each of these kinds of series.
     """
 
     name: str
@@ -55,11 +57,19 @@ class Query:
     frames: tuple[Frame, ...] = ()
     region: RegionPatches | None = None
     words: bool = False
+    report: bool = False
+    weight: float = 1.0
+    kinds: tuple[str, ...] = ()
 
     @property
     def positions(self) -> NDArray[np.float64]:
         """Where each view's slice lies along the volume, in [0, 1]."""
         return np.array(self.views) / max(self.depth - 1, 1)
+
+    @property
+    def ranking(self) -> str:
+        """The name of the ranking that it asks for."""
+        return "report" if self.report else "text" if self.words else "picture"
 
     @property
     def pixel_bytes(self) -> int:
@@ -88,10 +98,13 @@ def queries_of(
     ids: Sequence[str] = (),
     vector: Sequence[float] | NDArray[np.floating[Any]] | None = None,
     text: str | None = None,
+    report: str | None = None,
+    report_weight: float = 1.0,
     space: str = BASE,
     clock: Clock,
 ) -> list[Query]:
-    """The queries of one search, with their vectors in a space: a picture, records or a vector; and a text beside it.
+    """The queries of one search, with their vectors in a space: a picture, records or a vector; beside it a text, and
+    words to be found in reports, whose ranking has a weight.
 
     Raises UsageError, UnreadableImageError, GalleryError, DamagedFileError.
     """
@@ -111,6 +124,9 @@ def queries_of(
     if text is not None:
         with clock.stage("encode"):
             queries.append(of_text(gallery, text, space))
+    if report is not None:
+        with clock.stage("encode"):
+            queries.append(of_report(gallery, report, report_weight))
     return queries
 
 
@@ -178,6 +194,14 @@ def of_text(gallery: Gallery, text: str, space: str = BASE) -> Query:
         raise UsageError("the text is empty; write for example 'x-ray chest anteroposterior pleural effusion'")
     vectors = gallery.encoder.encode_texts([text])
     return Query(text, vectors, vectors, words=True)
+
+
+def of_report(gallery: Gallery, report: str, weight: float = 1.0) -> Query:
+    """Words to be found in reports. Raises UsageError where the gallery keeps none, and as ``sentence_encoder``."""
+    if not report.strip():
+        raise UsageError("the words to be found in reports are empty; write for example 'left pleural effusion'")
+    vectors = sentence_encoder(gallery).encode_sentences([report])
+    return Query(report, vectors, vectors, words=True, report=True, weight=weight)
 
 
 def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Query:

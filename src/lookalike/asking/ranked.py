@@ -10,19 +10,23 @@ from lookalike.asking.candidates import Candidates
 from lookalike.asking.query import Query
 from lookalike.gallery import Gallery
 from lookalike.store.database import damaged
-from lookalike.types import Match, Record, Region
+from lookalike.types import Match, Placed, Record, Region, StudyMatch
 
 _TOGETHER: Final = 64  # records read at once
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A record and its score. match: the matching slices of a volume; region: the place that matches a region."""
+    """A record and its score. match: the matching slices of a volume; region: the place that matches a region; placed:
+    where each of several rankings that are fused has it; study: that it stands for.
+    """
 
     record: Record
     score: float
     match: Match | None = None
     region: Region | None = None
+    placed: tuple[Placed, ...] = ()
+    study: StudyMatch | None = None
 
 
 Ranker: TypeAlias = Callable[[Gallery, Query, Candidates, int], list[Ranked]]

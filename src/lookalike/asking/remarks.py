@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lookalike.asking.background import Judgement
 from lookalike.asking.candidates import Candidates, trained_on
@@ -10,6 +10,7 @@ from lookalike.asking.patients import NAME_PATIENTS, UNMATCHED
 from lookalike.asking.query import Query
 from lookalike.gallery import Gallery
 from lookalike.store import BASE
+from lookalike.store.reports import count_reports
 
 
 def flattered(space: str) -> str:
@@ -21,11 +22,17 @@ def flattered(space: str) -> str:
 
 
 def remarks(
-    gallery: Gallery, query: Query, who: Candidates, judgement: Judgement | None, hits: int, k: int
+    gallery: Gallery, queries: Sequence[Query], who: Candidates, judgement: Judgement | None, hits: int, k: int
 ) -> Iterator[str]:
     """Sentences on an answer of ``hits`` records where ``k`` were wanted."""
+    query = queries[0]
+    if len(queries) > 1:
+        yield f"fused by reciprocal rank: {', '.join(f'{query.ranking} {query.weight:g}' for query in queries)}"
+    if any(query.report for query in queries) and (without := gallery.store.count() - count_reports(gallery.store)):
+        yield f"{without} records have no report, and are found by it never"
     if hits < k:
-        yield f"only {hits} records may answer this query" + ("" if hits else _why_none(gallery, who))
+        what = "studies" if query.kinds else "records"
+        yield f"only {hits} {what} may answer this query" + ("" if hits else _why_none(gallery, who))
     if who.unpatched:
         yield f"{who.unpatched} records have no patches: run `lookalike index --patches` on their sources again"
     if judgement is not None and judgement.filtered_away:

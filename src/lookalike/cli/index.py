@@ -61,6 +61,11 @@ if TYPE_CHECKING:
 )
 @click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
 @click.option("--where-source", metavar="FILTER", help="Leave out files by their headers: 'Modality!=SR'.")
+@click.option("--reports", metavar="sr|FOLDER", help="Keep reports: structured ones (sr), or text files in a folder.")
+@click.option(
+    "--report-column", "report_columns", multiple=True, metavar="NAME", help="A column of the table with reports."
+)
+@click.option("--sentences", metavar="NAME", help="What reads reports, for search --report.  [default: minilm]")
 @click.option("--verbose", "-v", is_flag=True, help="List what was passed over, with its kind.")
 @json_option
 def command(
@@ -79,6 +84,9 @@ def command(
     four_d: Literal["refuse", "split"],
     patches: bool,
     where_source: str | None,
+    reports: str | None,
+    report_columns: tuple[str, ...],
+    sentences: str | None,
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -111,9 +119,9 @@ def command(
 
     if bool(sources) == bool(dataset):
         raise click.UsageError("give either SOURCE..., files and folders, or --dataset")
-    if dataset and (labels or label_columns or patches):
+    if dataset and (labels or label_columns or patches or report_columns):
         raise click.UsageError(
-            "--dataset goes without --labels, --label-column and --patches; a folder's table is "
+            "--dataset goes without --labels, --label-column, --report-column and --patches; a folder's table is "
             "PATH?table=NAME&labels=COLUMN"
         )
     given = [open_dataset(dataset)] if dataset else [source_of(source) for source in sources]
@@ -138,6 +146,9 @@ def command(
             overwrite_labels=overwrite_labels,
             patches=patches,
             where_source=where_source,
+            reports=reports,
+            report_columns=report_columns,
+            sentences=sentences,
             progress=progress,
         )
     if as_json:
@@ -148,6 +159,8 @@ def command(
         f"{result.ignored} other files passed over, in {result.seconds:.1f} s. "
         f"The gallery holds {result.records} records."
     )
+    if result.reports:
+        print_notes(f"{counted(result.reports, 'report')} kept. They are patients' data: only admins are shown them.")
     if result.kinds:
         print_notes(f"passed over: {', '.join(map(counted, result.kinds.values(), result.kinds))}")
     for each in result.set_apart if verbose else ():

@@ -59,6 +59,28 @@ def _label(
     _print_changed(result, as_json)
 
 
+@command.command("report")
+@click.argument("id", metavar="ID")
+@gallery_option
+@json_option
+def _report(id: str, gallery: str, as_json: bool) -> None:
+    """Show the words of a record's report, which are a patient's.
+
+    \b
+    Example:
+      lookalike records report 5ef178c836b2cf56 --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.records import read_report
+
+    with open_gallery(gallery) as opened:
+        found = read_report(opened, id)
+    if as_json:
+        print_json(found)
+        return
+    print_notes(*(found.text.splitlines() or ["This record has no report."]))
+
+
 @command.command("undo")
 @click.argument("change", type=int, required=False)
 @gallery_option

@@ -10,7 +10,7 @@ import click
 from lookalike.cli.output import filled_gallery, gallery_option, json_option, print_json, print_notes, print_table
 
 if TYPE_CHECKING:
-    from lookalike.types import Box
+    from lookalike.types import Box, StudyMatch
     from lookalike.verbs.search import SearchResult
 
 
@@ -29,7 +29,12 @@ def box_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> B
 @click.argument("query", required=False)
 @gallery_option
 @click.option("--id", "identity", metavar="ID", help="Ask with a record of the gallery instead of a file.")
+@click.option("--study", metavar="ID|FOLDER", help="Ask with a whole study: a record's or its id, or its folder.")
 @click.option("--text", metavar="TEXT", help="Ask in words, for encoders that take text; with QUERY: both.")
+@click.option("--report", metavar="TEXT", help="Words to be found in the reports kept; with QUERY: both.")
+@click.option(
+    "--report-weight", default=1.0, show_default=True, help="Of the reports' ranking, against 1 of the other."
+)
 @click.option("-k", default=5, show_default=True, help="How many hits.")
 @click.option("--where", metavar="FILTER", help="Only records for which this holds, e.g. 'Modality=CR and sex=F'.")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
@@ -62,7 +67,10 @@ def command(
     query: str | None,
     gallery: str,
     identity: str | None,
+    study: str | None,
     text: str | None,
+    report: str | None,
+    report_weight: float,
     k: int,
     where: str | None,
     space: str,
@@ -88,6 +96,8 @@ def command(
     \b
     Example:
       lookalike search query.dcm --gallery chest -k 5 --where 'ViewPosition=PA' --figure hits.png
+      lookalike search --report "left pleural effusion" --gallery chest
+      lookalike search --study exam/ --gallery chest
       lookalike search query.dcm --gallery chest --box 0.2,0.3,0.5,0.6 --figure where.png
     """
     from lookalike import plots
@@ -96,10 +106,10 @@ def command(
 
     region = box is not None or mask is not None
     moved = positive or negative or one_per_patient
-    if region and (text or space != "base" or rank != "auto" or weights != "uniform" or moved):
+    if region and (study or text or report or space != "base" or rank != "auto" or weights != "uniform" or moved):
         raise click.UsageError(
-            "a region is searched by patches: leave --text, --space, --rank, --weights, --like, --unlike and "
-            "--one-per-patient out"
+            "a region is searched by patches: leave --study, --text, --report, --space, --rank, --weights, --like, "
+            "--unlike and --one-per-patient out"
         )
     if (slice_ is not None or not context) and not region:
         raise click.UsageError("--slice and --no-context speak of a region; give --box or --mask too")
@@ -109,7 +119,10 @@ def command(
             opened,
             query,
             **query_options,
+            study=study,
             text=text,
+            report=report,
+            report_weight=report_weight,
             k=k,
             where=where,
             space=space,
@@ -134,17 +147,27 @@ def command(
         click.echo(f"wrote {figure}")
 
 
+def _study(study: StudyMatch) -> list[str]:
+    """The cells of a study: its name, how many records it has, and how alike each kind of series is."""
+    kinds = ", ".join(f"{kind or 'images'} {cosine:.2f}" for kind, cosine in study.kinds.items())
+    return [study.study, str(study.records), kinds]
+
+
 def _print(result: SearchResult, *, region: bool) -> None:
     """Print the hits as a table, then the notes of the result."""
     volumes, near = any(hit.match for hit in result.hits), any(hit.nearness is not None for hit in result.hits)
+    fused, studies = any(hit.placed for hit in result.hits), any(hit.study for hit in result.hits)
     head = ["rank", "score", *(["near"] if near else []), "id", "labels", *(["slices"] if volumes else [])]
+    head += ["found by"] * fused + ["study", "records", "kinds"] * studies
     rows = [[*head, *(["box"] if region else []), "source"]]
     for h in result.hits:
         nearness = ["" if h.nearness is None else f"{h.nearness:.0f} %"] if near else []
         pair = [f"{h.match.query_slice} ~ {h.match.slice}"] if h.match else [""] * volumes
         place = [",".join(f"{edge:.2f}" for edge in h.region.box)] if h.region else []
         labels = ", ".join(h.labels) or "-"
-        rows.append([str(h.rank), f"{h.score:.4f}", *nearness, h.id, labels, *pair, *place, h.source])
+        found_by = [", ".join(f"{each.ranking} {each.rank} ({each.score:.3f})" for each in h.placed)] * fused
+        found_by += _study(h.study) if h.study else []
+        rows.append([str(h.rank), f"{h.score:.4f}", *nearness, h.id, labels, *pair, *found_by, *place, h.source])
     print_table(rows)
     if near:
         print_notes("near: of the gallery's own records, how many have their nearest record farther than this hit.")

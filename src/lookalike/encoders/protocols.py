@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -59,6 +60,34 @@ class PatchEncoder(Encoder, Protocol):
 
         The patches divide the prepared picture evenly.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceSpec:
+    """revision: the SHA-256 over weights, configuration, tokenizer and pooling. pooling: mean or cls, over the tokens.
+    tokens: the longest text that is read; what follows is cut off.
+    """
+
+    name: str
+    revision: str
+    pooling: str
+    tokens: int
+    folder: Path
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What must be equal for two vectors to be comparable."""
+        return {"name": self.name, "revision": self.revision}
+
+
+class SentenceEncoder(Protocol):
+    """Texts -> unit vectors, of which a cosine near 1 says that two texts mean the same."""
+
+    spec: SentenceSpec
+
+    def encode_sentences(self, texts: Sequence[str]) -> Vectors:
+        """Texts -> unit vectors (n, dim) float32."""
         ...
 
 

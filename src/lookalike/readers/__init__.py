@@ -76,6 +76,18 @@ class SortingReader(Reader, Protocol):
         ...
 
 
+@runtime_checkable
+class ReportReader(Reader, Protocol):
+    """A reader of a format whose objects may be reports in words."""
+
+    def report_in(self, file: Path) -> tuple[str, str] | None:
+        """The study that a report is about, as the file names it, and its words; None for a file that is none.
+
+        Raises UnreadableImageError.
+        """
+        ...
+
+
 @cache
 def load_readers() -> dict[str, Reader]:
     """The readers by name, in the order of precedence: this package's, then those of others, whatever their names.
@@ -153,6 +165,14 @@ def kind_of_file(file: Path) -> str:
         if isinstance(reader, SortingReader) and reader.matches(file):
             return reader.kind_of(file)
     return ""
+
+
+def report_in(file: Path) -> tuple[str, str] | None:
+    """``ReportReader.report_in`` of a file; None if no such reader takes it. Raises OSError, UnreadableImageError."""
+    for reader in load_readers().values():
+        if isinstance(reader, ReportReader) and reader.matches(file):
+            return reader.report_in(file)
+    return None
 
 
 def named_as_volume(file: Path) -> bool:

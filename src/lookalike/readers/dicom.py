@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lookalike.readers.dicom_frames import read_dicom_frames
 from lookalike.readers.dicom_kinds import kind_of_dicom
+from lookalike.readers.dicom_reports import words_of_report
 from lookalike.readers.geometry import SeriesPart
 from lookalike.readers.series import read_series, series_part
 from lookalike.readers.stacks import is_volume
@@ -38,6 +39,10 @@ class DicomReader:
     def kind_of(self, file: Path) -> str:
         """What a file is, if its SOP class or modality is none of images; "" for an image."""
         return kind_of_dicom(file)
+
+    def report_in(self, file: Path) -> tuple[str, str] | None:
+        """The study and the words of a structured report; None for any other file. Raises UnreadableImageError."""
+        return words_of_report(file) if self.kind_of(file) == "SR" else None
 
     def series_of(self, file: Path) -> SeriesPart | None:
         """The slices that a file holds of a series; None for any other file. Raises UnreadableImageError."""

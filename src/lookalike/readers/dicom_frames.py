@@ -46,6 +46,7 @@ def read_dicom_frames(file: Path, numbers: Sequence[int] | None = None) -> Itera
     said: dict[str, Any] = {
         "modality": str(attributes.get("Modality", "")),
         "patient": patient,
+        "study": str(value_of(ds, "StudyInstanceUID") or "").strip("\0 "),
         "attributes": attributes,
         "remarks": remarks,
     }

@@ -39,6 +39,7 @@ class Frame:
     plane: str = ""
     remarks: tuple[str, ...] = ()
     vector: NDArray[np.float32] | None = None
+    study: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,16 @@ class Finished:
     fetched: bool = False
 
 
-Event = Frame | Finished | Refusal | SetApart | SliceFile
+@dataclass(frozen=True, slots=True)
+class ReportRead:
+    """The words of a report that lies among the images. study: that it is about, as the file names it."""
+
+    source: str
+    study: str
+    text: str
+
+
+Event = Frame | Finished | Refusal | SetApart | SliceFile | ReportRead
 
 
 def frame_of_message(source: str, file: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame:
@@ -78,6 +88,7 @@ def frame_of_message(source: str, file: str, sha256: str, header: dict[str, Any]
         file=file,
         plane=header.get("plane", ""),
         remarks=tuple(header.get("remarks", ())),
+        study=header.get("study", ""),
     )
 
 

@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers import named_as_volume
-from lookalike.readers.events import Event, Finished, Frame, frame_of_message
+from lookalike.readers.events import Event, Finished, Frame, ReportRead, frame_of_message
 from lookalike.readers.geometry import series_part_of
 from lookalike.readers.grouping import SliceFile
 from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
@@ -67,6 +67,7 @@ class _Task:
     files: tuple[str, ...]
     events: _Events
     whole: bool
+    reports: bool
     beside: tuple[str, ...]
     own: _Admitted
     together: _Admitted
@@ -104,7 +105,12 @@ class ReaderPool:
             self._idle.get().kill()
 
     def read(
-        self, items: Iterable[Path | str | Item], known: Known | None = None, *, whole: bool = False
+        self,
+        items: Iterable[Path | str | Item],
+        known: Known | None = None,
+        *,
+        whole: bool = False,
+        reports: bool = False,
     ) -> Iterator[Event]:
         """The events of each file or item, in order: its frames and Finished, or a Refusal.
 
@@ -113,7 +119,7 @@ class ReaderPool:
         A volume gives its slices, as views of one frame.
         whole: a file that holds slices of a series is not read but gives a SliceFile, be it known or not; the items
         made of all of them are to be read once they are known (as ``sources.reading`` does). What is no image gives a
-        SetApart.
+        SetApart. reports: one that is a report gives its words before that.
         """
         tasks: _Tasks = queue.SimpleQueue()
         pending: deque[_Events] = deque()
@@ -124,7 +130,7 @@ class ReaderPool:
         for thread in threads:
             thread.start()
         try:
-            for task in _tasks(items, whole):
+            for task in _tasks(items, whole, reports):
                 tasks.put(task)
                 pending.append(task.events)
                 if len(pending) >= self._ahead * self._workers:
@@ -201,6 +207,7 @@ class ReaderPool:
             "beside": task.beside,
             "admitted": task.own.files,
             "whole": task.whole,
+            "reports": task.reports,
             "ask": known is not None,
             "recipe": self._recipe,
             "volumes": self._volumes,
@@ -217,9 +224,9 @@ class ReaderPool:
                     send(b"skip" if is_known else b"go")
                 if is_known:
                     return None if sink.put(Finished(name, sha256, known=True, file=file)) else "stopped"
-            elif header["kind"] == "frame":
+            elif header["kind"] in ("frame", "report"):
                 waited = time.monotonic()
-                if not sink.put(frame_of_message(name, file, sha256, header, memoryview(message)[head + 1 :])):
+                if not sink.put(_part(name, file, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
             elif header["kind"] == "slice":
@@ -232,6 +239,13 @@ class ReaderPool:
             else:
                 return None if sink.put(Finished(name, sha256, file=file)) else "stopped"
         return "timeout"
+
+
+def _part(name: str, file: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame | ReportRead:
+    """What a message brings of a file that goes on."""
+    if header["kind"] == "report":
+        return ReportRead(name, str(header["study"]), str(header["text"]))
+    return frame_of_message(name, file, sha256, header, data)
 
 
 class _Sink:
@@ -263,22 +277,22 @@ def _admitting(process: Process, admitted: _Admitted) -> Process:
     return process
 
 
-def _tasks(items: Iterable[Path | str | Item], whole: bool) -> Iterator[_Task]:
+def _tasks(items: Iterable[Path | str | Item], whole: bool, reports: bool) -> Iterator[_Task]:
     """The tasks of items in their order. Small ones are admitted together, since forking takes as long as reading."""
-    made = (_task(item, whole) for item in items)
+    made = (_task(item, whole, reports) for item in items)
     while some := list(itertools.islice(made, _TOGETHER)):
         files = tuple(task.files[0] for task in some if task.own.small)
         together = _Admitted(files, alone=len(files) == 1)
         yield from (replace(task, together=together) if task.own.small else task for task in some)
 
 
-def _task(item: Path | str | Item, whole: bool) -> _Task:
+def _task(item: Path | str | Item, whole: bool, reports: bool) -> _Task:
     files = item.files if isinstance(item, Item) else tuple(map(str, files_of(Path(item))))
     name = item.name if isinstance(item, Item) else file_name(item)
     beside = item.beside if isinstance(item, Item) else ()
     halves = (str(half) for file in beside for half in files_of(Path(file)))
     own = _Admitted((*files, *halves), alone=True)
-    return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole, beside, own, own)
+    return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole, reports, beside, own, own)
 
 
 def _drain(events: _Events) -> Iterator[Event]:
@@ -287,5 +301,5 @@ def _drain(events: _Events) -> Iterator[Event]:
         if isinstance(event, Exception):
             raise event
         yield event
-        if not isinstance(event, Frame):
+        if not isinstance(event, Frame | ReportRead):
             return

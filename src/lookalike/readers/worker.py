@@ -12,6 +12,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache, partial
 from multiprocessing.connection import Connection
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 from lookalike.errors import UnreadableImageError
 from lookalike.grey import MASK
-from lookalike.readers import kind_of_file, read, series_of
+from lookalike.readers import kind_of_file, read, report_in, series_of
 from lookalike.readers.confine import run_confined
 from lookalike.readers.labelmaps import marks_an_image
 from lookalike.readers.limits import SECONDS_A_FILE
@@ -72,6 +73,8 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     if request["ask"] and connection.recv_bytes() == b"skip":
         return
     if sort and kind:
+        if request["reports"]:
+            _send_report(connection, files[0])
         _send(connection, {"kind": "apart", "what": kind})
         return
     volumes = VolumeRecipe(**request["volumes"])
@@ -79,6 +82,13 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
         raise UnreadableImageError("no-image", kind)
     beside = [Path(file) for file in request["beside"]]
     _send_images(connection, files, _recipe(request["recipe"]), volumes, beside)
+
+
+def _send_report(connection: Connection, file: Path) -> None:
+    """Send the words of a report, if the file is one that can be read; what cannot is set apart all the same."""
+    with suppress(UnreadableImageError):
+        if (found := report_in(file)) is not None:
+            _send(connection, {"kind": "report", "study": found[0], "text": found[1]})
 
 
 def _send_images(
@@ -138,6 +148,7 @@ def _send_views(connection: Connection, image: Image, recipe: Preprocessing, vol
             "depth": view.depth,
             "plane": view.plane,
             "patient": image.patient,
+            "study": image.study,
             "attributes": dict(image.attributes),
             "remarks": image.remarks,
             "shown": view.shown,

@@ -12,6 +12,7 @@ from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
 from lookalike.asking.query import Query, read_query
+from lookalike.asking.study_query import known_study
 from lookalike.errors import ForbiddenError, LookalikeError, UsageError
 from lookalike.server.access import Caller
 from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, QueryBody, SearchBody
@@ -50,15 +51,25 @@ def _responded(answer: Callable[[Query | None], Any], upload: Query | None) -> R
     return json_response(answer(upload))
 
 
-def answer_search(service: Service, body: SearchBody, upload: Query | None = None) -> SearchResult:
-    """Search. upload: the query's, read. Raises as ``verbs.search.search``."""
+def answer_search(service: Service, body: SearchBody, caller: Caller, upload: Query | None = None) -> SearchResult:
+    """Search. upload: the query's, read. Raises as ``verbs.search.search``; ForbiddenError where reports are searched
+    by who may not see them: by the ranks of names that are asked for they could be read all the same.
+    """
     from lookalike.verbs.search import search
 
     query = body.query
+    if query.report is not None and not caller.may("admin"):
+        raise ForbiddenError(
+            f"reports are searched by who may see them, which needs the role admin; the key {caller.name} is for a "
+            f"{caller.role}",
+            "role",
+        )
     found = search(
         service.gallery,
         upload,
         text=query.text,
+        report=query.report,
+        study=None if query.study is None else known_study(service.gallery, query.study),
         ids=query.ids or ([query.record] if query.record else ()),
         vector=query.vector,
         **_region(query),

@@ -1,9 +1,9 @@
 """Label tables: the labels, patient and attributes of each file, and which row a file gets.
 
 A column names the file (``file`` or ``path``). Labels are in one column, several in a cell separated by ``|`` or in
-several rows of one file, or in one 0/1 column a label. ``patient_id`` groups records; every other column is an
-attribute. Empty cells and what pandas takes for missing (``NA``, ``N/A``, ``nan``, ``null``, ``None`` ...) say nothing;
-``none`` is a label.
+several rows of one file, or in one 0/1 column a label. ``patient_id`` and ``study_id`` group records; the words of
+reports are kept only where they are asked for; every other column is an attribute. Empty cells and what pandas takes
+for missing (``NA``, ``N/A``, ``nan``, ``null``, ``None`` ...) say nothing; ``none`` is a label.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
 from lookalike.sources.path_tails import Ambiguity, meet, stem_of
 from lookalike.sources.tables import LENGTH, cell_text, file_column, file_columns, read_table, spelt
-from lookalike.text import one_line, plain_text
+from lookalike.text import one_line, plain_text, report_text
 from lookalike.types import Attribute
 
 LABEL_COLUMNS: Final = ("label", "labels", "class")
@@ -29,16 +29,20 @@ EVERY_FLAG: Final = "*"
 """Stands for every column of 0 and 1 as a label column."""
 _SET: Final = frozenset(("1", "1.0"))
 _FLAGS: Final = frozenset(("0", "0.0", "")) | _SET
+STUDY_COLUMNS: Final = ("studyinstanceuid", "studyid", "studyuid")
+REPORT_COLUMNS: Final = ("report", "reports", "reporttext", "radiologyreport", "findings", "impression")
 _SHOWN: Final = 3  # candidates of an ambiguity
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """One file's labels, patient and attributes."""
+    """One file's labels, patient, attributes, study, and the words of its report."""
 
     labels: tuple[str, ...] = ()
     patient: str = ""
     attributes: Mapping[str, Attribute] | None = None
+    study: str = ""
+    report: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ class LabelTable:
 
 def _agree(rows: Sequence[LabelRow]) -> bool:
     """Whether several rows that may be one file's say the same of it."""
-    return len({(frozenset(row.labels), row.patient) for row in rows}) == 1
+    return len({(frozenset(row.labels), row.patient, row.study, row.report) for row in rows}) == 1
 
 
 def _common(rows: Sequence[LabelRow]) -> LabelRow:
@@ -127,7 +131,7 @@ def _common(rows: Sequence[LabelRow]) -> LabelRow:
         return rows[0]
     shared = [(name, value) for name, value in (rows[0].attributes or {}).items()]
     kept = {name: value for name, value in shared if all((row.attributes or {}).get(name) == value for row in rows)}
-    return LabelRow(rows[0].labels, rows[0].patient, kept)
+    return replace(rows[0], attributes=kept)
 
 
 def _ambiguous(found: Sequence[Ambiguity], texts: Sequence[str], names: Sequence[str]) -> str:
@@ -146,15 +150,22 @@ def _some(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def read_label_table(table: Path, label_columns: Sequence[str] = (), patient_column: str | None = None) -> LabelTable:
+def read_label_table(
+    table: Path,
+    label_columns: Sequence[str] = (),
+    patient_column: str | None = None,
+    report_columns: Sequence[str] = (),
+) -> LabelTable:
     """Read a table (``tables.read_table``). label_columns: the label column, or several 0/1 columns, ``*`` for all that
     there are; by default ``label``, ``labels`` or ``class``. patient_column: by default ``patient_id``, ``Patient ID``,
-    ``subject``, ``participant_id`` or another spelling of these.
+    ``subject``, ``participant_id`` or another spelling of these. report_columns: with the words of reports, of several
+    one after the other; without any, columns that are called as reports are (``REPORT_COLUMNS``) are left out, and that
+    is noted.
 
     Raises UsageError, with the names of the columns that there are.
     """
     read = read_table(table)
-    return label_table_of(read.columns, read.rows, table, label_columns, patient_column, read.note)
+    return label_table_of(read.columns, read.rows, table, label_columns, patient_column, report_columns, read.note)
 
 
 def label_table_of(
@@ -163,6 +174,7 @@ def label_table_of(
     table: Path,
     label_columns: Sequence[str] = (),
     patient_column: str | None = None,
+    report_columns: Sequence[str] = (),
     note: str = "",
 ) -> LabelTable:
     """The label table that rows of text are, by the rules of ``read_label_table``. there: the columns. rows: gone
@@ -170,45 +182,60 @@ def label_table_of(
     """
     if tuple(label_columns) == (EVERY_FLAG,):
         label_columns = _flags(there, rows, table)
-    columns = _columns(there, label_columns, patient_column, table)
+    columns = _columns(there, label_columns, patient_column, report_columns, table)
     _check_flags(rows, columns.labels)
     found: dict[str, LabelRow] = {}
     for cells in rows:
         if file := _as_path(cells[columns.file]):
             row = _row(cells, columns)
             found[file] = together(found[file], row) if file in found else row
-    return LabelTable(table.parent, found, [each for each in (note, _without_labels(table, columns)) if each])
+    notes = note, _without_labels(table, columns), _without_reports(table, columns)
+    return LabelTable(table.parent, found, [each for each in notes if each])
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """What the columns of a table are. patient: "" if there is none."""
+    """What the columns of a table are. patient, study: "" if there is none. left_out: with reports nobody asked for."""
 
     file: str
     labels: tuple[str, ...]
     patient: str
+    study: str
+    reports: tuple[str, ...]
+    left_out: tuple[str, ...]
     attributes: tuple[str, ...]
 
 
-def _columns(there: Sequence[str], labels: Sequence[str], patient: str | None, table: Path) -> _Columns:
+def _columns(
+    there: Sequence[str], labels: Sequence[str], patient: str | None, reports: Sequence[str], table: Path
+) -> _Columns:
     file = file_column(there)
     if file is None:
         raise UsageError(
             f"{table.name} has no column that names the file (one of {file_columns()}); "
             f"it has: {', '.join(there) or 'none'}"
         )
-    for name in (*labels, *([] if patient is None else [patient])):
+    for name in (*labels, *reports, *([] if patient is None else [patient])):
         _check_there(name, there, table)
     usual = spelt(there, LABEL_COLUMNS)
     chosen = tuple(dict.fromkeys(labels)) or (() if usual is None else (usual,))
-    patients = patient or spelt([name for name in there if name not in chosen], PATIENT_COLUMNS) or ""
-    return _Columns(file, chosen, patients, tuple(name for name in there if name not in {file, patients, *chosen}))
+    rest = [name for name in there if name not in chosen]
+    patients, study = patient or spelt(rest, PATIENT_COLUMNS) or "", spelt(rest, STUDY_COLUMNS) or ""
+    taken = {file, patients, study, *chosen, *reports}
+    words = tuple(name for name in there if name not in taken and spelt([name], REPORT_COLUMNS))
+    attributes = tuple(name for name in there if name not in {*taken, *words})
+    return _Columns(file, chosen, patients, study, tuple(reports), words, attributes)
 
 
 def _row(cells: Mapping[str, str], columns: _Columns) -> LabelRow:
     texts = {name: plain_text(cells[name], LENGTH) for name in columns.attributes}
-    patient = cells[columns.patient] if columns.patient else ""
-    return LabelRow(_labels(cells, columns.labels), patient, {name: text for name, text in texts.items() if text})
+    return LabelRow(
+        _labels(cells, columns.labels),
+        cells.get(columns.patient, ""),
+        {name: text for name, text in texts.items() if text},
+        cells.get(columns.study, ""),
+        report_text("\n".join(cells[name] for name in columns.reports)),
+    )
 
 
 def _as_path(text: str) -> str:
@@ -232,11 +259,21 @@ def _without_labels(table: Path, columns: _Columns) -> str:
     return "" if columns.labels else why
 
 
+def _without_reports(table: Path, columns: _Columns) -> str:
+    why = (
+        f"{table.name} has words of reports ({', '.join(columns.left_out)}), which are patients' data: they were left "
+        "out. Keep them with --report-column."
+    )
+    return why if columns.left_out else ""
+
+
 def together(first: LabelRow, second: LabelRow) -> LabelRow:
     """Two rows of one image as one: the labels of both; where they contradict each other the first one counts."""
     return LabelRow(
         labels=tuple(dict.fromkeys((*first.labels, *second.labels))),
         patient=first.patient or second.patient,
+        study=first.study or second.study,
+        report=first.report or second.report,
         attributes={**(second.attributes or {}), **(first.attributes or {})},
     )
 

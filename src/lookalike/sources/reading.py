@@ -147,28 +147,30 @@ def _real_path(file: str, folders: dict[str, str]) -> str:
 
 
 def read_items(
-    readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None
+    readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None, *, reports: bool = False
 ) -> Iterator[ReadEvent]:
     """The events of every item: its frames and Finished, a Refusal, a SetApart, or a SliceFile; once all slices are
     known, the frames of their volumes. A remote item is fetched only if it is new, a few at a time, each batch with a
-    BatchRead at its end.
+    BatchRead at its end. reports: what is a report in words gives them, too.
     """
     here = [item for _source, item in items if item.files and not item.in_array]
-    yield from _by_kind(_read_files(readers, here, known))
+    yield from _by_kind(_read_files(readers, here, known, reports))
     for _source, item in items:
         if item.image is not None:
             yield from _read_array(readers, item, known)
         elif item.vectors is not None:
             yield from frames_of_vectors(item, known.files if known is not None else ())
-    yield from _read_fetched(readers, [each for each in items if not each[1].files], known)
+    yield from _read_fetched(readers, [each for each in items if not each[1].files], known, reports)
 
 
-def _read_files(readers: ReaderPool, items: Iterable[Item], known: KnownItems | None) -> Iterator[Event | VolumesFound]:
+def _read_files(
+    readers: ReaderPool, items: Iterable[Item], known: KnownItems | None, reports: bool
+) -> Iterator[Event | VolumesFound]:
     is_known = known.files.__contains__ if known is not None and known.files else None
     slices: list[SliceFile] = []
     images = ImagesBeside()
     placed = (replace(item, beside=images.of(Path(item.files[0]))) for item in items)
-    for event in readers.read(placed, is_known, whole=True):
+    for event in readers.read(placed, is_known, whole=True, reports=reports):
         if isinstance(event, SliceFile):
             slices.append(event)
         yield event
@@ -225,7 +227,7 @@ def _array_frames(readers: ReaderPool, item: Item) -> Iterator[Frame]:
 
 
 def _read_fetched(
-    readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None
+    readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None, reports: bool
 ) -> Iterator[ReadEvent]:
     new: list[tuple[Source, Item]] = []
     for source, item in items:
@@ -241,7 +243,7 @@ def _read_fetched(
                     files += _fetched(item, fetched.enter_context(source.fetch(item)))
                 except (OSError, UnreadableImageError) as error:
                     yield Refusal(item.name, getattr(error, "reason", "not-readable"))
-            for event in _by_kind(_read_files(readers, files, known)):
+            for event in _by_kind(_read_files(readers, files, known, reports)):
                 yield replace(event, fetched=True) if isinstance(event, Finished) else event
         yield BatchRead()
 

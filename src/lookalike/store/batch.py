@@ -22,7 +22,7 @@ from lookalike.store.rows import chosen_rows, chunks, keys_by_id, where_chosen
 from lookalike.store.schema import ATTRIBUTES, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import count_version
 from lookalike.store.verify import repairable, seal, verify_records
-from lookalike.types import Attribute, PatchMap, Refusal, Vectors
+from lookalike.types import Attribute, EncodedReport, PatchMap, Refusal, Vectors
 
 EDITS: Final = "edited"  # the gallery's fact that counts changes to existing records
 _RECENT: Final = 5000  # keys of changed records that are kept
@@ -62,7 +62,7 @@ class Relabel:
 class Batch:
     """The content of one transaction: records, files read to their end (SHA-256 -> source), refusals, files that lie
     elsewhere now (SHA-256 -> source). overwrite: relabels replace the labels that a person set, too; change: the number
-    in the log under which they do, 0 until writing gives one.
+    in the log under which they do, 0 until writing gives one. reports, studies: of all records of files, by SHA-256.
     """
 
     records: list[NewRecord] = field(default_factory=list)
@@ -72,6 +72,8 @@ class Batch:
     moved: dict[str, str] = field(default_factory=dict)
     overwrite: bool = False
     change: int = 0
+    reports: dict[str, EncodedReport] = field(default_factory=dict)
+    studies: dict[str, str] = field(default_factory=dict)
 
 
 def record_id(sha256: str, frame: int) -> str:

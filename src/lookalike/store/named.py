@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from lookalike.errors import NotFoundError
 from lookalike.store.database import damaged
 from lookalike.store.rows import chunks, keys_by_id, no_record
-from lookalike.store.schema import ATTRIBUTES, CHANGED_LABELS, LABELS, RECORDS, TABLE_LABELS, VECTORS
+from lookalike.store.schema import ATTRIBUTES, CHANGED_LABELS, LABELS, RECORDS, REPORTS, STUDIES, TABLE_LABELS, VECTORS
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
@@ -25,8 +25,8 @@ _BEGINNING: Final = 24  # bytes of a vector that no other begins with
 @dataclass(frozen=True, slots=True)
 class Named:
     """What names some records. keys: theirs. files: the SHA-256 of their files. The others name nothing else: patients
-    (groups), sources and digests (SHA-256) that no other record has, labels and values (of attributes, the texts) that
-    no other record bears. vectors: the first bytes of each.
+    (groups), studies (pseudonyms), sources and digests (SHA-256) that no other record has, labels and values (of
+    attributes, the texts) that no other record bears. vectors, reports: the first bytes of each.
     """
 
     keys: tuple[int, ...]
@@ -38,18 +38,21 @@ class Named:
     labels: frozenset[str]
     values: frozenset[str]
     vectors: frozenset[bytes]
+    studies: frozenset[str]
+    reports: frozenset[bytes]
 
     @property
     def words(self) -> frozenset[str]:
         """By which a text names them: every one of these, of sources the file's name."""
         files = {PurePath(source).name for source in self.sources}
-        return frozenset({*self.ids, *self.patients, *self.digests, *self.labels, *self.values, *files} - {""})
+        names = {*self.ids, *self.patients, *self.studies, *self.digests, *self.labels, *self.values, *files}
+        return frozenset(names - {""})
 
     @property
     def traces(self) -> frozenset[bytes]:
         """The bytes that each of their rows holds some of: these words, also as JSON, and the vectors' beginnings."""
         texts = {text for word in self.words for text in (word, json.dumps(word)[1:-1])}
-        return self.vectors.union(text.encode() for text in texts)
+        return self.vectors.union(self.reports, (text.encode() for text in texts))
 
 
 def named_by_ids(store: Store, ids: Iterable[str]) -> Named:
@@ -88,7 +91,23 @@ def _named(connection: Connection, keys: Sequence[int]) -> Named:
         _labels_alone(connection, keys),
         _values_alone(connection, keys),
         frozenset(row["data"][:_BEGINNING] for row in _rows(connection, VECTORS.c.record, keys, VECTORS.c.data)),
+        _studies_alone(connection, keys),
+        frozenset(_beginnings(_rows(connection, REPORTS.c.record, keys, REPORTS.c.text, REPORTS.c.data))),
     )
+
+
+def _studies_alone(connection: Connection, keys: Sequence[int]) -> frozenset[str]:
+    own = Counter(row["study"] for row in _rows(connection, STUDIES.c.record, keys, STUDIES.c.study))
+    if not all(isinstance(study, str) for study in own):
+        raise damaged()
+    return _alone(connection, STUDIES.c.study, own)
+
+
+def _beginnings(reports: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Of the words and of the vectors of reports."""
+    for row in reports:
+        yield row["text"].encode()[:_BEGINNING]
+        yield row["data"][:_BEGINNING]
 
 
 def _alone(connection: Connection, column: Any, own: Counter[str], *where: ColumnElement[bool]) -> frozenset[str]:

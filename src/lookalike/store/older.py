@@ -7,7 +7,7 @@ from typing import Final
 
 from lookalike.store.checksums import UNKNOWN
 
-READABLE: Final = ("0002", "0003", "0004")  # revisions whose tables hold all that cannot be had otherwise
+READABLE: Final = ("0002", "0003", "0004", "0005")  # revisions whose tables hold all that cannot be had otherwise
 
 _COLUMNS: Final = {  # added to tables of these revisions, and what the migration fills them with
     "jobs": {"mac": "NULL"},
@@ -18,6 +18,8 @@ _TABLES: Final = {  # added whole
     "table_labels": "SELECT record, label FROM main.labels",
     "hand_labelled": "SELECT 0 AS record WHERE 0",
     "label_changes": "SELECT 0 AS number, 0.0 AS time, '' AS by, '' AS action, NULL AS undone WHERE 0",
+    "reports": "SELECT 0 AS record, '' AS text, 0 AS passages, x'' AS data, 0 AS checksum WHERE 0",
+    "studies": "SELECT 0 AS record, '' AS study, 0 AS checksum WHERE 0",
     "changed_labels": "SELECT 0 AS change, 0 AS record, '' AS before, '' AS after WHERE 0",
 }
 

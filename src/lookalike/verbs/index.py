@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.asking.reports_of_run import RunReports
 from lookalike.encoders import PatchEncoder
 from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import GalleryError, UsageError
@@ -20,7 +21,7 @@ from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery, gallery_folder
 from lookalike.locks import Turn
 from lookalike.progress import Progress
-from lookalike.readers.events import Finished, Frame
+from lookalike.readers.events import Finished, Frame, ReportRead
 from lookalike.roots import folders_of
 from lookalike.sources.encoded_volumes import OpenVolumes
 from lookalike.sources.files import FileSource
@@ -37,8 +38,10 @@ from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.edit import digests_of_records, labels_by_hand
 from lookalike.store.packed import packed
+from lookalike.store.studies import files_of_studies
 from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 
+_PARTS: Final = (Frame, BatchRead, VolumesFound, ReportRead)  # events of items that go on
 _ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many more
 _STORED: Final = 64  # files or records stored in one transaction
 _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
@@ -54,6 +57,7 @@ class IndexResult:
     label table was read, and what it lacks; what of the files' headers was not kept, and whose pixels show text;
     which encoder was chosen. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
     and the table says others: the person's count.
+    reports: files whose records have got the words of a report, or others than before.
     """
 
     added: int
@@ -71,6 +75,7 @@ class IndexResult:
     notes: tuple[str, ...] = ()
     moved: int = 0
     labels_kept: int = 0
+    reports: int = 0
 
 
 def index(
@@ -83,6 +88,9 @@ def index(
     overwrite_labels: bool = False,
     patches: bool = False,
     where_source: str | Filter | None = None,
+    reports: str | os.PathLike[str] | None = None,
+    report_columns: Sequence[str] = (),
+    sentences: str | None = None,
     progress: Progress | None = None,
 ) -> IndexResult:
     """Index files, folders (walked recursively), and other sources named by a URI, into a gallery.
@@ -100,6 +108,11 @@ def index(
     where_source: a filter on what the files' headers say (``Modality!=SR``), on ``source`` (the path) and ``kind``
     (picture, volume); what does not satisfy it is left out and counted.
 
+    reports, report_columns: keep the words of reports beside the images, which are patients' data: "sr" for the DICOM
+    Structured Reports among the sources, whose TEXT items are joined with the images of their study; or a folder of
+    text files called as their picture, or as the folder of their study; columns of the label table. sentences: the
+    encoder that reads them from now on, "minilm" by default, or the name of a model of sentence-transformers.
+
     Records may be removed while it runs, and do not come back by it; other files that it reads later are new arrivals,
     whoever's they are.
 
@@ -114,7 +127,8 @@ def index(
     given = [source_of(source) for source in sources]
     check_ids(given)
     listing = list_items(given, gallery.owns)
-    table = _table(labels, label_columns, patient_column)
+    table = _table(labels, label_columns, patient_column, report_columns)
+    words = RunReports(gallery, listing, reports, report_columns, sentences)
     if is_erasing(gallery):
         tidy(gallery, gallery.patience)
     told = [note for source in given if (note := check_vectors(source, gallery.spec))]
@@ -122,16 +136,17 @@ def index(
         gallery.allow(_local_roots(given, listing))
         if patches:
             _keep_patches(gallery)
-        run = _Run(gallery, ItemLabels(table, listing), overwrite_labels, apart=[*listing.apart])
+        run = _Run(gallery, ItemLabels(table, listing), overwrite_labels, words, apart=[*listing.apart])
         ended, total = 0, len(listing.items)
-        for event in leave_out(read_items(gallery.readers, listing.items, run.items), tree):
+        for event in leave_out(read_items(gallery.readers, listing.items, run.items, reports=words.structured), tree):
             if turn.is_awaited:
                 run.give_way(turn)
             run.take(event)
-            if progress and not isinstance(event, Frame | BatchRead | VolumesFound) and ended < total:
+            if progress and not isinstance(event, _PARTS) and ended < total:
                 ended += 1  # volumes are counted once their slices are known
                 progress(ended, total)
         run.flush()
+        gallery.store.write(Batch(reports=words.of_studies()))
         turn.leave()
         gallery.index()
     match = run.labels.match()
@@ -151,6 +166,7 @@ def index(
         notes=(*filter(None, [gallery.encoder_note, *told]), *run.labels.notes, *run.remarks.notes),
         moved=run.moved,
         labels_kept=run.labels_kept,
+        reports=words.given,
     )
 
 
@@ -174,11 +190,16 @@ def _local_roots(given: Sequence[Source], listing: Listing) -> set[str]:
 
 
 def _table(
-    labels: str | os.PathLike[str] | LabelTable | None, label_columns: Sequence[str], patient_column: str | None
+    labels: str | os.PathLike[str] | LabelTable | None,
+    label_columns: Sequence[str],
+    patient_column: str | None,
+    report_columns: Sequence[str],
 ) -> LabelTable | None:
+    if labels is None and report_columns:
+        raise UsageError("columns of reports are of a label table; give that with --labels, or a folder with --reports")
     if labels is None or isinstance(labels, LabelTable):
         return labels
-    return read_label_table(Path(labels), label_columns, patient_column)
+    return read_label_table(Path(labels), label_columns, patient_column, report_columns)
 
 
 def _keep_patches(gallery: Gallery) -> None:
@@ -197,6 +218,7 @@ class _Run:
     gallery: Gallery
     labels: ItemLabels
     overwrite_labels: bool
+    words: RunReports
     frames: list[Frame] = field(default_factory=list)
     batch: Batch = field(default_factory=Batch)
     volumes: OpenVolumes = field(default_factory=OpenVolumes)
@@ -219,6 +241,7 @@ class _Run:
         self.patches = stored_patches.kept(self.gallery.store)
         self.batch.overwrite = self.overwrite_labels
         self.items = StoredItems(self.gallery.store, self.gallery.is_there, with_patches=self.patches)
+        self.studied = set().union(*files_of_studies(self.gallery.store).values())  # what a header says stays
         self.by_hand = {} if self.overwrite_labels else labels_by_hand(self.gallery.store)
         # A table of patients or attributes alone must not remove the labels that another table gave.
         self.table_labels = self.labels.names_labels
@@ -244,6 +267,8 @@ class _Run:
             self.flush()
             self.batch.finished.update(self.fetched)
             self.fetched = {}
+        elif isinstance(event, ReportRead):
+            self.words.take(event)
         elif isinstance(event, VolumesFound):
             self.labels.note_volumes(event.items)
         elif isinstance(event, Refusal):
@@ -287,6 +312,7 @@ class _Run:
             self.moved += 1
             self.batch.moved[event.sha256] = place
         row = self.labels.row(event)
+        self._tell(event, row)
         # Of files with the same bytes the first one counts, as when storing them.
         if row is not None and not event.part and event.sha256 not in self.relabelled:
             self.relabelled.add(event.sha256)
@@ -309,6 +335,7 @@ class _Run:
         for volume in self.volumes.take(self.ended):
             vectors, views, patches = np.stack(volume.vectors), tuple(volume.views), tuple(volume.patches)
             self.batch.records.append(self._record(volume.first, vectors, views, volume.thumbnail, patches))
+        self.batch.reports = self.words.encoded()
         new = self.gallery.store.write(self.batch)
         self.added += len(new)
         self.brought.update(new)
@@ -331,10 +358,21 @@ class _Run:
         vectors, maps = encoder.encode_inputs_with_patches(inputs)
         return vectors, [(packed(one, frame.shown),) for one, frame in zip(maps, self.frames, strict=True)]
 
+    def _tell(self, event: Frame | Finished, row: LabelRow | None) -> None:
+        """Note the report of a file, and the study that its records are of."""
+        if event.part:  # one of many pictures in a file
+            return
+        self.words.note(event, row)
+        study = event.study if isinstance(event, Frame) else ""
+        if study or (row is not None and row.study and event.sha256 not in self.studied):
+            self.studied.add(event.sha256)
+            self.batch.studies[event.sha256] = study or (row.study if row else "")
+
     def _record(
         self, frame: Frame, vectors: Vectors, views: tuple[int, ...], thumbnail: bytes, patches: tuple[PatchMap, ...]
     ) -> NewRecord:
         row = self.labels.row(frame) or LabelRow()
+        self._tell(frame, row)
         attributes: dict[str, Attribute] = {**frame.attributes, **(row.attributes or {})}
         if frame.frames > 1:
             attributes["frame"] = float(frame.frame)

@@ -15,6 +15,7 @@ from lookalike.store.browse import facet_counts, records_after, refused_after
 from lookalike.store.edit import change_labels, label_changes, undo_change
 from lookalike.store.label_log import LoggedChange
 from lookalike.store.named import named_by_ids, named_by_patient
+from lookalike.store.reports import report_texts
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
 
@@ -36,6 +37,14 @@ class RecordInfo:
     patient: str
     depth: int
     frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReport:
+    """The words of a record's report, which are a patient's; "" if it has none."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,12 @@ class LabelLog:
 def record_info(gallery: Gallery, id: str) -> RecordInfo:
     """One record. Raises NotFoundError."""
     return _info(gallery.store.record(id))
+
+
+def read_report(gallery: Gallery, id: str) -> RecordReport:
+    """The report of one record. Raises NotFoundError, DamagedFileError."""
+    record = gallery.store.record(id)
+    return RecordReport(record.id, report_texts(gallery.store, [record.key]).get(record.key, ""))
 
 
 def _info(record: Record) -> RecordInfo:

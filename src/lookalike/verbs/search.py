@@ -17,11 +17,12 @@ from lookalike.asking.answers import answers
 from lookalike.asking.background import Judgement, judged
 from lookalike.asking.candidates import Candidates, candidates
 from lookalike.asking.examples import moved_by_examples
-from lookalike.asking.query import Clock, Query, of_record, open_query, queries_of
+from lookalike.asking.query import Clock, Query, in_space, of_record, open_query, queries_of
 from lookalike.asking.query_region import with_region
 from lookalike.asking.rank_volumes import COSINES
 from lookalike.asking.ranked import Ranked
 from lookalike.asking.remarks import remarks
+from lookalike.asking.study_query import open_study
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery
@@ -88,8 +89,11 @@ def search(
     query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
     *,
     text: str | None = None,
+    report: str | None = None,
+    report_weight: float = 1.0,
     id: str | None = None,
     ids: Sequence[str] = (),
+    study: str | os.PathLike[str] | None = None,
     vector: Sequence[float] | NDArray[np.floating[Any]] | None = None,
     positive: Sequence[str] = (),
     negative: Sequence[str] = (),
@@ -113,9 +117,13 @@ def search(
     or (rows, columns, 3) of any numeric dtype, or a Query of ``read_query``. id, ids: records of the gallery
     instead, several as their mean. vector: of the encoder's own space instead. text: words instead, for encoders
     that take text; with a picture as well, the two rankings are fused by reciprocal rank, and scores are the fused
-    ones. positive, negative: ids of records that the query is moved towards and away from (``refined``); the
-    negative ones are no hits. where: only records that satisfy the filter. group_by: "patient", one hit a patient.
-    same_patient: let the query's own patient, and the query itself, be hits.
+    ones. report: words to be found in the reports that the gallery keeps, alone or with any of these: their ranking is
+    fused likewise, with report_weight against 1 of the others'; ``Hit.placed`` says where each has a hit. study: a
+    whole study instead, by the id of one of its records, its pseudonym or the folder of its files, against whole
+    studies, kind of series by kind of series (``ranking.study_scores``); a hit is the most similar record of a study,
+    and ``Hit.study`` tells the rest. positive, negative: ids of records that the query is moved towards and away from
+    (``refined``); the negative ones are no hits. where: only records that satisfy the filter. group_by: "patient", one
+    hit a patient. same_patient: let the query's own patient, and the query itself, be hits.
 
     box, mask: search a region of the picture instead, in a gallery that keeps patches; ``Hit.region`` then says where
     a hit is most similar to it. box: (left, top, right, bottom) in fractions of the displayed picture. mask: a file
@@ -135,16 +143,26 @@ def search(
     read), NotFoundError (unknown id), ManifestMismatchError, DamagedFileError.
     """
     ids, region = [*([] if id is None else [id]), *ids], box is not None or mask is not None
-    _check(query, ids, vector, text, k, group_by)
+    _check((query, ids or None, vector, study), (text, report), k, group_by)
+    _check_report(report, report_weight)
     clock, tree = Clock(), tree_of(where)
     if region:
-        _check_region(gallery, (text, vector, ids[1:], positive, negative, group_by), (space, rank, weights))
+        _check_region(
+            gallery,
+            (text, report, vector, study and [study], ids[1:], positive, negative, group_by),
+            (space, rank, weights),
+        )
         with clock.stage("read"):
             picture = of_record(gallery, ids[0]) if ids else open_query(gallery, query)
             queries = [with_region(gallery, picture, box=box, mask=mask, slice=slice, context=context)]
+    elif study is not None:
+        _check_study((text, report, positive, negative), (rank, weights, slice, context))
+        with clock.stage("read"):
+            queries = [in_space(gallery, open_study(gallery, study), space)]
     else:
         _check_whole(slice, context=context)
-        queries = queries_of(gallery, query, ids=ids, vector=vector, text=text, space=space, clock=clock)
+        words: dict[str, Any] = {"text": text, "report": report, "report_weight": report_weight}
+        queries = queries_of(gallery, query, ids=ids, vector=vector, **words, space=space, clock=clock)
     with clock.stage("filter"):
         queries, unlike = moved_by_examples(gallery, queries, positive, negative)
         who = candidates(
@@ -163,36 +181,51 @@ def search(
         clock.seconds,
         len(gallery.index(space) if who.patched is None else who.patched),
         gallery.spec.name,
-        "; ".join(remarks(gallery, queries[0], who, judgement, len(hits), k)),
+        "; ".join(remarks(gallery, queries, who, judgement, len(hits), k)),
         judgement is not None and judgement.abstained,
         judgement.close if judgement is not None and judgement.filtered_away else None,
         judgement.background.histogram() if explain and judgement else None,
     )
 
 
-def _check(query: Any, ids: Sequence[str], vector: Any, text: str | None, k: int, group_by: str | None) -> None:
+def _check(asking: Sequence[Any], words: Sequence[str | None], k: int, group_by: str | None) -> None:
     if not 1 <= k <= MAX_K:
         raise UsageError(f"k must be from 1 to {MAX_K}, got {k}")
-    given = (query is not None) + bool(ids) + (vector is not None)
-    if given > 1 or (given == 0 and text is None):
+    given = sum(each is not None for each in asking)
+    if given > 1 or (given == 0 and words == (None, None)):
         raise UsageError(
-            "give either a query (a file or an array), the id of a record or a vector; a text may stand alone or "
-            "beside one"
+            "give either a query (a file or an array), the id of a record, a study or a vector; a text, or words to be "
+            "found in reports, may stand alone or beside one"
         )
     if group_by not in (None, "patient"):
         raise UsageError(f"hits are grouped by 'patient' or not at all, got {group_by!r}")
 
 
+def _check_report(report: str | None, weight: float) -> None:
+    if not 0 < weight < np.inf:
+        raise UsageError(f"the weight of the reports' ranking is above 0, against 1 of the others, got {weight}")
+    if report is None and weight != 1:
+        raise UsageError("a weight of the reports' ranking needs words to be found in reports: report, --report")
+
+
 def _check_region(gallery: Gallery, others: Sequence[Any], ranking: tuple[str, str, str]) -> None:
     if any(other is not None and len(other) for other in others) or ranking != (BASE, "auto", "uniform"):
         raise UsageError(
-            "a region is searched in the base space, by its patches alone: leave text, vector, further ids, positive, "
-            "negative, group_by, space, rank and weights out"
+            "a region is searched in the base space, by its patches alone: leave text, report, study, vector, further "
+            "ids, positive, negative, group_by, space, rank and weights out"
         )
     if not kept(gallery.store):
         raise UsageError(
             "this gallery keeps no patches, which a region is searched by; "
             "run `lookalike index --patches` on its sources again"
+        )
+
+
+def _check_study(others: Sequence[Any], ranking: tuple[Any, ...]) -> None:
+    if any(others) or ranking != ("auto", "uniform", None, True):
+        raise UsageError(
+            "studies are compared by their series alone: leave text, report, positive, negative, rank, weights, slice "
+            "and context out"
         )
 
 
@@ -206,7 +239,8 @@ def _judged(
 ) -> Judgement | None:
     """How near the best answers are; for cosines only."""
     with clock.stage("background"):
-        if len(queries) == 1 and not queries[0].words and (rank in COSINES or not gallery.holds_volumes()):
+        compared = len(queries) == 1 and not (queries[0].words or queries[0].kinds)
+        if compared and (rank in COSINES or not gallery.holds_volumes()):
             return judged(gallery, queries[0], best, who)
         return None
 
@@ -231,6 +265,8 @@ def _hit(ranked: Ranked, rank: int, judgement: Judgement | None, query: Query) -
         patient=record.patient,
         depth=record.depth,
         nearness=nearness,
+        placed=ranked.placed,
+        study=ranked.study,
     )
 
 

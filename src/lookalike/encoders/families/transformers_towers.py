@@ -37,13 +37,13 @@ def saved_towers(folder: Path, pooling: str = "") -> Towers:
     """
     config = _config(folder)
     if config.model_type in ("sam", "sam_vision_model"):
-        return Towers(ImageTower(_load(transformers.SamVisionModel, folder), read_map))
+        return Towers(ImageTower(load_saved(transformers.SamVisionModel, folder), read_map))
     if config.model_type == "vit_mae":
         # The default hides 75 % of the patches at random, also in eval mode.
         config.mask_ratio = 0.0
-        return Towers(ImageTower(_load(transformers.ViTMAEModel, folder, config=config), _read_mae))
+        return Towers(ImageTower(load_saved(transformers.ViTMAEModel, folder, config=config), _read_mae))
     options = {"add_pooling_layer": False} if config.model_type in _WITHOUT_POOLER else {}
-    model = _load(transformers.AutoModel, folder, **options)
+    model = load_saved(transformers.AutoModel, folder, **options)
     if hasattr(model, "get_image_features"):
         return Towers(ImageTower(model, _read_projection), _text_tower(model, folder))
     if model.main_input_name != "pixel_values":
@@ -69,8 +69,10 @@ def _config(folder: Path) -> Any:
         ) from None
 
 
-def _load(kind: Any, folder: Path, **options: Any) -> nn.Module:
-    """A model in float32 from local files only. Raises DamagedFileError if it lacks weights."""
+def load_saved(kind: Any, folder: Path, **options: Any) -> nn.Module:
+    """A model in float32 from local files only. kind: a class of transformers. Raises DamagedFileError if it lacks
+    weights.
+    """
     try:
         model, info = kind.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, output_loading_info=True, **options

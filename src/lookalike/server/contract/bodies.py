@@ -39,11 +39,16 @@ class RoiBody(Body):
 
 
 class QueryBody(Body):
-    """The query: exactly one of these; text may be combined with image or ids."""
+    """The query: exactly one of these; text, report (words to be found in reports, which needs the role admin) or both
+    may join image, volume or ids, and each other. study: a study of the gallery, by the id of one of its records or its
+    pseudonym.
+    """
 
     image: Id | None = None
     volume: Id | None = None
     text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    report: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    study: Id | None = None
     roi: RoiBody | None = None
     ids: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
     vector: (
@@ -53,8 +58,13 @@ class QueryBody(Body):
     @model_validator(mode="after")
     def _one(self) -> Self:
         given = {name for name in type(self).model_fields if getattr(self, name) is not None}
-        if len(given) != 1 and given not in ({"text", "image"}, {"text", "ids"}):
-            raise ValueError("give one of image, volume, text, roi, ids, vector; text may join image or ids")
+        alone = given - {"text", "report"}
+        joined = alone <= {"image", "ids"} or (alone == {"volume"} and "text" not in given)
+        if not given or len(alone) > 1 or (given - alone and not joined):
+            raise ValueError(
+                "give one of image, volume, text, report, study, roi, ids, vector; text may join image or ids, report "
+                "these and volume"
+            )
         return self
 
     @property
@@ -77,6 +87,7 @@ class SearchBody(Body):
     where: Annotated[str, Field(max_length=10_000)] | None = None
     space: Name = BASE
     group_by: Literal["patient"] | None = None
+    report_weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
     explain: bool = False
     rank: Name = "auto"
@@ -125,7 +136,8 @@ class UndoLabelsBody(Body):
 
 class IndexBody(Body):
     """Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
-    where_source: a filter on what the files' headers say; what does not satisfy it is left out.
+    where_source: a filter on what the files' headers say; what does not satisfy it is left out. reports,
+    report_columns: keep the words of structured reports, or of columns of the table.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -136,6 +148,8 @@ class IndexBody(Body):
     overwrite_labels: bool = False
     folder: Name | None = Field(default=None, alias="import")
     where_source: Annotated[str, Field(max_length=10_000)] | None = None
+    reports: Literal["sr"] | None = None
+    report_columns: Annotated[list[Name], Field(max_length=100)] = []
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -43,6 +43,8 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
         label_columns=given["label_columns"],
         where_source=given.get("where_source"),
         overwrite_labels=given.get("overwrite_labels", False),
+        reports=given.get("reports"),
+        report_columns=given.get("report_columns", ()),
         progress=progress,
     )
     return plain(done), {}

@@ -72,6 +72,8 @@ def _brought_in(
         "label_columns": body.label_columns,
         "where_source": body.where_source,
         "overwrite_labels": body.overwrite_labels,
+        "reports": body.reports,
+        "report_columns": body.report_columns,
     }
 
 

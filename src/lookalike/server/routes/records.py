@@ -49,6 +49,12 @@ def get_record(identity: str, service: Served, _caller: AsReader) -> Response:
     return json_response(records.record_info(service.gallery, identity))
 
 
+@records_router.get("/records/{identity}/report", response_model=records.RecordReport)
+def get_record_report(identity: str, service: Served, _caller: AsAdmin) -> Response:
+    """The words of a record's report."""
+    return json_response(records.read_report(service.gallery, identity))
+
+
 @records_router.get("/records/{identity}/thumbnail", response_class=JPEG)
 def get_thumbnail(identity: str, service: Served, _caller: AsReader) -> Response:
     """A record's thumbnail."""

@@ -20,7 +20,7 @@ search_router = APIRouter(prefix=API, tags=["ask"])
 @search_router.post("/search", response_model=SearchResult)
 async def post_search(body: SearchBody, service: Served, caller: AsReader, decodes: Decodes) -> Response:
     """The records most similar to the query."""
-    return await asked(service, caller, decodes, body.query, partial(answer_search, service, body))
+    return await asked(service, caller, decodes, body.query, partial(answer_search, service, body, caller))
 
 
 @search_router.post("/explain", response_model=Explanation)

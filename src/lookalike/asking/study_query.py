@@ -1,0 +1,110 @@
+"""A study as a query: one of the gallery, by its pseudonym or a record's id, or the images in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.asking.candidates import patients_of_file
+from lookalike.asking.query import Query
+from lookalike.asking.studies import Member, by_kind, every_study, kind_of_series, study_of
+from lookalike.errors import NotFoundError, UsageError
+from lookalike.gallery import Gallery
+from lookalike.readers.events import Frame
+from lookalike.slices import pool, slice_weights
+from lookalike.sources.reading import list_items, read_items
+from lookalike.sources.source import source_of
+from lookalike.text import absolute, file_name, quoted
+from lookalike.types import Record, Vectors
+
+_ENCODED: Final = 16  # pictures encoded at once
+
+
+@dataclass
+class _Series:
+    """One picture or volume of a folder: its first frame, and the vectors of all."""
+
+    first: Frame
+    vectors: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def member(self) -> Member:
+        shares = slice_weights("uniform", np.zeros(len(self.vectors)))
+        attributes = {"plane": self.first.plane, **self.first.attributes}
+        return Member(kind_of_series(attributes), pool(np.stack(self.vectors), shares)[0])
+
+
+def open_study(gallery: Gallery, study: str | os.PathLike[str]) -> Query:
+    """The study as a query, with a base vector for each of its ``kinds``.
+
+    Raises UsageError: it is neither a record, nor a study, nor a folder with images of one study.
+    """
+    name = os.fspath(study)
+    with suppress(NotFoundError):
+        return _of_gallery(gallery, every_study(gallery).names.index(known_study(gallery, name)))
+    if not os.path.isdir(absolute(name)):  # noqa: PTH112 - False for any impossible name
+        raise UsageError(
+            f"no study is called {name!r}: give the id of one of its records, the pseudonym that hits have, or the "
+            "folder that holds its files"
+        )
+    return _of_folder(gallery, name)
+
+
+def known_study(gallery: Gallery, name: str) -> str:
+    """The study of the gallery that a pseudonym, or the id of one of its records, names. Raises NotFoundError."""
+    record = gallery.store.find(name)
+    wanted = study_of(gallery, record) if record is not None else name
+    if wanted not in every_study(gallery).names:
+        raise NotFoundError(f"no record and no study has the id {quoted(name)!r}; ids stand in every search result")
+    return wanted
+
+
+def _of_gallery(gallery: Gallery, number: int) -> Query:
+    every = every_study(gallery)
+    records = gallery.store.records(every.records[number])
+    keys = [key for key in every.records[number] if key in records]
+    if not keys:
+        raise NotFoundError("the records of this study have been removed meanwhile")
+    members = (Member(kind_of_series(records[key].attributes), every.vectors_of[key]) for key in keys)
+    patients = frozenset(record.patient for record in records.values())
+    return _query(every.names[number], by_kind(members), patients, records[keys[0]])
+
+
+def _of_folder(gallery: Gallery, folder: str) -> Query:
+    series = list(_read_series(gallery, folder).values())
+    if not series:
+        raise UsageError(f"no image that can be read lies in {absolute(folder)}")
+    if (count := len({each.first.study for each in series} - {""})) > 1:
+        raise UsageError(f"the folder holds images of {count} studies; give the folder of one")
+    firsts = [each.first for each in series]
+    groups = (patients_of_file(gallery, each.sha256, each.frame, [each.patient])[0] for each in firsts)
+    query = _query(file_name(folder), by_kind(each.member() for each in series), frozenset().union(*groups))
+    return replace(query, source=folder, thumbnail=firsts[0].thumbnail)
+
+
+def _read_series(gallery: Gallery, folder: str) -> dict[tuple[str, int], _Series]:
+    """What lies in a folder, encoded as it is read, by the item and its number in it."""
+    found: dict[tuple[str, int], _Series] = {}
+    for frames in _batches(gallery, folder):
+        vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in frames]))
+        for frame, vector in zip(frames, vectors, strict=True):
+            found.setdefault((frame.source, frame.frame), _Series(frame)).vectors.append(vector)
+    return found
+
+
+def _batches(gallery: Gallery, folder: str) -> Iterator[list[Frame]]:
+    items = list_items([source_of(str(absolute(folder)))], gallery.owns).items
+    frames = (event for event in read_items(gallery.readers, items) if isinstance(event, Frame))
+    while batch := list(islice(frames, _ENCODED if gallery.spec.ndim == 2 else 1)):
+        yield batch
+
+
+def _query(name: str, kinds: Mapping[str, Vectors], patients: frozenset[str], record: Record | None = None) -> Query:
+    base = np.concatenate(list(kinds.values()))
+    return Query(name, base, base, views=(0,) * len(base), patients=patients, record=record, kinds=tuple(kinds))
