@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.classify import classify
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
+    from lookalike.verbs.draft import draft
     from lookalike.verbs.evaluate import evaluate
     from lookalike.verbs.explain import explain
     from lookalike.verbs.index import index
@@ -40,6 +41,7 @@ __all__ = [
     "classify",
     "demo",
     "doctor",
+    "draft",
     "evaluate",
     "explain",
     "index",
@@ -63,6 +65,7 @@ _HOME: Final = {
     "audit_outliers": ("lookalike.verbs.audit", "audit_outliers"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "demo": ("lookalike.verbs.demo", "demo"),
+    "draft": ("lookalike.verbs.draft", "draft"),
     "doctor": ("lookalike.verbs.doctor", "doctor"),
 }
 

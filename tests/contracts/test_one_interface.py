@@ -35,6 +35,7 @@ VERBS: Final = (
     Verb("index", lookalike.index, bodies.IndexBody),
     Verb("adapt", lookalike.adapt, bodies.AdaptBody),
     Verb("evaluate", lookalike.evaluate, bodies.EvaluateBody),
+    Verb("draft", lookalike.draft),
     Verb("map", lookalike.map, bodies.MapBody),
     Verb("audit confounds", lookalike.audit, bodies.AuditBody),
     Verb("audit duplicates", lookalike.audit_duplicates),

@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "evaluate": "Measure precision at k, with intervals and a leakage audit.",
     "classify": "Which labels a picture bears, and the neighbours that say so.",
     "audit": "What could mislead a score: confounds, and copies of pictures.",
+    "draft": "For research: a report after those of a picture's neighbours.",
     "map": "Lay the records out in a plane, as a page or a picture.",
     "records": "Label records, look at and undo what was labelled.",
     "gallery": "Keep house in a gallery: files that lie elsewhere now.",
@@ -33,7 +34,7 @@ _COMMANDS: Final = {
 
 _AS_IT_WAS: Final = "The gallery is as it was. Run the same command again."
 _KEPT: Final = {
-    **dict.fromkeys(["search", "evaluate", "classify", "audit", "doctor"], _AS_IT_WAS),
+    **dict.fromkeys(["search", "evaluate", "classify", "draft", "audit", "doctor"], _AS_IT_WAS),
     "map": "No map was made. Run the same command again.",
     "adapt": "No space was made or replaced: that happens once an adapter is trained. Run the same command again.",
     "benchmark": "What was run to its end is kept in the cache and not run again. Run the same command again.",
