@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import json
+import os
 import string
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +20,7 @@ from lookalike import voting
 from lookalike.classifiers.examples import Fitted
 from lookalike.encoders import Encoder, TextEncoder, names_with_text
 from lookalike.errors import UsageError
+from lookalike.text import quoted
 from lookalike.types import Vectors
 
 TEMPLATES: Final = ("{modality} {body_part} {view} {label}",)
@@ -23,13 +31,15 @@ _FIELDS: Final = ("modality", "body_part", "view", "label")
 class Prompts:
     """templates: sentences with {label} and, if wanted, {modality}, {body_part}, {view}; several make an
     ensemble. Words that are not given leave no gap. `x-ray chest anteroposterior Pleural Effusion` is the
-    default template with modality x-ray, body part chest and view anteroposterior.
+    default template with modality x-ray, body part chest and view anteroposterior. own: the prompts of some labels,
+    instead of the templates; several make an ensemble.
     """
 
     templates: tuple[str, ...] = TEMPLATES
     modality: str = ""
     body_part: str = ""
     view: str = ""
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.templates:
@@ -38,10 +48,47 @@ class Prompts:
             _check(template)
 
     def texts(self, label: str) -> list[str]:
-        """The prompts of one label, one a template."""
+        """The prompts of one label: its own, or one a template."""
+        if label in self.own:
+            return list(self.own[label])
         words = {"modality": self.modality, "body_part": self.body_part, "view": self.view}
         spoken = label.replace("_", " ")
         return [" ".join(template.format(label=spoken, **words).split()) for template in self.templates]
+
+
+def own_prompts(given: Mapping[str, Sequence[str]] | str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
+    """The prompts of each label, from a mapping; or from a file: JSON, {"label": ["prompt", ...]}, or CSV with the
+    columns label and prompt and a row a prompt. Raises UsageError.
+    """
+    found = given if isinstance(given, Mapping) else _read_prompts(Path(given).expanduser())
+    prompts: dict[str, tuple[str, ...]] = {}
+    for label, texts in found.items():
+        own = (texts,) if isinstance(texts, str) else tuple(texts) if isinstance(texts, list | tuple) else ()
+        if not str(label).strip() or not own or not all(isinstance(text, str) and text.strip() for text in own):
+            raise UsageError(f"each label has one prompt or several, none empty; {quoted(str(label))!r} has not")
+        prompts[str(label)] = tuple(dict.fromkeys(" ".join(text.split()) for text in own))
+    if not prompts:
+        raise UsageError('there are no prompts: give {"label": ["prompt", ...]} as JSON, or a CSV of label and prompt')
+    return prompts
+
+
+def _read_prompts(path: Path) -> Mapping[str, Any]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, ValueError):
+        raise UsageError(f"the prompts {path} cannot be read; give a file in UTF-8 that exists") from None
+    if text.lstrip().startswith("{"):
+        try:
+            return dict(json.loads(text))
+        except (ValueError, RecursionError):
+            raise UsageError(f'{path.name} is no JSON object of prompts such as {{"label": ["prompt", ...]}}') from None
+    rows = csv.DictReader(text.splitlines())
+    if not {"label", "prompt"} <= {*(rows.fieldnames or ())}:
+        raise UsageError(f"{path.name} is neither a JSON object nor a CSV with the columns label and prompt")
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault((row["label"] or "").strip(), []).append(row["prompt"] or "")
+    return found
 
 
 def _check(template: str) -> None:
@@ -83,7 +130,36 @@ def zero_shot(encoder: TextEncoder, prompts: Prompts, classes: Sequence[str], *,
 
 
 def label_vectors(encoder: TextEncoder, prompts: Prompts, classes: Sequence[str]) -> Vectors:
-    """The text vector of each label, (c, dim): the ensemble of its prompts."""
-    texts = [text for name in classes for text in prompts.texts(name)]
-    vectors = encoder.encode_texts(texts).reshape(len(classes), len(prompts.templates), -1)
-    return voting.unit_rows(vectors.mean(axis=1))
+    """The text vector of each label, (c, dim): the mean of its prompts' unit vectors, at unit length."""
+    texts = [prompts.texts(name) for name in classes]
+    vectors = kept_texts(encoder, [text for some in texts for text in some])
+    ends = np.cumsum([len(some) for some in texts])[:-1]
+    return voting.unit_rows(np.stack([part.mean(axis=0) for part in np.split(vectors, ends)]))
+
+
+_KEPT: Final[OrderedDict[bytes, Vectors]] = OrderedDict()
+_MOST_KEPT: Final = 4096
+_LOCK: Final = threading.Lock()
+
+
+def kept_texts(encoder: TextEncoder, texts: Sequence[str]) -> Vectors:
+    """The text vectors (n, dim) of prompts: each is encoded once in the life of this process, as long as no more than
+    ``_MOST_KEPT`` others have been asked for since. Kept by a digest of the encoder's identity and the text.
+    """
+    keys = [_digest(encoder, text) for text in texts]
+    with _LOCK:
+        found = {key: _KEPT[key] for key in keys if key in _KEPT}
+    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+    if new:
+        found |= dict(zip(new, encoder.encode_texts(list(new.values())), strict=True))
+    with _LOCK:
+        _KEPT.update(found)
+        for key in found:
+            _KEPT.move_to_end(key)
+        while len(_KEPT) > _MOST_KEPT:
+            _KEPT.popitem(last=False)
+    return np.stack([found[key] for key in keys])
+
+
+def _digest(encoder: TextEncoder, text: str) -> bytes:
+    return hashlib.sha256(repr((sorted(encoder.spec.identity.items()), text)).encode("utf-8", "surrogatepass")).digest()
