@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.encoders.families.published import PROCESSOR_FILES, read_processor
 from lookalike.encoders.protocols import Encoder
@@ -48,6 +47,7 @@ class Model:
     parameters: float = 0
     gmacs: float = 0
     note: str = ""
+    gated: bool = False
     folder: Path | None = None
 
     @property
@@ -56,7 +56,7 @@ class Model:
         folder = self.find()
         if folder is None:
             if self.preprocessing is None:
-                raise checkpoints.missing(self.name, self.checkpoint)
+                raise self._missing()
             return self._spec("main", self.dim, self.preprocessing, self.text)
         return self._spec(
             checkpoints.revision_of(folder, self.files),
@@ -83,7 +83,7 @@ class Model:
         require(f"the encoder {self.name}", "transformers", "torch", "transformers")
         folder = self.find()
         if folder is None:
-            raise checkpoints.missing(self.name, self.checkpoint, self.files if self._in_authors_format else ())
+            raise self._missing()
         from lookalike.encoders.runtimes.torch import TorchEncoder, TorchTextEncoder
 
         spec = self.spec
@@ -91,6 +91,10 @@ class Model:
         if text is None:
             return TorchEncoder(spec, image)
         return TorchTextEncoder(spec, image, text)
+
+    def _missing(self) -> UsageError:
+        files = self.files if self._in_authors_format else ()
+        return checkpoints.missing(self.name, self.checkpoint, files, gated=self.gated)
 
     @property
     def _in_authors_format(self) -> bool:
@@ -129,23 +133,28 @@ class Model:
 
     def _dim(self, folder: Path) -> int:
         if self._in_authors_format:
-            return self.dim
+            beside = checkpoints.read_config(folder) if (folder / "config.json").is_file() else {}
+            return dim_of(beside) or self.dim
         return dim_of(checkpoints.read_config(folder)) or self.dim or _dim_by_default(folder)
 
 
-def dim_of(config: dict[str, object]) -> int:
-    """The length of the vectors of a model with this ``config.json``; 0 if the file leaves it to a default."""
-    vision = config.get("vision_config") or {}
-    widths = config.get("hidden_sizes") or [0]
-    assert isinstance(vision, dict)
-    assert isinstance(widths, Sequence)
+def dim_of(config: dict[str, Any]) -> int:
+    """The length of the vectors of a model with this ``config.json``; 0 if the file leaves it to a default.
+
+    Raises UsageError if the file's values cannot be understood.
+    """
+    try:
+        return int(_declared_dim(config, config.get("vision_config") or {}) or 0)
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError):
+        raise UsageError("the values of config.json cannot be understood; pull or copy the model again") from None
+
+
+def _declared_dim(config: dict[str, Any], vision: dict[str, Any]) -> Any:
     if str(config.get("model_type", "")).startswith("sam"):
-        dim = vision.get("output_channels", config.get("output_channels", 0))
-    elif vision:
-        dim = config.get("projection_dim") or vision.get("hidden_size", 0)
-    else:
-        dim = config.get("hidden_size") or widths[-1]
-    return int(dim or 0)
+        return vision.get("output_channels", config.get("output_channels", 0))
+    if vision:
+        return config.get("projection_dim") or vision.get("hidden_size", 0)
+    return config.get("hidden_size") or (config.get("hidden_sizes") or [0])[-1]
 
 
 def _dim_by_default(folder: Path) -> int:

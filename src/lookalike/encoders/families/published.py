@@ -23,6 +23,11 @@ def read_processor(folder: Path) -> Preprocessing | None:
         if path.is_file():
             published = read_json(path)
             published = published.get("image_processor", published)
-            if "image_mean" in published or "size" in published:
-                return preprocessing_of(published)
+            if isinstance(published, dict) and ("image_mean" in published or "size" in published):
+                return preprocessing_of(published, _model_type(folder))
     return None
+
+
+def _model_type(folder: Path) -> str:
+    config = folder / "config.json"
+    return str(read_json(config).get("model_type", "")) if config.is_file() else ""

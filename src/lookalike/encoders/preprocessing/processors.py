@@ -6,6 +6,7 @@ of Hugging Face transformers, and never guessed: what Preprocessing cannot expre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
@@ -36,17 +37,57 @@ _KINDS: Final = {
     "ViT": _Kind(2),
 }
 
+# As transformers chooses where a file names no processor. Of 2021 and 2022, some do not.
+_OF_MODELS: Final = {
+    "blip": "Blip",
+    "clip": "CLIP",
+    "convnext": "ConvNext",
+    "convnextv2": "ConvNext",
+    "deit": "DeiT",
+    "dinov2": "Bit",
+    "dinov3_vit": "DINOv3ViT",
+    "ijepa": "ViT",
+    "regnet": "ConvNext",
+    "resnet": "ConvNext",
+    "sam": "Sam",
+    "siglip": "Siglip",
+    "swin": "ViT",
+    "swinv2": "ViT",
+    "vit": "ViT",
+    "vit_mae": "ViT",
+    "vit_msn": "ViT",
+}
 
-def preprocessing_of(published: Mapping[str, Any]) -> Preprocessing:
-    """The Preprocessing equivalent to an image processor. Raises UsageError if there is none."""
-    name, kind = _kind(published)
-    mean, std = _normalisation(published)
+
+def preprocessing_of(published: Mapping[str, Any], model_type: str = "") -> Preprocessing:
+    """The Preprocessing equivalent to an image processor; model_type: of ``config.json``, for a file without a type.
+
+    Raises UsageError if there is none, or its values cannot be understood.
+    """
+    try:
+        return _preprocessing(published, model_type)
+    except (TypeError, ValueError, KeyError, AttributeError, ZeroDivisionError):
+        raise UsageError(
+            "the values of the image processor's file cannot be understood; pull or copy the model again"
+        ) from None
+
+
+def on_255(mean: float | Sequence[float], std: float | Sequence[float], factor: float = 1 / 255) -> dict[str, Any]:
+    """Mean and std as published, one or three numbers for values times ``factor`` -> those of Preprocessing, 0..255."""
+    scaled = _three(std, factor)
+    if min(scaled) <= 0:
+        raise ValueError("a deviation of nothing")
+    return {"mean": _three(mean, factor), "std": scaled}
+
+
+def _preprocessing(published: Mapping[str, Any], model_type: str) -> Preprocessing:
+    name, kind = _kind(published, model_type)
     resample = _RESAMPLE.get(published.get("resample", kind.resample))
     if resample is None:
         raise _unsayable(name, f"resample {published['resample']}")
     if not published.get("do_resize", True):
         raise _unsayable(name, "it does not resize")
-    common: dict[str, Any] = {"resample": resample, "mean": mean, "std": std}
+    common: dict[str, Any] = {"resample": resample, **_normalisation(published)}
     size = published.get("size", 224)
     if name == "ConvNext":
         return _convnext(size, float(published.get("crop_pct") or 224 / 256), common)
@@ -61,9 +102,9 @@ def preprocessing_of(published: Mapping[str, Any]) -> Preprocessing:
     return Preprocessing(size=_square(size), resize="squash", **common)
 
 
-def _kind(published: Mapping[str, Any]) -> tuple[str, _Kind]:
+def _kind(published: Mapping[str, Any], model_type: str) -> tuple[str, _Kind]:
     declared = str(published.get("image_processor_type") or published.get("feature_extractor_type") or "")
-    name = declared
+    name = declared or _OF_MODELS.get(model_type, "")
     for ending in ("Fast", "Pil", "ImageProcessor", "FeatureExtractor"):
         name = name.removesuffix(ending)
     if name not in _KINDS:
@@ -74,29 +115,35 @@ def _kind(published: Mapping[str, Any]) -> tuple[str, _Kind]:
     return name, _KINDS[name]
 
 
-def _normalisation(published: Mapping[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _normalisation(published: Mapping[str, Any]) -> dict[str, Any]:
     """Mean and std on the 0..255 scale: (x f - m) / s = (x - m / f) / (s / f)."""
     factor = float(published.get("rescale_factor", 1 / 255)) if published.get("do_rescale", True) else 1.0
     if not published.get("do_normalize", True):
-        return (0.0, 0.0, 0.0), (1 / factor, 1 / factor, 1 / factor)
+        return {"mean": (0.0, 0.0, 0.0), "std": (1 / factor, 1 / factor, 1 / factor)}
     mean, std = published.get("image_mean"), published.get("image_std")
     if mean is None or std is None:
         raise UsageError("the image processor normalises but its file names no image_mean and image_std")
-    return _three(mean, factor), _three(std, factor)
+    return on_255(mean, std, factor)
 
 
 def _three(values: float | Sequence[float], factor: float) -> tuple[float, float, float]:
     red, green, blue = values if isinstance(values, Sequence) else [values] * 3
     # Rounded, so that 0.485 * 255 and 0.485 / 0.00392156862745098 are the same number and hash alike.
-    return round(red / factor, 6), round(green / factor, 6), round(blue / factor, 6)
+    three = round(red / factor, 6), round(green / factor, 6), round(blue / factor, 6)
+    if not all(map(math.isfinite, three)):
+        raise ValueError("a number that is none")
+    return three
 
 
 def _square(size: int | Mapping[str, int]) -> tuple[int, int]:
-    if isinstance(size, int):
-        return size, size
-    if "height" in size and "width" in size:
-        return size["height"], size["width"]
-    return size["shortest_edge"], size["shortest_edge"]
+    if isinstance(size, Mapping):
+        pair = ("height", "width") if "height" in size and "width" in size else ("shortest_edge",) * 2
+        rows, columns = (int(size[name]) for name in pair)
+    else:
+        rows = columns = int(size)
+    if min(rows, columns) < 1:
+        raise ValueError("a picture without pixels")
+    return rows, columns
 
 
 def _cropped(

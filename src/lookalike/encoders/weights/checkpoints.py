@@ -62,12 +62,13 @@ def folder_name(name: str) -> str:
     return name.replace("/", "--")
 
 
-def missing(name: str, repository: str, weights: Sequence[str] = ()) -> UsageError:
-    """The error for a model whose weights are not on this machine."""
+def missing(name: str, repository: str, weights: Sequence[str] = (), *, gated: bool = False) -> UsageError:
+    """The error for a model whose weights are not on this machine. gated: its terms must be accepted first."""
     files = f", with {' or '.join(weights)} in it," if weights else ""
+    terms = f" (accept its terms at https://huggingface.co/{repository} first)" if gated else ""
     return UsageError(
         f"the weights of {name} ({repository}) are not on this machine: where the hub can be reached run "
-        f"'lookalike encoders pull {name} --to DIR'; elsewhere copy the folder DIR/{folder_name(name)}{files} "
+        f"'lookalike encoders pull {name} --to DIR'{terms}; elsewhere copy the folder DIR/{folder_name(name)}{files} "
         f"from there; then set {MODELS_FOLDER}=DIR"
     )
 
@@ -77,8 +78,11 @@ def weight_files(folder: Path, weights: Sequence[str] = WEIGHTS) -> list[Path]:
     first = next(folder / file for file in weights if (folder / file).is_file())
     if first.suffix != ".json":
         return [first]
-    shards = sorted(set(read_json(first).get("weight_map", {}).values()))
-    return [first, *(folder / shard for shard in shards)]
+    shards = read_json(first).get("weight_map")
+    # A shard lies beside its index: a name that leads out of the folder is no shard's.
+    if not isinstance(shards, dict) or any(str(shard) != Path(str(shard)).name for shard in shards.values()):
+        raise _damaged(first)
+    return [first, *(folder / shard for shard in sorted(set(shards.values())))]
 
 
 def revision_of(folder: Path, weights: Sequence[str] = WEIGHTS) -> str:
@@ -109,7 +113,10 @@ def digest(folder: Path, files: Sequence[Path]) -> str:
 
 def _record(folder: Path) -> dict[str, str]:
     path = folder / RECORD
-    return dict(read_json(path).get("files", {})) if path.is_file() else {}
+    files = read_json(path).get("files", {}) if path.is_file() else {}
+    if not isinstance(files, dict) or not all(isinstance(checksum, str) for checksum in files.values()):
+        raise _damaged(path)
+    return files
 
 
 def sha256(path: Path) -> str:
@@ -160,8 +167,12 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of a model. Raises DamagedFileError if it holds no object."""
     try:
         content = json.loads(path.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError, OSError):
         content = None
     if not isinstance(content, dict):
-        raise DamagedFileError(f"{path.name} in {path.parent} is damaged; pull or copy the model again")
+        raise _damaged(path)
     return content
+
+
+def _damaged(path: Path) -> DamagedFileError:
+    return DamagedFileError(f"{path.name} in {path.parent} is damaged; pull or copy the model again")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from safetensors.torch import load_file
@@ -18,6 +18,20 @@ from lookalike.errors import DamagedFileError
 
 StateDict: TypeAlias = Mapping[str, Tensor]
 RenamingRules: TypeAlias = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
+
+TIMM_VIT_NAMES: Final[RenamingRules] = (
+    (r"^cls_token", "embeddings.cls_token"),
+    (r"^pos_embed", "embeddings.position_embeddings"),
+    (r"^patch_embed\.proj\.", "embeddings.patch_embeddings.projection."),
+    (r"^blocks\.", "encoder.layer."),
+    (r"\.norm1\.", ".layernorm_before."),
+    (r"\.norm2\.", ".layernorm_after."),
+    (r"\.attn\.proj\.", ".attention.output.dense."),
+    (r"\.mlp\.fc1\.", ".intermediate.dense."),
+    (r"\.mlp\.fc2\.", ".output.dense."),
+    (r"^norm\.", "layernorm."),
+)
+"""timm's names of a ViT -> those of transformers; ``attn.qkv`` stays, see ``split_qkv``."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -48,6 +62,18 @@ def renamed(state: StateDict, rules: RenamingRules) -> dict[str, Tensor]:
             name = re.sub(pattern, replacement, name)  # noqa: PLW2901
         result[name] = tensor
     return result
+
+
+def split_qkv(state: StateDict) -> dict[str, Tensor]:
+    """The tensors with timm's fused ``attn.qkv`` as query, key and value."""
+    split: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if ".attn.qkv." not in name:
+            split[name] = tensor
+            continue
+        for part, third in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
+            split[name.replace(".attn.qkv.", f".attention.attention.{part}.")] = third
+    return split
 
 
 def count(state: StateDict, pattern: str) -> int:
