@@ -819,7 +819,8 @@ export interface components {
             where?: string | null;
         };
         /**
-         * @description labels: every label, the most probable first; they sum to 1 unless multi_label. abstained: the query is
+         * @description labels: every label, the most probable first; they sum to 1 unless multi_label or
+         *     told by a model that was trained with sigmoids (zero-shot). abstained: the query is
          *     too unlike the gallery for an answer (see reason), and the probabilities then mean little; or nobody may vote, and
          *     there are no labels.
          *

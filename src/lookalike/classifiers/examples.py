@@ -74,10 +74,12 @@ class Settings:
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """logits: vectors (q, dim) -> (q, c). voters: the gallery rows (q, k) that voted, -1 pads, and the share
-    of the vote of each; None for methods in which no single record votes."""
+    of the vote of each; None for methods in which no single record votes. independent: each label's probability is a
+    sigmoid of its own logit, also where one label excludes the others."""
 
     logits: Callable[[Vectors], Floats]
     voters: Callable[[Vectors], tuple[RowNumbers, Floats]] | None = None
+    independent: bool = False
 
 
 def logits_of(p: Floats, *, multi_label: bool) -> Floats:

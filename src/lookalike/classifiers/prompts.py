@@ -18,7 +18,7 @@ import numpy as np
 
 from lookalike import voting
 from lookalike.classifiers.examples import Fitted
-from lookalike.encoders import Encoder, TextEncoder, names_with_text
+from lookalike.encoders import Encoder, TextEncoder, logit_bias, names_with_text
 from lookalike.errors import UsageError
 from lookalike.text import quoted
 from lookalike.types import Vectors
@@ -120,10 +120,13 @@ def zero_shot(encoder: TextEncoder, prompts: Prompts, classes: Sequence[str], *,
 
     The vector of a label is the mean of its prompts' unit vectors, scaled to unit length again (Radford et al.,
     CLIP, ICML 2021). With several labels each is compared with its negation, "no <label>" (Tiu et al.,
-    CheXzero, Nature Biomedical Engineering 6, 2022).
+    CheXzero, Nature Biomedical Engineering 6, 2022). A model that was trained with sigmoids gives each label a
+    probability of its own, sigmoid(logit scale * cosine + bias) (Zhai et al., SigLIP, ICCV 2023).
     """
     scale = float(encoder.logit_scale)
     texts = label_vectors(encoder, prompts, classes)
+    if (bias := logit_bias(encoder)) is not None:
+        return Fitted(lambda queries: np.asarray(scale * (queries @ texts.T) + bias, np.float64), independent=True)
     if multi_label:
         texts = texts - label_vectors(encoder, prompts, [f"no {name}" for name in classes])
     return Fitted(lambda queries: np.asarray(scale * (queries @ texts.T), np.float64))

@@ -24,7 +24,7 @@ from lookalike.encoders.catalogue.lookup import (
     names_with_text,
     present,
 )
-from lookalike.encoders.protocols import Encoder, EncoderEntry, PatchEncoder, TextEncoder
+from lookalike.encoders.protocols import Encoder, EncoderEntry, PatchEncoder, TextEncoder, logit_bias
 
 __all__ = [
     "BY_ITSELF",
@@ -39,6 +39,7 @@ __all__ = [
     "entry",
     "is_declared",
     "load",
+    "logit_bias",
     "names",
     "names_with_text",
     "present",

@@ -38,12 +38,20 @@ class TextEncoder(Encoder, Protocol):
 
     @property
     def logit_scale(self) -> float:
-        """The model's own temperature: zero-shot probability = softmax(logit_scale * cosine)."""
+        """The model's own temperature: zero-shot probability = softmax(logit_scale * cosine); see ``logit_bias``."""
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Texts -> unit vectors (n, dim) float32."""
         ...
+
+
+def logit_bias(encoder: TextEncoder) -> float | None:
+    """The optional attribute ``logit_bias`` of an encoder that was trained with sigmoids: its zero-shot probability is
+    sigmoid(logit_scale * cosine + logit_bias), of each label for itself. None for one trained with a softmax.
+    """
+    bias = getattr(encoder, "logit_bias", None)
+    return None if bias is None else float(bias)
 
 
 @runtime_checkable
@@ -117,13 +125,15 @@ class Facts:
 
     checkpoint: where the weights come from: a repository on the hub, an address, or a package; "" if not
     given. parameters: of the image tower, in millions; gmacs: thousand million multiply-adds a picture; 0 if not
-    known. here: whether it can be built on this machine as it is.
+    known. here: whether it can be built on this machine as it is. gated: whether its terms must be accepted on the
+    hub before the weights can be had.
     """
 
     checkpoint: str = ""
     parameters: float = 0
     gmacs: float = 0
     here: bool = True
+    gated: bool = False
 
 
 def facts_of(entry: EncoderEntry) -> Facts:

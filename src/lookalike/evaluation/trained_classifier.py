@@ -253,7 +253,7 @@ def train_calibrated(fit: Fit, data: Examples, seed: int, final: Fitted | None =
 
 def untrained(fitted: Fitted, data: Examples, seed: int) -> Trained:
     """A classifier whose logits are taken as they are, without thresholds."""
-    plain = calibration.uncalibrated(len(data.classes), multi_label=data.multi_label)
+    plain = calibration.uncalibrated(len(data.classes), multi_label=data.multi_label or fitted.independent)
     return Trained(data, fitted, plain, "", (None,) * len(data.classes), background_of(data, seed))
 
 

@@ -11,6 +11,8 @@ from lookalike.encoders.families.transformers_towers import Towers
 
 AUTHORS_FORMATS: Final[Mapping[str, Callable[[Path, Path], Towers]]] = {
     "sam": image_towers.sam,
+    "curia": image_towers.curia,
+    "gigapath": image_towers.gigapath,
     "radimagenet": image_towers.radimagenet,
     "biomedclip": two_towers.biomedclip,
     "medclip": two_towers.medclip,

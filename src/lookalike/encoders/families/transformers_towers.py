@@ -148,4 +148,5 @@ def _text_tower(model: Any, folder: Path) -> TextTower | None:
         features: Tensor = model.get_text_features(input_ids=ids, **mask).pooler_output
         return features
 
-    return TextTower(encode, math.exp(model.logit_scale.item()))
+    bias = model.logit_bias.item() if hasattr(model, "logit_bias") else None
+    return TextTower(encode, math.exp(model.logit_scale.item()), bias)

@@ -18,6 +18,7 @@ from lookalike.encoders.families.transformers_towers import Towers, as_grid, rea
 from lookalike.encoders.runtimes.torch import ImageTower, TextTower
 from lookalike.encoders.weights.checkpoints import has_tokenizer
 from lookalike.encoders.weights.state_dicts import (
+    TIMM_VIT_NAMES,
     StateDict,
     built,
     count,
@@ -25,24 +26,13 @@ from lookalike.encoders.weights.state_dicts import (
     linear_layer,
     read_weights,
     renamed,
+    split_qkv,
     under,
 )
 
 # --- BiomedCLIP -----------------------------------------------------------------------------------------
 
 _HEAD: Final = 64  # the width of an attention head in ViT-B and BERT-base
-_TIMM_NAMES: Final = (
-    (r"^cls_token", "embeddings.cls_token"),
-    (r"^pos_embed", "embeddings.position_embeddings"),
-    (r"^patch_embed\.proj\.", "embeddings.patch_embeddings.projection."),
-    (r"^blocks\.", "encoder.layer."),
-    (r"\.norm1\.", ".layernorm_before."),
-    (r"\.norm2\.", ".layernorm_after."),
-    (r"\.attn\.proj\.", ".attention.output.dense."),
-    (r"\.mlp\.fc1\.", ".intermediate.dense."),
-    (r"\.mlp\.fc2\.", ".output.dense."),
-    (r"^norm\.", "layernorm."),
-)
 
 
 def biomedclip(weights: Path, tokenizer: Path) -> Towers:
@@ -58,13 +48,6 @@ def biomedclip(weights: Path, tokenizer: Path) -> Towers:
 
 
 def _timm_vit(state: StateDict) -> nn.Module:
-    split: dict[str, Tensor] = {}
-    for name, tensor in renamed(state, _TIMM_NAMES).items():
-        if ".attn.qkv." in name:
-            for part, third in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
-                split[name.replace(".attn.qkv.", f".attention.attention.{part}.")] = third
-        else:
-            split[name] = tensor
     hidden, _, patch, _ = state["patch_embed.proj.weight"].shape
     config = transformers.ViTConfig(
         hidden_size=hidden,
@@ -75,7 +58,7 @@ def _timm_vit(state: StateDict) -> nn.Module:
         patch_size=patch,
         layer_norm_eps=1e-6,
     )
-    return built(transformers.ViTModel, config, split, add_pooling_layer=False)
+    return built(transformers.ViTModel, config, split_qkv(renamed(state, TIMM_VIT_NAMES)), add_pooling_layer=False)
 
 
 def _bert(state: StateDict) -> nn.Module:

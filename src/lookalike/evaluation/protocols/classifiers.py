@@ -193,7 +193,8 @@ class _Predicted:
 
 def _predict(trained: Trained, queries: Examples, abstain: float) -> _Predicted:
     logits = trained.fitted.logits(queries.vectors)
-    plain = calibration.uncalibrated(logits.shape[1], multi_label=queries.multi_label).probabilities(logits)
+    apart = queries.multi_label or trained.fitted.independent
+    plain = calibration.uncalibrated(logits.shape[1], multi_label=apart).probabilities(logits)
     p = trained.calibration.probabilities(logits)
     limit = np.quantile(trained.background, abstain) if len(trained.background) and abstain else -np.inf
     far = trained.closeness(queries.vectors) < limit
