@@ -84,7 +84,8 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lookalike")
-def main() -> None:
+@click.option("--device", metavar="auto|cpu|cuda", help="What encoders run on [default: auto].")
+def main(device: str | None) -> None:
     """Find the medical images that look alike.
 
     Research software, not a medical device.
@@ -94,6 +95,8 @@ def main() -> None:
       lookalike index scans/ --gallery chest --labels labels.csv
       lookalike search query.dcm --gallery chest -k 5 --figure hits.png
     """
+    if device is not None:
+        os.environ["LOOKALIKE_DEVICE"] = device  # for the processes that this one starts, too
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for names that this terminal cannot display

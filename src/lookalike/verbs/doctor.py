@@ -44,7 +44,8 @@ class DoctorResult:
 
 def doctor(gallery: Gallery | None = None) -> DoctorResult:
     """Check the installation and, if a gallery is given, every row of it."""
-    checks = [_machine(), _packages(), _try("encoder", _encoder), _try("index", _index), _try("decoding", _decoding)]
+    checks = [_machine(), _packages(), _try("device", _device)]
+    checks += [_try("encoder", _encoder), _try("index", _index), _try("decoding", _decoding)]
     checks.append(_confinement())
     checks += [_extra(extra, package) for extra, package in _EXTRAS.items()]
     if gallery is not None:
@@ -69,6 +70,12 @@ def _try(name: str, check: Callable[[], str]) -> Check:
         return Check(name, "failed", str(error))
     except (ImportError, OSError, RuntimeError) as error:
         return Check(name, "failed", f"{type(error).__name__}; install lookalike again")
+
+
+def _device() -> str:
+    from lookalike.encoders.runtimes import device
+
+    return device.told()
 
 
 def _encoder() -> str:

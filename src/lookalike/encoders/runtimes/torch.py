@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lookalike.encoders.runtimes.device import torch_device
 from lookalike.encoders.runtimes.vectors import as_vectors, prepared_pictures, unit
 from lookalike.pixels import prepare
 from lookalike.types import EncoderSpec, Image, Preprocessing, Vectors
@@ -56,10 +57,12 @@ class ImageTower(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextTower:
-    """texts -> vectors (n, dim), not yet of unit length; zero-shot probability: softmax(scale * cosine)."""
+    """texts -> vectors (n, dim), not yet of unit length; zero-shot probability: softmax(logit_scale * cosine), or
+    sigmoid(logit_scale * cosine + logit_bias)."""
 
     encode: Callable[[Sequence[str]], Tensor]
     logit_scale: float
+    logit_bias: float | None = None
 
 
 class TorchEncoder:
@@ -67,7 +70,7 @@ class TorchEncoder:
 
     def __init__(self, spec: EncoderSpec, tower: ImageTower) -> None:
         self.spec = spec
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch_device()
         self.tower = tower.eval().requires_grad_(False).to(self.device)
         self.normalise = Normalise(spec.preprocessing).to(self.device)
 
@@ -107,7 +110,7 @@ class TorchTextEncoder(TorchEncoder):
     def __init__(self, spec: EncoderSpec, tower: ImageTower, text: TextTower) -> None:
         super().__init__(spec, tower)
         self._text = text
-        self.logit_scale = text.logit_scale
+        self.logit_scale, self.logit_bias = text.logit_scale, text.logit_bias
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> Vectors:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.encoders.runtimes import device
 from lookalike.encoders.runtimes.onnx import Pooling
 from lookalike.encoders.runtimes.vectors import as_vectors
 from lookalike.slices import volume_input
@@ -54,7 +55,8 @@ def onnx_network(graph: Path, output: str, pooling: Pooling) -> VolumeNetwork:
     """A graph whose input is float32 (1, 1, depth, rows, columns). pooling "mean": over a map's space."""
     import onnxruntime as ort
 
-    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(graph, providers=device.providers())
+    device.runs_on(session)
     name = session.get_inputs()[0].name
 
     def run(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -69,14 +71,14 @@ def torch_network(network: nn.Module, read: Callable[[nn.Module, Tensor], Tensor
     """A network in torch, on a CUDA device where there is one; read gives (1, dim)."""
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = network.eval().requires_grad_(False).to(device)
+    on = device.torch_device()
+    network = network.eval().requires_grad_(False).to(on)
 
     @torch.inference_mode()
     def run(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         # TF32 would make a GPU's vectors differ from a CPU's in the third digit.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            found: NDArray[np.float32] = read(network, torch.from_numpy(pixels).to(device)).float().cpu().numpy()
+            found: NDArray[np.float32] = read(network, torch.from_numpy(pixels).to(on)).float().cpu().numpy()
         return found
 
     return run
