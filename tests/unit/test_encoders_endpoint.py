@@ -7,6 +7,8 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 
 from lookalike import encoders
 from lookalike.encoders.catalogue.golden import golden_picture
-from lookalike.encoders.runtimes import endpoint
+from lookalike.encoders.runtimes import endpoint, patience
 from lookalike.errors import EndpointError, UsageError
 from lookalike.pixels import from_array, prepare
 
@@ -31,6 +33,8 @@ class Host(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Scorer)
         self.requests: list[dict] = []
         self.instead: list[tuple[int, dict[str, str], bytes]] = []
+        self.connections: set[tuple[str, int]] = set()
+        self.together = threading.Barrier(1)  # as many requests as must have come before one is answered
         self.scale: object = 4.513
         self.address = f"http://127.0.0.1:{self.server_port}/score"
 
@@ -39,10 +43,13 @@ class Scorer(BaseHTTPRequestHandler):
     """A vector is made of the mean colour of the picture's corner, or of the letters of the text."""
 
     server: Host
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append({"body": body, "authorization": self.headers["Authorization"]})
+        self.server.connections.add(self.client_address)
+        self.server.together.wait(timeout=30)
         if self.server.instead:
             return self._answer(*self.server.instead.pop(0))
         rows = []
@@ -91,7 +98,6 @@ def host() -> Iterator[Host]:
 def encoder(host: Host, monkeypatch: pytest.MonkeyPatch) -> endpoint.EndpointEncoder:
     monkeypatch.setenv("LOOKALIKE_ENDPOINT", host.address)
     monkeypatch.setenv("LOOKALIKE_ENDPOINT_KEY", KEY)
-    monkeypatch.setattr(endpoint, "_FIRST_WAIT", 0.001)
     built = encoders.load("medimageinsight-endpoint")
     built._first_wait = 0.001
     return built
@@ -120,11 +126,20 @@ def test_the_request_is_the_published_one(encoder: endpoint.EndpointEncoder, hos
 def test_batches_keep_their_order(encoder: endpoint.EndpointEncoder, host: Host) -> None:
     drawn = [from_array(np.full((8, 8), 10, np.uint8) + np.eye(8, dtype=np.uint8) * i) for i in range(37)]
     together = encoder.encode_images(drawn)
-    assert [len(r["body"]["input_data"]["data"]) for r in host.requests] == [16, 16, 5]
+    assert sorted(len(r["body"]["input_data"]["data"]) for r in host.requests) == [5, 16, 16]
     assert together.shape == (37, 1024)
     texts = [f"finding {i}" for i in range(18)]
     np.testing.assert_allclose(encoder.encode_texts(texts), unit([vector_of_text(t) for t in texts]), atol=1e-6)
     assert encoder.encode_images([]).shape == encoder.encode_texts([]).shape == (0, 1024)
+
+
+def test_requests_are_on_their_way_together(encoder: endpoint.EndpointEncoder, host: Host) -> None:
+    """The host answers none before all have come: asked one after another, they would wait for ever."""
+    host.together = threading.Barrier(endpoint.AT_ONCE)
+    texts = [f"finding {i}" for i in range(16 * 2 * endpoint.AT_ONCE)]
+    np.testing.assert_allclose(encoder.encode_texts(texts), unit([vector_of_text(t) for t in texts]), atol=1e-6)
+    assert len(host.requests) == 2 * endpoint.AT_ONCE
+    assert len(host.connections) <= endpoint.AT_ONCE  # kept open, and used again
 
 
 def test_texts_and_the_model_s_temperature(encoder: endpoint.EndpointEncoder, host: Host) -> None:
@@ -152,11 +167,22 @@ def test_retry_after_is_waited_for(
 ) -> None:
     waited: list[float] = []
     monkeypatch.setattr(endpoint.time, "sleep", waited.append)
-    host.instead = [(429, {"Retry-After": "7"}, b""), (429, {"Retry-After": "9999"}, b""), (503, {}, b"")]
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30))
+    asked = ("7", "9999", "soon", later)
+    host.instead = [(429, {"Retry-After": value}, b"") for value in asked]
     encoder.encode_texts(["a"])
     assert waited[0] == 7
     assert waited[1] == 60  # never longer
     assert 0 < waited[2] <= 0.004  # 0.001 * 2^2, half of it by lot
+    assert 20 < waited[3] <= 30
+
+
+@pytest.mark.parametrize("attempt", range(12))
+def test_waits_grow_and_are_bounded(attempt: int) -> None:
+    """Half of the wait is by lot."""
+    whole = min(2.0**attempt, patience.LONGEST_WAIT)
+    assert all(whole / 2 <= patience.wait(attempt) <= whole for _ in range(50))
+    assert len({patience.wait(attempt) for _ in range(50)}) > 10
 
 
 def test_it_gives_up_after_six_tries(encoder: endpoint.EndpointEncoder, host: Host) -> None:

@@ -6,27 +6,25 @@ each, with ``image_features`` [[1024]], ``text_features`` [[1024]] and ``scaling
 
 The address is in ``LOOKALIKE_ENDPOINT``, the key in ``LOOKALIKE_ENDPOINT_KEY``. Pictures leave this
 machine: they are sent after preprocessing, as PNG without any metadata, over https (http only to this
-machine itself).
+machine itself). Several requests are on their way at the same time, over connections that are kept open; redirects
+are refused: they would send the key and the pictures to an address that nobody named.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import json
 import math
-import random
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from email.message import Message
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from lookalike.encoders.runtimes import patience
 from lookalike.encoders.runtimes.vectors import prepared_pictures, unit
 from lookalike.errors import EndpointError
 from lookalike.types import EncoderSpec, Image, Vectors
@@ -34,20 +32,26 @@ from lookalike.types import EncoderSpec, Image, Vectors
 ADDRESS: Final = "LOOKALIKE_ENDPOINT"
 KEY: Final = "LOOKALIKE_ENDPOINT_KEY"
 DIM: Final = 1024
+AT_ONCE: Final = 4
+"""How many requests are on their way at the same time."""
 
 _BATCH: Final = 16
-_TRIES: Final = 6
 _SECONDS: Final = 120.0
-_FIRST_WAIT: Final = 1.0
-_LONGEST_WAIT: Final = 60.0
 
 
 class EndpointEncoder:
     """Vectors from a hosted MedImageInsight."""
 
-    def __init__(self, spec: EncoderSpec, address: str, key: str, first_wait: float = _FIRST_WAIT) -> None:
+    def __init__(self, spec: EncoderSpec, address: str, key: str, first_wait: float = patience.FIRST_WAIT) -> None:
+        import httpx
+
         self.spec = spec
-        self._address, self._key, self._first_wait = address, key, first_wait
+        self._address, self._first_wait = address, first_wait
+        self._client = httpx.Client(
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=_SECONDS,
+            limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
+        )
         self._logit_scale: float | None = None
 
     @property
@@ -74,7 +78,9 @@ class EndpointEncoder:
     def _encode(self, rows: Sequence[tuple[str | None, str | None]], feature: str) -> Vectors:
         if not rows:
             return np.empty((0, DIM), np.float32)
-        answers = [row for i in range(0, len(rows), _BATCH) for row in self._ask(rows[i : i + _BATCH])]
+        batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)]
+        with ThreadPoolExecutor(AT_ONCE, "endpoint") as threads:
+            answers = [row for answer in threads.map(self._ask, batches) for row in answer]
         try:
             vectors = np.array([np.asarray(row[feature], np.float32).reshape(DIM) for row in answers])
             if (scale := answers[0].get("scaling_factor")) is not None:
@@ -90,47 +96,28 @@ class EndpointEncoder:
             "input_data": {"columns": ["image", "text"], "index": list(range(len(rows))), "data": rows},
             "params": {"get_scaling_factor": True},
         }
-        answer = self._post(json.dumps(body).encode())
+        answer = self._post(body)
         if not isinstance(answer, list) or len(answer) != len(rows):
             raise _not_understood()
         return answer
 
-    def _post(self, body: bytes) -> Any:
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
-        for attempt in range(_TRIES):
-            request = urllib.request.Request(self._address, body, headers)
+    def _post(self, body: dict[str, Any]) -> Any:
+        import httpx
+
+        failure = ""
+        for attempt in range(patience.TRIES):
             try:
-                with _OPENER.open(request, timeout=_SECONDS) as answer:
-                    return json.loads(answer.read())
-            except urllib.error.HTTPError as error:
-                if error.code != 429 and error.code < 500:
-                    raise _refused(error.code) from None
-                failure, wait = f"status {error.code}", _retry_after(error.headers)
-            except (OSError, ValueError) as error:
-                failure, wait = type(error).__name__, 0.0
-            if attempt + 1 < _TRIES:
-                time.sleep(max(wait, self._back_off(attempt)))
-        raise EndpointError(f"the endpoint gave no answer in {_TRIES} tries ({failure}); try again later")
-
-    def _back_off(self, attempt: int) -> float:
-        # Half of it random, so that clients refused at the same time do not retry at the same time.
-        longest: float = min(self._first_wait * 2**attempt, _LONGEST_WAIT)
-        return longest * random.uniform(0.5, 1.0)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Refuse redirects: they would send the key and the pictures to an address that nobody named."""
-
-    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
-        return None
-
-
-_OPENER: Final = urllib.request.build_opener(_NoRedirect)
-
-
-def _retry_after(headers: Message) -> float:
-    seconds = headers.get("Retry-After", "")
-    return min(float(seconds), _LONGEST_WAIT) if seconds.isdigit() else 0.0
+                answer = self._client.post(self._address, json=body)
+                if answer.status_code == 200:
+                    return answer.json()
+                if not patience.is_passing(answer.status_code):
+                    raise _refused(answer.status_code)
+                failure, retry_after = f"status {answer.status_code}", answer.headers.get("Retry-After", "")
+            except (httpx.TransportError, ValueError) as error:
+                failure, retry_after = type(error).__name__, ""
+            if attempt + 1 < patience.TRIES:
+                time.sleep(patience.wait(attempt, retry_after, self._first_wait))
+        raise EndpointError(f"the endpoint gave no answer in {patience.TRIES} tries ({failure}); try again later")
 
 
 def _png(picture: NDArray[np.uint8]) -> str:
