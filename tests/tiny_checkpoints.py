@@ -68,6 +68,40 @@ def dinov2(folder: Path) -> Path:
     return save(transformers.Dinov2Model(config), "Bit", folder)
 
 
+def dinov3(folder: Path) -> Path:
+    config = transformers.DINOv3ViTConfig(
+        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_register_tokens=4, **SEEN
+    )
+    save(transformers.DINOv3ViTModel(config), "ViT", folder)
+    # transformers has its processor for torchvision alone; the file says the same.
+    path = folder / "preprocessor_config.json"
+    path.write_text(path.read_text("utf-8").replace("ViTImageProcessorPil", "DINOv3ViTImageProcessorFast"), "utf-8")
+    return folder
+
+
+def curia(folder: Path) -> Path:
+    """One channel; its image processor is code of its own."""
+    config = transformers.Dinov2Config(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_channels=1, **SEEN
+    )
+    save(transformers.Dinov2Model(config), "Bit", folder)
+    said = {"auto_map": {"AutoImageProcessor": "curia_image_processor.CuriaImageProcessor"}, "crop_size": 32}
+    (folder / "preprocessor_config.json").write_text(json.dumps(said), "utf-8")
+    return folder
+
+
+def untyped(save_model: Callable[[Path], Path]) -> Callable[[Path], Path]:
+    """The checkpoint with a processor file that names no type, as some of 2021 and 2022 are on the hub."""
+
+    def saved(folder: Path) -> Path:
+        path = save_model(folder) / "preprocessor_config.json"
+        said = json.loads(path.read_text("utf-8"))
+        path.write_text(json.dumps({key: said[key] for key in said if key != "image_processor_type"}), "utf-8")
+        return folder
+
+    return saved
+
+
 def dinov2_with_registers(folder: Path) -> Path:
     config = transformers.Dinov2WithRegistersConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, **SEEN)
     return save(transformers.Dinov2WithRegistersModel(config), "Bit", folder)
@@ -144,6 +178,7 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     "convnext": convnext,
     "dinov2": dinov2,
     "dinov2_with_registers": dinov2_with_registers,
+    "dinov3": dinov3,
     "mae": mae,
     "sam": sam,
     "clip": clip,
@@ -153,19 +188,23 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
 
 CATALOGUE = {
     "resnet50": resnet,
-    "vit-b16": vit,
+    "vit-b16": untyped(vit),
     "swin-b": swin,
     "dino-b16": vit,
     "dinov2-s": dinov2,
     "dinov2-b": dinov2,
     "dinov2-l": dinov2,
-    "mae-b16": mae,
+    "dinov3-s": dinov3,
+    "dinov3-b": dinov3,
+    "dinov3-l": dinov3,
+    "mae-b16": untyped(mae),
     "sam-b": sam,
     "clip-l14": clip,
     "clip-b32": clip,
     "siglip-b16": siglip,
     "medsiglip": siglip,
     "rad-dino": dinov2,
+    "rad-dino-maira-2": dinov2,
 }
 """The catalogue's models that transformers alone builds, and the family of each."""
 

@@ -10,6 +10,8 @@ the names and shapes alone. What each part needs:
     radimagenet      torchvision
     biomedclip       open_clip_torch, timm
     medclip          MedCLIP's repository (medclip), transformers==4.24.0
+    gigapath         timm, torchvision
+    ct_fm            monai
     medimageinsight  the repository lion-ai/MedImageInsights (MedImageInsight), timm, mup, einops
 """
 
@@ -197,6 +199,42 @@ def medimageinsight() -> dict:
         "texts": unit(read),
         "images": unit(davit.forward_features(torch.from_numpy(pixels())) @ network.image_projection),
     }
+
+
+def gigapath() -> dict:
+    from timm.layers import SwiGLUPacked
+    from timm.models.vision_transformer import VisionTransformer
+
+    # As timm's vit_giant_patch14_dinov2; a third of 16 x 128 is not whole, so its ratio leads to the same rounding.
+    network = VisionTransformer(
+        SIDE,
+        16,
+        embed_dim=128,
+        depth=2,
+        num_heads=2,
+        init_values=1e-5,
+        mlp_ratio=5.375,
+        mlp_layer=SwiGLUPacked,
+        act_layer=torch.nn.SiLU,
+        num_classes=0,
+    )
+    shapes = fill(network.eval().state_dict())
+    return {"shapes": shapes, "images": unit(network(torch.from_numpy(pixels())))}
+
+
+def ct_fm() -> dict:
+    from monai.networks.nets.segresnet_ds import SegResEncoder
+
+    network = SegResEncoder(spatial_dims=3, init_filters=4, in_channels=1, blocks_down=[1, 2, 2])
+    shapes = fill(network.eval().state_dict())
+    return {"shapes": shapes, "volumes": unit(network(torch.from_numpy(volumes()))[-1].mean((2, 3, 4)))}
+
+
+def volumes() -> np.ndarray:
+    """Two normalised volumes, (2, 1, 12, 16, 20) float32."""
+    z, y, x = np.mgrid[:12, :16, :20]
+    volume = (np.sin(x / 3) * np.cos(y / 4) + z / 12) / 2
+    return np.stack([volume, volume[::-1, ::-1] ** 2]).astype(np.float32)[:, None]
 
 
 def main(names: list[str]) -> None:

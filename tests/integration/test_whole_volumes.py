@@ -128,12 +128,12 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
     with pytest.raises(UsageError, match=r"i3_resnet_clinical_longformer_best_clip.*LOOKALIKE_MODELS"):
         encoders.load("merlin")
-    with pytest.raises(UsageError, match=r"export the image tower.*ct-clip\.onnx"):
+    with pytest.raises(UsageError, match=r"needs model\.onnx.*install github.com/ibrahimethemhamamci/CT-CLIP"):
         encoders.load("ct-clip")
     if not encoders.entry("astra").here:
         with pytest.raises(MissingExtraError, match=r"lookalike\[astra\]"):
             encoders.load("astra")
-    for name in ("merlin", "astra", "ct-clip"):
+    for name in ("merlin", "astra", "ct-fm", "ct-clip"):
         assert encoders.describe(name).ndim == 3
 
 

@@ -24,7 +24,7 @@ _spec.loader.exec_module(maker)
 AUTHORS = json.loads((GOLDEN / "original.json").read_text("utf-8"))
 FAMILIES = {
     name: AUTHORS_FORMATS["sam" if name == "medsam" else name]
-    for name in ("medsam", "radimagenet", "biomedclip", "medclip", "medimageinsight")
+    for name in ("medsam", "radimagenet", "biomedclip", "medclip", "medimageinsight", "gigapath")
 }
 
 

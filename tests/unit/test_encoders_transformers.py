@@ -21,7 +21,7 @@ from lookalike.encoders.catalogue.golden import golden_picture
 from lookalike.encoders.catalogue.models import MODELS
 from lookalike.encoders.weights import checkpoints
 from lookalike.errors import DamagedFileError, MissingExtraError, UsageError
-from lookalike.pixels import picture
+from lookalike.pixels import picture, prepare
 
 TEXTS = ["chest x-ray of a pleural effusion", "no finding"]
 
@@ -45,7 +45,10 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def read_by_the_library(name: str, folder: Path) -> np.ndarray:
     """The vector of the golden picture by transformers alone: its own model class, processor and pooling."""
     shown = picture(golden_picture(), (1.0, 99.0)).convert("RGB")
-    pixels = transformers.AutoImageProcessor.from_pretrained(folder)(shown, return_tensors="pt")["pixel_values"]
+    kind = transformers.AutoImageProcessor
+    if name == "dinov3":  # its own needs torchvision
+        kind = transformers.ViTImageProcessorPil
+    pixels = kind.from_pretrained(folder)(shown, return_tensors="pt")["pixel_values"]
     with torch.inference_mode():
         if name == "sam":
             model = transformers.SamModel.from_pretrained(folder).eval()
@@ -85,6 +88,7 @@ def test_texts_equal_the_library(name: str, saved: dict[str, Path]) -> None:
         vectors = torch.nn.functional.normalize(model.get_text_features(**tokens).pooler_output)
     np.testing.assert_allclose(encoder.encode_texts(TEXTS), vectors.numpy(), atol=1e-5)
     assert encoder.logit_scale == pytest.approx(model.logit_scale.exp().item())
+    assert encoders.logit_bias(encoder) == (model.logit_bias.item() if name == "siglip" else None)
 
 
 @pytest.mark.parametrize("name", tiny.CATALOGUE)
@@ -101,8 +105,20 @@ def test_catalogue_names_load_from_a_folder(name: str, models: Path) -> None:
     assert len(spec.revision) == 64
 
 
+def test_curia_sees_each_slice_with_zero_mean_and_unit_deviation(models: Path) -> None:
+    folder = tiny.curia(models / "curia-2")
+    encoder = encoders.load("curia-2")
+    assert (encoder.spec.dim, encoder.spec.preprocessing.size) == (32, (512, 512))
+    grey = prepare(golden_picture(), encoder.spec.preprocessing)[..., 0].astype(np.float64)
+    pixels = torch.tensor((grey - grey.mean()) / grey.std(), dtype=torch.float32)[None, None]
+    with torch.inference_mode():
+        read = transformers.Dinov2Model.from_pretrained(folder).eval()(pixels).last_hidden_state[:, 0]
+    expected = torch.nn.functional.normalize(read)[0].numpy()
+    np.testing.assert_allclose(encoder.encode_images([golden_picture()])[0], expected, atol=1e-5)
+
+
 def test_every_other_entry_is_tested_elsewhere() -> None:
-    originals = {"medsam", "biomedclip", "medclip", "radimagenet", "medimageinsight"}
+    originals = {"medsam", "biomedclip", "medclip", "radimagenet", "medimageinsight", "prov-gigapath", "curia-2"}
     assert {model.name for model in MODELS} == set(tiny.CATALOGUE) | originals
 
 
@@ -157,7 +173,7 @@ def test_a_model_of_ones_own_by_its_folder_name(models: Path, saved: dict[str, P
 
 
 def test_missing_weights_name_both_ways(models: Path) -> None:
-    for name in ("dinov2-b", "medsam", "microsoft/unknown"):
+    for name in ("dinov2-b", "medsam", "curia-2", "ct-fm", "microsoft/unknown"):
         with pytest.raises(UsageError) as error:
             encoders.load(name)
         assert f"lookalike encoders pull {name} --to DIR" in str(error.value)

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed")
 
 from lookalike import encoders  # noqa: E402
-from lookalike.encoders.families.i3_resnet import InflatedResNet, inflated_resnet, read_mean  # noqa: E402
+from lookalike.encoders.families.i3_resnet import InflatedResNet, inflated_resnet  # noqa: E402
 from lookalike.errors import DamagedFileError  # noqa: E402
 from lookalike.types import Image  # noqa: E402
 
@@ -33,7 +33,7 @@ def test_the_tower_is_found_in_every_checkpoint(tmp_path: Path, prefix: str) -> 
     loaded = inflated_resnet(tmp_path / "weights.pt").eval()
     pixels = torch.rand(1, 1, 16, 32, 32)
     with torch.inference_mode():
-        assert torch.equal(read_mean(loaded, pixels), read_mean(tiny, pixels))
+        assert torch.equal(loaded(pixels), tiny(pixels))
         assert tiny(pixels).shape == (1, 64, 1, 1, 1)
 
 
@@ -105,3 +105,32 @@ def test_merlin_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     volume = Image(np.zeros((6, 40, 40, 1), np.int16), np.diag([5.0, 5.0, 5.0, 1.0]), (5.0, 5.0, 5.0))
     with pytest.raises(DamagedFileError, match="gives 64 numbers a picture, its description says 2048"):
         encoders.load("merlin").encode_images([volume])
+
+
+def test_ct_fm_as_its_authors_compute_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tiny checkpoint by the catalogue's name; the vectors are MONAI's (``tests/golden``)."""
+    from dataclasses import replace
+
+    from test_encoders_original import AUTHORS, checkpoint, maker
+
+    from lookalike.encoders.catalogue.models import CATALOGUE
+    from lookalike.encoders.catalogue.verify import verify
+    from lookalike.encoders.families.seg_res_encoder import seg_res_encoder
+    from lookalike.types import VolumeInput
+
+    (tmp_path / "ct-fm").mkdir()
+    file = checkpoint("ct_fm", tmp_path / "ct-fm").rename(tmp_path / "ct-fm" / "model.safetensors")
+    with torch.inference_mode():
+        vectors = seg_res_encoder(file).eval()(torch.from_numpy(maker.volumes())).mean((2, 3, 4))
+    np.testing.assert_allclose(torch.nn.functional.normalize(vectors).numpy(), AUTHORS["ct_fm"]["volumes"], atol=3e-6)
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
+    declared = CATALOGUE["ct-fm"]
+    small = replace(
+        declared.preprocessing, size=(16, 16), volume=VolumeInput(16, "SPL", (9.0, 9.0, 9.0), (-1024.0, 2048.0))
+    )
+    tiny = replace(declared, dim=16, preprocessing=small)
+    monkeypatch.setattr("lookalike.encoders.catalogue.models.CATALOGUE", {**CATALOGUE, "ct-fm": tiny})
+    assert verify("ct-fm").sound
+    file.write_bytes(b"no weights")
+    with pytest.raises(DamagedFileError):
+        encoders.load("ct-fm")

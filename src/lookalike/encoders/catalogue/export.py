@@ -8,34 +8,31 @@ description that every report repeats.
 
 from __future__ import annotations
 
-import json
-import logging
 import shutil
 import statistics
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.catalogue.lookup import load
+from lookalike.encoders.catalogue.graphs import describe, export_network, noise, quiet, run, write_graph
+from lookalike.encoders.catalogue.lookup import entry, load
+from lookalike.encoders.families.exported import GRAPH, ByExport
 from lookalike.encoders.families.onnx_file import OnnxFile
 from lookalike.encoders.protocols import Encoder
 from lookalike.encoders.weights.checkpoints import folder_name
-from lookalike.encoders.weights.packages import require
+from lookalike.encoders.weights.packages import installed, require
 from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec, Vectors
 
 if TYPE_CHECKING:
     from lookalike.encoders.runtimes.torch import TorchEncoder
 
-OPSET: Final = 18
 OVERLAP_AT: Final = (1, 5, 10)
 LEAST_PICTURES: Final = 20
 
@@ -84,6 +81,9 @@ def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8
     from the collection that it will be used on. Raises UsageError if the encoder does not run in torch.
     """
     require(f"exporting {name}", "export", "torch", "onnx", "onnxscript")
+    model = entry(name)
+    if isinstance(model, ByExport):
+        return _by_adapter(model, to)
     from lookalike.encoders.runtimes.torch import TorchEncoder
 
     encoder = load(name)
@@ -95,15 +95,15 @@ def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8
             "is measured before it is used"
         )
     if inputs is None:
-        inputs = _noise(encoder.spec)
+        inputs = noise(encoder.spec, _TIMED_PICTURES)
     with tempfile.TemporaryDirectory(dir=_made(to)) as scratch:
         plain = Path(scratch, "onnx")
-        _write_graph(encoder, plain / "model.onnx")
+        _write_graph(encoder, plain / GRAPH)
         exact = encoder.encode_inputs(inputs)
         onnx, quality = _described(encoder.spec, plain, inputs, exact)
         small, small_quality = None, None
         if int8:
-            _quantise(plain / "model.onnx", Path(scratch, "int8"), inputs)
+            _quantise(plain / GRAPH, Path(scratch, "int8"), inputs)
             small, small_quality = _described(encoder.spec, Path(scratch, "int8"), inputs, exact)
         times = _in_turns([e.encode_inputs for e in (encoder, onnx, small) if e is not None], inputs)
         sizes = [_size(folder) for folder in (plain, Path(scratch, "int8")) if folder.exists()]
@@ -112,6 +112,24 @@ def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8
     if small is None:
         return Exported(*plain_part)
     return Exported(*plain_part, str(folders[1]), sizes[1], times[2], round(times[0] / times[2], 2), small_quality)
+
+
+def _by_adapter(model: ByExport, to: Path) -> Exported:
+    """Build the network with its authors' package, and write it into the folder of its name."""
+    from lookalike.encoders.families.authors_code import ADAPTERS
+
+    if model.name not in ADAPTERS:
+        raise UsageError(f"no adapter for {model.name} is known: docs/encoders.md shows how to export {model.package}")
+    if not installed(*model.modules):
+        raise UsageError(f"exporting {model.name} needs its authors' package {model.package}: install that first")
+    network = ADAPTERS[model.name](model.checkpoint_folder(), **model.options).eval().requires_grad_(False)
+    folder = to / folder_name(model.name)
+    declared = model.declared(f"exported with {model.package}")
+    encoder, cosine = export_network(network, declared, folder)
+    both = [lambda inputs: run(network, declared, inputs), encoder.encode_inputs]
+    slow, fast = _in_turns(both, noise(declared, 1), rounds=1)
+    quality = Quality(1, round(cosine, 6), round(cosine, 6), {})
+    return Exported(model.name, str(folder), _size(folder), slow, fast, round(slow / fast, 2), quality)
 
 
 def compare(exact: Vectors, other: Vectors) -> Quality:
@@ -135,47 +153,26 @@ def _write_graph(encoder: TorchEncoder, path: Path) -> None:
     """Write the graph from prepared pictures, uint8, to ``vectors`` and ``patches``."""
     import torch
 
-    path.parent.mkdir()
     rows, columns = encoder.spec.preprocessing.size
     example = torch.zeros((2, rows, columns, 3), dtype=torch.uint8, device=encoder.device)
-    network = torch.nn.Sequential(encoder.normalise, encoder.tower).eval()
-    with _quiet():
-        program = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            verbose=False,
-            input_names=["images"],
-            output_names=["vectors", "patches"],
-            dynamic_shapes=({0: torch.export.Dim("n", min=1, max=1024)},),
-        )
-        assert program is not None
-        program.save(str(path))
+    network = torch.nn.Sequential(encoder.normalise, encoder.tower)
+    write_graph(network, example, path, ["vectors", "patches"], batches=True)
 
 
 def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact: Vectors) -> tuple[Encoder, Quality]:
     """Write the description, load the file with it, and measure its quality, which goes into the description."""
-    path = folder / "model.onnx"
-    description = {
-        "dim": spec.dim,
-        "license": spec.license,
-        "trained_on": sorted(spec.trained_on),
-        "preprocessing": spec.preprocessing.fields(),
-        "note": spec.note,
-    }
+    path, more = folder / GRAPH, dict[str, Any]()
     if folder.name == "int8":
-        description["batch"] = 1  # dynamic scales are taken from the whole input: pictures must not share one
-    path.with_suffix(".json").write_text(json.dumps(description), "utf-8")
+        more["batch"] = 1  # dynamic scales are taken from the whole input: pictures must not share one
+    describe(spec, path, **more)
     encoder = OnnxFile(spec.name, path).build()
     quality = compare(exact, encoder.encode_inputs(inputs))
     kind = f"exported from {spec.name} {spec.revision[:12]}"
     if folder.name == "int8":
         overlap = ", ".join(f"{share:.3f} of the nearest {k[1:]}" for k, share in quality.overlap.items())
         kind += f" in int8: cosine {quality.mean_cosine:.4f}, {overlap} kept on {quality.pictures} pictures"
-        description["quantisation"] = asdict(quality)
-    description["note"] = "; ".join(part for part in (spec.note, kind) if part)
-    path.with_suffix(".json").write_text(json.dumps(description, indent=1) + "\n", "utf-8")
+        more["quantisation"] = asdict(quality)
+    describe(replace(spec, note="; ".join(part for part in (spec.note, kind) if part)), path, **more)
     return encoder, quality
 
 
@@ -185,12 +182,12 @@ def _quantise(graph: Path, folder: Path, inputs: NDArray[np.uint8]) -> None:
 
     folder.mkdir()
     kinds = [node.op_type for node in onnx.load(graph, load_external_data=False).graph.node]
-    target = folder / "model.onnx"
+    target = folder / GRAPH
     if kinds.count("Conv") <= kinds.count("MatMul") + kinds.count("Gemm"):
-        with _quiet():
+        with quiet():
             quantize_dynamic(graph, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True)
         return
-    with _quiet():
+    with quiet():
         quantize_static(
             graph,
             target,
@@ -200,18 +197,6 @@ def _quantise(graph: Path, folder: Path, inputs: NDArray[np.uint8]) -> None:
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "MatMul", "Gemm", "Relu", "Add"],
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the libraries' advice to developers."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 class _Calibration:
@@ -226,25 +211,19 @@ class _Calibration:
         return next(self._feeds, None)
 
 
-def _in_turns(encoders: Sequence[Callable[[NDArray[np.uint8]], Vectors]], inputs: NDArray[np.uint8]) -> list[float]:
+def _in_turns(
+    encoders: Sequence[Callable[[NDArray[np.uint8]], Vectors]], inputs: NDArray[np.uint8], rounds: int = _ROUNDS
+) -> list[float]:
     """Milliseconds a picture of each: the median over rounds in which they take turns."""
     batch = inputs[:_TIMED_PICTURES]
-    rounds: list[list[float]] = [[] for _ in encoders]
-    for _ in range(_ROUNDS):
-        for encode, taken in zip(encoders, rounds, strict=True):
+    times: list[list[float]] = [[] for _ in encoders]
+    for _ in range(rounds):
+        for encode, taken in zip(encoders, times, strict=True):
             began = time.perf_counter()
             vectors = encode(batch)
             taken.append((time.perf_counter() - began) * 1000 / len(batch))
             assert len(vectors) == len(batch)
-    return [round(statistics.median(taken), 2) for taken in rounds]
-
-
-def _noise(spec: EncoderSpec) -> NDArray[np.uint8]:
-    """Smooth random pictures: enough to check that the graph computes what the network does."""
-    rows, columns = spec.preprocessing.size
-    coarse = np.random.default_rng(0).integers(0, 256, (_TIMED_PICTURES, 8, 8, 3))
-    tiled = coarse.repeat(-(-rows // 8), axis=1).repeat(-(-columns // 8), axis=2)
-    return tiled[:, :rows, :columns].astype(np.uint8)
+    return [round(statistics.median(taken), 2) for taken in times]
 
 
 def _made(folder: Path) -> Path:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from lookalike.encoders.catalogue.golden import GOLDEN, TOLERANCE, components, golden_picture
-from lookalike.encoders.catalogue.lookup import describe, entry, load
+from lookalike.encoders.catalogue.lookup import describe, descriptions, entry, load
 from lookalike.encoders.families.model import Model
 from lookalike.encoders.families.published import read_processor
 from lookalike.encoders.protocols import Encoder, TextEncoder
+from lookalike.errors import LookalikeError
 from lookalike.pixels import from_array, model_input, picture
+from lookalike.plugins import Broken
 from lookalike.slices import prepared
 from lookalike.types import Image, Preprocessing
 
@@ -46,6 +48,33 @@ def verify(name: str) -> Verified:
     encoder = load(name)
     promises = tuple(_promises(name, encoder))
     return Verified(name, encoder.spec.revision, all(p.kept is not False for p in promises), promises)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One encoder of all. state: "sound", "broken" (a promise, or the whole of it), or "needs" something that is not on
+    this machine; detail: what was found, which promises, or what it needs, in one line.
+    """
+
+    name: str
+    state: Literal["sound", "broken", "needs"]
+    detail: str
+
+
+def verify_all() -> Iterator[Checked]:
+    """Verify every declared encoder that can be built here; of the others, say what they need."""
+    for name, found in descriptions().items():
+        if isinstance(found, Broken):
+            yield Checked(name, "broken", found.reason)
+            continue
+        try:
+            verified = verify(name)
+        except LookalikeError as error:
+            yield Checked(name, "broken" if found.facts.here else "needs", str(error))
+            continue
+        broken = ", ".join(promise.name for promise in verified.promises if promise.kept is False)
+        kept = sum(promise.kept is True for promise in verified.promises)
+        yield Checked(name, "sound" if verified.sound else "broken", broken or f"{kept} promises kept")
 
 
 def _promises(name: str, encoder: Encoder) -> Iterator[Promise]:
@@ -115,7 +144,10 @@ def _published(name: str, recipe: Preprocessing) -> Promise:
         return Promise("published preprocessing", None, "no image processor is published with it")
     shown = picture(golden_picture(), recipe.percentiles).convert("RGB")
     ours = (model_input(shown, recipe) - np.array(recipe.mean)) / np.array(recipe.std)
-    apart = np.abs(_processed(folder, shown) - ours.transpose(2, 0, 1))
+    try:
+        apart = np.abs(_processed(folder, shown) - ours.transpose(2, 0, 1))
+    except ImportError:  # DINOv3's and others need torchvision
+        return Promise("published preprocessing", None, "its image processor needs a package that is not installed")
     # Padding stands for the mean, which may lie between two grey levels; the encoder corrects that.
     worst = float(apart[:, (model_input(shown, recipe) != np.array(recipe.fill)).any(-1)].max())
     return Promise("published preprocessing", worst < 1e-4, f"at most {worst:.0e} from the published processor")

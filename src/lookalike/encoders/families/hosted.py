@@ -7,9 +7,24 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Final
 
+from lookalike.encoders.preprocessing.normalisations import IMAGENET
 from lookalike.encoders.runtimes.endpoint import ADDRESS, DIM, KEY, EndpointEncoder
+from lookalike.encoders.weights.packages import installed, require
 from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec, Preprocessing
+
+MEDIMAGEINSIGHT_INPUT: Final = Preprocessing(size=(480, 480), resample="bicubic", **IMAGENET)
+MEDIMAGEINSIGHT_SEEN: Final = (
+    "mimic-cxr",
+    "chexpert",
+    "chestx-ray14",
+    "irma-2009",
+    "rsna-bone-age",
+    "mura",
+    "bingmedicalfewshot",
+    "incomplete",
+)
+"""What its authors say that it was trained on; the list is not all."""
 
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -32,27 +47,26 @@ class Endpoint:
             dim=DIM,
             ndim=2,
             license="terms of the host",
-            preprocessing=Preprocessing(
-                size=(480, 480), resample="bicubic", mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)
-            ),
-            trained_on=frozenset({"mimic-cxr", "chexpert", "chestx-ray14", "irma-2009", "rsna-bone-age", "mura"}),
+            preprocessing=MEDIMAGEINSIGHT_INPUT,
+            trained_on=frozenset(MEDIMAGEINSIGHT_SEEN),
             text=True,
             note="a hosted model: every picture is sent to the address in LOOKALIKE_ENDPOINT",
         )
 
     @property
     def here(self) -> bool:
-        """Whether address and key are in the environment."""
-        return bool(os.environ.get(ADDRESS) and os.environ.get(KEY))
+        """Whether address and key are in the environment, and the client's package installed."""
+        return bool(os.environ.get(ADDRESS) and os.environ.get(KEY) and installed("httpx"))
 
     def build(self) -> EndpointEncoder:
-        """A client for the address in the environment. Raises UsageError if that is not usable."""
+        """A client for the address in the environment. Raises UsageError if that is not usable, MissingExtraError."""
         address, key = os.environ.get(ADDRESS, ""), os.environ.get(KEY, "")
         if not address or not key:
             raise UsageError(f"the encoder {self.name} needs the address in {ADDRESS} and the key in {KEY}")
         parts = urllib.parse.urlsplit(address)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
             raise UsageError(f"{ADDRESS} must begin with https:// (got {parts.scheme or 'no scheme'})")
+        require(f"the encoder {self.name}", "endpoint", "httpx")
         return EndpointEncoder(self.spec, address, key)
 
 

@@ -68,12 +68,6 @@ class InflatedResNet(nn.Module):
         return x
 
 
-def read_mean(network: nn.Module, pixels: Tensor) -> Tensor:
-    """The mean over space of the last map: (n, 2048)."""
-    found: Tensor = network(pixels)
-    return found.mean((2, 3, 4))
-
-
 def inflated_resnet(path: Path) -> InflatedResNet:
     """The network with the image tower of a checkpoint, whatever else is in the file; no code in it is run.
 

@@ -1,22 +1,35 @@
-"""Image towers from checkpoints in their authors' own format: SAM (MedSAM) and RadImageNet.
+"""Image towers from checkpoints in their authors' own format: SAM (MedSAM), RadImageNet, Prov-GigaPath, Curia-2.
 
 The networks are classes of transformers. Their sizes are read from the shapes of the weights; what the shapes do not
 tell (the width of an attention head, epsilons, activations) is declared here, as published.
 
-Sources: segment-anything (MedSAM), RadImageNet. Image and text towers together: ``two_towers``.
+Sources: segment-anything (MedSAM), RadImageNet, timm (Prov-GigaPath), Curia's image processor. Image and text towers
+together: ``two_towers``.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Final
 
+import torch
 import transformers
+from torch import Tensor, nn
 
-from lookalike.encoders.families.transformers_towers import Towers, read_map, saved_towers
+from lookalike.encoders.families.transformers_towers import Towers, read_cls, read_map, saved_towers
 from lookalike.encoders.runtimes.torch import ImageTower
 from lookalike.encoders.weights.checkpoints import WEIGHTS
-from lookalike.encoders.weights.state_dicts import RenamingRules, built, count, read_weights, renamed, under
+from lookalike.encoders.weights.state_dicts import (
+    TIMM_VIT_NAMES,
+    RenamingRules,
+    built,
+    count,
+    read_weights,
+    renamed,
+    split_qkv,
+    under,
+)
 
 # --- SAM ------------------------------------------------------------------------------------------------
 
@@ -81,3 +94,49 @@ def radimagenet(weights: Path, _tokenizer: Path) -> Towers:
         depths=[count(state, rf"backbone\.{i}\.(\d+)\.") for i in stages],
     )
     return Towers(ImageTower(built(transformers.ResNetModel, config, renamed(state, _RESNET_NAMES)), read_map))
+
+
+# --- Prov-GigaPath --------------------------------------------------------------------------------------
+
+_SWIGLU_NAMES: Final[RenamingRules] = (
+    (r"\.layernorm_before\.", ".norm1."),
+    (r"\.layernorm_after\.", ".norm2."),
+    (r"\.ls([12])\.gamma", r".layer_scale\1.lambda1"),
+    (r"\.intermediate\.dense\.", ".mlp.weights_in."),
+    (r"(layer\.\d+)\.output\.dense\.", r"\1.mlp.weights_out."),
+)
+_GIGAPATH_HEAD: Final = 64  # the width of an attention head
+
+
+def gigapath(weights: Path, _tokenizer: Path) -> Towers:
+    """Prov-GigaPath's tile encoder: timm's ViT-g/14 of DINOv2, with patches of 16; the vector is the class token."""
+    state = split_qkv(renamed(read_weights(weights), (*TIMM_VIT_NAMES, *_SWIGLU_NAMES)))
+    hidden, _, patch, _ = state["embeddings.patch_embeddings.projection.weight"].shape
+    config = transformers.Dinov2Config(
+        hidden_size=hidden,
+        num_hidden_layers=count(state, r"encoder\.layer\.(\d+)\."),
+        num_attention_heads=hidden // _GIGAPATH_HEAD,
+        mlp_ratio=4,  # of which SwiGLU keeps two thirds
+        use_swiglu_ffn=True,
+        use_mask_token=False,
+        image_size=math.isqrt(state["embeddings.position_embeddings"].shape[1] - 1) * patch,
+        patch_size=patch,
+    )
+    return Towers(ImageTower(built(transformers.Dinov2Model, config, state), read_cls))
+
+
+# --- Curia-2 --------------------------------------------------------------------------------------------
+
+_CURIA_EPSILON: Final = 1e-6
+
+
+def curia(weights: Path, _tokenizer: Path) -> Towers:
+    """Curia's DINOv2, whose image processor gives each slice zero mean and unit deviation; the class token."""
+    return Towers(ImageTower(saved_towers(weights.parent, "cls").image.network, _read_standardised))
+
+
+def _read_standardised(network: nn.Module, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    grey = pixels.mean(1, keepdim=True)
+    deviation, mean = torch.std_mean(grey, dim=(2, 3), keepdim=True, correction=0)
+    channels = int(network.config.num_channels)  # type: ignore[arg-type,union-attr]
+    return read_cls(network, ((grey - mean) / (deviation + _CURIA_EPSILON)).expand(-1, channels, -1, -1))

