@@ -286,3 +286,23 @@ def test_a_reader_that_stops_listening_is_no_error_of_ours(gallery: Gallery) -> 
     os.close(writing)
     assert "unexpected" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_encoders_verify_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for each: sound, or what it needs in one line; exit 1 once one is broken."""
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    done = run("encoders", "verify", "--all")
+    assert done.exit_code == 0, done.output
+    rows = {line.split()[0]: line for line in done.stdout.splitlines()[2:]}
+    assert "sound" in rows["lite0-inner"]
+    assert "lookalike encoders pull rad-dino --to DIR" in rows["rad-dino"]
+    (tmp_path / "dinov2-b").mkdir()
+    (tmp_path / "dinov2-b" / "model.safetensors").write_bytes(b"")
+    (tmp_path / "dinov2-b" / "config.json").write_text("{")
+    done = run("encoders", "verify", "--all", "--json")
+    assert done.exit_code == 1
+    states = {item["name"]: item["state"] for item in json.loads(done.stdout)}
+    assert (states["dinov2-b"], states["lite0-inner"], states["swin-b"]) == ("broken", "sound", "needs")
+    for words in (("encoders", "verify"), ("encoders", "verify", "lite0-inner", "--all")):
+        assert "name an encoder, or --all" in run(*words).output

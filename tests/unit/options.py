@@ -27,6 +27,7 @@ VERBS: Final = (
     "lookalike.verbs.encoders:list_encoders",
     "lookalike.verbs.encoders:pull_encoder",
     "lookalike.verbs.encoders:verify_encoder",
+    "lookalike.verbs.encoders:verify_encoders",
     "lookalike.verbs.evaluate:evaluate",
     "lookalike.verbs.gallery:adopt",
     "lookalike.verbs.gallery:relocate",
@@ -389,10 +390,22 @@ COMMANDS: Final[dict[str, Command]] = {
     "encoders list": Command({"": ""}, {"--json": JSON}),
     "encoders pull": Command(
         {"": "dinov2-b --to {out}"},
-        {"name": Told("", "name", "dinov2-b"), "--to": Told("--to {folder}", "to", "{folder}"), "--json": JSON},
+        {
+            "name": Told("", "name", "dinov2-b"),
+            "--to": Told("--to {folder}", "to", "{folder}"),
+            "--revision": Told("--revision v2", "revision", "v2"),
+            "--json": JSON,
+        },
         answer=True,
     ),
-    "encoders verify": Command({"": "lite0-last"}, {"name": Told("", "name", "lite0-last"), "--json": JSON}),
+    "encoders verify": Command(
+        {"": "lite0-last"},
+        {
+            "name": Told("", "name", "lite0-last"),
+            "--all": Shown("--all", "elsewhere", "test_cli.py::test_encoders_verify_all"),
+            "--json": JSON,
+        },
+    ),
     "encoders export": Command(
         {"": "dinov2-s --to {out}"},
         {

@@ -24,10 +24,26 @@ from lookalike.encoders.catalogue import pull
 from lookalike.encoders.catalogue.export import compare
 from lookalike.encoders.catalogue.golden import golden_picture
 from lookalike.encoders.catalogue.pull import wanted
+from lookalike.encoders.runtimes import patience
 from lookalike.errors import DamagedFileError, UsageError
-from lookalike.verbs.encoders import export_encoder, list_encoders, pull_encoder, verify_encoder
+from lookalike.verbs.encoders import export_encoder, list_encoders, pull_encoder, verify_encoder, verify_encoders
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OTHER = "f" * 40
+
+
+def files_of(folder: Path) -> list[tuple[str, bytes]]:
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [(path.relative_to(folder).as_posix(), path.read_bytes()) for path in found]
+
+
+def sibling(file: tuple[str, bytes]) -> dict[str, object]:
+    """As the hub describes a file: large ones by SHA-256, others by git's own hash."""
+    name, content = file
+    said: dict[str, object] = {"rfilename": name, "size": len(content)}
+    if name.endswith((".safetensors", ".bin", ".pt")):
+        return said | {"lfs": {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "pointerSize": 1}}
+    return said | {"blobId": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()}
 
 
 class Hub(ThreadingHTTPServer):
@@ -39,7 +55,12 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), HubHandler)
         self.repositories = repositories
         self.gated: set[str] = set()
+        self.commits: dict[str, str] = {}  # of branches and tags; a commit is its own
+        self.cut: int | None = None  # a file's answer ends after so many bytes, once
+        self.forged = False  # whether a byte is changed on the way
         self.asked: list[str] = []
+        self.begun: list[int] = []  # where the answers to requests for files began
+        self.files = next(iter(repositories.values()))  # what lies under /files, beside the repositories
         self.address = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -53,24 +74,40 @@ class HubHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(f"{self.command} {self.path}")
         parts = self.path.split("?")[0].strip("/").split("/")
-        repository = "/".join(parts[2:4] if parts[:2] == ["api", "models"] else parts[:2])
+        if parts[0] == "files":
+            return self._file((self.server.files / parts[1]).read_bytes())
+        listed = parts[0] == "api"
+        kind = "datasets/" if "datasets" in parts[:2] else ""
+        parts = [part for part in parts if part not in ("api", "models", "datasets")]
+        repository = kind + "/".join(parts[:2])
         folder = self.server.repositories.get(repository)
         if folder is None:
             return self._send(404, {"X-Error-Code": "RepoNotFound"}, b"{}")
-        if parts[0] == "api":
-            files = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
-            info = {
-                "id": repository,
-                "modelId": repository,
-                "sha": COMMIT,
-                "private": False,
-                "siblings": [{"rfilename": file} for file in files],
-            }
+        revision = parts[3] if parts[2:] else "main"
+        commit = {"main": COMMIT, COMMIT: COMMIT, OTHER: OTHER, **self.server.commits}.get(revision)
+        if commit is None:
+            return self._send(404, {"X-Error-Code": "RevisionNotFound"}, b"{}")
+        if listed:
+            info = {"id": repository, "sha": commit, "private": False, "siblings": [*map(sibling, files_of(folder))]}
             return self._send(200, {"Content-Type": "application/json"}, json.dumps(info).encode())
         if repository in self.server.gated:
             return self._send(403, {"X-Error-Code": "GatedRepo"}, b"{}")
-        content = (folder / "/".join(parts[4:])).read_bytes()
-        return self._send(200, {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}, content)
+        return self._file((folder / "/".join(parts[4:])).read_bytes())
+
+    def _file(self, content: bytes) -> None:
+        begin = int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        self.server.begun.append(begin)
+        if self.server.forged:
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        rest, cut = content[begin:], self.server.cut
+        self.server.cut = None
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(rest[:cut])
+        if cut is not None:
+            self.close_connection = True
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -188,23 +225,89 @@ def test_pull_says_in_one_line_why_not(hub: Hub, tmp_path: Path) -> None:
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_pull_from_a_zip_file(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pull_from_a_zip_file(hub: Hub, tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("weights.bin", b"weights")
-    (tmp_path / "files").mkdir()
-    (tmp_path / "files" / "model.zip").write_bytes(packed.getvalue())
-    (tmp_path / "files" / "no.zip").write_bytes(b"<html>")
-    address = (tmp_path / "files").as_uri()
+        archive.writestr("weights.bin", bytes(10_000))
+    hub.files = tmp_path / "files"
+    hub.files.mkdir()
+    (hub.files / "model.zip").write_bytes(packed.getvalue())
+    (hub.files / "no.zip").write_bytes(b"<html>")
     (tmp_path / "to").mkdir()
-    pull._from_zip("medclip", f"{address}/model.zip", ["weights.bin"], tmp_path / "to")
+    hub.cut = 50
+    pull._from_zip("medclip", f"{hub.address}/files/model.zip", ["weights.bin"], tmp_path / "to")
+    assert hub.begun == [0, 50]
     assert [p.name for p in (tmp_path / "to").iterdir()] == ["weights.bin"]
-    with pytest.raises(UsageError, match="holds none of other.bin".replace(".", r"\.")):
-        pull._from_zip("medclip", f"{address}/model.zip", ["other.bin"], tmp_path / "to")
     with pytest.raises(UsageError, match="no zip file"):
-        pull._from_zip("medclip", f"{address}/no.zip", ["weights.bin"], tmp_path / "to")
-    with pytest.raises(UsageError, match="LOOKALIKE_MODELS"):
-        pull._from_zip("medclip", f"{address}/gone.zip", ["weights.bin"], tmp_path / "to")
+        pull._from_zip("medclip", f"{hub.address}/files/no.zip", ["other.bin"], tmp_path / "to")
+    with pytest.raises(UsageError, match=r"holds none of other\.bin"):
+        pull._from_zip("medclip", f"{hub.address}/files/model.zip", ["other.bin"], tmp_path / "to")
+
+
+@pytest.fixture
+def at_hub(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """The hub, asked from this process."""
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.address)
+    template = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(patience.wait, "__defaults__", ("", 0.001))
+    return hub
+
+
+def test_pull_goes_on_where_it_stopped(at_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the same commit, though the branch has moved on; nothing that came is brought again."""
+    models = tmp_path / "models"
+    at_hub.cut = 1000
+    monkeypatch.setattr(patience, "TRIES", 1)
+    with pytest.raises(UsageError, match="copy the folder, and set LOOKALIKE_MODELS"):
+        pull_encoder("dinov2-b", models)
+    assert [p.name for p in models.iterdir()] == [".dinov2-b.partial"]
+    assert "dinov2-b" not in {p.name for p in models.iterdir()}
+    at_hub.commits["main"] = OTHER
+    at_hub.asked.clear()
+    pulled = pull_encoder("dinov2-b", models)
+    assert pulled.commit == COMMIT
+    assert 1000 in at_hub.begun
+    assert [p.name for p in models.iterdir()] == ["dinov2-b"]
+    assert sorted(p.name for p in (models / "dinov2-b").iterdir()) == ["checksums.json", *pulled.files]
+    assert all(OTHER not in asked for asked in at_hub.asked)
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(models))
+    assert encoders.load("dinov2-b").spec.dim == 32
+
+
+def test_pull_tries_again_by_itself(at_hub: Hub, tmp_path: Path) -> None:
+    at_hub.cut = 1000
+    assert pull_encoder("dinov2-b", tmp_path).commit == COMMIT
+    assert 1000 in at_hub.begun
+
+
+def test_pull_a_revision(at_hub: Hub, tmp_path: Path) -> None:
+    at_hub.commits["v2"] = OTHER
+    assert pull_encoder("dinov2-b", tmp_path, revision="v2").commit == OTHER
+    with pytest.raises(UsageError, match="has no revision 'v3'"):
+        pull_encoder("dinov2-b", tmp_path / "other", revision="v3")
+
+
+def test_pull_refuses_what_the_hub_does_not_describe(at_hub: Hub, tmp_path: Path) -> None:
+    at_hub.forged = True
+    with pytest.raises(DamagedFileError, match="is not what the server describes; pull again"):
+        pull_encoder("dinov2-b", tmp_path)
+    at_hub.forged = False
+    assert pull_encoder("dinov2-b", tmp_path).files
+
+
+def test_pull_from_a_dataset_repository(at_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "published" / "models" / "CT-CLIP-Related" / "CT-CLIP_v2.pt"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    at_hub.repositories["datasets/ibrahimhamamci/CT-RATE"] = tmp_path / "published"
+    pulled = pull_encoder("ct-clip", tmp_path / "to")
+    assert pulled.files == ("models/CT-CLIP-Related/CT-CLIP_v2.pt",)
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path / "to"))
+    assert encoders.entry("ct-clip").checkpoint_folder() == tmp_path / "to" / "ct-clip"  # type: ignore[attr-defined]
+    assert not encoders.entry("ct-clip").here
 
 
 def test_what_is_wanted_of_a_repository() -> None:
@@ -218,8 +321,11 @@ def test_what_is_wanted_of_a_repository() -> None:
         "2024/language/merges.txt",
         "2024/language/vocab.json",
     ]
-    with pytest.raises(UsageError, match="holds none of"):
-        wanted("m", "o/m", {"README.md"}, weights)
+    for every in (False, True):
+        with pytest.raises(UsageError, match="holds none of"):
+            wanted("m", "o/m", {"README.md"}, weights, every=every)
+    both = {"a.pt", "b.pt", "modeling_own.py", "README.md"}
+    assert wanted("m", "o/m", both, ["a.pt", "b.pt"], every=True) == ["a.pt", "b.pt", "README.md"]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +349,9 @@ def test_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (listed["sam-b"].size, listed["sam-b"].speed) == ("base", "very slow")
     assert listed["biomedclip"].text
     assert "mimic-cxr" in listed["rad-dino"].trained_on
-    assert all(item.license and item.checkpoint and item.dim for item in listed.values())
+    assert all(item.license and item.checkpoint for item in listed.values())
+    assert listed["dinov3-b"].gated
+    assert not listed["dinov2-b"].gated
 
 
 def test_verify_names_a_broken_promise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,6 +361,31 @@ def test_verify_names_a_broken_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     verified = verify_encoder("lite0-inner")
     assert not verified.sound
     assert [promise.name for promise in verified.promises if promise.kept is False] == ["golden vector"]
+
+
+def test_verify_all_says_sound_broken_or_what_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    for name, family in {"vit-b16": tiny.CATALOGUE["vit-b16"], "dinov2-b": tiny.dinov2, "swin-b": tiny.swin}.items():
+        family(tmp_path / name)
+    (tmp_path / "dinov2-b" / "preprocessor_config.json").write_text("{")
+    (tmp_path / "swin-b" / "model.safetensors").write_bytes(b"no weights")
+    monkeypatch.setattr("lookalike.encoders.catalogue.verify.GOLDEN", {"lite0-inner": (0.5,) * 8})
+    checked = {item.name: item for item in verify_encoders()}
+    assert list(checked) == list(encoders.descriptions())
+    states = {name: checked[name].state for name in ("vit-b16", "dinov2-b", "swin-b", "lite0-inner", "lite0-last")}
+    assert states == {
+        "vit-b16": "sound",
+        "dinov2-b": "broken",
+        "swin-b": "broken",
+        "lite0-inner": "broken",
+        "lite0-last": "sound",
+    }
+    assert checked["lite0-inner"].detail == "golden vector"
+    assert "preprocessor_config.json" in checked["dinov2-b"].detail
+    assert checked["rad-dino"].state == "needs"
+    assert "lookalike encoders pull rad-dino" in checked["rad-dino"].detail
+    assert all("\n" not in item.detail for item in checked.values())
 
 
 def test_verify_notices_training_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

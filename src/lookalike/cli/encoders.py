@@ -36,9 +36,9 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json(listed)
         return
-    head = ["name", "dim", "text", "here", "size", "speed", "input", "licence"]
+    head = ["name", "dim", "text", "here", "gated", "size", "speed", "input", "licence"]
     rows = [
-        [e.name, str(e.dim), _mark(e.text), _mark(e.here), e.size, e.speed, e.input, e.license]
+        [e.name, str(e.dim or "-"), _mark(e.text), _mark(e.here), _mark(e.gated), e.size, e.speed, e.input, e.license]
         for e in listed
         if not e.broken
     ]
@@ -54,9 +54,12 @@ def _mark(value: bool) -> str:
 @command.command("pull")
 @click.argument("name")
 @click.option("--to", "to", required=True, metavar="DIR", help="The folder of models.")
+@click.option("--revision", default="", metavar="R", help="A commit, branch or tag [default: the newest].")
 @json_option
-def _pull(name: str, to: str, as_json: bool) -> None:
+def _pull(name: str, to: str, revision: str, as_json: bool) -> None:
     """Bring an encoder's weights from its hub, for use here or on a machine without a network.
+
+    Interrupted, it goes on where it stopped; what came is checked against the hub's hashes.
 
     \b
     Example:
@@ -64,7 +67,7 @@ def _pull(name: str, to: str, as_json: bool) -> None:
     """
     from lookalike.verbs.encoders import pull_encoder
 
-    result = pull_encoder(name, to)
+    result = pull_encoder(name, to, revision=revision)
     if as_json:
         print_json(result)
         return
@@ -73,15 +76,22 @@ def _pull(name: str, to: str, as_json: bool) -> None:
 
 
 @command.command("verify")
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--all", "every", is_flag=True, help="Every encoder: sound, broken, or what it needs.")
 @json_option
-def _verify(name: str, as_json: bool) -> None:
+def _verify(name: str | None, every: bool, as_json: bool) -> None:
     """Check what an encoder promises: unit vectors, repeatable, the same in any batch, the golden vector.
 
     \b
     Example:
       lookalike encoders verify lite0
+      lookalike encoders verify --all
     """
+    if every == (name is not None):
+        raise click.UsageError("name an encoder, or --all")
+    if name is None:
+        _verify_all(as_json)
+        return
     from lookalike.verbs.encoders import verify_encoder
 
     result = verify_encoder(name)
@@ -91,6 +101,18 @@ def _verify(name: str, as_json: bool) -> None:
         kept = {True: "kept", False: "BROKEN", None: "n/a"}
         print_table([["promise", "", "detail"], *[[p.name, kept[p.kept], p.detail] for p in result.promises]])
     if not result.sound:
+        sys.exit(1)
+
+
+def _verify_all(as_json: bool) -> None:
+    from lookalike.verbs.encoders import verify_encoders
+
+    checked = verify_encoders()
+    if as_json:
+        print_json(checked)
+    else:
+        print_table([["encoder", "", "detail"], *[[c.name, c.state, c.detail] for c in checked]])
+    if any(c.state == "broken" for c in checked):
         sys.exit(1)
 
 

@@ -15,7 +15,7 @@ from lookalike import encoders
 from lookalike.encoders.catalogue.export import Exported, export
 from lookalike.encoders.catalogue.lookup import Described
 from lookalike.encoders.catalogue.pull import Pulled, pull
-from lookalike.encoders.catalogue.verify import Verified, verify
+from lookalike.encoders.catalogue.verify import Checked, Verified, verify, verify_all
 from lookalike.errors import UsageError
 from lookalike.plugins import Broken
 from lookalike.readers.events import Frame
@@ -31,15 +31,19 @@ _SPEEDS: Final = ((1, "very fast"), (10, "fast"), (50, "medium"), (200, "slow"))
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One encoder. here: it can be used on this machine as it is. size: by the parameters of the image
-    tower: tiny < 10 million, small < 50, base < 150, large < 500, huge. speed: by the multiply-adds for a
-    picture: very fast < 1 thousand million, fast < 10, medium < 50, slow < 200, very slow. broken: why it
-    cannot be used at all (the other fields are then empty); "" for an encoder that can."""
+    """One encoder. here: it can be used on this machine as it is. gated: its terms must be accepted on the hub.
+
+    size: by the parameters of the image tower: tiny < 10 million, small < 50, base < 150, large < 500, huge. speed: by
+    the multiply-adds for a picture: very fast < 1 thousand million, fast < 10, medium < 50, slow < 200, very slow. dim:
+    0 if its authors do not say it. broken: why it cannot be used at all (the other fields are then empty); "" for an
+    encoder that can.
+    """
 
     name: str
     dim: int = 0
     text: bool = False
     here: bool = False
+    gated: bool = False
     size: str = ""
     speed: str = ""
     input: str = ""
@@ -67,6 +71,7 @@ def _listed(name: str, found: Described) -> Listed:
         dim=spec.dim,
         text=spec.text,
         here=facts.here,
+        gated=facts.gated,
         size=_class(facts.parameters, _SIZES, "huge"),
         speed=_class(facts.gmacs, _SPEEDS, "very slow"),
         input=f"{deep}{rows} x {columns}",
@@ -83,9 +88,13 @@ def _class(amount: float, classes: Iterable[tuple[float, str]], beyond: str) -> 
     return next((name for limit, name in classes if amount < limit), beyond)
 
 
-def pull_encoder(name: str, to: str | os.PathLike[str]) -> Pulled:
-    """Download a model's files into a folder of models. Raises UsageError if that cannot be done from here."""
-    return pull(name, Path(to).expanduser())
+def pull_encoder(name: str, to: str | os.PathLike[str], *, revision: str = "") -> Pulled:
+    """Download a model's files into a folder of models; what was interrupted goes on where it stopped.
+
+    revision: a commit, branch or tag of its repository; by default the head of the main branch. Raises UsageError if
+    that cannot be done from here, DamagedFileError if what came is not what the hub describes.
+    """
+    return pull(name, Path(to).expanduser(), revision)
 
 
 def verify_encoder(name: str) -> Verified:
@@ -94,10 +103,16 @@ def verify_encoder(name: str) -> Verified:
     return verify(name)
 
 
+def verify_encoders() -> tuple[Checked, ...]:
+    """Check every declared encoder that can be built here; of the others, say in one line what they need."""
+    return tuple(verify_all())
+
+
 def export_encoder(
     name: str, to: str | os.PathLike[str], *, int8: bool = False, pictures: Iterable[str | os.PathLike[str]] = ()
 ) -> Exported:
-    """Write the image tower as an ONNX file, with int8 also an 8-bit version.
+    """Write the image tower as an ONNX file, with int8 also an 8-bit version. The network of a model whose code is its
+    authors' own is built with their package, which must be installed; the file then stands for that model.
 
     pictures: files or folders of the collection that it will be used on, to measure its quality; at most 512
     pictures are read, evenly spread. int8 needs at least 20.
