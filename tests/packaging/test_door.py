@@ -42,6 +42,7 @@ def parse(words: list[str]) -> None:
     command: click.Command = cli.main
     context = click.Context(command, info_name=words.pop(0))
     while isinstance(command, click.Group):
+        _, words, _ = command.make_parser(context).parse_args(words)
         name, inner, words = command.resolve_command(context, words)
         assert inner is not None
         command = inner
