@@ -27,6 +27,7 @@ _LEARNT: Final = {"json.note": "a space that was trained on the query's own pati
 _NEAR: Final = {"lines": "a column says how near a hit is among the gallery's own nearest distances"}
 _PAIR: Final = {"json.hits": "the best pair is of slices that show something"}
 _VOTE: Final = {"json.hits": "each query slice has one vote"}
+_PUBLISHED: Final = "entries say what is published: licences, collections, what to know"
 
 _ENCODER: Final = {"json.checks.2": "the default encoder is another one"}
 _ELSEWHERE: Final = "its folder is none that was allowed"
@@ -125,6 +126,12 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
             _AUDIT,
         ),
         "evaluate: outside queries": _PATIENTS,
+        "encoders: list": {
+            **dict.fromkeys([f"json.{place}.trained_on" for place in (0, 14, 17, 18, 20)], _PUBLISHED),
+            **dict.fromkeys([f"json.{place}.note" for place in (15, 17, 19, 20, 23)], _PUBLISHED),
+            **dict.fromkeys([f"json.{place}.license" for place in (15, 16, 23)], _PUBLISHED),
+            "json.19.checkpoint": "the copy there is of MedSAM's weights; the other's image encoder is not",
+        },
     },
     "jobs": {
         "job: evaluate classifiers": _PROGRESS,

@@ -294,8 +294,8 @@ def test_encoders_verify_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     done = run("encoders", "verify", "--all")
     assert done.exit_code == 0, done.output
-    rows = {line.split()[0]: line for line in done.stdout.splitlines()[2:]}
-    assert "sound" in rows["lite0-inner"]
+    rows = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert rows["lite0-inner"].startswith("sound: ")
     assert "lookalike encoders pull rad-dino --to DIR" in rows["rad-dino"]
     (tmp_path / "dinov2-b").mkdir()
     (tmp_path / "dinov2-b" / "model.safetensors").write_bytes(b"")

@@ -78,7 +78,7 @@ class HubHandler(BaseHTTPRequestHandler):
             return self._file((self.server.files / parts[1]).read_bytes())
         listed = parts[0] == "api"
         kind = "datasets/" if "datasets" in parts[:2] else ""
-        parts = [part for part in parts if part not in ("api", "models", "datasets")]
+        parts = parts[2 * listed or len(kind) // len("datasets/") :]
         repository = kind + "/".join(parts[:2])
         folder = self.server.repositories.get(repository)
         if folder is None:

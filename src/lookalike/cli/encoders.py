@@ -111,7 +111,8 @@ def _verify_all(as_json: bool) -> None:
     if as_json:
         print_json(checked)
     else:
-        print_table([["encoder", "", "detail"], *[[c.name, c.state, c.detail] for c in checked]])
+        for each in checked:
+            click.echo(f"{each.name}: {each.state}: {each.detail}")  # whole: commands and addresses to copy
     if any(c.state == "broken" for c in checked):
         sys.exit(1)
 
