@@ -299,10 +299,10 @@ def test_pull_refuses_what_the_hub_does_not_describe(at_hub: Hub, tmp_path: Path
 
 
 def test_pull_from_a_dataset_repository(at_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = tmp_path / "published" / "models" / "CT-CLIP-Related" / "CT-CLIP_v2.pt"
+    weights = tmp_path / "dataset" / "models" / "CT-CLIP-Related" / "CT-CLIP_v2.pt"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"weights")
-    at_hub.repositories["datasets/ibrahimhamamci/CT-RATE"] = tmp_path / "published"
+    at_hub.repositories["datasets/ibrahimhamamci/CT-RATE"] = tmp_path / "dataset"
     pulled = pull_encoder("ct-clip", tmp_path / "to")
     assert pulled.files == ("models/CT-CLIP-Related/CT-CLIP_v2.pt",)
     monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path / "to"))

@@ -111,6 +111,7 @@ def test_ct_fm_as_its_authors_compute_it(tmp_path: Path, monkeypatch: pytest.Mon
     """A tiny checkpoint by the catalogue's name; the vectors are MONAI's (``tests/golden``)."""
     from dataclasses import replace
 
+    from safetensors.torch import save_file
     from test_encoders_original import AUTHORS, checkpoint, maker
 
     from lookalike.encoders.catalogue.models import CATALOGUE
@@ -119,7 +120,8 @@ def test_ct_fm_as_its_authors_compute_it(tmp_path: Path, monkeypatch: pytest.Mon
     from lookalike.types import VolumeInput
 
     (tmp_path / "ct-fm").mkdir()
-    file = checkpoint("ct_fm", tmp_path / "ct-fm").rename(tmp_path / "ct-fm" / "model.safetensors")
+    file = tmp_path / "ct-fm" / "model.safetensors"
+    save_file(torch.load(checkpoint("ct_fm", tmp_path), weights_only=True), file)
     with torch.inference_mode():
         vectors = seg_res_encoder(file).eval()(torch.from_numpy(maker.volumes())).mean((2, 3, 4))
     np.testing.assert_allclose(torch.nn.functional.normalize(vectors).numpy(), AUTHORS["ct_fm"]["volumes"], atol=3e-6)

@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = transformers.SiglipModel.from_pretrained(folder)
     with torch.no_grad():
         model.logit_scale.fill_(1.5)
-        model.logit_bias.fill_(-0.7)
+        model.logit_bias.fill_(-2.0)
     model.save_pretrained(folder)
     return folder
 
@@ -74,7 +74,7 @@ def test_classify_shows_them(folder: Path, tmp_path: Path, make_gallery: Callabl
     encoder = text_encoder(gallery.encoder)
     vector = encoder.encode_images([golden_picture()])
     cosines = vector @ label_vectors(encoder, Prompts(("{label}",)), LABELS).T
-    expected = calibration.sigmoid((encoder.logit_scale * cosines - 0.7).astype(np.float64))[0]
+    expected = calibration.sigmoid((encoder.logit_scale * cosines - 2).astype(np.float64))[0]
     said = {label.label: label.probability for label in result.labels}
     assert [said[name] for name in LABELS] == pytest.approx(expected.tolist(), abs=1e-3)
     assert [label.label for label in result.labels] == [LABELS[i] for i in np.argsort(-expected)]
