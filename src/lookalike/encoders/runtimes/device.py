@@ -7,11 +7,11 @@ from a CPU's in the third digit.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from lookalike.encoders.weights.packages import installed
 from lookalike.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,5 +72,5 @@ def torch_device() -> torch.device:
 def told() -> str:
     """What encoders run on here, in words. Raises UsageError as ``providers`` and ``torch_device`` do."""
     onnx = "cuda" if len(providers()) > 1 else "cpu"
-    torch = f", torch on {torch_device().type}" if installed("torch") else ""
+    torch = f", torch on {torch_device().type}" if importlib.util.find_spec("torch") else ""
     return f"onnxruntime on {onnx}{torch} ({VARIABLE} or --device: {wanted()})"
