@@ -52,8 +52,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"lookalike.cli.{cmd_name}")
-        command: click.Command = module.command
+        command: click.Command = importlib.import_module(f"lookalike.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -95,8 +94,7 @@ def main(device: str | None) -> None:
       lookalike index scans/ --gallery chest --labels labels.csv
       lookalike search query.dcm --gallery chest -k 5 --figure hits.png
     """
-    if device is not None:
-        os.environ["LOOKALIKE_DEVICE"] = device  # for the processes that this one starts, too
+    os.environ.update({} if device is None else {"LOOKALIKE_DEVICE": device})  # processes started here see it, too
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for names that this terminal cannot display
