@@ -135,11 +135,11 @@ def test_batches_keep_their_order(encoder: endpoint.EndpointEncoder, host: Host)
 
 def test_requests_are_on_their_way_together(encoder: endpoint.EndpointEncoder, host: Host) -> None:
     """The host answers none before all have come: asked one after another, they would wait for ever."""
-    host.together = threading.Barrier(endpoint.AT_ONCE)
-    texts = [f"finding {i}" for i in range(16 * 2 * endpoint.AT_ONCE)]
+    host.together = threading.Barrier(endpoint.REQUESTS_AT_ONCE)
+    texts = [f"finding {i}" for i in range(16 * 2 * endpoint.REQUESTS_AT_ONCE)]
     np.testing.assert_allclose(encoder.encode_texts(texts), unit([vector_of_text(t) for t in texts]), atol=1e-6)
-    assert len(host.requests) == 2 * endpoint.AT_ONCE
-    assert len(host.connections) <= endpoint.AT_ONCE  # kept open, and used again
+    assert len(host.requests) == 2 * endpoint.REQUESTS_AT_ONCE
+    assert len(host.connections) <= endpoint.REQUESTS_AT_ONCE  # kept open, and used again
 
 
 def test_texts_and_the_model_s_temperature(encoder: endpoint.EndpointEncoder, host: Host) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.catalogue.graphs import describe, export_network, noise, quiet, run, write_graph
+from lookalike.encoders.catalogue.graphs import export_network, noise, quiet, run, write_description, write_graph
 from lookalike.encoders.catalogue.lookup import entry, load
 from lookalike.encoders.families.exported import GRAPH, ByExport
 from lookalike.encoders.families.onnx_file import OnnxFile
@@ -164,7 +164,7 @@ def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact
     path, more = folder / GRAPH, dict[str, Any]()
     if folder.name == "int8":
         more["batch"] = 1  # dynamic scales are taken from the whole input: pictures must not share one
-    describe(spec, path, **more)
+    write_description(spec, path, **more)
     encoder = OnnxFile(spec.name, path).build()
     quality = compare(exact, encoder.encode_inputs(inputs))
     kind = f"exported from {spec.name} {spec.revision[:12]}"
@@ -172,7 +172,7 @@ def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact
         overlap = ", ".join(f"{share:.3f} of the nearest {k[1:]}" for k, share in quality.overlap.items())
         kind += f" in int8: cosine {quality.mean_cosine:.4f}, {overlap} kept on {quality.pictures} pictures"
         more["quantisation"] = asdict(quality)
-    describe(replace(spec, note="; ".join(part for part in (spec.note, kind) if part)), path, **more)
+    write_description(replace(spec, note="; ".join(part for part in (spec.note, kind) if part)), path, **more)
     return encoder, quality
 
 

@@ -52,7 +52,7 @@ def write_graph(network: nn.Module, example: Tensor, path: Path, outputs: Sequen
         program.save(str(path))
 
 
-def describe(spec: EncoderSpec, path: Path, **more: Any) -> None:
+def write_description(spec: EncoderSpec, path: Path, **more: Any) -> None:
     """Write the description of an ONNX file beside it."""
     said = {
         "dim": spec.dim,
@@ -81,7 +81,7 @@ def export_network(network: nn.Module, spec: EncoderSpec, folder: Path) -> tuple
     spec = replace(spec, dim=spec.dim or exact.shape[-1])
     pixels = torch.from_numpy(_pixels(spec, inputs))
     write_graph(network, pixels, folder / GRAPH, ["vectors"], batches=spec.ndim == 2)
-    describe(spec, folder / GRAPH)
+    write_description(spec, folder / GRAPH)
     encoder = OnnxFile(spec.name, folder / GRAPH).build()
     cosine = float(np.sum(unit(exact) * encoder.encode_inputs(inputs), axis=1).min())
     if not cosine >= _LEAST_COSINE:

@@ -24,7 +24,7 @@ CUDA_PROVIDER: Final = "CUDAExecutionProvider"
 _CPU_PROVIDER: Final = "CPUExecutionProvider"
 
 
-def wanted() -> str:
+def device_asked_for() -> str:
     """The device that is asked for, one of ``DEVICES``. Raises UsageError for another."""
     device = os.environ.get(VARIABLE, "") or DEVICES[0]
     if device not in DEVICES:
@@ -39,7 +39,7 @@ def providers(available: Sequence[str] | None = None) -> list[Any]:
     """
     import onnxruntime as ort
 
-    device = wanted()
+    device = device_asked_for()
     usable = CUDA_PROVIDER in (ort.get_available_providers() if available is None else available)
     if device == "cuda" and not usable:
         raise UsageError(
@@ -54,7 +54,7 @@ def runs_on(session: Any) -> str:
     Raises UsageError if a CUDA device is asked for and could not be used; onnxruntime itself falls back in silence.
     """
     found = "cuda" if CUDA_PROVIDER in session.get_providers() else "cpu"
-    if wanted() == "cuda" and found == "cpu":
+    if device_asked_for() == "cuda" and found == "cpu":
         raise UsageError("onnxruntime could not start on the CUDA device; mend its drivers, or leave --device out")
     return found
 
@@ -63,7 +63,7 @@ def torch_device() -> torch.device:
     """The device that torch shall run on. Raises UsageError if a CUDA device is asked for and torch sees none."""
     import torch
 
-    device, there = wanted(), torch.cuda.is_available()
+    device, there = device_asked_for(), torch.cuda.is_available()
     if device == "cuda" and not there:
         raise UsageError("torch sees no CUDA device here; leave --device out to run on the processor")
     return torch.device("cuda" if there and device != "cpu" else "cpu")
@@ -73,4 +73,4 @@ def told() -> str:
     """What encoders run on here, in words. Raises UsageError as ``providers`` and ``torch_device`` do."""
     onnx = "cuda" if len(providers()) > 1 else "cpu"
     torch = f", torch on {torch_device().type}" if importlib.util.find_spec("torch") else ""
-    return f"onnxruntime on {onnx}{torch} ({VARIABLE} or --device: {wanted()})"
+    return f"onnxruntime on {onnx}{torch} ({VARIABLE} or --device: {device_asked_for()})"

@@ -32,7 +32,7 @@ from lookalike.types import EncoderSpec, Image, Vectors
 ADDRESS: Final = "LOOKALIKE_ENDPOINT"
 KEY: Final = "LOOKALIKE_ENDPOINT_KEY"
 DIM: Final = 1024
-AT_ONCE: Final = 4
+REQUESTS_AT_ONCE: Final = 4
 """How many requests are on their way at the same time."""
 
 _BATCH: Final = 16
@@ -50,7 +50,7 @@ class EndpointEncoder:
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"},
             timeout=_SECONDS,
-            limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
+            limits=httpx.Limits(max_connections=REQUESTS_AT_ONCE, max_keepalive_connections=REQUESTS_AT_ONCE),
         )
         self._logit_scale: float | None = None
 
@@ -79,7 +79,7 @@ class EndpointEncoder:
         if not rows:
             return np.empty((0, DIM), np.float32)
         batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)]
-        with ThreadPoolExecutor(AT_ONCE, "endpoint") as threads:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "endpoint") as threads:
             answers = [row for answer in threads.map(self._ask, batches) for row in answer]
         try:
             vectors = np.array([np.asarray(row[feature], np.float32).reshape(DIM) for row in answers])
