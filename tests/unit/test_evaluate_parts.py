@@ -30,6 +30,7 @@ from lookalike.evaluation.recorded_fields import RecordedValues, recorded_values
 from lookalike.evaluation.scores import Scoring
 from lookalike.evaluation.subgroups import LEAST, FieldSubgroups, spread, subgroups_by
 from lookalike.gallery import Gallery
+from lookalike.server.jobs.process import WORK
 from lookalike.types import Record
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.evaluate import evaluate
@@ -520,7 +521,7 @@ def test_what_cannot_be_asked_is_said(make_gallery: MakeGallery, tmp_path: Path)
         ({"by": ["sexx"]}, UsageError, "Did you mean 'sex'"),
         ({"levels": ["nothing"]}, UsageError, "no record has a field 'nothing'"),
         ({"sizes": [2, 7]}, UsageError, "sizes must be from 2 to 6"),
-        ({"sizes": [2], "draws": 0}, UsageError, "draws must be from 1 to 100"),
+        ({"sizes": [2], "draws": 0}, UsageError, "sizes and draws are 50 each at most, got 1 and 0"),
         ({"queries": ["a.png"], "query_labels": "t.csv", "by": ["sex"]}, UsageError, "no field is recorded"),
     ]
     for options, error, says in refused:
@@ -534,6 +535,19 @@ def test_a_request_from_elsewhere_names_a_space_and_no_folder() -> None:
     for name, value in (("against", "/galleries/other"), ("against", "other"), ("queries_from", "base")):
         with pytest.raises(UsageError, match="names files of this machine"):
             remote_options(PRECISION, {name: value}, ["base", "findings"])
+
+
+def test_a_job_of_the_service_says_the_same(make_gallery: MakeGallery) -> None:
+    gallery = make_gallery()
+    filled(gallery, 8)
+    options = {"by": ["site"], "levels": ["site"], "sizes": [20], "draws": 2, "samples": 20}
+    given = {"protocol": None, "space": "base", "folds": None, "seed": 0, "k": [1, 4], "options": options}
+    told, printed = WORK["evaluate"](gallery, given, lambda _done, _all: None)
+    in_python = evaluate(gallery, k=[1, 4], **options)
+    assert json.loads(json.dumps(told)) == json.loads(json.dumps(asdict(in_python)))
+    assert all("Spread between subgroups" in printed[form] for form in ("md", "html", "tex"))
+    with pytest.raises(UsageError, match="names files of this machine"):
+        WORK["evaluate"](gallery, {**given, "options": {"against": str(gallery.folder)}}, lambda _done, _all: None)
 
 
 def test_a_report_names_what_is_needed_to_repeat_it(make_gallery: MakeGallery) -> None:

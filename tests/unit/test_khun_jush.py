@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,18 @@ def brute_force(records: list[NewRecord], rank: str, rule: str, weighting: str) 
     return {organ: np.mean(rows, axis=0).tolist() for organ, rows in found.items()}, asked_count
 
 
+def by_chance(records: list[NewRecord], organs: Iterable[str]) -> dict[str, float]:
+    """organ -> the share of other patients' volumes that are of it, mean over its volumes."""
+    found = {}
+    for organ in organs:
+        shares = []
+        for asked in (each for each in records if each.labels[0] == organ):
+            others = [each for each in records if each.patient != asked.patient]
+            shares.append(sum(each.labels[0] == organ for each in others) / len(others))
+        found[organ] = float(np.mean(shares))
+    return found
+
+
 def _score(cut: list[Any], i: int, j: int, others: list[int], rank: str) -> float:
     (query, weights), (document, shares) = cut[i], cut[j]
     similar = query @ document.T
@@ -112,6 +124,7 @@ def test_recall_is_what_a_plain_count_gives(
         assert high is not None
         assert low - 1e-6 <= mean <= high + 1e-6
         assert score.per_class_intervals.keys() == score.per_class.keys()
+    assert score.chance == pytest.approx(np.mean([*by_chance(records, expected).values()]))
     assert (score.classes, score.queries) == (3, asked)
     assert (report.volumes, report.patients) == (12, 9)
     assert score.unfindable == ("knee", "spine")

@@ -1845,7 +1845,8 @@ export interface components {
         };
         /**
          * @description One setting at one level. recall, precision: "R@k", "P@k" -> (mean, standard deviation) over the classes.
-         *     intervals: 95 %, of both means, by patient; per_class and its intervals: of both, too.
+         *     intervals: 95 %, of both means, by patient; per_class and its intervals: of both, too. chance: the precision of a
+         *     random order, mean over the classes.
          */
         VolumeScore: {
             level: string;
@@ -1887,6 +1888,7 @@ export interface components {
                     ];
                 };
             };
+            chance: number;
         };
         /**
          * @description A gallery asked with its own records, one patient left out at a time. drop: this minus the cross-domain score, by

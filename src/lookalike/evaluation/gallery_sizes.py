@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from lookalike.evaluation.scores import Figures, ScoreSummary, Scoring, chance_o
 from lookalike.evaluation.tables import TableRows
 from lookalike.progress import tracked
 from lookalike.types import Vectors
+
+_MOST: Final = 50  # sizes, and draws of each: every query is ranked for each draw of each size
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,8 @@ def checked_sizes(sizes: Sequence[int], draws: int, experiment: Experiment) -> t
     wanted = tuple(sorted(set(sizes)))
     if wanted[0] < 2 or wanted[-1] > most:
         raise UsageError(f"sizes must be from 2 to {most}, the records that may answer, got {list(sizes)}")
-    if not 1 <= draws <= 100:
-        raise UsageError(f"draws must be from 1 to 100, got {draws}")
+    if len(wanted) > _MOST or not 1 <= draws <= _MOST:
+        raise UsageError(f"sizes and draws are {_MOST} each at most, got {len(wanted)} and {draws}")
     return wanted
 
 

@@ -45,7 +45,8 @@ Others: TypeAlias = Callable[[int], Bools]  # the number of a query volume -> wh
 @dataclass(frozen=True, slots=True)
 class VolumeScore:
     """One setting at one level. recall, precision: "R@k", "P@k" -> (mean, standard deviation) over the classes.
-    intervals: 95 %, of both means, by patient; per_class and its intervals: of both, too.
+    intervals: 95 %, of both means, by patient; per_class and its intervals: of both, too. chance: the precision of a
+    random order, mean over the classes.
     """
 
     level: str
@@ -61,6 +62,7 @@ class VolumeScore:
     precision: dict[str, tuple[float, float]]
     intervals: dict[str, Interval]
     per_class_intervals: dict[str, dict[str, Interval]]
+    chance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,12 @@ class VolumeReport:
 
     def _rows(self, level: str, what: Literal["recall", "precision"]) -> list[list[str]]:
         chosen = [score for score in self.scores if score.level == level]
-        rows = [["slices", "weights", "ranking", "index", "classes", *getattr(chosen[0], what)]]
+        last = ["chance"] if what == "precision" else []
+        rows = [["slices", "weights", "ranking", "index", "classes", *getattr(chosen[0], what), *last]]
         for s in chosen:
             figures: dict[str, tuple[float, float]] = getattr(s, what)
             cells = [f"{cell(mean, s.intervals[name])} +- {sd:.3f}" for name, (mean, sd) in figures.items()]
-            rows.append([s.slices, s.weights, s.rank, s.index, str(s.classes), *cells])
+            rows.append([s.slices, s.weights, s.rank, s.index, str(s.classes), *cells, *(cell(s.chance) for _ in last)])
         return rows
 
     def __str__(self) -> str:
@@ -244,7 +247,10 @@ def _score(
     if not classes:
         raise UsageError(f"no volume has the attribute {level!r}; index with a label table that has this column")
     member = metrics.membership(bears, classes)
-    asked = np.stack([member[i] & member[others(i)].any(axis=0) for i in range(len(volumes))])
+    shares = np.stack(
+        [member[free].mean(axis=0) if (free := others(i)).any() else 0 * member[i] for i in range(len(volumes))]
+    )
+    asked = member & (shares > 0)
     found = np.flatnonzero(asked.any(axis=0))
     names, values = [classes[c] for c in found], _figures(member[:, found], asked[:, found], order, scoring.ks)
     figures = [f"{what}@{k}" for what in "RP" for k in scoring.ks]
@@ -263,6 +269,7 @@ def _score(
         precision={name: over[name] for name in figures if name.startswith("P")},
         intervals=intervals[0],
         per_class_intervals=intervals[1],
+        chance=float(np.mean([shares[asked[:, c], c].mean() for c in found])) if len(found) else np.nan,
     )
 
 
