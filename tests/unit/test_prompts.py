@@ -57,15 +57,16 @@ def test_each_text_is_encoded_once_by_each_encoder() -> None:
     np.testing.assert_array_equal(kept_texts(first, ["no mass", "mass"]), again)
 
 
-def test_what_is_kept_is_bounded_and_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_is_bounded_and_goes_with_its_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_KEPT", 5)
-    encoder = Letters("bounded")
+    encoder, others = Letters("bounded"), len(module._KEPT)
     for number in range(20):
         kept_texts(encoder, ["always", f"label {number}"])
-    assert len(module._KEPT) == 5
+    assert len(module._KEPT[encoder]) == 5
     assert encoder.asked.count("always") == 1
     assert len(kept_texts(encoder, [f"label {number}" for number in range(9)])) == 9
-    assert not any(b"label" in key or b"always" in key for key in module._KEPT)
+    del encoder
+    assert len(module._KEPT) == others
 
 
 @pytest.mark.parametrize(

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import json
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from typing import Any, Final
 
+from lookalike.encoders.runtimes.addresses import check_address
 from lookalike.errors import EndpointError, UsageError
 
 _SECONDS: Final = 300.0
 _MOST_BYTES: Final = 4 << 20
-_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def chat_address(address: str, variable: str) -> str:
     """The address without a slash at its end. Raises UsageError for none, and for one that is neither https nor of this
     machine.
     """
-    parts = urllib.parse.urlsplit(address)
     if not address:
         raise UsageError(f"nothing is asked unless an endpoint is named: --endpoint https://HOST/v1, or {variable}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
-        raise UsageError(f"an endpoint begins with https:// (http:// on this machine alone), got {parts.scheme!r}")
+    check_address(address, f"--endpoint, or {variable},")
     return address.rstrip("/")
 
 

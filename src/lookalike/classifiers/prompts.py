@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import string
@@ -13,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike import voting
 from lookalike.classifiers.examples import Fitted
@@ -140,29 +141,31 @@ def label_vectors(encoder: TextEncoder, prompts: Prompts, classes: Sequence[str]
     return voting.unit_rows(np.stack([part.mean(axis=0) for part in np.split(vectors, ends)]))
 
 
-_KEPT: Final[OrderedDict[bytes, Vectors]] = OrderedDict()
+_KEPT: Final[WeakKeyDictionary[TextEncoder, OrderedDict[str, NDArray[np.float32]]]] = WeakKeyDictionary()
 _MOST_KEPT: Final = 4096
 _LOCK: Final = threading.Lock()
 
 
 def kept_texts(encoder: TextEncoder, texts: Sequence[str]) -> Vectors:
-    """The text vectors (n, dim) of prompts: each is encoded once in the life of this process, as long as no more than
-    ``_MOST_KEPT`` others have been asked for since. Kept by a digest of the encoder's identity and the text.
+    """The text vectors (n, dim) of prompts: a loaded encoder encodes each once, as long as no more than ``_MOST_KEPT``
+    others have been asked for since.
     """
-    keys = [_digest(encoder, text) for text in texts]
+    kept = _kept_of(encoder)
     with _LOCK:
-        found = {key: _KEPT[key] for key in keys if key in _KEPT}
-    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-    if new:
-        found |= dict(zip(new, encoder.encode_texts(list(new.values())), strict=True))
+        found = {text: kept[text] for text in texts if text in kept}
+    if new := [text for text in dict.fromkeys(texts) if text not in found]:
+        found |= dict(zip(new, encoder.encode_texts(new), strict=True))
     with _LOCK:
-        _KEPT.update(found)
-        for key in found:
-            _KEPT.move_to_end(key)
-        while len(_KEPT) > _MOST_KEPT:
-            _KEPT.popitem(last=False)
-    return np.stack([found[key] for key in keys])
+        for text, vector in found.items():
+            kept[text] = vector
+            kept.move_to_end(text)
+        while len(kept) > _MOST_KEPT:
+            kept.popitem(last=False)
+    return np.stack([found[text] for text in texts])
 
 
-def _digest(encoder: TextEncoder, text: str) -> bytes:
-    return hashlib.sha256(repr((sorted(encoder.spec.identity.items()), text)).encode("utf-8", "surrogatepass")).digest()
+def _kept_of(encoder: TextEncoder) -> OrderedDict[str, NDArray[np.float32]]:
+    try:
+        return _KEPT.setdefault(encoder, OrderedDict())
+    except TypeError:  # a third party's that nothing can refer to weakly
+        return OrderedDict()

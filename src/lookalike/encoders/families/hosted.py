@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import urllib.parse
 from dataclasses import dataclass
 from typing import Final
 
 from lookalike.encoders.preprocessing.normalisations import IMAGENET
+from lookalike.encoders.runtimes.addresses import check_address
 from lookalike.encoders.runtimes.endpoint import ADDRESS, DIM, KEY, EndpointEncoder
 from lookalike.encoders.weights.packages import installed, require
 from lookalike.errors import UsageError
@@ -25,8 +25,6 @@ MEDIMAGEINSIGHT_SEEN: Final = (
     "incomplete",
 )
 """What its authors say that it was trained on; the list is not all."""
-
-_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,7 @@ class Endpoint:
         address, key = os.environ.get(ADDRESS, ""), os.environ.get(KEY, "")
         if not address or not key:
             raise UsageError(f"the encoder {self.name} needs the address in {ADDRESS} and the key in {KEY}")
-        parts = urllib.parse.urlsplit(address)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
-            raise UsageError(f"{ADDRESS} must begin with https:// (got {parts.scheme or 'no scheme'})")
+        check_address(address, ADDRESS)
         require(f"the encoder {self.name}", "endpoint", "httpx")
         return EndpointEncoder(self.spec, address, key)
 
