@@ -54,6 +54,8 @@ def test_evaluate_an_adapter_and_export_the_report(
     page.goto(f"{served_alone}#/evaluate")
     page.get_by_test_id("evaluate-space").select_option(ADAPTED)
     page.get_by_test_id("evaluate-folds").fill("3")
+    page.get_by_test_id("evaluate-by").select_option("sex")
+    page.get_by_test_id("evaluate-against").select_option("base")
     page.get_by_test_id("evaluate-start").click()
     page.locator("[data-testid=job][data-kind=evaluate]").wait_for()
     page.get_by_test_id("report").wait_for(timeout=600_000)
@@ -68,6 +70,12 @@ def test_evaluate_an_adapter_and_export_the_report(
         assert float(row[4]) == pytest.approx(adapted * 100, abs=0.06)
         assert [float(bound) for bound in row[5].split("–")] == pytest.approx([low * 100, high * 100], abs=0.06)
     assert "95 % interval" in page.get_by_test_id("gain").inner_text()
+    difference = report["comparison"]["macro"]["P@5"]
+    told = page.get_by_test_id("difference-row").first.inner_text().split()
+    assert f"{difference['value'] * 100:.1f}" in told
+    (sex,) = report["subgroups"]
+    rows = page.locator("[data-testid=part][aria-label='By sex'] [data-testid=part-row]")
+    assert [row.get_attribute("data-name") for row in rows.all()] == list(sex["groups"])
     assert report["audit"]["sentence"] in page.get_by_test_id("leakage").inner_text()
     assert page.get_by_test_id("worst-query").count() == len(report["worst"])
     page.screenshot(path=artefacts / "evaluate.png")

@@ -46,9 +46,10 @@ def encoders_(
     curves: str | None,
     as_json: bool,
 ) -> None:
-    """The table of the papers: rows encoders, columns precision at k, micro and macro, with intervals.
+    """The table of the papers: rows encoders, columns precision at k, micro and macro, with intervals; then micro-F1 of
+    a vote of the nearest and of a linear probe.
 
-    A star marks an encoder that was trained on the collection. What was run before is not run again.
+    A dagger marks an encoder that was trained on the collection. What was run before is not run again.
 
     \b
     Example:
