@@ -143,6 +143,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "refused: a region with examples": {
             "json.detail": "one refusal for all that a region cannot be asked with; it names what to leave out"
         },
+        "refused: two queries at once": {"json.detail": "words to be found in reports, or a study, may ask as well"},
         "remove: while another process writes": dict.fromkeys(
             ["status", "json."], "a long writer gives way to a removal"
         ),
