@@ -115,15 +115,21 @@ def _grouped(
     return found[order], total[order]
 
 
-def maxsim(query: Vectors, document: Vectors, weights: NDArray[np.float64] | None = None) -> float:
+def maxsim(
+    query: Vectors,
+    document: Vectors,
+    weights: NDArray[np.float64] | None = None,
+    apart: NDArray[np.float64] | None = None,
+) -> float:
     """Late interaction of two sets of unit vectors: the best cosine of each query row, averaged.
 
-    query (q, dim), document (d, dim). weights (q,) that sum to 1; equal by default. 1 means that every
-    query row has an identical row in the document; 0 if either is empty.
+    query (q, dim), document (d, dim). weights (q,) that sum to 1; equal by default. apart (q, d): taken off the
+    cosines. 1 means that every query row has an identical row in the document; 0 if either is empty.
     """
     if len(document) == 0 or len(query) == 0:
         return 0.0
-    best = (query @ document.T).max(axis=1)
+    similar = query @ document.T
+    best = (similar if apart is None else similar - apart).max(axis=1)
     return float(best.mean() if weights is None else (best * weights).sum())
 
 

@@ -55,27 +55,34 @@ def slice_rule(text: str, seed: int = 0) -> SliceRule:
 def slice_weights(text: str, positions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights (n,) that sum to 1 for slices at ``positions`` z in [0, 1] along the volume.
 
-    ``uniform``, or ``gaussian:SIGMA``: exp(-(z - .5)^2 / (2 sigma^2)), the centre counts most. Source of the
-    strategies: Khun Jush et al., arXiv 2311.13547; sigma is ours. Raises UsageError for any other text.
+    ``uniform``, or ``gaussian:SIGMA:CENTRE``: exp(-(z - centre)^2 / (2 sigma^2)), the slices about the centre count
+    most, .2 and .5 if not said. Source of the strategies: Khun Jush et al., arXiv 2311.13547; both numbers are ours.
+    Raises UsageError for any other text.
     """
-    name, _, value = text.partition(":")
     if text == "uniform":
         weights = np.ones(len(positions))
-    elif name == "gaussian" and _positive(value or "0.2"):
-        exponents = -(((positions - 0.5) / max(float(value or "0.2"), 1e-3)) ** 2) / 2
+    else:
+        sigma, centre = _gaussian(text)
+        exponents = -(((positions - centre) / max(sigma, 1e-3)) ** 2) / 2
         # The slice nearest to the centre keeps some weight, however narrow the Gaussian is.
         weights = np.exp(exponents - exponents.max(initial=-np.inf))
-    else:
-        raise UsageError(f"weights are uniform or gaussian:SIGMA with SIGMA above 0, got {text!r}")
     shares: NDArray[np.float64] = weights / weights.sum()
     return shares
 
 
-def _positive(text: str) -> bool:
+def _gaussian(text: str) -> tuple[float, float]:
+    """The sigma and the centre of ``gaussian:SIGMA:CENTRE``. Raises UsageError."""
+    name, _, values = text.partition(":")
+    width, _, place = values.partition(":")
     try:
-        return 0 < float(text) < float("inf")
+        sigma, centre = float(width or "0.2"), float(place or "0.5")
     except ValueError:
-        return False
+        sigma, centre = 0.0, 0.0
+    if name != "gaussian" or not (0 < sigma < float("inf") and 0 <= centre <= 1):
+        raise UsageError(
+            f"weights are uniform or gaussian:SIGMA:CENTRE with SIGMA above 0 and CENTRE from 0 to 1, got {text!r}"
+        )
+    return sigma, centre
 
 
 def cut(volume: Image, recipe: VolumeRecipe) -> Iterator[tuple[int, int, PIL.Image.Image]]:

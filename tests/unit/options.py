@@ -168,11 +168,15 @@ COMMANDS: Final[dict[str, Command]] = {
             "": "--gallery {g}",
             "outside": "--gallery {g} --queries {picture} --query-labels {table}",
             "3d-mir": "--gallery {g} --protocol 3d-mir",
+            "c-mir": "--gallery {g} --protocol c-mir",
             "classifiers": "--gallery {g} --protocol classifiers",
+            "ct-clip": "--gallery {g} --protocol ct-clip",
             "denner": "--gallery {g} --protocol denner",
             "khun-jush": "--gallery {g} --protocol khun-jush",
             "localisation": "--gallery {g} --protocol localisation",
             "multilabel": "--gallery {g} --protocol multilabel",
+            "radir": "--gallery {g} --protocol radir",
+            "regions": "--gallery {g} --protocol regions",
         },
         {
             "--gallery": GALLERY,
@@ -196,6 +200,15 @@ COMMANDS: Final[dict[str, Command]] = {
             "--index": Told("--index hnsw", "index", "hnsw"),
             "--level": Told("--level site", "levels", "site"),
             "--sweep": Told("--sweep sigma", "sweep", "sigma"),
+            "--position": Told("--position 0.4", "position", 0.4),
+            "--split": Told("--split none", "split", "none"),
+            "--region": Told("--region liver", "region", "liver"),
+            "--text": Told("--text caption", "text", "caption"),
+            "--absent": Told("--absent", "absent", True),
+            "--structure": Told("--structure liver", "structures", "liver"),
+            "--anatomy": Told("--anatomy site", "anatomies", "site"),
+            "--report": Told("--report caption", "report", "caption"),
+            "--texts": Told("--texts vectors:t.npz", "texts", "vectors:t.npz"),
             "--method": Told("--method centroid", "methods", "centroid"),
             "--neighbours": Told("--neighbours 7", "neighbours", 7),
             "--weighting": Told("--weighting uniform", "weighting", "uniform"),
@@ -222,7 +235,10 @@ COMMANDS: Final[dict[str, Command]] = {
             # What the output looks like is decided by the same lines whatever the protocol.
             **{
                 protocol: these("more_queries --figure --format --out --curves --bars --json")
-                for protocol in ("3d-mir", "classifiers", "denner", "khun-jush", "localisation", "multilabel")
+                for protocol in (
+                    *("3d-mir", "c-mir", "classifiers", "ct-clip", "denner", "khun-jush", "localisation"),
+                    *("multilabel", "radir", "regions"),
+                )
             },
         },
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -77,7 +77,7 @@ def command(
     sweep = options.get("sweep")
     if figure and not (sweep or options.get("sizes")):
         raise click.UsageError("--figure goes with --sweep of --protocol khun-jush, or with --sizes")
-    if (curves or bars) and protocol in ("khun-jush", "localisation", "classifiers"):
+    if (curves or bars) and protocol in ("khun-jush", "localisation", "classifiers", "c-mir", "regions", "radir"):
         raise click.UsageError(f"--curves and --bars draw precision at k, which {protocol} does not measure")
     with open_gallery(gallery) as opened, progress_bar("parts", "evaluate") as progress:
         report = evaluate(opened, protocol=protocol, progress=progress, **options)
@@ -113,5 +113,5 @@ def _draw(
         if figure:
             plots.save_sizes(report, Path(figure))
     if isinstance(report, VolumeReport) and figure:
-        plots.save_sweep(report, Path(figure), "sigma" if sweep == "sigma" else "slices")
+        plots.save_sweep(report, Path(figure), cast(Any, sweep))
     return [each for each in (curves, bars, figure) if each]

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.indexes.recipes import EF_CONSTRUCTION, EF_SEARCH, HELD_PER_HIT, LEAST_PROBES, PROBED_SHARE, Recipe
+from lookalike.indexes.recipes import HELD_PER_HIT, LEAST_PROBES, PROBED_SHARE, Recipe
 from lookalike.types import Vectors
 
 _TRAINING: Final = 64  # vectors a list in the k-means sample
@@ -36,9 +36,9 @@ def build(recipe: Recipe, vectors: Vectors) -> tuple[Any, NDArray[np.int64]]:
     faiss = _faiss()
     count, dim = vectors.shape
     lists = round(2 * math.sqrt(count))
-    factory = recipe.factory.format(lists=lists, bits=2 * dim, parts=_parts(dim))
+    factory = recipe.factory.format(lists=lists, bits=recipe.bits or 2 * dim, parts=_parts(dim))
     index = faiss.index_factory(dim, factory, getattr(faiss, recipe.metric))
-    _configure(index)
+    _configure(index, recipe)
     order = np.arange(count)
     # With several threads the links of a graph depend on their timing; for a small task they do not pay.
     with _threads(1 if hasattr(index, "hnsw") else vectors.size // _SHARE_OF_A_THREAD):
@@ -67,9 +67,9 @@ def _threads(most: int) -> Iterator[None]:
         faiss.omp_set_num_threads(usual)
 
 
-def _configure(index: Any) -> None:
+def _configure(index: Any, recipe: Recipe) -> None:
     if hasattr(index, "hnsw"):
-        index.hnsw.efConstruction = EF_CONSTRUCTION
+        index.hnsw.efConstruction = recipe.ef_construction
     for trained in (index, getattr(index, "pq", index)):
         if hasattr(trained, "cp"):
             trained.cp.min_points_per_centroid = 1  # below 39, FAISS warns on the terminal
@@ -102,7 +102,7 @@ def likely_numbers(
     selector = None if alive is None else faiss.IDSelectorBitmap(np.packbits(alive, bitorder="little"))
     parameters: Any = faiss.SearchParameters(sel=selector)
     if hasattr(index, "hnsw"):
-        parameters = faiss.SearchParametersHNSW(efSearch=max(count, round(effort * EF_SEARCH)), sel=selector)
+        parameters = faiss.SearchParametersHNSW(efSearch=max(count, round(effort * recipe.ef_search)), sel=selector)
     elif hasattr(index, "nprobe"):
         enough = HELD_PER_HIT * k * index.nlist / index.ntotal
         probes = max(1, round(effort * max(LEAST_PROBES, PROBED_SHARE * index.nlist, enough)))

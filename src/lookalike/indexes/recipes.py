@@ -13,7 +13,8 @@ class Recipe:
     factory: FAISS's factory string; {lists}, {bits} and {parts} follow from the size and the dimension.
     depth: how many candidates, beyond 2 k, are scored again from the float32 vectors.
     keeps_vectors: FAISS holds the float32 vectors in memory anyway, one after the other.
-    exact_share: if a filter matches at most this share of the vectors, these are scanned.
+    exact_share: if a filter matches at most this share of the vectors, these are scanned. ef_construction, ef_search:
+    of a graph. bits: of a hash, {bits} in the factory; 0 are two a dimension.
     """
 
     name: str
@@ -22,6 +23,9 @@ class Recipe:
     depth: int = 0
     keeps_vectors: bool = False
     exact_share: float = 0.02
+    ef_construction: int = 200
+    ef_search: int = 128
+    bits: int = 0
 
 
 # Papers on retrieval use LSH and HNSW without stating parameters: two bits a dimension, M 32, efConstruction
@@ -32,8 +36,6 @@ IVF_FLAT: Final = Recipe("ivf-flat", "IVF{lists},Flat")
 IVF_PQ: Final = Recipe("ivf-pq", "IVF{lists},PQ{parts}np", depth=300)
 IVF_RABITQ: Final = Recipe("ivf-rabitq", "IVF{lists},RaBitQ2", depth=80)
 SQ8: Final = Recipe("sq8", "SQ8", depth=20)
-EF_CONSTRUCTION: Final = 200
-EF_SEARCH: Final = 128
 LEAST_PROBES: Final = 16  # lists searched: the maximum of this number,
 PROBED_SHARE: Final = 1 / 48  # this share of them,
 HELD_PER_HIT: Final = 32  # and as many as hold this many vectors a hit

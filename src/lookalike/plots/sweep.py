@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
     from lookalike.evaluation.protocols.khun_jush import VolumeReport, VolumeScore
 
-Sweep: TypeAlias = Literal["sigma", "slices"]
-_AXIS: Final = {"sigma": "weights of the slices (Gaussian's sigma)", "slices": "slices of each volume"}
+Sweep: TypeAlias = Literal["sigma", "centre", "slices"]
+_AXIS: Final = {
+    "sigma": "weights of the slices (Gaussian's sigma)",
+    "centre": "weights of the slices (Gaussian's centre)",
+    "slices": "slices of each volume",
+}
 
 
 def save_sweep(report: VolumeReport, path: Path, sweep: Sweep) -> Path:
@@ -44,20 +48,20 @@ def save_sweep(report: VolumeReport, path: Path, sweep: Sweep) -> Path:
 
 
 def _setting(score: VolumeScore, sweep: Sweep) -> str:
-    return score.weights if sweep == "sigma" else score.slices
+    return score.slices if sweep == "slices" else score.weights
 
 
 def _draw(axes: Axes, scores: list[VolumeScore], settings: list[str], sweep: Sweep, k: str) -> None:
-    other = {(score.slices if sweep == "sigma" else score.weights) for score in scores}
+    other = {(score.weights if sweep == "slices" else score.slices) for score in scores}
     lines: dict[str, dict[str, float]] = {}
     for score in scores:
-        rest = score.slices if sweep == "sigma" else score.weights
+        rest = score.weights if sweep == "slices" else score.slices
         name = score.rank if len(other) == 1 else f"{score.rank}, {rest}"
         lines.setdefault(name, {})[_setting(score, sweep)] = score.recall[k][0]
     for (name, values), color, marker in zip(lines.items(), cycle(PALETTE), cycle("osD^vP")):
         at = [i for i, setting in enumerate(settings) if setting in values]
         recall = [values[settings[i]] for i in at]
         axes.plot(at, recall, color=color, marker=marker, markersize=4, linewidth=1.4, label=name)
-    axes.set_xticks(range(len(settings)), [setting.partition(":")[2] or setting for setting in settings])
+    axes.set_xticks(range(len(settings)), [setting.rpartition(":")[2] for setting in settings])
     axes.set_ylim(0, 1.04)
     plain_axes(axes, grid="y")

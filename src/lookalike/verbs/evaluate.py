@@ -20,7 +20,7 @@ from lookalike.progress import Progress, followed_by
 from lookalike.sources.labels import LabelTable
 from lookalike.store import BASE
 
-Nearest: TypeAlias = Literal["precision", "denner", "medimageinsight", "multilabel", "3d-mir"]
+Nearest: TypeAlias = Literal["precision", "denner", "medimageinsight", "multilabel", "3d-mir", "ct-clip"]
 
 
 @overload

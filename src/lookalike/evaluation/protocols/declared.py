@@ -22,9 +22,13 @@ FOLDS_HELP: Final = "Patient-disjoint folds; an adapter is trained anew on each.
 SEED_HELP: Final = "Seed of every random choice."
 SAMPLES_HELP: Final = "Resamples that an interval is drawn from."
 LEVELS: Final = ("modality", "body_region", "organ")
+WEIGHTS_HELP: Final = "Of the slices: uniform, gaussian:SIGMA:CENTRE."
+SPLIT_HELP: Final = "The owners' split where there is one (test asks train), or none: each asks all others."
+VOLUME_SPLITS: Final = ("official", "none")
 VOLUME_RANKS: Final = ("pool", "count", "max", "sum", "maxsim")
 SWEEPS: Final[dict[str, tuple[str, ...]]] = {
     "sigma": (*(f"gaussian:{sigma}" for sigma in (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1)), "uniform"),
+    "centre": (*(f"gaussian:0.2:{centre}" for centre in (0, 0.25, 0.4, 0.5, 0.6, 0.75, 1)), "uniform"),
     "slices": (*(f"random:{count}" for count in (1, 2, 3, 5, 10, 20, 40)), "all"),
 }
 """The weights, or slice rules, to compare so as to show how much the choice matters."""
@@ -107,14 +111,97 @@ class VolumeOptions:
     slices: tuple[str, ...] = option(
         (), "Rules for the stored slices of queries and gallery: all, random:5, ... (repeatable).", metavar="RULE"
     )
-    weights: tuple[str, ...] = option((), "Of the slices: uniform, gaussian:0.2 (repeatable).", metavar="W")
+    weights: tuple[str, ...] = option(
+        (), "Of the slices: uniform, or gaussian:0.2:0.5, its width and centre (repeatable).", metavar="W"
+    )
     ranks: tuple[str, ...] = option(
         VOLUME_RANKS, "pool (:median, :max), count, max, sum, maxsim (repeatable).", flag="--rank", metavar="R"
     )
     index: tuple[str, ...] = option(
-        ("flat",), "The kinds that find the slice hits: flat, hnsw, lsh (repeatable); pool is exact.", metavar="KIND"
+        ("flat",),
+        "What finds the slice hits: flat, hnsw:m=32,ef_construction=200,ef_search=128, lsh:bits=512 (repeatable).",
+        metavar="KIND",
     )
+    position: float = option(
+        0.0,
+        "How much the cosine of two slices falls with their distance along the volumes, from end to end.",
+        metavar="W",
+    )
+    split: str = option("official", SPLIT_HELP, choices=VOLUME_SPLITS)
     sweep: str | None = option(None, "Over weights or slice counts, unless these are given.", choices=tuple(SWEEPS))
+    where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
+    k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
+    seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingOptions:
+    """What the answers should share with the query, who asks by what, and how the answers are ranked."""
+
+    space: str = option("base", SPACE_HELP)
+    levels: tuple[str, ...] = option(
+        ("label",), "What is to be the same: label, or an attribute such as stage (repeatable).", flag="--level"
+    )
+    ranks: tuple[str, ...] = option(
+        ("count", "maxsim"),
+        "As of khun-jush; each is compared with the first (repeatable).",
+        flag="--rank",
+        metavar="R",
+    )
+    weights: str = option("uniform", WEIGHTS_HELP, metavar="W")
+    region: str = option("", "Ask by the slices that show this structure, as the collection's masks tell.")
+    text: str = option("", "Ask by the text in this attribute, such as a caption; needs an encoder that takes text.")
+    absent: bool = option(False, "A volume without a value is of the class 'absent'.")
+    split: str = option("official", SPLIT_HELP, choices=VOLUME_SPLITS)
+    where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
+    k: tuple[int, ...] = option((3, 5, 10), "Depths.")
+    seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
+
+
+@dataclass(frozen=True, slots=True)
+class CtClipOptions:
+    """Volumes ask by their labels; with texts or reports these ask for their own volume, too."""
+
+    space: str = option("base", SPACE_HELP)
+    folds: int | None = option(None, FOLDS_HELP, metavar="N")
+    report: str = option("", "The attribute that holds each volume's report; needs an encoder that takes text.")
+    texts: str = option(
+        "", "Published vectors of the reports, with the volumes' ids: vectors:FILE.", metavar="SOURCE", local=True
+    )
+    k: tuple[int, ...] = option((), "Depths, 1 to 1000; without any the protocol's own.")
+    seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
+
+
+@dataclass(frozen=True, slots=True)
+class RadIrOptions:
+    """Which anatomies relevance is conditioned on."""
+
+    space: str = option("base", SPACE_HELP)
+    anatomies: tuple[str, ...] = option(
+        (),
+        "Attributes of what was found where, 'opacity|nodule', or label; else all called 'findings of NAME'.",
+        flag="--anatomy",
+        metavar="FIELD",
+    )
+    where: str | Filter | None = option(None, "Only these records.", metavar="FILTER")
+    k: tuple[int, ...] = option((3, 5, 10), "Depths.")
+    seed: int = option(0, SEED_HELP)
+    samples: int = option(2000, SAMPLES_HELP)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionOptions:
+    """Which structures ask by the slices that show them."""
+
+    space: str = option("base", SPACE_HELP)
+    structures: tuple[str, ...] = option(
+        (), "Only these; without any all that the masks tell of (repeatable).", flag="--structure", metavar="NAME"
+    )
+    ranks: tuple[str, ...] = option(("count", "maxsim"), "As of khun-jush (repeatable).", flag="--rank", metavar="R")
+    split: str = option("official", SPLIT_HELP, choices=VOLUME_SPLITS)
     where: str | Filter | None = option(None, "Only these volumes.", metavar="FILTER")
     k: tuple[int, ...] = option(DEFAULT_KS, "Depths.")
     seed: int = option(0, SEED_HELP)
@@ -216,6 +303,34 @@ KHUN_JUSH: Final = DeclaredProtocol(
     "Khun Jush et al., arXiv 2311.13547",
     VolumeOptions,
     "lookalike.evaluation.protocols.khun_jush:evaluate_volumes",
+)
+C_MIR: Final = DeclaredProtocol(
+    "c-mir",
+    "Volumes with the same finding or stage, by slice hits and late interaction, by a region or a text",
+    "Khun Jush et al., arXiv 2507.17412; Ben Abacha et al., arXiv 2311.13752",
+    FindingOptions,
+    "lookalike.evaluation.protocols.findings:evaluate_findings",
+)
+CT_CLIP: Final = DeclaredProtocol(
+    "ct-clip",
+    "Volumes by the overlap of their labels (MAP@k), and each report's own volume (R@k)",
+    "Hamamci et al., CT-CLIP, arXiv 2403.17834",
+    CtClipOptions,
+    "lookalike.evaluation.protocols.ct_clip:evaluate_ct_clip",
+)
+RADIR: Final = DeclaredProtocol(
+    "radir",
+    "Graded relevance, one anatomy at a time: nDCG of the overlap of what was found there",
+    "Zhang et al., RadIR, arXiv 2503.04653",
+    RadIrOptions,
+    "lookalike.evaluation.protocols.radir:evaluate_radir",
+)
+REGIONS: Final = DeclaredProtocol(
+    "regions",
+    "Recall of structures by the slices that show them, and whether the matching slices show them too",
+    "Khun Jush et al., arXiv 2405.09334",
+    RegionOptions,
+    "lookalike.evaluation.protocols.regions:evaluate_regions",
 )
 LOCALISATION: Final = DeclaredProtocol(
     "localisation",

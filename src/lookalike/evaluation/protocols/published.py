@@ -151,7 +151,8 @@ def _modality_anatomy_pathology(record: Record) -> tuple[tuple[str, ...], str]:
     return ("/".join(part for part in (modality, anatomy, labels[0]) if part),), ""
 
 
-def _all_labels(record: Record) -> tuple[tuple[str, ...], str]:
+def all_labels(record: Record) -> tuple[tuple[str, ...], str]:
+    """Every label as a class."""
     return record.labels, "" if record.labels else "no label"
 
 
@@ -165,7 +166,7 @@ DENNER_MEASURED: Final = PublishedProtocol(
 )
 MEDIMAGEINSIGHT_MEASURED: Final = PublishedProtocol(MEDIMAGEINSIGHT, (1, 3, 5), _single, Measure(_plain_only), folds=5)
 MULTILABEL_MEASURED: Final = PublishedProtocol(
-    MULTILABEL, (1, 3, 5, 10), _all_labels, Measure(label_sets, {NDCG: "nDCG"})
+    MULTILABEL, (1, 3, 5, 10), all_labels, Measure(label_sets, {NDCG: "nDCG"})
 )
-MIR_3D_MEASURED: Final = PublishedProtocol(MIR_3D, (3, 5, 10), _all_labels, Measure(findings, whole=True))
+MIR_3D_MEASURED: Final = PublishedProtocol(MIR_3D, (3, 5, 10), all_labels, Measure(findings, whole=True))
 PUBLISHED: Final = (DENNER_MEASURED, MEDIMAGEINSIGHT_MEASURED, MULTILABEL_MEASURED, MIR_3D_MEASURED)

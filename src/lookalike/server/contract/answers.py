@@ -8,8 +8,11 @@ from typing import Literal
 from lookalike.evaluation.confound_report import ConfoundAudit
 from lookalike.evaluation.duplicate_report import DuplicateAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
+from lookalike.evaluation.protocols.findings import FindingReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport
 from lookalike.evaluation.protocols.localisation import LocalisationReport
+from lookalike.evaluation.protocols.radir import RadIrReport
+from lookalike.evaluation.protocols.regions import RegionReport
 from lookalike.evaluation.report import Report
 from lookalike.roles import Role
 from lookalike.text import DISCLAIMER
@@ -115,6 +118,9 @@ class JobAnswer(JobInfo):
         | ClassifierReport
         | VolumeReport
         | LocalisationReport
+        | FindingReport
+        | RegionReport
+        | RadIrReport
         | MapSummary
         | ConfoundAudit
         | DuplicateAudit

@@ -57,7 +57,8 @@ class LabelledPicture:
 class Options:
     """How to read a copy. uncertain: what an uncertain label counts as; "drop" leaves its picture
     out. For a folder with a table: its name, its label columns, the patient's column, and the modality and
-    anatomy that all pictures share.
+    anatomy that all pictures share. classes: of TotalSegmentator, "coarse" for structures without side, number and
+    lobe, or a table that says which class each belongs to.
     """
 
     uncertain: Uncertain = "zeros"
@@ -66,6 +67,7 @@ class Options:
     patient: str | None = None
     modality: str = ""
     anatomy: str = ""
+    classes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.planes import orient
 from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
+from lookalike.sources.collections.csvfiles import table_rows
 from lookalike.types import Attribute, Image
 
 TASKS: Final[dict[str, tuple[str, str, str]]] = {
@@ -39,6 +40,16 @@ TASKS: Final[dict[str, tuple[str, str, str]]] = {
 }
 """Modality, body region and organ of each task of the Decathlon, by the beginning of its folder's name."""
 
+COARSE: Final = "coarse"
+_SIDE: Final = re.compile(r"_(left|right)(?=_|$)")
+_PARTS: Final = ("gluteus", "heart", "lung", "rib", "vertebrae")
+_VESSELS: Final = frozenset(
+    (
+        *("aorta", "inferior_vena_cava", "superior_vena_cava", "portal_vein_and_splenic_vein", "pulmonary_artery"),
+        *("pulmonary_vein", "iliac_artery", "iliac_vena", "brachiocephalic_trunk", "brachiocephalic_vein"),
+        *("common_carotid_artery", "subclavian_artery"),
+    )
+)
 SLICES_OF: Final = "axial slices of "
 _MOST_VOXELS: Final = 1 << 29
 _TOTAL_SPLITS: Final[dict[str, OfficialSplit]] = {"train": "train", "val": "val", "test": "test"}
@@ -96,16 +107,15 @@ def read_totalsegmentator(root: Path, options: Options) -> Iterator[LabelledPict
     folders = sorted(path.parent for path in root.glob("s*/segmentations/"))
     if not folders:
         raise UsageError(f"{root} holds no s0000/segmentations ...; give the folder with the subjects")
-    table = _meta(root / "meta.csv")
+    table, classes = _meta(root / "meta.csv"), coarse_classes(root, options.classes)
     for folder in folders:
         image = folder / ("mri.nii.gz" if (folder / "mri.nii.gz").is_file() else "ct.nii.gz")
         masks = {path.name.partition(".")[0]: path for path in sorted((folder / "segmentations").glob("*.nii*"))}
-        shown = {
-            name: slices
-            for name, path in masks.items()
-            if not options.labels or name in options.labels
-            for slices in _shown(path, {}, options, name).values()
-        }
+        shown: dict[str, NDArray[np.bool_]] = {}
+        for fine, path in masks.items():
+            name = classes.get(fine, coarse_name(fine)) if options.classes else fine
+            for slices in _shown(path, {}, options, name).values() if _is_wanted(name, options) else ():
+                shown[name] = shown.get(name, np.zeros(len(slices), bool)) | slices
         row = table.get(folder.name, {})
         about = {
             "modality": "CT" if image.name.startswith("ct") else "MR",
@@ -116,6 +126,30 @@ def read_totalsegmentator(root: Path, options: Options) -> Iterator[LabelledPict
         attributes: dict[str, Attribute] = {key: value for key, value in about.items() if value}
         split = _TOTAL_SPLITS.get(row.get("split", ""), "")
         yield LabelledPicture(image, tuple(shown), split, folder.name, {**attributes, **_slices_of(shown)})
+
+
+def _is_wanted(structure: str, options: Options) -> bool:
+    return not options.labels or structure in options.labels
+
+
+def coarse_name(structure: str) -> str:
+    """The coarse class of a structure of TotalSegmentator: without its side, number, lobe, chamber or layer, and all
+    vessels as one. The 104 structures of version 1 become 29.
+    """
+    plain = _SIDE.sub("", structure)
+    if plain in _VESSELS:
+        return "vessels"
+    return next((part for part in _PARTS if plain.startswith(f"{part}_")), plain)
+
+
+def coarse_classes(root: Path, table: str) -> dict[str, str]:
+    """The coarse class of each structure that a table names, with the columns ``fine`` and ``coarse``; none for
+    "coarse", which is ``coarse_name``'s. Raises UsageError.
+    """
+    if table in ("", COARSE):
+        return {}
+    path = root / table if (root / table).is_file() else Path(table)
+    return {row["fine"]: row["coarse"] for row in table_rows(path, ["fine", "coarse"]) if row["coarse"]}
 
 
 def _meta(path: Path) -> dict[str, dict[str, str]]:
@@ -133,7 +167,7 @@ def _shown(mask: Path, names: Mapping[int, str], options: Options, name: str = "
     found: dict[str, NDArray[np.bool_]] = {}
     for number in (int(n) for n in np.unique(volume.pixels) if n > 0):
         structure = name or names.get(number, str(number))
-        if not options.labels or structure in options.labels:
+        if _is_wanted(structure, options):
             there = (volume.pixels == number).any(axis=(1, 2, 3))
             found[structure] = found.get(structure, np.zeros(len(there), bool)) | there
     return found
