@@ -756,6 +756,24 @@ export interface components {
             note: string;
         };
         /**
+         * @description One anatomy: "nDCG@k", and "chance@k" of a random order, means over the queries that some record answers.
+         *     intervals: 95 %, by patient. queries: that have findings there; unscored: those that no record overlaps.
+         */
+        AnatomyScore: {
+            anatomy: string;
+            queries: number;
+            unscored: number;
+            figures: {
+                [key: string]: number | null;
+            };
+            intervals: {
+                [key: string]: [
+                    number | null,
+                    number | null
+                ];
+            };
+        };
+        /**
          * @description How closely field and label go together. cramers_v: with bias correction, 0 = independent, 1 = one tells the
          *     other. function_of_label: all records of a label have one value, and not all labels the same.
          */
@@ -792,7 +810,10 @@ export interface components {
             changed: number;
             change: number | null;
         };
-        /** @description methods: the scores of each. classes: in the order of the confusion matrices. */
+        /**
+         * @description methods: the scores of each. classes: in the order of the confusion matrices. silhouette: how well the labels
+         *     part the base vectors, across patients (``separation.silhouettes``), mean over the labels; None with several labels.
+         */
         ClassifierReport: {
             methods: {
                 [key: string]: components["schemas"]["MethodScores"];
@@ -808,6 +829,7 @@ export interface components {
                 [key: string]: unknown;
             };
             notes: string[];
+            silhouette: number | null;
         };
         /** @description Which labels a picture has. space, where: whose vectors, and which records, vote. */
         ClassifyBody: {
@@ -1055,6 +1077,37 @@ export interface components {
             test: components["schemas"]["SpreadTest"] | null;
             untested: string;
         };
+        /** @description scores: a row a level and way to rank. left_out: volumes that did not ask, by reason. */
+        FindingReport: {
+            volumes: number;
+            patients: number;
+            space: string;
+            rule: string;
+            scores: components["schemas"]["FindingScore"][];
+            gains: components["schemas"]["RankGain"][];
+            left_out: {
+                [key: string]: number;
+            };
+            notes: string[];
+        };
+        /**
+         * @description One way to rank at one level. scores: "P@k" at each depth, "AP@k" at the deepest. queries: those with a value;
+         *     unscored: of these, those whose value no other volume has that may answer. class_sizes: the queries of each value.
+         *     chance: the precision of a random order.
+         */
+        FindingScore: {
+            level: string;
+            rank: string;
+            queries: number;
+            unscored: number;
+            class_sizes: {
+                [key: string]: number;
+            };
+            scores: components["schemas"]["ScoreSummary"];
+            chance: {
+                [key: string]: number | null;
+            };
+        };
         /** @description imports: names of the folders that may be indexed. role: the caller's. */
         GalleryAnswer: {
             name: string;
@@ -1183,7 +1236,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -1238,7 +1291,8 @@ export interface components {
         };
         /**
          * @description One label, on queries that its thresholds have not seen. auc: over the pairs within a fold. sensitivity,
-         *     specificity: at the Youden threshold; with _at_90: at the threshold of 90 % sensitivity.
+         *     specificity: at the Youden threshold; with _at_90: at the threshold of 90 % sensitivity. precision, recall, f1: of
+         *     the most probable label as the answer; precision is None where it is never the answer.
          */
         LabelScores: {
             queries: number;
@@ -1247,6 +1301,9 @@ export interface components {
             specificity: number | null;
             sensitivity_at_90: number | null;
             specificity_at_90: number | null;
+            precision: number | null;
+            recall: number | null;
+            f1: number | null;
         };
         /**
          * @description Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
@@ -1384,7 +1441,8 @@ export interface components {
          *     probable label, or with several labels of every label; ece_chance: what a perfect calibration would
          *     show on as many queries; ece_before, brier_before: without calibration. abstained: the share of queries
          *     too far from their fold's gallery; accuracy_answered: of the others. confusion: rows the true label,
-         *     columns the answer, None with several labels.
+         *     columns the answer, None with several labels. macro_f1: the mean over the labels. adjusted_rand: the agreement of
+         *     answers and labels as two partitions of the queries, 0 by chance (Hubert and Arabie, J. Classif. 2, 1985).
          */
         MethodScores: {
             accuracy: number;
@@ -1410,6 +1468,8 @@ export interface components {
             };
             confusion: number[][] | null;
             seconds: number;
+            macro_f1: number | null;
+            adjusted_rand: number | null;
         };
         /** @description A file, or a path as a label table writes it. */
         NamedSource: {
@@ -1459,6 +1519,29 @@ export interface components {
             roi?: components["schemas"]["RoiBody"] | null;
             ids?: string[] | null;
             vector?: number[] | null;
+        };
+        /** @description scores: a row an anatomy. mean: over the anatomies. */
+        RadIrReport: {
+            records: number;
+            patients: number;
+            space: string;
+            scores: components["schemas"]["AnatomyScore"][];
+            mean: {
+                [key: string]: number | null;
+            };
+            notes: string[];
+        };
+        /** @description A way to rank minus the first one, on the same queries, macro and micro. */
+        RankGain: {
+            level: string;
+            rank: string;
+            against: string;
+            macro: {
+                [key: string]: components["schemas"]["Difference"];
+            };
+            micro: {
+                [key: string]: components["schemas"]["Difference"];
+            };
         };
         /**
          * @description The files behind a record: how many, the kind of viewer that can open them, and the plane (axial, coronal,
@@ -1528,6 +1611,44 @@ export interface components {
                 number
             ];
             score: number;
+        };
+        /** @description scores: a row a way to rank. unfindable: structures that no volume which may answer holds. */
+        RegionReport: {
+            volumes: number;
+            patients: number;
+            space: string;
+            rule: string;
+            scores: components["schemas"]["RegionScore"][];
+            unfindable: string[];
+            notes: string[];
+        };
+        /**
+         * @description One way to rank. figures: "R@k" region recall, "L@k" localised recall, "ratio" of localisation over the first k
+         *     and what it is by chance, the share of those hits' slices that show the structure: mean and standard deviation over
+         *     the structures. intervals: 95 %, of the means, by patient. per_structure: the same figures; queries: of each.
+         */
+        RegionScore: {
+            rank: string;
+            figures: {
+                [key: string]: [
+                    number,
+                    number
+                ];
+            };
+            intervals: {
+                [key: string]: [
+                    number | null,
+                    number | null
+                ];
+            };
+            per_structure: {
+                [key: string]: {
+                    [key: string]: number | null;
+                };
+            };
+            queries: {
+                [key: string]: number;
+            };
         };
         /**
          * @description records: how many were removed. erased: whether no trace of them is left on the disk; false while another process

@@ -22,6 +22,7 @@ from lookalike.evaluation.experiment import measured_space
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.protocols.declared import ClassifierOptions
 from lookalike.evaluation.scores import Interval
+from lookalike.evaluation.separation import silhouettes
 from lookalike.evaluation.splits import Split, fold_kind, hash_of
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.evaluation.trained_classifier import (
@@ -48,7 +49,9 @@ _BY_CHANCE: Final = 0.01
 @dataclass(frozen=True, slots=True)
 class LabelScores:
     """One label, on queries that its thresholds have not seen. auc: over the pairs within a fold. sensitivity,
-    specificity: at the Youden threshold; with _at_90: at the threshold of 90 % sensitivity."""
+    specificity: at the Youden threshold; with _at_90: at the threshold of 90 % sensitivity. precision, recall, f1: of
+    the most probable label as the answer; precision is None where it is never the answer.
+    """
 
     queries: int
     auc: float | None
@@ -56,6 +59,9 @@ class LabelScores:
     specificity: float | None
     sensitivity_at_90: float | None
     specificity_at_90: float | None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,8 @@ class MethodScores:
     probable label, or with several labels of every label; ece_chance: what a perfect calibration would
     show on as many queries; ece_before, brier_before: without calibration. abstained: the share of queries
     too far from their fold's gallery; accuracy_answered: of the others. confusion: rows the true label,
-    columns the answer, None with several labels.
+    columns the answer, None with several labels. macro_f1: the mean over the labels. adjusted_rand: the agreement of
+    answers and labels as two partitions of the queries, 0 by chance (Hubert and Arabie, J. Classif. 2, 1985).
     """
 
     accuracy: float
@@ -83,11 +90,15 @@ class MethodScores:
     per_label: dict[str, LabelScores]
     confusion: tuple[tuple[int, ...], ...] | None
     seconds: float
+    macro_f1: float | None = None
+    adjusted_rand: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierReport:
-    """methods: the scores of each. classes: in the order of the confusion matrices."""
+    """methods: the scores of each. classes: in the order of the confusion matrices. silhouette: how well the labels
+    part the base vectors, across patients (``separation.silhouettes``), mean over the labels; None with several labels.
+    """
 
     methods: dict[str, MethodScores]
     classes: tuple[str, ...]
@@ -99,12 +110,14 @@ class ClassifierReport:
     split_hash: str
     encoder: dict[str, Any]
     notes: tuple[str, ...]
+    silhouette: float | None = None
 
     def tables(self, form: Format = "text") -> str:
-        """A row a method; and with one label a record the confusion matrix of each. "json": every field."""
+        """A row a method; the labels of each; and with one label a record its confusion matrix. "json": every field."""
         if form == "json":
             return as_json(self)
         tables = [_overall(self)]
+        tables += [_labels(name, scores) for name, scores in self.methods.items()]
         tables += [_confusion(self, name) for name, scores in self.methods.items() if scores.confusion]
         return "\n".join(render(title, rows, form) for title, rows in tables)
 
@@ -126,6 +139,7 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     queries = [data.ids[row] for split in splits for row in split.queries]
     methods = {name: _score(name, fit, data, splits, settings, options) for name, fit in tracked([*fits.items()])}
     limit = ABSTAIN if options.abstain is None else options.abstain
+    parted = _silhouette(data, [str(patient) for patient in data.patients])
     return ClassifierReport(
         methods=methods,
         classes=data.classes,
@@ -142,12 +156,23 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
                 f"{len(queries)} queries in {folds} {fold_kind(found)}, seed {options.seed}; calibration and "
                 f"thresholds from inner folds. Intervals: 95 %, bootstrap by {known.unit}.",
                 known.sentence,
+                ""
+                if parted is None
+                else f"Silhouette of the labels in the base space, across patients: {parted:+.3f}.",
                 *(outside(name, scores.abstained, len(queries), limit) for name, scores in methods.items()),
                 DISCLAIMER,
             )
             if note
         ),
+        silhouette=parted,
     )
+
+
+def _silhouette(data: Examples, patients: Sequence[str]) -> float | None:
+    """The mean over the labels of the records' mean silhouettes; None where nothing can be told."""
+    if data.multi_label:
+        return None
+    return _number(metrics.macro(silhouettes(data.vectors, data.members, patients), data.members))
 
 
 def outside(method: str, abstained: float, queries: int, limit: float) -> str:
@@ -246,6 +271,7 @@ def _scores(
         return _number(bounds[0]), _number(bounds[1])
 
     per_label = {name: _label_scores(predicted, data.members[:, c], c, fold) for c, name in enumerate(data.classes)}
+    f1 = [scores.f1 for scores in per_label.values() if scores.f1 is not None]
     areas = [scores.auc for scores in per_label.values() if scores.auc is not None]
     confidence, hit = _confidence(predicted.p, data)
     return MethodScores(
@@ -264,7 +290,15 @@ def _scores(
         per_label=per_label,
         confusion=None if data.multi_label else _matrix(data.members.argmax(axis=1), answer, len(data.classes)),
         seconds=seconds,
+        macro_f1=float(np.mean(f1)) if f1 else None,
+        adjusted_rand=None if data.multi_label else _adjusted_rand(data.members.argmax(axis=1), answer),
     )
+
+
+def _adjusted_rand(true: NDArray[np.int64], answer: NDArray[np.int64]) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(true, answer))
 
 
 def _confidence(p: Floats, data: Examples) -> tuple[Floats, Bools]:
@@ -277,6 +311,8 @@ def _confidence(p: Floats, data: Examples) -> tuple[Floats, Bools]:
 
 def _label_scores(predicted: _Predicted, member: Bools, column: int, fold: NDArray[np.int64]) -> LabelScores:
     positive, suspected = predicted.positive[:, column], predicted.suspected[:, column]
+    answered = predicted.p.argmax(axis=1) == column
+    right, either = int((member & answered).sum()), int(member.sum() + answered.sum())
     return LabelScores(
         queries=int(member.sum()),
         auc=calibration.auc(predicted.p[:, column], member, fold),
@@ -284,6 +320,9 @@ def _label_scores(predicted: _Predicted, member: Bools, column: int, fold: NDArr
         specificity=_share(1 - positive[~member]),
         sensitivity_at_90=_share(suspected[member]),
         specificity_at_90=_share(1 - suspected[~member]),
+        precision=right / int(answered.sum()) if answered.any() else None,
+        recall=right / int(member.sum()) if member.any() else None,
+        f1=2 * right / either if member.any() else None,
     )
 
 
@@ -307,6 +346,8 @@ def _overall(report: ClassifierReport) -> tuple[str, list[list[str]]]:
         "accuracy",
         "macro accuracy",
         "macro AUC",
+        "macro F1",
+        "Rand",
         "ECE",
         "ECE before",
         "ECE by chance",
@@ -324,6 +365,8 @@ def _overall(report: ClassifierReport) -> tuple[str, list[list[str]]]:
                 cell,
                 (
                     s.macro_auc,
+                    s.macro_f1,
+                    s.adjusted_rand,
                     s.ece,
                     s.ece_before,
                     s.ece_chance,
@@ -337,6 +380,15 @@ def _overall(report: ClassifierReport) -> tuple[str, list[list[str]]]:
         for name, s in report.methods.items()
     ]
     return "Classifiers", [head, *rows]
+
+
+def _labels(method: str, scores: MethodScores) -> tuple[str, list[list[str]]]:
+    head = ["label", "queries", "precision", "recall", "F1", "AUC", "sensitivity", "specificity"]
+    rows = [
+        [name, str(s.queries), *map(cell, (s.precision, s.recall, s.f1, s.auc, s.sensitivity, s.specificity))]
+        for name, s in scores.per_label.items()
+    ]
+    return f"Labels by {method}; sensitivity and specificity at the Youden threshold", [head, *rows]
 
 
 def _confusion(report: ClassifierReport, method: str) -> tuple[str, list[list[str]]]:
