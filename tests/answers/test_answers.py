@@ -109,6 +109,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
             "json.refused": "and so these four without pixels are not refused",
         },
         "refused: a label column that is not there": {"error": "the columns there are stand beside the nearest one"},
+        "refused: a region in a space": {"error": "what asks with a study or a report is named, too"},
         "audit: everything recorded": {
             "json.fields": "values are told by a ridge regression that permutations can repeat; indices have nulls",
             "json.warnings": "association and the range of the null are said",
