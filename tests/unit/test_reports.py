@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +23,7 @@ from dicoms import data_set, item, save
 from lookalike.asking.rank_reports import report_scores
 from lookalike.asking.reports import passages
 from lookalike.encoders.families.sentences import MINILM, describe_sentences, load_sentences
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import DamagedFileError, GalleryError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.readers import report_in
 from lookalike.sources.labels import read_label_table
@@ -373,6 +375,19 @@ def test_a_report_goes_with_its_record(folder: Path, tmp_path: Path) -> None:
         assert CANARY not in bytes_of(tmp_path / "g")
         assert 4 not in numbers(lookalike.search(made, report="telephone", k=6))
         assert len(studies_of(made.store)) == len(REPORTS) - 1
+
+
+def test_a_damaged_report_is_named_and_mended(folder: Path, tmp_path: Path) -> None:
+    options = {"labels": folder / "labels.csv", "report_columns": ["Report"]}
+    with open_gallery(tmp_path / "g", create=True) as made:
+        lookalike.index(made, [folder], **options)
+    with closing(sqlite3.connect(tmp_path / "g" / "gallery.db")) as connection, connection:
+        connection.execute("UPDATE reports SET data = zeroblob(length(data)) WHERE rowid = 2")
+    with open_gallery(tmp_path / "g") as made:
+        with pytest.raises(DamagedFileError, match="index"):
+            lookalike.search(made, report="heart")
+        assert lookalike.index(made, [folder], **options).reports == 1
+        assert len(lookalike.search(made, report="heart").hits) == 5
 
 
 def test_a_gallery_from_elsewhere_names_no_model_of_this_machine(

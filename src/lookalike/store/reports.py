@@ -62,16 +62,21 @@ def count_reports(store: Store) -> int:
 
 
 def texts_of_files(store: Store) -> dict[str, str]:
-    """The report of each file's records, by its SHA-256."""
-    query = select(RECORDS.c.sha256, REPORTS.c.text).join(REPORTS, RECORDS.c.key == REPORTS.c.record)
+    """The report of each file's records, by its SHA-256, without damaged ones."""
+    query = select(REPORTS, RECORDS.c.id, RECORDS.c.sha256).join(RECORDS, RECORDS.c.key == REPORTS.c.record)
     with store.begin() as connection:
-        return {row.sha256: row.text for row in connection.execute(query)}
+        rows = connection.execution_options(yield_per=_TOGETHER).execute(query)
+        return {row.sha256: row.text for row in rows if _is_sound(row)}
+
+
+def _is_sound(row: Any) -> bool:
+    whole = isinstance(row.data, bytes) and isinstance(row.passages, int) and row.passages > 0
+    return whole and not len(row.data) % (2 * row.passages) and row.checksum == row_checksum(row.id, row.text, row.data)
 
 
 def _sound(row: Any) -> Any:
-    """A row, if it is what was stored."""
-    whole = isinstance(row.data, bytes) and isinstance(row.passages, int) and row.passages > 0
-    if not whole or len(row.data) % (2 * row.passages) or row.checksum != row_checksum(row.id, row.text, row.data):
+    """A row, if it is what was stored. Raises DamagedFileError."""
+    if not _is_sound(row):
         raise DamagedFileError(
             "the stored report of a record is damaged; run `lookalike index` on the same sources and reports again, or "
             "put a backup in the place of the gallery"
