@@ -325,16 +325,26 @@ class SetApart:
 
 
 @dataclass(frozen=True, slots=True)
+class WeighedSlice:
+    """A slice of a volume, numbered along the gallery's plane, and its share in the volume's one vector."""
+
+    slice: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """Where a volume matches: the pair of slices with the most in common (``ranking.best_pair``) with its cosine, and
     every slice of the hit that is the best match of some slice of the query. Slices are numbered along the gallery's
-    plane, from 0.
+    plane, from 0. weights: in a space whose adapter weighs the slices of volumes, those of the hit that weigh most,
+    heaviest first.
     """
 
     query_slice: int
     slice: int
     score: float
     slices: tuple[int, ...]
+    weights: tuple[WeighedSlice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
+from lookalike.adapters.attention import pooled_volumes
 from lookalike.adapters.layers import Arrays, Layer, apply
 from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import UsageError
@@ -26,6 +27,8 @@ class AdapterNetwork(NamedTuple):
     are added to every member's; may be empty. The members' probabilities are averaged.
 
     reading: what becomes the new vector (see ``transform``). base_weight: the weight of the base vector in it.
+    attention: slice -> one logit, for each member: what the slices of a volume weigh (``attention``); where it is empty
+    a volume is the mean of its slices.
     """
 
     body: tuple[Layer, ...]
@@ -33,6 +36,7 @@ class AdapterNetwork(NamedTuple):
     direct: tuple[Layer, ...]
     reading: Reading
     base_weight: float
+    attention: tuple[Layer, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -71,15 +75,18 @@ def flaw(network: Any, classes: int) -> str:
         return f"its reading is {network.reading!r}, not one of {', '.join(get_args(Reading))}"
     try:
         with np.errstate(all="ignore"):
-            logits = _logits(network, np.zeros((1, network.inputs), np.float32))
+            logits = _logits(network, nothing := np.zeros((1, network.inputs), np.float32))
+            weights = apply(network.attention, nothing[None]) if network.attention else np.zeros((1, 1, 1))
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, AssertionError):
         return "its layers are not ones that fit together"
     if logits.shape[1:] != (1, classes):
         return f"it gives an array {logits.shape} for a row, not a logit for each of {classes} classes"
-    return "" if np.isfinite(logits).all() else "its numbers are not finite"
+    if weights.shape[1:] != (1, 1):
+        return f"its attention gives an array {weights.shape} for a slice, not one logit"
+    return "" if np.isfinite(logits).all() and np.isfinite(weights).all() else "its numbers are not finite"
 
 
-def transform(adapter: Adapter, vectors: Vectors) -> Vectors:
+def transform(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors] = ()) -> Vectors:
     """Base vectors (n, inputs) -> the adapter's vectors (n, dim) float32, rows of unit length.
 
     Reading "hidden": the hidden layer, as published. Reading "probabilities", p over the classes: the
@@ -89,17 +96,29 @@ def transform(adapter: Adapter, vectors: Vectors) -> Vectors:
         (sum_c sqrt(p_c(a) p_c(b)) + w^2 cos(a, b)) / (1 + w^2):
 
     the Bhattacharyya coefficient of their predicted labels, and their visual similarity. Images of the same
-    class come first, and among them the most similar. Raises UsageError for vectors of another dimension.
+    class come first, and among them the most similar.
+
+    slices: those (n_i, dim) of each record, if records are volumes: an adapter with attention pools them itself, any
+    other takes ``vectors``, their means. Raises UsageError for vectors of another dimension.
     """
-    return _by_block(adapter, vectors, _embed)
+    return _by_block(adapter, pooled(adapter, vectors, slices), _embed)
 
 
-def predict(adapter: Adapter, vectors: Vectors) -> Arrays:
+def predict(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors] = ()) -> Arrays:
     """Base vectors (n, inputs) -> probabilities (n, classes) float32, in the order of ``classes``.
 
-    They sum to 1 a row, except with several labels. Raises UsageError for vectors of another dimension.
+    They sum to 1 a row, except with several labels. slices: as of ``transform``. Raises UsageError for vectors of
+    another dimension.
     """
-    return _by_block(adapter, vectors, _probabilities)
+    return _by_block(adapter, pooled(adapter, vectors, slices), _probabilities)
+
+
+def pooled(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors]) -> Vectors:
+    """The base vector (n, dim) of each record that an adapter goes on with: pooled by its attention from the slices, if
+    it has one and they are given.
+    """
+    attention = adapter.network.attention
+    return pooled_volumes(attention, slices) if attention and len(slices) else vectors
 
 
 def _by_block(adapter: Adapter, vectors: Vectors, run: Callable[[Adapter, Vectors], Arrays]) -> Arrays:

@@ -21,6 +21,7 @@ from lookalike.errors import DamagedFileError
 FORMAT: Final = 1
 _PLAIN: Final = ("kind", "multi_label", "encoder", "training")
 _PARTS: Final = ("body", "head", "direct")
+_ATTENTION: Final = "attention"  # written only where there is one
 
 
 def save_adapter(adapter: Adapter, folder: Path, name: str) -> str:
@@ -38,6 +39,8 @@ def save_adapter(adapter: Adapter, folder: Path, name: str) -> str:
         "reading": adapter.network.reading,
         "base_weight": adapter.network.base_weight,
     }
+    if adapter.network.attention:
+        header[_ATTENTION] = [layer.operation for layer in adapter.network.attention]
     text = json.dumps(header, sort_keys=True, indent=1).encode()
     sha256 = hashlib.sha256(text).hexdigest()
     write_atomically(_path(folder, name, sha256, "safetensors"), arrays)
@@ -71,8 +74,8 @@ def _adapter(header: dict[str, Any], data: bytes) -> Adapter:
     from safetensors.numpy import load as deserialise
 
     arrays = deserialise(data)
-    body, head, direct = (_layers(part, header[part], arrays) for part in _PARTS)
-    network = AdapterNetwork(body, head, direct, header["reading"], header["base_weight"])
+    body, head, direct, attention = (_layers(part, header.get(part, []), arrays) for part in (*_PARTS, _ATTENTION))
+    network = AdapterNetwork(body, head, direct, header["reading"], header["base_weight"], attention)
     return Adapter(classes=tuple(header["classes"]), network=network, **{field: header[field] for field in _PLAIN})
 
 
@@ -89,7 +92,7 @@ def _path(folder: Path, name: str, sha256: str, ending: str) -> Path:
 
 
 def _arrays(adapter: Adapter) -> Iterator[tuple[str, Arrays]]:
-    for part in _PARTS:
+    for part in (*_PARTS, _ATTENTION):
         for number, layer in enumerate(getattr(adapter.network, part)):
             if layer.weight is not None and layer.bias is not None:
                 yield f"{part}.{number}.weight", layer.weight

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays: TypeAlias = NDArray[np.float32]
-Operation: TypeAlias = Literal["dense", "relu", "gelu", "norm"]
+Operation: TypeAlias = Literal["dense", "relu", "gelu", "norm", "gate"]
 
 _NORM_EPSILON: Final = 1e-5  # torch.nn.LayerNorm's default
 _ERF: Final = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
@@ -20,8 +20,9 @@ _ERF: Final = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592
 class Layer:
     """One step of a network, or of several alike ("members") that run side by side.
 
-    dense: weight (members, inputs, outputs), bias (members, 1, outputs). norm (layer normalisation): weight
-    and bias (features,). relu and gelu have neither.
+    dense: weight (members, inputs, outputs), bias (members, 1, outputs). norm (layer normalisation): weight and bias
+    (features,). relu, gelu and gate have neither; gate halves the features: tanh of the first half times sigmoid of the
+    second.
     """
 
     operation: Operation
@@ -56,6 +57,12 @@ def _gelu(_layer: Layer, x: Arrays) -> Arrays:
     return np.asarray(0.5 * x * (1 + np.sign(x) * erf), np.float32)
 
 
+def _gate(_layer: Layer, x: Arrays) -> Arrays:
+    """tanh(a) * sigmoid(b) of the two halves: the gate of Ilse et al., ICML 2018."""
+    first, second = np.split(x, 2, axis=-1)
+    return np.asarray(np.tanh(first) * (0.5 + 0.5 * np.tanh(0.5 * second)), np.float32)
+
+
 def _norm(layer: Layer, x: Arrays) -> Arrays:
     """Layer normalisation (Ba et al. 2016, arXiv 1607.06450), with the biased variance as torch has it."""
     assert layer.weight is not None
@@ -70,6 +77,7 @@ _OPERATIONS: Final[dict[str, Callable[[Layer, Arrays], Arrays]]] = {
     "relu": _relu,
     "gelu": _gelu,
     "norm": _norm,
+    "gate": _gate,
 }
 
 

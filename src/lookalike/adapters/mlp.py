@@ -59,7 +59,7 @@ def train_mlp(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]]
         raise MissingExtraError("the adapter kind 'mlp'", "mlp") from None
     mean, rotation = _standardise(data.vectors)
     x = np.asarray((data.vectors - mean) @ rotation, np.float32)
-    with _one_thread():
+    with one_thread():
         noise, steps, notes = _validate(x, data, seed)
         for _, arrays in _steps(x, data, None, noise, steps, seed):
             weight, bias, head, head_bias, direct = arrays
@@ -70,7 +70,7 @@ def train_mlp(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]]
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Use one thread. With matrices this small threads wait for each other: a second one gains little on an idle
     machine, and on a busy one it turns half a second into a minute.
     """
@@ -153,7 +153,7 @@ def _steps(
     optimiser = torch.optim.AdamW([{"params": p} for p in parameters], weight_decay=WEIGHT_DECAY, fused=True)
     inputs, targets = torch.from_numpy(x), torch.from_numpy(data.targets)
     share = torch.from_numpy(np.ones((MEMBERS, len(x)), np.float32) if used is None else used.astype(np.float32))
-    loss_of = _loss(data.multi_label)
+    loss_of = cross_entropies(data.multi_label)
     for step in tracked(range(1, steps + 1)):
         rows = torch.randperm(len(x), generator=generator)[:BATCH]
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
@@ -188,7 +188,7 @@ def _initial(inputs: int, data: Samples, generator: Any) -> list[Tensor]:
     ]
 
 
-def _loss(multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
+def cross_entropies(multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """(members, n, classes) logits, (n, classes) targets -> (members, n) cross-entropies."""
     from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
 

@@ -18,7 +18,9 @@ from lookalike.types import Vectors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """vectors (n, dim) float32; targets (n, classes) float32 of 0 and 1; groups (n,): patients as numbers."""
+    """vectors (n, dim) float32; targets (n, classes) float32 of 0 and 1; groups (n,): patients as numbers. slices:
+    those (n_i, dim) of each record, whose mean its vector is; none if no record is a volume.
+    """
 
     vectors: Vectors
     targets: Arrays
@@ -26,6 +28,7 @@ class Samples:
     multi_label: bool
     groups: NDArray[np.int64]
     fingerprint: str
+    slices: tuple[Vectors, ...] = ()
 
     @property
     def patients(self) -> int:
@@ -33,13 +36,17 @@ class Samples:
         return int(self.groups.max()) + 1
 
 
-def samples(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: Sequence[str]) -> Samples:
+def samples(
+    vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: Sequence[str], slices: Sequence[Vectors] = ()
+) -> Samples:
     """Check and encode the training data of an adapter. Raises UsageError if nothing can be learnt."""
     if not len(vectors) == len(labels) == len(groups):
         raise UsageError(
             f"each vector needs its labels and its patient; got {len(vectors)} vectors, {len(labels)} labels "
             f"and {len(groups)} patients"
         )
+    if len(slices) not in (0, len(vectors)):
+        raise UsageError(f"each of {len(vectors)} records needs its slices; got those of {len(slices)}")
     if not all(labels):
         raise UsageError("a record without a label cannot train an adapter; leave such records out")
     if vectors.ndim != 2 or not np.isfinite(vectors).all():
@@ -63,6 +70,7 @@ def samples(vectors: Vectors, labels: Sequence[tuple[str, ...]], groups: Sequenc
         multi_label=bool((targets.sum(1) > 1).any()),
         groups=(patients := numbered(groups)),
         fingerprint=_fingerprint(vectors, labels, patients),
+        slices=tuple(slices),
     )
 
 

@@ -26,7 +26,8 @@ class Trainer(Protocol):
         """Labelled vectors -> the network, and notes on the training that JSON can hold.
 
         data: ``vectors`` (n, dim) float32 with rows of unit length, ``targets`` (n, c) float32 of 0 and 1,
-        ``groups`` (n,): the patient of each; any validation leaves whole patients out. c is at least 2, and no
+        ``groups`` (n,): the patient of each; any validation leaves whole patients out. ``slices``: of volumes the
+        vectors of each record's slices. c is at least 2, and no
         record is without a label. The network takes rows (n, dim) and gives c logits, in the order of
         ``data.classes``. The same seed gives the same network. Global random states are left as they were.
 
@@ -48,10 +49,12 @@ def fit_adapter(
     *,
     encoder: Mapping[str, str],
     seed: int = 0,
+    slices: Sequence[Vectors] = (),
 ) -> Adapter:
     """Train an adapter on vectors (n, dim) with the labels and the patient of each.
 
     A record with several labels makes it a multi-label adapter (a sigmoid a label instead of a softmax).
+    slices: those (n_i, dim) of each record, for kinds that weigh the slices of volumes.
     encoder: ``EncoderSpec.identity`` of the vectors. Any validation leaves whole patients of these records
     out; other records are never looked at. The same seed gives the same adapter on the same machine.
 
@@ -61,7 +64,7 @@ def fit_adapter(
     if kind not in kinds():
         raise UsageError(f"no adapter kind is called {kind!r}.{suggestion(kind, kinds())}")
     train: Trainer = load_plugin(_GROUP, kind, ("__call__",))
-    data = samples(vectors, labels, groups)
+    data = samples(vectors, labels, groups, slices)
     with guarded("adapter", kind, distribution_of(_GROUP, kind), "when it was trained"):
         network, notes = train(data, seed)
     _check(kind, network, notes, data)

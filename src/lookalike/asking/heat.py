@@ -12,6 +12,7 @@ from lookalike.asking.patches import all_patches, patches_at
 from lookalike.asking.query import Query, in_space, with_vectors
 from lookalike.asking.query_region import chosen_view
 from lookalike.asking.rank_regions import SLICES
+from lookalike.asking.rank_volumes import weighed_slices
 from lookalike.asking.region import RegionPatches, places_in
 from lookalike.encoders.preprocessing.grid import Cells, cells_in_picture, grid_of, over_picture
 from lookalike.gallery import Gallery
@@ -83,7 +84,8 @@ def _pair(gallery: Gallery, query: Query, hit: Query, slice_: int | None, space:
     ours, theirs = (in_space(gallery, with_vectors(gallery, each), space).vectors for each in (query, hit))
     row, column, score = best_pair(ours[rows], theirs, blank_vector(gallery, space))
     slices = tuple(hit.views[int(i)] for i in contributing_rows(ours[rows], theirs))
-    match = Match(query.views[rows[row]], hit.views[column], score, slices)
+    weights = weighed_slices(gallery, space, hit.views, hit.base)
+    match = Match(query.views[rows[row]], hit.views[column], score, slices, weights)
     return match.query_slice, match.slice, match
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
@@ -9,24 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import ranking
+from lookalike.adapters.attention import pool_by_attention, slice_shares
 from lookalike.asking.blank import blank_vector
 from lookalike.asking.candidates import Candidates
-from lookalike.asking.pooling import pooled_vectors
+from lookalike.asking.pooling import attention_of, pooled_vectors
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked, check_removed, records_there
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.slices import pool, slice_weights
-from lookalike.types import Keys, Match, Scores, Vectors
+from lookalike.types import Keys, Match, Scores, Vectors, WeighedSlice
 
 RANKS: Final = ("auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim")
-"""pool: one vector a volume. count, max, sum: over the hits among its slices. maxsim: late interaction of all
-slices, for the candidates that the hits name. auto: maxsim."""
+"""pool: one vector a volume; in a space whose adapter weighs the slices, by its attention. count, max, sum: over the
+hits among its slices. maxsim: late interaction of all slices, for the candidates that the hits name. auto: pool where
+the space's adapter weighs the slices, else maxsim.
+"""
 
 COSINES: Final = ("auto", "max", "maxsim")  # whose scores are (mean) cosines of the most similar slices
 
 _HITS: Final = 200  # slice hits of each query slice that make volumes candidates
 _CANDIDATES: Final = 50
+_WEIGHED: Final = 12  # of a volume's slices whose weight is told
 
 
 def rank_volumes(
@@ -38,11 +43,11 @@ def rank_volumes(
     """
     if rank not in RANKS:
         raise UsageError(f"rank is one of {', '.join(RANKS)}; got {rank!r}")
-    name, _, how = rank.partition(":")
+    name, _, how = ranked_by(gallery, query.space, rank).partition(":")
     if name == "pool":
         keys, scores = _by_pool(gallery, query, who, weights, how or "mean")
     else:
-        keys, scores = _by_slices(gallery, query, who, k, rank, slice_weights(weights, query.positions))
+        keys, scores = _by_slices(gallery, query, who, k, name, slice_weights(weights, query.positions))
     score_of = dict(zip(keys.tolist(), scores.tolist(), strict=True))
     found = (
         Ranked(record, score_of[record.key], _match(gallery, query, *slices))
@@ -52,10 +57,18 @@ def rank_volumes(
     return list(islice(found, k))
 
 
+def ranked_by(gallery: Gallery, space: str, rank: str) -> str:
+    """What ``auto`` stands for in a space; any other ranking is itself."""
+    return "pool" if rank == "auto" and attention_of(gallery, space) else rank
+
+
 def _by_pool(gallery: Gallery, query: Query, who: Candidates, weights: str, how: str) -> ranking.Ranking:
-    stored, shares = pooled_vectors(gallery, weights, how), slice_weights(weights, query.positions)
+    shares, attention = slice_weights(weights, query.positions), attention_of(gallery, query.space)
+    stored = pooled_vectors(gallery, weights, how, space=query.space)
+    weighed = attention and how == "mean"
     # Adapters are trained on pooled base vectors: both sides are pooled first, then projected.
-    asking = gallery.project(pool(query.base, shares, how), query.space)[0]
+    pooled = pool_by_attention(attention, query.base, shares) if weighed else pool(query.base, shares, how)
+    asking = gallery.project(pooled, query.space)[0]
     similar = gallery.project(stored.vectors, query.space) @ asking
     rows = np.flatnonzero(np.isin(stored.records, who.records(gallery, stored.records)))
     order = rows[np.lexsort((stored.records[rows], -similar[rows]))]
@@ -109,7 +122,20 @@ def _match(gallery: Gallery, query: Query, views: tuple[int, ...], vectors: Vect
     document = gallery.project(vectors, query.space)
     row, column, score = ranking.best_pair(query.vectors, document, blank_vector(gallery, query.space))
     rows = ranking.contributing_rows(query.vectors, document)
-    return Match(query.views[row], views[column], score, tuple(views[int(i)] for i in rows))
+    slices = tuple(views[int(i)] for i in rows)
+    return Match(query.views[row], views[column], score, slices, weighed_slices(gallery, query.space, views, vectors))
+
+
+def weighed_slices(gallery: Gallery, space: str, views: Sequence[int], vectors: Vectors) -> tuple[WeighedSlice, ...]:
+    """The slices of a volume that weigh most in its vector in a space, heaviest first; () where they weigh alike.
+
+    views (n,): their numbers; vectors (n, dim): base vectors.
+    """
+    if not (attention := attention_of(gallery, space)):
+        return ()
+    shares = slice_shares(attention, vectors)
+    order = np.lexsort((np.asarray(views), -shares))[:_WEIGHED]
+    return tuple(WeighedSlice(views[i], round(float(shares[i]), 6)) for i in order.tolist())
 
 
 def _owner_rows(gallery: Gallery, keys: Keys) -> NDArray[np.int64]:

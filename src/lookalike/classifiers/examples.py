@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.adapters.attention import pooled_volumes
+from lookalike.adapters.layers import Layer
 from lookalike.metrics import Bools, Floats
 from lookalike.types import Vectors
 from lookalike.voting import Among, RowNumbers, Weighting
@@ -23,7 +25,8 @@ class Examples:
     """vectors (n, dim); members (n, c) bool, columns in the order of classes; patients (n,) as numbers. among: for
     query rows, which of the n may answer.
 
-    multi_label: one record may have several labels, each with a probability of its own.
+    multi_label: one record may have several labels, each with a probability of its own. slices: of volumes, as in
+    ``Labelled``.
     """
 
     vectors: Vectors
@@ -33,6 +36,7 @@ class Examples:
     classes: tuple[str, ...]
     multi_label: bool
     among: Among
+    slices: tuple[Vectors, ...] = ()
 
     def take(self, rows: NDArray[np.int64] | Bools) -> Examples:
         """Some of the records, all of the classes."""
@@ -44,6 +48,7 @@ class Examples:
             patients=self.patients[rows],
             ids=self.ids[rows],
             among=lambda some: whole(numbers[some])[:, numbers],
+            slices=tuple(self.slices[i] for i in numbers) if self.slices else (),
         )
 
     def sample(self, most: int, seed: int) -> RowNumbers:
@@ -74,12 +79,23 @@ class Settings:
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """logits: vectors (q, dim) -> (q, c). voters: the gallery rows (q, k) that voted, -1 pads, and the share
-    of the vote of each; None for methods in which no single record votes. independent: each label's probability is a
-    sigmoid of its own logit, also where one label excludes the others."""
+    of the vote of each; None for methods in which no single record votes. attention: what weighs the slices of volumes,
+    where it is learnt; () where they weigh alike. independent: each label's probability is a sigmoid of its own logit,
+    also where one label excludes the others.
+    """
 
     logits: Callable[[Vectors], Floats]
     voters: Callable[[Vectors], tuple[RowNumbers, Floats]] | None = None
     independent: bool = False
+    attention: tuple[Layer, ...] = ()
+
+    def pooled(self, vectors: Vectors, slices: Sequence[Vectors]) -> Vectors:
+        """The vectors (n, dim) that logits are of: of volumes, whose means are ``vectors``, by the attention."""
+        return pooled_volumes(self.attention, slices) if self.attention and len(slices) else vectors
+
+    def of(self, data: Examples) -> Floats:
+        """The logits (n, c) of records."""
+        return self.logits(self.pooled(data.vectors, data.slices))
 
 
 def logits_of(p: Floats, *, multi_label: bool) -> Floats:

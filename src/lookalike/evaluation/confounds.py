@@ -69,7 +69,7 @@ def audit_sample(gallery: Gallery, space: str, label_field: str, seed: int) -> A
 
     Raises UsageError: no record has it, or fewer than two of its values are common enough.
     """
-    stored, by_key = pooled_vectors(gallery), gallery.store.records()
+    stored, by_key = pooled_vectors(gallery, space=space), gallery.store.records()
     found = [by_key[int(key)] for key in stored.records]
     rows = [i for i, r in enumerate(found) if (r.labels if label_field == LABEL else label_field in r.attributes)]
     if len(rows) > _MOST:

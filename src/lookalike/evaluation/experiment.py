@@ -113,31 +113,38 @@ def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int, rival:
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
         yield BASE, queries.vectors, among.vectors
-        for name, each, vectors in _besides_base(space, data.vectors, rival):
-            moved = _refitted(each, replace(among, vectors=vectors[split.gallery]), vectors, seed)
+        for name, each, records in _besides_base(space, data, rival):
+            moved = _refitted(each, records.take(split.gallery), records, seed)
             yield name, moved[split.queries], moved[split.gallery]
 
     return Round(asking(queries), among, spaces)
 
 
 def _besides_base(
-    space: MeasuredSpace, vectors: Vectors, rival: Rival | None
-) -> Iterator[tuple[str, MeasuredSpace, Vectors]]:
-    """The names, spaces and base vectors that are measured besides the base space."""
+    space: MeasuredSpace, data: Labelled, rival: Rival | None
+) -> Iterator[tuple[str, MeasuredSpace, Labelled]]:
+    """The names, spaces and records, by their base vectors, that are measured besides the base space."""
     if space.adapter is not None:
-        yield space.name, space, vectors
+        yield space.name, space, data
     if rival is not None and rival.name != BASE:
-        yield rival.name, rival.space, rival.vectors
+        slices = data.slices if rival.vectors is data.vectors else ()  # of another encoder only the means are here
+        yield rival.name, rival.space, replace(data, vectors=rival.vectors, slices=slices)
 
 
-def _refitted(space: MeasuredSpace, among: Labelled, vectors: Vectors, seed: int) -> Vectors:
+def _refitted(space: MeasuredSpace, among: Labelled, data: Labelled, seed: int) -> Vectors:
     """Base vectors as they are, or through an adapter that was trained anew on the records that may answer."""
     if space.adapter is None:
-        return vectors
+        return data.vectors
     fitted = adapters.fit_adapter(
-        space.adapter.kind, among.vectors, among.labels, among.patients, encoder=space.spec.identity, seed=seed
+        space.adapter.kind,
+        among.vectors,
+        among.labels,
+        among.patients,
+        encoder=space.spec.identity,
+        seed=seed,
+        slices=among.slices,
     )
-    return adapters.transform(fitted, vectors)
+    return adapters.transform(fitted, data.vectors, data.slices)
 
 
 def from_outside(
@@ -155,7 +162,8 @@ def from_outside(
         yield BASE, queries.data.vectors, among.vectors
         for each in (space, rival):
             if each is not None and each.adapter is not None:
-                moved, known = (adapters.transform(each.adapter, part.vectors) for part in (queries.data, among))
+                sides = queries.data, among
+                moved, known = (adapters.transform(each.adapter, side.vectors, side.slices) for side in sides)
                 yield each.name, moved, known
 
     rule = "outside queries against the whole gallery"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.candidates import candidates
-from lookalike.asking.pooling import pooled_vectors
+from lookalike.asking.pooling import pooled_vectors, record_slices
 from lookalike.errors import UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
@@ -22,12 +22,15 @@ class NobodyVotesError(UsageError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """vectors: (n, dim) base vectors, one a record. labels, patients, ids: of the n records."""
+    """vectors: (n, dim) base vectors, one a record. labels, patients, ids: of the n records. slices: of each record
+    those (n_i, dim) that its vector is the mean of; () if no record is a volume.
+    """
 
     vectors: Vectors
     labels: tuple[tuple[str, ...], ...]
     patients: tuple[str, ...]
     ids: tuple[str, ...]
+    slices: tuple[Vectors, ...] = ()
 
     def take(self, rows: NDArray[np.int64]) -> Labelled:
         """Some of the records, in the order of the row numbers."""
@@ -36,19 +39,21 @@ class Labelled:
             tuple(self.labels[i] for i in rows),
             tuple(self.patients[i] for i in rows),
             tuple(self.ids[i] for i in rows),
+            tuple(self.slices[i] for i in rows) if self.slices else (),
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queries:
     """Labelled queries. patients: all patient groups of each query, whose records may not answer it; the one group in
-    ``data`` is the unit of the bootstrap. thumbnails: JPEGs of queries from outside; a gallery's records have theirs in
-    its store.
+    ``data`` is the unit of the bootstrap. thumbnails, names: JPEGs and sources of queries from outside; a gallery's
+    records have theirs in its store.
     """
 
     data: Labelled
     patients: tuple[frozenset[str], ...]
     thumbnails: tuple[bytes, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def labelled(gallery: Gallery) -> Labelled:
@@ -76,10 +81,11 @@ def allowed(gallery: Gallery, data: Labelled, where: str | Filter | None) -> Lab
 
 def every_record(gallery: Gallery) -> Labelled:
     """Every record, labelled or not, by ascending key: a volume by the mean of its slices."""
-    stored, records = pooled_vectors(gallery), gallery.store.records()
+    every, records = gallery.store.vectors(), gallery.store.records()
+    stored = pooled_vectors(gallery, stored=every)
     found = [records[int(key)] for key in stored.records]
     vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
-    return labelled_records(vectors, found, [record.labels for record in found])
+    return replace(labelled_records(vectors, found, [record.labels for record in found]), slices=record_slices(every))
 
 
 def labelled_records(vectors: Vectors, records: Sequence[Record], labels: Sequence[tuple[str, ...]]) -> Labelled:

@@ -104,7 +104,7 @@ def _trained(
         erased, data = erasures(gallery.store).number, labelled(gallery)
         turn.leave()
         adapter = adapters.fit_adapter(
-            kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed
+            kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed, slices=data.slices
         )
         inner = inner_folds(MeasuredSpace(name, gallery.spec, adapter), data, seed)
         compared = None if inner is None else {**asdict(inner), "worse": inner.worse}

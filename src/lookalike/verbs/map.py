@@ -126,7 +126,7 @@ def _result(method: str, space: str, drawn: Mapping[str, Any], started: float, *
 
 
 def _draw(gallery: Gallery, method: Method, space: str, seed: int, who: Candidates) -> dict[str, Any]:
-    stored = pooled_vectors(gallery)
+    stored = pooled_vectors(gallery, space=space)
     rows = np.flatnonzero(np.isin(stored.records, who.records(gallery, stored.records)))
     records = gallery.store.records(stored.records[rows])
     vectors = gallery.project(stored.vectors[rows], space) if len(rows) else np.empty((0, 1), np.float32)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lookalike.asking.patients import check_patients
-from lookalike.asking.pooling import pooled_vectors
+from lookalike.asking.pooling import pooled_vectors, record_slices
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import MeasuredSpace, measured_space, within
 from lookalike.evaluation.labelled import Labelled, labelled_records
@@ -91,7 +91,8 @@ class PublishedProtocol:
 
     def cases(self, gallery: Gallery) -> Cases:
         """The records of a gallery that take part. Raises UsageError if none does."""
-        stored, records = pooled_vectors(gallery), gallery.store.records()
+        vectors, records = gallery.store.vectors(), gallery.store.records()
+        stored, slices = pooled_vectors(gallery, stored=vectors), record_slices(vectors)
         every = [records[int(key)] for key in stored.records]
         judged = [self.classes_of(record) for record in every]
         rows = [row for row, (classes, _) in enumerate(judged) if classes]
@@ -104,6 +105,7 @@ class PublishedProtocol:
             raise UsageError(f"no record of this gallery takes part in the protocol {self.name!r}: {why}")
         kept = [every[row] for row in rows]
         data = labelled_records(stored.vectors[rows], kept, [judged[row][0] for row in rows])
+        data = replace(data, slices=tuple(slices[row] for row in rows) if slices else ())
         splits = tuple(str(record.attributes.get("split", "")) for record in kept)
         return Cases(data, splits, left_out, duplicates=duplicates_within(gallery, data))
 
