@@ -27,6 +27,8 @@ NAMES = (
     "duplicates",
     "confounds",
     "frames",
+    "shift",
+    "slices",
     "filters",
     "server_load",
     "hostile_load",

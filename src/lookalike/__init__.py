@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
     from lookalike.verbs.audit import audit, audit_duplicates, audit_outliers
-    from lookalike.verbs.classify import classify
+    from lookalike.verbs.classify import classify, classify_each
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
     from lookalike.verbs.draft import draft
@@ -39,6 +39,7 @@ __all__ = [
     "audit_duplicates",
     "audit_outliers",
     "classify",
+    "classify_each",
     "demo",
     "doctor",
     "draft",
@@ -60,6 +61,7 @@ _HOME: Final = {
     "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "classify": ("lookalike.verbs.classify", "classify"),
+    "classify_each": ("lookalike.verbs.classify", "classify_each"),
     "audit": ("lookalike.verbs.audit", "audit"),
     "audit_duplicates": ("lookalike.verbs.audit", "audit_duplicates"),
     "audit_outliers": ("lookalike.verbs.audit", "audit_outliers"),

@@ -88,6 +88,7 @@ NO_COMMAND: Final = {
 }
 COMMAND_ONLY: Final = {
     "search one_per_patient": "group_by='patient'",
+    "classify each": "in Python classify_each",
     "classify folds": "measures: in Python evaluate(protocol='classifiers')",
     "index dataset": "in Python index_dataset",
     **dict.fromkeys(

@@ -20,6 +20,7 @@ VERBS: Final = (
     "lookalike.verbs.benchmark_encoders:benchmark_encoders",
     "lookalike.verbs.benchmark_index:benchmark_index",
     "lookalike.verbs.classify:classify",
+    "lookalike.verbs.classify:classify_each",
     "lookalike.verbs.demo:demo",
     "lookalike.verbs.doctor:doctor",
     "lookalike.verbs.draft:draft",
@@ -218,6 +219,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--body-part": Told("--body-part chest", "body_part", "chest"),
             "--view": Told("--view lateral", "view", "lateral"),
             "--abstain": Told("--abstain 0.07", "abstain", 0.07),
+            "--set": Told("--set 0.8", "set", 0.8),
             "--where": Told("--where label=even", "where", "label=even"),
             "--k": Told("-k 7", "k", 7),
             "--seed": SEED,
@@ -243,7 +245,11 @@ COMMANDS: Final[dict[str, Command]] = {
         },
     ),
     "classify": Command(
-        {"query": "{picture} --gallery {g}", "folds": "--gallery {g} --folds 2"},
+        {
+            "query": "{picture} --gallery {g}",
+            "each": "--each {folder} --gallery {g}",
+            "folds": "--gallery {g} --folds 2",
+        },
         {
             "query": Told("", "query", "{picture}"),
             "--gallery": GALLERY,
@@ -258,14 +264,17 @@ COMMANDS: Final[dict[str, Command]] = {
             "--modality": Told("--modality x-ray", "modality", "x-ray"),
             "--body-part": Told("--body-part chest", "body_part", "chest"),
             "--view": Told("--view lateral", "view", "lateral"),
+            "--set": Told("--set 0.8", "set", 0.8),
+            "--each": Told("--each {more}", "sources", "{more}"),
             "--folds": Told("--folds 4", "folds", 4),
             "--confusion": Shown("--confusion {out}.png", "picture"),
             "--seed": SEED,
             "--json": JSON,
         },
         {
-            "query": these("--folds --confusion"),
-            "folds": these("query --id --where --box --slice --label --modality --body-part --view"),
+            "query": these("--folds --confusion --each"),
+            "each": these("query --id --box --slice --label --modality --body-part --view --folds --confusion"),
+            "folds": these("query --each --id --where --box --slice --label --modality --body-part --view"),
         },
     ),
     "audit confounds": Command(

@@ -24,7 +24,7 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Relabel
 from lookalike.store.batch import Batch
 from lookalike.verbs.adapt import adapt
-from lookalike.verbs.classify import classify
+from lookalike.verbs.classify import classify, classify_each
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
 
@@ -514,3 +514,114 @@ def test_many_queries_outside_are_said(many: int, queries: int, limit: float, wa
     said = outside("knn", many / max(queries, 1), queries, limit)
     assert bool(said) is warned
     assert f"{many} of {queries} queries" in said or not warned
+
+
+def test_a_set_of_labels_says_what_was_seen(shapes: Gallery) -> None:
+    result = classify(shapes, drawn("disc", 77), set=0.9)
+    found = result.set
+    assert found is not None
+    assert found.labels == ("disc",)
+    assert (found.coverage, found.records, found.patients, found.widened) == (0.9, 32, 16, False)
+    assert found.interval[0] <= found.seen <= found.interval[1]
+    assert found.seen > 0.8
+    assert 1 <= found.size < 2
+    assert classify(shapes, drawn("disc", 77)).set is None
+    assert classify(shapes, drawn("disc", 77), set=0.5).set.labels == ("disc",)  # type: ignore[union-attr]
+
+
+def test_nothing_is_ruled_out_for_what_lies_outside(shapes: Gallery) -> None:
+    white = np.random.default_rng(0).integers(0, 256, (96, 96), dtype=np.uint8)
+    result = classify(shapes, white, set=0.9)
+    assert result.abstained
+    assert result.set is not None
+    assert set(result.set.labels) == {"disc", "stripes"}
+    assert result.set.widened
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"set": 0.99}, "99 % needs labelled records of 99 patients, here are 16"),
+        ({"set": 0.9, "where": "label=disc"}, "calibrated on other patients' records"),
+    ],
+)
+def test_where_there_is_no_set_it_is_said(shapes: Gallery, options: dict[str, Any], why: str) -> None:
+    result = classify(shapes, drawn("disc", 77), **options)
+    assert result.set is None
+    assert any(note.startswith("No set of labels") and why in note for note in result.notes)
+
+
+def test_no_set_with_several_labels(mixed: Gallery) -> None:
+    result = classify(mixed, drawn("disc", 77), set=0.9)
+    assert result.set is None
+    assert any("records bear several" in note for note in result.notes)
+
+
+def test_every_picture_of_a_folder(shapes: Gallery, tmp_path: Path) -> None:
+    """Pictures like the gallery's are answered as one by one; a broken file is counted."""
+    new = write(tmp_path / "new", 6, seed=500)
+    (new / "broken.png").write_bytes(b"no picture")
+    found = classify_each(shapes, [new], set=0.9)
+    assert found.refused == {"not-an-image": 1}
+    assert found.shift is not None
+    assert not found.shift.shifted
+    assert found.notes[0] == found.shift.sentence
+    assert len(found.results) == 12
+    for one in found.results:
+        alone = classify(shapes, one.query, set=0.9)
+        assert [e.probability for e in alone.labels] == pytest.approx([e.probability for e in one.labels], abs=1e-5)
+        assert alone.set == one.set
+        assert Path(one.query).name.startswith(one.labels[0].label)
+
+
+def test_under_a_shift_every_answer_warns_and_sets_are_wider(shapes: Gallery, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    new.mkdir()
+    for i in range(24):
+        kind = ("disc", "stripes")[i % 2]
+        shown = drawn(kind, 900 + i).astype(float) + np.random.default_rng(i).normal(0, 30, (96, 96))
+        PIL.Image.fromarray(shown.clip(0, 255).astype(np.uint8)).save(new / f"{kind}{i}.png")
+    found = classify_each(shapes, [new], set=0.8)
+    assert found.shift is not None
+    assert found.shift.shifted
+    for one in found.results:
+        assert one.notes[0] == found.shift.sentence
+        assert one.set is not None
+        assert one.set.widened
+        alone = classify(shapes, one.query, set=0.8).set
+        assert alone is not None
+        assert set(alone.labels) <= set(one.set.labels)
+
+
+def test_evaluation_of_sets(shapes: Gallery, mixed: Gallery) -> None:
+    report = evaluate(shapes, protocol="classifiers", methods=["knn"], folds=4, set=0.8, samples=50)
+    scores = report.methods["knn"]  # type: ignore[attr-defined]
+    assert scores.set_coverage >= 0.7
+    assert scores.set_interval[0] <= scores.set_coverage <= scores.set_interval[1]
+    assert 1 <= scores.set_size <= 2
+    assert "Sets of labels for a coverage of 0.8" in report.tables()
+    with pytest.raises(UsageError, match="above 0 and below 1"):
+        evaluate(shapes, protocol="classifiers", set=1.0)
+    none = evaluate(mixed, protocol="classifiers", methods=["knn"], folds=2, set=0.8, samples=20)
+    assert none.methods["knn"].set_coverage is None  # type: ignore[attr-defined]
+
+
+def test_separate_queries_that_are_unlike_the_gallery_are_said_with_every_figure(
+    shapes: Gallery, pictures: Path, tmp_path: Path
+) -> None:
+    new = write(tmp_path / "new", 8, seed=700)
+    like = evaluate(shapes, queries=[new], query_labels=new / "labels.csv", samples=20)
+    assert like.shift is not None
+    assert not like.shift.shifted
+    assert like.shift.sentence in like.notes
+    assert "unlike the gallery" not in like.tables()
+    for path in new.glob("*.png"):
+        shown = 255 - np.asarray(PIL.Image.open(path))
+        PIL.Image.fromarray(np.random.default_rng(1).normal(shown, 60).clip(0, 255).astype(np.uint8)).save(path)
+    unlike = evaluate(shapes, queries=[new], query_labels=new / "labels.csv", samples=20)
+    assert unlike.shift is not None
+    assert unlike.shift.shifted
+    for form in ("text", "markdown", "csv", "latex", "json"):
+        assert "shift" in unlike.tables(form) if form == "json" else "unlike the gallery" in unlike.tables(form)
+    assert asdict(unlike)["shift"]["effect"] == unlike.shift.effect
+    assert "shift" not in like.tables("text")

@@ -813,6 +813,7 @@ export interface components {
         /**
          * @description methods: the scores of each. classes: in the order of the confusion matrices. silhouette: how well the labels
          *     part the base vectors, across patients (``separation.silhouettes``), mean over the labels; None with several labels.
+         *     set: the coverage of sets that was asked for.
          */
         ClassifierReport: {
             methods: {
@@ -830,8 +831,12 @@ export interface components {
             };
             notes: string[];
             silhouette: number | null;
+            set: number | null;
         };
-        /** @description Which labels a picture has. space, where: whose vectors, and which records, vote. */
+        /**
+         * @description Which labels a picture has. space, where: whose vectors, and which records, vote. set: a coverage such as .9, of
+         *     the labels that are not ruled out.
+         */
         ClassifyBody: {
             query: components["schemas"]["QueryBody"];
             /** @default knn */
@@ -839,6 +844,7 @@ export interface components {
             k?: number | null;
             space?: string | null;
             where?: string | null;
+            set?: number | null;
         };
         /**
          * @description labels: every label, the most probable first; they sum to 1 unless multi_label or
@@ -849,7 +855,8 @@ export interface components {
          *     similarity: the mean cosine with its nearest records; background: the value that only a share ``abstain`` of the
          *     gallery's own records stays below; outlier_score: the share of the gallery's records that lie nearer to their
          *     neighbours than the query does to its own, 1 = all. votes: how many equal votes weigh as much as those of the
-         *     neighbours; None where none voted. calibrated: how ("temperature and bias", "Platt"), or "".
+         *     neighbours; None where none voted. calibrated: how ("temperature and bias", "Platt"), or "". set: the labels that
+         *     are not ruled out, if a set was asked for and can be given.
          */
         ClassifyResult: {
             method: string;
@@ -868,6 +875,7 @@ export interface components {
             notes: string[];
             seconds: number;
             votes: number | null;
+            set: components["schemas"]["LabelSet"] | null;
         };
         /**
          * @description The evaluated space minus another, on the same queries. against: the other's name; encoder, adapter, scores: its
@@ -1306,6 +1314,28 @@ export interface components {
             f1: number | null;
         };
         /**
+         * @description labels: those that are not ruled out, the most probable first; it is always among them. coverage: as asked for:
+         *     the share of new patients' records whose label is in their set. seen: that share among the gallery's own records,
+         *     each by classifiers, a calibration and a set of other patients, with its 95 % interval; size: how many labels their
+         *     sets hold on average. records, patients: that the sets are calibrated on. by_label: whether each label is judged by
+         *     its own records, so that the coverage holds for each. widened: because the queries are unlike the gallery, or this
+         *     one is.
+         */
+        LabelSet: {
+            labels: string[];
+            coverage: number;
+            seen: number;
+            interval: [
+                number,
+                number
+            ];
+            size: number;
+            records: number;
+            patients: number;
+            by_label: boolean;
+            widened: boolean;
+        };
+        /**
          * @description Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
          *     left out before ranking. same_bytes: the gallery holds the query's file under another patient than the one that
          *     file or table names; the records of both are left out. near_duplicates: the gallery holds a copy of the query that
@@ -1416,13 +1446,15 @@ export interface components {
         /**
          * @description Where a volume matches: the pair of slices with the most in common (``ranking.best_pair``) with its cosine, and
          *     every slice of the hit that is the best match of some slice of the query. Slices are numbered along the gallery's
-         *     plane, from 0.
+         *     plane, from 0. weights: in a space whose adapter weighs the slices of volumes, those of the hit that weigh most,
+         *     heaviest first.
          */
         Match: {
             query_slice: number;
             slice: number;
             score: number;
             slices: number[];
+            weights: components["schemas"]["WeighedSlice"][];
         };
         /**
          * @description Two galleries of the same records. records: that both hold and that were scored; only_here, only_there: labelled
@@ -1436,13 +1468,15 @@ export interface components {
             other_labels: number;
         };
         /**
-         * @description accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean
-         *     over the labels. Intervals: 95 %, bootstrap by patient. ece: expected calibration error, of the most
-         *     probable label, or with several labels of every label; ece_chance: what a perfect calibration would
-         *     show on as many queries; ece_before, brier_before: without calibration. abstained: the share of queries
-         *     too far from their fold's gallery; accuracy_answered: of the others. confusion: rows the true label,
-         *     columns the answer, None with several labels. macro_f1: the mean over the labels. adjusted_rand: the agreement of
-         *     answers and labels as two partitions of the queries, 0 by chance (Hubert and Arabie, J. Classif. 2, 1985).
+         * @description accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean over the
+         *     labels. Intervals: 95 %, bootstrap by patient. ece: expected calibration error, of the most probable label, or with
+         *     several labels of every label; ece_chance: what a perfect calibration would show on as many queries; ece_before,
+         *     brier_before: without calibration. abstained: the share of queries too far from their fold's gallery;
+         *     accuracy_answered: of the others. confusion: rows the true label, columns the answer, None with several labels.
+         *     macro_f1: the mean over the labels. adjusted_rand: the agreement of answers and labels as two partitions of the
+         *     queries, 0 by chance (Hubert and Arabie, J. Classif. 2, 1985). set_coverage, with its interval: the share of queries
+         *     whose label is in their set, and set_size: how many labels these hold on average; None if no set was asked for or
+         *     can be given.
          */
         MethodScores: {
             accuracy: number;
@@ -1470,6 +1504,12 @@ export interface components {
             seconds: number;
             macro_f1: number | null;
             adjusted_rand: number | null;
+            set_coverage: number | null;
+            set_interval: [
+                number | null,
+                number | null
+            ];
+            set_size: number | null;
         };
         /** @description A file, or a path as a label table writes it. */
         NamedSource: {
@@ -1659,17 +1699,17 @@ export interface components {
             erased: boolean;
         };
         /**
-         * @description micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query
-         *     with several labels counts in each). chance: the expected precision of a random order, micro and macro.
-         *     patients: of the queries, those that are known.
-         *     unscored: queries without a relevant record among those that may answer; they count nowhere. baseline: the
-         *     base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
-         *     lowest precision at the deepest k.
+         * @description micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query with several
+         *     labels counts in each). chance: the expected precision of a random order, micro and macro. patients: of the queries,
+         *     those that are known. unscored: queries without a relevant record among those that may answer; they count nowhere.
+         *     baseline: the base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the
+         *     queries with the lowest precision at the deepest k.
          *
          *     With a protocol: its name, its further measures by name, and how many records it left out, by reason.
          *
          *     Parts that are there if they were asked for: comparison (another space or gallery on the same queries), levels of
-         *     relevance, subgroups by recorded fields, sizes of the gallery, cross_domain (queries from another gallery).
+         *     relevance, subgroups by recorded fields, sizes of the gallery, cross_domain (queries from another gallery). shift:
+         *     whether separate queries are unlike the gallery; every table then says so.
          *
          *     With ``split_hash``, ``seed``, ``encoder`` and ``adapter`` these say what was done, so that a run can be repeated
          *     and reports of runs compared: options (but those that name files), data_hash (the records that took part, their
@@ -1737,6 +1777,7 @@ export interface components {
             };
             data_hash: string;
             version: string;
+            shift: components["schemas"]["Shift"] | null;
         };
         /**
          * @description ri, mari: 0 to 1, croma: -1 to 1, higher where neighbours follow the label; tail: croma's mean over the worst
@@ -1856,6 +1897,18 @@ export interface components {
         /** @description A record's labels, instead of those it has. */
         SetLabelsBody: {
             labels: string[];
+        };
+        /**
+         * @description effect: how probable it is that a query lies farther from its nearest record than a record of the gallery lies
+         *     from its own nearest of another patient; .5 = no difference, 1 = every query. p: how often this is so, or more,
+         *     while whole patients change sides (one-sided). shifted: p < .05. queries, records: that were compared.
+         */
+        Shift: {
+            shifted: boolean;
+            p: number;
+            effect: number;
+            queries: number;
+            records: number;
         };
         /**
          * @description size: as asked for. records: how many a sub-gallery holds, the mean over draws (and folds): whole patients are
@@ -2010,6 +2063,11 @@ export interface components {
                 };
             };
             chance: number;
+        };
+        /** @description A slice of a volume, numbered along the gallery's plane, and its share in the volume's one vector. */
+        WeighedSlice: {
+            slice: number;
+            weight: number;
         };
         /**
          * @description A gallery asked with its own records, one patient left out at a time. drop: this minus the cross-domain score, by

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +21,10 @@ from lookalike.cli.search import box_of
 from lookalike.plugins import plugin_names
 
 if TYPE_CHECKING:
+    from lookalike.evaluation.label_sets import LabelSet
+    from lookalike.gallery import Gallery
     from lookalike.types import Box
+    from lookalike.verbs.classify import ClassifyEachResult, ClassifyResult
 
 
 @click.command("classify")
@@ -44,6 +48,8 @@ if TYPE_CHECKING:
 @click.option("--modality", default="", help="zero-shot: of the prompt, e.g. 'x-ray'.")
 @click.option("--body-part", default="", help="zero-shot: of the prompt, e.g. 'chest'.")
 @click.option("--view", default="", help="zero-shot: of the prompt, e.g. 'anteroposterior'.")
+@click.option("--set", "set_", type=float, metavar="COVERAGE", help="The labels that are not ruled out, e.g. .9.")
+@click.option("--each", multiple=True, metavar="SOURCE", help="Every picture and volume of a folder (repeatable).")
 @click.option("--folds", type=int, metavar="N", help="Without QUERY: score methods on N patient-disjoint folds.")
 @click.option("--confusion", metavar="OUT.png", help="With --folds: draw who is taken for whom.")
 @seed_option
@@ -62,6 +68,8 @@ def command(
     modality: str,
     body_part: str,
     view: str,
+    set_: float | None,
+    each: tuple[str, ...],
     folds: int | None,
     confusion: str | None,
     seed: int,
@@ -69,65 +77,89 @@ def command(
 ) -> None:
     """Which labels a picture bears, with calibrated probabilities and the neighbours that say so.
 
-    It abstains when nothing similar is in the gallery. With --folds and without QUERY the methods named
-    (comma-separated) are scored instead.
+    It abstains when nothing similar is in the gallery. With --each the pictures of a folder are classified, and
+    compared with the gallery as a whole. With --folds and without QUERY the methods named (comma-separated) are scored
+    instead.
 
     \b
     Example:
-      lookalike classify query.png --gallery brain --method knn
+      lookalike classify query.png --gallery brain --method knn --set .9
+      lookalike classify --each new/ --gallery brain --set .9
       lookalike classify --gallery brain --folds 5 --method knn,centroid,linear,svm --confusion confusion.png
     """
-    from lookalike import plots
-    from lookalike.evaluation.protocols.classifiers import ClassifierReport
-    from lookalike.gallery import open_gallery
-    from lookalike.verbs.classify import classify
-    from lookalike.verbs.evaluate import evaluate
-
-    if folds is not None and (query or identity or where or box):
+    if folds is not None and (query or identity or where or box or each):
         raise click.UsageError(
-            "--folds scores methods on all of the gallery's records; leave QUERY, --id, --where, --box out"
+            "--folds scores methods on all of the gallery's records; leave QUERY, --each, --id, --where, --box out"
         )
     if confusion and folds is None:
         raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
+    if each and (query or identity or box or labels or modality or body_part or view):
+        raise click.UsageError("--each classifies whole pictures; leave QUERY, --id, --box and zero-shot's words out")
+    from lookalike.gallery import open_gallery
+
     with open_gallery(gallery) as opened, progress_bar("parts", "classify") as progress:
+        how: dict[str, Any] = {"space": space, "k": k, "seed": seed, "set": set_, "progress": progress}
         if folds is not None:
-            report = evaluate(
-                opened,
-                protocol="classifiers",
-                methods=method.split(","),
-                folds=folds,
-                seed=seed,
-                neighbours=k,
-                progress=progress,
-                **({"space": space} if space else {}),
-            )
-            if confusion and isinstance(report, ClassifierReport):
-                plots.save_confusion(report, Path(confusion))
-            if as_json:
-                print_json(report)
-            else:
-                click.echo(str(report))
+            _score(opened, method.split(","), folds, confusion, as_json=as_json, **how)
             return
-        result = classify(
-            opened,
-            query,
-            id=identity,
-            method=method,
-            k=k,
-            space=space,
-            where=where,
-            box=box,
-            slice=slice_,
-            labels=labels,
-            modality=modality,
-            body_part=body_part,
-            view=view,
-            seed=seed,
-            progress=progress,
+        result = (
+            _each(opened, each, method=method, where=where, **how)
+            if each
+            else _one(
+                opened,
+                query,
+                id=identity,
+                method=method,
+                where=where,
+                box=box,
+                slice=slice_,
+                labels=labels,
+                modality=modality,
+                body_part=body_part,
+                view=view,
+                **how,
+            )
         )
     if as_json:
         print_json(result)
-        return
+    elif each:
+        _print_each(result)
+    else:
+        _print_one(result)
+
+
+def _one(gallery: Gallery, query: str | None, **how: Any) -> Any:
+    from lookalike.verbs.classify import classify
+
+    return classify(gallery, query, **how)
+
+
+def _each(gallery: Gallery, sources: tuple[str, ...], **how: Any) -> Any:
+    from lookalike.verbs.classify import classify_each
+
+    return classify_each(gallery, sources, **how)
+
+
+def _score(
+    gallery: Gallery, methods: list[str], folds: int, confusion: str | None, *, as_json: bool, **how: Any
+) -> None:
+    """Score methods on folds of the gallery, and print it."""
+    from lookalike import plots
+    from lookalike.evaluation.protocols.classifiers import ClassifierReport
+    from lookalike.verbs.evaluate import evaluate
+
+    space, k = how.pop("space"), how.pop("k")
+    options = {"methods": methods, "folds": folds, "neighbours": k, **({"space": space} if space else {}), **how}
+    report = evaluate(gallery, protocol="classifiers", **options)
+    if confusion and isinstance(report, ClassifierReport):
+        plots.save_confusion(report, Path(confusion))
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(str(report))
+
+
+def _print_one(result: ClassifyResult) -> None:
     if result.abstained:
         print_notes(f"Abstained: {result.reason}")
     voted = result.votes is not None
@@ -136,7 +168,40 @@ def command(
         vote = [f"{e.share:.2f}", f"{e.low:.2f} to {e.high:.2f}"] if voted else []
         rows.append([e.label, f"{e.probability:.3f}", *vote])
     print_table(rows)
+    if result.set is not None:
+        print_notes(_set_in_words(result.set))
     click.echo()
     evidence = [[f"{e.score:.4f}", ", ".join(e.labels) or "-", e.source or e.prompt] for e in result.evidence]
     print_table([["cosine", "labels", "evidence"], *evidence])
     print_notes(*result.notes)
+
+
+def _set_in_words(found: LabelSet) -> str:
+    low, high = found.interval
+    return (
+        f"Set for {100 * found.coverage:g} %: {', '.join(found.labels)}{' (widened)' if found.widened else ''}. "
+        f"Seen out of fold: {found.seen:.3f} [{low:.2f}, {high:.2f}] with {found.size:.1f} labels on average; "
+        f"{found.records} records of {found.patients} patients"
+        + (", each label by its own records." if found.by_label else ", all labels together.")
+    )
+
+
+def _print_each(result: ClassifyEachResult) -> None:
+    sets = any(one.set is not None for one in result.results)
+    rows = [["query", "label", "probability", *(["set"] if sets else [])]]
+    for one in result.results:
+        best = one.labels[0] if one.labels and not one.abstained else None
+        labels = [best.label, f"{best.probability:.3f}"] if best else ["abstained", "-"]
+        rows.append([one.query, *labels, *([", ".join(one.set.labels) if one.set else "-"] if sets else [])])
+    print_table(rows)
+    first = next((one.set for one in result.results if one.set is not None), None)
+    refused = [f"{count} with {reason}" for reason, count in result.refused.items()]
+    print_notes(
+        *([_sets_in_words(first)] if first else []),
+        *([f"Left out: {', '.join(refused)}."] if refused else []),
+        *result.notes,
+    )
+
+
+def _sets_in_words(found: LabelSet) -> str:
+    return _set_in_words(replace(found, labels=("each query's own",)))

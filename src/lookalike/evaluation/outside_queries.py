@@ -1,4 +1,4 @@
-"""Outside files as labelled queries of an evaluation: a vector for each picture, one for each volume."""
+"""Outside files as queries, of an evaluation with their labels: a vector for each picture, one for each volume."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Query:
     """
 
     frame: Frame
-    row: LabelRow
+    row: LabelRow | None
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
     thumbnail: bytes = b""
 
@@ -54,11 +54,12 @@ class _Query:
 
 
 def outside_queries(
-    gallery: Gallery, sources: Sequence[str | os.PathLike[str]], table: LabelTable
+    gallery: Gallery, sources: Sequence[str | os.PathLike[str]], table: LabelTable | None = None
 ) -> tuple[Queries, dict[str, int]]:
-    """Files, folders and series as labelled queries, and how many were left out, by reason.
+    """Files, folders and series as queries, and how many were left out, by reason. table: of their labels; only those
+    that bear one are queries then.
 
-    Raises UsageError if none is labelled.
+    Raises UsageError if nothing is left.
     """
     left_out: Counter[str] = Counter()
     found: dict[tuple[str, int], _Query] = {}
@@ -72,19 +73,32 @@ def outside_queries(
     # A broken volume is no query; of other files the good frames are.
     queries = [query for query in found.values() if query.frame.depth == 1 or query.frame.source not in broken]
     if not queries:
-        raise UsageError("no readable query bears a label of the table; check its file column")
+        raise UsageError(
+            "there is no picture or volume that can be read"
+            if table is None
+            else "no readable query bears a label of the table; check its file column"
+        )
     ids = tuple(record_id(query.frame.sha256, query.frame.frame) for query in queries)
     patients, groups = zip(*(_patients(gallery, query) for query in queries), strict=True)
     vectors = np.concatenate([query.vector for query in queries])
-    data = Labelled(vectors, tuple(query.row.labels for query in queries), groups, ids)
-    return Queries(data, patients, tuple(query.thumbnail for query in queries)), dict(left_out)
+    labels = tuple(() if query.row is None else query.row.labels for query in queries)
+    thumbnails, names = (query.thumbnail for query in queries), (_name(query.frame) for query in queries)
+    volumes = any(len(query.vectors) > 1 for query in queries)
+    slices = tuple(np.stack(query.vectors) for query in queries) if volumes else ()
+    data = Labelled(vectors, labels, groups, ids, slices)
+    return Queries(data, patients, tuple(thumbnails), tuple(names)), dict(left_out)
+
+
+def _name(frame: Frame) -> str:
+    return f"{frame.source}#{frame.frame}" if frame.frame else frame.source
 
 
 def _patients(gallery: Gallery, query: _Query) -> tuple[frozenset[str], str]:
     """All patient groups of a query, and the one that it counts for in the bootstrap: that of the table, else of the
     file, else of the gallery if it holds the file; else a group of its own.
     """
-    frame, named = query.frame, (query.row.patient, query.frame.patient)
+    frame = query.frame
+    named = ("" if query.row is None else query.row.patient, frame.patient)
     patients, known = patients_of_file(gallery, frame.sha256, frame.frame, named)
     if group := gallery.store.patient_group(next(filter(None, named), "")):
         return patients, group
@@ -94,21 +108,21 @@ def _patients(gallery: Gallery, query: _Query) -> tuple[frozenset[str], str]:
 def _labelled_frames(
     gallery: Gallery,
     sources: Sequence[str | os.PathLike[str]],
-    table: LabelTable,
+    table: LabelTable | None,
     left_out: Counter[str],
     broken: set[str],
-) -> Iterator[tuple[Frame, LabelRow]]:
+) -> Iterator[tuple[Frame, LabelRow | None]]:
     listing, unlabelled = list_items(map(source_of, sources)), set[tuple[str, int]]()
-    labels = ItemLabels(table, listing)
+    labels = None if table is None else ItemLabels(table, listing)
     for event in read_items(gallery.readers, listing.items):
         if isinstance(event, Frame):
-            row = labels.row(event)
-            if row is not None and row.labels:
+            row = None if labels is None else labels.row(event)
+            if labels is None or (row is not None and row.labels):
                 yield event, row
             elif (event.source, event.frame) not in unlabelled:
                 unlabelled.add((event.source, event.frame))
                 left_out["no label"] += 1
-        elif isinstance(event, VolumesFound):
+        elif isinstance(event, VolumesFound) and labels is not None:
             labels.note_volumes(event.items)
         elif isinstance(event, Refusal):
             left_out[event.reason] += 1

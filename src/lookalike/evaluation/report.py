@@ -21,6 +21,7 @@ from lookalike.evaluation.levels import LevelScores, level_table
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
 from lookalike.evaluation.paired import Comparison, comparison_table, described
 from lookalike.evaluation.scores import Figures, Interval, ScoreSummary, Scoring, chance_of, gain_of, scores_of
+from lookalike.evaluation.shift import Shift
 from lookalike.evaluation.splits import hash_of
 from lookalike.evaluation.subgroups import FieldSubgroups, subgroup_tables
 from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
@@ -33,17 +34,17 @@ _WORST: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query
-    with several labels counts in each). chance: the expected precision of a random order, micro and macro.
-    patients: of the queries, those that are known.
-    unscored: queries without a relevant record among those that may answer; they count nowhere. baseline: the
-    base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the queries with the
-    lowest precision at the deepest k.
+    """micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query with several
+    labels counts in each). chance: the expected precision of a random order, micro and macro. patients: of the queries,
+    those that are known. unscored: queries without a relevant record among those that may answer; they count nowhere.
+    baseline: the base space on the same queries, and gain: adapted minus base, macro, with its interval. worst: the
+    queries with the lowest precision at the deepest k.
 
     With a protocol: its name, its further measures by name, and how many records it left out, by reason.
 
     Parts that are there if they were asked for: comparison (another space or gallery on the same queries), levels of
-    relevance, subgroups by recorded fields, sizes of the gallery, cross_domain (queries from another gallery).
+    relevance, subgroups by recorded fields, sizes of the gallery, cross_domain (queries from another gallery). shift:
+    whether separate queries are unlike the gallery; every table then says so.
 
     With ``split_hash``, ``seed``, ``encoder`` and ``adapter`` these say what was done, so that a run can be repeated
     and reports of runs compared: options (but those that name files), data_hash (the records that took part, their
@@ -83,6 +84,7 @@ class Report:
     options: dict[str, Any] = field(default_factory=dict)
     data_hash: str = ""
     version: str = ""
+    shift: Shift | None = None
 
     def tables(self, form: Format = "text") -> str:
         """The class table and the overall table, adapted beside baseline where there is both; the parts; then a table
@@ -92,10 +94,19 @@ class Report:
             return as_json(self)
         tables = [_class_table(self), _overall_table(self), *_part_tables(self)]
         tables += [_measure_table(name, scores) for name, scores in self.measures.items()]
-        return "\n".join(render(title, rows, form) for title, rows in tables)
+        shifted = "" if self.shift is None or not self.shift.shifted else f" ({self.shift.figures})"
+        return "\n".join(render(*_marked(title, rows, shifted, form), form) for title, rows in tables)
 
     def __str__(self) -> str:
         return self.tables() + "\n" + paragraphs(self.notes)
+
+
+def _marked(title: str, rows: TableRows, mark: str, form: Format) -> tuple[str, TableRows]:
+    """A table with a mark in its title; where a form has no titles, in its first cell."""
+    if form != "csv" or not mark:
+        return title + mark, rows
+    (corner, *head), *rest = rows
+    return title, [[corner + mark, *head], *rest]
 
 
 def make_report(

@@ -19,6 +19,7 @@ from lookalike.asking.candidates import may_answer, open_rows
 from lookalike.calibration import Calibration, Thresholds
 from lookalike.classifiers import Examples, Fitted, Settings
 from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
+from lookalike.conformal import HeldOut
 from lookalike.errors import UsageError
 from lookalike.evaluation.labelled import Labelled, NobodyVotesError, allowed, every_record, labelled
 from lookalike.evaluation.splits import Split, split_folds
@@ -53,7 +54,8 @@ class Trained:
     """data: the training records, which may be shown as evidence. thresholds: of each class, None where its
     records are too few to set them. calibrated: how ("temperature and bias", "Platt"), or "" for not at all.
     background: the closeness of the gallery's own records to those of other patients, ascending. left_out: records
-    of the query's own patient, which were not used in training.
+    of the query's own patient, which were not used in training. judged: the rows of data that were judged out of fold,
+    and held what was found of them; None where nothing is calibrated, or with several labels.
     """
 
     data: Examples
@@ -63,6 +65,13 @@ class Trained:
     thresholds: tuple[Thresholds | None, ...]
     background: Floats
     left_out: int = 0
+    judged: RowNumbers | None = None
+    held: HeldOut | None = None
+
+    @property
+    def known(self) -> Vectors:
+        """The vectors (n, dim) of the training records as the classifier takes them."""
+        return self.fitted.pooled(self.data.vectors, self.data.slices)
 
     def closeness(self, queries: Vectors) -> Floats:
         """The mean cosine (q,) of each query with its nearest records; -inf where there is none."""
@@ -106,6 +115,7 @@ def _as_numbers(data: Labelled, kept: Sequence[int], classes: tuple[str, ...], m
         classes=classes,
         multi_label=multi_label,
         among=_among(patients),
+        slices=tuple(data.slices[i] for i in rows) if data.slices else (),
     )
 
 
@@ -221,7 +231,10 @@ def _refitted(gallery: Gallery, kind: str, data: Examples, seed: int) -> Fitted:
     patients = [str(patient) for patient in data.patients]
     if (data.members == data.members[:1]).all():
         return classifiers.fit_classifier("centroid", data, Settings(seed=seed))
-    adapter = adapters.fit_adapter(kind, data.vectors, data.labels, patients, encoder=gallery.spec.identity, seed=seed)
+    identity, slices = gallery.spec.identity, data.slices
+    adapter = adapters.fit_adapter(
+        kind, data.vectors, data.labels, patients, encoder=identity, seed=seed, slices=slices
+    )
     return head(adapter, data)
 
 
@@ -234,7 +247,7 @@ def head(adapter: adapters.Adapter, data: Examples) -> Fitted:
         p[:, columns] = adapters.predict(adapter, queries)
         return classifiers.logits_of(p, multi_label=data.multi_label)
 
-    return Fitted(logits)
+    return Fitted(logits, attention=adapter.network.attention)
 
 
 def train_calibrated(fit: Fit, data: Examples, seed: int, final: Fitted | None = None) -> Trained:
@@ -242,13 +255,24 @@ def train_calibrated(fit: Fit, data: Examples, seed: int, final: Fitted | None =
     plain = untrained(final or fit(data), data, seed)
     if (judged := out_of_fold(fit, data, seed)) is None:
         return plain
-    rows, logits = judged
+    rows, logits, folds = judged
     members = data.members[rows]
     calibrated = calibration.calibrate(logits, members, multi_label=data.multi_label)
     p = calibrated.probabilities(logits)
     cuts = tuple(calibration.thresholds(p[:, c], members[:, c]) for c in range(len(data.classes)))
     name = "Platt" if data.multi_label else "temperature and bias"
-    return replace(plain, calibration=calibrated, calibrated=name, thresholds=cuts)
+    known = replace(plain, calibration=calibrated, calibrated=name, thresholds=cuts)
+    return known if data.multi_label else replace(known, judged=rows, held=_held(data.take(rows), logits, folds))
+
+
+def _held(data: Examples, logits: Floats, folds: RowNumbers) -> HeldOut:
+    """Each record by a classifier and by a calibration that have not seen its fold."""
+    p = np.empty(logits.shape)
+    for fold in np.unique(folds):
+        rows = folds == fold
+        others = calibration.calibrate(logits[~rows], data.members[~rows], multi_label=False)
+        p[rows] = others.probabilities(logits[rows])
+    return HeldOut(p, data.members.argmax(axis=1), data.patients, folds)
 
 
 def untrained(fitted: Fitted, data: Examples, seed: int) -> Trained:
@@ -262,22 +286,23 @@ def background_of(data: Examples, seed: int) -> Floats:
     return np.sort(voting.closeness_within(data.vectors, NEAR, data.sample(_BACKGROUND, seed), data.among))
 
 
-def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[RowNumbers, Floats] | None:
-    """Row numbers, and their logits from classifiers that have not seen their patients. None if there are too few
-    records for two folds."""
+def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[RowNumbers, Floats, RowNumbers] | None:
+    """Row numbers, their logits from classifiers that have not seen their patients, and the number of the fold of each.
+    None if there are too few records for two folds."""
     judged = data.sample(_JUDGED, seed)
     sample = data.take(judged)
     largest = max(Counter(sample.members.argmax(axis=1).tolist()).values())
     folds = min(_FOLDS, len(np.unique(sample.patients)), largest)
     if folds < 2:
         return None
-    rows, logits = [], []
-    for split in tracked(splits_of(sample, folds, seed)):
+    rows, logits, numbers = [], [], []
+    for number, split in enumerate(tracked(splits_of(sample, folds, seed))):
         held_out = judged[split.queries]
         others = data.take(np.flatnonzero(data.among(held_out).all(axis=0)))
         rows.append(held_out)
-        logits.append(fit(others).logits(data.vectors[held_out]))
-    return np.concatenate(rows), np.concatenate(logits)
+        logits.append(fit(others).of(data.take(held_out)))
+        numbers.append(np.full(len(held_out), number))
+    return np.concatenate(rows), np.concatenate(logits), np.concatenate(numbers)
 
 
 def splits_of(data: Examples, folds: int, seed: int) -> list[Split]:

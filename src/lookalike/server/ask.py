@@ -106,6 +106,7 @@ def answer_classify(
             k=body.k,
             space=space,
             where=body.where,
+            set=body.set,
             **_region(body.query),
         )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +16,26 @@ from lookalike.asking.background import ABSTAIN
 from lookalike.asking.candidates import candidates
 from lookalike.asking.query import Query, of_record, open_query, read_query
 from lookalike.asking.query_region import with_region
-from lookalike.asking.remarks import flattered
-from lookalike.calibration import Finding
 from lookalike.classifiers import Settings
-from lookalike.classifiers.prompts import TEMPLATES, Prompts, label_vectors, text_encoder
+from lookalike.classifiers.prompts import TEMPLATES, Prompts
 from lookalike.errors import UsageError
-from lookalike.evaluation.labelled import NobodyVotesError
+from lookalike.evaluation.classified import (
+    Evidence,
+    LabelProbability,
+    evidence_of,
+    label_probabilities,
+    notes_of,
+    prompts_shown,
+    voters_of,
+    why_withheld,
+)
+from lookalike.evaluation.label_sets import LabelSet, checked_coverage, label_set, why_no_set
+from lookalike.evaluation.labelled import NobodyVotesError, every_record
+from lookalike.evaluation.outside_queries import outside_queries
 from lookalike.evaluation.region_vote import vote_of_region
+from lookalike.evaluation.shift import Shift, shift_of
 from lookalike.evaluation.trained_classifier import (
     ADAPTER,
-    NEAR,
     VOTE,
     ZERO_SHOT,
     Trained,
@@ -37,50 +46,12 @@ from lookalike.evaluation.trained_classifier import (
 )
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
-from lookalike.metrics import Floats
-from lookalike.progress import Progress, followed_by
+from lookalike.progress import Progress, followed_by, tracked
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
 from lookalike.types import Box, Vectors
-from lookalike.voting import RowNumbers, Weighting
-
-
-@dataclass(frozen=True, slots=True)
-class LabelProbability:
-    """probability: calibrated if the result says so. finding: by the two thresholds of the label: positive at or
-    above both, negative below both, else possible. youden: the threshold with the greatest sensitivity +
-    specificity; sensitive: the one with 90 % sensitivity. None where fewer than ten records have the label, fewer
-    than ten lack it, or nothing separates them; and no finding where the answer is withheld.
-
-    share: of the neighbours' vote; low, high: its 95 % range, by how many equal votes weigh as much (``votes``): of the
-    vote, not of the calibrated probability. None where no neighbours voted.
-    """
-
-    label: str
-    probability: float
-    finding: Finding | None
-    youden: float | None
-    sensitive: float | None
-    share: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A record that speaks for the answer, or with zero-shot a prompt.
-
-    score: its cosine with the query. weight: its share of the vote; None if it did not vote and is shown because it
-    is among the nearest that the method knows. id and source are "" for a prompt, prompt is "" for a record.
-    """
-
-    id: str
-    score: float
-    labels: tuple[str, ...]
-    weight: float | None
-    source: str
-    prompt: str = ""
+from lookalike.voting import Weighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +64,8 @@ class ClassifyResult:
     similarity: the mean cosine with its nearest records; background: the value that only a share ``abstain`` of the
     gallery's own records stays below; outlier_score: the share of the gallery's records that lie nearer to their
     neighbours than the query does to its own, 1 = all. votes: how many equal votes weigh as much as those of the
-    neighbours; None where none voted. calibrated: how ("temperature and bias", "Platt"), or "".
+    neighbours; None where none voted. calibrated: how ("temperature and bias", "Platt"), or "". set: the labels that
+    are not ruled out, if a set was asked for and can be given.
     """
 
     method: str
@@ -112,6 +84,47 @@ class ClassifyResult:
     notes: tuple[str, ...]
     seconds: float
     votes: float | None = None
+    set: LabelSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyEachResult:
+    """results: one a picture or volume, in the order of the sources. refused: how many could not be read, by reason.
+    shift: whether they are unlike the gallery as a whole; None where there are too few to tell. Sets of labels are
+    wider where they are.
+    """
+
+    results: tuple[ClassifyResult, ...]
+    refused: Mapping[str, int]
+    shift: Shift | None
+    notes: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A query: its base vector (1, dim), its slices' (views, dim), and the patients whose records do not count."""
+
+    name: str
+    vector: Vectors
+    slices: Vectors
+    patients: frozenset[str]
+    shifted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How to classify; as the arguments of ``classify``."""
+
+    method: str
+    settings: Settings
+    space: str | None
+    multi_label: bool | None
+    labels: tuple[str, ...]
+    prompts: Prompts
+    abstain: float
+    where: str | Filter | None
+    coverage: float | None
 
 
 def classify(
@@ -134,6 +147,7 @@ def classify(
     where: str | Filter | None = None,
     box: Box | None = None,
     slice: int | None = None,
+    set: float | None = None,
     progress: Progress | None = None,
 ) -> ClassifyResult:
     """Which labels a file, an array or (id) a record of the gallery has. Its own patient never counts. A volume is
@@ -150,6 +164,8 @@ def classify(
     abstains; other methods need two. box, slice: as of ``search``: the records that hold something like this region
     vote (knn, in the base space, not calibrated).
     abstain: the share of the gallery's own records that would be judged too far away; 0 never abstains.
+    set: a coverage such as .9: the labels that are not ruled out, so that this share of sets holds the label
+    (`LabelSet`); a note says where there can be none.
     progress: called with how many parts of the training are done, of how many.
 
     Probabilities are calibrated, and thresholds set, on patient-disjoint folds of the gallery; zero-shot keeps
@@ -157,61 +173,131 @@ def classify(
 
     Raises UsageError, UnreadableImageError, NotFoundError, MissingExtraError, DamagedFileError.
     """
-    _check(query, id, k, weighting, abstain)
-    if (space not in (None, BASE) or where is not None) and method == ZERO_SHOT:
-        raise UsageError("zero-shot works on the encoder's own vectors, and no record votes: leave space and where out")
+    if (query is None) == (id is None):
+        raise UsageError("give either a query (a file or an array) or the id of a record")
+    _check(k, weighting, abstain)
     started = time.monotonic()
     if box is not None:
-        if method != "knn" or space not in (None, BASE) or multi_label is not None:
+        if method != "knn" or space not in (None, BASE) or multi_label is not None or set is not None:
             raise UsageError(
-                "the vote on a region is knn's, in the base space: leave method, space and multi_label out"
+                "the vote on a region is knn's, in the base space, and not calibrated: leave method, space, "
+                "multi_label and set out"
             )
         picture = open_query(gallery, query) if id is None else of_record(gallery, id)
         region = with_region(gallery, picture, box=box, slice=slice)
         return _of_region(gallery, region, where, k, weighting, started)
     if slice is not None:
         raise UsageError("slice speaks of a region; give a box too")
+    prompts = Prompts(tuple(templates), modality, body_part, view)
+    settings = Settings(k, weighting, seed)
+    coverage = checked_coverage(set)
+    how = _How(method, settings, space, multi_label, tuple(labels), prompts, abstain, where, coverage)
+    _check_method(how)
     asking = read_query(gallery, query) if id is None else of_record(gallery, id)
     vector = pool(asking.vectors, slice_weights("uniform", asking.positions))
-    prompts = Prompts(tuple(templates), modality, body_part, view)
-    if method == ZERO_SHOT:
-        trained = prompted(gallery, prompts, labels, multi_label, asking.patients, seed)
-        shown = _prompts(gallery, prompts, trained.data.classes, vector)
-    elif labels or prompts != Prompts():
-        raise UsageError("labels, templates, modality, body part and view go with --method zero-shot")
-    else:
-        settings, shown = Settings(k, weighting, seed), ()
-        try:
-            with followed_by(progress):
-                trained = learnt(gallery, method, space, settings, multi_label, asking.patients, where)
-        except NobodyVotesError as error:
-            if method != VOTE:
-                raise
-            return _nobody(gallery, asking, str(error), started)
-        vector = vector if method == ADAPTER else gallery.project(vector, space or BASE)
-    seen_in = adapter_of(gallery, space)[0] if method == ADAPTER else BASE
-    rows, weights = _voters(gallery, trained, vector, seen_in)
-    close = trained.closeness(vector)
-    limit = float(np.quantile(trained.background, abstain)) if len(trained.background) else None
-    reason = _withheld(float(close[0]), limit, abstain, nobody=weights is not None and bool((rows < 0).all()))
+    return _classified(gallery, _Asked(asking.name, vector, asking.vectors, asking.patients), how, progress)
+
+
+def classify_each(
+    gallery: Gallery,
+    sources: Sequence[str | os.PathLike[str]],
+    *,
+    method: str = "knn",
+    k: int | None = None,
+    space: str | None = None,
+    where: str | Filter | None = None,
+    seed: int = 0,
+    set: float | None = None,
+    progress: Progress | None = None,
+) -> ClassifyEachResult:
+    """``classify`` for every picture and volume of files and folders; arguments as there.
+
+    They are compared with the gallery as a whole, too (``Shift``): where they are unlike it a note says so in every
+    answer, and sets of labels are widened. progress: called with how many are done, of how many.
+
+    Raises UsageError (nothing can be read), NotFoundError, MissingExtraError, DamagedFileError.
+    """
+    _check(k, "distance", ABSTAIN)
+    started = time.monotonic()
+    settings = Settings(k, "distance", seed)
+    how = _How(method, settings, space, None, (), Prompts(), ABSTAIN, where, checked_coverage(set))
+    _check_method(how)
+    queries, refused = outside_queries(gallery, sources)
+    shift = shift_of(queries, every_record(gallery), seed)
+    shifted, results = shift is not None and shift.shifted, []
+    with followed_by(progress):
+        for i in tracked(range(len(queries.names))):
+            one = queries.data.take(np.array([i]))
+            slices = one.slices[0] if one.slices else one.vectors
+            asked = _Asked(queries.names[i], one.vectors, slices, queries.patients[i], shifted)
+            results.append(_classified(gallery, asked, how, None, shift))
+    notes = (shift.sentence,) if shift is not None else ("There are too few pictures to compare with the gallery.",)
+    return ClassifyEachResult(tuple(results), refused, shift, (*notes, DISCLAIMER), time.monotonic() - started)
+
+
+def _classified(
+    gallery: Gallery, asked: _Asked, how: _How, progress: Progress | None, shift: Shift | None = None
+) -> ClassifyResult:
+    started = time.monotonic()
+    try:
+        with followed_by(progress):
+            trained = _trained(gallery, how, asked.patients)
+    except NobodyVotesError as error:
+        if how.method != VOTE:
+            raise
+        return _nobody(gallery, asked.name, str(error), started)
+    shown = prompts_shown(gallery, how.prompts, trained.data.classes, asked.vector) if how.method == ZERO_SHOT else ()
+    vector = trained.fitted.pooled(asked.vector, [asked.slices])
+    if how.method not in (ADAPTER, ZERO_SHOT):
+        vector = gallery.project(vector, how.space or BASE)
+    seen_in = adapter_of(gallery, how.space)[0] if how.method == ADAPTER else BASE
+    rows, weights = voters_of(gallery, trained, vector, seen_in)
+    close = trained.closeness(asked.vector if how.method == ADAPTER else vector)
+    limit = float(np.quantile(trained.background, how.abstain)) if len(trained.background) else None
+    nobody = weights is not None and bool((rows < 0).all())
+    reason = why_withheld(float(close[0]), limit, how.abstain, nobody=nobody)
+    labels, unset = _set(trained, vector, asked, how, withheld=bool(reason))
     return ClassifyResult(
-        method=method,
-        labels=_probabilities(trained, vector, rows, weights, withheld=bool(reason)),
+        method=how.method,
+        labels=label_probabilities(trained, vector, rows, weights, withheld=bool(reason)),
         abstained=bool(reason),
-        evidence=(*shown, *_evidence(gallery, trained, vector, rows, weights, seen_in)),
+        evidence=(*shown, *evidence_of(gallery, trained, vector, rows, weights, seen_in)),
         reason=reason,
         outlier_score=None if limit is None else float(voting.outlier_score(close, trained.background)[0]),
         similarity=float(close[0]) if math.isfinite(close[0]) else None,
         background=limit,
         multi_label=trained.data.multi_label,
         calibrated=trained.calibrated,
-        query=asking.name,
+        query=asked.name,
         records=len(trained.data.vectors),
         encoder=gallery.spec.name,
-        notes=tuple(_notes(method, trained, space if method == ADAPTER else space or BASE)),
+        notes=(
+            *((shift.sentence,) if shift is not None and shift.shifted else ()),
+            *unset,
+            *notes_of(how.method, trained, how.space if how.method == ADAPTER else how.space or BASE),
+        ),
         seconds=time.monotonic() - started,
         votes=None if weights is None else float(voting.effective_votes(weights)[0]),
+        set=labels,
     )
+
+
+def _trained(gallery: Gallery, how: _How, patients: frozenset[str]) -> Trained:
+    if how.method == ZERO_SHOT:
+        return prompted(gallery, how.prompts, how.labels, how.multi_label, patients, how.settings.seed)
+    return learnt(gallery, how.method, how.space, how.settings, how.multi_label, patients, how.where)
+
+
+def _set(
+    trained: Trained, vector: Vectors, asked: _Asked, how: _How, *, withheld: bool
+) -> tuple[LabelSet | None, tuple[str, ...]]:
+    """The set of labels, if one was asked for; or why there is none."""
+    if how.coverage is None:
+        return None, ()
+    if why := why_no_set(trained, how.coverage):
+        return None, (why,)
+    seed = how.settings.seed
+    return label_set(trained, vector, how.coverage, seed, shifted=asked.shifted, outside=withheld), ()
 
 
 def is_trained(method: str) -> bool:
@@ -224,9 +310,7 @@ def untrained_methods() -> tuple[str, ...]:
     return tuple(method for method in classify_methods() if not is_trained(method))
 
 
-def _check(query: Any, identity: str | None, k: int | None, weighting: str, abstain: float) -> None:
-    if (query is None) == (identity is None):
-        raise UsageError("give either a query (a file or an array) or the id of a record")
+def _check(k: int | None, weighting: str, abstain: float) -> None:
     if k is not None and not 1 <= k <= 1000:
         raise UsageError(f"k must be from 1 to 1000, got {k}")
     if weighting not in ("distance", "uniform"):
@@ -235,7 +319,14 @@ def _check(query: Any, identity: str | None, k: int | None, weighting: str, abst
         raise UsageError(f"abstain is a share of the gallery, from 0 to below 1, got {abstain}")
 
 
-def _nobody(gallery: Gallery, query: Query, reason: str, started: float) -> ClassifyResult:
+def _check_method(how: _How) -> None:
+    if how.method == ZERO_SHOT and (how.space not in (None, BASE) or how.where is not None):
+        raise UsageError("zero-shot works on the encoder's own vectors, and no record votes: leave space and where out")
+    if how.method != ZERO_SHOT and (how.labels or how.prompts != Prompts()):
+        raise UsageError("labels, templates, modality, body part and view go with --method zero-shot")
+
+
+def _nobody(gallery: Gallery, name: str, reason: str, started: float) -> ClassifyResult:
     """The answer of a vote in which no record may take part."""
     return ClassifyResult(
         method=VOTE,
@@ -248,7 +339,7 @@ def _nobody(gallery: Gallery, query: Query, reason: str, started: float) -> Clas
         background=None,
         multi_label=False,
         calibrated="",
-        query=query.name,
+        query=name,
         records=0,
         encoder=gallery.spec.name,
         notes=(DISCLAIMER,),
@@ -263,7 +354,7 @@ def _of_region(
     try:
         voted = vote_of_region(gallery, region, who, k, weighting)
     except NobodyVotesError as error:
-        return _nobody(gallery, region, str(error), started)
+        return _nobody(gallery, region.name, str(error), started)
     votes = float(voting.effective_votes(voted.weights)[0])
     labels = [
         LabelProbability(name, float(p), None, None, None, float(share), *voting.share_interval(float(share), votes))
@@ -291,85 +382,3 @@ def _of_region(
         seconds=time.monotonic() - started,
         votes=votes,
     )
-
-
-# --- the answer -------------------------------------------------------------------------------------------------
-
-
-def _probabilities(
-    trained: Trained, query: Vectors, rows: RowNumbers, weights: Floats | None, *, withheld: bool
-) -> tuple[LabelProbability, ...]:
-    shares = None if weights is None else voting.vote(rows, weights, trained.data.members)[0]
-    votes = 0.0 if weights is None else float(voting.effective_votes(weights)[0])
-    p = trained.calibration.probabilities(trained.fitted.logits(query))[0]
-    found = []
-    for column in np.argsort(-p, kind="stable"):
-        cut, value = trained.thresholds[column], float(p[column])
-        finding = None if withheld or cut is None else cut.finding(value)
-        youden, sensitive = (None, None) if cut is None else (cut.youden, cut.sensitive)
-        share = None if shares is None else float(shares[column])
-        ranged = (None, None) if share is None else voting.share_interval(share, votes)
-        found.append(LabelProbability(trained.data.classes[column], value, finding, youden, sensitive, share, *ranged))
-    return tuple(found)
-
-
-def _voters(gallery: Gallery, trained: Trained, query: Vectors, space: str) -> tuple[RowNumbers, Floats | None]:
-    """The records that voted, with their weights; or the nearest records, in the method's space, and None."""
-    if trained.fitted.voters is not None:
-        return trained.fitted.voters(query)
-    known = gallery.project(trained.data.vectors, space) if len(trained.data.vectors) else trained.data.vectors
-    return voting.nearest_rows(gallery.project(query, space), known, NEAR)[0], None
-
-
-def _evidence(
-    gallery: Gallery, trained: Trained, query: Vectors, rows: RowNumbers, weights: Floats | None, space: str
-) -> Iterator[Evidence]:
-    there = rows[0][rows[0] >= 0]
-    if not len(there):
-        return
-    near = gallery.project(trained.data.vectors[there], space) @ gallery.project(query, space)[0]
-    order = np.argsort(-near, kind="stable")
-    for i in order:
-        record = gallery.store.record(str(trained.data.ids[there[i]]))
-        weight = None if weights is None else float(weights[0][i])
-        yield Evidence(record.id, float(near[i]), record.labels, weight, record.source)
-
-
-def _prompts(gallery: Gallery, prompts: Prompts, classes: Sequence[str], query: Vectors) -> tuple[Evidence, ...]:
-    """The cosine of the query with each label's text."""
-    cosines = label_vectors(text_encoder(gallery.encoder), prompts, classes) @ query[0]
-    texts = [" | ".join(prompts.texts(name)) for name in classes]
-    found = [Evidence("", float(c), (n,), None, "", t) for c, n, t in zip(cosines, classes, texts, strict=True)]
-    return tuple(sorted(found, key=lambda evidence: -evidence.score))
-
-
-def _withheld(close: float, limit: float | None, abstain: float, *, nobody: bool) -> str:
-    """Why there is no answer; "" if there is one."""
-    if not abstain:
-        return ""
-    if limit is not None and close < limit:
-        return (
-            f"too unlike this gallery: its mean cosine with the {NEAR} nearest records is {close:.3f}, and "
-            f"{100 * (1 - abstain):g} % of the gallery's own records reach {limit:.3f}"
-        )
-    return "it lies in none of the clusters" if nobody else ""
-
-
-def _notes(method: str, trained: Trained, space: str | None) -> Iterator[str]:
-    if method == ZERO_SHOT:
-        yield "Zero-shot: probabilities by the model's own temperature, not calibrated on this gallery."
-    elif len(trained.data.classes) == 1:
-        yield f"Not calibrated: every labelled record that may vote bears {trained.data.classes[0]!r}."
-    elif method != ADAPTER and space != BASE:
-        yield f"Not calibrated: the space {space!r} has learnt these labels."
-    elif not trained.calibrated:
-        yield "Not calibrated: the labelled records are of too few patients for two folds."
-    if trained.left_out and method == ADAPTER:
-        yield "The adapter was trained on records of the query's own patient: its answer is flattered."
-    elif trained.left_out and space != BASE:
-        yield flattered(str(space))
-    elif trained.left_out:
-        yield f"Records of the query's own patient, left out: {trained.left_out}."
-    if not len(trained.background):
-        yield "The gallery has no records of other patients to compare with, so no query is called too unlike it."
-    yield DISCLAIMER

@@ -19,6 +19,7 @@ from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import measured_space
+from lookalike.evaluation.label_sets import checked_coverage, label_sets, why_no_set
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.protocols.declared import ClassifierOptions
 from lookalike.evaluation.scores import Interval
@@ -66,13 +67,15 @@ class LabelScores:
 
 @dataclass(frozen=True, slots=True)
 class MethodScores:
-    """accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean
-    over the labels. Intervals: 95 %, bootstrap by patient. ece: expected calibration error, of the most
-    probable label, or with several labels of every label; ece_chance: what a perfect calibration would
-    show on as many queries; ece_before, brier_before: without calibration. abstained: the share of queries
-    too far from their fold's gallery; accuracy_answered: of the others. confusion: rows the true label,
-    columns the answer, None with several labels. macro_f1: the mean over the labels. adjusted_rand: the agreement of
-    answers and labels as two partitions of the queries, 0 by chance (Hubert and Arabie, J. Classif. 2, 1985).
+    """accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean over the
+    labels. Intervals: 95 %, bootstrap by patient. ece: expected calibration error, of the most probable label, or with
+    several labels of every label; ece_chance: what a perfect calibration would show on as many queries; ece_before,
+    brier_before: without calibration. abstained: the share of queries too far from their fold's gallery;
+    accuracy_answered: of the others. confusion: rows the true label, columns the answer, None with several labels.
+    macro_f1: the mean over the labels. adjusted_rand: the agreement of answers and labels as two partitions of the
+    queries, 0 by chance (Hubert and Arabie, J. Classif. 2, 1985). set_coverage, with its interval: the share of queries
+    whose label is in their set, and set_size: how many labels these hold on average; None if no set was asked for or
+    can be given.
     """
 
     accuracy: float
@@ -92,12 +95,16 @@ class MethodScores:
     seconds: float
     macro_f1: float | None = None
     adjusted_rand: float | None = None
+    set_coverage: float | None = None
+    set_interval: Interval = (None, None)
+    set_size: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierReport:
     """methods: the scores of each. classes: in the order of the confusion matrices. silhouette: how well the labels
     part the base vectors, across patients (``separation.silhouettes``), mean over the labels; None with several labels.
+    set: the coverage of sets that was asked for.
     """
 
     methods: dict[str, MethodScores]
@@ -111,12 +118,13 @@ class ClassifierReport:
     encoder: dict[str, Any]
     notes: tuple[str, ...]
     silhouette: float | None = None
+    set: float | None = None
 
     def tables(self, form: Format = "text") -> str:
         """A row a method; the labels of each; and with one label a record its confusion matrix. "json": every field."""
         if form == "json":
             return as_json(self)
-        tables = [_overall(self)]
+        tables = [_overall(self), *([] if self.set is None else [_sets(self, self.set)])]
         tables += [_labels(name, scores) for name, scores in self.methods.items()]
         tables += [_confusion(self, name) for name, scores in self.methods.items() if scores.confusion]
         return "\n".join(render(title, rows, form) for title, rows in tables)
@@ -130,6 +138,7 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
 
     Raises UsageError: an unknown method, no labels, impossible folds.
     """
+    checked_coverage(options.set)
     measured_space(gallery, options.space)  # an unknown name is reported first
     settings = Settings(options.neighbours, options.weighting, options.seed)
     found, folds = labelled(gallery), options.folds or _FOLDS
@@ -165,6 +174,7 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
             if note
         ),
         silhouette=parted,
+        set=options.set,
     )
 
 
@@ -206,18 +216,22 @@ def _fit(gallery: Gallery, method: str, settings: Settings, options: ClassifierO
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Predicted:
-    """The predictions for one fold's queries: p and plain (q, c) with and without calibration; positive, suspected
-    (q, c): by the two thresholds, nan where there is none; far (q,)."""
+    """The predictions for one fold's queries: p and plain (q, c) with and without calibration; positive, suspected (q,
+    c): by the two thresholds, nan where there is none; far (q,); inside (q, c): which labels the set of each holds, nan
+    where there is no set.
+    """
 
     p: Floats
     plain: Floats
     positive: Floats
     suspected: Floats
     far: Bools
+    inside: Floats
 
 
-def _predict(trained: Trained, queries: Examples, abstain: float) -> _Predicted:
-    logits = trained.fitted.logits(queries.vectors)
+def _predict(trained: Trained, queries: Examples, abstain: float, coverage: float | None) -> _Predicted:
+    asked = trained.fitted.pooled(queries.vectors, queries.slices)
+    logits = trained.fitted.logits(asked)
     apart = queries.multi_label or trained.fitted.independent
     plain = calibration.uncalibrated(logits.shape[1], multi_label=apart).probabilities(logits)
     p = trained.calibration.probabilities(logits)
@@ -227,7 +241,10 @@ def _predict(trained: Trained, queries: Examples, abstain: float) -> _Predicted:
         far |= (trained.fitted.voters(queries.vectors)[0] < 0).all(axis=1)
     cuts = [(cut.youden, cut.sensitive) if cut else (np.nan, np.nan) for cut in trained.thresholds]
     youden, sensitive = np.array(cuts).T
-    return _Predicted(p, plain, _found(p, youden), _found(p, sensitive), far)
+    inside = np.full(p.shape, np.nan)
+    if coverage is not None and not why_no_set(trained, coverage):
+        inside = label_sets(trained, asked, coverage).astype(np.float64)
+    return _Predicted(p, plain, _found(p, youden), _found(p, sensitive), far, inside)
 
 
 def _found(p: Floats, cut: Floats) -> Floats:
@@ -242,7 +259,7 @@ def _score(
     learn = _as_it_is if method == ZERO_SHOT else train_calibrated
     for split in tracked(splits):
         known = classifiers.limited(method, data.take(split.gallery), settings.seed)
-        parts.append(_predict(learn(fit, known, settings.seed), data.take(split.queries), abstain))
+        parts.append(_predict(learn(fit, known, settings.seed), data.take(split.queries), abstain, options.set))
     predicted = _Predicted(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Predicted.__slots__))
     order = np.concatenate([split.queries for split in splits])
     fold = np.repeat(np.arange(len(splits)), [len(split.queries) for split in splits])
@@ -258,10 +275,11 @@ def _scores(
 ) -> MethodScores:
     answer = predicted.p.argmax(axis=1)
     right = data.members[np.arange(len(answer)), answer].astype(np.float64)
+    covered = (predicted.inside * data.members).sum(axis=1)  # nan where there is no set
 
-    def interval(statistic: metrics.Statistic) -> Interval:
+    def interval(statistic: metrics.Statistic, values: Floats = right) -> Interval:
         bounds = metrics.bootstrap_interval(
-            right,
+            values,
             metrics.numbered(data.patients),
             statistic,
             labels=data.members,
@@ -292,6 +310,9 @@ def _scores(
         seconds=seconds,
         macro_f1=float(np.mean(f1)) if f1 else None,
         adjusted_rand=None if data.multi_label else _adjusted_rand(data.members.argmax(axis=1), answer),
+        set_coverage=_share(covered),
+        set_interval=interval("micro", covered),
+        set_size=_share(predicted.inside.sum(axis=1)),
     )
 
 
@@ -389,6 +410,11 @@ def _labels(method: str, scores: MethodScores) -> tuple[str, list[list[str]]]:
         for name, s in scores.per_label.items()
     ]
     return f"Labels by {method}; sensitivity and specificity at the Youden threshold", [head, *rows]
+
+
+def _sets(report: ClassifierReport, coverage: float) -> tuple[str, list[list[str]]]:
+    rows = [[name, cell(s.set_coverage, s.set_interval), cell(s.set_size)] for name, s in report.methods.items()]
+    return f"Sets of labels for a coverage of {coverage:g}", [["method", "coverage", "labels in a set"], *rows]
 
 
 def _confusion(report: ClassifierReport, method: str) -> tuple[str, list[list[str]]]:

@@ -242,6 +242,9 @@ class ClassifierOptions:
     abstain: float | None = option(
         None, "Share of the gallery that would be called too far, 0.01 without; 0 never abstains."
     )
+    set: float | None = option(
+        None, "Coverage of sets of labels, e.g. .9: the share that holds the label, and their size.", metavar="COVERAGE"
+    )
     seed: int = option(0, SEED_HELP)
     samples: int = option(2000, SAMPLES_HELP)
 

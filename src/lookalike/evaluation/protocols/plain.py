@@ -37,6 +37,7 @@ from lookalike.evaluation.recorded_fields import recorded_values
 from lookalike.evaluation.report import Report, encoder_note, left_out_notes, make_report
 from lookalike.evaluation.rivals import rival_of
 from lookalike.evaluation.scores import Scoring
+from lookalike.evaluation.shift import Shift, shift_of
 from lookalike.evaluation.splits import Splits, in_folds, leave_one_patient_out
 from lookalike.evaluation.subgroups import subgroups_by
 from lookalike.gallery import Gallery
@@ -91,7 +92,18 @@ def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
     if sizes:
         found = over_sizes(experiment, space.name, _PRECISION, scoring, sizes, options.draws)
         report = replace(report, sizes=found)
-    return replace(report, notes=(*report.notes, *asked.notes, *_part_notes(report, asked.rival)))
+    shift = _shift(asked.experiment, options)
+    told = () if shift is None else (shift.sentence,)
+    notes = (*report.notes, *told, *asked.notes, *_part_notes(report, asked.rival))
+    return replace(report, notes=notes, shift=shift)
+
+
+def _shift(experiment: Experiment, options: PrecisionOptions) -> Shift | None:
+    """Whether separate queries are unlike the gallery."""
+    if not options.queries and options.queries_from is None:
+        return None
+    (one,) = experiment.rounds
+    return shift_of(one.queries, one.among, options.seed)
 
 
 def _check_sides(options: PrecisionOptions) -> None:

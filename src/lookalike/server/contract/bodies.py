@@ -104,13 +104,16 @@ class ExplainBody(Body):
 
 
 class ClassifyBody(Body):
-    """Which labels a picture has. space, where: whose vectors, and which records, vote."""
+    """Which labels a picture has. space, where: whose vectors, and which records, vote. set: a coverage such as .9, of
+    the labels that are not ruled out.
+    """
 
     query: QueryBody
     method: Name = "knn"
     k: Annotated[int, Field(ge=1, le=1000)] | None = None
     space: Name | None = None
     where: Annotated[str, Field(max_length=10_000)] | None = None
+    set: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = None
 
 
 class SetLabelsBody(Body):

@@ -43,6 +43,12 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
         {counted(report.queries, "query", "queries")} of {counted(report.patients, "patient")}, {report.split};{" "}
         {report.unscored ? `${report.unscored} could not be scored; ` : ""}95 % intervals by patient.
       </p>
+      {report.shift?.shifted && (
+        <p class="abstains" data-testid="shift">
+          <strong>Queries unlike the gallery.</strong>
+          {`Effect ${report.shift.effect.toFixed(2)} (.5: none), p ${report.shift.p.toFixed(3)}: read every figure with that.`}
+        </p>
+      )}
       {gain && (
         <p class="sentence" data-testid="gain">
           {gain}
