@@ -19,7 +19,7 @@ from benchmarks import data
 from benchmarks.report import Figure
 from lookalike.asking.query import read_frames
 from lookalike.classifiers import Settings, fit_classifier
-from lookalike.evaluation.label_sets import label_sets
+from lookalike.evaluation.label_sets import label_sets, why_no_set
 from lookalike.evaluation.labelled import Labelled, Queries, asking, labelled
 from lookalike.evaluation.shift import shift_of
 from lookalike.evaluation.trained_classifier import train_calibrated, training_examples
@@ -68,7 +68,7 @@ def run(given: Path | None) -> list[Figure]:
 
 def _read(name: str, place: Path, gallery: Path) -> Collection:
     with open_gallery(gallery, create=True) as opened:
-        index(opened, [place], labels=place / "labels.csv", patient_column=COLLECTIONS[name])
+        index(opened, [place], labels=place / "labels.csv", label_columns=["class"], patient_column=COLLECTIONS[name])
         known, rng = labelled(opened), np.random.default_rng(0)
         by_id = {record.id: record.source for record in opened.store.records().values()}
         shown = np.stack([read_frames(opened, by_id[identity])[0].input for identity in known.ids])
@@ -115,6 +115,8 @@ def _sets(own: Collection, what: str, vectors: Vectors | None) -> str:
             queries, known = _split(own.data, seed, vectors)
             data = training_examples(known)
             trained = train_calibrated(partial(fit_classifier, "knn", settings=Settings()), data, 0)
+            if why := why_no_set(trained, COVERAGE):
+                return why
             sets = label_sets(trained, queries.data.vectors, COVERAGE, shifted=widened)
             rows = range(len(sets))
             inside += [sets[i, data.classes.index(queries.data.labels[i][0])] for i in rows]
