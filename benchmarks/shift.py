@@ -19,7 +19,7 @@ from benchmarks import data
 from benchmarks.report import Figure
 from lookalike.asking.query import read_frames
 from lookalike.classifiers import Settings, fit_classifier
-from lookalike.evaluation.label_sets import label_sets, why_no_set
+from lookalike.evaluation.label_sets import conformal_sets, why_no_set
 from lookalike.evaluation.labelled import Labelled, Queries, asking, labelled
 from lookalike.evaluation.shift import shift_of
 from lookalike.evaluation.trained_classifier import train_calibrated, training_examples
@@ -117,7 +117,7 @@ def _sets(own: Collection, what: str, vectors: Vectors | None) -> str:
             trained = train_calibrated(partial(fit_classifier, "knn", settings=Settings()), data, 0)
             if why := why_no_set(trained, COVERAGE):
                 return why
-            sets = label_sets(trained, queries.data.vectors, COVERAGE, shifted=widened)
+            sets = conformal_sets(trained, queries.data.vectors, COVERAGE, shifted=widened)
             rows = range(len(sets))
             inside += [sets[i, data.classes.index(queries.data.labels[i][0])] for i in rows]
             sizes += sets.sum(axis=1).tolist()

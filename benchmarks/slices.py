@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.data import folder
 from benchmarks.report import Figure
 from lookalike import adapters, metrics, ranking
-from lookalike.adapters.adapter import pooled
+from lookalike.adapters.adapter import base_vectors
 from lookalike.asking.candidates import may_answer
 from lookalike.evaluation.experiment import Askers
 from lookalike.evaluation.labelled import Labelled, labelled
@@ -128,7 +128,7 @@ def _similar(
     for kind, adapter in fitted.items():
         ours, theirs = (adapters.transform(adapter, side.vectors, side.slices) for side in (queries, among))
         found[kind] = ours @ theirs.T
-    ours, theirs = (pooled(fitted["slices"], side.vectors, side.slices) for side in (queries, among))
+    ours, theirs = (base_vectors(fitted["slices"], side.vectors, side.slices) for side in (queries, among))
     return {**found, "attention": ours @ theirs.T}
 
 

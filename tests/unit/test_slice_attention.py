@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import lookalike
 from filled import fill, unit
 from lookalike import adapters
-from lookalike.adapters.adapter import pooled
+from lookalike.adapters.adapter import base_vectors
 from lookalike.adapters.attention import pool_by_attention, slice_shares
 from lookalike.adapters.layers import Layer, dense
 from lookalike.asking.query import Query
@@ -110,7 +110,7 @@ def test_it_finds_the_slices_that_tell(known: Volumes, adapter: adapters.Adapter
     weight = np.mean([share[telling].sum() for share, telling in zip(shares, new.telling, strict=True)])
     assert weight > 5 * TELLING / DEPTH, "five times what they would have in the mean"
     assert first_right(adapter, known, new) > 0.9
-    by_attention = nearest_right([pooled(adapter, means(each), each.slices) for each in (known, new)], known, new)
+    by_attention = nearest_right([base_vectors(adapter, means(each), each.slices) for each in (known, new)], known, new)
     assert by_attention > nearest_right([means(each) for each in (known, new)], known, new) + 0.1
 
 

@@ -101,7 +101,7 @@ def transform(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors] = ()
     slices: those (n_i, dim) of each record, if records are volumes: an adapter with attention pools them itself, any
     other takes ``vectors``, their means. Raises UsageError for vectors of another dimension.
     """
-    return _by_block(adapter, pooled(adapter, vectors, slices), _embed)
+    return _by_block(adapter, base_vectors(adapter, vectors, slices), _embed)
 
 
 def predict(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors] = ()) -> Arrays:
@@ -110,10 +110,10 @@ def predict(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors] = ()) 
     They sum to 1 a row, except with several labels. slices: as of ``transform``. Raises UsageError for vectors of
     another dimension.
     """
-    return _by_block(adapter, pooled(adapter, vectors, slices), _probabilities)
+    return _by_block(adapter, base_vectors(adapter, vectors, slices), _probabilities)
 
 
-def pooled(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors]) -> Vectors:
+def base_vectors(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors]) -> Vectors:
     """The base vector (n, dim) of each record that an adapter goes on with: pooled by its attention from the slices, if
     it has one and they are given.
     """

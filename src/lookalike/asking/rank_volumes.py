@@ -43,7 +43,7 @@ def rank_volumes(
     """
     if rank not in RANKS:
         raise UsageError(f"rank is one of {', '.join(RANKS)}; got {rank!r}")
-    name, _, how = ranked_by(gallery, query.space, rank).partition(":")
+    name, _, how = ranking_in(gallery, query.space, rank).partition(":")
     if name == "pool":
         keys, scores = _by_pool(gallery, query, who, weights, how or "mean")
     else:
@@ -57,7 +57,7 @@ def rank_volumes(
     return list(islice(found, k))
 
 
-def ranked_by(gallery: Gallery, space: str, rank: str) -> str:
+def ranking_in(gallery: Gallery, space: str, rank: str) -> str:
     """What ``auto`` stands for in a space; any other ranking is itself."""
     return "pool" if rank == "auto" and attention_of(gallery, space) else rank
 

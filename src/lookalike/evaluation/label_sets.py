@@ -59,7 +59,7 @@ def why_no_set(trained: Trained, coverage: float) -> str:
     return ""
 
 
-def label_sets(trained: Trained, queries: Vectors, coverage: float, *, shifted: bool = False) -> Bools:
+def conformal_sets(trained: Trained, queries: Vectors, coverage: float, *, shifted: bool = False) -> Bools:
     """The labels (q, c) in the set of each query (q, dim).
 
     shifted: the queries were found to be unlike the gallery. A label's p value is then the greater one of two: that by
@@ -96,7 +96,7 @@ def label_set(
     """The set of one query (1, dim). outside: it lies farther away than what can be judged, so nothing is ruled out."""
     assert trained.held is not None
     held, classes = trained.held, trained.data.classes
-    inside = label_sets(trained, query, coverage, shifted=shifted)[0] | outside
+    inside = conformal_sets(trained, query, coverage, shifted=shifted)[0] | outside
     order = np.argsort(-trained.calibration.probabilities(trained.fitted.logits(query))[0], kind="stable")
     seen = conformal.sets_seen(held, coverage)
     covered = seen[np.arange(len(seen)), held.truth].astype(np.float64)

@@ -19,7 +19,7 @@ from lookalike.asking.candidates import Candidates, candidates
 from lookalike.asking.examples import moved_by_examples
 from lookalike.asking.query import Clock, Query, in_space, of_record, open_query, queries_of
 from lookalike.asking.query_region import with_region
-from lookalike.asking.rank_volumes import COSINES, ranked_by
+from lookalike.asking.rank_volumes import COSINES, ranking_in
 from lookalike.asking.ranked import Ranked
 from lookalike.asking.remarks import remarks
 from lookalike.asking.study_query import open_study
@@ -240,7 +240,7 @@ def _judged(
     """How near the best answers are; for cosines only."""
     with clock.stage("background"):
         compared = len(queries) == 1 and not (queries[0].words or queries[0].kinds)
-        cosine = ranked_by(gallery, queries[0].space, rank) in COSINES
+        cosine = ranking_in(gallery, queries[0].space, rank) in COSINES
         if compared and (cosine or not gallery.holds_volumes()):
             return judged(gallery, queries[0], best, who)
         return None

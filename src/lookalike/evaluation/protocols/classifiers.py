@@ -19,7 +19,7 @@ from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import measured_space
-from lookalike.evaluation.label_sets import checked_coverage, label_sets, why_no_set
+from lookalike.evaluation.label_sets import checked_coverage, conformal_sets, why_no_set
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.protocols.declared import ClassifierOptions
 from lookalike.evaluation.scores import Interval
@@ -243,7 +243,7 @@ def _predict(trained: Trained, queries: Examples, abstain: float, coverage: floa
     youden, sensitive = np.array(cuts).T
     inside = np.full(p.shape, np.nan)
     if coverage is not None and not why_no_set(trained, coverage):
-        inside = label_sets(trained, asked, coverage).astype(np.float64)
+        inside = conformal_sets(trained, asked, coverage).astype(np.float64)
     return _Predicted(p, plain, _found(p, youden), _found(p, sensitive), far, inside)
 
 
