@@ -67,6 +67,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
             }
             for more in ("", ", its options")
         },
+        "evaluate: khun-jush, printed": {"lines": "intervals and precision are printed too"},
         **dict.fromkeys(
             [
                 *(
