@@ -37,7 +37,7 @@ def run(data: Path | None) -> list[Figure]:
 
         def indexing() -> None:
             with open_gallery(next(galleries), create=True) as gallery:
-                gallery.__dict__["encoder"] = encoder  # loaded already, as it is on the other side
+                gallery._encoder = gallery.identity, encoder  # loaded already, as it is on the other side
                 assert index(gallery, files).added == len(files)
 
         def alone() -> None:

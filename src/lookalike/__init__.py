@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.explain import explain
     from lookalike.verbs.index import index
     from lookalike.verbs.map import map_gallery as map
+    from lookalike.verbs.migrate import migrate
     from lookalike.verbs.search import search
 
 __version__: Final = "0.1.0"
@@ -47,6 +48,7 @@ __all__ = [
     "explain",
     "index",
     "map",
+    "migrate",
     "open",
     "search",
 ]
@@ -57,6 +59,7 @@ _HOME: Final = {
     "Gallery": ("lookalike.gallery", "Gallery"),
     "index": ("lookalike.verbs.index", "index"),
     "map": ("lookalike.verbs.map", "map_gallery"),
+    "migrate": ("lookalike.verbs.migrate", "migrate"),
     "search": ("lookalike.verbs.search", "search"),
     "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),

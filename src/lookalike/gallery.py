@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import cached_property, partial
@@ -34,6 +34,7 @@ from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE, READ_ONLY, check_shape
+from lookalike.store.second_encoder import count_without_vectors
 from lookalike.store.since import layout_of
 from lookalike.text import absolute, one_line
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
@@ -64,6 +65,10 @@ class Gallery:
         self._making, self._own_turn = threading.RLock(), False
         self.patience, self.encoder_note = _PATIENCE, ""
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
+        self._spec: tuple[Any, EncoderSpec] | None = None
+        self._encoder: tuple[Any, encoders.Encoder] | None = None
+        self._readers: ReaderPool | None = None
+        self._loading = threading.Lock()
         self._declare_base(encoder)
         self.index_kind = self.store.fact("index", index)
 
@@ -130,9 +135,9 @@ class Gallery:
 
     def close(self) -> None:
         """Stop the decoding processes and close the database."""
-        if "readers" in self.__dict__:
-            self.readers.close()
-            del self.__dict__["readers"]
+        if self._readers is not None:
+            self._readers.close()
+            self._readers = None
         self.store.close()
 
     def _declare_base(self, encoder: str | None) -> None:
@@ -145,47 +150,60 @@ class Gallery:
             spec = encoders.present(encoder or encoders.DEFAULT)
             if not encoders.is_declared(spec.name):
                 allow_encoder(self.store.id, spec.name)
-            self.store.put_space(BASE, _spec_json(spec), None)
+            self.store.put_space(BASE, spec_fields(spec), None)
             return
         stored = str(spaces[BASE].encoder["name"])
         if encoder is not None and encoder != stored and encoders.describe(encoder).name != stored:
             raise UsageError(
                 f"this gallery was made with the encoder {stored!r}, got {encoder!r}; "
-                "leave --encoder out, or index into a new gallery"
+                "leave --encoder out, index into a new gallery, or change this one: lookalike gallery migrate"
             )
 
-    @cached_property
+    @property
+    def encoding(self) -> Mapping[str, Any]:
+        """The encoder of the vectors, as stored; another one after each switch (``verbs.migrate``), also back."""
+        return self.store.spaces()[BASE].encoder
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """By what vectors can be compared with this gallery's (``EncoderSpec.identity``)."""
+        found: Mapping[str, str] = self.encoding["identity"]
+        return found
+
+    def was_switched(self, since: Mapping[str, Any]) -> bool:
+        """Whether other vectors answer at this moment than when ``encoding`` was that."""
+        return self.store.spaces(now=True)[BASE].encoder != since
+
+    @property
     def spec(self) -> EncoderSpec:
         """The spec of this gallery's encoder. Raises ManifestMismatchError if the encoder has changed."""
-        stored = self.store.spaces()[BASE].encoder
-        name = str(stored["name"])
-        if not encoders.is_declared(name) and name not in ownership_of(self.store.id).encoders:
-            raise GalleryError(
-                f"this gallery names the encoder {one_line(name)!r}, which is none that is installed, and a file of "
-                "this machine is not loaded since a gallery names it; if you trust it: lookalike gallery adopt G "
-                "--encoder NAME"
-            )
-        spec = encoders.describe(name)
-        changed = [name for name, value in spec.identity.items() if stored["identity"].get(name) != value]
-        if changed:
-            encoders.present(spec.name)  # missing weights are a different error from another revision
-            raise ManifestMismatchError(
-                f"the encoder {spec.name!r} differs from the one that made this gallery ({', '.join(changed)}); "
-                "vectors of the two cannot be compared: install the earlier version, or index into a new gallery"
-            )
-        return spec
+        stored, held = self.encoding, self._spec
+        if held is None or held[0] != stored["identity"]:
+            self._spec = held = stored["identity"], spec_of_stored(stored, self.store.id)
+        return held[1]
 
-    @cached_property
+    @property
     def encoder(self) -> encoders.Encoder:
         """The loaded encoder."""
-        return encoders.load(self.spec.name)
+        spec, identity = self.spec, self.identity
+        with self._loading:
+            if self._encoder is None or self._encoder[0] != identity:
+                self._encoder = identity, encoders.load(spec.name)
+            return self._encoder[1]
 
-    @cached_property
+    @property
     def readers(self) -> ReaderPool:
         """The decoding processes, started on first use."""
         from lookalike.readers.pool import ReaderPool
 
-        return ReaderPool(self.spec.preprocessing, volumes=self.volume_recipe)
+        recipe, volumes = self.spec.preprocessing, self.volume_recipe
+        with self._loading:
+            if self._readers is not None and self._readers.recipe != recipe:
+                self._readers.close()  # whoever reads by it comes to an end
+                self._readers = None
+            if self._readers is None:
+                self._readers = ReaderPool(recipe, volumes=volumes)
+            return self._readers
 
     @cached_property
     def volume_recipe(self) -> VolumeRecipe:
@@ -208,13 +226,20 @@ class Gallery:
         held = self._adapters.get(name)
         if held is None or held[0] != sha256:
             held = sha256, adapters.load_adapter(self.folder / "adapters", name, sha256)
-            if dict(held[1].encoder) != self.spec.identity:
-                raise ManifestMismatchError(
-                    f"the adapter {name!r} was trained on other vectors than this gallery's; "
-                    f"train it again: lookalike adapt --name {name} --replace"
-                )
             self._adapters[name] = held
+        if dict(held[1].encoder) != self.identity:
+            raise ManifestMismatchError(
+                f"the adapter {name!r} was trained on other vectors than this gallery's; "
+                f"train it again: lookalike adapt --name {name} --replace"
+            )
         return held[1]
+
+    def is_of_another_encoder(self, space: str) -> bool:
+        """Whether a space's adapter was trained on the vectors of an encoder that does not answer now, so that it is
+        refused until it is trained anew, or until that encoder answers again.
+        """
+        row = self.space(space)
+        return row.adapter is not None and row.encoder["identity"] != self.identity
 
     def project(self, vectors: Vectors, space: str) -> Vectors:
         """Base vectors (n, dim) -> the space's vectors (n, dim of the space)."""
@@ -225,7 +250,7 @@ class Gallery:
         """Whether some record has more than one vector; counted again when the vectors have changed."""
         version = self.space(BASE).version
         if self._counted is None or self._counted[0] != version:
-            self._counted = version, len(self.index()) > self.store.count()
+            self._counted = version, len(self.index()) > self.store.count() - count_without_vectors(self.store)
         return self._counted[1]
 
     def index(self, space: str = BASE) -> indexes.Searchable:
@@ -339,7 +364,31 @@ class Gallery:
             yield turn
 
 
-def _spec_json(spec: EncoderSpec) -> dict[str, Any]:
+def spec_of_stored(stored: Mapping[str, Any], gallery: str) -> EncoderSpec:
+    """The spec of an encoder that the gallery of this id names, as stored. Raises ManifestMismatchError if the encoder
+    has changed, GalleryError where it is none that a gallery may name.
+    """
+    name = str(stored["name"])
+    if not encoders.is_declared(name) and name not in ownership_of(gallery).encoders:
+        raise GalleryError(
+            f"this gallery names the encoder {one_line(name)!r}, which is none that is installed, and a file of "
+            "this machine is not loaded since a gallery names it; if you trust it: lookalike gallery adopt G "
+            "--encoder NAME"
+        )
+    spec = encoders.describe(name)
+    changed = [name for name, value in spec.identity.items() if stored["identity"].get(name) != value]
+    if changed:
+        encoders.present(spec.name)  # missing weights are a different error from another revision
+        raise ManifestMismatchError(
+            f"the encoder {spec.name!r} differs from the one that made this gallery ({', '.join(changed)}); "
+            "vectors of the two cannot be compared: install the earlier version, or encode the gallery again: "
+            f"lookalike gallery migrate --encoder {spec.name}"
+        )
+    return spec
+
+
+def spec_fields(spec: EncoderSpec) -> dict[str, Any]:
+    """An encoder's spec as it is stored: JSON."""
     fields = {**asdict(spec), "trained_on": sorted(spec.trained_on), "identity": spec.identity}
     return dict(json.loads(json.dumps(fields)))
 

@@ -2,8 +2,9 @@
 
 ``writing.lock`` is held by who adds to the gallery or trains on it, for as long as that takes. ``turn.lock`` is held by
 whoever may write at this moment: that writer, or an erasure to which it gives way, at a place of its work where nothing
-is half done. ``erasing.lock`` is held by the erasure that waits or works. All are released by the system when their
-process ends, however it ends.
+is half done. ``erasing.lock`` is held by the erasure that waits or works. ``migrating.lock`` is held by who encodes a
+gallery again, beside what answers: it keeps nobody from writing. All are released by the system when their process
+ends, however it ends.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import IO, Final
 from lookalike.errors import LockedError
 
 WRITING: Final = "writing.lock"
-LOCKS: Final = (WRITING, "turn.lock", "erasing.lock")
+LOCKS: Final = (WRITING, "turn.lock", "erasing.lock", "migrating.lock")
 _LOOK_EVERY: Final = 0.02  # seconds
 
 
@@ -70,6 +71,21 @@ def erasing(folder: Path, patience: float) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def migrating(folder: Path, patience: float) -> Iterator[None]:
+    """The one who encodes a gallery again. Raises as ``writing``."""
+    with _locked(folder / LOCKS[3], patience, "another process is migrating this gallery; what it has done is kept"):
+        yield
+
+
+@contextmanager
+def between_erasures(folder: Path) -> Iterator[None]:
+    """Within, no erasure begins: for a write that takes a moment, by who has no turn. Raises OSError."""
+    with (folder / LOCKS[2]).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
 def is_held(path: Path) -> bool:
     """Whether somebody holds a lock; looking at it is no taking of it."""
     with suppress(OSError), path.open("r") as file:
@@ -81,13 +97,17 @@ def is_held(path: Path) -> bool:
 
 
 @contextmanager
-def _locked(path: Path, patience: float) -> Iterator[None]:
-    """Hold a lock. A process that only looks at it holds it for a moment, so that one attempt is too few."""
+def _locked(
+    path: Path, patience: float, held: str = "another process is writing to this gallery; wait until it has finished"
+) -> Iterator[None]:
+    """Hold a lock. A process that only looks at it holds it for a moment, so that one attempt is too few. held: the
+    message where another process holds it.
+    """
     end = time.monotonic() + patience
     with path.open("w") as file:
         while not _try(file):
             if time.monotonic() > end:
-                raise LockedError("another process is writing to this gallery; wait until it has finished")
+                raise LockedError(held)
             time.sleep(_LOOK_EVERY)
         yield
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import lookalike
 from lookalike.evaluation.protocols.protocol import PRECISION, options_of, protocol_named
 from lookalike.server.contract import bodies
-from lookalike.verbs.gallery import adopt, relocate, secret_key
+from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.records import label, label_log, read_report, remove, undo_labels
 
@@ -40,6 +40,8 @@ VERBS: Final = (
     Verb("audit confounds", lookalike.audit, bodies.AuditBody),
     Verb("audit duplicates", lookalike.audit_duplicates),
     Verb("audit outliers", lookalike.audit_outliers),
+    Verb("gallery info", gallery_info),
+    Verb("gallery migrate", lookalike.migrate, bodies.MigrateBody),
     Verb("demo", lookalike.demo),
     Verb("doctor", lookalike.doctor),
     Verb("records label", label, bodies.ChangeLabelsBody),
@@ -71,13 +73,7 @@ NO_COMMAND: Final = {
     "classify multi_label": "seen from the labels",
     "classify templates": "for comparisons in Python",
     "classify abstain": "for comparisons in Python",
-    **dict.fromkeys(
-        [
-            f"{name} progress"
-            for name in ("index", "adapt", "evaluate", "classify", "audit confounds", "audit duplicates")
-        ],
-        "the command has a bar",
-    ),
+    **dict.fromkeys([f"{name} progress" for name in (*_LONG, "gallery migrate")], "the command has a bar"),
     "audit confounds other_field": "--against says it in words",
     "audit confounds label_field": "--label says it in words",
     "records label by": "the log names the command line",
@@ -125,9 +121,7 @@ NO_HTTP: Final = {
     "index patient_column": "a table that is uploaded names it patient_id",
     "index sentences": "a model of the server's machine; who administers it chooses by command",
     "index patches": "a gallery keeps patches from its first index on",
-    **dict.fromkeys(
-        [f"{name} progress" for name in ("index", "adapt", "evaluate", "audit confounds")], "the job has it"
-    ),
+    **dict.fromkeys([f"{name} progress" for name in (*_JOBS, "gallery migrate")], "the job has it"),
     "classify progress": "an answer, not a job",
     **dict.fromkeys(
         [f"evaluate {name}" for name in ("queries", "query_labels", "label_columns", "patient_column")],

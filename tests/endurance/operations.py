@@ -27,6 +27,7 @@ from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import relocate
 from lookalike.verbs.index import index
 from lookalike.verbs.map import map_gallery
+from lookalike.verbs.migrate import migrate
 from lookalike.verbs.records import label, remove, undo_labels
 
 State = dict[str, Any]
@@ -58,6 +59,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "relocate": lambda gallery, root: relocate(gallery, root / "pictures", root / "elsewhere"),
     "map": lambda gallery, _root: map_gallery(gallery, method="tsne"),
     "evaluate": lambda gallery, _root: evaluate(gallery, samples=5),
+    "migrate": lambda gallery, _root: migrate(gallery, "lite0-last"),
 }
 
 
@@ -84,7 +86,11 @@ def state(gallery: Gallery) -> State:
         "vectors": sorted(map(np.ndarray.tobytes, vectors.vectors)),
         "thumbnails": sorted(store.thumbnails(store.records()).values()),
         "log": [_timeless(change) for change in label_changes(store, None, 50)],
-        "spaces": {name: answers(gallery, ids[::5], space=name) for name in store.spaces()},
+        "spaces": {
+            name: answers(gallery, ids[::5], space=name)
+            for name in store.spaces()
+            if not gallery.is_of_another_encoder(name)
+        },
         "filtered": answers(gallery, ids[:1], where="label=even and site=north") if store.has_field("site") else [],
         "trained": {name: row.adapter for name, row in store.spaces().items()},
     }

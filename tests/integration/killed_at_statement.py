@@ -18,6 +18,8 @@ import numpy as np
 
 from lookalike.gallery import open_gallery
 from lookalike.store import Batch, NewRecord, Relabel, Store, database
+from lookalike.store.batch import EncodedRecord
+from lookalike.store.second_encoder import begin_beside, pending_records, switch_to_beside, write_beside
 from lookalike.types import Refusal
 
 SHA = "ab" * 32
@@ -42,10 +44,21 @@ def replace(folder: Path) -> None:
     Store(folder).write(Batch([record(0, 0.8), record(1, 0.8), record(2, 0.8)], relabels=[changed]))
 
 
+def switch(folder: Path) -> None:
+    """Another encoder's vectors come beside, and answer."""
+    store = Store(folder)
+    begin_beside(store, {"name": "other", "identity": {"name": "other"}}, patches=False)
+    keys = pending_records(store, 0, 10)
+    made = [EncodedRecord(key, store.records()[key].id, (0,), np.array([[0.0, 0.6, 0.8]], np.float32)) for key in keys]
+    write_beside(store, made, {})
+    switch_to_beside(store, without_missing=False)
+
+
 STEPS: dict[str, tuple[list[Callable[[Path], None]], Callable[[Path], None]]] = {
     "create": ([], create),
     "write": ([create], write),
     "replace": ([create, write], replace),
+    "switch": ([create, write], switch),
 }
 
 

@@ -37,7 +37,9 @@ _CONTRIBUTOR: Final = frozenset(
         "DELETE /jobs/{}",
     }
 )
-_ADMIN: Final = frozenset({"GET /records/{}/report", "DELETE /records/{}", "DELETE /patients/{}", "DELETE /spaces/{}"})
+_ADMIN: Final = frozenset(
+    {"GET /records/{}/report", "DELETE /records/{}", "DELETE /patients/{}", "DELETE /spaces/{}", "POST /migrate"}
+)
 _OPEN: Final = frozenset({"GET /healthz", "GET /readyz", "GET /"})
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "

@@ -533,6 +533,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/migrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Migrate
+         * @description Change the encoder.
+         */
+        post: operations["post_migrate_api_v1_migrate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/map": {
         parameters: {
             query?: never;
@@ -792,6 +812,19 @@ export interface components {
             fields?: string[];
             /** @default base */
             space?: string;
+        };
+        /**
+         * @description Vectors of another encoder, kept beside those that answer. former: it answered before, and can again
+         *     (``migrate`` with ``back``); else an unfinished migration goes to it. encoded: of how many records; missing: how
+         *     many could not be encoded, by reason code.
+         */
+        BesideInfo: {
+            encoder: string;
+            former: boolean;
+            encoded: number;
+            missing: {
+                [key: string]: number;
+            };
         };
         /** @description Labels of many records: to set instead of those they have, to add, and to remove. */
         ChangeLabelsBody: {
@@ -1127,6 +1160,9 @@ export interface components {
             labels: string[];
             volumes: boolean;
             patches: boolean;
+            beside: components["schemas"]["BesideInfo"] | null;
+            better: string;
+            without_vectors: number;
             imports: string[];
             disclaimer: string;
             /** @enum {string} */
@@ -1244,7 +1280,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MigrateResult"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -1510,6 +1546,38 @@ export interface components {
                 number | null
             ];
             set_size: number | null;
+        };
+        /**
+         * @description An encoder to go to, by a name that is installed or allowed here; or back to the one that answered before; or to
+         *     drop the vectors that do not answer. without_missing: leave out records whose files cannot be read again.
+         */
+        MigrateBody: {
+            encoder?: string | null;
+            /** @default false */
+            back?: boolean;
+            /** @default false */
+            drop?: boolean;
+            /** @default false */
+            without_missing?: boolean;
+        };
+        /**
+         * @description encoder: whose vectors answer now. beside: the encoder whose vectors are kept beside them, "" if none are.
+         *     switched: whether this run changed which of the two answers. encoded: how many records this run encoded. left_out:
+         *     how many have no vectors of the encoder, so that no answer holds them, by reason. spaces: adapted ones that were
+         *     trained on another encoder's vectors: refused until they are trained anew or that encoder answers again. freed:
+         *     bytes on the disk.
+         */
+        MigrateResult: {
+            encoder: string;
+            beside: string;
+            switched: boolean;
+            encoded: number;
+            left_out: {
+                [key: string]: number;
+            };
+            spaces: string[];
+            freed: number;
+            seconds: number;
         };
         /** @description A file, or a path as a label table writes it. */
         NamedSource: {
@@ -1930,11 +1998,15 @@ export interface components {
                 ];
             };
         };
-        /** @description A space: the encoder's own vectors, or those vectors projected by an adapter. */
+        /**
+         * @description A space: the encoder's own vectors, or those vectors projected by an adapter. answers: false where the adapter
+         *     was trained on the vectors of another encoder than the gallery's: it is refused until it is trained anew.
+         */
         SpaceInfo: {
             name: string;
             /** @enum {string} */
             kind: "base" | "adapter";
+            answers: boolean;
         };
         /** @description The base space first. */
         SpacePage: {
@@ -3197,6 +3269,43 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["EvaluateBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_migrate_api_v1_migrate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MigrateBody"];
             };
         };
         responses: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -12,17 +13,18 @@ from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.types import Vectors
 
-_KEPT: Final[WeakKeyDictionary[Gallery, Vectors | None]] = WeakKeyDictionary()
+_KEPT: Final[WeakKeyDictionary[Gallery, tuple[Mapping[str, str], Vectors | None]]] = WeakKeyDictionary()
 
 
 def blank_vector(gallery: Gallery, space: str) -> Vectors | None:
     """The vector (dim,) of a black picture in a space; None where the encoder takes no pictures, or is not to be had.
 
-    Encoded once a gallery, and kept beside its indexes.
+    Encoded once an encoder of a gallery, and kept beside its indexes.
     """
-    if gallery not in _KEPT:
-        _KEPT[gallery] = _encoded(gallery)
-    base = _KEPT[gallery]
+    encoder, kept = gallery.identity, _KEPT.get(gallery)
+    if kept is None or kept[0] != encoder:
+        kept = _KEPT[gallery] = encoder, _encoded(gallery)
+    base = kept[1]
     return None if base is None else gallery.project(base, space)[0]
 
 

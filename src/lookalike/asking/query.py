@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from lookalike import encoders
 from lookalike.asking.candidates import patients_of_file
 from lookalike.asking.region import RegionPatches
 from lookalike.asking.reports import sentence_encoder
-from lookalike.errors import UnreadableImageError, UsageError
+from lookalike.errors import ManifestMismatchError, UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.events import Frame
 from lookalike.slices import pool, slice_weights
@@ -41,6 +41,7 @@ class Query:
     read from the source again when needed. region: the part of one of its pictures to search for. words: it is a
     text, compared with pictures; report: it is one, compared with the words of reports, in their own space. weight: of
     its ranking, where several are fused. kinds: it is a study, with a vector for each of these kinds of series.
+    encoder: the identity of the one that it was prepared for and encoded by.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Query:
     report: bool = False
     weight: float = 1.0
     kinds: tuple[str, ...] = ()
+    encoder: Mapping[str, str] | None = None
 
     @property
     def positions(self) -> NDArray[np.float64]:
@@ -137,7 +139,15 @@ def of_record(gallery: Gallery, identity: str) -> Query:
     views, base = gallery.store.slices_of(record.key) if held is None else ((0,), held)
     own = frozenset({record.patient})
     return Query(
-        record.id, base, base, views=views, depth=record.depth, plane=record.plane, patients=own, record=record
+        record.id,
+        base,
+        base,
+        views=views,
+        depth=record.depth,
+        plane=record.plane,
+        patients=own,
+        record=record,
+        encoder=gallery.identity,
     )
 
 
@@ -154,7 +164,8 @@ def of_records(gallery: Gallery, ids: Sequence[str]) -> Query:
     records, vectors = pooled_records(gallery, ids)
     mean = pool(vectors, np.full(len(vectors), 1 / len(vectors)))
     names = ", ".join(record.id for record in records)
-    return Query(names, mean, mean, patients=frozenset(record.patient for record in records), record=records[0])
+    patients = frozenset(record.patient for record in records)
+    return Query(names, mean, mean, patients=patients, record=records[0], encoder=gallery.identity)
 
 
 def pooled_records(gallery: Gallery, ids: Sequence[str]) -> tuple[list[Record], Vectors]:
@@ -180,7 +191,7 @@ def of_vector(gallery: Gallery, vector: Sequence[float] | NDArray[np.floating[An
             f"got {len(given)}"
         )
     unit = (given / norm).astype(np.float32)[None]
-    return Query("vector", unit, unit)
+    return Query("vector", unit, unit, encoder=gallery.identity)
 
 
 def of_text(gallery: Gallery, text: str, space: str = BASE) -> Query:
@@ -193,7 +204,7 @@ def of_text(gallery: Gallery, text: str, space: str = BASE) -> Query:
     if not text.strip():
         raise UsageError("the text is empty; write for example 'x-ray chest anteroposterior pleural effusion'")
     vectors = gallery.encoder.encode_texts([text])
-    return Query(text, vectors, vectors, words=True)
+    return Query(text, vectors, vectors, words=True, encoder=gallery.identity)
 
 
 def of_report(gallery: Gallery, report: str, weight: float = 1.0) -> Query:
@@ -210,7 +221,7 @@ def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Quer
     Raises UsageError, UnreadableImageError.
     """
     if isinstance(query, Query):
-        return with_vectors(gallery, query)
+        return with_vectors(gallery, open_query(gallery, query))
     clock = clock or Clock()
     with clock.stage("read"):
         opened = open_query(gallery, query)
@@ -219,12 +230,14 @@ def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Quer
 
 
 def open_query(gallery: Gallery, query: Any) -> Query:
-    """Read a file or an array without encoding it: a region needs only its pixels. A Query is returned as it is.
+    """Read a file or an array without encoding it: a region needs only its pixels. A Query is returned as it is, or
+    read again where it was made for an encoder that answers no more.
 
-    Raises UsageError, UnreadableImageError.
+    Raises UsageError, UnreadableImageError, ManifestMismatchError (it cannot be read again).
     """
     if isinstance(query, Query):
-        return query
+        return query if query.encoder in (None, gallery.identity) else _opened_again(gallery, query)
+    encoder = gallery.identity
     frames = read_frames(gallery, query)
     middle, views = frames[len(frames) // 2], tuple(frame.view for frame in frames)
     return Query(
@@ -236,7 +249,17 @@ def open_query(gallery: Gallery, query: Any) -> Query:
         thumbnail=middle.thumbnail,
         source=query,
         frames=tuple(frames),
+        encoder=encoder,
     )
+
+
+def _opened_again(gallery: Gallery, query: Query) -> Query:
+    if query.source is None:
+        raise ManifestMismatchError(
+            f"this query was encoded by {query.encoder and query.encoder.get('name')!r}, and the gallery's encoder is "
+            f"{gallery.spec.name!r} now; ask with the picture or the record again"
+        )
+    return replace(open_query(gallery, query.source), name=query.name)
 
 
 def with_vectors(gallery: Gallery, query: Query) -> Query:

@@ -1,4 +1,4 @@
-"""lookalike gallery: adopt, key, relocate"""
+"""lookalike gallery: adopt, info, key, migrate, relocate"""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from lookalike.cli.output import counted, gallery_option, json_option, print_json, print_notes, print_table
+from lookalike.cli.output import (
+    counted,
+    gallery_option,
+    interruptible,
+    json_option,
+    print_json,
+    print_notes,
+    print_table,
+    progress_bar,
+)
 from lookalike.text import one_line
 
 if TYPE_CHECKING:
-    from lookalike.verbs.gallery import AdoptResult
+    from lookalike.verbs.gallery import AdoptResult, GalleryInfo
+    from lookalike.verbs.migrate import MigrateResult
 
 _FOLDERS: Final = 20  # named at most
 
@@ -100,6 +110,110 @@ def _key(gallery: str, out: str | None, as_json: bool) -> None:
         print_json(result)
     else:
         click.echo(result.key or f"Written to {one_line(result.file)}; who has it can test whose pictures are here.")
+
+
+@command.command("info")
+@gallery_option
+@json_option
+def _info(gallery: str, as_json: bool) -> None:
+    """Say what a gallery holds, which encoder answers, and which encoder's vectors are kept beside.
+
+    \b
+    Example:
+      lookalike gallery info --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs import gallery as verbs
+
+    with open_gallery(gallery) as opened:
+        result = verbs.gallery_info(opened)
+    if as_json:
+        print_json(result)
+        return
+    print_table(
+        [
+            ["gallery", result.name],
+            ["records", f"{result.records}, {counted(result.refused, 'refused file')}"],
+            ["encoder", f"{result.encoder.name}, {result.encoder.dim} numbers a vector"],
+            ["spaces", ", ".join(space.name for space in result.spaces if space.answers)],
+            ["fields", ", ".join(["label", *(each.name for each in result.fields)])],
+            ["regions", "patches are kept" if result.patches else "no patches are kept"],
+        ]
+    )
+    print_notes(*_told(result))
+
+
+def _told(result: GalleryInfo) -> Iterator[str]:
+    """What is to be done, or could be."""
+    from lookalike.verbs.gallery import beside_sentence, encoder_sentence
+
+    sentences = [encoder_sentence(result.encoder.name, result.better)] if result.better else []
+    if result.beside is not None:
+        sentences.append(beside_sentence(result.beside, result.records))
+    yield from (f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences)
+    if result.without_vectors:
+        yield (
+            f"{counted(result.without_vectors, 'record')} were left out of answers by a migration: bring their files "
+            "back and run lookalike index on them."
+        )
+    if refused := [space.name for space in result.spaces if not space.answers]:
+        yield f"Trained on another encoder's vectors, and refused until trained anew: {', '.join(refused)}."
+
+
+@command.command("migrate")
+@gallery_option
+@click.option("--encoder", metavar="NAME", help="Encode every record with it, then let its vectors answer.")
+@click.option("--back", is_flag=True, help="Let the encoder of before answer again.")
+@click.option("--drop", is_flag=True, help="Remove the vectors that do not answer: of before, or of an unfinished run.")
+@click.option("--without-missing", is_flag=True, help="Switch without the records whose files cannot be read again.")
+@json_option
+def _migrate(gallery: str, encoder: str | None, back: bool, drop: bool, without_missing: bool, as_json: bool) -> None:
+    """Change the encoder of a gallery.
+
+    Every record is encoded from its source again, beside the vectors that answer: searches, labels, removals and index
+    go on, and a run that was cut short is finished by running it again. Then the new vectors answer, at once; those of
+    before are kept for --back, until --drop.
+
+    \b
+    Example:
+      lookalike gallery migrate --encoder lite0 --gallery chest
+      lookalike gallery migrate --back --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.migrate import migrate
+
+    with (
+        open_gallery(gallery) as opened,
+        interruptible("What has been encoded is kept; run the same command again to go on."),
+        progress_bar("records") as progress,
+    ):
+        result = migrate(opened, encoder, back=back, drop=drop, without_missing=without_missing, progress=progress)
+    if as_json:
+        print_json(result)
+    else:
+        print_notes(*_migrated(result, drop=drop))
+
+
+def _migrated(result: MigrateResult, *, drop: bool) -> Iterator[str]:
+    """What has changed, and what can be done now."""
+    if drop:
+        yield f"Dropped; {result.freed / 1e6:.1f} MB are free. {result.encoder} answers as before."
+        return
+    if not result.switched:
+        yield f"{result.encoder} answers already: nothing is changed."
+        return
+    yield (
+        f"{counted(result.encoded, 'record')} encoded in {result.seconds:.1f} s. {result.encoder} answers from now on; "
+        f"the vectors of {result.beside} are kept: --back lets them answer again, --drop removes them."
+    )
+    if result.left_out:
+        left_out = ", ".join(f"{many} {reason}" for reason, many in result.left_out.items())
+        yield f"Left out of answers, until index finds their files: {left_out}."
+    if result.spaces:
+        yield (
+            f"Trained on another encoder's vectors, and refused until trained anew: {', '.join(result.spaces)} "
+            "(lookalike adapt --replace --name NAME)."
+        )
 
 
 @command.command("relocate")

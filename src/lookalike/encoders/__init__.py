@@ -23,6 +23,7 @@ from lookalike.encoders.catalogue.lookup import (
     names,
     names_with_text,
     present,
+    superseded_by,
 )
 from lookalike.encoders.protocols import Encoder, EncoderEntry, PatchEncoder, TextEncoder, logit_bias
 
@@ -43,4 +44,5 @@ __all__ = [
     "names",
     "names_with_text",
     "present",
+    "superseded_by",
 ]

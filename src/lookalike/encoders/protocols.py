@@ -126,7 +126,8 @@ class Facts:
     checkpoint: where the weights come from: a repository on the hub, an address, or a package; "" if not
     given. parameters: of the image tower, in millions; gmacs: thousand million multiply-adds a picture; 0 if not
     known. here: whether it can be built on this machine as it is. gated: whether its terms must be accepted on the
-    hub before the weights can be had.
+    hub before the weights can be had. supersedes: names of entries that it is better than for new pictures, so that
+    galleries made with these say so.
     """
 
     checkpoint: str = ""
@@ -134,6 +135,7 @@ class Facts:
     gmacs: float = 0
     here: bool = True
     gated: bool = False
+    supersedes: tuple[str, ...] = ()
 
 
 def facts_of(entry: EncoderEntry) -> Facts:

@@ -49,7 +49,8 @@ def rename_classes(gallery: Gallery, labels: Iterable[str]) -> dict[str, str]:
 def make_indexes(gallery: Gallery) -> None:
     """Make the index of every space again."""
     for space in gallery.store.spaces():
-        gallery.index(space)
+        if not gallery.is_of_another_encoder(space):
+            gallery.index(space)
 
 
 def _unnamed(number: int) -> str:

@@ -145,11 +145,12 @@ def learnt(
     Raises UsageError, NobodyVotesError.
     """
     fit = fitting(gallery, method, space, settings)
+    version = gallery.space(BASE).version  # of before the records are read: they may be others already
     data = allowed(gallery, labelled(gallery), where)
     own = frozenset(without).intersection(data.patients)
     moved = BASE if method == ADAPTER or space is None else space
     adapter = gallery.space(adapter_of(gallery, space)[0] if method == ADAPTER else moved).adapter
-    state = gallery.space(BASE).version, data.ids, data.labels, data.patients
+    state = version, data.ids, data.labels, data.patients
     key = (hash(state), settings, multi_label, own, adapter, where)
     kept = _KEPT.setdefault(gallery, {})
     if method not in kept or kept[method][0] != key:

@@ -1,15 +1,30 @@
-"""Volumes while their slices are being encoded one by one: vectors and patches are kept, pixels are not."""
+"""Encode frames; of volumes, while their slices come one by one, vectors and patches are kept, and pixels are not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.encoders import Encoder, PatchEncoder
 from lookalike.readers.events import Frame
+from lookalike.store.packed import packed
 from lookalike.types import PatchMap
+
+
+def encode_frames(
+    encoder: Encoder, frames: Sequence[Frame], *, patches: bool
+) -> Iterator[tuple[Frame, NDArray[np.float32], tuple[PatchMap, ...]]]:
+    """Each frame with its vector (dim,) and its patches: one, or none if none are wanted or the encoder gives none."""
+    inputs = np.stack([frame.input for frame in frames])
+    if not patches or not isinstance(encoder, PatchEncoder):
+        yield from ((*each, ()) for each in zip(frames, encoder.encode_inputs(inputs), strict=True))
+        return
+    vectors, maps = encoder.encode_inputs_with_patches(inputs)
+    for frame, vector, grid in zip(frames, vectors, maps, strict=True):
+        yield frame, vector, (packed(grid, frame.shown),)
 
 
 class EncodedVolume:

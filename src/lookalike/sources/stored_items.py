@@ -11,6 +11,7 @@ from lookalike.readers.events import Finished
 from lookalike.store import Store, record_id
 from lookalike.store.damage import damage_of
 from lookalike.store.patches import files_without_patches
+from lookalike.store.vectors import files_without_vectors
 
 
 class StoredItems:
@@ -21,6 +22,8 @@ class StoredItems:
     def __init__(self, store: Store, is_there: Callable[[str], bool], *, with_patches: bool) -> None:
         self._store, self._is_there = store, is_there
         self._again = damage_of(store).read_again | (files_without_patches(store) if with_patches else set())
+        with store.begin() as connection:
+            self._again |= files_without_vectors(connection)
         self.files = store.files() - self._again
 
     def moved_to(self, event: Finished) -> str | None:

@@ -20,7 +20,7 @@ from lookalike.store.label_log import set_by_table
 from lookalike.store.packed import row_of
 from lookalike.store.rows import chosen_rows, chunks, keys_by_id, where_chosen
 from lookalike.store.schema import ATTRIBUTES, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
-from lookalike.store.spaces import count_version
+from lookalike.store.spaces import check_encoder, count_version
 from lookalike.store.verify import repairable, seal, verify_records
 from lookalike.types import Attribute, EncodedReport, PatchMap, Refusal, Vectors
 
@@ -48,6 +48,30 @@ class NewRecord:
     patches: tuple[PatchMap, ...] = ()  # of each view, where the gallery keeps them
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedRecord:
+    """What an encoder has made of a stored record, of this key and id: vectors (views, dim) float32, and patches of
+    each view or none.
+    """
+
+    key: int
+    id: str
+    views: tuple[int, ...]
+    vectors: Vectors
+    patches: tuple[PatchMap, ...] = ()
+
+    def vector_rows(self) -> Iterator[dict[str, Any]]:
+        """Rows of the table ``vectors``, or of the one beside it."""
+        for view, vector in zip(self.views, self.vectors, strict=True):
+            data = np.ascontiguousarray(vector, "<f4").tobytes()
+            yield {"record": self.key, "view": view, "data": data, "checksum": checksum(self.id, view, data)}
+
+    def patch_rows(self) -> Iterator[dict[str, Any]]:
+        """Rows of the table ``patches``, or of the one beside it."""
+        for view, patches in zip(self.views, self.patches, strict=bool(self.patches)):
+            yield row_of(self.key, self.id, view, patches)
+
+
 @dataclass(frozen=True, slots=True)
 class Relabel:
     """A label table's row for a file that is already stored. labels: None leaves the labels as they are."""
@@ -63,6 +87,8 @@ class Batch:
     """The content of one transaction: records, files read to their end (SHA-256 -> source), refusals, files that lie
     elsewhere now (SHA-256 -> source). overwrite: relabels replace the labels that a person set, too; change: the number
     in the log under which they do, 0 until writing gives one. reports, studies: of all records of files, by SHA-256.
+    encoder: the identity of the one that made the vectors, to be compared with the gallery's; None for vectors that are
+    given.
     """
 
     records: list[NewRecord] = field(default_factory=list)
@@ -74,6 +100,7 @@ class Batch:
     change: int = 0
     reports: dict[str, EncodedReport] = field(default_factory=dict)
     studies: dict[str, str] = field(default_factory=dict)
+    encoder: Mapping[str, str] | None = None
 
 
 def record_id(sha256: str, frame: int) -> str:
@@ -89,16 +116,19 @@ def checksum(identity: str, view: int, data: bytes) -> int:
 def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str]) -> list[str]:
     """Store a batch. group: a patient -> its salted hash, "" -> "".
 
-    Returns the file's SHA-256 for every new record.
+    Returns the file's SHA-256 for every new record. Raises ManifestMismatchError for vectors of another encoder than
+    the gallery's at this moment.
     """
+    if batch.encoder is not None:
+        check_encoder(connection, batch.encoder)
     new, again = _add_records(connection, batch.records, group)
     if batch.records:
         count_version(connection)
     delete_rows(connection, READ_FILES.c.sha256, batch.finished)
-    _insert(connection, READ_FILES, [{"sha256": s, "source": source} for s, source in batch.finished.items()])
+    insert_rows(connection, READ_FILES, [{"sha256": s, "source": source} for s, source in batch.finished.items()])
     refused = {refusal.source: refusal.reason for refusal in batch.refused}
     delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
-    _insert(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
+    insert_rows(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
     again += _relabel_all(connection, batch, group)
     again += move_files(connection, batch.moved)
     if again:
@@ -113,6 +143,11 @@ def count_edit(connection: Connection, keys: Iterable[int]) -> None:
     while recent and sum(map(len, recent)) > _RECENT:
         recent.pop(0)
     put_fact(connection, EDITS, json.dumps([number + 1, recent]))
+
+
+def count_edit_of_all(connection: Connection) -> None:
+    """Count a change after which nothing that is held of the records' vectors is valid."""
+    put_fact(connection, EDITS, json.dumps([edits_of(connection)[0] + 1, []]))
 
 
 def edits_of(connection: Connection) -> tuple[int, list[list[int]]]:
@@ -136,7 +171,7 @@ def _add_records(
         given.setdefault(record_id(record.sha256, record.frame), record)
     known = keys_by_id(connection, given)
     new = {identity: record for identity, record in given.items() if identity not in known}
-    _insert(
+    insert_rows(
         connection,
         RECORDS,
         [
@@ -152,22 +187,15 @@ def _add_records(
     )
     keys = {**known, **keys_by_id(connection, new)}
     delete_rows(connection, THUMBNAILS.c.record, known.values())
-    _insert(connection, THUMBNAILS, [_thumbnail_row(keys[i], i, record.thumbnail) for i, record in given.items()])
+    insert_rows(connection, THUMBNAILS, [_thumbnail_row(keys[i], i, record.thumbnail) for i, record in given.items()])
     _describe(connection, [(keys[i], record.attributes) for i, record in new.items()])
     _describe_again(connection, {known[i]: given[i] for i in known}, group)
     set_by_table(connection, {keys[i]: frozenset(record.labels) for i, record in new.items()}, overwrite=False)
     delete_rows(connection, VECTORS.c.record, known.values())
     delete_rows(connection, PATCHES.c.record, known.values())
-    _insert(connection, VECTORS, [row for i, record in given.items() for row in _vector_rows(keys[i], i, record)])
-    _insert(
-        connection,
-        PATCHES,
-        [
-            row_of(keys[i], i, view, patches)
-            for i, record in given.items()
-            for view, patches in zip(record.views, record.patches, strict=bool(record.patches))
-        ],
-    )
+    encoded = [EncodedRecord(keys[i], i, one.views, one.vectors, one.patches) for i, one in given.items()]
+    insert_rows(connection, VECTORS, [row for one in encoded for row in one.vector_rows()])
+    insert_rows(connection, PATCHES, [row for one in encoded for row in one.patch_rows()])
     seal(connection, keys.values())
     return [record.sha256 for record in new.values()], list(known.values())
 
@@ -188,12 +216,6 @@ def _thumbnail_row(key: int, identity: str, jpeg: bytes) -> dict[str, Any]:
     return {"record": key, "jpeg": jpeg, "checksum": thumbnail_checksum(identity, jpeg)}
 
 
-def _vector_rows(key: int, identity: str, record: NewRecord) -> Iterator[dict[str, Any]]:
-    for view, vector in zip(record.views, record.vectors, strict=True):
-        data = np.ascontiguousarray(vector, "<f4").tobytes()
-        yield {"record": key, "view": view, "data": data, "checksum": checksum(identity, view, data)}
-
-
 def _describe(connection: Connection, described: Iterable[tuple[int, Mapping[str, Attribute]]]) -> None:
     """Set the attributes of records, by their keys."""
     values: _Rows = []
@@ -202,7 +224,7 @@ def _describe(connection: Connection, described: Iterable[tuple[int, Mapping[str
             {"record": key, "name": name, "text": str(value), "number": number(value)}
             for name, value in attributes.items()
         ]
-    _insert(connection, ATTRIBUTES, values)
+    insert_rows(connection, ATTRIBUTES, values)
 
 
 def _relabel_all(connection: Connection, batch: Batch, group: Callable[[str], str]) -> list[int]:
@@ -250,7 +272,8 @@ def _keys_of_files(connection: Connection, files: Iterable[str]) -> list[int]:
     return [row.key for row in chosen_rows(connection, _KEYS_OF_FILES, list(files))]
 
 
-def _insert(connection: Connection, table: Table, rows: _Rows) -> None:
+def insert_rows(connection: Connection, table: Table, rows: _Rows) -> None:
+    """Insert rows, if there are any."""
     if rows:
         connection.execute(insert(table), rows)
 

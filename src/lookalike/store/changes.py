@@ -22,13 +22,17 @@ class Changes:
         self.patience = 0.0  # seconds for which an answer stays valid
         self._last, self._checked = 0, -1.0
 
-    def number(self) -> int:
-        """The current number, or one at most ``patience`` old. After this process has written, call ``forget``."""
-        if self.patience and time.monotonic() - self._checked < self.patience:
+    def number(self, *, now: bool = False) -> int:
+        """The current number, or one at most ``patience`` old. now: the current one. After this process has written,
+        call ``forget``.
+        """
+        if self.patience and not now and time.monotonic() - self._checked < self.patience:
             return self._last
         started = time.monotonic()
-        self._last, self._checked = self._number(), started
-        return self._last
+        found = self._number()
+        if started >= self._checked:  # another thread may have looked later
+            self._last, self._checked = found, started
+        return found
 
     def forget(self) -> None:
         """Read the number again the next time."""

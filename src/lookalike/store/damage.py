@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lookalike.store.second_encoder import damaged_beside
 from lookalike.store.thumbnails import files_without_thumbnails
 from lookalike.store.vectors import damaged_files
 from lookalike.store.verify import damaged_records
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Damage:
     """SHA-256 of files whose records are damaged: in their vectors, their thumbnail, their description (source,
-    patient, attributes), or in their labels and the log of these.
+    patient, attributes), in their labels and the log of these, or in the vectors and patches of a second encoder.
     """
 
     vectors: frozenset[str]
     thumbnails: frozenset[str]
     descriptions: frozenset[str]
     labels: frozenset[str]
+    beside: frozenset[str]
 
     @property
     def read_again(self) -> frozenset[str]:
@@ -35,4 +37,5 @@ def damage_of(store: Store) -> Damage:
     with store.begin() as connection:
         descriptions, labels = damaged_records(connection)
         found = damaged_files(connection), files_without_thumbnails(connection), descriptions, labels
-    return Damage(*map(frozenset, found))
+        beside = damaged_beside(connection).values()
+    return Damage(*map(frozenset, (*found, beside)))

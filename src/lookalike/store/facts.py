@@ -15,5 +15,10 @@ def stored_fact(connection: Connection, name: str) -> str | None:
 
 def put_fact(connection: Connection, name: str, value: str) -> None:
     """Store a fact, in the place of the former one; in SQL that both SQLite and PostgreSQL accept."""
-    connection.execute(delete(GALLERY).where(GALLERY.c.name == name))
+    remove_fact(connection, name)
     connection.execute(insert(GALLERY), {"name": name, "value": value})
+
+
+def remove_fact(connection: Connection, name: str) -> None:
+    """Remove a fact, if there is one of that name."""
+    connection.execute(delete(GALLERY).where(GALLERY.c.name == name))

@@ -120,12 +120,14 @@ def count_open(store: Store, owner: str | None = None) -> int:
         return int(connection.scalar(select(func.count()).where(JOBS.c.state.in_(OPEN), *own)) or 0)
 
 
-def next_job(store: Store) -> Job | None:
-    """Mark the job that has waited longest as running, and return it; None if no job waits.
+def next_job(store: Store, *, only: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Job | None:
+    """Mark the job that has waited longest as running, and return it; None if no job waits. only: of these kinds, where
+    any are named; without: of none of these.
 
     A job that was not queued here, with the gallery's secret key, is marked as failed and never run.
     """
-    oldest = select(JOBS).where(JOBS.c.state == "queued").order_by(JOBS.c.created, JOBS.c.id).limit(1)
+    oldest = select(JOBS).where(JOBS.c.state == "queued", JOBS.c.kind.not_in(without))
+    oldest = (oldest.where(JOBS.c.kind.in_(only)) if only else oldest).order_by(JOBS.c.created, JOBS.c.id).limit(1)
     while store.writable:
         with store.begin() as connection:
             if connection.execute(oldest).first() is None:

@@ -14,7 +14,17 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from lookalike.errors import NotFoundError
 from lookalike.store.database import damaged
 from lookalike.store.rows import chunks, keys_by_id, no_record
-from lookalike.store.schema import ATTRIBUTES, CHANGED_LABELS, LABELS, RECORDS, REPORTS, STUDIES, TABLE_LABELS, VECTORS
+from lookalike.store.schema import (
+    ATTRIBUTES,
+    CHANGED_LABELS,
+    LABELS,
+    RECORDS,
+    REPORTS,
+    STUDIES,
+    TABLE_LABELS,
+    VECTORS,
+    VECTORS_BESIDE,
+)
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
@@ -90,7 +100,11 @@ def _named(connection: Connection, keys: Sequence[int]) -> Named:
         digests,
         _labels_alone(connection, keys),
         _values_alone(connection, keys),
-        frozenset(row["data"][:_BEGINNING] for row in _rows(connection, VECTORS.c.record, keys, VECTORS.c.data)),
+        frozenset(
+            row["data"][:_BEGINNING]
+            for table in (VECTORS, VECTORS_BESIDE)
+            for row in _rows(connection, table.c.record, keys, table.c.data)
+        ),
         _studies_alone(connection, keys),
         frozenset(_beginnings(_rows(connection, REPORTS.c.record, keys, REPORTS.c.text, REPORTS.c.data))),
     )

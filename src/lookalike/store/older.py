@@ -7,7 +7,8 @@ from typing import Final
 
 from lookalike.store.checksums import UNKNOWN
 
-READABLE: Final = ("0002", "0003", "0004", "0005")  # revisions whose tables hold all that cannot be had otherwise
+# Revisions whose tables hold all that cannot be had otherwise.
+READABLE: Final = ("0002", "0003", "0004", "0005", "0006")
 
 _COLUMNS: Final = {  # added to tables of these revisions, and what the migration fills them with
     "jobs": {"mac": "NULL"},
@@ -15,6 +16,9 @@ _COLUMNS: Final = {  # added to tables of these revisions, and what the migratio
     **{name: {"checksum": str(UNKNOWN)} for name in ("thumbnails", "gallery", "spaces", "refused")},
 }
 _TABLES: Final = {  # added whole
+    "vectors_beside": "SELECT * FROM main.vectors WHERE 0",
+    "patches_beside": "SELECT * FROM main.patches WHERE 0",
+    "records_beside": "SELECT 0 AS record, 0 AS views, '' AS reason WHERE 0",
     "table_labels": "SELECT record, label FROM main.labels",
     "hand_labelled": "SELECT 0 AS record WHERE 0",
     "label_changes": "SELECT 0 AS number, 0.0 AS time, '' AS by, '' AS action, NULL AS undone WHERE 0",

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import and_, select
+from sqlalchemy import Connection, and_, select
 
 from lookalike.errors import DamagedFileError
 from lookalike.store.database import damaged
-from lookalike.store.facts import stored_fact
+from lookalike.store.facts import put_fact, remove_fact, stored_fact
 from lookalike.store.packed import patches_in, sound
 from lookalike.store.rows import chunks, where_chosen
 from lookalike.store.schema import PATCHES, RECORDS, VECTORS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lookalike.store.store import Store
 
 _FACT: Final = "patches"
+_FORMAT: Final = "int8"
 _TOGETHER: Final = 64  # pictures read at once: 2.4 MB of patches of 14 x 14 x 192
 
 _PATCHES_BY_RECORD: Final = (
@@ -40,12 +41,24 @@ class StoredPatches(NamedTuple):
 def kept(store: Store) -> bool:
     """Whether the gallery keeps patches."""
     with store.begin() as connection:
-        return stored_fact(connection, _FACT) is not None
+        return keeps_patches(connection)
 
 
 def keep(store: Store) -> None:
     """Keep patches from now on; the next ``index`` adds the missing ones of its sources."""
-    store.fact(_FACT, "int8")
+    store.fact(_FACT, _FORMAT)
+
+
+def keeps_patches(connection: Connection) -> bool:
+    """Whether the gallery keeps patches, within a transaction."""
+    return stored_fact(connection, _FACT) is not None
+
+
+def keep_patches(connection: Connection, *, keep: bool) -> None:
+    """Keep patches from now on, or none any more, within a transaction."""
+    remove_fact(connection, _FACT)
+    if keep:
+        put_fact(connection, _FACT, _FORMAT)
 
 
 def patched_records(store: Store) -> Keys:

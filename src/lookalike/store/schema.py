@@ -134,16 +134,23 @@ SPACES: Final = Table(
     Column("checksum", Integer),  # of name, encoder, adapter and version
 )
 
-VECTORS: Final = Table(  # the encoder's own vectors; an adapted space is computed from them
-    "vectors",
-    METADATA,
-    Column("key", Integer, primary_key=True, autoincrement=True),
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), nullable=False),
-    Column("view", Integer, nullable=False),
-    Column("data", LargeBinary, nullable=False),  # float32, little-endian
-    Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
-    UniqueConstraint("record", "view"),
-)
+
+def _vectors(name: str) -> Table:
+    """A table of one encoder's own vectors; an adapted space is computed from them."""
+    return Table(
+        name,
+        METADATA,
+        Column("key", Integer, primary_key=True, autoincrement=True),
+        Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), nullable=False),
+        Column("view", Integer, nullable=False),
+        Column("data", LargeBinary, nullable=False),  # float32, little-endian
+        Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
+        UniqueConstraint("record", "view"),
+    )
+
+
+VECTORS: Final = _vectors("vectors")  # of the gallery's encoder
+VECTORS_BESIDE: Final = _vectors("vectors_beside")  # of another one, which a migration goes to or came from
 
 REFUSED: Final = Table(
     "refused",
@@ -153,15 +160,30 @@ REFUSED: Final = Table(
     _checksum("source", "reason"),
 )
 
-PATCHES: Final = Table(  # for region searches; only in galleries that keep patches
-    "patches",
+
+def _patches(name: str) -> Table:
+    """A table of one encoder's patches, for region searches; only in galleries that keep patches."""
+    return Table(
+        name,
+        METADATA,
+        Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+        Column("view", Integer, primary_key=True),
+        Column("rows", Integer, nullable=False),
+        Column("columns", Integer, nullable=False),
+        Column("data", LargeBinary, nullable=False),  # packed unit vectors, (rows, columns, dim)
+        Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
+    )
+
+
+PATCHES: Final = _patches("patches")
+PATCHES_BESIDE: Final = _patches("patches_beside")
+
+RECORDS_BESIDE: Final = Table(  # the records that the other encoder has encoded, or could not
+    "records_beside",
     METADATA,
     Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("view", Integer, primary_key=True),
-    Column("rows", Integer, nullable=False),
-    Column("columns", Integer, nullable=False),
-    Column("data", LargeBinary, nullable=False),  # packed unit vectors, (rows, columns, dim)
-    Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
+    Column("views", Integer, nullable=False),  # the number of its vectors beside
+    Column("reason", String, nullable=False),  # why it has none; "" where it has
 )
 
 REPORTS: Final = Table(  # only where they were asked for: the words of patients' reports

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
+from lookalike.errors import ManifestMismatchError
 from lookalike.store.checksums import row_checksum
 from lookalike.store.database import damaged, sound_row
 from lookalike.store.rows import as_declared
@@ -71,6 +72,26 @@ def count_version(connection: Connection) -> None:
         _change(connection, row.name, row.encoder, row.adapter, row.version + 1)
 
 
+def change_encoder(connection: Connection, encoder: Mapping[str, Any]) -> None:
+    """Let another encoder's vectors be the gallery's, from this version on: that two answers are of one stay of an
+    encoder, and not of two, is told by it.
+    """
+    for row in connection.execute(select(SPACES).where(SPACES.c.name == BASE)).all():
+        text = json.dumps({**encoder, "since": row.version + 1}, sort_keys=True)
+        _change(connection, row.name, text, row.adapter, row.version + 1)
+
+
+def check_encoder(connection: Connection, identity: Mapping[str, str]) -> None:
+    """Raise ManifestMismatchError unless the gallery's vectors are of the encoder of this identity."""
+    base = read_spaces(connection).get(BASE)
+    if base is None or base.encoder["identity"] != dict(identity):
+        raise ManifestMismatchError(
+            f"the gallery's encoder is {'none' if base is None else base.encoder['name']} now and these vectors are of "
+            f"{identity.get('name')}; nothing of them was stored: do it again"
+        )
+
+
 def _change(connection: Connection, name: str, encoder: str, adapter: str | None, version: int) -> None:
-    fields = {"adapter": adapter, "version": version, "checksum": row_checksum(name, encoder, adapter, version)}
+    fields: dict[str, Any] = {"encoder": encoder, "adapter": adapter, "version": version}
+    fields["checksum"] = row_checksum(name, encoder, adapter, version)
     connection.execute(update(SPACES).where(SPACES.c.name == name).values(**fields))

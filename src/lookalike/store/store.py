@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
-from lookalike.errors import ReadOnlyError
+from lookalike.errors import LookalikeError, ReadOnlyError
 from lookalike.filters import Filter
 from lookalike.store.batch import Batch, count_edit, edits_of, write_batch
 from lookalike.store.beside import named_study, write_reports, write_studies
@@ -34,7 +34,7 @@ from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REF
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
 from lookalike.store.thumbnails import thumbnails_of
 from lookalike.store.turns import FilterTurns
-from lookalike.store.vectors import StoredVectors, every_vector, removed, slices_by_record
+from lookalike.store.vectors import StoredVectors, every_vector, slices_by_record, without_vectors_error
 from lookalike.store.verify import FILTERED, verify_everything, verify_indexes
 from lookalike.store.where import condition
 from lookalike.types import BASE, Keys, Record, Refusal, Vectors
@@ -196,18 +196,20 @@ class Store:
         """The pseudonym under which a patient's records are grouped; "" for no patient, and where it cannot be told."""
         return self.identity.patient_group(patient)
 
-    def spaces(self) -> dict[str, SpaceRow]:
-        """Every space by name. An adapted space takes its version from the base vectors."""
-        changes = self.changes()
-        if self._spaces is None or self._spaces[0] != changes:
+    def spaces(self, *, now: bool = False) -> dict[str, SpaceRow]:
+        """Every space by name. An adapted space takes its version from the base vectors. now: as they are at this
+        moment, and not as of a moment ago (``hold``).
+        """
+        changes, held = self._changes.number(now=now), self._spaces
+        if held is None or held[0] != changes:
             with self.begin() as connection:
-                self._spaces = changes, read_spaces(connection)
-        return self._spaces[1]
+                held = changes, read_spaces(connection)
+            self._spaces = held
+        return held[1]
 
     def version(self) -> int:
         """The number of changes to the vectors at this moment."""
-        self._changes.forget()
-        return self.spaces()[BASE].version
+        return self.spaces(now=True)[BASE].version
 
     def files(self) -> set[str]:
         """The SHA-256 of every file that is stored completely."""
@@ -235,7 +237,9 @@ class Store:
             return every_vector(connection)
 
     def vectors_of(self, key: int) -> Vectors:
-        """The base vectors (views, dim) of one record. Raises DamagedFileError, NotFoundError (it was removed)."""
+        """The base vectors (views, dim) of one record. Raises DamagedFileError, NotFoundError (it was removed),
+        UsageError (a migration left it out).
+        """
         return self.slices_of(key)[1]
 
     def vectors_of_each(self, keys: Iterable[int]) -> dict[int, Vectors]:
@@ -243,14 +247,18 @@ class Store:
         wanted = [int(key) for key in keys]
         found = self.slices_of_each(wanted)
         if not found.keys() >= set(wanted):
-            raise removed()
+            raise self._lacking(wanted)
         return {key: vectors for key, (_, vectors) in found.items()}
 
     def slices_of(self, key: int) -> tuple[tuple[int, ...], Vectors]:
         """The slice numbers and base vectors (views, dim) of one record. Raises as ``vectors_of``."""
         if (found := self.slices_of_each([key]).get(key)) is None:
-            raise removed()
+            raise self._lacking([key])
         return found
+
+    def _lacking(self, keys: Sequence[int]) -> LookalikeError:
+        with self.begin() as connection:
+            return without_vectors_error(connection, keys)
 
     def slices_of_each(self, keys: Iterable[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
         """The slice numbers and base vectors (views, dim) of records, by key; removed ones are left out.

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
-from lookalike.errors import DamagedFileError, NotFoundError
+from lookalike.errors import DamagedFileError, LookalikeError, NotFoundError, UsageError
 from lookalike.store.batch import checksum
 from lookalike.store.checksums import UNKNOWN
 from lookalike.store.rows import chosen_rows, where_chosen
@@ -48,8 +48,8 @@ def every_vector(connection: Connection) -> StoredVectors:
     query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
     rows = connection.execute(query.order_by(VECTORS.c.key)).all()
     lost = _lost(connection)
-    if lost or not all(map(_sound, rows)):
-        raise _damaged_vectors(lost + sum(not _sound(row) for row in rows))
+    if lost or not all(map(is_sound, rows)):
+        raise _damaged_vectors(lost + sum(not is_sound(row) for row in rows))
     return _stacked(rows)
 
 
@@ -85,20 +85,31 @@ def _rows_of(connection: Connection, records: Sequence[int]) -> list[Any]:
     many = Counter(row.record for row in rows)
     views = dict(map(tuple, chosen_rows(connection, _VIEWS, list(records))))
     lost = sum(_differ(noted, many[key]) for key, noted in views.items())
-    if bad := lost + len({row.record for row in rows if not _sound(row)}):
+    if bad := lost + len({row.record for row in rows if not is_sound(row)}):
         raise _damaged_vectors(bad)
     return rows
 
 
-def removed() -> NotFoundError:
-    """The error for a record that was there a moment ago."""
-    return NotFoundError("no such record is in the gallery any more; it was removed meanwhile")
+def without_vectors_error(connection: Connection, records: Sequence[int]) -> LookalikeError:
+    """The error for records without vectors: they were there a moment ago, or a migration left them out."""
+    if len(chosen_rows(connection, _VIEWS, list(records))) < len(set(records)):
+        return NotFoundError("no such record is in the gallery any more; it was removed meanwhile")
+    return UsageError(
+        "this record has no vector of the gallery's encoder, since its file could not be read when the gallery was "
+        "migrated; bring the file back and run `lookalike index` on it"
+    )
+
+
+def files_without_vectors(connection: Connection) -> set[str]:
+    """The SHA-256 of the files of records that a migration left without vectors."""
+    return set(connection.scalars(select(RECORDS.c.sha256).where(RECORDS.c.views == 0)))
 
 
 def damaged_files(connection: Connection) -> set[str]:
     """The SHA-256 of files with a vector that fails its checksum or is missing: to be read again."""
     query = select(RECORDS.c.sha256, RECORDS.c.id, VECTORS).outerjoin(VECTORS, RECORDS.c.key == VECTORS.c.record)
-    bad = {row.sha256 for row in connection.execute(query) if not _sound(row)}
+    query = query.where(or_(RECORDS.c.views.is_(None), RECORDS.c.views != 0, VECTORS.c.key.is_not(None)))
+    bad = {row.sha256 for row in connection.execute(query) if not is_sound(row)}
     return bad | {row.sha256 for row in connection.execute(_COUNTED) if _differ(row.views, row.many)}
 
 
@@ -124,7 +135,8 @@ def _damaged_vectors(count: int) -> DamagedFileError:
     )
 
 
-def _sound(row: Any) -> bool:
+def is_sound(row: Any) -> bool:
+    """Whether a vector's row, with its record's ``id``, is intact; a row of NULLs is not."""
     return (
         isinstance(row.data, bytes) and len(row.data) % 4 == 0 and row.checksum == checksum(row.id, row.view, row.data)
     )

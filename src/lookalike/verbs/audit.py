@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.errors import UsageError
 from lookalike.evaluation.confound_report import ConfoundAudit, confound_audit
 from lookalike.evaluation.confounds import audit_field, audit_sample, croma_library
@@ -21,6 +22,7 @@ from lookalike.store import BASE
 from lookalike.types import Record
 
 
+@of_one_encoder
 def audit(
     gallery: Gallery,
     label_field: str = LABEL,
@@ -60,6 +62,7 @@ def _fields(
     return fields, {}
 
 
+@of_one_encoder
 def audit_duplicates(gallery: Gallery, *, progress: Progress | None = None) -> DuplicateAudit:
     """Find the records that are copies of one another: re-encoded, resized, framed, cropped, mirrored or rotated.
 
@@ -73,6 +76,7 @@ def audit_duplicates(gallery: Gallery, *, progress: Progress | None = None) -> D
     return duplicate_audit({record.id: record for record in records.values()}, compared, found)
 
 
+@of_one_encoder
 def audit_outliers(
     gallery: Gallery,
     reference: str | Filter,

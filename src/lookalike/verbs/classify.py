@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lookalike import classifiers, voting
 from lookalike.asking.background import ABSTAIN
 from lookalike.asking.candidates import candidates
+from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.asking.query import Query, of_record, open_query, read_query
 from lookalike.asking.query_region import with_region
 from lookalike.classifiers import Settings
@@ -127,6 +128,7 @@ class _How:
     coverage: float | None
 
 
+@of_one_encoder
 def classify(
     gallery: Gallery,
     query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,

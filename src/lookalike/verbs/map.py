@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.candidates import Candidates, candidates, checked_filter
+from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.atomic import write_atomically
 from lookalike.errors import MissingExtraError, UsageError
@@ -54,6 +55,7 @@ class MapResult:
     seconds: float
 
 
+@of_one_encoder
 def map_gallery(
     gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0, where: str | Filter | None = None
 ) -> MapResult:

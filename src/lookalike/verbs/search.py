@@ -17,6 +17,7 @@ from lookalike.asking.answers import answers
 from lookalike.asking.background import Judgement, judged
 from lookalike.asking.candidates import Candidates, candidates
 from lookalike.asking.examples import moved_by_examples
+from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.asking.query import Clock, Query, in_space, of_record, open_query, queries_of
 from lookalike.asking.query_region import with_region
 from lookalike.asking.rank_volumes import COSINES, ranking_in
@@ -84,6 +85,7 @@ class SearchResult:
         return f"<div>{''.join(cells)}</div>"
 
 
+@of_one_encoder
 def search(
     gallery: Gallery,
     query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,

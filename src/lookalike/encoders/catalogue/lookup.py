@@ -61,6 +61,12 @@ def descriptions() -> dict[str, Described | Broken]:
     return dict(sorted(found.items()))
 
 
+def superseded_by(name: str) -> str:
+    """The encoder on this machine that is better for new pictures, as its entry says; "" if none is."""
+    found = ((better, each) for better, each in descriptions().items() if not isinstance(each, Broken))
+    return next((better for better, each in found if each.facts.here and name in each.facts.supersedes), "")
+
+
 def is_declared(name: str) -> bool:
     """Whether a name stands for what is installed alone: plug-ins, their catalogues, and ensembles of these; not for a
     file, a folder or a repository that somebody else may name.

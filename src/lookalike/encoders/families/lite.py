@@ -174,6 +174,11 @@ class Lite:
         )
 
     @property
+    def supersedes(self) -> tuple[str, ...]:
+        """The entry of the same network that pads with black."""
+        return () if self.name == self.graph else (self.graph,)
+
+    @property
     def graph(self) -> str:
         """The name of the drawn graph (``graphs.build``), which knows nothing of margins."""
         return f"lite{self.network.number}-{self.reading}"

@@ -20,6 +20,7 @@ from lookalike.verbs.adapt import AdaptResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
 from lookalike.verbs.jobs import JobInfo
+from lookalike.verbs.migrate import MigrateResult
 from lookalike.verbs.records import Facet
 
 
@@ -124,6 +125,7 @@ class JobAnswer(JobInfo):
         | MapSummary
         | ConfoundAudit
         | DuplicateAudit
+        | MigrateResult
         | None
     ) = None
 

@@ -181,6 +181,17 @@ class EvaluateBody(Body):
     options: Annotated[dict[Name, Option | Annotated[list[Option], Field(max_length=100)]], Field(max_length=20)] = {}
 
 
+class MigrateBody(Body):
+    """An encoder to go to, by a name that is installed or allowed here; or back to the one that answered before; or to
+    drop the vectors that do not answer. without_missing: leave out records whose files cannot be read again.
+    """
+
+    encoder: Name | None = None
+    back: bool = False
+    drop: bool = False
+    without_missing: bool = False
+
+
 class MapBody(Body):
     """A map to draw."""
 

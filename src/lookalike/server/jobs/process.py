@@ -100,6 +100,12 @@ def _duplicates(gallery: Gallery, _given: Mapping[str, Any], progress: Progress)
     return plain(audit_duplicates(gallery, progress=progress)), {}
 
 
+def _migrate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.migrate import migrate
+
+    return plain(migrate(gallery, **given, progress=progress)), {}
+
+
 WORK: Final[dict[str, _Work]] = {
     "index": _index,
     "adapt": _adapt,
@@ -107,8 +113,17 @@ WORK: Final[dict[str, _Work]] = {
     "map": _map,
     "audit": _audit,
     "duplicates": _duplicates,
+    "migrate": _migrate,
 }
-REPEATABLE: Final = ("index", "map", "evaluate", "audit", "duplicates")  # running these again loses and repeats nothing
+REPEATABLE: Final = (
+    "index",
+    "map",
+    "evaluate",
+    "audit",
+    "duplicates",
+    "migrate",
+)  # running these again loses and repeats nothing
+BESIDE: Final = ("migrate",)  # other jobs need not wait for these
 
 
 class _Noted:

@@ -10,16 +10,17 @@ from fastapi import APIRouter, Query, Response
 from lookalike.errors import NotFoundError
 from lookalike.server.access import Caller
 from lookalike.server.contract.answers import JobAnswer, JobListing, MapPoints
-from lookalike.server.contract.bodies import AdaptBody, AuditBody, Body, EvaluateBody, IndexBody, MapBody
+from lookalike.server.contract.bodies import AdaptBody, AuditBody, Body, EvaluateBody, IndexBody, MapBody, MigrateBody
 from lookalike.server.contract.completed import completed
 from lookalike.server.guard import API
 from lookalike.server.jobs.submit import cancel, queue, queue_index
 from lookalike.server.responses import download_response, json_response
-from lookalike.server.routes.parameters import AsContributor, AsReader, Cursor, Limit, Served
+from lookalike.server.routes.parameters import AsAdmin, AsContributor, AsReader, Cursor, Limit, Served
 from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs.jobs import JobInfo, job_info, job_report, list_jobs
 from lookalike.verbs.map import kept_map
+from lookalike.verbs.migrate import migration_asked_for
 
 jobs_router = APIRouter(prefix=API, tags=["jobs"])
 _KINDS: Final = {
@@ -56,6 +57,12 @@ def post_adapt(body: AdaptBody, service: Served, caller: AsContributor) -> Respo
 def post_evaluate(body: EvaluateBody, service: Served, caller: AsContributor) -> Response:
     """Evaluate a space."""
     return _queued(service, caller, "evaluate", body)
+
+
+@jobs_router.post("/migrate", status_code=202, response_model=JobAnswer)
+def post_migrate(body: MigrateBody, service: Served, caller: AsAdmin) -> Response:
+    """Change the encoder."""
+    return _accepted(queue(service, caller, "migrate", migration_asked_for(service.gallery, **body.model_dump())))
 
 
 @jobs_router.post("/map", status_code=202, response_model=JobAnswer)

@@ -187,10 +187,11 @@ function Spaces() {
     <section class="card box stack" aria-label="Spaces">
       <h3>Spaces</h3>
       <ul class="lines">
-        {gallery.value?.spaces.map(({ name, kind }) => (
+        {gallery.value?.spaces.map(({ name, kind, answers }) => (
           <li class="spread" key={name} data-testid="space-row" data-space={name}>
             <span>
               {name} <span class="note">{kind === "base" ? "the encoder's own" : "adapter"}</span>
+              {!answers && <span class="note">of another encoder's vectors: train it anew</span>}
             </span>
             {kind !== "base" && gallery.value?.role === "admin" && (
               <button class="plain" aria-label={`Delete the space ${name}`} onClick={() => setLeaving(name)}>

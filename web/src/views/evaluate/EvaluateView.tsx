@@ -63,7 +63,7 @@ function titleOf(result: unknown, finished: number | null): string {
 }
 
 function Start({ onStart }: { onStart: (id: string) => void }) {
-  const spaces = gallery.value?.spaces ?? [];
+  const spaces = gallery.value?.spaces.filter((one) => one.answers) ?? [];
   const [space, setSpace] = useState(asking.value.space);
   const [folds, setFolds] = useState(5);
   const [seed, setSeed] = useState(0);

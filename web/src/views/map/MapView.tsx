@@ -70,7 +70,7 @@ export function MapView() {
         data-testid="map-space"
         onChange={(event) => setSpace(event.currentTarget.value)}
       >
-        {gallery.value?.spaces.map(({ name }) => (
+        {gallery.value?.spaces.filter((one) => one.answers).map(({ name }) => (
           <option key={name} value={name}>
             {name}
           </option>

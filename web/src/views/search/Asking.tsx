@@ -12,7 +12,7 @@ const DEPTHS = [6, 12, 24, 48, 96];
 
 export function AskingPanel() {
   const { space, k, grouped, roi } = asking.value;
-  const spaces = gallery.value?.spaces.map((one) => one.name) ?? ["base"];
+  const spaces = gallery.value?.spaces.filter((one) => one.answers).map((one) => one.name) ?? ["base"];
   return (
     <aside class="asked" aria-label="What is asked">
       <QueryPanel />
