@@ -45,6 +45,15 @@ def capped_precision_at(relevance: ArrayLike, totals: ArrayLike, k: int) -> Floa
     return _ratio(hits[:, :k].sum(axis=1), np.minimum(totals, k))
 
 
+def cut_precision_at(relevance: ArrayLike, totals: ArrayLike, k: int) -> Floats:
+    """P@k, cut: hits in the first min(k, totals) / min(k, totals): as the code of Denner et al. counts, which looks no
+    further than there are items of the class.
+    """
+    hits, totals = _ranked(relevance, totals, k)
+    seen = np.minimum(totals, k)
+    return _ratio((hits[:, :k] & (np.arange(k) < seen[:, None])).sum(axis=1), seen)
+
+
 def recall_at(relevance: ArrayLike, totals: ArrayLike, k: int) -> Floats:
     """Recall@k: hits in the first k / totals."""
     hits, totals = _ranked(relevance, totals, k)

@@ -82,6 +82,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         ),
         "search: in a space": {**_PAIR, **_LEARNT},
         "search: printed": _NEAR,
+        "evaluate: printed as LaTeX": {"lines": "the precision that the authors' code counts stands beside the capped"},
         "rank: count": _VOTE,
         "rank: the sum, Gaussian weights": _VOTE,
         **dict.fromkeys(["evaluate: plain", "evaluate: outside volumes", "evaluate: 3d-mir"], _AUDIT),
@@ -117,6 +118,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         },
         "audit: one field, in a space": {"lines": "indices stand beside their nulls"},
         "search: printed": _NEAR,
+        "evaluate: printed as LaTeX": {"lines": "the precision that the authors' code counts stands beside the capped"},
         "search: fewer than k satisfy the filter": {"json.note": "it says that the filter leaves nothing"},
         **dict.fromkeys(["search: in a space", "search: in a space, with examples and a filter"], _LEARNT),
         **dict.fromkeys(

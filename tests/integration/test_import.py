@@ -79,6 +79,7 @@ def test_table_1_from_what_its_authors_deposited(tmp_path: Path) -> None:
         assert report.micro[f"P@{k}"] == pytest.approx(micro, abs=1e-6)
         assert report.macro[f"P@{k}"] == pytest.approx(macro, abs=1e-6)
     assert 0 < (report.macro["P@1"] or 0) < 1, "a tree that tells nothing"
+    assert "No pictures are there to compare" in report.audit.sentence
 
 
 def test_a_record_asks_and_a_picture_is_refused_in_a_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.evaluation.experiment import MeasuredSpace
 from lookalike.evaluation.labelled import Labelled
-from lookalike.evaluation.measures import AP, CAPPED, EACH, EXACT, NDCG
+from lookalike.evaluation.measures import AP, CAPPED, CUT, EACH, EXACT, NDCG
 from lookalike.evaluation.protocols.declared import PublishedOptions
 from lookalike.evaluation.protocols.published import ABSENT, PUBLISHED, Cases
 from lookalike.evaluation.report import Report
@@ -93,18 +93,23 @@ def test_plain_and_capped_equal_brute_force(drawn: list[tuple[frozenset[str], in
     cases = cases_from(labels, [f"p{patient}" for _, patient in drawn], seed=seed)
     plain: list[float | None] = []
     capped: list[float | None] = []
+    cut: list[float | None] = []
     for query, own in enumerate(labels):
         order = ranking(cases, query, range(len(labels)))
         total = sum(labels[row] == own for row in order)
         hits = sum(labels[row] == own for row in order[:k])
         plain.append(hits / k if total else None)
         capped.append(hits / min(k, total) if total else None)
+        seen = min(k, total)
+        cut.append(sum(labels[row] == own for row in order[:seen]) / seen if total else None)
     report = score("denner", cases, k=[k], samples=5)
     scored = [value for value in plain if value is not None]
     assert close(report.micro[f"P@{k}"], mean(scored))
     assert close(report.macro[f"P@{k}"], macro(plain, labels))
     assert close(report.measures[CAPPED].micro[f"P@{k}"], mean([v for v in capped if v is not None]))
     assert close(report.measures[CAPPED].macro[f"P@{k}"], macro(capped, labels))
+    assert close(report.measures[CUT].micro[f"P@{k}"], mean([v for v in cut if v is not None]))
+    assert close(report.measures[CUT].macro[f"P@{k}"], macro(cut, labels))
     assert report.left_out.get(ABSENT, 0) == len(plain) - len(scored) == report.unscored
 
 

@@ -72,13 +72,14 @@ class Round:
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
     """rule: how queries and gallery were split, in words; split_hash: identifies the queries. duplicates: the
-    near-duplicates among queries and gallery. named_alike: whether patients have the same names on both sides.
+    near-duplicates among queries and gallery, None if there were no pictures to compare. named_alike: whether patients
+    have the same names on both sides.
     """
 
     rounds: tuple[Round, ...]
     rule: str
     split_hash: str
-    duplicates: tuple[NearDuplicate, ...] = ()
+    duplicates: tuple[NearDuplicate, ...] | None = ()
     named_alike: bool = True
 
 
@@ -97,7 +98,7 @@ def within(
     data: Labelled,
     splits: Splits,
     seed: int,
-    duplicates: tuple[NearDuplicate, ...] = (),
+    duplicates: tuple[NearDuplicate, ...] | None = (),
     rival: Rival | None = None,
 ) -> Experiment:
     """Records of the gallery as queries; an adapter of the same kind is trained anew on each split's gallery, a

@@ -15,6 +15,7 @@ from lookalike.evaluation.labelled import Labelled, Queries
 from lookalike.evaluation.near_duplicates import AGREES, NearDuplicate, kinds_in_words
 
 _CHUNK: Final = 1024
+_NOT_COMPARED: Final = "No pictures are there to compare: whether a query has a near-duplicate cannot be said."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,10 @@ class LeakageAudit:
 
 
 def audit_leakage(
-    sides: Iterable[tuple[Queries, Labelled]], duplicates: Sequence[NearDuplicate], *, named_alike: bool = True
+    sides: Iterable[tuple[Queries, Labelled]], duplicates: Sequence[NearDuplicate] | None, *, named_alike: bool = True
 ) -> LeakageAudit:
-    """Audit pairs of (queries, gallery). duplicates: the near-duplicates among all of them. A query that is itself a
+    """Audit pairs of (queries, gallery). duplicates: the near-duplicates among all of them, None if no
+    pictures were there to compare. A query that is itself a
     gallery row (leave one patient out) does not count as its own duplicate. named_alike: whether a patient has one name
     on both sides; two galleries have names of their own.
     """
@@ -53,7 +55,7 @@ def audit_leakage(
             groups.update(zip(side.ids, side.patients, strict=True))
         opened, named = open_rows(gallery.patients), [[patient] for patient in asking.data.patients]
         asking_ids, ids = np.array(asking.data.ids), np.array(gallery.ids)
-        copied |= _copied(asking, gallery, duplicates)
+        copied |= _copied(asking, gallery, duplicates or ())
         for i in range(0, len(named), _CHUNK):
             rows = slice(i, i + _CHUNK)
             itself = asking_ids[rows, None] == ids[None, :]
@@ -63,7 +65,8 @@ def audit_leakage(
             files += int((itself & opened(named[rows])).any(axis=1).sum())
     known = count_patients(list(groups.values()), list(groups))
     shared = _shared(queries, patients, files, known) if named_alike else [*_between(queries, files)]
-    sentence = " ".join([*shared, _near(queries, list(copied.values()))])
+    near = _NOT_COMPARED if duplicates is None else _near(queries, list(copied.values()))
+    sentence = " ".join([*shared, near])
     kinds = dict(Counter(str(each.kind) for each in copied.values()).most_common())
     counts = (queries, patients, files, len(copied))
     return LeakageAudit(*counts, AGREES, sentence, known.records, known.unknown, kinds)

@@ -17,6 +17,7 @@ PerQuery: TypeAlias = NDArray[np.float64]  # (q, ks), or (q, classes, ks) for a 
 
 PLAIN: Final = "P@k"
 CAPPED: Final = "P@k, capped"
+CUT: Final = "P@k, cut at the size of the class"
 NDCG: Final = "nDCG@k of the Jaccard overlap"
 EXACT: Final = "P@k, exact match"
 EACH: Final = "P@k of each label alone"
@@ -80,13 +81,14 @@ def _sharing(ranked: RankedQueries) -> tuple[Bools, NDArray[np.int64]]:
 
 
 def one_class(ranked: RankedQueries, ks: tuple[int, ...]) -> dict[str, PerQuery]:
-    """Plain and capped P@k, where every record has one class."""
+    """Plain, capped and cut P@k, where every record has one class."""
     asking, members = ranked.asking.argmax(axis=1), ranked.members.argmax(axis=1)
     totals = (ranked.open & (asking[:, None] == members[None, :])).sum(axis=1)
     hits = (members[ranked.order] == asking[:, None]) & (ranked.order >= 0)
     return {
         PLAIN: _at(metrics.precision_at, hits, totals, ks),
         CAPPED: _at(metrics.capped_precision_at, hits, totals, ks),
+        CUT: _at(metrics.cut_precision_at, hits, totals, ks),
         CHANCE: metrics.chance(totals, ranked.open.sum(axis=1)),
     }
 

@@ -81,9 +81,11 @@ class _Pictures(NamedTuple):
 _Pairs: TypeAlias = NDArray[np.int64]  # (n, 2): two rows
 
 
-def duplicates_within(gallery: Gallery, data: Labelled) -> tuple[NearDuplicate, ...]:
-    """Every pair of near-duplicates among records of a gallery."""
+def duplicates_within(gallery: Gallery, data: Labelled) -> tuple[NearDuplicate, ...] | None:
+    """Every pair of near-duplicates among records of a gallery; None if none of them has a picture to compare."""
     pictures = _pictures(asking(data), _thumbnails(gallery, data))
+    if data.ids and not pictures.ids:
+        return None
     return tuple(_found(pictures, len(pictures.ids), own=True))
 
 

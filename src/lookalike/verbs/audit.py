@@ -71,7 +71,7 @@ def audit_duplicates(gallery: Gallery, *, progress: Progress | None = None) -> D
     """
     data, records = every_record(gallery), gallery.store.records()
     with followed_by(progress):
-        found = duplicates_within(gallery, data)
+        found = duplicates_within(gallery, data) or ()
     compared = sum(map(bool, gallery.store.thumbnails(records).values()))
     return duplicate_audit({record.id: record for record in records.values()}, compared, found)
 

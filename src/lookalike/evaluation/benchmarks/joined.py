@@ -39,7 +39,7 @@ def joined(parts: Sequence[Cases], seed: int) -> Cases:
         tuple(
             replace(each, first=f"{i}:{each.first}", second=f"{i}:{each.second}")
             for i, part in enumerate(parts)
-            for each in part.duplicates
+            for each in part.duplicates or ()
         ),
     )
 

@@ -125,6 +125,7 @@ class ClassifierReport:
         if form == "json":
             return as_json(self)
         tables = [_overall(self), *([] if self.set is None else [_sets(self, self.set)])]
+        tables += [] if self.silhouette is None else [_separation(self.silhouette)]
         tables += [_labels(name, scores) for name, scores in self.methods.items()]
         tables += [_confusion(self, name) for name, scores in self.methods.items() if scores.confusion]
         return "\n".join(render(title, rows, form) for title, rows in tables)
@@ -165,9 +166,6 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
                 f"{len(queries)} queries in {folds} {fold_kind(found)}, seed {options.seed}; calibration and "
                 f"thresholds from inner folds. Intervals: 95 %, bootstrap by {known.unit}.",
                 known.sentence,
-                ""
-                if parted is None
-                else f"Silhouette of the labels in the base space, across patients: {parted:+.3f}.",
                 *(outside(name, scores.abstained, len(queries), limit) for name, scores in methods.items()),
                 DISCLAIMER,
             )
@@ -401,6 +399,10 @@ def _overall(report: ClassifierReport) -> tuple[str, list[list[str]]]:
         for name, s in report.methods.items()
     ]
     return "Classifiers", [head, *rows]
+
+
+def _separation(silhouette: float) -> tuple[str, list[list[str]]]:
+    return "How the labels part the base vectors, across patients", [["silhouette"], [cell(silhouette, sign=True)]]
 
 
 def _labels(method: str, scores: MethodScores) -> tuple[str, list[list[str]]]:

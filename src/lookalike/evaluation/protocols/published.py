@@ -51,14 +51,14 @@ ABSENT: Final = "a class absent from the gallery"
 class Cases:
     """The records that take part, with their classes as labels. splits: "train", "val", "test" or "" for
     each; left_out: how many records do not take part, by reason. rule: the origin of a split that is not the
-    owners'. duplicates: the near-duplicates among the records.
+    owners'. duplicates: the near-duplicates among the records, None if these have no pictures.
     """
 
     data: Labelled
     splits: tuple[str, ...]
     left_out: Mapping[str, int]
     rule: str = ""
-    duplicates: tuple[NearDuplicate, ...] = ()
+    duplicates: tuple[NearDuplicate, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
