@@ -27,6 +27,7 @@ _LEARNT: Final = {"json.note": "a space that was trained on the query's own pati
 _NEAR: Final = {"lines": "a column says how near a hit is among the gallery's own nearest distances"}
 _PAIR: Final = {"json.hits": "the best pair is of slices that show something"}
 _VOTE: Final = {"json.hits": "each query slice has one vote"}
+_CENTRE: Final = "the centre of Gaussian weights may be given"
 _PUBLISHED: Final = "entries say what is published: licences, collections, what to know"
 
 _ENCODER: Final = {"json.checks.2": "the default encoder is another one"}
@@ -60,6 +61,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "evaluate: a space that learnt with gradients": {**_PATIENTS, "json.split": "no patient is known: by record"},
     },
     "volumes": {
+        "refused: weights that do not exist": {"error": _CENTRE},
         **{
             f"evaluate: khun-jush{more}": {
                 "json.notes.0": "a new gallery cuts volumes in the plane they were taken in",
@@ -144,6 +146,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "job: audit": {"json.result": "a field that goes with the label is said"},
     },
     "served": {
+        "refused: weights that do not exist": {"json.detail": _CENTRE},
         "refused: a region with examples": {
             "json.detail": "one refusal for all that a region cannot be asked with; it names what to leave out"
         },
