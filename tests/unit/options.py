@@ -221,6 +221,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--body-part": Told("--body-part chest", "body_part", "chest"),
             "--view": Told("--view lateral", "view", "lateral"),
             "--abstain": Told("--abstain 0.07", "abstain", 0.07),
+            "--prompts": Told("--prompts {out}.json", "prompts", "{out}.json"),
             "--set": Told("--set 0.8", "set", 0.8),
             "--where": Told("--where label=even", "where", "label=even"),
             "--k": Told("-k 7", "k", 7),

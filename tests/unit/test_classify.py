@@ -259,6 +259,16 @@ def test_zero_shot_needs_no_labels(pictures: Path, tmp_path: Path, make_gallery:
     raised = np.exp(gallery.encoder.logit_scale * cosines.astype(np.float64))  # type: ignore[attr-defined]
     said = {label.label: label.probability for label in empty.labels}
     assert [said["a disc"], said["b"]] == pytest.approx(raised / raised.sum(), abs=1e-4)
+    own = {"disc": ["x-ray a disc"], "b": ["one b", "two b"]}
+    (tmp_path / "own.csv").write_text("label,prompt\ndisc,x-ray a disc\nb,one b\nb,two b\n")
+    parts = gallery.encoder.encode_texts(["x-ray a disc", "one b", "two b"])  # type: ignore[attr-defined]
+    mean = parts[1:].mean(axis=0) / np.linalg.norm(parts[1:].mean(axis=0))
+    several = np.exp(gallery.encoder.logit_scale * np.array([parts[0] @ vector, mean @ vector], np.float64))  # type: ignore[attr-defined]
+    for prompts in (own, tmp_path / "own.csv"):
+        told = classify(gallery, drawn("disc", 1), method="zero-shot", prompts=prompts)
+        found = {label.label: label.probability for label in told.labels}
+        assert [found["disc"], found["b"]] == pytest.approx(several / several.sum(), abs=1e-4)
+        assert [each.prompt for each in told.evidence if each.labels == ("b",)] == ["one b | two b"]
     index(gallery, [pictures])
     unlabelled = classify(gallery, drawn("disc", 1), method="zero-shot", labels=["a disc", "b"], modality="x-ray")
     assert {label.label: label.probability for label in unlabelled.labels} == pytest.approx(said, abs=1e-5)
@@ -275,6 +285,8 @@ def test_zero_shot_needs_no_labels(pictures: Path, tmp_path: Path, make_gallery:
         ({"method": "zero-shot"}, "has no text"),
         ({"modality": "x-ray"}, "go with --method zero-shot"),
         ({"labels": ["disc"]}, "go with --method zero-shot"),
+        ({"prompts": {"disc": ["a disc"]}}, "go with --method zero-shot"),
+        ({"prompts": {"disc": []}, "method": "zero-shot"}, "none empty"),
         ({"space": "s", "method": "zero-shot"}, "leave space and where out"),
         ({"where": "label=nothing", "method": "centroid"}, "leaves no labelled record"),
         ({"where": "label=disc", "method": "linear"}, "at least two labels to choose from, got 1"),

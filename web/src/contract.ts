@@ -868,7 +868,7 @@ export interface components {
         };
         /**
          * @description Which labels a picture has. space, where: whose vectors, and which records, vote. set: a coverage such as .9, of
-         *     the labels that are not ruled out.
+         *     the labels that are not ruled out. prompts: zero-shot: those of each label to choose from.
          */
         ClassifyBody: {
             query: components["schemas"]["QueryBody"];
@@ -878,6 +878,10 @@ export interface components {
             space?: string | null;
             where?: string | null;
             set?: number | null;
+            /** @default {} */
+            prompts?: {
+                [key: string]: string[];
+            };
         };
         /**
          * @description labels: every label, the most probable first; they sum to 1 unless multi_label or

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @click.option("--modality", default="", help="zero-shot: of the prompt, e.g. 'x-ray'.")
 @click.option("--body-part", default="", help="zero-shot: of the prompt, e.g. 'chest'.")
 @click.option("--view", default="", help="zero-shot: of the prompt, e.g. 'anteroposterior'.")
+@click.option("--prompts", metavar="FILE", help="zero-shot: prompts of each label, JSON or a CSV of label and prompt.")
 @click.option("--set", "set_", type=float, metavar="COVERAGE", help="The labels that are not ruled out, e.g. .9.")
 @click.option("--each", multiple=True, metavar="SOURCE", help="Every picture and volume of a folder (repeatable).")
 @click.option("--folds", type=int, metavar="N", help="Without QUERY: score methods on N patient-disjoint folds.")
@@ -68,6 +69,7 @@ def command(
     modality: str,
     body_part: str,
     view: str,
+    prompts: str | None,
     set_: float | None,
     each: tuple[str, ...],
     folds: int | None,
@@ -93,7 +95,7 @@ def command(
         )
     if confusion and folds is None:
         raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
-    if each and (query or identity or box or labels or modality or body_part or view):
+    if each and (query or identity or box or labels or modality or body_part or view or prompts):
         raise click.UsageError("--each classifies whole pictures; leave QUERY, --id, --box and zero-shot's words out")
     from lookalike.gallery import open_gallery
 
@@ -117,6 +119,7 @@ def command(
                 modality=modality,
                 body_part=body_part,
                 view=view,
+                prompts=prompts,
                 **how,
             )
         )

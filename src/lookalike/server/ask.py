@@ -107,6 +107,7 @@ def answer_classify(
             space=space,
             where=body.where,
             set=body.set,
+            prompts=body.prompts or None,
             **_region(body.query),
         )
 

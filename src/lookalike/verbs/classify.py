@@ -18,7 +18,7 @@ from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.asking.query import Query, of_record, open_query, read_query
 from lookalike.asking.query_region import with_region
 from lookalike.classifiers import Settings
-from lookalike.classifiers.prompts import TEMPLATES, Prompts
+from lookalike.classifiers.prompts import TEMPLATES, Prompts, own_prompts
 from lookalike.errors import UsageError
 from lookalike.evaluation.classified import (
     Evidence,
@@ -144,6 +144,7 @@ def classify(
     modality: str = "",
     body_part: str = "",
     view: str = "",
+    prompts: Mapping[str, Sequence[str]] | str | os.PathLike[str] | None = None,
     abstain: float = ABSTAIN,
     seed: int = 0,
     where: str | Filter | None = None,
@@ -160,6 +161,8 @@ def classify(
     (no labels needed: the encoder's text tower). k, weighting ("distance", "uniform"): of the kNN vote.
     multi_label: None: if any record of the gallery has several labels; False leaves those records out.
     labels, templates, modality, body_part, view: for zero-shot, see `Prompts`; labels are the gallery's by default.
+    prompts: likewise, the prompts of each label, or a file of them (`own_prompts`); its labels are those to choose from
+    where none are given.
     space: where neighbours are looked for; there is no calibration in an adapted space, which has learnt the labels. Of
     the method ``adapter`` its name. where: only records that satisfy the filter vote, or are learnt from. Where all of
     them bear one label the vote (knn) is that label's, not calibrated, and a note says so; where none bears any, it
@@ -190,10 +193,11 @@ def classify(
         return _of_region(gallery, region, where, k, weighting, started)
     if slice is not None:
         raise UsageError("slice speaks of a region; give a box too")
-    prompts = Prompts(tuple(templates), modality, body_part, view)
+    own = {} if prompts is None else own_prompts(prompts)
+    words = Prompts(tuple(templates), modality, body_part, view, own)
     settings = Settings(k, weighting, seed)
     coverage = checked_coverage(set)
-    how = _How(method, settings, space, multi_label, tuple(labels), prompts, abstain, where, coverage)
+    how = _How(method, settings, space, multi_label, tuple(labels or own), words, abstain, where, coverage)
     _check_method(how)
     asking = read_query(gallery, query) if id is None else of_record(gallery, id)
     vector = pool(asking.vectors, slice_weights("uniform", asking.positions))
@@ -325,7 +329,7 @@ def _check_method(how: _How) -> None:
     if how.method == ZERO_SHOT and (how.space not in (None, BASE) or how.where is not None):
         raise UsageError("zero-shot works on the encoder's own vectors, and no record votes: leave space and where out")
     if how.method != ZERO_SHOT and (how.labels or how.prompts != Prompts()):
-        raise UsageError("labels, templates, modality, body part and view go with --method zero-shot")
+        raise UsageError("labels, templates, prompts, modality, body part and view go with --method zero-shot")
 
 
 def _nobody(gallery: Gallery, name: str, reason: str, started: float) -> ClassifyResult:

@@ -10,6 +10,7 @@ from lookalike.types import BASE
 from lookalike.verbs.search import MAX_K
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]
+PromptList = Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(min_length=1, max_length=100)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -105,7 +106,7 @@ class ExplainBody(Body):
 
 class ClassifyBody(Body):
     """Which labels a picture has. space, where: whose vectors, and which records, vote. set: a coverage such as .9, of
-    the labels that are not ruled out.
+    the labels that are not ruled out. prompts: zero-shot: those of each label to choose from.
     """
 
     query: QueryBody
@@ -114,6 +115,7 @@ class ClassifyBody(Body):
     space: Name | None = None
     where: Annotated[str, Field(max_length=10_000)] | None = None
     set: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = None
+    prompts: Annotated[dict[Label, PromptList], Field(max_length=100)] = {}
 
 
 class SetLabelsBody(Body):
