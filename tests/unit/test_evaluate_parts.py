@@ -470,6 +470,36 @@ def test_spaces_are_compared_on_folds(make_gallery: MakeGallery) -> None:
     assert [each.p for each in back.macro.values()] == [each.p for each in found.macro.values()]
 
 
+def test_a_space_is_compared_with_its_namesake_in_another_gallery(make_gallery: MakeGallery) -> None:
+    gallery, other = make_gallery(), make_gallery("other")
+    planted_space(gallery)
+    planted_space(other)
+    found = evaluate(gallery, space="findings", folds=3, against=other.folder, k=[1], samples=20).comparison
+    assert found is not None
+    assert (found.against, found.macro["P@1"].value) == ("other (findings)", 0.0)
+    assert found.adapter is not None
+
+
+def test_across_galleries_in_a_learnt_space(make_gallery: MakeGallery) -> None:
+    gallery, other = make_gallery(), make_gallery("other")
+    planted_space(gallery)
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 3, 50)
+    vectors = rng.normal(size=(50, other.spec.dim))
+    vectors[:, :3] += 5 * np.eye(3)[labels]
+    names = [("abc"[label],) for label in labels]
+    unlabelled = np.ones((90, other.spec.dim))  # whose ids are those of the gallery's records
+    fill(other, [*unlabelled, *vectors], [f"q{i}" for i in range(140)], [*[()] * 90, *names])
+    report = evaluate(gallery, space="findings", queries_from=other.folder, k=[5], samples=20)
+    found = report.cross_domain
+    assert found is not None
+    assert report.baseline is not None
+    assert report.macro["P@5"] > report.baseline.macro["P@5"]
+    assert found.queries_alone.scores is not None
+    assert found.gallery_alone.scores is None
+    assert "trained on these very records" in found.gallery_alone.reason
+
+
 def planted_space(gallery: Gallery) -> None:
     """Labels that lie in a few of many directions, so that an adapter is better than the cosine of all."""
     rng = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from lookalike import metrics
+from lookalike import adapters, metrics
 from lookalike.errors import ManifestMismatchError, UsageError
 from lookalike.evaluation.experiment import Askers, Experiment, Measured, MeasuredSpace, Round, ranked
 from lookalike.evaluation.labelled import Labelled, Queries, asking, labelled
@@ -26,7 +26,6 @@ from lookalike.evaluation.scores import Figures, Mean, ScoreSummary, Scoring, ch
 from lookalike.evaluation.splits import hash_of, leave_one_patient_out
 from lookalike.evaluation.tables import TableRows, cell
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.store import BASE
 from lookalike.text import one_line
 from lookalike.types import Record, Vectors
 
@@ -162,10 +161,10 @@ def _bearing(data: Labelled, shared: set[str]) -> Labelled:
 
 
 def crossed(
-    gallery: Gallery, space: MeasuredSpace, sides: Domains, measured: Measured, measure: Measure, scoring: Scoring
+    space: MeasuredSpace, sides: Domains, measured: Measured, measure: Measure, scoring: Scoring
 ) -> CrossDomain:
     """What crossing costs. measured: of the queries against the gallery."""
-    alone = _alone(gallery, space, sides.queries, measure, scoring)
+    alone = _alone(space, sides.queries, measure, scoring)
     cross = measured.per_query[space.name][PLAIN]
     names = [f"P@{k}" for k in scoring.ks]
     own = alone.per_query[space.name][PLAIN]
@@ -179,19 +178,19 @@ def crossed(
         sides.only_gallery,
         len(sides.among.ids),
         _within(sides.name, alone, space.name, len(sides.queries.ids), paired, scoring),
-        _of_the_asked(gallery, space, sides, measured, measure, scoring),
+        _of_the_asked(space, sides, measured, measure, scoring),
     )
 
 
 def _of_the_asked(
-    gallery: Gallery, space: MeasuredSpace, sides: Domains, measured: Measured, measure: Measure, scoring: Scoring
+    space: MeasuredSpace, sides: Domains, measured: Measured, measure: Measure, scoring: Scoring
 ) -> WithinDomain:
     """The asked gallery by itself: other queries, so that the drop has an interval and no p."""
     name = "this gallery"
     if space.adapter is not None:
         reason = f"since {space.name} was trained on these very records"
         return WithinDomain(name, 0, len(sides.among.ids), None, {"macro": None, "micro": None}, {}, {}, reason)
-    alone = _alone(gallery, space, sides.among, measure, scoring)
+    alone = _alone(space, sides.among, measure, scoring)
     cross, own = (each.per_query[space.name][PLAIN] for each in (measured, alone))
     unpaired: dict[Mean, dict[str, Difference]] = {
         mean: _unpaired(own, alone.askers, cross, measured.askers, scoring, mean) for mean in ("macro", "micro")
@@ -199,9 +198,11 @@ def _of_the_asked(
     return _within(name, alone, space.name, len(sides.among.ids), unpaired, scoring)
 
 
-def _alone(gallery: Gallery, space: MeasuredSpace, data: Labelled, measure: Measure, scoring: Scoring) -> Measured:
+def _alone(space: MeasuredSpace, data: Labelled, measure: Measure, scoring: Scoring) -> Measured:
     """A gallery's records asked among themselves, in the space of the gallery that is asked."""
-    vectors: Vectors = data.vectors if space.name == BASE else gallery.project(data.vectors, space.name)
+    vectors: Vectors = data.vectors
+    if space.adapter is not None:
+        vectors = adapters.transform(space.adapter, data.vectors, data.slices)
     splits = leave_one_patient_out(data)
     each = Round(asking(data), data, lambda: iter([(space.name, vectors, vectors)]))
     return ranked(Experiment((each,), splits.rule, hash_of(data.ids)), measure, scoring.ks)

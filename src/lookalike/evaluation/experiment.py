@@ -50,12 +50,14 @@ def measured_space(gallery: Gallery, name: str) -> MeasuredSpace:
 @dataclass(frozen=True, slots=True, eq=False)
 class Rival:
     """What a space is compared with on the same records. name: the base's, or unlike any other that is measured.
-    vectors (n, dim): base vectors of the same records in the same order, by the rival's own encoder.
+    vectors (n, dim): base vectors of the same records in the same order, by the rival's own encoder; slices: as of
+    ``Labelled``.
     """
 
     name: str
     space: MeasuredSpace
     vectors: Vectors
+    slices: tuple[Vectors, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,8 +130,7 @@ def _besides_base(
     if space.adapter is not None:
         yield space.name, space, data
     if rival is not None and rival.name != BASE:
-        slices = data.slices if rival.vectors is data.vectors else ()  # of another encoder only the means are here
-        yield rival.name, rival.space, replace(data, vectors=rival.vectors, slices=slices)
+        yield rival.name, rival.space, replace(data, vectors=rival.vectors, slices=rival.slices)
 
 
 def _refitted(space: MeasuredSpace, among: Labelled, data: Labelled, seed: int) -> Vectors:

@@ -20,7 +20,8 @@ def rival_of(
     gallery: Gallery, space: MeasuredSpace, data: Labelled, against: str | os.PathLike[str]
 ) -> tuple[Rival, Labelled, Matched | None]:
     """The rival of a space by a space's name or a gallery's folder, and the records of the data that both have: of
-    another gallery those with the same id, which is a hash of the picture.
+    another gallery those with the same id, which is a hash of the picture. Of that gallery it is the space of the same
+    name, or the encoder's own.
 
     Raises UsageError (the space itself, no record in both), GalleryError (neither a space nor a gallery).
     """
@@ -28,7 +29,7 @@ def rival_of(
     if name in gallery.store.spaces():
         if name == space.name:
             raise UsageError(f"the space {name!r} is not compared with itself; name another space, or another gallery")
-        return Rival(name, measured_space(gallery, name), data.vectors), data, None
+        return Rival(name, measured_space(gallery, name), data.vectors, data.slices), data, None
     with open_gallery(name) as other:
         return _of_gallery(other, space, data)
 
@@ -44,12 +45,15 @@ def _of_gallery(other: Gallery, space: MeasuredSpace, data: Labelled) -> tuple[R
         )
     shared = data.take(rows)
     at = np.array([place[identity] for identity in shared.ids], np.int64)
-    differ = sum(set(a) != set(b) for a, b in zip(shared.labels, there.take(at).labels, strict=True))
+    theirs, own = there.take(at), space.name if space.name in other.store.spaces() else BASE
+    differ = sum(set(a) != set(b) for a, b in zip(shared.labels, theirs.labels, strict=True))
     matched = Matched(len(rows), len(data.ids) - len(rows), len(there.ids) - len(rows), differ)
-    return Rival(_name(other, space), measured_space(other, BASE), there.vectors[at]), shared, matched
+    return Rival(_name(other, space, own), measured_space(other, own), theirs.vectors, theirs.slices), shared, matched
 
 
-def _name(other: Gallery, space: MeasuredSpace) -> str:
-    """The encoder, if it is another one, and the gallery's folder."""
+def _name(other: Gallery, space: MeasuredSpace, own: str) -> str:
+    """The gallery's folder, the encoder if it is another one, the space if it is adapted."""
+    encoder = () if other.spec.name == space.spec.name else (other.spec.name,)
+    more = (*encoder, *(() if own == BASE else (own,)))
     folder = one_line(Path(other.folder).name)
-    return f"{folder} ({other.spec.name})" if other.spec.name != space.spec.name else f"gallery {folder}"
+    return f"{folder} ({', '.join(more)})" if more else f"gallery {folder}"

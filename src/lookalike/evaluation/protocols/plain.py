@@ -85,7 +85,7 @@ def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
     if asked.rival is not None:
         report = replace(report, comparison=compared(space.name, asked.rival, asked.matched, measured, scoring))
     if asked.domains is not None:
-        cross = crossed(gallery, space, asked.domains, measured, _PRECISION, scoring)
+        cross = crossed(space, asked.domains, measured, _PRECISION, scoring)
         report = replace(report, cross_domain=cross)
     if asked.recorded is not None:
         report = _by_field(report, asked.recorded, experiment, measured, options, scoring)
