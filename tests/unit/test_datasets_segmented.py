@@ -148,13 +148,35 @@ def test_totalsegmentator_labels_slices(tmp_path: Path, make_gallery: Callable[.
         "tumor",
         "M",
     )
-    assert third.attributes["modality"] == "MR"
+    assert (third.attributes["modality"], first.attributes["PatientAge"]) == ("MR", 61)
     gallery = make_gallery()
     assert index(gallery, [dataset]).added == 3
     views = {r.labels: gallery.store.slices_of(r.key)[0] for r in gallery.store.records().values()}
     assert set(views) == {("liver", "spleen"), ("liver",)}
     chosen = open_dataset(f"totalsegmentator={tmp_path}?labels=spleen")
     assert [item.labels for item in chosen.pictures] == [("spleen",)]
+
+
+def test_coarse_classes_join_sides_and_lobes_or_what_a_table_says(tmp_path: Path) -> None:
+    save(tmp_path / "s0001" / "ct.nii.gz", picture(1), UP)
+    shown = {
+        "lung_upper_lobe_left": [4],
+        "lung_lower_lobe_right": [1, 2],
+        "aorta": [2],
+        "iliac_vena_left": [0],
+        "liver": [3],
+    }
+    for name, slices in shown.items():
+        save(tmp_path / "s0001" / "segmentations" / f"{name}.nii.gz", mask(a=slices), UP)
+    coarse = open_dataset(f"totalsegmentator={tmp_path}?classes=coarse").pictures[0]
+    assert set(coarse.labels) == {"lung", "vessels", "liver"}
+    assert coarse.attributes["axial slices of lung"] == "1-2,4"
+    assert coarse.attributes["axial slices of vessels"] == "0,2"
+    assert open_dataset(f"totalsegmentator={tmp_path}?classes=coarse&labels=lung").pictures[0].labels == ("lung",)
+    (tmp_path / "classes.csv").write_text("fine,coarse\naorta,trunk\nliver,trunk\nlung_upper_lobe_left,chest\n")
+    other = open_dataset(f"totalsegmentator={tmp_path}?classes=classes.csv").pictures[0]
+    assert set(other.labels) == {"trunk", "chest", "lung", "vessels"}  # what it leaves out is as without it
+    assert other.attributes["axial slices of trunk"] == "2-3"
 
 
 @pytest.mark.parametrize("said", ["", "[]", '{"training": [{"image": "a"}]}'])

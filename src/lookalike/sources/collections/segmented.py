@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.planes import orient
 from lookalike.sources.collections.collection import LabelledPicture, OfficialSplit, Options
-from lookalike.sources.collections.csvfiles import table_rows
+from lookalike.sources.collections.csvfiles import dicom_attributes, table_rows
 from lookalike.types import Attribute, Image
 
 TASKS: Final[dict[str, tuple[str, str, str]]] = {
@@ -117,13 +117,13 @@ def read_totalsegmentator(root: Path, options: Options) -> Iterator[LabelledPict
             for slices in _shown(path, {}, options, name).values() if _is_wanted(name, options) else ():
                 shown[name] = shown.get(name, np.zeros(len(slices), bool)) | slices
         row = table.get(folder.name, {})
-        about = {
-            "modality": "CT" if image.name.startswith("ct") else "MR",
-            "pathology": row.get("pathology", ""),
-            "study_type": row.get("study_type", ""),
-            "PatientSex": row.get("gender", "").upper(),
-        }
-        attributes: dict[str, Attribute] = {key: value for key, value in about.items() if value}
+        attributes = dicom_attributes(
+            modality="CT" if image.name.startswith("ct") else "MR",
+            pathology=row.get("pathology", ""),
+            study_type=row.get("study_type", ""),
+            PatientSex=row.get("gender", ""),
+            PatientAge=row.get("age", ""),
+        )
         split = _TOTAL_SPLITS.get(row.get("split", ""), "")
         yield LabelledPicture(image, tuple(shown), split, folder.name, {**attributes, **_slices_of(shown)})
 
