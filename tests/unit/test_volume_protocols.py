@@ -107,6 +107,43 @@ def test_a_region_asks_by_its_slices_alone(make_gallery: Make) -> None:
         evaluate(gallery, protocol="c-mir", levels=["stage"], text="stage")
 
 
+class Angles:
+    """Stands for an encoder that takes text: a text is its angle in degrees."""
+
+    logit_scale = 1.0
+
+    def __init__(self, gallery: Gallery) -> None:
+        self.spec = gallery.spec
+
+    def encode_inputs(self, inputs: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def encode_images(self, images: Sequence[object]) -> np.ndarray:
+        raise NotImplementedError
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        return at(*map(float, texts)).astype(np.float32)
+
+
+def test_a_text_asks_in_place_of_its_volume(make_gallery: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A's caption is 41: B (40), C (43); B's 44: C (43), D (62); C's 9: A (10), D (11); D has none. Of A's stage is its
+    first answer, of B's none, of C's the second.
+    """
+    captions = {"A": "41", "B": "44", "C": "9", "D": ""}
+    about = {name: {"stage": STAGES[name], "caption": captions[name]} for name in VOLUMES}
+    gallery = planted(make_gallery, VOLUMES, about, **dict.fromkeys(VOLUMES, ("x",)))
+    monkeypatch.setattr(Gallery, "encoder", property(Angles))
+    report = evaluate(gallery, protocol="c-mir", levels=["stage"], k=[1, 2], ranks=["max"], text="caption")
+    assert report.left_out == {"no caption": 1}
+    assert report.scores[0].scores.per_class["1"] == pytest.approx(
+        {"P@1": 1 / 2, "P@2": 1 / 4, "AP@2": 1 / 2}, abs=1e-6
+    )
+    assert report.scores[0].scores.per_class["2"] == pytest.approx({"P@1": 0, "P@2": 1 / 2, "AP@2": 1 / 2}, abs=1e-6)
+    found = evaluate(gallery, protocol="ct-clip", k=[1], report="caption")
+    assert any("3 reports asked for their own volume among as many" in note for note in found.notes)
+    assert found.measures[REPORT_TO_VOLUME].micro["R@5"] == 1
+
+
 def test_the_owners_split_is_kept(make_gallery: Make) -> None:
     about = {name: {"stage": STAGES[name], "split": "test" if name == "A" else "train"} for name in VOLUMES}
     gallery = planted(make_gallery, VOLUMES, about)
