@@ -84,7 +84,6 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         ),
         "search: in a space": {**_PAIR, **_LEARNT},
         "search: printed": _NEAR,
-        "evaluate: printed as LaTeX": {"lines": "the precision that the authors' code counts stands beside the capped"},
         "rank: count": _VOTE,
         "rank: the sum, Gaussian weights": _VOTE,
         **dict.fromkeys(["evaluate: plain", "evaluate: outside volumes", "evaluate: 3d-mir"], _AUDIT),
