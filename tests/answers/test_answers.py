@@ -113,6 +113,7 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         },
         "refused: a label column that is not there": {"error": "the columns there are stand beside the nearest one"},
         "refused: a region in a space": {"error": "what asks with a study or a report is named, too"},
+        "refused: another encoder for this gallery": {"error": "a gallery can change its encoder"},
         "audit: everything recorded": {
             "json.fields": "values are told by a ridge regression that permutations can repeat; indices have nulls",
             "json.warnings": "association and the range of the null are said",
