@@ -33,8 +33,9 @@ NAMES = (
     "server_load",
     "hostile_load",
     "soak",
+    "tuning",
 )
-LONG = ("soak",)  # measured only when named
+LONG = ("soak", "tuning")  # measured only when named
 
 
 @click.command()
@@ -42,7 +43,7 @@ LONG = ("soak",)  # measured only when named
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of chest-xray-dicom5, mednist and volumes.  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
+    help="Folder of chest-xray-dicom5, mednist, volumes ...  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
 )
 @click.option("--seconds", type=click.IntRange(10), help="Length of the soak.  [default: 600]")
 def main(names: tuple[str, ...], data: Path | None, seconds: int | None) -> None:
@@ -55,7 +56,7 @@ def main(names: tuple[str, ...], data: Path | None, seconds: int | None) -> None
 
 def _measured(name: str, data: Path | None, seconds: int | None) -> int:
     """Print a benchmark's figures; returns how many missed their target."""
-    length = {"seconds": seconds} if name in LONG and seconds else {}
+    length = {"seconds": seconds} if name == "soak" and seconds else {}
     started = time.monotonic()
     try:
         figures = importlib.import_module(f"benchmarks.{name}").run(data, **length)

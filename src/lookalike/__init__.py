@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.map import map_gallery as map
     from lookalike.verbs.migrate import migrate
     from lookalike.verbs.search import search
+    from lookalike.verbs.tune import tune
 
 __version__: Final = "0.1.0"
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "migrate",
     "open",
     "search",
+    "tune",
 ]
 
 # Imported on first use, so that `import lookalike` is quick and light.
@@ -69,6 +71,7 @@ _HOME: Final = {
     "audit_duplicates": ("lookalike.verbs.audit", "audit_duplicates"),
     "audit_outliers": ("lookalike.verbs.audit", "audit_outliers"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
+    "tune": ("lookalike.verbs.tune", "tune"),
     "demo": ("lookalike.verbs.demo", "demo"),
     "draft": ("lookalike.verbs.draft", "draft"),
     "doctor": ("lookalike.verbs.doctor", "doctor"),

@@ -34,6 +34,7 @@ VERBS: Final = (
     Verb("classify", lookalike.classify, bodies.ClassifyBody),
     Verb("index", lookalike.index, bodies.IndexBody),
     Verb("adapt", lookalike.adapt, bodies.AdaptBody),
+    Verb("tune", lookalike.tune, bodies.TuneBody),
     Verb("evaluate", lookalike.evaluate, bodies.EvaluateBody),
     Verb("draft", lookalike.draft),
     Verb("map", lookalike.map, bodies.MapBody),
@@ -60,8 +61,8 @@ VERBS: Final = (
 SHOWN: Final = {"json", "figure", "format", "out", "curves", "bars", "confusion", "color"}
 """Options of commands that say how an answer is printed, drawn or kept, or which gallery is opened."""
 
-_LONG: Final = ("index", "adapt", "evaluate", "classify", "audit confounds", "audit duplicates")
-_JOBS: Final = ("index", "adapt", "evaluate", "audit confounds")  # those with a body
+_LONG: Final = ("index", "adapt", "tune", "evaluate", "classify", "audit confounds", "audit duplicates")
+_JOBS: Final = ("index", "adapt", "tune", "evaluate", "audit confounds")  # those with a body
 
 NO_COMMAND: Final = {
     "search ids": "several records are asked with by --id and --like",
@@ -122,6 +123,7 @@ NO_HTTP: Final = {
     "index sentences": "a model of the server's machine; who administers it chooses by command",
     "index patches": "a gallery keeps patches from its first index on",
     **dict.fromkeys([f"{name} progress" for name in (*_JOBS, "gallery migrate")], "the job has it"),
+    "tune to": "the server's LOOKALIKE_MODELS: never a path",
     "classify progress": "an answer, not a job",
     **dict.fromkeys(
         [f"evaluate {name}" for name in ("queries", "query_labels", "label_columns", "patient_column")],

@@ -30,6 +30,7 @@ _CONTRIBUTOR: Final = frozenset(
         "GET /labels/log",
         "POST /index",
         "POST /adapt",
+        "POST /tune",
         "POST /evaluate",
         "POST /map",
         "POST /audit",

@@ -96,6 +96,22 @@ def test_an_import_folder_is_indexed_while_others_search(folder: Path, many: Pat
         assert len(found["hits"]) == RECORDS + MANY
 
 
+def test_a_tuning_is_a_job(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path / "models"))
+    with serving(folder) as server:
+        problem(server.post("/tune", {"name": "mine", "to": "/tmp"}), 422, "invalid")
+        job = server.job(server.post("/tune", {"name": "mine", "epochs": 1}))
+        taken = server.job(server.post("/tune", {"name": "lite0-inner"}))
+        assert (job["state"], job["kind"], job["error"]) == ("done", "tune", None)
+        result = job["result"]
+        assert result["records"] + result["judgement"]["queries"] == RECORDS
+        assert result["judgement"]["figures"].keys() >= {"base", "linear", "tuned"}
+        assert (result["accepted"], result["folder"]) == ((tmp_path / "models" / "mine").exists(), "")
+        assert job["progress"]["done"] == job["progress"]["total"] > 0
+        assert str(tmp_path) not in server.get(f"/jobs/{job['id']}").text
+        assert (taken["state"], "there is an encoder" in taken["error"]) == ("failed", True)
+
+
 @contextmanager
 def paused(server: Server) -> Iterator[None]:
     """While the process that does the job is stopped, as if it took for ever."""

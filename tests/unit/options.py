@@ -46,6 +46,7 @@ VERBS: Final = (
     "lookalike.verbs.records:remove",
     "lookalike.verbs.records:undo_labels",
     "lookalike.verbs.search:search",
+    "lookalike.verbs.tune:tune",
 )
 GOES_ON: Final = ("open_gallery",)  # watched, and called all the same
 
@@ -163,6 +164,19 @@ COMMANDS: Final[dict[str, Command]] = {
             "--replace": Told("--replace", "replace", True),
             "--seed": SEED,
             "--json": JSON,
+        },
+    ),
+    "tune": Command(
+        {"": "--gallery {g} --name made --to {out}"},
+        {
+            "--gallery": GALLERY,
+            "--name": Told("--name another", "name", "another"),
+            "--method": Told("--method views", "method", "views"),
+            "--to": Told("--to {out}-more", "to", "{out}-more"),
+            "--mirror": Told("--mirror off", "mirror", "off"),
+            "--epochs": Told("--epochs 3", "epochs", 3),
+            "--seed": SEED,
+            "--json": Shown("--json", "elsewhere", "test_tune.py::test_what_is_no_better_is_thrown_away"),
         },
     ),
     # Only the options that a protocol offers are tried with it.

@@ -513,6 +513,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Tune
+         * @description Tune the encoder's network to the gallery.
+         */
+        post: operations["post_tune_api_v1_tune_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/evaluate": {
         parameters: {
             query?: never;
@@ -1284,7 +1304,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MigrateResult"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MigrateResult"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -2053,6 +2073,81 @@ export interface components {
             chance: {
                 [key: string]: number | null;
             };
+        };
+        /** @description An encoder to tune, which is kept in the server's folder of models. epochs: by default by the gallery's size. */
+        TuneBody: {
+            name: string;
+            /**
+             * @default labels
+             * @enum {string}
+             */
+            method?: "labels" | "views";
+            /**
+             * @default auto
+             * @enum {string}
+             */
+            mirror?: "auto" | "on" | "off";
+            epochs?: number | null;
+            /** @default 0 */
+            seed?: number;
+        };
+        /**
+         * @description encoder: the new encoder's name; base: what it was tuned from. accepted: it is better than base on what it did
+         *     not learn from, the interval of the gain in P@5 lies above 0; only then it was kept, in ``folder``.
+         *
+         *     records, patients: learnt from. unread: records whose files are gone. mirrored: mirrored views were learnt from too.
+         */
+        TuneResult: {
+            encoder: string;
+            base: string;
+            /** @enum {string} */
+            method: "labels" | "views";
+            accepted: boolean;
+            judgement: components["schemas"]["TuningJudgement"];
+            records: number;
+            patients: number;
+            unread: number;
+            epochs: number;
+            mirrored: boolean;
+            device: string;
+            seed: number;
+            folder: string;
+            notes: string[];
+            seconds: number;
+        };
+        /**
+         * @description figures: of base, of each adapter on base vectors and of the tuned network: macro P@1 and P@5 of the untouched
+         *     records, asked against all others of other patients. gain: tuned less base; over_adapter: tuned less the adapter
+         *     that does best there. Each with its interval, resampled by patient.
+         */
+        TuningJudgement: {
+            queries: number;
+            patients: number;
+            figures: {
+                [key: string]: {
+                    [key: string]: [
+                        number | null,
+                        number | null,
+                        number | null
+                    ];
+                };
+            };
+            gain: {
+                [key: string]: [
+                    number | null,
+                    number | null,
+                    number | null
+                ];
+            };
+            best_adapter: string;
+            over_adapter: {
+                [key: string]: [
+                    number | null,
+                    number | null,
+                    number | null
+                ];
+            };
+            split_hash: string;
         };
         /** @description The number of a change of labels; without one the last that counts. */
         UndoLabelsBody: {
@@ -3236,6 +3331,43 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AdaptBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_tune_api_v1_tune_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TuneBody"];
             };
         };
         responses: {

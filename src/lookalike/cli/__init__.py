@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "index": "Read images and make them findable.",
     "search": "Find the records that look most like a query.",
     "adapt": "Train an adapter on the labels: a new space to search in.",
+    "tune": "Tune the encoder's network to a gallery: a new encoder, if it is better.",
     "evaluate": "Measure precision at k, with intervals and a leakage audit.",
     "classify": "Which labels a picture bears, and the neighbours that say so.",
     "audit": "What could mislead a score: confounds, and copies of pictures.",
@@ -37,6 +38,7 @@ _KEPT: Final = {
     **dict.fromkeys(["search", "evaluate", "classify", "draft", "audit", "doctor"], _AS_IT_WAS),
     "map": "No map was made. Run the same command again.",
     "adapt": "No space was made or replaced: that happens once an adapter is trained. Run the same command again.",
+    "tune": "No encoder was made: that happens once it is trained and judged. Run the same command again.",
     "benchmark": "What was run to its end is kept in the cache and not run again. Run the same command again.",
 }
 """What is said on Ctrl-C of what a command leaves; of those not named here ``_FINISHED``."""

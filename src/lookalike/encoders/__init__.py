@@ -6,6 +6,7 @@ Entries are found through the entry points ``lookalike.encoders`` (one entry eac
 
 - ``model.onnx``, an ONNX file with its description ``model.json`` beside it;
 - a folder that transformers saved, or the name of one under ``LOOKALIKE_MODELS``;
+- a folder that ``lookalike tune`` made, likewise;
 - ``organisation/model``, a hub repository that is in the cache or under ``LOOKALIKE_MODELS``;
 - ``imported:model:dim``, vectors that were made elsewhere: it embeds nothing;
 - ``name+0.5*name``, an ensemble: the unit vectors, weighted, side by side;
@@ -19,11 +20,13 @@ from lookalike.encoders.catalogue.lookup import (
     descriptions,
     entry,
     is_declared,
+    learnt_by,
     load,
     names,
     names_with_text,
     present,
     superseded_by,
+    untuned,
 )
 from lookalike.encoders.protocols import Encoder, EncoderEntry, PatchEncoder, TextEncoder, logit_bias
 
@@ -39,10 +42,12 @@ __all__ = [
     "descriptions",
     "entry",
     "is_declared",
+    "learnt_by",
     "load",
     "logit_bias",
     "names",
     "names_with_text",
     "present",
     "superseded_by",
+    "untuned",
 ]

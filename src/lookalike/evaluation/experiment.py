@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lookalike import adapters, metrics
 from lookalike.adapters import Adapter
+from lookalike.evaluation.contamination import untouched_queries, untouched_splits
 from lookalike.evaluation.labelled import Labelled, Queries, asking
 from lookalike.evaluation.measures import Measure, PerQuery, RankedQueries
 from lookalike.evaluation.near_duplicates import NearDuplicate
@@ -106,6 +107,9 @@ def within(
     """Records of the gallery as queries; an adapter of the same kind is trained anew on each split's gallery, a
     rival's too.
     """
+    splits = untouched_splits(space.spec.name, data, splits)
+    if rival is not None and rival.space.spec.name != space.spec.name:
+        splits = untouched_splits(rival.space.spec.name, data, splits)
     rounds = tuple(_round(space, data, split, seed, rival) for split in splits.parts)
     names = (f"{i}:{identity}" for i, each in enumerate(rounds) for identity in each.queries.data.ids)
     return Experiment(rounds, splits.rule, hash_of(names), duplicates)
@@ -159,6 +163,7 @@ def from_outside(
     """Queries from outside against the whole gallery, in an adapted space with the adapter as it was trained. rival:
     another space of the same gallery.
     """
+    queries, told = untouched_queries(space.spec.name, queries)
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
         yield BASE, queries.data.vectors, among.vectors
@@ -168,7 +173,7 @@ def from_outside(
                 moved, known = (adapters.transform(each.adapter, side.vectors, side.slices) for side in sides)
                 yield each.name, moved, known
 
-    rule = "outside queries against the whole gallery"
+    rule = f"outside queries against the whole gallery{told}"
     return Experiment((Round(queries, among, spaces),), rule, hash_of(sorted(queries.data.ids)), duplicates)
 
 

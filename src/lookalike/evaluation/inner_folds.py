@@ -6,12 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from lookalike import metrics
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import MeasuredSpace, ranked, within
-from lookalike.evaluation.labelled import Labelled
+from lookalike.evaluation.labelled import Labelled, some_patients
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, shared_label
 from lookalike.evaluation.scores import Scoring, gain_of
 from lookalike.evaluation.splits import in_folds
@@ -57,7 +55,7 @@ def inner_folds(space: MeasuredSpace, data: Labelled, seed: int) -> InnerFolds |
     """Compare a space with the base on folds of its own training records; None where they are too few for two folds, or
     no query has another record of its label.
     """
-    sample = _sampled(data, seed)
+    sample = some_patients(data, _MOST, seed)
     largest = max(Counter(labels[0] for labels in sample.labels).values())
     folds = min(_FOLDS, len(set(sample.patients)), largest)
     if folds < 2 or not _learnable(sample):
@@ -85,13 +83,3 @@ def _learnable(data: Labelled) -> bool:
         for label in labels:
             patients.setdefault(label, set()).add(patient)
     return sum(len(of) >= _FOLDS for of in patients.values()) >= 2
-
-
-def _sampled(data: Labelled, seed: int) -> Labelled:
-    """The records of some patients at random, about as many as are compared."""
-    if len(data.ids) <= _MOST:
-        return data
-    names = list(dict.fromkeys(data.patients))
-    order = dict(zip(names, np.random.default_rng(seed).permutation(len(names)).tolist(), strict=True))
-    rows = sorted(range(len(data.ids)), key=lambda i: order[data.patients[i]])[:_MOST]
-    return data.take(np.array(sorted(rows), np.int64))

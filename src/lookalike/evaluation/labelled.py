@@ -55,6 +55,11 @@ class Queries:
     thumbnails: tuple[bytes, ...] = ()
     names: tuple[str, ...] = ()
 
+    def take(self, rows: NDArray[np.int64]) -> Queries:
+        """Some of the queries, in the order of the row numbers."""
+        thumbnails = tuple(self.thumbnails[i] for i in rows) if self.thumbnails else ()
+        return Queries(self.data.take(rows), tuple(self.patients[i] for i in rows), thumbnails)
+
 
 def labelled(gallery: Gallery) -> Labelled:
     """Every labelled record, by ascending key. Raises UsageError if there is none."""
@@ -86,6 +91,16 @@ def every_record(gallery: Gallery) -> Labelled:
     found = [records[int(key)] for key in stored.records]
     vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
     return replace(labelled_records(vectors, found, [record.labels for record in found]), slices=record_slices(every))
+
+
+def some_patients(data: Labelled, most: int, seed: int) -> Labelled:
+    """The records of some patients at random, at most so many; all of them where there are no more."""
+    if len(data.ids) <= most:
+        return data
+    names = list(dict.fromkeys(data.patients))
+    order = dict(zip(names, np.random.default_rng(seed).permutation(len(names)).tolist(), strict=True))
+    rows = sorted(range(len(data.ids)), key=lambda i: order[data.patients[i]])[:most]
+    return data.take(np.array(sorted(rows), np.int64))
 
 
 def labelled_records(vectors: Vectors, records: Sequence[Record], labels: Sequence[tuple[str, ...]]) -> Labelled:

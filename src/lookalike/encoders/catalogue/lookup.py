@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from lookalike.encoders.catalogue import references
 from lookalike.encoders.families.ensemble import Ensemble
 from lookalike.encoders.families.imported import imported, is_imported
+from lookalike.encoders.families.tuned import Learnt, Tuned, read_tuned
 from lookalike.encoders.protocols import Encoder, EncoderEntry, Facts, facts_of
-from lookalike.errors import LookalikeError, UsageError
+from lookalike.errors import DamagedFileError, LookalikeError, UsageError
 from lookalike.plugins import (
     OURS,
     Broken,
@@ -133,6 +135,8 @@ def _find(name: str) -> _Offer:
     # A hub id that the catalogue knows stands for that entry, which tells what the model was trained on.
     if (offer := next(_by_checkpoint(name), None)) is not None:
         return offer
+    if (tuned := references.tuned_folder(name)) is not None:
+        return _Offer(name, "", _tuned(*tuned))
     if (own := imported(name) or references.of_file(name)) is not None:
         return _Offer(name, "", own)
     if (parts := references.parts(name)) is not None:
@@ -141,6 +145,27 @@ def _find(name: str) -> _Offer:
         return _Offer(name, "", hub)
     known = {offer.name for offer in _offers() if not isinstance(offer.entry, Broken)}
     raise UsageError(f"no encoder is called {name!r}.{suggestion(name, known)}")
+
+
+def _tuned(name: str, folder: Path) -> Tuned:
+    """A tuned encoder with its base, which is none itself."""
+    base = str(read_tuned(folder)["base"]["name"])
+    if references.tuned_folder(base) is not None:
+        raise DamagedFileError(f"{name} names {base!r} as its base, which is tuned itself; copy the folder again")
+    return Tuned(name, folder, entry(base))
+
+
+def untuned(name: str) -> EncoderEntry:
+    """The entry of an encoder; of a tuned one that of the encoder it was tuned from."""
+    found = entry(name)
+    return found.base if isinstance(found, Tuned) else found
+
+
+def learnt_by(name: str) -> tuple[Learnt, ...]:
+    """What a tuned encoder, or such members of an ensemble, have learnt from; nothing for any other encoder."""
+    found = entry(name)
+    members = [member for _weight, member in found.members] if isinstance(found, Ensemble) else [found]
+    return tuple(member.learnt for member in members if isinstance(member, Tuned))
 
 
 def _offers(only: str | None = None) -> Iterator[_Offer]:

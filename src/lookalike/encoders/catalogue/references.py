@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from lookalike.encoders.families.model import Model
 from lookalike.encoders.families.onnx_file import OnnxFile
+from lookalike.encoders.families.tuned import DESCRIPTION
 from lookalike.encoders.protocols import EncoderEntry
 from lookalike.encoders.weights import checkpoints
 from lookalike.errors import UsageError
@@ -20,18 +22,27 @@ _MEMBER: Final = re.compile(r"(?:(\d+(?:\.\d+)?)\*)?(.+)")
 
 def of_file(name: str) -> EncoderEntry | None:
     """The encoder in an ONNX file or a folder: a path, or the name of a folder under LOOKALIKE_MODELS."""
-    models = os.environ.get(checkpoints.MODELS_FOLDER)
-    if models and (found := _at(name, Path(models).expanduser() / name)):
-        return found
-    # A plain name never means a folder of the working directory; that one is "./name".
-    if not (os.sep in name or name.startswith("~") or name.endswith(".onnx")):
-        return None
-    path = Path(name).expanduser().absolute()
-    if found := _at(str(path), path):
-        return found
+    for known, path in _places(name):
+        if found := _at(known, path):
+            return found
     if name.endswith(".onnx") and "+" not in name:
         raise UsageError(f"there is no file {name}")
     return None
+
+
+def tuned_folder(name: str) -> tuple[str, Path] | None:
+    """The name and the folder of a tuned encoder: a path, or the name of a folder under LOOKALIKE_MODELS."""
+    return next(((known, path) for known, path in _places(name) if (path / DESCRIPTION).is_file()), None)
+
+
+def _places(name: str) -> Iterator[tuple[str, Path]]:
+    """Where a reference may lead, and what the encoder there is called."""
+    if models := os.environ.get(checkpoints.MODELS_FOLDER):
+        yield name, Path(models).expanduser() / name
+    # A plain name never means a folder of the working directory; that one is "./name".
+    if os.sep in name or name.startswith("~") or name.endswith(".onnx"):
+        path = Path(name).expanduser().absolute()
+        yield str(path), path
 
 
 def _at(name: str, path: Path) -> EncoderEntry | None:

@@ -31,6 +31,7 @@ from lookalike.encoders.runtimes.onnx import OnnxPatchEncoder
 from lookalike.encoders.weights.checkpoints import verified
 from lookalike.encoders.weights.legacy_pth import read_state_dict
 from lookalike.encoders.weights.packages import installed, require
+from lookalike.errors import DamagedFileError
 from lookalike.types import EncoderSpec, Preprocessing
 
 _BN_EPSILON: Final = 1e-3
@@ -138,9 +139,14 @@ def fold_batch_norm(network: LiteNetwork, state: Mapping[str, NDArray[Any]]) -> 
     return folded
 
 
+def published_state(network: LiteNetwork) -> dict[str, NDArray[Any]]:
+    """The arrays of the weight file by its own names, verified. Raises DamagedFileError."""
+    return read_state_dict(verified(weights_path(network), network.sha256))
+
+
 def _weights(network: LiteNetwork, depth: int) -> dict[str, NDArray[np.float32]]:
     """The weights of the stem and the first ``depth`` blocks; of the head too if that is all of them."""
-    folded = fold_batch_norm(network, read_state_dict(verified(weights_path(network), network.sha256)))
+    folded = fold_batch_norm(network, published_state(network))
     blocks = len(network.blocks())
     left_out = {f"block{i}" for i in range(depth, blocks)} | ({"head"} if depth < blocks else set())
     return {name: weight for name, weight in folded.items() if name.split(".")[0] not in left_out}
@@ -194,10 +200,24 @@ class Lite:
         Raises MissingExtraError if the package with the weights is not installed, DamagedFileError if they
         are not the known ones.
         """
+        return self.with_weights(self.spec, {})
+
+    def with_weights(self, spec: EncoderSpec, changed: Mapping[str, NDArray[np.float32]]) -> OnnxPatchEncoder:
+        """The network with other weights in some layers, by the names in the graph, as an encoder of another identity.
+
+        Raises as ``build``; DamagedFileError too for a layer that the graph has not, or of another shape.
+        """
         require(f"the encoder {self.name}", "lite", package(self.network))
         graph = (resources.files("lookalike.encoders.families") / "graphs" / f"{self.graph}.onnx").read_bytes()
-        depth = self.network.inner()[-1] + 1 if self.reading == "inner" else len(self.network.blocks())
-        return OnnxPatchEncoder(self.spec, graph, _weights(self.network, depth))
+        weights = _weights(self.network, self.depth)
+        if any(name not in weights or weights[name].shape != new.shape for name, new in changed.items()):
+            raise DamagedFileError(f"the weights of {spec.name} do not fit the network of {self.name}; copy them again")
+        return OnnxPatchEncoder(spec, graph, {**weights, **changed})
+
+    @property
+    def depth(self) -> int:
+        """How many blocks the reading needs."""
+        return self.network.inner()[-1] + 1 if self.reading == "inner" else len(self.network.blocks())
 
 
 LITE0_CROPPED: Final = Lite(LITE0, "inner", 2.0, 0.32)

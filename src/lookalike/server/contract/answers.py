@@ -22,6 +22,7 @@ from lookalike.verbs.index import IndexResult
 from lookalike.verbs.jobs import JobInfo
 from lookalike.verbs.migrate import MigrateResult
 from lookalike.verbs.records import Facet
+from lookalike.verbs.tune import TuneResult
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class JobAnswer(JobInfo):
     result: (
         IndexResult
         | AdaptResult
+        | TuneResult
         | Report
         | ClassifierReport
         | VolumeReport

@@ -172,6 +172,16 @@ class AdaptBody(Body):
     replace: bool = False
 
 
+class TuneBody(Body):
+    """An encoder to tune, which is kept in the server's folder of models. epochs: by default by the gallery's size."""
+
+    name: Name
+    method: Literal["labels", "views"] = "labels"
+    mirror: Literal["auto", "on", "off"] = "auto"
+    epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
+    seed: Seed = 0
+
+
 class EvaluateBody(Body):
     """A space to evaluate. options: further options of the protocol, by name; none that names a file."""
 

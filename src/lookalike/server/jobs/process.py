@@ -57,6 +57,14 @@ def _adapt(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
     return plain(adapt(gallery, given["name"], **options, progress=progress)), {}
 
 
+def _tune(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.tune import tune
+
+    options = {name: given[name] for name in ("method", "mirror", "epochs", "seed")}
+    done = plain(tune(gallery, given["name"], **options, progress=progress))
+    return {**done, "folder": ""}, {}  # where it lies on the server is nobody's business
+
+
 def _evaluate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.evaluation.protocols.protocol import PRECISION, remote_options
     from lookalike.verbs.evaluate import evaluate
@@ -109,6 +117,7 @@ def _migrate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> 
 WORK: Final[dict[str, _Work]] = {
     "index": _index,
     "adapt": _adapt,
+    "tune": _tune,
     "evaluate": _evaluate,
     "map": _map,
     "audit": _audit,

@@ -10,7 +10,16 @@ from fastapi import APIRouter, Query, Response
 from lookalike.errors import NotFoundError
 from lookalike.server.access import Caller
 from lookalike.server.contract.answers import JobAnswer, JobListing, MapPoints
-from lookalike.server.contract.bodies import AdaptBody, AuditBody, Body, EvaluateBody, IndexBody, MapBody, MigrateBody
+from lookalike.server.contract.bodies import (
+    AdaptBody,
+    AuditBody,
+    Body,
+    EvaluateBody,
+    IndexBody,
+    MapBody,
+    MigrateBody,
+    TuneBody,
+)
 from lookalike.server.contract.completed import completed
 from lookalike.server.guard import API
 from lookalike.server.jobs.submit import cancel, queue, queue_index
@@ -51,6 +60,12 @@ def post_index(body: IndexBody, service: Served, caller: AsContributor) -> Respo
 def post_adapt(body: AdaptBody, service: Served, caller: AsContributor) -> Response:
     """Train a space on the labels."""
     return _queued(service, caller, "adapt", body)
+
+
+@jobs_router.post("/tune", status_code=202, response_model=JobAnswer)
+def post_tune(body: TuneBody, service: Served, caller: AsContributor) -> Response:
+    """Tune the encoder's network to the gallery."""
+    return _queued(service, caller, "tune", body)
 
 
 @jobs_router.post("/evaluate", status_code=202, response_model=JobAnswer)
