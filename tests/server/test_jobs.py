@@ -143,7 +143,7 @@ def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -
         assert 0 <= records(server) - RECORDS < MANY
         assert not psutil.wait_procs(workers, 300)[1]
         spaces = server.get("/spaces").json()["items"]
-        assert {"name": "s", "kind": "adapter"} in spaces
+        assert {"name": "s", "kind": "adapter", "answers": True} in spaces
         assert server.http.delete(f"{API}/spaces/s").status_code == 204
         problem(server.http.delete(f"{API}/spaces/s"), 404, "no-space")
         problem(server.http.delete(f"{API}/spaces/base"), 400, "usage")
