@@ -18,6 +18,7 @@ import numpy as np
 
 from lookalike import adapters, metrics
 from lookalike.errors import ManifestMismatchError, UsageError
+from lookalike.evaluation.contamination import untouched_splits
 from lookalike.evaluation.experiment import Askers, Experiment, Measured, MeasuredSpace, Round, ranked
 from lookalike.evaluation.labelled import Labelled, Queries, asking, labelled
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
@@ -199,12 +200,15 @@ def _of_the_asked(
 
 
 def _alone(space: MeasuredSpace, data: Labelled, measure: Measure, scoring: Scoring) -> Measured:
-    """A gallery's records asked among themselves, in the space of the gallery that is asked."""
+    """A gallery's records asked among themselves, in the space of the gallery that is asked; what its encoder was tuned
+    on does not ask, as it does not across galleries.
+    """
     vectors: Vectors = data.vectors
     if space.adapter is not None:
         vectors = adapters.transform(space.adapter, data.vectors, data.slices)
-    splits = leave_one_patient_out(data)
-    each = Round(asking(data), data, lambda: iter([(space.name, vectors, vectors)]))
+    splits = untouched_splits(space.spec.name, data, leave_one_patient_out(data))
+    rows = splits.parts[0].queries
+    each = Round(asking(data.take(rows)), data, lambda: iter([(space.name, vectors[rows], vectors)]))
     return ranked(Experiment((each,), splits.rule, hash_of(data.ids)), measure, scoring.ks)
 
 
