@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +28,7 @@ from lookalike.evaluation.measures import CHANCE, PLAIN, PerQuery, RankedQueries
 from lookalike.evaluation.scores import Scoring, gain_of, scores_of
 from lookalike.evaluation.splits import in_folds
 from lookalike.evaluation.tables import cell
-from lookalike.gallery import Gallery, open_gallery
+from lookalike.gallery import open_gallery
 from lookalike.metrics import Floats
 from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.types import VolumeRecipe
@@ -67,20 +68,22 @@ def _collections(data: Path | None, scratch: Path) -> Iterator[tuple[str, Labell
     with open_gallery(scratch / "heart", create=True) as gallery:
         stacks = [path for path in sorted(heart.iterdir()) if path.name.startswith("sc-")]
         index(gallery, stacks, labels=heart / "labels.csv", label_columns=["class"])
-        yield "heart-mr-sunnybrook", _of(gallery)
-    for column in ("organ", "body_region"):
-        with open_gallery(scratch / column, create=True) as gallery:
-            index(gallery, [volumes], labels=volumes / "volumes.csv", label_columns=[column])
-            yield f"volumes, {column}", _of(gallery)
+        yield "heart-mr-sunnybrook", _common(labelled(gallery))
+    with open_gallery(scratch / "volumes", create=True) as gallery:
+        index(gallery, [volumes], labels=volumes / "volumes.csv", label_columns=["organ"])
+        records = {record.id: record for record in gallery.store.records().values()}
+        known = labelled(gallery)
+        regions = tuple((str(records[identity].attributes["body_region"]),) for identity in known.ids)
+        yield "volumes, organ", _common(known)
+        yield "volumes, body region", _common(replace(known, labels=regions))
     with open_gallery(scratch / "adrenal", create=True, volumes=VolumeRecipe(slices="even:16")) as gallery:
         index(gallery, [open_dataset(str(folder("medmnist", data) / "adrenalmnist3d_64.npz"))])
-        every = _of(gallery)
+        every = _common(labelled(gallery))
         yield "AdrenalMNIST3D", every.take(np.sort(np.random.default_rng(SEED).permutation(len(every.ids))[:ADRENAL]))
 
 
-def _of(gallery: Gallery) -> Labelled:
-    """The labelled volumes, without labels that fewer patients than folds bear."""
-    data = labelled(gallery)
+def _common(data: Labelled) -> Labelled:
+    """The volumes without labels that fewer patients than folds bear."""
     patients: dict[str, set[str]] = {}
     for labels, patient in zip(data.labels, data.patients, strict=True):
         patients.setdefault(labels[0], set()).add(patient)
