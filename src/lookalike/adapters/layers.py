@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays: TypeAlias = NDArray[np.float32]
-Operation: TypeAlias = Literal["dense", "relu", "gelu", "norm", "gate"]
+Operation: TypeAlias = Literal["dense", "relu", "gelu", "norm", "gate", "cos"]
 
 _NORM_EPSILON: Final = 1e-5  # torch.nn.LayerNorm's default
 _ERF: Final = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
@@ -21,8 +21,8 @@ class Layer:
     """One step of a network, or of several alike ("members") that run side by side.
 
     dense: weight (members, inputs, outputs), bias (members, 1, outputs). norm (layer normalisation): weight and bias
-    (features,). relu, gelu and gate have neither; gate halves the features: tanh of the first half times sigmoid of the
-    second.
+    (features,). relu, gelu, gate and cos have neither; gate halves the features: tanh of the first half times sigmoid of
+    the second; cos is scaled so that its squares have the mean 1 / features.
     """
 
     operation: Operation
@@ -63,6 +63,11 @@ def _gate(_layer: Layer, x: Arrays) -> Arrays:
     return np.asarray(np.tanh(first) * (0.5 + 0.5 * np.tanh(0.5 * second)), np.float32)
 
 
+def _cos(_layer: Layer, x: Arrays) -> Arrays:
+    """sqrt(2 / features) cos x: random Fourier features (Rahimi and Recht, NeurIPS 2007)."""
+    return np.asarray(np.cos(x) * np.float32((2 / x.shape[-1]) ** 0.5), np.float32)
+
+
 def _norm(layer: Layer, x: Arrays) -> Arrays:
     """Layer normalisation (Ba et al. 2016, arXiv 1607.06450), with the biased variance as torch has it."""
     assert layer.weight is not None
@@ -78,6 +83,7 @@ _OPERATIONS: Final[dict[str, Callable[[Layer, Arrays], Arrays]]] = {
     "gelu": _gelu,
     "norm": _norm,
     "gate": _gate,
+    "cos": _cos,
 }
 
 

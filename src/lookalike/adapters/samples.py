@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,21 @@ class Samples:
     def patients(self) -> int:
         """The number of patients."""
         return int(self.groups.max()) + 1
+
+    @property
+    def labels(self) -> list[tuple[str, ...]]:
+        """The labels of each record."""
+        return [tuple(self.classes[int(c)] for c in np.flatnonzero(row)) for row in self.targets]
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Samples:
+        """Some of the records, all of the classes."""
+        groups = numbered(self.groups[rows])
+        return replace(self, vectors=self.vectors[rows], targets=self.targets[rows], groups=groups)
+
+    def learnable(self, rows: NDArray[np.bool_]) -> Samples:
+        """Some of the records, to train on: with the classes that they bear. Raises UsageError as ``samples``."""
+        some = self.take(rows)
+        return samples(some.vectors, some.labels, some.groups.astype(str).tolist())
 
 
 def samples(
@@ -85,3 +100,23 @@ def patient_folds(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[n
     patients = int(groups.max()) + 1
     dealt = np.random.default_rng(seed).permutation(patients) % min(count, patients)
     return np.asarray(dealt[groups], np.int64)
+
+
+def stratified_folds(data: Samples, count: int, seed: int) -> NDArray[np.int64]:
+    """A fold number for each row; every patient is in one fold, and the patients of a label (a patient's first) are
+    spread over all of them. Fewer folds if there are few patients.
+    """
+    _, first = np.unique(data.groups, return_index=True)
+    order = np.lexsort((np.random.default_rng(seed).random(data.patients), data.targets.argmax(1)[first]))
+    dealt = np.empty(data.patients, np.int64)
+    dealt[order] = np.arange(data.patients) % min(count, data.patients)
+    return dealt[data.groups]
+
+
+def whole_patients(groups: NDArray[np.int64], most: int, seed: int) -> NDArray[np.bool_]:
+    """Which rows to take for about ``most``: those of some patients (numbers) at random; all if there are no more."""
+    sizes = np.bincount(groups)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    taken = np.zeros(len(sizes), np.bool_)
+    taken[order] = sizes[order].cumsum() - sizes[order] < most
+    return taken[groups]
