@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,9 +34,10 @@ NAMES = (
     "server_load",
     "hostile_load",
     "soak",
+    "heads",
     "tuning",
 )
-LONG = ("soak", "tuning")  # measured only when named
+LONG = ("soak", "heads", "tuning")  # measured only when named
 
 
 @click.command()
@@ -46,20 +48,29 @@ LONG = ("soak", "tuning")  # measured only when named
     help="Folder of chest-xray-dicom5, mednist, volumes ...  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
 )
 @click.option("--seconds", type=click.IntRange(10), help="Length of the soak.  [default: 600]")
-def main(names: tuple[str, ...], data: Path | None, seconds: int | None) -> None:
+@click.option("--seeds", type=click.IntRange(1), help="Of heads.  [default: 10]")
+@click.option("--encoder", "encoders", multiple=True, help="Of heads (repeat).  [default: lite0]")
+def main(
+    names: tuple[str, ...], data: Path | None, seconds: int | None, seeds: int | None, encoders: tuple[str, ...]
+) -> None:
     """Measure lookalike against its references; every ratio is of one run."""
     with tempfile.TemporaryDirectory() as configuration:  # keys and galleries of a benchmark are not this user's
         os.environ["LOOKALIKE_CONFIG"] = configuration
-        missed = sum(_measured(name, data, seconds) for name in names or [name for name in NAMES if name not in LONG])
+        options: dict[str, dict[str, Any]] = {
+            "soak": {"seconds": seconds},
+            "heads": {"seeds": seeds, "encoders": encoders},
+        }
+        wanted = names or [name for name in NAMES if name not in LONG]
+        missed = sum(_measured(name, data, options.get(name, {})) for name in wanted)
     sys.exit(1 if missed else 0)
 
 
-def _measured(name: str, data: Path | None, seconds: int | None) -> int:
+def _measured(name: str, data: Path | None, options: dict[str, Any]) -> int:
     """Print a benchmark's figures; returns how many missed their target."""
-    length = {"seconds": seconds} if name == "soak" and seconds else {}
+    given = {option: value for option, value in options.items() if value}
     started = time.monotonic()
     try:
-        figures = importlib.import_module(f"benchmarks.{name}").run(data, **length)
+        figures = importlib.import_module(f"benchmarks.{name}").run(data, **given)
     except LookalikeError as error:
         click.echo(f"{name}: not measured: {error}")
         return 0

@@ -185,6 +185,14 @@ def _at_or_above(values: Floats, candidates: Floats) -> Floats:
 # --- how good they are ------------------------------------------------------------------------------------------
 
 
+def confidences(probabilities: Floats, members: Bools, *, multi_label: bool) -> tuple[Floats, Bools]:
+    """The probability of each row's most probable label and whether it is right; with several labels of every label."""
+    if multi_label:
+        return probabilities.ravel(), members.ravel()
+    rows, best = np.arange(len(probabilities)), probabilities.argmax(axis=1)
+    return probabilities[rows, best], members[rows, best]
+
+
 def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 10) -> float:
     """ECE: over bins of equal width, the mean of |share right - mean confidence|, weighted by the rows in them.
 
@@ -202,11 +210,20 @@ def calibration_floor(confidence: Floats, bins: int = 10, *, draws: int = 200, s
     return float(_ece(confidence, outcomes.astype(np.float64), bins).mean())
 
 
+def weighted_calibration_error(confidence: Floats, right: Bools, weights: Floats, bins: int = 10) -> Floats:
+    """The ECE (w,) of the rows with each of some weights (w, m)."""
+    return np.asarray(np.abs((weights * (right - confidence)) @ _bins(confidence, bins)).sum(1) / weights.sum(axis=1))
+
+
 def _ece(confidence: Floats, right: Floats, bins: int) -> Floats:
     """One ECE for each row of right (draws, m)."""
+    return np.asarray(np.abs((right - confidence) @ _bins(confidence, bins)).sum(axis=1) / len(confidence))
+
+
+def _bins(confidence: Floats, bins: int) -> Bools:
+    """(m, bins): the bin of each row."""
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    inside = place[:, None] == np.arange(bins)
-    return np.asarray(np.abs((right - confidence) @ inside).sum(axis=1) / len(confidence))
+    return np.asarray(place[:, None] == np.arange(bins))
 
 
 def brier(probabilities: Floats, members: Bools) -> float:

@@ -161,6 +161,8 @@ COMMANDS: Final[dict[str, Command]] = {
             "--gallery": GALLERY,
             "--name": Told("--name another", "name", "another"),
             "--kind": Told("--kind published", "kind", "published"),
+            "--field": Told("--field site", "field", "site"),
+            "--labels": Told("--labels odd,even", "labels", "even"),
             "--replace": Told("--replace", "replace", True),
             "--seed": SEED,
             "--json": JSON,

@@ -371,13 +371,16 @@ def test_an_adapter_is_compared_with_base_on_inner_folds(make_gallery: Callable[
         (0.6, 0.5, 0.4, "worse than base"),
         (0.48, 0.5, 0.52, "no better than chance (0.520)"),
         (0.5, 0.5, 0.4, None),
+        (0.3, 0.6, 0.4, None),
     ],
 )
 def test_an_adapter_that_does_worse_says_so(base: float, adapter: float, chance: float, said: str | None) -> None:
-    folds = InnerFolds(3, 100, base, adapter, (adapter - base, -0.2, 0.2), chance)
+    gain = adapter - base
+    folds = InnerFolds(3, 100, base, adapter, (gain, gain - 0.2, gain + 0.2), chance, {})
     assert folds.worse is (said is not None)
-    assert (said or "[-0.20, 0.20].") in folds.sentence("s")
-    assert ("search in base" in folds.sentence("s")) is folds.worse
+    assert folds.accepted is (adapter - base > 0.2)
+    assert (said or f"{adapter - base + 0.2:.2f}].") in folds.sentence("s")
+    assert ("search in base" in folds.sentence("s")) is not folds.accepted
 
 
 def test_too_few_patients_for_folds_are_no_verdict(make_gallery: Callable[..., Gallery]) -> None:

@@ -765,11 +765,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A space to train. replace: train a space of that name anew, which is refused otherwise. */
+        /**
+         * @description A space to train. field, labels: what makes two images alike, and the values to tell apart, all if empty.
+         *     replace: train a space of that name anew, which is refused otherwise.
+         */
         AdaptBody: {
             name: string;
             /** @default mlp */
             kind?: string;
+            /** @default label */
+            field?: string;
+            /** @default [] */
+            labels?: string[];
             /** @default 0 */
             seed?: number;
             /** @default false */
@@ -778,7 +785,8 @@ export interface components {
         /**
          * @description space: the new space's name. classes: the labels it was trained on. patients: those that are known.
          *     training: what the fit reports, and inner_folds. worse: whether the space does worse than base, or no better than
-         *     chance, on folds of its own records, so that it should not be searched by default. note: what was found there.
+         *     chance, on folds of its own records. accepted: whether it is surely better there, so that it may be searched by
+         *     default. note: what was found there. field, labels: what it was trained on, the values that were chosen.
          */
         AdaptResult: {
             space: string;
@@ -794,6 +802,9 @@ export interface components {
             seconds: number;
             worse: boolean;
             note: string;
+            accepted: boolean;
+            field: string;
+            labels: string[];
         };
         /**
          * @description One anatomy: "nDCG@k", and "chance@k" of a random order, means over the queries that some record answers.
@@ -2023,14 +2034,21 @@ export interface components {
             };
         };
         /**
-         * @description A space: the encoder's own vectors, or those vectors projected by an adapter. answers: false where the adapter
-         *     was trained on the vectors of another encoder than the gallery's: it is refused until it is trained anew.
+         * @description A space: the encoder's own vectors, or those vectors projected by an adapter, which was trained on a field (the
+         *     label, or an attribute) and some of its values, all if empty. answers: false where the adapter was trained on the
+         *     vectors of another encoder than the gallery's: it is refused until it is trained anew. accepted: whether it may be
+         *     searched by default; so may an adapter that is surely better than base on folds of its own records. note: why its
+         *     adapter cannot be read.
          */
         SpaceInfo: {
             name: string;
             /** @enum {string} */
             kind: "base" | "adapter";
             answers: boolean;
+            field: string;
+            labels: string[];
+            accepted: boolean;
+            note: string;
         };
         /** @description The base space first. */
         SpacePage: {

@@ -7,14 +7,18 @@ scikit-learn (``linear``).
 """
 
 from lookalike.adapters.adapter import Adapter, AdapterNetwork, predict, transform
+from lookalike.adapters.criterion import Criterion, criterion_of, is_accepted
 from lookalike.adapters.files import load_adapter, prune, save_adapter
 from lookalike.adapters.training import Trainer, fit_adapter, kinds
 
 __all__ = [
     "Adapter",
     "AdapterNetwork",
+    "Criterion",
     "Trainer",
+    "criterion_of",
     "fit_adapter",
+    "is_accepted",
     "kinds",
     "load_adapter",
     "predict",

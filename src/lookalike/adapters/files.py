@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookalike.adapters.adapter import Adapter, AdapterNetwork, flaw
+from lookalike.adapters.criterion import criterion_of, is_accepted
 from lookalike.adapters.layers import Arrays, Layer
 from lookalike.atomic import write_atomically
 from lookalike.errors import DamagedFileError
@@ -61,6 +62,7 @@ def load_adapter(folder: Path, name: str, sha256: str) -> Adapter:
         if not wrong:
             adapter = _adapter(header, _verified(_path(folder, name, sha256, "safetensors"), name, header["sha256"]))
             wrong = flaw(adapter.network, len(adapter.classes))
+            _ = criterion_of(adapter), is_accepted(adapter.training)  # notes of another form raise
     except DamagedFileError:
         raise
     except Exception:  # the readers of both formats raise many types

@@ -21,8 +21,8 @@ class Layer:
     """One step of a network, or of several alike ("members") that run side by side.
 
     dense: weight (members, inputs, outputs), bias (members, 1, outputs). norm (layer normalisation): weight and bias
-    (features,). relu, gelu, gate and cos have neither; gate halves the features: tanh of the first half times sigmoid of
-    the second; cos is scaled so that its squares have the mean 1 / features.
+    (features,). relu, gelu, gate and cos have neither; gate halves the features: tanh of the first half times sigmoid
+    of the second; cos is scaled so that its squares have the mean 1 / features.
     """
 
     operation: Operation

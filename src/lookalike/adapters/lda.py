@@ -1,4 +1,4 @@
-"""The simplest adapter: linear discriminant analysis with a shrunk covariance (scikit-learn)."""
+"""Linear discriminant analysis with a shrunk covariance (scikit-learn)."""
 
 from __future__ import annotations
 

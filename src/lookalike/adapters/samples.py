@@ -42,13 +42,19 @@ class Samples:
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Samples:
         """Some of the records, all of the classes."""
-        groups = numbered(self.groups[rows])
-        return replace(self, vectors=self.vectors[rows], targets=self.targets[rows], groups=groups)
+        numbers = np.arange(len(self.vectors))[rows]
+        return replace(
+            self,
+            vectors=self.vectors[rows],
+            targets=self.targets[rows],
+            groups=numbered(self.groups[rows]),
+            slices=tuple(self.slices[i] for i in numbers) if self.slices else (),
+        )
 
     def learnable(self, rows: NDArray[np.bool_]) -> Samples:
         """Some of the records, to train on: with the classes that they bear. Raises UsageError as ``samples``."""
         some = self.take(rows)
-        return samples(some.vectors, some.labels, some.groups.astype(str).tolist())
+        return samples(some.vectors, some.labels, some.groups.astype(str).tolist(), some.slices)
 
 
 def samples(

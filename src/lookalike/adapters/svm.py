@@ -16,15 +16,15 @@ from lookalike.adapters.layers import Arrays, Layer, apply, dense
 from lookalike.adapters.out_of_fold import Head, calibrated_head
 from lookalike.adapters.samples import Samples, whole_patients
 
-PENALTY: Final = 3.0  # scikit-learn's C, for features of unit mean square length
+MARGIN_PENALTY: Final = 3.0  # scikit-learn's C, for features of unit mean square length
 GAMMA: Final = 0.5  # of the kernel exp(-gamma |x - y|^2), for vectors of unit mean square length about their mean
 FEATURES: Final = 1024
-MOST: Final = 2000  # records that it is trained on; of more a sample of patients
+MOST_MARGINS: Final = 2000  # records that it is trained on; of more a sample of patients
 
 
 def train_svm(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]]:
     """The network and what was found of it. Deterministic for a seed, which draws the random features."""
-    data = data.take(whole_patients(data.groups, MOST, seed))
+    data = data.take(whole_patients(data.groups, MOST_MARGINS, seed))
     mean = data.vectors.mean(0, dtype=np.float64)
     scale = float(np.sqrt(((data.vectors - mean) ** 2).sum(1).mean())) or 1.0
     body = _gaussian_features(mean, scale, seed)
@@ -59,7 +59,7 @@ def _machines(features: NDArray[np.floating], targets: Arrays) -> Head:
     for column, borne in enumerate(targets.T):
         if borne.all() or not borne.any():
             continue
-        model = SVC(C=PENALTY, kernel="precomputed").fit(kernel, borne)
+        model = SVC(C=MARGIN_PENALTY, kernel="precomputed").fit(kernel, borne)
         weight[:, column] = model.dual_coef_[0] @ features[model.support_]
         bias[column] = model.intercept_[0]
     return weight, bias

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.adapters import criterion_of
 from lookalike.errors import UsageError
 from lookalike.filters import TEXT_FIELDS, Filter, fields, tree_of
 from lookalike.gallery import Gallery
@@ -124,14 +125,16 @@ def of_known_patients(asking: Sequence[Collection[str]], known: Collection[str])
 
 
 def trained_on(gallery: Gallery, space: str, patients: Collection[str]) -> bool:
-    """Whether a space's adapter, which is trained on every labelled record, has learnt from records of these patients:
-    the record that asks, the one with the bytes of the file that asks, and others of its patient.
+    """Whether a space's adapter, which is trained on every record that its criterion says something of, has learnt from
+    records of these patients: the record that asks, the one with the bytes of the file that asks, and others of its
+    patient.
     """
     if gallery.space(space).adapter is None:
         return False
+    criterion = criterion_of(gallery.adapter(space))
     keys = [gallery.store.keys_of_patient(patient) for patient in sorted(patients)]
     records = [record for each in keys for record in gallery.store.owners(each) if record is not None]
-    return bool(of_known_patients([patients], [record.patient for record in records if record.labels]).any())
+    return bool(of_known_patients([patients], [record.patient for record in records if criterion.of(record)]).any())
 
 
 def patients_of_file(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lookalike.adapters import is_accepted
 from lookalike.asking.background import Judgement
 from lookalike.asking.candidates import Candidates, trained_on
 from lookalike.asking.patients import NAME_PATIENTS, UNMATCHED
@@ -42,8 +43,19 @@ def remarks(
         yield UNMATCHED
     if query.patients and trained_on(gallery, query.space, query.patients):
         yield flattered(query.space)
-    if (adapter := gallery.adapter(query.space)) and (adapter.training.get("inner_folds") or {}).get("worse"):
-        yield f"the space {query.space!r} did worse than base, or no better than chance, on folds of its own records"
+    yield from _doubts(gallery, query.space)
+
+
+def _doubts(gallery: Gallery, space: str) -> Iterator[str]:
+    """That a space is not to be searched by default, if it was compared with the base space."""
+    adapter = gallery.adapter(space)
+    found = adapter and adapter.training.get("inner_folds")
+    if not adapter or not found or is_accepted(adapter.training):
+        return
+    if found.get("worse"):
+        yield f"the space {space!r} did worse than base, or no better than chance, on folds of its own records"
+    else:
+        yield f"the space {space!r} was not surely better than base on folds of its own records"
 
 
 def _why_none(gallery: Gallery, who: Candidates) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from lookalike.adapters import load_adapter, save_adapter
+from lookalike.adapters import Adapter, criterion_of, load_adapter, save_adapter
 from lookalike.errors import DamagedFileError
 from lookalike.gallery import Gallery
+from lookalike.store.named import Named
 
 
 def remove_derived(gallery: Gallery) -> None:
@@ -26,13 +27,13 @@ def remove_derived(gallery: Gallery) -> None:
             file.unlink(missing_ok=True)
 
 
-def rename_classes(gallery: Gallery, labels: Iterable[str]) -> dict[str, str]:
-    """Write the adapters anew whose classes are labels that nobody bears any more, with other names for these classes:
-    their SHA-256, by their spaces. "" for a damaged one, which is removed.
+def rename_classes(gallery: Gallery, named: Named) -> dict[str, str]:
+    """Write the adapters anew whose classes are labels, or values of another field, that nobody bears any more, with
+    other names for these classes: their SHA-256, by their spaces. "" for a damaged one, which is removed.
     """
     found: dict[str, str] = {}
-    folder, gone = gallery.folder / "adapters", set(labels)
-    for row in gallery.store.spaces().values() if gone else ():
+    folder = gallery.folder / "adapters"
+    for row in gallery.store.spaces().values() if named.labels or named.values else ():
         if row.adapter is None:
             continue
         try:
@@ -40,9 +41,9 @@ def rename_classes(gallery: Gallery, labels: Iterable[str]) -> dict[str, str]:
         except DamagedFileError:
             found[row.name] = ""
             continue
+        gone = named.labels if criterion_of(adapter).field == "label" else named.values
         if gone & {*adapter.classes}:
-            classes = tuple(_unnamed(number) if name in gone else name for number, name in enumerate(adapter.classes))
-            found[row.name] = save_adapter(replace(adapter, classes=classes), folder, row.name)
+            found[row.name] = save_adapter(_renamed(adapter, gone), folder, row.name)
     return found
 
 
@@ -51,6 +52,14 @@ def make_indexes(gallery: Gallery) -> None:
     for space in gallery.store.spaces():
         if not gallery.is_of_another_encoder(space):
             gallery.index(space)
+
+
+def _renamed(adapter: Adapter, gone: frozenset[str]) -> Adapter:
+    names = {name: _unnamed(number) if name in gone else name for number, name in enumerate(adapter.classes)}
+    criterion = criterion_of(adapter)
+    noted = {"field": criterion.field, "labels": [names.get(name, name) for name in criterion.labels]}
+    training: dict[str, Any] = {**adapter.training, "criterion": noted}
+    return replace(adapter, classes=tuple(names.values()), training=training)
 
 
 def _unnamed(number: int) -> str:

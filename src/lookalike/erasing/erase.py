@@ -44,7 +44,7 @@ def erase(gallery: Gallery, find: Callable[[Store], Named], forget: Forget | Non
     with gallery.erasing(PATIENCE):
         named = find(gallery.store)
         named = replace(named, digests=remove_copies(gallery, named.sources, named.digests))
-        adapters = rename_classes(gallery, named.labels)
+        adapters = rename_classes(gallery, named)
         remove_named(gallery.store, named, adapters, gallery.folder / SOURCES)
         erased = _complete(gallery, named)
     _works(lambda: forget(named) if forget is not None else None)

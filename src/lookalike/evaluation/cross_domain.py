@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from lookalike import adapters, metrics
+from lookalike.adapters import Criterion
 from lookalike.errors import ManifestMismatchError, UsageError
 from lookalike.evaluation.contamination import untouched_splits
 from lookalike.evaluation.experiment import Askers, Experiment, Measured, MeasuredSpace, Round, ranked
@@ -115,9 +116,11 @@ def opened_beside(gallery: Gallery, folder: str | os.PathLike[str]) -> Iterator[
         yield other
 
 
-def domains(other: Gallery, data: Labelled) -> Domains:
-    """The two sides. data: the labelled records of the gallery that is asked. Raises UsageError: no label in common."""
-    theirs, name = labelled(other), one_line(Path(other.folder).name)
+def domains(other: Gallery, data: Labelled, criterion: Criterion) -> Domains:
+    """The two sides. data: the records of the gallery that is asked, by the same criterion. Raises UsageError: no label
+    in common.
+    """
+    theirs, name = labelled(other, criterion), one_line(Path(other.folder).name)
     asks, answers = (Counter(label for labels in side.labels for label in labels) for side in (theirs, data))
     shared = asks.keys() & answers.keys()
     if not shared:

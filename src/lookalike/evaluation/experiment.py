@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import adapters, metrics
-from lookalike.adapters import Adapter
+from lookalike.adapters import Adapter, Criterion, criterion_of
 from lookalike.evaluation.contamination import untouched_queries, untouched_splits
 from lookalike.evaluation.labelled import Labelled, Queries, asking
 from lookalike.evaluation.measures import Measure, PerQuery, RankedQueries
@@ -35,6 +35,11 @@ class MeasuredSpace:
     spec: EncoderSpec
     adapter: Adapter | None = None
     sha256: str | None = None
+
+    @property
+    def criterion(self) -> Criterion:
+        """What makes two records alike in it."""
+        return criterion_of(self.adapter)
 
     def facts(self) -> dict[str, Any] | None:
         """The adapter's description in a report."""
@@ -141,16 +146,32 @@ def _refitted(space: MeasuredSpace, among: Labelled, data: Labelled, seed: int) 
     """Base vectors as they are, or through an adapter that was trained anew on the records that may answer."""
     if space.adapter is None:
         return data.vectors
-    fitted = adapters.fit_adapter(
-        space.adapter.kind,
+    return adapters.transform(refitted(space.adapter, among, seed), data.vectors, data.slices)
+
+
+def refitted(adapter: Adapter, among: Labelled, seed: int) -> Adapter:
+    """An adapter of the same kind, trained on other records. Raises UsageError where nothing can be learnt of them."""
+    return adapters.fit_adapter(
+        adapter.kind,
         among.vectors,
         among.labels,
         among.patients,
-        encoder=space.spec.identity,
+        encoder=adapter.encoder,
         seed=seed,
         slices=among.slices,
     )
-    return adapters.transform(fitted, data.vectors, data.slices)
+
+
+def of_fitted(name: str, data: Labelled, splits: Splits, fitted: Sequence[Adapter]) -> Experiment:
+    """As ``within`` in a space of that name, where the adapter of each split's gallery is there already."""
+
+    def round_of(split: Split, adapter: Adapter) -> Round:
+        parts = [(BASE, data.vectors), (name, adapters.transform(adapter, data.vectors, data.slices))]
+        found = [(each, vectors[split.queries], vectors[split.gallery]) for each, vectors in parts]
+        return Round(asking(data.take(split.queries)), data.take(split.gallery), lambda: iter(found))
+
+    rounds = tuple(round_of(*pair) for pair in zip(splits.parts, fitted, strict=True))
+    return Experiment(rounds, splits.rule, hash_of(identity for each in rounds for identity in each.queries.data.ids))
 
 
 def from_outside(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from lookalike import metrics
+from lookalike.adapters import Adapter, is_accepted
 from lookalike.errors import UsageError
-from lookalike.evaluation.experiment import MeasuredSpace, ranked, within
+from lookalike.evaluation.contamination import untouched_splits
+from lookalike.evaluation.experiment import of_fitted, ranked, refitted
+from lookalike.evaluation.head_scores import HeadScore, head_scores
 from lookalike.evaluation.labelled import Labelled, some_patients
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, shared_label
 from lookalike.evaluation.scores import Scoring, gain_of
@@ -24,7 +28,8 @@ _SAMPLES: Final = 500
 @dataclass(frozen=True, slots=True)
 class InnerFolds:
     """Macro P@5 of the base space and of an adapter of the same kind, trained anew on each fold's other records; gain:
-    their difference with its 95 % interval, by patient. chance: of a random order.
+    their difference with its 95 % interval, by patient. chance: of a random order. head: how well the adapters name the
+    labels of the records that they have not seen.
     """
 
     folds: int
@@ -33,11 +38,17 @@ class InnerFolds:
     adapter: float
     gain: tuple[float, float, float]
     chance: float
+    head: Mapping[str, HeadScore]
 
     @property
     def worse(self) -> bool:
         """Whether the adapter does worse than the base space, or no better than a random order."""
         return self.gain[0] < 0 or self.adapter <= self.chance
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the adapter is surely better than the base space, and better than a random order."""
+        return is_accepted({"inner_folds": asdict(self)})
 
     def sentence(self, name: str) -> str:
         """What was found, for the space of that name."""
@@ -45,27 +56,34 @@ class InnerFolds:
             f"On {self.folds} inner folds of {self.records} records its macro P@{_DEPTH} is {self.adapter:.3f}, base "
             f"{self.base:.3f}: {self.gain[0]:+.3f} [{self.gain[1]:.2f}, {self.gain[2]:.2f}]."
         )
-        if not self.worse:
+        if self.accepted:
             return found
+        if not self.worse:
+            return (
+                f"{found} The interval holds zero, so the space {name!r} is not accepted as default: search in base, "
+                "or label more."
+            )
         than = "worse than base" if self.gain[0] < 0 else f"no better than chance ({self.chance:.3f})"
         return f"{found} The space {name!r} does {than} there: search in base."
 
 
-def inner_folds(space: MeasuredSpace, data: Labelled, seed: int) -> InnerFolds | None:
-    """Compare a space with the base on folds of its own training records; None where they are too few for two folds, or
-    no query has another record of its label.
+def inner_folds(name: str, adapter: Adapter, data: Labelled, seed: int) -> InnerFolds | None:
+    """Compare the space of an adapter with the base on folds of its own training records; None where they are too few
+    for two folds, or no query has another record of its label.
     """
     sample = some_patients(data, _MOST, seed)
     largest = max(Counter(labels[0] for labels in sample.labels).values())
     folds = min(_FOLDS, len(set(sample.patients)), largest)
     if folds < 2 or not _learnable(sample):
         return None
-    experiment = within(space, sample, in_folds(sample, folds, seed), seed)
+    splits = untouched_splits(adapter.encoder["name"], sample, in_folds(sample, folds, seed))
     try:
+        fitted = [refitted(adapter, sample.take(split.gallery), seed) for split in splits.parts]
+        experiment = of_fitted(name, sample, splits, fitted)
         measured = ranked(experiment, Measure(shared_label), (_DEPTH,))
     except UsageError:  # a fold's other records bear too few labels
         return None
-    base, own = (measured.per_query[name][PLAIN] for name in (BASE, space.name))
+    base, own = (measured.per_query[each][PLAIN] for each in (BASE, name))
     labels = measured.askers.labels
     scoring = Scoring((_DEPTH,), _SAMPLES, seed)
     middle, low, high = gain_of(own - base, [str(_DEPTH)], measured.askers, scoring)[str(_DEPTH)]
@@ -73,7 +91,8 @@ def inner_folds(space: MeasuredSpace, data: Labelled, seed: int) -> InnerFolds |
         return None
     before, after = (float(metrics.macro(values, labels)[0]) for values in (base, own))
     chance = float(metrics.macro(measured.per_query[BASE][CHANCE], labels))
-    return InnerFolds(folds, len(sample.ids), before, after, (middle, low, high), chance)
+    head = head_scores(sample, splits.parts, fitted, seed)
+    return InnerFolds(folds, len(sample.ids), before, after, (middle, low, high), chance, head)
 
 
 def _learnable(data: Labelled) -> bool:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.adapters import Criterion
+from lookalike.adapters.samples import whole_patients
 from lookalike.asking.candidates import candidates
 from lookalike.asking.pooling import pooled_vectors, record_slices
 from lookalike.errors import UsageError
-from lookalike.filters import Filter
+from lookalike.filters import TEXT_FIELDS, Filter
 from lookalike.gallery import Gallery
+from lookalike.metrics import numbered
+from lookalike.plugins import suggestion
+from lookalike.text import quoted
 from lookalike.types import Record, Vectors
+
+_BY_LABEL: Final = Criterion()
 
 
 class NobodyVotesError(UsageError):
@@ -61,13 +69,35 @@ class Queries:
         return Queries(self.data.take(rows), tuple(self.patients[i] for i in rows), thumbnails)
 
 
-def labelled(gallery: Gallery) -> Labelled:
-    """Every labelled record, by ascending key. Raises UsageError if there is none."""
-    found = every_record(gallery)
+def labelled(gallery: Gallery, criterion: Criterion = _BY_LABEL) -> Labelled:
+    """Every record of which a criterion says something, by ascending key, with its values as labels. Raises UsageError
+    if there is none.
+    """
+    found = every_record(gallery, criterion)
     rows = np.array([i for i, labels in enumerate(found.labels) if labels], np.int64)
     if not len(rows):
-        raise UsageError("no record of this gallery bears a label; index with --labels TABLE.csv")
+        raise UsageError(_nothing_labelled(criterion))
     return found.take(rows)
+
+
+def check_criterion(gallery: Gallery, criterion: Criterion) -> None:
+    """Raise UsageError, with the nearest there is, for a field that no record has or a value that none bears."""
+    by = criterion.field
+    if by != "label" and (by in TEXT_FIELDS or not gallery.store.has_field(by)):
+        raise UsageError(
+            f"no record has a field {quoted(by)!r}.{suggestion(by, ['label', *gallery.store.field_names()])}"
+        )
+    borne = {value for record in gallery.store.records().values() for value in Criterion(by).of(record)}
+    for value in criterion.labels:
+        if value not in borne:
+            raise UsageError(f"of no record the field {by!r} says {quoted(value)!r}.{suggestion(value, sorted(borne))}")
+
+
+def _nothing_labelled(criterion: Criterion) -> str:
+    if criterion == _BY_LABEL:
+        return "no record of this gallery bears a label; index with --labels TABLE.csv"
+    told = f" one of {', '.join(criterion.labels)}" if criterion.labels else " anything"
+    return f"of no record the field {quoted(criterion.field)!r} says{told}; train another space: lookalike adapt"
 
 
 def allowed(gallery: Gallery, data: Labelled, where: str | Filter | None) -> Labelled:
@@ -84,23 +114,20 @@ def allowed(gallery: Gallery, data: Labelled, where: str | Filter | None) -> Lab
     return data.take(rows)
 
 
-def every_record(gallery: Gallery) -> Labelled:
+def every_record(gallery: Gallery, criterion: Criterion = _BY_LABEL) -> Labelled:
     """Every record, labelled or not, by ascending key: a volume by the mean of its slices."""
     every, records = gallery.store.vectors(), gallery.store.records()
     stored = pooled_vectors(gallery, stored=every)
     found = [records[int(key)] for key in stored.records]
     vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)
-    return replace(labelled_records(vectors, found, [record.labels for record in found]), slices=record_slices(every))
+    return replace(
+        labelled_records(vectors, found, [criterion.of(record) for record in found]), slices=record_slices(every)
+    )
 
 
 def some_patients(data: Labelled, most: int, seed: int) -> Labelled:
-    """The records of some patients at random, at most so many; all of them where there are no more."""
-    if len(data.ids) <= most:
-        return data
-    names = list(dict.fromkeys(data.patients))
-    order = dict(zip(names, np.random.default_rng(seed).permutation(len(names)).tolist(), strict=True))
-    rows = sorted(range(len(data.ids)), key=lambda i: order[data.patients[i]])[:most]
-    return data.take(np.array(sorted(rows), np.int64))
+    """The records of some patients at random, about so many; all of them where there are no more."""
+    return data.take(np.flatnonzero(whole_patients(numbered(data.patients), most, seed))) if len(data.ids) else data
 
 
 def labelled_records(vectors: Vectors, records: Sequence[Record], labels: Sequence[tuple[str, ...]]) -> Labelled:

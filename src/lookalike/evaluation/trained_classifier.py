@@ -145,8 +145,9 @@ def learnt(
     Raises UsageError, NobodyVotesError.
     """
     fit = fitting(gallery, method, space, settings)
+    criterion = adapters.criterion_of(adapter_of(gallery, space)[1] if method == ADAPTER else None)
     version = gallery.space(BASE).version  # of before the records are read: they may be others already
-    data = allowed(gallery, labelled(gallery), where)
+    data = allowed(gallery, labelled(gallery, criterion), where)
     own = frozenset(without).intersection(data.patients)
     moved = BASE if method == ADAPTER or space is None else space
     adapter = gallery.space(adapter_of(gallery, space)[0] if method == ADAPTER else moved).adapter

@@ -8,16 +8,17 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from lookalike.adapters import criterion_of, is_accepted
 from lookalike.asking.background import space_background
 from lookalike.encoders import PatchEncoder, superseded_by
 from lookalike.erasing import PATIENCE
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import DamagedFileError, GalleryError, ManifestMismatchError, UsageError
 from lookalike.gallery import Gallery, gallery_folder, open_gallery
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.secret_key import read_secret
 from lookalike.sources.item_labels import NamedSource
 from lookalike.sources.stored_items import is_there
-from lookalike.store import Store
+from lookalike.store import SpaceRow, Store
 from lookalike.store.adoption import adopt_store
 from lookalike.store.browse import count_refused, field_kinds, label_counts
 from lookalike.store.database import may_write
@@ -44,13 +45,20 @@ class EncoderInfo:
 
 @dataclass(frozen=True, slots=True)
 class SpaceInfo:
-    """A space: the encoder's own vectors, or those vectors projected by an adapter. answers: false where the adapter
-    was trained on the vectors of another encoder than the gallery's: it is refused until it is trained anew.
+    """A space: the encoder's own vectors, or those vectors projected by an adapter, which was trained on a field (the
+    label, or an attribute) and some of its values, all if empty. answers: false where the adapter was trained on the
+    vectors of another encoder than the gallery's: it is refused until it is trained anew. accepted: whether it may be
+    searched by default; so may an adapter that is surely better than base on folds of its own records. note: why its
+    adapter cannot be read.
     """
 
     name: str
     kind: Literal["base", "adapter"]
     answers: bool
+    field: str = ""
+    labels: tuple[str, ...] = ()
+    accepted: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +163,20 @@ def count_records(gallery: Gallery) -> int:
 def list_spaces(gallery: Gallery) -> tuple[SpaceInfo, ...]:
     """The encoder's own space first, then the adapted ones by name."""
     rows = sorted(gallery.store.spaces().values(), key=lambda row: (row.adapter is not None, row.name))
-    return tuple(
-        SpaceInfo(row.name, "base" if row.adapter is None else "adapter", not gallery.is_of_another_encoder(row.name))
-        for row in rows
-    )
+    return tuple(_space_info(gallery, row) for row in rows)
+
+
+def _space_info(gallery: Gallery, row: SpaceRow) -> SpaceInfo:
+    if row.adapter is None:
+        return SpaceInfo(row.name, "base", True)
+    answers = not gallery.is_of_another_encoder(row.name)
+    try:
+        adapter = gallery.adapter(row.name)
+    except (DamagedFileError, ManifestMismatchError) as error:  # a list of spaces must not fail for one of them
+        return SpaceInfo(row.name, "adapter", answers, accepted=False, note=str(error))
+    criterion = criterion_of(adapter)
+    accepted = adapter is not None and is_accepted(adapter.training)
+    return SpaceInfo(row.name, "adapter", answers, criterion.field, criterion.labels, accepted)
 
 
 def drop_space(gallery: Gallery, name: str) -> None:

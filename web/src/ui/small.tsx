@@ -27,10 +27,11 @@ interface SegmentsProps<T extends string> {
   onChoose: (option: T) => void;
   testid: string;
   disabled?: boolean;
+  titles?: Readonly<Record<string, string>>;
 }
 
 export function Segments<T extends string>(props: SegmentsProps<T>) {
-  const { label, options, chosen, onChoose, testid, disabled = false } = props;
+  const { label, options, chosen, onChoose, testid, disabled = false, titles = {} } = props;
   return (
     <div class="segments" role="radiogroup" aria-label={label} data-testid={testid}>
       {options.map((option) => (
@@ -38,7 +39,7 @@ export function Segments<T extends string>(props: SegmentsProps<T>) {
           key={option}
           role="radio"
           aria-checked={option === chosen}
-          title={option}
+          title={titles[option] ?? option}
           disabled={disabled}
           data-testid={`${testid}-${option}`}
           onClick={() => onChoose(option)}

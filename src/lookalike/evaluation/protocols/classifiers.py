@@ -140,9 +140,9 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     Raises UsageError: an unknown method, no labels, impossible folds.
     """
     checked_coverage(options.set)
-    measured_space(gallery, options.space)  # an unknown name is reported first
+    criterion = measured_space(gallery, options.space).criterion  # an unknown name is reported first
     settings = Settings(options.neighbours, options.weighting, options.seed)
-    found, folds = labelled(gallery), options.folds or _FOLDS
+    found, folds = labelled(gallery, criterion), options.folds or _FOLDS
     data, known = training_examples(found, options.multi_label), count_patients(found.patients, found.ids)
     splits = splits_of(data, folds, options.seed)
     fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
@@ -289,7 +289,8 @@ def _scores(
     per_label = {name: _label_scores(predicted, data.members[:, c], c, fold) for c, name in enumerate(data.classes)}
     f1 = [scores.f1 for scores in per_label.values() if scores.f1 is not None]
     areas = [scores.auc for scores in per_label.values() if scores.auc is not None]
-    confidence, hit = _confidence(predicted.p, data)
+    confidence, hit = calibration.confidences(predicted.p, data.members, multi_label=data.multi_label)
+    before = calibration.confidences(predicted.plain, data.members, multi_label=data.multi_label)
     return MethodScores(
         accuracy=float(right.mean()),
         accuracy_interval=interval("micro"),
@@ -297,7 +298,7 @@ def _scores(
         macro_interval=interval("macro"),
         macro_auc=float(np.mean(areas)) if areas else None,
         ece=calibration.expected_calibration_error(confidence, hit),
-        ece_before=calibration.expected_calibration_error(*_confidence(predicted.plain, data)),
+        ece_before=calibration.expected_calibration_error(*before),
         ece_chance=calibration.calibration_floor(confidence, seed=options.seed),
         brier=calibration.brier(predicted.p, data.members),
         brier_before=calibration.brier(predicted.plain, data.members),
@@ -318,14 +319,6 @@ def _adjusted_rand(true: NDArray[np.int64], answer: NDArray[np.int64]) -> float:
     from sklearn.metrics import adjusted_rand_score
 
     return float(adjusted_rand_score(true, answer))
-
-
-def _confidence(p: Floats, data: Examples) -> tuple[Floats, Bools]:
-    """The probability of the most probable label and whether it is right; with several, of every label."""
-    if data.multi_label:
-        return p.ravel(), data.members.ravel()
-    rows, best = np.arange(len(p)), p.argmax(axis=1)
-    return p[rows, best], data.members[rows, best]
 
 
 def _label_scores(predicted: _Predicted, member: Bools, column: int, fold: NDArray[np.int64]) -> LabelScores:

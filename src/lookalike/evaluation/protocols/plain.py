@@ -73,7 +73,7 @@ def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
     scoring = Scoring(checked_depths(options.k), options.samples, options.seed)
     space = measured_space(gallery, options.space)  # an unknown name is reported first
     _check_sides(options)
-    asked = _asked(gallery, space, labelled(gallery), options)
+    asked = _asked(gallery, space, labelled(gallery, space.criterion), options)
     experiment = held(asked.experiment) if options.levels or options.sizes else asked.experiment
     if asked.recorded is not None:  # an unknown field is reported before anything is ranked
         for name in options.by:
@@ -182,7 +182,7 @@ def _across(
 ) -> _Asked:
     """The records of another gallery as queries."""
     with opened_beside(gallery, options.queries_from or "") as other:
-        sides = domains(other, data)
+        sides = domains(other, data, space.criterion)
     duplicates = duplicates_between(gallery, sides.asking, sides.among)
     experiment = from_outside(space, sides.asking, sides.among, duplicates, None if rival is None else rival.space)
     rule = f"the records of {sides.name} against the whole gallery"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lookalike.adapters import Criterion
 from lookalike.asking.patients import check_patients
 from lookalike.asking.pooling import pooled_vectors, record_slices
 from lookalike.errors import UsageError
@@ -85,6 +86,11 @@ class PublishedProtocol:
         """
         checked_depths(options.k or self.ks)  # impossible depths are reported before anything is read
         space = measured_space(gallery, options.space)
+        if space.criterion != Criterion():
+            raise UsageError(
+                f"the space {space.name!r} was trained on {space.criterion}, and this protocol judges by classes of "
+                "its own; measure it without --protocol"
+            )
         cases = self.cases(gallery)
         check_patients(cases.data.patients)
         return self.score(space, cases, options)

@@ -164,10 +164,14 @@ class IndexBody(Body):
 
 
 class AdaptBody(Body):
-    """A space to train. replace: train a space of that name anew, which is refused otherwise."""
+    """A space to train. field, labels: what makes two images alike, and the values to tell apart, all if empty.
+    replace: train a space of that name anew, which is refused otherwise.
+    """
 
     name: Name
     kind: Name = "mlp"
+    field: Label = "label"
+    labels: Annotated[list[Label], Field(max_length=100)] = []
     seed: Seed = 0
     replace: bool = False
 

@@ -53,7 +53,7 @@ def _index(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
 def _adapt(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.adapt import adapt
 
-    options = {name: given[name] for name in ("kind", "seed", "replace") if name in given}
+    options = {name: given[name] for name in ("kind", "field", "labels", "seed", "replace") if name in given}
     return plain(adapt(gallery, given["name"], **options, progress=progress)), {}
 
 

@@ -10,9 +10,9 @@ import { Dialog } from "../../ui/Dialog";
 import { JobCard } from "../../ui/JobCard";
 import { say, sayProblem } from "../../ui/notice";
 import { Bar, counted, Segments } from "../../ui/small";
-import { freeName, isSpaceName } from "./names";
+import { freeName, isSpaceName, spaceTitle } from "./names";
 
-const KINDS = ["mlp", "linear"] as const;
+const KINDS = ["mlp", "auto", "linear", "lda", "svm"] as const;
 
 export function AdaptView() {
   useEffect(() => void loadJobs(), []);
@@ -32,12 +32,24 @@ export function AdaptView() {
   );
 }
 
+const SHOWN = 12;
+
+/** The values that are told apart after one was pressed; none stands for all of them. */
+function toggled(chosen: readonly string[], value: string, all: readonly { value: string }[]): readonly string[] {
+  const before = chosen.length ? chosen : all.map((one) => one.value);
+  const after = before.includes(value) ? before.filter((one) => one !== value) : [...before, value];
+  return after.length === all.length ? [] : after;
+}
+
 function Train() {
   const [written, setWritten] = useState<string | null>(null);
   const [replacing, setReplacing] = useState(false);
   const [kind, setKind] = useState<(typeof KINDS)[number]>("mlp");
   const [busy, setBusy] = useState(false);
-  const labels = facets.value.find((facet) => facet.field === "label")?.values ?? [];
+  const [field, setField] = useState("label");
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const fields = facets.value.filter((facet) => facet.field === "label" || facet.values.length > 1);
+  const labels = facets.value.find((facet) => facet.field === field)?.values ?? [];
   const most = Math.max(1, ...labels.map((one) => one.count));
   const reader = gallery.value?.role === "reader";
   const spaces = gallery.value?.spaces.map((one) => one.name) ?? [];
@@ -45,15 +57,15 @@ function Train() {
   const start = async (replace: boolean): Promise<void> => {
     [setReplacing(false), setBusy(true)];
     try {
-      const job = await ended(await api.adapt({ name, kind, replace }));
+      const job = await ended(await api.adapt({ name, kind, replace, field, labels: [...chosen] }));
       if (job.state === "done") {
-        const worse = trainedBy(job)?.worse ?? false;
+        const accepted = trainedBy(job)?.accepted ?? false;
         say(
-          worse
-            ? `The space “${name}” is there, and did worse than base on folds of its own records: base stays chosen.`
-            : `The space “${name}” is there. Search in it, and evaluate it before trusting it.`,
+          accepted
+            ? `The space “${name}” is there. Search in it, and evaluate it before trusting it.`
+            : `The space “${name}” is there, not surely better than base on its own records: base stays chosen.`,
         );
-        ask({ space: worse ? BASE : name });
+        ask({ space: accepted ? name : BASE });
         setWritten(null);
       }
       await refresh();
@@ -67,17 +79,39 @@ function Train() {
     <section class="card box stack" aria-label="Train an adapter">
       <h3>Train an adapter</h3>
       <p class="note">
-        It learns to bring records with the same label together. The encoder itself stays as it is:{" "}
+        It learns to bring records together of which the field says the same. The encoder itself stays as it is:{" "}
         {gallery.value?.encoder.note}
       </p>
+      <label class="field">
+        What makes two images alike
+        <select
+          value={field}
+          data-testid="adapt-field"
+          onChange={(event) => (setField(event.currentTarget.value), setChosen([]))}
+        >
+          {fields.map((facet) => (
+            <option key={facet.field} value={facet.field}>
+              {facet.field}
+            </option>
+          ))}
+        </select>
+      </label>
       <div class="lines" aria-label="Labels to learn from">
-        {labels.slice(0, 12).map(({ value, count }) => (
-          <div class="vote" key={value}>
-            <span title={value}>{value}</span>
+        {labels.slice(0, SHOWN).map(({ value, count }) => (
+          <label class="vote" key={value}>
+            <span title={value}>
+              <input
+                type="checkbox"
+                checked={chosen.length === 0 || chosen.includes(value)}
+                data-testid={`adapt-label-${value}`}
+                onChange={() => setChosen(toggled(chosen, value, labels))}
+              />{" "}
+              {value}
+            </span>
             <Bar share={count / most} label={`${value} ${count}`} />
             <em>{count}</em>
             <small />
-          </div>
+          </label>
         ))}
         {labels.length === 0 && (
           <p class="muted">
@@ -142,7 +176,7 @@ const trainedBy = ({ result }: Job): AdaptResult | null => (result && "sha256" i
 function Trained({ job }: { job: Job }) {
   const result = trainedBy(job);
   if (!result) return null;
-  const { space, classes, records, patients, seconds, worse, note } = result;
+  const { space, classes, records, patients, seconds, accepted, note } = result;
   return (
     <div class="row">
       <span class="note">
@@ -157,7 +191,7 @@ function Trained({ job }: { job: Job }) {
           .join(" · ")}
       </span>
       {note && (
-        <p class={`sentence ${worse ? "warn" : ""}`} data-testid="inner-folds">
+        <p class={`sentence ${accepted ? "" : "warn"}`} data-testid="inner-folds">
           {note}
         </p>
       )}
@@ -187,14 +221,11 @@ function Spaces() {
     <section class="card box stack" aria-label="Spaces">
       <h3>Spaces</h3>
       <ul class="lines">
-        {gallery.value?.spaces.map(({ name, kind, answers }) => (
-          <li class="spread" key={name} data-testid="space-row" data-space={name}>
-            <span>
-              {name} <span class="note">{kind === "base" ? "the encoder's own" : "adapter"}</span>
-              {!answers && <span class="note">of another encoder's vectors: train it anew</span>}
-            </span>
-            {kind !== "base" && gallery.value?.role === "admin" && (
-              <button class="plain" aria-label={`Delete the space ${name}`} onClick={() => setLeaving(name)}>
+        {gallery.value?.spaces.map((one) => (
+          <li class="spread" key={one.name} data-testid="space-row" data-space={one.name}>
+            <span>{spaceTitle(one)}</span>
+            {one.kind !== "base" && gallery.value?.role === "admin" && (
+              <button class="plain" aria-label={`Delete the space ${one.name}`} onClick={() => setLeaving(one.name)}>
                 <Trash2 aria-hidden="true" />
               </button>
             )}

@@ -1,4 +1,5 @@
-/** Names of new spaces. Pure. */
+/** Names of new spaces, and what a space is for. Pure. */
+import type { Space } from "../../types";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
@@ -10,4 +11,13 @@ export function freeName(taken: readonly string[], stem = "findings"): string {
   let number = 2;
   while (taken.includes(`${stem}-${number}`)) number += 1;
   return `${stem}-${number}`;
+}
+
+/** "view (ViewPosition: PA, AP)": a space with what it was trained on. */
+export function spaceTitle({ name, kind, answers, field, labels, accepted, note }: Space): string {
+  if (kind === "base") return `${name} (the encoder's own)`;
+  if (!answers) return `${name} (of another encoder's vectors: train it anew)`;
+  if (note) return `${name} (${note})`;
+  const what = [field, labels.join(", ")].filter(Boolean).join(": ");
+  return `${name} (${what})${accepted ? "" : ", not surely better than base"}`;
 }

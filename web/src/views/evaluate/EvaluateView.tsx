@@ -6,6 +6,7 @@ import { asking, gallery } from "../../state";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import { Audit } from "./Audit";
+import { spaceTitle } from "../adapt/names";
 import { ReportView } from "./ReportView";
 import { reportOf } from "./figures";
 
@@ -104,9 +105,9 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
             data-testid="evaluate-space"
             onChange={(event) => setSpace(event.currentTarget.value)}
           >
-            {spaces.map(({ name }) => (
-              <option key={name} value={name}>
-                {name}
+            {spaces.map((one) => (
+              <option key={one.name} value={one.name}>
+                {spaceTitle(one)}
               </option>
             ))}
           </select>

@@ -5,6 +5,7 @@ import { EMPTY } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { Picture } from "../../ui/Picture";
 import { Segments, Switch } from "../../ui/small";
+import { spaceTitle } from "../adapt/names";
 import { Filters } from "./Filters";
 import { QueryPanel } from "./QueryPanel";
 
@@ -12,7 +13,9 @@ const DEPTHS = [6, 12, 24, 48, 96];
 
 export function AskingPanel() {
   const { space, k, grouped, roi } = asking.value;
-  const spaces = gallery.value?.spaces.filter((one) => one.answers).map((one) => one.name) ?? ["base"];
+  const known = gallery.value?.spaces.filter((one) => one.answers) ?? [];
+  const spaces = known.length ? known.map((one) => one.name) : ["base"];
+  const titles = Object.fromEntries(known.map((one) => [one.name, spaceTitle(one)]));
   return (
     <aside class="asked" aria-label="What is asked">
       <QueryPanel />
@@ -21,11 +24,17 @@ export function AskingPanel() {
         <Segments
           label="Space"
           options={spaces}
+          titles={titles}
           chosen={roi ? EMPTY.space : space}
           disabled={roi !== null}
           testid="space"
           onChoose={(name) => ask({ space: name })}
         />
+        {!roi && space !== "base" && titles[space] && (
+          <p class="note" data-testid="space-for">
+            {titles[space]}
+          </p>
+        )}
         {roi && spaces.length > 1 && <p class="note">A region is searched in the encoder's own space.</p>}
         {spaces.length === 1 && (
           <p class="note">Only the encoder's own so far. Adapt trains another from labels.</p>
