@@ -100,7 +100,15 @@ def test_an_answer_says_every_field_and_no_other() -> None:
     assert not check.is_valid({name: value for name, value in whole.items() if name != "reason"})
     hit = validator("#/components/schemas/Hit")
     fields = {"rank": 1, "score": 0.5, "id": "i", "source": "s", "labels": [], "attributes": {}, "match": None}
-    rest = {"region": None, "percentile": None, "patient": "", "depth": 1, "nearness": None}
+    rest = {
+        "region": None,
+        "percentile": None,
+        "patient": "",
+        "depth": 1,
+        "nearness": None,
+        "placed": {},
+        "study": None,
+    }
     assert hit.is_valid({**fields, **rest})
     assert not hit.is_valid(fields)
 
