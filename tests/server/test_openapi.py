@@ -106,7 +106,7 @@ def test_an_answer_says_every_field_and_no_other() -> None:
         "patient": "",
         "depth": 1,
         "nearness": None,
-        "placed": {},
+        "placed": [],
         "study": None,
     }
     assert hit.is_valid({**fields, **rest})
