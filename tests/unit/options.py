@@ -237,7 +237,6 @@ COMMANDS: Final[dict[str, Command]] = {
             "--body-part": Told("--body-part chest", "body_part", "chest"),
             "--view": Told("--view lateral", "view", "lateral"),
             "--abstain": Told("--abstain 0.07", "abstain", 0.07),
-            "--prompts": Told("--prompts {out}.json", "prompts", "{out}.json"),
             "--set": Told("--set 0.8", "set", 0.8),
             "--where": Told("--where label=even", "where", "label=even"),
             "--k": Told("-k 7", "k", 7),
@@ -283,6 +282,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--modality": Told("--modality x-ray", "modality", "x-ray"),
             "--body-part": Told("--body-part chest", "body_part", "chest"),
             "--view": Told("--view lateral", "view", "lateral"),
+            "--prompts": Told("--prompts {out}.json", "prompts", "{out}.json"),
             "--set": Told("--set 0.8", "set", 0.8),
             "--each": Told("--each {more}", "sources", "{more}"),
             "--folds": Told("--folds 4", "folds", 4),
@@ -292,8 +292,10 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         {
             "query": these("--folds --confusion --each"),
-            "each": these("query --id --box --slice --label --modality --body-part --view --folds --confusion"),
-            "folds": these("query --each --id --where --box --slice --label --modality --body-part --view"),
+            "each": these(
+                "query --id --box --slice --label --modality --body-part --view --prompts --folds --confusion"
+            ),
+            "folds": these("query --each --id --where --box --slice --label --modality --body-part --view --prompts"),
         },
     ),
     "audit confounds": Command(

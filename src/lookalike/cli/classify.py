@@ -89,9 +89,10 @@ def command(
       lookalike classify --each new/ --gallery brain --set .9
       lookalike classify --gallery brain --folds 5 --method knn,centroid,linear,svm --confusion confusion.png
     """
-    if folds is not None and (query or identity or where or box or each):
+    if folds is not None and (query or identity or where or box or each or prompts):
         raise click.UsageError(
-            "--folds scores methods on all of the gallery's records; leave QUERY, --each, --id, --where, --box out"
+            "--folds scores methods on all of the gallery's records; leave QUERY, --each, --id, --where, --box "
+            "and --prompts out"
         )
     if confusion and folds is None:
         raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
