@@ -61,7 +61,10 @@ def train_auto(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]
     scores = _scores(values, asked, seed) if values else {}
     chosen = chosen_of(scores)
     network, notes = BY_SIMPLICITY[chosen](data, seed)
-    tried = {kind: asdict(score) for kind, score in scores.items()}
+    tried = {
+        kind: {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(score).items()}
+        for kind, score in scores.items()
+    }
     return network, {**notes, "chosen": chosen, "tried": tried, "missing": missing}
 
 

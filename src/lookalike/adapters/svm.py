@@ -1,7 +1,7 @@
-"""Support vector machines, with a Gaussian kernel where it is better than none (scikit-learn).
+"""Support vector machines, whose kernel is the sum of a linear and a Gaussian one (scikit-learn).
 
-The kernel is taken through random features (Rahimi and Recht, NeurIPS 2007; orthogonal ones, Yu et al., NeurIPS 2016),
-so that the adapter is two layers, and no vector of any record stands in it as a support vector would.
+The Gaussian one is taken through random features (Rahimi and Recht, NeurIPS 2007; orthogonal ones, Yu et al., NeurIPS
+2016), so that the adapter is a few layers, and no vector of any record stands in it as a support vector would.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ def train_svm(data: Samples, seed: int) -> tuple[AdapterNetwork, dict[str, Any]]
     mean = data.vectors.mean(0, dtype=np.float64)
     scale = float(np.sqrt(((data.vectors - mean) ** 2).sum(1).mean())) or 1.0
     body = _gaussian_features(mean, scale, seed)
-    features = np.asarray(apply(body, data.vectors[None])[0], np.float64)
+    plain = (data.vectors - mean) / scale
+    features = np.concatenate([plain, np.asarray(apply(body, data.vectors[None])[0], np.float64)], axis=1)
     weight, bias = calibrated_head(_machines, features, data, seed)
-    return AdapterNetwork(body, (dense(weight, bias),), (), "probabilities", BASE_WEIGHT), {}
+    linear, gaussian = weight[: len(mean)] / scale, weight[len(mean) :]
+    direct = dense(linear, -mean @ linear)
+    return AdapterNetwork(body, (dense(gaussian, bias),), (direct,), "probabilities", BASE_WEIGHT), {}
 
 
 def _gaussian_features(mean: NDArray[np.float64], scale: float, seed: int) -> tuple[Layer, ...]:
