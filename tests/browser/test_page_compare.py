@@ -217,8 +217,8 @@ def test_a_series_of_dicom_files_scrolls_and_has_presets(
     assert alike[1] > max(0.7, likeness(page, shown, served, f"{path}3", mirrored=True))
 
 
-def test_a_png_stands_beside_a_dicom(page_without_errors: MakePage, served: str, shared_data: Path) -> None:
-    picture = sorted((shared_data / "breast-us-busi").rglob("*.png"))[0]
+def test_a_picture_stands_beside_a_dicom(page_without_errors: MakePage, served: str, shared_data: Path) -> None:
+    picture = sorted((shared_data / "chest-xray-nih").rglob("*.jpg"))[0]
     page = compared(page_without_errors(), served, picture)
     assert (viewer_of(page, "query"), viewer_of(page, "hit")) == ("picture", "Cornerstone3D")
     before = pixels(page, "query")
