@@ -115,7 +115,7 @@ def test_a_black_picture_has_a_vector(encoder: Encoder) -> None:
 
 
 def test_patches_are_unit_vectors(encoder: Encoder) -> None:
-    assert isinstance(encoder, PatchEncoder) == ("+" not in encoder.spec.name and encoder.spec.ndim == 2)
+    assert isinstance(encoder, PatchEncoder) == (not encoder.spec.preprocessing.parts and encoder.spec.ndim == 2)
     if not isinstance(encoder, PatchEncoder):
         return
     patches = encoder.encode_patches(golden_picture())
