@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -43,6 +44,16 @@ DETAIL = re.compile(
 )
 
 
+# Runs a command and writes the peak of its largest descendant, in KiB. A process of its own, since on Linux a program
+# starts with the peak of the process that forked it: here that would be the whole test run's.
+_MEASURED = """
+import pathlib, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)
+"""
+
+
 @pytest.fixture(autouse=True)
 def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paths are looked for in what is printed: none may be shortened."""
@@ -67,14 +78,12 @@ def run(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     good = folder / "zz" / "good.png"
     good.parent.mkdir()
     PIL.Image.fromarray(texture(1)).save(good)
-    command = [COMMAND, "index", shared_data / "bad-input", good.parent, "--gallery", folder / "gallery"]
-    with (folder / "out").open("w+") as out, (folder / "err").open("w+") as err:
-        wide = {**os.environ, "COLUMNS": "1000"}  # no path is shortened
-        process = subprocess.Popen(command, stdout=out, stderr=err, env=wide)
-        _pid, status, usage = os.wait4(process.pid, 0)  # counts every descendant that was waited for
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0), err.seek(0)
-        return Run(process.returncode, out.read(), err.read(), usage.ru_maxrss << 10, good, folder / "gallery")
+    indexing = [COMMAND, "index", shared_data / "bad-input", good.parent, "--gallery", folder / "gallery"]
+    wide = {**os.environ, "COLUMNS": "1000"}  # no path is shortened
+    command = [sys.executable, "-c", _MEASURED, folder / "peak", *indexing]
+    done = subprocess.run(command, capture_output=True, text=True, env=wide, check=False)
+    peak = int((folder / "peak").read_text()) << 10
+    return Run(done.returncode, done.stdout, done.stderr, peak, good, folder / "gallery")
 
 
 @pytest.fixture
