@@ -5,6 +5,7 @@ Hours of processor time: one fit a fold, as ``lookalike tune`` does it.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -71,6 +72,7 @@ def _measured(collection: Collection, gallery: Gallery, scratch: Path) -> Figure
         )
         trials.append(Trial(split, done.tuned))
         seconds.append(time.monotonic() - started)
+        print(f"{collection.name}: fold {len(trials)} of {FOLDS} took {seconds[-1]:.0f} s", file=sys.stderr, flush=True)
     judged = judge(replace(data, vectors=done.base), trials, entry.spec.identity, SEED)
     assert judged.queries == len(data.ids)
     rows = judged.table()
