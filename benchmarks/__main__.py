@@ -50,15 +50,21 @@ LONG = ("soak", "heads", "tuning")  # measured only when named
 @click.option("--seconds", type=click.IntRange(10), help="Length of the soak.  [default: 600]")
 @click.option("--seeds", type=click.IntRange(1), help="Of heads.  [default: 10]")
 @click.option("--encoder", "encoders", multiple=True, help="Of heads (repeat).  [default: lite0]")
+@click.option("--kind", "kinds", multiple=True, help="Of heads (repeat), the judged one last.  [default: all]")
 def main(
-    names: tuple[str, ...], data: Path | None, seconds: int | None, seeds: int | None, encoders: tuple[str, ...]
+    names: tuple[str, ...],
+    data: Path | None,
+    seconds: int | None,
+    seeds: int | None,
+    encoders: tuple[str, ...],
+    kinds: tuple[str, ...],
 ) -> None:
     """Measure lookalike against its references; every ratio is of one run."""
     with tempfile.TemporaryDirectory() as configuration:  # keys and galleries of a benchmark are not this user's
         os.environ["LOOKALIKE_CONFIG"] = configuration
         options: dict[str, dict[str, Any]] = {
             "soak": {"seconds": seconds},
-            "heads": {"seeds": seeds, "encoders": encoders},
+            "heads": {"seeds": seeds, "encoders": encoders, "kinds": kinds},
         }
         wanted = names or [name for name in NAMES if name not in LONG]
         missed = sum(_measured(name, data, options.get(name, {})) for name in wanted)
