@@ -55,11 +55,16 @@ class Gallery:
     """Made by ``lookalike.open``; a context manager that stops its processes at the end."""
 
     def __init__(
-        self, folder: Path, encoder: str | None = None, volumes: VolumeRecipe | None = None, index: str = AUTO
+        self,
+        folder: Path,
+        encoder: str | None = None,
+        volumes: VolumeRecipe | None = None,
+        index: str = AUTO,
+        linked: bool | None = None,
     ) -> None:
         self.folder, self._volumes = folder, volumes
         check_shape(folder, "indexes", "adapters", "maps", SOURCES, *locks.LOCKS)
-        self.store = Store(folder)
+        self.store = Store(folder, linked=linked)
         self._counted: tuple[int, bool] | None = None
         self._indexes: dict[str, HeldIndex] = {}
         self._making, self._own_turn = threading.RLock(), False
@@ -87,6 +92,11 @@ class Gallery:
     def owned(self) -> bool:
         """Whether it was made or adopted by this user: its secret key is here."""
         return self.store.identity.owned
+
+    @property
+    def linked(self) -> bool:
+        """Whether it keeps who its records are in a PACS, encrypted; an anonymous gallery keeps pseudonyms alone."""
+        return self.store.identity.linked
 
     def may_open(self, path: str | os.PathLike[str]) -> bool:
         """Whether a path that the gallery names may be opened, shown, served or checked for."""
@@ -400,18 +410,22 @@ def open_gallery(
     encoder: str | None = None,
     volumes: VolumeRecipe | None = None,
     index: str = AUTO,
+    linked: bool | None = None,
 ) -> Gallery:
     """Open a gallery folder. create: create it if it does not exist; encoder: of a new gallery; volumes: how a new
-    gallery slices volumes; index: the index kind of a new gallery, "auto" chooses by size.
+    gallery slices volumes; index: the index kind of a new gallery, "auto" chooses by size. linked: whether a new
+    gallery keeps who its records are in a PACS, encrypted (``Gallery.linked``); of another one what it must be, None:
+    either.
 
-    Raises GalleryError if there is no gallery and ``create`` is false.
+    Raises GalleryError if there is no gallery and ``create`` is false, UsageError for a gallery of the other kind,
+    MissingExtraError for a linked one where nothing can be encrypted.
     """
     path = absolute(folder) if create else gallery_folder(folder)
     if _is_gallery(path):
-        return Gallery(path, encoder, volumes, index)
+        return Gallery(path, encoder, volumes, index, linked)
     made = _make_folder(path)
     try:
-        return Gallery(path, encoder, volumes, index)
+        return Gallery(path, encoder, volumes, index, linked)
     except BaseException:
         _unmake(path, made)
         raise
@@ -432,13 +446,14 @@ def gallery_to_fill(
     encoder: str | None = None,
     volumes: VolumeRecipe | None = None,
     index: str = AUTO,
+    linked: bool | None = None,
 ) -> Iterator[Gallery]:
     """As ``open_gallery`` with ``create``, closed at the end. A new gallery into which an error let nothing come is
     removed again: nobody should find a gallery where none was made.
     """
     path = absolute(folder)
     fresh, made = not _is_gallery(path), _missing(path)
-    with open_gallery(folder, create=True, encoder=encoder, volumes=volumes, index=index) as gallery:
+    with open_gallery(folder, create=True, encoder=encoder, volumes=volumes, index=index, linked=linked) as gallery:
         try:
             yield gallery
         except BaseException:

@@ -46,6 +46,22 @@ class Window:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class DicomIdentity:
+    """Who an image is in a PACS, by DICOM's keywords (PS3.3 C.7.2.1, C.7.3.1, C.12.1); "" where its file says nothing.
+    sop_instance_uid: None for a volume of several files; of these the others are the first one's. study_date: YYYYMMDD;
+    study_time: HHMMSS. It is written into no log: it has no representation.
+    """
+
+    study_instance_uid: str = ""
+    series_instance_uid: str = ""
+    sop_instance_uid: str | None = None
+    sop_class_uid: str = ""
+    accession_number: str = ""
+    study_date: str = ""
+    study_time: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
     """Decoded pixels with geometry, before any windowing.
@@ -58,7 +74,8 @@ class Image:
     NaN: no value was measured there (padding); it is left out of every statistic and shown as background.
     attributes: DICOM keywords or label-table columns worth filtering on; never names, dates or UIDs.
     remarks: keywords that something is to be said of: values that were not kept (``readers.kept``), text in the pixels.
-    patient, study: the source's own identifiers or ""; they are hashed before they are stored, never shown.
+    patient: the source's own identifier or ""; it is hashed before it is stored, never shown. identity: of a DICOM
+    file, and instances: the SOPInstanceUIDs of the files that it was made of; hashed likewise, or encrypted.
     """
 
     pixels: NDArray[np.generic]
@@ -76,7 +93,8 @@ class Image:
     patient: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
-    study: str = ""
+    identity: DicomIdentity | None = None
+    instances: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ COMMAND_ONLY: Final = {
     "classify folds": "measures: in Python evaluate(protocol='classifiers')",
     "index dataset": "in Python index_dataset",
     **dict.fromkeys(
-        [f"index {name}" for name in ("encoder", "plane", "slices", "window", "index", "four_d")],
+        [f"index {name}" for name in ("encoder", "plane", "slices", "window", "index", "four_d", "linked")],
         "of the gallery that is made: in Python open(..., create=True)",
     ),
     "index verbose": "lists set_apart, which the result holds",

@@ -17,10 +17,11 @@ from conftest import write_pictures
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.server.serialise import json_bytes
-from lookalike.store import Batch
+from lookalike.store import Batch, FileIdentity
+from lookalike.store.identities import dicom_identity, instances_there
 from lookalike.store.reports import every_report
 from lookalike.store.schema import METADATA
-from lookalike.types import EncodedReport
+from lookalike.types import DicomIdentity, EncodedReport
 from lookalike.verbs.classify import classify
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate
@@ -59,13 +60,16 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("rows")
     pictures = write_pictures(root / "pictures")
     (pictures / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
-    with open_gallery(root / "g", create=True) as gallery:
+    with open_gallery(root / "g", create=True, linked=True) as gallery:
         index(gallery, [pictures], labels=pictures / "labels.csv")
         ids = [one.id for one in browse(gallery).items]
         label(gallery, ids[:2], set=["changed"], by="me")
         submit_job(gallery, "map", {"method": "tsne"}, "me")
         files, said = sorted(gallery.store.files()), EncodedReport("Said.", np.eye(3, 8, dtype=np.float32))
-        gallery.store.write(Batch(reports=dict.fromkeys(files, said), studies=dict.fromkeys(files, "1.2")))
+        who = FileIdentity(DicomIdentity("1.2", "1.2.3", "1.2.3.4", study_date="20200102"), "patient-0", ("1.2.3.4",))
+        batch = Batch(reports=dict.fromkeys(files, said), studies=dict.fromkeys(files, "1.2"))
+        batch.identities = dict.fromkeys(files, who)
+        gallery.store.write(batch)
     return root / "g"
 
 
@@ -83,6 +87,8 @@ def asked(gallery: Gallery) -> Iterator[Callable[[], Any]]:
     yield lambda: read_report(gallery, identity)
     yield lambda: len(every_report(gallery.store).records)
     yield lambda: search(gallery, study=identity, same_patient=True)
+    yield lambda: dicom_identity(gallery.store, identity).study_date
+    yield lambda: sorted(instances_there(gallery.store, [gallery.store.instance_group("1.2.3.4")]))
     yield lambda: refused(gallery)
     yield lambda: list_jobs(gallery)
     yield lambda: gallery_info(gallery)

@@ -112,6 +112,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--index": Told("--index hnsw", "index", "hnsw"),
             "--four-d": Told("--four-d split", "four_d", "split"),
             "--patches": Told("--patches", "patches", True),
+            "--linked": Told("--linked", "linked", True),
             "--where-source": Told("--where-source kind=picture", "where_source", "kind=picture"),
             "--reports": Told("--reports sr", "reports", "sr"),
             "--report-column": Told("--report-column site", "report_columns", "site"),

@@ -1198,6 +1198,7 @@ export interface components {
             beside: components["schemas"]["BesideInfo"] | null;
             better: string;
             without_vectors: number;
+            linked: boolean;
             imports: string[];
             disclaimer: string;
             /** @enum {string} */

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from lookalike.verbs.migrate import MigrateResult
 
 _FOLDERS: Final = 20  # named at most
+_IDENTITY: Final = {
+    True: "linked: UIDs, accession numbers and dates are kept, encrypted",
+    False: "anonymous: no UID, accession number or date is kept",
+}
 
 
 @click.group("gallery")
@@ -138,6 +142,7 @@ def _info(gallery: str, as_json: bool) -> None:
             ["spaces", ", ".join(space.name for space in result.spaces if space.answers)],
             ["fields", ", ".join(["label", *(each.name for each in result.fields)])],
             ["regions", "patches are kept" if result.patches else "no patches are kept"],
+            ["identity", _IDENTITY[result.linked]],
         ]
     )
     print_notes(*_told(result))

@@ -60,6 +60,12 @@ if TYPE_CHECKING:
     help="A file with several time points or channels: refused, or a volume each.",
 )
 @click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
+@click.option(
+    "--linked/--anonymous",
+    "linked",
+    default=None,
+    help="Whether a new gallery keeps UIDs, accession numbers and dates, encrypted.  [default: anonymous]",
+)
 @click.option("--where-source", metavar="FILTER", help="Leave out files by their headers: 'Modality!=SR'.")
 @click.option("--reports", metavar="sr|FOLDER", help="Keep reports: structured ones (sr), or text files in a folder.")
 @click.option(
@@ -83,6 +89,7 @@ def command(
     kind: str,
     four_d: Literal["refuse", "split"],
     patches: bool,
+    linked: bool | None,
     where_source: str | None,
     reports: str | None,
     report_columns: tuple[str, ...],
@@ -132,7 +139,7 @@ def command(
     volumes = VolumeRecipe(plane or "native", slices or "all", window or "auto", four_d=four_d)
     with (
         gallery_to_fill(
-            gallery, encoder=encoder or encoder_of_new(gallery, given), volumes=volumes, index=kind
+            gallery, encoder=encoder or encoder_of_new(gallery, given), volumes=volumes, index=kind, linked=linked
         ) as opened,
         interruptible(lambda: _kept(opened)),
         progress_bar("files") as progress,

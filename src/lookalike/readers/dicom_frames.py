@@ -21,6 +21,7 @@ from pydicom.uid import (
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers.codecs import register
+from lookalike.readers.dicom_identity import identity_of_file
 from lookalike.readers.dicom_values import functional_group, modality_values, value_of, voi_lut, windows_of
 from lookalike.readers.geometry import MODALITIES, normal_of, slice_affine
 from lookalike.readers.inflated import bound_pydicom
@@ -46,7 +47,8 @@ def read_dicom_frames(file: Path, numbers: Sequence[int] | None = None) -> Itera
     said: dict[str, Any] = {
         "modality": str(attributes.get("Modality", "")),
         "patient": patient,
-        "study": str(value_of(ds, "StudyInstanceUID") or "").strip("\0 "),
+        "identity": (identity := identity_of_file(ds)),
+        "instances": tuple(filter(None, [identity.sop_instance_uid])),
         "attributes": attributes,
         "remarks": remarks,
     }

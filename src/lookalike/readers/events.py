@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.readers.grouping import SliceFile
-from lookalike.types import Attribute, Displayed, Refusal, SetApart
+from lookalike.types import Attribute, DicomIdentity, Displayed, Refusal, SetApart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +19,8 @@ class Frame:
 
     source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
     shown: the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
-    which a slice was cut; "" for a picture. remarks: as in ``Image``. vector (dim,): what an encoder made of it
+    which a slice was cut; "" for a picture. remarks, identity, instances: as in ``Image``, the latter two
+    in the first slice of a volume alone. vector (dim,): what an encoder made of it
     elsewhere, in place of an input.
     """
 
@@ -39,7 +40,13 @@ class Frame:
     plane: str = ""
     remarks: tuple[str, ...] = ()
     vector: NDArray[np.float32] | None = None
-    study: str = ""
+    identity: DicomIdentity | None = None
+    instances: tuple[str, ...] = ()
+
+    @property
+    def study(self) -> str:
+        """The study as the file names it, or ""."""
+        return "" if self.identity is None else self.identity.study_instance_uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +95,14 @@ def frame_of_message(source: str, file: str, sha256: str, header: dict[str, Any]
         file=file,
         plane=header.get("plane", ""),
         remarks=tuple(header.get("remarks", ())),
-        study=header.get("study", ""),
+        **_named(header),
     )
+
+
+def _named(header: dict[str, Any]) -> dict[str, Any]:
+    said = header.get("identity")
+    identity = None if said is None else DicomIdentity(**said)
+    return {"identity": identity, "instances": tuple(header.get("instances", ()))}
 
 
 def _shown(rows: int, columns: int, inside: list[int] | None) -> Displayed:

@@ -36,8 +36,8 @@ class SliceGeometry:
 @dataclass(frozen=True, slots=True)
 class SeriesPart:
     """What a file holds of a series. series: a hash, the same for all files of one series. named: whether it
-    is told by an identifier; else the files of a folder have it in common. instance: a hash of the file's own
-    identifier, or "". tiles: (down, across) of a picture that holds many slices.
+    is told by an identifier; else the files of a folder have it in common. instance: the file's own identifier
+    (SOPInstanceUID), or "". tiles: (down, across) of a picture that holds many slices.
     """
 
     series: str

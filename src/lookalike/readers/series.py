@@ -58,7 +58,7 @@ def series_part(file: Path) -> SeriesPart | None:
             return None
         slices, tiles = _slices(file, ds)
         names = "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"
-        patient, study, uid, instance = (str(ds.get(name) or "").strip() for name in names)
+        patient, study, uid, instance = (str(ds.get(name) or "").strip("\0 ") for name in names)
     except UnreadableImageError as error:
         if error.reason in ("mosaic", "needs-volumes"):
             raise
@@ -69,7 +69,7 @@ def series_part(file: Path) -> SeriesPart | None:
         return None
     alone = len(slices) > 1  # a file of a whole volume needs no others
     series = uid or (str(file) if alone else f"{file.parent} {ds.get('SeriesNumber')}")
-    return SeriesPart(_hash(patient, study, series), alone or bool(uid), instance and _hash(instance), slices, tiles)
+    return SeriesPart(_hash(patient, study, series), alone or bool(uid), instance, slices, tiles)
 
 
 def _slices(file: Path, ds: Dataset) -> tuple[tuple[SliceGeometry, ...], tuple[int, int]]:
@@ -133,7 +133,15 @@ def read_series(files: Sequence[Path]) -> Iterator[Image]:
     turned = _is_three_dimensional(files[0])
     for number, images in enumerate(_images(files, known, stacks)):
         volume = replace(_stacked(images, stacks[number]), frame=number, frames=len(stacks))
-        yield slices_first(volume) if turned else volume
+        yield _named(slices_first(volume) if turned else volume, known)
+
+
+def _named(volume: Image, parts: Sequence[SeriesPart]) -> Image:
+    """The volume with the names of all its files."""
+    instances = tuple(part.instance for part in parts if part.instance)
+    if volume.identity is None or len(parts) == 1:
+        return replace(volume, instances=instances)
+    return replace(volume, identity=replace(volume.identity, sop_instance_uid=None), instances=instances)
 
 
 def _is_three_dimensional(file: Path) -> bool:

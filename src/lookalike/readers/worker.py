@@ -137,6 +137,10 @@ def _send_views(connection: Connection, image: Image, recipe: Preprocessing, vol
     """Send a picture or a whole volume as one frame; the slices of a volume as views of one frame."""
     from lookalike.readers.prepared import prepared_views
 
+    of_image: dict[str, Any] = {
+        "identity": None if image.identity is None else asdict(image.identity),
+        "instances": image.instances,
+    }
     for view in prepared_views(image, recipe, volumes):
         header = {
             "kind": "frame",
@@ -148,11 +152,12 @@ def _send_views(connection: Connection, image: Image, recipe: Preprocessing, vol
             "depth": view.depth,
             "plane": view.plane,
             "patient": image.patient,
-            "study": image.study,
             "attributes": dict(image.attributes),
             "remarks": image.remarks,
             "shown": view.shown,
+            **of_image,
         }
+        of_image = {}  # with the first view alone: a volume may have thousands of files
         signal.alarm(0)  # the other end may be busy for long
         _send(connection, header, view.input.data, view.thumbnail)
         signal.alarm(_SECONDS_ALONE)

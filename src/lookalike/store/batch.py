@@ -13,16 +13,16 @@ import numpy as np
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from lookalike.filters import number
-from lookalike.store.checksums import thumbnail_checksum
+from lookalike.store.checksums import row_checksum, thumbnail_checksum
 from lookalike.store.database import damaged
 from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.label_log import set_by_table
 from lookalike.store.packed import row_of
 from lookalike.store.rows import chosen_rows, chunks, keys_by_id, where_chosen
-from lookalike.store.schema import ATTRIBUTES, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
+from lookalike.store.schema import ATTRIBUTES, IDENTITIES, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import check_encoder, count_version
 from lookalike.store.verify import repairable, seal, verify_records
-from lookalike.types import Attribute, EncodedReport, PatchMap, Refusal, Vectors
+from lookalike.types import Attribute, DicomIdentity, EncodedReport, PatchMap, Refusal, Vectors
 
 EDITS: Final = "edited"  # the gallery's fact that counts changes to existing records
 _RECENT: Final = 5000  # keys of changed records that are kept
@@ -82,11 +82,23 @@ class Relabel:
     attributes: Mapping[str, Attribute]
 
 
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """Who the records of a file, or of a series, are. patient: as the file or a table names it, or "". instances: the
+    SOPInstanceUIDs of all its files.
+    """
+
+    identity: DicomIdentity
+    patient: str
+    instances: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Batch:
     """The content of one transaction: records, files read to their end (SHA-256 -> source), refusals, files that lie
     elsewhere now (SHA-256 -> source). overwrite: relabels replace the labels that a person set, too; change: the number
-    in the log under which they do, 0 until writing gives one. reports, studies: of all records of files, by SHA-256.
+    in the log under which they do, 0 until writing gives one. reports, studies, identities: of all records of files, by
+    SHA-256.
     encoder: the identity of the one that made the vectors, to be compared with the gallery's; None for vectors that are
     given.
     """
@@ -100,6 +112,7 @@ class Batch:
     change: int = 0
     reports: dict[str, EncodedReport] = field(default_factory=dict)
     studies: dict[str, str] = field(default_factory=dict)
+    identities: dict[str, FileIdentity] = field(default_factory=dict)
     encoder: Mapping[str, str] | None = None
 
 
@@ -248,8 +261,10 @@ def _relabel(
         named = (ATTRIBUTES.c.record == key) & ATTRIBUTES.c.name.in_(list(change.attributes))
         connection.execute(delete(ATTRIBUTES).where(named))
         _describe(connection, [(key, change.attributes)])
-        patient = group(change.patient) or patient or identity  # noqa: PLW2901
-        connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=patient))
+        now = group(change.patient) or patient or identity
+        connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=now))
+        if now != patient:
+            forget_day(connection, key)
     if change.labels is not None:
         labels.update({row.key: frozenset(change.labels) for row in rows})
     return [row.key for row in rows]
@@ -265,6 +280,14 @@ def move_files(connection: Connection, moved: Mapping[str, str]) -> list[int]:
         connection.execute(change, places)
     seal(connection, keys)
     return keys
+
+
+def forget_day(connection: Connection, record: int) -> None:
+    """Forget the day of a record that is of another patient now: it was moved as those of the former one."""
+    row = connection.execute(select(IDENTITIES).where(IDENTITIES.c.record == record)).first()
+    if row is not None:
+        crc = row_checksum(record, row.series, None, row.sealed)
+        connection.execute(update(IDENTITIES).where(IDENTITIES.c.record == record).values(day=None, checksum=crc))
 
 
 def _keys_of_files(connection: Connection, files: Iterable[str]) -> list[int]:

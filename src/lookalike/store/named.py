@@ -17,6 +17,8 @@ from lookalike.store.rows import chunks, keys_by_id, no_record
 from lookalike.store.schema import (
     ATTRIBUTES,
     CHANGED_LABELS,
+    IDENTITIES,
+    INSTANCES,
     LABELS,
     RECORDS,
     REPORTS,
@@ -29,14 +31,16 @@ from lookalike.store.schema import (
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
+_PSEUDONYMS: Final = (STUDIES.c.study, IDENTITIES.c.series, INSTANCES.c.instance)
 _BEGINNING: Final = 24  # bytes of a vector that no other begins with
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
     """What names some records. keys: theirs. files: the SHA-256 of their files. The others name nothing else: patients
-    (groups), studies (pseudonyms), sources and digests (SHA-256) that no other record has, labels and values (of
-    attributes, the texts) that no other record bears. vectors, reports: the first bytes of each.
+    (groups), studies (pseudonyms, of series and instances too), sources and digests (SHA-256) that no other record has,
+    labels and values (of attributes, the texts) that no other record bears. vectors, reports, sealed (identities): the
+    first bytes of each.
     """
 
     keys: tuple[int, ...]
@@ -50,6 +54,7 @@ class Named:
     vectors: frozenset[bytes]
     studies: frozenset[str]
     reports: frozenset[bytes]
+    sealed: frozenset[bytes]
 
     @property
     def words(self) -> frozenset[str]:
@@ -62,7 +67,7 @@ class Named:
     def traces(self) -> frozenset[bytes]:
         """The bytes that each of their rows holds some of: these words, also as JSON, and the vectors' beginnings."""
         texts = {text for word in self.words for text in (word, json.dumps(word)[1:-1])}
-        return self.vectors.union(self.reports, (text.encode() for text in texts))
+        return self.vectors.union(self.reports, self.sealed, (text.encode() for text in texts))
 
 
 def named_by_ids(store: Store, ids: Iterable[str]) -> Named:
@@ -105,16 +110,21 @@ def _named(connection: Connection, keys: Sequence[int]) -> Named:
             for table in (VECTORS, VECTORS_BESIDE)
             for row in _rows(connection, table.c.record, keys, table.c.data)
         ),
-        _studies_alone(connection, keys),
+        frozenset().union(*(_pseudonyms_alone(connection, column, keys) for column in _PSEUDONYMS)),
         frozenset(_beginnings(_rows(connection, REPORTS.c.record, keys, REPORTS.c.text, REPORTS.c.data))),
+        frozenset(
+            row["sealed"][:_BEGINNING]
+            for row in _rows(connection, IDENTITIES.c.record, keys, IDENTITIES.c.sealed)
+            if row["sealed"] is not None
+        ),
     )
 
 
-def _studies_alone(connection: Connection, keys: Sequence[int]) -> frozenset[str]:
-    own = Counter(row["study"] for row in _rows(connection, STUDIES.c.record, keys, STUDIES.c.study))
-    if not all(isinstance(study, str) for study in own):
+def _pseudonyms_alone(connection: Connection, column: Any, keys: Sequence[int]) -> frozenset[str]:
+    own = Counter(row[column.name] for row in _rows(connection, column.table.c.record, keys, column))
+    if not all(isinstance(name, str) for name in own):
         raise damaged()
-    return _alone(connection, STUDIES.c.study, own)
+    return _alone(connection, column, own)
 
 
 def _beginnings(reports: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from typing import Final
 from lookalike.store.checksums import UNKNOWN
 
 # Revisions whose tables hold all that cannot be had otherwise.
-READABLE: Final = ("0002", "0003", "0004", "0005", "0006")
+READABLE: Final = ("0002", "0003", "0004", "0005", "0006", "0007")
 
 _COLUMNS: Final = {  # added to tables of these revisions, and what the migration fills them with
     "jobs": {"mac": "NULL"},
@@ -24,6 +24,8 @@ _TABLES: Final = {  # added whole
     "label_changes": "SELECT 0 AS number, 0.0 AS time, '' AS by, '' AS action, NULL AS undone WHERE 0",
     "reports": "SELECT 0 AS record, '' AS text, 0 AS passages, x'' AS data, 0 AS checksum WHERE 0",
     "studies": "SELECT 0 AS record, '' AS study, 0 AS checksum WHERE 0",
+    "identities": "SELECT 0 AS record, '' AS series, NULL AS day, NULL AS sealed, 0 AS checksum WHERE 0",
+    "instances": "SELECT 0 AS record, '' AS instance, 0 AS checksum WHERE 0",
     "changed_labels": "SELECT 0 AS change, 0 AS record, '' AS before, '' AS after WHERE 0",
 }
 

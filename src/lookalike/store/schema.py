@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     ForeignKey,
@@ -203,6 +204,26 @@ STUDIES: Final = Table(  # which records are of one study: pseudonyms by the gal
     Column("study", String(32), nullable=False),
     _checksum("record", "study"),
     Index("studies_by_study", "study"),
+)
+
+IDENTITIES: Final = Table(  # of records whose files say who they are in a PACS
+    "identities",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("series", String(32), nullable=False),  # a pseudonym by the gallery's key, or ""
+    Column("day", BigInteger),  # of the study, moved by as many days as only the key and the patient's name tell
+    Column("sealed", LargeBinary),  # in a linked gallery: the identity itself, encrypted
+    _checksum("record", "series", "day", "sealed"),
+    Index("identities_by_series", "series"),
+)
+
+INSTANCES: Final = Table(  # the files of a PACS that records were made of
+    "instances",
+    METADATA,
+    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("instance", String(32), primary_key=True),  # a pseudonym by the gallery's key
+    _checksum("record", "instance"),
+    Index("instances_by_instance", "instance"),
 )
 
 JOBS: Final = Table(  # background jobs of the server, which outlive a restart

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, insert, select
 from lookalike.errors import LookalikeError, ReadOnlyError
 from lookalike.filters import Filter
 from lookalike.store.batch import Batch, count_edit, edits_of, write_batch
-from lookalike.store.beside import named_study, write_reports, write_studies
+from lookalike.store.beside import write_identities, write_reports, write_studies
 from lookalike.store.changes import Changes
 from lookalike.store.database import (
     READ_ONLY,
@@ -26,7 +26,7 @@ from lookalike.store.database import (
     to_write,
 )
 from lookalike.store.facts import put_fact
-from lookalike.store.identity import identity_from, make_identity, read_gallery_facts
+from lookalike.store.identity import check_kind, identity_from, make_identity, read_gallery_facts
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
 from lookalike.store.rows import no_record, refusals
@@ -49,7 +49,8 @@ _PATIENCE: Final = 0.02  # seconds: the check is short, but lets other threads r
 class Store:
     """One gallery's database. Every write is one transaction; readers see whole transactions only."""
 
-    def __init__(self, folder: Path, *, adopting: bool = False) -> None:
+    def __init__(self, folder: Path, *, adopting: bool = False, linked: bool | None = None) -> None:
+        """linked: of a new gallery whether who its records are is kept, encrypted; of another one what it must be."""
         facts = read_facts(folder)
         self._closed = _closed(folder, "" if adopting or not facts else identity_from(facts).closed)
         self._engine = connect(folder, writable=self.writable)
@@ -59,8 +60,9 @@ class Store:
             facts = read_gallery_facts(connection)  # verified, now that every table is known to have its columns
         if not facts:
             with self.begin(write=True) as connection:
-                facts = read_gallery_facts(connection) or make_identity(connection)
+                facts = read_gallery_facts(connection) or make_identity(connection, linked=linked is True)
         self.identity = identity_from(facts)
+        check_kind(self.identity, linked)
         self.id = self.identity.id
         self._spaces: tuple[int, dict[str, SpaceRow]] | None = None
         self._database = DatabaseLookup(self.begin)
@@ -176,7 +178,8 @@ class Store:
         """
         with self.begin(write=True) as connection:
             new = write_batch(connection, batch, self.patient_group)
-            write_studies(connection, batch.studies, self.patient_group)
+            write_studies(connection, batch.studies, self.identity)
+            write_identities(connection, batch.identities, self.identity)
             if told := write_reports(connection, batch.reports):
                 count_edit(connection, told)
             return new
@@ -190,7 +193,15 @@ class Store:
 
     def study_group(self, study: str) -> str:
         """The pseudonym under which a study's records are grouped; "" as for ``patient_group``."""
-        return self.patient_group(named_study(study)) if study else ""
+        return self.identity.group("study", study)
+
+    def series_group(self, series: str) -> str:
+        """The pseudonym of a series by its SeriesInstanceUID; "" as for ``patient_group``."""
+        return self.identity.group("series", series)
+
+    def instance_group(self, instance: str) -> str:
+        """The pseudonym of an instance by its SOPInstanceUID, for ``identities.instances_there``; "" likewise."""
+        return self.identity.group("instance", instance)
 
     def patient_group(self, patient: str) -> str:
         """The pseudonym under which a patient's records are grouped; "" for no patient, and where it cannot be told."""

@@ -87,7 +87,7 @@ class GalleryInfo:
     """records, refused: how many. spaces: the base space first. labels: the most frequent first. volumes: whether
     there are any. patches: whether regions can be searched. beside: the vectors that a migration made or left. better:
     an encoder that is better for new pictures, "" if none is known. without_vectors: records that a migration left out,
-    which no answer holds.
+    which no answer holds. linked: whether it keeps who its records are in a PACS, encrypted, and not pseudonyms alone.
     """
 
     name: str
@@ -102,6 +102,7 @@ class GalleryInfo:
     beside: BesideInfo | None
     better: str
     without_vectors: int
+    linked: bool
 
 
 def gallery_info(gallery: Gallery) -> GalleryInfo:
@@ -121,6 +122,7 @@ def gallery_info(gallery: Gallery) -> GalleryInfo:
         beside_info(gallery),
         superseded_by(spec.name),
         count_without_vectors(store),
+        gallery.linked,
     )
 
 

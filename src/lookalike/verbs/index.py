@@ -33,7 +33,7 @@ from lookalike.sources.remarks import Remarks
 from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.sources.vector_files.source import check_ids, check_vectors, encoder_of_vectors
-from lookalike.store import Batch, NewRecord, Relabel
+from lookalike.store import Batch, FileIdentity, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.edit import digests_of_records, labels_by_hand
 from lookalike.store.studies import files_of_studies
@@ -355,6 +355,9 @@ class _Run:
         if event.part:  # one of many pictures in a file
             return
         self.words.note(event, row)
+        if isinstance(event, Frame) and event.identity is not None:
+            patient = (row.patient if row else "") or event.patient
+            self.batch.identities[event.sha256] = FileIdentity(event.identity, patient, event.instances)
         study = event.study if isinstance(event, Frame) else ""
         if study or (row is not None and row.study and event.sha256 not in self.studied):
             self.studied.add(event.sha256)
