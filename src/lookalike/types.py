@@ -62,6 +62,17 @@ class DicomIdentity:
     study_time: str = ""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class FileIdentity:
+    """Who a file, or the files of a series, are. patient: as the file or a table names it, or "". instances: the
+    SOPInstanceUIDs of all files.
+    """
+
+    identity: DicomIdentity
+    patient: str
+    instances: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
     """Decoded pixels with geometry, before any windowing.
@@ -406,7 +417,9 @@ class Hit:
     100: low means that nothing here is as near as records usually are; of a volume's slices together it is told of the
     best hit alone. patient: the group's hash. depth: slices, 1 for a picture. placed: of fused rankings those that have
     the hit, which say where its score comes from. study: where studies are compared; the hit is the study's record that
-    is most similar to the query.
+    is most similar to the query. study_id, series_id: pseudonyms, or the record's own id where none is known. day: days
+    since the patient's first study in the gallery; None where the date or the patient is not known. others: where hits
+    are one of each study, series or patient, how many more records of it may answer.
     """
 
     rank: int
@@ -423,3 +436,17 @@ class Hit:
     nearness: float | None = None
     placed: tuple[Placed, ...] = ()
     study: StudyMatch | None = None
+    study_id: str = ""
+    series_id: str = ""
+    day: int | None = None
+    others: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyHits:
+    """The hits of one study. study_id, patient, day: as in ``Hit``. ranks: of the hits, best first."""
+
+    study_id: str
+    patient: str
+    day: int | None
+    ranks: tuple[int, ...]

@@ -17,6 +17,7 @@ from lookalike.server.contract import bodies
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.records import label, label_log, read_report, remove, undo_labels
+from lookalike.verbs.timeline import timeline
 
 
 class Verb(NamedTuple):
@@ -48,6 +49,7 @@ VERBS: Final = (
     Verb("records label", label, bodies.ChangeLabelsBody),
     Verb("records remove", remove),
     Verb("records report", read_report),
+    Verb("records timeline", timeline),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
     Verb("gallery adopt", adopt),
@@ -69,7 +71,6 @@ NO_COMMAND: Final = {
     "search vector": "hundreds of numbers are no option",
     "search explain": "the background is a picture of the page's",
     "search pictures": "thumbnails are for notebooks; --figure draws them",
-    "search group_by": "--one-per-patient: patients are all that hits are grouped by",
     "classify weighting": "for comparisons in Python",
     "classify multi_label": "seen from the labels",
     "classify templates": "for comparisons in Python",
@@ -84,7 +85,7 @@ NO_COMMAND: Final = {
     "demo say": "the command prints",
 }
 COMMAND_ONLY: Final = {
-    "search one_per_patient": "group_by='patient'",
+    "search one_per_patient": "the same as --per patient",
     "classify each": "in Python classify_each",
     "classify folds": "measures: in Python evaluate(protocol='classifiers')",
     "index dataset": "in Python index_dataset",

@@ -17,11 +17,11 @@ from conftest import write_pictures
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.server.serialise import json_bytes
-from lookalike.store import Batch, FileIdentity
+from lookalike.store import Batch
 from lookalike.store.identities import dicom_identity, instances_there
 from lookalike.store.reports import every_report
 from lookalike.store.schema import METADATA
-from lookalike.types import DicomIdentity, EncodedReport
+from lookalike.types import DicomIdentity, EncodedReport, FileIdentity
 from lookalike.verbs.classify import classify
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate

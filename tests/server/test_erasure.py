@@ -40,6 +40,7 @@ class Person:
         path = self.folder / f"{self.file}-{number}.dcm"
         if not path.exists():
             header = {"PatientID": self.id, "PatientName": self.name, "SOPInstanceUID": f"1.2.{self.seed + number}"}
+            header |= {"AccessionNumber": self.id, "StudyInstanceUID": f"1.3.{self.seed}", "StudyDate": "20200101"}
             save(data_set(texture(self.seed + number), Modality="CR", **header), path)
         return path
 

@@ -46,6 +46,7 @@ VERBS: Final = (
     "lookalike.verbs.records:remove",
     "lookalike.verbs.records:undo_labels",
     "lookalike.verbs.search:search",
+    "lookalike.verbs.timeline:timeline",
     "lookalike.verbs.tune:tune",
 )
 GOES_ON: Final = ("open_gallery",)  # watched, and called all the same
@@ -141,7 +142,11 @@ COMMANDS: Final[dict[str, Command]] = {
             "--same-patient": Told("--same-patient", "same_patient", True),
             "--positive": Told("--like {id}", "positive", "{id}"),
             "--negative": Told("--unlike {id}", "negative", "{id}"),
+            "--group-by": Told("--per study", "group_by", "study"),
             "--one-per-patient": Told("--one-per-patient", "group_by", "patient"),
+            "--only-priors": Told("--only-priors", "only_priors", True),
+            "--before": Told("--before 30", "before", "30"),
+            "--exclude-priors": Told("--exclude-priors", "exclude_priors", True),
             "--figure": Shown("--figure {out}.png", "picture"),
             "--rank": Told("--rank max", "rank", "max"),
             "--weights": Told("--weights gaussian:0.3", "weights", "gaussian:0.3"),
@@ -153,7 +158,9 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         {
             "picture": these("--slice --context"),
-            "region": these("--study --text --report --space --rank --weights --positive --negative --one-per-patient"),
+            "region": these(
+                "--study --text --report --space --rank --weights --positive --negative --one-per-patient --group-by"
+            ),
         },
     ),
     "adapt": Command(
@@ -393,6 +400,17 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "records report": Command(
         {"": "{id} --gallery {g}"}, {"id": Told("", "id", "{id}"), "--gallery": GALLERY, "--json": JSON}
+    ),
+    "records timeline": Command(
+        {"": "{id} --gallery {g}"},
+        {
+            "id": Told("", "id", "{id}"),
+            "--gallery": GALLERY,
+            "--like": Told("--like {id}", "like", "{id}"),
+            "--space": SPACE,
+            "--k": Told("-k 7", "k", 7),
+            "--json": JSON,
+        },
     ),
     "records undo": Command(
         {"": "--gallery {g}"}, {"change": Told("7", "change", 7), "--gallery": GALLERY, "--json": JSON}, answer=True

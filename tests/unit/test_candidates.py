@@ -159,9 +159,8 @@ def test_the_answers_are_those_of_plain_python(
         disliked = [record(gallery, other) for other in (4, 8, 9)]
         for unlike in ((), disliked):
             who = candidates(gallery, patients, where=where, unlike=unlike)
-            found = answers(
-                gallery, [replace(query, patients=frozenset(patients))], who, k, one_a_patient=one_a_patient
-            )
+            asked, per = [replace(query, patients=frozenset(patients))], "patient" if one_a_patient else None
+            found = answers(gallery, asked, who, k, per=per)
             ids = [other.id for other in unlike]
             wanted = oracle(gallery, kind, query, k, where, patients, ids, one_a_patient)
             assert [one.record.id for one in found] == [identity for identity, _ in wanted]
@@ -241,9 +240,12 @@ def test_one_a_group_asks_deeper_until_there_are_enough() -> None:
         asked.append(depth)
         return ranked[:depth]
 
-    assert one_a_group(best, lambda one: one[0], 2) == ["a0", "b9"]
+    def groups(some: Sequence[str]) -> list[str]:
+        return [one[0] for one in some]
+
+    assert one_a_group(best, groups, 2) == ["a0", "b9"]
     assert asked == [2, 8, 32]
-    assert one_a_group(best, lambda one: one[0], 5) == ["a0", "b9", "c14"]
+    assert one_a_group(best, groups, 5) == ["a0", "b9", "c14"]
 
 
 # Removed between the index and the row

@@ -293,6 +293,26 @@ export interface paths {
         patch: operations["patch_record_api_v1_records__identity__patch"];
         trace?: never;
     };
+    "/api/v1/records/{identity}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Record Timeline
+         * @description The studies of a record's patient in the order of time, each with its record that is most similar to ``like``.
+         */
+        get: operations["get_record_timeline_api_v1_records__identity__timeline_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{identity}/report": {
         parameters: {
             query?: never;
@@ -1232,7 +1252,9 @@ export interface components {
          *     100: low means that nothing here is as near as records usually are; of a volume's slices together it is told of the
          *     best hit alone. patient: the group's hash. depth: slices, 1 for a picture. placed: of fused rankings those that have
          *     the hit, which say where its score comes from. study: where studies are compared; the hit is the study's record that
-         *     is most similar to the query.
+         *     is most similar to the query. study_id, series_id: pseudonyms, or the record's own id where none is known. day: days
+         *     since the patient's first study in the gallery; None where the date or the patient is not known. others: where hits
+         *     are one of each study, series or patient, how many more records of it may answer.
          */
         Hit: {
             rank: number;
@@ -1251,6 +1273,10 @@ export interface components {
             nearness: number | null;
             placed: components["schemas"]["Placed"][];
             study: components["schemas"]["StudyMatch"] | null;
+            study_id: string;
+            series_id: string;
+            day: number | null;
+            others: number | null;
         };
         /**
          * @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
@@ -1699,7 +1725,8 @@ export interface components {
         };
         /**
          * @description What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: its number
-         *     in the file that it came from.
+         *     in the file that it came from. study_id, series_id: pseudonyms, or its own id where none is known. day: days since
+         *     the patient's first study in the gallery; None where the date or the patient is not known.
          */
         RecordInfo: {
             id: string;
@@ -1711,6 +1738,9 @@ export interface components {
             patient: string;
             depth: number;
             frame: number;
+            study_id: string;
+            series_id: string;
+            day: number | null;
         };
         /** @description items: in the order of indexing. next_cursor: where the next page starts, None on the last one. */
         RecordPage: {
@@ -1956,7 +1986,7 @@ export interface components {
             where?: string | null;
             /** @default base */
             space?: string;
-            group_by?: "patient" | null;
+            group_by?: ("patient" | "study" | "series") | null;
             /** @default 1 */
             report_weight?: number;
             /** @default 12 */
@@ -1969,13 +1999,19 @@ export interface components {
             weights?: string;
             /** @default false */
             same_patient?: boolean;
+            /** @default false */
+            only_priors?: boolean;
+            before?: string | number | null;
+            /** @default false */
+            exclude_priors?: boolean;
         };
         /**
          * @description space: searched in. hits: best first. query: its id or source. seconds: per stage. note: what must be known to
          *     read the hits. abstained: nothing similar is here, whatever the filter: the nearest record is less similar than what
          *     99 % of the gallery's own records find. unfiltered: where the filter alone leaves nothing similar, the best score
-         *     without it; else None. background: if requested, a histogram (edges, counts) of the cosines that percentiles refer
-         *     to. In a notebook it shows itself as a strip of thumbnails.
+         *     without it; else None. query_day: of the query in the days of its own patient, as ``Hit.day``. studies: the hits by
+         *     study, in the order of the best. background: if requested, a histogram (edges, counts) of the cosines that
+         *     percentiles refer to. In a notebook it shows itself as a strip of thumbnails.
          */
         SearchResult: {
             space: string;
@@ -1992,6 +2028,8 @@ export interface components {
             background: {
                 [key: string]: number[];
             } | null;
+            query_day: number | null;
+            studies: components["schemas"]["StudyHits"][];
         };
         /** @description What lies among images and is none. kind: in words for people: a DICOM modality (SEG, SR), "mask", "table". */
         SetApart: {
@@ -2070,6 +2108,13 @@ export interface components {
             p_adjusted: number;
             p_same_labels: number;
         };
+        /** @description The hits of one study. study_id, patient, day: as in ``Hit``. ranks: of the hits, best first. */
+        StudyHits: {
+            study_id: string;
+            patient: string;
+            day: number | null;
+            ranks: number[];
+        };
         /**
          * @description A study that is a hit. study: its pseudonym, or the id of a record whose study is not known. records: how many it
          *     has. kinds: of each kind of series in the query (``ranking.study_scores``) the cosine that counts.
@@ -2092,6 +2137,33 @@ export interface components {
             chance: {
                 [key: string]: number | null;
             };
+        };
+        /**
+         * @description The studies of a patient. id: the record that was asked about, of the study study_id and of that day; like: the
+         *     record that the studies are compared with, in a space. studies: by day, those of unknown days last.
+         */
+        Timeline: {
+            id: string;
+            patient: string;
+            study_id: string;
+            day: number | null;
+            like: string;
+            space: string;
+            studies: components["schemas"]["TimelineStudy"][];
+        };
+        /**
+         * @description A study of a patient. day: days since the patient's first study in the gallery; None where it is not known.
+         *     records: how many it has; kinds: of what kinds of series they are; labels: that they bear. nearest: the id of the
+         *     one that is most similar to the record that is compared with, score: how similar (1: itself).
+         */
+        TimelineStudy: {
+            study_id: string;
+            day: number | null;
+            records: number;
+            kinds: string[];
+            labels: string[];
+            nearest: string;
+            score: number;
         };
         /** @description An encoder to tune, which is kept in the server's folder of models. epochs: by default by the gallery's size. */
         TuneBody: {
@@ -2980,6 +3052,44 @@ export interface operations {
             421: components["responses"]["421"];
             422: components["responses"]["422"];
             424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_record_timeline_api_v1_records__identity__timeline_get: {
+        parameters: {
+            query?: {
+                like?: string | null;
+                space?: string;
+                k?: number;
+            };
+            header?: never;
+            path: {
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -17,6 +17,7 @@ from lookalike.asking.rank_volumes import rank_volumes
 from lookalike.asking.ranked import Ranked, Ranker
 from lookalike.gallery import Gallery
 from lookalike.ranking import reciprocal_rank_fusion
+from lookalike.store.series_in_time import Unit, standings
 from lookalike.types import Placed
 
 _FUSED: Final = 100  # hits of each ranking that are fused
@@ -30,12 +31,13 @@ def answers(
     *,
     rank: str = "auto",
     weights: str = "uniform",
-    one_a_patient: bool = False,
+    per: Unit | None = None,
 ) -> list[Ranked]:
     """The k best records; for several queries their rankings fused by reciprocal rank, with the fused scores, each
     ranking by its query's weight.
 
-    rank, weights: of volumes (``rank_volumes``). Raises what the rankers raise.
+    rank, weights: of volumes (``rank_volumes``). per: one of each study, series or patient, the best of it, and k of
+    these if there are as many. Raises what the rankers raise.
     """
 
     def ranked(depth: int) -> list[Ranked]:
@@ -43,7 +45,11 @@ def answers(
         found = [ranker_of(gallery, query, rank, weights)(gallery, query, who, deep) for query in queries]
         return found[0] if len(found) == 1 else _fused(queries, found, depth)
 
-    return one_a_group(ranked, lambda one: one.record.patient, k) if one_a_patient else ranked(k)
+    def groups(some: Sequence[Ranked]) -> list[str]:
+        found = standings(gallery.store, [one.record for one in some])
+        return [found[one.record.key].unit(per) for one in some if per is not None]
+
+    return ranked(k) if per is None else one_a_group(ranked, groups, k)
 
 
 def ranker_of(gallery: Gallery, query: Query, rank: str = "auto", weights: str = "uniform") -> Ranker:

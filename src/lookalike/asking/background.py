@@ -165,6 +165,8 @@ def judged(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candidat
     known = space_background(gallery, query.space, whole=len(query.vectors) > 1)
     one = len(query.vectors) == 1 and len(best) > 0
     kept = best[0].score if one else space_closeness(gallery, query.space, query.vectors, who)
+    if who.own:  # how near the gallery's others lie was not asked
+        return Judgement(known, -np.inf, kept)
     if who.among is None:
         return Judgement(known, kept, kept)
     return Judgement(known, space_closeness(gallery, query.space, query.vectors, replace(who, among=None)), kept)

@@ -1,16 +1,17 @@
 """Candidates: which records may answer a query. The rule is written here and nowhere else.
 
-A record may answer if the filter allows it, if it is not of the query's own patient, and if it is not an example of
-what the hits should be unlike; for a region it must have patches too. Search, regions, classification, evaluation and
+A record may answer if the filter allows it, if it is not of the query's own patient (or, on request, only if it is an
+earlier one of that patient), and if it is not an example of what the hits should be unlike; for a region it must have
+patches too. Search, regions, classification, evaluation and
 every protocol take the rule from here: from the store, for a whole gallery (``candidates``), and in memory, where
 labelled records are queries to each other (``may_answer``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +23,12 @@ from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import record_id
 from lookalike.store.patches import patched_records
+from lookalike.store.series_in_time import days_of_records
 from lookalike.text import quoted
 from lookalike.types import Keys, Record
 
 _One = TypeVar("_One")
+_NONE: Final = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,13 +37,16 @@ class Candidates:
     that may not answer whatever the filter says, ascending: the query's own patients, the disliked examples.
 
     patched: the keys of the records that may answer a region, ascending; None where patches are not asked for.
-    unpatched: how many records the filter allows that have none.
+    unpatched: how many records the filter allows that have none. undated: how many records of the query's own patient
+    are left out since their day is not known, where days decide. own: whether only that patient's may answer.
     """
 
     among: Keys | None
     closed: Keys
     patched: Keys | None = None
     unpatched: int = 0
+    undated: int = 0
+    own: bool = False
 
     def open(self, keys: Keys) -> NDArray[np.bool_]:
         """Which vector keys (any shape) that an index found among ``among`` may answer; -1 may not."""
@@ -52,6 +58,16 @@ class Candidates:
         kept = np.setdiff1d(these, _owners(gallery, self.closed))
         return kept if self.among is None else np.intersect1d(kept, _owners(gallery, self.among))
 
+    def records_among(self, gallery: Gallery) -> Keys:
+        """All records that may answer where a filter says which, ascending."""
+        return _NONE if self.among is None else _owners(gallery, self.among[self.open(self.among)])
+
+    def few_records(self, gallery: Gallery, these: Iterable[int]) -> Keys:
+        """As ``records``, at the cost of these alone."""
+        keys = gallery.store.keys_of_records(these)
+        kept = keys[self.open(keys)]
+        return _owners(gallery, kept if self.among is None else np.intersect1d(kept, self.among))
+
 
 def candidates(
     gallery: Gallery,
@@ -61,20 +77,57 @@ def candidates(
     same_patient: bool = False,
     unlike: Iterable[Record] = (),
     patches: bool = False,
+    earlier: Mapping[str, int] | None = None,
+    not_earlier: Mapping[str, int] | None = None,
 ) -> Candidates:
     """The records that may answer a query of some patient groups. same_patient: these groups may, too. unlike: negative
     examples, which are no hits. patches: only records that have them, for a region.
 
+    earlier, not_earlier: of each of the groups a day as the gallery keeps days (``priors.cutoffs``). earlier: only
+    records of these groups with an earlier day may answer. not_earlier: with same_patient, those may not. A record
+    whose day is not known may in neither case, and is counted.
+
     Raises UsageError for a filter that cannot be read or that names a field no record has.
     """
     tree = checked_filter(gallery, where)
-    among = None if tree is None else gallery.store.keys_where(tree)
-    groups = () if same_patient else sorted(set(patients))
-    closed = [np.empty(0, np.int64), *(gallery.store.keys_of_patient(group) for group in groups)]
+    among = allowed = None if tree is None else gallery.store.keys_where(tree)
+    groups = () if same_patient and earlier is None and not_earlier is None else sorted(set(patients))
+    own = np.concatenate([_NONE, *(gallery.store.keys_of_patient(group) for group in groups)])
+    closed, undated = _NONE if same_patient else own, _NONE
+    if earlier is not None:
+        sooner, undated = _by_day(gallery, own, earlier)
+        among, closed = sooner if among is None else np.intersect1d(sooner, among), _NONE
+    elif not_earlier is not None and same_patient:
+        sooner, undated = _by_day(gallery, own, not_earlier)
+        closed = np.union1d(sooner, undated)
     if disliked := [record.key for record in unlike]:
-        closed.append(gallery.store.keys_of_records(disliked))
-    who = Candidates(among, np.unique(np.concatenate(closed)))
+        closed = np.concatenate([closed, gallery.store.keys_of_records(disliked)])
+    who = Candidates(among, np.unique(closed), undated=_count(gallery, undated, allowed), own=earlier is not None)
     return with_patches(gallery, who) if patches else who
+
+
+def _count(gallery: Gallery, keys: Keys, allowed: Keys | None) -> int:
+    """How many records some vector keys are of, of those that a filter allows."""
+    kept = keys if allowed is None else np.intersect1d(keys, allowed)
+    return len(_owners(gallery, kept)) if len(kept) else 0
+
+
+def of_patient(gallery: Gallery, patient: str) -> Candidates:
+    """The records of one patient group, whoever asks."""
+    return Candidates(np.unique(gallery.store.keys_of_patient(patient)), _NONE, own=True)
+
+
+def _by_day(gallery: Gallery, keys: Keys, cutoffs: Mapping[str, int]) -> tuple[Keys, Keys]:
+    """Those of some vector keys whose record is of an earlier day than its patient's cutoff, ascending; and those of
+    which that is not known.
+    """
+    owners = gallery.store.owner_keys(keys)
+    records = gallery.store.records(np.unique(owners[owners >= 0]).tolist())
+    days = days_of_records(gallery.store, records)
+    known = {key for key, record in records.items() if key in days and record.patient in cutoffs}
+    sooner = [key for key in known if days[key] < cutoffs[records[key].patient]]
+    unknown = records.keys() - known
+    return np.sort(keys[np.isin(owners, sooner)]), np.sort(keys[np.isin(owners, list(unknown))])
 
 
 def with_patches(gallery: Gallery, who: Candidates) -> Candidates:
@@ -150,14 +203,16 @@ def patients_of_file(
     return frozenset(groups if known is None else {*groups, known.patient}), known
 
 
-def one_a_group(ranked: Callable[[int], Sequence[_One]], group_of: Callable[[_One], str], k: int) -> list[_One]:
+def one_a_group(
+    ranked: Callable[[int], Sequence[_One]], groups_of: Callable[[Sequence[_One]], Sequence[str]], k: int
+) -> list[_One]:
     """The best answer of each of the k best groups. ranked: n -> the n best answers, best first."""
     depth = k
     while True:
         found = ranked(depth)
         first: dict[str, _One] = {}
-        for answer in found:
-            first.setdefault(group_of(answer), answer)
+        for group, answer in zip(groups_of(found), found, strict=True):
+            first.setdefault(group, answer)
         if len(first) >= k or len(found) < depth:
             return list(first.values())[:k]
         depth *= 4

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lookalike import encoders
 from lookalike.asking.candidates import patients_of_file
+from lookalike.asking.priors import Times, times_of_file, times_of_records
 from lookalike.asking.region import RegionPatches
 from lookalike.asking.reports import sentence_encoder
 from lookalike.errors import ManifestMismatchError, UnreadableImageError, UsageError
@@ -35,7 +36,8 @@ class Query:
 
     base: (views, dim), as the encoder gives them; no rows while only pixels have been read. vectors: (views, dim
     of the space), of ``space``. views: the slice's number of each view, of ``depth`` slices, cut along ``plane``.
-    patients: the groups whose records may not answer. record: if the query is records, the first of them.
+    patients: the groups whose records may not answer. times: when it was taken, in the days of each of these. record:
+    if the query is records, the first of them.
 
     source: the file or array that was read, and frames: its prepared pixels, a frame a view; without frames they are
     read from the source again when needed. region: the part of one of its pictures to search for. words: it is a
@@ -52,6 +54,7 @@ class Query:
     depth: int = 1
     plane: str = ""
     patients: frozenset[str] = frozenset()
+    times: Times = field(default_factory=dict)
     record: Record | None = None
     thumbnail: bytes = b""
     source: Any = None
@@ -146,6 +149,7 @@ def of_record(gallery: Gallery, identity: str) -> Query:
         depth=record.depth,
         plane=record.plane,
         patients=own,
+        times=times_of_records(gallery, [record]),
         record=record,
         encoder=gallery.identity,
     )
@@ -164,8 +168,8 @@ def of_records(gallery: Gallery, ids: Sequence[str]) -> Query:
     records, vectors = pooled_records(gallery, ids)
     mean = pool(vectors, np.full(len(vectors), 1 / len(vectors)))
     names = ", ".join(record.id for record in records)
-    patients = frozenset(record.patient for record in records)
-    return Query(names, mean, mean, patients=patients, record=records[0], encoder=gallery.identity)
+    patients, times = frozenset(record.patient for record in records), times_of_records(gallery, records)
+    return Query(names, mean, mean, patients=patients, times=times, record=records[0], encoder=gallery.identity)
 
 
 def pooled_records(gallery: Gallery, ids: Sequence[str]) -> tuple[list[Record], Vectors]:
@@ -240,12 +244,14 @@ def open_query(gallery: Gallery, query: Any) -> Query:
     encoder = gallery.identity
     frames = read_frames(gallery, query)
     middle, views = frames[len(frames) // 2], tuple(frame.view for frame in frames)
+    patients, known = patients_of_file(gallery, middle.sha256, middle.frame, [middle.patient])
     return Query(
         middle.source,
         views=views,
         depth=middle.depth,
         plane=middle.plane,
-        patients=patients_of_file(gallery, middle.sha256, middle.frame, [middle.patient])[0],
+        patients=patients,
+        times=times_of_file(gallery, frames[0], known),
         thumbnail=middle.thumbnail,
         source=query,
         frames=tuple(frames),

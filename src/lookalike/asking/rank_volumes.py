@@ -31,6 +31,7 @@ COSINES: Final = ("auto", "max", "maxsim")  # whose scores are (mean) cosines of
 
 _HITS: Final = 200  # slice hits of each query slice that make volumes candidates
 _CANDIDATES: Final = 50
+_FEW: Final = 5000  # slices of which every volume is compared, if a filter or the own patient leaves no more
 _WEIGHED: Final = 12  # of a volume's slices whose weight is told
 
 
@@ -78,6 +79,8 @@ def _by_pool(gallery: Gallery, query: Query, who: Candidates, weights: str, how:
 def _by_slices(
     gallery: Gallery, query: Query, who: Candidates, k: int, rank: str, shares: NDArray[np.float64]
 ) -> ranking.Ranking:
+    if rank == "maxsim" and who.among is not None and len(who.among) <= _FEW:
+        return _maxsim(gallery, query, shares, who.records_among(gallery))
     owners, scores = _slice_hits(gallery, query, who, k)
     if rank in ranking.AGGREGATIONS:
         return ranking.AGGREGATIONS[rank](owners, scores, shares)

@@ -34,6 +34,11 @@ def remarks(
     if hits < k:
         what = "studies" if query.kinds else "records"
         yield f"only {hits} {what} may answer this query" + ("" if hits else _why_none(gallery, who))
+    if who.undated:
+        yield (
+            f"{who.undated} records of the query's patient have no known day, so whether they are earlier cannot be "
+            "said: they are left out"
+        )
     if who.unpatched:
         yield f"{who.unpatched} records have no patches: run `lookalike index --patches` on their sources again"
     if judgement is not None and judgement.filtered_away:
@@ -62,6 +67,12 @@ def _why_none(gallery: Gallery, who: Candidates) -> str:
     """Why no record may answer, and how to go on."""
     if not gallery.store.count():
         return ": the gallery is empty"
+    if who.own:
+        return (
+            ": of the query's patient no earlier study"
+            + ("" if who.among is None else " that is asked for")
+            + " is here"
+        )
     if who.among is not None and not len(who.among):
         return ": the filter allows none"
     if len(who.closed):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.candidates import patients_of_file
+from lookalike.asking.priors import earliest, times_of_file, times_of_records
 from lookalike.asking.query import Query
 from lookalike.asking.studies import Member, by_kind, every_study, kind_of_series, study_of
 from lookalike.errors import NotFoundError, UsageError
@@ -73,7 +74,8 @@ def _of_gallery(gallery: Gallery, number: int) -> Query:
         raise NotFoundError("the records of this study have been removed meanwhile")
     members = (Member(kind_of_series(records[key].attributes), every.vectors_of[key]) for key in keys)
     patients = frozenset(record.patient for record in records.values())
-    return _query(every.names[number], by_kind(members), patients, records[keys[0]])
+    query = _query(every.names[number], by_kind(members), patients, records[keys[0]])
+    return replace(query, times=times_of_records(gallery, records.values()))
 
 
 def _of_folder(gallery: Gallery, folder: str) -> Query:
@@ -83,9 +85,11 @@ def _of_folder(gallery: Gallery, folder: str) -> Query:
     if (count := len({each.first.study for each in series} - {""})) > 1:
         raise UsageError(f"the folder holds images of {count} studies; give the folder of one")
     firsts = [each.first for each in series]
-    groups = (patients_of_file(gallery, each.sha256, each.frame, [each.patient])[0] for each in firsts)
-    query = _query(file_name(folder), by_kind(each.member() for each in series), frozenset().union(*groups))
-    return replace(query, source=folder, thumbnail=firsts[0].thumbnail)
+    named = [patients_of_file(gallery, each.sha256, each.frame, [each.patient]) for each in firsts]
+    times = earliest(times_of_file(gallery, each, known) for each, (_, known) in zip(firsts, named, strict=True))
+    patients = frozenset().union(*(groups for groups, _ in named))
+    query = _query(file_name(folder), by_kind(each.member() for each in series), patients)
+    return replace(query, source=folder, thumbnail=firsts[0].thumbnail, times=times)
 
 
 def _read_series(gallery: Gallery, folder: str) -> dict[tuple[str, int], _Series]:

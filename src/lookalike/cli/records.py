@@ -1,4 +1,4 @@
-"""lookalike records: label, undo, log, remove"""
+"""lookalike records: label, report, timeline, undo, log, remove"""
 
 from __future__ import annotations
 
@@ -79,6 +79,40 @@ def _report(id: str, gallery: str, as_json: bool) -> None:
         print_json(found)
         return
     print_notes(*(found.text.splitlines() or ["This record has no report."]))
+
+
+@command.command("timeline")
+@click.argument("id", metavar="ID")
+@gallery_option
+@click.option("--like", metavar="ID", help="Compare the studies with this record, by default with the record itself.")
+@click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
+@click.option("-k", default=100, show_default=True, help="How many studies at most, the most similar.")
+@json_option
+def _timeline(id: str, gallery: str, like: str | None, space: str, k: int, as_json: bool) -> None:
+    """The studies of a record's patient in the order of time.
+
+    Each with its record that is most similar; days are counted from the patient's first study in the gallery.
+
+    \b
+    Example:
+      lookalike records timeline 5ef178c836b2cf56 --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.timeline import timeline
+
+    with open_gallery(gallery) as opened:
+        result = timeline(opened, id, like=like, space=space, k=k)
+    if as_json:
+        print_json(result)
+        return
+    rows = [["day", "study", "records", "kinds", "labels", "nearest", "score"]]
+    for each in result.studies:
+        day = "-" if each.day is None else str(each.day)
+        said = ", ".join(each.kinds) or "-", ", ".join(each.labels) or "-"
+        rows.append([day, each.study_id, str(each.records), *said, each.nearest, f"{each.score:.4f}"])
+    print_table(rows)
+    if any(each.day is None for each in result.studies):
+        print_notes("A study of no known day stands at the end.")
 
 
 @command.command("undo")

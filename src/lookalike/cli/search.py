@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -43,7 +43,17 @@ def box_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> B
     "--like", "--positive", "positive", multiple=True, metavar="ID", help="Move the query towards this record."
 )
 @click.option("--unlike", "--negative", "negative", multiple=True, metavar="ID", help="Move it away; this is no hit.")
-@click.option("--one-per-patient", is_flag=True, help="The best hit of each patient only.")
+@click.option(
+    "--per",
+    "--group-by",
+    "group_by",
+    type=click.Choice(["study", "series", "patient"]),
+    help="One hit of each study, series or patient, the best; others are counted.",
+)
+@click.option("--one-per-patient", is_flag=True, help="The same as --per patient.")
+@click.option("--only-priors", is_flag=True, help="Only earlier studies of the query's own patient.")
+@click.option("--before", metavar="DATE|DAYS", help="Only those before a date, or so many days before the query's.")
+@click.option("--exclude-priors", is_flag=True, help="With --same-patient: without the patient's earlier studies.")
 @click.option("--figure", metavar="OUT.png", help="Write the query and its hits as a picture.")
 @click.option(
     "--rank",
@@ -77,7 +87,11 @@ def command(
     same_patient: bool,
     positive: tuple[str, ...],
     negative: tuple[str, ...],
+    group_by: Literal["study", "series", "patient"] | None,
     one_per_patient: bool,
+    only_priors: bool,
+    before: str | None,
+    exclude_priors: bool,
     rank: str,
     weights: str,
     figure: str | None,
@@ -90,14 +104,16 @@ def command(
     """Find the records that look most like a query, best first.
 
     QUERY is an image file; scan.dcm#3 is frame 3 of a multi-frame file. Scores are cosines: 1 is the same
-    picture. The query's own patient is left out unless asked otherwise. With --box or --mask the hits are the
-    pictures that hold something like this region, and the figure shows where.
+    picture. The query's own patient is left out unless asked otherwise: --same-patient lets it answer, --only-priors
+    and --before ask for its earlier studies alone. With --box or --mask the hits are the pictures that hold
+    something like this region, and the figure shows where.
 
     \b
     Example:
       lookalike search query.dcm --gallery chest -k 5 --where 'ViewPosition=PA' --figure hits.png
       lookalike search --report "left pleural effusion" --gallery chest
       lookalike search --study exam/ --gallery chest
+      lookalike search query.dcm --gallery chest --only-priors --per study
       lookalike search query.dcm --gallery chest --box 0.2,0.3,0.5,0.6 --figure where.png
     """
     from lookalike import plots
@@ -105,11 +121,12 @@ def command(
     from lookalike.verbs.search import search
 
     region = box is not None or mask is not None
-    moved = positive or negative or one_per_patient
+    group_by = "patient" if one_per_patient else group_by
+    moved = positive or negative or group_by
     if region and (study or text or report or space != "base" or rank != "auto" or weights != "uniform" or moved):
         raise click.UsageError(
             "a region is searched by patches: leave --study, --text, --report, --space, --rank, --weights, --like, "
-            "--unlike and --one-per-patient out"
+            "--unlike, --per and --one-per-patient out"
         )
     if (slice_ is not None or not context) and not region:
         raise click.UsageError("--slice and --no-context speak of a region; give --box or --mask too")
@@ -129,7 +146,10 @@ def command(
             same_patient=same_patient,
             positive=positive,
             negative=negative,
-            group_by="patient" if one_per_patient else None,
+            group_by=group_by,
+            only_priors=only_priors,
+            before=before,
+            exclude_priors=exclude_priors,
             rank=rank,
             weights=weights,
         )
@@ -142,7 +162,7 @@ def command(
     if as_json:
         print_json(result)
         return
-    _print(result, region=region)
+    _print(result, region=region, days=only_priors or before is not None or same_patient)
     if figure:
         click.echo(f"wrote {figure}")
 
@@ -153,24 +173,28 @@ def _study(study: StudyMatch) -> list[str]:
     return [study.study, str(study.records), kinds]
 
 
-def _print(result: SearchResult, *, region: bool) -> None:
-    """Print the hits as a table, then the notes of the result."""
+def _print(result: SearchResult, *, region: bool, days: bool) -> None:
+    """Print the hits as a table, then the notes of the result. days: of the query's own patient, who may answer."""
     volumes, near = any(hit.match for hit in result.hits), any(hit.nearness is not None for hit in result.hits)
     fused, studies = any(hit.placed for hit in result.hits), any(hit.study for hit in result.hits)
+    timed, grouped = days and result.query_day is not None, any(hit.others is not None for hit in result.hits)
     head = ["rank", "score", *(["near"] if near else []), "id", "labels", *(["slices"] if volumes else [])]
-    head += ["found by"] * fused + ["study", "records", "kinds"] * studies
+    head += ["day"] * timed + ["others"] * grouped + ["found by"] * fused + ["study", "records", "kinds"] * studies
     rows = [[*head, *(["box"] if region else []), "source"]]
     for h in result.hits:
         nearness = ["" if h.nearness is None else f"{h.nearness:.0f} %"] if near else []
         pair = [f"{h.match.query_slice} ~ {h.match.slice}"] if h.match else [""] * volumes
         place = [",".join(f"{edge:.2f}" for edge in h.region.box)] if h.region else []
         labels = ", ".join(h.labels) or "-"
-        found_by = [", ".join(f"{each.ranking} {each.rank} ({each.score:.3f})" for each in h.placed)] * fused
+        found_by = ["-" if h.day is None else str(h.day)] * timed + [str(h.others)] * grouped
+        found_by += [", ".join(f"{each.ranking} {each.rank} ({each.score:.3f})" for each in h.placed)] * fused
         found_by += _study(h.study) if h.study else []
         rows.append([str(h.rank), f"{h.score:.4f}", *nearness, h.id, labels, *pair, *found_by, *place, h.source])
     print_table(rows)
     if near:
         print_notes("near: of the gallery's own records, how many have their nearest record farther than this hit.")
+    if timed:
+        print_notes(f"day: since the patient's first study here; the query is of day {result.query_day}.")
     if result.abstained:
         print_notes("Nothing similar here: the nearest record is less alike than what 99 % of the records find.")
     if result.note:

@@ -17,7 +17,7 @@ from lookalike.readers.geometry import SeriesPart
 from lookalike.readers.limits import check_pictures
 from lookalike.readers.pairs import check_beside
 from lookalike.readers.unread import why_unread
-from lookalike.types import Image
+from lookalike.types import FileIdentity, Image
 
 VOLUME_SUFFIXES: Final = (
     *(".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh"),
@@ -84,6 +84,17 @@ class ReportReader(Reader, Protocol):
         """The study that a report is about, as the file names it, and its words; None for a file that is none.
 
         Raises UnreadableImageError.
+        """
+        ...
+
+
+@runtime_checkable
+class IdentityReader(Reader, Protocol):
+    """A reader of a format whose files say who they are in a PACS."""
+
+    def identity_in(self, files: Sequence[Path]) -> FileIdentity | None:
+        """Who the files of one item are, by their headers only; None if they do not say it. Raises
+        UnreadableImageError.
         """
         ...
 
@@ -172,6 +183,14 @@ def report_in(file: Path) -> tuple[str, str] | None:
     for reader in load_readers().values():
         if isinstance(reader, ReportReader) and reader.matches(file):
             return reader.report_in(file)
+    return None
+
+
+def identity_in(files: Sequence[Path]) -> FileIdentity | None:
+    """``IdentityReader.identity_in`` of an item's files; None if no such reader takes the first one. Raises as that."""
+    for reader in load_readers().values():
+        if isinstance(reader, IdentityReader) and reader.matches(files[0]):
+            return reader.identity_in(files)
     return None
 
 

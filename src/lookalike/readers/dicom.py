@@ -11,9 +11,9 @@ from lookalike.readers.dicom_frames import read_dicom_frames
 from lookalike.readers.dicom_kinds import kind_of_dicom
 from lookalike.readers.dicom_reports import words_of_report
 from lookalike.readers.geometry import SeriesPart
-from lookalike.readers.series import read_series, series_part
+from lookalike.readers.series import identity_of_files, read_series, series_part
 from lookalike.readers.stacks import is_volume
-from lookalike.types import Image
+from lookalike.types import FileIdentity, Image
 
 
 class DicomReader:
@@ -43,6 +43,10 @@ class DicomReader:
     def report_in(self, file: Path) -> tuple[str, str] | None:
         """The study and the words of a structured report; None for any other file. Raises UnreadableImageError."""
         return words_of_report(file) if self.kind_of(file) == "SR" else None
+
+    def identity_in(self, files: Sequence[Path]) -> FileIdentity | None:
+        """Who the files of one item are. Raises UnreadableImageError."""
+        return identity_of_files(files)
 
     def series_of(self, file: Path) -> SeriesPart | None:
         """The slices that a file holds of a series; None for any other file. Raises UnreadableImageError."""

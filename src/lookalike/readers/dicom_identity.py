@@ -10,6 +10,11 @@ from lookalike.readers.dicom_values import value_of
 from lookalike.text import plain_text
 from lookalike.types import DicomIdentity
 
+IDENTITY_TAGS: Final = (
+    *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "AccessionNumber"),
+    *("StudyDate", "StudyTime"),
+)
+"""What is read of a header to tell it."""
 _LONGEST: Final = 64  # characters of a UID (PS3.5 section 9.1); the others are shorter
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.readers.grouping import SliceFile
-from lookalike.types import Attribute, DicomIdentity, Displayed, Refusal, SetApart
+from lookalike.types import Attribute, DicomIdentity, Displayed, FileIdentity, Refusal, SetApart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +44,11 @@ class Frame:
     instances: tuple[str, ...] = ()
 
     @property
+    def named(self) -> FileIdentity | None:
+        """Who its file is, if that says it."""
+        return None if self.identity is None else FileIdentity(self.identity, self.patient, self.instances)
+
+    @property
     def study(self) -> str:
         """The study as the file names it, or ""."""
         return "" if self.identity is None else self.identity.study_instance_uid
@@ -51,9 +56,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every frame of an item has been read. known: it was skipped because its content is known. file, part: as in
-    ``Frame``; sha256 is that of the file. fetched: more items of the same fetch may follow
-    (``sources.reading.BatchRead``).
+    """Every frame of an item has been read. known: it was skipped because its content is known; named: who it is,
+    where that was asked for. file, part: as in ``Frame``; sha256 is that of the file. fetched: more items of the same
+    fetch may follow (``sources.reading.BatchRead``).
     """
 
     source: str
@@ -62,6 +67,7 @@ class Finished:
     file: str = ""
     part: bool = False
     fetched: bool = False
+    named: FileIdentity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +105,23 @@ def frame_of_message(source: str, file: str, sha256: str, header: dict[str, Any]
     )
 
 
+def file_identity_of(fields: dict[str, Any] | None) -> FileIdentity | None:
+    """The inverse of ``dataclasses.asdict``, also after a round trip through JSON."""
+    if fields is None:
+        return None
+    return FileIdentity(_identity(fields["identity"]), str(fields["patient"]), tuple(map(str, fields["instances"])))
+
+
 def _named(header: dict[str, Any]) -> dict[str, Any]:
     said = header.get("identity")
-    identity = None if said is None else DicomIdentity(**said)
-    return {"identity": identity, "instances": tuple(header.get("instances", ()))}
+    identity = None if said is None else _identity(said)
+    return {"identity": identity, "instances": tuple(map(str, header.get("instances", ())))}
+
+
+def _identity(fields: dict[str, Any]) -> DicomIdentity:
+    """A broken decoder may send anything: all are texts."""
+    texts: dict[str, Any] = {name: None if value is None else str(value) for name, value in fields.items()}
+    return DicomIdentity(**texts)
 
 
 def _shown(rows: int, columns: int, inside: list[int] | None) -> Displayed:

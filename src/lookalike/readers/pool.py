@@ -23,12 +23,13 @@ from typing import Any, Final, Self
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers import named_as_volume
-from lookalike.readers.events import Event, Finished, Frame, ReportRead, frame_of_message
+from lookalike.readers.events import Event, Finished, Frame, ReportRead, file_identity_of, frame_of_message
 from lookalike.readers.geometry import series_part_of
 from lookalike.readers.grouping import SliceFile
 from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
 from lookalike.readers.pairs import files_of
 from lookalike.readers.process import Process, seconds_of_reading
+from lookalike.readers.zygote import NAME, SKIP
 from lookalike.text import file_name, plain_text
 from lookalike.types import Item, Preprocessing, Refusal, SetApart, VolumeRecipe
 
@@ -76,6 +77,22 @@ class _Task:
 _Tasks = queue.SimpleQueue[_Task | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is known, and of which of it is to be told who it is, by SHA-256."""
+
+    known: Known | None
+    name: Known | None
+
+    def answer(self, sha256: str) -> bytes:
+        """What a process is told of content; b"" where it does not ask."""
+        if self.known is None:
+            return b""
+        if not self.known(sha256):
+            return b"go"
+        return NAME if self.name is not None and self.name(sha256) else SKIP
+
+
 class ReaderPool:
     """Decoding processes that live as long as the pool is open; a context manager.
 
@@ -111,11 +128,13 @@ class ReaderPool:
         *,
         whole: bool = False,
         reports: bool = False,
+        name: Known | None = None,
     ) -> Iterator[Event]:
         """The events of each file or item, in order: its frames and Finished, or a Refusal.
 
         known: called with the SHA-256 of a file's bytes; True skips decoding; None: nothing is skipped, which
-        saves a round trip a file. A file that breaks after some good frames gives these frames and a Refusal.
+        saves a round trip a file. name: called with the SHA-256 of known content; True has its Finished say who it is.
+        A file that breaks after some good frames gives these frames and a Refusal.
         A volume gives its slices, as views of one frame.
         whole: a file that holds slices of a series is not read but gives a SliceFile, be it known or not; the items
         made of all of them are to be read once they are known (as ``sources.reading`` does). What is no image gives a
@@ -124,8 +143,9 @@ class ReaderPool:
         tasks: _Tasks = queue.SimpleQueue()
         pending: deque[_Events] = deque()
         stop = threading.Event()
+        asked = _Asked(known, name)
         threads = [
-            threading.Thread(target=self._serve, args=(tasks, known, stop), daemon=True) for _ in range(self._workers)
+            threading.Thread(target=self._serve, args=(tasks, asked, stop), daemon=True) for _ in range(self._workers)
         ]
         for thread in threads:
             thread.start()
@@ -144,7 +164,7 @@ class ReaderPool:
             for thread in threads:
                 thread.join()
 
-    def _serve(self, tasks: _Tasks, known: Known | None, stop: threading.Event) -> None:
+    def _serve(self, tasks: _Tasks, known: _Asked, stop: threading.Event) -> None:
         process: Process | None = None
         while (task := tasks.get()) is not None and not stop.is_set():
             sink = _Sink(task.events, stop)
@@ -170,7 +190,7 @@ class ReaderPool:
             process.stop()
             self._idle.put(process)
 
-    def _read_one(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> Process:
+    def _read_one(self, process: Process, task: _Task, sink: _Sink, known: _Asked) -> Process:
         """Read one file; returns the process to go on with."""
         if process.admitted != task.together:
             process = _admitting(process, task.together)
@@ -186,7 +206,7 @@ class ReaderPool:
             process.stop()
         return process
 
-    def _attempt(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> tuple[str | None, str]:
+    def _attempt(self, process: Process, task: _Task, sink: _Sink, known: _Asked) -> tuple[str | None, str]:
         """A reason code, or None if all went well; and a detail."""
         try:
             return self._exchange(process, task, sink, known), ""
@@ -195,7 +215,7 @@ class ReaderPool:
         except Exception:  # a broken decoder may have sent anything
             return "decoder-crash", ""
 
-    def _exchange(self, process: Process, task: _Task, sink: _Sink, known: Known | None) -> str | None:
+    def _exchange(self, process: Process, task: _Task, sink: _Sink, known: _Asked) -> str | None:
         """The exchange of messages for one file. Returns a reason code, or None if all went well; raises
         UnreadableImageError with the process's reason."""
         decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
@@ -208,7 +228,7 @@ class ReaderPool:
             "admitted": task.own.files,
             "whole": task.whole,
             "reports": task.reports,
-            "ask": known is not None,
+            "ask": known.known is not None,
             "recipe": self._recipe,
             "volumes": self._volumes,
         }
@@ -219,26 +239,34 @@ class ReaderPool:
             if header["kind"] == "digest":
                 sha256 = header["sha256"]
                 deadline = time.monotonic() + decoding
-                is_known = known is not None and known(sha256)
-                if known is not None:
-                    send(b"skip" if is_known else b"go")
-                if is_known:
+                answer = known.answer(sha256)
+                if answer:
+                    send(answer)
+                if answer == SKIP:
                     return None if sink.put(Finished(name, sha256, known=True, file=file)) else "stopped"
             elif header["kind"] in ("frame", "report"):
                 waited = time.monotonic()
                 if not sink.put(_part(name, file, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
                 deadline += SECONDS_A_FRAME + time.monotonic() - waited
-            elif header["kind"] == "slice":
-                found = SliceFile(name, task.files[0], header["sha256"], header["size"], series_part_of(header["part"]))
-                return None if sink.put(found) else "stopped"
-            elif header["kind"] == "apart":
-                return None if sink.put(SetApart(name, plain_text(header["what"]))) else "stopped"
             elif header["kind"] == "refused":
                 raise UnreadableImageError(header["reason"], str(header.get("detail", "")))
             else:
-                return None if sink.put(Finished(name, sha256, file=file)) else "stopped"
+                return None if sink.put(_end(task, file, sha256, header)) else "stopped"
         return "timeout"
+
+
+def _end(task: _Task, file: str, sha256: str, header: dict[str, Any]) -> Event:
+    """What a message brings with which a file ends."""
+    if header["kind"] == "slice":
+        part = series_part_of(header["part"])
+        return SliceFile(task.name, task.files[0], header["sha256"], header["size"], part)
+    if header["kind"] == "apart":
+        return SetApart(task.name, plain_text(header["what"]))
+    if header["kind"] == "named":
+        said = file_identity_of(header["named"])
+        return Finished(task.name, sha256, known=True, file=file, named=said)
+    return Finished(task.name, sha256, file=file)
 
 
 def _part(name: str, file: str, sha256: str, header: dict[str, Any], data: memoryview) -> Frame | ReportRead:

@@ -22,13 +22,15 @@ from lookalike.errors import UnreadableImageError
 from lookalike.pixels import as_monochrome2, upright
 from lookalike.planes import slices_first
 from lookalike.readers.dicom_frames import parse_dicom, read_dicom_frames
+from lookalike.readers.dicom_identity import IDENTITY_TAGS, identity_of_file
+from lookalike.readers.dicom_values import value_of
 from lookalike.readers.dimensions import DIMENSION_TAGS, file_dimensions
 from lookalike.readers.geometry import MODALITIES, SeriesPart, SliceGeometry
 from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.readers.mosaic import cut_tiles, mosaic_tiles, tile_geometry
 from lookalike.readers.multiframe import frame_geometry
 from lookalike.readers.stacks import LEAST_SLICES, Stack, alike, count_places, slices_of_files, stacks_of
-from lookalike.types import Image
+from lookalike.types import DicomIdentity, FileIdentity, Image
 
 _TAGS: Final = (
     "PatientID",
@@ -139,9 +141,20 @@ def read_series(files: Sequence[Path]) -> Iterator[Image]:
 def _named(volume: Image, parts: Sequence[SeriesPart]) -> Image:
     """The volume with the names of all its files."""
     instances = tuple(part.instance for part in parts if part.instance)
-    if volume.identity is None or len(parts) == 1:
-        return replace(volume, instances=instances)
-    return replace(volume, identity=replace(volume.identity, sop_instance_uid=None), instances=instances)
+    return replace(volume, identity=_of_all(volume.identity, len(parts)), instances=instances)
+
+
+def _of_all(identity: DicomIdentity | None, files: int) -> DicomIdentity | None:
+    return identity if identity is None or files == 1 else replace(identity, sop_instance_uid=None)
+
+
+def identity_of_files(files: Sequence[Path]) -> FileIdentity | None:
+    """Who the files of one item are, as reading them says it; by their headers only. Raises UnreadableImageError."""
+    headers = (parse_dicom(file, stop_before_pixels=True, specific_tags=list(IDENTITY_TAGS)) for file in files)
+    first, *others = ((identity_of_file(ds), str(value_of(ds, "PatientID") or "").strip()) for ds in headers)
+    uids = (identity.sop_instance_uid for identity, _ in (first, *others))
+    identity = _of_all(first[0], len(files))
+    return None if identity is None else FileIdentity(identity, first[1], tuple(filter(None, uids)))
 
 
 def _is_three_dimensional(file: Path) -> bool:

@@ -21,12 +21,12 @@ from typing import Any, Final
 
 from lookalike.errors import UnreadableImageError
 from lookalike.grey import MASK
-from lookalike.readers import kind_of_file, read, report_in, series_of
+from lookalike.readers import identity_in, kind_of_file, read, report_in, series_of
 from lookalike.readers.confine import run_confined
 from lookalike.readers.labelmaps import marks_an_image
 from lookalike.readers.limits import SECONDS_A_FILE
 from lookalike.readers.pairs import open_regular
-from lookalike.readers.zygote import serve_children
+from lookalike.readers.zygote import NAME, SKIP, serve_children
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 # ``pool`` kills a process that takes too long; if ``pool`` is gone, the process must end by itself.
@@ -70,7 +70,10 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
         _send(connection, {"kind": "slice", "sha256": digest, "size": files[0].stat().st_size, "part": asdict(part)})
         return
     _send(connection, {"kind": "digest", "sha256": digest})
-    if request["ask"] and connection.recv_bytes() == b"skip":
+    asked = connection.recv_bytes() if request["ask"] else b""
+    if asked == NAME:
+        _send_identity(connection, files)
+    if asked in (NAME, SKIP):
         return
     if sort and kind:
         if request["reports"]:
@@ -82,6 +85,14 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
         raise UnreadableImageError("no-image", kind)
     beside = [Path(file) for file in request["beside"]]
     _send_images(connection, files, _recipe(request["recipe"]), volumes, beside)
+
+
+def _send_identity(connection: Connection, files: Sequence[Path]) -> None:
+    """Send who known files are, if they say it."""
+    found = None
+    with suppress(UnreadableImageError):
+        found = identity_in(files)
+    _send(connection, {"kind": "named", "named": None if found is None else asdict(found)})
 
 
 def _send_report(connection: Connection, file: Path) -> None:

@@ -31,6 +31,8 @@ from lookalike.readers.warm import warm_up
 
 PLAIN, HEAVY, STOP = b"p", b"h", b"s"
 """Ask for a child; for one with the libraries of volumes, which make forking slower; or for the end of the child."""
+SKIP, NAME = b"skip", b"name"
+"""What a child is told of known content: to say nothing of it, or who it is."""
 
 _HEAVY_LIBRARIES: Final = ("nibabel", "SimpleITK")
 _DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG of prctl(2)

@@ -93,6 +93,11 @@ class ItemLabels:
         return any(matched.table.label_count for matched in self._tables)
 
     @property
+    def names_patients(self) -> bool:
+        """Whether any row has a patient."""
+        return any(row.patient for matched in self._tables for _path, row in matched.table.items())
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What whoever asked should know of the tables."""
         return tuple(note for matched in self._tables for note in matched.table.notes)

@@ -48,6 +48,10 @@ class KnownItems(Protocol):
         """The SHA-256 of the bytes of files and series."""
         ...
 
+    def unnamed(self, sha256: str) -> bool:
+        """Whether who known content is, is to be told by its files."""
+        ...
+
     def part(self, sha256: str, frame: int) -> bool:
         """Whether one picture of a file of arrays is known."""
         ...
@@ -167,16 +171,17 @@ def _read_files(
     readers: ReaderPool, items: Iterable[Item], known: KnownItems | None, reports: bool
 ) -> Iterator[Event | VolumesFound]:
     is_known = known.files.__contains__ if known is not None and known.files else None
+    name = None if known is None else known.unnamed
     slices: list[SliceFile] = []
     images = ImagesBeside()
     placed = (replace(item, beside=images.of(Path(item.files[0]))) for item in items)
-    for event in readers.read(placed, is_known, whole=True, reports=reports):
+    for event in readers.read(placed, is_known, whole=True, reports=reports, name=name):
         if isinstance(event, SliceFile):
             slices.append(event)
         yield event
     volumes = volume_items(slices)
     yield VolumesFound(tuple(volumes))
-    yield from readers.read(volumes, is_known)
+    yield from readers.read(volumes, is_known, name=name)
     yield from (Finished(copy.source, copy.sha256, known=True, file=copy.file) for copy in slice_copies(slices))
 
 

@@ -10,21 +10,30 @@ from pathlib import Path
 from lookalike.readers.events import Finished
 from lookalike.store import Store, record_id
 from lookalike.store.damage import damage_of
+from lookalike.store.identities import files_without_identity
 from lookalike.store.patches import files_without_patches
 from lookalike.store.vectors import files_without_vectors
 
 
 class StoredItems:
     """The items that need not be read again (``reading.KnownItems``): those stored completely, undamaged, and with
-    patches where the gallery keeps them. is_there: whether a place that the store names still holds something.
+    patches where the gallery keeps them. is_there: whether a place that the store names still holds something. named:
+    whether a table may name other patients than before, so that of all files it is to be told who they are.
     """
 
-    def __init__(self, store: Store, is_there: Callable[[str], bool], *, with_patches: bool) -> None:
+    def __init__(
+        self, store: Store, is_there: Callable[[str], bool], *, with_patches: bool, named: bool = False
+    ) -> None:
         self._store, self._is_there = store, is_there
         self._again = damage_of(store).read_again | (files_without_patches(store) if with_patches else set())
         with store.begin() as connection:
             self._again |= files_without_vectors(connection)
         self.files = store.files() - self._again
+        self._unnamed = files_without_identity(store, dated=named)
+
+    def unnamed(self, sha256: str) -> bool:
+        """Whether who known content is, is to be told by its files."""
+        return sha256 in self._unnamed
 
     def moved_to(self, event: Finished) -> str | None:
         """The place of known content whose old place is gone; None if that is still there, or this one is no path."""

@@ -22,7 +22,7 @@ from lookalike.store.rows import chosen_rows, chunks, keys_by_id, where_chosen
 from lookalike.store.schema import ATTRIBUTES, IDENTITIES, PATCHES, READ_FILES, RECORDS, REFUSED, THUMBNAILS, VECTORS
 from lookalike.store.spaces import check_encoder, count_version
 from lookalike.store.verify import repairable, seal, verify_records
-from lookalike.types import Attribute, DicomIdentity, EncodedReport, PatchMap, Refusal, Vectors
+from lookalike.types import Attribute, EncodedReport, FileIdentity, PatchMap, Refusal, Vectors
 
 EDITS: Final = "edited"  # the gallery's fact that counts changes to existing records
 _RECENT: Final = 5000  # keys of changed records that are kept
@@ -80,17 +80,6 @@ class Relabel:
     patient: str
     labels: tuple[str, ...] | None
     attributes: Mapping[str, Attribute]
-
-
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
-    """Who the records of a file, or of a series, are. patient: as the file or a table names it, or "". instances: the
-    SOPInstanceUIDs of all its files.
-    """
-
-    identity: DicomIdentity
-    patient: str
-    instances: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -8,13 +8,14 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, insert
 
-from lookalike.store.batch import FileIdentity, delete_rows, insert_rows
+from lookalike.days import day_number
+from lookalike.store.batch import delete_rows, insert_rows
 from lookalike.store.checksums import row_checksum
 from lookalike.store.identity import Identity
 from lookalike.store.rows import chosen_rows, where_chosen
 from lookalike.store.schema import IDENTITIES, INSTANCES, RECORDS, REPORTS, STUDIES
 from lookalike.store.sealed import sealed
-from lookalike.types import EncodedReport
+from lookalike.types import EncodedReport, FileIdentity
 
 _OF_FILES: Final = where_chosen(RECORDS.c.sha256, RECORDS.c.key, RECORDS.c.id, RECORDS.c.sha256, RECORDS.c.patient)
 _DAYS: Final = where_chosen(IDENTITIES.c.record, IDENTITIES.c.record, IDENTITIES.c.day)
@@ -77,8 +78,10 @@ def write_identities(connection: Connection, files: Mapping[str, FileIdentity], 
 
 
 def _day(group: str, of: FileIdentity, identity: Identity) -> int | None:
-    known = identity.patient_group(of.patient) == group
-    return identity.moved_day(of.patient, of.identity.study_date) if known else None
+    day, moved = day_number(of.identity.study_date), identity.moved_by(of.patient)
+    if day is None or moved is None or identity.patient_group(of.patient) != group:
+        return None
+    return day + moved
 
 
 def _sealed(record: str, of: FileIdentity, identity: Identity) -> bytes | None:

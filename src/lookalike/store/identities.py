@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select
+from sqlalchemy import or_, select
 
 from lookalike.errors import GalleryError, NotFoundError
-from lookalike.store.database import damaged, sound_row
-from lookalike.store.rows import chosen_rows, where_chosen
-from lookalike.store.schema import IDENTITIES, INSTANCES, READ_FILES, RECORDS
+from lookalike.store.rows import sound_rows, where_chosen
+from lookalike.store.schema import ATTRIBUTES, IDENTITIES, INSTANCES, READ_FILES, RECORDS
 from lookalike.store.sealed import unsealed
 from lookalike.types import DicomIdentity
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
+_OF_DICOM: Final = "PhotometricInterpretation"  # kept of every DICOM file, and of no other
 _SEALED: Final = where_chosen(IDENTITIES.c.record, *IDENTITIES.c, RECORDS.c.id).join(
     RECORDS, RECORDS.c.key == IDENTITIES.c.record
 )
@@ -40,7 +40,19 @@ def instances_there(store: Store, instances: Iterable[str]) -> set[str]:
     """Those of some pseudonyms of instances (``Store.instance_group``) that records were made of, and read to their
     end: they need not be fetched again. Raises DamagedFileError.
     """
-    return {row.instance for row in _sound(store, _COMPLETE, list(instances), "record", "instance")}
+    with store.begin() as connection:
+        return {row.instance for row in sound_rows(connection, _COMPLETE, INSTANCES, list(instances))}
+
+
+def files_without_identity(store: Store, *, dated: bool) -> set[str]:
+    """The SHA-256 of the DICOM files whose records do not note who they are, as those of earlier versions. dated: of
+    those too that note a day, which is another one where they are of another patient now.
+    """
+    dicom = select(RECORDS.c.sha256).join(ATTRIBUTES, ATTRIBUTES.c.record == RECORDS.c.key)
+    dicom = dicom.where(ATTRIBUTES.c.name == _OF_DICOM).outerjoin(IDENTITIES, IDENTITIES.c.record == RECORDS.c.key)
+    lacking = IDENTITIES.c.record.is_(None)
+    with store.begin() as connection:
+        return set(connection.scalars(dicom.where(or_(lacking, IDENTITIES.c.day.is_not(None)) if dated else lacking)))
 
 
 def dicom_identities(store: Store, keys: Iterable[int]) -> dict[int, DicomIdentity]:
@@ -54,8 +66,7 @@ def dicom_identities(store: Store, keys: Iterable[int]) -> dict[int, DicomIdenti
     key = store.identity.key
     if key is None or not store.identity.owned:
         raise GalleryError(_NO_KEY)
-    rows = _sound(store, _SEALED, [int(each) for each in keys], "record", "series", "day", "sealed")
-    found = ((row.record, unsealed(key, store.id, row.id, row.sealed)) for row in rows if row.sealed is not None)
+    found = ((row.record, unsealed(key, store.id, row.id, row.sealed)) for row in _sealed_rows(store, keys))
     return {record: identity for record, identity in found if identity is not None}
 
 
@@ -66,14 +77,12 @@ def dicom_identity(store: Store, record: str) -> DicomIdentity:
     key = store.record(record).key
     if (found := dicom_identities(store, [key]).get(key)) is not None:
         return found
-    if any(row.sealed is not None for row in _sound(store, _SEALED, [key], "record", "series", "day", "sealed")):
+    if _sealed_rows(store, [key]):
         raise GalleryError(_OTHER_KEY)
     raise NotFoundError("the file of this record does not say who it is in a PACS", "no-identity")
 
 
-def _sound(store: Store, query: Select[Any], wanted: list[Any], *columns: str) -> list[Any]:
+def _sealed_rows(store: Store, keys: Iterable[int]) -> list[Any]:
     with store.begin() as connection:
-        rows = chosen_rows(connection, query, wanted)
-    if not all(sound_row(row.checksum, *(getattr(row, column) for column in columns)) for row in rows):
-        raise damaged()
-    return rows
+        rows = sound_rows(connection, _SEALED, IDENTITIES, [int(key) for key in keys])
+    return [row for row in rows if row.sealed is not None]

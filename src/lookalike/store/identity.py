@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select
 
-from lookalike.days import day_number
 from lookalike.errors import UsageError
 from lookalike.ownership import Ownership, change_ownership, is_gallery_id, ownership_of
 from lookalike.secret_key import days_moved, is_signed, new_secret, pseudonym, sign
@@ -77,14 +76,12 @@ class Identity:
         """The pseudonym of a study, series or instance by its UID; "" as for ``patient_group``. No patient has it."""
         return self.patient_group(f"{kind} {uid}") if uid else ""
 
-    def moved_day(self, patient: str, study_date: str) -> int | None:
-        """The day of a patient's study as it is stored (``secret_key.days_moved``); None where date, patient or key are
-        not known.
+    def moved_by(self, patient: str) -> int | None:
+        """By how many days the dates of a patient are moved (``secret_key.days_moved``) as they are stored; None where
+        patient or key are not known.
         """
-        day, salted = day_number(study_date), self._salted(patient)
-        if day is None or not salted or not self.owned or self.key is None:
-            return None
-        return day + days_moved(self.key, salted)
+        salted = self._salted(patient)
+        return days_moved(self.key, salted) if salted and self.owned and self.key is not None else None
 
     def _salted(self, patient: str) -> str:
         return hashlib.sha256(f"{self.salt}:{patient}".encode()).hexdigest()[:32] if patient else ""

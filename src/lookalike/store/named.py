@@ -31,16 +31,16 @@ from lookalike.store.schema import (
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
-_PSEUDONYMS: Final = (STUDIES.c.study, IDENTITIES.c.series, INSTANCES.c.instance)
+_PSEUDONYMS: Final = (STUDIES.c.study, IDENTITIES.c.series)
 _BEGINNING: Final = 24  # bytes of a vector that no other begins with
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
     """What names some records. keys: theirs. files: the SHA-256 of their files. The others name nothing else: patients
-    (groups), studies (pseudonyms, of series and instances too), sources and digests (SHA-256) that no other record has,
+    (groups), studies (pseudonyms, of series too), sources and digests (SHA-256) that no other record has,
     labels and values (of attributes, the texts) that no other record bears. vectors, reports, sealed (identities): the
-    first bytes of each.
+    first bytes of each. instances: pseudonyms, which no answer and no text holds.
     """
 
     keys: tuple[int, ...]
@@ -55,6 +55,7 @@ class Named:
     studies: frozenset[str]
     reports: frozenset[bytes]
     sealed: frozenset[bytes]
+    instances: frozenset[bytes]
 
     @property
     def words(self) -> frozenset[str]:
@@ -67,7 +68,7 @@ class Named:
     def traces(self) -> frozenset[bytes]:
         """The bytes that each of their rows holds some of: these words, also as JSON, and the vectors' beginnings."""
         texts = {text for word in self.words for text in (word, json.dumps(word)[1:-1])}
-        return self.vectors.union(self.reports, self.sealed, (text.encode() for text in texts))
+        return self.vectors.union(self.reports, self.sealed, self.instances, (text.encode() for text in texts))
 
 
 def named_by_ids(store: Store, ids: Iterable[str]) -> Named:
@@ -117,6 +118,7 @@ def _named(connection: Connection, keys: Sequence[int]) -> Named:
             for row in _rows(connection, IDENTITIES.c.record, keys, IDENTITIES.c.sealed)
             if row["sealed"] is not None
         ),
+        frozenset(name.encode() for name in _pseudonyms_alone(connection, INSTANCES.c.instance, keys)),
     )
 
 

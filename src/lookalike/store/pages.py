@@ -7,6 +7,7 @@ SQLite holds on it there, and with them what is written next (https://www.sqlite
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import IO, Final
 
 _HEADERS: Final = {2: 12, 5: 12, 10: 8, 13: 8}  # bytes, by the kind of b-tree page
+_LENGTH: Final = 32  # digits of a pseudonym
+_NAME: Final = re.compile(rb"[0-9a-f]{%d,}" % _LENGTH)
 _FIRST: Final = 100  # bytes of the file's header, in its first page
 _AT_ONCE: Final = 2048  # pages
 _FOUND: Final = "found"
@@ -30,12 +33,21 @@ def lies_between(file: Path, words: Collection[bytes]) -> bool:
 
 def _answer() -> None:
     name, *words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").split("\n")
-    wanted = [bytes.fromhex(word) for word in words]
+    wanted = {bytes.fromhex(word) for word in words}
+    # Of pseudonyms there may be thousands: of every file of a series.
+    names = {word for word in wanted if len(word) == _LENGTH and _NAME.fullmatch(word)}
     with Path(name).open("rb") as opened:
         size = int.from_bytes(opened.read(18)[16:], "big")
         opened.seek(0)
-        found = any(word in gap for gap in _gaps(opened, 65536 if size == 1 else size) for word in wanted)
+        gaps = _gaps(opened, 65536 if size == 1 else size)
+        found = any(_names(gap, names) or any(word in gap for word in wanted - names) for gap in gaps)
     print(_FOUND if found else "")
+
+
+def _names(gap: bytes, names: Collection[bytes]) -> bool:
+    """Whether one of some pseudonyms lies in unallocated bytes."""
+    runs = _NAME.findall(gap)
+    return any(run[start : start + _LENGTH] in names for run in runs for start in range(len(run) - _LENGTH + 1))
 
 
 def _gaps(opened: IO[bytes], size: int) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.checksums import UNKNOWN, record_checksum
-from lookalike.store.database import sound_row
+from lookalike.store.database import damaged, sound_row
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
 from lookalike.types import Record, Refusal
 
@@ -134,6 +134,17 @@ def chosen_rows(connection: Connection, query: Select[Any], wanted: list[Any] | 
     if wanted is None:
         return list(connection.execute(select(*query.selected_columns)))
     return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some})]
+
+
+def sound_rows(connection: Connection, query: Select[Any], table: Table, wanted: list[Any]) -> list[Any]:
+    """The rows of a ``chosen`` query that has all columns of a smaller table, whose checksum is its last. Raises
+    DamagedFileError.
+    """
+    rows = chosen_rows(connection, query, wanted)
+    columns = [column.name for column in table.columns if column.name != "checksum"]
+    if not all(sound_row(row.checksum, *(getattr(row, column) for column in columns)) for row in rows):
+        raise damaged()
+    return rows
 
 
 def as_declared(row: Any, table: Table) -> Any:

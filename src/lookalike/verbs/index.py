@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +33,7 @@ from lookalike.sources.remarks import Remarks
 from lookalike.sources.source import Source, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.sources.vector_files.source import check_ids, check_vectors, encoder_of_vectors
-from lookalike.store import Batch, FileIdentity, NewRecord, Relabel
+from lookalike.store import Batch, NewRecord, Relabel
 from lookalike.store import patches as stored_patches
 from lookalike.store.edit import digests_of_records, labels_by_hand
 from lookalike.store.studies import files_of_studies
@@ -42,6 +42,7 @@ from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 _PARTS: Final = (Frame, BatchRead, VolumesFound, ReportRead)  # events of items that go on
 _ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many more
 _STORED: Final = 64  # files or records stored in one transaction
+_NAMED_STORED: Final = 512  # files whose identity is stored in one transaction
 _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
 
 
@@ -238,7 +239,9 @@ class _Run:
         self.stored = self.gallery.store.files()  # before this run
         self.patches = stored_patches.kept(self.gallery.store)
         self.batch = self._empty_batch()
-        self.items = StoredItems(self.gallery.store, self.gallery.is_there, with_patches=self.patches)
+        self.items = StoredItems(
+            self.gallery.store, self.gallery.is_there, with_patches=self.patches, named=self.labels.names_patients
+        )
         self.studied = set().union(*files_of_studies(self.gallery.store).values())  # what a header says stays
         self.by_hand = {} if self.overwrite_labels else labels_by_hand(self.gallery.store)
         # A table of patients or attributes alone must not remove the labels that another table gave.
@@ -280,6 +283,7 @@ class _Run:
         if (
             len(self.batch.records) + len(self.batch.relabels) + len(self.batch.moved) >= _STORED
             or len(self.volumes) >= _VOLUMES_STORED
+            or len(self.batch.identities) >= _NAMED_STORED
         ):
             self.flush()
 
@@ -355,10 +359,10 @@ class _Run:
         if event.part:  # one of many pictures in a file
             return
         self.words.note(event, row)
-        if isinstance(event, Frame) and event.identity is not None:
-            patient = (row.patient if row else "") or event.patient
-            self.batch.identities[event.sha256] = FileIdentity(event.identity, patient, event.instances)
-        study = event.study if isinstance(event, Frame) else ""
+        if (named := event.named) is not None:
+            patient = (row.patient if row else "") or named.patient
+            self.batch.identities[event.sha256] = replace(named, patient=patient)
+        study = "" if named is None else named.identity.study_instance_uid
         if study or (row is not None and row.study and event.sha256 not in self.studied):
             self.studied.add(event.sha256)
             self.batch.studies[event.sha256] = study or (row.study if row else "")

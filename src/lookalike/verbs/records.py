@@ -16,6 +16,7 @@ from lookalike.store.edit import change_labels, label_changes, undo_change
 from lookalike.store.label_log import LoggedChange
 from lookalike.store.named import named_by_ids, named_by_patient
 from lookalike.store.reports import report_texts
+from lookalike.store.series_in_time import standings
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
 
@@ -27,7 +28,8 @@ _VALUES: Final = 30  # of a field of text, in its facet
 @dataclass(frozen=True, slots=True)
 class RecordInfo:
     """What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: its number
-    in the file that it came from.
+    in the file that it came from. study_id, series_id: pseudonyms, or its own id where none is known. day: days since
+    the patient's first study in the gallery; None where the date or the patient is not known.
     """
 
     id: str
@@ -37,6 +39,9 @@ class RecordInfo:
     patient: str
     depth: int
     frame: int
+    study_id: str
+    series_id: str
+    day: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ class LabelLog:
 
 def record_info(gallery: Gallery, id: str) -> RecordInfo:
     """One record. Raises NotFoundError."""
-    return _info(gallery.store.record(id))
+    return _infos(gallery, [gallery.store.record(id)])[0]
 
 
 def read_report(gallery: Gallery, id: str) -> RecordReport:
@@ -120,9 +125,22 @@ def read_report(gallery: Gallery, id: str) -> RecordReport:
     return RecordReport(record.id, report_texts(gallery.store, [record.key]).get(record.key, ""))
 
 
-def _info(record: Record) -> RecordInfo:
-    return RecordInfo(
-        record.id, record.source, record.labels, record.attributes, record.patient, record.depth, record.frame
+def _infos(gallery: Gallery, records: Sequence[Record]) -> tuple[RecordInfo, ...]:
+    where = standings(gallery.store, records)
+    return tuple(
+        RecordInfo(
+            record.id,
+            record.source,
+            record.labels,
+            record.attributes,
+            record.patient,
+            record.depth,
+            record.frame,
+            study_id=where[record.key].study,
+            series_id=where[record.key].series,
+            day=where[record.key].day,
+        )
+        for record in records
     )
 
 
@@ -133,7 +151,7 @@ def browse(
     tree = checked_filter(gallery, where)
     found = records_after(gallery.store, _number(cursor), _limit(limit) + 1, tree)
     page = found[:limit]
-    return RecordPage(tuple(map(_info, page)), str(page[-1].key) if len(found) > limit else None)
+    return RecordPage(_infos(gallery, page), str(page[-1].key) if len(found) > limit else None)
 
 
 def refused(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> RefusedPage:

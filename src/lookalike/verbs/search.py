@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,23 @@ from lookalike.asking.answers import answers
 from lookalike.asking.background import Judgement, judged
 from lookalike.asking.candidates import Candidates, candidates
 from lookalike.asking.examples import moved_by_examples
+from lookalike.asking.hits import by_study, hits_of, query_day
 from lookalike.asking.one_encoder import of_one_encoder
+from lookalike.asking.priors import cutoffs
 from lookalike.asking.query import Clock, Query, in_space, of_record, open_query, queries_of
 from lookalike.asking.query_region import with_region
 from lookalike.asking.rank_volumes import COSINES, ranking_in
 from lookalike.asking.ranked import Ranked
 from lookalike.asking.remarks import remarks
 from lookalike.asking.study_query import open_study
+from lookalike.days import Before, before_of
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery
 from lookalike.store import BASE
 from lookalike.store.patches import kept
-from lookalike.types import Box, Hit
+from lookalike.store.series_in_time import Unit
+from lookalike.types import Box, Hit, StudyHits
 
 MAX_K: Final = 10_000
 
@@ -52,8 +56,9 @@ class SearchResult:
     """space: searched in. hits: best first. query: its id or source. seconds: per stage. note: what must be known to
     read the hits. abstained: nothing similar is here, whatever the filter: the nearest record is less similar than what
     99 % of the gallery's own records find. unfiltered: where the filter alone leaves nothing similar, the best score
-    without it; else None. background: if requested, a histogram (edges, counts) of the cosines that percentiles refer
-    to. In a notebook it shows itself as a strip of thumbnails.
+    without it; else None. query_day: of the query in the days of its own patient, as ``Hit.day``. studies: the hits by
+    study, in the order of the best. background: if requested, a histogram (edges, counts) of the cosines that
+    percentiles refer to. In a notebook it shows itself as a strip of thumbnails.
     """
 
     space: str
@@ -66,6 +71,8 @@ class SearchResult:
     abstained: bool = False
     unfiltered: float | None = None
     background: Mapping[str, Sequence[float]] | None = None
+    query_day: int | None = None
+    studies: tuple[StudyHits, ...] = ()
 
     @property
     def pictures(self) -> tuple[bytes, ...]:
@@ -106,8 +113,11 @@ def search(
     k: int = 5,
     where: str | Filter | None = None,
     space: str = BASE,
-    group_by: str | None = None,
+    group_by: Unit | None = None,
     same_patient: bool = False,
+    only_priors: bool = False,
+    before: str | int | None = None,
+    exclude_priors: bool = False,
     rank: str = "auto",
     weights: str = "uniform",
     explain: bool = False,
@@ -124,8 +134,14 @@ def search(
     whole study instead, by the id of one of its records, its pseudonym or the folder of its files, against whole
     studies, kind of series by kind of series (``ranking.study_scores``); a hit is the most similar record of a study,
     and ``Hit.study`` tells the rest. positive, negative: ids of records that the query is moved towards and away from
-    (``refined``); the negative ones are no hits. where: only records that satisfy the filter. group_by: "patient", one
-    hit a patient. same_patient: let the query's own patient, and the query itself, be hits.
+    (``refined``); the negative ones are no hits. where: only records that satisfy the filter. group_by: "patient",
+    "study" or "series", one hit of each, the best; ``Hit.others`` counts the rest. same_patient: let the query's own
+    patient, and the query itself, be hits.
+
+    only_priors: only earlier studies of the query's own patient. before: only those before a date (2024-01-31,
+    20240131), or at least so many days before the query's study; alone it asks for the own patient, too. The study date
+    of a file is read from it, that of a record is kept as a day. exclude_priors: leave them out, where same_patient
+    lets the own patient answer. A record whose day is not known is in none of them, and ``note`` counts it.
 
     box, mask: search a region of the picture instead, in a gallery that keeps patches; ``Hit.region`` then says where
     a hit is most similar to it. box: (left, top, right, bottom) in fractions of the displayed picture. mask: a file
@@ -147,6 +163,7 @@ def search(
     ids, region = [*([] if id is None else [id]), *ids], box is not None or mask is not None
     _check((query, ids or None, vector, study), (text, report), k, group_by)
     _check_report(report, report_weight)
+    asked = _asked_time(only_priors, before, exclude_priors)
     clock, tree = Clock(), tree_of(where)
     if region:
         _check_region(
@@ -168,14 +185,20 @@ def search(
     with clock.stage("filter"):
         queries, unlike = moved_by_examples(gallery, queries, positive, negative)
         who = candidates(
-            gallery, queries[0].patients, where=tree, same_patient=same_patient, unlike=unlike, patches=region
+            gallery,
+            queries[0].patients,
+            where=tree,
+            same_patient=same_patient,
+            unlike=unlike,
+            patches=region,
+            **_by_time(gallery, queries[0], asked, exclude=exclude_priors and same_patient),
         )
     with clock.stage("search"):
-        best = answers(gallery, queries, who, k, rank=rank, weights=weights, one_a_patient=group_by is not None)
+        best = answers(gallery, queries, who, k, rank=rank, weights=weights, per=group_by)
     judgement = None if region else _judged(gallery, queries, best, who, rank, clock)
     with clock.stage("fetch"):
         small = _thumbnails(gallery, queries[0], best) if pictures else ()
-        hits = Hits((_hit(one, place, judgement, queries[0]) for place, one in enumerate(best, 1)), small)
+        hits = Hits(hits_of(gallery, best, judgement, queries[0], who, group_by), small)
     return SearchResult(
         space,
         hits,
@@ -187,6 +210,8 @@ def search(
         judgement is not None and judgement.abstained,
         judgement.close if judgement is not None and judgement.filtered_away else None,
         judgement.background.histogram() if explain and judgement else None,
+        query_day(gallery, queries[0]),
+        by_study(hits),
     )
 
 
@@ -199,8 +224,23 @@ def _check(asking: Sequence[Any], words: Sequence[str | None], k: int, group_by:
             "give either a query (a file or an array), the id of a record, a study or a vector; a text, or words to be "
             "found in reports, may stand alone or beside one"
         )
-    if group_by not in (None, "patient"):
-        raise UsageError(f"hits are grouped by 'patient' or not at all, got {group_by!r}")
+    if group_by not in (None, *get_args(Unit)):
+        raise UsageError(f"hits are one of each patient, study or series, or not grouped at all; got {group_by!r}")
+
+
+def _asked_time(only_priors: bool, before: str | int | None, exclude_priors: bool) -> tuple[bool, Before | None]:
+    """Whether earlier studies alone are asked for, and before when."""
+    if exclude_priors and (only_priors or before is not None):
+        raise UsageError("earlier studies are either left out (exclude_priors) or asked for (only_priors, before)")
+    return only_priors, None if before is None else before_of(before)
+
+
+def _by_time(gallery: Gallery, query: Query, asked: tuple[bool, Before | None], *, exclude: bool) -> dict[str, Any]:
+    """What time decides of the own patient's records (``candidates``)."""
+    priors, before = asked
+    if priors or before is not None:
+        return {"earlier": cutoffs(gallery, query.times, priors=priors, before=before)}
+    return {"not_earlier": cutoffs(gallery, query.times)} if exclude and query.times else {}
 
 
 def _check_report(report: str | None, weight: float) -> None:
@@ -246,31 +286,6 @@ def _judged(
         if compared and (cosine or not gallery.holds_volumes()):
             return judged(gallery, queries[0], best, who)
         return None
-
-
-def _hit(ranked: Ranked, rank: int, judgement: Judgement | None, query: Query) -> Hit:
-    record, percentile, nearness = ranked.record, None, None
-    if judgement is not None:
-        percentile = judgement.background.percentile(ranked.score)
-        if len(query.vectors) == 1 or rank == 1:
-            near = ranked.score if len(query.vectors) == 1 else judgement.kept
-            nearness = judgement.background.nearness(near)
-    return Hit(
-        rank,
-        ranked.score,
-        record.id,
-        record.source,
-        record.labels,
-        record.attributes,
-        ranked.match,
-        ranked.region,
-        percentile=percentile,
-        patient=record.patient,
-        depth=record.depth,
-        nearness=nearness,
-        placed=ranked.placed,
-        study=ranked.study,
-    )
 
 
 def _thumbnails(gallery: Gallery, query: Query, ranked: Sequence[Ranked]) -> tuple[bytes, ...]:

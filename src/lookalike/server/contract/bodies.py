@@ -87,13 +87,16 @@ class SearchBody(Body):
     negative: Annotated[list[Id], Field(max_length=1000)] = []
     where: Annotated[str, Field(max_length=10_000)] | None = None
     space: Name = BASE
-    group_by: Literal["patient"] | None = None
+    group_by: Literal["patient", "study", "series"] | None = None
     report_weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 1.0
     k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
     explain: bool = False
     rank: Name = "auto"
     weights: Name = "uniform"
     same_patient: bool = False
+    only_priors: bool = False
+    before: Annotated[str, Field(min_length=1, max_length=20)] | Annotated[int, Field(ge=1, le=50_000)] | None = None
+    exclude_priors: bool = False
 
 
 class ExplainBody(Body):

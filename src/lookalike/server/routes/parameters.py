@@ -27,6 +27,10 @@ Where = Annotated[str | None, Query(max_length=10_000)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=4096)]
 
+RecordId = Annotated[str | None, Query(min_length=1, max_length=64)]
+SpaceName = Annotated[str, Query(min_length=1, max_length=64)]
+StudyCount = Annotated[int, Query(ge=1, le=1000)]
+
 SliceNumber = Annotated[int | None, Query(ge=0, lt=1 << 20)]
 Size = Annotated[int, Query(ge=16, le=4096)]
 FileNumber = Annotated[int, Query(ge=0, lt=1 << 20)]

@@ -23,13 +23,18 @@ from lookalike.server.routes.parameters import (
     Decodes,
     FileNumber,
     Limit,
+    RecordId,
     Served,
     Size,
     SliceNumber,
+    SpaceName,
+    StudyCount,
     Where,
 )
+from lookalike.types import BASE
 from lookalike.verbs import records
 from lookalike.verbs.pictures import stored_thumbnail
+from lookalike.verbs.timeline import Timeline, timeline
 
 _ERASING: Final = CapacityLimiter(2)  # threads that wait for their turn to erase, apart from those that answer
 records_router = APIRouter(prefix=API, tags=["records"])
@@ -47,6 +52,19 @@ def get_records(
 def get_record(identity: str, service: Served, _caller: AsReader) -> Response:
     """One record."""
     return json_response(records.record_info(service.gallery, identity))
+
+
+@records_router.get("/records/{identity}/timeline", response_model=Timeline)
+def get_record_timeline(
+    identity: str,
+    service: Served,
+    _caller: AsReader,
+    like: RecordId = None,
+    space: SpaceName = BASE,
+    k: StudyCount = 100,
+) -> Response:
+    """The studies of a record's patient in the order of time, each with its record that is most similar to ``like``."""
+    return json_response(timeline(service.gallery, identity, like=like, space=space, k=k))
 
 
 @records_router.get("/records/{identity}/report", response_model=records.RecordReport)
