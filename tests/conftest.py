@@ -7,15 +7,20 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import hypothesis
 import numpy as np
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
+from dicoms import save
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.readers import read
+from lookalike.store import BASE, Store
+from lookalike.types import Image
 from skips import is_allowed
 
 # A busy machine is no error, so no example has a deadline; where CI is set every run draws the same examples.
@@ -79,6 +84,32 @@ def make_gallery(tmp_path: Path) -> Iterator[Callable[..., Gallery]]:
     yield make
     for gallery in opened:
         gallery.close()
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Open the store of the test's own folder, as often as asked."""
+    opened: list[Store] = []
+
+    def make() -> Store:
+        opened.append(Store(tmp_path))
+        if BASE not in opened[-1].spaces():
+            opened[-1].put_space(BASE, {"name": "none", "identity": {"name": "none"}}, None)
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., list[Image]]:
+    """Write a data set and read it back."""
+
+    def through(ds: Dataset, **options: Any) -> list[Image]:
+        return list(read([save(ds, tmp_path / "image.dcm", **options)]))
+
+    return through
 
 
 def texture(seed: int, side: int = 64) -> NDArray[np.uint8]:

@@ -93,7 +93,7 @@ FAULTS: Final = (
         "records of the same patient count as comparable",
         "other = opened([asking[row] for row in rows])[:, rows]",
         "other = rows[:, None] != rows[None, :]",
-        ("tests/unit/test_confounds.py::test_only_other_patients_can_be_compared_with",),
+        ("tests/unit/test_recorded_fields.py::test_only_other_patients_can_be_compared_with",),
     ),
     Fault(
         "M48",
@@ -107,7 +107,7 @@ FAULTS: Final = (
         "removed rows are not overwritten in the database",
         "secure_delete=ON",
         "secure_delete=OFF",
-        ("tests/server/test_erasure.py::test_removed_rows_are_overwritten_where_they_lay",),
+        ("tests/server/test_erasure.py",),
     ),
     Fault(
         "M58",

@@ -5,30 +5,26 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import nibabel
-import numpy as np
 import PIL.Image
 import pytest
-from running import answers, described, ids_of, patients, refusal, run
+from migrated import NEW, OLD, everything, filled, vectors_by_id, write_sources
+from running import answers, ids_of, refusal, run
 
-from conftest import grained, texture, write_pictures
+from conftest import texture
 from lookalike import reencoding
 from lookalike.asking.query import of_record, open_query, read_query
-from lookalike.encoders import superseded_by
-from lookalike.errors import GalleryError, LockedError, ManifestMismatchError, ReadOnlyError, UsageError
-from lookalike.gallery import Gallery, open_gallery
+from lookalike.errors import LockedError, ManifestMismatchError, ReadOnlyError, UsageError
+from lookalike.gallery import open_gallery
 from lookalike.locks import migrating
 from lookalike.ownership import config_folder
-from lookalike.store import patches as stored_patches
 from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
 from lookalike.store.second_encoder import beside_counts, beside_encoder, pending_records
-from lookalike.store.spaces import change_encoder
 from lookalike.verbs import migrate as verb
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.classify import classify
@@ -38,24 +34,6 @@ from lookalike.verbs.index import index
 from lookalike.verbs.migrate import migrate
 from lookalike.verbs.records import label, remove
 from lookalike.verbs.search import search
-
-OLD, NEW = "lite0-inner", "lite0-last"
-
-
-def write_sources(root: Path) -> Path:
-    """Twelve pictures with a table, a file of three pages, and a volume of six slices."""
-    folder = write_pictures(root)
-    pages = [PIL.Image.fromarray(texture(100 + i)) for i in range(3)]
-    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
-    volume = np.stack([grained(i, 40) for i in range(6)], axis=-1).astype(np.int16)
-    nibabel.save(nibabel.Nifti1Image(volume, np.diag([1.0, 1.0, 4.0, 1.0])), folder / "volume.nii.gz")
-    return folder
-
-
-def filled(folder: Path, sources: Path, encoder: str = OLD) -> Gallery:
-    gallery = open_gallery(folder, create=True, encoder=encoder)
-    index(gallery, [sources], labels=sources / "labels.csv", patches=True)
-    return gallery
 
 
 @pytest.fixture(scope="module")
@@ -82,37 +60,6 @@ def few_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of three records."""
     monkeypatch.setattr(reencoding, "TOGETHER", 3)
     monkeypatch.setattr(verb, "TOGETHER", 3)
-
-
-def vectors_by_id(gallery: Gallery) -> dict[str, list[bytes]]:
-    stored, records = gallery.store.vectors(), gallery.store.records()
-    found: dict[str, list[tuple[int, bytes]]] = {}
-    for record, view, vector in zip(stored.records.tolist(), stored.views.tolist(), stored.vectors, strict=True):
-        found.setdefault(records[record].id, []).append((view, vector.tobytes()))
-    return {identity: [data for _view, data in sorted(rows)] for identity, rows in found.items()}
-
-
-def patches_by_id(gallery: Gallery) -> dict[str, list[bytes]]:
-    records = gallery.store.records()
-    return {
-        records[key].id: [one.codes.tobytes() for one in stored_patches.patches_of(gallery.store, key).values()]
-        for key in stored_patches.patched_records(gallery.store).tolist()
-    }
-
-
-def everything(gallery: Gallery) -> dict[str, Any]:
-    """What a gallery says in which its keys do not show."""
-    ids = ids_of(gallery)
-    return {
-        "records": described(gallery),
-        "patients": patients(gallery),
-        "vectors": vectors_by_id(gallery),
-        "patches": patches_by_id(gallery),
-        "hits": answers(gallery, ids),
-        "filtered": answers(gallery, ids[:3], where="label=even"),
-        "regions": answers(gallery, ids[:3], box=(0.1, 0.1, 0.6, 0.7)),
-        "encoder": gallery.spec.name,
-    }
 
 
 def test_the_gallery_is_what_indexing_with_the_encoder_makes(
@@ -331,61 +278,6 @@ def test_only_one_migrates_and_only_an_owner(copy: Callable[[], Path], monkeypat
     assert config_folder() == folder.parent / "another user"
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[tuple[Gallery, Path]]:
-    """A gallery whose sources are the test's own."""
-    sources = write_pictures(tmp_path / "sources")
-    with open_gallery(tmp_path / "own", create=True, encoder=OLD) as gallery:
-        index(gallery, [sources], labels=sources / "labels.csv")
-        yield gallery, sources
-
-
-def test_records_that_cannot_be_read_again_are_counted_and_left_out_only_if_wanted(
-    own: tuple[Gallery, Path], tmp_path: Path
-) -> None:
-    gallery, sources = own
-    ids = {record.source.rpartition("/")[2]: record.id for record in gallery.store.records().values()}
-    (sources / "p00.png").rename(tmp_path / "p00.png")
-    (sources / "p01.png").rename(tmp_path / "p01.png")
-    shutil.copy(sources / "p02.png", sources / "p01.png")
-    before = answers(gallery, ids_of(gallery))
-    with pytest.raises(GalleryError, match=r"2 of 12 records cannot be encoded again: 1 changed .*, 1 gone .* kept"):
-        migrate(gallery, NEW)
-    assert answers(gallery, ids_of(gallery)) == before
-    info = gallery_info(gallery).beside
-    assert info is not None
-    assert (info.encoded, dict(info.missing)) == (10, {"changed": 1, "gone": 1})
-    done = migrate(gallery, NEW, without_missing=True)
-    assert (done.switched, done.encoded, dict(done.left_out)) == (True, 0, {"changed": 1, "gone": 1})
-    assert gallery_info(gallery).without_vectors == 2
-    assert gallery.store.record(ids["p00.png"]).labels == ("even",)
-    found = search(gallery, sources / "p05.png", k=12, same_patient=True)
-    assert len(found.hits) == 10
-    assert not {ids["p00.png"], ids["p01.png"]} & {hit.id for hit in found.hits}
-    with pytest.raises(UsageError, match="bring the file back"):
-        search(gallery, id=ids["p00.png"])
-    assert damage_of(gallery.store).read_again == frozenset()
-    assert not gallery.holds_volumes()
-    assert doctor(gallery).healthy
-    for name in ("p00.png", "p01.png"):
-        (tmp_path / name).replace(sources / name)
-    index(gallery, [sources])
-    assert len(search(gallery, sources / "p05.png", k=12, same_patient=True).hits) == 12
-    assert gallery_info(gallery).without_vectors == 0
-    back = migrate(gallery, back=True)
-    assert back.encoded == 0
-    assert answers(gallery, ids_of(gallery)) == before
-
-
-def test_a_source_outside_of_the_allowed_folders_is_not_opened(own: tuple[Gallery, Path], tmp_path: Path) -> None:
-    gallery, sources = own
-    (tmp_path / "secret").mkdir()
-    (sources / "p04.png").replace(tmp_path / "secret" / "p04.png")
-    (sources / "p04.png").symlink_to(tmp_path / "secret" / "p04.png")
-    with pytest.raises(GalleryError, match="1 outside"):
-        migrate(gallery, NEW)
-
-
 def test_damaged_vectors_beside_are_named_and_made_anew(copy: Callable[[], Path], few_together: None) -> None:
     folder = copy()
     with open_gallery(folder) as gallery:
@@ -463,28 +355,3 @@ def test_the_command_says_what_it_did(copy: Callable[[], Path]) -> None:
     assert "MB" in run("gallery", "migrate", "--drop", "--gallery", folder).output
     with open_gallery(folder) as gallery:
         assert beside_encoder(gallery.store) is None
-
-
-def test_a_gallery_whose_encoder_has_changed_is_brought_to_the_one_that_is_installed(own: tuple[Gallery, Path]) -> None:
-    gallery, sources = own
-    before = answers(gallery, ids_of(gallery))
-    stored = dict(gallery.encoding)
-    earlier = {**stored, "identity": {**stored["identity"], "revision": "of before"}}
-    with gallery.store.begin(write=True) as connection:
-        change_encoder(connection, earlier)
-    with pytest.raises(ManifestMismatchError, match=f"lookalike gallery migrate --encoder {OLD}"):
-        search(gallery, sources / "p01.png")
-    assert migrate(gallery, OLD).encoded == 12
-    assert answers(gallery, ids_of(gallery)) == before
-    with pytest.raises(ManifestMismatchError, match="differs"):
-        migrate(gallery, back=True)
-
-
-def test_a_gallery_says_that_a_better_encoder_is_known(own: tuple[Gallery, Path]) -> None:
-    gallery, _sources = own
-    assert gallery_info(gallery).better == "lite0"
-    assert superseded_by("lite0") == superseded_by(NEW) == ""
-    said = " ".join(run("gallery", "info", "--gallery", gallery.folder).output.split())
-    sentence = f"is better than {OLD} for new pictures: lookalike gallery migrate --encoder lite0"
-    assert f"Lite0 {sentence}" in said
-    assert any(check.detail == f"lite0 {sentence}" for check in doctor(gallery).checks)

@@ -5,30 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
-import nibabel
-import numpy as np
-import PIL.Image
-import psutil
 import pytest
 from anyio import to_thread
+from drawing_processes import drawers, stopped
 from fastapi import Request
 from served import API, Server, eventually, make_gallery, problem, serving
 
-import lookalike.readers.display
-from conftest import texture
-from dicoms import data_set, save
-from lookalike.errors import ForbiddenError, UnreadableImageError
+from lookalike.errors import ForbiddenError
 from lookalike.gallery import open_gallery
-from lookalike.readers import read
-from lookalike.readers.display import Display
-from lookalike.readers.limits import MAX_PICTURES
 from lookalike.roles import ROLES
 from lookalike.server import decoding
 from lookalike.server.access import Caller
@@ -42,7 +32,6 @@ from lookalike.server.problems import Problem
 from lookalike.server.service import Service, open_service
 from lookalike.server.settings import ServerSettings
 from lookalike.server.uploads.store import COMING_EACH
-from lookalike.types import Preprocessing, VolumeRecipe
 from lookalike.verbs.classify import untrained_methods
 from lookalike.verbs.keys import add_key
 
@@ -85,29 +74,6 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
-
-
-def drawers(process: psutil.Process) -> list[psutil.Process]:
-    return [one for one in process.children(recursive=True) if _draws(one)]
-
-
-def _draws(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):  # also of one that has just ended
-        return any("display_worker" in part for part in process.cmdline())
-    return False
-
-
-@contextmanager
-def stopped(processes: list[psutil.Process]) -> Iterator[None]:
-    """Drawing processes that do nothing, as those of a file that takes long."""
-    for one in processes:
-        one.suspend()
-    try:
-        yield
-    finally:
-        for one in processes:
-            if one.is_running():
-                one.resume()
 
 
 def test_a_caller_whose_decoding_takes_long_waits_alone(server: Server, keys: dict[str, str]) -> None:
@@ -229,80 +195,6 @@ def test_waiting_work_is_dropped_when_its_client_goes_and_refused_when_it_waits_
     assert done == ["rest"] * QUEUE_EACH
 
 
-@pytest.fixture
-def display() -> Iterator[Display]:
-    recipe = Preprocessing((64, 64), "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    opened = Display(recipe, VolumeRecipe())
-    yield opened
-    opened.close()
-
-
-def test_a_refusal_is_decoded_once_whatever_is_asked_of_the_file(display: Display, tmp_path: Path) -> None:
-    file = tmp_path / "bad.png"
-    PIL.Image.fromarray(texture(1)).save(file)
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-2000])
-    with pytest.raises(UnreadableImageError, match="damaged-pixels"):
-        display.draw([file])
-    with stopped(drawers(psutil.Process())):
-        for part in ({}, {"size": 99}, {"slice": 3}, {"slice": 1, "size": 2000}, {"frame": 0}):
-            with pytest.raises(UnreadableImageError, match="damaged-pixels"):
-                display.draw([file], **part)
-    file.write_bytes(whole)  # another file of that name
-    assert display.draw([file]).rows == 64
-
-
-def test_a_damaged_page_hides_none_that_was_drawn(display: Display, tmp_path: Path) -> None:
-    file = tmp_path / "pages.tif"
-    pages = [PIL.Image.fromarray(texture(seed)) for seed in range(3)]
-    pages[0].save(file, save_all=True, append_images=pages[1:], compression="tiff_lzw")
-    whole = bytearray(file.read_bytes())
-    with PIL.Image.open(file) as opened:
-        opened.seek(2)
-        start, length = opened.tag_v2[273][0], opened.tag_v2[279][0]
-    whole[start : start + length] = b"\xff" * length
-    file.write_bytes(whole)
-    assert display.draw([file], slice=0).depth == 3
-    with pytest.raises(UnreadableImageError):
-        display.draw([file], slice=2)
-    with stopped(drawers(psutil.Process())), pytest.raises(UnreadableImageError, match="damaged"):
-        display.draw([file], slice=2)
-    assert display.draw([file], slice=0, size=32).depth == 3
-
-
-def test_who_asks_for_the_same_at_once_waits_for_one_decoding(display: Display, tmp_path: Path) -> None:
-    file, before = tmp_path / "a.png", len(psutil.Process().children())
-    PIL.Image.fromarray(texture(1)).save(file)
-    with ThreadPoolExecutor(4) as threads:
-        drawn: list[Future[Any]] = [threads.submit(display.draw, [file]) for _ in range(4)]
-        assert len({one.result().jpeg for one in drawn}) == 1
-    assert len(psutil.Process().children()) == before + 1  # one drawing process, whatever children it has
-
-
-def test_large_volumes_that_are_held_make_room_for_others(
-    display: Display, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A drawing process keeps its last volume; of several that do, only as long as none of them is large."""
-    files = [tmp_path / f"{number}.nii.gz" for number in range(14)]  # for both of two processes
-    for file in files:
-        nibabel.save(nibabel.Nifti1Image(texture(1).reshape(16, 16, 16), np.eye(4)), file)
-
-    def holding() -> list[int]:
-        """How many children each drawing process has."""
-        return [len(one.children()) for one in drawers(psutil.Process()) if one.parent() == psutil.Process()]
-
-    for file in files:
-        assert display.draw([file], slice=1).depth == 16
-    eventually(holding, lambda found: found == [1, 1], 60)
-    monkeypatch.setattr(lookalike.readers.display, "_HELD_BYTES", 100)
-    for file in files[:4]:
-        assert display.draw([file], slice=2).depth == 16
-        eventually(lambda: sum(holding()), lambda count: count == 1, 60)
-    display.release()
-    eventually(lambda: sum(holding()), lambda count: count == 0, 60)
-    assert display.draw([files[0]], slice=3).depth == 16
-
-
 def test_an_upload_is_its_senders_alone(server: Server, keys: dict[str, str], folder: Path) -> None:
     picture = next((folder.parent / "pictures").glob("*.png"))
     upload = server.upload(picture)
@@ -412,33 +304,3 @@ def test_open_jobs_are_counted(service: Service) -> None:
     with pytest.raises(Problem) as every:
         submit("somebody else")
     assert (every.value.status_code, every.value.reason) == (429, "jobs-full")
-
-
-def write_dicom(path: Path, count: int) -> None:
-    save(data_set(np.zeros((count, 2, 2), np.uint8)), path)
-
-
-def write_tiff(path: Path, count: int) -> None:
-    page = PIL.Image.new("L", (1, 1))
-    page.save(path, format="TIFF", save_all=True, append_images=[page] * (count - 1))
-
-
-def write_nifti(path: Path, count: int) -> None:
-    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 1, count), np.uint8), np.eye(4)), path)
-
-
-@pytest.mark.parametrize(("write", "name"), [(write_dicom, "a.dcm"), (write_tiff, "a.tif"), (write_nifti, "a.nii.gz")])
-def test_a_file_gives_no_more_pictures_than_the_limit(
-    write: Callable[[Path, int], None], name: str, tmp_path: Path
-) -> None:
-    write(tmp_path / name, 300)  # a cine loop, a long stack of pages, the moments of a functional study
-    assert [image.frame for image in read([tmp_path / name])] == list(range(300))
-    write(tmp_path / name, MAX_PICTURES + 1)
-    with pytest.raises(UnreadableImageError, match="too-many-frames: 2001 in one file, the limit is 2000"):
-        next(iter(read([tmp_path / name])))
-
-
-def test_a_deep_volume_is_one_record(tmp_path: Path) -> None:
-    deep = np.zeros((4, 4, MAX_PICTURES + 100), np.uint8)
-    nibabel.save(nibabel.Nifti1Image(deep, np.eye(4)), tmp_path / "a.nii.gz")
-    assert [len(image.pixels) for image in read([tmp_path / "a.nii.gz"])] == [MAX_PICTURES + 100]

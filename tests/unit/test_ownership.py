@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_store import new
 
 from lookalike.asking.patients import count_patients
 from lookalike.errors import GalleryError, UsageError
@@ -24,6 +23,7 @@ from lookalike.store import Batch, NewRecord, Store
 from lookalike.store.identity import KEYED, MIXED
 from lookalike.verbs.gallery import adopt, secret_key
 from lookalike.verbs.keys import KeyRing, add_key, list_keys, remove_key
+from new_records import new
 
 ID = "0123456789abcdef"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 import zlib
 from typing import Any, Final
@@ -64,11 +63,6 @@ def patches_in(row: Any) -> PatchMap:
     """The patches of an intact row."""
     codes = np.frombuffer(row.data, np.int8, offset=_header_size(row.data))
     return PatchMap(_shown(row.data), codes.reshape(row.rows, row.columns, -1))
-
-
-def size_in_bytes(rows: int, columns: int, channels: int) -> int:
-    """The size of one picture's patches in bytes; with margins taken off 16 more."""
-    return _SHOWN.size + math.prod((rows, columns, channels))
 
 
 def _header(shown: Displayed) -> bytes:

@@ -1,0 +1,169 @@
+"""A damaged, locked, older or newer database of the store."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import lookalike.store
+from lookalike.errors import DamagedFileError, GalleryError
+from lookalike.store import Batch, Store, database
+from lookalike.store.damage import damage_of
+from lookalike.store.schema import METADATA
+from new_records import MakeStore, digest, new, raw
+
+# Damage
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE vectors SET data = zeroblob(32) WHERE key = 2",
+        "UPDATE vectors SET data = substr(data, 1, 28) WHERE key = 2",
+        "UPDATE vectors SET data = substr(data, 1, 31) WHERE key = 2",
+        "UPDATE vectors SET data = 'text' WHERE key = 2",
+        "UPDATE vectors SET checksum = checksum + 1 WHERE key = 2",
+        "UPDATE vectors SET view = 1 WHERE key = 2",
+        "UPDATE vectors SET data = (SELECT data FROM vectors WHERE key = 1), "
+        "checksum = (SELECT checksum FROM vectors WHERE key = 1) WHERE key = 2",
+        "UPDATE records SET id = '0123456789abcdef' WHERE key = 2",
+        "DELETE FROM vectors WHERE key = 2",
+    ],
+)
+def test_a_damaged_vector_is_named_never_used(make_store: MakeStore, tmp_path: Path, change: str) -> None:
+    store = make_store()
+    store.write(Batch(records=[new(i) for i in range(3)]))
+    with raw(tmp_path) as connection:
+        connection.execute(change)
+    with pytest.raises(DamagedFileError, match="one stored vector is damaged"):
+        store.vectors()
+    with pytest.raises(DamagedFileError, match="one stored vector is damaged"):
+        store.vectors_of(2)
+    assert damage_of(store).vectors == {digest(1)}
+    np.testing.assert_array_equal(store.vectors_of(1), new(0).vectors)
+
+
+def test_damaged_vectors_are_counted_and_made_anew(make_store: MakeStore, tmp_path: Path) -> None:
+    store = make_store()
+    store.write(Batch(records=[new(i) for i in range(5)]))
+    assert damage_of(store).vectors == set()
+    with raw(tmp_path) as connection:
+        connection.execute("UPDATE vectors SET data = zeroblob(32) WHERE key IN (1, 4)")
+    with pytest.raises(DamagedFileError, match="2 stored vectors are damaged"):
+        store.vectors()
+    store.write(Batch(records=[new(0), new(3)]))
+    assert damage_of(store).vectors == set()
+    assert len(store.vectors().keys) == 5
+
+
+@pytest.mark.parametrize("damage", ["header", "middle", "cut", "text"])
+def test_a_damaged_database_is_named(make_store: MakeStore, tmp_path: Path, damage: str) -> None:
+    store = make_store()
+    store.write(Batch(records=[new(i) for i in range(40)]))
+    store.close()
+    path = tmp_path / "gallery.db"
+    data = bytearray(path.read_bytes())
+    if damage == "header":
+        data[:100] = b"\xff" * 100
+    elif damage == "middle":
+        data[4096:] = b"\xa5" * (len(data) - 4096)
+    elif damage == "cut":
+        data = data[: len(data) // 3]
+    else:
+        data = bytearray(b"this is no database, but a text that is long enough to look like one\n" * 100)
+    path.write_bytes(data)
+
+    def use_it() -> None:
+        opened = Store(tmp_path)
+        try:
+            opened.vectors()
+            opened.records()
+        finally:
+            opened.close()
+
+    with pytest.raises(DamagedFileError, match=r"gallery\.db is damaged|damaged") as caught:
+        use_it()
+    assert "index" in str(caught.value)
+
+
+def test_a_locked_database_is_no_damage(make_store: MakeStore, tmp_path: Path, monkeypatch: Any) -> None:
+    store = make_store()
+    store.close()
+    monkeypatch.setattr(database, "create_engine", _impatient(database.create_engine))
+    with raw(tmp_path) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(GalleryError, match="close other programs"):
+            Store(tmp_path).put_space("x", {}, None)
+
+
+def _impatient(create_engine: Any) -> Any:
+    return lambda url, connect_args: create_engine(url, connect_args={**connect_args, "timeout": 0.05})
+
+
+# Migrations
+
+
+def test_the_migrations_draw_the_schema(make_store: MakeStore) -> None:
+    store = make_store()
+    with store._engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), METADATA) == []
+
+
+def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
+    folder = Path(lookalike.store.__file__).parent / "migrations"
+    assert ScriptDirectory(str(folder)).get_heads() == [database._HEAD]
+
+
+def test_a_newer_database_is_refused_with_what_to_do(make_store: MakeStore, tmp_path: Path) -> None:
+    make_store().close()
+    with raw(tmp_path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(GalleryError, match=r"'9999'.*newer"):
+        Store(tmp_path)
+
+
+def test_a_new_gallery_is_drawn_in_one_transaction(tmp_path: Path) -> None:
+    """Killed between two tables, a database that was drawn table by table could never be opened again."""
+    connection = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    changes: list[int] = []
+    watcher = threading.Event()
+
+    def watch() -> None:
+        while not watcher.is_set():
+            changes.append(connection.execute("SELECT count(*) FROM sqlite_master WHERE type='table'").fetchone()[0])
+
+    connection.close()
+    connection = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None, check_same_thread=False)
+    thread = threading.Thread(target=watch)
+    thread.start()
+    store = Store(tmp_path)
+    watcher.set()
+    thread.join()
+    connection.close()
+    store.close()
+    tables = len(METADATA.tables) + 1
+    assert set(changes) <= {0, tables, tables + 1}  # sqlite_sequence comes with the first key
+    assert 0 in changes
+
+
+def test_two_processes_may_make_the_same_gallery(tmp_path: Path) -> None:
+    made: list[Store] = []
+    threads = [threading.Thread(target=lambda: made.append(Store(tmp_path))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 4
+    assert len({store.id for store in made}) == len({store.patient_group("x") for store in made}) == 1
+    for store in made:
+        store.close()
