@@ -3,7 +3,8 @@
                                     HTTP
     LookalikeError                  400     refused
     ├── UsageError                  400     an argument that cannot be used as given
-    │   └── SlowFilterError         400     a filter that takes longer than it may
+    │   ├── SlowFilterError         400     a filter that takes longer than it may
+    │   └── UnseenRegionError       400     a region of which the encoder sees nothing
     ├── ForbiddenError              403     the caller may not do this
     ├── NotFoundError               404     no record, space, job, patient, key, upload or import folder of that name
     ├── GalleryError                409     the gallery cannot be used: missing, of another version
@@ -103,6 +104,10 @@ class SlowFilterError(UsageError):
     """A filter that takes longer than it may."""
 
 
+class UnseenRegionError(UsageError):
+    """A region of which the encoder sees nothing: it lies in a margin that is taken off, or is cropped away."""
+
+
 class BusyError(LookalikeError):
     """Too much is asked at the same time; the same may be asked again. ``reason``: of what, for programs."""
 
@@ -144,6 +149,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         LookalikeError: (400, "refused"),
         UsageError: (400, "usage"),
         SlowFilterError: (400, "filter-slow"),
+        UnseenRegionError: (400, "region-unseen"),
         ForbiddenError: (403, "forbidden"),
         NotFoundError: (404, "not-found"),
         GalleryError: (409, "gallery"),

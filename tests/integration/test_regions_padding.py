@@ -1,4 +1,4 @@
-"""What an encoder pads a narrow picture with is no part of the picture: it answers no region."""
+"""What an encoder pads a narrow picture with answers no region; what it takes off a picture cannot ask."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import lookalike
+from lookalike.errors import UnseenRegionError
 from lookalike.gallery import Gallery
 from lookalike.types import Box, Hit
 from planted import scene
@@ -53,6 +54,48 @@ def test_a_black_region_is_not_found_in_the_padding(gallery: Gallery, box: Box) 
     for hit in hits:
         assert hit.region is not None
         assert area(hit.region.box) >= 0.5 * area(box), hit.region.box
+
+
+MARGIN = 48  # pixels of black at the top of a picture of 160
+
+
+@pytest.fixture
+def framed(tmp_path: Path) -> Iterator[Gallery]:
+    """Of the default encoder, which takes margins off."""
+    folder = tmp_path / "framed"
+    folder.mkdir()
+    for seed in range(PICTURES):
+        drawn = (110 + scene(seed, 160) / 2).clip(0, 255).astype(np.uint8)
+        drawn[:MARGIN] = 0
+        PIL.Image.fromarray(drawn).save(folder / f"{seed}.png")
+    with lookalike.open(tmp_path / "g", create=True) as opened:
+        assert lookalike.index(opened, [folder], patches=True).added == PICTURES
+        yield opened
+
+
+@pytest.mark.parametrize("box", [(0.0, 0.0, 1.0, MARGIN / 160), (0.2, 0.1, 0.5, 0.2)])
+def test_a_region_in_a_margin_that_is_taken_off_is_refused(framed: Gallery, box: Box, tmp_path: Path) -> None:
+    query, first = tmp_path / "framed" / "0.png", next(iter(framed.store.records().values())).id
+    mask = np.zeros((160, 160), bool)
+    left, top, right, bottom = (round(edge * 160) for edge in box)
+    mask[top:bottom, left:right] = True
+    asked: list[dict[str, Any]] = [{"box": box}, {"mask": mask}, {"box": box, "context": False}]
+    for region in asked:
+        for how in ({"query": query}, {"id": first}):
+            with pytest.raises(UnseenRegionError, match=r"in a margin of the picture .*migrate --encoder lite0-inner"):
+                lookalike.search(framed, **how, **region)
+        with pytest.raises(UnseenRegionError, match="in a margin of the picture"):
+            lookalike.explain(framed, query, record=first, **region)
+
+
+def test_a_region_that_reaches_into_a_margin_is_asked_by_what_is_seen(framed: Gallery, tmp_path: Path) -> None:
+    query = tmp_path / "framed" / "0.png"
+    seen = (0.0, MARGIN / 160, 0.5, 0.7)
+    found, whole = (lookalike.search(framed, query, box=box, k=PICTURES).hits for box in (seen, (0.0, 0.0, 0.5, 0.7)))
+    assert [(hit.id, hit.score) for hit in found] == [(hit.id, hit.score) for hit in whole]
+    for hit in found:
+        assert hit.region is not None
+        assert hit.region.box[3] > MARGIN / 160  # nothing is found in the margin alone
 
 
 def area(box: Box) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import pytest
 from served import RECORDS, Server, make_gallery, problem, serving
@@ -257,6 +258,10 @@ def test_a_region_is_searched_and_explained(tmp_path: Path) -> None:
             body = {"query": {"roi": {**source, "box": box}}, "record": found["hits"][0]["id"]}
             why = server.post("/explain", body).json()
             assert why["hit"]["box"] is not None
+        framed = tmp_path / "framed.png"
+        PIL.Image.fromarray(np.pad(texture(0), [(20, 0), (0, 0)])).save(framed)
+        margin = {"query": {"roi": {"image": server.upload(framed), "box": [0, 0, 1, 0.2]}}}
+        problem(server.post("/search", margin), 400, "region-unseen")
         elsewhere = {"query": {"roi": {"image": upload, "box": box}}, "space": "s"}
         problem(server.post("/search", elsewhere), 400, "usage")
 

@@ -7,21 +7,23 @@ every resize is one shift and one scale along each axis, and boxes go both ways.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.errors import UsageError
+from lookalike.errors import UnseenRegionError, UsageError
 from lookalike.pixels import placement
 from lookalike.types import Box, Displayed, Preprocessing
 
 Cells = NDArray[np.bool_]  # (rows, columns) of the grid
+_ROUNDING: Final = 1e-6  # of a patch: a region that ends where the picture begins covers none
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """rows, columns: of patches in the input. left, top, width, height: the picture's place in the input, in
-    fractions of it.
+    fractions of it. margins: whether the picture lost its margins before.
     """
 
     rows: int
@@ -30,11 +32,12 @@ class Grid:
     top: float
     width: float
     height: float
+    margins: bool = False
 
 
 def grid_of(shown: Displayed, recipe: Preprocessing, rows: int, columns: int) -> Grid:
     """The patches (rows, columns) of a displayed picture."""
-    return Grid(rows, columns, *placement(shown, recipe))
+    return Grid(rows, columns, *placement(shown, recipe), margins=shown.inside is not None)
 
 
 def check_box(box: Box) -> None:
@@ -70,14 +73,14 @@ def to_picture(grid: Grid, box: Box) -> Box:
 def cells_in_box(grid: Grid, box: Box) -> Cells:
     """The patches that a box of the picture covers: a full rectangle, at least one patch.
 
-    Along each axis those that are covered at least half as much as the most covered one. Raises UsageError if
-    the encoder sees nothing of the box, because it cuts the picture's edges off.
+    Along each axis those that are covered at least half as much as the most covered one. Raises UnseenRegionError if
+    the encoder sees nothing of the box, because it takes margins off or crops the picture.
     """
     left, top, right, bottom = box
     down = overlaps(grid.rows, grid.top, grid.height, np.array([top, bottom]))[:, 0]
     across = overlaps(grid.columns, grid.left, grid.width, np.array([left, right]))[:, 0]
-    if down.max() <= 0 or across.max() <= 0:
-        raise _unseen()
+    if down.max() <= _ROUNDING or across.max() <= _ROUNDING:
+        raise _unseen(grid)
     cells: Cells = np.outer(down >= down.max() / 2, across >= across.max() / 2)
     return cells
 
@@ -85,13 +88,13 @@ def cells_in_box(grid: Grid, box: Box) -> Cells:
 def cells_in_mask(grid: Grid, mask: NDArray[np.bool_]) -> Cells:
     """The patches that a mask (any rows, any columns) laid over the picture covers, at least one.
 
-    Those that are covered at least half as much as the most covered one. Raises UsageError as ``cells_in_box``.
+    Those that are covered at least half as much as the most covered one. Raises as ``cells_in_box``.
     """
     down = overlaps(grid.rows, grid.top, grid.height, np.linspace(0, 1, mask.shape[0] + 1))
     across = overlaps(grid.columns, grid.left, grid.width, np.linspace(0, 1, mask.shape[1] + 1))
     covered = down @ mask.astype(np.float64) @ across.T
-    if covered.max() <= 0:
-        raise _unseen()
+    if covered.max() <= _ROUNDING**2:
+        raise _unseen(grid)
     cells: Cells = covered >= covered.max() / 2
     return cells
 
@@ -147,7 +150,13 @@ def _between(cells: int, places: NDArray[np.float64]) -> NDArray[np.float64]:
     return weights
 
 
-def _unseen() -> UsageError:
-    return UsageError(
+def _unseen(grid: Grid) -> UnseenRegionError:
+    if grid.margins:
+        return UnseenRegionError(
+            "this region lies in a margin of the picture (a frame, a border, collimation) that the encoder takes off "
+            "and does not see; choose one inside, or use an encoder that sees margins: "
+            "lookalike gallery migrate --encoder lite0-inner"
+        )
+    return UnseenRegionError(
         "the encoder cuts the picture's edges off and sees nothing of this region; choose one nearer the middle"
     )

@@ -8,6 +8,7 @@ that have a mask and a label in common with it. Localisation ratio: of the best 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from lookalike.asking.rank_regions import best_places
 from lookalike.asking.region import RegionPatches, region_of
 from lookalike.columns import paragraphs
 from lookalike.encoders.preprocessing.grid import box_of_mask, overlaps
-from lookalike.errors import UnreadableImageError, UsageError
+from lookalike.errors import UnreadableImageError, UnseenRegionError, UsageError
 from lookalike.evaluation.protocols.declared import LocalisationOptions
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.tables import Format, as_json, cell, render
@@ -135,9 +136,11 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
     answering = list(_answering(volumes))
     patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
     rows: list[tuple[str, tuple[float, ...]]] = []
+    unplaced = 0
     for asking, others in tracked([*zip(volumes, answering, strict=True)]):
         if others:
             measured = _measured(gallery, asking, others, patched, k)
+            unplaced += len(measured) == 2
             rows += [(label, measured) for label in asking.record.labels or ("no label",)]
     return LocalisationReport(
         len(volumes),
@@ -146,7 +149,7 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
         options.space,
         tuple(_scores(rows)),
         sum(not others for others in answering),
-        tuple(_notes(gallery, unfit, known)),
+        tuple(_notes(gallery, unfit, unplaced, known)),
     )
 
 
@@ -165,9 +168,12 @@ def _answering(volumes: Sequence[_Volume]) -> Iterator[list[_Volume]]:
 def _measured(
     gallery: Gallery, asking: _Volume, others: Sequence[_Volume], patched: set[int], k: int
 ) -> tuple[float, ...]:
-    """The scores by slices; and by places if the volumes have patches."""
+    """The scores by slices; and by places if the volumes have patches and the encoder sees what is marked."""
     able = [volume for volume in others if volume.record.key in patched]
-    by_region = _by_region(gallery, asking, able, k) if asking.record.key in patched and able else ()
+    by_region: tuple[float, ...] = ()
+    if asking.record.key in patched and able:
+        with suppress(UnseenRegionError):  # what is marked lies where the encoder does not look
+            by_region = _by_region(gallery, asking, able, k)
     return (*_by_slices(asking, others, k), *by_region)
 
 
@@ -268,7 +274,7 @@ def _scores(rows: Sequence[tuple[str, tuple[float, ...]]]) -> Iterator[Localisat
         yield Localisation(label, len(chosen), *slices, *places)
 
 
-def _notes(gallery: Gallery, unfit: int, known: PatientCount) -> Iterator[str]:
+def _notes(gallery: Gallery, unfit: int, unplaced: int, known: PatientCount) -> Iterator[str]:
     yield f"Encoder {gallery.spec.name}: {gallery.spec.note}."
     yield "Every volume asks those of other patients with its label, by what its mask marks."
     yield (
@@ -281,4 +287,9 @@ def _notes(gallery: Gallery, unfit: int, known: PatientCount) -> Iterator[str]:
         yield f"{unfit} masks could not be read, mark nothing, or do not fit their volume."
     if not kept(gallery.store):
         yield "Places are not measured: the gallery keeps no patches (`lookalike index --patches`)."
+    elif unplaced:
+        yield (
+            f"Places are not measured for {unplaced} queries: no patches are kept of them or of those that may answer, "
+            "or what is marked lies in a margin that the encoder takes off."
+        )
     yield DISCLAIMER
