@@ -34,6 +34,7 @@ NAMES = (
     "server_load",
     "hostile_load",
     "soak",
+    "receive",
     "heads",
     "tuning",
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.index import index
     from lookalike.verbs.map import map_gallery as map
     from lookalike.verbs.migrate import migrate
+    from lookalike.verbs.receive import receive
     from lookalike.verbs.search import search
     from lookalike.verbs.tune import tune
 
@@ -51,6 +52,7 @@ __all__ = [
     "map",
     "migrate",
     "open",
+    "receive",
     "search",
     "tune",
 ]
@@ -62,6 +64,7 @@ _HOME: Final = {
     "index": ("lookalike.verbs.index", "index"),
     "map": ("lookalike.verbs.map", "map_gallery"),
     "migrate": ("lookalike.verbs.migrate", "migrate"),
+    "receive": ("lookalike.verbs.receive", "receive"),
     "search": ("lookalike.verbs.search", "search"),
     "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from conftest import texture, write_pictures
 from lookalike.errors import UsageError
 from lookalike.plugins import plugin_names
+from lookalike.receiving.folder import make_inbox
 from lookalike.sources.collections.catalogue import DECLARATIONS
 from lookalike.sources.source import GROUP, Source, source_of
 from zipped import ZipSource, zip_folder
@@ -110,11 +112,21 @@ def vectors(root: Path) -> None:
     np.savez(root / "published.npz", vectors=np.eye(3, 4), ids=ids, label=labels)
 
 
+def received(root: Path) -> None:
+    make_inbox(root)
+    for number in range(3):
+        place = root / "arrived" / f"{number:032x}" / f"{number:032x}-{number:032x}.dcm"
+        place.parent.mkdir()
+        place.write_bytes(b"x")
+        os.utime(place, (1e9, 1e9))
+
+
 SAMPLES: dict[str, Make] = {
     "file": in_folder("file", write_classes),
     "chestx-ray14": in_folder("chestx-ray14", nih),
     "chexpert": in_folder("chexpert", chexpert),
     "folder": in_folder("folder", write_classes),
+    "inbox": in_folder("inbox", received),
     "medmnist": in_folder("medmnist", medmnist, "pneumoniamnist.npz"),
     "mednist": in_folder("mednist", write_classes),
     "mimic-cxr": in_folder("mimic-cxr", mimic),
@@ -135,7 +147,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
 
 def test_every_declared_source_has_a_sample_and_every_collection_is_declared() -> None:
     assert set(plugin_names(GROUP)) == SAMPLES.keys()
-    assert set(plugin_names(GROUP)) == {"file", "vectors", *DECLARATIONS}
+    assert set(plugin_names(GROUP)) == {"file", "inbox", "vectors", *DECLARATIONS}
 
 
 def test_it_is_a_source_and_its_uri_names_it(source: Source) -> None:
@@ -176,7 +188,7 @@ def test_what_is_fetched_can_be_read_and_copies_are_gone_afterwards(source: Sour
 
 def test_its_labels_are_those_of_its_items(source: Source) -> None:
     table = source.labels()
-    if source.uri.startswith("file:"):
+    if source.uri.startswith(("file:", "inbox:")):
         assert table is None
         return
     assert table is not None

@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "map": "Lay the records out in a plane, as a page or a picture.",
     "records": "Label records, look at and undo what was labelled.",
     "gallery": "Keep house in a gallery: files that lie elsewhere now.",
+    "receive": "Receive what a PACS or a modality sends by C-STORE.",
     "serve": "Search, label and adapt in the browser; the HTTP service.",
     "keys": "Who may ask the service: add, list and remove keys.",
     "encoders": "The encoders there are; bring, check and export their weights.",

@@ -13,6 +13,7 @@ from lookalike.cli.output import (
     interruptible,
     json_option,
     label_columns_option,
+    linked_option,
     print_file,
     print_json,
     print_notes,
@@ -60,12 +61,7 @@ if TYPE_CHECKING:
     help="A file with several time points or channels: refused, or a volume each.",
 )
 @click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
-@click.option(
-    "--linked/--anonymous",
-    "linked",
-    default=None,
-    help="Whether a new gallery keeps UIDs, accession numbers and dates, encrypted.  [default: anonymous]",
-)
+@linked_option
 @click.option("--where-source", metavar="FILTER", help="Leave out files by their headers: 'Modality!=SR'.")
 @click.option("--reports", metavar="sr|FOLDER", help="Keep reports: structured ones (sr), or text files in a folder.")
 @click.option(

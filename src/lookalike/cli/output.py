@@ -34,6 +34,12 @@ gallery_option = click.option(
     help="The gallery folder.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+linked_option = click.option(
+    "--linked/--anonymous",
+    "linked",
+    default=None,
+    help="Whether a new gallery keeps UIDs, accession numbers and dates, encrypted.  [default: anonymous]",
+)
 seed_option = click.option("--seed", default=0, show_default=True, help="Seed of every random choice.")
 label_columns_option = click.option(
     "--label-column",

@@ -18,7 +18,8 @@ _VERSION: Final = 1 << 0
 _PATH_BENEATH: Final = 1
 NO_NEW_PRIVILEGES: Final = 38
 """An operation of prctl(2): what confines a process may be asked for without rights once it can gain none."""
-_READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
+_EXECUTE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 2, 1 << 3
+_DEVICES: Final = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 15  # made or asked: no plain files, no folders
 # What each version of the interface knows: rights over files and folders, over ports, and what reaches other processes.
 _FILES: Final = (0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15) - 1, (1 << 15) - 1, (1 << 16) - 1)
 _PORTS, _PORTS_SINCE = 0b11, 4
@@ -40,8 +41,10 @@ def landlock_version() -> int:
     return max(0, int(libc().syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))
 
 
-def restrict(readable: Sequence[int]) -> None:
-    """Restrict this thread to reading these files and folders, which are open; for good. Raises OSError."""
+def restrict(readable: Sequence[int], writable: Sequence[int] = ()) -> None:
+    """Restrict this thread to reading these files and folders, and to making, changing and removing files in others,
+    all of which are open; for good. Raises OSError.
+    """
     version = landlock_version()
     rules = _Ruleset(_FILES[min(version, len(_FILES) - 1)], _PORTS, _SCOPES)
     known = 8 * (1 + (version >= _PORTS_SINCE) + (version >= _SCOPES_SINCE))
@@ -49,6 +52,9 @@ def restrict(readable: Sequence[int]) -> None:
     try:
         for place in readable:
             _call(_ADD, ruleset, _PATH_BENEATH, ctypes.byref(_Beneath(_rights(place), place)), ctypes.c_uint32(0))
+        for place in writable:
+            rights = _FILES[min(version, len(_FILES) - 1)] & ~_EXECUTE & ~_DEVICES
+            _call(_ADD, ruleset, _PATH_BENEATH, ctypes.byref(_Beneath(rights, place)), ctypes.c_uint32(0))
         if libc().prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "no privileges can be renounced")
         _call(_RESTRICT, ruleset, ctypes.c_uint32(0))

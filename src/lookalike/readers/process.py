@@ -31,13 +31,12 @@ class Process:
 
     def __init__(self, module: str = "lookalike.readers.worker") -> None:
         ours, theirs = socket.socketpair()
-        kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
         with theirs:
             self._zygote = subprocess.Popen(
                 # -P: modules in the current folder, which may be that of the images, must not be imported.
                 [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env={**kept, **dict.fromkeys(_SINGLE, "1")},
+                env=plain_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -92,6 +91,12 @@ class Process:
         if self._child is not None:
             self._child.close()
         self._child, self.admitted = None, None
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment of a process that reads what strangers send: no keys, one thread a library."""
+    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+    return {**kept, **dict.fromkeys(_SINGLE, "1")}
 
 
 def seconds_of_reading(source: str) -> float:

@@ -15,10 +15,10 @@ from typing import Final
 from hypercorn.asyncio import serve as run
 from hypercorn.config import Config
 
-from lookalike.errors import UsageError
 from lookalike.server.app import make_app
 from lookalike.server.service import Service
 from lookalike.server.settings import ServerSettings
+from lookalike.sockets import listen
 
 _BACKLOG: Final = 512
 _POLITE: Final = 2.0  # seconds of grace beyond the time allowed to requests under way
@@ -33,7 +33,7 @@ def serve(
     """
     app = make_app(folder, settings)
     try:
-        listening = _listen(settings)
+        listening = listen(settings.host, settings.port, _BACKLOG)  # an early request waits and is not refused
         address = _address(settings, listening.getsockname()[1])
         say(address)
         if browser:
@@ -59,21 +59,6 @@ async def _run(app: object, config: Config, leave: Callable[[], None]) -> None:
 def _leave(service: Service) -> None:
     service.close()
     os._exit(0)
-
-
-def _listen(settings: ServerSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-        listening.listen(_BACKLOG)  # before the address is announced: an early request waits and is not refused
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or "no such port"
-        raise UsageError(
-            f"{settings.host} port {settings.port} cannot be listened on ({why}); give another --port, or 0 for any"
-        ) from None
-    return listening
 
 
 def _address(settings: ServerSettings, port: int) -> str:

@@ -12,7 +12,7 @@ from lookalike.server.contract.answers import UploadInfo
 from lookalike.server.guard import API
 from lookalike.server.responses import JPEG, FileOfBytes, json_response, picture_response
 from lookalike.server.routes.parameters import AsReader, Decodes, FileNumber, Served, Size, SliceNumber
-from lookalike.server.uploads.receive import receive, upload_info
+from lookalike.server.uploads.receive import receive_upload, upload_info
 
 uploads_router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
 _FILES: Final[dict[str, Any]] = {
@@ -34,7 +34,7 @@ _FILES: Final[dict[str, Any]] = {
 @uploads_router.post("", status_code=201, openapi_extra=_FILES, response_model=UploadInfo)
 async def post_upload(request: Request, service: Served, caller: AsReader, decodes: Decodes) -> Response:
     """One file, or the files of a series, in the multipart field ``file``."""
-    return json_response(await receive(request, service, caller.name, decodes), 201)
+    return json_response(await receive_upload(request, service, caller.name, decodes), 201)
 
 
 @uploads_router.get("/{identity}", response_model=UploadInfo)

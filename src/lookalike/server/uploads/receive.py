@@ -30,7 +30,7 @@ _LATER: Final = {"Retry-After": "60"}
 _T = TypeVar("_T")
 
 
-async def receive(request: Request, service: Service, caller: str, decodes: CallersDecoding) -> UploadInfo:
+async def receive_upload(request: Request, service: Service, caller: str, decodes: CallersDecoding) -> UploadInfo:
     """Store the files of a multipart body as an upload of the caller's, and describe it.
 
     Raises Problem, before the body is read where there is no room for it; UnreadableImageError.

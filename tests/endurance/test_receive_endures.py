@@ -1,0 +1,209 @@
+"""Receiving at length: a thousand objects by four associations, kills in the middle, and every attack at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from pydicom.uid import generate_uid
+from running import COMMAND
+
+import peers
+from lookalike.gallery import Gallery
+from lookalike.receiving.folder import COMING, objects_in, waiting_series
+from lookalike.receiving.inbox import Inbox
+from lookalike.receiving.receiver import Receiver
+from lookalike.receiving.settings import ReceiverSettings
+from lookalike.verbs.index import index
+from lookalike.verbs.receive import receive
+from peers import SUCCESS, RawPeer, associate_rq, associated, echoscu, p_data, pdu, pictures, store_rq, storescu
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
+
+KILLS = int(os.environ.get("LOOKALIKE_ENDURANCE", "20"))
+KEY = b"k" * 32
+
+
+@contextmanager
+def receiver(folder: Path, **fields: Any) -> Iterator[tuple[Receiver, int]]:
+    with Receiver(ReceiverSettings(**fields), folder, KEY, "127.0.0.1", 0) as running:
+        running.start()
+        port = int(running.address.rpartition(":")[2])
+        assert echoscu(port) == 0
+        yield running, port
+
+
+def process() -> psutil.Process:
+    """The receiving process."""
+    while True:
+        for one in psutil.Process().children():
+            if "lookalike.receiving.process" in one.cmdline():
+                return one
+
+
+def test_a_thousand_objects_by_four_associations_are_what_the_folder_holds(
+    make_gallery: Callable[..., Gallery], tmp_path: Path
+) -> None:
+    for number in range(4):
+        pictures(tmp_path / "a" / str(number), 250, seed=250 * number)
+    expected, gallery = make_gallery("expected"), make_gallery("received")
+    index(expected, [tmp_path / "a"])
+    with receiver(gallery.folder / "inbox") as (running, port), ThreadPoolExecutor(4) as pool:
+        sent = list(pool.map(lambda number: storescu(port, tmp_path / "a" / str(number)), range(4)))
+        assert [done.returncode for done in sent] == [0] * 4
+        time.sleep(0.5)
+        assert running.counts()["received"] == 1000
+    assert receive(gallery, once=True).indexed == 1000
+    assert gallery.store.count() == expected.store.count() == 1000
+    of_folder, of_peers = (each.store.vectors().vectors for each in (expected, gallery))
+    assert np.min(np.max(of_peers @ of_folder.T, axis=1)) >= 0.9999
+    assert np.min(np.max(of_folder @ of_peers.T, axis=1)) >= 0.9999
+
+
+SENDER = """
+import sys
+sys.path[:0] = sys.argv[4:]
+from peers import associated
+import random
+port, seed, log = int(sys.argv[1]), int(sys.argv[2]), open(sys.argv[3], "a")
+chance = random.Random(seed)
+number = 0
+while True:
+    try:
+        with associated(port) as peer:
+            while True:
+                uid, data = f"1.2.{seed + 1}.{number}", chance.randbytes(chance.randrange(1, 200_000) // 2 * 2)
+                number += 1
+                if peer.store(uid, data) == 0:
+                    print(uid, flush=True, file=log)
+    except (AssertionError, OSError):
+        pass
+"""
+
+
+def test_what_was_acknowledged_is_there_after_every_kill(tmp_path: Path) -> None:
+    chance, folder = random.Random(5), tmp_path / "inbox"
+    path = [str(Path(peers.__file__).parent), *sys.path]
+    for number in range(KILLS):
+        with receiver(folder) as (_running, port):
+            child = process()
+            logs = [tmp_path / f"{number}-{each}.log" for each in range(4)]
+            senders = [
+                subprocess.Popen([sys.executable, "-c", SENDER, str(port), str(10 * number + i), str(log), *path])
+                for i, log in enumerate(logs)
+            ]
+            while not all(log.exists() and log.read_text().count("\n") > 3 for log in logs):
+                time.sleep(0.01)
+            time.sleep(chance.random())
+            child.kill()
+            for sender in senders:
+                sender.kill()
+                sender.wait()
+        acknowledged = {uid for log in logs for uid in log.read_text().splitlines(keepends=True) if uid.endswith("\n")}
+        names = {path.name[:32] for path in objects_in(folder)}
+        inbox = Inbox(folder, KEY, 1 << 40)
+        assert acknowledged
+        assert all(inbox.pseudonym(uid.strip()) in names for uid in acknowledged)
+    assert not list((folder / COMING).iterdir())
+
+
+def test_the_command_killed_while_it_receives_and_indexes_loses_nothing(
+    tmp_path: Path, make_gallery: Callable[..., Gallery]
+) -> None:
+    files = pictures(tmp_path / "a", 120, series=40)
+    folder, chance = tmp_path / "gallery", random.Random(3)
+    make_gallery("gallery").close()
+    for number in range(6):
+        words = ["receive", "--gallery", str(folder), "--port", "0", "--stable", "0.2", "--json"]
+        with subprocess.Popen([str(COMMAND), *words], stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout is not None
+            port = int(running.stdout.readline().partition('"address": "127.0.0.1:')[2].partition('"')[0])
+            done = storescu(port, *files[20 * number : 20 * number + 20])
+            assert done.returncode == 0
+            time.sleep(2 * chance.random())
+            running.send_signal(signal.SIGKILL)
+    with_rest = make_gallery("gallery")
+    receive(with_rest, once=True)
+    assert with_rest.store.count() == 120
+    assert not list(objects_in(folder / "inbox"))
+
+
+def rounds_of_echo(port: int, stopped: threading.Event) -> list[float]:
+    """Seconds that a good peer's association with one object takes, again and again."""
+    found = []
+    while not stopped.is_set():
+        began = time.monotonic()
+        with associated(port) as peer:
+            assert peer.store(generate_uid(), bytes(10_000)) == SUCCESS
+        found.append(time.monotonic() - began)
+        stopped.wait(0.05)
+    return found
+
+
+def until_cut(peer: RawPeer) -> float:
+    began = time.monotonic()
+    list(peer.pdus())
+    return time.monotonic() - began
+
+
+def dribbled(peer: RawPeer, part: bytes) -> float:
+    began = time.monotonic()
+    while peer.send(part) and time.monotonic() - began < 60:
+        time.sleep(0.2)
+    return time.monotonic() - began
+
+
+def test_every_attack_at_once(tmp_path: Path) -> None:
+    chance, stopped = random.Random(13), threading.Event()
+    with receiver(tmp_path / "inbox") as (running, port), ExitStack() as stack, ThreadPoolExecutor(200) as pool:
+        child, peak = process(), 0
+        good = [pool.submit(rounds_of_echo, port, stopped) for _ in range(2)]
+        bad = [pool.submit(until_cut, stack.enter_context(RawPeer(port))) for _ in range(60)]
+        bad += [pool.submit(until_cut, stack.enter_context(associated(port))) for _ in range(20)]
+        huge = struct.pack(">BxL", 4, 0xFFFFFFFF) + bytes(1 << 16)
+        for first in (huge, struct.pack(">BxL", 1, 0xFFFFFFFF) + bytes(1 << 16)):
+            bad += [pool.submit(until_cut, stack.enter_context(RawPeer(port, first))) for _ in range(4)]
+        for _ in range(4):
+            peer = stack.enter_context(associated(port))
+            peer.send(huge)
+            bad.append(pool.submit(until_cut, peer))
+            bad.append(pool.submit(dribbled, stack.enter_context(RawPeer(port)), associate_rq()[:1]))
+            slow = stack.enter_context(associated(port))
+            slow.send(p_data(3, store_rq(generate_uid())))
+            bad.append(pool.submit(dribbled, slow, p_data(0, b"\0")))
+        for number in range(200):
+            body = chance.randbytes(chance.randrange(1, 2000))
+            first = [body, pdu(1, body), pdu(1, associate_rq()[6:90] + body), associate_rq() + body][number % 4]
+            with RawPeer(port, first):
+                peak = max(peak, child.memory_info().rss)
+        for _ in range(20):
+            with associated(port) as peer:
+                peer.send(p_data(3, store_rq(generate_uid())) + p_data(0, bytes(60_000)))
+        while not all(each.done() for each in bad):
+            peak = max(peak, child.memory_info().rss)
+            time.sleep(0.05)
+        stopped.set()
+        served, cut = [second for each in good for second in each.result()], [each.result() for each in bad]
+        counts = running.counts()
+    print(f"peak {peak / 2**20:.0f} MiB; {len(served)} served, the slowest in {max(served):.2f} s")
+    print(f"{len(cut)} cut, the last after {max(cut):.1f} s; {counts}")
+    assert peak <= 300 << 20
+    assert counts.get("restarts", 0) == 0
+    assert len(served) > 20
+    assert sum(len(each.files) for each in waiting_series(tmp_path / "inbox")) == counts["received"] >= len(served)
+    assert not list((tmp_path / "inbox" / COMING).iterdir())
