@@ -99,13 +99,18 @@ VOLUMES = ("hippocampus_165", "hippocampus_330", "hippocampus_148")
 ADAPTED = "findings"
 
 
+def page_is_built() -> None:
+    """Skips where it is not."""
+    if not (Path(lookalike.server.__file__).parent / "static" / "index.html").is_file():
+        pytest.skip("the page is not built: `make page`")
+
+
 @pytest.fixture(scope="session")
 def page_gallery(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A gallery of 40 labelled radiographs, three small volumes and a file with hostile metadata; one file was
     refused. It has an adapted space and patches. Not to be changed: ``served_alone`` serves a copy.
     """
-    if not (Path(lookalike.server.__file__).parent / "static" / "index.html").is_file():
-        pytest.skip("the page is not built: `make page`")
+    page_is_built()
     folder = tmp_path_factory.mktemp("page")
     sources = folder / "images"
     sources.mkdir()

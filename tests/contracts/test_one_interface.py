@@ -16,7 +16,7 @@ from lookalike.evaluation.protocols.protocol import PRECISION, options_of, proto
 from lookalike.server.contract import bodies
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.keys import add_key, list_keys, remove_key
-from lookalike.verbs.records import label, label_log, read_report, remove, undo_labels
+from lookalike.verbs.records import label, label_log, read_report, remove, study_records, undo_labels
 from lookalike.verbs.timeline import timeline
 
 
@@ -50,6 +50,7 @@ VERBS: Final = (
     Verb("records label", label, bodies.ChangeLabelsBody),
     Verb("records remove", remove),
     Verb("records report", read_report),
+    Verb("records study", study_records),
     Verb("records timeline", timeline),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),

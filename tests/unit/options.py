@@ -45,6 +45,7 @@ VERBS: Final = (
     "lookalike.verbs.records:label_log",
     "lookalike.verbs.records:read_report",
     "lookalike.verbs.records:remove",
+    "lookalike.verbs.records:study_records",
     "lookalike.verbs.records:undo_labels",
     "lookalike.verbs.search:search",
     "lookalike.verbs.timeline:timeline",
@@ -423,6 +424,9 @@ COMMANDS: Final[dict[str, Command]] = {
         answer=True,
     ),
     "records report": Command(
+        {"": "{id} --gallery {g}"}, {"id": Told("", "id", "{id}"), "--gallery": GALLERY, "--json": JSON}
+    ),
+    "records study": Command(
         {"": "{id} --gallery {g}"}, {"id": Told("", "id", "{id}"), "--gallery": GALLERY, "--json": JSON}
     ),
     "records timeline": Command(

@@ -12,9 +12,11 @@ import type {
   MapPoints,
   RecordFiles,
   RecordPage,
+  RecordReport,
   RefusedPage,
   SearchResult,
   Stored,
+  StudyRecords,
   Upload,
 } from "./types";
 
@@ -144,6 +146,10 @@ export const api = {
   records: (where: string | null, limit: number, cursor: string | null, abort?: AbortSignal) =>
     json<RecordPage>("GET", `/records${params({ where, limit, cursor })}`, undefined, abort),
   record: (id: string) => json<Stored>("GET", `/records/${name(id)}`),
+  study: (id: string, abort?: AbortSignal) =>
+    json<StudyRecords>("GET", `/records/${name(id)}/study`, undefined, abort),
+  reportOf: (id: string, abort?: AbortSignal) =>
+    json<RecordReport>("GET", `/records/${name(id)}/report`, undefined, abort),
   recordFiles: (id: string) =>
     json<RecordFiles>("GET", `/records/${name(id)}/files`),
   file: (thing: Thing, n: number, abort?: AbortSignal) => named(`${at(thing)}/file?n=${n}`, abort),

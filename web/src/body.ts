@@ -1,26 +1,32 @@
 /** What is asked on the page -> the bodies of the search, classify and explain routes. */
-import { EMPTY, type Asking } from "./route";
+import { EMPTY, isStudy, type Asking } from "./route";
 import type { Bodies, Query, SearchBody } from "./types";
 import { whereOf } from "./where";
 
 type ClassifyBody = Bodies["Classify"];
 
 /** The query alone, without more and less. null where nothing is asked, or only by examples. */
-export function queryOf({ asked, text, roi }: Asking): Query | null {
+export function queryOf({ asked, text, report, roi }: Asking): Query | null {
+  if (asked?.kind === "study") return { study: asked.id };
+  if (asked?.kind === "uploads") return { study_uploads: asked.ids };
   if (asked && roi && asked.kind !== "records") {
     const source = asked.kind === "upload" ? { image: asked.id } : { record: asked.id };
     return { roi: { ...source, slice: roi.slice, box: [...roi.box] } };
   }
-  if (asked?.kind === "upload") return asked.volume ? { volume: asked.id } : { image: asked.id, ...words(text) };
-  if (asked) return { ids: asked.kind === "record" ? [asked.id] : asked.ids, ...words(text) };
-  return text ? { text } : null;
+  const words = { ...(text && { text }), ...(report && { report }) };
+  if (asked?.kind === "upload") {
+    return asked.volume ? { volume: asked.id, ...(report && { report }) } : { image: asked.id, ...words };
+  }
+  if (asked) return { ids: asked.kind === "record" ? [asked.id] : asked.ids, ...words };
+  return text || report ? words : null;
 }
 
 /** The query as one picture, which is what classifying and explaining ask with; null where it is none. */
 export function pictureOf(asking: Asking): Query | null {
   const { asked, positive } = asking;
-  const query = asked ? queryOf({ ...asking, text: "" }) : null;
-  const ids = query?.ids ?? (query ? null : asking.text ? [] : positive);
+  if (isStudy(asked)) return null;
+  const query = asked ? queryOf({ ...asking, text: "", report: "" }) : null;
+  const ids = query?.ids ?? (query ? null : asking.text || asking.report ? [] : positive);
   return ids ? (ids.length === 1 ? { ids } : null) : query;
 }
 
@@ -32,7 +38,8 @@ export function voteOf(asking: Asking, k: number): ClassifyBody | null {
   return { query, method: "knn", k, space, where: whereOf(asking.filters, asking.own) };
 }
 
-const words = (text: string): { text?: string } => (text ? { text } : {});
+/** Whether more and less of a hit move the query: they move pictures and texts, neither studies nor words for reports. */
+export const canSteer = ({ asked, text, report }: Asking): boolean => !isStudy(asked) && !(report && !asked && !text);
 
 /** Examples alone ask as well: the first of them is then the query. */
 export function bodyOf(asking: Asking): SearchBody | null {
@@ -41,13 +48,15 @@ export function bodyOf(asking: Asking): SearchBody | null {
   if (!query && first === undefined) return null;
   // Patches are the encoder's own: a region is searched in the base space, by itself.
   const region = query?.roi !== undefined;
+  const unmoved = region || !canSteer(asking);
   return {
     query: query ?? { ids: [first!] },
-    positive: region ? [] : query ? asking.positive : rest,
-    negative: region ? [] : asking.negative,
+    positive: unmoved ? [] : query ? asking.positive : rest,
+    negative: unmoved ? [] : asking.negative,
     where: whereOf(asking.filters, asking.own),
     space: region ? EMPTY.space : asking.space,
     group_by: asking.grouped && !region ? "patient" : null,
+    ...(query?.report && { report_weight: asking.weight }),
     k: asking.k,
     explain: true,
   };

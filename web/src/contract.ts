@@ -333,6 +333,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{identity}/study": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Record Study
+         * @description The records of a record's study.
+         */
+        get: operations["get_record_study_api_v1_records__identity__study_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{identity}/thumbnail": {
         parameters: {
             query?: never;
@@ -1219,6 +1239,8 @@ export interface components {
             better: string;
             without_vectors: number;
             linked: boolean;
+            reports: number;
+            studies: number;
             imports: string[];
             disclaimer: string;
             /** @enum {string} */
@@ -1678,7 +1700,7 @@ export interface components {
         /**
          * @description The query: exactly one of these; text, report (words to be found in reports, which needs the role admin) or both
          *     may join image, volume or ids, and each other. study: a study of the gallery, by the id of one of its records or its
-         *     pseudonym.
+         *     pseudonym. study_uploads: uploads whose files are one study, together, as the files of a folder would be.
          */
         QueryBody: {
             image?: string | null;
@@ -1686,6 +1708,7 @@ export interface components {
             text?: string | null;
             report?: string | null;
             study?: string | null;
+            study_uploads?: string[] | null;
             roi?: components["schemas"]["RoiBody"] | null;
             ids?: string[] | null;
             vector?: number[] | null;
@@ -2125,6 +2148,14 @@ export interface components {
             kinds: {
                 [key: string]: number;
             };
+        };
+        /**
+         * @description The records of one study, in the order of indexing. study: its pseudonym; where a record's study is not known its
+         *     own id, and the record stands alone.
+         */
+        StudyRecords: {
+            study: string;
+            items: components["schemas"]["RecordInfo"][];
         };
         /**
          * @description Queries that bear one value. queries: those that could be scored, patients: whose they are (one whose patient is
@@ -3113,6 +3144,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecordReport"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_record_study_api_v1_records__identity__study_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyRecords"];
                 };
             };
             400: components["responses"]["400"];

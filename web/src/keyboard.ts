@@ -1,5 +1,5 @@
 /** / find, j k move (in the compare view to the next pair), c compare, + - more and less, u undo. Never while something is being written. */
-import { steered } from "./body";
+import { canSteer, steered } from "./body";
 import { hits, selected, selectedId } from "./search";
 import { ask, asking, compare, go, route, undo } from "./state";
 import { undoLabels } from "./views/labels/changes";
@@ -24,7 +24,7 @@ function move(by: number): void {
 }
 
 const steer = (way: "more" | "less"): void => {
-  if (selected.value) ask(steered(asking.value, selected.value.id, way));
+  if (selected.value && canSteer(asking.value)) ask(steered(asking.value, selected.value.id, way));
 };
 
 const KEYS: Record<string, () => void> = {

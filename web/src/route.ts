@@ -6,11 +6,19 @@ import type { Filter } from "./where";
 export type Asked =
   | { kind: "upload"; id: string; name: string; volume: boolean }
   | { kind: "record"; id: string }
-  | { kind: "records"; ids: string[] };
+  | { kind: "records"; ids: string[] }
+  /** A study of the gallery, by one of its records. */
+  | { kind: "study"; id: string }
+  /** A study that was sent: an upload for each series. */
+  | { kind: "uploads"; ids: string[]; name: string };
 
 export interface Asking {
   asked: Asked | null;
   text: string;
+  /** Words to be found in reports. */
+  report: string;
+  /** Of the reports' ranking, against 1 of the picture's. */
+  weight: number;
   roi: { box: Box; slice: number | null } | null;
   positive: string[];
   negative: string[];
@@ -31,6 +39,8 @@ export interface Route {
 export const EMPTY: Asking = {
   asked: null,
   text: "",
+  report: "",
+  weight: 1,
   roi: null,
   positive: [],
   negative: [],
@@ -41,7 +51,14 @@ export const EMPTY: Asking = {
   grouped: true,
 };
 
-export const isEmpty = (asking: Asking): boolean => !asking.asked && !asking.text && asking.positive.length === 0;
+export const isEmpty = ({ asked, text, report, positive }: Asking): boolean =>
+  !asked && !text && !report && positive.length === 0;
+
+/** What only another query than a study has. */
+export const ALONE = { text: "", report: "", weight: 1, roi: null, positive: [], negative: [] } satisfies Partial<Asking>;
+
+/** A whole study asks, by its series alone. */
+export const isStudy = (asked: Asked | null): boolean => asked?.kind === "study" || asked?.kind === "uploads";
 
 const join = (items: readonly string[]): string => items.map(encodeURIComponent).join("|");
 const split = (text: string | null): string[] => (text ? text.split("|").map(decodeURIComponent) : []);
@@ -72,7 +89,14 @@ export function addressOf({ view, asking, compare }: Route): string {
   }
   if (asked?.kind === "record") put("record", asked.id);
   if (asked?.kind === "records") put("records", join(asked.ids));
+  if (asked?.kind === "study") put("study", asked.id);
+  if (asked?.kind === "uploads") {
+    put("series", join(asked.ids));
+    put("name", asked.name);
+  }
   put("text", asking.text);
+  put("report", asking.report);
+  if (asking.weight !== EMPTY.weight) put("weight", String(asking.weight));
   if (asking.roi) put("box", asking.roi.box.map((edge) => edge.toFixed(4)).join(","));
   if (asking.roi?.slice != null) put("slice", String(asking.roi.slice));
   put("more", join(asking.positive));
@@ -101,11 +125,14 @@ export function routeOf(address: string): Route {
 
 function askingOf(found: URLSearchParams): Asking {
   const k = Number(found.get("k") ?? EMPTY.k);
+  const weight = Number(found.get("weight") ?? EMPTY.weight);
   const box = boxOf(found.get("box"));
   const slice = found.get("slice");
   return {
     asked: askedOf(found),
     text: found.get("text") ?? "",
+    report: found.get("report") ?? "",
+    weight: weight > 0 && weight <= 1000 ? weight : EMPTY.weight,
     roi: box && { box, slice: slice !== null && Number.isInteger(Number(slice)) ? Number(slice) : null },
     positive: split(found.get("more")),
     negative: split(found.get("less")),
@@ -125,6 +152,9 @@ function askedOf(found: URLSearchParams): Asked | null {
   const id = image ?? volume;
   if (id) return { kind: "upload", id, name: found.get("name") ?? "", volume: volume !== null };
   if (found.get("record")) return { kind: "record", id: found.get("record")! };
+  if (found.get("study")) return { kind: "study", id: found.get("study")! };
+  const series = split(found.get("series"));
+  if (series.length) return { kind: "uploads", ids: series, name: found.get("name") ?? "" };
   const ids = split(found.get("records"));
   return ids.length ? { kind: "records", ids } : null;
 }

@@ -2,10 +2,13 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { api, Problem, type Thing } from "./api";
 import { bodyOf, voteOf } from "./body";
+import { ALONE } from "./route";
+import { bySeries } from "./series";
 import { asking, ask, route, gallery, loadGallery } from "./state";
 import type { Bodies, ClassifyResult, Facet, SearchResult } from "./types";
 import { textOf } from "./ui/facts";
 import { say } from "./ui/notice";
+import { counted } from "./ui/small";
 import { whereOf } from "./where";
 
 const NEIGHBOURS = 25; // of the vote
@@ -166,14 +169,58 @@ export async function askWith(files: readonly File[]): Promise<void> {
       negative: [],
     });
   } catch (error) {
-    batch(() => {
-      problem.value = error as Problem;
-      turnedDown.value = files;
-      [result.value, vote.value, selectedId.value] = [null, null, null];
-    });
+    turnDown(files, error as Problem);
   } finally {
     uploading.value = "";
   }
+}
+
+/** Files as one study: an upload for each series, all of which ask together. What is no image is left out. */
+export async function askWithStudy(files: readonly File[]): Promise<void> {
+  uploading.value = "the study";
+  try {
+    const series = await bySeries(files);
+    if (series.length > MOST_SERIES) throw new Problem(400, "Too many series", tooMany(series.length));
+    const ids: string[] = [];
+    for (const [at, some] of series.entries()) {
+      uploading.value = `series ${at + 1} of ${series.length}`;
+      ids.push(...(await uploadedSeries(some)));
+    }
+    if (ids.length === 0) throw new Problem(422, "No image", "", "not-an-image");
+    const name = `study of ${counted(ids.length, "picture or series", "pictures and series")}`;
+    [problem.value, turnedDown.value] = [null, []];
+    ask({ ...ALONE, asked: { kind: "uploads", ids, name } });
+  } catch (error) {
+    turnDown(files, error as Problem);
+  } finally {
+    uploading.value = "";
+  }
+}
+
+const MOST_SERIES = 200; // in one study, as the server takes them
+const tooMany = (series: number): string =>
+  `These are ${series} pictures and series; a study has at most ${MOST_SERIES}.`;
+
+/** The upload of one series, or of each picture of one that is no volume; none where nothing of it is an image. */
+async function uploadedSeries(files: readonly File[]): Promise<string[]> {
+  try {
+    const { id, kind } = await api.upload(files);
+    return kind === "table" ? [] : [id];
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 422) throw error;
+    const ids: string[] = [];
+    if (error.reason !== "not-one-series" || files.length > MOST_SERIES) return ids;
+    for (const file of files) ids.push(...(await uploadedSeries([file])));
+    return ids;
+  }
+}
+
+function turnDown(files: readonly File[], why: Problem): void {
+  batch(() => {
+    problem.value = why;
+    turnedDown.value = files;
+    [result.value, vote.value, selectedId.value] = [null, null, null];
+  });
 }
 
 /** Searches whenever what is asked changes, and only then. */

@@ -20,12 +20,16 @@ export type Query = Bodies["Query"];
 export type SearchBody = Bodies["Search"];
 export type SearchResult = Schemas["SearchResult"];
 export type Hit = Schemas["Hit"];
+export type Placed = Schemas["Placed"];
+export type StudyMatch = Schemas["StudyMatch"];
 export type Match = Schemas["Match"];
 export type Explained = Schemas["Heat"];
 export type Explanation = Schemas["Explanation"];
 export type ClassifyResult = Schemas["ClassifyResult"];
 
 export type Stored = Schemas["RecordInfo"];
+export type StudyRecords = Schemas["StudyRecords"];
+export type RecordReport = Schemas["RecordReport"];
 export type RecordFiles = Schemas["RecordFiles"];
 export type RecordPage = Schemas["RecordPage"];
 export type Facet = Schemas["Facet"];

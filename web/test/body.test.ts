@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bodyOf, pictureOf, queryOf, steered, voteOf } from "../src/body";
+import { bodyOf, canSteer, pictureOf, queryOf, steered, voteOf } from "../src/body";
 import { nothing, remembered, undone } from "../src/past";
 import { EMPTY } from "../src/route";
 import { whereOf } from "../src/where";
@@ -72,6 +72,37 @@ describe("the search body", () => {
   it("lets words stand beside a picture", () => {
     const asked = { kind: "upload", id: "u", name: "", volume: false } as const;
     expect(queryOf({ ...EMPTY, asked, text: "edema" })).toEqual({ image: "u", text: "edema" });
+  });
+
+  it("joins words for reports with any query but a region, and weighs them", () => {
+    const words = { report: "edema", weight: 0.5 };
+    const volume = { kind: "upload", id: "u", name: "", volume: true } as const;
+    expect(bodyOf({ ...EMPTY, ...words })).toMatchObject({ query: { report: "edema" }, report_weight: 0.5 });
+    expect(queryOf({ ...EMPTY, ...words, text: "x", asked: volume })).toEqual({ volume: "u", report: "edema" });
+    expect(queryOf({ ...EMPTY, ...words, text: "x", asked: { ...volume, volume: false } })).toEqual({
+      image: "u",
+      text: "x",
+      report: "edema",
+    });
+    const region = bodyOf({ ...EMPTY, ...words, asked: volume, roi: { box: [0, 0, 1, 1], slice: null } });
+    expect([region?.query.report, region?.report_weight]).toEqual([undefined, undefined]);
+    expect(bodyOf({ ...EMPTY, asked: volume })).not.toHaveProperty("report_weight");
+    expect(pictureOf({ ...EMPTY, ...words, positive: ["a"] })).toBeNull();
+  });
+
+  it.each([
+    [{ kind: "study", id: "r" }, { study: "r" }],
+    [{ kind: "uploads", ids: ["a", "b"], name: "" }, { study_uploads: ["a", "b"] }],
+  ] as const)("asks with a whole study by its series alone: %j", (asked, query) => {
+    const asking = { ...EMPTY, asked: asked as typeof EMPTY.asked, text: "x", report: "y", positive: ["p"], negative: ["n"] };
+    expect(bodyOf(asking)).toMatchObject({ query, positive: [], negative: [], group_by: "patient" });
+    expect([pictureOf(asking), voteOf(asking, 5), canSteer(asking)]).toEqual([null, null, false]);
+  });
+
+  it("moves neither studies nor words for reports by examples", () => {
+    expect(canSteer({ ...EMPTY, report: "edema" })).toBe(false);
+    expect(canSteer({ ...EMPTY, report: "edema", text: "x" })).toBe(true);
+    expect(canSteer(EMPTY)).toBe(true);
   });
 
   it("moves a hit between more and less, and takes it back", () => {

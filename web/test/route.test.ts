@@ -6,6 +6,8 @@ const full: Route = {
   asking: {
     asked: { kind: "upload", id: "u/1", name: "a&b #1.dcm", volume: false },
     text: "left effusion?",
+    report: "no | pleural “effusion” & co",
+    weight: 0.5,
     roi: { box: [0.1, 0.2, 0.5, 0.75], slice: 3 },
     positive: ["r|1", "r2"],
     negative: ["<script>"],
@@ -30,6 +32,8 @@ describe("the address", () => {
     { kind: "record", id: "abc" },
     { kind: "records", ids: ["a", "b"] },
     { kind: "upload", id: "v", name: "", volume: true },
+    { kind: "study", id: "abc" },
+    { kind: "uploads", ids: ["a|b", "c"], name: "study of 2 series" },
   ] as const)("restores a query of kind $kind", (asked) => {
     const route: Route = {
       view: "map",
@@ -37,6 +41,10 @@ describe("the address", () => {
       compare: null,
     };
     expect(routeOf(addressOf(route))).toEqual(route);
+  });
+
+  it.each(["0", "-1", "1001", "much"])("weighs reports as the server does: %s", (text) => {
+    expect(routeOf(`#/search?report=x&weight=${text}`).asking.weight).toBe(1);
   });
 
   it("is short where nothing is asked", () => {

@@ -1,9 +1,9 @@
-"""A study as a query: one of the gallery, by its pseudonym or a record's id, or the images in a folder."""
+"""A study as a query: one of the gallery, by its pseudonym or a record's id, or the images in folders."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -41,11 +41,15 @@ class _Series:
         return Member(kind_of_series(attributes), pool(np.stack(self.vectors), shares)[0])
 
 
-def open_study(gallery: Gallery, study: str | os.PathLike[str]) -> Query:
-    """The study as a query, with a base vector for each of its ``kinds``.
+def open_study(gallery: Gallery, study: str | os.PathLike[str] | Query) -> Query:
+    """The study as a query, with a base vector for each of its ``kinds``. A Query of ``read_study`` is returned as it
+    is, or read again where it was made for an encoder that answers no more.
 
     Raises UsageError: it is neither a record, nor a study, nor a folder with images of one study.
     """
+    if isinstance(study, Query):
+        now = study.encoder == gallery.identity
+        return study if now else replace(read_study(gallery, study.source), name=study.name)
     name = os.fspath(study)
     with suppress(NotFoundError):
         return _of_gallery(gallery, every_study(gallery).names.index(known_study(gallery, name)))
@@ -54,7 +58,7 @@ def open_study(gallery: Gallery, study: str | os.PathLike[str]) -> Query:
             f"no study is called {name!r}: give the id of one of its records, the pseudonym that hits have, or the "
             "folder that holds its files"
         )
-    return _of_folder(gallery, name)
+    return read_study(gallery, [name])
 
 
 def known_study(gallery: Gallery, name: str) -> str:
@@ -78,32 +82,34 @@ def _of_gallery(gallery: Gallery, number: int) -> Query:
     return replace(query, times=times_of_records(gallery, records.values()))
 
 
-def _of_folder(gallery: Gallery, folder: str) -> Query:
-    series = list(_read_series(gallery, folder).values())
+def read_study(gallery: Gallery, folders: Sequence[str | os.PathLike[str]]) -> Query:
+    """What lies in some folders, together, as one study. Raises UsageError: no image does, or images of several."""
+    encoder = gallery.identity
+    series = list(_read_series(gallery, folders).values())
     if not series:
-        raise UsageError(f"no image that can be read lies in {absolute(folder)}")
+        raise UsageError(f"no image that can be read lies in {', '.join(str(absolute(folder)) for folder in folders)}")
     if (count := len({each.first.study for each in series} - {""})) > 1:
-        raise UsageError(f"the folder holds images of {count} studies; give the folder of one")
+        raise UsageError(f"these are images of {count} studies; give the folder of one")
     firsts = [each.first for each in series]
     named = [patients_of_file(gallery, each.sha256, each.frame, [each.patient]) for each in firsts]
     times = earliest(times_of_file(gallery, each, known) for each, (_, known) in zip(firsts, named, strict=True))
     patients = frozenset().union(*(groups for groups, _ in named))
-    query = _query(file_name(folder), by_kind(each.member() for each in series), patients)
-    return replace(query, source=folder, thumbnail=firsts[0].thumbnail, times=times)
+    query = _query(file_name(folders[0]), by_kind(each.member() for each in series), patients)
+    return replace(query, source=tuple(folders), thumbnail=firsts[0].thumbnail, times=times, encoder=encoder)
 
 
-def _read_series(gallery: Gallery, folder: str) -> dict[tuple[str, int], _Series]:
-    """What lies in a folder, encoded as it is read, by the item and its number in it."""
+def _read_series(gallery: Gallery, folders: Sequence[str | os.PathLike[str]]) -> dict[tuple[str, int], _Series]:
+    """What lies in folders, encoded as it is read, by the item and its number in it."""
     found: dict[tuple[str, int], _Series] = {}
-    for frames in _batches(gallery, folder):
+    for frames in _batches(gallery, folders):
         vectors = gallery.encoder.encode_inputs(np.stack([frame.input for frame in frames]))
         for frame, vector in zip(frames, vectors, strict=True):
             found.setdefault((frame.source, frame.frame), _Series(frame)).vectors.append(vector)
     return found
 
 
-def _batches(gallery: Gallery, folder: str) -> Iterator[list[Frame]]:
-    items = list_items([source_of(str(absolute(folder)))], gallery.owns).items
+def _batches(gallery: Gallery, folders: Sequence[str | os.PathLike[str]]) -> Iterator[list[Frame]]:
+    items = list_items([source_of(str(absolute(folder))) for folder in folders], gallery.owns).items
     frames = (event for event in read_items(gallery.readers, items) if isinstance(event, Frame))
     while batch := list(islice(frames, _ENCODED if gallery.spec.ndim == 2 else 1)):
         yield batch

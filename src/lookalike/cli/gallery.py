@@ -138,6 +138,7 @@ def _info(gallery: str, as_json: bool) -> None:
         [
             ["gallery", result.name],
             ["records", f"{result.records}, {counted(result.refused, 'refused file')}"],
+            ["studies", f"{result.studies} known, {counted(result.reports, 'record')} with a report"],
             ["encoder", f"{result.encoder.name}, {result.encoder.dim} numbers a vector"],
             ["spaces", ", ".join(space.name for space in result.spaces if space.answers)],
             ["fields", ", ".join(["label", *(each.name for each in result.fields)])],

@@ -1,4 +1,4 @@
-"""lookalike records: label, report, timeline, undo, log, remove"""
+"""lookalike records: label, report, study, timeline, undo, log, remove"""
 
 from __future__ import annotations
 
@@ -79,6 +79,30 @@ def _report(id: str, gallery: str, as_json: bool) -> None:
         print_json(found)
         return
     print_notes(*(found.text.splitlines() or ["This record has no report."]))
+
+
+@command.command("study")
+@click.argument("id", metavar="ID")
+@gallery_option
+@json_option
+def _study(id: str, gallery: str, as_json: bool) -> None:
+    """List the records of a record's study.
+
+    \b
+    Example:
+      lookalike records study 5ef178c836b2cf56 --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.records import study_records
+
+    with open_gallery(gallery) as opened:
+        found = study_records(opened, id)
+    if as_json:
+        print_json(found)
+        return
+    rows = [["id", "labels", "slices", "source"]]
+    rows += [[each.id, ", ".join(each.labels) or "-", str(each.depth), each.source] for each in found.items]
+    print_table(rows)
 
 
 @command.command("timeline")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
+from lookalike.asking import study_query
 from lookalike.asking.query import Query, read_query
-from lookalike.asking.study_query import known_study
 from lookalike.errors import ForbiddenError, LookalikeError, UsageError
 from lookalike.server.access import Caller
 from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, QueryBody, SearchBody
@@ -20,6 +20,7 @@ from lookalike.server.decoding import CallersDecoding
 from lookalike.server.problems import Problem
 from lookalike.server.responses import json_response
 from lookalike.server.service import Service
+from lookalike.server.uploads.store import Upload
 from lookalike.types import BASE
 
 if TYPE_CHECKING:
@@ -38,13 +39,13 @@ async def asked(
     pixels: bool = False,
 ) -> Response:
     """An answer about a query: ``answer`` is given the upload that it names. Uploads are read in decoding threads, and
-    what asks for the pixels of files as well (pixels, or a region) is answered there.
+    what asks for the pixels of files as well (pixels, a region, or a study of uploads) is answered there.
     """
     upload = None
     if query.upload is not None:
         upload = await decodes(partial(read_upload, service, query.upload, caller.name))
     respond = partial(_responded, answer, upload)
-    return await (decodes(respond) if pixels or query.roi else run_in_threadpool(respond))
+    return await (decodes(respond) if pixels or query.roi or query.study_uploads else run_in_threadpool(respond))
 
 
 def _responded(answer: Callable[[Query | None], Any], upload: Query | None) -> Response:
@@ -69,7 +70,7 @@ def answer_search(service: Service, body: SearchBody, caller: Caller, upload: Qu
         upload,
         text=query.text,
         report=query.report,
-        study=None if query.study is None else known_study(service.gallery, query.study),
+        study=_study(service, query, caller.name),
         ids=query.ids or ([query.record] if query.record else ()),
         vector=query.vector,
         **_region(query),
@@ -140,23 +141,43 @@ def read_upload(service: Service, identity: str, owner: str) -> Query:
     refusal is kept likewise. Raises NotFoundError, and as ``read_query``.
     """
     upload = service.uploads.get(identity, owner)
-    version = service.gallery.space(BASE).version
-    with upload.reading:
-        if upload.version != version:
-            upload.query, upload.refused = None, None
-        if upload.refused is not None:
-            raise upload.refused
-        if upload.query is None:
-            upload.version = version
+    return _read_once(service, [upload], "picture", lambda: read_query(service.gallery, upload.source))
+
+
+def read_uploads(service: Service, identities: Sequence[str], owner: str) -> Query:
+    """A caller's uploads as one study, read as ``read_upload`` reads one. Raises NotFoundError, and as
+    ``study_query.read_study``.
+    """
+    uploads = [service.uploads.get(identity, owner) for identity in dict.fromkeys(identities)]
+    folders = [upload.folder for upload in uploads]
+    return _read_once(service, uploads, "study", lambda: study_query.read_study(service.gallery, folders))
+
+
+def _read_once(service: Service, uploads: Sequence[Upload], kind: str, read: Callable[[], Query]) -> Query:
+    """What uploads are as a query of some kind, kept with the first of them."""
+    first, names = uploads[0], [upload.name for upload in uploads]
+    asked = (kind, service.gallery.space(BASE).version, *(upload.id for upload in uploads))
+    with first.reading:
+        if first.asked != asked:
+            first.query, first.refused = None, None
+        if first.refused is not None:
+            raise first.refused
+        if first.query is None:
+            first.asked = asked
             service.pictures.release()
             try:
-                read = read_query(service.gallery, upload.source)
+                first.query = replace(read(), name=", ".join(names))
             except LookalikeError as error:
-                upload.refused = error
+                first.refused = error
                 raise
-            upload.query = replace(read, name=upload.name)
             service.uploads.bound_pixels()
-        return upload.query
+        return first.query
+
+
+def _study(service: Service, query: QueryBody, owner: str) -> str | Query | None:
+    if query.study_uploads is not None:
+        return read_uploads(service, query.study_uploads, owner)
+    return None if query.study is None else study_query.known_study(service.gallery, query.study)
 
 
 def _region(query: QueryBody) -> dict[str, Any]:

@@ -24,7 +24,9 @@ from lookalike.store.browse import count_refused, field_kinds, label_counts
 from lookalike.store.database import may_write
 from lookalike.store.edit import all_sources, move_sources, remove_space
 from lookalike.store.patches import kept
+from lookalike.store.reports import count_reports
 from lookalike.store.second_encoder import beside_counts, beside_encoder, count_without_vectors
+from lookalike.store.studies import count_studies
 from lookalike.text import absolute
 from lookalike.types import BASE
 
@@ -88,6 +90,7 @@ class GalleryInfo:
     there are any. patches: whether regions can be searched. beside: the vectors that a migration made or left. better:
     an encoder that is better for new pictures, "" if none is known. without_vectors: records that a migration left out,
     which no answer holds. linked: whether it keeps who its records are in a PACS, encrypted, and not pseudonyms alone.
+    reports: how many records have one. studies: how many are known.
     """
 
     name: str
@@ -103,6 +106,8 @@ class GalleryInfo:
     better: str
     without_vectors: int
     linked: bool
+    reports: int
+    studies: int
 
 
 def gallery_info(gallery: Gallery) -> GalleryInfo:
@@ -123,6 +128,8 @@ def gallery_info(gallery: Gallery) -> GalleryInfo:
         superseded_by(spec.name),
         count_without_vectors(store),
         gallery.linked,
+        count_reports(store),
+        count_studies(store),
     )
 
 

@@ -17,6 +17,7 @@ from lookalike.store.label_log import LoggedChange
 from lookalike.store.named import named_by_ids, named_by_patient
 from lookalike.store.reports import report_texts
 from lookalike.store.series_in_time import standings
+from lookalike.store.studies import study_with
 from lookalike.text import plain_text
 from lookalike.types import Attribute, Record
 
@@ -50,6 +51,16 @@ class RecordReport:
 
     id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecords:
+    """The records of one study, in the order of indexing. study: its pseudonym; where a record's study is not known its
+    own id, and the record stands alone.
+    """
+
+    study: str
+    items: tuple[RecordInfo, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,15 @@ class LabelLog:
 def record_info(gallery: Gallery, id: str) -> RecordInfo:
     """One record. Raises NotFoundError."""
     return _infos(gallery, [gallery.store.record(id)])[0]
+
+
+def study_records(gallery: Gallery, id: str) -> StudyRecords:
+    """The records of one record's study. Raises NotFoundError, DamagedFileError."""
+    record = gallery.store.record(id)
+    study, keys = study_with(gallery.store, record.key)
+    found = gallery.store.records(keys)
+    members = [found[key] for key in keys if key in found] or [record]
+    return StudyRecords(study or record.id, _infos(gallery, members))
 
 
 def read_report(gallery: Gallery, id: str) -> RecordReport:

@@ -102,7 +102,7 @@ def search(
     report_weight: float = 1.0,
     id: str | None = None,
     ids: Sequence[str] = (),
-    study: str | os.PathLike[str] | None = None,
+    study: str | os.PathLike[str] | Query | None = None,
     vector: Sequence[float] | NDArray[np.floating[Any]] | None = None,
     positive: Sequence[str] = (),
     negative: Sequence[str] = (),
@@ -131,12 +131,12 @@ def search(
     that take text; with a picture as well, the two rankings are fused by reciprocal rank, and scores are the fused
     ones. report: words to be found in the reports that the gallery keeps, alone or with any of these: their ranking is
     fused likewise, with report_weight against 1 of the others'; ``Hit.placed`` says where each has a hit. study: a
-    whole study instead, by the id of one of its records, its pseudonym or the folder of its files, against whole
-    studies, kind of series by kind of series (``ranking.study_scores``); a hit is the most similar record of a study,
-    and ``Hit.study`` tells the rest. positive, negative: ids of records that the query is moved towards and away from
-    (``refined``); the negative ones are no hits. where: only records that satisfy the filter. group_by: "patient",
-    "study" or "series", one hit of each, the best; ``Hit.others`` counts the rest. same_patient: let the query's own
-    patient, and the query itself, be hits.
+    whole study instead, by the id of one of its records, its pseudonym, the folder of its files or a Query of
+    ``read_study``, against whole studies, kind of series by kind of series (``ranking.study_scores``); a hit is the
+    most similar record of a study, and ``Hit.study`` tells the rest. positive, negative: ids of records that the query
+    is moved towards and away from (``refined``); the negative ones are no hits. where: only records that satisfy the
+    filter. group_by: "patient", "study" or "series", one hit of each, the best; ``Hit.others`` counts the rest.
+    same_patient: let the query's own patient, and the query itself, be hits.
 
     only_priors: only earlier studies of the query's own patient. before: only those before a date (2024-01-31,
     20240131), or at least so many days before the query's study; alone it asks for the own patient, too. The study date

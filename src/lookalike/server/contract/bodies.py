@@ -42,7 +42,7 @@ class RoiBody(Body):
 class QueryBody(Body):
     """The query: exactly one of these; text, report (words to be found in reports, which needs the role admin) or both
     may join image, volume or ids, and each other. study: a study of the gallery, by the id of one of its records or its
-    pseudonym.
+    pseudonym. study_uploads: uploads whose files are one study, together, as the files of a folder would be.
     """
 
     image: Id | None = None
@@ -50,6 +50,7 @@ class QueryBody(Body):
     text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     report: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     study: Id | None = None
+    study_uploads: Annotated[list[Id], Field(min_length=1, max_length=200)] | None = None
     roi: RoiBody | None = None
     ids: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
     vector: (
@@ -63,8 +64,8 @@ class QueryBody(Body):
         joined = alone <= {"image", "ids"} or (alone == {"volume"} and "text" not in given)
         if not given or len(alone) > 1 or (given - alone and not joined):
             raise ValueError(
-                "give one of image, volume, text, report, study, roi, ids, vector; text may join image or ids, report "
-                "these and volume"
+                "give one of image, volume, text, report, study, study_uploads, roi, ids, vector; text may join image "
+                "or ids, report these and volume"
             )
         return self
 

@@ -73,6 +73,12 @@ def get_record_report(identity: str, service: Served, _caller: AsAdmin) -> Respo
     return json_response(records.read_report(service.gallery, identity))
 
 
+@records_router.get("/records/{identity}/study", response_model=records.StudyRecords)
+def get_record_study(identity: str, service: Served, _caller: AsReader) -> Response:
+    """The records of a record's study."""
+    return json_response(records.study_records(service.gallery, identity))
+
+
 @records_router.get("/records/{identity}/thumbnail", response_class=JPEG)
 def get_thumbnail(identity: str, service: Served, _caller: AsReader) -> Response:
     """A record's thumbnail."""

@@ -36,8 +36,9 @@ class Upload:
     """owner: the name of the caller who sent it. files: in the order of arrival; names: how many of each, in lower
     case. size: bytes, or the room taken for it while it is on its way.
 
-    query: the encoded upload, once it has been a query, or refused: why it cannot be one; version: of the gallery's
-    vectors at that time. indexed: whether a job was given its files. digests: their SHA-256, once asked for.
+    query: the encoded upload, or the study that it is the first upload of, once it has been a query, or refused: why
+    it cannot be one; asked: as what, with which uploads, and of which version of the gallery's vectors.
+    indexed: whether a job was given its files. digests: their SHA-256, once asked for.
     """
 
     id: str
@@ -50,7 +51,7 @@ class Upload:
     used: float = field(default_factory=time.monotonic)
     query: Query | None = None
     refused: LookalikeError | None = None
-    version: int = -1
+    asked: tuple[str | int, ...] = ()
     indexed: bool = False
     digests: tuple[str, ...] = ()
     reading: threading.Lock = field(default_factory=threading.Lock)

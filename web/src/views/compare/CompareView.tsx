@@ -61,6 +61,6 @@ const titleOf = (hit: Hit | null): string =>
 
 function aboutOf(name: Name, subject: Subject | undefined, hit: Hit | null): string {
   const { asked } = asking.value;
-  if (name === "query") return asked?.kind === "upload" ? asked.name : (subject?.name ?? "");
+  if (name === "query") return asked?.kind === "upload" || asked?.kind === "uploads" ? asked.name : (subject?.name ?? "");
   return hit ? [hit.labels.join(", "), factsOf(hit.attributes)].filter(Boolean).join(" · ") : (subject?.name ?? "");
 }

@@ -1,6 +1,6 @@
 /** The left side: the query, and everything that steers its ranking. */
 import { paths } from "../../api";
-import { steered } from "../../body";
+import { canSteer, steered } from "../../body";
 import { EMPTY } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { Picture } from "../../ui/Picture";
@@ -63,7 +63,7 @@ export function AskingPanel() {
 
 function Examples() {
   const { positive, negative } = asking.value;
-  if (positive.length + negative.length === 0) return null;
+  if (positive.length + negative.length === 0 || !canSteer(asking.value)) return null;
   const example = (id: string, way: "more" | "less") => (
     <button
       key={id}

@@ -1,5 +1,5 @@
 /** The right side: what the neighbours say, whether anything is similar at all, and why a hit is one. */
-import { GitCompareArrows, Pencil, Search } from "lucide-preact";
+import { GitCompareArrows, Layers, Pencil, Search } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
 import { gallery, asking, compare, searchFor } from "../../state";
@@ -11,6 +11,8 @@ import { Bar } from "../../ui/small";
 import { LabelEditor } from "../labels/LabelEditor";
 import { Background } from "./Background";
 import { nearnessOf } from "./nearness";
+import { ReportOf } from "./Reports";
+import { StudyOf } from "./Study";
 import { Why } from "./Why";
 
 export function EvidencePanel() {
@@ -40,9 +42,31 @@ export function EvidencePanel() {
           <Background background={result.value.background} best={hits.value[0]?.score ?? null} />
         </section>
       )}
+      {hit?.study && <StudyOf key={hit.id} hit={hit} />}
+      {hit && hit.placed.length > 0 && <FoundBy hit={hit} />}
+      {hit && <ReportOf key={`report ${hit.id}`} hit={hit} />}
       {hit && <Why key={`${hit.id} ${JSON.stringify(asking.value.asked)}`} hit={hit} />}
       {hit && <Actions hit={hit} />}
     </aside>
+  );
+}
+
+const WHAT: Record<string, string> = { picture: "the picture", text: "the words", report: "reports" };
+
+/** Which of the rankings that were fused have the hit. */
+function FoundBy({ hit }: { hit: Hit }) {
+  return (
+    <section data-testid="found-by">
+      <h3>Number {hit.rank} was found by</h3>
+      {hit.placed.map(({ ranking, rank, score }) => (
+        <div class="vote" key={ranking} data-testid="placed" data-ranking={ranking}>
+          <span>{WHAT[ranking] ?? ranking}</span>
+          <Bar share={score} label={`cosine ${score.toFixed(3)}`} />
+          <em>{score.toFixed(2)}</em>
+          <small>as number {rank}</small>
+        </div>
+      ))}
+    </section>
   );
 }
 
@@ -158,6 +182,16 @@ function Actions({ hit }: { hit: Hit }) {
           <Search aria-hidden="true" />
           Use as query
         </button>
+        {gallery.value!.studies > 0 && (
+          <button
+            class="chip"
+            data-testid="use-study-as-query"
+            onClick={() => searchFor({ kind: "study", id: hit.id })}
+          >
+            <Layers aria-hidden="true" />
+            Use its study
+          </button>
+        )}
         {may && (
           <button class="chip" data-testid="edit-labels" onClick={() => setEditing(true)}>
             <Pencil aria-hidden="true" />

@@ -1,8 +1,8 @@
 import { GitCompareArrows, Minus, Plus } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
-import { steered } from "../../body";
-import { selectedId } from "../../search";
+import { canSteer, steered } from "../../body";
+import { hits, selectedId } from "../../search";
 import { ask, asking, compare } from "../../state";
 import type { Box, Hit } from "../../types";
 import { factsOf, fileName, textOf } from "../../ui/facts";
@@ -60,25 +60,29 @@ export function HitCard({ hit, chosen, likely }: Props) {
           <span class={`mark ${less ? "less" : ""}`}>{more ? "more like this" : "less like this"}</span>
         )}
         <div class="actions">
-          <button
-            aria-label={`More like ${name}`}
-            title="More like this (+)"
-            aria-pressed={more}
-            data-testid="hit-more"
-            onClick={steer("more")}
-          >
-            <Plus aria-hidden="true" />
-          </button>
-          <button
-            class="minus"
-            aria-label={`Less like ${name}`}
-            title="Less like this (-)"
-            aria-pressed={less}
-            data-testid="hit-less"
-            onClick={steer("less")}
-          >
-            <Minus aria-hidden="true" />
-          </button>
+          {canSteer(asking.value) && (
+            <>
+              <button
+                aria-label={`More like ${name}`}
+                title="More like this (+)"
+                aria-pressed={more}
+                data-testid="hit-more"
+                onClick={steer("more")}
+              >
+                <Plus aria-hidden="true" />
+              </button>
+              <button
+                class="minus"
+                aria-label={`Less like ${name}`}
+                title="Less like this (-)"
+                aria-pressed={less}
+                data-testid="hit-less"
+                onClick={steer("less")}
+              >
+                <Minus aria-hidden="true" />
+              </button>
+            </>
+          )}
           <button
             aria-label={`Compare with ${name}`}
             title="Compare (c)"
@@ -102,7 +106,7 @@ export function HitCard({ hit, chosen, likely }: Props) {
         ))}
       </div>
       <p class="facts" title={fileName(hit.source)}>
-        {[sliceWords(hit), factsOf(hit.attributes) || fileName(hit.source)].filter(Boolean).join(" · ")}
+        {[groupWords(hit), sliceWords(hit), factsOf(hit.attributes) || fileName(hit.source)].filter(Boolean).join(" · ")}
       </p>
     </article>
   );
@@ -111,9 +115,10 @@ export function HitCard({ hit, chosen, likely }: Props) {
 function Score({ hit }: { hit: Hit }) {
   // A fused score is no cosine, so there is no background to stand it against.
   if (hit.percentile === null || hit.percentile === undefined) {
+    const fused = hit.placed.length > 1 || hits.value.some((one) => one.placed.length > 1);
     return (
       <div class="score">
-        <Bar share={hit.score} label="score" />
+        <Bar share={fused ? hit.score / hits.value[0]!.score : hit.score} label="score" />
         <span class="numbers" data-testid="hit-score">
           {hit.score.toFixed(3)}
         </span>
@@ -137,6 +142,12 @@ function Score({ hit }: { hit: Hit }) {
 /** The slice that answers, of a volume; null where the record is one picture or answers as a whole. */
 const sliceOf = ({ depth, match, region }: Hit): number | null =>
   depth < 2 ? null : (region?.slice ?? match?.slice ?? null);
+
+/** Of how many records a study is that answers; else where the fused rankings have the hit. */
+function groupWords({ study, placed }: Hit): string {
+  if (study) return `study of ${counted(study.records, "record")}`;
+  return placed.map(({ ranking, rank }) => `${ranking} ${rank}`).join(", ");
+}
 
 function sliceWords(hit: Hit): string {
   const { depth, attributes } = hit;

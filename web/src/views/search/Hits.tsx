@@ -1,8 +1,9 @@
 /** The middle of the page: the hits, or the state that stands in their place. */
-import { CircleSlash2, CloudOff, FileWarning, ImagePlus, Images, SearchX } from "lucide-preact";
+import { CircleSlash2, CloudOff, FileWarning, ImagePlus, Images, Layers, SearchX } from "lucide-preact";
 import { gone } from "../../api";
 import {
   askWith,
+  askWithStudy,
   busy,
   expired,
   filteredAway,
@@ -17,10 +18,11 @@ import {
   vote,
 } from "../../search";
 import { ask, asking, canUndo, gallery, go, undo } from "../../state";
-import { isEmpty } from "../../route";
+import { isEmpty, isStudy } from "../../route";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
 import { Empty } from "../../ui/small";
 import { HitCard } from "./HitCard";
+import { maySeeReports } from "./Reports";
 
 const MOST_OFFERED = 12; // of files that were dropped together
 
@@ -55,11 +57,12 @@ export function Hits() {
 
 function Found() {
   const { asked, roi, grouped } = asking.value;
+  const whole = isStudy(asked);
   const likely = vote.value && !vote.value.abstained ? (vote.value.labels[0]?.label ?? null) : null;
   const words = [
     hits.value.some((hit) => (hit.percentile ?? null) !== null)
       ? "score = percentile against this gallery's background"
-      : `score = ${roi ? "mean cosine of the region at its best place" : "as ranked"}`,
+      : `score = ${scoreWords()}`,
     asked && asked.kind !== "records" ? "patient of the query left out" : "",
     grouped && !roi ? "one hit a patient" : "",
     roi ? "by region, in the base space" : "",
@@ -67,7 +70,9 @@ function Found() {
   return (
     <section aria-label="Hits" aria-busy={busy.value}>
       <div class="top">
-        <h2 data-testid="hits-title">{hits.value.length} most alike</h2>
+        <h2 data-testid="hits-title">
+          {hits.value.length} {whole ? "studies " : ""}most alike
+        </h2>
         <span>{words.join(" · ")}</span>
         {busy.value && (
           <span class="working" data-testid="busy">
@@ -103,6 +108,16 @@ function Found() {
   );
 }
 
+/** What the score of a hit is, where it is no cosine with a background to stand it against. */
+function scoreWords(): string {
+  const { asked, text, report, roi, weight } = asking.value;
+  if (isStudy(asked)) return "mean cosine over the query's kinds of series";
+  if (roi) return "mean cosine of the region at its best place";
+  const fused = [asked && "picture 1", text && "words 1", report && `reports ${weight}`].filter(Boolean);
+  if (fused.length > 1) return `places in the rankings together, by weight: ${fused.join(", ")}`;
+  return report ? "best cosine of a sentence of its report" : "as ranked";
+}
+
 const filtered = (): boolean => asking.value.filters.length > 0 || asking.value.own !== "";
 const sentence = (words: string): string => words && `${words[0]!.toUpperCase()}${words.slice(1)}.`.replace(/\.\.$/, ".");
 
@@ -135,11 +150,12 @@ function NothingSimilar() {
 
 function Nothing() {
   const { encoder, volumes } = gallery.value ?? {};
+  const writes = [encoder?.text && "what to look for", maySeeReports() && "words to find in reports"].filter(Boolean);
   return (
     <Empty icon={Images} title="Search by a picture" testid="nothing-asked">
       <p>
         Drop a DICOM file, a PNG or JPEG{volumes ? ", a volume (NIfTI, NRRD) or the folder of a series" : ""}{" "}
-        anywhere on this page{encoder?.text ? ", write what to look for" : ""}, or pick a record of the gallery.
+        anywhere on this page{writes.length ? `, write ${writes.join(" or ")}` : ""}, or pick a record of the gallery.
       </p>
     </Empty>
   );
@@ -183,17 +199,21 @@ function NoRecord() {
   );
 }
 
-/** Files that were dropped together and are no series: each may be asked with by itself. */
+/** Files that were dropped together and are no series: each may be asked with by itself, or all as a study. */
 function OneOf({ files }: { files: readonly File[] }) {
   const some = files.slice(0, MOST_OFFERED);
   return (
-    <div class="chips" role="group" aria-label="Ask with one of them" data-testid="one-of">
+    <div class="chips" role="group" aria-label="Ask with one of them, or with all" data-testid="one-of">
       {some.map((file, at) => (
         <button class="chip" key={at} data-testid="ask-with-one" onClick={() => void askWith([file])}>
           <span>{file.name}</span>
         </button>
       ))}
       {some.length < files.length && <span class="note">and {files.length - some.length} more</span>}
+      <button class="chip on" data-testid="ask-all" onClick={() => void askWithStudy(files)}>
+        <Layers aria-hidden="true" />
+        All as one study
+      </button>
     </div>
   );
 }
@@ -206,7 +226,7 @@ function Refused() {
   const these = files.length > 1 ? "These files" : "This file";
   const heading = file
     ? `${these} cannot be searched with`
-    : status === 400 || status === 404
+    : [400, 403, 404].includes(status)
       ? "This cannot be asked"
       : title;
   return (

@@ -1,29 +1,36 @@
-/** What is asked with: a picture with its region, a record, words, or examples; and how to change it. */
+/** What is asked with: a picture with its region, a record, a study, words, or examples; and how to change it. */
 import { Grid2x2, Upload as UploadIcon, X } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { paths, type Thing } from "../../api";
 import { askWith, expired, facts, loadFacts, noRecord, turnedDown } from "../../search";
+import { isStudy } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { fileName } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
+import { counted } from "../../ui/small";
+import { AskedReport, FindReports } from "./Reports";
 import { RecordPicker } from "./RecordPicker";
 import { Region } from "./Region";
+import { StudySwitch, useStudy } from "./Study";
 
+const MOST_TILES = 12;
 export const FILES =
   ".dcm,.dicom,.ima,.png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp,.nii,.gz,.nrrd,.nhdr,.mha,.mhd,application/dicom,image/*";
 
 export function QueryPanel() {
   const input = useRef<HTMLInputElement>(null);
   const [picking, setPicking] = useState<string | null>(null);
-  const { asked, text } = asking.value;
+  const { asked, text, report } = asking.value;
   const refused = turnedDown.value.length > 0;
   return (
     <section aria-label="Query">
       <h3>Query</h3>
       <div class="stack">
         <Find onPick={setPicking} />
+        <FindReports />
         <AskedPicture />
-        {text && !refused && (
+        <StudySwitch />
+        {text && !refused && !isStudy(asked) && (
           <div class="query words-asked spread" data-testid="asked-text">
             <span>“{text}”</span>
             <button class="plain" aria-label="Take the words away" onClick={() => ask({ text: "" })}>
@@ -31,7 +38,8 @@ export function QueryPanel() {
             </button>
           </div>
         )}
-        {((!asked && !text) || refused || noRecord.value) && (
+        {report && !refused && !isStudy(asked) && <AskedReport />}
+        {((!asked && !text && !report) || refused || noRecord.value) && (
           <div class="dropzone">
             <UploadIcon aria-hidden="true" />
             <p>Drop a picture, a volume or a series here</p>
@@ -71,7 +79,13 @@ export function QueryPanel() {
 function AskedPicture() {
   const { asked } = asking.value;
   if (!asked || turnedDown.value.length > 0 || expired.value || noRecord.value) return null;
-  if (asked.kind === "records") return <AskedRecords ids={asked.ids} />;
+  if (asked.kind === "study") return <AskedStudy key={asked.id} id={asked.id} />;
+  if (asked.kind === "uploads") {
+    return <AskedTogether things={asked.ids.map((upload) => ({ upload }))} words={asked.name} />;
+  }
+  if (asked.kind === "records") {
+    return <AskedTogether things={asked.ids.map((record) => ({ record }))} words={`${asked.ids.length} records together`} />;
+  }
   return <Asked thing={asked.kind === "upload" ? { upload: asked.id } : { record: asked.id }} />;
 }
 
@@ -158,17 +172,31 @@ function Asked({ thing }: { thing: Thing }) {
   );
 }
 
-function AskedRecords({ ids }: { ids: string[] }) {
+function AskedStudy({ id }: { id: string }) {
+  const study = useStudy(id);
+  const things = study?.items.map((one) => ({ record: one.id })) ?? [{ record: id }];
+  return <AskedTogether things={things} words={study ? `Study of ${counted(study.items.length, "record")}` : "Study"} />;
+}
+
+function AskedTogether({ things, words }: { things: readonly Thing[]; words: string }) {
   return (
     <div class="query" data-testid="query">
       <div class="tiles box">
-        {ids.slice(0, 12).map((id) => (
-          <div class="tile" key={id}>
-            <Picture path={paths.thumbnail(id)} alt="" />
-          </div>
-        ))}
+        {things.slice(0, MOST_TILES).map((thing) => {
+          const [id, path] =
+            "record" in thing
+              ? [thing.record, paths.thumbnail(thing.record)]
+              : [thing.upload, paths.picture(thing, null, 256)];
+          return (
+            <div class="tile" key={id} data-testid="asked-tile">
+              <Picture path={path} alt="" />
+            </div>
+          );
+        })}
       </div>
-      <div class="slices">{ids.length} records together</div>
+      <div class="slices" data-testid="query-name">
+        {words}
+      </div>
     </div>
   );
 }

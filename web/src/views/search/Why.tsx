@@ -10,7 +10,8 @@ import { HeatPicture } from "../../ui/HeatPicture";
 export function askedThing(): Thing | null {
   const { asked, positive } = asking.value;
   if (asked?.kind === "upload") return { upload: asked.id };
-  if (asked?.kind === "record") return { record: asked.id };
+  if (asked?.kind === "uploads") return { upload: asked.ids[0]! };
+  if (asked?.kind === "record" || asked?.kind === "study") return { record: asked.id };
   const first = asked?.ids[0] ?? positive[0];
   return first === undefined ? null : { record: first };
 }

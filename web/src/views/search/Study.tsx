@@ -1,0 +1,80 @@
+/** Whole studies: the one that asks, and those that are hits. */
+import { useEffect, useState } from "preact/hooks";
+import { api, paths } from "../../api";
+import { ALONE } from "../../route";
+import { ask, asking, gallery, searchFor } from "../../state";
+import type { Hit, StudyRecords } from "../../types";
+import { factsOf, fileName } from "../../ui/facts";
+import { sayProblem } from "../../ui/notice";
+import { Picture } from "../../ui/Picture";
+import { Bar, counted, Segments } from "../../ui/small";
+
+const MOST_SHOWN = 24;
+const WAYS = ["picture", "study"] as const;
+const TITLES = {
+  picture: "Records that look like this picture",
+  study: "Studies that look like the whole study, kind of series by kind of series",
+};
+
+/** The records of a record's study, once they are here. */
+export function useStudy(id: string): StudyRecords | null {
+  const [study, setStudy] = useState<StudyRecords | null>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    api.study(id, abort.signal).then(setStudy, (error: Error) => abort.signal.aborted || sayProblem(error));
+    return () => abort.abort();
+  }, [id]);
+  return study;
+}
+
+/** A record of the gallery asks alone, or with the study that it is of. */
+export function StudySwitch() {
+  const { asked } = asking.value;
+  if (!gallery.value?.studies || (asked?.kind !== "record" && asked?.kind !== "study")) return null;
+  const { id } = asked;
+  return (
+    <Segments
+      label="Ask with"
+      options={WAYS}
+      titles={TITLES}
+      chosen={asked.kind === "study" ? "study" : "picture"}
+      testid="ask-with"
+      onChoose={(way) => ask(way === "study" ? { ...ALONE, asked: { kind: "study", id } } : { asked: { kind: "record", id } })}
+    />
+  );
+}
+
+/** A hit that is a study: how alike each kind of series is, and its pictures. */
+export function StudyOf({ hit }: { hit: Hit }) {
+  const study = useStudy(hit.id);
+  if (!hit.study) return null;
+  return (
+    <section data-testid="study">
+      <h3>{`Study of number ${hit.rank}`}</h3>
+      {Object.entries(hit.study.kinds).map(([kind, cosine]) => (
+        <div class="vote" key={kind} data-testid="study-kind">
+          <span title={kind || "images"}>{kind || "images"}</span>
+          <Bar share={cosine} label={`cosine ${cosine.toFixed(2)}`} />
+          <em>{cosine.toFixed(2)}</em>
+        </div>
+      ))}
+      <p class="note">
+        {`Of the ${counted(Object.keys(hit.study.kinds).length, "kind")} of series that the query has, the cosine with the same kind here, or else the nearest.`}
+      </p>
+      <div class="neighbours" role="group" aria-label="Pictures of this study">
+        {study?.items.slice(0, MOST_SHOWN).map((one) => (
+          <button
+            key={one.id}
+            data-testid="study-record"
+            title={`${fileName(one.source)} ${factsOf(one.attributes)}`}
+            aria-label={`Search with ${factsOf(one.attributes) || fileName(one.source)}`}
+            onClick={() => searchFor({ kind: "record", id: one.id })}
+          >
+            <Picture path={paths.thumbnail(one.id)} alt="" lazy />
+          </button>
+        ))}
+      </div>
+      {study && study.items.length > MOST_SHOWN && <p class="note">and {study.items.length - MOST_SHOWN} more</p>}
+    </section>
+  );
+}
