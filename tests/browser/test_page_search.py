@@ -129,7 +129,7 @@ def test_a_link_restores_the_whole_query(page_without_errors: MakePage, served: 
     changed(page, adapted)
     page.get_by_test_id("k").select_option("6")
     page.wait_for_function("() => document.querySelectorAll('[data-testid=hit]').length === 6")
-    page.get_by_test_id("group").uncheck()
+    page.get_by_test_id("per").select_option("record")
     last = ids(page)
     other = page_without_errors()
     other.goto(page.url)
@@ -137,10 +137,10 @@ def test_a_link_restores_the_whole_query(page_without_errors: MakePage, served: 
     assert ids(other) == last
     assert other.get_by_test_id(f"space-{ADAPTED}").get_attribute("aria-checked") == "true"
     assert other.get_by_test_id("example-more").count() == 1
-    assert not other.get_by_test_id("group").is_checked()
+    assert other.get_by_test_id("per").input_value() == "record"
     assert other.get_by_test_id("query-name").inner_text() == query_file.name
     page.go_back()  # the browser's own way back goes step by step too
-    assert page.get_by_test_id("group").is_checked()
+    assert page.get_by_test_id("per").input_value() == "patient"
 
 
 def test_the_keyboard_is_enough(page_without_errors: MakePage, served: str, query_file: Path) -> None:

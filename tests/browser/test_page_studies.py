@@ -92,7 +92,7 @@ def picked(page: Any) -> list[str]:
 def test_reports_are_found_by_words_and_shown(page_without_errors: MakePage, told: str, artefacts: Path) -> None:
     for width, height in SIZES:
         page = found(page_without_errors(viewport={"width": width, "height": height}), told)
-        assert "effusion" in page.get_by_test_id("report-text").inner_text()
+        page.get_by_test_id("report-text").get_by_text("effusion").wait_for()
         assert page.get_by_test_id("asked-report").inner_text().startswith("“fluid in the pleural space”")
         assert page.get_by_test_id("hit-more").count() == 0  # examples move no words for reports
         assert "of its report" in page.get_by_test_id("hits").locator("xpath=..").inner_text()

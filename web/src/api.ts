@@ -17,6 +17,7 @@ import type {
   SearchResult,
   Stored,
   StudyRecords,
+  Timeline,
   Upload,
 } from "./types";
 
@@ -148,6 +149,8 @@ export const api = {
   record: (id: string) => json<Stored>("GET", `/records/${name(id)}`),
   study: (id: string, abort?: AbortSignal) =>
     json<StudyRecords>("GET", `/records/${name(id)}/study`, undefined, abort),
+  timeline: (id: string, like: string | null, space: string, abort?: AbortSignal) =>
+    json<Timeline>("GET", `/records/${name(id)}/timeline${params({ like, space })}`, undefined, abort),
   reportOf: (id: string, abort?: AbortSignal) =>
     json<RecordReport>("GET", `/records/${name(id)}/report`, undefined, abort),
   recordFiles: (id: string) =>

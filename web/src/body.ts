@@ -55,11 +55,19 @@ export function bodyOf(asking: Asking): SearchBody | null {
     negative: unmoved ? [] : asking.negative,
     where: whereOf(asking.filters, asking.own),
     space: region ? EMPTY.space : asking.space,
-    group_by: asking.grouped && !region ? "patient" : null,
+    group_by: asking.per === "record" || region ? null : asking.per,
+    ...inTime(asking),
     ...(query?.report && { report_weight: asking.weight }),
     k: asking.k,
     explain: true,
   };
+}
+
+/** What the query's own patient may answer with. */
+function inTime({ ownPatient, before }: Asking): Partial<SearchBody> {
+  if (ownPatient === "earlier") return { only_priors: true, ...(before && { before }) };
+  if (ownPatient === "nothing") return {};
+  return { same_patient: true, ...(ownPatient === "not earlier" && { exclude_priors: true }) };
 }
 
 /** A hit as one more, or one less, like it; a second press takes it back. */

@@ -1,6 +1,6 @@
 /** / find, j k move (in the compare view to the next pair), c compare, + - more and less, u undo. Never while something is being written. */
 import { canSteer, steered } from "./body";
-import { hits, selected, selectedId } from "./search";
+import { selected, selectedId, shown } from "./search";
 import { ask, asking, compare, go, route, undo } from "./state";
 import { undoLabels } from "./views/labels/changes";
 
@@ -13,8 +13,8 @@ function writing(target: EventTarget | null): boolean {
 }
 
 function move(by: number): void {
-  const at = hits.value.findIndex((hit) => hit.id === selectedId.value);
-  const next = hits.value[Math.max(0, Math.min(hits.value.length - 1, at + by))];
+  const at = shown.value.findIndex((hit) => hit.id === selectedId.value);
+  const next = shown.value[Math.max(0, Math.min(shown.value.length - 1, at + by))];
   if (!next) return;
   selectedId.value = next.id;
   if (route.value.compare) return compare(next.id);

@@ -12,6 +12,13 @@ export type Asked =
   /** A study that was sent: an upload for each series. */
   | { kind: "uploads"; ids: string[]; name: string };
 
+export const PER = ["patient", "study", "series", "record"] as const;
+export type Per = (typeof PER)[number];
+
+/** nothing; earlier studies and nobody else; everything; everything but earlier studies. */
+export const OWN_PATIENT = ["nothing", "earlier", "all", "not earlier"] as const;
+export type OwnPatient = (typeof OWN_PATIENT)[number];
+
 export interface Asking {
   asked: Asked | null;
   text: string;
@@ -26,7 +33,12 @@ export interface Asking {
   own: string;
   space: string;
   k: number;
-  grouped: boolean;
+  /** One hit of each, or all records. */
+  per: Per;
+  /** What the query's own patient may answer with. */
+  ownPatient: OwnPatient;
+  /** Of earlier studies those before a date, or so many days before the query's. */
+  before: string;
 }
 
 export interface Route {
@@ -48,7 +60,9 @@ export const EMPTY: Asking = {
   own: "",
   space: "base",
   k: 12,
-  grouped: true,
+  per: "patient",
+  ownPatient: "nothing",
+  before: "",
 };
 
 export const isEmpty = ({ asked, text, report, positive }: Asking): boolean =>
@@ -105,7 +119,9 @@ export function addressOf({ view, asking, compare }: Route): string {
   put("where", asking.own);
   if (asking.space !== EMPTY.space) put("space", asking.space);
   if (asking.k !== EMPTY.k) put("k", String(asking.k));
-  if (!asking.grouped) put("patients", "all");
+  if (asking.per !== EMPTY.per) put("per", asking.per);
+  if (asking.ownPatient !== EMPTY.ownPatient) put("own-patient", asking.ownPatient);
+  put("before", asking.before);
   put("compare", compare ?? "");
   const query = found.toString();
   return `#/${view}${query ? `?${query}` : ""}`;
@@ -143,9 +159,15 @@ function askingOf(found: URLSearchParams): Asking {
     own: found.get("where") ?? "",
     space: found.get("space") ?? EMPTY.space,
     k: Number.isInteger(k) && k > 0 && k <= 1000 ? k : EMPTY.k,
-    grouped: found.get("patients") !== "all",
+    // Links of before there were studies say that all records of a patient may answer.
+    per: oneOf(PER, found.get("per"), found.get("patients") === "all" ? "record" : EMPTY.per),
+    ownPatient: oneOf(OWN_PATIENT, found.get("own-patient"), EMPTY.ownPatient),
+    before: found.get("before") ?? "",
   };
 }
+
+const oneOf = <T extends string>(words: readonly T[], word: string | null, otherwise: T): T =>
+  words.find((one) => one === word) ?? otherwise;
 
 function askedOf(found: URLSearchParams): Asked | null {
   const [image, volume] = [found.get("image"), found.get("volume")];

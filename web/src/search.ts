@@ -39,6 +39,12 @@ interface Facts {
 export const facts = signal<Record<string, Facts>>({});
 
 export const hits = computed(() => result.value?.hits ?? []);
+/** The hits as they are shown: where all records answer, those of a study stand together. */
+export const shown = computed(() => {
+  const ranks = asking.value.per === "record" ? (result.value?.studies ?? []).flatMap((study) => study.ranks) : [];
+  const together = ranks.map((rank) => hits.value[rank - 1]!);
+  return together.length === hits.value.length ? together : hits.value;
+});
 export const selected = computed(() => hits.value.find((hit) => hit.id === selectedId.value) ?? null);
 /** Something similar is in the gallery, and the filter leaves none of it. */
 export const filteredAway = computed(() => (result.value?.unfiltered ?? null) !== null);

@@ -46,7 +46,8 @@ export function compare(id: string | null): void {
 /** Ask for what looks like these, from any view. */
 export function searchFor(asked: Asking["asked"]): void {
   past.value = remembered(past.value, asking.value);
-  const next = { ...EMPTY, asked, space: asking.value.space, k: asking.value.k, grouped: asking.value.grouped };
+  const { space, k, per } = asking.value;
+  const next = { ...EMPTY, asked, space, k, per };
   show({ view: "search", asking: next, compare: null }, true);
 }
 

@@ -28,6 +28,8 @@ export type Explanation = Schemas["Explanation"];
 export type ClassifyResult = Schemas["ClassifyResult"];
 
 export type Stored = Schemas["RecordInfo"];
+export type Timeline = Schemas["Timeline"];
+export type TimelineStudy = Schemas["TimelineStudy"];
 export type StudyRecords = Schemas["StudyRecords"];
 export type RecordReport = Schemas["RecordReport"];
 export type RecordFiles = Schemas["RecordFiles"];

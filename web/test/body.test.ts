@@ -26,7 +26,7 @@ describe("the search body", () => {
       own: "age>60 or label=x",
       space: "findings",
       k: 24,
-      grouped: false,
+      per: "record",
     });
     expect(body).toEqual({
       query: { ids: ["r"] },
@@ -97,6 +97,17 @@ describe("the search body", () => {
     const asking = { ...EMPTY, asked: asked as typeof EMPTY.asked, text: "x", report: "y", positive: ["p"], negative: ["n"] };
     expect(bodyOf(asking)).toMatchObject({ query, positive: [], negative: [], group_by: "patient" });
     expect([pictureOf(asking), voteOf(asking, 5), canSteer(asking)]).toEqual([null, null, false]);
+  });
+
+  it("lets the own patient answer as it is told", () => {
+    const asking = { ...EMPTY, asked: { kind: "record", id: "r" } as const, before: "180" };
+    expect(bodyOf(asking)).not.toMatchObject({ only_priors: true });
+    expect(bodyOf(asking)).not.toHaveProperty("before");
+    expect(bodyOf({ ...asking, ownPatient: "earlier" })).toMatchObject({ only_priors: true, before: "180" });
+    expect(bodyOf({ ...asking, ownPatient: "earlier", before: "" })).not.toHaveProperty("before");
+    expect(bodyOf({ ...asking, ownPatient: "all" })).toMatchObject({ same_patient: true });
+    expect(bodyOf({ ...asking, ownPatient: "not earlier" })).toMatchObject({ same_patient: true, exclude_priors: true });
+    expect(bodyOf({ ...asking, per: "series" })?.group_by).toBe("series");
   });
 
   it("moves neither studies nor words for reports by examples", () => {

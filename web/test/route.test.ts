@@ -18,7 +18,9 @@ const full: Route = {
     own: "Modality=CR or label~x",
     space: "findings",
     k: 24,
-    grouped: false,
+    per: "study",
+    ownPatient: "not earlier",
+    before: "2024-01-31",
   },
   compare: "r2",
 };
@@ -41,6 +43,11 @@ describe("the address", () => {
       compare: null,
     };
     expect(routeOf(addressOf(route))).toEqual(route);
+  });
+
+  it("reads links of before, and leaves out what it does not know", () => {
+    expect(routeOf("#/search?patients=all").asking.per).toBe("record");
+    expect(routeOf("#/search?per=hospital&own-patient=soon").asking).toEqual(EMPTY);
   });
 
   it.each(["0", "-1", "1001", "much"])("weighs reports as the server does: %s", (text) => {

@@ -74,7 +74,7 @@ const REASONS: Record<string, Reason> = {
   },
   "not-one-series": {
     what: "Several files that are not the slices of one series.",
-    todo: "Ask with one of them, or with the slices of one series and nothing else.",
+    todo: "Ask with one of them, with all as one study, or with the slices of one series and nothing else.",
   },
   "incomplete-series": {
     what: "Slices of the series are missing, doubled or of different sizes.",

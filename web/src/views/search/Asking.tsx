@@ -1,18 +1,19 @@
 /** The left side: the query, and everything that steers its ranking. */
 import { paths } from "../../api";
 import { canSteer, steered } from "../../body";
-import { EMPTY } from "../../route";
+import { EMPTY, PER, type Per } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { Picture } from "../../ui/Picture";
-import { Segments, Switch } from "../../ui/small";
+import { Segments } from "../../ui/small";
 import { spaceTitle } from "../adapt/names";
 import { Filters } from "./Filters";
+import { InTime } from "./InTime";
 import { QueryPanel } from "./QueryPanel";
 
 const DEPTHS = [6, 12, 24, 48, 96];
 
 export function AskingPanel() {
-  const { space, k, grouped, roi } = asking.value;
+  const { space, k, per, roi } = asking.value;
   const known = gallery.value?.spaces.filter((one) => one.answers) ?? [];
   const spaces = known.length ? known.map((one) => one.name) : ["base"];
   const titles = Object.fromEntries(known.map((one) => [one.name, spaceTitle(one)]));
@@ -43,7 +44,19 @@ export function AskingPanel() {
       <Examples />
       <Filters />
       <section class="stack">
-        <Switch label="One hit a patient" on={grouped} testid="group" onChange={(on) => ask({ grouped: on })} />
+        {!roi && (
+          <label class="spread muted">
+            One hit a
+            <select value={per} data-testid="per" onChange={(event) => ask({ per: event.currentTarget.value as Per })}>
+              {PER.map((each) => (
+                <option key={each} value={each}>
+                  {each}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        <InTime />
         <label class="spread muted">
           Hits
           <select value={k} data-testid="k" onChange={(event) => ask({ k: Number(event.currentTarget.value) })}>

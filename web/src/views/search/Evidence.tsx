@@ -13,6 +13,7 @@ import { Background } from "./Background";
 import { nearnessOf } from "./nearness";
 import { ReportOf } from "./Reports";
 import { StudyOf } from "./Study";
+import { TimeLine } from "./TimeLine";
 import { Why } from "./Why";
 
 export function EvidencePanel() {
@@ -44,6 +45,7 @@ export function EvidencePanel() {
       )}
       {hit?.study && <StudyOf key={hit.id} hit={hit} />}
       {hit && hit.placed.length > 0 && <FoundBy hit={hit} />}
+      {hit && <TimeLine key={`time ${hit.patient}`} hit={hit} />}
       {hit && <ReportOf key={`report ${hit.id}`} hit={hit} />}
       {hit && <Why key={`${hit.id} ${JSON.stringify(asking.value.asked)}`} hit={hit} />}
       {hit && <Actions hit={hit} />}
@@ -59,7 +61,7 @@ function FoundBy({ hit }: { hit: Hit }) {
     <section data-testid="found-by">
       <h3>Number {hit.rank} was found by</h3>
       {hit.placed.map(({ ranking, rank, score }) => (
-        <div class="vote" key={ranking} data-testid="placed" data-ranking={ranking}>
+        <div class="vote placed" key={ranking} data-testid="placed" data-ranking={ranking}>
           <span>{WHAT[ranking] ?? ranking}</span>
           <Bar share={score} label={`cosine ${score.toFixed(3)}`} />
           <em>{score.toFixed(2)}</em>

@@ -2,12 +2,13 @@ import { GitCompareArrows, Minus, Plus } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
 import { canSteer, steered } from "../../body";
-import { hits, selectedId } from "../../search";
+import { hits, result, selectedId } from "../../search";
 import { ask, asking, compare } from "../../state";
 import type { Box, Hit } from "../../types";
 import { factsOf, fileName, textOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
 import { Bar, counted } from "../../ui/small";
+import { sinceQuery } from "./timeline";
 
 interface Props {
   hit: Hit;
@@ -23,6 +24,8 @@ export function HitCard({ hit, chosen, likely }: Props) {
   const more = positive.includes(hit.id);
   const less = negative.includes(hit.id);
   const name = `number ${hit.rank}, ${hit.labels.join(", ") || "no label"}`;
+  const facts = factsOf(hit.attributes) || fileName(hit.source);
+  const about = [groupWords(hit), timeWords(hit), sliceWords(hit), facts, moreWords(hit)].filter(Boolean).join(" · ");
   const steer = (way: "more" | "less") => (event: Event) => {
     event.stopPropagation();
     ask(steered(asking.value, hit.id, way));
@@ -105,8 +108,8 @@ export function HitCard({ hit, chosen, likely }: Props) {
           </span>
         ))}
       </div>
-      <p class="facts" title={fileName(hit.source)}>
-        {[groupWords(hit), sliceWords(hit), factsOf(hit.attributes) || fileName(hit.source)].filter(Boolean).join(" · ")}
+      <p class="facts" title={`${about} (${fileName(hit.source)})`}>
+        {about}
       </p>
     </article>
   );
@@ -148,6 +151,14 @@ function groupWords({ study, placed }: Hit): string {
   if (study) return `study of ${counted(study.records, "record")}`;
   return placed.map(({ ranking, rank }) => `${ranking} ${rank}`).join(", ");
 }
+
+/** Of the own patient's studies it matters most when they were. */
+function timeWords({ day }: Hit): string {
+  const query = result.value?.query_day ?? null;
+  return asking.value.ownPatient === "earlier" && day !== null ? sinceQuery(day, query) : "";
+}
+
+const moreWords = ({ others }: Hit): string => (others ? `${counted(others, "more record")} of its ${asking.value.per}` : "");
 
 function sliceWords(hit: Hit): string {
   const { depth, attributes } = hit;

@@ -13,12 +13,14 @@ import {
   result,
   search,
   selectedId,
+  shown,
   turnedDown,
   uploading,
   vote,
 } from "../../search";
 import { ask, asking, canUndo, gallery, go, undo } from "../../state";
-import { isEmpty, isStudy } from "../../route";
+import { isEmpty, isStudy, type OwnPatient } from "../../route";
+import type { Hit } from "../../types";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
 import { Empty } from "../../ui/small";
 import { HitCard } from "./HitCard";
@@ -56,22 +58,24 @@ export function Hits() {
 }
 
 function Found() {
-  const { asked, roi, grouped } = asking.value;
+  const { asked, text, report, roi, per, ownPatient } = asking.value;
   const whole = isStudy(asked);
+  const byReport = report && !text && !asked;
   const likely = vote.value && !vote.value.abstained ? (vote.value.labels[0]?.label ?? null) : null;
   const words = [
     hits.value.some((hit) => (hit.percentile ?? null) !== null)
       ? "score = percentile against this gallery's background"
       : `score = ${scoreWords()}`,
-    asked && asked.kind !== "records" ? "patient of the query left out" : "",
-    grouped && !roi ? "one hit a patient" : "",
+    asked && asked.kind !== "records" ? OWN_WORDS[ownPatient] : "",
+    per !== "record" && !roi ? `one hit a ${per}` : "",
     roi ? "by region, in the base space" : "",
   ].filter(Boolean);
   return (
     <section aria-label="Hits" aria-busy={busy.value}>
       <div class="top">
         <h2 data-testid="hits-title">
-          {hits.value.length} {whole ? "studies " : ""}most alike
+          {hits.value.length} {whole ? "studies " : ""}
+          {byReport ? "by their reports" : "most alike"}
         </h2>
         <span>{words.join(" · ")}</span>
         {busy.value && (
@@ -94,11 +98,24 @@ function Found() {
         </Empty>
       ) : (
         <ol class="hits" data-testid="hits">
-          {hits.value.map((hit) => (
-            <li key={hit.id}>
-              <HitCard hit={hit} chosen={hit.id === selectedId.value} likely={likely} />
-            </li>
-          ))}
+          {groups().map(([first, ...more]) =>
+            more.length === 0 ? (
+              <li key={first!.id}>
+                <HitCard hit={first!} chosen={first!.id === selectedId.value} likely={likely} />
+              </li>
+            ) : (
+              <li key={first!.study_id} class="of-study" data-testid="of-study">
+                <h3>{`${more.length + 1} of the study of number ${first!.rank}`}</h3>
+                <ol class="hits">
+                  {[first!, ...more].map((hit) => (
+                    <li key={hit.id}>
+                      <HitCard hit={hit} chosen={hit.id === selectedId.value} likely={likely} />
+                    </li>
+                  ))}
+                </ol>
+              </li>
+            ),
+          )}
         </ol>
       )}
       <p class="note" data-testid="encoder-note">
@@ -106,6 +123,24 @@ function Found() {
       </p>
     </section>
   );
+}
+
+const OWN_WORDS: Record<OwnPatient, string> = {
+  nothing: "patient of the query left out",
+  earlier: "earlier studies of the query's patient alone",
+  all: "patient of the query may answer",
+  "not earlier": "earlier studies of the query's patient left out",
+};
+
+/** The hits as they are shown, those of one study together. */
+function groups(): Hit[][] {
+  const found: Hit[][] = [];
+  for (const hit of shown.value) {
+    const last = found.at(-1);
+    if (asking.value.per === "record" && last?.[0]!.study_id === hit.study_id) last.push(hit);
+    else found.push([hit]);
+  }
+  return found;
 }
 
 /** What the score of a hit is, where it is no cosine with a background to stand it against. */

@@ -51,7 +51,7 @@ export function AskedReport() {
       {!roi && !asked && !text && <p class="note">in reports</p>}
       {!roi && (asked || text) && (
         <label class="spread note">
-          <span>in reports, which count</span>
+          <span>in reports, with the weight</span>
           <select
             value={weight}
             data-testid="report-weight"
@@ -62,7 +62,7 @@ export function AskedReport() {
               .sort((a, b) => a - b)
               .map((each) => (
                 <option key={each} value={each}>
-                  {each === 1 ? `as much as the ${asked ? "picture" : "words"}` : `${each} times that`}
+                  {each}
                 </option>
               ))}
           </select>

@@ -52,7 +52,7 @@ export function StudyOf({ hit }: { hit: Hit }) {
     <section data-testid="study">
       <h3>{`Study of number ${hit.rank}`}</h3>
       {Object.entries(hit.study.kinds).map(([kind, cosine]) => (
-        <div class="vote" key={kind} data-testid="study-kind">
+        <div class="vote placed" key={kind} data-testid="study-kind">
           <span title={kind || "images"}>{kind || "images"}</span>
           <Bar share={cosine} label={`cosine ${cosine.toFixed(2)}`} />
           <em>{cosine.toFixed(2)}</em>
