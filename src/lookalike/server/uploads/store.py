@@ -51,7 +51,7 @@ class Upload:
     used: float = field(default_factory=time.monotonic)
     query: Query | None = None
     refused: LookalikeError | None = None
-    asked: tuple[str | int, ...] = ()
+    asked: tuple[object, ...] = ()
     indexed: bool = False
     digests: tuple[str, ...] = ()
     reading: threading.Lock = field(default_factory=threading.Lock)
