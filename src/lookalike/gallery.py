@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lookalike import adapters, encoders, indexes, locks
 from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
+from lookalike.filters import Filter
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
 from lookalike.indexes.held import HeldIndex
@@ -52,7 +53,9 @@ _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
 
 
 class Gallery:
-    """Made by ``lookalike.open``; a context manager that stops its processes at the end."""
+    """Made by ``lookalike.open``; a context manager that stops its processes at the end. within: only the records that
+    satisfy this filter are there (``collection``).
+    """
 
     def __init__(
         self,
@@ -61,10 +64,12 @@ class Gallery:
         volumes: VolumeRecipe | None = None,
         index: str = AUTO,
         linked: bool | None = None,
+        *,
+        within: Filter | None = None,
     ) -> None:
         self.folder, self._volumes = folder, volumes
         check_shape(folder, "indexes", "adapters", "maps", SOURCES, *locks.LOCKS)
-        self.store = Store(folder, linked=linked)
+        self.store = Store(folder, linked=linked, within=within)
         self._counted: tuple[int, bool] | None = None
         self._indexes: dict[str, HeldIndex] = {}
         self._making, self._own_turn = threading.RLock(), False
@@ -87,6 +92,16 @@ class Gallery:
 
     def __repr__(self) -> str:
         return f"<Gallery {self.folder.name!r}: {self.store.count()} records, encoder {self.spec.name}>"
+
+    @property
+    def part(self) -> str:
+        """What tells the records that are there from others of the same folder; "" where all are."""
+        return ""
+
+    @property
+    def keeps_maps(self) -> bool:
+        """Whether maps may be kept in the folder."""
+        return self.store.writable
 
     @property
     def owned(self) -> bool:

@@ -81,6 +81,7 @@ def space_background(gallery: Gallery, space: str, *, whole: bool = False) -> Ba
         if (space, whole) not in kept or kept[space, whole][0] is not index:
             row = gallery.space(space)
             made_of = [gallery.store.id, row.version, row.adapter, gallery.spec.identity]
+            made_of += [gallery.part] if gallery.part else []
             try:
                 kept[space, whole] = index, _read_or_made(gallery, space, whole, made_of)
             except DamagedFileError:  # an answer that needs none of the damaged vectors is still valid

@@ -45,7 +45,8 @@ def records_there(gallery: Gallery, keys: Sequence[int]) -> Iterator[Record]:
 
 def check_removed(gallery: Gallery, space: str, version: int) -> None:
     """Check that a key which the index has and the store lacks is of a record removed since the space was at this
-    version. Raises DamagedFileError if the vectors have not changed since: then the row is lost.
+    version. Raises DamagedFileError if the vectors have not changed since: then the row is lost. A record leaves a part
+    of a gallery by another label as well.
     """
-    if gallery.space(space).version == version:
+    if gallery.space(space).version == version and not gallery.part:
         raise damaged()

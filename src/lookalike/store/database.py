@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -79,13 +79,16 @@ def read_facts(folder: Path) -> dict[str, Any]:
         return dict(connection.execute("SELECT name, value FROM gallery"))
 
 
-def connect(folder: Path, *, writable: bool) -> Engine:
-    """The engine for ``folder/gallery.db``, its tables brought up to date if it is writable.
+def connect(folder: Path, *, writable: bool, prepare: Callable[[sqlite3.Connection], None] | None = None) -> Engine:
+    """The engine for ``folder/gallery.db``, its tables brought up to date if it is writable. prepare: called with every
+    new connection.
 
     Raises GalleryError if a newer version of lookalike wrote it, or an older one and it may be read only;
     DamagedFileError if it is not a database.
     """
     engine = _engine(folder) if writable else _read_only_engine(read_only_uri(folder))
+    if prepare is not None:
+        event.listen(engine, "connect", lambda connection, _record: prepare(connection))
     event.listen(engine, "begin", _begin)
     with errors_named():
         with engine.begin() as connection:

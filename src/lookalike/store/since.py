@@ -47,6 +47,12 @@ def layout_of(store: Store) -> VectorLayout:
         return VectorLayout(read_spaces(connection)[BASE].version, edits_of(connection)[0], pairs[:, 0], pairs[:, 1])
 
 
+def vector_keys(store: Store) -> Keys:
+    """The keys of all vectors, ascending."""
+    with store.begin() as connection:
+        return np.fromiter(connection.scalars(select(VECTORS.c.key).order_by(VECTORS.c.key)), np.int64)
+
+
 def changes_since(store: Store, before: VectorLayout, most: int) -> Since | None:
     """What has changed since a layout, at the cost of the changes; None if that is not known any more, or concerns more
     than so many records. Raises DamagedFileError.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from lookalike.store.turns import FilterTurns
 from lookalike.store.vectors import StoredVectors, every_vector, slices_by_record, without_vectors_error
 from lookalike.store.verify import FILTERED, verify_everything, verify_indexes
 from lookalike.store.where import condition
+from lookalike.store.within import CLOSED, show_within
 from lookalike.types import BASE, Keys, Record, Refusal, Vectors
 
 FILTER_SECONDS: Final = 60.0
@@ -47,13 +49,20 @@ _PATIENCE: Final = 0.02  # seconds: the check is short, but lets other threads r
 
 
 class Store:
-    """One gallery's database. Every write is one transaction; readers see whole transactions only."""
+    """One gallery's database. Every write is one transaction; readers see whole transactions only. within: only the
+    records that satisfy this filter are there, to be looked at (``store.within``).
+    """
 
-    def __init__(self, folder: Path, *, adopting: bool = False, linked: bool | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, adopting: bool = False, linked: bool | None = None, within: Filter | None = None
+    ) -> None:
         """linked: of a new gallery whether who its records are is kept, encrypted; of another one what it must be."""
         facts = read_facts(folder)
         self._closed = _closed(folder, "" if adopting or not facts else identity_from(facts).closed)
-        self._engine = connect(folder, writable=self.writable)
+        if within is not None:
+            self._closed = CLOSED
+        shown = None if within is None else partial(show_within, tree=within)
+        self._engine = connect(folder, writable=self.writable, prepare=shown)
         self._changes = Changes(folder, writable=self.writable)
         self._writer = to_write(self._engine)
         with self.begin() as connection:

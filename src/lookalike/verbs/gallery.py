@@ -10,9 +10,11 @@ from typing import Final, Literal
 
 from lookalike.adapters import criterion_of, is_accepted
 from lookalike.asking.background import space_background
+from lookalike.collection import Collection
 from lookalike.encoders import PatchEncoder, superseded_by
 from lookalike.erasing import PATIENCE
 from lookalike.errors import DamagedFileError, GalleryError, ManifestMismatchError, UsageError
+from lookalike.filters import Or
 from lookalike.gallery import Gallery, gallery_folder, open_gallery
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.secret_key import read_secret
@@ -27,6 +29,7 @@ from lookalike.store.patches import kept
 from lookalike.store.reports import count_reports
 from lookalike.store.second_encoder import beside_counts, beside_encoder, count_without_vectors
 from lookalike.store.studies import count_studies
+from lookalike.store.within import checked_part
 from lookalike.text import absolute
 from lookalike.types import BASE
 
@@ -162,6 +165,18 @@ def encoder_sentence(name: str, better: str) -> str:
     if not better:
         return name
     return f"{better} is better than {name} for new pictures: lookalike gallery migrate --encoder {better}"
+
+
+def gallery_id(gallery: Gallery) -> str:
+    """By which a gallery is named wherever it lies."""
+    return gallery.store.id
+
+
+def part_of(gallery: Gallery, wheres: Sequence[str]) -> Collection:
+    """The part of an open gallery whose records satisfy one of some filters, as a gallery of its own to be looked at.
+    Raises UsageError.
+    """
+    return Collection(gallery, Or(tuple(map(checked_part, wheres))))
 
 
 def count_records(gallery: Gallery) -> int:

@@ -75,7 +75,7 @@ def map_gallery(
     if drawn is None:
         drawn = _draw(gallery, method, space, seed, who)
         with suppress(OSError):  # the file only saves time: the disk may be full
-            if gallery.store.writable:
+            if gallery.keeps_maps:
                 _save(path, made_of, drawn)
                 if gallery.store.version() != made_of["version"]:  # what was removed meanwhile must not stay in a file
                     path.unlink(missing_ok=True)
@@ -110,8 +110,9 @@ def _planned(
         "method": method,
         "seed": seed,
         "among": None if who.among is None else hashlib.sha256(who.among.tobytes()).hexdigest(),
+        **({"part": gallery.part} if gallery.part else {}),
     }
-    return gallery.folder / "maps" / f"{_request(space, method, seed, tree)}.json", made_of, who
+    return gallery.folder / "maps" / f"{_request(space, method, seed, tree, gallery.part)}.json", made_of, who
 
 
 def _result(method: str, space: str, drawn: Mapping[str, Any], started: float, *, cached: bool) -> MapResult:
@@ -224,9 +225,9 @@ def _plain(column: NDArray[np.float32]) -> list[float]:
     return [round(float(value), 6) for value in column]
 
 
-def _request(space: str, method: str, seed: int, tree: Filter | None) -> str:
+def _request(space: str, method: str, seed: int, tree: Filter | None, part: str) -> str:
     """The file's name: one for each request, so that a newer map replaces the older one."""
-    digest = hashlib.sha256(json.dumps([space, seed, repr(tree)]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([space, seed, repr(tree), *([part] if part else [])]).encode()).hexdigest()
     return f"{method}-{digest[:16]}"
 
 

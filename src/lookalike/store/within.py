@@ -1,0 +1,72 @@
+"""A store seen through a filter: only what belongs to the records that satisfy it is there, whoever asks and however.
+
+The rule stands in the database's connection and not in what is asked: temporary views of the same names stand in front
+of the tables, so that whatever is counted, listed, compared or learnt from is of these records and of no others. A
+filter of the caller narrows what is left; none can widen it. A table that nothing is known of is empty.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from sqlalchemy import Select, Table, exists, select
+from sqlalchemy.dialects import sqlite
+
+from lookalike.errors import GalleryError, UsageError
+from lookalike.filters import Filter, comparisons, parse
+from lookalike.store.schema import CHANGED_LABELS, GALLERY, LABEL_CHANGES, METADATA, READ_FILES, RECORDS, SPACES
+from lookalike.store.where import condition
+
+CLOSED: Final = "a part of a gallery is only looked at; what changes the gallery needs the whole of it"
+_WHOLE: Final = (GALLERY, SPACES)  # say nothing of a record
+_OLDER: Final = (
+    "a part of this gallery cannot be shown: its tables are of an earlier version; open it once where it may be "
+    "written to (lookalike doctor --gallery G)"
+)
+
+
+def checked_part(where: str) -> Filter:
+    """A filter that names a part of a gallery. Raises UsageError for one that cannot be read or that looks into texts:
+    a part is told by what stands there, for every row that is read.
+    """
+    tree = parse(where)
+    if any(compare.op == "~" for compare in comparisons(tree)):
+        raise UsageError(f"what names a part of a gallery compares with = != < <= > >= and not with ~; got {where!r}")
+    return tree
+
+
+def show_within(connection: sqlite3.Connection, tree: Filter) -> None:
+    """Put views in front of every table. Raises GalleryError where views of an earlier version's tables are there."""
+    if connection.execute("SELECT 1 FROM sqlite_temp_master").fetchone() is not None:
+        raise GalleryError(_OLDER)
+    for table in METADATA.sorted_tables:
+        if table not in _WHOLE:
+            connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_visible_rows(table, tree)}')
+
+
+def _visible_rows(table: Table, tree: Filter) -> str:
+    """The query for the rows of a table that may be seen."""
+    if table is RECORDS:
+        return _in_main(select(RECORDS).where(condition(tree)))
+    seen, rows = select(RECORDS.c.key).where(condition(tree)), table.alias("seen")
+    if "record" in table.c:
+        return _in_main(select(rows).where(exists(seen.where(RECORDS.c.key == rows.c.record))))
+    if table is LABEL_CHANGES:
+        of_these = exists(seen.where(RECORDS.c.key == CHANGED_LABELS.c.record))
+        noted = select(CHANGED_LABELS.c.change).where(of_these)
+        return _in_main(select(rows).where(rows.c.number.in_(noted)))
+    if table is READ_FILES:
+        return _in_main(select(rows).where(exists(seen.where(RECORDS.c.sha256 == rows.c.sha256))))
+    return f'SELECT * FROM main."{table.name}" WHERE 0'
+
+
+def _in_main(query: Select[tuple[object, ...]]) -> str:
+    """A query as text, of the tables themselves and not of the views that stand in front of them."""
+    compiled = query.compile(
+        dialect=sqlite.dialect(),
+        compile_kwargs={"literal_binds": True},
+        schema_translate_map={None: "main"},
+        render_schema_translate=True,
+    )
+    return str(compiled)
