@@ -15,6 +15,7 @@
     ├── UnreadableImageError        422     a source could not be read; carries a reason code
     ├── MissingExtraError           424     an optional package is not installed
     ├── EndpointError               424     a hosted model refused, or gave no answer
+    ├── AuditLogError               503     what is asked cannot be noted in the audit log, so it is not answered
     └── BusyError                   503     too much is asked at the same time
 
 ``HTTP`` is this tree as a table. A command ends with exit code 1 after any of them. Every message says what happened,
@@ -132,6 +133,10 @@ class NotFoundError(LookalikeError):
         self.reason = reason
 
 
+class AuditLogError(LookalikeError):
+    """What is asked cannot be noted in the audit log, so it is not answered."""
+
+
 class EndpointError(LookalikeError):
     """A hosted model refused the request, or gave no answer or an invalid one."""
 
@@ -161,6 +166,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         MissingExtraError: (424, "missing-extra"),
         EndpointError: (424, "endpoint"),
         BusyError: (503, "busy"),
+        AuditLogError: (503, "audit-log"),
     }
 )
 """Status and reason of each class over HTTP; an error with a reason of its own takes precedence."""
