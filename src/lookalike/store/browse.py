@@ -134,6 +134,19 @@ def _of(query: Select[Any], table: Any, tree: Filter | None) -> Select[Any]:
     return query.select_from(table).where(table.c.record.in_(select(RECORDS.c.key).where(condition(tree))))
 
 
+def every_id(store: Store) -> list[str]:
+    """The ids of all records."""
+    with store.begin() as connection:
+        return list(connection.scalars(select(RECORDS.c.id)))
+
+
+def count_from(store: Store, source: str) -> int:
+    """How many records come from a source."""
+    with store.begin() as connection:
+        query = select(func.count()).select_from(RECORDS).where(RECORDS.c.source == source)
+        return int(connection.scalar(query) or 0)
+
+
 def sample_vectors(store: Store, views: int, least: int) -> list[tuple[str, Vectors]]:
     """The patient group and base vectors (views, dim) of a sample of records: as many as have ``views`` views in total,
     but at least ``least``. Ids are hashes, so their order is random but stable.

@@ -1,0 +1,53 @@
+"""The manifest of a gallery's backups: what was copied where and when, so that an erasure can say which still hold it.
+
+CONFIG/backups/0123456789abcdef.jsonl    a line for each backup of the gallery of that id
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lookalike.atomic import write_atomically
+from lookalike.ownership import config_folder
+from lookalike.private_files import changing_files, check_closed, unusable_file
+
+
+@dataclass(frozen=True, slots=True)
+class BackupEntry:
+    """A backup. name: its own in the manifest. path: of its folder or file. created: seconds since 1970. sha256: of
+    what was written, "" where that is not known.
+    """
+
+    name: str
+    path: str
+    created: float
+    sha256: str = ""
+
+
+def backups_of(gallery: str) -> tuple[BackupEntry, ...]:
+    """The manifest of the gallery of an id, oldest first. Raises GalleryError where it cannot be read."""
+    path = _manifest(gallery)
+    if not path.exists():
+        return ()
+    check_closed(path)
+    try:
+        return tuple(BackupEntry(**json.loads(line)) for line in path.read_text("utf-8").splitlines() if line)
+    except (OSError, ValueError, TypeError):
+        raise unusable_file(path, "is damaged; put a backup in its place") from None
+
+
+def note_backups(gallery: str, entries: Iterable[BackupEntry]) -> None:
+    """Put entries into the manifest, in the place of those of the same names. Raises GalleryError."""
+    new = {each.name: each for each in entries}
+    path = _manifest(gallery)
+    with changing_files(path.parent):
+        kept = [each for each in backups_of(gallery) if each.name not in new]
+        lines = [json.dumps(asdict(each)) for each in sorted([*kept, *new.values()], key=lambda each: each.created)]
+        write_atomically(path, "".join(f"{line}\n" for line in lines).encode(), 0o600)
+
+
+def _manifest(gallery: str) -> Path:
+    return config_folder() / "backups" / f"{gallery}.jsonl"
