@@ -32,12 +32,16 @@ _ID: Final = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key of the server; the key itself is never stored. created: seconds since 1970."""
+    """A key of the server; the key itself is never stored. created, expires: seconds since 1970; it never expires where
+    that is None. where: a filter, of the records that may be seen with it; all where it is "".
+    """
 
     name: str
     role: Role
     created: float
     sha256: str
+    expires: float | None = None
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
 Role: TypeAlias = Literal["reader", "contributor", "admin"]
 """Each role includes all roles before it."""
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+
+def includes(role: Role, other: Role) -> bool:
+    """Whether a role includes another one."""
+    return ROLES.index(role) >= ROLES.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What somebody may do, and with which records: those that satisfy a filter, all where it is "". gallery: the name
+    of the one that it is for, any where it is "".
+    """
+
+    role: Role
+    where: str = ""
+    gallery: str = ""

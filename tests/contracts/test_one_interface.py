@@ -14,6 +14,8 @@ from pydantic import BaseModel
 import lookalike
 from lookalike.evaluation.protocols.protocol import PRECISION, options_of, protocol_named
 from lookalike.server.contract import bodies
+from lookalike.verbs.audit_log import export_audit_log, verify_audit_log
+from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.records import label, label_log, read_report, remove, study_records, undo_labels
@@ -57,6 +59,9 @@ VERBS: Final = (
     Verb("gallery adopt", adopt),
     Verb("gallery key", secret_key),
     Verb("gallery relocate", relocate),
+    Verb("erase", erase_patient),
+    Verb("audit-log verify", verify_audit_log),
+    Verb("audit-log export", export_audit_log),
     Verb("keys add", add_key),
     Verb("keys list", list_keys),
     Verb("keys remove", remove_key),
@@ -85,6 +90,10 @@ NO_COMMAND: Final = {
     "records remove forget": "for the caches of a server",
     "receive say": "the command prints",
     "receive stopped": "SIGTERM and Ctrl-C",
+    "erase forget": "for the caches of a server",
+    "erase by": "who runs the command",
+    "erase noted": "the command notes it in the audit log",
+    **dict.fromkeys(["audit-log verify folder", "audit-log export folder"], "--audit-log, as of lookalike serve"),
     "demo folder": "--out, as of every command that writes",
     "demo say": "the command prints",
 }
@@ -102,6 +111,8 @@ COMMAND_ONLY: Final = {
     "evaluate more_queries": "what follows --queries",
     "audit confounds against": "other_field",
     "audit confounds label": "label_field",
+    "erase check": "in Python check_erasure",
+    **dict.fromkeys(["audit-log verify audit_log", "audit-log export audit_log"], "folder"),
 }
 NO_HTTP: Final = {
     **dict.fromkeys(
@@ -170,7 +181,7 @@ def in_python(verb: Verb) -> dict[str, Any]:
 
 def command_of(verb: Verb) -> click.Command:
     first, *rest = verb.name.split()
-    command: Any = import_module(f"lookalike.cli.{first}").command
+    command: Any = import_module(f"lookalike.cli.{first.replace('-', '_')}").command
     for name in rest:
         command = command.commands[name]
     return command  # type: ignore[no-any-return]

@@ -41,7 +41,18 @@ _CONTRIBUTOR: Final = frozenset(
 _ADMIN: Final = frozenset(
     {"GET /records/{}/report", "DELETE /records/{}", "DELETE /patients/{}", "DELETE /spaces/{}", "POST /migrate"}
 )
-_OPEN: Final = frozenset({"GET /healthz", "GET /readyz", "GET /"})
+_OPEN: Final = frozenset(
+    {
+        "GET /healthz",
+        "GET /readyz",
+        "GET /",
+        "GET /session",
+        "DELETE /session",
+        "GET /session/sign-in",
+        "GET /session/callback",
+        "POST /session/backchannel-logout",
+    }
+)
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "
     "style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "

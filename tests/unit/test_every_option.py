@@ -113,7 +113,7 @@ def watchable() -> list[tuple[str, Any]]:
     return [(name, getattr(importlib.import_module(module), name)) for module, name in homes]
 
 
-def _named(values: Any, depth: int = 4) -> Iterator[tuple[str, Any]]:
+def _named(values: Any, depth: int = 6) -> Iterator[tuple[str, Any]]:
     if dataclasses.is_dataclass(values) and not isinstance(values, type):
         values = {each.name: getattr(values, each.name, None) for each in dataclasses.fields(values)}
     if isinstance(values, list | tuple) and depth:

@@ -15,6 +15,8 @@ import type {
   RecordReport,
   RefusedPage,
   SearchResult,
+  Session,
+  SignedOut,
   Stored,
   StudyRecords,
   Timeline,
@@ -135,6 +137,8 @@ export const paths = {
 };
 
 export const api = {
+  session: () => json<Session>("GET", "/session"),
+  signOut: () => json<SignedOut>("DELETE", "/session"),
   gallery: () => json<Gallery>("GET", "/gallery"),
   upload: (files: readonly File[], abort?: AbortSignal) =>
     json<Upload>("POST", "/uploads", filesForm(files), abort),

@@ -464,7 +464,8 @@ export interface paths {
         put?: never;
         /**
          * Post Labels Undo
-         * @description Undo a change of labels, by default the last one that counts, whoever made it.
+         * @description Undo a change of labels, by default the last one that counts, whoever made it. One that concerns records that the
+         *     caller does not see is none.
          */
         post: operations["post_labels_undo_api_v1_labels_undo_post"];
         delete?: never;
@@ -505,7 +506,7 @@ export interface paths {
         post?: never;
         /**
          * Delete Patient
-         * @description Remove all of a patient's records everywhere.
+         * @description Remove all of a patient's records everywhere; of an admin who sees a part of the gallery those in it.
          */
         delete: operations["delete_patient_api_v1_patients__group__delete"];
         options?: never;
@@ -741,6 +742,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Who asks, and how somebody can sign in; answered to everybody.
+         */
+        get: operations["get_session_api_v1_session_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Session
+         * @description Sign out: the session ends here and now. address: where to sign out at the identity provider too, or "".
+         */
+        delete: operations["delete_session_api_v1_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Sign In
+         * @description Send a browser to the identity provider.
+         */
+        get: operations["get_sign_in_session_sign_in_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Callback
+         * @description A browser comes back from the identity provider: to the page, signed in or not.
+         */
+        get: operations["get_callback_session_callback_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/backchannel-logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Backchannel Logout
+         * @description The identity provider ends sessions (OpenID Connect Back-Channel Logout 1.0).
+         */
+        post: operations["post_backchannel_logout_session_backchannel_logout_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -896,6 +981,9 @@ export interface components {
             missing: {
                 [key: string]: number;
             };
+        };
+        Body_post_backchannel_logout_session_backchannel_logout_post: {
+            logout_token: string;
         };
         /** @description Labels of many records: to set instead of those they have, to add, and to remove. */
         ChangeLabelsBody: {
@@ -2054,6 +2142,18 @@ export interface components {
             query_day: number | null;
             studies: components["schemas"]["StudyHits"][];
         };
+        /**
+         * @description Who asks. known: whether the service knows them; name: for people; means: how they are known; role: the highest.
+         *     sign_in: whether somebody can sign in at an identity provider (``/session/sign-in``).
+         */
+        SessionInfo: {
+            known: boolean;
+            name: string;
+            /** @enum {string} */
+            means: "key" | "oidc" | "proxy" | "open" | "command" | "service" | "";
+            role: ("reader" | "contributor" | "admin") | null;
+            sign_in: boolean;
+        };
         /** @description What lies among images and is none. kind: in words for people: a DICOM modality (SEG, SR), "mask", "table". */
         SetApart: {
             source: string;
@@ -2074,6 +2174,10 @@ export interface components {
             effect: number;
             queries: number;
             records: number;
+        };
+        /** @description address: of the identity provider, to sign out there too; "" where it has none. */
+        SignedOut: {
+            address: string;
         };
         /**
          * @description size: as asked for. records: how many a sub-gallery holds, the mean over draws (and folds): whole patients are
@@ -3941,6 +4045,134 @@ export interface operations {
             421: components["responses"]["421"];
             422: components["responses"]["422"];
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_session_api_v1_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"];
+                };
+            };
+            400: components["responses"]["400"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    delete_session_api_v1_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_sign_in_session_sign_in_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            400: components["responses"]["400"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            424: components["responses"]["424"];
+            500: components["responses"]["500"];
+        };
+    };
+    get_callback_session_callback_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            424: components["responses"]["424"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_backchannel_logout_session_backchannel_logout_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["Body_post_backchannel_logout_session_backchannel_logout_post"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
         };

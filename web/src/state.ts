@@ -1,11 +1,13 @@
 /** What the page knows. Views read these signals; only the functions below and in search.ts change them. */
 import { computed, signal } from "@preact/signals";
 import { api, gone, alive } from "./api";
+import { comeBack } from "./comeback";
 import { nothing, remembered, undone, type Past } from "./past";
 import { addressOf, routeOf, EMPTY, type Asking, type Route } from "./route";
 import type { View } from "./views/shown";
 import type { Gallery } from "./types";
 
+comeBack();
 export const route = signal<Route>(routeOf(location.hash));
 export const gallery = signal<Gallery | null>(null);
 export const galleryProblem = signal<string>("");

@@ -8,6 +8,8 @@ export type Attribute = Attributes[string];
 export type Box = Readonly<Schemas["RoiBody"]["box"]>;
 
 export type Gallery = Schemas["GalleryAnswer"];
+export type Session = Schemas["SessionInfo"];
+export type SignedOut = Schemas["SignedOut"];
 export type Space = Schemas["SpaceInfo"];
 export type Upload = Schemas["UploadInfo"];
 export type ViewerKind = NonNullable<Upload["viewer"]>;

@@ -28,6 +28,8 @@ _COMMANDS: Final = {
     "receive": "Receive what a PACS or a modality sends by C-STORE.",
     "serve": "Search, label and adapt in the browser; the HTTP service.",
     "keys": "Who may ask the service: add, list and remove keys.",
+    "erase": "Remove a patient everywhere, with a proof for the file.",
+    "audit-log": "Who did what: verify that nothing is missing, export.",
     "encoders": "The encoders there are; bring, check and export their weights.",
     "benchmark": "Compare encoders on public collections, or indexes over sizes.",
     "demo": "The whole job on synthetic radiographs, or on your folder.",
@@ -55,7 +57,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"lookalike.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"lookalike.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from lookalike.cli.noting import note_command
 from lookalike.cli.output import gallery_option, json_option, print_json, print_table
 from lookalike.roles import ROLES, Role
 
@@ -32,19 +33,23 @@ def command() -> None:
     show_default=True,
     help="reader asks; contributor also labels, indexes and trains; admin also removes.",
 )
+@click.option("--expires", metavar="DAYS|DATE", help="90d, or 2027-01-31: it counts to the end of that day (UTC).")
+@click.option("--where", default="", metavar="FILTER", help="Only these records are there for who has the key.")
 @json_option
-def _add(name: str, gallery: str, role: Role, as_json: bool) -> None:
+def _add(name: str, gallery: str, role: Role, expires: str | None, where: str, as_json: bool) -> None:
     """Make a key and print it, once.
 
     \b
     Example:
-      lookalike keys add workstation --role contributor --gallery chest
+      lookalike keys add workstation --role contributor --expires 90d --gallery chest
+      lookalike keys add students --where 'site=teaching' --gallery chest
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.keys import add_key
 
     with open_gallery(gallery) as opened:
-        made = add_key(opened, name, role=role)
+        made = add_key(opened, name, role=role, expires=expires, where=where)
+        note_command("change-keys", opened, key=name, change="added", role=role)
     if as_json:
         click.echo(json.dumps(asdict(made)))
     else:
@@ -55,7 +60,7 @@ def _add(name: str, gallery: str, role: Role, as_json: bool) -> None:
 @gallery_option
 @json_option
 def _list(gallery: str, as_json: bool) -> None:
-    """Names and roles.
+    """Names and roles, until when they count, and when they were used last.
 
     \b
     Example:
@@ -71,8 +76,12 @@ def _list(gallery: str, as_json: bool) -> None:
     if as_json:
         print_json(keys)
         return
-    made = [datetime.fromtimestamp(key.created, UTC).strftime("%Y-%m-%d %H:%M") for key in keys]
-    print_table([["name", "role", "made (UTC)"], *([k.name, k.role, at] for k, at in zip(keys, made, strict=True))])
+
+    def at(seconds: float | None, never: str) -> str:
+        return never if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+    rows = [[k.name, k.role, at(k.created, ""), at(k.expires, "-"), at(k.used, "-"), k.where or "all"] for k in keys]
+    print_table([["name", "role", "made (UTC)", "expires", "last used", "records"], *rows])
 
 
 @command.command("remove")
@@ -91,6 +100,7 @@ def _remove(name: str, gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         remove_key(opened, name)
+        note_command("change-keys", opened, key=name, change="removed")
         left = list_keys(opened)
     click.echo(json.dumps({"removed": name}) if as_json else f"The key {name!r} opens nothing any more.")
     if not left and not as_json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from lookalike.cli.noting import note_command
 from lookalike.cli.output import counted, gallery_option, json_option, print_json, print_notes, print_table
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _label(
 
     with open_gallery(gallery) as opened:
         result = records.label(opened, ids, set=set_ or None, add=add, remove=remove, by=_BY)
+        note_command("label", opened, ids, change=result.change or 0)
     _print_changed(result, as_json)
 
 
@@ -75,6 +77,7 @@ def _report(id: str, gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         found = read_report(opened, id)
+        note_command("look", opened, [found.id], what="report")
     if as_json:
         print_json(found)
         return
@@ -156,6 +159,7 @@ def _undo(change: int | None, gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         result = records.undo_labels(opened, change)
+        note_command("label", opened, undone=result.change or 0)
     _print_changed(result, as_json, undone=True)
 
 
@@ -204,6 +208,7 @@ def _remove(ids: tuple[str, ...], gallery: str, patient: str | None, as_json: bo
 
     with open_gallery(gallery) as opened:
         removed = records.remove(opened, ids, patient=patient)
+        note_command("erase", opened, ids, [patient] if patient else [], removed=removed.records)
     _print_removed(removed, as_json)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,6 +22,21 @@ from lookalike.cli.output import gallery_option, json_option
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="PEM", help="and its key.")
 @click.option("--behind-proxy", is_flag=True, help="Another program ends TLS and sets X-Forwarded-For.")
 @click.option("--max-upload-mb", default=256, show_default=True, type=click.IntRange(1, 65536))
+@click.option("--oidc-issuer", metavar="URL", help="People sign in at this identity provider (OpenID Connect),")
+@click.option(
+    "--oidc-client", metavar="ID", help="which knows this service by this name; secret: LOOKALIKE_OIDC_SECRET."
+)
+@click.option("--oidc-claim", metavar="NAME", help="The claim that grants go by [default: roles].")
+@click.option("--oidc-audience", metavar="NAME", help="Of access tokens that programs may send.")
+@click.option("--oidc-ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="PEM")
+@click.option("--oidc-check-seconds", type=click.FloatRange(0, 3600), help="Ask again whether a token counts [30].")
+@click.option("--grant", "grants", multiple=True, metavar="VALUE=ROLE[:FILTER]", help="What those with VALUE may do.")
+@click.option("--trusted-proxy", "proxies", multiple=True, metavar="ADDRESS", help="Its headers are believed,")
+@click.option("--proxy-user-header", metavar="NAME", help="which name who has signed in at it,")
+@click.option("--proxy-groups-header", metavar="NAME", help="and the values that grants go by.")
+@click.option("--public-url", metavar="URL", help="Of the page, as browsers have it.")
+@click.option("--session-hours", type=click.FloatRange(0, 168, min_open=True), help="A session lasts so long [8].")
+@click.option("--audit-log", metavar="DIR|off", help="Where it is kept who did what.")
 @json_option
 def command(
     gallery: str,
@@ -33,7 +49,11 @@ def command(
     tls_key: Path | None,
     behind_proxy: bool,
     max_upload_mb: int,
+    grants: tuple[str, ...],
+    proxies: tuple[str, ...],
+    audit_log: str | None,
     as_json: bool,
+    **people: Any,
 ) -> None:
     """Open a gallery in the browser, and answer over HTTP (/api/v1). Ends with Ctrl-C.
 
@@ -43,6 +63,8 @@ def command(
     Example:
       lookalike serve --gallery chest
       lookalike serve --gallery chest --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --import new=/data/new
+      lookalike serve --gallery chest --oidc-issuer https://login.example.org/realms/r --oidc-client lookalike \\
+        --grant radiology=contributor --grant 'students=reader:site=teaching'
     """
     from lookalike.errors import MissingExtraError
 
@@ -52,6 +74,7 @@ def command(
         if (error.name or "").startswith("lookalike"):
             raise
         raise MissingExtraError("lookalike serve", "server") from None
+    from lookalike.server.people import people_from
     from lookalike.server.settings import ServerSettings, import_folders
 
     settings = ServerSettings(
@@ -64,6 +87,8 @@ def command(
         behind_proxy,
         max_upload=max_upload_mb << 20,
         max_uploads=8 * max_upload_mb << 20,
+        people=people_from(grants, proxies, **people),
+        audit_log=audit_log,
     )
 
     def say(address: str) -> None:

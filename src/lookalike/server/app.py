@@ -15,6 +15,7 @@ from fastapi import FastAPI, Response
 from starlette.concurrency import run_in_threadpool
 
 import lookalike
+from lookalike.server.audited import Audited
 from lookalike.server.document import ROUTES, openapi_document
 from lookalike.server.guard import API, Guard
 from lookalike.server.metrics import Metrics
@@ -63,6 +64,7 @@ def make_app(folder: str | Path, settings: ServerSettings | None = None) -> Fast
     app.router.routes.extend(ROUTES)
     app.openapi = cache(openapi_document)  # type: ignore[method-assign]
     _add_page(app)
+    app.add_middleware(Audited, service=service)
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     return app
 

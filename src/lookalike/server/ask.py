@@ -14,7 +14,8 @@ from starlette.concurrency import run_in_threadpool
 from lookalike.asking import study_query
 from lookalike.asking.query import Query, read_query
 from lookalike.errors import ForbiddenError, LookalikeError, UsageError
-from lookalike.server.access import Caller
+from lookalike.server.audited_records import note_records
+from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, QueryBody, SearchBody
 from lookalike.server.decoding import CallersDecoding
 from lookalike.server.problems import Problem
@@ -25,6 +26,7 @@ from lookalike.types import BASE
 
 if TYPE_CHECKING:
     from lookalike.asking.heat import Explanation
+    from lookalike.gallery import Gallery
     from lookalike.verbs.classify import ClassifyResult
     from lookalike.verbs.search import SearchResult
 
@@ -43,34 +45,34 @@ async def asked(
     """
     upload = None
     if query.upload is not None:
-        upload = await decodes(partial(read_upload, service, query.upload, caller.name))
-    respond = partial(_responded, answer, upload)
-    return await (decodes(respond) if pixels or query.roi or query.study_uploads else run_in_threadpool(respond))
+        upload = await decodes(partial(read_upload, service, query.upload, caller))
+    found = await (decodes if pixels or query.roi or query.study_uploads else run_in_threadpool)(
+        partial(answer, upload)
+    )
+    note_records(decodes.request.state, _records_of(query, found), hits=len(getattr(found, "hits", ())))
+    return await run_in_threadpool(json_response, found)
 
 
-def _responded(answer: Callable[[Query | None], Any], upload: Query | None) -> Response:
-    return json_response(answer(upload))
+def _records_of(query: QueryBody, found: Any) -> Iterator[str]:
+    """The records that a query names, and those that its answer tells of."""
+    yield from query.ids or ()
+    yield from [query.record] if query.record else ()
+    yield from (hit.id for hit in getattr(found, "hits", ()))
+    yield from (each.id for each in getattr(found, "evidence", ()) if each.id)
+    yield from [found.record] if isinstance(getattr(found, "record", None), str) else ()
 
 
 def answer_search(service: Service, body: SearchBody, caller: Caller, upload: Query | None = None) -> SearchResult:
-    """Search. upload: the query's, read. Raises as ``verbs.search.search``; ForbiddenError where reports are searched
-    by who may not see them: by the ranks of names that are asked for they could be read all the same.
-    """
+    """Search. upload: the query's, read. Raises as ``verbs.search.search``."""
     from lookalike.verbs.search import search
 
-    query = body.query
-    if query.report is not None and not caller.may("admin"):
-        raise ForbiddenError(
-            f"reports are searched by who may see them, which needs the role admin; the key {caller.name} is for a "
-            f"{caller.role}",
-            "role",
-        )
+    query, gallery = body.query, service.seen_by(caller)
     found = search(
-        service.gallery,
+        gallery,
         upload,
         text=query.text,
         report=query.report,
-        study=_study(service, query, caller.name),
+        study=_study(service, query, caller),
         ids=query.ids or ([query.record] if query.record else ()),
         vector=query.vector,
         **_region(query),
@@ -81,26 +83,42 @@ def answer_search(service: Service, body: SearchBody, caller: Caller, upload: Qu
     return found
 
 
-def answer_explain(service: Service, body: ExplainBody, upload: Query | None = None) -> Explanation:
+def who_searches(body: SearchBody, caller: Caller) -> Caller:
+    """The caller in the role that a search needs. Raises ForbiddenError where reports are searched by who may not see
+    them: by the ranks of names that are asked for they could be read all the same.
+    """
+    if body.query.report is None:
+        return caller
+    if not caller.may("admin"):
+        raise ForbiddenError(
+            f"reports are searched by who may see them, which needs the role admin; {caller.known_as} is for a "
+            f"{caller.role}",
+            "role",
+        )
+    return caller.acts("admin")
+
+
+def answer_explain(service: Service, body: ExplainBody, caller: Caller, upload: Query | None = None) -> Explanation:
     """Explain a hit. upload: the query's, read. Raises as ``verbs.explain.explain``."""
     from lookalike.verbs.explain import explain
 
     identity = None if upload is not None else _record(body.query)
-    return explain(service.gallery, upload, id=identity, record=body.record, **_region(body.query), space=body.space)
+    gallery = service.seen_by(caller)
+    return explain(gallery, upload, id=identity, record=body.record, **_region(body.query), space=body.space)
 
 
 def answer_classify(
     service: Service, body: ClassifyBody, caller: Caller, upload: Query | None = None
 ) -> ClassifyResult:
     """Classify the query. upload: the query's, read. Raises as ``verbs.classify.classify``; and for a method that is
-    trained ForbiddenError if the caller is only a reader, Problem 429 while another one is being trained.
+    trained Problem 429 while another one is being trained.
     """
     from lookalike.verbs.classify import classify
 
     space = None if body.space == BASE and body.method != "adapter" else body.space
-    with _training(service, caller, body.method):
+    with _training(service, body.method):
         return classify(
-            service.gallery,
+            service.seen_by(caller),
             upload,
             id=None if upload is not None else _record(body.query),
             method=body.method,
@@ -114,19 +132,13 @@ def answer_classify(
 
 
 @contextmanager
-def _training(service: Service, caller: Caller, method: str) -> Iterator[None]:
-    """Training takes seconds to minutes of a processor: one at a time, and for those who may start jobs."""
-    from lookalike.verbs.classify import is_trained, untrained_methods
+def _training(service: Service, method: str) -> Iterator[None]:
+    """Training takes seconds to minutes of a processor: one at a time."""
+    from lookalike.verbs.classify import is_trained
 
     if not is_trained(method):
         yield
         return
-    if not caller.may("contributor"):
-        raise ForbiddenError(
-            f"{method} is trained on the gallery, which needs the role contributor; the key {caller.name} is for a "
-            f"{caller.role}, who may ask for {', '.join(untrained_methods())}",
-            "role",
-        )
     if not service.training.acquire(blocking=False):
         detail = "another classifier is being trained; ask again when it is done"
         raise Problem(429, detail, "training", {"Retry-After": "5"})
@@ -136,27 +148,45 @@ def _training(service: Service, caller: Caller, method: str) -> Iterator[None]:
         service.training.release()
 
 
-def read_upload(service: Service, identity: str, owner: str) -> Query:
-    """A caller's upload as a query. It is read and encoded once, and again when the gallery's records have changed; a
-    refusal is kept likewise. Raises NotFoundError, and as ``read_query``.
+def who_classifies(body: ClassifyBody, caller: Caller) -> Caller:
+    """The caller in the role that a method needs: training is for those who may start jobs. Raises ForbiddenError."""
+    from lookalike.verbs.classify import is_trained, untrained_methods
+
+    if not is_trained(body.method):
+        return caller
+    if not caller.may("contributor"):
+        raise ForbiddenError(
+            f"{body.method} is trained on the gallery, which needs the role contributor; {caller.known_as} is for a "
+            f"{caller.role}, who may ask for {', '.join(untrained_methods())}",
+            "role",
+        )
+    return caller.acts("contributor")
+
+
+def read_upload(service: Service, identity: str, caller: Caller) -> Query:
+    """A caller's upload as a query. It is read and encoded once, and again when the gallery's records have changed, or
+    those of it that the caller sees; a refusal is kept likewise. Raises NotFoundError, and as ``read_query``.
     """
-    upload = service.uploads.get(identity, owner)
-    return _read_once(service, [upload], "picture", lambda: read_query(service.gallery, upload.source))
+    upload, gallery = service.uploads.get(identity, caller.name), service.seen_by(caller)
+    return _read_once(service, gallery, [upload], "picture", lambda: read_query(gallery, upload.source))
 
 
-def read_uploads(service: Service, identities: Sequence[str], owner: str) -> Query:
+def read_uploads(service: Service, identities: Sequence[str], caller: Caller) -> Query:
     """A caller's uploads as one study, read as ``read_upload`` reads one. Raises NotFoundError, and as
     ``study_query.read_study``.
     """
-    uploads = [service.uploads.get(identity, owner) for identity in dict.fromkeys(identities)]
+    gallery = service.seen_by(caller)
+    uploads = [service.uploads.get(identity, caller.name) for identity in dict.fromkeys(identities)]
     folders = [upload.folder for upload in uploads]
-    return _read_once(service, uploads, "study", lambda: study_query.read_study(service.gallery, folders))
+    return _read_once(service, gallery, uploads, "study", lambda: study_query.read_study(gallery, folders))
 
 
-def _read_once(service: Service, uploads: Sequence[Upload], kind: str, read: Callable[[], Query]) -> Query:
-    """What uploads are as a query of some kind, kept with the first of them."""
+def _read_once(
+    service: Service, gallery: Gallery, uploads: Sequence[Upload], kind: str, read: Callable[[], Query]
+) -> Query:
+    """What uploads are as a query of some kind, kept with the first of them. gallery: as the caller sees it."""
     first, names = uploads[0], [upload.name for upload in uploads]
-    asked = (kind, service.gallery.space(BASE).version, *(upload.id for upload in uploads))
+    asked = (kind, gallery.space(BASE).version, gallery.part, *(upload.id for upload in uploads))
     with first.reading:
         if first.asked != asked:
             first.query, first.refused = None, None
@@ -174,10 +204,10 @@ def _read_once(service: Service, uploads: Sequence[Upload], kind: str, read: Cal
         return first.query
 
 
-def _study(service: Service, query: QueryBody, owner: str) -> str | Query | None:
+def _study(service: Service, query: QueryBody, caller: Caller) -> str | Query | None:
     if query.study_uploads is not None:
-        return read_uploads(service, query.study_uploads, owner)
-    return None if query.study is None else study_query.known_study(service.gallery, query.study)
+        return read_uploads(service, query.study_uploads, caller)
+    return None if query.study is None else study_query.known_study(service.seen_by(caller), query.study)
 
 
 def _region(query: QueryBody) -> dict[str, Any]:

@@ -26,9 +26,18 @@ from lookalike.server.routes.jobs import jobs_router
 from lookalike.server.routes.parameters import decoding_of
 from lookalike.server.routes.records import records_router
 from lookalike.server.routes.search import search_router
+from lookalike.server.routes.session import session_router
 from lookalike.server.routes.uploads import uploads_router
 
-_ROUTERS: Final = (gallery_router, uploads_router, search_router, records_router, jobs_router, health_router)
+_ROUTERS: Final = (
+    gallery_router,
+    uploads_router,
+    search_router,
+    records_router,
+    jobs_router,
+    session_router,
+    health_router,
+)
 ROUTES: Final[tuple[BaseRoute, ...]] = tuple(route for router in _ROUTERS for route in router.routes)
 _REFS: Final = "#/components/schemas/"
 _GUARDED: Final = (400, 403, 408, 413, 421, 500)  # of any request: the guard's refusals, and a bug
@@ -36,7 +45,14 @@ _KEYED: Final = (401, 409, 429, 503)  # of routes that demand a role and use the
 _NAMED: Final = (404, 422)  # of routes with parameters or a body
 _NEEDING: Final = (424,)  # of routes with a body, which may need the encoder or an optional package
 _DECODING: Final = (503,)  # of routes that may decode a file
-_OWN: Final = {"/api/v1/uploads": (415,), "/readyz": (503,)}
+_OWN: Final = {
+    "/api/v1/uploads": (415,),
+    "/readyz": (503,),
+    "/api/v1/session": (404, 503),
+    "/session/sign-in": (404, 424),
+    "/session/callback": (401, 404, 424, 503),
+    "/session/backchannel-logout": (404, 422, 424, 503),
+}
 
 
 def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:

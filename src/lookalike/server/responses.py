@@ -32,8 +32,8 @@ class FileOfBytes(FileResponse):
 
 
 def picture_response(jpeg: bytes) -> Response:
-    """A JPEG, which the browser may keep for a while."""
-    return JPEG(jpeg, headers={"Cache-Control": "private, max-age=300"})
+    """A JPEG, which the browser may keep for a while, and shows to nobody who signs in after."""
+    return JPEG(jpeg, headers={"Cache-Control": "private, max-age=300", "Vary": "Authorization, Cookie"})
 
 
 def download_response(data: bytes, name: str, kind: str) -> Response:

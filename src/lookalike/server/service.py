@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,27 +15,39 @@ from typing import Final
 from fastapi import Request
 from threadpoolctl import threadpool_limits
 
+from lookalike.audit_log.events import AuditEvent
+from lookalike.audit_log.log import AuditLog
+from lookalike.audit_log.place import audit_place
 from lookalike.erasing import Named
+from lookalike.errors import AuditLogError, NotFoundError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.roles import Role
 from lookalike.server.access import Access
+from lookalike.server.callers import Caller
 from lookalike.server.decoding import Decoding
 from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
 from lookalike.server.outgoing import Outgoing
 from lookalike.server.settings import ServerSettings, check
+from lookalike.server.signin import sign_in_for
 from lookalike.server.uploads.forget import forget_uploads
 from lookalike.server.uploads.store import Uploads
-from lookalike.verbs.gallery import warm
+from lookalike.verbs.gallery import gallery_id, part_of, warm
 from lookalike.verbs.keys import check_keys
 from lookalike.verbs.pictures import Pictures
+from lookalike.verbs.records import check_files, check_there
 
 _FILTER_SECONDS: Final = 2.0  # a caller waits for a filter no longer, nor does anybody else for that caller
+_PARTS: Final = 32  # of the gallery that are kept open
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
 
 
 @dataclass
 class Service:
-    """One served gallery. training: held while a classifier is trained for a caller; submitting: while a job is."""
+    """One served gallery. training: held while a classifier is trained for a caller; submitting: while a job is;
+    opening: while a part is opened. parts: of the gallery, by the filters that name them. audit: None where nothing is
+    noted.
+    """
 
     gallery: Gallery
     settings: ServerSettings
@@ -46,8 +60,43 @@ class Service:
     training: threading.Lock = field(default_factory=threading.Lock)
     submitting: threading.Lock = field(default_factory=threading.Lock)
     outgoing: Outgoing = field(default_factory=Outgoing)
+    parts: OrderedDict[tuple[str, ...], Gallery] = field(default_factory=OrderedDict)
+    opening: threading.Lock = field(default_factory=threading.Lock)
+    audit: AuditLog | None = None
     ready: bool = False
     closed: bool = False
+
+    def seen_by(self, caller: Caller) -> Gallery:
+        """The gallery as a caller sees it in the role that it acts in: whatever is answered is answered from it."""
+        part = caller.part
+        if part is None:
+            return self.gallery
+        with self.opening:
+            if part not in self.parts:
+                self.parts[part] = part_of(self.gallery, part)
+            self.parts.move_to_end(part)
+            while len(self.parts) > _PARTS:
+                self.parts.popitem(last=False)[1].close()
+            return self.parts[part]
+
+    def check_seen(self, caller: Caller, ids: Sequence[str], *, file: bool = False) -> None:
+        """Raise NotFoundError unless a caller sees every one of some records, before something is done with them in the
+        whole gallery. file: that the file of each holds no other record, unless the caller sees that one too.
+        """
+        seen = self.seen_by(caller)
+        if seen is not self.gallery:
+            check_there(seen, ids)
+            if file:
+                check_files(self.gallery, seen, ids)
+
+    def sees_as(self, caller: Caller, role: Role, ids: Sequence[str]) -> bool:
+        """Whether a caller has a role for every one of some records."""
+        if not caller.may(role):
+            return False
+        with suppress(NotFoundError):
+            self.check_seen(caller.acts(role), ids)
+            return True
+        return False
 
     def warm(self) -> None:
         """Load what the first query would otherwise wait for."""
@@ -67,7 +116,13 @@ class Service:
         self.runner.stop()
         self.pictures.close()
         self.uploads.close()
+        for part in self.parts.values():
+            part.close()
+        self.access.close()
         self.gallery.close()
+        if self.audit is not None:
+            with suppress(AuditLogError):
+                self.audit.note(AuditEvent("stop", "lookalike", "service", gallery=gallery_id(self.gallery)))
 
 
 def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics) -> Service:
@@ -84,15 +139,27 @@ def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics)
         gallery.allow(settings.imports.values())
     keys = check_keys(gallery)
     check(settings, keys=bool(keys))
+    name = gallery.folder.name
     return Service(
         gallery,
         settings,
         metrics,
-        Access(keys, open_=settings.alone, behind_proxy=settings.behind_proxy),
+        Access(keys, settings, name, sign_in_for(settings.people, name)),
         Uploads(settings.max_uploads),
         Pictures(gallery),
         Runner(gallery),
+        audit=_begun_audit_log(settings, gallery_id(gallery)),
     )
+
+
+def _begun_audit_log(settings: ServerSettings, gallery: str) -> AuditLog | None:
+    """The audit log, in which the start stands. Raises AuditLogError, UsageError, GalleryError."""
+    place = audit_place(settings.audit_log)
+    if place is None:
+        return None
+    log = AuditLog(place)
+    log.note(AuditEvent("start", "lookalike", "service", gallery=gallery))
+    return log
 
 
 def _share_memory() -> None:

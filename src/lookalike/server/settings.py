@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from lookalike.errors import UsageError
+from lookalike.server.people import PeopleSettings, check_people
 
 PORT: Final = 8765
 MAX_UPLOAD: Final = 256 << 20
@@ -22,7 +24,8 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class ServerSettings:
     """imports: folders that jobs may index, by the name that callers use. behind_proxy: a reverse proxy terminates TLS
     and names the client in X-Forwarded-For. hosts: names that the Host header may have, besides the machine's own.
-    max_upload, max_uploads: bytes of one upload, and of all that are kept.
+    max_upload, max_uploads: bytes of one upload, and of all that are kept. people: who may sign in. audit_log: the
+    folder of the audit log, "off" for none; None: where the environment or the configuration says.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +37,8 @@ class ServerSettings:
     behind_proxy: bool = False
     max_upload: int = MAX_UPLOAD
     max_uploads: int = 8 * MAX_UPLOAD
+    people: PeopleSettings = field(default_factory=PeopleSettings)
+    audit_log: str | None = None
 
     @property
     def loopback(self) -> bool:
@@ -45,8 +50,13 @@ class ServerSettings:
 
     @property
     def alone(self) -> bool:
-        """Whether only clients on this machine can reach the service: then keys are not required."""
-        return self.loopback and not self.behind_proxy
+        """Whether only this machine can reach the service, and nobody signs in: then keys are not required."""
+        return self.loopback and not self.behind_proxy and not self.people.known_elsewhere
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the page by https."""
+        return bool(self.tls_cert) or self.behind_proxy or self.people.public_url.startswith("https://")
 
     @property
     def scheme(self) -> str:
@@ -57,7 +67,8 @@ class ServerSettings:
     def allowed_hosts(self) -> frozenset[str]:
         """The names that the Host header may have, in lower case and without the port."""
         own = {socket.gethostname(), socket.getfqdn()} if not self.loopback else set()
-        return frozenset(name.lower() for name in {*_LOOPBACK, self.host, *self.hosts, *own})
+        public = {urlsplit(self.people.public_url).hostname or ""} - {""}
+        return frozenset(name.lower() for name in {*_LOOPBACK, self.host, *self.hosts, *own, *public})
 
 
 def check(settings: ServerSettings, *, keys: bool) -> None:
@@ -67,10 +78,11 @@ def check(settings: ServerSettings, *, keys: bool) -> None:
     for path in (settings.tls_cert, settings.tls_key):
         if path is not None and not path.is_file():
             raise UsageError(f"no such file: {path}; name the PEM files of the certificate and of its key")
-    if settings.alone:
+    check_people(settings.people)
+    if settings.alone or (settings.loopback and not settings.behind_proxy):
         return
     where = "behind a proxy" if settings.behind_proxy else f"on {settings.host}, which others can reach,"
-    if not keys:
+    if not keys and not settings.people.known_elsewhere:
         raise UsageError(f"serving {where} needs keys; make one: lookalike keys add NAME --role admin --gallery G")
     if not settings.tls_cert and not settings.behind_proxy:
         raise UsageError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -79,8 +79,13 @@ def job_of(store: Store, identity: str) -> Job:
     with store.begin() as connection:
         row = connection.execute(select(*_READ).where(JOBS.c.id == identity)).first()
         if row is None:
-            raise NotFoundError(f"no job has the id {identity!r}")
+            raise no_job(identity)
         return _job(row)
+
+
+def no_job(identity: str) -> NotFoundError:
+    """The error for a job that is not there, or not for who asks."""
+    return NotFoundError(f"no job has the id {identity!r}")
 
 
 def job_to_run(store: Store, identity: str) -> Job:
@@ -92,8 +97,11 @@ def job_to_run(store: Store, identity: str) -> Job:
     return job_of(store, identity)
 
 
-def page_of_jobs(store: Store, limit: int, cursor: str | None) -> tuple[list[Job], str | None]:
+def page_of_jobs(
+    store: Store, limit: int, cursor: str | None, owners: Collection[str] | None = None
+) -> tuple[list[Job], str | None]:
     """At most ``limit`` jobs, newest first, without their results; and the next page's cursor, None on the last one.
+    owners: only theirs.
 
     Raises UsageError for an invalid cursor.
     """
@@ -107,6 +115,8 @@ def page_of_jobs(store: Store, limit: int, cursor: str | None) -> tuple[list[Job
             raise UsageError("the cursor is none that a page of jobs gave; leave it out to start again") from None
         older = or_(JOBS.c.created < created, (JOBS.c.created == created) & (JOBS.c.id < identity))
         query = query.where(older)
+    if owners is not None:
+        query = query.where(JOBS.c.owner.in_(sorted(owners)))
     with store.begin() as connection:
         jobs = [_job(row) for row in connection.execute(query)]
     more = len(jobs) > limit

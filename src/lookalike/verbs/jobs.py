@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,12 +20,15 @@ from lookalike.store.jobs import (
     job_of,
     job_to_run,
     next_job,
+    no_job,
     note_progress,
     page_of_jobs,
     resume_jobs,
     without_names,
 )
 
+WITHIN: Final = "within"
+"""The argument of any job that names the part of the gallery which it is done in."""
 _NAMELESS: Final = "migrate"
 """The kind of jobs whose results say nothing of a single record."""
 
@@ -60,11 +63,14 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job as its worker gets it: the name of the verb, and its arguments."""
+    """A job as its worker gets it: the name of the verb, and its arguments. within: the filters that name the part of
+    the gallery which it is done in; () for all of it.
+    """
 
     id: str
     kind: str
     arguments: Mapping[str, Any]
+    within: tuple[str, ...] = ()
 
 
 def submit_job(gallery: Gallery, kind: str, arguments: Mapping[str, Any], owner: str) -> JobInfo:
@@ -72,14 +78,23 @@ def submit_job(gallery: Gallery, kind: str, arguments: Mapping[str, Any], owner:
     return _info(add_job(gallery.store, kind, arguments, owner))
 
 
-def job_info(gallery: Gallery, id: str) -> JobInfo:
-    """A job's state, progress and result. Raises NotFoundError."""
-    return _info(job_of(gallery.store, id))
+def job_info(gallery: Gallery, id: str, *, of: Collection[str] | None = None) -> JobInfo:
+    """A job's state, progress and result. of: only where one of these submitted it. Raises NotFoundError."""
+    return _info(_job_of(gallery, id, of))
 
 
-def list_jobs(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> JobPage:
-    """A page of jobs. Raises UsageError for an invalid cursor."""
-    jobs, after = page_of_jobs(gallery.store, limit, cursor)
+def _job_of(gallery: Gallery, identity: str, of: Collection[str] | None) -> Job:
+    job = job_of(gallery.store, identity)
+    if of is not None and job.owner not in of:
+        raise no_job(identity)
+    return job
+
+
+def list_jobs(
+    gallery: Gallery, *, limit: int = 50, cursor: str | None = None, of: Collection[str] | None = None
+) -> JobPage:
+    """A page of jobs. of: only those that one of these submitted. Raises UsageError for an invalid cursor."""
+    jobs, after = page_of_jobs(gallery.store, limit, cursor, of)
     return JobPage(tuple(map(_info, jobs)), after)
 
 
@@ -99,9 +114,9 @@ def may_cancel(gallery: Gallery, id: str, *, owner: str | None) -> bool:
     return job.state in OPEN
 
 
-def job_report(gallery: Gallery, id: str, format: str) -> str:
-    """The printed report of an evaluation. Raises NotFoundError."""
-    reports: Mapping[str, str] = (job_of(gallery.store, id).result or {}).get("reports", {})
+def job_report(gallery: Gallery, id: str, format: str, *, of: Collection[str] | None = None) -> str:
+    """The printed report of an evaluation. of: as in ``job_info``. Raises NotFoundError."""
+    reports: Mapping[str, str] = (_job_of(gallery, id, of).result or {}).get("reports", {})
     if format not in reports:
         raise NotFoundError("this job has no such report; an evaluation has one once it is done", "no-report")
     return reports[format]
@@ -201,4 +216,6 @@ def _info(job: Job) -> JobInfo:
 
 
 def _task(job: Job) -> Task:
-    return Task(job.id, job.kind, job.arguments)
+    arguments = dict(job.arguments)
+    within = tuple(arguments.pop(WITHIN, ()))
+    return Task(job.id, job.kind, arguments, within)

@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 from lookalike.asking.candidates import checked_filter
 from lookalike.erasing import Forget, Removed, erase
-from lookalike.errors import REASONS, UsageError
+from lookalike.errors import REASONS, NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
-from lookalike.store.browse import facet_counts, records_after, refused_after
+from lookalike.store.browse import count_from, facet_counts, records_after, refused_after
 from lookalike.store.edit import change_labels, label_changes, undo_change
 from lookalike.store.label_log import LoggedChange
 from lookalike.store.named import named_by_ids, named_by_patient
@@ -241,6 +241,40 @@ def undo_labels(gallery: Gallery, change: int | None = None) -> Changed:
     """
     number, changed = undo_change(gallery.store, change)
     return Changed(changed, number)
+
+
+def change_to_undo(gallery: Gallery, seen: Gallery, change: int | None) -> int | None:
+    """The number of a change that who sees a part of a gallery may undo: one that concerns no record outside of it, by
+    default the last one there that counts. Raises NotFoundError.
+    """
+    if seen is gallery:
+        return change
+    inside = label_changes(seen.store, None if change is None else change + 1, _MOST if change is None else 1)
+    found = next((each for each in inside if (each.undone is None if change is None else each.number == change)), None)
+    if found is None or label_changes(gallery.store, found.number + 1, 1)[0].records != found.records:
+        raise NotFoundError("no such change of labels is there to be undone", "no-change")
+    return found.number
+
+
+def check_there(gallery: Gallery, ids: Sequence[str]) -> None:
+    """Raises NotFoundError unless every one of some records is there."""
+    for identity in ids:
+        gallery.store.record(identity)
+
+
+def check_files(gallery: Gallery, seen: Gallery, ids: Sequence[str]) -> None:
+    """Raises NotFoundError where a record comes from a file that others come from too, which are outside of the part
+    that is seen.
+    """
+    for identity in ids:
+        source = seen.store.record(identity).source
+        if count_from(gallery.store, source) != count_from(seen.store, source):
+            raise NotFoundError("the file of this record holds others that are not there for you", "not-found")
+
+
+def ids_of_patient(gallery: Gallery, patient: str) -> tuple[str, ...]:
+    """The ids of a patient's records, by the group's hash. Raises NotFoundError if there is none."""
+    return tuple(sorted(named_by_patient(gallery.store, patient).ids))
 
 
 def label_log(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> LabelLog:

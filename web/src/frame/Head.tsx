@@ -1,7 +1,9 @@
 /** The page's head: which gallery, and what can be done from anywhere. */
-import { Download, Link, Moon, Plus, Sun, Undo2 } from "lucide-preact";
+import { Download, Link, LogOut, Moon, Plus, Sun, Undo2 } from "lucide-preact";
+import { key } from "../api";
 import { result, vote } from "../search";
 import { asking, canUndo, gallery, go, route, undo } from "../state";
+import { session, signOut } from "../session";
 import { save } from "../ui/files";
 import { say } from "../ui/notice";
 import { theme, toggleTheme } from "../ui/theme";
@@ -9,6 +11,9 @@ import { canUndoLabels, undoLabels } from "../views/labels/changes";
 
 export function Head() {
   const found = gallery.value;
+  const known = session.value?.known ? session.value : null;
+  // On an open service, and behind a proxy that signs in, there is nothing to sign out of here.
+  const who = known && (known.means === "oidc" || key.get()) ? known : null;
   const labelling = route.value.view === "labels";
   const copy = async (): Promise<void> => {
     await navigator.clipboard.writeText(location.href);
@@ -55,6 +60,17 @@ export function Head() {
           <button class="key" onClick={() => go("gallery")} data-testid="add-images" aria-label="Add images">
             <Plus aria-hidden="true" />
             <span class="words">Add images</span>
+          </button>
+        )}
+        {who && (
+          <button
+            onClick={() => void signOut()}
+            data-testid="sign-out"
+            aria-label={`Sign out ${who.name}`}
+            title={`${who.name} (${who.role ?? "no role"}): sign out`}
+          >
+            <LogOut aria-hidden="true" />
+            <span class="words who">{who.name}</span>
           </button>
         )}
       </div>

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from lookalike.audit_log.events import Means
 from lookalike.evaluation.confound_report import ConfoundAudit
 from lookalike.evaluation.duplicate_report import DuplicateAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
@@ -38,6 +39,26 @@ def gallery_answer(info: GalleryInfo, imports: tuple[str, ...], role: Role) -> G
     """What a gallery is, with what one caller may do."""
     values = {field.name: getattr(info, field.name) for field in fields(info)}
     return GalleryAnswer(**values, imports=imports, disclaimer=DISCLAIMER, role=role)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """Who asks. known: whether the service knows them; name: for people; means: how they are known; role: the highest.
+    sign_in: whether somebody can sign in at an identity provider (``/session/sign-in``).
+    """
+
+    known: bool
+    name: str
+    means: Means
+    role: Role | None
+    sign_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """address: of the identity provider, to sign out there too; "" where it has none."""
+
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

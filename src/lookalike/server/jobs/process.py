@@ -22,6 +22,7 @@ from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.progress import Progress
 from lookalike.server.serialise import plain, without_paths
+from lookalike.verbs.gallery import part_of
 from lookalike.verbs.jobs import Task, count_erasures, end_job, end_job_since, task_of, tell_progress
 
 _NOTED_EVERY: Final = 0.5  # seconds
@@ -161,9 +162,10 @@ def do_job(folder: str, identity: str) -> None:
     with open_gallery(folder) as gallery:
         gallery.patience = math.inf
         task, note = task_of(gallery, identity), _Noted(gallery, identity)
+        seen = part_of(gallery, task.within) if task.within else gallery
         for _ in range(_TRIES):
             before = count_erasures(gallery)
-            if end_job_since(gallery, identity, before, **_outcome(gallery, task, note)):
+            if end_job_since(gallery, identity, before, **_outcome(seen, task, note)):
                 return
         end_job(gallery, identity, error=_OVERTAKEN)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -10,13 +12,14 @@ from typing import Any, Final
 
 from lookalike.erasing import bringing
 from lookalike.errors import NotFoundError
-from lookalike.server.access import Caller
+from lookalike.roles import ROLES
+from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import IndexBody
 from lookalike.server.problems import Problem
 from lookalike.server.service import Service
 from lookalike.server.uploads.store import Upload
 from lookalike.sources.volumes import files_behind
-from lookalike.verbs.jobs import JobInfo, count_open_jobs, job_info, may_cancel, submit_job
+from lookalike.verbs.jobs import WITHIN, JobInfo, count_open_jobs, job_info, may_cancel, submit_job
 
 OPEN_JOBS_EACH: Final = 32  # jobs of one caller that are queued or running,
 OPEN_JOBS: Final = 128  # and of all
@@ -26,13 +29,14 @@ def queue(service: Service, caller: Caller, kind: str, arguments: dict[str, Any]
     """Queue a job, which starts when those before it are done. arguments: of its verb. Raises Problem 429."""
     with service.submitting:
         _check_open(service, caller)
-        job = submit_job(service.gallery, kind, arguments, caller.name)
+        given = arguments if caller.part is None else {**arguments, WITHIN: list(caller.part)}
+        job = submit_job(service.gallery, kind, given, job_name(caller))
     service.runner.wake()
     return job
 
 
 def _check_open(service: Service, caller: Caller) -> None:
-    own, every = count_open_jobs(service.gallery, caller.name), count_open_jobs(service.gallery)
+    own, every = count_open_jobs(service.gallery, job_name(caller)), count_open_jobs(service.gallery)
     if own >= OPEN_JOBS_EACH or every >= OPEN_JOBS:
         whose = f"{own} of your jobs" if own >= OPEN_JOBS_EACH else f"{every} jobs"
         detail = f"{whose} are not done yet; start this one when some are"
@@ -105,6 +109,26 @@ def _brought(file: Path, place: Path) -> str:
 
 def cancel(service: Service, caller: Caller, identity: str) -> JobInfo:
     """Cancel a queued or running job: an admin any, others their own. Raises ForbiddenError, NotFoundError."""
-    if may_cancel(service.gallery, identity, owner=None if caller.may("admin") else caller.name):
+    of = job_owners(caller)
+    any_job = caller.may("admin") and caller.acts("admin").part is None
+    job_info(service.gallery, identity, of=of)
+    if may_cancel(service.gallery, identity, owner=None if any_job else job_name(caller)):
         service.runner.cancel(identity)
-    return job_info(service.gallery, identity)
+    return job_info(service.gallery, identity, of=of)
+
+
+def job_name(caller: Caller) -> str:
+    """As whose a caller's jobs are noted: of who sees a part of the gallery with the part, in which they are done."""
+    if caller.part is None:
+        return caller.name
+    told = hashlib.sha256(json.dumps(sorted(caller.part)).encode()).hexdigest()
+    return f"{caller.name} ({told[:12]})"
+
+
+def job_owners(caller: Caller) -> frozenset[str] | None:
+    """As whose jobs are noted that a caller sees: None for all; of who sees a part of the gallery only its own, in just
+    the parts that it sees.
+    """
+    if caller.part is None:
+        return None
+    return frozenset(job_name(caller.acts(role)) for role in ROLES if caller.may(role))

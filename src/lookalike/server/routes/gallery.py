@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from lookalike.server.contract.answers import FacetPage, GalleryAnswer, SpacePage, gallery_answer
 from lookalike.server.guard import API
 from lookalike.server.responses import json_response
-from lookalike.server.routes.parameters import AsAdmin, AsReader, Cursor, Limit, Served, Where
+from lookalike.server.routes.parameters import AsReader, Cursor, Limit, Served, Where, WholeAsAdmin
 from lookalike.verbs.gallery import drop_space, gallery_info, list_spaces
 from lookalike.verbs.records import RefusedPage, facets, refused
 
@@ -17,30 +17,30 @@ gallery_router = APIRouter(prefix=API, tags=["gallery"])
 @gallery_router.get("/gallery", response_model=GalleryAnswer)
 def get_gallery(service: Served, caller: AsReader) -> Response:
     """What this gallery holds and can do."""
-    imports = tuple(sorted(service.settings.imports))
-    return json_response(gallery_answer(gallery_info(service.gallery), imports, caller.role))
+    imports = tuple(sorted(service.settings.imports)) if caller.part is None else ()
+    return json_response(gallery_answer(gallery_info(service.seen_by(caller)), imports, caller.role))
 
 
 @gallery_router.get("/spaces", response_model=SpacePage)
-def get_spaces(service: Served, _caller: AsReader) -> Response:
+def get_spaces(service: Served, caller: AsReader) -> Response:
     """The encoder's own space and the adapted ones."""
-    return json_response(SpacePage(list_spaces(service.gallery)))
+    return json_response(SpacePage(list_spaces(service.seen_by(caller))))
 
 
 @gallery_router.delete("/spaces/{name}", status_code=204)
-def delete_space(name: str, service: Served, _caller: AsAdmin) -> Response:
+def delete_space(name: str, service: Served, _caller: WholeAsAdmin) -> Response:
     """Remove an adapted space."""
     drop_space(service.gallery, name)
     return Response(status_code=204)
 
 
 @gallery_router.get("/facets", response_model=FacetPage)
-def get_facets(service: Served, _caller: AsReader, where: Where = None) -> Response:
+def get_facets(service: Served, caller: AsReader, where: Where = None) -> Response:
     """The values of each field, with counts."""
-    return json_response(FacetPage(facets(service.gallery, where=where)))
+    return json_response(FacetPage(facets(service.seen_by(caller), where=where)))
 
 
 @gallery_router.get("/refused", response_model=RefusedPage)
-def get_refused(service: Served, _caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
+def get_refused(service: Served, caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Files that could not be read, with reasons."""
-    return json_response(refused(service.gallery, limit=limit, cursor=cursor))
+    return json_response(refused(service.seen_by(caller), limit=limit, cursor=cursor))

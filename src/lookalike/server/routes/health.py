@@ -8,7 +8,7 @@ from fastapi.responses import PlainTextResponse
 from lookalike.server.contract.answers import Health
 from lookalike.server.problems import Problem
 from lookalike.server.responses import json_response
-from lookalike.server.routes.parameters import AsReader, Served
+from lookalike.server.routes.parameters import Served, WholeAsReader
 from lookalike.verbs.gallery import count_records
 from lookalike.verbs.jobs import count_open_jobs
 
@@ -30,7 +30,7 @@ async def get_readyz(service: Served) -> Response:
 
 
 @health_router.get("/metrics", response_class=PlainTextResponse)
-def get_metrics(service: Served, _caller: AsReader) -> Response:
+def get_metrics(service: Served, _caller: WholeAsReader) -> Response:
     """Metrics for Prometheus."""
     gallery = service.gallery
     text = service.metrics.text(records=count_records(gallery), jobs_open=count_open_jobs(gallery))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Response
 
 from lookalike.errors import NotFoundError
-from lookalike.server.access import Caller
+from lookalike.server.callers import Caller
 from lookalike.server.contract.answers import JobAnswer, JobListing, MapPoints
 from lookalike.server.contract.bodies import (
     AdaptBody,
@@ -22,9 +22,17 @@ from lookalike.server.contract.bodies import (
 )
 from lookalike.server.contract.completed import completed
 from lookalike.server.guard import API
-from lookalike.server.jobs.submit import cancel, queue, queue_index
+from lookalike.server.jobs.submit import cancel, job_owners, queue, queue_index
 from lookalike.server.responses import download_response, json_response
-from lookalike.server.routes.parameters import AsAdmin, AsContributor, AsReader, Cursor, Limit, Served
+from lookalike.server.routes.parameters import (
+    AsContributor,
+    AsReader,
+    Cursor,
+    Limit,
+    Served,
+    WholeAsAdmin,
+    WholeAsContributor,
+)
 from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs.jobs import JobInfo, job_info, job_report, list_jobs
@@ -51,19 +59,19 @@ def _accepted(job: JobInfo) -> Response:
 
 
 @jobs_router.post("/index", status_code=202, response_model=JobAnswer)
-def post_index(body: IndexBody, service: Served, caller: AsContributor) -> Response:
+def post_index(body: IndexBody, service: Served, caller: WholeAsContributor) -> Response:
     """Add images."""
     return _accepted(queue_index(service, caller, body))
 
 
 @jobs_router.post("/adapt", status_code=202, response_model=JobAnswer)
-def post_adapt(body: AdaptBody, service: Served, caller: AsContributor) -> Response:
+def post_adapt(body: AdaptBody, service: Served, caller: WholeAsContributor) -> Response:
     """Train a space on the labels."""
     return _queued(service, caller, "adapt", body)
 
 
 @jobs_router.post("/tune", status_code=202, response_model=JobAnswer)
-def post_tune(body: TuneBody, service: Served, caller: AsContributor) -> Response:
+def post_tune(body: TuneBody, service: Served, caller: WholeAsContributor) -> Response:
     """Tune the encoder's network to the gallery."""
     return _queued(service, caller, "tune", body)
 
@@ -75,7 +83,7 @@ def post_evaluate(body: EvaluateBody, service: Served, caller: AsContributor) ->
 
 
 @jobs_router.post("/migrate", status_code=202, response_model=JobAnswer)
-def post_migrate(body: MigrateBody, service: Served, caller: AsAdmin) -> Response:
+def post_migrate(body: MigrateBody, service: Served, caller: WholeAsAdmin) -> Response:
     """Change the encoder."""
     return _accepted(queue(service, caller, "migrate", migration_asked_for(service.gallery, **body.model_dump())))
 
@@ -99,15 +107,15 @@ def post_audit_duplicates(service: Served, caller: AsContributor) -> Response:
 
 
 @jobs_router.get("/jobs", response_model=JobListing)
-def get_jobs(service: Served, _caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
+def get_jobs(service: Served, caller: AsReader, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Jobs, newest first."""
-    return json_response(list_jobs(service.gallery, limit=limit, cursor=cursor))
+    return json_response(list_jobs(service.gallery, limit=limit, cursor=cursor, of=job_owners(caller)))
 
 
 @jobs_router.get("/jobs/{identity}", response_model=JobAnswer)
-def get_job(identity: str, service: Served, _caller: AsReader) -> Response:
+def get_job(identity: str, service: Served, caller: AsReader) -> Response:
     """A job's progress and result."""
-    job = job_info(service.gallery, identity)
+    job = job_info(service.gallery, identity, of=job_owners(caller))
     return json_response(replace(job, result=completed(job.result)))
 
 
@@ -121,23 +129,23 @@ def delete_job(identity: str, service: Served, caller: AsContributor) -> Respons
 def get_report(
     identity: str,
     service: Served,
-    _caller: AsReader,
+    caller: AsReader,
     format: Annotated[Literal["md", "csv", "tex", "json", "html"], Query()] = "md",
 ) -> Response:
     """Download an evaluation's report."""
-    text = job_report(service.gallery, identity, format)
+    text = job_report(service.gallery, identity, format, of=job_owners(caller))
     return download_response(text.encode(), f"report-{identity}.{format}", _KINDS[format])
 
 
 @jobs_router.get("/map", response_model=MapPoints)
 def get_map(
     service: Served,
-    _caller: AsReader,
+    caller: AsReader,
     method: Literal["umap", "tsne"] = "umap",
     space: Annotated[str, Query(max_length=64)] = BASE,
 ) -> Response:
     """A map that a job has drawn."""
-    drawn = kept_map(service.gallery, method=method, space=space)
+    drawn = kept_map(service.seen_by(caller), method=method, space=space)
     if drawn is None:
         raise NotFoundError("this map has not been drawn since the records changed: POST /map", "not-made")
     return json_response(MapPoints(drawn.method, drawn.space, drawn.ids, drawn.x, drawn.y))

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
-from lookalike.server.access import Caller, Needs
+from lookalike.server.access import Needs
+from lookalike.server.callers import Caller
 from lookalike.server.decoding import CallersDecoding
 from lookalike.server.service import Service, service_of
 
@@ -14,6 +15,11 @@ Served = Annotated[Service, Depends(service_of)]
 AsReader = Annotated[Caller, Depends(Needs("reader"))]
 AsContributor = Annotated[Caller, Depends(Needs("contributor"))]
 AsAdmin = Annotated[Caller, Depends(Needs("admin"))]
+
+# For what concerns the gallery as a whole: not for who sees a part of it.
+WholeAsReader = Annotated[Caller, Depends(Needs("reader", whole=True))]
+WholeAsContributor = Annotated[Caller, Depends(Needs("contributor", whole=True))]
+WholeAsAdmin = Annotated[Caller, Depends(Needs("admin", whole=True))]
 
 
 async def decoding_of(request: Request, service: Served, caller: AsReader) -> CallersDecoding:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from lookalike.erasing import Removed
 from lookalike.errors import NotFoundError
+from lookalike.server.audited_records import note_records
+from lookalike.server.callers import Caller
 from lookalike.server.contract.answers import RecordFiles
 from lookalike.server.contract.bodies import ChangeLabelsBody, SetLabelsBody, UndoLabelsBody
 from lookalike.server.guard import API
@@ -31,6 +34,7 @@ from lookalike.server.routes.parameters import (
     StudyCount,
     Where,
 )
+from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs import records
 from lookalike.verbs.pictures import stored_thumbnail
@@ -42,61 +46,65 @@ records_router = APIRouter(prefix=API, tags=["records"])
 
 @records_router.get("/records", response_model=records.RecordPage)
 def get_records(
-    service: Served, _caller: AsReader, where: Where = None, limit: Limit = 50, cursor: Cursor = None
+    request: Request, service: Served, caller: AsReader, where: Where = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
     """A page of records."""
-    return json_response(records.browse(service.gallery, where=where, limit=limit, cursor=cursor))
+    page = records.browse(service.seen_by(caller), where=where, limit=limit, cursor=cursor)
+    note_records(request.state, (each.id for each in page.items))
+    return json_response(page)
 
 
 @records_router.get("/records/{identity}", response_model=records.RecordInfo)
-def get_record(identity: str, service: Served, _caller: AsReader) -> Response:
+def get_record(identity: str, service: Served, caller: AsReader) -> Response:
     """One record."""
-    return json_response(records.record_info(service.gallery, identity))
+    return json_response(records.record_info(service.seen_by(caller), identity))
 
 
 @records_router.get("/records/{identity}/timeline", response_model=Timeline)
 def get_record_timeline(
     identity: str,
     service: Served,
-    _caller: AsReader,
+    caller: AsReader,
     like: RecordId = None,
     space: SpaceName = BASE,
     k: StudyCount = 100,
 ) -> Response:
     """The studies of a record's patient in the order of time, each with its record that is most similar to ``like``."""
-    return json_response(timeline(service.gallery, identity, like=like, space=space, k=k))
+    return json_response(timeline(service.seen_by(caller), identity, like=like, space=space, k=k))
 
 
 @records_router.get("/records/{identity}/report", response_model=records.RecordReport)
-def get_record_report(identity: str, service: Served, _caller: AsAdmin) -> Response:
+def get_record_report(identity: str, service: Served, caller: AsAdmin) -> Response:
     """The words of a record's report."""
-    return json_response(records.read_report(service.gallery, identity))
+    return json_response(records.read_report(service.seen_by(caller), identity))
 
 
 @records_router.get("/records/{identity}/study", response_model=records.StudyRecords)
-def get_record_study(identity: str, service: Served, _caller: AsReader) -> Response:
+def get_record_study(identity: str, service: Served, caller: AsReader) -> Response:
     """The records of a record's study."""
-    return json_response(records.study_records(service.gallery, identity))
+    return json_response(records.study_records(service.seen_by(caller), identity))
 
 
 @records_router.get("/records/{identity}/thumbnail", response_class=JPEG)
-def get_thumbnail(identity: str, service: Served, _caller: AsReader) -> Response:
+def get_thumbnail(identity: str, service: Served, caller: AsReader) -> Response:
     """A record's thumbnail."""
-    return picture_response(stored_thumbnail(service.gallery, identity))
+    return picture_response(stored_thumbnail(service.seen_by(caller), identity))
 
 
 @records_router.get("/records/{identity}/picture", response_class=JPEG)
 async def get_record_picture(
-    identity: str, service: Served, _caller: AsReader, decodes: Decodes, slice: SliceNumber = None, size: Size = 512
+    identity: str, service: Served, caller: AsReader, decodes: Decodes, slice: SliceNumber = None, size: Size = 512
 ) -> Response:
     """A slice of a record as the encoder sees it."""
+    await _check_seen(service, caller, [identity])
     shown = await decodes(partial(service.pictures.of_record, identity, slice=slice, size=size))
     return picture_response(shown.jpeg)
 
 
 @records_router.get("/records/{identity}/files", response_model=RecordFiles)
-async def get_record_files(identity: str, service: Served, _caller: AsReader, decodes: Decodes) -> Response:
+async def get_record_files(identity: str, service: Served, caller: AsReader, decodes: Decodes) -> Response:
     """How many files a record has, and which viewer opens them."""
+    await _check_seen(service, caller, [identity])
     files = await decodes(partial(service.pictures.files_of, identity))
     shown = await decodes(partial(service.pictures.of_record, identity, size=64))
     return json_response(RecordFiles(shown.viewer, len(files), shown.plane))
@@ -107,11 +115,12 @@ async def get_record_file(
     identity: str, service: Served, caller: AsReader, decodes: Decodes, n: FileNumber = 0
 ) -> Response:
     """One of a record's files: to an admin as it is, to others a new one with its pixels and without identity."""
+    await _check_seen(service, caller, [identity], file=True)
     files = await decodes(partial(service.pictures.files_of, identity))
     if n >= len(files):
         raise NotFoundError(f"the record has {len(files)} files, counted from 0")
     name = f"{identity}-{n:05}"
-    if caller.may("admin"):
+    if await run_in_threadpool(service.sees_as, caller, "admin", [identity]):
         return FileOfBytes(files[n], filename=f"{name}.bin", headers=NEVER_KEPT)
     suffix, data = await decodes(partial(service.pictures.without_identity, files[n]))
     headers = {**saved_as(name + suffix), **NEVER_KEPT}
@@ -121,38 +130,53 @@ async def get_record_file(
 @records_router.patch("/records/{identity}", response_model=records.RecordInfo)
 def patch_record(identity: str, body: SetLabelsBody, service: Served, caller: AsContributor) -> Response:
     """Replace a record's labels."""
-    return json_response(records.relabel(service.gallery, identity, body.labels, by=caller.name))
+    service.check_seen(caller, [identity])
+    return json_response(records.relabel(service.gallery, identity, body.labels, by=caller.signs))
 
 
 @records_router.post("/labels", response_model=records.Changed)
-def post_labels(body: ChangeLabelsBody, service: Served, caller: AsContributor) -> Response:
+def post_labels(body: ChangeLabelsBody, request: Request, service: Served, caller: AsContributor) -> Response:
     """Change the labels of many records at once. ``change`` of the answer undoes it at ``/labels/undo``."""
-    changed = records.label(service.gallery, body.ids, set=body.set, add=body.add, remove=body.remove, by=caller.name)
+    service.check_seen(caller, body.ids)
+    note_records(request.state, body.ids)
+    changed = records.label(service.gallery, body.ids, set=body.set, add=body.add, remove=body.remove, by=caller.signs)
     return json_response(changed)
 
 
 @records_router.post("/labels/undo", response_model=records.Changed)
-def post_labels_undo(body: UndoLabelsBody, service: Served, _caller: AsContributor) -> Response:
-    """Undo a change of labels, by default the last one that counts, whoever made it."""
-    return json_response(records.undo_labels(service.gallery, body.change))
+def post_labels_undo(body: UndoLabelsBody, service: Served, caller: AsContributor) -> Response:
+    """Undo a change of labels, by default the last one that counts, whoever made it. One that concerns records that the
+    caller does not see is none.
+    """
+    change = records.change_to_undo(service.gallery, service.seen_by(caller), body.change)
+    return json_response(records.undo_labels(service.gallery, change))
 
 
 @records_router.get("/labels/log", response_model=records.LabelLog)
-def get_labels_log(service: Served, _caller: AsContributor, limit: Limit = 50, cursor: Cursor = None) -> Response:
+def get_labels_log(service: Served, caller: AsContributor, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """The changes of labels, newest first."""
-    return json_response(records.label_log(service.gallery, limit=limit, cursor=cursor))
+    return json_response(records.label_log(service.seen_by(caller), limit=limit, cursor=cursor))
 
 
 @records_router.delete("/records/{identity}", response_model=Removed)
-async def delete_record(identity: str, service: Served, _caller: AsAdmin) -> Response:
+async def delete_record(identity: str, service: Served, caller: AsAdmin) -> Response:
     """Remove a record everywhere."""
+    await _check_seen(service, caller, [identity])
     return await _removed(partial(records.remove, service.gallery, [identity], forget=service.forget))
 
 
 @records_router.delete("/patients/{group}", response_model=Removed)
-async def delete_patient(group: str, service: Served, _caller: AsAdmin) -> Response:
-    """Remove all of a patient's records everywhere."""
-    return await _removed(partial(records.remove, service.gallery, patient=group, forget=service.forget))
+async def delete_patient(group: str, service: Served, caller: AsAdmin) -> Response:
+    """Remove all of a patient's records everywhere; of an admin who sees a part of the gallery those in it."""
+    seen = await run_in_threadpool(service.seen_by, caller)
+    if seen is service.gallery:
+        return await _removed(partial(records.remove, service.gallery, patient=group, forget=service.forget))
+    own = await run_in_threadpool(records.ids_of_patient, seen, group)
+    return await _removed(partial(records.remove, service.gallery, own, forget=service.forget))
+
+
+async def _check_seen(service: Service, caller: Caller, ids: Sequence[str], *, file: bool = False) -> None:
+    await run_in_threadpool(partial(service.check_seen, caller, ids, file=file))
 
 
 async def _removed(remove: Callable[[], Removed]) -> Response:

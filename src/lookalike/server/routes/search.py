@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import APIRouter, Response
 
 from lookalike.asking.heat import Explanation
-from lookalike.server.ask import answer_classify, answer_explain, answer_search, asked
+from lookalike.server.ask import answer_classify, answer_explain, answer_search, asked, who_classifies, who_searches
 from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, SearchBody
 from lookalike.server.guard import API
 from lookalike.server.routes.parameters import AsReader, Decodes, Served
@@ -20,13 +20,16 @@ search_router = APIRouter(prefix=API, tags=["ask"])
 @search_router.post("/search", response_model=SearchResult)
 async def post_search(body: SearchBody, service: Served, caller: AsReader, decodes: Decodes) -> Response:
     """The records most similar to the query."""
-    return await asked(service, caller, decodes, body.query, partial(answer_search, service, body, caller))
+    asking = who_searches(body, caller)
+    return await asked(service, asking, decodes, body.query, partial(answer_search, service, body, asking))
 
 
 @search_router.post("/explain", response_model=Explanation)
 async def post_explain(body: ExplainBody, service: Served, caller: AsReader, decodes: Decodes) -> Response:
     """Where a record resembles the query."""
-    return await asked(service, caller, decodes, body.query, partial(answer_explain, service, body), pixels=True)
+    return await asked(
+        service, caller, decodes, body.query, partial(answer_explain, service, body, caller), pixels=True
+    )
 
 
 @search_router.post("/classify", response_model=ClassifyResult)
@@ -34,4 +37,5 @@ async def post_classify(body: ClassifyBody, service: Served, caller: AsReader, d
     """Which labels the query has, and the records that speak for them. Methods that are trained on the gallery need the
     role contributor.
     """
-    return await asked(service, caller, decodes, body.query, partial(answer_classify, service, body, caller))
+    asking = who_classifies(body, caller)
+    return await asked(service, asking, decodes, body.query, partial(answer_classify, service, body, asking))

@@ -37,8 +37,8 @@ class Upload:
     case. size: bytes, or the room taken for it while it is on its way.
 
     query: the encoded upload, or the study that it is the first upload of, once it has been a query, or refused: why
-    it cannot be one; asked: as what, with which uploads, and of which version of the gallery's vectors.
-    indexed: whether a job was given its files. digests: their SHA-256, once asked for.
+    it cannot be one; asked: as what, with which uploads, and of which version of the gallery's vectors, and which part
+    of it was seen. indexed: whether a job was given its files. digests: their SHA-256, once asked for.
     """
 
     id: str
