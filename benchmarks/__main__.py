@@ -31,6 +31,7 @@ NAMES = (
     "shift",
     "slices",
     "filters",
+    "parts",
     "server_load",
     "hostile_load",
     "soak",

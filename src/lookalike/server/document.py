@@ -98,7 +98,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     }
     if role:
         operation["security"], operation["x-role"] = [{}, {"key": []}], role
-    answers = {code: answer for code, answer in operation["responses"].items() if code.startswith("2")}
+    answers = {code: answer for code, answer in operation["responses"].items() if code[0] in "23"}
     for answer in answers.values():
         for media, content in answer.get("content", {}).items():
             if media != "application/json":
