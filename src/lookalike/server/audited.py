@@ -152,7 +152,7 @@ class Audited:
             gallery_id(self._service.gallery),
             records,
             patients,
-            {"route": route, "status": status, **state.get("detail", {})},
+            {"route": route if route in AUDITED else "other", "status": status, **state.get("detail", {})},
         )
 
 
