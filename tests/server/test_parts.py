@@ -12,11 +12,13 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from served import API, eventually, make_gallery
 
+from conftest import write_pictures
 from lookalike.gallery import open_gallery
 from lookalike.roles import ROLES, Role
 from lookalike.server.access import Needs
 from lookalike.server.app import make_app
 from lookalike.server.audited import audited_name
+from lookalike.verbs.index import index
 from lookalike.verbs.keys import add_key
 from lookalike.verbs.records import RecordInfo, browse, label
 
@@ -84,7 +86,12 @@ TOLD: Final = frozenset(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_gallery(tmp_path_factory.mktemp("parts"))
+    """Twelve pictures of two sites, with patches, so that regions can be asked with."""
+    here = tmp_path_factory.mktemp("parts")
+    pictures = write_pictures(here / "pictures")
+    with open_gallery(here / "g", create=True) as gallery:
+        index(gallery, [pictures], labels=pictures / "labels.csv", patches=True)
+    return here / "g"
 
 
 @pytest.fixture(scope="module")
@@ -220,12 +227,16 @@ def test_who_asks_is_told_of_what_is_there(
                 continue
             assert {hit["id"] for hit in found.json()["hits"]} == inside, (query.keys(), more)
             assert found.json()["records"] == len(inside)
+    if inside:
+        region = {"roi": {"record": records[part][0].id, "box": [0, 0, 1, 1]}}
+        found = ask("POST", "/search", json={"query": region, "k": 1000, "same_patient": True})
+        assert {hit["id"] for hit in found.json()["hits"]} == inside
     for one in outside[:2]:
         assert ask("POST", "/search", json={"query": {"ids": [one.id]}}).status_code == 404
         assert ask("POST", "/search", json={"query": {"study": one.id}}).status_code == 404
         assert ask("POST", "/classify", json={"query": {"ids": [one.id]}}).status_code == 404
-        roi = {"roi": {"record": one.id, "box": [0, 0, 1, 1]}}
-        assert ask("POST", "/search", json={"query": roi}).status_code == 404
+        roi = {"record": one.id, "box": [0, 0, 1, 1]}
+        assert ask("POST", "/search", json={"query": {"roi": roi}}).status_code == 404
         for negative in ({"negative": [one.id]}, {"positive": [one.id]}):
             assert ask("POST", "/search", json={"query": {"vector": VECTOR}, **negative}).status_code == 404
         seen = records[part][0].id if inside else one.id
