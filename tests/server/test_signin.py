@@ -113,7 +113,7 @@ def test_the_request_is_bound_and_guarded(folder: Path, issuer: Issuer) -> None:
 
 def test_with_https_the_cookie_is_the_hosts_own(folder: Path, issuer: Issuer) -> None:
     with service(folder, issuer, behind_proxy=True) as client:
-        client.base_url = httpx.URL("https://127.0.0.1:8765")
+        client.base_url = "https://127.0.0.1:8765"  # type: ignore[assignment]
         cookie = sign_in(client).headers["set-cookie"]
         assert all(word in cookie for word in (f"__Host-{COOKIE}=", "HttpOnly", "SameSite=strict", "Secure"))
         assert client.get(f"{API}/gallery").status_code == 200
