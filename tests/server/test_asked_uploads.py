@@ -15,8 +15,9 @@ from lookalike.asking.query import Query, open_query, query_frames, read_query
 from lookalike.errors import UsageError
 from lookalike.gallery import open_gallery
 from lookalike.readers.events import Frame
+from lookalike.roles import Grant
 from lookalike.server import ask
-from lookalike.server.access import Caller
+from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import ExplainBody, SearchBody
 from lookalike.server.metrics import Metrics
 from lookalike.server.service import Service, open_service
@@ -26,7 +27,7 @@ from lookalike.server.uploads.store import Upload, Uploads
 from lookalike.verbs.index import index
 
 BOX = [0.1, 0.1, 0.6, 0.6]
-ME = Caller("me", "contributor")
+ME = Caller("me", (Grant("contributor"),))
 
 
 @pytest.fixture
@@ -51,10 +52,10 @@ def answers(service: Service, upload: Upload, record: str) -> list[dict[str, Any
     queries: list[Any] = [{"image": upload.id}, {"roi": {"image": upload.id, "box": BOX}}]
 
     def read() -> Query:
-        return ask.read_upload(service, upload.id, "me")
+        return ask.read_upload(service, upload.id, ME)
 
     found: list[Any] = [ask.answer_search(service, SearchBody(query=query, k=5), ME, read()) for query in queries]
-    found += [ask.answer_explain(service, ExplainBody(query=query, record=record), read()) for query in queries]
+    found += [ask.answer_explain(service, ExplainBody(query=query, record=record), ME, read()) for query in queries]
     return [{name: value for name, value in asdict(one).items() if name != "seconds"} for one in found]
 
 

@@ -19,11 +19,11 @@ from served import API, Server, eventually, make_gallery, problem, serving
 
 from lookalike.errors import ForbiddenError
 from lookalike.gallery import open_gallery
-from lookalike.roles import ROLES
+from lookalike.roles import ROLES, Grant
 from lookalike.server import decoding
-from lookalike.server.access import Caller
 from lookalike.server.app import make_app
-from lookalike.server.ask import answer_classify
+from lookalike.server.ask import answer_classify, who_classifies
+from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import ClassifyBody
 from lookalike.server.decoding import QUEUE_EACH, Decoding
 from lookalike.server.jobs.submit import OPEN_JOBS, OPEN_JOBS_EACH, queue
@@ -264,10 +264,11 @@ def test_what_is_on_its_way_counts(server: Server, keys: dict[str, str], scratch
 
 def test_training_is_for_contributors_and_one_at_a_time(service: Service) -> None:
     record = next(iter(service.gallery.store.records().values())).id
-    reader, contributor, admin = (Caller(f"a-{role}", role) for role in ROLES)
+    reader, contributor, admin = (Caller(f"a-{role}", (Grant(role),)) for role in ROLES)
 
     def ask(method: str, caller: Caller) -> str:
-        return answer_classify(service, ClassifyBody(query={"ids": [record]}, method=method), caller).method
+        body = ClassifyBody(query={"ids": [record]}, method=method)
+        return answer_classify(service, body, who_classifies(body, caller)).method
 
     assert untrained_methods() == ("centroid", "knn", "zero-shot")
     assert [ask(method, reader) for method in ("knn", "centroid")] == ["knn", "centroid"]
@@ -292,7 +293,7 @@ def test_a_reader_that_asks_for_training_is_refused_over_http(server: Server, ke
 
 def test_open_jobs_are_counted(service: Service) -> None:
     def submit(name: str) -> None:
-        queue(service, Caller(name, "contributor"), "map", {"method": "umap", "space": "base"})
+        queue(service, Caller(name, (Grant("contributor"),)), "map", {"method": "umap", "space": "base"})
 
     for number in range(OPEN_JOBS):
         if number and number % OPEN_JOBS_EACH == 0:

@@ -308,7 +308,7 @@ def test_one_client_of_ipv6_is_one_address(keyed: Callable[..., TestClient], key
 
 def test_the_count_of_wrong_keys_is_bounded(folder: Path) -> None:
     with open_gallery(folder) as gallery:
-        access = Access(KeyRing(gallery), open_=False, behind_proxy=True)
+        access = Access(KeyRing(gallery), ServerSettings(behind_proxy=True), "g")
         for number in range(10_500):
             access._failed(str(number))
         assert len(access._failures) == 10_000
