@@ -766,66 +766,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/session/sign-in": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Sign In
-         * @description Send a browser to the identity provider.
-         */
-        get: operations["get_sign_in_session_sign_in_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/session/callback": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Callback
-         * @description A browser comes back from the identity provider: to the page, signed in or not.
-         */
-        get: operations["get_callback_session_callback_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/session/backchannel-logout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Post Backchannel Logout
-         * @description The identity provider ends sessions (OpenID Connect Back-Channel Logout 1.0).
-         */
-        post: operations["post_backchannel_logout_session_backchannel_logout_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -981,9 +921,6 @@ export interface components {
             missing: {
                 [key: string]: number;
             };
-        };
-        Body_post_backchannel_logout_session_backchannel_logout_post: {
-            logout_token: string;
         };
         /** @description Labels of many records: to set instead of those they have, to add, and to remove. */
         ChangeLabelsBody: {
@@ -4101,92 +4038,6 @@ export interface operations {
             408: components["responses"]["408"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
-            500: components["responses"]["500"];
-            503: components["responses"]["503"];
-        };
-    };
-    get_sign_in_session_sign_in_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            303: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["400"];
-            403: components["responses"]["403"];
-            404: components["responses"]["404"];
-            408: components["responses"]["408"];
-            413: components["responses"]["413"];
-            421: components["responses"]["421"];
-            424: components["responses"]["424"];
-            500: components["responses"]["500"];
-        };
-    };
-    get_callback_session_callback_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            303: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["400"];
-            401: components["responses"]["401"];
-            403: components["responses"]["403"];
-            404: components["responses"]["404"];
-            408: components["responses"]["408"];
-            413: components["responses"]["413"];
-            421: components["responses"]["421"];
-            424: components["responses"]["424"];
-            500: components["responses"]["500"];
-            503: components["responses"]["503"];
-        };
-    };
-    post_backchannel_logout_session_backchannel_logout_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": components["schemas"]["Body_post_backchannel_logout_session_backchannel_logout_post"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["400"];
-            403: components["responses"]["403"];
-            404: components["responses"]["404"];
-            408: components["responses"]["408"];
-            413: components["responses"]["413"];
-            421: components["responses"]["421"];
-            422: components["responses"]["422"];
-            424: components["responses"]["424"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
         };

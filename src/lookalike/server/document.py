@@ -45,14 +45,7 @@ _KEYED: Final = (401, 409, 429, 503)  # of routes that demand a role and use the
 _NAMED: Final = (404, 422)  # of routes with parameters or a body
 _NEEDING: Final = (424,)  # of routes with a body, which may need the encoder or an optional package
 _DECODING: Final = (503,)  # of routes that may decode a file
-_OWN: Final = {
-    "/api/v1/uploads": (415,),
-    "/readyz": (503,),
-    "/api/v1/session": (404, 503),
-    "/session/sign-in": (404, 424),
-    "/session/callback": (401, 404, 424, 503),
-    "/session/backchannel-logout": (404, 422, 424, 503),
-}
+_OWN: Final = {"/api/v1/uploads": (415,), "/readyz": (503,), "/api/v1/session": (404, 503)}
 
 
 def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:
@@ -75,7 +68,7 @@ def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:
     }
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     for route in routes:
-        if isinstance(route, APIRoute):
+        if isinstance(route, APIRoute) and route.include_in_schema:
             for method in sorted(route.methods or ()):
                 _complete(document["paths"][route.path_format][method.lower()], route)
     for name in _answered(document):
@@ -98,7 +91,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     }
     if role:
         operation["security"], operation["x-role"] = [{}, {"key": []}], role
-    answers = {code: answer for code, answer in operation["responses"].items() if code[0] in "23"}
+    answers = {code: answer for code, answer in operation["responses"].items() if code.startswith("2")}
     for answer in answers.values():
         for media, content in answer.get("content", {}).items():
             if media != "application/json":

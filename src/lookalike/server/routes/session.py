@@ -1,4 +1,7 @@
-"""Who is here: sign in at the identity provider, sign out, and what the page must know before either."""
+"""Who is here: sign in at the identity provider, sign out, and what the page must know before either.
+
+Where browsers and the provider are sent stands in no document of the API: OpenID Connect says what they bring.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ def delete_session(request: Request, service: Served) -> Response:
     return answer
 
 
-@session_router.get("/session/sign-in", status_code=303, response_class=RedirectResponse)
+@session_router.get("/session/sign-in", include_in_schema=False)
 def get_sign_in(request: Request, service: Served) -> Response:
     """Send a browser to the identity provider."""
     address, bound = _signed_in(service).begin(f"{_base(request, service)}{_BACK}")
@@ -62,7 +65,7 @@ def get_sign_in(request: Request, service: Served) -> Response:
     return answer
 
 
-@session_router.get(_BACK, status_code=303, response_class=RedirectResponse)
+@session_router.get(_BACK, include_in_schema=False)
 def get_callback(request: Request, service: Served) -> Response:
     """A browser comes back from the identity provider: to the page, signed in or not."""
     try:
@@ -85,7 +88,7 @@ def get_callback(request: Request, service: Served) -> Response:
     return answer
 
 
-@session_router.post("/session/backchannel-logout", status_code=204)
+@session_router.post("/session/backchannel-logout", include_in_schema=False)
 async def post_backchannel_logout(
     request: Request, service: Served, logout_token: Annotated[str, Form(max_length=16384)]
 ) -> Response:
