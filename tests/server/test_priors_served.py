@@ -99,6 +99,22 @@ def test_a_time_line_is_the_same_in_all_three(server: Server) -> None:
     assert server.get(f"/records/{own}/timeline", params={"space": "gone"}).status_code == 404
 
 
+def test_days_are_printed_where_the_own_patient_answers(server: Server) -> None:
+    own = ids(server)["ann-3"]
+
+    def printed(*words: str) -> list[list[str]]:
+        done = CliRunner().invoke(main, [*words, "--gallery", str(server.folder)], env={"COLUMNS": "300"})
+        assert done.exit_code == 0, done.output
+        return [line.split() for line in done.stdout.splitlines() if line.strip()]
+
+    head, *rows = printed("search", "--id", own, "--only-priors", "--per", "study")
+    assert head[-3:] == ["day", "others", "source"]
+    assert {row[-3] for row in rows[:2]} == {"0", "15"}
+    assert "day" not in printed("search", "--id", own)[0]
+    head, *rows = printed("records", "timeline", own)
+    assert [row[0] for row in rows] == ["0", "15", "746"]
+
+
 @pytest.mark.parametrize("how", [{"query": {"vector": [1.0] * 384}, "only_priors": True}, {"before": "x"}])
 def test_what_cannot_be_said_is_a_problem_in_one_line(server: Server, how: dict[str, Any]) -> None:
     answer = server.post("/search", {"query": {"ids": [ids(server)["ann-1"]]}, **how})

@@ -230,7 +230,7 @@ def test_what_has_no_day_is_left_out_and_said(gallery: Gallery, rows: list[Plant
     undated = sum(row.patient == query.patient and row.date is None for row in rows)
     assert undated
     for how in ({"only_priors": True}, {"before": 3}, {"same_patient": True, "exclude_priors": True}):
-        assert f"{undated} records of the query's patient" in lookalike.search(gallery, id=query.id, **how).note
+        assert f"{undated} of the query's patient" in lookalike.search(gallery, id=query.id, **how).note
     assert "no known day" not in lookalike.search(gallery, id=query.id).note
 
 
@@ -385,6 +385,21 @@ def test_a_table_that_names_other_patients_takes_days_along(
     assert days(gallery) == {"a.dcm": 0, "b.dcm": 0, "c.dcm": 425}
     lookalike.index(gallery, [scans])  # without the table: all stays
     assert days(gallery) == {"a.dcm": 0, "b.dcm": 0, "c.dcm": 425}
+
+
+def test_a_table_dates_files_that_are_no_dicom(make_gallery: Callable[..., Gallery], picture_folder: Path) -> None:
+    gallery, table = make_gallery(), picture_folder / "dates.csv"
+    rows = [f"p{n:02}.png,ann,{2020 + n}-03-01" for n in range(3)] + ["p03.png,ann,soon", "p04.png,,2020-01-01"]
+    for _ in range(2):  # with the pictures, and again
+        table.write_text("\n".join(["file,patient_id,StudyDate", *rows]) + "\n")
+        lookalike.index(gallery, [picture_folder], labels=table)
+        found = days(gallery)
+        assert [found[f"p{n:02}.png"] for n in range(6)] == [0, 365, 730, None, None, None]
+    assert not gallery.store.has_field("StudyDate")
+    (last,) = browse(gallery, where="source~p02.png").items
+    found_ = lookalike.search(gallery, id=last.id, only_priors=True)
+    assert {Path(hit.source).name for hit in found_.hits} == {"p00.png", "p01.png"}
+    assert "1 of the query's patient" in found_.note
 
 
 def test_what_an_earlier_version_indexed_is_named_by_the_next_run(

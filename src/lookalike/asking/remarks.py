@@ -36,8 +36,8 @@ def remarks(
         yield f"only {hits} {what} may answer this query" + ("" if hits else _why_none(gallery, who))
     if who.undated:
         yield (
-            f"{who.undated} records of the query's patient have no known day, so whether they are earlier cannot be "
-            "said: they are left out"
+            f"left out, since whether they are earlier cannot be said: {who.undated} of the query's patient, of no "
+            "known day"
         )
     if who.unpatched:
         yield f"{who.unpatched} records have no patches: run `lookalike index --patches` on their sources again"

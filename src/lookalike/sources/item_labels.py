@@ -93,9 +93,9 @@ class ItemLabels:
         return any(matched.table.label_count for matched in self._tables)
 
     @property
-    def names_patients(self) -> bool:
-        """Whether any row has a patient."""
-        return any(row.patient for matched in self._tables for _path, row in matched.table.items())
+    def names_studies(self) -> bool:
+        """Whether any row has a patient, or the date of a study."""
+        return any(row.patient or row.study_date for matched in self._tables for _path, row in matched.table.items())
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Label tables: the labels, patient and attributes of each file, and which row a file gets.
 
 A column names the file (``file`` or ``path``). Labels are in one column, several in a cell separated by ``|`` or in
-several rows of one file, or in one 0/1 column a label. ``patient_id`` and ``study_id`` group records; the words of
+several rows of one file, or in one 0/1 column a label. ``patient_id`` and ``study_id`` group records, and
+``study_date`` orders those of a patient; the words of
 reports are kept only where they are asked for; every other column is an attribute. Empty cells and what pandas takes
 for missing (``NA``, ``N/A``, ``nan``, ``null``, ``None`` ...) say nothing; ``none`` is a label.
 """
@@ -21,7 +22,7 @@ from lookalike.plugins import suggestion
 from lookalike.sources.path_tails import Ambiguity, meet, stem_of
 from lookalike.sources.tables import LENGTH, cell_text, file_column, file_columns, read_table, spelt
 from lookalike.text import one_line, plain_text, report_text
-from lookalike.types import Attribute
+from lookalike.types import Attribute, DicomIdentity, FileIdentity
 
 LABEL_COLUMNS: Final = ("label", "labels", "class")
 PATIENT_COLUMNS: Final = ("patientid", "patient", "subjectid", "subject", "participantid", "participant")
@@ -30,19 +31,23 @@ EVERY_FLAG: Final = "*"
 _SET: Final = frozenset(("1", "1.0"))
 _FLAGS: Final = frozenset(("0", "0.0", "")) | _SET
 STUDY_COLUMNS: Final = ("studyinstanceuid", "studyid", "studyuid")
+DATE_COLUMNS: Final = ("studydate",)
 REPORT_COLUMNS: Final = ("report", "reports", "reporttext", "radiologyreport", "findings", "impression")
 _SHOWN: Final = 3  # candidates of an ambiguity
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """One file's labels, patient, attributes, study, and the words of its report."""
+    """One file's labels, patient, attributes, study with its date as the table writes it, and the words of its
+    report.
+    """
 
     labels: tuple[str, ...] = ()
     patient: str = ""
     attributes: Mapping[str, Attribute] | None = None
     study: str = ""
     report: str = ""
+    study_date: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class LabelTable:
 
 def _agree(rows: Sequence[LabelRow]) -> bool:
     """Whether several rows that may be one file's say the same of it."""
-    return len({(frozenset(row.labels), row.patient, row.study, row.report) for row in rows}) == 1
+    return len({(frozenset(row.labels), row.patient, row.study, row.study_date, row.report) for row in rows}) == 1
 
 
 def _common(rows: Sequence[LabelRow]) -> LabelRow:
@@ -195,12 +200,15 @@ def label_table_of(
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """What the columns of a table are. patient, study: "" if there is none. left_out: with reports nobody asked for."""
+    """What the columns of a table are. patient, study, date: "" if there is none. left_out: with reports nobody asked
+    for.
+    """
 
     file: str
     labels: tuple[str, ...]
     patient: str
     study: str
+    date: str
     reports: tuple[str, ...]
     left_out: tuple[str, ...]
     attributes: tuple[str, ...]
@@ -221,10 +229,11 @@ def _columns(
     chosen = tuple(dict.fromkeys(labels)) or (() if usual is None else (usual,))
     rest = [name for name in there if name not in chosen]
     patients, study = patient or spelt(rest, PATIENT_COLUMNS) or "", spelt(rest, STUDY_COLUMNS) or ""
-    taken = {file, patients, study, *chosen, *reports}
+    date = spelt(rest, DATE_COLUMNS) or ""
+    taken = {file, patients, study, date, *chosen, *reports}
     words = tuple(name for name in there if name not in taken and spelt([name], REPORT_COLUMNS))
     attributes = tuple(name for name in there if name not in {*taken, *words})
-    return _Columns(file, chosen, patients, study, tuple(reports), words, attributes)
+    return _Columns(file, chosen, patients, study, date, tuple(reports), words, attributes)
 
 
 def _row(cells: Mapping[str, str], columns: _Columns) -> LabelRow:
@@ -235,6 +244,7 @@ def _row(cells: Mapping[str, str], columns: _Columns) -> LabelRow:
         {name: text for name, text in texts.items() if text},
         cells.get(columns.study, ""),
         report_text("\n".join(cells[name] for name in columns.reports)),
+        cells.get(columns.date, ""),
     )
 
 
@@ -273,9 +283,20 @@ def together(first: LabelRow, second: LabelRow) -> LabelRow:
         labels=tuple(dict.fromkeys((*first.labels, *second.labels))),
         patient=first.patient or second.patient,
         study=first.study or second.study,
+        study_date=first.study_date or second.study_date,
         report=first.report or second.report,
         attributes={**(second.attributes or {}), **(first.attributes or {})},
     )
+
+
+def named_by(file: FileIdentity | None, row: LabelRow | None) -> FileIdentity | None:
+    """Who a file is by itself and by a table: the table's patient counts, and its date where the file says none."""
+    row = row or LabelRow()
+    if file is None and not row.study_date:
+        return None
+    file = file or FileIdentity(DicomIdentity(), "")
+    identity = replace(file.identity, study_date=file.identity.study_date or row.study_date)
+    return replace(file, identity=identity, patient=row.patient or file.patient)
 
 
 def _flags(there: Sequence[str], rows: Iterable[Mapping[str, str]], table: Path) -> tuple[str, ...]:

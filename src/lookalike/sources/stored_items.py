@@ -10,7 +10,7 @@ from pathlib import Path
 from lookalike.readers.events import Finished
 from lookalike.store import Store, record_id
 from lookalike.store.damage import damage_of
-from lookalike.store.identities import files_without_identity
+from lookalike.store.identities import files_to_name
 from lookalike.store.patches import files_without_patches
 from lookalike.store.vectors import files_without_vectors
 
@@ -18,7 +18,7 @@ from lookalike.store.vectors import files_without_vectors
 class StoredItems:
     """The items that need not be read again (``reading.KnownItems``): those stored completely, undamaged, and with
     patches where the gallery keeps them. is_there: whether a place that the store names still holds something. named:
-    whether a table may name other patients than before, so that of all files it is to be told who they are.
+    whether a table may say other patients or dates than before, so that of all files it is to be told who they are.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class StoredItems:
         with store.begin() as connection:
             self._again |= files_without_vectors(connection)
         self.files = store.files() - self._again
-        self._unnamed = files_without_identity(store, dated=named)
+        self._unnamed = files_to_name(store, every=named)
 
     def unnamed(self, sha256: str) -> bool:
         """Whether who known content is, is to be told by its files."""

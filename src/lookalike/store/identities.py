@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from lookalike.errors import GalleryError, NotFoundError
 from lookalike.store.rows import sound_rows, where_chosen
@@ -44,15 +44,14 @@ def instances_there(store: Store, instances: Iterable[str]) -> set[str]:
         return {row.instance for row in sound_rows(connection, _COMPLETE, INSTANCES, list(instances))}
 
 
-def files_without_identity(store: Store, *, dated: bool) -> set[str]:
-    """The SHA-256 of the DICOM files whose records do not note who they are, as those of earlier versions. dated: of
-    those too that note a day, which is another one where they are of another patient now.
+def files_to_name(store: Store, *, every: bool) -> set[str]:
+    """The SHA-256 of the DICOM files whose records do not note who they are, as those of earlier versions; of all
+    DICOM files, where a table may say another patient or date than before.
     """
     dicom = select(RECORDS.c.sha256).join(ATTRIBUTES, ATTRIBUTES.c.record == RECORDS.c.key)
     dicom = dicom.where(ATTRIBUTES.c.name == _OF_DICOM).outerjoin(IDENTITIES, IDENTITIES.c.record == RECORDS.c.key)
-    lacking = IDENTITIES.c.record.is_(None)
     with store.begin() as connection:
-        return set(connection.scalars(dicom.where(or_(lacking, IDENTITIES.c.day.is_not(None)) if dated else lacking)))
+        return set(connection.scalars(dicom if every else dicom.where(IDENTITIES.c.record.is_(None))))
 
 
 def dicom_identities(store: Store, keys: Iterable[int]) -> dict[int, DicomIdentity]:

@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames
 from lookalike.sources.files import FileSource
 from lookalike.sources.item_labels import ItemLabels, LabelMatch, NamedSource, tables_beside
 from lookalike.sources.kinds import counted_kinds
-from lookalike.sources.labels import LabelRow, LabelTable, read_label_table
+from lookalike.sources.labels import LabelRow, LabelTable, named_by, read_label_table
 from lookalike.sources.left_out import check_source_filter, leave_out
 from lookalike.sources.reading import BatchRead, Listing, ReadEvent, VolumesFound, list_items, read_items
 from lookalike.sources.remarks import Remarks
@@ -240,7 +240,7 @@ class _Run:
         self.patches = stored_patches.kept(self.gallery.store)
         self.batch = self._empty_batch()
         self.items = StoredItems(
-            self.gallery.store, self.gallery.is_there, with_patches=self.patches, named=self.labels.names_patients
+            self.gallery.store, self.gallery.is_there, with_patches=self.patches, named=self.labels.names_studies
         )
         self.studied = set().union(*files_of_studies(self.gallery.store).values())  # what a header says stays
         self.by_hand = {} if self.overwrite_labels else labels_by_hand(self.gallery.store)
@@ -359,9 +359,8 @@ class _Run:
         if event.part:  # one of many pictures in a file
             return
         self.words.note(event, row)
-        if (named := event.named) is not None:
-            patient = (row.patient if row else "") or named.patient
-            self.batch.identities[event.sha256] = replace(named, patient=patient)
+        if (named := named_by(event.named, row)) is not None:
+            self.batch.identities[event.sha256] = named
         study = "" if named is None else named.identity.study_instance_uid
         if study or (row is not None and row.study and event.sha256 not in self.studied):
             self.studied.add(event.sha256)
