@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.index import index
     from lookalike.verbs.map import map_gallery as map
     from lookalike.verbs.migrate import migrate
+    from lookalike.verbs.pull import follow, pull
     from lookalike.verbs.receive import receive
     from lookalike.verbs.search import search
     from lookalike.verbs.tune import tune
@@ -48,10 +49,12 @@ __all__ = [
     "draft",
     "evaluate",
     "explain",
+    "follow",
     "index",
     "map",
     "migrate",
     "open",
+    "pull",
     "receive",
     "search",
     "tune",
@@ -65,6 +68,8 @@ _HOME: Final = {
     "map": ("lookalike.verbs.map", "map_gallery"),
     "migrate": ("lookalike.verbs.migrate", "migrate"),
     "receive": ("lookalike.verbs.receive", "receive"),
+    "pull": ("lookalike.verbs.pull", "pull"),
+    "follow": ("lookalike.verbs.pull", "follow"),
     "search": ("lookalike.verbs.search", "search"),
     "explain": ("lookalike.verbs.explain", "explain"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),

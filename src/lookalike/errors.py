@@ -15,6 +15,7 @@
     ├── UnreadableImageError        422     a source could not be read; carries a reason code
     ├── MissingExtraError           424     an optional package is not installed
     ├── EndpointError               424     a hosted model refused, or gave no answer
+    ├── PacsError                   424     a PACS refused, or gave no answer
     ├── AuditLogError               503     what is asked cannot be noted in the audit log, so it is not answered
     └── BusyError                   503     too much is asked at the same time
 
@@ -56,6 +57,7 @@ REASONS: Final[dict[str, str]] = {
     "not-one-series": "several files that are not the slices of one series; ask with one of them",
     "not-a-volume": "a picture of one slice, where the gallery's encoder takes whole volumes",
     "no-direction": "an imported vector that is all zeros or not finite",
+    "not-fetched": "the PACS did not send it, or sent something else; the next run asks again",
     "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",
 }
 """Reason codes of refused files: stored with the file's name, shown in every listing."""
@@ -141,6 +143,10 @@ class EndpointError(LookalikeError):
     """A hosted model refused the request, or gave no answer or an invalid one."""
 
 
+class PacsError(LookalikeError):
+    """A PACS refused the request, gave no answer, or one that is none. Nothing of the answer is quoted."""
+
+
 class MissingExtraError(LookalikeError):
     """An optional package is missing; the message names the extra to install."""
 
@@ -165,6 +171,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         UnreadableImageError: (422, "unreadable"),
         MissingExtraError: (424, "missing-extra"),
         EndpointError: (424, "endpoint"),
+        PacsError: (424, "pacs"),
         BusyError: (503, "busy"),
         AuditLogError: (503, "audit-log"),
     }

@@ -256,7 +256,8 @@ class Item:
     digest: SHA-256 of its bytes, or "" if unknown. image: returns the pixels of an array, the ``frame``-th picture
     of its file; None for what a reader decodes. apart: what it is, if the listing tells already that it is no image
     (a hidden file, a link to what is read anyway): it is counted and not read. beside: files that the volume may be a
-    label map of. vectors: returns what an encoder made of it elsewhere, for an item without pixels.
+    label map of. vectors: returns what an encoder made of it elsewhere, for an item without pixels. instances: the
+    pseudonyms of the DICOM instances that it consists of, where its source tells them.
     """
 
     name: str
@@ -268,6 +269,7 @@ class Item:
     apart: str = ""
     beside: tuple[str, ...] = ()
     vectors: Callable[[], GivenVectors] | None = None
+    instances: tuple[str, ...] = ()
 
     @property
     def in_array(self) -> bool:

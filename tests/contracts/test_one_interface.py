@@ -36,6 +36,7 @@ VERBS: Final = (
     Verb("explain", lookalike.explain, bodies.ExplainBody, command=False),
     Verb("classify", lookalike.classify, bodies.ClassifyBody),
     Verb("index", lookalike.index, bodies.IndexBody),
+    Verb("pull", lookalike.pull),
     Verb("adapt", lookalike.adapt, bodies.AdaptBody),
     Verb("tune", lookalike.tune, bodies.TuneBody),
     Verb("evaluate", lookalike.evaluate, bodies.EvaluateBody),
@@ -70,7 +71,7 @@ VERBS: Final = (
 SHOWN: Final = {"json", "figure", "format", "out", "curves", "bars", "confusion", "color"}
 """Options of commands that say how an answer is printed, drawn or kept, or which gallery is opened."""
 
-_LONG: Final = ("index", "adapt", "tune", "evaluate", "classify", "audit confounds", "audit duplicates")
+_LONG: Final = ("index", "pull", "adapt", "tune", "evaluate", "classify", "audit confounds", "audit duplicates")
 _JOBS: Final = ("index", "adapt", "tune", "evaluate", "audit confounds")  # those with a body
 
 NO_COMMAND: Final = {
@@ -107,6 +108,8 @@ COMMAND_ONLY: Final = {
         "of the gallery that is made: in Python open(..., create=True)",
     ),
     "receive linked": "of the gallery that is made: in Python open(..., create=True)",
+    **dict.fromkeys(["pull encoder", "pull linked"], "of the gallery that is made: in Python open(..., create=True)"),
+    **dict.fromkeys(["pull follow", "pull every"], "in Python a loop over follow(...)"),
     "index verbose": "lists set_apart, which the result holds",
     "evaluate more_queries": "what follows --queries",
     "audit confounds against": "other_field",

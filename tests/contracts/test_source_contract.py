@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from lookalike.plugins import plugin_names
 from lookalike.receiving.folder import make_inbox
 from lookalike.sources.collections.catalogue import DECLARATIONS
 from lookalike.sources.source import GROUP, Source, source_of
+from peers.dicomweb import radiograph, serving
 from zipped import ZipSource, zip_folder
 
 Make = Callable[[Path], str]
@@ -135,19 +136,27 @@ SAMPLES: dict[str, Make] = {
     "totalsegmentator": in_folder("totalsegmentator", totalsegmentator),
     "vectors": in_folder("vectors", vectors, "published.npz"),
 }
+PACS = ("dicomweb+http", "dicomweb+https")
+"""They are run over a service on this machine; over TLS in tests/integration/test_dicomweb.py."""
 
 
-@pytest.fixture(params=[*plugin_names(GROUP), "zip"])
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
+@pytest.fixture(params=[*(name for name in plugin_names(GROUP) if name != PACS[1]), "zip"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     """A small source of each kind; the one that lies elsewhere is no plug-in of ours."""
     if request.param == "zip":
-        return ZipSource(zipped(tmp_path / "source"))
-    return source_of(SAMPLES[request.param](tmp_path / "source"))
+        yield ZipSource(zipped(tmp_path / "source"))
+    elif request.param in PACS:
+        with serving() as pacs:
+            for number in range(3):
+                pacs.store(radiograph(number))
+            yield source_of(pacs.uri)
+    else:
+        yield source_of(SAMPLES[request.param](tmp_path / "source"))
 
 
 def test_every_declared_source_has_a_sample_and_every_collection_is_declared() -> None:
-    assert set(plugin_names(GROUP)) == SAMPLES.keys()
-    assert set(plugin_names(GROUP)) == {"file", "inbox", "vectors", *DECLARATIONS}
+    assert set(plugin_names(GROUP)) == {*SAMPLES, *PACS}
+    assert set(plugin_names(GROUP)) == {"file", "inbox", "vectors", *DECLARATIONS, *PACS}
 
 
 def test_it_is_a_source_and_its_uri_names_it(source: Source) -> None:
@@ -188,7 +197,7 @@ def test_what_is_fetched_can_be_read_and_copies_are_gone_afterwards(source: Sour
 
 def test_its_labels_are_those_of_its_items(source: Source) -> None:
     table = source.labels()
-    if source.uri.startswith(("file:", "inbox:")):
+    if source.uri.startswith(("file:", "inbox:", *PACS)):
         assert table is None
         return
     assert table is not None
@@ -220,7 +229,7 @@ def test_a_path_is_a_source_whatever_it_looks_like(tmp_path: Path) -> None:
     ("source", "message"),
     [
         ("chexprt:/data", "no source is called 'chexprt'. Did you mean 'chexpert'"),
-        ("dicomweb+https://host/path", "no source is called 'dicomweb+https'. Known: "),
+        ("dicomwebs+https://host/path", "no source is called 'dicomwebs+https'. Did you mean 'dicomweb+https'"),
         ("file://elsewhere/x", "a file of this machine, got one of 'elsewhere'"),
         ("file:/no/such/folder", "no such file or folder: /no/such/folder"),
         ("/no/such/folder", "no such file or folder: /no/such/folder"),

@@ -22,7 +22,6 @@ import pytest
 from pydicom.uid import generate_uid
 from running import COMMAND
 
-import peers
 from lookalike.gallery import Gallery
 from lookalike.receiving.folder import COMING, objects_in, waiting_series
 from lookalike.receiving.inbox import Inbox
@@ -30,7 +29,8 @@ from lookalike.receiving.receiver import Receiver
 from lookalike.receiving.settings import ReceiverSettings
 from lookalike.verbs.index import index
 from lookalike.verbs.receive import receive
-from peers import SUCCESS, RawPeer, associate_rq, associated, echoscu, p_data, pdu, pictures, store_rq, storescu
+from peers import dimse
+from peers.dimse import SUCCESS, RawPeer, associate_rq, associated, echoscu, p_data, pdu, pictures, store_rq, storescu
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
@@ -78,7 +78,7 @@ def test_a_thousand_objects_by_four_associations_are_what_the_folder_holds(
 SENDER = """
 import sys
 sys.path[:0] = sys.argv[4:]
-from peers import associated
+from peers.dimse import associated
 import random
 port, seed, log = int(sys.argv[1]), int(sys.argv[2]), open(sys.argv[3], "a")
 chance = random.Random(seed)
@@ -98,7 +98,7 @@ while True:
 
 def test_what_was_acknowledged_is_there_after_every_kill(tmp_path: Path) -> None:
     chance, folder = random.Random(5), tmp_path / "inbox"
-    path = [str(Path(peers.__file__).parent), *sys.path]
+    path = [str(Path(dimse.__file__).parents[1]), *sys.path]
     for number in range(KILLS):
         with receiver(folder) as (_running, port):
             child = process()

@@ -31,7 +31,7 @@ from lookalike.sources.stable_series import is_stable
 from lookalike.verbs.index import index
 from lookalike.verbs.receive import INBOX, ReceiveResult, receive
 from lookalike.verbs.records import remove
-from peers import SUCCESS, associated, echoscu, pictures, storescu, volume
+from peers.dimse import SUCCESS, associated, echoscu, pictures, storescu, volume
 
 pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
 

@@ -23,7 +23,7 @@ from dicoms import data_set, save
 from lookalike.errors import GalleryError, UsageError
 from lookalike.receiving.folder import APART, COMING, make_inbox, objects_in, waiting_series
 from lookalike.receiving.settings import REFUSALS, Deadlines, ReceiverSettings, allowed_peers
-from peers import (
+from peers.dimse import (
     CT,
     OUT_OF_RESOURCES,
     SUCCESS,

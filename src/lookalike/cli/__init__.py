@@ -15,6 +15,7 @@ from lookalike.text import one_line
 
 _COMMANDS: Final = {
     "index": "Read images and make them findable.",
+    "pull": "Bring what is new in a PACS into a gallery.",
     "search": "Find the records that look most like a query.",
     "adapt": "Train an adapter on the labels: a new space to search in.",
     "tune": "Tune the encoder's network to a gallery: a new encoder, if it is better.",

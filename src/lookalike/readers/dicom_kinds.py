@@ -73,10 +73,9 @@ _TAGS: Final = (Tag("SOPClassUID"), Tag("Modality"))
 
 
 def kind_of_dicom(file: Path) -> str:
-    """The kind of an object that is no image; "" for an image, and for a file whose header cannot be read.
+    """The kind of a file that is no image; "" for an image, and for a file whose header cannot be read.
 
-    An image's SOP class counts more than its modality, unless that says segmentation, plan or dose: a screenshot of a
-    report is a picture, a label map stored as MR images is none. Reads to the modality only.
+    Reads to the modality only.
     """
     try:
         with file.open("rb") as opened:
@@ -85,10 +84,15 @@ def kind_of_dicom(file: Path) -> str:
         modality = str(ds.get("Modality") or "").strip("\0 ")
     except Exception:  # a damaged header: reading the file reports what is wrong
         return ""
-    return _kind(sop_class, modality)
+    return kind_of_object(sop_class, modality)
 
 
-def _kind(sop_class: str, modality: str) -> str:
+def kind_of_object(sop_class: str, modality: str) -> str:
+    """The kind of an object that is no image, by the UID of its SOP class and its modality; "" for an image.
+
+    An image's SOP class counts more than its modality, unless that says segmentation, plan or dose: a screenshot of a
+    report is a picture, a label map stored as MR images is none.
+    """
     parts = sop_class.split(".")
     prefixes = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
     if kind := next((_KINDS[prefix] for prefix in prefixes if prefix in _KINDS), ""):

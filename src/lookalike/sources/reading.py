@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,8 +57,14 @@ class KnownItems(Protocol):
         """Whether one picture of a file of arrays is known."""
         ...
 
-    def item(self, name: str) -> Sequence[tuple[str, str]]:
-        """(source, SHA-256) of everything made from an item; none if it must be fetched."""
+    def item(self, item: Item) -> Sequence[tuple[str, str]]:
+        """(source, SHA-256) of everything made from an item; none if it must be fetched. The SHA-256 is "" where what
+        it consists of is there by another way.
+        """
+        ...
+
+    def refusals(self, item: Item) -> Sequence[Refusal]:
+        """Why an item was refused in an earlier run, if fetching it again would bring nothing new."""
         ...
 
 
@@ -238,23 +245,50 @@ def _read_fetched(
     for source, item in items:
         there = () if known is None else _known_parts(item, known)
         yield from (Finished(name, sha256, known=True, file=item.name) for name, sha256 in there)
-        if not there:
+        refused = () if known is None or there else known.refusals(item)
+        yield from refused
+        if not there and not refused:
             new.append((source, item))
-    for start in range(0, len(new), FETCHED_AT_ONCE):
-        with ExitStack() as fetched:
-            files: list[Item] = []
-            for source, item in new[start : start + FETCHED_AT_ONCE]:
-                try:
-                    files += _fetched(item, fetched.enter_context(source.fetch(item)))
-                except (OSError, UnreadableImageError) as error:
-                    yield Refusal(item.name, getattr(error, "reason", "not-readable"))
-            for event in _by_kind(_read_files(readers, files, known, reports)):
-                yield replace(event, fetched=True) if isinstance(event, Finished) else event
-        yield BatchRead()
+    with ThreadPoolExecutor(FETCHED_AT_ONCE, "fetch") as threads:
+        for start in range(0, len(new), FETCHED_AT_ONCE):
+            with ExitStack() as fetched:
+                files: list[Item] = []
+                for item, found in _fetched_together(threads, fetched, new[start : start + FETCHED_AT_ONCE]):
+                    if isinstance(found, Refusal):
+                        yield found
+                    else:
+                        files += _fetched(item, found)
+                for event in _by_kind(_read_files(readers, files, known, reports)):
+                    yield replace(event, fetched=True) if isinstance(event, Finished) else event
+            yield BatchRead()
+
+
+def _fetched_together(
+    threads: ThreadPoolExecutor, fetched: ExitStack, items: Sequence[tuple[Source, Item]]
+) -> list[tuple[Item, Sequence[Path] | Refusal]]:
+    """The files of each item, or why there are none, for as long as ``fetched`` holds them."""
+    contexts = [(item, source.fetch(item)) for source, item in items]
+    begun = [(item, context, threads.submit(context.__enter__)) for item, context in contexts]
+    found: list[tuple[Item, Sequence[Path] | Refusal]] = []
+    failed: list[BaseException] = []
+    for item, context, future in begun:  # all of them, so that none is left behind when one fails
+        try:
+            found.append((item, future.result()))
+            fetched.push(context.__exit__)
+        except (OSError, UnreadableImageError) as error:
+            found.append((item, Refusal(item.name, getattr(error, "reason", "not-readable"))))
+        except (Exception, KeyboardInterrupt) as error:
+            failed.append(error)
+            if isinstance(error, KeyboardInterrupt):  # nobody waits for what is on its way
+                for source, _item in items:
+                    getattr(source, "stop", lambda: None)()
+    if failed:
+        raise failed[0]
+    return found
 
 
 def _known_parts(item: Item, known: KnownItems) -> Sequence[tuple[str, str]]:
-    return [(item.name, item.digest)] if item.digest and item.digest in known.files else known.item(item.name)
+    return [(item.name, item.digest)] if item.digest and item.digest in known.files else known.item(item)
 
 
 def _fetched(item: Item, files: Sequence[Path]) -> list[Item]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, cast, runtime_checkable
+from typing import Final, Protocol, TypeAlias, cast, runtime_checkable
 
 from lookalike.errors import UsageError
 from lookalike.plugins import load_plugin, plugin_names, suggestion
 from lookalike.sources.labels import LabelTable
 from lookalike.text import absolute
 from lookalike.types import Item
+
+Pseudonym: TypeAlias = Callable[[str, str], str]
+"""("series" or "instance", its UID) -> the name that a gallery knows it by."""
 
 GROUP: Final = "lookalike.sources"
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]+):(?s:.*)")
@@ -51,6 +55,49 @@ class Source(Protocol):
     def labels(self) -> LabelTable | None:
         """The source's own labels for its items, by their names; None if it has none."""
         ...
+
+
+@runtime_checkable
+class NamedByGallery(Source, Protocol):
+    """A source whose own names would give people away: a gallery names its items, and its records keep these names."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of its lists, once they were read: a sentence each."""
+        ...
+
+    def named_by(self, pseudonym: Pseudonym, *, reports: bool) -> Source:
+        """The source with its items named by pseudonyms. reports: whether structured reports are wanted, too."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Some items of a source."""
+
+    source: Source
+    selected: Sequence[Item]
+
+    @property
+    def uri(self) -> str:
+        """That of the source."""
+        return self.source.uri
+
+    def items(self, since: str | None = None) -> Iterator[Item]:
+        """These items."""
+        return items_since(iter(self.selected), since)
+
+    def fetch(self, item: Item) -> AbstractContextManager[Sequence[Path]]:
+        """As the source does."""
+        return self.source.fetch(item)
+
+    def stop(self) -> None:
+        """As the source does, if it can."""
+        getattr(self.source, "stop", lambda: None)()
+
+    def labels(self) -> LabelTable | None:
+        """Those of the source."""
+        return self.source.labels()
 
 
 def source_of(source: str | os.PathLike[str] | Source) -> Source:

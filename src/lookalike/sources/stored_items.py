@@ -6,13 +6,19 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from lookalike.readers.events import Finished
+from lookalike.sources.pacs import is_one_instance
 from lookalike.store import Store, record_id
 from lookalike.store.damage import damage_of
-from lookalike.store.identities import files_to_name
+from lookalike.store.identities import files_to_name, instances_there
 from lookalike.store.patches import files_without_patches
 from lookalike.store.vectors import files_without_vectors
+from lookalike.types import Item, Refusal
+
+_NOT_FETCHED: Final = ("not-fetched", "not-readable")
+"""Reasons that say nothing of what was to be fetched."""
 
 
 class StoredItems:
@@ -47,10 +53,28 @@ class StoredItems:
         """Whether one picture of a file of arrays is stored."""
         return sha256 not in self._again and record_id(sha256, frame) in self._records
 
-    def item(self, name: str) -> Sequence[tuple[str, str]]:
-        """(source, SHA-256) of everything made from an item."""
-        parts = self._parts.get(name, [])
-        return parts if all(sha256 in self.files for _source, sha256 in parts) else ()
+    def item(self, item: Item) -> Sequence[tuple[str, str]]:
+        """(source, SHA-256) of everything made from an item; or that all its instances are there, whoever sent them."""
+        parts = self._parts.get(item.name, [])
+        if parts:
+            return parts if all(sha256 in self.files for _source, sha256 in parts) else ()
+        if not item.instances or self._again:  # which files are to be read again is told by their names alone
+            return ()
+        return [(item.name, "")] if len(instances_there(self._store, item.instances)) == len(item.instances) else ()
+
+    def refusals(self, item: Item) -> Sequence[Refusal]:
+        """Why an item of a PACS was refused as a whole, or each file of it; none where it was not even fetched."""
+        found = self._refused.get(item.name, ()) if item.instances else ()
+        whole = any(each.source == item.name for each in found) or len(found) == len(item.instances)
+        return found if whole and all(each.reason not in _NOT_FETCHED for each in found) else ()
+
+    def earlier(self, item: Item) -> Sequence[str]:
+        """The SHA-256 of what was made from fewer or other instances of an item's series (``sources.pacs``)."""
+        if is_one_instance(item):
+            return ()
+        series, _, _ = item.name.rpartition("/")
+        found = self._of_series.get(series, ())
+        return [sha256 for source, sha256 in found if not f"{source}/".startswith(f"{item.name}/")]
 
     @cached_property
     def _records(self) -> set[str]:
@@ -59,6 +83,23 @@ class StoredItems:
     @cached_property
     def _sources(self) -> dict[str, str]:
         return self._store.sources_of_files()
+
+    @cached_property
+    def _of_series(self) -> dict[str, list[tuple[str, str]]]:
+        """Files and series by the part of their names before the first "/"."""
+        parts: dict[str, list[tuple[str, str]]] = {}
+        for sha256, source in self._sources.items():
+            parts.setdefault(source.partition("/")[0], []).append((source, sha256))
+        return parts
+
+    @cached_property
+    def _refused(self) -> dict[str, list[Refusal]]:
+        """Refusals by the name of what was refused, and by the part of it before the last "/"."""
+        refused: dict[str, list[Refusal]] = {}
+        for refusal in self._store.refused():
+            for name in (refusal.source, refusal.source.rpartition("/")[0]):
+                refused.setdefault(name, []).append(refusal)
+        return refused
 
     @cached_property
     def _parts(self) -> dict[str, list[tuple[str, str]]]:

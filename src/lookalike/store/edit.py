@@ -11,13 +11,14 @@ from sqlalchemy import Connection, delete, func, select
 from lookalike.errors import LockedError
 from lookalike.store.batch import count_edit, move_files
 from lookalike.store.label_log import LoggedChange, hand_labels, labels_of, log_of, set_by_hand, take_back
-from lookalike.store.rows import keys_by_id, no_record
-from lookalike.store.schema import ATTRIBUTES, READ_FILES, RECORDS, SPACES
+from lookalike.store.rows import chosen_rows, keys_by_id, no_record, where_chosen
+from lookalike.store.schema import ATTRIBUTES, READ_FILES, RECORDS, REFUSED, SPACES
 from lookalike.store.verify import seal, verify_records
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
+_IDS_OF_FILES: Final = where_chosen(RECORDS.c.sha256, RECORDS.c.id)
 _GLANCE: Final = 50  # milliseconds for which emptying the log may hold up writers
 
 
@@ -116,6 +117,18 @@ def digests_of_records(store: Store) -> set[str]:
     """The SHA-256 of every file that some record was made from."""
     with store.begin() as connection:
         return set(connection.scalars(select(RECORDS.c.sha256).distinct()))
+
+
+def ids_of_files(store: Store, files: Iterable[str]) -> list[str]:
+    """The ids of the records that were made from files, by their SHA-256."""
+    with store.begin() as connection:
+        return [row.id for row in chosen_rows(connection, _IDS_OF_FILES, list(files))]
+
+
+def forget_refused(store: Store, beginning: str) -> None:
+    """Forget that files were refused whose sources begin with this, so that they are read again."""
+    with store.begin(write=True) as connection:
+        connection.execute(delete(REFUSED).where(REFUSED.c.source.startswith(beginning, autoescape=True)))
 
 
 def remove_space(store: Store, name: str) -> None:

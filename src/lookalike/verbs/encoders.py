@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lookalike import encoders
 from lookalike.encoders.catalogue.export import Exported, export
 from lookalike.encoders.catalogue.lookup import Described
-from lookalike.encoders.catalogue.pull import Pulled, pull
+from lookalike.encoders.catalogue.pull import Pulled, pull_weights
 from lookalike.encoders.catalogue.verify import Checked, Verified, verify, verify_all
 from lookalike.errors import UsageError
 from lookalike.plugins import Broken
@@ -94,7 +94,7 @@ def pull_encoder(name: str, to: str | os.PathLike[str], *, revision: str = "") -
     revision: a commit, branch or tag of its repository; by default the head of the main branch. Raises UsageError if
     that cannot be done from here, DamagedFileError if what came is not what the hub describes.
     """
-    return pull(name, Path(to).expanduser(), revision)
+    return pull_weights(name, Path(to).expanduser(), revision)
 
 
 def verify_encoder(name: str) -> Verified:

@@ -30,7 +30,8 @@ from lookalike.sources.labels import LabelRow, LabelTable, named_by, read_label_
 from lookalike.sources.left_out import check_source_filter, leave_out
 from lookalike.sources.reading import BatchRead, Listing, ReadEvent, VolumesFound, list_items, read_items
 from lookalike.sources.remarks import Remarks
-from lookalike.sources.source import Source, source_of
+from lookalike.sources.reports import STRUCTURED
+from lookalike.sources.source import NamedByGallery, Source, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.sources.vector_files.source import check_ids, check_vectors, encoder_of_vectors
 from lookalike.store import Batch, NewRecord, Relabel
@@ -123,7 +124,7 @@ def index(
     if tree is not None:
         check_source_filter(tree)
     gallery.store.check_writable()
-    given = [source_of(source) for source in sources]
+    given = [_named(source_of(source), gallery, reports) for source in sources]
     check_ids(given)
     listing = list_items(given, gallery.owns)
     table = _table(labels, label_columns, patient_column, report_columns)
@@ -162,7 +163,11 @@ def index(
         set_apart=tuple(run.apart),
         labels=match,
         unread_tables=tables_beside(listing) if match is None else (),
-        notes=(*filter(None, [gallery.encoder_note, *told]), *run.labels.notes, *run.remarks.notes),
+        notes=(
+            *filter(None, [gallery.encoder_note, *told]),
+            *(note for source in given if isinstance(source, NamedByGallery) for note in source.notes),
+            *(*run.labels.notes, *run.remarks.notes),
+        ),
         moved=run.moved,
         labels_kept=run.labels_kept,
         reports=words.given,
@@ -178,6 +183,12 @@ def encoder_of_new(folder: str | os.PathLike[str], sources: Sequence[str | os.Pa
     except GalleryError:
         return encoder_of_vectors([source_of(source) for source in sources])
     return None
+
+
+def _named(source: Source, gallery: Gallery, reports: str | os.PathLike[str] | None) -> Source:
+    if not isinstance(source, NamedByGallery):
+        return source
+    return source.named_by(gallery.store.identity.group, reports=reports == STRUCTURED)
 
 
 def _local_roots(given: Sequence[Source], listing: Listing) -> set[str]:

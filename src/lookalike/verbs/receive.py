@@ -32,7 +32,7 @@ from lookalike.receiving.settings import REFUSALS, Deadlines, ReceiverSettings, 
 from lookalike.sources.inbox import STABLE_SECONDS, InboxSource, item_name
 from lookalike.sources.stored_items import StoredItems
 from lookalike.text import absolute
-from lookalike.types import Refusal
+from lookalike.types import Item, Refusal
 from lookalike.verbs.index import index
 
 INBOX: Final = "inbox"
@@ -224,7 +224,7 @@ class _Run:
     def forget_removed(self) -> None:
         """Forget what was indexed and is no longer in the gallery: it may come again."""
         items = StoredItems(self.gallery.store, self.gallery.is_there, with_patches=False)
-        self.known.forget(item for item in self.known.items() if not items.item(item))
+        self.known.forget(item for item in self.known.items() if not items.item(Item(item)))
 
     def _without_known(self, series: WaitingSeries) -> WaitingSeries | None:
         """A series without the objects that were indexed, which are removed, and others with their UIDs."""

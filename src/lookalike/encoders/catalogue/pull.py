@@ -73,7 +73,7 @@ class _Source:
     tokenizer: str = ""
 
 
-def pull(name: str, to: Path, revision: str = "") -> Pulled:
+def pull_weights(name: str, to: Path, revision: str = "") -> Pulled:
     """Download a model's files into the folder ``to / name``; that folder is there once it is complete.
 
     revision: a commit, branch or tag of the hub repository; the head of its main branch by default. Raises UsageError

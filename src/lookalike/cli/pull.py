@@ -1,0 +1,140 @@
+"""lookalike pull"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from lookalike.cli.output import (
+    counted,
+    gallery_option,
+    interruptible,
+    json_option,
+    print_file,
+    print_json,
+    print_notes,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from lookalike.verbs.pull import PullResult
+
+
+@click.command("pull")
+@click.argument("sources", nargs=-1, required=True, metavar="URI...")
+@gallery_option
+@click.option("--encoder", metavar="NAME", help="The encoder of a new gallery.  [default: lite0]")
+@click.option(
+    "--linked/--anonymous",
+    "linked",
+    default=None,
+    help="A new gallery keeps UIDs and dates, encrypted, or none of them.  [default: anonymous]",
+)
+@click.option("--follow", is_flag=True, help="Look again and again, until it is stopped.")
+@click.option(
+    "--every", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds between two looks (--follow)."
+)
+@click.option(
+    "--stable",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Seconds for which a series must not have grown before it is fetched.",
+)
+@click.option(
+    "--at-once", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests on their way at a time."
+)
+@click.option("--rate", type=click.FloatRange(0), default=0.0, help="Requests a second at most.  [default: no limit]")
+@click.option(
+    "--disk",
+    type=click.FloatRange(0.01),
+    default=16.0,
+    show_default=True,
+    help="GiB of fetched files on this machine at a time.",
+)
+@click.option("--reports", type=click.Choice(["sr"]), help="Keep the words of structured reports.")
+@click.option("--retry-refused", is_flag=True, help="Fetch again what earlier pulls refused.")
+@json_option
+def command(
+    sources: tuple[str, ...],
+    gallery: str,
+    encoder: str | None,
+    linked: bool | None,
+    follow: bool,
+    every: float,
+    stable: float,
+    at_once: int,
+    rate: float,
+    disk: float,
+    reports: str | None,
+    retry_refused: bool,
+    as_json: bool,
+) -> None:
+    """Bring what is new in a PACS into a gallery, over DICOMweb.
+
+    URI: dicomweb+https://host/path, or dicomweb+http://...; ?StudyDate=20260101-, ?ModalitiesInStudy=CT, ?Modality=CT
+    and ?BodyPartExamined=CHEST narrow it. Who asks is proved by LOOKALIKE_PACS_TOKEN, or _USER and _PASSWORD, or
+    by pacs.toml in the configuration's folder; TLS by _AUTHORITIES, _CERTIFICATE and _KEY.
+
+    Only what the gallery does not hold is fetched, read as local files are, and removed. A pull that was cut short is
+    finished by the next one. The gallery keeps no address and no UID: records are called pacs:SERIES/INSTANCE, by
+    pseudonyms.
+
+    \b
+    Example:
+      lookalike pull dicomweb+https://pacs.example/dicom-web --gallery chest
+      lookalike pull dicomweb+https://pacs.example/dicom-web --gallery chest --follow --every 600
+    """
+    from lookalike.gallery import gallery_to_fill
+    from lookalike.verbs.pull import follow as follow_pacs
+    from lookalike.verbs.pull import pull
+
+    asked = {"stable": stable, "at_once": at_once, "rate": rate, "disk": disk, "reports": reports}
+    with (
+        _terminable(),
+        gallery_to_fill(gallery, encoder=encoder, linked=linked) as opened,
+        interruptible("What was stored is kept. Run the same command again: it fetches what is not there yet."),
+        progress_bar("items") as progress,
+    ):
+        if not follow:
+            result = pull(opened, sources, **asked, retry_refused=retry_refused, progress=progress)  # type: ignore[arg-type]
+            _print(result, as_json)
+            return
+        for result in follow_pacs(opened, sources, **asked, every=every, progress=progress):  # type: ignore[arg-type]
+            click.echo(json.dumps(asdict(result))) if as_json else _print_short(result)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within, SIGTERM is as Ctrl-C: files that were fetched are removed before the process ends."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print(result: PullResult, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    _print_short(result)
+    if result.kinds:
+        print_notes(f"no images: {', '.join(map(counted, result.kinds.values(), result.kinds))}")
+    for refusal in result.refused:
+        print_file(f"  refused  {refusal.reason:28} ", refusal.source)
+
+
+def _print_short(result: PullResult) -> None:
+    told = [f"{result.added} records added of {result.studies} studies that the PACS lists"]
+    told += [f"{result.skipped} series and pictures there already, {len(result.refused)} refused"]
+    told += [f"{result.waiting} series still arriving"] if result.waiting else []
+    told += [f"{result.replaced} records replaced by those of grown series"] if result.replaced else []
+    print_notes(f"{', '.join(told)}, in {result.seconds:.1f} s. The gallery holds {result.records} records.")
+    print_notes(*result.notes, *([f"this look came to no end: {result.failed}"] if result.failed else []))

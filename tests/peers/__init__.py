@@ -1,0 +1,1 @@
+"""Peers that tests start: real programs, and small servers with bad manners."""
