@@ -47,6 +47,9 @@ _Turned = TypeVar("_Turned")
 
 AUTO: Final = "auto"
 SOURCES: Final = "sources"
+INBOX: Final = "inbox"
+"""What was received and waits to be indexed (``receiving.folder``), in a gallery's folder."""
+_OWN: Final = ("indexes", "adapters", "maps", INBOX, *locks.LOCKS)
 OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
 _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
@@ -68,7 +71,7 @@ class Gallery:
         within: Filter | None = None,
     ) -> None:
         self.folder, self._volumes = folder, volumes
-        check_shape(folder, "indexes", "adapters", "maps", SOURCES, *locks.LOCKS)
+        check_shape(folder, SOURCES, *_OWN)
         self.store = Store(folder, linked=linked, within=within)
         self._counted: tuple[int, bool] | None = None
         self._indexes: dict[str, HeldIndex] = {}
@@ -358,7 +361,7 @@ class Gallery:
             for folder in (self.folder, Path(os.path.realpath(self.folder)))
             if path != folder and path.is_relative_to(folder)
         ]
-        return any(name in ("indexes", "adapters", "maps", *locks.LOCKS) or name.startswith(FILE) for name in names)
+        return any(name in _OWN or name.startswith(FILE) for name in names)
 
     @contextmanager
     def writing(self, patience: float | None = None) -> Iterator[locks.Turn]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+import pydicom
 import pytest
 from pydicom.uid import generate_uid
 from running import COMMAND
@@ -29,7 +30,6 @@ from lookalike.receiving.receiver import Receiver
 from lookalike.receiving.settings import ReceiverSettings
 from lookalike.verbs.index import index
 from lookalike.verbs.receive import receive
-from peers import dimse
 from peers.dimse import SUCCESS, RawPeer, associate_rq, associated, echoscu, p_data, pdu, pictures, store_rq, storescu
 
 pytestmark = pytest.mark.slow
@@ -75,50 +75,94 @@ def test_a_thousand_objects_by_four_associations_are_what_the_folder_holds(
     assert np.min(np.max(of_folder @ of_peers.T, axis=1)) >= 0.9999
 
 
-SENDER = """
-import sys
-sys.path[:0] = sys.argv[4:]
-from peers.dimse import associated
-import random
-port, seed, log = int(sys.argv[1]), int(sys.argv[2]), open(sys.argv[3], "a")
-chance = random.Random(seed)
-number = 0
-while True:
-    try:
-        with associated(port) as peer:
-            while True:
-                uid, data = f"1.2.{seed + 1}.{number}", chance.randbytes(chance.randrange(1, 200_000) // 2 * 2)
-                number += 1
-                if peer.store(uid, data) == 0:
-                    print(uid, flush=True, file=log)
-    except (AssertionError, OSError):
-        pass
-"""
+def unique_objects(data: Path, tree: Path) -> int:
+    """Copy every DICOM file whose UID no other one has, folder by folder; how many there are."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(data.rglob("*.dcm")):
+        with suppress(Exception):  # some of these files are broken on purpose
+            head = pydicom.dcmread(path, stop_before_pixels=True)
+            if head.SOPInstanceUID and head.file_meta.MediaStorageSOPInstanceUID == head.SOPInstanceUID:
+                found.setdefault(str(head.SOPInstanceUID), []).append(path)
+    alone = [paths[0] for paths in found.values() if len(paths) == 1]
+    for path in alone:
+        place = tree / path.relative_to(data)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+    return len(alone)
+
+
+def uid_of(path: Path) -> str:
+    return str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID)
+
+
+def attributes(gallery: Gallery) -> list[str]:
+    return sorted(str(sorted(record.attributes.items())) for record in gallery.store.records().values())
+
+
+def test_real_objects_sent_by_dcmtk_are_what_their_folder_holds(
+    make_gallery: Callable[..., Gallery], tmp_path: Path, shared_data: Path
+) -> None:
+    """What dcmtk does not send is left out of the folder, too."""
+    count, tree = unique_objects(shared_data, tmp_path / "tree"), tmp_path / "tree"
+    assert count > 500
+    expected, gallery = make_gallery("expected"), make_gallery("received")
+    with receiver(gallery.folder / "inbox") as (running, port):
+        for folder in sorted(tree.iterdir()):
+            storescu(port, folder, words=("-aec", "LOOKALIKE", "-R", "-nh"))
+        time.sleep(1)
+        counts = running.counts()
+    here = {uid_of(path) for path in objects_in(gallery.folder / "inbox")}
+    for path in [*tree.rglob("*.dcm")]:
+        if uid_of(path) not in here:
+            path.unlink()
+    index(expected, [tree])
+    done = receive(gallery, once=True)
+    of_folder, of_peers = (each.store.vectors().vectors for each in (expected, gallery))
+    print(f"{count} objects, {counts}; {expected.store.count()} records of the folder, {done}")
+    print(
+        "least cosine", np.min(np.max(of_peers @ of_folder.T, axis=1)), np.min(np.max(of_folder @ of_peers.T, axis=1))
+    )
+    assert len(here) > 500
+    assert gallery.store.count() == expected.store.count()
+    assert len(of_folder) == len(of_peers)
+    assert np.min(np.max(of_peers @ of_folder.T, axis=1)) >= 0.9999
+    assert np.min(np.max(of_folder @ of_peers.T, axis=1)) >= 0.9999
+    assert attributes(gallery) == attributes(expected)
+
+
+def send_for_long(port: int, seed: int, acknowledged: list[str], stopped: threading.Event) -> None:
+    """Send objects until this is to stop, whatever becomes of the receiver. acknowledged: UIDs."""
+    chance, number = random.Random(seed), 0
+    while not stopped.is_set():
+        with suppress(AssertionError, OSError), associated(port) as peer:
+            while not stopped.is_set():
+                uid, number = f"1.2.{seed + 1}.{number}", number + 1
+                if peer.store(uid, chance.randbytes(2 * chance.randrange(1, 100_000))) == SUCCESS:
+                    acknowledged.append(uid)
 
 
 def test_what_was_acknowledged_is_there_after_every_kill(tmp_path: Path) -> None:
-    chance, folder = random.Random(5), tmp_path / "inbox"
-    path = [str(Path(dimse.__file__).parents[1]), *sys.path]
-    for number in range(KILLS):
-        with receiver(folder) as (_running, port):
-            child = process()
-            logs = [tmp_path / f"{number}-{each}.log" for each in range(4)]
-            senders = [
-                subprocess.Popen([sys.executable, "-c", SENDER, str(port), str(10 * number + i), str(log), *path])
-                for i, log in enumerate(logs)
-            ]
-            while not all(log.exists() and log.read_text().count("\n") > 3 for log in logs):
+    """The receiving process is killed while four associations send, and started again while they go on."""
+    chance, folder, acknowledged = random.Random(5), tmp_path / "inbox", list[str]()
+    stopped, kills = threading.Event(), 0
+    with receiver(folder) as (running, port), ThreadPoolExecutor(4) as pool:
+        for number in range(4):
+            pool.submit(send_for_long, port, number, acknowledged, stopped)
+        while kills < KILLS:
+            before = len(acknowledged)
+            while len(acknowledged) < before + 10:
                 time.sleep(0.01)
             time.sleep(chance.random())
-            child.kill()
-            for sender in senders:
-                sender.kill()
-                sender.wait()
-        acknowledged = {uid for log in logs for uid in log.read_text().splitlines(keepends=True) if uid.endswith("\n")}
-        names = {path.name[:32] for path in objects_in(folder)}
-        inbox = Inbox(folder, KEY, 1 << 40)
-        assert acknowledged
-        assert all(inbox.pseudonym(uid.strip()) in names for uid in acknowledged)
+            process().kill()
+            kills += 1
+            while running.counts().get("restarts", 0) < kills:
+                time.sleep(0.01)
+        stopped.set()
+    names = {path.name[:32] for path in objects_in(folder)}
+    inbox = Inbox(folder, KEY, 1 << 40)
+    print(f"{KILLS} kills, {len(acknowledged)} acknowledged, {len(names)} there")
+    assert len(acknowledged) >= 10 * KILLS
+    assert all(inbox.pseudonym(uid) in names for uid in acknowledged)
     assert not list((folder / COMING).iterdir())
 
 
@@ -199,7 +243,7 @@ def test_every_attack_at_once(tmp_path: Path) -> None:
             time.sleep(0.05)
         stopped.set()
         served, cut = [second for each in good for second in each.result()], [each.result() for each in bad]
-        counts = running.counts()
+    counts = running.counts()
     print(f"peak {peak / 2**20:.0f} MiB; {len(served)} served, the slowest in {max(served):.2f} s")
     print(f"{len(cut)} cut, the last after {max(cut):.1f} s; {counts}")
     assert peak <= 300 << 20

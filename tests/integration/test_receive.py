@@ -21,7 +21,7 @@ import pytest
 from running import COMMAND, python, refusal, run
 
 from lookalike.errors import LockedError, UsageError
-from lookalike.gallery import Gallery
+from lookalike.gallery import INBOX, Gallery
 from lookalike.readers.landlock import landlock_version
 from lookalike.receiving.folder import APART, make_inbox, objects_in
 from lookalike.receiving.known import KnownObjects
@@ -29,7 +29,7 @@ from lookalike.sources.inbox import InboxSource
 from lookalike.sources.source import source_of
 from lookalike.sources.stable_series import is_stable
 from lookalike.verbs.index import index
-from lookalike.verbs.receive import INBOX, ReceiveResult, receive
+from lookalike.verbs.receive import ReceiveResult, receive
 from lookalike.verbs.records import remove
 from peers.dimse import SUCCESS, associated, echoscu, pictures, storescu, volume
 
@@ -177,6 +177,7 @@ def test_what_waited_is_indexed_once_and_a_kill_in_between_changes_nothing(
     with receiving(gallery, stable=3600) as running:
         assert storescu(running.port, tmp_path / "a").returncode == 0
         running.until(lambda done: done.waiting == 3)
+    assert index(gallery, [gallery.folder]).files == 0  # what waits is the gallery's own
     # As if it had been killed after it stored the records, and before it removed the files.
     waiting = InboxSource(running.folder, 0)
     index(gallery, [waiting])

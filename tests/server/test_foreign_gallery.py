@@ -265,7 +265,7 @@ def test_no_name_in_it_is_a_file_s(case: Case, statement: str, who: str) -> None
     unchanged(case)
 
 
-@pytest.mark.parametrize("part", ["indexes", "adapters", "maps", "sources", "writing.lock", "gallery.db-wal"])
+@pytest.mark.parametrize("part", ["indexes", "adapters", "maps", "sources", "inbox", "writing.lock", "gallery.db-wal"])
 def test_no_part_of_it_is_a_link(case: Case, part: str) -> None:
     victim = case.outside / "labels.csv" if "." in part else case.outside
     path = case.g / part

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.errors import GalleryError, LockedError, LookalikeError, MissingExtraError
-from lookalike.gallery import Gallery
+from lookalike.gallery import INBOX, Gallery
 from lookalike.receiving.folder import (
     LOCK,
     WaitingSeries,
@@ -35,9 +35,8 @@ from lookalike.text import absolute
 from lookalike.types import Item, Refusal
 from lookalike.verbs.index import index
 
-INBOX: Final = "inbox"
 _LOOK_EVERY: Final = 0.5  # seconds
-_TOGETHER: Final = 64  # series that are indexed by one run, so that their files can go soon
+_TOGETHER: Final = 256  # series that are indexed by one run, so that their files can go soon
 _TRIES: Final = 3  # of a series that could not be read for a reason that may pass
 _MAY_PASS: Final = ("timeout", "out-of-memory", "decoder-crash")
 _NOT_FETCHED: Final = "not-readable"  # by this process: the disk is full, say. It is tried for as long as it takes.
