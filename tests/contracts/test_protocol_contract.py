@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from lookalike import encoders
 from lookalike.cli import main
+from lookalike.encoders.families.tuned import learnt_from, write_tuned
+from lookalike.encoders.weights.checkpoints import MODELS_FOLDER
 from lookalike.errors import UsageError
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.protocols.findings import FindingReport
@@ -27,7 +30,7 @@ from lookalike.evaluation.tables import FORMATS
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.plugins import plugin_names
 from lookalike.server.jobs.process import WORK
-from lookalike.store import Batch, NewRecord
+from lookalike.store import Batch, NewRecord, record_id
 from lookalike.verbs.evaluate import evaluate
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
@@ -36,14 +39,14 @@ PROTOCOLS = plugin_names(PROTOCOL_GROUP)
 COUPLES, SLICES, MASKED = 8, 3, 1
 
 
-def planted(folder: Path, patient_of: Callable[[int, int], str]) -> Gallery:
+def planted(folder: Path, patient_of: Callable[[int, int], str], encoder: str | None = None) -> Gallery:
     """Volumes with masks. Patients come in couples that look alike and bear different labels; of each there are two
     volumes, which are the same but for noise: whoever may find its twin is always right, and nobody else ever.
 
     patient_of: patient and volume -> what the patient is called.
     """
     folder.mkdir()
-    gallery = open_gallery(folder / "gallery", create=True)
+    gallery = open_gallery(folder / "gallery", create=True, encoder=encoder)
     gallery.allow([folder])  # whose files no index run has named
     rng = np.random.default_rng(5)
     directions = np.linalg.qr(rng.normal(size=(gallery.spec.dim, 3 * COUPLES)))[0].T
@@ -95,6 +98,26 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     """The same volumes, each of a patient of its own."""
     with planted(tmp_path_factory.mktemp("strangers") / "s", lambda p, v: f"patient-{p}-{v}") as gallery:
         yield gallery
+
+
+@pytest.fixture(scope="module")
+def half_known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """Half of the patients as in ``twins``, half as in ``strangers``; the encoder was tuned on the latter."""
+    root = tmp_path_factory.mktemp("half-known")
+    write_tuned(
+        root / "models" / "mine",
+        encoders.describe(encoders.DEFAULT),
+        {"x": np.zeros(1, np.float32)},
+        trained_on=["gallery g (1)"],
+        note="tuned on gallery g (1)",
+        training={},
+        learnt=learnt_from([record_id(f"{row:064x}", 0) for row in range(2 * COUPLES, 4 * COUPLES)]),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(MODELS_FOLDER, str(root / "models"))
+        by = lambda patient, volume: f"patient-{patient}" + (f"-{volume}" if patient >= COUPLES else "")  # noqa: E731
+        with planted(root / "h", by, "mine") as gallery:
+            yield gallery
 
 
 def quick(name: str, **options: Any) -> dict[str, Any]:
@@ -170,6 +193,34 @@ def test_the_own_patient_never_answers(name: str, twins: Gallery, strangers: Gal
     assert honest < 0.5
     if name not in ("classifiers", "medimageinsight"):  # a couple may be in one fold, which leaves chance
         assert (found, honest) == (1, 0)
+
+
+def queries_of(report: Any) -> int:
+    """How many were asked."""
+    if isinstance(report, Report | ClassifierReport):
+        return report.queries
+    first = report.scores[-1 if isinstance(report, LocalisationReport) else 0]
+    return sum(first.queries.values()) if isinstance(first, RegionScore) else int(first.queries)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_what_an_encoder_was_tuned_on_does_not_ask(name: str, half_known: Gallery) -> None:
+    """Those that it was tuned on find their look-alike, the others never: these alone are asked, and that is noted."""
+    report = evaluate(half_known, protocol=name, **quick(name))
+    assert queries_of(report) == 2 * COUPLES
+    told = f"mine was tuned on {2 * COUPLES} of {4 * COUPLES} queries or their patients: not asked"
+    assert sum(told in note for note in report.notes) == 1
+    if name not in ("classifiers", "medimageinsight"):  # a couple may be in one fold, which leaves chance
+        assert figure_of(report) == 0
+
+
+def test_reports_of_volumes_that_it_was_tuned_on_do_not_ask(half_known: Gallery, tmp_path: Path) -> None:
+    texts = np.random.default_rng(0).normal(size=(4 * COUPLES, half_known.spec.dim))
+    ids = [f"v{patient}-{volume}.nii.gz" for patient in range(2 * COUPLES) for volume in range(2)]
+    np.savez(tmp_path / "texts.npz", ids=np.array(ids), vectors=texts.astype(np.float32))
+    found = evaluate(half_known, protocol="ct-clip", texts=f"vectors:{tmp_path / 'texts.npz'}", **quick("ct-clip"))
+    asked = f"{2 * COUPLES} reports asked for their own volume among {4 * COUPLES}; mine was tuned on {2 * COUPLES} of"
+    assert sum(asked in note for note in found.notes) == 1
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

@@ -37,7 +37,7 @@ def made(
 
 
 def test_labels_that_lie_apart_are_told() -> None:
-    found = probe(made(0, signal=3.0), seed=0, samples=50)
+    found = probe("lite0", made(0, signal=3.0), seed=0, samples=50)
     assert found.queries == 120
     assert found.split == "5 patient-disjoint folds, seed 0"
     for name, score in found.by_method.items():
@@ -49,7 +49,7 @@ def test_labels_that_lie_apart_are_told() -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_labels_dealt_by_patient_stay_at_chance(seed: int) -> None:
     """The other record of the patient would tell each label: nobody may learn from it."""
-    found = probe(made(seed, signal=0.0, twins=True), seed=0, samples=50)
+    found = probe("lite0", made(seed, signal=0.0, twins=True), seed=0, samples=50)
     for score in found.by_method.values():
         assert score.low is not None
         assert score.low < 0.45
@@ -60,7 +60,7 @@ def test_labels_dealt_by_patient_stay_at_chance(seed: int) -> None:
 def test_the_official_split_is_what_a_plain_count_gives() -> None:
     splits = tuple(("train", "train", "val", "test")[i % 4] for i in range(120))
     cases = made(3, signal=0.3, splits=splits)
-    found = probe(cases, seed=0, samples=50)
+    found = probe("lite0", cases, seed=0, samples=50)
     assert found.split == "official split, test asks train; 30 records of no or another split unused"
     data, part = cases.data, np.array(splits)
     best = max(NEIGHBOURS_TRIED, key=lambda k: (accuracy(data, part == "train", part == "val", k), -k))
@@ -101,7 +101,7 @@ def accuracy(data: Labelled, learnt: NDArray[np.bool_], asked: NDArray[np.bool_]
 
 
 def test_several_labels_are_counted_together() -> None:
-    found = probe(made(4, signal=3.0, several=True), seed=0, samples=50)
+    found = probe("lite0", made(4, signal=3.0, several=True), seed=0, samples=50)
     for score in found.by_method.values():
         assert score.micro_f1 is not None
         assert score.micro_f1 > 0.8

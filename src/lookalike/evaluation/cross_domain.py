@@ -19,13 +19,13 @@ import numpy as np
 from lookalike import adapters, metrics
 from lookalike.adapters import Criterion
 from lookalike.errors import ManifestMismatchError, UsageError
-from lookalike.evaluation.contamination import untouched_splits
+from lookalike.evaluation.contamination import untouched_rows
 from lookalike.evaluation.experiment import Askers, Experiment, Measured, MeasuredSpace, Round, ranked
 from lookalike.evaluation.labelled import Labelled, Queries, asking, labelled
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
 from lookalike.evaluation.paired import Difference, differences, shown_p
 from lookalike.evaluation.scores import Figures, Mean, ScoreSummary, Scoring, chance_of, mean_rows, number_of, scores_of
-from lookalike.evaluation.splits import hash_of, leave_one_patient_out
+from lookalike.evaluation.splits import hash_of
 from lookalike.evaluation.tables import TableRows, cell
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.text import one_line
@@ -168,7 +168,7 @@ def crossed(
     space: MeasuredSpace, sides: Domains, measured: Measured, measure: Measure, scoring: Scoring
 ) -> CrossDomain:
     """What crossing costs. measured: of the queries against the gallery."""
-    alone = _alone(space, sides.queries, measure, scoring)
+    alone = _alone(space, sides.asking, measure, scoring)
     cross = measured.per_query[space.name][PLAIN]
     names = [f"P@{k}" for k in scoring.ks]
     own = alone.per_query[space.name][PLAIN]
@@ -194,7 +194,7 @@ def _of_the_asked(
     if space.adapter is not None:
         reason = f"since {space.name} was trained on these very records"
         return WithinDomain(name, 0, len(sides.among.ids), None, {"macro": None, "micro": None}, {}, {}, reason)
-    alone = _alone(space, sides.among, measure, scoring)
+    alone = _alone(space, asking(sides.among), measure, scoring)
     cross, own = (each.per_query[space.name][PLAIN] for each in (measured, alone))
     unpaired: dict[Mean, dict[str, Difference]] = {
         mean: _unpaired(own, alone.askers, cross, measured.askers, scoring, mean) for mean in ("macro", "micro")
@@ -202,17 +202,17 @@ def _of_the_asked(
     return _within(name, alone, space.name, len(sides.among.ids), unpaired, scoring)
 
 
-def _alone(space: MeasuredSpace, data: Labelled, measure: Measure, scoring: Scoring) -> Measured:
+def _alone(space: MeasuredSpace, queries: Queries, measure: Measure, scoring: Scoring) -> Measured:
     """A gallery's records asked among themselves, in the space of the gallery that is asked; what its encoder was tuned
     on does not ask, as it does not across galleries.
     """
+    data = queries.data
     vectors: Vectors = data.vectors
     if space.adapter is not None:
         vectors = adapters.transform(space.adapter, data.vectors, data.slices)
-    splits = untouched_splits(space.spec.name, data, leave_one_patient_out(data))
-    rows = splits.parts[0].queries
+    rows, told = untouched_rows(space.spec.name, queries)
     each = Round(asking(data.take(rows)), data, lambda: iter([(space.name, vectors[rows], vectors)]))
-    return ranked(Experiment((each,), splits.rule, hash_of(data.ids)), measure, scoring.ks)
+    return ranked(Experiment((each,), told, hash_of(data.ids)), measure, scoring.ks)
 
 
 def _within(

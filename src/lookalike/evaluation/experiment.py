@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lookalike import adapters, metrics
 from lookalike.adapters import Adapter, Criterion, criterion_of
-from lookalike.evaluation.contamination import untouched_queries, untouched_splits
+from lookalike.evaluation.contamination import untouched_rows, untouched_splits, with_remark
 from lookalike.evaluation.labelled import Labelled, Queries, asking
 from lookalike.evaluation.measures import Measure, PerQuery, RankedQueries
 from lookalike.evaluation.near_duplicates import NearDuplicate
@@ -180,11 +180,13 @@ def from_outside(
     among: Labelled,
     duplicates: tuple[NearDuplicate, ...],
     rival: MeasuredSpace | None = None,
+    asked_by: str = "outside queries",
 ) -> Experiment:
     """Queries from outside against the whole gallery, in an adapted space with the adapter as it was trained. rival:
-    another space of the same gallery.
+    another space of the same gallery. asked_by: what the queries are, in words.
     """
-    queries, told = untouched_queries(space.spec.name, queries)
+    rows, told = untouched_rows(space.spec.name, queries)
+    queries = queries if len(rows) == len(queries.patients) else queries.take(rows)
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
         yield BASE, queries.data.vectors, among.vectors
@@ -194,7 +196,7 @@ def from_outside(
                 moved, known = (adapters.transform(each.adapter, side.vectors, side.slices) for side in sides)
                 yield each.name, moved, known
 
-    rule = f"outside queries against the whole gallery{told}"
+    rule = with_remark(f"{asked_by} against the whole gallery", told)
     return Experiment((Round(queries, among, spaces),), rule, hash_of(sorted(queries.data.ids)), duplicates)
 
 

@@ -13,6 +13,7 @@ from lookalike import ranking
 from lookalike.asking.candidates import candidates, open_rows
 from lookalike.asking.patients import check_patients
 from lookalike.errors import UsageError
+from lookalike.evaluation.contamination import untouched, with_remark
 from lookalike.evaluation.protocols.declared import VOLUME_RANKS
 from lookalike.evaluation.splits import official_split
 from lookalike.filters import Filter
@@ -107,18 +108,21 @@ def last_slice(record: Record) -> float:
     return max(float(record.attributes.get("slices", 1)) - 1, 1.0)
 
 
-def trial_of(volumes: Sequence[VolumeSlices], split: str) -> VolumeTrial:
+def trial_of(volumes: Sequence[VolumeSlices], split: str, encoder: str) -> VolumeTrial:
     """The owners' split where there is one (test, or val, asks train) and ``split`` is "official"; else every volume
-    asks the others. Never its own patient's. Raises UsageError where all are of one patient.
+    asks the others. Never its own patient's, and only those that judge the encoder (``untouched``). Raises UsageError
+    where all are of one patient.
     """
     check_patients([volume.record.patient for volume in volumes])
     names = [str(volume.record.attributes.get("split", "")) for volume in volumes]
     official = official_split(names) if split == "official" else None
-    if official is None:
-        return trial_against(volumes, volumes, "every volume asks all others but its own patient's")
-    part = official.parts[0]
-    asking, among = ([volumes[int(row)] for row in rows] for rows in (part.queries, part.gallery))
-    return trial_against(asking, among, official.rule)
+    asking, among, rule = volumes, volumes, "every volume asks all others but its own patient's"
+    if official is not None:
+        part, rule = official.parts[0], official.rule
+        asking, among = ([volumes[int(row)] for row in rows] for rows in (part.queries, part.gallery))
+    kept, told = untouched(encoder, [(each.record.id, each.record.patient) for each in asking])
+    asking = [volume for volume, judges in zip(asking, kept, strict=True) if judges]
+    return trial_against(asking, among, with_remark(rule, told))
 
 
 def trial_against(asking: Sequence[VolumeSlices], among: Sequence[VolumeSlices], rule: str) -> VolumeTrial:

@@ -39,7 +39,7 @@ from lookalike.verbs.index import index
 
 COMBINED: Final = "all together"
 _PROBES: Final = ", probes"  # beside a protocol's name, in the key of what is kept
-_FORM: Final = 2  # of a cached report; another number, or another version of the package, invalidates every report
+_FORM: Final = 3  # of a cached report; another number, or another version of the package, invalidates every report
 _PROTOCOLS: Final = {protocol.name: protocol for protocol in PUBLISHED}
 
 
@@ -206,7 +206,7 @@ def _one_report(task: _Task, spec: EncoderSpec, dataset: Dataset, protocol: str)
 
 
 def _one_probe(task: _Task, spec: EncoderSpec, dataset: Dataset, protocol: str) -> Probes:
-    return probe(_cases(task, spec, dataset, protocol), task.seed, task.samples)
+    return probe(spec.name, _cases(task, spec, dataset, protocol), task.seed, task.samples)
 
 
 def _cached(
@@ -246,7 +246,7 @@ def _joined_report(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], 
 
 
 def _joined_probe(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], protocol: str) -> Probes:
-    return probe(_joined_cases(task, spec, datasets, protocol), task.seed, task.samples)
+    return probe(spec.name, _joined_cases(task, spec, datasets, protocol), task.seed, task.samples)
 
 
 def _joined_cases(task: _Task, spec: EncoderSpec, datasets: Sequence[Dataset], protocol: str) -> Cases:

@@ -20,6 +20,7 @@ from lookalike import classifiers, metrics
 from lookalike.asking.candidates import of_known_patients
 from lookalike.classifiers import Examples, Settings
 from lookalike.errors import UsageError
+from lookalike.evaluation.contamination import untouched_splits
 from lookalike.evaluation.labelled import Labelled
 from lookalike.evaluation.protocols.published import Cases
 from lookalike.evaluation.scores import number_of
@@ -80,13 +81,13 @@ class _Right:
         return float(self.hits.sum() / max(float(self.half.sum()), 1e-9))
 
 
-def probe(cases: Cases, seed: int, samples: int) -> Probes:
-    """Score the cases' base vectors. samples: of the bootstrap."""
+def probe(encoder: str, cases: Cases, seed: int, samples: int) -> Probes:
+    """Score the cases' base vectors, which an encoder has made. samples: of the bootstrap."""
     order = np.argsort(np.array(cases.data.ids), kind="stable")  # as examples are
     data, splits = cases.data.take(order), np.array(cases.splits)[order]
     try:
         examples = training_examples(data)
-        rule, parts = _parts(data, splits.tolist(), cases.rule, seed)
+        rule, parts = _parts(encoder, data, splits.tolist(), cases.rule, seed)
     except UsageError as error:
         return Probes({}, None, 0, "", str(error))
     asked = np.concatenate([part.asked for part in parts])
@@ -99,9 +100,9 @@ def probe(cases: Cases, seed: int, samples: int) -> Probes:
     return Probes(by_method, _majority(examples, parts), len(asked), rule)
 
 
-def _parts(data: Labelled, splits: list[str], rule: str, seed: int) -> tuple[str, list[_Part]]:
+def _parts(encoder: str, data: Labelled, splits: list[str], rule: str, seed: int) -> tuple[str, list[_Part]]:
     """Raises UsageError: too few patients or records of a label."""
-    found = official_split(splits, rule) or in_folds(data, _folds(data), seed)
+    found = untouched_splits(encoder, data, official_split(splits, rule) or in_folds(data, _folds(data), seed))
     judged = np.flatnonzero([each == "val" for each in splits]) if {"val", "test"} <= set(splits) else None
     return found.rule, list(_each(data, found, judged, seed))
 

@@ -18,13 +18,14 @@ from lookalike.classifiers import Examples, Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero_shot
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
+from lookalike.evaluation.contamination import untouched_splits
 from lookalike.evaluation.experiment import measured_space
 from lookalike.evaluation.label_sets import checked_coverage, conformal_sets, why_no_set
-from lookalike.evaluation.labelled import labelled
+from lookalike.evaluation.labelled import Labelled, labelled
 from lookalike.evaluation.protocols.declared import ClassifierOptions
 from lookalike.evaluation.scores import Interval
 from lookalike.evaluation.separation import silhouettes
-from lookalike.evaluation.splits import Split, fold_kind, hash_of
+from lookalike.evaluation.splits import Split, Splits, fold_kind, hash_of
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.evaluation.trained_classifier import (
     ADAPTER,
@@ -144,12 +145,14 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     settings = Settings(options.neighbours, options.weighting, options.seed)
     found, folds = labelled(gallery, criterion), options.folds or _FOLDS
     data, known = training_examples(found, options.multi_label), count_patients(found.patients, found.ids)
-    splits = splits_of(data, folds, options.seed)
+    whole = Splits(tuple(splits_of(data, folds, options.seed)), f"{folds} {fold_kind(found)}, seed {options.seed}")
+    asked = untouched_splits(gallery.spec.name, _in_order_of(data, found), whole)
+    splits = asked.parts
     fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
     queries = [data.ids[row] for split in splits for row in split.queries]
     methods = {name: _score(name, fit, data, splits, settings, options) for name, fit in tracked([*fits.items()])}
     limit = ABSTAIN if options.abstain is None else options.abstain
-    parted = _silhouette(data, [str(patient) for patient in data.patients])
+    parted = _silhouette(data, [str(patient) for patient in data.patients], splits)
     return ClassifierReport(
         methods=methods,
         classes=data.classes,
@@ -163,8 +166,8 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
         notes=tuple(
             note
             for note in (
-                f"{len(queries)} queries in {folds} {fold_kind(found)}, seed {options.seed}; calibration and "
-                f"thresholds from inner folds. Intervals: 95 %, bootstrap by {known.unit}.",
+                f"{len(queries)} queries in {asked.rule}; calibration and thresholds from inner folds. Intervals: "
+                f"95 %, bootstrap by {known.unit}.",
                 known.sentence,
                 *(outside(name, scores.abstained, len(queries), limit) for name, scores in methods.items()),
                 DISCLAIMER,
@@ -176,11 +179,18 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     )
 
 
-def _silhouette(data: Examples, patients: Sequence[str]) -> float | None:
-    """The mean over the labels of the records' mean silhouettes; None where nothing can be told."""
+def _in_order_of(data: Examples, found: Labelled) -> Labelled:
+    """The records of the examples, row by row."""
+    place = {identity: row for row, identity in enumerate(found.ids)}
+    return found.take(np.array([place[identity] for identity in data.ids], np.int64))
+
+
+def _silhouette(data: Examples, patients: Sequence[str], splits: Sequence[Split]) -> float | None:
+    """The mean over the labels of the queries' mean silhouettes; None where nothing can be told."""
     if data.multi_label:
         return None
-    return _number(metrics.macro(silhouettes(data.vectors, data.members, patients), data.members))
+    rows = np.sort(np.concatenate([split.queries for split in splits]))
+    return _number(metrics.macro(silhouettes(data.vectors, data.members, patients)[rows], data.members[rows]))
 
 
 def outside(method: str, abstained: float, queries: int, limit: float) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from lookalike import encoders, metrics
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
+from lookalike.evaluation.contamination import untouched, with_remark
 from lookalike.evaluation.experiment import Askers
 from lookalike.evaluation.labelled import Labelled, every_record
 from lookalike.evaluation.measures import Measure, PerQuery, RankedQueries, shared_label
@@ -62,12 +63,16 @@ def evaluate_ct_clip(gallery: Gallery, options: CtClipOptions) -> Report:
 
 def _with_reports(report: Report, gallery: Gallery, texts: Vectors, data: Labelled, options: CtClipOptions) -> Report:
     places = np.array([*_places(gallery.project(texts, options.space), gallery.project(data.vectors, options.space))])
-    values = np.stack([places < k for k in _REPORT_DEPTHS], axis=1).astype(np.float64)
-    one = Askers(np.ones((len(places), 1), bool), ("report",), np.array(data.patients), data.ids)
+    kept, told = untouched(gallery.spec.name, [*zip(data.ids, data.patients, strict=True)])
+    asked = data.take(np.flatnonzero(kept))
+    values = np.stack([places[kept] < k for k in _REPORT_DEPTHS], axis=1).astype(np.float64)
+    one = Askers(np.ones((len(values), 1), bool), ("report",), np.array(asked.patients), asked.ids)
     scoring = Scoring(_REPORT_DEPTHS, options.samples, options.seed)
     scores = scores_of(values, [f"R@{k}" for k in _REPORT_DEPTHS], one, scoring)
     chance = ", ".join(f"{min(1, k / len(places)):.3f}" for k in _REPORT_DEPTHS)
-    note = f"{len(places)} reports asked for their own volume among as many; a random order gives R@k {chance}."
+    many = "as many" if kept.all() else len(places)
+    who = with_remark(f"{len(values)} reports asked for their own volume among {many}", told)
+    note = f"{who}; a random order gives R@k {chance}."
     measures = {**report.measures, REPORT_TO_VOLUME: scores}
     return replace(report, measures=measures, notes=(*report.notes[:-1], note, report.notes[-1]))
 

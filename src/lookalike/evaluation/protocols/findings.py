@@ -127,7 +127,7 @@ def evaluate_findings(gallery: Gallery, options: FindingOptions) -> FindingRepor
     checked_ranks(options.ranks)
     scoring = Scoring(checked_depths(options.k), options.samples, options.seed)
     volumes = volumes_of(gallery, options.where, options.space)
-    whole = trial_of(volumes, options.split)
+    whole = trial_of(volumes, options.split, gallery.spec.name)
     asking, left_out = _asking(gallery, whole.asking, options)
     trial = trial_against(asking, whole.among, whole.rule)
     depth = scoring.ks[-1]

@@ -115,7 +115,7 @@ def evaluate_volumes(gallery: Gallery, options: VolumeOptions) -> VolumeReport:
     if options.position < 0:
         raise UsageError(f"position must be at least 0, got {options.position}")
     volumes = volumes_of(gallery, options.where, options.space)
-    trial = trial_of(volumes, options.split)
+    trial = trial_of(volumes, options.split, gallery.spec.name)
     scores = tuple(_scores(trial, options))
     people = count_patients([v.record.patient for v in volumes], [v.record.id for v in volumes])
     notes = tuple(_notes(gallery, volumes, trial.rule, people))

@@ -27,6 +27,7 @@ from lookalike.asking.region import RegionPatches, region_of
 from lookalike.columns import paragraphs
 from lookalike.encoders.preprocessing.grid import box_of_mask, overlaps
 from lookalike.errors import UnreadableImageError, UnseenRegionError, UsageError
+from lookalike.evaluation.contamination import untouched, with_remark
 from lookalike.evaluation.protocols.declared import LocalisationOptions
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.tables import Format, as_json, cell, render
@@ -133,11 +134,12 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
     patients = [volume.record.patient for volume in volumes]
     check_patients(patients)
     known = count_patients(patients, [volume.record.id for volume in volumes])
-    answering = list(_answering(volumes))
+    judging, remark = untouched(gallery.spec.name, [(each.record.id, each.record.patient) for each in volumes])
+    asked = [pair for pair, judges in zip(_answering(volumes), judging, strict=True) if judges]
     patched = set(patched_records(gallery.store).tolist()) if kept(gallery.store) else set()
     rows: list[tuple[str, tuple[float, ...]]] = []
     unplaced = 0
-    for asking, others in tracked([*zip(volumes, answering, strict=True)]):
+    for asking, others in tracked(asked):
         if others:
             measured = _measured(gallery, asking, others, patched, k)
             unplaced += len(measured) == 2
@@ -148,21 +150,22 @@ def evaluate_localisation(gallery: Gallery, options: LocalisationOptions) -> Loc
         k,
         options.space,
         tuple(_scores(rows)),
-        sum(not others for others in answering),
-        tuple(_notes(gallery, unfit, unplaced, known)),
+        sum(not others for _, others in asked),
+        tuple(_notes(gallery, unfit, unplaced, remark, known)),
     )
 
 
-def _answering(volumes: Sequence[_Volume]) -> Iterator[list[_Volume]]:
-    """For each volume the others that may answer it and have a label in common with it; or neither has a label."""
+def _answering(volumes: Sequence[_Volume]) -> Iterator[tuple[_Volume, list[_Volume]]]:
+    """Each volume with the others that may answer it and have a label in common with it; or neither has a label."""
     owners = [volume.record.patient for volume in volumes]
     for asking, free in zip(volumes, may_answer([(owner,) for owner in owners], owners), strict=True):
         wanted = set(asking.record.labels)
-        yield [
+        others = [
             volume
             for volume, may in zip(volumes, free, strict=True)
             if may and (wanted & set(volume.record.labels) or not (wanted or volume.record.labels))
         ]
+        yield asking, others
 
 
 def _measured(
@@ -274,9 +277,10 @@ def _scores(rows: Sequence[tuple[str, tuple[float, ...]]]) -> Iterator[Localisat
         yield Localisation(label, len(chosen), *slices, *places)
 
 
-def _notes(gallery: Gallery, unfit: int, unplaced: int, known: PatientCount) -> Iterator[str]:
+def _notes(gallery: Gallery, unfit: int, unplaced: int, remark: str, known: PatientCount) -> Iterator[str]:
     yield f"Encoder {gallery.spec.name}: {gallery.spec.note}."
-    yield "Every volume asks those of other patients with its label, by what its mask marks."
+    rule = "Every volume asks those of other patients with its label, by what its mask marks"
+    yield f"{with_remark(rule, remark)}."
     yield (
         "(chance): the share of a hit's slices that hold the structure; of heat, the box's share of the picture. "
         "(unmoved): the query's own box, left where it is, in the slice at the same height."

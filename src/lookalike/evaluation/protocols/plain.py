@@ -184,9 +184,9 @@ def _across(
     with opened_beside(gallery, options.queries_from or "") as other:
         sides = domains(other, data, space.criterion)
     duplicates = duplicates_between(gallery, sides.asking, sides.among)
-    experiment = from_outside(space, sides.asking, sides.among, duplicates, None if rival is None else rival.space)
-    rule = f"the records of {sides.name} against the whole gallery"
-    experiment = replace(experiment, rule=rule, named_alike=False)
+    other_space, who = None if rival is None else rival.space, f"the records of {sides.name}"
+    experiment = from_outside(space, sides.asking, sides.among, duplicates, other_space, who)
+    experiment = replace(experiment, named_alike=False)
     left_out = {ONE_SIDED: sides.left_out} if sides.left_out else {}
     records = {record.id: record for record in gallery.store.records().values()}
     recorded = Recorded(_chosen(sides.records, sides.queries), _chosen(records, sides.among))

@@ -58,7 +58,9 @@ class EvaluationProtocol(Protocol[Options_contra]):
 
     name: for ``--protocol``. title: what it measures, in a line; source: who published it. options: a frozen
     dataclass whose fields are declared with ``option`` and whose defaults run. In every protocol the records of a
-    query's own patient never answer it (``rank`` leaves them out), and the same seed gives the same report.
+    query's own patient never answer it (``rank`` leaves them out), a tuned encoder is not judged by what it was tuned
+    on (``contamination.untouched`` says who asks, and what the notes must tell), and the same seed gives the same
+    report.
     """
 
     @property

@@ -20,6 +20,7 @@ from lookalike.asking.patients import check_patients, count_patients
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
+from lookalike.evaluation.contamination import untouched, with_remark
 from lookalike.evaluation.experiment import Askers
 from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.protocols.declared import RadIrOptions
@@ -31,6 +32,7 @@ from lookalike.metrics import Floats
 from lookalike.progress import tracked
 from lookalike.text import DISCLAIMER
 from lookalike.types import Record, Vectors
+from lookalike.voting import RowNumbers
 
 FINDINGS_OF: Final = "findings of "
 """Begins the names of attributes that hold what was found in an anatomy."""
@@ -83,10 +85,11 @@ def evaluate_radir(gallery: Gallery, options: RadIrOptions) -> RadIrReport:
     records, vectors = _records(gallery, options)
     check_patients([record.patient for record in records])
     told = {name for record in records for name in record.attributes if name.startswith(FINDINGS_OF)}
+    judging, remark = untouched(gallery.spec.name, [(record.id, record.patient) for record in records])
     scores = [
         score
         for field in tracked(options.anatomies or sorted(told))
-        if (score := _score(records, vectors, field, scoring)) is not None
+        if (score := _score(records, vectors, judging, field, scoring)) is not None
     ]
     if not scores:
         raise UsageError(
@@ -96,7 +99,7 @@ def evaluate_radir(gallery: Gallery, options: RadIrOptions) -> RadIrReport:
     mean = {name: _mean([score.figures[name] for score in scores]) for name in scores[0].figures}
     known = count_patients([record.patient for record in records], [record.id for record in records])
     return RadIrReport(
-        len(records), known.patients, options.space, tuple(scores), mean, tuple(_notes(gallery, known.sentence))
+        len(records), known.patients, options.space, tuple(scores), mean, tuple(_notes(gallery, remark, known.sentence))
     )
 
 
@@ -115,22 +118,25 @@ def _records(gallery: Gallery, options: RadIrOptions) -> tuple[list[Record], Vec
     return [records[int(key)] for key in stored.records[rows]], gallery.project(stored.vectors[rows], options.space)
 
 
-def _score(records: Sequence[Record], vectors: Vectors, field: str, scoring: Scoring) -> AnatomyScore | None:
-    """The score of one anatomy; None where fewer than two records tell of it."""
+def _score(
+    records: Sequence[Record], vectors: Vectors, judging: metrics.Bools, field: str, scoring: Scoring
+) -> AnatomyScore | None:
+    """The score of one anatomy; None where fewer than two records tell of it, or none of those that ask."""
     rows = [row for row, record in enumerate(records) if _findings(record, field)]
-    if len(rows) < 2:
+    asks = np.flatnonzero(judging[rows])
+    if len(rows) < 2 or not len(asks):
         return None
     found = [_findings(records[row], field) for row in rows]
     classes = sorted({each for findings in found for each in findings})
     members = metrics.membership(found, classes)
     patients = [records[row].patient for row in rows]
-    values = np.concatenate(list(_measured(vectors[rows], members, patients, scoring.ks)))
+    values = np.concatenate(list(_measured(vectors[rows], members, patients, asks, scoring.ks)))
     names = [f"{what}@{k}" for what in ("nDCG", _BY_CHANCE) for k in scoring.ks]
-    askers = Askers(np.ones((len(rows), 1), bool), (field,), np.array(patients), ())
+    askers = Askers(np.ones((len(asks), 1), bool), (field,), np.array(patients)[asks], ())
     summary = scores_of(values, names, askers, scoring)
     shown = {name: bounds for name, bounds in summary.micro_intervals.items() if not name.startswith(_BY_CHANCE)}
     unscored = int(np.isnan(values[:, 0]).sum())
-    return AnatomyScore(field.removeprefix(FINDINGS_OF), len(rows), unscored, summary.micro, shown)
+    return AnatomyScore(field.removeprefix(FINDINGS_OF), len(asks), unscored, summary.micro, shown)
 
 
 def _findings(record: Record, field: str) -> tuple[str, ...]:
@@ -141,11 +147,11 @@ def _findings(record: Record, field: str) -> tuple[str, ...]:
 
 
 def _measured(
-    vectors: Vectors, members: metrics.Bools, patients: Sequence[str], ks: Sequence[int]
+    vectors: Vectors, members: metrics.Bools, patients: Sequence[str], asks: RowNumbers, ks: Sequence[int]
 ) -> Iterator[PerQuery]:
     """(q, 2 ks) of each block of queries: nDCG, and what a random order is expected to have; nan without an overlap."""
-    for block in rank(vectors, vectors, [(patient,) for patient in patients], patients, ks[-1]):
-        gains = np.where(block.open, metrics.jaccard_gain(members[block.rows], members), -1)
+    for block in rank(vectors[asks], vectors, [(patients[row],) for row in asks], patients, ks[-1]):
+        gains = np.where(block.open, metrics.jaccard_gain(members[asks][block.rows], members), -1)
         at_rank = np.where(block.order >= 0, np.take_along_axis(gains, block.order, axis=1), -1)
         ideal = metrics.ideal_gains(gains, ks[-1])
         reached = [metrics.ndcg_at(at_rank, ideal, k) for k in ks]
@@ -162,9 +168,10 @@ def _by_chance(gains: Floats, open_: metrics.Bools, ideal: Floats, k: int) -> Fl
     return np.asarray(np.divide(reached, best, out=np.full(len(best), np.nan), where=best > 0))
 
 
-def _notes(gallery: Gallery, patients: str) -> Iterator[str]:
+def _notes(gallery: Gallery, remark: str, patients: str) -> Iterator[str]:
     yield f"Encoder {gallery.spec.name}: {gallery.spec.note}."
-    yield "Every record asks all others but its own patient's, one anatomy at a time. Intervals: 95 %, by patient."
+    rule = with_remark("Every record asks all others but its own patient's, one anatomy at a time", remark)
+    yield f"{rule}. Intervals: 95 %, by patient."
     if patients:
         yield patients
     yield DISCLAIMER

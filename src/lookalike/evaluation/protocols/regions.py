@@ -105,7 +105,7 @@ def evaluate_regions(gallery: Gallery, options: RegionOptions) -> RegionReport:
     checked_ranks(options.ranks)
     scoring = Scoring(checked_depths(options.k), options.samples, options.seed)
     volumes = volumes_of(gallery, options.where, options.space)
-    whole = trial_of(volumes, options.split)
+    whole = trial_of(volumes, options.split, gallery.spec.name)
     structures = options.structures or _structures(volumes)
     trials = {name: trial for name in structures if (trial := _of_structure(whole, name)) is not None}
     if not trials:
