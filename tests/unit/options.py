@@ -210,6 +210,8 @@ COMMANDS: Final[dict[str, Command]] = {
             "--gallery": GALLERY,
             "--name": Told("--name another", "name", "another"),
             "--method": Told("--method views", "method", "views"),
+            "--field": Told("--field site", "field", "site"),
+            "--labels": Told("--labels odd,even", "labels", "even"),
             "--to": Told("--to {out}-more", "to", "{out}-more"),
             "--mirror": Told("--mirror off", "mirror", "off"),
             "--epochs": Told("--epochs 3", "epochs", 3),

@@ -21,18 +21,20 @@ from safetensors.numpy import load_file, save
 import lookalike
 import tiny_checkpoints
 from lookalike import cli, encoders
-from lookalike.encoders.families.tuned import DESCRIPTION
+from lookalike.encoders.families.tuned import DESCRIPTION, learnt_from, write_tuned
 from lookalike.encoders.weights.checkpoints import MODELS_FOLDER
 from lookalike.errors import DamagedFileError, GalleryError, ManifestMismatchError, UsageError
 from lookalike.evaluation.labelled import Labelled, every_record
 from lookalike.gallery import Gallery
 from lookalike.tuning.fit import fit
+from lookalike.tuning.judged import Figure
 from lookalike.tuning.networks import trainable
 from lookalike.tuning.parts import choose_parts, may_mirror
 from lookalike.tuning.pictures import read_pictures
 from lookalike.tuning.training import TrainingRecipe
+from lookalike.verbs.encoders import list_encoders
 from lookalike.verbs.records import remove
-from lookalike.verbs.tune import TuneResult
+from lookalike.verbs.tune import NO_BETTER, TuneResult
 from planted import scene
 
 PATIENTS, EACH, SIDE = 40, 2, 32
@@ -46,17 +48,18 @@ def by_number(patient: int) -> float:
 
 def write_tinted(folder: Path, label_of: Callable[[int], int], tint_of: Callable[[int], float] = by_number) -> Path:
     """Pictures of ``PATIENTS``, ``EACH`` a patient: scenes of their own with a tint, which base hardly looks at.
-    label_of: what the table says of a patient.
+    label_of: what the table says of a patient; its column ``tone`` says what the tint is.
     """
     folder.mkdir()
-    rows = ["file,label,patient_id"]
+    rows = ["file,label,patient_id,tone"]
     for patient in range(PATIENTS):
         tint = np.array([1, 0, -1]) * tint_of(patient)
         for i in range(EACH):
             name = f"p{patient:02}-{i}.png"
             grey = scene(patient * EACH + i, SIDE)[..., None] * 0.7 + 40
             PIL.Image.fromarray(np.clip(grey + tint, 0, 255).astype(np.uint8)).save(folder / name)
-            rows.append(f"{name},{'warm' if label_of(patient) else 'cold'},patient-{patient}")
+            label, tone = "warm" if label_of(patient) else "cold", "red" if patient % 2 else "blue"
+            rows.append(f"{name},{label},patient-{patient},{tone}")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
 
@@ -113,8 +116,12 @@ def test_it_is_an_encoder_that_says_what_it_was_tuned_on(made: Gallery, tuned: T
     assert spec.revision != base.revision
     assert spec.trained_on > base.trained_on
     assert f"tuned on gallery gallery ({made.store.id}): {tuned.records} records of" in spec.note
+    assert encoders.tuned_elsewhere("mine", made.store.id) == encoders.tuned_elsewhere("tiny", "any") == ""
     with lookalike.open(tmp_path / "of-mine", create=True, encoder="mine") as other:
-        lookalike.index(other, [places(made)], labels=places(made) / "labels.csv", patches=True)
+        done = lookalike.index(other, [places(made)], labels=places(made) / "labels.csv", patches=True)
+        (told,) = [note for note in done.notes if spec.note in note]
+        assert "not on this gallery: on other collections tuning gained nothing" in told
+        assert "--encoder tiny" in told
         report = lookalike.evaluate(other)
         assert report.queries == len(untouched_ids(made))
         assert f"mine was tuned on {tuned.records} of {PATIENTS * EACH} queries" in report.split
@@ -157,6 +164,31 @@ def test_another_bit_is_refused(
         change(folder)
         with pytest.raises(wanted):
             encoders.load(name)
+
+
+def test_the_list_says_what_each_was_tuned_on_and_whose_base_is_gone(
+    made: Gallery, tuned: TuneResult, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [each.name for each in list_encoders() if each.tuned_from] == ["mine"]
+    shutil.copytree(models / "mine", tmp_path / "mine")
+    shutil.copytree(models / "mine", tmp_path / "torn")
+    (tmp_path / "torn" / DESCRIPTION).write_text("{")
+    monkeypatch.setenv(MODELS_FOLDER, str(tmp_path))
+    tiny_checkpoints.CATALOGUE["vit-b16"](tmp_path / "vit-b16")
+    facts: Any = {"trained_on": ["x"], "note": "n", "training": {}, "learnt": learnt_from([])}
+    write_tuned(tmp_path / "leaf", encoders.describe("vit-b16"), {"x": np.zeros(1, np.float32)}, **facts)
+    shutil.rmtree(tmp_path / "vit-b16")
+    found = {each.name: each for each in list_encoders()}
+    assert [*found][-3:] == ["leaf", "mine", "torn"]
+    for name, base in (("mine", "tiny"), ("leaf", "vit-b16")):
+        assert (found[name].tuned_from, found[name].here) == (base, False)
+        assert f"{name} was tuned from {base!r}, which is gone" in found[name].broken
+    assert any(made.store.id in each for each in found["mine"].trained_on)
+    assert DESCRIPTION in found["torn"].broken
+    shown = CliRunner().invoke(cli.main, ["encoders", "list"]).stdout
+    (row,) = [line for line in shown.splitlines() if line.startswith("mine ")]
+    assert row.split()[1:3] == ["tiny", "broken"]
+    assert "broken: leaf: leaf was tuned from 'vit-b16'" in shown
 
 
 def flip(path: Path) -> None:
@@ -210,11 +242,16 @@ def test_what_is_no_better_is_thrown_away(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli.main, [*words.split(), "--json"])
     result = json.loads(done.stdout)
     assert (done.exit_code, result["accepted"], result["folder"]) == (1, False, "")
-    low, high = result["judgement"]["figures"]["tuned"]["P@5"][1:]
-    assert low < 0.5 < high
-    told = CliRunner().invoke(cli.main, [*words.split(), "--seed", "1"])
-    assert (told.exit_code, "Not accepted" in told.stdout, "over base" in told.stdout) == (1, True, True)
     assert not (tmp_path / "more").exists()
+    figures = result["judgement"]["figures"]
+    assert [*figures] == ["base", "linear", "lda", "svm", "mlp", "auto", "tuned"]
+    assert all(each["P@5"][1] < 0.5 < each["P@5"][2] for each in figures.values())
+    by_tone = CliRunner().invoke(cli.main, [*words.split(), "--field", "tone", "--labels", "red,blue"])
+    assert by_tone.exit_code == 0, by_tone.output
+    assert all(part in by_tone.stdout for part in ("Learnt tone: red, blue from", "over base", "Accepted", "head"))
+    said = json.loads((tmp_path / "more" / "no" / DESCRIPTION).read_text("utf-8"))
+    assert ") by tone: " in said["note"]
+    assert (said["training"]["field"], said["training"]["labels"]) == ("tone", [])
 
 
 def test_what_is_worse_is_thrown_away(tmp_path: Path) -> None:
@@ -234,6 +271,37 @@ def test_what_is_worse_is_thrown_away(tmp_path: Path) -> None:
     assert result.judgement.gain["P@5"][0] < -0.1
     assert not result.accepted
     assert result.folder == ""
+
+
+@pytest.mark.parametrize(
+    ("over_adapter", "said"),
+    [
+        ((0.1, 0.05, 0.2), "better than any head"),
+        ((0.1, 0.0, 0.2), "as much for less"),
+        ((-0.2, -0.3, -0.1), "more for less"),
+        ((None, None, None), "as much for less"),
+    ],
+)
+def test_it_is_said_what_the_best_head_gives(tuned: TuneResult, over_adapter: Figure, said: str) -> None:
+    judged = dataclasses.replace(tuned.judgement, over_adapter={"P@5": over_adapter}, best_adapter="svm")
+    assert said in judged.beside_adapter
+    assert ("lookalike adapt --kind svm" in judged.beside_adapter) == ("for less" in said)
+    result = dataclasses.replace(tuned, judgement=judged)
+    assert any(judged.beside_adapter in sentence for sentence in result.sentences())
+    assert any("on other collections tuning gained nothing" in sentence for sentence in result.sentences())
+    refused = [*dataclasses.replace(result, accepted=False, folder="").sentences()]
+    assert NO_BETTER in refused
+    assert not any("is kept" in sentence or "on other collections" in sentence for sentence in refused)
+
+
+def test_a_criterion_that_nothing_follows_is_refused(made: Gallery, tmp_path: Path) -> None:
+    for given, said in (
+        ({"field": "tones"}, "Did you mean 'tone'"),
+        ({"field": "tone", "labels": ["red", "blu"]}, "Did you mean 'blue'"),
+        ({"field": "tone", "labels": ["red"]}, "'red' alone"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            lookalike.tune(made, "none", to=tmp_path, **given)
 
 
 def test_views_need_labels_only_to_be_judged(made: Gallery, tmp_path: Path) -> None:
@@ -292,7 +360,7 @@ def test_the_default_encoder_is_tuned_too(tmp_path: Path) -> None:
         result = lookalike.tune(gallery, "little", epochs=1)
         assert (result.base, result.records + result.judgement.queries) == (gallery.spec.name, 10 * EACH)
         with (
-            pytest.raises(UsageError, match="no single network"),
+            pytest.raises(UsageError, match=r"several networks.* --encoder lite0-inner\).* --encoder mine\+lite0-last"),
             lookalike.open(tmp_path / "both", create=True, encoder="lite0-inner+lite0-last") as both,
         ):
             lookalike.tune(both, "both")
@@ -331,6 +399,11 @@ def test_outside_queries_that_it_learnt_from_are_not_asked(made: Gallery, tuned:
     source = places(made)
     with lookalike.open(tmp_path / "again", create=True, encoder="mine") as other:
         lookalike.index(other, [source], labels=source / "labels.csv")
-        report = lookalike.evaluate(other, queries=[source], query_labels=source / "labels.csv")
-    assert report.queries == len(untouched_ids(made))
-    assert "their patients: not asked" in report.split
+        with lookalike.open(tmp_path / "third", create=True, encoder="mine") as third:
+            lookalike.index(third, sorted(source.glob("p[01]*.png")), labels=source / "labels.csv")
+            crossed = sum(record.id in untouched_ids(made) for record in third.store.records().values())
+        files = lookalike.evaluate(other, queries=[source], query_labels=source / "labels.csv")
+        records = lookalike.evaluate(other, queries_from=tmp_path / "third")
+    for report, queries in ((files, len(untouched_ids(made))), (records, crossed)):
+        assert report.queries == queries
+        assert "their patients: not asked" in report.split

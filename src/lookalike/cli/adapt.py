@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-
 import click
 
+from lookalike.cli.criterion import criterion_options
 from lookalike.cli.output import gallery_option, json_option, print_json, print_notes, progress_bar, seed_option
 from lookalike.plugins import plugin_names
-
-
-def _names(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Names with commas between them; one that holds a comma stands in quotes."""
-    return tuple(
-        name.strip() for row in csv.reader([value or ""], skipinitialspace=True) for name in row if name.strip()
-    )
 
 
 @click.command("adapt")
@@ -27,10 +19,7 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     show_default=True,
     help="mlp and published need the extra lookalike[mlp]; auto does without, of three kinds.",
 )
-@click.option(
-    "--field", default="label", show_default=True, metavar="F", help="What makes two images alike: an attribute's name."
-)
-@click.option("--labels", metavar="A,B,...", callback=_names, help="The values to tell apart.  [default: all]")
+@criterion_options
 @click.option("--replace", is_flag=True, help="Train a space of that name anew, if there is one.")
 @seed_option
 @json_option

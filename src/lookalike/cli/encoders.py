@@ -26,6 +26,8 @@ def command() -> None:
 def _list(as_json: bool) -> None:
     """Every encoder, and whether its weights are on this machine; broken plug-ins with the reason.
 
+    Below them those that `lookalike tune` made in LOOKALIKE_MODELS, and what each was tuned on.
+
     \b
     Example:
       lookalike encoders list
@@ -40,9 +42,13 @@ def _list(as_json: bool) -> None:
     rows = [
         [e.name, str(e.dim or "-"), _mark(e.text), _mark(e.here), _mark(e.gated), e.size, e.speed, e.input, e.license]
         for e in listed
-        if not e.broken
+        if not (e.broken or e.tuned_from)
     ]
     print_table([head, *rows])
+    tuned = [[e.name, e.tuned_from, "broken" if e.broken else _mark(e.here), e.note] for e in listed if e.tuned_from]
+    if tuned:
+        click.echo()
+        print_table([["tuned", "from", "here", "what it was tuned on"], *tuned])
     for broken in (e for e in listed if e.broken):
         print_notes(f"broken: {broken.name}: {broken.broken}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from lookalike.cli.criterion import criterion_options
 from lookalike.cli.output import (
     gallery_option,
     json_option,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Learn from labels, or from two views of each picture without any; it is judged by labels.",
 )
+@criterion_options
 @click.option("--to", "to", metavar="DIR", help="The folder of models; without it LOOKALIKE_MODELS.")
 @click.option(
     "--mirror",
@@ -46,6 +48,8 @@ def command(
     gallery: str,
     name: str,
     method: Literal["labels", "views"],
+    field: str,
+    labels: tuple[str, ...],
     to: str | None,
     mirror: Literal["auto", "on", "off"],
     epochs: int | None,
@@ -62,12 +66,24 @@ def command(
     Example:
       lookalike tune --gallery chest --name chest-tuned --to models
       LOOKALIKE_MODELS=models lookalike index scans/ --gallery chest2 --encoder chest-tuned
+      lookalike tune --gallery chest --name views --to models --field ViewPosition --labels PA,AP
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.tune import tune
 
     with open_gallery(gallery) as opened, progress_bar("steps", "tune") as progress:
-        result = tune(opened, name, method=method, to=to, mirror=mirror, epochs=epochs, seed=seed, progress=progress)
+        result = tune(
+            opened,
+            name,
+            method=method,
+            field=field,
+            labels=labels,
+            to=to,
+            mirror=mirror,
+            epochs=epochs,
+            seed=seed,
+            progress=progress,
+        )
     if as_json:
         print_json(result)
     else:

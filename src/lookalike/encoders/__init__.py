@@ -18,6 +18,7 @@ from lookalike.encoders.catalogue.lookup import (
     DEFAULT,
     describe,
     descriptions,
+    elsewhere,
     entry,
     is_declared,
     learnt_by,
@@ -26,6 +27,8 @@ from lookalike.encoders.catalogue.lookup import (
     names_with_text,
     present,
     superseded_by,
+    tuned_elsewhere,
+    tuned_here,
     untuned,
 )
 from lookalike.encoders.protocols import Encoder, EncoderEntry, PatchEncoder, TextEncoder, logit_bias
@@ -40,6 +43,7 @@ __all__ = [
     "choose_encoder",
     "describe",
     "descriptions",
+    "elsewhere",
     "entry",
     "is_declared",
     "learnt_by",
@@ -49,5 +53,7 @@ __all__ = [
     "names_with_text",
     "present",
     "superseded_by",
+    "tuned_elsewhere",
+    "tuned_here",
     "untuned",
 ]

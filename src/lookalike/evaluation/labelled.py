@@ -80,8 +80,17 @@ def labelled(gallery: Gallery, criterion: Criterion = _BY_LABEL) -> Labelled:
     return found.take(rows)
 
 
-def check_criterion(gallery: Gallery, criterion: Criterion) -> None:
-    """Raise UsageError, with the nearest there is, for a field that no record has or a value that none bears."""
+def chosen_criterion(gallery: Gallery, field: str, labels: Sequence[str]) -> Criterion:
+    """What somebody says to learn: a field, and the values of it to tell apart, all if there are none. Raises
+    UsageError, with the nearest there is, for a field that no record has or a value that none bears.
+    """
+    criterion = Criterion(field, tuple(dict.fromkeys(labels)))
+    if criterion != _BY_LABEL:
+        _check_criterion(gallery, criterion)
+    return criterion
+
+
+def _check_criterion(gallery: Gallery, criterion: Criterion) -> None:
     by = criterion.field
     if by != "label" and (by in TEXT_FIELDS or not gallery.store.has_field(by)):
         raise UsageError(

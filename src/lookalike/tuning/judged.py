@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lookalike import adapters
-from lookalike.encoders.weights.packages import installed
+from lookalike.adapters.auto import BY_SIMPLICITY
 from lookalike.evaluation.experiment import Askers, Experiment, Round, ranked
 from lookalike.evaluation.labelled import Labelled, asking
 from lookalike.evaluation.measures import PLAIN, Measure, PerQuery, shared_label
@@ -18,6 +18,8 @@ from lookalike.store import BASE
 from lookalike.types import Vectors
 
 TUNED: Final = "tuned"
+HEADS: Final = (*BY_SIMPLICITY, "auto")
+"""The kinds of adapters that a tuned network stands beside: each, and the one that chooses among them."""
 DEPTHS: Final = (1, 5)
 JUDGED_BY: Final = "P@5"
 _NAMES: Final = tuple(f"P@{k}" for k in DEPTHS)
@@ -51,6 +53,20 @@ class TuningJudgement:
         return [["macro", *_NAMES], *rows, *more]
 
     @property
+    def beside_adapter(self) -> str:
+        """How it stands beside the best adapter, for people."""
+        value, low, high = self.over_adapter[JUDGED_BY]
+        gain = cell(value, (low, high), sign=True)
+        found = f"{JUDGED_BY} {gain} beside the adapter that does best there, {self.best_adapter}"
+        if low is not None and low > 0:
+            return f"{found}: better than any head on base."
+        much = "more" if high is not None and high < 0 else "as much"
+        return (
+            f"{found}: the head gives {much} for less, in seconds and without encoding anew: lookalike adapt --kind "
+            f"{self.best_adapter}"
+        )
+
+    @property
     def better(self) -> bool:
         """Whether the tuned network is better than the base: the interval of its gain lies above 0."""
         low = self.gain[JUDGED_BY][1]
@@ -76,7 +92,7 @@ def judge(data: Labelled, trials: Sequence[Trial], encoder: Mapping[str, str], s
     values = {space: found[PLAIN] for space, found in measured.per_query.items()}
     scoring = Scoring(DEPTHS, _SAMPLES, seed)
     figures = {space: _figures(each, measured.askers, scoring) for space, each in values.items()}
-    best = max(_kinds(), key=lambda kind: figures[kind][JUDGED_BY][0] or 0.0)
+    best = max(HEADS, key=lambda kind: figures[kind][JUDGED_BY][0] or 0.0)
     return TuningJudgement(
         len(measured.askers.ids),
         len(set(measured.askers.patients.tolist())),
@@ -94,7 +110,7 @@ def _round(data: Labelled, trial: Trial, encoder: Mapping[str, str], seed: int) 
 
     def spaces() -> Iterator[tuple[str, Vectors, Vectors]]:
         yield BASE, queries.vectors, data.vectors
-        for kind in _kinds():
+        for kind in HEADS:
             adapter = adapters.fit_adapter(
                 kind, known.vectors, known.labels, known.patients, encoder=encoder, seed=seed
             )
@@ -108,7 +124,3 @@ def _round(data: Labelled, trial: Trial, encoder: Mapping[str, str], seed: int) 
 def _figures(values: PerQuery, askers: Askers, scoring: Scoring) -> dict[str, Figure]:
     scores = scores_of(values, _NAMES, askers, scoring)
     return {name: (scores.macro[name], *scores.macro_intervals[name]) for name in _NAMES}
-
-
-def _kinds() -> tuple[str, ...]:
-    return ("linear", "mlp") if installed("torch") else ("linear",)

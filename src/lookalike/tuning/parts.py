@@ -80,6 +80,11 @@ def choose_parts(data: Labelled, method: TuningMethod, seed: int) -> Parts:
             f"{len(set(marked.patients))} patients are too few to divide; label more: lookalike records label"
         )
     split = next(split_folds(marked, folds, seed))
+    if len(told := {label for i in split.gallery for label in marked.labels[i]}) < 2:
+        raise UsageError(
+            f"a tuned network is judged by how well it tells labels apart; beside the untouched part there is "
+            f"{', '.join(map(repr, told)) or 'none'} alone, label more: lookalike records label"
+        )
     asked = {marked.patients[i] for i in split.queries}
     free = np.flatnonzero([patient not in asked for patient in data.patients])
     trained = np.intersect1d(free, bearing) if method == "labels" else free

@@ -13,7 +13,7 @@ from lookalike.adapters import Criterion
 from lookalike.asking.patients import count_patients
 from lookalike.errors import UsageError
 from lookalike.evaluation.inner_folds import InnerFolds, inner_folds
-from lookalike.evaluation.labelled import Labelled, check_criterion, labelled
+from lookalike.evaluation.labelled import Labelled, chosen_criterion, labelled
 from lookalike.evaluation.tables import TableRows, cell, render
 from lookalike.gallery import Gallery
 from lookalike.locks import Turn
@@ -110,9 +110,7 @@ def adapt(
             f"there is a space {name!r} already, and another training would replace it; name a new one, or give "
             "--replace"
         )
-    started, criterion = time.monotonic(), Criterion(field, tuple(dict.fromkeys(labels)))
-    if criterion != Criterion():
-        check_criterion(gallery, criterion)
+    started, criterion = time.monotonic(), chosen_criterion(gallery, field, labels)
     with gallery.writing() as turn, followed_by(progress):
         adapter, inner, data = _trained(gallery, name, kind, criterion, seed, turn)
         sha256 = adapters.save_adapter(adapter, gallery.folder / "adapters", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike import encoders
 from lookalike.encoders.catalogue.export import Exported, export
-from lookalike.encoders.catalogue.lookup import Described
+from lookalike.encoders.catalogue.lookup import Described, TunedHere
 from lookalike.encoders.catalogue.pull import Pulled, pull_weights
 from lookalike.encoders.catalogue.verify import Checked, Verified, verify, verify_all
 from lookalike.errors import UsageError
@@ -35,8 +35,9 @@ class Listed:
 
     size: by the parameters of the image tower: tiny < 10 million, small < 50, base < 150, large < 500, huge. speed: by
     the multiply-adds for a picture: very fast < 1 thousand million, fast < 10, medium < 50, slow < 200, very slow. dim:
-    0 if its authors do not say it. broken: why it cannot be used at all (the other fields are then empty); "" for an
-    encoder that can.
+    0 if its authors do not say it. tuned_from: of one that ``tune`` made, the encoder that it was made from. broken:
+    why it cannot be used at all; "" for an encoder that can. The other fields are then empty, but for what a tuned one
+    says of itself (tuned_from, trained_on, note).
     """
 
     name: str
@@ -52,17 +53,26 @@ class Listed:
     checkpoint: str = ""
     note: str = ""
     broken: str = ""
+    tuned_from: str = ""
 
 
 def list_encoders() -> tuple[Listed, ...]:
-    """Every encoder that a plug-in declares, in alphabetical order; broken ones with the reason."""
-    return tuple(
-        Listed(name, broken=found.reason) if isinstance(found, Broken) else _listed(name, found)
-        for name, found in encoders.descriptions().items()
-    )
+    """Every encoder that a plug-in declares, then every one that ``tune`` made in the folder of models, each in
+    alphabetical order; broken ones with the reason.
+    """
+    declared = (_listed(name, found) for name, found in encoders.descriptions().items())
+    return (*declared, *map(_tuned, encoders.tuned_here()))
 
 
-def _listed(name: str, found: Described) -> Listed:
+def _tuned(one: TunedHere) -> Listed:
+    said = _listed(one.name, one.found)
+    trained_on = said.trained_on or one.trained_on
+    return replace(said, tuned_from=one.base, trained_on=trained_on, note=one.note)
+
+
+def _listed(name: str, found: Described | Broken) -> Listed:
+    if isinstance(found, Broken):
+        return Listed(name, broken=found.reason)
     spec, facts = found
     rows, columns = spec.preprocessing.size
     deep = "" if spec.preprocessing.volume is None else f"{spec.preprocessing.volume.depth} x "

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from lookalike import encoders
 from lookalike.asking.reports_of_run import RunReports
 from lookalike.encoders import PatchEncoder
 from lookalike.erasing import is_erasing, tidy
@@ -55,8 +56,8 @@ class IndexResult:
     no file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None
     without a table. unread_tables: tables among the files that could be given as the label table. notes: how the
     label table was read, and what it lacks; what of the files' headers was not kept, and whose pixels show text;
-    which encoder was chosen. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
-    and the table says others: the person's count.
+    which encoder was chosen, and whether it was tuned on another gallery. moved: files that lie elsewhere now.
+    labels_kept: records whose labels a person set and the table says others: the person's count.
     reports: files whose records have got the words of a report, or others than before.
     """
 
@@ -132,6 +133,7 @@ def index(
     if is_erasing(gallery):
         tidy(gallery, gallery.patience)
     told = [note for source in given if (note := check_vectors(source, gallery.spec))]
+    tuned = encoders.tuned_elsewhere(gallery.spec.name, gallery.store.id)
     with gallery.writing() as turn:
         gallery.allow(_local_roots(given, listing))
         if patches:
@@ -164,7 +166,7 @@ def index(
         labels=match,
         unread_tables=tables_beside(listing) if match is None else (),
         notes=(
-            *filter(None, [gallery.encoder_note, *told]),
+            *filter(None, [gallery.encoder_note, tuned, *told]),
             *(note for source in given if isinstance(source, NamedByGallery) for note in source.notes),
             *(*run.labels.notes, *run.remarks.notes),
         ),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from lookalike import encoders
+from lookalike.adapters import Criterion
 from lookalike.asking.patients import count_patients
-from lookalike.encoders import EncoderEntry
-from lookalike.encoders.families.tuned import learnt_from, write_tuned
+from lookalike.encoders import EncoderEntry, elsewhere
+from lookalike.encoders.families.tuned import called_in_tuned, learnt_from, write_tuned
 from lookalike.encoders.weights.checkpoints import MODELS_FOLDER
 from lookalike.encoders.weights.packages import require
 from lookalike.errors import GalleryError, UsageError
-from lookalike.evaluation.labelled import every_record, some_patients
+from lookalike.evaluation.labelled import chosen_criterion, every_record, some_patients
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress, followed_by
 from lookalike.scratch import Scratch
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
 
 Mirror: TypeAlias = Literal["auto", "on", "off"]
 
+NO_BETTER: Final = (
+    "Not accepted: the interval of the gain in P@5 does not lie above 0, so nothing was kept. Base, or an adapter on "
+    "it (lookalike adapt), serves as well."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TuneResult:
@@ -38,6 +45,7 @@ class TuneResult:
     not learn from, the interval of the gain in P@5 lies above 0; only then it was kept, in ``folder``.
 
     records, patients: learnt from. unread: records whose files are gone. mirrored: mirrored views were learnt from too.
+    field, labels: what it was tuned on, the values that were chosen.
     """
 
     encoder: str
@@ -55,21 +63,27 @@ class TuneResult:
     folder: str
     notes: tuple[str, ...]
     seconds: float
+    field: str = "label"
+    labels: tuple[str, ...] = ()
 
-    def sentences(self) -> tuple[str, ...]:
+    @property
+    def criterion(self) -> Criterion:
+        """What was learnt, and judged by."""
+        return Criterion(self.field, self.labels)
+
+    def sentences(self) -> Iterator[str]:
         """What came of it, and what to do next, for people."""
-        learnt = (
-            f"Learnt from {self.records} records of {self.patients} patients in {self.epochs} epochs, "
+        yield (
+            f"Learnt {self.criterion} from {self.records} records of {self.patients} patients in {self.epochs} epochs, "
             f"{self.seconds:.0f} s; judged on {self.judgement.queries} untouched records of "
             f"{self.judgement.patients} patients."
         )
-        kept = (
-            f"Accepted: the encoder {self.encoder!r} is kept in {self.folder}."
-            if self.accepted
-            else "Not accepted: the interval of the gain in P@5 does not lie above 0, so nothing was kept. Base, or an "
-            "adapter on it (lookalike adapt), serves as well."
-        )
-        return learnt, kept, *self.notes
+        if self.accepted:
+            yield f"Accepted: the encoder {self.encoder!r} is kept in {self.folder}. {self.judgement.beside_adapter}"
+            yield f"It is for pictures like these: {elsewhere(self.base)}"
+        else:
+            yield NO_BETTER
+        yield from self.notes
 
 
 def tune(
@@ -77,6 +91,8 @@ def tune(
     name: str,
     *,
     method: TuningMethod = "labels",
+    field: str = "label",
+    labels: Sequence[str] = (),
     to: str | os.PathLike[str] | None = None,
     mirror: Mirror = "auto",
     epochs: int | None = None,
@@ -89,15 +105,17 @@ def tune(
     there alone: the network is kept as it was judged, or thrown away. The gallery and its vectors stay as they are.
 
     method: ``labels`` draws records of one label together; ``views`` needs no labels to learn, since two views of each
-    picture do, only to be judged. to: the folder of models, by default ``LOOKALIKE_MODELS``. mirror: whether mirrored
-    views are learnt from; ``auto``: unless a label speaks of a side. epochs: by default as many as suit the gallery's
-    size. The same seed gives the same encoder on the same machine. A GPU is used where torch sees one.
+    picture do, only to be judged. field: what makes two images alike, the label or any attribute (a DICOM keyword, a
+    column of a table). labels: the values to tell apart, all by default; records with others count as unlabelled. to:
+    the folder of models, by default ``LOOKALIKE_MODELS``. mirror: whether mirrored views are learnt from; ``auto``:
+    unless a label speaks of a side. epochs: by default as many as suit the gallery's size. The same seed gives the same
+    encoder on the same machine. A GPU is used where torch sees one.
 
-    Raises UsageError (no labels, too few patients, an encoder that cannot be tuned, a name that is taken, no folder),
-    MissingExtraError (torch), GalleryError (records were removed meanwhile).
+    Raises UsageError (no labels, an unknown field or value, too few patients, an encoder that cannot be tuned, a name
+    that is taken, no folder), MissingExtraError (torch), GalleryError (records were removed meanwhile).
     """
     started, place = time.monotonic(), _place(name, to)
-    entry = _tunable(gallery)
+    entry, criterion = _tunable(gallery), chosen_criterion(gallery, field, labels)
     if epochs is not None and epochs < 1:
         raise UsageError(f"epochs must be at least 1, got {epochs}")
     require("tuning", "mlp", "torch")
@@ -109,7 +127,7 @@ def tune(
     network = trainable(entry, seed)  # what cannot be tuned is told first
     with followed_by(progress), Scratch("tune") as scratch:
         erased = erasures(gallery.store).number
-        chosen = choose_parts(some_patients(every_record(gallery), MOST_TUNED, seed), method, seed)
+        chosen = choose_parts(some_patients(every_record(gallery, criterion), MOST_TUNED, seed), method, seed)
         pictures = read_pictures(gallery, chosen.data.ids, scratch.folder)
         parts = chosen.only(pictures.there)
         mirrored = mirror == "on" or (mirror == "auto" and may_mirror(parts.labels))
@@ -136,6 +154,8 @@ def tune(
         folder=str(place) if judgement.better else "",
         notes=(count.sentence,) if count.sentence else (),
         seconds=time.monotonic() - started,
+        field=criterion.field,
+        labels=criterion.labels,
     )
     if result.accepted:
         _keep(gallery, place, entry.spec, parts, done, result)
@@ -169,15 +189,16 @@ def _tunable(gallery: Gallery) -> EncoderEntry:
 def _keep(gallery: Gallery, place: Path, base: EncoderSpec, parts: Parts, done: TuningFit, result: TuneResult) -> None:
     """Write the encoder as it was judged."""
     patients, ids = parts.patients_and_ids(parts.trained)
-    called = f"gallery {gallery.folder.name} ({gallery.store.id})"
+    called = called_in_tuned(gallery.folder.name, gallery.store.id)
     who = f" of {result.patients} patients" if result.patients else ""
-    told = replace(result, folder="", notes=())  # where it lies is no fact of it
+    by = "" if result.field == "label" else f" by {result.field}"
+    told = replace(result, folder="", notes=(), labels=())  # where it lies is no fact of it, and no value is kept
     write_tuned(
         place,
         base,
         done.changes,
         trained_on=[called],
-        note=f"{base.name} tuned on {called}: {result.records} records{who}, on {datetime.now(UTC):%Y-%m-%d}",
+        note=f"{base.name} tuned on {called}{by}: {result.records} records{who}, on {datetime.now(UTC):%Y-%m-%d}",
         training=asdict(told),
         learnt=learnt_from({*patients, *ids}),
     )

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from lookalike.encoders.catalogue import references
 from lookalike.encoders.families.ensemble import Ensemble
 from lookalike.encoders.families.imported import imported, is_imported
-from lookalike.encoders.families.tuned import Learnt, Tuned, read_tuned
+from lookalike.encoders.families.tuned import Learnt, Tuned, gone, read_tuned
 from lookalike.encoders.protocols import Encoder, EncoderEntry, Facts, facts_of
 from lookalike.errors import DamagedFileError, LookalikeError, UsageError
 from lookalike.plugins import (
@@ -40,6 +40,35 @@ class Described(NamedTuple):
 
     spec: EncoderSpec
     facts: Facts
+
+
+class TunedHere(NamedTuple):
+    """A tuned encoder in the folder of models. base: what it was tuned from. trained_on, note: what on; empty where it
+    is damaged. found: its description, or why it cannot be used: the base is gone, for example.
+    """
+
+    name: str
+    base: str
+    trained_on: tuple[str, ...]
+    note: str
+    found: Described | Broken
+
+
+def tuned_here() -> tuple[TunedHere, ...]:
+    """Every tuned encoder in the folder of models, in alphabetical order, without loading any."""
+    return tuple(_tuned_here(name, folder) for name, folder in references.tuned_folders())
+
+
+def _tuned_here(name: str, folder: Path) -> TunedHere:
+    try:
+        said = read_tuned(folder)
+    except DamagedFileError as error:
+        return TunedHere(name, "", (), "", Broken(name, str(error)))
+    try:
+        found = _inspected(_Offer(name, "", _tuned(name, folder)))
+    except LookalikeError as error:
+        found = Broken(name, str(error))
+    return TunedHere(name, said["base"]["name"], tuple(map(str, said["trained_on"])), said["note"], found)
 
 
 def names() -> list[str]:
@@ -152,7 +181,10 @@ def _tuned(name: str, folder: Path) -> Tuned:
     base = str(read_tuned(folder)["base"]["name"])
     if references.tuned_folder(base) is not None:
         raise DamagedFileError(f"{name} names {base!r} as its base, which is tuned itself; copy the folder again")
-    return Tuned(name, folder, entry(base))
+    try:
+        return Tuned(name, folder, entry(base))
+    except UsageError:
+        raise UsageError(gone(name, base)) from None
 
 
 def untuned(name: str) -> EncoderEntry:
@@ -163,9 +195,29 @@ def untuned(name: str) -> EncoderEntry:
 
 def learnt_by(name: str) -> tuple[Learnt, ...]:
     """What a tuned encoder, or such members of an ensemble, have learnt from; nothing for any other encoder."""
+    return tuple(member.learnt for member in _tuned_in(name))
+
+
+def tuned_elsewhere(name: str, gallery: str) -> str:
+    """A sentence where an encoder, or members of an ensemble, were tuned on another gallery than the one of this id."""
+    members = [member for member in _tuned_in(name) if not member.was_tuned_on(gallery)]
+    notes = "; ".join(member.spec.note for member in members)
+    return f"{notes}; not on this gallery: {elsewhere(members[0].base.spec.name)}" if members else ""
+
+
+def elsewhere(base: str) -> str:
+    """What a tuned encoder is worth on other collections (docs/tune.md), and what to take there."""
+    return (
+        "on other collections tuning gained nothing where it was tried, so take its base there, or compare the two: "
+        f"lookalike index --encoder {base}, then lookalike evaluate --against"
+    )
+
+
+def _tuned_in(name: str) -> list[Tuned]:
+    """A tuned encoder itself, of an ensemble its tuned members."""
     found = entry(name)
     members = [member for _weight, member in found.members] if isinstance(found, Ensemble) else [found]
-    return tuple(member.learnt for member in members if isinstance(member, Tuned))
+    return [member for member in members if isinstance(member, Tuned)]
 
 
 def _offers(only: str | None = None) -> Iterator[_Offer]:

@@ -35,6 +35,13 @@ def tuned_folder(name: str) -> tuple[str, Path] | None:
     return next(((known, path) for known, path in _places(name) if (path / DESCRIPTION).is_file()), None)
 
 
+def tuned_folders() -> list[tuple[str, Path]]:
+    """The names and folders of all tuned encoders under LOOKALIKE_MODELS, in alphabetical order."""
+    models = os.environ.get(checkpoints.MODELS_FOLDER)
+    found = Path(models).expanduser().glob(f"*/{DESCRIPTION}") if models else ()
+    return sorted((path.parent.name, path.parent) for path in found if not path.parent.name.startswith("."))
+
+
 def _places(name: str) -> Iterator[tuple[str, Path]]:
     """Where a reference may lead, and what the encoder there is called."""
     if models := os.environ.get(checkpoints.MODELS_FOLDER):

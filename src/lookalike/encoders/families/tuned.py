@@ -60,6 +60,11 @@ def learnt_from(names: Collection[str]) -> Learnt:
     return Learnt(salt, frozenset(_digest(salt, name) for name in names))
 
 
+def called_in_tuned(name: str, gallery: str) -> str:
+    """What ``trained_on`` calls a gallery of this name and id."""
+    return f"gallery {name} ({gallery})"
+
+
 def _digest(salt: str, name: str) -> str:
     return hmac.new(bytes.fromhex(salt), name.encode(), hashlib.sha256).hexdigest()[:16]
 
@@ -100,6 +105,8 @@ class Tuned:
         """
         described, base = read_tuned(self.folder), self.base.spec
         changed = [key for key, value in base.identity.items() if described["base"].get(key) != value]
+        if changed and not self.here:
+            raise UsageError(gone(self.name, base.name))
         if changed:
             raise ManifestMismatchError(
                 f"{self.name} was tuned from another version of {base.name!r} ({', '.join(changed)} differs); install "
@@ -114,6 +121,10 @@ class Tuned:
             note=described["note"],
         )
 
+    def was_tuned_on(self, gallery: str) -> bool:
+        """Whether that was the gallery of this id."""
+        return any(str(each).endswith(f" ({gallery})") for each in read_tuned(self.folder)["trained_on"])
+
     @property
     def learnt(self) -> Learnt:
         """What it has learnt from."""
@@ -123,6 +134,14 @@ class Tuned:
     def build(self) -> Encoder:
         """Load the base, and the changes into it. Raises as the base does; DamagedFileError for damaged changes."""
         return changed_encoder(self.base, self.spec, _read_changes(self.folder))
+
+
+def gone(name: str, base: str) -> str:
+    """What to say where the encoder that one was tuned from is not here any more."""
+    return (
+        f"{name} was tuned from {base!r}, which is gone from this machine; bring it back to the folder of models "
+        "(lookalike encoders pull, or a copy), or tune again: lookalike tune"
+    )
 
 
 def changed_encoder(base: EncoderEntry, spec: EncoderSpec, changes: WeightChanges) -> Encoder:

@@ -181,10 +181,14 @@ class AdaptBody(Body):
 
 
 class TuneBody(Body):
-    """An encoder to tune, which is kept in the server's folder of models. epochs: by default by the gallery's size."""
+    """An encoder to tune, which is kept in the server's folder of models. field, labels: as of a space to train.
+    epochs: by default by the gallery's size.
+    """
 
     name: Name
     method: Literal["labels", "views"] = "labels"
+    field: Label = "label"
+    labels: Annotated[list[Label], Field(max_length=100)] = []
     mirror: Literal["auto", "on", "off"] = "auto"
     epochs: Annotated[int, Field(ge=1, le=1000)] | None = None
     seed: Seed = 0

@@ -61,7 +61,7 @@ def _adapt(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
 def _tune(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.tune import tune
 
-    options = {name: given[name] for name in ("method", "mirror", "epochs", "seed")}
+    options = {name: given[name] for name in ("method", "field", "labels", "mirror", "epochs", "seed")}
     done = plain(tune(gallery, given["name"], **options, progress=progress))
     return {**done, "folder": ""}, {}  # where it lies on the server is nobody's business
 
