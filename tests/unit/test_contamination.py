@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -11,14 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lookalike
+from filled import fill
 from lookalike import encoders
 from lookalike.encoders.families.tuned import learnt_from, write_tuned
 from lookalike.encoders.weights.checkpoints import MODELS_FOLDER
 from lookalike.evaluation.contamination import untouched, untouched_rows, untouched_splits
 from lookalike.evaluation.labelled import Labelled, Queries
 from lookalike.evaluation.splits import Split, Splits
+from lookalike.gallery import Gallery
+from lookalike.store import record_id
 
 LEARNT: Final = {"one": {"r1", "r4", "p2"}, "other": {"r7"}}
+KNOWN, NEW = 80, 60
 NAMES = st.tuples(st.integers(0, 9).map("r{}".format), st.integers(0, 5).map("p{}".format))
 
 
@@ -26,7 +31,8 @@ NAMES = st.tuples(st.integers(0, 9).map("r{}".format), st.integers(0, 5).map("p{
 def tuned_encoders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Two that were tuned on something, and one that was tuned on nothing here."""
     folder = tmp_path_factory.mktemp("models")
-    for name, learnt in {**LEARNT, "elsewhere": {"r77"}}.items():
+    known = {record_id(f"{i:064x}", 0) for i in range(KNOWN)}  # as ``fill`` numbers them
+    for name, learnt in {**LEARNT, "elsewhere": {"r77"}, "half": known}.items():
         write_tuned(
             folder / name,
             encoders.describe("lite0-inner"),
@@ -78,3 +84,22 @@ def test_a_query_from_outside_may_be_of_several_groups() -> None:
     groups = (frozenset({"p8", "p2"}), frozenset({"p9"}), frozenset({"p7"}))
     rows, told = untouched_rows("one", Queries(data, groups))
     assert (rows.tolist(), "1 of 3" in told) == ([1, 2], True)
+
+
+def test_probabilities_are_calibrated_on_what_it_was_not_tuned_on(make_gallery: Callable[..., Gallery]) -> None:
+    """What it was tuned on lies by label, what it was not lies anywhere: of new pictures nothing can be told."""
+    rng = np.random.default_rng(2)
+    place = rng.integers(0, 2, KNOWN + NEW)
+    label = np.where(np.arange(KNOWN + NEW) < KNOWN, place, rng.integers(0, 2, KNOWN + NEW))
+    surest = {}
+    for encoder in ("lite0-inner", "half"):
+        gallery = make_gallery(encoder, encoder=encoder)
+        vectors = np.eye(gallery.spec.dim)[place] + 0.02 * rng.normal(size=(len(place), gallery.spec.dim))
+        ids = fill(gallery, list(vectors), [f"p{i}" for i in range(len(place))], [("ab"[each],) for each in label])
+        found = [lookalike.classify(gallery, id=ids[i], set=0.9) for i in range(KNOWN, KNOWN + 10)]
+        surest[encoder] = np.mean([answer.labels[0].probability for answer in found])
+        told = [note for note in found[0].notes if "tuned on" in note]
+        wanted = f"Calibrated on the {NEW - 1} records that the encoder was not tuned on."
+        assert told == ([wanted] if encoder == "half" else [])
+    assert surest["half"] < 0.65
+    assert surest["lite0-inner"] > 0.75

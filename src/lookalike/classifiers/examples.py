@@ -26,7 +26,8 @@ class Examples:
     query rows, which of the n may answer.
 
     multi_label: one record may have several labels, each with a probability of its own. slices: of volumes, as in
-    ``Labelled``.
+    ``Labelled``. judges (n,): the records that calibration and thresholds may be learnt from, where these are not all:
+    what a tuned encoder has learnt lies closer together than what it has not seen.
     """
 
     vectors: Vectors
@@ -37,6 +38,7 @@ class Examples:
     multi_label: bool
     among: Among
     slices: tuple[Vectors, ...] = ()
+    judges: Bools | None = None
 
     def take(self, rows: NDArray[np.int64] | Bools) -> Examples:
         """Some of the records, all of the classes."""
@@ -49,12 +51,20 @@ class Examples:
             ids=self.ids[rows],
             among=lambda some: whole(numbers[some])[:, numbers],
             slices=tuple(self.slices[i] for i in numbers) if self.slices else (),
+            judges=None if self.judges is None else self.judges[rows],
         )
 
     def sample(self, most: int, seed: int) -> RowNumbers:
         """At most ``most`` row numbers, drawn at random, ascending."""
         drawn = np.random.default_rng(seed).permutation(len(self.vectors))[:most]
         return np.sort(drawn).astype(np.int64)
+
+    def judging(self, most: int, seed: int) -> RowNumbers:
+        """At most ``most`` row numbers of records that judge, as ``sample``."""
+        if self.judges is None:
+            return self.sample(most, seed)
+        rows = np.flatnonzero(self.judges)
+        return np.asarray(rows[self.take(rows).sample(most, seed)])
 
     @property
     def labels(self) -> Labels:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _names(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     )
 
 
-def criterion_options(command: Command) -> Command:
+def criterion_options(command: _Command) -> _Command:
     """Give a command the options of a criterion (``chosen_criterion``)."""
     command = click.option(
         "--labels", metavar="A,B,...", callback=_names, help="The values to tell apart.  [default: all]"

@@ -128,6 +128,12 @@ def notes_of(method: str, trained: Trained, space: str | None) -> Iterator[str]:
         yield f"Not calibrated: the space {space!r} has learnt these labels."
     elif not trained.calibrated:
         yield "Not calibrated: the labelled records are of too few patients for two folds."
+    if trained.calibrated and (judges := trained.data.judges) is not None:
+        yield (
+            "The encoder was tuned on every record that probabilities were calibrated on: they are too sure."
+            if judges.all()
+            else f"Calibrated on the {int(judges.sum())} records that the encoder was not tuned on."
+        )
     if trained.left_out and method == ADAPTER:
         yield "The adapter was trained on records of the query's own patient: its answer is flattered."
     elif trained.left_out and space != BASE:

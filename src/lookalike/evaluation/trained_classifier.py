@@ -1,7 +1,8 @@
 """A trained classifier: calibrated probabilities, thresholds, and a background to judge outliers by.
 
 Shared by `classify` and the protocol `classifiers`. Everything comes from the records given: calibration and
-thresholds from patient-disjoint folds of them, so that no record is judged by a classifier that has seen it.
+thresholds from patient-disjoint folds of them, so that no record is judged by a classifier that has seen it; with a
+tuned encoder from those that it was not tuned on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lookalike.classifiers import Examples, Fitted, Settings
 from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
 from lookalike.conformal import HeldOut
 from lookalike.errors import UsageError
+from lookalike.evaluation.contamination import untouched
 from lookalike.evaluation.labelled import Labelled, NobodyVotesError, allowed, every_record, labelled
 from lookalike.evaluation.splits import Split, split_folds
 from lookalike.filters import Filter
@@ -119,6 +121,18 @@ def _as_numbers(data: Labelled, kept: Sequence[int], classes: tuple[str, ...], m
     )
 
 
+def in_order_of(examples: Examples, data: Labelled) -> Labelled:
+    """The records that examples were made of, row by row."""
+    place = {identity: row for row, identity in enumerate(data.ids)}
+    return data.take(np.array([place[identity] for identity in examples.ids], np.int64))
+
+
+def with_judges(examples: Examples, encoder: str, records: Labelled) -> Examples:
+    """Examples that know which of them may judge (``untouched``). records: the same, row by row."""
+    judges, told = untouched(encoder, [*zip(records.ids, records.patients, strict=True)])
+    return replace(examples, judges=judges) if told else examples
+
+
 def _among(patients: Sequence[str]) -> Among:
     """A function of query rows: which of all rows may answer, those of other patients."""
     opened = open_rows(patients)
@@ -157,6 +171,7 @@ def learnt(
     if method not in kept or kept[method][0] != key:
         least = 1 if method == VOTE else 2
         known = classifiers.limited(method, training_examples(data, multi_label, own, least), settings.seed)
+        known = with_judges(known, gallery.spec.name, in_order_of(known, data))
         final = head(_current(gallery, space, known), known) if method == ADAPTER else None
         if moved == BASE and len(known.classes) > 1:
             trained = train_calibrated(fit, known, settings.seed, final)
@@ -285,15 +300,15 @@ def untrained(fitted: Fitted, data: Examples, seed: int) -> Trained:
 
 def background_of(data: Examples, seed: int) -> Floats:
     """The closeness of the records to those of other patients, ascending."""
-    return np.sort(voting.closeness_within(data.vectors, NEAR, data.sample(_BACKGROUND, seed), data.among))
+    return np.sort(voting.closeness_within(data.vectors, NEAR, data.judging(_BACKGROUND, seed), data.among))
 
 
 def out_of_fold(fit: Fit, data: Examples, seed: int) -> tuple[RowNumbers, Floats, RowNumbers] | None:
     """Row numbers, their logits from classifiers that have not seen their patients, and the number of the fold of each.
     None if there are too few records for two folds."""
-    judged = data.sample(_JUDGED, seed)
+    judged = data.judging(_JUDGED, seed)
     sample = data.take(judged)
-    largest = max(Counter(sample.members.argmax(axis=1).tolist()).values())
+    largest = max(Counter(sample.members.argmax(axis=1).tolist()).values(), default=0)
     folds = min(_FOLDS, len(np.unique(sample.patients)), largest)
     if folds < 2:
         return None

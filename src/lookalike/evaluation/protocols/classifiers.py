@@ -21,7 +21,7 @@ from lookalike.errors import UsageError
 from lookalike.evaluation.contamination import untouched_splits
 from lookalike.evaluation.experiment import measured_space
 from lookalike.evaluation.label_sets import checked_coverage, conformal_sets, why_no_set
-from lookalike.evaluation.labelled import Labelled, labelled
+from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.protocols.declared import ClassifierOptions
 from lookalike.evaluation.scores import Interval
 from lookalike.evaluation.separation import silhouettes
@@ -33,10 +33,12 @@ from lookalike.evaluation.trained_classifier import (
     Fit,
     Trained,
     fitting,
+    in_order_of,
     splits_of,
     train_calibrated,
     training_examples,
     untrained,
+    with_judges,
 )
 from lookalike.gallery import Gallery
 from lookalike.metrics import Bools, Floats
@@ -145,9 +147,10 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     settings = Settings(options.neighbours, options.weighting, options.seed)
     found, folds = labelled(gallery, criterion), options.folds or _FOLDS
     data, known = training_examples(found, options.multi_label), count_patients(found.patients, found.ids)
-    whole = Splits(tuple(splits_of(data, folds, options.seed)), f"{folds} {fold_kind(found)}, seed {options.seed}")
-    asked = untouched_splits(gallery.spec.name, _in_order_of(data, found), whole)
-    splits = asked.parts
+    records, whole = in_order_of(data, found), tuple(splits_of(data, folds, options.seed))
+    rule = f"{folds} {fold_kind(found)}, seed {options.seed}"
+    asked = untouched_splits(gallery.spec.name, records, Splits(whole, rule))
+    data, splits = with_judges(data, gallery.spec.name, records), asked.parts
     fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
     queries = [data.ids[row] for split in splits for row in split.queries]
     methods = {name: _score(name, fit, data, splits, settings, options) for name, fit in tracked([*fits.items()])}
@@ -177,12 +180,6 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
         silhouette=parted,
         set=options.set,
     )
-
-
-def _in_order_of(data: Examples, found: Labelled) -> Labelled:
-    """The records of the examples, row by row."""
-    place = {identity: row for row, identity in enumerate(found.ids)}
-    return found.take(np.array([place[identity] for identity in data.ids], np.int64))
 
 
 def _silhouette(data: Examples, patients: Sequence[str], splits: Sequence[Split]) -> float | None:
