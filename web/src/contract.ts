@@ -1350,8 +1350,8 @@ export interface components {
          *     no file. records: how many the gallery now holds. labels: what the label table's rows and the images met, None
          *     without a table. unread_tables: tables among the files that could be given as the label table. notes: how the
          *     label table was read, and what it lacks; what of the files' headers was not kept, and whose pixels show text;
-         *     which encoder was chosen. moved: files that lie elsewhere now. labels_kept: records whose labels a person set
-         *     and the table says others: the person's count.
+         *     which encoder was chosen, and whether it was tuned on another gallery. moved: files that lie elsewhere now.
+         *     labels_kept: records whose labels a person set and the table says others: the person's count.
          *     reports: files whose records have got the words of a report, or others than before.
          */
         IndexResult: {
@@ -2237,7 +2237,10 @@ export interface components {
             nearest: string;
             score: number;
         };
-        /** @description An encoder to tune, which is kept in the server's folder of models. epochs: by default by the gallery's size. */
+        /**
+         * @description An encoder to tune, which is kept in the server's folder of models. field, labels: as of a space to train.
+         *     epochs: by default by the gallery's size.
+         */
         TuneBody: {
             name: string;
             /**
@@ -2245,6 +2248,10 @@ export interface components {
              * @enum {string}
              */
             method?: "labels" | "views";
+            /** @default label */
+            field?: string;
+            /** @default [] */
+            labels?: string[];
             /**
              * @default auto
              * @enum {string}
@@ -2259,6 +2266,7 @@ export interface components {
          *     not learn from, the interval of the gain in P@5 lies above 0; only then it was kept, in ``folder``.
          *
          *     records, patients: learnt from. unread: records whose files are gone. mirrored: mirrored views were learnt from too.
+         *     field, labels: what it was tuned on, the values that were chosen.
          */
         TuneResult: {
             encoder: string;
@@ -2277,6 +2285,8 @@ export interface components {
             folder: string;
             notes: string[];
             seconds: number;
+            field: string;
+            labels: string[];
         };
         /**
          * @description figures: of base, of each adapter on base vectors and of the tuned network: macro P@1 and P@5 of the untouched
