@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lookalike
@@ -47,6 +47,7 @@ def tuned_encoders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@settings(max_examples=30)
 @given(
     queries=st.lists(NAMES, max_size=8),
     encoder=st.sampled_from(["lite0-inner", "elsewhere", "one", "other", "one+other", "lite0-last+0.5*one"]),
@@ -65,6 +66,7 @@ def test_who_asks_and_what_is_said(queries: list[tuple[str, str]], encoder: str)
         assert (kept.tolist(), told) == ([not each for each in seen], f"{counts}: not asked")
 
 
+@settings(max_examples=20)
 @given(rows=st.lists(st.lists(NAMES, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_splits_lose_the_queries_that_do_not_ask(rows: list[list[tuple[str, str]]]) -> None:
     names = [each for part in rows for each in part]

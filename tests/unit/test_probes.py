@@ -110,7 +110,7 @@ def test_several_labels_are_counted_together() -> None:
 def test_too_few_labels_are_said() -> None:
     cases = made(5)
     alone = Labelled(cases.data.vectors, (("a",),) * 120, cases.data.patients, cases.data.ids)
-    found = probe(Cases(alone, cases.splits, {}), seed=0, samples=10)
+    found = probe("lite0", Cases(alone, cases.splits, {}), seed=0, samples=10)
     assert found.by_method == {}
     assert "at least two labels" in found.unscored
 
