@@ -35,6 +35,7 @@ _CONTRIBUTOR: Final = frozenset(
         "POST /map",
         "POST /audit",
         "POST /audit/duplicates",
+        "POST /audit/metadata",
         "DELETE /jobs/{}",
     }
 )

@@ -58,7 +58,9 @@ OF_A_RECORD: Final = frozenset(
         "DELETE /records/{}",
     }
 )
-JOBS: Final = frozenset({"POST /evaluate", "POST /map", "POST /audit", "POST /audit/duplicates"})
+JOBS: Final = frozenset(
+    {"POST /evaluate", "POST /map", "POST /audit", "POST /audit/duplicates", "POST /audit/metadata"}
+)
 """Routes that start jobs, which are done in what the caller sees."""
 TOLD: Final = frozenset(
     {

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import random
 import string
+from itertools import product
 
 import pytest
 from pydicom.dataset import Dataset
 
 from lookalike.readers.kept import KEPT, OLDEST, kept_attributes, known_value
-from lookalike.readers.known_values import BODY_PARTS, MAKERS, MODALITY_TERMS, PHOTOMETRIC, PRODUCTS, VIEWS
+from lookalike.readers.known_values import (
+    BODY_PARTS,
+    MAKERS,
+    MODALITY_TERMS,
+    PHOTOMETRIC,
+    PRODUCTS,
+    SEQUENCE_TERMS,
+    VIEWS,
+)
 
 KNOWN = {
     "Modality": {*MODALITY_TERMS},
@@ -21,6 +30,9 @@ KNOWN = {
     "Manufacturer": {*MAKERS, "other"},
     "ManufacturerModelName": {*PRODUCTS, "other"},
     "PhotometricInterpretation": {*PHOTOMETRIC},
+    "ScanningSequence": {" ".join(sorted(each)) for n in range(1, 6) for each in product(SEQUENCE_TERMS, repeat=n)},
+    "ContrastBolusAgent": {"YES", "NO"},
+    "RecognizableVisualFeatures": {"YES", "NO"},
 }
 
 
@@ -64,6 +76,12 @@ def header(**elements: object) -> Dataset:
         ("ManufacturerModelName", "12345678", "other"),
         ("PhotometricInterpretation", "MONOCHROME2", "MONOCHROME2"),
         ("PhotometricInterpretation", "DOE", None),
+        ("ScanningSequence", "GR\\IR", "GR IR"),
+        ("ScanningSequence", "SE", "SE"),
+        ("ScanningSequence", "GR DOE", None),
+        ("ContrastBolusAgent", "Gadovist, by Dr. Doe", "YES"),
+        ("ContrastBolusAgent", "none", "NO"),
+        ("RecognizableVisualFeatures", "no", "NO"),
     ],
 )
 def test_a_value_is_known_or_not_kept(keyword: str, text: str, kept: object) -> None:

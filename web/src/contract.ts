@@ -678,6 +678,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Audit Metadata
+         * @description List recorded values that neighbours contradict, and propose missing ones; nothing is changed.
+         */
+        post: operations["post_audit_metadata_api_v1_audit_metadata_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -908,6 +928,21 @@ export interface components {
             fields?: string[];
             /** @default base */
             space?: string;
+        };
+        /**
+         * @description records: with a value; missing: without one. values: how many different ones. agree: the share of records whose
+         *     neighbours say what is recorded. threshold: by how much of the vote another value must lead. found: the share of
+         *     planted errors beyond it. note: why nothing is listed, "" otherwise.
+         */
+        AuditedField: {
+            field: string;
+            records: number;
+            missing: number;
+            values: number;
+            agree: number | null;
+            threshold: number | null;
+            found: number | null;
+            note: string;
         };
         /**
          * @description Vectors of another encoder, kept beside those that answer. former: it answered before, and can again
@@ -1389,7 +1424,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MigrateResult"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -1611,6 +1646,26 @@ export interface components {
             only_here: number;
             only_there: number;
             other_labels: number;
+        };
+        /**
+         * @description suspects: recorded values that seem wrong, the surest first of each field. proposed: values for records that have
+         *     none. Nothing is written anywhere: whoever repairs decides.
+         */
+        MetadataAudit: {
+            fields: components["schemas"]["AuditedField"][];
+            suspects: components["schemas"]["SuspectValue"][];
+            proposed: components["schemas"]["SuspectValue"][];
+            notes: string[];
+        };
+        /** @description Which recorded fields, ``A+B`` being two as one; those that say how a picture was taken if none is given. */
+        MetadataBody: {
+            /** @default [] */
+            fields?: string[];
+            where?: string | null;
+            /** @default base */
+            space?: string;
+            /** @default 15 */
+            neighbours?: number;
         };
         /**
          * @description accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean over the
@@ -2211,6 +2266,20 @@ export interface components {
             };
         };
         /**
+         * @description A record whose neighbours say other than what is recorded ("" where nothing is). share: of their vote for
+         *     ``suggested``; recorded_share: for what is recorded. neighbours: the nearest first, none of the record's patient.
+         */
+        SuspectValue: {
+            id: string;
+            source: string;
+            field: string;
+            recorded: string;
+            suggested: string;
+            share: number;
+            recorded_share: number;
+            neighbours: components["schemas"]["Voter"][];
+        };
+        /**
          * @description The studies of a patient. id: the record that was asked about, of the study study_id and of that day; like: the
          *     record that the studies are compared with, in a space. studies: by day, those of unknown days last.
          */
@@ -2407,6 +2476,12 @@ export interface components {
                 };
             };
             chance: number;
+        };
+        /** @description A neighbour: its value, and its cosine with the record. */
+        Voter: {
+            id: string;
+            value: string;
+            score: number;
         };
         /** @description A slice of a volume, numbered along the gallery's plane, and its share in the volume's one vector. */
         WeighedSlice: {
@@ -3848,6 +3923,43 @@ export interface operations {
             409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_audit_metadata_api_v1_audit_metadata_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MetadataBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -21,7 +21,7 @@ _COMMANDS: Final = {
     "tune": "Tune the encoder's network to a gallery: a new encoder, if it is better.",
     "evaluate": "Measure precision at k, with intervals and a leakage audit.",
     "classify": "Which labels a picture bears, and the neighbours that say so.",
-    "audit": "What could mislead a score: confounds, and copies of pictures.",
+    "audit": "What could mislead a score: confounds, copies, wrong metadata.",
     "draft": "For research: a report after those of a picture's neighbours.",
     "map": "Lay the records out in a plane, as a page or a picture.",
     "records": "Label records, look at and undo what was labelled.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from lookalike.cli.output import gallery_option, json_option, print_json, progress_bar, seed_option
@@ -20,7 +22,7 @@ class _Audits(click.Group):
 
 @click.group("audit", cls=_Audits)
 def command() -> None:
-    """What a score could be misled by: confounds, and copies. What is unlike a reference.
+    """What a score could be misled by: confounds, and copies. What is unlike a reference, or recorded wrongly.
 
     Options without a word are those of confounds.
 
@@ -29,6 +31,7 @@ def command() -> None:
       lookalike audit confounds --gallery chest --against site
       lookalike audit duplicates --gallery chest
       lookalike audit outliers --gallery chest --reference label=normal
+      lookalike audit metadata --gallery chest --table repair.csv
     """
 
 
@@ -105,3 +108,47 @@ def _outliers(
         print_json(result)
     else:
         click.echo(str(result))
+
+
+@command.command("metadata")
+@gallery_option
+@click.option("--field", "fields", multiple=True, metavar="NAME", help="A field, or A+B (repeat).  [default: all]")
+@click.option("--where", metavar="FILTER", help="Among these records.  [default: all]")
+@click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
+@click.option("--neighbours", metavar="K", default=15, show_default=True, help="How many vote.")
+@seed_option
+@click.option("--table", metavar="FILE.csv", help="Write every value that is listed, with its evidence.")
+@json_option
+def _metadata(
+    gallery: str,
+    fields: tuple[str, ...],
+    where: str | None,
+    space: str,
+    neighbours: int,
+    seed: int,
+    table: str | None,
+    as_json: bool,
+) -> None:
+    """Of which records do the neighbours say other than what is recorded: body part, view, side, sequence?
+
+    A list to look at: nothing is changed.
+
+    \b
+    Example:
+      lookalike audit metadata --gallery chest --field ViewPosition --table repair.csv
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.audit import audit_metadata
+
+    with open_gallery(gallery) as opened, progress_bar("fields", "audit") as progress:
+        result = audit_metadata(
+            opened, fields, where=where, space=space, neighbours=neighbours, seed=seed, progress=progress
+        )
+    if table is not None:
+        Path(table).write_text(result.table(), encoding="utf-8")
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(str(result))
+        if table is not None:
+            click.echo(f"wrote {table}")

@@ -14,10 +14,19 @@ from typing import Final
 from pydicom.dataset import Dataset
 
 from lookalike.readers.dicom_values import value_of
-from lookalike.readers.known_values import BODY_PARTS, MAKERS, MODALITY_TERMS, PHOTOMETRIC, PRODUCTS, VIEWS
+from lookalike.readers.known_values import (
+    BODY_PARTS,
+    MAKERS,
+    MODALITY_TERMS,
+    PHOTOMETRIC,
+    PRODUCTS,
+    SEQUENCE_TERMS,
+    VIEWS,
+)
 from lookalike.types import Attribute
 
 BURNED_IN: Final = "BurnedInAnnotation"
+VISUAL_FEATURES: Final = "RecognizableVisualFeatures"
 OLDEST: Final = 90.0
 """Years; whoever is older is of this age: above 89 an age tells who it is (45 CFR 164.514(b)(2)(i)(C))."""
 
@@ -59,6 +68,17 @@ def _years(age: str) -> float | None:
     return None if match is None else min(OLDEST, round(int(match[1]) / _YEARS[match[2]], 2))
 
 
+def _sequences(text: str) -> str | None:
+    """The codes of a Scanning Sequence (PS3.3 C.8.3.1), several in the order of the alphabet."""
+    codes = re.findall(r"[^\W_]+", text.upper())
+    return " ".join(sorted(set(codes))) if codes and all(code in SEQUENCE_TERMS for code in codes) else None
+
+
+def _agent(text: str) -> str | None:
+    """Whether a contrast agent was given: its name is no known value."""
+    return "NO" if _squeezed(text) in ("NO", "NONE", "NATIVE") else "YES" if _squeezed(text) else None
+
+
 _KNOWN: Final[Mapping[str, Callable[[str], Attribute | None]]] = {
     "Modality": _terms(MODALITY_TERMS),
     "BodyPartExamined": _terms(BODY_PARTS),
@@ -70,6 +90,9 @@ _KNOWN: Final[Mapping[str, Callable[[str], Attribute | None]]] = {
     "Manufacturer": _names((alias, maker) for maker, aliases in MAKERS.items() for alias in aliases),
     "ManufacturerModelName": _names((name, name) for name in PRODUCTS),
     "PhotometricInterpretation": _terms(PHOTOMETRIC),
+    "ScanningSequence": _sequences,
+    "ContrastBolusAgent": _agent,
+    VISUAL_FEATURES: _terms(("YES", "NO")),
 }
 _INSTEAD: Final = {"Modality": _OTHER_MODALITY, "Manufacturer": _OTHER, "ManufacturerModelName": _OTHER}
 

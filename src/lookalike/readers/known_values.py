@@ -42,6 +42,9 @@ VIEWS: Final = (
 )
 """PS3.3 C.8.1.1 and C.8.7.1, PS3.16 CID 4014, and what public collections of radiographs have."""
 
+SEQUENCE_TERMS: Final = ("SE", "IR", "GR", "EP", "RM")
+"""PS3.3 C.8.3.1.1.1, Scanning Sequence."""
+
 PHOTOMETRIC: Final = (
     *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422"),
     *("YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT", "XYB", "HSV", "ARGB", "CMYK"),

@@ -51,6 +51,7 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /map": "compute",
     "POST /audit": "compute",
     "POST /audit/duplicates": "compute",
+    "POST /audit/metadata": "compute",
     "POST /migrate": "change-gallery",
     "DELETE /spaces/{}": "change-gallery",
     "GET /jobs/{}/report": "export",

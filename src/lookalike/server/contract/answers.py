@@ -8,6 +8,7 @@ from typing import Literal
 from lookalike.audit_log.events import Means
 from lookalike.evaluation.confound_report import ConfoundAudit
 from lookalike.evaluation.duplicate_report import DuplicateAudit
+from lookalike.evaluation.metadata_report import MetadataAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.protocols.findings import FindingReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport
@@ -148,6 +149,7 @@ class JobAnswer(JobInfo):
         | MapSummary
         | ConfoundAudit
         | DuplicateAudit
+        | MetadataAudit
         | MigrateResult
         | None
     ) = None

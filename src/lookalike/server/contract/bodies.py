@@ -228,3 +228,12 @@ class AuditBody(Body):
 
     fields: Annotated[list[Name], Field(min_length=1, max_length=2)] = ["label"]
     space: Name = BASE
+
+
+class MetadataBody(Body):
+    """Which recorded fields, ``A+B`` being two as one; those that say how a picture was taken if none is given."""
+
+    fields: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)] = []
+    where: Annotated[str, Field(max_length=10_000)] | None = None
+    space: Name = BASE
+    neighbours: Annotated[int, Field(ge=3, le=1000)] = 15

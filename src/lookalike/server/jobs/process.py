@@ -109,6 +109,13 @@ def _duplicates(gallery: Gallery, _given: Mapping[str, Any], progress: Progress)
     return plain(audit_duplicates(gallery, progress=progress)), {}
 
 
+def _metadata(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.audit import audit_metadata
+
+    found = audit_metadata(gallery, **given, progress=progress)
+    return plain(found), {"csv": found.table()}
+
+
 def _migrate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.migrate import migrate
 
@@ -123,6 +130,7 @@ WORK: Final[dict[str, _Work]] = {
     "map": _map,
     "audit": _audit,
     "duplicates": _duplicates,
+    "metadata": _metadata,
     "migrate": _migrate,
 }
 REPEATABLE: Final = (
@@ -131,6 +139,7 @@ REPEATABLE: Final = (
     "evaluate",
     "audit",
     "duplicates",
+    "metadata",
     "migrate",
 )  # running these again loses and repeats nothing
 BESIDE: Final = ("migrate",)  # other jobs need not wait for these

@@ -17,6 +17,7 @@ from lookalike.server.contract.bodies import (
     EvaluateBody,
     IndexBody,
     MapBody,
+    MetadataBody,
     MigrateBody,
     TuneBody,
 )
@@ -104,6 +105,12 @@ def post_audit(body: AuditBody, service: Served, caller: AsContributor) -> Respo
 def post_audit_duplicates(service: Served, caller: AsContributor) -> Response:
     """Find the records that are copies of one another."""
     return _accepted(queue(service, caller, "duplicates", {}))
+
+
+@jobs_router.post("/audit/metadata", status_code=202, response_model=JobAnswer)
+def post_audit_metadata(body: MetadataBody, service: Served, caller: AsContributor) -> Response:
+    """List recorded values that neighbours contradict, and propose missing ones; nothing is changed."""
+    return _queued(service, caller, "metadata", body)
 
 
 @jobs_router.get("/jobs", response_model=JobListing)
