@@ -35,6 +35,8 @@ NAMES = (
     "server_load",
     "hostile_load",
     "soak",
+    "burned_in",
+    "metadata",
     "receive",
     "heads",
     "tuning",

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL.PngImagePlugin import PngInfo
 from pydicom.datadict import DicomDictionary, RepeatersDictionary, dictionary_VR, keyword_for_tag
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
@@ -23,6 +23,7 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from conftest import texture
 from dicoms import compressed, data_set
+from lookalike.readers.confidentiality_profile import LISTED
 
 WORD = "ZQXJ"
 """In every canary; no other text has it."""
@@ -33,17 +34,21 @@ NEEDLES = (WORD, UID)
 _TEXTS = ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT")
 READ = ("SpecificCharacterSet", "SOPClassUID", "PhotometricInterpretation", "NumberOfFrames")
 """What decides how a file is read: a canary in one of them needs a file of its own."""
+_SEQUENCES_OF_ANNEX_E = [Tag(tag) for tag in LISTED if DicomDictionary.get(tag, ("",))[0] == "SQ"]
 _SEQUENCES = ("FrameVOILUTSequence", "PixelMeasuresSequence", "FrameContentSequence", "SourceImageSequence")
 
 
 def canaried(seed: int = 60, **elements: Any) -> Dataset:
-    """A radiograph with a canary in every element of the dictionary whose value is a text or a UID, in nested
-    sequences, in private elements, in overlays and curves, and in the meta information. elements: stand as given.
+    """A radiograph with a canary in every element of the dictionary whose value is a text or a UID, in every attribute
+    of PS3.15 Table E.1-1, in nested sequences, in private elements, in overlays and curves, and in the meta
+    information. elements: stand as given.
     """
     ds = data_set(texture(seed))
     for element in _canaries():
         if element.tag not in ds:
             ds[element.tag] = element
+    for tag in _SEQUENCES_OF_ANNEX_E:
+        ds[tag] = DataElement(tag, "SQ", Sequence([_nested(0)]))
     ds.RequestAttributesSequence = Sequence([_nested(3)])
     ds.PerFrameFunctionalGroupsSequence = Sequence([_nested(2)])
     ds.SharedFunctionalGroupsSequence = Sequence([_nested(2)])
@@ -78,6 +83,7 @@ def _canaries() -> Iterator[RawDataElement]:
     tags = {Tag(tag): entry[0] for tag, entry in DicomDictionary.items() if tag >> 16 > 2}
     for name, entry in RepeatersDictionary.items():  # overlays and curves
         tags[Tag(int(name.replace("xx", "02").replace("x", "1"), 16))] = entry[0]
+    tags |= {Tag(tag): "LO" for tag in LISTED if tag not in DicomDictionary}  # newer than the dictionary
     for tag, vr in tags.items():
         if vr in _TEXTS and keyword_for_tag(tag) not in READ:
             yield _raw(tag, vr, f"{UID}.{int(tag)}" if vr == "UI" else f"{WORD}{tag:08X}")

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
-    from lookalike.verbs.audit import audit, audit_duplicates, audit_outliers
+    from lookalike.verbs.audit import audit, audit_duplicates, audit_metadata, audit_outliers
     from lookalike.verbs.classify import classify, classify_each
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
     from lookalike.verbs.draft import draft
     from lookalike.verbs.evaluate import evaluate
     from lookalike.verbs.explain import explain
+    from lookalike.verbs.export import export_records
     from lookalike.verbs.index import index
     from lookalike.verbs.map import map_gallery as map
     from lookalike.verbs.migrate import migrate
@@ -41,6 +42,7 @@ __all__ = [
     "adapt",
     "audit",
     "audit_duplicates",
+    "audit_metadata",
     "audit_outliers",
     "classify",
     "classify_each",
@@ -49,6 +51,7 @@ __all__ = [
     "draft",
     "evaluate",
     "explain",
+    "export_records",
     "follow",
     "index",
     "map",
@@ -72,11 +75,13 @@ _HOME: Final = {
     "follow": ("lookalike.verbs.pull", "follow"),
     "search": ("lookalike.verbs.search", "search"),
     "explain": ("lookalike.verbs.explain", "explain"),
+    "export_records": ("lookalike.verbs.export", "export_records"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "classify": ("lookalike.verbs.classify", "classify"),
     "classify_each": ("lookalike.verbs.classify", "classify_each"),
     "audit": ("lookalike.verbs.audit", "audit"),
     "audit_duplicates": ("lookalike.verbs.audit", "audit_duplicates"),
+    "audit_metadata": ("lookalike.verbs.audit", "audit_metadata"),
     "audit_outliers": ("lookalike.verbs.audit", "audit_outliers"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "tune": ("lookalike.verbs.tune", "tune"),

@@ -56,6 +56,8 @@ REASONS: Final[dict[str, str]] = {
     "mosaic": "a mosaic that does not say how many slices it holds; export it with its private elements",
     "not-one-series": "several files that are not the slices of one series; ask with one of them",
     "not-a-volume": "a picture of one slice, where the gallery's encoder takes whole volumes",
+    "burned-in-text": "text is burned into the pixels, and that was to be refused; mask it: --burned-in mask",
+    "head-volume": "a volume of a head, from which a face can be made; deface it, then say so: --defaced",
     "no-direction": "an imported vector that is all zeros or not finite",
     "not-fetched": "the PACS did not send it, or sent something else; the next run asks again",
     "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",

@@ -221,10 +221,14 @@ class Gallery:
 
     @property
     def readers(self) -> ReaderPool:
-        """The decoding processes, started on first use."""
+        """The decoding processes, started on first use. Raises MissingExtraError where text in pixels is to be found
+        and nothing that reads it is installed.
+        """
+        from lookalike.readers.burned_in import check_reader_of_text
         from lookalike.readers.pool import ReaderPool
 
         recipe, volumes = self.spec.preprocessing, self.volume_recipe
+        check_reader_of_text(volumes.burned_in)
         with self._loading:
             if self._readers is not None and self._readers.recipe != recipe:
                 self._readers.close()  # whoever reads by it comes to an end

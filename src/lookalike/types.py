@@ -219,8 +219,8 @@ class VolumeRecipe:
     """How a volume is sliced: along which plane ("native": the one it was taken in), which slices
     (``slices.slice_rule``), with which grey window (``grey.grey_map``; ``file:2``, of several that a file names, for
     pictures too). four_d: whether a file with several time points or channels is refused, or each is a volume of its
-    own. lone: a slice that comes without its volume is prepared as a slice of it, or as a picture. Stored with the
-    gallery, so that queries are sliced alike.
+    own. lone: a slice that comes without its volume is prepared as a slice of it, or as a picture. burned_in: text in
+    pixels is kept, masked, or what has some is refused. Stored with the gallery, so that queries are sliced alike.
     """
 
     plane: Literal["native", "axial", "coronal", "sagittal"] = "native"
@@ -229,6 +229,7 @@ class VolumeRecipe:
     seed: int = 0
     four_d: Literal["refuse", "split"] = "refuse"
     lone: Literal["slice", "picture"] = "slice"
+    burned_in: Literal["keep", "mask", "refuse"] = "keep"
 
     @classmethod
     def from_stored(cls, text: str) -> VolumeRecipe:

@@ -45,6 +45,7 @@ VERBS: Final = (
     Verb("audit confounds", lookalike.audit, bodies.AuditBody),
     Verb("audit duplicates", lookalike.audit_duplicates),
     Verb("audit outliers", lookalike.audit_outliers),
+    Verb("audit metadata", lookalike.audit_metadata, bodies.MetadataBody),
     Verb("gallery info", gallery_info),
     Verb("gallery migrate", lookalike.migrate, bodies.MigrateBody),
     Verb("receive", lookalike.receive),
@@ -55,6 +56,7 @@ VERBS: Final = (
     Verb("records report", read_report),
     Verb("records study", study_records),
     Verb("records timeline", timeline),
+    Verb("records export", lookalike.export_records),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
     Verb("gallery adopt", adopt),
@@ -68,11 +70,21 @@ VERBS: Final = (
     Verb("keys remove", remove_key),
 )
 
-SHOWN: Final = {"json", "figure", "format", "out", "curves", "bars", "confusion", "color"}
+SHOWN: Final = {"json", "figure", "format", "out", "curves", "bars", "confusion", "color", "table"}
 """Options of commands that say how an answer is printed, drawn or kept, or which gallery is opened."""
 
-_LONG: Final = ("index", "pull", "adapt", "tune", "evaluate", "classify", "audit confounds", "audit duplicates")
-_JOBS: Final = ("index", "adapt", "tune", "evaluate", "audit confounds")  # those with a body
+_LONG: Final = (
+    "index",
+    "pull",
+    "adapt",
+    "tune",
+    "evaluate",
+    "classify",
+    "audit confounds",
+    "audit duplicates",
+    "audit metadata",
+)
+_JOBS: Final = ("index", "adapt", "tune", "evaluate", "audit confounds", "audit metadata")  # those with a body
 
 NO_COMMAND: Final = {
     "search ids": "several records are asked with by --id and --like",
@@ -88,6 +100,7 @@ NO_COMMAND: Final = {
     "audit confounds label_field": "--label says it in words",
     "records label by": "the log names the command line",
     "records log cursor": "--limit shows more",
+    "records export progress": "the command has a bar",
     "records remove forget": "for the caches of a server",
     "receive say": "the command prints",
     "receive stopped": "SIGTERM and Ctrl-C",
@@ -104,7 +117,10 @@ COMMAND_ONLY: Final = {
     "classify folds": "measures: in Python evaluate(protocol='classifiers')",
     "index dataset": "in Python index_dataset",
     **dict.fromkeys(
-        [f"index {name}" for name in ("encoder", "plane", "slices", "window", "index", "four_d", "linked")],
+        [
+            f"index {name}"
+            for name in ("encoder", "plane", "slices", "window", "index", "four_d", "burned_in", "linked")
+        ],
         "of the gallery that is made: in Python open(..., create=True)",
     ),
     "receive linked": "of the gallery that is made: in Python open(..., create=True)",
@@ -158,6 +174,7 @@ NO_HTTP: Final = {
     "audit confounds label_field": "fields[0]",
     "audit confounds other_field": "fields[1]",
     "audit confounds seed": "for comparisons in Python",
+    "audit metadata seed": "for comparisons in Python",
 }
 HTTP_ONLY: Final = {
     "index uploads": "sources",

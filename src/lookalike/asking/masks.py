@@ -42,7 +42,7 @@ def mask_reader(gallery: Gallery) -> Iterator[ReadMask]:
     """A function that reads a mask's file as ``read_mask`` does, cut along the plane of the image that it lies over
     ("": the gallery's own), every slice.
     """
-    recipe, pools = replace(gallery.volume_recipe, slices="all", window=MASK), dict[str, ReaderPool]()
+    recipe, pools = replace(gallery.volume_recipe, slices="all", window=MASK, burned_in="keep"), dict[str, ReaderPool]()
     with ExitStack() as opened:
 
         def read(path: str | os.PathLike[str], plane: str) -> Mask:

@@ -60,6 +60,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="A file with several time points or channels: refused, or a volume each.",
 )
+@click.option(
+    "--burned-in",
+    type=click.Choice(["keep", "mask", "refuse"]),
+    help="Text in the pixels of a new gallery's files: it stays, is masked, or the file is refused.  [default: keep]",
+)
 @click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
 @linked_option
 @click.option("--where-source", metavar="FILTER", help="Leave out files by their headers: 'Modality!=SR'.")
@@ -84,6 +89,7 @@ def command(
     window: str | None,
     kind: str,
     four_d: Literal["refuse", "split"],
+    burned_in: Literal["keep", "mask", "refuse"] | None,
     patches: bool,
     linked: bool | None,
     where_source: str | None,
@@ -132,7 +138,9 @@ def command(
     checked_window(window or "auto")
     if kind != "auto" and kind not in plugin_names("lookalike.indexes"):
         raise UsageError(f"no index is called {kind!r}.{suggestion(kind, plugin_names('lookalike.indexes'))}")
-    volumes = VolumeRecipe(plane or "native", slices or "all", window or "auto", four_d=four_d)
+    volumes = VolumeRecipe(
+        plane or "native", slices or "all", window or "auto", four_d=four_d, burned_in=burned_in or "keep"
+    )
     with (
         gallery_to_fill(
             gallery, encoder=encoder or encoder_of_new(gallery, given), volumes=volumes, index=kind, linked=linked
@@ -140,6 +148,11 @@ def command(
         interruptible(lambda: _kept(opened)),
         progress_bar("files") as progress,
     ):
+        if burned_in not in (None, opened.volume_recipe.burned_in):
+            raise UsageError(
+                "what is done with text in pixels is chosen when a gallery is made; this one was made with --burned-in "
+                f"{opened.volume_recipe.burned_in}: name a new gallery"
+            )
         result = index(
             opened,
             given,

@@ -1,86 +1,49 @@
 """A DICOM file without identity: a new data set with the pixels, their geometry and how they are shown, nothing else.
 
-PS3.15 E (Basic Profile) names what must go from a file; here it is named what may stay, and everything is made anew:
-pixels are decoded and written uncompressed, so that no stream has room for comments; numbers are parsed and printed
-again; codes are looked up; UIDs are hashed with a key. Text that is burned into the pixels stays (no Clean Pixel Data
-Option).
+Everything is made anew: the header by ``deidentified_header``; pixels are decoded and written uncompressed, so that no
+stream has room for comments. Text that is burned in stays unless it is asked for (Clean Pixel Data Option).
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import io
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, UID_dictionary
-from pydicom.valuerep import DSfloat
 
 from lookalike.errors import UnreadableImageError
+from lookalike.readers.burned_in import BurnedIn, without_text
+from lookalike.readers.deidentified_header import (
+    Deidentification,
+    deidentified_header,
+    hashed_uid,
+    known_codes,
+    numbers_of,
+)
 from lookalike.readers.dicom_frames import open_frames
 from lookalike.readers.dicom_values import look_up_table, lut_item, modality_values, value_of
-from lookalike.readers.kept import BURNED_IN, kept_attributes
+from lookalike.readers.kept import BURNED_IN
 
-_NUMBERS: Final = (
-    *("InstanceNumber", "AcquisitionNumber", "TemporalPositionIdentifier", "SliceThickness", "SliceLocation"),
-    *("SpacingBetweenSlices", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"),
-    *("ImagePositionPatient", "ImageOrientationPatient", "EstimatedRadiographicMagnificationFactor"),
-    *("WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept", "PixelPaddingValue", "PixelPaddingRangeLimit"),
-    *("FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit", "DoubleFloatPixelPaddingValue"),
-    *("FrameTime", "FrameTimeVector", "CineRate", "RecommendedDisplayFrameRate"),
-)
-_KEPT: Final = ("Modality", "BodyPartExamined", "ViewPosition", "Laterality", "ImageLaterality")
-_UNITS: Final = "HU US OD MGML Z_EFF ED EDW HU_MOD PCT UNSPECIFIED"
-_COUNTS: Final = "CNTS NONE CM2 PCNT CPS BQML MGMINML UMOLMINML MLMING MLG 1CM UMOLML PROPCNTS PROPCPS MLMINML MLML GML"
-_KINDS: Final = (
-    "ORIGINAL DERIVED PRIMARY SECONDARY AXIAL LOCALIZER MOSAIC VOLUME TOMO STATIC DYNAMIC GATED REFORMATTED MPR M P R I"
-)
-_CODES: Final[Mapping[str, frozenset[str]]] = {
-    keyword: frozenset(codes.split())
-    for keyword, codes in {
-        "ImageType": f"{_KINDS} NONE",
-        "VOILUTFunction": "LINEAR LINEAR_EXACT SIGMOID",
-        "PresentationLUTShape": "IDENTITY INVERSE",
-        "RescaleType": _UNITS,
-        "Units": _COUNTS,
-        "PatientPosition": "HFS HFP HFDR HFDL FFS FFP FFDR FFDL LFP LFS RFP RFS AFDR AFDL PFDR PFDL",
-        "PatientOrientation": "L R A P H F LA LP LH LF RA RP RH RF AH AF PH PF AL AR PL PR HL HR FL FR HA HP FA FP",
-        "LossyImageCompression": "00 01",
-        BURNED_IN: "YES NO",
-        "RecognizableVisualFeatures": "YES NO",
-    }.items()
-}
-_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
-    "PlanePositionSequence": ("ImagePositionPatient",),
-    "PlaneOrientationSequence": ("ImageOrientationPatient",),
-    "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType"),
-    "FrameVOILUTSequence": ("WindowCenter", "WindowWidth", "VOILUTFunction"),
-}
-_DETECTOR: Final = "DetectorInformationSequence"  # where a nuclear medicine file says how it lies
 _LUTS: Final = ("ModalityLUTSequence", "VOILUTSequence")
-_UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
-_UNSPECIFIED: Final = "NONE"
+_UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
-def dicom_without_identity(file: Path, key: bytes, most_bytes: int) -> bytes:
-    """A DICOM file with the pixels of another, Explicit VR Little Endian. key: that UIDs are hashed with, so that files
-    of one series stay together. most_bytes: of its pixels.
+def dicom_without_identity(file: Path, options: Deidentification, most_bytes: int) -> bytes:
+    """A DICOM file with the pixels of another, Explicit VR Little Endian. most_bytes: of its pixels.
 
-    Raises UnreadableImageError, "too-large" where the pixels are more.
+    Raises UnreadableImageError, "too-large" where the pixels are more, "burned-in-text" where text in them is refused;
+    MissingExtraError where text is to be looked for and nothing that reads is installed.
     """
     ds, count, frames = open_frames(file)
     if int(ds.Rows) * int(ds.Columns) * count * _bytes_a_pixel(ds) > most_bytes:
         raise UnreadableImageError("too-large")
-    made = _header(ds, key)
-    _add_pixels(made, ds, frames, count, most_bytes)
+    made = _header(ds, options)
+    _describe(made, ds, _cleaned(made, ds, _pixels(ds, frames, count, most_bytes), options.burned_in))
     out = io.BytesIO()
     made.save_as(out, enforce_file_format=True)
     return out.getvalue()
@@ -91,69 +54,12 @@ def _bytes_a_pixel(ds: Dataset) -> int:
     return samples * max(1, int(ds.get("BitsAllocated") or 8) // 8)
 
 
-def _header(ds: Dataset, key: bytes) -> Dataset:
-    made = Dataset()
-    _copy(made, ds, (*_NUMBERS, *_CODES))
-    kept, _remarks = kept_attributes(ds)
-    for keyword in _KEPT:
-        if keyword in kept:
-            setattr(made, keyword, kept[keyword])
+def _header(ds: Dataset, options: Deidentification) -> Dataset:
+    made = deidentified_header(ds, options)
     for keyword in _LUTS:
         _add_lut(made, ds, keyword)
-    _add_groups(made, ds)
-    _add_uids(made, ds, key)
-    made.PatientName = made.PatientID = ""
-    made.PatientIdentityRemoved = "YES"
-    made.DeidentificationMethod = "lookalike: pixels as they are, listed elements only"
+    _add_uids(made, ds, options.key)
     return made
-
-
-def _copy(made: Dataset, ds: Dataset, keywords: Iterable[str]) -> None:
-    """Copy numbers, printed anew, and known codes; what is neither is left out."""
-    for keyword in keywords:
-        values, vr = _listed(value_of(ds, keyword)), _vr(ds, keyword)
-        known = _codes(values, keyword) if keyword in _CODES else _numbers(values, vr)
-        if known:
-            made.add_new(keyword, vr, known if len(known) > 1 else known[0])
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
-
-
-def _codes(values: Sequence[Any], keyword: str) -> list[str]:
-    """The codes; of an image's type the place counts, so that unknown ones are named so."""
-    texts = [str(value).strip().upper() for value in values]
-    if keyword == "ImageType":
-        return [text if text in _CODES[keyword] else _UNSPECIFIED for text in texts[:4]]
-    return texts if all(text in _CODES[keyword] for text in texts) else []
-
-
-def _numbers(values: Sequence[Any], vr: str) -> list[Any]:
-    try:
-        return [_number(float(value), vr) for value in values]
-    except (TypeError, ValueError, OverflowError):
-        return []
-
-
-def _number(number: float, vr: str) -> float:
-    """As its VR holds it: 16 bits signed or not, whatever the file's own element says; 32; or 16 characters."""
-    if vr == "US":
-        return int(number) & 0xFFFF
-    if vr == "SS":
-        return (int(number) + 0x8000 & 0xFFFF) - 0x8000
-    if vr == "IS":
-        return max(-(1 << 31), min(int(number), (1 << 31) - 1))
-    if not math.isfinite(number):
-        raise ValueError
-    return DSfloat(number, auto_format=True) if vr == "DS" else number
-
-
-def _vr(ds: Dataset, keyword: str) -> str:
-    vr = dictionary_VR(keyword)
-    return vr if vr != "US or SS" else "SS" if ds.get("PixelRepresentation") == 1 else "US"
 
 
 def _add_lut(made: Dataset, ds: Dataset, keyword: str) -> None:
@@ -162,41 +68,17 @@ def _add_lut(made: Dataset, ds: Dataset, keyword: str) -> None:
         return
     lut, bits = found
     new, vr = Dataset(), "SS" if lut.first < 0 else "US"
-    new.add_new("LUTDescriptor", vr, _numbers([len(lut.table), lut.first, bits], vr))
+    new.add_new("LUTDescriptor", vr, numbers_of([len(lut.table), lut.first, bits], vr))
     new.add_new("LUTData", "OW", lut.table.astype("<u2").tobytes())
     if keyword == "ModalityLUTSequence":
-        new.ModalityLUTType = next(iter(_codes([item.get("ModalityLUTType")], "RescaleType")), "US")
+        new.ModalityLUTType = next(iter(known_codes([item.get("ModalityLUTType")], "RescaleType")), "US")
     setattr(made, keyword, [new])
-
-
-def _add_groups(made: Dataset, ds: Dataset) -> None:
-    """The functional groups of a multi-frame file that say how its frames lie and are shown."""
-    for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        if items := value_of(ds, sequence):
-            setattr(made, sequence, [_group(item) for item in items])
-    if items := value_of(ds, _DETECTOR):
-        setattr(made, _DETECTOR, [_copied(each, ("ImagePositionPatient", "ImageOrientationPatient")) for each in items])
-
-
-def _group(item: Dataset) -> Dataset:
-    made = Dataset()
-    for sequence, keywords in _GROUPS.items():
-        if inside := value_of(item, sequence):
-            setattr(made, sequence, [_copied(inside[0], keywords)])
-    return made
-
-
-def _copied(item: Dataset, keywords: Iterable[str]) -> Dataset:
-    made = Dataset()
-    _copy(made, item, keywords)
-    return made
 
 
 def _add_uids(made: Dataset, ds: Dataset, key: bytes) -> None:
     for keyword in _UIDS:
         uid = str(value_of(ds, keyword) or "").strip("\0 ")
-        if uid or keyword != "FrameOfReferenceUID":
-            setattr(made, keyword, _hashed_uid(key, uid or keyword))
+        setattr(made, keyword, hashed_uid(key, uid or keyword))
     named = str(value_of(ds, "SOPClassUID") or "")
     known = UID_dictionary.get(named, ("", ""))
     is_class = known[1] == "SOP Class" and known[0].endswith("Image Storage")
@@ -207,12 +89,8 @@ def _add_uids(made: Dataset, ds: Dataset, key: bytes) -> None:
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
 
 
-def _hashed_uid(key: bytes, uid: str) -> str:
-    """A UUID-derived UID (PS3.5 B.2)."""
-    return f"2.25.{int.from_bytes(hmac.digest(key, uid.encode(), hashlib.sha256)[:16])}"
-
-
-def _add_pixels(made: Dataset, ds: Dataset, frames: Iterator[NDArray[np.generic]], count: int, most_bytes: int) -> None:
+def _pixels(ds: Dataset, frames: Iterator[NDArray[np.generic]], count: int, most_bytes: int) -> NDArray[Any]:
+    """Stored values, (frames, rows, columns) or (frames, rows, columns, 3); of a palette its colours."""
     palette = ds.get("PhotometricInterpretation") == "PALETTE COLOR"
     pixels: NDArray[Any] | None = None
     number = 0
@@ -227,7 +105,15 @@ def _add_pixels(made: Dataset, ds: Dataset, frames: Iterator[NDArray[np.generic]
             break
     if pixels is None or number < count:
         raise UnreadableImageError("damaged-pixels")
-    _describe(made, ds, pixels)
+    return pixels
+
+
+def _cleaned(made: Dataset, ds: Dataset, pixels: NDArray[Any], burned_in: BurnedIn) -> NDArray[Any]:
+    """The pixels without text that is burned in, if it is asked for (PS3.15 E.3.1)."""
+    if burned_in == "keep":
+        return pixels
+    setattr(made, BURNED_IN, "NO")
+    return without_text(pixels, burned_in, inverted=ds.get("PhotometricInterpretation") == "MONOCHROME1")
 
 
 def _eight_bits(colours: NDArray[np.generic]) -> NDArray[np.generic]:

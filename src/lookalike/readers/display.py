@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers import named_as_volume
-from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
+from lookalike.readers.deidentified_header import Deidentification
+from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME, seconds_of_text
 from lookalike.readers.once import MadeOnce, stamped
 from lookalike.readers.process import Process, seconds_of_reading
 from lookalike.types import Preprocessing, VolumeRecipe
@@ -50,7 +51,8 @@ class Display:
 
     def __init__(self, recipe: Preprocessing, volumes: VolumeRecipe) -> None:
         self._recipe, self._volumes = recipe.to_json(), asdict(volumes)
-        self._uid_key = secrets.token_hex(32)  # of this run: a series stays together in a viewer
+        # A key of this run: a series stays together in a viewer.
+        self._nobody = Deidentification(secrets.token_bytes(32), burned_in=volumes.burned_in)
         self._drawers = [_Drawer() for _ in range(_PROCESSES)]
         self._drawn = MadeOnce[Shown](_KEPT_BYTES, lambda shown: len(shown.jpeg))
         self._nameless = MadeOnce[tuple[str, bytes]](0, lambda made: len(made[1]))  # refusals alone are kept
@@ -86,13 +88,15 @@ class Display:
         self._drawn.forget()
         self._series.forget()
 
-    def without_identity(self, files: Sequence[Path]) -> tuple[str, bytes]:
+    def without_identity(self, files: Sequence[Path], options: Deidentification | None = None) -> tuple[str, bytes]:
         """The suffix and the content of a file with the same pixels that tells nobody whose they are
-        (``readers.without_identity``). files: one, or a header and its data.
+        (``readers.without_identity``). files: one, or a header and its data. options: how; by default as a viewer is
+        given it.
 
         Raises UnreadableImageError.
         """
-        return self._nameless.get(stamped(files), None, lambda: self._without_identity(files))
+        how = options or self._nobody
+        return self._nameless.get(stamped(files), how, lambda: self._without_identity(files, how))
 
     def release(self) -> None:
         """Let go of the large volumes that idle processes hold, since something else is about to take memory."""
@@ -104,8 +108,9 @@ class Display:
         for drawer in self._drawers:
             drawer.close()
 
-    def _without_identity(self, files: Sequence[Path]) -> tuple[str, bytes]:
-        header, data = self._ask(files, {"siblings": False, "uid_key": self._uid_key})
+    def _without_identity(self, files: Sequence[Path], how: Deidentification) -> tuple[str, bytes]:
+        given = {**asdict(how), "key": how.key.hex()}
+        header, data = self._ask(files, {"siblings": False, "deidentification": given})
         return str(header["suffix"]), data
 
     def _draw(self, files: Sequence[Path], part: dict[str, Any]) -> Shown:
@@ -191,7 +196,8 @@ class _Drawer:
         process, files = self._process, request["files"]
         if process is None:  # closed meanwhile
             raise EOFError
-        allowed = SECONDS_A_FILE + SECONDS_A_FRAME * len(files) + sum(map(seconds_of_reading, files))
+        text = seconds_of_text((request.get("deidentification") or request["volumes"])["burned_in"])
+        allowed = SECONDS_A_FILE + SECONDS_A_FRAME * len(files) + sum(map(seconds_of_reading, files)) + text
         process.send(json.dumps(request).encode())
         message = process.receive(time.monotonic() + allowed)
         if message is None:

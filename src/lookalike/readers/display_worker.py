@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers import format_of, named_as_volume, read, series_of
+from lookalike.readers.deidentified_header import Deidentification
 from lookalike.readers.geometry import SeriesPart
 from lookalike.readers.grouping import SliceFile, volume_files
-from lookalike.readers.limits import SECONDS_A_FILE
+from lookalike.readers.limits import SECONDS_A_FILE, seconds_of_text
 from lookalike.readers.without_identity import without_identity
 from lookalike.readers.zygote import serve_children
 from lookalike.types import Image, Preprocessing, VolumeRecipe
@@ -40,7 +41,7 @@ def serve_drawing(connection: Connection, _alone: bool) -> None:
         signal.alarm(0)
         try:
             request = json.loads(connection.recv_bytes())
-            signal.alarm(_SECONDS_ALONE + len(request["files"]))
+            signal.alarm(_SECONDS_ALONE + len(request["files"]) + int(seconds_of_text(_asked_of_text(request))))
             answer = _answer(request)
         except (BrokenPipeError, EOFError):
             return
@@ -58,6 +59,10 @@ def serve_drawing(connection: Connection, _alone: bool) -> None:
         connection.send_bytes(answer)
 
 
+def _asked_of_text(request: Mapping[str, Any]) -> str:
+    return str((request.get("deidentification") or request["volumes"])["burned_in"])
+
+
 def _refusal(reason: str) -> bytes:
     return json.dumps({"reason": reason}).encode() + b"\n"
 
@@ -66,8 +71,9 @@ def _answer(request: Mapping[str, Any]) -> bytes:
     files = tuple(str(file) for file in request["files"])
     if request["siblings"]:
         return json.dumps({"files": _of_one_series(files)}).encode() + b"\n"
-    if "uid_key" in request:
-        suffix, data = without_identity([Path(file) for file in files], bytes.fromhex(request["uid_key"]))
+    if (given := request.get("deidentification")) is not None:
+        options = Deidentification(**{**given, "key": bytes.fromhex(given["key"])})
+        suffix, data = without_identity([Path(file) for file in files], options)
         return json.dumps({"suffix": suffix}).encode() + b"\n" + data
     stamps, recipe = tuple(Path(file).stat().st_mtime_ns for file in files), request["volumes"]
     image = _read(files, stamps, request["frame"] or 0, recipe)
@@ -90,8 +96,10 @@ class _Held:
         from lookalike.grey import grey_map, with_window_of_file
         from lookalike.pixels import upright
         from lookalike.planes import orient
+        from lookalike.readers.burned_in import cleaned_image
         from lookalike.readers.prepared import is_cut
 
+        image = cleaned_image(image, recipe.burned_in)
         self.cut = is_cut(image, recipe)
         self.image = orient(upright(image), recipe.plane) if self.cut else with_window_of_file(image, recipe.window)
         self._grey: GreyMap | None = grey_map(self.image, recipe.window) if self.cut else None

@@ -18,6 +18,12 @@ MOST_BYTES_SENT: Final = 96 << 20  # of a file that is made anew without identit
 SECONDS_A_FILE: Final = 15.0
 BYTES_A_SECOND: Final = 20 << 20  # read rate of a slow disk: time allowed for reading a file
 SECONDS_A_FRAME: Final = 0.25  # time allowed in addition for each frame
+SECONDS_OF_TEXT: Final = 90.0  # time allowed in addition where text is looked for in a picture
+
+
+def seconds_of_text(burned_in: str) -> float:
+    """How much longer a picture may take where text in it is looked for (``burned_in.BurnedIn``)."""
+    return 0.0 if burned_in == "keep" else SECONDS_OF_TEXT
 
 
 def check_size(rows: int, columns: int, samples: int, frames: int) -> None:

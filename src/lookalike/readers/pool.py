@@ -26,7 +26,7 @@ from lookalike.readers import named_as_volume
 from lookalike.readers.events import Event, Finished, Frame, ReportRead, file_identity_of, frame_of_message
 from lookalike.readers.geometry import series_part_of
 from lookalike.readers.grouping import SliceFile
-from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME
+from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME, seconds_of_text
 from lookalike.readers.pairs import files_of
 from lookalike.readers.process import Process, seconds_of_reading
 from lookalike.readers.zygote import NAME, SKIP
@@ -218,7 +218,8 @@ class ReaderPool:
     def _exchange(self, process: Process, task: _Task, sink: _Sink, known: _Asked) -> str | None:
         """The exchange of messages for one file. Returns a reason code, or None if all went well; raises
         UnreadableImageError with the process's reason."""
-        decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1)
+        text = seconds_of_text(self.volumes.burned_in)
+        decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1) + text
         deadline = time.monotonic() + decoding + sum(map(seconds_of_reading, task.files))
         send, name, file, sha256 = process.send, task.name, file_name(task.files[0]), ""
         process.served += 1
@@ -248,7 +249,7 @@ class ReaderPool:
                 waited = time.monotonic()
                 if not sink.put(_part(name, file, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
-                deadline += SECONDS_A_FRAME + time.monotonic() - waited
+                deadline += SECONDS_A_FRAME + text + time.monotonic() - waited
             elif header["kind"] == "refused":
                 raise UnreadableImageError(header["reason"], str(header.get("detail", "")))
             else:

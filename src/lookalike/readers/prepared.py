@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lookalike.grey import with_window_of_file
 from lookalike.pixels import fitted, picture, thumbnail
 from lookalike.planes import plane_of
+from lookalike.readers.burned_in import cleaned_image
 from lookalike.slices import cut, volume_input
 from lookalike.types import Displayed, Image, Preprocessing, VolumeRecipe
 
@@ -32,8 +33,9 @@ class Prepared:
 
 def prepared_views(image: Image, recipe: Preprocessing, volumes: VolumeRecipe) -> Iterator[Prepared]:
     """A picture as one view; a volume, or a slice of one, as its slices, or as one view for an encoder of whole volumes
-    (the thumbnail is then the middle slice). Raises UnreadableImageError.
+    (the thumbnail is then the middle slice). Raises UnreadableImageError, "burned-in-text" where that is refused.
     """
+    image = cleaned_image(image, volumes.burned_in)
     if recipe.volume is not None:
         whole = volume_input(image, recipe)
         _, _, shown = next(cut(image, VolumeRecipe(slices="middle:1")))

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UnreadableImageError
 from lookalike.readers import format_of, named_as_volume, read
+from lookalike.readers.burned_in import cleaned_image
+from lookalike.readers.deidentified_header import Deidentification
 from lookalike.readers.dicom_without_identity import dicom_without_identity
 from lookalike.readers.limits import MOST_BYTES_SENT
 from lookalike.types import Image
@@ -28,14 +30,14 @@ _SLAB: Final = 16 << 20  # bytes packed at once
 _RGB: Final = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
 
-def without_identity(files: Sequence[Path], key: bytes) -> tuple[str, bytes]:
+def without_identity(files: Sequence[Path], options: Deidentification) -> tuple[str, bytes]:
     """The suffix and the content of a file without identity. files: one, or a header and its data.
 
-    key: that UIDs are hashed with. Raises UnreadableImageError, "too-large" beyond ``MOST_BYTES_SENT``.
+    Raises UnreadableImageError, "too-large" beyond ``MOST_BYTES_SENT``, "burned-in-text" where that is refused.
     """
     if format_of(files[0]) == "dicom":
-        return ".dcm", _bounded(dicom_without_identity(files[0], key, MOST_BYTES_SENT))
-    images = read(files)
+        return ".dcm", _bounded(dicom_without_identity(files[0], options, MOST_BYTES_SENT))
+    images = (cleaned_image(image, options.burned_in) for image in read(files))
     first = next(images, None)
     if first is None:
         raise UnreadableImageError("no-pixel-data")

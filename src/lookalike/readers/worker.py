@@ -24,7 +24,7 @@ from lookalike.grey import MASK
 from lookalike.readers import identity_in, kind_of_file, read, report_in, series_of
 from lookalike.readers.confine import run_confined
 from lookalike.readers.labelmaps import marks_an_image
-from lookalike.readers.limits import SECONDS_A_FILE
+from lookalike.readers.limits import SECONDS_A_FILE, seconds_of_text
 from lookalike.readers.pairs import open_regular
 from lookalike.readers.zygote import NAME, SKIP, serve_children
 from lookalike.types import Image, Preprocessing, VolumeRecipe
@@ -63,7 +63,8 @@ def serve_decoding(connection: Connection, alone: bool) -> None:
 def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     files = [Path(file) for file in request["files"]]
     digest, sort = _digest(files), request["whole"]
-    signal.alarm(_SECONDS_ALONE + len(files))
+    text = seconds_of_text(request["volumes"]["burned_in"])
+    signal.alarm(_SECONDS_ALONE + len(files) + int(text))
     kind = kind_of_file(files[0])
     # Before asking whether it is known: a slice counts for its volume, however often it was read.
     if sort and not kind and len(files) == 1 and (part := series_of(files[0])):
@@ -171,7 +172,7 @@ def _send_views(connection: Connection, image: Image, recipe: Preprocessing, vol
         of_image = {}  # with the first view alone: a volume may have thousands of files
         signal.alarm(0)  # the other end may be busy for long
         _send(connection, header, view.input.data, view.thumbnail)
-        signal.alarm(_SECONDS_ALONE)
+        signal.alarm(_SECONDS_ALONE + int(seconds_of_text(volumes.burned_in)))
 
 
 def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | memoryview) -> None:

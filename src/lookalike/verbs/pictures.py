@@ -7,6 +7,8 @@ from pathlib import Path
 
 from lookalike.errors import NotFoundError, UnreadableImageError
 from lookalike.gallery import Gallery
+from lookalike.readers.burned_in import check_reader_of_text
+from lookalike.readers.deidentified_header import Deidentification
 from lookalike.readers.display import Display, Shown
 from lookalike.readers.limits import MOST_BYTES_SENT
 from lookalike.readers.pairs import files_of
@@ -29,6 +31,7 @@ class Pictures:
     """Draws records of a gallery, and files, as the gallery's encoder sees them."""
 
     def __init__(self, gallery: Gallery) -> None:
+        check_reader_of_text(gallery.volume_recipe.burned_in)
         self._gallery, self._store = gallery, gallery.store
         self._display = Display(gallery.spec.preprocessing, gallery.volume_recipe)
 
@@ -64,12 +67,13 @@ class Pictures:
         """
         return self._files(self._store.record(id))
 
-    def without_identity(self, file: Path) -> tuple[str, bytes]:
+    def without_identity(self, file: Path, options: Deidentification | None = None) -> tuple[str, bytes]:
         """The suffix and the content of a file with the pixels of this one, for those who may not know whose they are.
-        Raises UnreadableImageError, "too-large" where that would be larger than is sent.
+        options: by default as a viewer is given it. Raises UnreadableImageError, "too-large" where that would be larger
+        than is sent.
         """
         try:
-            return self._display.without_identity(files_of(file))
+            return self._display.without_identity(files_of(file), options)
         except UnreadableImageError as error:
             raise UnreadableImageError(error.reason, _TOO_LARGE if error.reason == "too-large" else "") from None
 
