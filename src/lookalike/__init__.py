@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.pull import follow, pull
     from lookalike.verbs.receive import receive
     from lookalike.verbs.search import search
+    from lookalike.verbs.send import send
     from lookalike.verbs.tune import tune
 
 __version__: Final = "0.1.0"
@@ -60,6 +61,7 @@ __all__ = [
     "pull",
     "receive",
     "search",
+    "send",
     "tune",
 ]
 
@@ -74,6 +76,7 @@ _HOME: Final = {
     "pull": ("lookalike.verbs.pull", "pull"),
     "follow": ("lookalike.verbs.pull", "follow"),
     "search": ("lookalike.verbs.search", "search"),
+    "send": ("lookalike.verbs.send", "send"),
     "explain": ("lookalike.verbs.explain", "explain"),
     "export_records": ("lookalike.verbs.export", "export_records"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),

@@ -422,7 +422,8 @@ class Hit:
     the hit, which say where its score comes from. study: where studies are compared; the hit is the study's record that
     is most similar to the query. study_id, series_id: pseudonyms, or the record's own id where none is known. day: days
     since the patient's first study in the gallery; None where the date or the patient is not known. others: where hits
-    are one of each study, series or patient, how many more records of it may answer.
+    are one of each study, series or patient, how many more records of it may answer. links: into the PACS that it came
+    from, of a linked gallery where its address is known (``pacs_links.links``).
     """
 
     rank: int
@@ -443,6 +444,7 @@ class Hit:
     series_id: str = ""
     day: int | None = None
     others: int | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ VERBS: Final = (
     Verb("tune", lookalike.tune, bodies.TuneBody),
     Verb("evaluate", lookalike.evaluate, bodies.EvaluateBody),
     Verb("draft", lookalike.draft),
+    Verb("send", lookalike.send),
     Verb("map", lookalike.map, bodies.MapBody),
     Verb("audit confounds", lookalike.audit, bodies.AuditBody),
     Verb("audit duplicates", lookalike.audit_duplicates),

@@ -51,6 +51,7 @@ OF_A_RECORD: Final = frozenset(
         "GET /records/{}/picture",
         "GET /records/{}/files",
         "GET /records/{}/file",
+        "GET /records/{}/links",
         "GET /records/{}/report",
         "GET /records/{}/study",
         "GET /records/{}/timeline",
@@ -65,6 +66,7 @@ JOBS: Final = frozenset(
 TOLD: Final = frozenset(
     {
         "POST /search",
+        "GET /dicom-web/studies",  # in test_links_served: of a linked gallery alone
         "POST /explain",
         "POST /classify",
         "POST /labels",

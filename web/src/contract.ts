@@ -313,6 +313,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{identity}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Record Links
+         * @description Where a record of a linked gallery can be opened in its PACS, where the service knows that.
+         */
+        get: operations["get_record_links_api_v1_records__identity__links_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{identity}/report": {
         parameters: {
             query?: never;
@@ -781,6 +801,28 @@ export interface paths {
          * @description Sign out: the session ends here and now. address: where to sign out at the identity provider too, or "".
          */
         delete: operations["delete_session_api_v1_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dicom-web/studies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Similar Studies
+         * @description The studies most similar to that of a StudyInstanceUID, SeriesInstanceUID or SOPInstanceUID, as rows of QIDO-RS
+         *     with score and rank in private elements (0077,10xx) of the creator LOOKALIKE. Of a linked gallery alone, and where
+         *     the service knows the PACS.
+         */
+        get: operations["get_similar_studies_api_v1_dicom_web_studies_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1336,7 +1378,8 @@ export interface components {
          *     the hit, which say where its score comes from. study: where studies are compared; the hit is the study's record that
          *     is most similar to the query. study_id, series_id: pseudonyms, or the record's own id where none is known. day: days
          *     since the patient's first study in the gallery; None where the date or the patient is not known. others: where hits
-         *     are one of each study, series or patient, how many more records of it may answer.
+         *     are one of each study, series or patient, how many more records of it may answer. links: into the PACS that it came
+         *     from, of a linked gallery where its address is known (``pacs_links.links``).
          */
         Hit: {
             rank: number;
@@ -1359,6 +1402,9 @@ export interface components {
             series_id: string;
             day: number | null;
             others: number | null;
+            links: {
+                [key: string]: string;
+            };
         };
         /**
          * @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
@@ -1844,6 +1890,13 @@ export interface components {
             study_id: string;
             series_id: string;
             day: number | null;
+        };
+        /** @description links: by kind (``pacs_links.links``); empty where the gallery is anonymous or no address is known. */
+        RecordLinks: {
+            id: string;
+            links: {
+                [key: string]: string;
+            };
         };
         /** @description items: in the order of indexing. next_cursor: where the next page starts, None on the last one. */
         RecordPage: {
@@ -3252,6 +3305,40 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    get_record_links_api_v1_records__identity__links_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordLinks"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     get_record_report_api_v1_records__identity__report_get: {
         parameters: {
             query?: never;
@@ -4160,6 +4247,43 @@ export interface operations {
             408: components["responses"]["408"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_similar_studies_api_v1_dicom_web_studies_get: {
+        parameters: {
+            query: {
+                SimilarTo: string;
+                limit?: number;
+                where?: string | null;
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom+json": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
         };

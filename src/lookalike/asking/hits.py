@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lookalike.asking.background import Judgement
 from lookalike.asking.candidates import Candidates
+from lookalike.asking.links import links_of
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked
 from lookalike.gallery import Gallery
@@ -24,12 +25,27 @@ def hits_of(
     """The hits of a search, best first. who: may answer it. per: of what they are one each. Raises DamagedFileError."""
     where = standings(gallery.store, [one.record for one in best])
     others = {} if per is None else _others(gallery, where, who, per)
+    links = links_of(gallery, where)
     for rank, one in enumerate(best, 1):
-        yield _hit(one, rank, judgement, query, where[one.record.key], others.get(one.record.key))
+        yield _hit(
+            one,
+            rank,
+            judgement,
+            query,
+            where[one.record.key],
+            others.get(one.record.key),
+            links.get(one.record.key, {}),
+        )
 
 
 def _hit(
-    ranked: Ranked, rank: int, judgement: Judgement | None, query: Query, where: Standing, others: int | None
+    ranked: Ranked,
+    rank: int,
+    judgement: Judgement | None,
+    query: Query,
+    where: Standing,
+    others: int | None,
+    links: Mapping[str, str],
 ) -> Hit:
     record, percentile, nearness = ranked.record, None, None
     if judgement is not None:
@@ -56,6 +72,7 @@ def _hit(
         series_id=where.series,
         day=where.day,
         others=others,
+        links=links,
     )
 
 

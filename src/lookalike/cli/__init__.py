@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "classify": "Which labels a picture bears, and the neighbours that say so.",
     "audit": "What could mislead a score: confounds, copies, wrong metadata.",
     "draft": "For research: a report after those of a picture's neighbours.",
+    "send": "File an answer in the PACS: similar cases, or where it is alike.",
     "map": "Lay the records out in a plane, as a page or a picture.",
     "records": "Label records, look at and undo what was labelled.",
     "gallery": "Keep house in a gallery: files that lie elsewhere now.",

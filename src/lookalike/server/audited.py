@@ -25,6 +25,7 @@ from lookalike.verbs.gallery import gallery_id
 
 AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /search": "search",
+    "GET /dicom-web/studies": "search",
     "POST /explain": "look",
     "POST /classify": "search",
     "GET /records": "look",
@@ -33,6 +34,7 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "GET /records/{}/picture": "look",
     "GET /records/{}/files": "look",
     "GET /records/{}/file": "export",
+    "GET /records/{}/links": "look",
     "GET /records/{}/report": "look",
     "GET /records/{}/study": "look",
     "GET /records/{}/timeline": "look",

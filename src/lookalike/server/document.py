@@ -20,6 +20,7 @@ import lookalike
 from lookalike.server.access import Needs
 from lookalike.server.contract.answers import ProblemDetails
 from lookalike.server.problems import MEDIA_TYPE
+from lookalike.server.routes.dicomweb import dicomweb_router
 from lookalike.server.routes.gallery import gallery_router
 from lookalike.server.routes.health import health_router
 from lookalike.server.routes.jobs import jobs_router
@@ -36,6 +37,7 @@ _ROUTERS: Final = (
     records_router,
     jobs_router,
     session_router,
+    dicomweb_router,
     health_router,
 )
 ROUTES: Final[tuple[BaseRoute, ...]] = tuple(route for router in _ROUTERS for route in router.routes)

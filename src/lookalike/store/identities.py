@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Column, select
 
 from lookalike.errors import GalleryError, NotFoundError
 from lookalike.store.rows import sound_rows, where_chosen
-from lookalike.store.schema import ATTRIBUTES, IDENTITIES, INSTANCES, READ_FILES, RECORDS
+from lookalike.store.schema import ATTRIBUTES, IDENTITIES, INSTANCES, READ_FILES, RECORDS, STUDIES
 from lookalike.store.sealed import unsealed
 from lookalike.types import DicomIdentity
 
@@ -42,6 +42,22 @@ def instances_there(store: Store, instances: Iterable[str]) -> set[str]:
     """
     with store.begin() as connection:
         return {row.instance for row in sound_rows(connection, _COMPLETE, INSTANCES, list(instances))}
+
+
+def record_of_uid(store: Store, uid: str) -> tuple[Literal["study", "series", "instance"], str]:
+    """What a UID names here, and the id of a record of it: the first one. Raises NotFoundError: nothing here has it."""
+    wanted: tuple[tuple[Literal["study", "series", "instance"], Column[Any], Column[Any], str], ...] = (
+        ("study", STUDIES.c.record, STUDIES.c.study, store.study_group(uid)),
+        ("series", IDENTITIES.c.record, IDENTITIES.c.series, store.series_group(uid)),
+        ("instance", INSTANCES.c.record, INSTANCES.c.instance, store.instance_group(uid)),
+    )
+    with store.begin() as connection:
+        for kind, record, column, pseudonym in wanted:
+            first = select(RECORDS.c.id).join_from(column.table, RECORDS, RECORDS.c.key == record)
+            found = connection.scalar(first.where(column == pseudonym).order_by(RECORDS.c.key).limit(1))
+            if pseudonym and found is not None:
+                return kind, found
+    raise NotFoundError("nothing in this gallery is of this study, series or instance", "unknown-uid")
 
 
 def files_to_name(store: Store, *, every: bool) -> set[str]:

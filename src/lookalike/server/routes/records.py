@@ -38,6 +38,7 @@ from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs import records
 from lookalike.verbs.pictures import stored_thumbnail
+from lookalike.verbs.similar_studies import RecordLinks, record_links
 from lookalike.verbs.timeline import Timeline, timeline
 
 _ERASING: Final = CapacityLimiter(2)  # threads that wait for their turn to erase, apart from those that answer
@@ -71,6 +72,12 @@ def get_record_timeline(
 ) -> Response:
     """The studies of a record's patient in the order of time, each with its record that is most similar to ``like``."""
     return json_response(timeline(service.seen_by(caller), identity, like=like, space=space, k=k))
+
+
+@records_router.get("/records/{identity}/links", response_model=RecordLinks)
+def get_record_links(identity: str, service: Served, caller: AsReader) -> Response:
+    """Where a record of a linked gallery can be opened in its PACS, where the service knows that."""
+    return json_response(record_links(service.seen_by(caller), identity))
 
 
 @records_router.get("/records/{identity}/report", response_model=records.RecordReport)

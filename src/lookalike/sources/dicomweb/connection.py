@@ -112,6 +112,16 @@ class Connection(http.client.HTTPConnection):
             if not response.isclosed():  # what was not read would be taken for the next answer
                 self.close()
 
+    def send_object(self, path: str, headers: Mapping[str, str], body: bytes) -> int:
+        """POST bytes; the status of the answer, whose content is not read. Raises PassingError, PacsError."""
+        with _network():
+            self.request("POST", path, body, {**_HEADERS, **headers})
+            response = self.getresponse()
+        status = response.status
+        if status not in (202, 400, 409):  # something was stored, or not: STOW-RS says it so (PS3.18 10.5.3)
+            _check_status(response)
+        return status
+
     def _answer(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         """The answer before its content; over a new connection where the server has closed an idle one."""
         is_used = self.sock is not None

@@ -1,0 +1,157 @@
+"""send: the similar cases of a record, or where it resembles one, as a DICOM object into the PACS that it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydicom.dataset import Dataset
+
+from lookalike.errors import NotFoundError, UsageError
+from lookalike.filters import Filter
+from lookalike.gallery import Gallery
+from lookalike.sending.documents import SearchMethod, SimilarCase, similar_cases_report, similar_cases_selection
+from lookalike.sending.headers import header, middle, reference
+from lookalike.sending.heat_objects import heat_map, heat_over, heat_segmentation
+from lookalike.sending.terms import SERIES_NUMBERS
+from lookalike.sending.ways import Way, way_to
+from lookalike.store import BASE
+from lookalike.store.identities import dicom_identities, dicom_identity
+from lookalike.types import Hit, Record
+from lookalike.verbs.explain import explain
+from lookalike.verbs.pictures import Pictures
+from lookalike.verbs.search import SearchResult, search
+
+SENT_KINDS: Final = tuple(SERIES_NUMBERS)
+"""sr: a structured report of the similar cases; kos: a key object selection of them; seg: a segmentation of where the
+record resembles the most similar one; map: the same as a parametric map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """kind: one of ``SENT_KINDS``. to: where it was sent. sop_class: of the object. study_instance_uid,
+    series_instance_uid, sop_instance_uid: its own; series and instance are new. cases: ids of the records that it
+    tells of. left_out: hits that it could not name, since their files do not say who they are. note: what must be
+    known to read it.
+    """
+
+    kind: str
+    to: str
+    sop_class: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    cases: tuple[str, ...]
+    left_out: int
+    note: str
+
+
+def send(
+    gallery: Gallery,
+    kind: str,
+    *,
+    id: str,
+    to: str,
+    record: str | None = None,
+    k: int = 5,
+    where: str | Filter | None = None,
+    space: str = BASE,
+) -> Sent:
+    """File an answer beside the record that was asked with, in its study; a linked gallery alone can.
+
+    kind: one of ``SENT_KINDS``. id: of the record. to: a folder, ``dicomweb+https://host/path`` (STOW-RS) or
+    ``dimse://AET@host:port`` (C-STORE). record: what seg and map compare it with, the most similar record by default.
+    k, where, space: as in ``search``. The object is new, derived, and says that it is for research; patient and study
+    are those of the record's file, other patients stand in it as UIDs alone.
+
+    Raises UsageError, GalleryError (an anonymous gallery, or its key is not here), NotFoundError (unknown id; the file
+    is gone or does not say who it is; nothing is similar), PacsError (not taken), MissingExtraError.
+    """
+    if kind not in SENT_KINDS:
+        raise UsageError(f"what is sent is one of {', '.join(SENT_KINDS)}, got {kind!r}")
+    dicom_identity(gallery.store, id)  # refused before anything is sought
+    way, asked = way_to(to), gallery.store.record(id)
+    found = search(gallery, id=id, k=k, where=where, space=space, pictures=False)
+    if kind in ("sr", "kos"):
+        return _told(kind, way, to, _documents(gallery, kind, asked, found))
+    return _told(kind, way, to, _heat(gallery, kind, asked, record or _first(found).id, space))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An object, and what is told of it."""
+
+    object: Dataset
+    cases: tuple[str, ...]
+    left_out: int = 0
+    note: str = ""
+
+
+def _told(kind: str, way: Way, to: str, made: _Made) -> Sent:
+    way(made.object)
+    return Sent(
+        kind,
+        to,
+        str(made.object.SOPClassUID.name),
+        made.object.StudyInstanceUID,
+        made.object.SeriesInstanceUID,
+        made.object.SOPInstanceUID,
+        made.cases,
+        made.left_out,
+        made.note,
+    )
+
+
+def _documents(gallery: Gallery, kind: str, asked: Record, found: SearchResult) -> _Made:
+    _first(found)
+    cases = {hit.id: image for hit in found.hits if (image := _image_of(gallery, hit)) is not None}
+    named = [SimilarCase(cases[hit.id], hit.rank, hit.score, hit.labels) for hit in found.hits if hit.id in cases]
+    if not named:
+        raise NotFoundError("none of the similar cases' files says who it is in a PACS", "no-identity")
+    head = _header_of(gallery, asked)
+    trained_on = ", ".join(gallery.spec.trained_on) or "unknown"
+    method = SearchMethod(found.encoder, found.space, found.records, trained_on)
+    made = similar_cases_report(head, named, method) if kind == "sr" else similar_cases_selection(head, named)
+    return _Made(made, tuple(cases), len(found.hits) - len(named), found.note)
+
+
+def _heat(gallery: Gallery, kind: str, asked: Record, other: str, space: str) -> _Made:
+    if asked.depth > 1:
+        raise UsageError("the heat of a volume cannot be sent: it lies on a plane of its own; send sr or kos")
+    head = _header_of(gallery, asked)
+    if int(head.get("NumberOfFrames") or 1) > 1:
+        raise UsageError("the heat of a frame of several cannot be sent; send sr or kos")
+    heat = heat_over(head, explain(gallery, id=asked.id, record=other, space=space).query.heat)
+    return _Made(heat_segmentation(head, heat) if kind == "seg" else heat_map(head, heat), (other,))
+
+
+def _first(found: SearchResult) -> Hit:
+    if not found.hits:
+        raise NotFoundError(f"nothing answers: {found.note or 'no other record may'}", "no-hits")
+    return found.hits[0]
+
+
+def _header_of(gallery: Gallery, record: Record) -> Dataset:
+    files = _files(gallery, record.id)
+    return header(files[0]) if len(files) == 1 else middle(files)
+
+
+def _image_of(gallery: Gallery, hit: Hit) -> Dataset | None:
+    """The UIDs of a hit's image; of a volume of several files the middle one's. None: its files do not say them."""
+    key = gallery.store.record(hit.id).key
+    identity = dicom_identities(gallery.store, [key]).get(key)
+    if identity is None or identity.sop_instance_uid:
+        return None if identity is None else reference(identity, identity.sop_instance_uid or "")
+    try:
+        return reference(identity, middle(_files(gallery, hit.id)).SOPInstanceUID)
+    except NotFoundError:
+        return None
+
+
+def _files(gallery: Gallery, id: str) -> list[Path]:
+    pictures = Pictures(gallery)
+    try:
+        return pictures.files_of(id)
+    finally:
+        pictures.close()
