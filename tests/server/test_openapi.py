@@ -108,6 +108,11 @@ def test_an_answer_says_every_field_and_no_other() -> None:
         "nearness": None,
         "placed": [],
         "study": None,
+        "study_id": "",
+        "series_id": "",
+        "day": None,
+        "others": None,
+        "links": {},
     }
     assert hit.is_valid({**fields, **rest})
     assert not hit.is_valid(fields)
