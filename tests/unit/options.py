@@ -111,7 +111,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "index": Command(
         {"files": "{folder} --gallery {out}", "collection": "--dataset {folder} --gallery {out}"},
         {
-            "sources": Told("{picture2}", "path root", "{picture2}"),
+            "sources": Told("{more}", "path root", "{more}"),
             "--gallery": Told("--gallery {out}-else", "folder", "{out}-else"),
             "--dataset": Told("--dataset {more}", "name", "more"),
             "--labels": Told("--labels {table}", "labels", "{table}"),

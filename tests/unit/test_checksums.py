@@ -28,7 +28,8 @@ IDS = [record_id(sha256, 0) for sha256 in SHAS]
 BEFORE = (
     *(f"ALTER TABLE records DROP COLUMN {column}" for column in ("views", "checksum", "history")),
     *(f"ALTER TABLE {table} DROP COLUMN checksum" for table in ("thumbnails", "gallery", "spaces", "refused")),
-    *(f"DROP TABLE {table}" for table in ("vectors_beside", "patches_beside", "records_beside", "reports", "studies")),
+    *(f"DROP TABLE {table}" for table in ("vectors_beside", "patches_beside", "records_beside")),
+    *(f"DROP TABLE {table}" for table in ("reports", "studies", "identities", "instances")),
     "UPDATE alembic_version SET version_num = '0004'",
 )
 DESCRIPTIONS = [
