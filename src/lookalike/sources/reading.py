@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
@@ -267,14 +267,14 @@ def _fetched_together(
     threads: ThreadPoolExecutor, fetched: ExitStack, items: Sequence[tuple[Source, Item]]
 ) -> list[tuple[Item, Sequence[Path] | Refusal]]:
     """The files of each item, or why there are none, for as long as ``fetched`` holds them."""
-    contexts = [(item, source.fetch(item)) for source, item in items]
-    begun = [(item, context, threads.submit(context.__enter__)) for item, context in contexts]
+    begun = [(item, threads.submit(_entered, source, item)) for source, item in items]
     found: list[tuple[Item, Sequence[Path] | Refusal]] = []
     failed: list[BaseException] = []
-    for item, context, future in begun:  # all of them, so that none is left behind when one fails
+    for item, future in begun:  # all of them, so that none is left behind when one fails
         try:
-            found.append((item, future.result()))
+            context, files = future.result()
             fetched.push(context.__exit__)
+            found.append((item, files))
         except (OSError, UnreadableImageError) as error:
             found.append((item, Refusal(item.name, getattr(error, "reason", "not-readable"))))
         except (Exception, KeyboardInterrupt) as error:
@@ -285,6 +285,12 @@ def _fetched_together(
     if failed:
         raise failed[0]
     return found
+
+
+def _entered(source: Source, item: Item) -> tuple[AbstractContextManager[Sequence[Path]], Sequence[Path]]:
+    """An item's files, and the context that holds them: a source may refuse when it is asked, or on entering."""
+    context = source.fetch(item)
+    return context, context.__enter__()
 
 
 def _known_parts(item: Item, known: KnownItems) -> Sequence[tuple[str, str]]:
