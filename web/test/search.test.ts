@@ -18,7 +18,8 @@ class Asked<T> {
 }
 
 const server = vi.hoisted(() => {
-  const page = { location: { hash: "" }, history: { pushState: () => {}, replaceState: () => {} } };
+  const sessionStorage = { getItem: () => null, setItem: () => {}, removeItem: () => {} };
+  const page = { sessionStorage, location: { hash: "" }, history: { pushState: () => {}, replaceState: () => {} } };
   Object.assign(globalThis, page, { addEventListener: () => {} });
   return { searches: [] as Asked<SearchResult>[], votes: [] as Asked<unknown>[] };
 });
