@@ -28,11 +28,11 @@ class SimilarCase:
 
 @dataclass(frozen=True, slots=True)
 class SearchMethod:
-    """How the cases were found. encoder, trained_on: of the gallery. space: searched in. records: that could answer."""
+    """How the cases were found. encoder, trained_on: of the gallery. space: searched in. vectors: how many it holds."""
 
     encoder: str
     space: str
-    records: int
+    vectors: int
     trained_on: str
 
 
@@ -121,7 +121,7 @@ def _parameters(method: SearchMethod) -> list[str]:
         f"encoder={method.encoder}",
         f"encoder trained on={method.trained_on}",
         f"space={method.space}",
-        f"records that could answer={method.records}",
+        f"vectors in the space={method.vectors}",
         RESEARCH_USE,
     ]
 
