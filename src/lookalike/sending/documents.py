@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from lookalike.sending.terms import MAKER, RESEARCH_USE, SERIES_NUMBERS, VERSION, highdicom, new_uid, own_code
+from lookalike.sending.terms import MAKER, RESEARCH_USE, VERSION, highdicom, new_series, new_uid, own_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ def similar_cases_report(header: Dataset, cases: Sequence[SimilarCase], method: 
     return hd.sr.Comprehensive3DSR(
         evidence=[header, *_others(header, cases)],
         content=report[0],
-        **_filed("sr"),
+        **new_series("sr"),
+        manufacturer=MAKER,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
         series_description=f"Similar cases ({RESEARCH_USE})",
     )
 
@@ -71,7 +75,7 @@ def similar_cases_selection(header: Dataset, cases: Sequence[SimilarCase]) -> Da
         description=f"Similar cases, most similar first. {RESEARCH_USE}.",
     )
     own = hd.ko.KeyObjectSelection(codes.DCM.OfInterest, [header], observer_device_context=_device())
-    made = hd.ko.KeyObjectSelectionDocument(evidence=[header], content=own, **_filed("kos"))
+    made = hd.ko.KeyObjectSelectionDocument(evidence=[header], content=own, manufacturer=MAKER, **new_series("kos"))
     # The library takes references within one study alone, so what is selected takes the place of the image itself.
     made.ContentSequence = content[0].ContentSequence
     current, other = hd.sr.utils.collect_evidence([header, *images], content[0])
@@ -134,15 +138,3 @@ def _device() -> Any:
             uid=new_uid(), name=MAKER, manufacturer_name=MAKER, model_name=f"{MAKER} {VERSION}"
         ),
     )
-
-
-def _filed(kind: str) -> dict[str, Any]:
-    """The attributes of a new series with one document in it."""
-    filed: dict[str, Any] = {
-        "series_instance_uid": new_uid(),
-        "series_number": SERIES_NUMBERS[kind],
-        "sop_instance_uid": new_uid(),
-        "instance_number": 1,
-        "manufacturer": MAKER,
-    }
-    return filed | ({"is_complete": True, "is_final": False, "is_verified": False} if kind == "sr" else {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import PIL.Image
@@ -12,16 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from lookalike.errors import UsageError
-from lookalike.sending.terms import (
-    MAKER,
-    RESEARCH_USE,
-    SERIES_NUMBERS,
-    VERSION,
-    equipment,
-    highdicom,
-    new_uid,
-    own_code,
-)
+from lookalike.sending.terms import MAKER, RESEARCH_USE, VERSION, equipment, highdicom, new_series, own_code
 
 SEGMENTED_FROM: Final = 0.5
 """Of the heat, 0 to 1: what is as much or more is in the segment."""
@@ -59,7 +50,8 @@ def heat_segmentation(header: Dataset, heat: NDArray[np.float32]) -> Dataset:
         segment_descriptions=[described],
         content_description=RESEARCH_USE,
         series_description=f"Where it is alike ({RESEARCH_USE})",
-        **_filed("seg"),
+        **new_series("seg"),
+        **equipment(),
     )
     if not header.get("ImageOrientationPatient"):
         made.PatientOrientation = header.get("PatientOrientation", "")  # type 2C (PS3.3 C.7.6.1), may be empty
@@ -91,18 +83,8 @@ def heat_map(header: Dataset, heat: NDArray[np.float32]) -> Dataset:
         voi_lut_transformations=[hd.VOILUTTransformation(window_center=0.5, window_width=1.0)],
         content_description=RESEARCH_USE,
         series_description=f"How alike it is ({RESEARCH_USE})",
-        **_filed("map"),
+        **new_series("map"),
+        **equipment(),
     )
     made.Laterality = header.get("Laterality", "")  # type 2C (PS3.3 C.7.3.1), may be empty
     return made
-
-
-def _filed(kind: str) -> dict[str, Any]:
-    """The attributes of a new series with one image in it."""
-    return {
-        "series_instance_uid": new_uid(),
-        "series_number": SERIES_NUMBERS[kind],
-        "sop_instance_uid": new_uid(),
-        "instance_number": 1,
-        **equipment(),
-    }

@@ -42,6 +42,16 @@ def equipment() -> dict[str, str]:
     }
 
 
+def new_series(kind: str) -> dict[str, Any]:
+    """The attributes of a new series with one object in it. kind: of ``SERIES_NUMBERS``."""
+    return {
+        "series_instance_uid": new_uid(),
+        "series_number": SERIES_NUMBERS[kind],
+        "sop_instance_uid": new_uid(),
+        "instance_number": 1,
+    }
+
+
 def new_uid() -> str:
     """A UID that nothing else has (PS3.5 B.2: of a random UUID)."""
     return str(generate_uid(prefix=None))

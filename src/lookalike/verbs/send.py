@@ -72,10 +72,12 @@ def send(
         raise UsageError(f"what is sent is one of {', '.join(SENT_KINDS)}, got {kind!r}")
     dicom_identity(gallery.store, id)  # refused before anything is sought
     way, asked = way_to(to), gallery.store.record(id)
+    if record is not None and kind in ("seg", "map"):
+        return _told(kind, way, to, _heat(gallery, kind, asked, record, space))
     found = search(gallery, id=id, k=k, where=where, space=space, pictures=False)
     if kind in ("sr", "kos"):
         return _told(kind, way, to, _documents(gallery, kind, asked, found))
-    return _told(kind, way, to, _heat(gallery, kind, asked, record or _first(found).id, space))
+    return _told(kind, way, to, _heat(gallery, kind, asked, _first(found).id, space))
 
 
 @dataclass(frozen=True, slots=True)
