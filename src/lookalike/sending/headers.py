@@ -25,6 +25,8 @@ _EMPTY_IF_UNKNOWN: Final = (
     "ReferringPhysicianName",
 )
 """Type 2 in every object (PS3.3 C.7.1.1, C.7.2.1): present, be it empty."""
+UNICODE: Final = "ISO_IR 192"
+"""The character set of every object that is made (PS3.3 C.12.1.1.2): UTF-8."""
 _TOLD: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _LARGEST: Final = 1 << 16  # bytes of an element of a header that is read at once
 
@@ -44,6 +46,18 @@ def header(file: Path) -> Dataset:
     for keyword in _EMPTY_IF_UNKNOWN:
         if keyword not in found:
             setattr(found, keyword, "")
+    return _in_unicode(found)
+
+
+def _in_unicode(found: Dataset) -> Dataset:
+    """A header with its texts in UTF-8: a derived object also holds labels, which no set of a file need have. Raises
+    UnreadableImageError.
+    """
+    try:
+        found.decode()
+    except Exception:
+        raise UnreadableImageError("damaged-header") from None
+    found.SpecificCharacterSet = UNICODE
     return found
 
 
