@@ -37,7 +37,7 @@ from lookalike.store.schema import METADATA
 from lookalike.verbs.keys import add_key
 from lookalike.verbs.map import _KEPT as MAPS_KEPT
 from lookalike.verbs.map import map_gallery
-from pages import ROOT, missing_tests, rows_under, text_of
+from pages import ROOT, rows_under, text_of
 
 PAGE = "data-protection.md"
 DATABASE, FILES, CONFIGURATION = "The database of a gallery", "The files of a gallery", "The user's configuration"
@@ -162,7 +162,3 @@ def test_periods_are_those_of_the_code() -> None:
     assert "| 6 hours without use |" in page
     assert "8 hours (`--session-hours`), half an hour without use" in page
     assert f"maps beyond {MAPS_KEPT} of a gallery" in page
-
-
-def test_every_test_that_it_names_is_there() -> None:
-    assert missing_tests(PAGE) == []

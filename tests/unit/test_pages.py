@@ -1,55 +1,21 @@
-"""What SQLite leaves between the cells of its pages, against the bytes of the whole file."""
+"""What pages name as a test is one, and what the page of security says to hold is shown by one."""
 
 from __future__ import annotations
 
-import random
-import sqlite3
-from contextlib import closing
-from pathlib import Path
+import pytest
 
-from lookalike.store.pages import lies_between
+from pages import ROOT, missing_tests, rows_under
 
-WORD = b"SECRETMARK"
-TABLES = (
-    "CREATE TABLE r(key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, source TEXT)",
-    "CREATE TABLE a(record INTEGER REFERENCES r(key) ON DELETE CASCADE, name TEXT, text TEXT, "
-    "PRIMARY KEY(record, name))",
-    "CREATE INDEX a_by_text ON a(name, text)",
-)
+PAGES = sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
 
 
-def filled(path: Path, seed: int) -> sqlite3.Connection:
-    """A database as the gallery's is set up, from which every row with the word has been deleted."""
-    rnd = random.Random(seed)
-    database = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=OFF", "foreign_keys=ON", "secure_delete=ON"):
-        database.execute(f"PRAGMA {pragma}")
-    for table in TABLES:
-        database.execute(table)
-    for _ in range(rnd.randint(20, 60)):
-        database.execute("BEGIN")
-        for _ in range(rnd.randint(1, 64)):
-            mark = WORD.decode() if rnd.random() < 0.1 else str(rnd.random())
-            row = (f"{rnd.getrandbits(64):016x}", f"/data/{mark}/{'x' * rnd.randint(0, 80)}")
-            key = database.execute("INSERT INTO r(id, source) VALUES(?, ?)", row).lastrowid
-            for name in ("Modality", "site"):
-                database.execute("INSERT INTO a VALUES(?, ?, ?)", (key, name, f"{mark}-{rnd.random()}"))
-        database.execute("COMMIT")
-    database.execute("DELETE FROM r WHERE source LIKE ?", (f"%{WORD.decode()}%",))
-    assert database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-    return database
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_that_a_page_names_is_there(page: str) -> None:
+    assert missing_tests(page) == []
 
 
-def test_traces_of_deleted_rows_are_seen_and_go(tmp_path: Path) -> None:
-    found = 0
-    for seed in range(12):
-        path = tmp_path / f"{seed}.db"
-        with closing(filled(path, seed)) as database:
-            left = WORD in path.read_bytes()
-            assert lies_between(path, [b"nothing like it", WORD]) == left
-            assert not lies_between(path, [b"nothing like it"])
-            found += left
-            database.execute("VACUUM")
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            assert WORD not in path.read_bytes()
-    assert found  # else this tests nothing: overwriting alone would do
+def test_every_threat_names_what_holds_and_the_test_of_it() -> None:
+    rows = rows_under("security.md", "Threats, by boundary")
+    assert all(row["Threat"] and row["What holds"] and "`tests/" in row["Test"] for row in rows)
+    letters = {letter for row in rows for letter in row[""].split(", ")}
+    assert letters == {"S", "T", "R", "I", "D", "E"}
