@@ -31,6 +31,7 @@ NAMES = (
     "shift",
     "slices",
     "filters",
+    "filtered",
     "parts",
     "server_load",
     "hostile_load",

@@ -142,8 +142,9 @@ def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How near the nearest records lie to a query. close: in the gallery as a whole; kept: in what the filter leaves;
-    the mean cosine of the query's vectors, each with the nearest; -inf where nothing may answer.
+    """How near the nearest records lie to a query. close: in the gallery as a whole, looked up only where what the
+    filter leaves is unlike the query; kept: in what it leaves. The mean cosine of the query's vectors, each with the
+    nearest; -inf where nothing may answer.
     """
 
     background: Background
@@ -168,7 +169,7 @@ def judged(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candidat
     kept = best[0].score if one else space_closeness(gallery, query.space, query.vectors, who)
     if who.own:  # how near the gallery's others lie was not asked
         return Judgement(known, -np.inf, kept)
-    if who.among is None:
+    if who.among is None or not known.unlike(kept):  # what lies nearer than something near is not unlike either
         return Judgement(known, kept, kept)
     return Judgement(known, space_closeness(gallery, query.space, query.vectors, replace(who, among=None)), kept)
 

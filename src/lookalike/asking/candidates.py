@@ -108,8 +108,10 @@ def candidates(
 
 def _count(gallery: Gallery, keys: Keys, allowed: Keys | None) -> int:
     """How many records some vector keys are of, of those that a filter allows."""
+    if not len(keys):
+        return 0
     kept = keys if allowed is None else np.intersect1d(keys, allowed)
-    return len(_owners(gallery, kept)) if len(kept) else 0
+    return len(_owners(gallery, kept))
 
 
 def of_patient(gallery: Gallery, patient: str) -> Candidates:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from lookalike.types import Keys, Scores, Vectors
 
 _CELLS: Final = 1 << 24  # similarities held at once: 64 MiB
-_GATHER_SHARE: Final = 0.25  # below this share of the rows, copying them is faster than masking the others
+_GATHER_SHARE: Final = 0.7  # below this share of the rows, copying them is faster than leaving the others out later
+_BLOCK: Final = 512  # rows copied at once, so that they are still in the processor's cache when they are multiplied
 _GROUP: Final = 64  # values represented by their maximum
 _ROUNDING: Final = 1e-5  # of a cosine summed in float32; candidates this close to the k-th are scored again
 
@@ -22,23 +23,35 @@ def nearest(
 
     among: (n,), which of them may be found. A matrix product finds the candidates; ``best`` scores them.
     """
-    if among is not None and np.count_nonzero(among) < _GATHER_SHARE * len(keys):
-        keys, vectors, among = keys[among], vectors[among], None
+    rows = None if among is None else np.flatnonzero(among)
+    count = len(keys) if rows is None else len(rows)
     found_keys, found_scores = padding(len(queries), k)
-    count = len(keys) if among is None else np.count_nonzero(among)
     if count == 0 or k < 1:
         return found_keys, found_scores
     step = max(1, _CELLS // len(keys))
     for start in range(0, len(queries), step):
-        similar = queries[start : start + step] @ vectors.T
-        if among is not None:
-            similar = np.where(among, similar, np.float32(-np.inf))
-        bound = _bound(similar, min(k, int(count))) - _ROUNDING
+        similar = _similarities(queries[start : start + step], vectors, rows)
+        bound = _bound(similar, min(k, count)) - _ROUNDING
         for i, row in enumerate(similar >= bound[:, None], start):
-            candidates = np.flatnonzero(row)
-            top, scores = best(queries[i], k, keys[candidates], vectors[candidates])
+            likely = np.flatnonzero(row) if rows is None else rows[row]
+            top, scores = best(queries[i], k, keys[likely], vectors[likely])
             found_keys[i, : len(top)], found_scores[i, : len(top)] = top, scores
     return found_keys, found_scores
+
+
+def _similarities(queries: Vectors, vectors: Vectors, rows: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    """(q, rows): of queries with some rows, or with all of them, at the cost of these alone."""
+    if rows is None:
+        return queries @ vectors.T
+    if len(rows) > _GATHER_SHARE * len(vectors):
+        return (queries @ vectors.T)[:, rows]
+    similar = np.empty((len(queries), len(rows)), np.float32)
+    taken = np.empty((min(_BLOCK, len(rows)), vectors.shape[1]), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        some = rows[start : start + _BLOCK]
+        np.take(vectors, some, axis=0, out=taken[: len(some)], mode="clip")
+        similar[:, start : start + len(some)] = queries @ taken[: len(some)].T
+    return similar
 
 
 def _bound(similar: NDArray[np.float32], k: int) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from lookalike.errors import DamagedFileError, GalleryError, SlowFilterError, UsageError
+from lookalike.errors import DamagedFileError, GalleryError, LookalikeError, UsageError
 from lookalike.store.checksums import UNKNOWN, row_checksum
 from lookalike.store.older import READABLE, show_as_migrated
 
@@ -190,9 +190,9 @@ def _migrate(connection: Connection, found: str | None) -> None:
 
 
 @contextmanager
-def interrupted_after(connection: Connection, deadline: float, seconds: float) -> Iterator[None]:
-    """Interrupt what a connection asks once ``time.monotonic()`` is past a deadline, by which ``seconds`` are over.
-    Raises SlowFilterError. SQLite asks after every so many steps; other databases have a statement timeout.
+def interrupted_after(connection: Connection, deadline: float, late: Callable[[], LookalikeError]) -> Iterator[None]:
+    """Interrupt what a connection asks once ``time.monotonic()`` is past a deadline. Raises ``late``. SQLite asks after
+    every so many steps; other databases have a statement timeout.
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
@@ -202,9 +202,7 @@ def interrupted_after(connection: Connection, deadline: float, seconds: float) -
     except OperationalError as error:
         if "interrupted" not in str(error.orig):
             raise
-        raise SlowFilterError(
-            f"the filter takes longer than {seconds:g} s; compare fewer fields, or with = instead of ~"
-        ) from None
+        raise late() from None
     finally:
         driver.set_progress_handler(None, _STEPS)
 

@@ -27,6 +27,7 @@ from lookalike.store.database import (
     to_write,
 )
 from lookalike.store.facts import put_fact
+from lookalike.store.filtered import FilteredKeys
 from lookalike.store.identity import check_kind, identity_from, make_identity, read_gallery_facts
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
@@ -78,6 +79,7 @@ class Store:
         self._memory: Memory | None = None
         self._verified = False
         self._turns = FilterTurns(FILTER_SECONDS)
+        self._filtered = FilteredKeys(self.begin, self.changes)
 
     def limit_filters(self, seconds: float) -> None:
         """From now on refuse filters that take longer."""
@@ -140,7 +142,7 @@ class Store:
         with (
             self._turns.turn(tree) as deadline,
             self.begin() as connection,
-            interrupted_after(connection, deadline, self._turns.seconds),
+            interrupted_after(connection, deadline, self._turns.too_slow),
         ):
             yield connection
 
@@ -299,6 +301,11 @@ class Store:
 
     def keys_where(self, tree: Filter) -> Keys:
         """The vector keys of the records that satisfy a filter, ascending. Raises SlowFilterError, BusyError."""
+        self.verify()
+        with self._turns.turn(tree) as deadline:
+            held = self._filtered.where(tree, deadline, self._turns.too_slow)
+        if held is not None:
+            return held
         matching = select(RECORDS.c.key).where(condition(tree))
         query = select(VECTORS.c.key).where(VECTORS.c.record.in_(matching)).order_by(VECTORS.c.key)
         with self.begin_filtered(tree) as connection:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from lookalike.errors import BusyError
+from lookalike.errors import BusyError, SlowFilterError
 from lookalike.filters import Filter, comparisons
 
 _AT_ONCE: Final = 4  # demanding filters that run,
@@ -23,6 +23,12 @@ class FilterTurns:
         self.seconds = seconds
         self._free = threading.BoundedSemaphore(_AT_ONCE)
         self._places = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
+
+    def too_slow(self) -> SlowFilterError:
+        """The error for a filter that is not done in time."""
+        return SlowFilterError(
+            f"the filter takes longer than {self.seconds:g} s; compare fewer fields, or with = instead of ~"
+        )
 
     @contextmanager
     def turn(self, tree: Filter) -> Iterator[float]:

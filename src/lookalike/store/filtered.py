@@ -1,0 +1,169 @@
+"""Filters answered from memory. Each field that a filter has named is held as a column, read from the database once and
+kept in step with it at the cost of what has changed; a filter is then a few passes over arrays, without SQL.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Select, func, null, or_, select
+
+from lookalike.filters import And, Compare, Filter, Not, fields
+from lookalike.store.batch import edits_of
+from lookalike.store.lookup import Begin
+from lookalike.store.rows import CHUNK
+from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, VECTORS
+from lookalike.store.spaces import read_spaces
+from lookalike.store.value_columns import Said, ValueColumn, empty_column
+from lookalike.types import BASE, Keys
+
+MOST_RECORDS: Final = 5_000_000
+"""With more the database answers: a column takes twelve bytes for each value of a record."""
+
+_ANSWERS: Final = 8  # of the filters asked last
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """The columns at one moment. state: edits and version of the vectors; last: the greatest key of a record. keys
+    (n,): of every vector, ascending; owners (n,): the record's key of each. answers: of filters asked before.
+    """
+
+    state: tuple[int, int]
+    last: int
+    keys: Keys
+    owners: Keys
+    of: Mapping[str, ValueColumn]
+    answers: dict[Filter, Keys] = field(default_factory=dict)
+
+    def keys_where(self, tree: Filter, check: Callable[[], None]) -> Keys:
+        """The vector keys of the records that satisfy a filter, ascending. check: called now and then."""
+        known = self.answers.get(tree)
+        if known is None:
+            known = self.keys[self._mask(tree, check)[self.owners]]
+            while len(self.answers) >= _ANSWERS:
+                self.answers.pop(next(iter(self.answers)), None)  # another thread may have been faster
+            self.answers[tree] = known
+        return known
+
+    def _mask(self, tree: Filter, check: Callable[[], None]) -> NDArray[np.bool_]:
+        """(last + 1,): by their keys, which records satisfy the filter."""
+        check()
+        if isinstance(tree, Compare):
+            if tree.op == "!=":
+                return ~self._mask(Compare(tree.field, "=", tree.value), check)
+            return self.of[tree.field].satisfying(tree, self.last + 1)
+        if isinstance(tree, Not):
+            return ~self._mask(tree.part, check)
+        joined: Any = np.logical_and if isinstance(tree, And) else np.logical_or
+        mask = np.full(self.last + 1, isinstance(tree, And), np.bool_)
+        for part in tree.parts:
+            joined(mask, self._mask(part, check), out=mask)
+        return mask
+
+
+class FilteredKeys:
+    """changes: gives another number after each change of the database. begin: opens a transaction."""
+
+    def __init__(self, begin: Begin, changes: Callable[[], int]) -> None:
+        self._begin, self._count, self._lock = begin, changes, threading.Lock()
+        self._held: tuple[int, Columns] | None = None
+
+    def where(self, tree: Filter, deadline: float, late: Callable[[], Exception]) -> Keys | None:
+        """The vector keys of the records that satisfy a filter, ascending; None if there are too many records to hold.
+        Raises ``late`` once ``time.monotonic()`` is past the deadline.
+        """
+
+        def check() -> None:
+            if time.monotonic() > deadline:
+                raise late()
+
+        columns = self._current(fields(tree))
+        return None if columns is None else columns.keys_where(tree, check)
+
+    def _current(self, wanted: set[str]) -> Columns | None:
+        changes, held = self._count(), self._held
+        if held is not None and held[0] == changes and wanted <= held[1].of.keys():
+            return held[1]
+        with self._lock:
+            changes, held = self._count(), self._held
+            with self._begin() as connection:
+                if (connection.scalar(select(func.max(RECORDS.c.key))) or 0) > MOST_RECORDS:
+                    return None
+                columns = _caught_up(connection, held[1] if held else None)
+                columns = _with_columns(connection, columns, wanted - columns.of.keys())
+            self._held = changes, columns
+            return columns
+
+
+def _caught_up(connection: Connection, held: Columns | None) -> Columns:
+    """The columns as they are now: those that are held, after what has changed, or none yet."""
+    edits, recent = edits_of(connection)
+    state = edits, read_spaces(connection)[BASE].version
+    if held is not None and held.state == state:
+        return held
+    since = edits - held.state[0] if held is not None else -1
+    if held is None or not 0 <= since <= len(recent):
+        return _read_anew(connection, state, () if held is None else held.of)
+    edited = {key for keys in recent[len(recent) - since :] for key in keys}
+    return _grown(connection, held, state, edited) if len(edited) <= CHUNK else _read_anew(connection, state, held.of)
+
+
+def _read_anew(connection: Connection, state: tuple[int, int], names: Iterable[str]) -> Columns:
+    last = int(connection.scalar(select(func.max(RECORDS.c.key))) or 0)
+    pairs = _pairs(connection, select(VECTORS.c.key, VECTORS.c.record).order_by(VECTORS.c.key))
+    return _with_columns(connection, Columns(state, last, pairs[:, 0], pairs[:, 1], {}), names)
+
+
+def _grown(connection: Connection, held: Columns, state: tuple[int, int], edited: set[int]) -> Columns:
+    """The columns with what was added since, and with what the edited records say now."""
+    last = int(connection.scalar(select(func.max(RECORDS.c.key))) or 0)
+    again = np.zeros(max(last, held.last) + 1, np.bool_)
+    again[[key for key in edited if key < len(again)]] = True
+    kept, newest = ~again[held.owners], int(held.keys.max(initial=0))
+    new = or_(VECTORS.c.key > newest, VECTORS.c.record.in_(sorted(edited)))
+    pairs = _pairs(connection, select(VECTORS.c.key, VECTORS.c.record).where(new))
+    keys, owners = np.concatenate([held.keys[kept], pairs[:, 0]]), np.concatenate([held.owners[kept], pairs[:, 1]])
+    order = np.argsort(keys, kind="stable")
+    again[held.last + 1 :] = True
+
+    def changed(column: Any) -> Any:
+        return or_(column > held.last, column.in_(sorted(edited)))
+
+    of = {name: column.changed(again, _said(connection, name, changed)) for name, column in held.of.items()}
+    return Columns(state, max(last, held.last), keys[order], owners[order], of)
+
+
+def _with_columns(connection: Connection, columns: Columns, names: Iterable[str]) -> Columns:
+    nothing = np.zeros(columns.last + 1, np.bool_)
+    new = {name: empty_column().changed(nothing, _said(connection, name)) for name in names}
+    return replace(columns, of={**columns.of, **new}) if new else columns
+
+
+def _said(connection: Connection, name: str, among: Callable[[Any], Any] | None = None) -> list[Said]:
+    """What the records, or those ``among`` chooses by the column of their key, say in a field."""
+    if name == "label":
+        key, query = LABELS.c.record, select(LABELS.c.record, LABELS.c.label, null())
+    elif name in ("id", "source", "patient"):
+        key, query = RECORDS.c.key, select(RECORDS.c.key, RECORDS.c[name], null())
+    else:
+        key, columns = ATTRIBUTES.c.record, (ATTRIBUTES.c.record, ATTRIBUTES.c.text, ATTRIBUTES.c.number)
+        query = select(*columns).where(ATTRIBUTES.c.name == name)
+    return _driver_rows(connection, query if among is None else query.where(among(key)))
+
+
+def _pairs(connection: Connection, query: Select[Any]) -> NDArray[np.int64]:
+    return np.array(_driver_rows(connection, query), np.int64).reshape(-1, 2)
+
+
+def _driver_rows(connection: Connection, query: Select[Any]) -> list[Any]:
+    """The driver's own rows: of a hundred thousand, SQLAlchemy's take several times as long."""
+    compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
+    given = [compiled.params[name] for name in compiled.positiontup or ()]
+    return list(connection.connection.cursor().execute(str(compiled), given).fetchall())
