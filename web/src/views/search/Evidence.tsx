@@ -184,7 +184,7 @@ function Actions({ hit }: { hit: Hit }) {
           <Search aria-hidden="true" />
           Use as query
         </button>
-        {gallery.value!.studies > 0 && (
+        {(gallery.value?.studies ?? 0) > 0 && (
           <button
             class="chip"
             data-testid="use-study-as-query"

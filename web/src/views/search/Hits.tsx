@@ -58,6 +58,7 @@ export function Hits() {
 }
 
 function Found() {
+  const note = result.value?.note ?? "";
   const { asked, text, report, roi, per, ownPatient } = asking.value;
   const whole = isStudy(asked);
   const byReport = report && !text && !asked;
@@ -84,16 +85,16 @@ function Found() {
           </span>
         )}
       </div>
-      {result.value!.abstained && <NothingSimilar />}
+      {result.value?.abstained && <NothingSimilar />}
       {filteredAway.value && hits.value.length > 0 && <FilteredAway />}
-      {result.value!.note && !filteredAway.value && hits.value.length > 0 && (
+      {note && !filteredAway.value && hits.value.length > 0 && (
         <p class="note" data-testid="search-note">
-          {result.value!.note}
+          {note}
         </p>
       )}
       {hits.value.length === 0 ? (
         <Empty icon={SearchX} title="No record may answer this" testid="no-hits">
-          <p data-testid="search-note">{sentence(result.value!.note)}</p>
+          <p data-testid="search-note">{sentence(note)}</p>
           {filtered() && <ClearFilters />}
         </Empty>
       ) : (
@@ -166,7 +167,7 @@ function FilteredAway() {
   return (
     <div class="abstains" role="status" data-testid="filtered-away">
       <p data-testid="search-note">
-        <strong>{sentence(result.value!.note)}</strong>
+        <strong>{sentence(result.value?.note ?? "")}</strong>
       </p>
       <ClearFilters />
     </div>
@@ -254,7 +255,8 @@ function OneOf({ files }: { files: readonly File[] }) {
 }
 
 function Refused() {
-  const { title, status, detail, reason } = problem.value!;
+  if (!problem.value) return null;
+  const { title, status, detail, reason } = problem.value;
   // A refused file left the query before as it was; a question that cannot be answered is one step too far.
   const files = turnedDown.value;
   const file = files.length > 0 || isRefusal(reason);
