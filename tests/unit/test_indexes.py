@@ -45,10 +45,11 @@ def recall(expected: Keys, found: Keys) -> float:
     seed=st.integers(0, 99),
     share=st.none() | st.floats(0, 1),
     cells=st.sampled_from([1, 100, 1 << 24]),
+    block=st.sampled_from([1, 7, 512]),
 )
 @settings(deadline=None)
 def test_nearest_is_a_sort_of_all_cosines(
-    count: int, queries: int, k: int, seed: int, share: float | None, cells: int
+    count: int, queries: int, k: int, seed: int, share: float | None, cells: int, block: int
 ) -> None:
     """Whatever is hidden and however the queries are cut into blocks."""
     rng = np.random.default_rng(seed)
@@ -58,7 +59,8 @@ def test_nearest_is_a_sort_of_all_cosines(
     among = None if share is None else rng.random(count) < share
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "_CELLS", cells)
-        found, scores = nearest(asked, k, keys, vectors, among)
+        patch.setattr(exact, "_BLOCK", block)
+        found, scores = nearest(asked, k, keys, vectors, None if among is None else np.flatnonzero(among))
     assert found.shape == scores.shape == (queries, k)
     for query, hits, row in zip(asked, found, scores, strict=True):
         pairs = sorted(

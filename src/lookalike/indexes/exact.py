@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from lookalike.types import Keys, Scores, Vectors
 
 _CELLS: Final = 1 << 24  # similarities held at once: 64 MiB
-_GATHER_SHARE: Final = 0.7  # below this share of the rows, copying them is faster than leaving the others out later
+_GATHER_SHARE: Final = 0.4  # below this share of the rows, copying them is faster than leaving the others out later
 _BLOCK: Final = 512  # rows copied at once, so that they are still in the processor's cache when they are multiplied
 _GROUP: Final = 64  # values represented by their maximum
 _ROUNDING: Final = 1e-5  # of a cosine summed in float32; candidates this close to the k-th are scored again
 
 
 def nearest(
-    queries: Vectors, k: int, keys: Keys, vectors: Vectors, among: NDArray[np.bool_] | None = None
+    queries: Vectors, k: int, keys: Keys, vectors: Vectors, rows: NDArray[np.int64] | None = None
 ) -> tuple[Keys, Scores]:
     """The k best of (n, dim) vectors for each query: (q, k) keys and cosines, padded with -1 and -inf.
 
-    among: (n,), which of them may be found. A matrix product finds the candidates; ``best`` scores them.
+    rows: (m,), which of them may be found, ascending. A matrix product finds the candidates; ``best`` scores them.
     """
-    rows = None if among is None else np.flatnonzero(among)
+    rows = None if rows is None or len(rows) == len(keys) else rows
     count = len(keys) if rows is None else len(rows)
     found_keys, found_scores = padding(len(queries), k)
     if count == 0 or k < 1:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.indexes.exact import last_of_each, nearest
 from lookalike.indexes.packing import pack, unpack
 from lookalike.indexes.together import Together
 from lookalike.types import Keys, Scores, Vectors
+
+_FEW: Final = 16  # of so many keys one: looking each up is faster than going through all
 
 
 class FlatIndex:
@@ -80,8 +83,16 @@ class FlatIndex:
         return self.vectors[place] if there else None
 
     def _nearest(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
-        mask = None if among is None else np.isin(self._keys, among)
-        return nearest(queries, k, self._keys, self.vectors, mask)
+        rows = None if among is None else self._rows(among)
+        return nearest(queries, k, self._keys, self.vectors, rows)
+
+    def _rows(self, among: Keys) -> NDArray[np.int64]:
+        """The rows of those keys that are there, ascending."""
+        if len(among) * _FEW < len(self):
+            place = np.minimum(np.searchsorted(self._keys, among), len(self) - 1)
+            if (self._keys[place] == among).all():  # else some are not there, or keys no longer ascend
+                return np.unique(place)
+        return np.flatnonzero(np.isin(self._keys, among))
 
 
 class FlatL2Index(FlatIndex):

@@ -92,9 +92,10 @@ class Structure:
         return keys, scores
 
     def _scan(self, queries: Vectors, k: int, alive: NDArray[np.bool_]) -> tuple[Keys, Scores]:
+        rows = np.flatnonzero(alive)
         if self._source is None:
-            return nearest(queries, k, self._keys, self._vectors, alive)
-        answer, rows = padding(len(queries), k), np.flatnonzero(alive)
+            return nearest(queries, k, self._keys, self._vectors, rows)
+        answer = padding(len(queries), k)
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
             answer = merged(answer, nearest(queries, k, self._keys[block], self._read(block)))
