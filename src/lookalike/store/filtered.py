@@ -23,7 +23,7 @@ from lookalike.store.spaces import read_spaces
 from lookalike.store.value_columns import Said, ValueColumn, empty_column
 from lookalike.types import BASE, Keys
 
-MOST_RECORDS: Final = 5_000_000
+MOST_HELD_IN_COLUMNS: Final = 5_000_000
 """With more the database answers: a column takes twelve bytes for each value of a record."""
 
 _ANSWERS: Final = 8  # of the filters asked last
@@ -94,7 +94,7 @@ class FilteredKeys:
         with self._lock:
             changes, held = self._count(), self._held
             with self._begin() as connection:
-                if (connection.scalar(select(func.max(RECORDS.c.key))) or 0) > MOST_RECORDS:
+                if (connection.scalar(select(func.max(RECORDS.c.key))) or 0) > MOST_HELD_IN_COLUMNS:
                     return None
                 columns = _caught_up(connection, held[1] if held else None)
                 columns = _with_columns(connection, columns, wanted - columns.of.keys())
