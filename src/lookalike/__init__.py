@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from lookalike.gallery import open_gallery as open
     from lookalike.verbs.adapt import adapt
     from lookalike.verbs.audit import audit, audit_duplicates, audit_metadata, audit_outliers
+    from lookalike.verbs.backup import backup_gallery as backup
+    from lookalike.verbs.backup import restore_gallery as restore
+    from lookalike.verbs.backup import verify_gallery as verify
     from lookalike.verbs.classify import classify, classify_each
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
@@ -45,6 +48,7 @@ __all__ = [
     "audit_duplicates",
     "audit_metadata",
     "audit_outliers",
+    "backup",
     "classify",
     "classify_each",
     "demo",
@@ -60,9 +64,11 @@ __all__ = [
     "open",
     "pull",
     "receive",
+    "restore",
     "search",
     "send",
     "tune",
+    "verify",
 ]
 
 # Imported on first use, so that `import lookalike` is quick and light.
@@ -80,6 +86,9 @@ _HOME: Final = {
     "explain": ("lookalike.verbs.explain", "explain"),
     "export_records": ("lookalike.verbs.export", "export_records"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
+    "backup": ("lookalike.verbs.backup", "backup_gallery"),
+    "restore": ("lookalike.verbs.backup", "restore_gallery"),
+    "verify": ("lookalike.verbs.backup", "verify_gallery"),
     "classify": ("lookalike.verbs.classify", "classify"),
     "classify_each": ("lookalike.verbs.classify", "classify_each"),
     "audit": ("lookalike.verbs.audit", "audit"),

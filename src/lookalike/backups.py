@@ -6,7 +6,7 @@ CONFIG/backups/0123456789abcdef.jsonl    a line for each backup of the gallery o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,10 +42,21 @@ def backups_of(gallery: str) -> tuple[BackupEntry, ...]:
 def note_backups(gallery: str, entries: Iterable[BackupEntry]) -> None:
     """Put entries into the manifest, in the place of those of the same names. Raises GalleryError."""
     new = {each.name: each for each in entries}
+    _change(gallery, lambda found: [*(each for each in found if each.name not in new), *new.values()])
+
+
+def forget_backups(gallery: str, gone: Callable[[BackupEntry], bool]) -> None:
+    """Take entries out of the manifest. Raises GalleryError."""
+    if any(map(gone, backups_of(gallery))):
+        _change(gallery, lambda found: [each for each in found if not gone(each)])
+
+
+def _change(gallery: str, change: Callable[[tuple[BackupEntry, ...]], Iterable[BackupEntry]]) -> None:
     path = _manifest(gallery)
     with changing_files(path.parent):
-        kept = [each for each in backups_of(gallery) if each.name not in new]
-        lines = [json.dumps(asdict(each)) for each in sorted([*kept, *new.values()], key=lambda each: each.created)]
+        lines = [
+            json.dumps(asdict(each)) for each in sorted(change(backups_of(gallery)), key=lambda each: each.created)
+        ]
         write_atomically(path, "".join(f"{line}\n" for line in lines).encode(), 0o600)
 
 

@@ -62,6 +62,9 @@ VERBS: Final = (
     Verb("records log", label_log),
     Verb("gallery adopt", adopt),
     Verb("gallery key", secret_key),
+    Verb("gallery backup", lookalike.backup),
+    Verb("gallery restore", lookalike.restore),
+    Verb("gallery verify", lookalike.verify),
     Verb("gallery relocate", relocate),
     Verb("erase", erase_patient),
     Verb("audit-log verify", verify_audit_log),
@@ -85,6 +88,7 @@ _LONG: Final = (
     "audit duplicates",
     "audit metadata",
 )
+_BARS: Final = ("gallery migrate", "gallery backup", "gallery restore", "gallery verify")
 _JOBS: Final = ("index", "adapt", "tune", "evaluate", "audit confounds", "audit metadata")  # those with a body
 
 NO_COMMAND: Final = {
@@ -96,7 +100,7 @@ NO_COMMAND: Final = {
     "classify multi_label": "seen from the labels",
     "classify templates": "for comparisons in Python",
     "classify abstain": "for comparisons in Python",
-    **dict.fromkeys([f"{name} progress" for name in (*_LONG, "gallery migrate")], "the command has a bar"),
+    **dict.fromkeys([f"{name} progress" for name in (*_LONG, *_BARS)], "the command has a bar"),
     "audit confounds other_field": "--against says it in words",
     "audit confounds label_field": "--label says it in words",
     "records label by": "the log names the command line",

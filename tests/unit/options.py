@@ -21,6 +21,9 @@ VERBS: Final = (
     "lookalike.verbs.audit_log:export_audit_log",
     "lookalike.verbs.audit_log:note_in_audit_log",
     "lookalike.verbs.audit_log:verify_audit_log",
+    "lookalike.verbs.backup:backup_gallery",
+    "lookalike.verbs.backup:restore_gallery",
+    "lookalike.verbs.backup:verify_gallery",
     "lookalike.verbs.benchmark_encoders:benchmark_encoders",
     "lookalike.verbs.benchmark_index:benchmark_index",
     "lookalike.verbs.classify:classify",
@@ -443,6 +446,19 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         answer=True,
     ),
+    "gallery backup": Command(
+        {"": "{out} --gallery {g}"}, {"to": Told("", "to", "{out}"), "--gallery": GALLERY, "--json": JSON}
+    ),
+    "gallery restore": Command(
+        {"": "{folder} --gallery {g}"},
+        {
+            "source": Told("", "source", "{folder}"),
+            "--gallery": Told("--gallery {other}", "gallery", "{other}"),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "gallery verify": Command({"": "{g}"}, {"source": Told("", "source", "{g}"), "--json": JSON}),
     "draft": Command(
         {"": "{picture} --gallery {g}"},
         {

@@ -1,4 +1,4 @@
-"""lookalike gallery: adopt, info, key, migrate, relocate"""
+"""lookalike gallery: adopt, backup, info, key, migrate, relocate, restore, verify"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from lookalike.cli import backups
 from lookalike.cli.output import (
     counted,
     gallery_option,
@@ -39,6 +40,10 @@ def command() -> None:
       lookalike gallery adopt chest --root /data/scans
       lookalike gallery relocate /old/scans /new/scans --gallery chest
     """
+
+
+for _each in (backups.backup_command, backups.restore_command, backups.verify_command):
+    command.add_command(_each)
 
 
 @command.command("adopt")

@@ -31,6 +31,7 @@ from lookalike.encoders.catalogue.lookup import (
     tuned_here,
     untuned,
 )
+from lookalike.encoders.catalogue.references import tuned_parts
 from lookalike.encoders.protocols import Encoder, EncoderEntry, PatchEncoder, TextEncoder, logit_bias
 
 __all__ = [
@@ -55,5 +56,6 @@ __all__ = [
     "superseded_by",
     "tuned_elsewhere",
     "tuned_here",
+    "tuned_parts",
     "untuned",
 ]

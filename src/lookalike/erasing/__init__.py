@@ -2,7 +2,7 @@
 
 from lookalike.erasing.erase import PATIENCE, Forget, Removed, erase, is_erasing, tidy
 from lookalike.erasing.folder import digest_of, digest_of_series
-from lookalike.erasing.sources import bringing
+from lookalike.erasing.sources import bringing, damaged_copies
 from lookalike.store.named import Named
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Named",
     "Removed",
     "bringing",
+    "damaged_copies",
     "digest_of",
     "digest_of_series",
     "erase",

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from lookalike.erasing.folder import clear_folder, digest_in, digest_of, locked_folder
+from lookalike.erasing.folder import clear_folder, digest_in, digest_of, digest_of_series, locked_folder
 from lookalike.erasing.series import files_of_series
 from lookalike.errors import UnreadableImageError
 from lookalike.gallery import SOURCES, Gallery
 from lookalike.sources.volumes import files_behind
-from lookalike.store.edit import sources_with_depth
+from lookalike.store.edit import digests_of_sources, sources_with_depth
 from lookalike.store.jobs import open_arguments
 
 
@@ -56,6 +56,25 @@ def remove_copies(gallery: Gallery, sources: Set[str], digests: Set[str]) -> fro
         if trees := frozenset(_of_jobs(gallery, root)):
             clear_folder(folder, "", trees, lambda at, name, path: _is_in(path, trees) and digest_in(at, name) in found)
     return frozenset(found)
+
+
+def damaged_copies(gallery: Gallery) -> Iterator[str]:
+    """The files in ``sources/``, by their paths below it, that are not as they were when records were made from them,
+    or are gone.
+    """
+    root = gallery.folder / SOURCES
+    depths = sources_with_depth(gallery.store, f"/{SOURCES}/")
+    for source, digests in sorted(digests_of_sources(gallery.store, f"/{SOURCES}/").items()):
+        if (place := _below(root, source)) is not None and not _matches(gallery, root / place, depths[source], digests):
+            yield place
+
+
+def _matches(gallery: Gallery, source: Path, depth: int, digests: Set[str]) -> bool:
+    try:
+        found = [digest_of(file) for file in _files(gallery, source, depth)]
+    except OSError:
+        return False
+    return bool(found) and not digests.isdisjoint([*found, digest_of_series(found)])
 
 
 def _of_records(gallery: Gallery, root: Path, sources: Set[str] | None = None) -> set[str]:

@@ -63,6 +63,19 @@ def load_index(folder: Path, name: str, made_of: Mapping[str, Any], sealed: str 
     return index
 
 
+def is_as_written(folder: Path, name: str) -> bool:
+    """Whether the files of an index match the checksum beside them; true where there are none."""
+    try:
+        header = json.loads((folder / f"{name}.json").read_bytes())
+        with (folder / f"{name}.index").open("rb") as file:
+            about = _about(str(header["kind"]), header["made_of"])
+            return bool(header == {**about, "sha256": _digest(about, file)})
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def remove_index(folder: Path, name: str) -> None:
     """Remove the files of an index, which may be in use. Raises OSError."""
     for ending in ("index", "json"):

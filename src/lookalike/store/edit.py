@@ -113,6 +113,16 @@ def sources_with_depth(store: Store, within: str) -> dict[str, int]:
         return {source: int(most) for source, most in connection.execute(query.group_by(RECORDS.c.source))}
 
 
+def digests_of_sources(store: Store, within: str) -> dict[str, set[str]]:
+    """The places that records come from whose path has a part, with the SHA-256 of what was read there."""
+    query = select(RECORDS.c.source, RECORDS.c.sha256).distinct()
+    found: dict[str, set[str]] = {}
+    with store.begin() as connection:
+        for source, sha256 in connection.execute(query.where(RECORDS.c.source.contains(within, autoescape=True))):
+            found.setdefault(source, set()).add(sha256)
+    return found
+
+
 def digests_of_records(store: Store) -> set[str]:
     """The SHA-256 of every file that some record was made from."""
     with store.begin() as connection:

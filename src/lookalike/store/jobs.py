@@ -154,9 +154,9 @@ def next_job(store: Store, *, only: tuple[str, ...] = (), without: tuple[str, ..
     return None
 
 
-def drop_jobs(connection: Connection) -> int:
-    """Mark every open job as one that is not run: a gallery that is adopted brings none. Returns how many."""
-    return connection.execute(update(JOBS).where(JOBS.c.state.in_(OPEN)).values(**_failed(FOREIGN))).rowcount
+def drop_jobs(connection: Connection, error: str = FOREIGN) -> int:
+    """Mark every open job as one that is not run: a gallery that is adopted or restored brings none; how many."""
+    return connection.execute(update(JOBS).where(JOBS.c.state.in_(OPEN)).values(**_failed(error))).rowcount
 
 
 def note_progress(store: Store, identity: str, progress: JobProgress) -> None:

@@ -35,6 +35,12 @@ def tuned_folder(name: str) -> tuple[str, Path] | None:
     return next(((known, path) for known, path in _places(name) if (path / DESCRIPTION).is_file()), None)
 
 
+def tuned_parts(name: str) -> list[tuple[str, Path]]:
+    """The names and folders of the tuned encoders that are here, of those that a name stands for."""
+    members = [member for _weight, member in parts(name) or [(1.0, name)]]
+    return [found for member in members if (found := tuned_folder(member)) is not None]
+
+
 def tuned_folders() -> list[tuple[str, Path]]:
     """The names and folders of all tuned encoders under LOOKALIKE_MODELS, in alphabetical order."""
     models = os.environ.get(checkpoints.MODELS_FOLDER)

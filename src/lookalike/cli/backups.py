@@ -1,0 +1,108 @@
+"""lookalike gallery backup, restore, verify"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from lookalike.cli.noting import note_command
+from lookalike.cli.output import (
+    counted,
+    gallery_option,
+    interruptible,
+    json_option,
+    print_json,
+    print_notes,
+    print_table,
+    progress_bar,
+)
+
+
+@click.command("backup")
+@click.argument("to")
+@gallery_option
+@json_option
+def backup_command(to: str, gallery: str, as_json: bool) -> None:
+    """Copy a gallery as of one moment, while it is served and written to.
+
+    TO is a new folder; where there is one already, a new one in it, named by the gallery and the time. The secret key
+    is in no backup: lookalike gallery key.
+
+    \b
+    Example:
+      lookalike gallery backup /backups --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.backup import backup_gallery
+
+    with (
+        open_gallery(gallery) as opened,
+        interruptible("Nothing is left of the backup; make it again."),
+        progress_bar("files") as progress,
+    ):
+        result = backup_gallery(opened, to, progress=progress)
+        note_command("export", opened, backup=result.counts["records"])
+    if as_json:
+        print_json(result)
+        return
+    print_notes(
+        f"{counted(result.files, 'file')}, {result.bytes / 1e6:.1f} MB, {counted(result.counts['records'], 'record')}: "
+        f"{result.folder}",
+        *(f"The adapter of {name} is damaged, and not in it." for name in result.lacking),
+        *(f"Not in it: {each}." for each in result.outside),
+    )
+
+
+@click.command("restore")
+@click.argument("source")
+@gallery_option
+@json_option
+def restore_command(source: str, gallery: str, as_json: bool) -> None:
+    """Make a new gallery of a backup, which is verified first. Nothing is overwritten.
+
+    \b
+    Example:
+      lookalike gallery restore /backups/chest-20270131T020000Z --gallery chest2
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.backup import restore_gallery
+
+    with interruptible("Nothing is left of the gallery; restore it again."), progress_bar("files") as progress:
+        result = restore_gallery(source, gallery, progress=progress)
+    with open_gallery(gallery) as opened:
+        note_command("import", opened, restored=result.records)
+    if as_json:
+        print_json(result)
+        return
+    print_notes(
+        f"{counted(result.records, 'record')} as of {result.created}: {result.folder}",
+        *([f"{counted(result.jobs, 'job')} of then are not begun again."] if result.jobs else []),
+        *(f"{note[:1].upper()}{note[1:]}." for note in result.notes),
+    )
+
+
+@click.command("verify")
+@click.argument("source")
+@json_option
+def verify_command(source: str, as_json: bool) -> None:
+    """Verify a backup to the byte, or whatever in a gallery carries a checksum; a gallery may be in use. Exit code 1
+    where something is wrong.
+
+    \b
+    Example:
+      lookalike gallery verify /backups/chest-20270131T020000Z
+      lookalike gallery verify chest
+    """
+    from lookalike.verbs.backup import verify_gallery
+
+    with progress_bar("files") as progress:
+        result = verify_gallery(source, progress=progress)
+    if as_json:
+        print_json(result)
+    elif result.sound:
+        print_notes(f"The {result.kind} is sound: {counted(result.files, 'file')}, {result.bytes / 1e6:.1f} MB.")
+    else:
+        print_table([["where", "what"], *([fault.path, fault.what] for fault in result.faults)])
+    if not result.sound:
+        sys.exit(1)
