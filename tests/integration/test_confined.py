@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import lookalike
 from dicoms import data_set, save
 from lookalike.errors import UnreadableImageError
 from lookalike.gallery import open_gallery
@@ -66,6 +68,14 @@ def reasons(events: Iterator[object]) -> dict[str, str]:
         if isinstance(event, (Finished, Refusal)):
             ended[Path(event.source).name] = getattr(event, "reason", "read")
     return ended
+
+
+def test_only_readers_and_the_receiver_parse_dicom() -> None:
+    """What they do runs in processes of their own; nothing else in the package has a parser to call."""
+    package = Path(lookalike.__file__).parent
+    parsing = {file for file in package.rglob("*.py") if re.search(r"\b(dcmread|read_partial)\b", file.read_text())}
+    assert {file.parent.name for file in parsing} <= {"readers", "receiving"}
+    assert package / "readers" / "dicom_frames.py" in parsing
 
 
 def test_a_header_that_leads_elsewhere_is_refused_before_a_library_sees_it(hostile: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,10 +78,10 @@ def sent(gallery: Gallery, asked: str, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.mark.parametrize("kind", SENT_KINDS)
 def test_the_validator_of_the_standard_finds_no_error(kind: str, sent: dict[str, tuple[Sent, Path]]) -> None:
-    assert _errors(sent[kind][1]) == []
+    assert errors_of(sent[kind][1]) == []
 
 
-def _errors(file: Path) -> list[str]:
+def errors_of(file: Path) -> list[str]:
     """What dciodvfy finds wrong."""
     if shutil.which("dciodvfy") is None:
         pytest.skip("dciodvfy is not installed (Debian: dicom3tools)")
@@ -143,6 +144,38 @@ def test_the_heat_lies_on_the_image(sent: dict[str, tuple[Sent, Path]], scans: P
     values, inside = heat.pixel_array, segment.pixel_array.astype(bool)
     assert (values.min(), values.max()) == (pytest.approx(0, abs=0.2), pytest.approx(1, abs=0.2))
     assert ((values.reshape(inside.shape) >= SEGMENTED_FROM) == inside).all()
+
+
+def test_who_sends_opens_no_image_itself(gallery: Gallery, asked: str, scans: Path, tmp_path: Path) -> None:
+    """A decoding process does, which may open the record's files and no other; its time and memory are limited."""
+    with watched_opening() as opened:
+        for kind in SENT_KINDS:
+            send(gallery, kind, id=asked, to=str(tmp_path))
+    assert len(list(tmp_path.glob("*.dcm"))) == len(SENT_KINDS)
+    assert str(tmp_path) in {str(Path(each).parent) for each in opened}  # it has been watched
+    assert not [each for each in opened if Path(each).is_relative_to(scans)]
+
+
+_watches: list[list[str]] = []
+
+
+def _note_opened(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and isinstance(arguments[0], str):
+        for watch in _watches:
+            watch.append(arguments[0])
+
+
+sys.addaudithook(_note_opened)
+
+
+@contextmanager
+def watched_opening() -> Iterator[list[str]]:
+    """The names of the files that this process opens meanwhile."""
+    _watches.append([])
+    try:
+        yield _watches[-1]
+    finally:
+        _watches.pop()
 
 
 def _asked(gallery: Gallery) -> str:
@@ -214,7 +247,7 @@ def test_a_radiograph_has_a_segmentation_and_no_parametric_map(tmp_path: Path) -
         lookalike.index(gallery, [tmp_path / "files"])
         one = send(gallery, "seg", id=_asked(gallery), to=str(tmp_path))
         made: Dataset = pydicom.dcmread(tmp_path / f"{one.sop_instance_uid}.dcm")
-        assert _errors(tmp_path / f"{one.sop_instance_uid}.dcm") == []
+        assert errors_of(tmp_path / f"{one.sop_instance_uid}.dcm") == []
         assert made.Modality == "SEG"
         with pytest.raises(UsageError, match="frame of reference"):
             send(gallery, "map", id=_asked(gallery), to=str(tmp_path))

@@ -11,8 +11,7 @@ from lookalike.readers.dicom_frames import read_dicom_frames
 from lookalike.readers.dicom_kinds import kind_of_dicom
 from lookalike.readers.dicom_reports import words_of_report
 from lookalike.readers.geometry import SeriesPart
-from lookalike.readers.series import identity_of_files, read_series, series_part
-from lookalike.readers.stacks import is_volume
+from lookalike.readers.series import holds_volumes, identity_of_files, read_series, series_part
 from lookalike.types import FileIdentity, Image
 
 
@@ -31,7 +30,7 @@ class DicomReader:
         """One file: each frame as an Image in modality units, or the volumes that its frames or tiles make. Several
         files: the volumes that they make. Raises UnreadableImageError.
         """
-        if len(files) > 1 or _holds_volumes(files[0]):
+        if len(files) > 1 or holds_volumes(files[0]):
             yield from read_series(files)
         else:
             yield from read_dicom_frames(files[0])
@@ -51,11 +50,6 @@ class DicomReader:
     def series_of(self, file: Path) -> SeriesPart | None:
         """The slices that a file holds of a series; None for any other file. Raises UnreadableImageError."""
         return series_part(file)
-
-
-def _holds_volumes(file: Path) -> bool:
-    part = series_part(file)
-    return part is not None and len(part.slices) > 1 and is_volume([part])
 
 
 def _begins_like_a_data_set(head: bytes) -> bool:

@@ -151,7 +151,7 @@ def _image(ds: Dataset, stored: NDArray[np.generic], number: int, frames: int) -
     windows, function = windows_of(ds, number) if not colour else ((), "LINEAR")
     return Image(
         pixels=values[None] if colour else values[None, ..., None],
-        affine=_affine(ds, number),
+        affine=affine_of_frame(ds, number),
         spacing=_spacing(ds),
         window=(windows[0].center, windows[0].width) if windows else None,
         windows=windows,
@@ -174,7 +174,7 @@ def _spacing(ds: Dataset) -> tuple[float, float, float] | None:
         return None
 
 
-def _affine(ds: Dataset, number: int) -> NDArray[np.float64] | None:
+def affine_of_frame(ds: Dataset, number: int) -> NDArray[np.float64] | None:
     """Where a frame lies, if it is a slice of a body; a CT's localizer is a projection, a mosaic holds many slices."""
     kind = value_of(ds, "ImageType") or ()
     scout = ds.get("Modality") == "CT" and "LOCALIZER" in kind

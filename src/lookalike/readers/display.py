@@ -17,6 +17,7 @@ from lookalike.readers.deidentified_header import Deidentification
 from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME, seconds_of_text
 from lookalike.readers.once import MadeOnce, stamped
 from lookalike.readers.process import Process, seconds_of_reading
+from lookalike.readers.source_image import SourceImage, source_image_of
 from lookalike.types import Preprocessing, VolumeRecipe
 
 _PROCESSES: Final = 2
@@ -97,6 +98,13 @@ class Display:
         """
         how = options or self._nobody
         return self._nameless.get(stamped(files), how, lambda: self._without_identity(files, how))
+
+    def source_image(self, files: Sequence[Path], *, frame: int = 0, slice: int | None = None) -> SourceImage:
+        """The image that an object is derived of (``describe_source_image``). frame: the record's; slice: that is
+        shown of it, None for the image that stands for the record. Raises UnreadableImageError.
+        """
+        part = {"frame": frame, "slice": slice}
+        return source_image_of(self._ask(files, {"siblings": False, "source_image": part})[0])
 
     def release(self) -> None:
         """Let go of the large volumes that idle processes hold, since something else is about to take memory."""

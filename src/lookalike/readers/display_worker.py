@@ -22,6 +22,7 @@ from lookalike.readers.deidentified_header import Deidentification
 from lookalike.readers.geometry import SeriesPart
 from lookalike.readers.grouping import SliceFile, volume_files
 from lookalike.readers.limits import SECONDS_A_FILE, seconds_of_text
+from lookalike.readers.source_image import describe_source_image
 from lookalike.readers.without_identity import without_identity
 from lookalike.readers.zygote import serve_children
 from lookalike.types import Image, Preprocessing, VolumeRecipe
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _SECONDS_ALONE: Final = int(4 * SECONDS_A_FILE)
 _QUALITY: Final = 92
+_LARGEST_HEADER: Final = 16 << 20  # bytes: the other end keeps it
 
 
 def serve_drawing(connection: Connection, _alone: bool) -> None:
@@ -71,6 +73,10 @@ def _answer(request: Mapping[str, Any]) -> bytes:
     files = tuple(str(file) for file in request["files"])
     if request["siblings"]:
         return json.dumps({"files": _of_one_series(files)}).encode() + b"\n"
+    if (part := request.get("source_image")) is not None:
+        volumes = VolumeRecipe(**request["volumes"])
+        described = describe_source_image([Path(file) for file in files], part["frame"], part["slice"], volumes)
+        return _bounded_header(json.dumps(described).encode()) + b"\n"
     if (given := request.get("deidentification")) is not None:
         options = Deidentification(**{**given, "key": bytes.fromhex(given["key"])})
         suffix, data = without_identity([Path(file) for file in files], options)
@@ -87,6 +93,12 @@ def _answer(request: Mapping[str, Any]) -> bytes:
         number, shown = image.image.frame, image.slice(0, request["recipe"])
         number, count = (0, 1) if request["frame"] is not None else (number, image.image.frames)
     return _message(shown, request["size"], image, files[0], number, count)
+
+
+def _bounded_header(header: bytes) -> bytes:
+    if len(header) > _LARGEST_HEADER:
+        raise UnreadableImageError("too-large")
+    return header
 
 
 class _Held:

@@ -29,7 +29,7 @@ from lookalike.readers.geometry import MODALITIES, SeriesPart, SliceGeometry
 from lookalike.readers.limits import MAX_FRAMES, check_volume
 from lookalike.readers.mosaic import cut_tiles, mosaic_tiles, tile_geometry
 from lookalike.readers.multiframe import frame_geometry
-from lookalike.readers.stacks import LEAST_SLICES, Stack, alike, count_places, slices_of_files, stacks_of
+from lookalike.readers.stacks import LEAST_SLICES, Stack, alike, count_places, is_volume, slices_of_files, stacks_of
 from lookalike.types import DicomIdentity, FileIdentity, Image
 
 _TAGS: Final = (
@@ -113,6 +113,12 @@ def _hash(*texts: str) -> str:
     return hashlib.sha256(repr(texts).encode()).hexdigest()[:32]
 
 
+def holds_volumes(file: Path) -> bool:
+    """Whether a file holds a volume, or several, by its header only. Raises UnreadableImageError."""
+    part = series_part(file)
+    return part is not None and len(part.slices) > 1 and is_volume([part])
+
+
 def read_series(files: Sequence[Path]) -> Iterator[Image]:
     """The volumes that the files make, each as an Image (depth, rows, columns, channels) with depth along the slices'
     normal; ``frame`` counts them.
@@ -120,6 +126,16 @@ def read_series(files: Sequence[Path]) -> Iterator[Image]:
     Raises UnreadableImageError: "incomplete-series" for gaps, doubles or unequal slices, or the reason of
     the first slice that cannot be read.
     """
+    known, slices, stacks = _volumes_of(files)
+    check_volume((len(stacks[0].slices), *slices[0].shape))
+    turned = is_three_dimensional(files[0])
+    for number, images in enumerate(_images(files, known, stacks)):
+        volume = replace(_stacked(images, stacks[number]), frame=number, frames=len(stacks))
+        yield _named(slices_first(volume) if turned else volume, known)
+
+
+def _volumes_of(files: Sequence[Path]) -> tuple[list[SeriesPart], list[SliceGeometry], list[Stack]]:
+    """What each file holds, the slices of all, and the volumes that they make. Raises as ``read_series``."""
     parts = [series_part(file) for file in files]
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):  # a header that has changed since it was grouped
@@ -130,12 +146,17 @@ def read_series(files: Sequence[Path]) -> Iterator[Image]:
         raise UnreadableImageError(
             "incomplete-series", f"slices of {len(kinds)} directions or sizes: {', '.join(sizes)}"
         )
-    stacks = stacks_of(slices)
-    check_volume((len(stacks[0].slices), *slices[0].shape))
-    turned = _is_three_dimensional(files[0])
-    for number, images in enumerate(_images(files, known, stacks)):
-        volume = replace(_stacked(images, stacks[number]), frame=number, frames=len(stacks))
-        yield _named(slices_first(volume) if turned else volume, known)
+    return known, slices, stacks_of(slices)
+
+
+def stack_of_files(files: Sequence[Path], number: int) -> tuple[Stack, tuple[int, int, int], list[tuple[int, int]]]:
+    """The volume of that number which the files make, by their headers only: its stack, its shape (slices, rows,
+    columns), and the file of each slice with the number of the slice in it. Raises as ``read_series``.
+    """
+    known, slices, stacks = _volumes_of(files)
+    stack = stacks[min(number, len(stacks) - 1)]
+    owners = [(file, i) for file, part in enumerate(known) for i in range(len(part.slices))]
+    return stack, (len(stack.slices), *slices[0].shape), [owners[i] for i in stack.slices]
 
 
 def _named(volume: Image, parts: Sequence[SeriesPart]) -> Image:
@@ -157,7 +178,7 @@ def identity_of_files(files: Sequence[Path]) -> FileIdentity | None:
     return None if identity is None else FileIdentity(identity, first[1], tuple(filter(None, uids)))
 
 
-def _is_three_dimensional(file: Path) -> bool:
+def is_three_dimensional(file: Path) -> bool:
     """Whether a series was acquired as a whole and has no slices of its own: spacing and shape then say in which plane
     it is looked at, as they do in the NIfTI file that dcm2niix makes of it, turned to the patient's axes.
     """

@@ -40,7 +40,7 @@ def similar_cases_report(header: Dataset, cases: Sequence[SimilarCase], method: 
     """A Comprehensive 3D SR after TID 1500 "Measurement Report" (PS3.16): a group of measurements a similar case, with
     its score, its rank and its labels, and the image that it is.
 
-    header: of the image that was asked with (``headers.header``); patient and study are its own.
+    header: of the image that was asked with (``headers.with_whole_header``); patient and study are its own.
     """
     hd = highdicom()
     report = hd.sr.MeasurementReport(

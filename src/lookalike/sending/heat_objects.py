@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Final
 
 import numpy as np
@@ -10,27 +11,37 @@ import PIL.Image
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from lookalike.errors import UsageError
+from lookalike.readers.source_image import SourceImage
 from lookalike.sending.terms import MAKER, RESEARCH_USE, VERSION, equipment, highdicom, new_series, own_code
 
 SEGMENTED_FROM: Final = 0.5
 """Of the heat, 0 to 1: what is as much or more is in the segment."""
 
 
-def heat_over(header: Dataset, heat: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    """A heat (rows, columns) of 0 to 1 over a displayed picture, as (Rows, Columns) of the image itself."""
-    small = PIL.Image.fromarray(np.asarray(heat, np.float32), "F")
-    size = (int(header.Columns), int(header.Rows))
+def heat_over(image: SourceImage, heat: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    """A heat (rows, columns) of 0 to 1 over a displayed picture, as (Rows, Columns) of the image itself.
+
+    Raises UsageError where what is displayed lies across several images.
+    """
+    if image.across:
+        raise UsageError(
+            "the heat of this volume lies across its images, which are not of the plane that the gallery looks at; "
+            "send sr or kos"
+        )
+    small = PIL.Image.fromarray(np.ascontiguousarray(image.as_stored(np.asarray(heat, np.float32))), "F")
+    size = (int(image.header.Columns), int(image.header.Rows))
     return np.asarray(small.resize(size, PIL.Image.Resampling.BILINEAR), np.float32).clip(0, 1)
 
 
-def heat_segmentation(header: Dataset, heat: NDArray[np.float32]) -> Dataset:
+def heat_segmentation(image: SourceImage, heat: NDArray[np.float32]) -> Dataset:
     """A Segmentation (PS3.3 A.51), BINARY, of where the heat (Rows, Columns) is ``SEGMENTED_FROM`` or more.
 
-    header: of the image. Raises UsageError where nothing is.
+    Raises UsageError where nothing is.
     """
-    hd, segment = highdicom(), heat >= SEGMENTED_FROM
+    hd, header, segment = highdicom(), _as_own_file(image), heat >= SEGMENTED_FROM
     if not segment.any():
         raise UsageError("nowhere does this picture resemble the other one by half; send a parametric map: map")
     described = hd.seg.SegmentDescription(
@@ -55,14 +66,15 @@ def heat_segmentation(header: Dataset, heat: NDArray[np.float32]) -> Dataset:
     )
     if not header.get("ImageOrientationPatient"):
         made.PatientOrientation = header.get("PatientOrientation", "")  # type 2C (PS3.3 C.7.6.1), may be empty
-    return made
+    return _of_frame(made, image)
 
 
-def heat_map(header: Dataset, heat: NDArray[np.float32]) -> Dataset:
+def heat_map(image: SourceImage, heat: NDArray[np.float32]) -> Dataset:
     """A Parametric Map (PS3.3 A.75) of the heat (Rows, Columns), float32, 0 to 1 without a unit.
 
-    header: of the image. Raises UsageError for an image that lies nowhere in a patient, such as a plain radiograph.
+    Raises UsageError for an image that lies nowhere in a patient, such as a plain radiograph.
     """
+    header = _as_own_file(image)
     if not header.get("FrameOfReferenceUID") or not header.get("ImagePositionPatient"):
         raise UsageError("a parametric map needs an image that lies in a frame of reference; send a segmentation: seg")
     hd = highdicom()
@@ -87,4 +99,26 @@ def heat_map(header: Dataset, heat: NDArray[np.float32]) -> Dataset:
         **equipment(),
     )
     made.Laterality = header.get("Laterality", "")  # type 2C (PS3.3 C.7.3.1), may be empty
+    return _of_frame(made, image)
+
+
+def _as_own_file(image: SourceImage) -> Dataset:
+    """The header as the library takes it: a frame of several as a file of its own, of a kind that has no frames."""
+    header = deepcopy(image.header)
+    if image.frame is not None:
+        header.SOPClassUID = SecondaryCaptureImageStorage
+    return header
+
+
+def _of_frame(made: Dataset, image: SourceImage) -> Dataset:
+    """The object with the kind of its image and the number of the frame that it is derived of (PS3.3 C.10.3)."""
+    if image.frame is None:
+        return made
+    derived = [groups.DerivationImageSequence[0] for groups in made.PerFrameFunctionalGroupsSequence]
+    sources = [source for each in (made, *derived) for source in each.get("SourceImageSequence", ())]
+    for source in sources:
+        source.ReferencedFrameNumber = image.frame
+    instances = [each for series in made.ReferencedSeriesSequence for each in series.ReferencedInstanceSequence]
+    for each in (*sources, *instances):
+        each.ReferencedSOPClassUID = image.header.SOPClassUID
     return made

@@ -12,10 +12,12 @@ from lookalike.readers.deidentified_header import Deidentification
 from lookalike.readers.display import Display, Shown
 from lookalike.readers.limits import MOST_BYTES_SENT
 from lookalike.readers.pairs import files_of
+from lookalike.readers.source_image import SourceImage
 from lookalike.sources.volumes import files_behind
 from lookalike.types import Record
 
 _GONE = "source-gone"
+_UNREADABLE = "the file that this record was made from cannot be read now"
 _TOO_LARGE = f"without identity the file would be larger than {MOST_BYTES_SENT >> 20} MB; ask for its pictures"
 
 
@@ -59,13 +61,23 @@ class Pictures:
         try:
             return self._display.draw(self._files(record), frame=record.frame, slice=slice, size=size)
         except UnreadableImageError as error:  # it was readable when it was indexed
-            raise NotFoundError("the file that this record was made from cannot be read now", _GONE) from error
+            raise NotFoundError(_UNREADABLE, _GONE) from error
 
     def files_of(self, id: str) -> list[Path]:
         """The file that a record was made from, or those of its series. Raises NotFoundError: it is gone, or it is
         outside of the folders that the gallery may open.
         """
         return self._files(self._store.record(id))
+
+    def source_image(self, id: str, *, slice: int | None = None) -> SourceImage:
+        """The image that an object is derived of which is made of a record. slice: that is shown of it, 0 of a picture;
+        None: for the image that stands for it. Raises NotFoundError, as ``of_record``.
+        """
+        record = self._store.record(id)
+        try:
+            return self._display.source_image(self._files(record), frame=record.frame, slice=slice)
+        except UnreadableImageError as error:
+            raise NotFoundError(_UNREADABLE, _GONE) from error
 
     def without_identity(self, file: Path, options: Deidentification | None = None) -> tuple[str, bytes]:
         """The suffix and the content of a file with the pixels of this one, for those who may not know whose they are.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from pydicom.dataset import Dataset
@@ -12,13 +12,13 @@ from lookalike.errors import NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.sending.documents import SearchMethod, SimilarCase, similar_cases_report, similar_cases_selection
-from lookalike.sending.headers import header, middle, reference
+from lookalike.sending.headers import reference, with_whole_header
 from lookalike.sending.heat_objects import heat_map, heat_over, heat_segmentation
 from lookalike.sending.terms import SERIES_NUMBERS
-from lookalike.sending.ways import Way, way_to
+from lookalike.sending.ways import way_to
 from lookalike.store import BASE
 from lookalike.store.identities import dicom_identities, dicom_identity
-from lookalike.types import Hit, Record
+from lookalike.types import Hit
 from lookalike.verbs.explain import explain
 from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.search import SearchResult, search
@@ -26,6 +26,8 @@ from lookalike.verbs.search import SearchResult, search
 SENT_KINDS: Final = tuple(SERIES_NUMBERS)
 """sr: a structured report of the similar cases; kos: a key object selection of them; seg: a segmentation of where the
 record resembles the most similar one; map: the same as a parametric map."""
+
+_HEATS: Final = ("seg", "map")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,18 @@ def send(
     if kind not in SENT_KINDS:
         raise UsageError(f"what is sent is one of {', '.join(SENT_KINDS)}, got {kind!r}")
     dicom_identity(gallery.store, id)  # refused before anything is sought
-    way, asked = way_to(to), gallery.store.record(id)
-    if record is not None and kind in ("seg", "map"):
-        return _told(kind, way, to, _heat(gallery, kind, asked, record, space))
-    found = search(gallery, id=id, k=k, where=where, space=space, pictures=False)
-    if kind in ("sr", "kos"):
-        return _told(kind, way, to, _documents(gallery, kind, asked, found))
-    return _told(kind, way, to, _heat(gallery, kind, asked, _first(found).id, space))
+    way, compared = way_to(to), record if kind in _HEATS else None
+    found = None
+    if compared is None:
+        found = search(gallery, id=id, k=k, where=where, space=space, pictures=False)
+        compared = _first(found).id
+    with closing(Pictures(gallery)) as pictures:
+        if found is None or kind in _HEATS:
+            made = _heat(gallery, pictures, kind, id, compared, space)
+        else:
+            made = _documents(gallery, pictures, kind, id, found)
+    way(made.object)
+    return _told(kind, to, made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,7 @@ class _Made:
     note: str = ""
 
 
-def _told(kind: str, way: Way, to: str, made: _Made) -> Sent:
-    way(made.object)
+def _told(kind: str, to: str, made: _Made) -> Sent:
     return Sent(
         kind,
         to,
@@ -105,27 +111,24 @@ def _told(kind: str, way: Way, to: str, made: _Made) -> Sent:
     )
 
 
-def _documents(gallery: Gallery, kind: str, asked: Record, found: SearchResult) -> _Made:
-    _first(found)
-    cases = {hit.id: image for hit in found.hits if (image := _image_of(gallery, hit)) is not None}
+def _documents(gallery: Gallery, pictures: Pictures, kind: str, id: str, found: SearchResult) -> _Made:
+    cases = {hit.id: image for hit in found.hits if (image := _image_of(gallery, pictures, hit)) is not None}
     named = [SimilarCase(cases[hit.id], hit.rank, hit.score, hit.labels) for hit in found.hits if hit.id in cases]
     if not named:
         raise NotFoundError("none of the similar cases' files says who it is in a PACS", "no-identity")
-    head = _header_of(gallery, asked)
+    asked = with_whole_header(pictures.source_image(id)).header
     trained_on = ", ".join(gallery.spec.trained_on) or "unknown"
     method = SearchMethod(found.encoder, found.space, found.records, trained_on)
-    made = similar_cases_report(head, named, method) if kind == "sr" else similar_cases_selection(head, named)
+    made = similar_cases_report(asked, named, method) if kind == "sr" else similar_cases_selection(asked, named)
     return _Made(made, tuple(cases), len(found.hits) - len(named), found.note)
 
 
-def _heat(gallery: Gallery, kind: str, asked: Record, other: str, space: str) -> _Made:
-    if asked.depth > 1:
-        raise UsageError("the heat of a volume cannot be sent: it lies on a plane of its own; send sr or kos")
-    head = _header_of(gallery, asked)
-    if int(head.get("NumberOfFrames") or 1) > 1:
-        raise UsageError("the heat of a frame of several cannot be sent; send sr or kos")
-    heat = heat_over(head, explain(gallery, id=asked.id, record=other, space=space).query.heat)
-    return _Made(heat_segmentation(head, heat) if kind == "seg" else heat_map(head, heat), (other,))
+def _heat(gallery: Gallery, pictures: Pictures, kind: str, id: str, other: str, space: str) -> _Made:
+    explained = explain(gallery, id=id, record=other, space=space)
+    image = with_whole_header(pictures.source_image(id, slice=explained.query.slice))
+    made = (heat_segmentation if kind == "seg" else heat_map)(image, heat_over(image, explained.query.heat))
+    note = "" if explained.match is None else f"of the slice that is most similar, number {explained.query.slice}"
+    return _Made(made, (other,), note=note)
 
 
 def _first(found: SearchResult) -> Hit:
@@ -134,26 +137,16 @@ def _first(found: SearchResult) -> Hit:
     return found.hits[0]
 
 
-def _header_of(gallery: Gallery, record: Record) -> Dataset:
-    files = _files(gallery, record.id)
-    return header(files[0]) if len(files) == 1 else middle(files)
-
-
-def _image_of(gallery: Gallery, hit: Hit) -> Dataset | None:
-    """The UIDs of a hit's image; of a volume of several files the middle one's. None: its files do not say them."""
+def _image_of(gallery: Gallery, pictures: Pictures, hit: Hit) -> Dataset | None:
+    """The UIDs of a hit's image; of a volume of several files that of the slice that matches best, or of the middle
+    one. None: its files do not say them.
+    """
     key = gallery.store.record(hit.id).key
     identity = dicom_identities(gallery.store, [key]).get(key)
     if identity is None or identity.sop_instance_uid:
         return None if identity is None else reference(identity, identity.sop_instance_uid or "")
     try:
-        return reference(identity, middle(_files(gallery, hit.id)).SOPInstanceUID)
+        image = pictures.source_image(hit.id, slice=hit.match.slice if hit.match else None)
+        return reference(identity, with_whole_header(image).header.SOPInstanceUID)
     except NotFoundError:
         return None
-
-
-def _files(gallery: Gallery, id: str) -> list[Path]:
-    pictures = Pictures(gallery)
-    try:
-        return pictures.files_of(id)
-    finally:
-        pictures.close()
