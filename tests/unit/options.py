@@ -12,6 +12,7 @@ from typing import Any, Final
 # The functions that do the work, and their homes.
 VERBS: Final = (
     "lookalike.gallery:open_gallery",
+    "lookalike.server.configured:config_check",
     "lookalike.server.serve:serve",
     "lookalike.verbs.adapt:adapt",
     "lookalike.verbs.audit:audit",
@@ -419,14 +420,15 @@ COMMANDS: Final[dict[str, Command]] = {
     "serve": Command(
         {"": "--gallery {g}"},
         {
-            "--gallery": GALLERY,
+            "--gallery": Told("--gallery {other}", "path", "{other}"),
+            "--config": Shown("--config", "elsewhere", "test_configuration.py::test_a_service_has_what_the_file_says"),
             "--host": Told("--host 192.0.2.7", "host", "192.0.2.7"),
             "--port": Told("--port 7", "port", 7),
             "--no-browser": Told("--no-browser", "browser", False),
             "--import": Told("--import new={folder}", "new", "{folder}"),
             "--allow-host": Told("--allow-host look.example", "hosts", "look.example"),
-            "--tls-cert": Told("--tls-cert c.pem", "tls_cert", "c.pem"),
-            "--tls-key": Told("--tls-key k.pem", "tls_key", "k.pem"),
+            "--tls-cert": Told("--tls-cert /c.pem", "tls_cert", "/c.pem"),
+            "--tls-key": Told("--tls-key /k.pem", "tls_key", "/k.pem"),
             "--behind-proxy": Told("--behind-proxy", "behind_proxy", True),
             "--max-upload-mb": Told("--max-upload-mb 7", "max_upload", 7 << 20),
             "--oidc-issuer": Told("--oidc-issuer https://i.example", "issuer", "https://i.example"),
@@ -614,6 +616,8 @@ COMMANDS: Final[dict[str, Command]] = {
         {"old": Told("", "old", "/old"), "new": Told("", "new", "/new"), "--gallery": GALLERY, "--json": JSON},
         answer=True,
     ),
+    "config check": Command({"": ""}, {"--config": Told("--config /c.toml", "file", "/c.toml"), "--json": JSON}),
+    "config show": Command({"": ""}, {"--config": Told("--config /c.toml", "file", "/c.toml"), "--json": JSON}),
     "keys add": Command(
         {"": "someone --gallery {g}"},
         {

@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "gallery": "Keep house in a gallery: files that lie elsewhere now.",
     "receive": "Receive what a PACS or a modality sends by C-STORE.",
     "serve": "Search, label and adapt in the browser; the HTTP service.",
+    "config": "lookalike.toml: what is wrong with it, what a service would do.",
     "keys": "Who may ask the service: add, list and remove keys.",
     "erase": "Remove a patient everywhere, with a proof for the file.",
     "audit-log": "Who did what: verify that nothing is missing, export.",
@@ -37,6 +38,9 @@ _COMMANDS: Final = {
     "demo": "The whole job on synthetic radiographs, or on your folder.",
     "doctor": "What works here, what is missing, is a gallery sound?",
 }
+
+_CONFIGURED: Final = ("config", "serve")
+"""Commands that read the configuration themselves."""
 
 _AS_IT_WAS: Final = "The gallery is as it was. Run the same command again."
 _KEPT: Final = {
@@ -91,7 +95,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lookalike")
 @click.option("--device", metavar="auto|cpu|cuda", help="What encoders run on [default: auto].")
-def main(device: str | None) -> None:
+@click.option("--config", metavar="FILE", help="lookalike.toml [default: in the folder of keys].")
+@click.pass_context
+def main(context: click.Context, device: str | None, config: str | None) -> None:
     """Find the medical images that look alike.
 
     Research software, not a medical device.
@@ -101,7 +107,18 @@ def main(device: str | None) -> None:
       lookalike index scans/ --gallery chest --labels labels.csv
       lookalike search query.dcm --gallery chest -k 5 --figure hits.png
     """
-    os.environ.update({} if device is None else {"LOOKALIKE_DEVICE": device})  # processes started here see it, too
+    # Processes that are started here see both, too.
+    os.environ.update({} if device is None else {"LOOKALIKE_DEVICE": device})
+    os.environ.update({} if config is None else {"LOOKALIKE_CONFIG_FILE": os.path.abspath(config)})  # noqa: PTH100
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for names that this terminal cannot display
+    if context.invoked_subcommand not in _CONFIGURED:
+        _heed_config()
+
+
+def _heed_config() -> None:
+    """What the file says to all commands. Raises UsageError."""
+    from lookalike.configuration.resolve import heed_config
+
+    heed_config()

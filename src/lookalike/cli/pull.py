@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("pull")
-@click.argument("sources", nargs=-1, required=True, metavar="URI...")
+@click.argument("sources", nargs=-1, metavar="URI...")
 @gallery_option
 @click.option("--encoder", metavar="NAME", help="The encoder of a new gallery.  [default: lite0]")
 @click.option(
@@ -79,8 +79,9 @@ def command(
     """Bring what is new in a PACS into a gallery, over DICOMweb.
 
     URI: dicomweb+https://host/path, or dicomweb+http://...; ?StudyDate=20260101-, ?ModalitiesInStudy=CT, ?Modality=CT
-    and ?BodyPartExamined=CHEST narrow it. Who asks is proved by LOOKALIKE_PACS_TOKEN, or _USER and _PASSWORD, or
-    by pacs.toml in the configuration's folder; TLS by _AUTHORITIES, _CERTIFICATE and _KEY.
+    and ?BodyPartExamined=CHEST narrow it; without one those of pacs.sources in lookalike.toml. Who asks is proved by
+    LOOKALIKE_PACS_TOKEN, or _USER and _PASSWORD, or by pacs.toml in the configuration's folder; TLS by _AUTHORITIES,
+    _CERTIFICATE and _KEY.
 
     Only what the gallery does not hold is fetched, read as local files are, and removed. A pull that was cut short is
     finished by the next one. The gallery keeps no address and no UID: records are called pacs:SERIES/INSTANCE, by
@@ -91,10 +92,14 @@ def command(
       lookalike pull dicomweb+https://pacs.example/dicom-web --gallery chest
       lookalike pull dicomweb+https://pacs.example/dicom-web --gallery chest --follow --every 600
     """
+    from lookalike.configuration.resolve import setting_value
+    from lookalike.errors import UsageError
     from lookalike.gallery import gallery_to_fill
     from lookalike.verbs.pull import follow as follow_pacs
     from lookalike.verbs.pull import pull
 
+    if not (sources := sources or setting_value("pacs.sources")):
+        raise UsageError("name a PACS: lookalike pull dicomweb+https://host/path, or pacs.sources in lookalike.toml")
     asked = {"stable": stable, "at_once": at_once, "rate": rate, "disk": disk, "reports": reports}
     with (
         _terminable(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -30,13 +30,14 @@ _NO_PAGE: Final = "The page is not built; build it in a checkout: make page\n"
 _LOG: Final = logging.getLogger("lookalike.server")
 
 
-def make_app(folder: str | Path, settings: ServerSettings | None = None) -> FastAPI:
-    """The service over a gallery folder, which is opened at once and closed when the server stops.
+def make_app(folder: str | Path, settings: ServerSettings | None = None, roots: Iterable[str | Path] = ()) -> FastAPI:
+    """The service over a gallery folder, which is opened at once and closed when the server stops. roots: folders whose
+    files it may open, besides those that it was allowed already.
 
     Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS).
     """
     settings, metrics = settings or ServerSettings(), Metrics()
-    service = open_service(folder, settings, metrics)
+    service = open_service(folder, settings, metrics, roots)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from lookalike.errors import UsageError
 from lookalike.roles import ROLES, Grant, Role
 from lookalike.verbs.keys import check_part
 
-OIDC_SECRET: Final = "LOOKALIKE_OIDC_SECRET"
 _GRANT: Final = re.compile(r"(?P<value>.+?)=(?P<role>[a-z]+)(?:@(?P<gallery>[^:@]+))?(?::(?P<where>.+))?")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -78,6 +76,7 @@ def people_from(
     *,
     oidc_issuer: str | None = None,
     oidc_client: str | None = None,
+    oidc_secret: str = "",
     oidc_claim: str | None = None,
     oidc_audience: str | None = None,
     oidc_ca: Path | None = None,
@@ -87,11 +86,10 @@ def people_from(
     public_url: str | None = None,
     session_hours: float | None = None,
 ) -> PeopleSettings:
-    """The settings that options say; the provider's secret comes from the environment. Raises UsageError."""
-    secret = os.environ.get(OIDC_SECRET, "").strip()
+    """The settings that options say. Raises UsageError."""
     told = {"claim": oidc_claim, "audience": oidc_audience, "ca": oidc_ca, "check_seconds": oidc_check_seconds}
     given = {name: value for name, value in told.items() if value is not None}
-    oidc = OidcSettings(oidc_issuer, oidc_client or "", secret, **given) if oidc_issuer else None  # type: ignore[arg-type]
+    oidc = OidcSettings(oidc_issuer, oidc_client or "", oidc_secret, **given) if oidc_issuer else None  # type: ignore[arg-type]
     return PeopleSettings(
         grants_from(grants),
         oidc,

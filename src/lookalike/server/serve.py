@@ -9,12 +9,12 @@ import socket
 import webbrowser
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from hypercorn.asyncio import serve as run
 from hypercorn.config import Config
 
+from lookalike.errors import UsageError
 from lookalike.server.app import make_app
 from lookalike.server.service import Service
 from lookalike.server.settings import ServerSettings
@@ -24,14 +24,15 @@ _BACKLOG: Final = 512
 _POLITE: Final = 2.0  # seconds of grace beyond the time allowed to requests under way
 
 
-def serve(
-    folder: str | Path, settings: ServerSettings, *, browser: bool = False, say: Callable[[str], None] = print
-) -> None:
+def serve(settings: ServerSettings, *, browser: bool = False, say: Callable[[str], None] = print) -> None:
     """Serve a gallery until the process is told to stop. say: called with the address. browser: open the page.
 
     Raises as ``make_app``, and UsageError where the address cannot be used.
     """
-    app = make_app(folder, settings)
+    if len(settings.galleries) != 1:
+        raise UsageError(f"name one gallery to serve: --gallery FOLDER; {len(settings.galleries)} are named")
+    (place,) = settings.galleries
+    app = make_app(place.path, settings, place.roots)
     try:
         listening = listen(settings.host, settings.port, _BACKLOG)  # an early request waits and is not refused
         address = _address(settings, listening.getsockname()[1])

@@ -6,7 +6,7 @@ import ctypes
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from lookalike.server.decoding import Decoding
 from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
 from lookalike.server.outgoing import Outgoing
-from lookalike.server.settings import ServerSettings, check
+from lookalike.server.settings import ServerSettings, check_closed_to_strangers, check_named_files, check_settings
 from lookalike.server.signin import sign_in_for
 from lookalike.server.uploads.forget import forget_uploads
 from lookalike.server.uploads.store import Uploads
@@ -125,8 +125,10 @@ class Service:
                 self.audit.note(AuditEvent("stop", "lookalike", "service", gallery=gallery_id(self.gallery)))
 
 
-def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics) -> Service:
-    """Open a gallery to be served.
+def open_service(
+    folder: str | Path, settings: ServerSettings, metrics: Metrics, roots: Iterable[str | Path] = ()
+) -> Service:
+    """Open a gallery to be served. roots: further folders whose files it may open.
 
     Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS).
     """
@@ -136,9 +138,11 @@ def open_service(folder: str | Path, settings: ServerSettings, metrics: Metrics)
     gallery = open_gallery(folder)
     gallery.store.limit_filters(_FILTER_SECONDS)
     if gallery.store.writable:
-        gallery.allow(settings.imports.values())
+        gallery.allow([*settings.imports.values(), *roots])
     keys = check_keys(gallery)
-    check(settings, keys=bool(keys))
+    check_closed_to_strangers(settings, keys=bool(keys))
+    check_settings(settings)
+    check_named_files(settings)
     name = gallery.folder.name
     return Service(
         gallery,

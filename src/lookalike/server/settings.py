@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from lookalike.configuration.setting import GalleryPlace
 from lookalike.errors import UsageError
 from lookalike.server.people import PeopleSettings, check_people
 
 PORT: Final = 8765
 MAX_UPLOAD: Final = 256 << 20
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -25,7 +24,8 @@ class ServerSettings:
     """imports: folders that jobs may index, by the name that callers use. behind_proxy: a reverse proxy terminates TLS
     and names the client in X-Forwarded-For. hosts: names that the Host header may have, besides the machine's own.
     max_upload, max_uploads: bytes of one upload, and of all that are kept. people: who may sign in. audit_log: the
-    folder of the audit log, "off" for none; None: where the environment or the configuration says.
+    folder of the audit log, "off" for none; None: where the environment or the configuration says. galleries: that are
+    served, the first one at the addresses that name none.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +39,7 @@ class ServerSettings:
     max_uploads: int = 8 * MAX_UPLOAD
     people: PeopleSettings = field(default_factory=PeopleSettings)
     audit_log: str | None = None
+    galleries: tuple[GalleryPlace, ...] = ()
 
     @property
     def loopback(self) -> bool:
@@ -52,6 +53,16 @@ class ServerSettings:
     def alone(self) -> bool:
         """Whether only this machine can reach the service, and nobody signs in: then keys are not required."""
         return self.loopback and not self.behind_proxy and not self.people.known_elsewhere
+
+    @property
+    def reached(self) -> bool:
+        """Whether others than this machine can reach the service."""
+        return self.behind_proxy or not self.loopback
+
+    @property
+    def where(self) -> str:
+        """From where it is reached, for a message."""
+        return "behind a proxy" if self.behind_proxy else f"on {self.host}, which others can reach,"
 
     @property
     def secure(self) -> bool:
@@ -71,32 +82,32 @@ class ServerSettings:
         return frozenset(name.lower() for name in {*_LOOPBACK, self.host, *self.hosts, *own, *public})
 
 
-def check(settings: ServerSettings, *, keys: bool) -> None:
-    """Raise UsageError if the service would be open to a network without keys and TLS. keys: whether there are any."""
+def check_settings(settings: ServerSettings) -> None:
+    """Raise UsageError for settings that nothing can be served with, such as a network without TLS."""
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise UsageError("TLS needs both a certificate and its key: --tls-cert CERT.pem --tls-key KEY.pem")
-    for path in (settings.tls_cert, settings.tls_key):
-        if path is not None and not path.is_file():
-            raise UsageError(f"no such file: {path}; name the PEM files of the certificate and of its key")
     check_people(settings.people)
-    if settings.alone or (settings.loopback and not settings.behind_proxy):
-        return
-    where = "behind a proxy" if settings.behind_proxy else f"on {settings.host}, which others can reach,"
-    if not keys and not settings.people.known_elsewhere:
-        raise UsageError(f"serving {where} needs keys; make one: lookalike keys add NAME --role admin --gallery G")
-    if not settings.tls_cert and not settings.behind_proxy:
+    if settings.reached and not settings.tls_cert and not settings.behind_proxy:
         raise UsageError(
-            f"serving {where} needs TLS: give --tls-cert and --tls-key, or --behind-proxy if another program "
+            f"serving {settings.where} needs TLS: give --tls-cert and --tls-key, or --behind-proxy if another program "
             "ends TLS in front of this one"
         )
 
 
-def import_folders(given: Sequence[str]) -> dict[str, Path]:
-    """NAME=FOLDER, ... as folders by name. Raises UsageError."""
-    folders: dict[str, Path] = {}
-    for text in given:
-        name, _, folder = text.partition("=")
-        if not _NAME.fullmatch(name) or not folder or not Path(folder).is_dir():
-            raise UsageError(f"an import folder is given as NAME=FOLDER, of a folder that is there; got {text!r}")
-        folders[name] = Path(folder).absolute()
-    return folders
+def check_named_files(settings: ServerSettings) -> None:
+    """Raise UsageError for a file or a folder that is not there."""
+    authority = settings.people.oidc.ca if settings.people.oidc else None
+    for path in (settings.tls_cert, settings.tls_key, authority):
+        if path is not None and not path.is_file():
+            raise UsageError(f"no such file: {path}; name the PEM files of the certificate and of its key")
+    for name, folder in settings.imports.items():
+        if not folder.is_dir():
+            raise UsageError(f"an import folder is given as NAME=FOLDER, of a folder that is there; {name} is {folder}")
+
+
+def check_closed_to_strangers(settings: ServerSettings, *, keys: bool) -> None:
+    """Raise UsageError if a gallery would be open to a network. keys: whether it has any."""
+    if settings.reached and not keys and not settings.people.known_elsewhere:
+        raise UsageError(
+            f"serving {settings.where} needs keys; make one: lookalike keys add NAME --role admin --gallery G"
+        )
