@@ -9,7 +9,10 @@ WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
 # The environment's own node comes first, where the system has none that is new enough.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo page types test test-slow lint docs tutorials wheel bench fuzz sbom advisories clean
+ENGINE ?= podman
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+.PHONY: demo page types test test-slow lint docs tutorials wheel image bench fuzz sbom advisories clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -62,6 +65,12 @@ wheel: $(PAGE)  ## The wheel in dist/, and its main job and page from a clean en
 	build/clean/bin/pip install --quiet --constraint constraints.txt "$$(ls $(CURDIR)/dist/*.whl)[server]"
 	build/clean/bin/python tests/packaging/smoke.py
 
+# ENGINE=docker or buildah builds it too; BASE names another Debian than Docker Hub's, PIP_INDEX_URL a mirror of PyPI.
+image: wheel  ## The container image localhost/lookalike, with the wheel of this tree
+	$(ENGINE) build $(if $(filter-out docker,$(ENGINE)),--format docker) --file deploy/Containerfile \
+	  $(foreach name,BASE EXTRAS PIP_INDEX_URL,$(if $($(name)),--build-arg $(name)='$($(name))')) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$(shell git rev-parse HEAD) --tag localhost/lookalike:$(VERSION) --tag localhost/lookalike:latest .
+
 bench: $(VENV)/.installed  ## Ratios measured in one run; figures in docs/results.md
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
@@ -71,8 +80,9 @@ fuzz: $(VENV)/.installed  ## Fuzz the boundaries, or BOUNDARY, for SECONDS each 
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m fuzz $(BOUNDARY) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KEEP),--keep)
 
+# IMAGE=FOLDER, the root of an image (podman export), adds a bill of what is installed in it.
 sbom: $(VENV)/.installed  ## Bills of materials (CycloneDX) of the Python packages and of the page, in dist/
-	$(BIN)/python -m supply.sbom dist
+	$(BIN)/python -m supply.sbom dist $(IMAGE)
 
 # pip-audit has two dozen dependencies of its own and stays out of the environment that it looks at.
 advisories: $(VENV)/.installed  ## Known advisories of the pinned versions, where a network exists

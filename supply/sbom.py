@@ -2,7 +2,8 @@
 
 ``python -m supply.sbom FOLDER`` writes sbom-python.json and sbom-page.json. Versions are those that constraints.txt and
 web/package-lock.json pin; licences of Python packages are told where they are installed. ``npm sbom`` cannot do the
-second: a package of the page's own, which has no version, ends it.
+second: a package of the page's own, which has no version, ends it. ``python -m supply.sbom FOLDER ROOT`` writes
+sbom-image.json too: what is installed in a container image, by its root in a folder (``podman export``).
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import Distribution, PackageNotFoundError, distributions, metadata
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 ROOT: Final = Path(__file__).parents[1]
 _NAME: Final = re.compile(r"([\w.-]+)(?:\[[^]]*\])?(.*)")
+_FIELD: Final = re.compile(r"^(Package|Status|Version|Architecture): (.*)$", re.MULTILINE)
 _LONGEST_LICENCE: Final = 100  # characters; some packages give the whole text
 
 
@@ -41,6 +43,15 @@ def page_bill() -> dict[str, Any]:
     locked = json.loads((ROOT / "web" / "package-lock.json").read_text("utf-8"))
     own, *parts = locked["packages"].items()
     return _bill(own[1]["name"], own[1]["version"], [_page_part(*part) for part in parts if "version" in part[1]])
+
+
+def image_bill(root: Path) -> dict[str, Any]:
+    """Every Python package and every Debian package in the root of an image."""
+    places = [str(place) for place in root.glob("opt/lookalike/lib/python3*/site-packages")]
+    found = sorted(distributions(path=places), key=lambda each: normal(each.metadata["Name"]))
+    status = (root / "var" / "lib" / "dpkg" / "status").read_text("utf-8")
+    project = _project()
+    return _bill(project["name"], project["version"], [*map(_installed_part, found), *_debian_parts(status)])
 
 
 def declared(project: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -84,6 +95,22 @@ def _licence(name: str) -> str:
     return stated if len(stated) <= _LONGEST_LICENCE else ""
 
 
+def _installed_part(found: Distribution) -> dict[str, Any]:
+    name = normal(found.metadata["Name"])
+    purl = f"pkg:pypi/{name}@{found.version}"
+    return {"type": "library", "name": name, "version": found.version, "purl": purl, "scope": "required"}
+
+
+def _debian_parts(status: str) -> Iterator[dict[str, Any]]:
+    """The packages of dpkg's own list that are installed."""
+    for paragraph in status.split("\n\n"):
+        told = dict(_FIELD.findall(paragraph))
+        if told.get("Status") == "install ok installed":
+            name, version = told["Package"], told["Version"]
+            purl = f"pkg:deb/debian/{quote(name)}@{quote(version)}?arch={told['Architecture']}"
+            yield {"type": "library", "name": name, "version": version, "purl": purl, "scope": "required"}
+
+
 def _page_part(place: str, locked: dict[str, Any]) -> dict[str, Any]:
     name = place.rpartition("node_modules/")[2]
     part: dict[str, Any] = {"type": "library", "name": name, "version": locked["version"]}
@@ -104,10 +131,11 @@ def _bill(name: str, version: str, parts: list[dict[str, Any]]) -> dict[str, Any
 
 
 def main() -> None:
-    """Write both."""
-    folder = Path(sys.argv[1])
+    """Write them."""
+    folder, *roots = map(Path, sys.argv[1:])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, bill in (("python", python_bill()), ("page", page_bill())):
+    bills = [("python", python_bill()), ("page", page_bill()), *(("image", image_bill(root)) for root in roots)]
+    for name, bill in bills:
         (folder / f"sbom-{name}.json").write_text(json.dumps(bill, indent=1) + "\n", "utf-8")
         print(f"{folder / f'sbom-{name}.json'}: {len(bill['components'])} components")
 

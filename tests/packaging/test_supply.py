@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 from supply.advisories import of_pip_audit, told  # noqa: E402
-from supply.sbom import declared, normal, page_bill, python_bill  # noqa: E402
+from supply.sbom import declared, image_bill, normal, page_bill, python_bill  # noqa: E402
 
 
 def test_the_bill_lists_every_dependency_of_the_project() -> None:
@@ -44,6 +44,22 @@ def test_a_bill_has_the_form_of_cyclonedx(bill: type) -> None:
     assert (whole["bomFormat"], whole["specVersion"]) == ("CycloneDX", "1.6")
     purls = [part["purl"] for part in whole["components"]]
     assert all(re.fullmatch(r"pkg:(pypi|npm)/[\w%./-]+(@[\w.+-]+)?", purl) for purl in purls)
+
+
+def test_the_bill_of_an_image_lists_what_is_installed_in_it(tmp_path: Path) -> None:
+    about = tmp_path / "opt/lookalike/lib/python3.11/site-packages/Two_Words-1.5.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: Two_Words\nVersion: 1.5\n")
+    status = tmp_path / "var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    status.write_text(
+        "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.36-9+deb12u1\nDepends: x\n\n"
+        "Package: gone\nStatus: deinstall ok config-files\nArchitecture: all\nVersion: 1\n"
+    )
+    assert [part["purl"] for part in image_bill(tmp_path)["components"]] == [
+        "pkg:pypi/two-words@1.5",
+        "pkg:deb/debian/libc6@2.36-9%2Bdeb12u1?arch=amd64",
+    ]
 
 
 def test_what_was_not_looked_up_is_not_clean() -> None:
