@@ -103,6 +103,7 @@ NO_COMMAND: Final = {
     **dict.fromkeys([f"{name} progress" for name in (*_LONG, *_BARS)], "the command has a bar"),
     "audit confounds other_field": "--against says it in words",
     "audit confounds label_field": "--label says it in words",
+    "keys add key": "of the first of several --gallery",
     "records label by": "the log names the command line",
     "records log cursor": "--limit shows more",
     "records export progress": "the command has a bar",
@@ -229,7 +230,7 @@ def as_command(verb: Verb) -> dict[str, Any]:
     wanted = in_python(verb)
     command = command_of(verb)
     found = {named(each, wanted): each for each in command.get_params(click.Context(command))}
-    left_out = {"gallery", "h", "help", *(SHOWN - wanted.keys())}
+    left_out = {"gallery", "galleries", "h", "help", *(SHOWN - wanted.keys())}
     return {name: default_of(verb, name, each) for name, each in found.items() if name not in left_out}
 
 

@@ -4,6 +4,27 @@
  */
 
 export interface paths {
+    "/api/v1/galleries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Galleries
+         * @description The galleries that the caller may see; answered to everybody, with none to who is not known. At the address of
+         *     each all addresses of this document are its own: /g/NAME/api/v1/search. Without a name they are the first one's.
+         */
+        get: operations["get_galleries_api_v1_galleries_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gallery": {
         parameters: {
             query?: never;
@@ -791,7 +812,8 @@ export interface paths {
         };
         /**
          * Get Session
-         * @description Who asks, and how somebody can sign in; answered to everybody.
+         * @description Who asks, and how somebody can sign in; answered to everybody. Where no gallery is named and there are several,
+         *     role is the highest in any.
          */
         get: operations["get_session_api_v1_session_get"];
         put?: never;
@@ -857,7 +879,7 @@ export interface paths {
         };
         /**
          * Get Readyz
-         * @description Encoder and index are loaded.
+         * @description Encoder and index are loaded: of the gallery that the address names, else of all that are open.
          */
         get: operations["get_readyz_readyz_get"];
         put?: never;
@@ -1326,7 +1348,12 @@ export interface components {
                 [key: string]: number | null;
             };
         };
-        /** @description imports: names of the folders that may be indexed. role: the caller's. */
+        /** @description What can be done where there is no gallery yet, as a command. */
+        FirstStep: {
+            about: string;
+            command: string;
+        };
+        /** @description title: for people. imports: names of the folders that may be indexed. role: the caller's. */
         GalleryAnswer: {
             name: string;
             records: number;
@@ -1343,10 +1370,36 @@ export interface components {
             linked: boolean;
             reports: number;
             studies: number;
+            title: string;
             imports: string[];
             disclaimer: string;
             /** @enum {string} */
             role: "reader" | "contributor" | "admin";
+        };
+        /**
+         * @description A gallery that somebody may see. address: of its page. records: that they see. role: their highest in it; None
+         *     where it cannot be opened, and ``problem`` says why and what to do.
+         */
+        GalleryChoice: {
+            name: string;
+            title: string;
+            address: string;
+            records: number;
+            encoder: string;
+            linked: boolean;
+            role: ("reader" | "contributor" | "admin") | null;
+            problem: string;
+        };
+        /**
+         * @description several: whether addresses have to say which gallery is meant. known: whether the service knows who asks.
+         *     first_steps: where there is no gallery yet.
+         */
+        GalleryList: {
+            items: components["schemas"]["GalleryChoice"][];
+            several: boolean;
+            known: boolean;
+            first_steps: components["schemas"]["FirstStep"][];
+            next_cursor: null;
         };
         /** @description Whether the process is alive, or ready for queries. */
         Health: {
@@ -2705,6 +2758,34 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_galleries_api_v1_galleries_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GalleryList"];
+                };
+            };
+            400: components["responses"]["400"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     get_gallery_api_v1_gallery_get: {
         parameters: {
             query?: never;
