@@ -234,6 +234,16 @@ def one_step(gallery: Gallery, folder: Path, seed: int) -> Mapping[str, NDArray[
     ).changes
 
 
+def test_a_label_that_untouched_records_alone_bear(made: Gallery, tmp_path: Path) -> None:
+    parts = choose_parts(every_record(made), "labels", 0)
+    rare = tuple(("rare",) if i in parts.untouched[:3] else names for i, names in enumerate(parts.data.labels))
+    parts = dataclasses.replace(parts, data=dataclasses.replace(parts.data, labels=rare))
+    entry = encoders.untuned(made.spec.name)
+    pictures, recipe = read_pictures(made, parts.data.ids, tmp_path), TrainingRecipe(0, mirror=True, epochs=1)
+    done = fit(entry, trainable(entry, 0), parts, pictures, "labels", recipe)
+    assert done.judged(parts, made.spec.identity, 0).queries == len(parts.untouched)
+
+
 def test_what_is_no_better_is_thrown_away(tmp_path: Path) -> None:
     """Labels dealt to the patients anew: the network is at chance where it saw nothing."""
     order = np.random.default_rng(5).permutation(PATIENTS)
@@ -249,6 +259,18 @@ def test_what_is_no_better_is_thrown_away(tmp_path: Path) -> None:
     assert low < 0.5 < high
     told = CliRunner().invoke(cli.main, [*words.split(), "--seed", "1"])
     assert (told.exit_code, "Not accepted" in told.stdout, "over base" in told.stdout) == (1, True, True)
+
+
+def test_it_is_tuned_by_a_field(tmp_path: Path) -> None:
+    """Labels that say nothing, and a field that says what the tint is."""
+    gallery_of(tmp_path, lambda patient: patient % 3 == 0).close()
+    words = f"tune --gallery {tmp_path / 'gallery'} --name no --to {tmp_path / 'more'} --epochs {STEPS}"
+    by_tone = CliRunner().invoke(cli.main, [*words.split(), "--field", "tone", "--labels", "red,blue"])
+    assert by_tone.exit_code == 0, by_tone.output
+    assert all(part in by_tone.stdout for part in ("Learnt tone: red, blue from", "over base", "Accepted", "head"))
+    said = json.loads((tmp_path / "more" / "no" / DESCRIPTION).read_text("utf-8"))
+    assert ") by tone: " in said["note"]
+    assert (said["training"]["field"], said["training"]["labels"]) == ("tone", [])
 
 
 def test_what_is_worse_is_thrown_away(tmp_path: Path) -> None:
