@@ -149,6 +149,7 @@ NO_HTTP: Final = {
     **dict.fromkeys(["search mask", "explain mask"], "a mask would be a file"),
     **dict.fromkeys(["search context", "explain context"], "the page judges a region with its surroundings"),
     "search pictures": "pictures have routes of their own",
+    "search beside": "another gallery is a folder",
     **dict.fromkeys(
         [
             f"classify {name}"
@@ -173,7 +174,9 @@ NO_HTTP: Final = {
     ),
     "evaluate samples": "for tests in Python",
     "evaluate queries_from": "another gallery is a folder",
-    **dict.fromkeys([f"evaluate {name}" for name in ("against", "by", "levels", "sizes", "draws")], "in options"),
+    **dict.fromkeys(
+        [f"evaluate {name}" for name in ("against", "fused", "by", "levels", "sizes", "draws")], "in options"
+    ),
     "records label by": "the caller's key",
     "map seed": "a kept map is asked for by method and space",
     "map where": "a kept map is asked for by method and space",

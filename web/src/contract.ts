@@ -1857,8 +1857,8 @@ export interface components {
             permutations: number;
         };
         /**
-         * @description Where one ranking has a hit. ranking: "picture", "text" (of the encoder's own space) or "report". rank: from 1.
-         *     score: its cosine there.
+         * @description Where one ranking has a hit. ranking: "picture", "text" (of the encoder's own space), "report", or the name of
+         *     another gallery. rank: from 1. score: its cosine there.
          */
         Placed: {
             ranking: string;
