@@ -2438,7 +2438,8 @@ export interface components {
         };
         /**
          * @description encoder: the new encoder's name; base: what it was tuned from. accepted: it is better than base on what it did
-         *     not learn from, the interval of the gain in P@5 lies above 0; only then it was kept, in ``folder``.
+         *     not learn from, the interval of the gain in P@5 lies above 0 and its p is at most .05; only then it was kept, in
+         *     ``folder``.
          *
          *     records, patients: learnt from. unread: records whose files are gone. mirrored: mirrored views were learnt from too.
          *     field, labels: what it was tuned on, the values that were chosen.
@@ -2466,7 +2467,8 @@ export interface components {
         /**
          * @description figures: of base, of each adapter on base vectors and of the tuned network: macro P@1 and P@5 of the untouched
          *     records, asked against all others of other patients. gain: tuned less base; over_adapter: tuned less the adapter
-         *     that does best there. Each with its interval, resampled by patient.
+         *     that does best there. Each with its interval, resampled by patient. p: of the gain in P@5, two-sided, by flipping
+         *     the signs of patients (``evaluation.paired``).
          */
         TuningJudgement: {
             queries: number;
@@ -2496,6 +2498,7 @@ export interface components {
                 ];
             };
             split_hash: string;
+            p: number | null;
         };
         /** @description The number of a change of labels; without one the last that counts. */
         UndoLabelsBody: {
