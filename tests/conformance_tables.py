@@ -35,6 +35,7 @@ from lookalike.sending.ways import _SECONDS, OURSELVES
 from lookalike.server.dicom_json import CREATOR, RANK, RECORD, SCORE, SIMILAR_IMAGE
 from lookalike.sources.dicomweb import qido
 from lookalike.sources.dicomweb.address import FILTERS
+from lookalike.sources.dimse.worker import _entity
 from lookalike.sources.pacs import PacsLimits
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "conformance-statement.md"
@@ -112,6 +113,10 @@ def _sop_classes() -> Iterator[Sequence[str]]:
         "no",
         "yes",
     )
+    for asked in sorted(
+        {str(each.abstract_syntax) for each in _entity({"calling": OURSELVES, "silence": 1}).requested_contexts}
+    ):
+        yield str(UID(asked).name), asked, "yes", "no"
     for made in _made(placed=True).values():
         yield str(made.SOPClassUID.name).removesuffix(" Storage"), str(made.SOPClassUID), "yes", "yes"
 
@@ -145,7 +150,7 @@ def _statuses() -> Iterator[Sequence[str]]:
 
 def _queries() -> Iterator[Sequence[str]]:
     returned = {
-        "studies": (qido.STUDY, qido.SERIES_OF_STUDY, qido.INSTANCES_OF_STUDY),
+        "studies": (qido.STUDY, qido.SERIES_OF_STUDY, qido.INSTANCES_OF_STUDY, qido.PATIENT, qido.DATE),
         "series": (qido.SERIES, qido.MODALITY, qido.INSTANCES_OF_SERIES),
         "instances": (qido.INSTANCE, qido.SOP_CLASS),
     }

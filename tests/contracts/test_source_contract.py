@@ -136,17 +136,21 @@ SAMPLES: dict[str, Make] = {
     "totalsegmentator": in_folder("totalsegmentator", totalsegmentator),
     "vectors": in_folder("vectors", vectors, "published.npz"),
 }
-PACS = ("dicomweb+http", "dicomweb+https")
-"""They are run over a service on this machine; over TLS in tests/integration/test_dicomweb.py."""
+PACS = ("dicomweb+http", "dimse", "dicomweb+https", "dimse+tls")
+"""They are run over a service on this machine; over TLS in tests/integration."""
 
 
-@pytest.fixture(params=[*(name for name in plugin_names(GROUP) if name != PACS[1]), "zip"])
+@pytest.fixture(params=[*(name for name in plugin_names(GROUP) if name not in PACS[2:]), "zip"])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     """A small source of each kind; the one that lies elsewhere is no plug-in of ours."""
     if request.param == "zip":
         yield ZipSource(zipped(tmp_path / "source"))
     elif request.param in PACS:
-        with serving() as pacs:
+        if request.param == "dimse":
+            pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
+        from peers.dimse_pacs import dimse_pacs
+
+        with serving() if request.param == PACS[0] else dimse_pacs() as pacs:
             for number in range(3):
                 pacs.store(radiograph(number))
             yield source_of(pacs.uri)

@@ -21,9 +21,10 @@ from lookalike.sources.dicomweb.connection import Connection
 from lookalike.sources.dicomweb.login import PacsLogin, login_for
 from lookalike.sources.dicomweb.multipart import ACCEPT
 from lookalike.sources.dicomweb.origin import PacsOrigin
-from lookalike.sources.dicomweb.qido import STUDY, Tally, listed, text
+from lookalike.sources.dicomweb.qido import STUDY, listed, text
 from lookalike.sources.dicomweb.source import DicomwebSource, open_dicomweb
 from lookalike.sources.pacs import PacsLimits
+from lookalike.sources.pacs_lists import Tally
 from peers.dicomweb import BOUNDARY, Handler, Pacs, as_it_should, in_parts, no_dicom, radiograph, serving
 
 QUICK = PacsLimits(first_wait=0.01, tries=3)
@@ -71,11 +72,11 @@ def fetched(pacs: Pacs, limits: PacsLimits = QUICK) -> bytes:
 
 MANNERS: dict[str, tuple[dict[str, Any], str]] = {
     "pages": ({}, ""),
-    "capped": ({"cap": 20}, "caps its pages at 20 rows"),
+    "capped": ({"cap": 20}, "caps its lists at 20 rows"),
     "repeated": ({"repeats": True}, "listed things twice (45 rows)"),
     "overlapping": ({"cap": 20, "overlaps": True}, "listed things twice"),
-    "both": ({"cap": 20, "repeats": True}, "caps its pages at 20"),
-    "offset ignored, all on one page": ({"ignores_offset": True}, "sends the first page again (1 lists)"),
+    "both": ({"cap": 20, "repeats": True}, "caps its lists at 20"),
+    "offset ignored, all on one page": ({"ignores_offset": True}, "sends no more than the beginning (1 lists)"),
 }
 
 
@@ -98,7 +99,7 @@ def test_what_is_missed_is_told(pacs: Pacs) -> None:
     source = opened(pacs)
     assert len(list(source.items())) == 20
     assert "1 lists of the PACS lack 25 of what it counts itself; pull again" in source.notes
-    assert any("sends the first page again" in note for note in source.notes)
+    assert any("sends no more than the beginning" in note for note in source.notes)
 
 
 def test_metadata_comes_first_and_names_give_nobody_away(pacs: Pacs) -> None:

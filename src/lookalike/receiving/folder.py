@@ -11,6 +11,8 @@ SERIES and INSTANCE are pseudonyms of the UIDs by a key that is elsewhere, so th
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -47,6 +49,11 @@ def waiting_series(folder: Path, name: str = "*") -> list[WaitingSeries]:
         if files:
             found.append(WaitingSeries(place.name, files, max(file.stat().st_mtime for file in files)))
     return found
+
+
+def inbox_pseudonym(key: bytes, uid: str) -> str:
+    """The name of a UID in an inbox: HMAC-SHA-256; 32 hex digits."""
+    return hmac.new(key, uid.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def is_object(file: Path) -> bool:

@@ -6,7 +6,6 @@ An object is on the disk, and its name too, before ``keep`` returns: only then i
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import secrets
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.atomic import sync_folder
-from lookalike.receiving.folder import APART, ARRIVED, COMING, make_inbox, objects_in, parts_of_name
+from lookalike.receiving.folder import APART, ARRIVED, COMING, inbox_pseudonym, make_inbox, objects_in, parts_of_name
 from lookalike.receiving.objects import Note, ObjectHead, ObjectSink
 from lookalike.receiving.part10 import file_head, series_of_file
 
@@ -67,8 +66,8 @@ class Inbox:
             self._used -= size
 
     def pseudonym(self, uid: str) -> str:
-        """The name of a UID: HMAC-SHA-256; 32 hex digits."""
-        return hmac.new(self._key, uid.encode(), hashlib.sha256).hexdigest()[:32]
+        """The name of a UID (``folder.inbox_pseudonym``)."""
+        return inbox_pseudonym(self._key, uid)
 
     def place(self, coming: Path, head: ObjectHead, series: str, digest: str) -> bool:
         """Give an object that is on the disk its place; False where the same is here already. Raises OSError."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
 from lookalike.readers.dicom_kinds import kind_of_object
@@ -20,16 +20,20 @@ from lookalike.types import Item
 
 NAMES: Final = "pacs:"
 """What the names of items begin with, whichever PACS they come from."""
-_UID: Final = re.compile(r"[0-9][0-9.]{0,63}")
+_UID: Final = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 _DIGITS: Final = 16  # of the digest of a series' instances
 
 
 @dataclass(frozen=True, slots=True)
 class ListedStudy:
-    """uid: StudyInstanceUID. counts: of its series and its instances, None where the server does not say so."""
+    """uid: StudyInstanceUID. counts: of its series and its instances, None where the server does not say so. patient,
+    date: PatientID and StudyDate, "" where it says none.
+    """
 
     uid: str
     counts: tuple[int | None, int | None]
+    patient: str = field(default="", repr=False)
+    date: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,16 @@ class PacsLimits:
 class PacsSource(NamedByGallery, Protocol):
     """A PACS as a source: its studies are listed first, then what is in those that are looked into."""
 
+    @property
+    def lists_all(self) -> bool:
+        """Whether nothing lacks in its lists, as far as can be told."""
+        ...
+
+    @property
+    def selects_series(self) -> bool:
+        """Whether some series of its studies are not listed since they are not asked for."""
+        ...
+
     def within(self, limits: PacsLimits) -> PacsSource:
         """The source, asked within these limits."""
         ...
@@ -88,6 +102,10 @@ class PacsSource(NamedByGallery, Protocol):
 
     def items_of(self, series: ListedSeries) -> Iterator[Item]:
         """The items that a series makes."""
+        ...
+
+    def close(self) -> None:
+        """End what it holds open. It may be asked again."""
         ...
 
 

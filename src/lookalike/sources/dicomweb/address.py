@@ -20,7 +20,9 @@ FILTERS: Final[Mapping[str, Literal["studies", "series"]]] = {
     "BodyPartExamined": "series",
 }
 """The DICOM keywords that a URI may select by, and what each is an attribute of: none that tells who somebody is."""
-_HOST: Final = re.compile(r"[A-Za-z0-9._:-]+")
+_DAYS: Final = re.compile(r"([0-9]{8}(-([0-9]{8})?)?|-[0-9]{8})?")
+HOST: Final = re.compile(r"[A-Za-z0-9._:-]+")
+"""What a host may be called in a URI of a PACS."""
 _EXAMPLE: Final = "dicomweb+https://pacs.example/dicom-web"
 
 
@@ -62,7 +64,7 @@ def parse_address(uri: str) -> PacsAddress:
         raise _unusable("the URI of a PACS is none") from None
     if parts.username is not None or parts.password is not None:
         raise _unusable("a URI holds no name and no password: they stand in LOOKALIKE_PACS_USER and _PASSWORD")
-    if scheme not in _PORTS or not _HOST.fullmatch(host) or parts.fragment:
+    if scheme not in _PORTS or not HOST.fullmatch(host) or parts.fragment:
         raise _unusable("the URI of a PACS names a host and a path, and nothing behind a #")
     filters = checked_filters(dict(parse_qsl(parts.query, keep_blank_values=True)), FILTERS)
     path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
@@ -70,9 +72,13 @@ def parse_address(uri: str) -> PacsAddress:
 
 
 def checked_filters(filters: dict[str, str], known: Iterable[str]) -> dict[str, str]:
-    """The filters of a URI. known: what may stand there, for the message. Raises UsageError for any other."""
+    """The filters of a URI. known: what may stand there, for the message. Raises UsageError for any other, and
+    for a StudyDate that names no days.
+    """
     for name in filters.keys() - FILTERS.keys():
         raise UsageError(f"a PACS is narrowed by {', '.join(FILTERS)}, got {name!r}.{suggestion(name, known)}")
+    if not _DAYS.fullmatch(filters.get("StudyDate", "")):
+        raise UsageError("StudyDate is a day, or from one to another: 20260107, 20260101-20260107, 20260101-")
     return filters
 
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from typing import Final, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
 
 from lookalike.sources.dicomweb import qido
 from lookalike.sources.dicomweb.origin import PacsOrigin
-from lookalike.sources.dicomweb.qido import Row, Tally, count_of, listed, text
+from lookalike.sources.dicomweb.qido import Row, count_of, listed, text
 from lookalike.sources.pacs import ListedSeries, ListedStudy
-
-_AHEAD: Final = 4  # studies that are listed ahead of the one that is looked at, for each request at a time
-
-_Given = TypeVar("_Given")
-_Made = TypeVar("_Made")
+from lookalike.sources.pacs_days import Days, complete_list, days_of
+from lookalike.sources.pacs_lists import Tally, made_ahead
 
 
 def list_studies(origin: PacsOrigin, tally: Tally) -> list[ListedStudy]:
     """The studies that the address selects, by UID. Raises PacsError."""
-    asked = {**origin.address.matching("studies"), "includefield": [qido.SERIES_OF_STUDY, qido.INSTANCES_OF_STUDY]}
-    rows = listed(origin, "studies", qido.STUDY, asked, tally)
-    studies = (ListedStudy(text(row, qido.STUDY), _counts(row)) for row in rows)
-    return sorted(studies, key=lambda study: study.uid)
+    matching = origin.address.matching("studies")
+    fields = [qido.SERIES_OF_STUDY, qido.INSTANCES_OF_STUDY, qido.PATIENT]
+
+    def list_days(days: Days) -> tuple[dict[str, ListedStudy], bool]:
+        dates, stuck = {"StudyDate": str(days)} if str(days) else {}, tally.stuck
+        rows = listed(origin, "studies", qido.STUDY, {**matching, **dates, "includefield": fields}, tally)
+        is_all, tally.stuck = tally.stuck == stuck, stuck  # what is stuck may be had by fewer days
+        studies = (ListedStudy(text(row, qido.STUDY), _counts(row), *_whose(row)) for row in rows)
+        return {study.uid: study for study in studies}, is_all
+
+    return complete_list(list_days, days_of(matching.get("StudyDate", "")), tally)
+
+
+def _whose(row: Row) -> tuple[str, str]:
+    return text(row, qido.PATIENT), text(row, qido.DATE)
 
 
 def _counts(row: Row) -> tuple[int | None, int | None]:
@@ -35,23 +40,7 @@ def list_series(origin: PacsOrigin, studies: Iterable[ListedStudy], tally: Tally
 
     Raises PacsError.
     """
-    with ThreadPoolExecutor(origin.limits.at_once, "pacs") as threads:
-        yield from _ahead(threads, lambda study: _series_of(origin, study, tally), studies, origin.limits.at_once)
-
-
-def _ahead(
-    threads: ThreadPoolExecutor, make: Callable[[_Given], _Made], given: Iterable[_Given], at_once: int
-) -> Iterator[_Made]:
-    """What ``make`` gives for each, in their order, few ahead of what is consumed."""
-    waiting = iter(given)
-    begun = [threads.submit(make, each) for each in islice(waiting, _AHEAD * at_once)]
-    try:
-        while begun:
-            yield begun.pop(0).result()
-            begun += [threads.submit(make, each) for each in islice(waiting, 1)]
-    finally:
-        for each in begun:
-            each.cancel()
+    return made_ahead(lambda study: _series_of(origin, study, tally), studies, origin.limits.at_once)
 
 
 def _series_of(origin: PacsOrigin, study: ListedStudy, tally: Tally) -> list[ListedSeries]:

@@ -18,16 +18,28 @@ import os
 import ssl
 import tomllib
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Final, Protocol
 
 from lookalike.encoders.runtimes.addresses import is_this_machine
 from lookalike.errors import GalleryError, UsageError
 from lookalike.ownership import config_folder
 from lookalike.private_files import check_closed, unusable_file
-from lookalike.sources.dicomweb.address import PacsAddress
 
 _VARIABLE: Final = "LOOKALIKE_PACS_"
 _FILE: Final = "pacs.toml"
+
+
+class WhereAsked(Protocol):
+    """An address, as far as it matters for who asks there."""
+
+    @property
+    def scheme(self) -> str: ...
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def origin(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ class PacsLogin:
         return context
 
 
-def login_for(address: PacsAddress) -> PacsLogin:
+def login_for(address: WhereAsked) -> PacsLogin:
     """What the environment says, and the private file of what it does not. Raises UsageError, GalleryError."""
     names = [each.name for each in fields(PacsLogin)]
     told = {name: text for name in names if (text := os.environ.get(f"{_VARIABLE}{name.upper()}", ""))}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from queue import Empty, LifoQueue
 from typing import Any, Final
@@ -18,9 +17,7 @@ from lookalike.sources.dicomweb.address import PacsAddress
 from lookalike.sources.dicomweb.connection import AnswerBody, Connection, NoSuchObjectError, PassingError, Taken
 from lookalike.sources.dicomweb.login import PacsLogin
 from lookalike.sources.pacs import PacsLimits
-
-NARROW: Final = "narrow what is asked for: ?StudyDate=20260101-20260107"
-"""What to do where a list is too long."""
+from lookalike.sources.pacs_lists import NARROW, Pace
 
 _IN_A_ROW: Final = 8  # objects that a PACS does not send before it is taken for one that does not work
 
@@ -32,7 +29,7 @@ class PacsOrigin:
         self.address, self.limits, self._login = address, limits, login
         self._turns = threading.BoundedSemaphore(limits.at_once)
         self._idle: LifoQueue[Connection] = LifoQueue()
-        self._pace, self._next = threading.Lock(), 0.0
+        self._pace = Pace(limits.a_second)
         self._missed = 0  # objects in a row
         self._busy: set[Connection] = set()
         self._stopped = threading.Event()
@@ -99,11 +96,17 @@ class PacsOrigin:
         for connection in [*self._busy]:
             connection.cut()
 
+    def close(self) -> None:
+        """Close connections that nobody uses."""
+        while not self._idle.empty():
+            with suppress(Empty):
+                self._idle.get_nowait().close()
+
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         """A connection that nobody else uses, when it is this request's turn."""
         with self._turns:
-            self._wait_for_pace()
+            self._pace.wait()
             try:
                 connection = self._idle.get_nowait()
             except Empty:
@@ -117,13 +120,6 @@ class PacsOrigin:
             finally:
                 self._busy.discard(connection)
             self._idle.put(connection)
-
-    def _wait_for_pace(self) -> None:
-        if self.limits.a_second:
-            with self._pace:
-                start = max(self._next, time.monotonic())
-                self._next = start + 1 / self.limits.a_second
-            time.sleep(max(0.0, start - time.monotonic()))
 
     def gives_nothing(self, error: PassingError) -> PacsError:
         """The error for a PACS that does not work. error: its last failure."""

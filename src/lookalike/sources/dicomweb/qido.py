@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from lookalike.errors import PacsError
 from lookalike.sources.dicomweb.connection import AnswerBody, PassingError
-from lookalike.sources.dicomweb.origin import NARROW, PacsOrigin
+from lookalike.sources.dicomweb.origin import PacsOrigin
 from lookalike.sources.pacs import is_uid
+from lookalike.sources.pacs_lists import NARROW, Tally
 
 PAGE: Final = 200
 """Rows that are asked for at once."""
@@ -24,51 +24,18 @@ _MOST_ROWS: Final = 5_000_000  # of one list: what lists more never ends
 STUDY: Final = "0020000D"
 SERIES: Final = "0020000E"
 INSTANCE: Final = "00080018"
+PATIENT: Final = "00100020"
+DATE: Final = "00080020"
 SOP_CLASS: Final = "00080016"
 MODALITY: Final = "00080060"
 SERIES_OF_STUDY: Final = "00201206"
 INSTANCES_OF_STUDY: Final = "00201208"
 INSTANCES_OF_SERIES: Final = "00201209"
-"""Tags of StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, SOPClassUID, Modality, and of counts (PS3.6)."""
+"""Tags of three UIDs, PatientID, StudyDate, SOPClassUID, Modality, and of counts (PS3.6)."""
 
 _BARREN: Final = 3  # pages with nothing new before a list is taken for complete
 
 Row = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What is told of the lists of one server. repeated: rows that came before. capped: the fewest rows of a page that
-    was not the last, below what was asked for; 0 if none. stuck: lists whose second page was the first again, and
-    that may lack something. without: rows without a usable UID. fewer: lists with less than the level above says;
-    missing: how much less in all.
-    """
-
-    repeated: int = 0
-    capped: int = 0
-    stuck: int = 0
-    without: int = 0
-    fewer: int = 0
-    missing: int = 0
-
-    def compare(self, listed: int, expected: int | None) -> bool:
-        """Note where a list lacks something; whether it does. expected: how many there should be, where it is known."""
-        missing = 0 if expected is None else max(0, expected - listed)
-        self.fewer += missing > 0
-        self.missing += missing
-        return missing > 0
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """A sentence for each of them, without a name of anything."""
-        told = (
-            (self.capped, f"the PACS caps its pages at {self.capped} rows: page after page was asked for"),
-            (self.repeated, f"the PACS listed things twice ({self.repeated} rows): each counts once"),
-            (self.stuck, f"the PACS sends the first page again ({self.stuck} lists): is there more? {NARROW}"),
-            (self.without, f"{self.without} rows of the PACS bear no usable UID and were left out"),
-            (self.fewer, f"{self.fewer} lists of the PACS lack {self.missing} of what it counts itself; pull again"),
-        )
-        return tuple(note for count, note in told if count)
 
 
 def listed(

@@ -18,9 +18,9 @@ from lookalike.sources.dicomweb.listing import list_series, list_studies
 from lookalike.sources.dicomweb.login import login_for
 from lookalike.sources.dicomweb.multipart import ACCEPT, save_object
 from lookalike.sources.dicomweb.origin import PacsOrigin
-from lookalike.sources.dicomweb.qido import Tally
 from lookalike.sources.labels import LabelTable
 from lookalike.sources.pacs import ListedSeries, ListedStudy, PacsLimits, PacsPlace, hashed, pacs_items
+from lookalike.sources.pacs_lists import Tally
 from lookalike.sources.reading import FETCHED_AT_ONCE
 from lookalike.sources.source import Pseudonym, items_since
 from lookalike.types import Item
@@ -77,6 +77,16 @@ class DicomwebSource:
     def notes(self) -> tuple[str, ...]:
         """What is to be said of its lists."""
         return self.tally.notes
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether nothing lacks in its lists, as far as can be told."""
+        return self.tally.lists_all
+
+    @property
+    def selects_series(self) -> bool:
+        """Whether some series are not listed since they are not asked for."""
+        return bool(self.origin.address.matching("series"))
 
     def named_by(self, pseudonym: Pseudonym, *, reports: bool) -> Self:
         """This source with its items named by a gallery's pseudonyms."""
@@ -137,6 +147,10 @@ class DicomwebSource:
     def stop(self) -> None:
         """Let what is being fetched fail at once."""
         self.origin.stop()
+
+    def close(self) -> None:
+        """Close connections that nobody uses."""
+        self.origin.close()
 
     def labels(self) -> LabelTable | None:
         """None: a PACS has no labels; what its headers say are attributes."""
