@@ -37,7 +37,7 @@ class Manners:
     time, every row twice, each page begins with the last row before. counts: whether the level above says how many
     there are. answer: how an object is sent, by default as it should be. status: of every answer, with retry_after, as
     long as busy lasts. authorization: the header without which nobody is answered. lists: answers instead of a list,
-    where it says so.
+    where it says so. patients: whether studies say whose they are.
     """
 
     cap: int = 0
@@ -51,6 +51,7 @@ class Manners:
     retry_after: str = ""
     authorization: str = ""
     lists: Callable[[Handler], bool] = lambda _handler: False
+    patients: bool = True
 
 
 @dataclass
@@ -100,6 +101,8 @@ class Pacs:
 
     def _row(self, level: str, tag: str, uid: str, ds: Dataset, numbers: Counter[str]) -> dict[str, Any]:
         told: dict[str, Any] = {tag: uid, "00080060": ds.get("Modality", ""), "00100010": "Doe^Jane"}
+        if level == "studies" and self.manners.patients:
+            told["00100020"] = str(ds.get("PatientID", ""))
         if level == "instances":
             told["00080016"] = str(ds.SOPClassUID)
         if level == "series" and self.manners.counts:

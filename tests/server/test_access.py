@@ -47,8 +47,6 @@ _OPEN: Final = frozenset(
         "GET /healthz",
         "GET /readyz",
         "GET /",
-        "GET /galleries",
-        "GET /g/{}",
         "GET /session",
         "DELETE /session",
         "GET /session/sign-in",
@@ -88,7 +86,7 @@ def routes(folder: Path) -> list[tuple[str, str, str | None]]:
         found = [route for route in app.routes if isinstance(route, APIRoute)]
         return [(method, route.path, demanded(route)) for route in found for method in sorted(route.methods)]
     finally:
-        app.state.galleries.service().close()
+        app.state.service.close()
 
 
 def demanded(route: APIRoute) -> str | None:

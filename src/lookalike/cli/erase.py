@@ -16,17 +16,26 @@ from lookalike.cli.output import counted, gallery_option, json_option, print_jso
 @click.option("--patient-id", metavar="ID", help="Instead, the id that files and tables have; - reads it from a line.")
 @click.option("--proof", metavar="FILE", help="A new file for the proof, which names nobody.")
 @click.option("--check", metavar="FILE", help="Nothing is erased: is this proof genuine, and is all of it still gone?")
+@click.option("--may-return", "returns", is_flag=True, help="Nothing is erased: the patient is taken again.")
 @json_option
 def command(
-    gallery: str, patient: str | None, patient_id: str | None, proof: str | None, check: str | None, as_json: bool
+    gallery: str,
+    patient: str | None,
+    patient_id: str | None,
+    proof: str | None,
+    check: str | None,
+    returns: bool,
+    as_json: bool,
 ) -> None:
     """Remove a patient everywhere, and prove it: what was removed where, what a search finds afterwards, which backups
-    still hold it. Never the original files.
+    still hold it. Never the original files. From then on the patient is left out of whatever is indexed, pulled or
+    received; what is kept for that is a keyed pseudonym.
 
     \b
     Example:
       lookalike erase --patient 3c59dc048e8850243be8079a5c74d079 --proof erased.json --gallery chest
       lookalike erase --check erased.json --gallery chest
+      lookalike erase --patient-id 4711 --may-return --gallery chest
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.erase import erase_patient
@@ -36,6 +45,9 @@ def command(
         return
     if patient_id == "-":
         patient_id = sys.stdin.readline().strip()
+    if returns:
+        _let_return(gallery, patient, patient_id, as_json)
+        return
     with open_gallery(gallery) as opened:
 
         def noted(ids: tuple[str, ...]) -> None:
@@ -53,11 +65,26 @@ def command(
             f"{counted(len(done.records), 'record')} erased. {sum(done.words.values())} words that named them were "
             f"searched for in {counted(done.searched_files, 'file')}: found in {done.found}."
         )
+        kept = "is left out from now on (--may-return ends it)" if done.kept_out else "may come again: no key is here"
+        print_notes(f"The patient {kept}.")
         if done.backups:
             said = {True: "holds it: throw it away", False: "does not hold it", None: "cannot be looked into"}
             print_table([["backup", "made", "state"], *([b.name, b.created, said[b.holds]] for b in done.backups)])
     if not done.clean:
         sys.exit(1)
+
+
+def _let_return(gallery: str, patient: str | None, patient_id: str | None, as_json: bool) -> None:
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.erase import may_return
+
+    with open_gallery(gallery) as opened:
+        found = may_return(opened, patient=patient, patient_id=patient_id)
+        note_command("erase", opened, (), [patient] if patient else [], may_return=found.was_kept_out)
+    if as_json:
+        print_json(found)
+    else:
+        print_notes("The patient is taken again." if found.was_kept_out else "No such patient was left out.")
 
 
 def _check(gallery: str, proof: str, as_json: bool) -> None:

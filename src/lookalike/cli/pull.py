@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     help="GiB of fetched files on this machine at a time.",
 )
 @click.option("--reports", type=click.Choice(["sr"]), help="Keep the words of structured reports.")
+@click.option("--remove-gone", is_flag=True, help="Remove records that the PACS no longer lists.")
 @click.option("--retry-refused", is_flag=True, help="Fetch again what earlier pulls refused.")
 @json_option
 def command(
@@ -73,15 +74,17 @@ def command(
     rate: float,
     disk: float,
     reports: str | None,
+    remove_gone: bool,
     retry_refused: bool,
     as_json: bool,
 ) -> None:
-    """Bring what is new in a PACS into a gallery, over DICOMweb.
+    """Bring what is new in a PACS into a gallery, over DICOMweb, or by C-FIND and C-MOVE.
 
-    URI: dicomweb+https://host/path, or dicomweb+http://...; ?StudyDate=20260101-, ?ModalitiesInStudy=CT, ?Modality=CT
-    and ?BodyPartExamined=CHEST narrow it; without one those of pacs.sources in lookalike.toml. Who asks is proved by
-    LOOKALIKE_PACS_TOKEN, or _USER and _PASSWORD, or by pacs.toml in the configuration's folder; TLS by _AUTHORITIES,
-    _CERTIFICATE and _KEY.
+    URI: dicomweb+https://host/path, or dicomweb+http://...; dimse://OUR-TITLE@host:port/ITS-TITLE?listen=11113, or
+    dimse+tls://..., where it sends to that port of this machine. ?StudyDate=20260101-, ?ModalitiesInStudy=CT,
+    ?Modality=CT and ?BodyPartExamined=CHEST narrow it; without one those of pacs.sources in lookalike.toml. Who asks is
+    proved by LOOKALIKE_PACS_TOKEN, or _USER and _PASSWORD, or by pacs.toml in the configuration's folder; TLS by
+    _AUTHORITIES, _CERTIFICATE and _KEY.
 
     Only what the gallery does not hold is fetched, read as local files are, and removed. A pull that was cut short is
     finished by the next one. The gallery keeps no address and no UID: records are called pacs:SERIES/INSTANCE, by
@@ -91,6 +94,7 @@ def command(
     Example:
       lookalike pull dicomweb+https://pacs.example/dicom-web --gallery chest
       lookalike pull dicomweb+https://pacs.example/dicom-web --gallery chest --follow --every 600
+      lookalike pull dimse://LOOKALIKE@pacs.example:104/PACS --gallery chest
     """
     from lookalike.configuration.resolve import setting_value
     from lookalike.errors import UsageError
@@ -100,7 +104,14 @@ def command(
 
     if not (sources := sources or setting_value("pacs.sources")):
         raise UsageError("name a PACS: lookalike pull dicomweb+https://host/path, or pacs.sources in lookalike.toml")
-    asked = {"stable": stable, "at_once": at_once, "rate": rate, "disk": disk, "reports": reports}
+    asked = {
+        "stable": stable,
+        "at_once": at_once,
+        "rate": rate,
+        "disk": disk,
+        "reports": reports,
+        "remove_gone": remove_gone,
+    }
     with (
         _terminable(),
         gallery_to_fill(gallery, encoder=encoder, linked=linked) as opened,
@@ -141,5 +152,9 @@ def _print_short(result: PullResult) -> None:
     told += [f"{result.skipped} series and pictures there already, {len(result.refused)} refused"]
     told += [f"{result.waiting} series still arriving"] if result.waiting else []
     told += [f"{result.replaced} records replaced by those of grown series"] if result.replaced else []
+    told += [f"{result.kept_out} of patients who were erased left out"] if result.kept_out else []
     print_notes(f"{', '.join(told)}, in {result.seconds:.1f} s. The gallery holds {result.records} records.")
+    if result.gone:
+        done = f"{result.removed} removed" if result.removed else "--remove-gone removes them"
+        print_notes(f"{counted(result.gone, 'record')} that the PACS no longer lists ({done})")
     print_notes(*result.notes, *([f"this look came to no end: {result.failed}"] if result.failed else []))

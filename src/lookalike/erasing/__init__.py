@@ -2,12 +2,15 @@
 
 from lookalike.erasing.erase import PATIENCE, Forget, Removed, erase, is_erasing, tidy
 from lookalike.erasing.folder import digest_of, digest_of_series
+from lookalike.erasing.gone import GoneRecords
+from lookalike.erasing.inboxes import note_inbox
 from lookalike.erasing.sources import bringing, damaged_copies
 from lookalike.store.named import Named
 
 __all__ = [
     "PATIENCE",
     "Forget",
+    "GoneRecords",
     "Named",
     "Removed",
     "bringing",
@@ -16,5 +19,6 @@ __all__ = [
     "digest_of_series",
     "erase",
     "is_erasing",
+    "note_inbox",
     "tidy",
 ]

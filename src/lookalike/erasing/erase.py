@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lookalike.erasing.derived import make_indexes, remove_derived, rename_classes
 from lookalike.erasing.sources import remove_copies, sweep_sources
@@ -21,6 +21,9 @@ from lookalike.store.edit import empty_log, write_anew
 from lookalike.store.erasures import Erasures, close_erasures, erasures, remove_named
 from lookalike.store.named import Named
 from lookalike.store.pages import lies_between
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 PATIENCE: Final = 60.0  # seconds that an erasure waits for its turn; a writer gives way much sooner
 _LOG_SECONDS: Final = 5.0  # that it waits for those who read an earlier state
@@ -36,8 +39,15 @@ class Removed:
     erased: bool
 
 
-def erase(gallery: Gallery, find: Callable[[Store], Named], forget: Forget | None = None) -> Removed:
-    """Remove the records that ``find`` names. forget: called at the end with what names them, for caches.
+def erase(
+    gallery: Gallery,
+    find: Callable[[Store], Named],
+    forget: Forget | None = None,
+    *,
+    also: Callable[[Connection], None] | None = None,
+) -> Removed:
+    """Remove the records that ``find`` names. forget: called at the end with what names them, for caches. also: done in
+    the transaction in which they go.
 
     Raises NotFoundError, LockedError and GalleryError; nothing is removed then.
     """
@@ -45,7 +55,7 @@ def erase(gallery: Gallery, find: Callable[[Store], Named], forget: Forget | Non
         named = find(gallery.store)
         named = replace(named, digests=remove_copies(gallery, named.sources, named.digests))
         adapters = rename_classes(gallery, named)
-        remove_named(gallery.store, named, adapters, gallery.folder / SOURCES)
+        remove_named(gallery.store, named, adapters, gallery.folder / SOURCES, also)
         erased = _complete(gallery, named)
     _works(lambda: forget(named) if forget is not None else None)
     _works(lambda: make_indexes(gallery))

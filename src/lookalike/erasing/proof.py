@@ -15,16 +15,21 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from lookalike.backups import BackupEntry, backups_of
 from lookalike.erasing.canary import search_folder
 from lookalike.erasing.erase import Forget, erase
-from lookalike.gallery import SOURCES, Gallery
+from lookalike.erasing.inboxes import forget_in_inboxes, waiting_of
+from lookalike.gallery import INBOX, SOURCES, Gallery
 from lookalike.store import Store
 from lookalike.store.database import FILE
+from lookalike.store.kept_out import keep_out
 from lookalike.store.named import Named, named_by_patient
 from lookalike.store.tallies import rows_of_records
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _FOLDERS: Final = (SOURCES, "indexes", "maps", "adapters")
 _DIGITS: Final = 32
@@ -46,9 +51,10 @@ class BackupState:
 class ErasureProof:
     """An erasure. gallery: its id. time: of its end, in UTC. patient, records: keyed digests. rows: that were removed,
     by table; left: records that are still there. files: that were removed, by folder of the gallery; those that are
-    made from all records are made again without these. words: that were searched for afterwards, by what they are, in
-    so many files and bytes; found: files that held one. erased: whether no trace is left on the disk. mac: HMAC-SHA-256
-    of the rest, by the key of the audit log.
+    made from all records are made again without these; of inboxes those that waited. kept_out: whether the patient is
+    not taken again, by whichever way; without the gallery's key that cannot be. words: that were searched for
+    afterwards, by what they are, in so many files and bytes; found: files that held one. erased: whether no trace is
+    left on the disk. mac: HMAC-SHA-256 of the rest, by the key of the audit log.
     """
 
     gallery: str
@@ -60,6 +66,7 @@ class ErasureProof:
     rows: Mapping[str, int]
     left: int
     files: Mapping[str, int]
+    kept_out: bool
     words: Mapping[str, int]
     searched_files: int
     searched_bytes: int
@@ -81,6 +88,7 @@ class _Before:
     named: list[Named] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     files: dict[str, _Seen] = field(default_factory=dict)
+    kept_out: bool = False
 
 
 def erase_with_proof(
@@ -89,15 +97,20 @@ def erase_with_proof(
     """Erase a patient group; the proof, and the ids of the records that are gone. key: by which it is signed. by: who
     erases. Raises as ``erase``, and OSError where the folder cannot be searched afterwards.
     """
-    before = _Before()
+    before, waiting = _Before(), waiting_of(gallery, patient)
 
     def find(store: Store) -> Named:
-        before.named = [named_by_patient(store, patient)]
+        before.named = [named_by_patient(store, patient, may_be_none=bool(waiting.files))]
         before.rows = rows_of_records(store, before.named[0].keys)
         before.files = {name: _seen(gallery.folder / name) for name in _FOLDERS}
         return before.named[0]
 
-    removed, named = erase(gallery, find, forget), before.named[0]
+    def also(connection: Connection) -> None:
+        studies = before.named[0].studies | waiting.studies
+        before.kept_out = keep_out(connection, gallery.store.identity, patient, studies)
+
+    removed, named = erase(gallery, find, forget, also=also), before.named[0]
+    forget_in_inboxes(gallery, waiting, named)
     words = _words(named)
     canary = search_folder(gallery.folder, frozenset().union(*words.values()))
     proof = ErasureProof(
@@ -109,7 +122,9 @@ def erase_with_proof(
         tuple(sorted(keyed(key, identity) for identity in named.ids)),
         before.rows,
         sum(gallery.store.find(identity) is not None for identity in named.ids),
-        {name: len(files - _seen(gallery.folder / name)) for name, files in before.files.items()},
+        {name: len(files - _seen(gallery.folder / name)) for name, files in before.files.items()}
+        | {INBOX: len(waiting.files)},
+        before.kept_out,
         {name: len(each) for name, each in words.items()},
         canary.files,
         canary.bytes,

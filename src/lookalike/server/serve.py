@@ -14,8 +14,9 @@ from typing import Final
 from hypercorn.asyncio import serve as run
 from hypercorn.config import Config
 
-from lookalike.server.app import service_app
-from lookalike.server.galleries import Galleries
+from lookalike.errors import UsageError
+from lookalike.server.app import make_app
+from lookalike.server.service import Service
 from lookalike.server.settings import ServerSettings
 from lookalike.sockets import listen
 
@@ -24,20 +25,23 @@ _POLITE: Final = 2.0  # seconds of grace beyond the time allowed to requests und
 
 
 def serve(settings: ServerSettings, *, browser: bool = False, say: Callable[[str], None] = print) -> None:
-    """Serve galleries until the process is told to stop. say: called with the address. browser: open the page.
+    """Serve a gallery until the process is told to stop. say: called with the address. browser: open the page.
 
-    Raises as ``service_app``, and UsageError where the address cannot be used.
+    Raises as ``make_app``, and UsageError where the address cannot be used.
     """
-    app = service_app(settings)
+    if len(settings.galleries) != 1:
+        raise UsageError(f"name one gallery to serve: --gallery FOLDER; {len(settings.galleries)} are named")
+    (place,) = settings.galleries
+    app = make_app(place.path, settings, place.roots)
     try:
         listening = listen(settings.host, settings.port, _BACKLOG)  # an early request waits and is not refused
         address = _address(settings, listening.getsockname()[1])
         say(address)
         if browser:
             webbrowser.open(address)
-        asyncio.run(_run(app, _config(settings, listening), partial(_leave, app.state.galleries)))
+        asyncio.run(_run(app, _config(settings, listening), partial(_leave, app.state.service)))
     finally:
-        app.state.galleries.close()
+        app.state.service.close()
 
 
 async def _run(app: object, config: Config, leave: Callable[[], None]) -> None:
@@ -53,8 +57,8 @@ async def _run(app: object, config: Config, leave: Callable[[], None]) -> None:
     await run(app, config, shutdown_trigger=stop)  # type: ignore[arg-type]
 
 
-def _leave(galleries: Galleries) -> None:
-    galleries.close()
+def _leave(service: Service) -> None:
+    service.close()
     os._exit(0)
 
 

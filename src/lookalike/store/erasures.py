@@ -7,7 +7,7 @@ the same transaction, so that whoever opens the gallery after a crash completes 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.jobs import OPEN, JobState, close_job, without_names
 from lookalike.store.label_log import forget_empty
 from lookalike.store.named import Named
-from lookalike.store.schema import JOBS, READ_FILES, RECORDS, REFUSED
+from lookalike.store.schema import JOBS, PULLED, READ_FILES, RECORDS, REFUSED
 from lookalike.store.spaces import change_adapter, count_version
 
 if TYPE_CHECKING:
@@ -60,10 +60,17 @@ def finish_since(
     return True
 
 
-def remove_named(store: Store, named: Named, adapters: Mapping[str, str], kept: PurePath) -> int:
+def remove_named(
+    store: Store,
+    named: Named,
+    adapters: Mapping[str, str],
+    kept: PurePath,
+    also: Callable[[Connection], None] | None = None,
+) -> int:
     """Remove records with everything that belongs to them or names them; their files may be indexed again. adapters:
     the SHA-256 of the adapters that spaces have from now on, by the spaces' names. kept: the folder of the files that
-    the gallery keeps itself, which it does not do with refused ones. Returns the erasure's number.
+    the gallery keeps itself, which it does not do with refused ones. also: done in the same transaction. Returns the
+    erasure's number.
     """
     with store.begin(write=True) as connection:
         # The other frames of these files stay; the file no longer counts as read to its end.
@@ -76,6 +83,9 @@ def remove_named(store: Store, named: Named, adapters: Mapping[str, str], kept: 
         _forget_in_jobs(connection, {*named.words, *(PurePath(source).name for source in refused)})
         for space, sha256 in adapters.items():
             change_adapter(connection, space, sha256)
+        delete_rows(connection, PULLED.c.study, named.studies)
+        if also is not None:
+            also(connection)
         number = _noted(connection).number + 1
         _note(connection, Erasures(number, True))
     return number

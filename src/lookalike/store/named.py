@@ -81,12 +81,14 @@ def named_by_ids(store: Store, ids: Iterable[str]) -> Named:
         return _named(connection, [found[identity] for identity in wanted])
 
 
-def named_by_patient(store: Store, patient: str) -> Named:
-    """What names the records of a patient group (its hash). Raises NotFoundError if there is none."""
+def named_by_patient(store: Store, patient: str, *, may_be_none: bool = False) -> Named:
+    """What names the records of a patient group (its hash). Raises NotFoundError if there is none, unless there may be
+    none.
+    """
     store.verify()  # a record whose patient group is damaged would stay
     with store.begin() as connection:
         keys = list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient)))
-        if not keys:
+        if not keys and not may_be_none:
             raise NotFoundError("no record is of that patient group; groups stand in every record")
         return _named(connection, keys)
 

@@ -8,7 +8,7 @@ from typing import Final
 from lookalike.store.checksums import UNKNOWN
 
 # Revisions whose tables hold all that cannot be had otherwise.
-READABLE: Final = ("0002", "0003", "0004", "0005", "0006", "0007")
+READABLE: Final = ("0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 _COLUMNS: Final = {  # added to tables of these revisions, and what the migration fills them with
     "jobs": {"mac": "NULL"},
@@ -26,6 +26,8 @@ _TABLES: Final = {  # added whole
     "studies": "SELECT 0 AS record, '' AS study, 0 AS checksum WHERE 0",
     "identities": "SELECT 0 AS record, '' AS series, NULL AS day, NULL AS sealed, 0 AS checksum WHERE 0",
     "instances": "SELECT 0 AS record, '' AS instance, 0 AS checksum WHERE 0",
+    "kept_out": "SELECT '' AS name, '' AS patient, 0 AS checksum WHERE 0",
+    "pulled": "SELECT '' AS query, '' AS study, 0 AS checksum WHERE 0",
     "changed_labels": "SELECT 0 AS change, 0 AS record, '' AS before, '' AS after WHERE 0",
 }
 

@@ -252,3 +252,19 @@ API_KEYS: Final = Table(  # of earlier versions: none of them counts any more, t
     Column("role", String, nullable=False),  # reader, contributor, admin
     Column("created", Float, nullable=False),
 )
+
+KEPT_OUT: Final = Table(  # patients who were erased and are not taken again: pseudonyms of pseudonyms
+    "kept_out",
+    METADATA,
+    Column("name", String(32), primary_key=True),  # of the patient, or of a study
+    Column("patient", String(32), nullable=False),  # whose it is
+    _checksum("name", "patient"),
+)
+
+PULLED: Final = Table(  # which studies a PACS listed, so that it shows when it no longer does: pseudonyms
+    "pulled",
+    METADATA,
+    Column("query", String(32), primary_key=True),  # of the address that was asked, with its filters
+    Column("study", String(32), primary_key=True),
+    _checksum("query", "study"),
+)

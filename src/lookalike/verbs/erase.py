@@ -16,7 +16,15 @@ from lookalike.erasing.proof import ErasureProof, erase_with_proof, is_genuine, 
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.store.browse import every_id
+from lookalike.store.kept_out import let_return
 from lookalike.text import absolute
+
+
+@dataclass(frozen=True, slots=True)
+class MayReturn:
+    """was_kept_out: whether the patient was left out until now."""
+
+    was_kept_out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +48,9 @@ def erase_patient(
     forget: Forget | None = None,
     noted: Callable[[tuple[str, ...]], None] | None = None,
 ) -> ErasureProof:
-    """Remove every record of a patient everywhere (``verbs.records.remove``), search the gallery's folder for what
-    named them, and look into the backups of the manifest.
+    """Remove every record of a patient everywhere (``verbs.records.remove``), and what waits in inboxes, search the
+    gallery's folder for what named them, and look into the backups of the manifest. From then on the patient is not
+    taken again, from a folder, a PACS or a sender, until ``may_return``: a keyed pseudonym is kept for that.
 
     patient: the group's hash, which stands in every record; patient_id: instead, as files and tables have it. proof: a
     new file, in which the result is kept: it holds nothing of the patient. by: who erases. noted: called with the ids
@@ -49,20 +58,24 @@ def erase_patient(
 
     Raises UsageError, NotFoundError, LockedError, GalleryError; nothing is removed then.
     """
-    if sum(each is not None for each in (patient, patient_id)) != 1:
-        raise UsageError("say whom: the group's hash (--patient GROUP), or the id that files have (--patient-id ID)")
-    group = gallery.store.patient_group(patient_id) if patient_id is not None else patient
+    group = _group(gallery, patient, patient_id)
     path = None if proof is None else absolute(proof)
     if path is not None and (path.exists() or not path.parent.is_dir()):
         raise UsageError(f"the proof is kept in a new file, in a folder that is there; got {proof}")
-    made, ids = erase_with_proof(
-        gallery, str(group), key=audit_key(), by=by, version=lookalike.__version__, forget=forget
-    )
+    made, ids = erase_with_proof(gallery, group, key=audit_key(), by=by, version=lookalike.__version__, forget=forget)
     if noted is not None:
         noted(ids)
     if path is not None:
         write_atomically(path, json.dumps(asdict(made), indent=1).encode() + b"\n", 0o600)
     return made
+
+
+def may_return(gallery: Gallery, *, patient: str | None = None, patient_id: str | None = None) -> MayReturn:
+    """Take a patient who was erased again, by whichever way he comes. Nothing is brought back by it.
+
+    patient, patient_id: as in ``erase_patient``. Raises UsageError.
+    """
+    return MayReturn(let_return(gallery.store, _group(gallery, patient, patient_id)))
 
 
 def check_erasure(gallery: Gallery, proof: str | os.PathLike[str]) -> ErasureCheck:
@@ -73,6 +86,12 @@ def check_erasure(gallery: Gallery, proof: str | os.PathLike[str]) -> ErasureChe
     key, erased = audit_key(), set(map(str, fields["records"]))
     genuine = is_genuine(fields, key) and fields["gallery"] == gallery.store.id
     return ErasureCheck(genuine, len(erased), sum(keyed(key, one) in erased for one in every_id(gallery.store)))
+
+
+def _group(gallery: Gallery, patient: str | None, patient_id: str | None) -> str:
+    if sum(each is not None for each in (patient, patient_id)) != 1:
+        raise UsageError("say whom: the group's hash (--patient GROUP), or the id that files have (--patient-id ID)")
+    return gallery.store.patient_group(patient_id) if patient_id is not None else str(patient)
 
 
 def _read(proof: str | os.PathLike[str]) -> dict[str, Any]:

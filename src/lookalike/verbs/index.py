@@ -35,9 +35,10 @@ from lookalike.sources.reports import STRUCTURED
 from lookalike.sources.source import NamedByGallery, Source, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.sources.vector_files.source import check_ids, check_vectors, encoder_of_vectors
-from lookalike.store import Batch, NewRecord, Relabel
+from lookalike.store import Batch, NewRecord, Relabel, record_id
 from lookalike.store import patches as stored_patches
 from lookalike.store.edit import digests_of_records, labels_by_hand
+from lookalike.store.kept_out import kept_out
 from lookalike.store.studies import files_of_studies
 from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 
@@ -58,7 +59,8 @@ class IndexResult:
     label table was read, and what it lacks; what of the files' headers was not kept, and whose pixels show text;
     which encoder was chosen, and whether it was tuned on another gallery. moved: files that lie elsewhere now.
     labels_kept: records whose labels a person set and the table says others: the person's count.
-    reports: files whose records have got the words of a report, or others than before.
+    reports: files whose records have got the words of a report, or others than before. kept_out: files of patients who
+    were erased and are not taken again.
     """
 
     added: int
@@ -77,6 +79,7 @@ class IndexResult:
     moved: int = 0
     labels_kept: int = 0
     reports: int = 0
+    kept_out: int = 0
 
 
 def index(
@@ -115,7 +118,7 @@ def index(
     encoder that reads them from now on, "minilm" by default, or the name of a model of sentence-transformers.
 
     Records may be removed while it runs, and do not come back by it; other files that it reads later are new arrivals,
-    whoever's they are.
+    whoever's they are, but for patients who were erased (``verbs.erase``): they are left out.
 
     Raises UsageError (a source or a label table that cannot be used, or that fits several files
     equally well), LockedError (another process is writing), DamagedFileError (encoder weights).
@@ -173,6 +176,7 @@ def index(
         moved=run.moved,
         labels_kept=run.labels_kept,
         reports=words.given,
+        kept_out=len(run.left_out),
     )
 
 
@@ -246,10 +250,12 @@ class _Run:
     apart: list[SetApart] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     remarks: Remarks = field(default_factory=Remarks)
-    erased: set[str] = field(default_factory=set)  # SHA-256 of what was removed while this ran
+    erased: set[str] = field(default_factory=set)  # SHA-256 of what was removed while this ran, or is kept out
+    left_out: set[str] = field(default_factory=set)  # sources of what is kept out
 
     def __post_init__(self) -> None:
         self.stored = self.gallery.store.files()  # before this run
+        self.kept_out = kept_out(self.gallery.store)
         self.patches = stored_patches.kept(self.gallery.store)
         self.batch = self._empty_batch()
         self.items = StoredItems(
@@ -268,10 +274,11 @@ class _Run:
         before = digests_of_records(self.gallery.store)
         turn.give_way()
         self.erased |= before - digests_of_records(self.gallery.store)
+        self.kept_out = kept_out(self.gallery.store)
         self.fetched = {sha256: source for sha256, source in self.fetched.items() if sha256 not in self.erased}
 
     def take(self, event: ReadEvent) -> None:
-        if getattr(event, "sha256", "") in self.erased:
+        if getattr(event, "sha256", "") in self.erased or (isinstance(event, Frame) and self._is_kept_out(event)):
             return
         if isinstance(event, Frame):
             self.remarks.take(event)
@@ -299,6 +306,18 @@ class _Run:
             or len(self.batch.identities) >= _NAMED_STORED
         ):
             self.flush()
+
+    def _is_kept_out(self, frame: Frame) -> bool:
+        """Whether a picture is of a patient who is not taken; nothing of its file is then noted."""
+        if not self.kept_out:
+            return False
+        store, row = self.gallery.store, self.labels.row(frame) or LabelRow()
+        patient = store.patient_group(row.patient or frame.patient) or record_id(frame.sha256, frame.frame)
+        if not self.kept_out.holds(patient, store.study_group(frame.study)):
+            return False
+        self.left_out.add(frame.source)
+        self.erased |= set() if frame.part else {frame.sha256}
+        return True
 
     def _keep(self, frame: Frame) -> None:
         if frame.vector is None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from lookalike.erasing import erase
+from lookalike.erasing import GoneRecords, erase
 from lookalike.errors import LockedError, PacsError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
@@ -18,11 +19,13 @@ from lookalike.sources.reports import STRUCTURED
 from lookalike.sources.source import Selected, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.store.edit import change_labels, forget_refused, ids_of_files, labels_by_hand
+from lookalike.store.kept_out import kept_out
 from lookalike.store.named import named_by_ids
 from lookalike.store.patches import kept
 from lookalike.types import Item, Refusal
 from lookalike.verbs.index import index
 
+_EXAMPLES: Final = "dicomweb+https://host/path or dimse://OUR-TITLE@host:port/ITS-TITLE"
 _TOGETHER: Final = 1000  # series and pictures that are indexed in one go
 _AGAIN: Final = ("not-fetched", "not-readable")
 
@@ -31,9 +34,11 @@ _AGAIN: Final = ("not-fetched", "not-readable")
 class PullResult:
     """added: new records. skipped: series and pictures that were there already. refused: those that could not be read,
     with reason codes, of earlier pulls too. studies: how many the PACS listed. waiting: series that still grow, or are
-    too new to tell. replaced: records of series that have grown, in place of which there are new ones. ignored: how
-    many objects are no images; kinds: of each kind. records: how many the gallery now holds. notes: what was noticed of
-    the PACS and of the files. failed: why a pull that is followed by others came to no end, "" where it did.
+    too new to tell. replaced: records of series that have grown, in place of which there are new ones. gone: records
+    that the PACS no longer lists, or not all of; removed: how many of them were removed. kept_out: studies of patients
+    who were erased, and pictures whose study did not tell. ignored: how many objects are no images; kinds: of each
+    kind. records: how many the gallery now holds. notes: what was noticed of the PACS and of the files. failed: why a
+    pull that is followed by others came to no end, "" where it did.
     """
 
     added: int
@@ -43,6 +48,9 @@ class PullResult:
     studies: int
     waiting: int
     replaced: int
+    gone: int
+    removed: int
+    kept_out: int
     ignored: int
     kinds: dict[str, int]
     records: int
@@ -59,11 +67,13 @@ def pull(
     rate: float = 0.0,
     disk: float = 16.0,
     reports: str | None = None,
+    remove_gone: bool = False,
     retry_refused: bool = False,
     progress: Progress | None = None,
 ) -> PullResult:
-    """Bring what is new in a PACS into a gallery. sources: URIs, ``dicomweb+https://host/path``; what proves who asks
-    stands in the environment or in a private file (``sources.dicomweb.login``), never in a URI or in the gallery.
+    """Bring what is new in a PACS into a gallery. sources: URIs, ``dicomweb+https://host/path`` or, where there is no
+    DICOMweb, ``dimse://OUR-TITLE@host:port/ITS-TITLE`` (C-FIND and C-MOVE); what proves who asks stands in the
+    environment or in a private file (``sources.dicomweb.login``), never in a URI or in the gallery.
 
     The PACS is asked for its metadata first; what the gallery holds already, by pseudonyms of the instances, is not
     fetched. Files are on this machine while they are read, a few at a time, and read as local ones are. A pull that was
@@ -72,11 +82,12 @@ def pull(
     stable: seconds for which a series of slices must have had the same instances; a pull waits so long once. Series
     that have grown by then wait for the next pull; 0 waits for none. at_once: requests on their way at the same time.
     rate: requests a second, 0 without a limit. disk: GiB of fetched files on this machine at the same time. reports:
-    "sr" keeps the words of structured reports. retry_refused: fetch again what earlier pulls refused.
+    "sr" keeps the words of structured reports. remove_gone: remove records that the PACS no longer lists, where two
+    looks say so. retry_refused: fetch again what earlier pulls refused.
 
     Raises UsageError, PacsError (no answer, or a refusal: what was stored is kept), LockedError.
     """
-    settings = _Settings(PacsLimits(at_once=at_once, a_second=rate, bytes_here=int(disk * (1 << 30))), reports)
+    settings = _Settings(_limits(at_once, rate, disk), reports, remove_gone)
     pulls = [_Pull(gallery, uri, settings, Arrivals(stable)) for uri in _checked(sources)]
     if retry_refused:
         forget_refused(gallery.store, NAMES)
@@ -98,13 +109,14 @@ def follow(
     rate: float = 0.0,
     disk: float = 16.0,
     reports: str | None = None,
+    remove_gone: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[PullResult]:
     """``pull`` again and again, a result each time, without end. every: seconds from one beginning to the next. A
     study is looked into again when the PACS says that it has more series or instances than before. What fails is told
     in the result, and the next pull tries again.
     """
-    settings = _Settings(PacsLimits(at_once=at_once, a_second=rate, bytes_here=int(disk * (1 << 30))), reports)
+    settings = _Settings(_limits(at_once, rate, disk), reports, remove_gone)
     pulls = [_Pull(gallery, uri, settings, Arrivals(stable)) for uri in _checked(sources)]
     while True:
         started = time.monotonic()
@@ -119,9 +131,13 @@ def follow(
         time.sleep(max(0.0, every - (time.monotonic() - started)))
 
 
+def _limits(at_once: int, rate: float, disk: float) -> PacsLimits:
+    return PacsLimits(at_once=at_once, a_second=rate, bytes_here=int(disk * (1 << 30)))
+
+
 def _checked(sources: Sequence[str]) -> Sequence[str]:
     if not sources:
-        raise UsageError("name a PACS: dicomweb+https://host/path")
+        raise UsageError(f"name a PACS: {_EXAMPLES}")
     for uri in sources:
         _pacs(uri)
     return sources
@@ -130,7 +146,7 @@ def _checked(sources: Sequence[str]) -> Sequence[str]:
 def _pacs(uri: str) -> PacsSource:
     source = source_of(uri)
     if not isinstance(source, PacsSource):
-        raise UsageError("pull reads from a PACS, dicomweb+https://host/path; files and folders are for index")
+        raise UsageError(f"pull reads from a PACS, {_EXAMPLES}; files and folders are for index")
     return source
 
 
@@ -138,17 +154,23 @@ def _pacs(uri: str) -> PacsSource:
 class _Settings:
     limits: PacsLimits
     reports: str | None
+    remove_gone: bool
 
 
 @dataclass(slots=True)
 class _Round:
-    """One look at a PACS. counted: the items that are counted. again: the studies with something that waits."""
+    """One look at a PACS. listed: its studies. counted: the items that are counted. again: the studies with something
+    that waits.
+    """
 
-    studies: int = 0
+    listed: list[ListedStudy] = field(default_factory=list)
     added: int = 0
     skipped: int = 0
     waiting: int = 0
     replaced: int = 0
+    gone: int = 0
+    removed: int = 0
+    kept_out: int = 0
     refused: list[Refusal] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
     notes: dict[str, None] = field(default_factory=dict)
@@ -170,14 +192,19 @@ class _Pull:
     def run(self, progress: Progress | None, found: _Round | None = None) -> _Round:
         """Look at all studies; or at those that had something that waited, whose counts are added to."""
         started = time.monotonic()
-        source = self._opened()
-        if found is None:
-            every = source.studies()
-            found, studies = _Round(len(every)), [each for each in every if not self.arrivals.is_complete(each)]
-        else:
-            studies, found.again, found.waiting = found.again, [], 0
-        self._read(source, studies, found, progress)
-        found.notes |= dict.fromkeys(source.notes)
+        with closing(self._opened()) as source:
+            gone, is_first = GoneRecords(self.gallery, source.uri, source.selects_series), found is None
+            if found is None:
+                found = _Round(source.studies())
+                studies = [each for each in self._taken(found) if not self.arrivals.is_complete(each)]
+            else:
+                studies, found.again, found.waiting = found.again, [], 0
+            self._read(source, studies, found, gone, progress)
+            found.notes |= dict.fromkeys(source.notes)
+            if found.listed and source.lists_all:
+                if is_first:
+                    self._tell_gone(gone, found)
+                gone.note(found.listed)
         found.seconds += time.monotonic() - started
         return found
 
@@ -187,12 +214,43 @@ class _Pull:
         named = source.named_by(self.gallery.store.identity.group, reports=self.settings.reports == STRUCTURED)
         return cast(PacsSource, named)
 
+    def _taken(self, found: _Round) -> list[ListedStudy]:
+        """The studies but those of patients who were erased, which are counted."""
+        store, out = self.gallery.store, kept_out(self.gallery.store)
+        groups = ((each, store.patient_group(each.patient), store.study_group(each.uid)) for each in found.listed)
+        taken = [study for study, *names in groups if not out.holds(*names)]
+        found.kept_out = len(found.listed) - len(taken)
+        return taken
+
+    def _tell_gone(self, gone: GoneRecords, found: _Round) -> None:
+        """Count what the PACS no longer lists; remove it where that is wanted and a second look says the same."""
+        ids = gone.ids(found.listed)
+        found.gone += len(ids)
+        if ids and self.settings.remove_gone:
+            ids &= self._still_gone(gone.studies)
+            found.removed += erase(self.gallery, lambda store: named_by_ids(store, ids)).records if ids else 0
+
+    def _still_gone(self, studies: Set[str]) -> set[str]:
+        """What is gone by another look. studies: the UIDs of those that may lack something."""
+        with closing(self._opened()) as source:
+            gone, every = GoneRecords(self.gallery, source.uri, source.selects_series), source.studies()
+            some = [each for each in every if each.uid in studies]
+            for study, listed in zip(some, source.series_of(some), strict=True):
+                gone.look(study, listed)
+            return gone.ids(every) if every and source.lists_all else set()
+
     def _read(
-        self, source: PacsSource, studies: Sequence[ListedStudy], found: _Round, progress: Progress | None
+        self,
+        source: PacsSource,
+        studies: Sequence[ListedStudy],
+        found: _Round,
+        gone: GoneRecords,
+        progress: Progress | None,
     ) -> None:
         stored = StoredItems(self.gallery.store, self.gallery.is_there, with_patches=kept(self.gallery.store))
         new: list[Item] = []
         for study, listed in zip(studies, source.series_of(studies), strict=True):
+            gone.look(study, listed)
             items = [item for series in listed for item in source.items_of(series)]
             wanted = [item for item in items if self._is_wanted(item, stored, found)]
             settled = [item for item in wanted if self.arrivals.has_settled(item)]
@@ -228,6 +286,7 @@ class _Pull:
         found.added += result.added
         found.skipped += result.skipped
         found.refused += result.refused
+        found.kept_out += result.kept_out
         found.kinds.update(result.kinds)
         found.notes |= dict.fromkeys(result.notes)
         found.replaced += _replace_grown(self.gallery, stored, items)
@@ -259,9 +318,12 @@ def _result(gallery: Gallery, rounds: Sequence[_Round], failed: str = "") -> Pul
         skipped=sum(each.skipped for each in rounds),
         refused=tuple(refusal for each in rounds for refusal in each.refused),
         seconds=sum(each.seconds for each in rounds),
-        studies=sum(each.studies for each in rounds),
+        studies=sum(len(each.listed) for each in rounds),
         waiting=sum(each.waiting for each in rounds),
         replaced=sum(each.replaced for each in rounds),
+        gone=sum(each.gone for each in rounds),
+        removed=sum(each.removed for each in rounds),
+        kept_out=sum(each.kept_out for each in rounds),
         ignored=kinds.total(),
         kinds=dict(kinds.most_common()),
         records=gallery.store.count(),

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from lookalike.erasing import note_inbox
 from lookalike.errors import GalleryError, LockedError, LookalikeError, MissingExtraError
 from lookalike.gallery import INBOX, Gallery
 from lookalike.receiving.folder import (
@@ -120,6 +121,7 @@ def receive(
         deadlines=Deadlines(idle=idle),
     )
     folder = absolute(inbox) if inbox is not None else gallery.folder / INBOX
+    note_inbox(gallery, folder)
     told = say or (lambda _result: None)
     if once:
         with _alone(folder):
@@ -249,6 +251,7 @@ class _Run:
         result = index(self.gallery, [source])
         self.forget_removed()
         again = self._refused(result.refused, listed, self.known.items())
+        self.left_out["erased-patient"] += result.kept_out
         self.left_out.update(result.kinds)
         self.done["records"] += result.added
         for name in listed.keys() - again:
@@ -286,7 +289,7 @@ class _Run:
             refused={reason: counts[reason] for reason in REFUSALS if counts[reason]},
             indexed=self.done["indexed"],
             records=self.done["records"],
-            left_out=dict(self.left_out),
+            left_out=dict(+self.left_out),
             late=self.done["late"],
             waiting=sum(len(each.files) for each in waiting_series(self.folder)),
             echoes=counts["echoes"],
