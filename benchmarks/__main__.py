@@ -55,6 +55,7 @@ LONG = ("soak", "heads", "tuning")  # measured only when named
 @click.option("--seconds", type=click.IntRange(10), help="Length of the soak.  [default: 600]")
 @click.option("--seeds", type=click.IntRange(1), help="Of heads.  [default: 10]")
 @click.option("--encoder", "encoders", multiple=True, help="Of heads (repeat).  [default: lite0]")
+@click.option("--collection", "collections", multiple=True, help="Of tuning and slices (repeat).  [default: all]")
 @click.option("--kind", "kinds", multiple=True, help="Of heads (repeat), the judged one last.  [default: all]")
 def main(
     names: tuple[str, ...],
@@ -62,6 +63,7 @@ def main(
     seconds: int | None,
     seeds: int | None,
     encoders: tuple[str, ...],
+    collections: tuple[str, ...],
     kinds: tuple[str, ...],
 ) -> None:
     """Measure lookalike against its references; every ratio is of one run."""
@@ -70,6 +72,8 @@ def main(
         options: dict[str, dict[str, Any]] = {
             "soak": {"seconds": seconds},
             "heads": {"seeds": seeds, "encoders": encoders, "kinds": kinds},
+            "slices": {"collections": collections},
+            "tuning": {"collections": collections},
         }
         wanted = names or [name for name in NAMES if name not in LONG]
         missed = sum(_measured(name, data, options.get(name, {})) for name in wanted)
@@ -80,15 +84,16 @@ def _measured(name: str, data: Path | None, options: dict[str, Any]) -> int:
     """Print a benchmark's figures; returns how many missed their target."""
     given = {option: value for option, value in options.items() if value}
     started = time.monotonic()
+    missed = 0
     try:
-        figures = importlib.import_module(f"benchmarks.{name}").run(data, **given)
+        for figure in importlib.import_module(f"benchmarks.{name}").run(data, **given):
+            click.echo("\n".join(figure.lines()))
+            missed += not figure.met
     except LookalikeError as error:
         click.echo(f"{name}: not measured: {error}")
-        return 0
-    for figure in figures:
-        click.echo("\n".join(figure.lines()))
+        return missed
     click.echo(f"    ({name} took {time.monotonic() - started:.0f} s)\n")
-    return sum(not figure.met for figure in figures)
+    return missed
 
 
 if __name__ == "__main__":

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from lookalike.errors import UsageError
 
 VARIABLE = "LOOKALIKE_TEST_DATA"
+
+
+class Named(Protocol):
+    """What a benchmark measures by itself."""
+
+    @property
+    def name(self) -> str:
+        """As it is told on the command line."""
+        ...
+
+
+NamedT = TypeVar("NamedT", bound=Named)
+
+
+def wanted(names: Sequence[str], of: Sequence[NamedT]) -> list[NamedT]:
+    """The collections of these names, all of them where none is given. Raises UsageError, which lists them."""
+    if unknown := set(names) - {each.name for each in of}:
+        raise UsageError(f"no collection {min(unknown)!r} here; there are {', '.join(each.name for each in of)}")
+    return [each for each in of if not names or each.name in names]
 
 
 def folder(name: str, given: Path | None) -> Path:

@@ -9,7 +9,7 @@ between patients at random, which must leave chance.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.data import folder
+from benchmarks.data import folder, wanted
 from benchmarks.report import Figure
 from lookalike import adapters, metrics, ranking
 from lookalike.adapters.adapter import base_vectors
@@ -40,7 +40,7 @@ KS: Final = (1, 5)
 NAMES: Final = tuple(f"P@{k}" for k in KS)
 WAYS: Final = ("mean", "maxsim", "mlp", "slices", "attention")
 AGAINST: Final = (("attention", "mean"), ("slices", "mean"), ("slices", "maxsim"), ("slices", "mlp"))
-ADRENAL: Final = 400  # volumes of AdrenalMNIST3D that are compared, whole patients
+ADRENAL: Final = 400  # volumes of AdrenalMNIST3D that are compared; it names no patients
 SLACK: Final = 0.1  # above chance with permuted labels: what an interval of some dozens of queries allows
 
 
@@ -53,33 +53,56 @@ class Measured(NamedTuple):
     steps: list[int]
 
 
-def run(data: Path | None) -> list[Figure]:
-    """Macro P@1 and P@5 of every way, the gains with their intervals, and the labels permuted."""
-    figures = []
+class Collection(NamedTuple):
+    """labelled: (its folder, an empty one) -> what is compared, by name."""
+
+    name: str
+    folder: str
+    labelled: Callable[[Path, Path], Iterator[tuple[str, Labelled]]]
+
+
+def run(data: Path | None, collections: Sequence[str] = ()) -> Iterator[Figure]:
+    """Macro P@1 and P@5 of every way, the gains with their intervals, and the labels permuted, each as soon as it is
+    measured. collections: names, all of them by default.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        for name, volumes in _collections(data, Path(scratch)):
-            found = _measured(volumes)
-            figures += [*_figures(name, found), _permuted(name, volumes)]
-    return figures
+        for each in wanted(collections, COLLECTIONS):
+            for name, volumes in each.labelled(folder(each.folder, data), Path(scratch, each.name)):
+                yield from _figures(name, _measured(volumes))
+                yield _permuted(name, volumes)
 
 
-def _collections(data: Path | None, scratch: Path) -> Iterator[tuple[str, Labelled]]:
-    heart, volumes = folder("heart-mr-sunnybrook", data), folder("volumes", data)
-    with open_gallery(scratch / "heart", create=True) as gallery:
-        stacks = [path for path in sorted(heart.iterdir()) if path.name.startswith("sc-")]
-        index(gallery, stacks, labels=heart / "labels.csv", label_columns=["class"])
+def _hearts(source: Path, into: Path) -> Iterator[tuple[str, Labelled]]:
+    with open_gallery(into, create=True) as gallery:
+        stacks = [path for path in sorted(source.iterdir()) if path.name.startswith("sc-")]
+        index(gallery, stacks, labels=source / "labels.csv", label_columns=["class"])
         yield "heart-mr-sunnybrook", _common(labelled(gallery))
-    with open_gallery(scratch / "volumes", create=True) as gallery:
-        index(gallery, [volumes], labels=volumes / "volumes.csv", label_columns=["organ"])
+
+
+def _organs_and_regions(source: Path, into: Path) -> Iterator[tuple[str, Labelled]]:
+    with open_gallery(into, create=True) as gallery:
+        index(gallery, [source], labels=source / "volumes.csv", label_columns=["organ"])
         records = {record.id: record for record in gallery.store.records().values()}
         known = labelled(gallery)
         regions = tuple((str(records[identity].attributes["body_region"]),) for identity in known.ids)
         yield "volumes, organ", _common(known)
         yield "volumes, body region", _common(replace(known, labels=regions))
-    with open_gallery(scratch / "adrenal", create=True, volumes=VolumeRecipe(slices="even:16")) as gallery:
-        index(gallery, [open_dataset(str(folder("medmnist", data) / "adrenalmnist3d_64.npz"))])
-        every = _common(labelled(gallery))
-        yield "AdrenalMNIST3D", every.take(np.sort(np.random.default_rng(SEED).permutation(len(every.ids))[:ADRENAL]))
+
+
+def _adrenals(source: Path, into: Path) -> Iterator[tuple[str, Labelled]]:
+    everything = open_dataset(str(source / "adrenalmnist3d_64.npz"))
+    some = np.sort(np.random.default_rng(SEED).permutation(len(everything.pictures))[:ADRENAL])
+    dataset = replace(everything, pictures=tuple(everything.pictures[i] for i in some))
+    with open_gallery(into, create=True, volumes=VolumeRecipe(slices="even:16")) as gallery:
+        index(gallery, [dataset])
+        yield "AdrenalMNIST3D", _common(labelled(gallery))
+
+
+COLLECTIONS: Final = (
+    Collection("heart-mr-sunnybrook", "heart-mr-sunnybrook", _hearts),
+    Collection("volumes", "volumes", _organs_and_regions),
+    Collection("AdrenalMNIST3D", "medmnist", _adrenals),
+)
 
 
 def _common(data: Labelled) -> Labelled:

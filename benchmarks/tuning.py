@@ -1,7 +1,7 @@
 """What tuning gains on collections: five folds of patients, each judged on what its network did not learn from.
 
-The network of the first fold is also asked on the other collections, which it was not tuned on. Hours of processor
-time: one fit a fold, as ``lookalike tune`` does it.
+The network of the first fold is then asked on the other collections, which it was not tuned on. Hours of processor
+time, one fit a fold, as ``lookalike tune`` does it: ``--collection`` names those that are tuned on.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.data import folder
+from benchmarks.data import folder, wanted
 from benchmarks.report import Figure
 from lookalike import encoders
-from lookalike.encoders import Encoder, EncoderEntry
+from lookalike.encoders import EncoderEntry
 from lookalike.encoders.families.tuned import WeightChanges, changed_encoder
 from lookalike.evaluation.experiment import Experiment, Round, ranked
 from lookalike.evaluation.labelled import Labelled, asking, every_record
@@ -67,11 +68,17 @@ class Prepared:
     entry: EncoderEntry
 
 
-def run(data: Path | None) -> list[Figure]:
-    """Each collection that is there."""
+def run(data: Path | None, collections: Sequence[str] = ()) -> Iterator[Figure]:
+    """Figures of each collection as soon as it is measured. collections: those that are tuned on, by default all."""
+    folders = {each: folder(each.name, data) for each in COLLECTIONS}
     with ExitStack() as stack:
-        prepared = [_prepared(stack, each, folder(each.name, data)) for each in COLLECTIONS]
-        return [_measured(each, [other for other in prepared if other is not each]) for each in prepared]
+        prepared = cache(lambda each: _prepared(stack, each, folders[each]))
+        for each in wanted(collections, COLLECTIONS):
+            figure, changes = _measured(prepared(each))
+            yield figure
+            for other in COLLECTIONS:
+                if other is not each:
+                    yield elsewhere(each.name, changes, prepared(other))
 
 
 def _prepared(stack: ExitStack, collection: Collection, source: Path) -> Prepared:
@@ -85,7 +92,8 @@ def _prepared(stack: ExitStack, collection: Collection, source: Path) -> Prepare
         return Prepared(collection, found, pictures, encoders.untuned(gallery.spec.name))
 
 
-def _measured(prepared: Prepared, others: list[Prepared]) -> Figure:
+def _measured(prepared: Prepared) -> tuple[Figure, WeightChanges]:
+    """The folds' figure, and the network of the first."""
     data, entry, collection = prepared.data, prepared.entry, prepared.collection
     trials, seconds, done = [], [], []
     for split in split_folds(data, FOLDS, SEED):
@@ -103,31 +111,27 @@ def _measured(prepared: Prepared, others: list[Prepared]) -> Figure:
     notes = [f"{row[0]:{width}}  " + "  ".join(f"{each:20}" for each in row[1:]) for row in rows]
     times = f"{FOLDS} folds of patients; a fit took {np.mean(seconds):.0f} s, at most {max(seconds):.0f} s"
     value = judged.figures[TUNED][JUDGED_BY][0] or 0.0
-    strange = elsewhere(done[0].changes, others)
     name = f"tuning, {collection.name}, macro P@5"
-    return Figure(name, value, collection.target, "", notes=(*notes, times, *strange))
+    return Figure(name, value, collection.target, "", notes=(*notes, times)), done[0].changes
 
 
-def elsewhere(changes: WeightChanges, others: list[Prepared]) -> Iterator[str]:
-    """What a tuned network gains over its base on collections that it was not tuned on, each asked one patient left
+def elsewhere(tuned_on: str, changes: WeightChanges, other: Prepared) -> Figure:
+    """What a tuned network gains over its base on a collection that it was not tuned on, each asked one patient left
     out.
     """
-    for other in others:
-        base, tuned = other.entry.build(), changed_encoder(other.entry, other.entry.spec, changes)
-        figures = _gain(other, base, tuned)
-        yield f"{other.collection.name}, which it was not tuned on: " + ", ".join(figures)
-
-
-def _gain(prepared: Prepared, base: Encoder, tuned: Encoder) -> Iterator[str]:
-    spaces = {name: encoded_records(each, prepared.pictures) for name, each in ((BASE, base), (TUNED, tuned))}
-    data, names, scoring = prepared.data, [f"P@{k}" for k in DEPTHS], Scoring(DEPTHS, SAMPLES, SEED)
-    found = [(name, vectors, vectors) for name, vectors in spaces.items()]
-    measured = ranked(
-        Experiment((Round(asking(data), data, lambda: iter(found)),), "", ""), Measure(shared_label), DEPTHS
-    )
+    spaces = {BASE: other.entry.build(), TUNED: changed_encoder(other.entry, other.entry.spec, changes)}
+    vectors = {name: encoded_records(each, other.pictures) for name, each in spaces.items()}
+    found = [(name, each, each) for name, each in vectors.items()]
+    round_ = Round(asking(other.data), other.data, lambda: iter(found))
+    measured = ranked(Experiment((round_,), "", ""), Measure(shared_label), DEPTHS)
     values = {name: measured.per_query[name][PLAIN] for name in spaces}
+    names, scoring = [f"P@{k}" for k in DEPTHS], Scoring(DEPTHS, SAMPLES, SEED)
     scores = {name: scores_of(each, names, measured.askers, scoring).macro for name, each in values.items()}
     gains = gain_of(values[TUNED] - values[BASE], names, measured.askers, scoring)
-    for name in names:
-        gain = cell(gains[name][0], gains[name][1:], sign=True)
-        yield f"{name} {cell(scores[BASE][name])} -> {cell(scores[TUNED][name])} ({gain})"
+    notes = [
+        f"{name} {cell(scores[BASE][name])} -> {cell(scores[TUNED][name])}, "
+        f"gain {cell(gains[name][0], gains[name][1:], sign=True)}"
+        for name in names
+    ]
+    title = f"tuning, {tuned_on}, asked on {other.collection.name}, which it was not tuned on"
+    return Figure(title, gains[JUDGED_BY][0] or 0.0, None, "macro P@5 over base", notes=tuple(notes))

@@ -67,12 +67,12 @@ class Client:
 
     def _open(self) -> None:
         if self.app is not None:
-            self.app.state.service.close()
-            self.app.state.service.uploads.close()
+            self.app.state.galleries.service().close()
+            self.app.state.galleries.service().uploads.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         shutil.copytree(self._template, self._folder, dirs_exist_ok=True)
         self.app = make_app(self._folder)
-        self.app.state.service.warm()
+        self.app.state.galleries.service().warm()
 
 
 @cache
@@ -100,7 +100,7 @@ def _gallery(folder: Path) -> Path:
 
 def ids() -> list[str]:
     """The ids of the records."""
-    return [record.id for record in browse(client().app.state.service.gallery, limit=RECORDS).items]
+    return [record.id for record in browse(client().app.state.galleries.service().gallery, limit=RECORDS).items]
 
 
 def _request(data: bytes) -> tuple[str, bytes, list[tuple[bytes, bytes]], bytes] | None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from lookalike.errors import UsageError
 from lookalike.types import Scores, Vectors
 
+FUSED_DEPTH: Final = 100
+"""So many of each ranking are fused."""
 _K: Final = 60.0
 _EQUAL: Final = 1e-6  # cosines that differ by less are one: the same slice, added up in another order
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -25,3 +26,8 @@ class Grant:
     role: Role
     where: str = ""
     gallery: str = ""
+
+
+def grants_in(grants: Iterable[Grant], gallery: str) -> tuple[Grant, ...]:
+    """Those that are for a gallery of this name."""
+    return tuple(grant for grant in grants if grant.gallery in ("", gallery))

@@ -121,7 +121,8 @@ def square_pixels(shown: NDArray[np.uint8], spacing: tuple[float, float, float] 
 def volume_input(volume: Image, recipe: Preprocessing) -> NDArray[np.uint16]:
     """A whole volume as a 3-D network's input (depth, rows, columns): 0 and 65535 are the ends of the value range.
 
-    Plane by plane: besides the volume nothing larger than the input is in memory. Outside the volume it is 0.
+    Plane by plane: besides the volume nothing larger than the input is in memory. Outside the volume it is 0. Of an
+    ensemble the members' inputs lie one behind the other.
     Raises UnreadableImageError: "not-a-volume" for one slice, "unsupported-pixels" for colours.
     """
     how = recipe.volume or VolumeInput(depth=1)
@@ -129,6 +130,18 @@ def volume_input(volume: Image, recipe: Preprocessing) -> NDArray[np.uint16]:
         raise UnreadableImageError("not-a-volume")
     if volume.pixels.shape[-1] != 1:
         raise UnreadableImageError("unsupported-pixels")
+    if not recipe.parts:
+        return _one_input(volume, recipe, how)
+    together, start = np.zeros((how.depth, *recipe.size), np.uint16), 0
+    for part in recipe.parts:
+        one = volume_input(volume, part)
+        depth, rows, columns = one.shape
+        together[start : start + depth, :rows, :columns] = one
+        start += depth
+    return together
+
+
+def _one_input(volume: Image, recipe: Preprocessing, how: VolumeInput) -> NDArray[np.uint16]:
     oriented = along(volume, how.axes)
     low, high = how.values or grey_map(oriented).ranges[0]
     planes: NDArray[Any] = oriented.pixels[..., 0]

@@ -392,8 +392,8 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where one ranking has a hit. ranking: "picture", "text" (of the encoder's own space) or "report". rank: from 1.
-    score: its cosine there.
+    """Where one ranking has a hit. ranking: "picture", "text" (of the encoder's own space), "report", or the name of
+    another gallery. rank: from 1. score: its cosine there.
     """
 
     ranking: str

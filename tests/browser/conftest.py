@@ -133,10 +133,11 @@ def page_gallery(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @contextmanager
-def serving(gallery: Path, *options: str) -> Iterator[str]:
-    """The address of ``lookalike serve`` on a gallery, in a process of its own."""
+def serving(gallery: Path | None, *options: str) -> Iterator[str]:
+    """The address of ``lookalike serve``, in a process of its own. gallery: None for what the options name, if any."""
     program = [sys.executable, "-c", "from lookalike.cli import main; main()"]
-    command = [*program, "serve", "--gallery", str(gallery), "--no-browser", "--port", "0", *options]
+    named = [] if gallery is None else ["--gallery", str(gallery)]
+    command = [*program, "serve", *named, "--no-browser", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

@@ -16,17 +16,21 @@ from lookalike.types import Image
 
 BUNDLED = ("lite0", "lite1", "lite2", "lite0-inner", "lite0-last", "lite1-inner", "lite2-inner")
 ENSEMBLE = "lite0-inner+0.5*lite1-inner"
-WHOLE = "whole-volumes"
+WHOLE, WHOLES = "whole-volumes", "whole-volumes-together"
 
 
-@pytest.fixture(scope="module", params=(*BUNDLED, "lite012", ENSEMBLE, WHOLE, *tiny_checkpoints.FAMILIES))
+@pytest.fixture(scope="module", params=(*BUNDLED, "lite012", ENSEMBLE, WHOLE, WHOLES, *tiny_checkpoints.FAMILIES))
 def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    """The bundled encoders, an ensemble, one of whole volumes, and every family of transformers from a tiny
-    checkpoint.
+    """The bundled encoders, an ensemble, one of whole volumes and an ensemble of two, and every family of transformers
+    from a tiny checkpoint.
     """
     name = request.param
     if name == WHOLE:
         name = str(tiny_volumes.write(tmp_path_factory.mktemp(name) / "tiny.onnx"))
+    if name == WHOLES:
+        folder = tmp_path_factory.mktemp(name)
+        other = tiny_volumes.write(folder / "other.onnx", axes="LPS", spacing=None, values=(0.0, 500.0))
+        name = f"{tiny_volumes.write(folder / 'tiny.onnx')}+0.5*{other}"
     if name in tiny_checkpoints.FAMILIES:
         name = str(tiny_checkpoints.FAMILIES[name](tmp_path_factory.mktemp(name)))
     return encoders.load(name)

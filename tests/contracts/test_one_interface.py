@@ -103,6 +103,7 @@ NO_COMMAND: Final = {
     **dict.fromkeys([f"{name} progress" for name in (*_LONG, *_BARS)], "the command has a bar"),
     "audit confounds other_field": "--against says it in words",
     "audit confounds label_field": "--label says it in words",
+    "keys add key": "of the first of several --gallery",
     "records label by": "the log names the command line",
     "records log cursor": "--limit shows more",
     "records export progress": "the command has a bar",
@@ -149,6 +150,7 @@ NO_HTTP: Final = {
     **dict.fromkeys(["search mask", "explain mask"], "a mask would be a file"),
     **dict.fromkeys(["search context", "explain context"], "the page judges a region with its surroundings"),
     "search pictures": "pictures have routes of their own",
+    "search beside": "another gallery is a folder",
     **dict.fromkeys(
         [
             f"classify {name}"
@@ -173,7 +175,9 @@ NO_HTTP: Final = {
     ),
     "evaluate samples": "for tests in Python",
     "evaluate queries_from": "another gallery is a folder",
-    **dict.fromkeys([f"evaluate {name}" for name in ("against", "by", "levels", "sizes", "draws")], "in options"),
+    **dict.fromkeys(
+        [f"evaluate {name}" for name in ("against", "fused", "by", "levels", "sizes", "draws")], "in options"
+    ),
     "records label by": "the caller's key",
     "map seed": "a kept map is asked for by method and space",
     "map where": "a kept map is asked for by method and space",
@@ -230,7 +234,7 @@ def as_command(verb: Verb) -> dict[str, Any]:
     wanted = in_python(verb)
     command = command_of(verb)
     found = {named(each, wanted): each for each in command.get_params(click.Context(command))}
-    left_out = {"gallery", "h", "help", *(SHOWN - wanted.keys())}
+    left_out = {"gallery", "galleries", "h", "help", *(SHOWN - wanted.keys())}
     return {name: default_of(verb, name, each) for name, each in found.items() if name not in left_out}
 
 

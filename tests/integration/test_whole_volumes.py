@@ -18,7 +18,9 @@ from lookalike.encoders.catalogue.verify import verify
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.nifti import NiftiReader
+from lookalike.slices import volume_input
 from lookalike.sources.collections.catalogue import open_dataset
+from lookalike.types import Image, Preprocessing, VolumeInput
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
@@ -89,8 +91,39 @@ def test_a_gallery_of_slices_is_not_mixed_with_one_of_volumes(
     folder = write_pictures(tmp_path / "pictures")
     result = index(gallery, [folder])
     assert (result.added, set(reasons(result).values())) == (0, {"not-a-volume"})
-    with pytest.raises(UsageError, match="encoders of 2-D pictures alone"):
+    with pytest.raises(UsageError, match="of pictures and of whole volumes"):
         make_gallery("mixed", encoder=f"{encoder}+lite0-inner")
+
+
+def test_encoders_of_whole_volumes_together(make_gallery: MakeGallery, tmp_path: Path, encoder: str) -> None:
+    """Each sees the volume as it declares it; their unit vectors stand side by side, weighted."""
+    other = tiny_volumes.write(tmp_path / "models" / "other.onnx", axes="LPS", spacing=None, values=(-200.0, 200.0))
+    gallery = make_gallery(encoder=f"{encoder}+0.5*{other}")
+    study = write_study(tmp_path / "study")
+    assert index(gallery, [study], labels=study / "labels.csv").added == 8
+    members = {weight: encoders.load(name) for weight, name in ((1.0, encoder), (0.5, str(other)))}
+    for record in records(gallery):
+        if record.source.endswith(".nii.gz"):
+            (image,) = NiftiReader().read([study / Path(record.source).name])
+            parts = [weight * member.encode_images([image])[0] for weight, member in members.items()]
+            expected = np.concatenate(parts) / np.linalg.norm(np.concatenate(parts))
+            (own,) = gallery.store.vectors_of(record.key)
+            np.testing.assert_allclose(own, expected, atol=1e-5)
+    assert search(gallery, study / "v3", k=2).hits
+    assert verify(gallery.spec.name).sound
+
+
+def test_the_inputs_of_members_lie_behind_one_another() -> None:
+    volume = Image(np.random.default_rng(0).integers(-900, 900, (9, 12, 10, 1)), np.diag([1.0, 1, 1, 1]), (1.0, 1, 1))
+    parts = (
+        Preprocessing(size=(4, 8), volume=VolumeInput(3, values=(-1000.0, 1000.0))),
+        Preprocessing(size=(6, 5), volume=VolumeInput(2, "LPS", (2.0, 2.0, 2.0), (0.0, 500.0))),
+    )
+    found = volume_input(volume, Preprocessing(size=(6, 8), volume=VolumeInput(5), parts=parts))
+    assert (found[:3, :4, :8] == volume_input(volume, parts[0])).all()
+    assert (found[3:, :6, :5] == volume_input(volume, parts[1])).all()
+    assert not found[:3, 4:].any()
+    assert not found[3:, :, 5:].any()
 
 
 def test_solid_arrays_of_a_collection(make_gallery: MakeGallery, tmp_path: Path, encoder: str) -> None:

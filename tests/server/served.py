@@ -18,7 +18,13 @@ import psutil
 from declared import holds
 
 from conftest import write_pictures
+from lookalike.configuration.setting import GalleryPlace
 from lookalike.gallery import open_gallery
+from lookalike.server.decoding import Decoding
+from lookalike.server.metrics import Metrics
+from lookalike.server.service import Service, Shared, open_service
+from lookalike.server.settings import ServerSettings
+from lookalike.server.wrong_keys import WrongKeys
 from lookalike.verbs.index import index
 
 COMMAND = Path(__import__("sys").executable).with_name("lookalike")
@@ -80,6 +86,12 @@ def make_gallery(folder: Path) -> Path:
     with open_gallery(folder / "g", create=True) as gallery:
         index(gallery, [pictures], labels=pictures / "labels.csv")
     return folder / "g"
+
+
+def opened(folder: Path) -> Service:
+    """A gallery's service without any routes; to be closed."""
+    shared = Shared(Metrics(), Decoding(), None, WrongKeys(), None)
+    return open_service(GalleryPlace(folder.name, folder), ServerSettings(), shared)
 
 
 @contextmanager

@@ -47,6 +47,8 @@ _OPEN: Final = frozenset(
         "GET /healthz",
         "GET /readyz",
         "GET /",
+        "GET /galleries",
+        "GET /g/{}",
         "GET /session",
         "DELETE /session",
         "GET /session/sign-in",
@@ -86,7 +88,7 @@ def routes(folder: Path) -> list[tuple[str, str, str | None]]:
         found = [route for route in app.routes if isinstance(route, APIRoute)]
         return [(method, route.path, demanded(route)) for route in found for method in sorted(route.methods)]
     finally:
-        app.state.service.close()
+        app.state.galleries.service().close()
 
 
 def demanded(route: APIRoute) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from served import opened
 
 from conftest import write_pictures
 from lookalike.asking.query import Query, open_query, query_frames, read_query
@@ -19,9 +20,7 @@ from lookalike.roles import Grant
 from lookalike.server import ask
 from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import ExplainBody, SearchBody
-from lookalike.server.metrics import Metrics
-from lookalike.server.service import Service, open_service
-from lookalike.server.settings import ServerSettings
+from lookalike.server.service import Service
 from lookalike.server.uploads import store as uploads
 from lookalike.server.uploads.store import Upload, Uploads
 from lookalike.verbs.index import index
@@ -35,7 +34,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     pictures = write_pictures(tmp_path / "pictures")
     with open_gallery(tmp_path / "g", create=True) as gallery:
         index(gallery, [pictures], labels=pictures / "labels.csv", patches=True)
-    service = open_service(tmp_path / "g", ServerSettings(), Metrics())
+    service = opened(tmp_path / "g")
     yield service
     service.close()
 

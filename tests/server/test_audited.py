@@ -201,7 +201,7 @@ def test_it_may_be_off_and_says_where_it_cannot_be(folder: Path, tmp_path: Path)
     app = make_app(folder, ServerSettings(audit_log="off"))
     with TestClient(app, base_url=BASE) as client:
         assert client.get(f"{API}/records").status_code == 200
-        assert app.state.service.audit is None
+        assert app.state.galleries.service().audit is None
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="--audit-log FOLDER"):
         make_app(folder, ServerSettings(audit_log=str(tmp_path / "file" / "log")))

@@ -15,7 +15,7 @@ import pytest
 from anyio import to_thread
 from drawing_processes import drawers, stopped
 from fastapi import Request
-from served import API, Server, eventually, make_gallery, problem, serving
+from served import API, Server, eventually, make_gallery, opened, problem, serving
 
 from lookalike.errors import ForbiddenError
 from lookalike.gallery import open_gallery
@@ -27,10 +27,8 @@ from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import ClassifyBody
 from lookalike.server.decoding import QUEUE_EACH, Decoding
 from lookalike.server.jobs.submit import OPEN_JOBS, OPEN_JOBS_EACH, queue
-from lookalike.server.metrics import Metrics
 from lookalike.server.problems import Problem
-from lookalike.server.service import Service, open_service
-from lookalike.server.settings import ServerSettings
+from lookalike.server.service import Service
 from lookalike.server.uploads.store import COMING_EACH
 from lookalike.verbs.classify import untrained_methods
 from lookalike.verbs.keys import add_key
@@ -67,9 +65,9 @@ def server(folder: Path, keys: dict[str, str], scratch: Path) -> Iterator[Server
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """Without a server: nothing runs the jobs."""
-    opened = open_service(make_gallery(tmp_path), ServerSettings(), Metrics())
-    yield opened
-    opened.close()
+    running = opened(make_gallery(tmp_path))
+    yield running
+    running.close()
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -125,10 +123,10 @@ def test_health_needs_no_thread_and_no_database(folder: Path) -> None:
             await taken
 
     try:
-        app.state.service.gallery.store.close()
+        app.state.galleries.service().gallery.store.close()
         assert asyncio.run(ask()) == [200, 503]  # nothing has been loaded
     finally:
-        app.state.service.close()
+        app.state.galleries.service().close()
 
 
 def client(*, gone: bool = False) -> Request:

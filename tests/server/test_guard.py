@@ -16,9 +16,9 @@ from fastapi.testclient import TestClient
 from served import API, Server, make_gallery, serving
 
 from lookalike.gallery import open_gallery
-from lookalike.server.access import Access
 from lookalike.server.app import make_app
 from lookalike.server.settings import ServerSettings
+from lookalike.server.wrong_keys import WrongKeys
 from lookalike.verbs.keys import KeyRing, add_key, remove_key
 
 
@@ -119,7 +119,7 @@ def test_what_is_logged_of_a_request_is_one_short_line(folder: Path, caplog: pyt
         client = TestClient(app, "http://127.0.0.1", raise_server_exceptions=False)
         assert client.get("/broken/" + "%C3%A9x" * 200).status_code == 500
     finally:
-        app.state.service.close()
+        app.state.galleries.service().close()
     assert len(caplog.messages) == 1
     assert "ValueError" in caplog.text
     assert len(caplog.messages[0]) < 300
@@ -136,7 +136,7 @@ def test_a_caller_who_goes_away_is_no_fault(folder: Path, caplog: pytest.LogCapt
             messages = [{"type": "http.request", "body": part, "more_body": True}, {"type": "http.disconnect"}]
             asyncio.run(passed(app, path, [(b"host", b"127.0.0.1"), (b"content-type", kind)], messages))
     finally:
-        app.state.service.close()
+        app.state.galleries.service().close()
     assert not [each for each in caplog.messages if "unexpected" in each]
 
 
@@ -264,7 +264,7 @@ def keyed(folder: Path) -> Iterator[Callable[..., TestClient]]:
 
     yield client
     for app in apps:
-        app.state.service.close()
+        app.state.galleries.service().close()
 
 
 @pytest.fixture
@@ -306,12 +306,11 @@ def test_one_client_of_ipv6_is_one_address(keyed: Callable[..., TestClient], key
     assert [from_(f"no address {number} {'x' * 500}") for number in range(11)] == [401] * 10 + [429]
 
 
-def test_the_count_of_wrong_keys_is_bounded(folder: Path) -> None:
-    with open_gallery(folder) as gallery:
-        access = Access(KeyRing(gallery), ServerSettings(behind_proxy=True), "g")
-        for number in range(10_500):
-            access._failed(str(number))
-        assert len(access._failures) == 10_000
+def test_the_count_of_wrong_keys_is_bounded() -> None:
+    wrong = WrongKeys()
+    for number in range(10_500):
+        wrong.count(f"10.0.{number // 250}.{number % 250}")
+    assert len(wrong) == 10_000
 
 
 def test_a_service_that_saw_a_key_is_never_open_again(folder: Path, keyed: Callable[..., TestClient]) -> None:

@@ -170,4 +170,4 @@ def test_no_error_tells_where_files_lie(labelled: Path) -> None:
         assert "/home" not in said.text
         assert "someone" not in said.text
     finally:
-        app.state.service.close()
+        app.state.galleries.service().close()

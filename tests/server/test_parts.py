@@ -37,6 +37,8 @@ OPEN: Final = frozenset(
         "GET /healthz",
         "GET /readyz",
         "GET /",
+        "GET /galleries",
+        "GET /g/{}",
         "GET /session",
         "DELETE /session",
         "GET /session/sign-in",

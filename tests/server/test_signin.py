@@ -21,6 +21,7 @@ from served import API, make_gallery, problem
 
 from lookalike.errors import UsageError
 from lookalike.gallery import open_gallery
+from lookalike.roles import grants_in
 from lookalike.server.app import make_app
 from lookalike.server.people import (
     OidcSettings,
@@ -323,7 +324,7 @@ def test_sessions_end_by_themselves(folder: Path, issuer: Issuer, clock: str, ho
     with service(folder, issuer) as client:
         for seconds, status in ((3600 * hours - 60, 200), (3600 * hours + 1, 401)):
             signed_in(client)
-            sessions = client.app.state.service.access.signed_in.sessions  # type: ignore[attr-defined]
+            sessions = client.app.state.galleries.shared.signed_in.sessions  # type: ignore[attr-defined]
             for session in sessions._kept.values():
                 setattr(session, clock, getattr(session, clock) - seconds)
             assert client.get(f"{API}/gallery").status_code == status
@@ -474,8 +475,8 @@ def test_settings_by_which_nobody_or_anybody_could_sign_in(settings: dict[str, s
 
 def test_a_grant_may_be_for_one_gallery() -> None:
     people = PeopleSettings(grants_from(["a=reader", "a=admin@chest", "b=reader@head"]))
-    assert [grant.role for grant in people.grants_of(["a", "b"], "chest")] == ["reader", "admin"]
-    assert [grant.role for grant in people.grants_of(["b"], "chest")] == []
+    assert [grant.role for grant in grants_in(people.grants_of(["a", "b"]), "chest")] == ["reader", "admin"]
+    assert grants_in(people.grants_of(["b"]), "chest") == ()
 
 
 def test_safe_addresses() -> None:

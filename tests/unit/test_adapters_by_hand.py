@@ -1,4 +1,4 @@
-"""Adapters whose numbers can be computed by hand: the kinds linear, lda, svm and auto."""
+"""Adapters whose numbers can be computed by hand: the kinds linear, lda, svm, mlp and auto."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from lookalike import adapters
-from lookalike.adapters import Adapter, auto
+from lookalike.adapters import Adapter, auto, mlp
+from lookalike.adapters.adapter import AdapterNetwork
+from lookalike.adapters.layers import Layer, dense
 from lookalike.adapters.samples import Samples
 
 ONE_PATIENT = "one"  # nobody can be left out, so that nothing is calibrated
@@ -50,6 +52,42 @@ def test_svm_between_two_records() -> None:
     adapter = fitted("svm", [[1, 0, 0, 0], [-1, 0, 0, 0]], "ab")
     assert chance_of_a(adapter, [1, 0, 0, 0], [-1, 0, 0, 0]) == pytest.approx([0.8808, 0.1192], abs=2e-3)
     assert chance_of_a(adapter, [0.5, 0, 0, 0], [0, 0, 0, 0]) == pytest.approx([0.7479, 0.5], abs=0.02)
+
+
+def test_mlp_of_two_members() -> None:
+    """One member has the hidden unit relu(2x - 1) with the weights 1 and -1 for a and b, the other relu(-x) with 0 and
+    2; x / 2 is added to both members' logits of a. At 1 their odds of a are exp(1.5 + 1) and exp(.5), at -1 exp(-.5)
+    and exp(-.5 - 2), and p is the mean of both: .7733 and .2267. With half of the base vector beside sqrt(p) the cosine
+    of the two is (2 sqrt(.7733 * .2267) - .25) / 1.25.
+    """
+    body = dense(np.array([[[2.0]], [[-1.0]]]), np.array([[[-1.0]], [[0.0]]])), Layer("relu")
+    head = dense(np.array([[[1.0, -1.0]], [[0.0, 2.0]]]), np.zeros((2, 1, 2)))
+    direct = dense(np.array([[0.5, 0.0]]), np.zeros(2))
+    network = AdapterNetwork(body, (head,), (direct,), "probabilities", 0.5)
+    adapter = Adapter("mlp", ("a", "b"), False, {}, {}, network)
+    assert chance_of_a(adapter, [1], [-1]) == pytest.approx([0.77330, 0.22670], abs=1e-5)
+    first, second = adapters.transform(adapter, np.array([[1], [-1]], np.float32))
+    assert float(first @ second) == pytest.approx(0.46991, abs=1e-5)
+
+
+def test_the_first_step_of_mlp() -> None:
+    """One record (2, -3) of label a, without noise: the gradients of the output's bias and of the direct layer, which
+    start at 0, are p - (1, 0) and x times that. The first step of Adam is the rate against the gradient's sign, and the
+    rate starts at a tenth: .02 / 10 for the bias, .002 / 10 for the direct layer.
+    """
+    x = np.array([[2, -3]], np.float32)
+    data = Samples(x, np.array([[1, 0]], np.float32), ("a", "b"), False, np.zeros(1, np.int64), "")
+    ((number, (_, _, _, head_bias, direct)),) = mlp._steps(x, data, None, 0.0, 1, seed=0)
+    assert number == 1
+    assert head_bias == pytest.approx(np.tile([0.002, -0.002], (mlp.MEMBERS, 1, 1)), abs=1e-8)
+    assert direct == pytest.approx(np.tile([[2e-4, -2e-4], [-2e-4, 2e-4]], (mlp.MEMBERS, 1, 1)), abs=1e-9)
+
+
+def test_what_mlp_sees_of_four_records() -> None:
+    """Around the mean (1, 2) the components deviate by 1 and 2, all by sqrt(2.5); a tenth of that is added to each."""
+    mean, rotation = mlp._standardise(np.array([[0, 0], [2, 0], [0, 4], [2, 4]], np.float32))
+    assert mean == pytest.approx([1, 2])
+    assert rotation == pytest.approx(np.diag([1 / 1.1581139, 1 / 2.1581139]), abs=1e-6)
 
 
 def test_the_kinds_of_auto_by_hand() -> None:

@@ -131,7 +131,7 @@ def test_every_file_of_a_gallery_is_told(used: Used) -> None:
 
 
 def test_every_file_of_the_configuration_is_told(used: Used) -> None:
-    _compare(CONFIGURATION, used.configuration, given={"pacs.toml"})
+    _compare(CONFIGURATION, used.configuration, given={"pacs.toml", "lookalike.toml"})
 
 
 def _compare(heading: str, there: Set[str], given: Iterable[str] = ()) -> None:

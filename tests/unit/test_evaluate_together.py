@@ -83,6 +83,36 @@ def planted_space(gallery: Gallery) -> None:
     adapt(gallery, "findings", kind="linear")
 
 
+def test_rankings_of_two_galleries_are_fused(make_gallery: MakeGallery) -> None:
+    """As in plain Python: 1 / (60 + rank) of both, the own patient left out, equal sums in this gallery's order."""
+    gallery, other = make_gallery(), make_gallery("other")
+    rng = np.random.default_rng(2)
+    labels, patients = rng.integers(0, 3, 40), [f"p{i // 2}" for i in range(40)]
+    both = rng.normal(size=(2, 40, gallery.spec.dim))
+    both[:, :, :3] += 4 * np.eye(3)[labels]
+    for each, vectors in zip((gallery, other), both, strict=True):
+        fill(each, [*vectors], patients, [("abc"[label],) for label in labels])
+    found = evaluate(gallery, against=other.folder, fused=True, k=[1, 4], samples=20).comparison
+    alone = evaluate(gallery, against=other.folder, k=[1, 4], samples=20).comparison
+    assert found is not None
+    assert alone is not None
+    assert found.against == "base + gallery other"
+    right = []
+    for asked in range(40):
+        free = [i for i in range(40) if i // 2 != asked // 2]
+        ranks = []
+        for vectors in both:
+            cosines = vectors @ vectors[asked] / np.linalg.norm(vectors, axis=1)
+            ranks.append(sorted(free, key=lambda i, cosines=cosines: -cosines[i]))
+        score = {i: sum(1 / (61 + ranking.index(i)) for ranking in ranks) for i in ranks[0]}
+        best = sorted(score, key=lambda i, score=score: -score[i])
+        right.append([labels[best[0]] == labels[asked], np.mean([labels[i] == labels[asked] for i in best[:4]])])
+    assert [*found.scores.micro.values()] == pytest.approx(np.mean(right, axis=0), abs=1e-6)
+    assert found.scores.micro != alone.scores.micro
+    with pytest.raises(UsageError, match="--fused fuses"):
+        evaluate(gallery, fused=True)
+
+
 def test_a_gallery_is_compared_with_its_copy_and_with_noise(make_gallery: MakeGallery) -> None:
     gallery, copy, noise = make_gallery(), make_gallery("copy"), make_gallery("noise")
     rng = np.random.default_rng(1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+
 import pytest
 
-from pages import ROOT, missing_tests, rows_under
+from pages import ROOT, missing_tests, rows_under, text_of
 
 PAGES = sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
 
@@ -12,6 +15,15 @@ PAGES = sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").
 @pytest.mark.parametrize("page", PAGES)
 def test_every_test_that_a_page_names_is_there(page: str) -> None:
     assert missing_tests(page) == []
+
+
+def test_the_map_of_the_architecture_has_every_layer() -> None:
+    """What import-linter orders stands in the picture of the layers."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [each["layers"] for each in contracts if each.get("containers") == ["lookalike"]]
+    names = [name.strip() for layer in layers for name in re.split(r"[:|]", layer)]
+    page = text_of("architecture.md")
+    assert [name for name in names if not re.search(rf"\b{name}(/|\.py)", page)] == []
 
 
 def test_every_threat_names_what_holds_and_the_test_of_it() -> None:

@@ -4,12 +4,25 @@ import { gone, locked } from "./api";
 import { useDrops } from "./frame/drops";
 import { Foot } from "./frame/Foot";
 import { Head } from "./frame/Head";
+import { isAsked, isFront } from "./galleries";
 import { galleryProblem, go, route } from "./state";
 import { Notice } from "./ui/notice";
+import { Front } from "./views/Front";
 import { KeyEntry } from "./views/KeyEntry";
 import { SHOWN, type View } from "./views/shown";
 
 export function App() {
+  if (!isAsked.value) return <div class="shell" />;
+  return (
+    <>
+      {isFront.value ? <Front /> : <GalleryPage />}
+      <Notice />
+      {locked.value && <KeyEntry />}
+    </>
+  );
+}
+
+function GalleryPage() {
   const Shown = SHOWN[route.value.view][2];
   const over = useDrops();
   return (
@@ -52,8 +65,6 @@ export function App() {
         )}
       </div>
       <Foot />
-      <Notice />
-      {locked.value && <KeyEntry />}
     </div>
   );
 }

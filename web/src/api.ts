@@ -7,6 +7,7 @@ import type {
   Explanation,
   FacetPage,
   Gallery,
+  GalleryList,
   Job,
   JobListing,
   MapPoints,
@@ -139,6 +140,7 @@ export const paths = {
 export const api = {
   session: () => json<Session>("GET", "/session"),
   signOut: () => json<SignedOut>("DELETE", "/session"),
+  galleries: () => json<GalleryList>("GET", "/galleries"),
   gallery: () => json<Gallery>("GET", "/gallery"),
   upload: (files: readonly File[], abort?: AbortSignal) =>
     json<Upload>("POST", "/uploads", filesForm(files), abort),

@@ -4,6 +4,27 @@
  */
 
 export interface paths {
+    "/api/v1/galleries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Galleries
+         * @description The galleries that the caller may see; answered to everybody, with none to who is not known. At the address of
+         *     each all addresses of this document are its own: /g/NAME/api/v1/search. Without a name they are the first one's.
+         */
+        get: operations["get_galleries_api_v1_galleries_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gallery": {
         parameters: {
             query?: never;
@@ -791,7 +812,8 @@ export interface paths {
         };
         /**
          * Get Session
-         * @description Who asks, and how somebody can sign in; answered to everybody.
+         * @description Who asks, and how somebody can sign in; answered to everybody. Where no gallery is named and there are several,
+         *     role is the highest in any.
          */
         get: operations["get_session_api_v1_session_get"];
         put?: never;
@@ -857,7 +879,7 @@ export interface paths {
         };
         /**
          * Get Readyz
-         * @description Encoder and index are loaded.
+         * @description Encoder and index are loaded: of the gallery that the address names, else of all that are open.
          */
         get: operations["get_readyz_readyz_get"];
         put?: never;
@@ -1326,7 +1348,12 @@ export interface components {
                 [key: string]: number | null;
             };
         };
-        /** @description imports: names of the folders that may be indexed. role: the caller's. */
+        /** @description What can be done where there is no gallery yet, as a command. */
+        FirstStep: {
+            about: string;
+            command: string;
+        };
+        /** @description title: for people. imports: names of the folders that may be indexed. role: the caller's. */
         GalleryAnswer: {
             name: string;
             records: number;
@@ -1343,10 +1370,36 @@ export interface components {
             linked: boolean;
             reports: number;
             studies: number;
+            title: string;
             imports: string[];
             disclaimer: string;
             /** @enum {string} */
             role: "reader" | "contributor" | "admin";
+        };
+        /**
+         * @description A gallery that somebody may see. address: of its page. records: that they see. role: their highest in it; None
+         *     where it cannot be opened, and ``problem`` says why and what to do.
+         */
+        GalleryChoice: {
+            name: string;
+            title: string;
+            address: string;
+            records: number;
+            encoder: string;
+            linked: boolean;
+            role: ("reader" | "contributor" | "admin") | null;
+            problem: string;
+        };
+        /**
+         * @description several: whether addresses have to say which gallery is meant. known: whether the service knows who asks.
+         *     first_steps: where there is no gallery yet.
+         */
+        GalleryList: {
+            items: components["schemas"]["GalleryChoice"][];
+            several: boolean;
+            known: boolean;
+            first_steps: components["schemas"]["FirstStep"][];
+            next_cursor: null;
         };
         /** @description Whether the process is alive, or ready for queries. */
         Health: {
@@ -1806,8 +1859,8 @@ export interface components {
             permutations: number;
         };
         /**
-         * @description Where one ranking has a hit. ranking: "picture", "text" (of the encoder's own space) or "report". rank: from 1.
-         *     score: its cosine there.
+         * @description Where one ranking has a hit. ranking: "picture", "text" (of the encoder's own space), "report", or the name of
+         *     another gallery. rank: from 1. score: its cosine there.
          */
         Placed: {
             ranking: string;
@@ -2387,7 +2440,8 @@ export interface components {
         };
         /**
          * @description encoder: the new encoder's name; base: what it was tuned from. accepted: it is better than base on what it did
-         *     not learn from, the interval of the gain in P@5 lies above 0; only then it was kept, in ``folder``.
+         *     not learn from, the interval of the gain in P@5 lies above 0 and its p is at most .05; only then it was kept, in
+         *     ``folder``.
          *
          *     records, patients: learnt from. unread: records whose files are gone. mirrored: mirrored views were learnt from too.
          *     field, labels: what it was tuned on, the values that were chosen.
@@ -2415,7 +2469,8 @@ export interface components {
         /**
          * @description figures: of base, of each adapter on base vectors and of the tuned network: macro P@1 and P@5 of the untouched
          *     records, asked against all others of other patients. gain: tuned less base; over_adapter: tuned less the adapter
-         *     that does best there. Each with its interval, resampled by patient.
+         *     that does best there. Each with its interval, resampled by patient. p: of the gain in P@5, two-sided, by flipping
+         *     the signs of patients (``evaluation.paired``).
          */
         TuningJudgement: {
             queries: number;
@@ -2445,6 +2500,7 @@ export interface components {
                 ];
             };
             split_hash: string;
+            p: number | null;
         };
         /** @description The number of a change of labels; without one the last that counts. */
         UndoLabelsBody: {
@@ -2707,6 +2763,34 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_galleries_api_v1_galleries_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GalleryList"];
+                };
+            };
+            400: components["responses"]["400"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     get_gallery_api_v1_gallery_get: {
         parameters: {
             query?: never;

@@ -4,14 +4,29 @@ import "./style/base.css";
 import "./style/shell.css";
 import "./style/search.css";
 import "./style/tools.css";
+import "./style/front.css";
+import { effect } from "@preact/signals";
 import { App } from "./App";
+import { galleries, isFront, loadGalleries } from "./galleries";
 import { listenToKeys } from "./keyboard";
 import { refresh, searchOnChange } from "./search";
 import { loadSession } from "./session";
 import { keepTrying, loadGallery } from "./state";
 
+/** Once the page is that of a gallery, from the start or since the first one has come. */
+function begin(): void {
+  listenToKeys();
+  void loadGallery().then(searchOnChange);
+}
+
 render(<App />, document.getElementById("page")!);
-listenToKeys();
 keepTrying(() => void refresh());
 void loadSession();
-void loadGallery().then(searchOnChange);
+void loadGalleries().then(() => {
+  let begun = false;
+  effect(() => {
+    if (begun || (galleries.value && isFront.value)) return;
+    begun = true;
+    begin();
+  });
+});

@@ -2,6 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { api, Problem, type Thing } from "./api";
 import { bodyOf, voteOf } from "./body";
+import { isFront, loadGalleries } from "./galleries";
 import { ALONE } from "./route";
 import { bySeries } from "./series";
 import { asking, ask, route, gallery, loadGallery } from "./state";
@@ -249,6 +250,8 @@ export function searchOnChange(): void {
 
 /** After records came, went or were labelled. */
 export async function refresh(): Promise<void> {
+  await loadGalleries();
+  if (isFront.value) return;
   await loadGallery();
   await Promise.all([loadFacets(), search()]);
 }

@@ -59,7 +59,7 @@ addEventListener("hashchange", () => (route.value = routeOf(location.hash)));
 export async function loadGallery(): Promise<void> {
   try {
     gallery.value = await api.gallery();
-    document.title = `${gallery.value.name} · lookalike`;
+    document.title = `${gallery.value.title} · lookalike`;
     galleryProblem.value = "";
   } catch (error) {
     galleryProblem.value = (error as Error).message;

@@ -8,6 +8,9 @@ export type Attribute = Attributes[string];
 export type Box = Readonly<Schemas["RoiBody"]["box"]>;
 
 export type Gallery = Schemas["GalleryAnswer"];
+export type GalleryList = Schemas["GalleryList"];
+export type GalleryChoice = Schemas["GalleryChoice"];
+export type FirstStep = Schemas["FirstStep"];
 export type Session = Schemas["SessionInfo"];
 export type SignedOut = Schemas["SignedOut"];
 export type Space = Schemas["SpaceInfo"];

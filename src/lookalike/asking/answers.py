@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
-from lookalike.asking.candidates import Candidates, one_a_group
+from lookalike.asking.candidates import Candidates, candidates, one_a_group
 from lookalike.asking.query import Query
 from lookalike.asking.rank_pictures import rank_pictures
 from lookalike.asking.rank_regions import rank_regions
@@ -16,11 +15,9 @@ from lookalike.asking.rank_studies import rank_studies
 from lookalike.asking.rank_volumes import rank_volumes
 from lookalike.asking.ranked import Ranked, Ranker
 from lookalike.gallery import Gallery
-from lookalike.ranking import reciprocal_rank_fusion
+from lookalike.ranking import FUSED_DEPTH, reciprocal_rank_fusion
 from lookalike.store.series_in_time import Unit, standings
 from lookalike.types import Placed
-
-_FUSED: Final = 100  # hits of each ranking that are fused
 
 
 def answers(
@@ -41,7 +38,7 @@ def answers(
     """
 
     def ranked(depth: int) -> list[Ranked]:
-        deep = depth if len(queries) == 1 else max(depth, _FUSED)
+        deep = depth if len(queries) == 1 else max(depth, FUSED_DEPTH)
         found = [ranker_of(gallery, query, rank, weights)(gallery, query, who, deep) for query in queries]
         return found[0] if len(found) == 1 else _fused(queries, found, depth)
 
@@ -53,7 +50,9 @@ def answers(
 
 
 def ranker_of(gallery: Gallery, query: Query, rank: str = "auto", weights: str = "uniform") -> Ranker:
-    """The ranker for a query: by studies, by its region, by reports, by the slices of volumes, or by one vector."""
+    """The ranker for a query: by another gallery, by studies, a region, reports, slices of volumes, or one vector."""
+    if query.beside is not None:
+        return partial(_rank_beside, query.beside)
     if query.kinds:
         return rank_studies
     if query.report:
@@ -63,6 +62,25 @@ def ranker_of(gallery: Gallery, query: Query, rank: str = "auto", weights: str =
     if len(query.vectors) > 1 or gallery.holds_volumes():
         return partial(rank_volumes, rank=rank, weights=weights)
     return rank_pictures
+
+
+def _rank_beside(other: Gallery, gallery: Gallery, query: Query, who: Candidates, k: int) -> list[Ranked]:
+    """The gallery's records in the order in which another gallery of the same files has them; who of them may answer
+    is for the first to say.
+    """
+    asked, depth = replace(query, beside=None), k
+    while True:
+        found = ranker_of(other, asked)(other, asked, candidates(other), depth)
+        here = {hit.record.id: gallery.store.find(hit.record.id) for hit in found}
+        may = set(who.few_records(gallery, [record.key for record in here.values() if record is not None]).tolist())
+        kept = [
+            replace(hit, record=record, match=None)
+            for hit in found
+            if (record := here[hit.record.id]) is not None and record.key in may
+        ]
+        if len(kept) >= k or len(found) < depth:
+            return kept[:k]
+        depth *= 4
 
 
 def _fused(queries: Sequence[Query], rankings: Sequence[Sequence[Ranked]], k: int) -> list[Ranked]:

@@ -24,7 +24,7 @@ from lookalike.readers.events import Frame
 from lookalike.slices import pool, slice_weights
 from lookalike.sources.reading import frame_of_array, series_in
 from lookalike.store import BASE, record_id
-from lookalike.text import absolute, file_name
+from lookalike.text import absolute, file_name, one_line
 from lookalike.types import Item, Record, Refusal, Vectors
 
 _MOST: Final = 1000  # ids in one query
@@ -43,7 +43,8 @@ class Query:
     read from the source again when needed. region: the part of one of its pictures to search for. words: it is a
     text, compared with pictures; report: it is one, compared with the words of reports, in their own space. weight: of
     its ranking, where several are fused. kinds: it is a study, with a vector for each of these kinds of series.
-    encoder: the identity of the one that it was prepared for and encoded by.
+    encoder: the identity of the one that it was prepared for and encoded by. beside: another gallery of the same files,
+    by whose encoder it was encoded and which ranks.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Query:
     weight: float = 1.0
     kinds: tuple[str, ...] = ()
     encoder: Mapping[str, str] | None = None
+    beside: Gallery | None = None
 
     @property
     def positions(self) -> NDArray[np.float64]:
@@ -74,6 +76,8 @@ class Query:
     @property
     def ranking(self) -> str:
         """The name of the ranking that it asks for."""
+        if self.beside is not None:
+            return one_line(self.beside.folder.name)
         return "report" if self.report else "text" if self.words else "picture"
 
     @property

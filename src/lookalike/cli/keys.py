@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 
 import click
@@ -10,6 +11,19 @@ import click
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import gallery_option, json_option, print_json, print_table
 from lookalike.roles import ROLES, Role
+
+_galleries_option = click.option(
+    "--gallery",
+    "-g",
+    "galleries",
+    required=True,
+    multiple=True,
+    type=click.Path(),
+    metavar="G",
+    envvar="LOOKALIKE_GALLERY",
+    show_envvar=True,
+    help="The gallery folder; repeat it for a key of several.",
+)
 
 
 @click.group("keys")
@@ -25,7 +39,7 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("name")
-@gallery_option
+@_galleries_option
 @click.option(
     "--role",
     type=click.Choice(ROLES),
@@ -36,20 +50,24 @@ def command() -> None:
 @click.option("--expires", metavar="DAYS|DATE", help="90d, or 2027-01-31: it counts to the end of that day (UTC).")
 @click.option("--where", default="", metavar="FILTER", help="Only these records are there for who has the key.")
 @json_option
-def _add(name: str, gallery: str, role: Role, expires: str | None, where: str, as_json: bool) -> None:
-    """Make a key and print it, once.
+def _add(name: str, galleries: tuple[str, ...], role: Role, expires: str | None, where: str, as_json: bool) -> None:
+    """Make a key and print it, once. Of several galleries it opens each.
 
     \b
     Example:
       lookalike keys add workstation --role contributor --expires 90d --gallery chest
       lookalike keys add students --where 'site=teaching' --gallery chest
+      lookalike keys add reading-room --gallery chest --gallery head
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.keys import add_key
 
-    with open_gallery(gallery) as opened:
-        made = add_key(opened, name, role=role, expires=expires, where=where)
-        note_command("change-keys", opened, key=name, change="added", role=role)
+    key = None
+    with ExitStack() as stack:
+        for opened in [stack.enter_context(open_gallery(gallery)) for gallery in galleries]:
+            made = add_key(opened, name, role=role, expires=expires, where=where, key=key)
+            note_command("change-keys", opened, key=name, change="added", role=role)
+            key = made.key
     if as_json:
         click.echo(json.dumps(asdict(made)))
     else:
@@ -86,9 +104,9 @@ def _list(gallery: str, as_json: bool) -> None:
 
 @command.command("remove")
 @click.argument("name")
-@gallery_option
+@_galleries_option
 @json_option
-def _remove(name: str, gallery: str, as_json: bool) -> None:
+def _remove(name: str, galleries: tuple[str, ...], as_json: bool) -> None:
     """Make a key useless, at once.
 
     \b
@@ -98,10 +116,11 @@ def _remove(name: str, gallery: str, as_json: bool) -> None:
     from lookalike.gallery import open_gallery
     from lookalike.verbs.keys import list_keys, remove_key
 
-    with open_gallery(gallery) as opened:
-        remove_key(opened, name)
-        note_command("change-keys", opened, key=name, change="removed")
-        left = list_keys(opened)
+    with ExitStack() as stack:
+        for opened in [stack.enter_context(open_gallery(gallery)) for gallery in galleries]:
+            remove_key(opened, name)
+            note_command("change-keys", opened, key=name, change="removed")
+            left = list_keys(opened)
     click.echo(json.dumps({"removed": name}) if as_json else f"The key {name!r} opens nothing any more.")
     if not left and not as_json:
         click.echo("It was the last one: a service that runs stays closed, one that is started from now on is open.")

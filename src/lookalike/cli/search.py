@@ -63,6 +63,7 @@ def box_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> B
     help="How volumes are ranked from their slices.",
 )
 @click.option("--weights", default="uniform", show_default=True, help="Of slices: uniform or gaussian:SIGMA.")
+@click.option("--beside", metavar="GALLERY", help="Another gallery of the same files, whose ranking is fused in.")
 @click.option(
     "--box",
     callback=box_of,
@@ -94,6 +95,7 @@ def command(
     exclude_priors: bool,
     rank: str,
     weights: str,
+    beside: str | None,
     figure: str | None,
     box: Box | None,
     mask: str | None,
@@ -114,6 +116,7 @@ def command(
       lookalike search --report "left pleural effusion" --gallery chest
       lookalike search --study exam/ --gallery chest
       lookalike search query.dcm --gallery chest --only-priors --per study
+      lookalike search query.dcm --gallery chest --beside chest-lite2
       lookalike search query.dcm --gallery chest --box 0.2,0.3,0.5,0.6 --figure where.png
     """
     from lookalike import plots
@@ -152,6 +155,7 @@ def command(
             exclude_priors=exclude_priors,
             rank=rank,
             weights=weights,
+            beside=beside,
         )
         if figure:
             ids = [hit.id for hit in result.hits]

@@ -59,8 +59,8 @@ def command(
     """Tune the encoder's own network to the gallery; kept if it is better on records that it did not learn from.
 
     A quarter of the labelled records, whole patients, is left untouched and judges. If the interval of the gain lies
-    above 0, the result is an encoder in the folder of models, found by its name; otherwise it is thrown away and the
-    exit code is 1. The gallery stays as it is. Needs the extra lookalike[mlp].
+    above 0 and its p is at most .05, the result is an encoder in the folder of models, found by its name; otherwise it
+    is thrown away and the exit code is 1. The gallery stays as it is. Needs the extra lookalike[mlp].
 
     \b
     Example:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -16,11 +16,12 @@ from lookalike.evaluation.contamination import untouched_rows, untouched_splits,
 from lookalike.evaluation.labelled import Labelled, Queries, asking
 from lookalike.evaluation.measures import Measure, PerQuery, RankedQueries
 from lookalike.evaluation.near_duplicates import NearDuplicate
-from lookalike.evaluation.rank import rank
+from lookalike.evaluation.rank import RankedBlock, fused, rank
 from lookalike.evaluation.splits import Split, Splits, hash_of
 from lookalike.gallery import Gallery
 from lookalike.metrics import Bools
 from lookalike.progress import tracked
+from lookalike.ranking import FUSED_DEPTH
 from lookalike.store import BASE
 from lookalike.types import EncoderSpec, Vectors
 
@@ -57,24 +58,27 @@ def measured_space(gallery: Gallery, name: str) -> MeasuredSpace:
 class Rival:
     """What a space is compared with on the same records. name: the base's, or unlike any other that is measured.
     vectors (n, dim): base vectors of the same records in the same order, by the rival's own encoder; slices: as of
-    ``Labelled``.
+    ``Labelled``. fused_with: the space whose ranking is fused with its own.
     """
 
     name: str
     space: MeasuredSpace
     vectors: Vectors
     slices: tuple[Vectors, ...] = ()
+    fused_with: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Round:
     """Queries, and the part of the gallery that may answer. spaces: the name, queries (q, dim) and gallery (n, dim) of
-    each space to compare, the base first.
+    each space to compare, the base first. fused: by name, spaces whose ranking is fused with that of another, earlier
+    one.
     """
 
     queries: Queries
     among: Labelled
     spaces: InSpaces
+    fused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +133,8 @@ def _round(space: MeasuredSpace, data: Labelled, split: Split, seed: int, rival:
             moved = _refitted(each, records.take(split.gallery), records, seed)
             yield name, moved[split.queries], moved[split.gallery]
 
-    return Round(asking(queries), among, spaces)
+    together = {rival.name: rival.fused_with} if rival is not None and rival.fused_with else {}
+    return Round(asking(queries), among, spaces, together)
 
 
 def _besides_base(
@@ -257,6 +262,20 @@ def _measured(
     """The scores by space, a block of queries at a time."""
     asking, members = (metrics.membership(side.labels, classes) for side in (each.queries.data, each.among))
     depth = max(len(each.among.ids), ks[-1]) if measure.whole else ks[-1]
+    sides: dict[str, tuple[Vectors, Vectors]] = {}
     for space, queries, gallery in each.spaces():
-        for block in rank(queries, gallery, each.queries.patients, each.among.patients, depth):
+        sides[space] = queries, gallery
+        for block in _blocks(each, sides, space, depth):
             yield space, measure.of(RankedQueries(asking[block.rows], members, block.open, block.order), ks)
+
+
+def _blocks(each: Round, sides: Mapping[str, tuple[Vectors, Vectors]], space: str, depth: int) -> Iterator[RankedBlock]:
+    """The ranking of a space, fused with another one's where that is asked for."""
+
+    def of(name: str, deep: int) -> Iterator[RankedBlock]:
+        return rank(*sides[name], each.queries.patients, each.among.patients, deep)
+
+    if (other := each.fused.get(space)) is None:
+        return of(space, depth)
+    deep = max(depth, FUSED_DEPTH)
+    return (fused(*pair, depth) for pair in zip(of(other, deep), of(space, deep), strict=True))

@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from lookalike import voting
 from lookalike.asking.candidates import open_rows
 from lookalike.errors import UsageError
 from lookalike.metrics import Bools
+from lookalike.ranking import reciprocal_rank_fusion
 from lookalike.types import Vectors
 from lookalike.voting import RowNumbers
 
@@ -42,6 +45,17 @@ def rank(
         free = opened(asking[rows])
         order, _ = voting.nearest_rows(queries[rows], gallery, depth, allowed=free.__getitem__)
         yield RankedBlock(rows, free, order)
+
+
+def fused(first: RankedBlock, second: RankedBlock, depth: int) -> RankedBlock:
+    """Two rankings of the same queries and rows as one, by reciprocal rank (``ranking.reciprocal_rank_fusion``), the
+    ``depth`` best. Each should be ``ranking.FUSED_DEPTH`` deep.
+    """
+    order = np.full((len(first.order), depth), -1, np.int64)
+    for row, rankings in enumerate(zip(first.order, second.order, strict=True)):
+        best = reciprocal_rank_fusion([each[each >= 0].tolist() for each in rankings], limit=depth)
+        order[row, : len(best)] = [item for item, _ in best]
+    return RankedBlock(first.rows, first.open, order)
 
 
 def checked_depths(k: Sequence[int]) -> tuple[int, ...]:

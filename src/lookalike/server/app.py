@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,42 +16,50 @@ from fastapi import FastAPI, Response
 from starlette.concurrency import run_in_threadpool
 
 import lookalike
+from lookalike.configuration.setting import GalleryPlace
+from lookalike.server.addressed import Addressed
 from lookalike.server.audited import Audited
 from lookalike.server.document import ROUTES, openapi_document
+from lookalike.server.galleries import Galleries
 from lookalike.server.guard import API, Guard
-from lookalike.server.metrics import Metrics
 from lookalike.server.page import STATIC, Page
 from lookalike.server.problems import install
-from lookalike.server.service import Service, open_service
+from lookalike.server.service import Service
 from lookalike.server.settings import ServerSettings
+from lookalike.text import absolute
 
 _SWEPT_EVERY: Final = 600.0  # seconds
+_TRIED_EVERY: Final = 5.0  # seconds, while a gallery cannot be opened
 _THREADS: Final = 32  # requests handled at once
 _NO_PAGE: Final = "The page is not built; build it in a checkout: make page\n"
 _LOG: Final = logging.getLogger("lookalike.server")
 
 
-def make_app(folder: str | Path, settings: ServerSettings | None = None, roots: Iterable[str | Path] = ()) -> FastAPI:
-    """The service over a gallery folder, which is opened at once and closed when the server stops. roots: folders whose
-    files it may open, besides those that it was allowed already.
+def make_app(folder: str | Path, settings: ServerSettings | None = None) -> FastAPI:
+    """The service over one gallery folder; as ``service_app``, and raises what keeps that gallery from being opened."""
+    place = GalleryPlace(absolute(folder).name, absolute(folder))
+    return service_app(replace(settings or ServerSettings(), galleries=(place,)))
 
-    Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS).
+
+def service_app(settings: ServerSettings) -> FastAPI:
+    """The service over the galleries of its settings, which are opened at once and closed when the server stops.
+
+    Raises UsageError (open to a network without keys and TLS), and as ``Galleries``.
     """
-    settings, metrics = settings or ServerSettings(), Metrics()
-    service = open_service(folder, settings, metrics, roots)
+    galleries = Galleries(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        if service.gallery.store.writable:  # else no job is taken up, and none comes
-            service.runner.start()
-        tasks = [asyncio.create_task(_warm(service)), asyncio.create_task(_sweep(service))]
+        _take_up(galleries.services())
+        work = (_warm(galleries.services()), _sweep(galleries), _retry(galleries))
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-            await run_in_threadpool(service.close)
+            await run_in_threadpool(galleries.close)
 
     app = FastAPI(
         title="lookalike",
@@ -60,27 +69,45 @@ def make_app(folder: str | Path, settings: ServerSettings | None = None, roots: 
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service = service
+    app.state.galleries = galleries
     install(app)
     app.router.routes.extend(ROUTES)
     app.openapi = cache(openapi_document)  # type: ignore[method-assign]
     _add_page(app)
-    app.add_middleware(Audited, service=service)
-    app.add_middleware(Guard, settings=settings, metrics=metrics)
+    app.add_middleware(Audited, settings=settings, log=galleries.shared.audit)
+    app.add_middleware(Guard, settings=settings, metrics=galleries.shared.metrics)
+    app.add_middleware(Addressed, doors=galleries)
     return app
 
 
-async def _warm(service: Service) -> None:
-    try:
-        await run_in_threadpool(service.warm)
-    except Exception as error:
-        _LOG.error("the encoder or the index cannot be loaded: %s", error)
+def _take_up(services: Sequence[Service]) -> None:
+    for service in services:
+        if service.gallery.store.writable:  # else no job is taken up, and none comes
+            service.runner.start()
 
 
-async def _sweep(service: Service) -> None:
+async def _retry(galleries: Galleries) -> None:
+    """Open those that could not be opened, once they can."""
+    while galleries.problems:
+        await asyncio.sleep(_TRIED_EVERY)
+        opened = await run_in_threadpool(galleries.open_those_that_can)
+        _take_up(opened)
+        await _warm(opened)
+
+
+async def _warm(services: Sequence[Service]) -> None:
+    for service in services:
+        try:
+            await run_in_threadpool(service.warm)
+        except Exception as error:
+            _LOG.error("the encoder or the index of %s cannot be loaded: %s", service.name, error)
+
+
+async def _sweep(galleries: Galleries) -> None:
     while True:
         await asyncio.sleep(_SWEPT_EVERY)
-        await run_in_threadpool(service.uploads.sweep)
+        for service in galleries.services():
+            await run_in_threadpool(service.uploads.sweep)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -17,10 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lookalike.audit_log.events import AuditEvent, AuditKind, Outcome
 from lookalike.audit_log.log import AuditLog
 from lookalike.errors import AuditLogError
+from lookalike.server.access import client_address
 from lookalike.server.callers import Caller
 from lookalike.server.guard import API
 from lookalike.server.problems import of_error, problem
 from lookalike.server.service import Service
+from lookalike.server.settings import ServerSettings
 from lookalike.verbs.gallery import gallery_id
 
 AUDITED: Final[Mapping[str, AuditKind | None]] = {
@@ -63,6 +65,8 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /session/backchannel-logout": "sign-out",
     # Numbers and names of the gallery as a whole, the caller's own files, and the service itself
     "GET /gallery": None,
+    "GET /galleries": None,
+    "GET /g/{}": None,
     "GET /spaces": None,
     "GET /facets": None,
     "GET /jobs": None,
@@ -91,16 +95,15 @@ _THREADS: Final = CapacityLimiter(16)  # that wait for the disk, apart from thos
 class Audited:
     """Pure ASGI. Routes say in ``request.state.noted`` which records an answer tells of (``audited_records``)."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app, self._service = app, service
+    def __init__(self, app: ASGIApp, settings: ServerSettings, log: AuditLog | None) -> None:
+        self._app, self._settings, self._log = app, settings, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        log = self._service.audit
+        log = self._log
         if scope["type"] != "http" or log is None:
             await self._app(scope, receive, send)
             return
-        scope.setdefault("state", {})
         refused: AuditLogError | None = None
         if scope["path"].startswith(API) and scope["method"] not in ("GET", "HEAD"):
             refused = _unready(log)
@@ -128,6 +131,7 @@ class Audited:
     def _event(self, scope: Scope, status: int) -> AuditEvent | None:
         """What is noted of a request that is answered with a status; None for nothing."""
         state: Mapping[str, Any] = scope["state"]
+        service: Service | None = state["service"]
         caller: Caller | None = state.get("caller")
         route = audited_name(scope["method"], getattr(scope.get("route"), "path", ""))
         kind = AUDITED.get(route)
@@ -150,9 +154,9 @@ class Audited:
             kind,
             who,
             means,
-            self._service.access.address(HTTPConnection(scope)),
+            client_address(HTTPConnection(scope), self._settings),
             outcome,
-            gallery_id(self._service.gallery),
+            "" if service is None else gallery_id(service.gallery),
             records,
             patients,
             {"route": route if route in AUDITED else "other", "status": status, **state.get("detail", {})},

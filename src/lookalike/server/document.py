@@ -21,6 +21,7 @@ from lookalike.server.access import Needs
 from lookalike.server.contract.answers import ProblemDetails
 from lookalike.server.problems import MEDIA_TYPE
 from lookalike.server.routes.dicomweb import dicomweb_router
+from lookalike.server.routes.galleries import galleries_router
 from lookalike.server.routes.gallery import gallery_router
 from lookalike.server.routes.health import health_router
 from lookalike.server.routes.jobs import jobs_router
@@ -31,6 +32,7 @@ from lookalike.server.routes.session import session_router
 from lookalike.server.routes.uploads import uploads_router
 
 _ROUTERS: Final = (
+    galleries_router,
     gallery_router,
     uploads_router,
     search_router,
@@ -47,7 +49,12 @@ _KEYED: Final = (401, 409, 429, 503)  # of routes that demand a role and use the
 _NAMED: Final = (404, 422)  # of routes with parameters or a body
 _NEEDING: Final = (424,)  # of routes with a body, which may need the encoder or an optional package
 _DECODING: Final = (503,)  # of routes that may decode a file
-_OWN: Final = {"/api/v1/uploads": (415,), "/readyz": (503,), "/api/v1/session": (404, 503)}
+_OWN: Final = {
+    "/api/v1/uploads": (415,),
+    "/readyz": (503,),
+    "/api/v1/session": (404, 503),
+    "/api/v1/galleries": (429, 503),
+}
 
 
 def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:

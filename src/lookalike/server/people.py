@@ -64,10 +64,10 @@ class PeopleSettings:
         """Whether somebody else than the keys says who a caller is."""
         return self.oidc is not None or bool(self.user_header)
 
-    def grants_of(self, values: Iterable[str], gallery: str) -> tuple[Grant, ...]:
-        """What those may do, in a gallery of this name, who have these values: all that any of them grants."""
+    def grants_of(self, values: Iterable[str]) -> tuple[Grant, ...]:
+        """What those may do, in any gallery, who have these values: all that any of them grants."""
         had = set(values)
-        return tuple(each.grant for each in self.grants if each.value in had and each.grant.gallery in ("", gallery))
+        return tuple(each.grant for each in self.grants if each.value in had)
 
 
 def people_from(

@@ -14,9 +14,8 @@ from typing import Final
 from hypercorn.asyncio import serve as run
 from hypercorn.config import Config
 
-from lookalike.errors import UsageError
-from lookalike.server.app import make_app
-from lookalike.server.service import Service
+from lookalike.server.app import service_app
+from lookalike.server.galleries import Galleries
 from lookalike.server.settings import ServerSettings
 from lookalike.sockets import listen
 
@@ -25,23 +24,20 @@ _POLITE: Final = 2.0  # seconds of grace beyond the time allowed to requests und
 
 
 def serve(settings: ServerSettings, *, browser: bool = False, say: Callable[[str], None] = print) -> None:
-    """Serve a gallery until the process is told to stop. say: called with the address. browser: open the page.
+    """Serve galleries until the process is told to stop. say: called with the address. browser: open the page.
 
-    Raises as ``make_app``, and UsageError where the address cannot be used.
+    Raises as ``service_app``, and UsageError where the address cannot be used.
     """
-    if len(settings.galleries) != 1:
-        raise UsageError(f"name one gallery to serve: --gallery FOLDER; {len(settings.galleries)} are named")
-    (place,) = settings.galleries
-    app = make_app(place.path, settings, place.roots)
+    app = service_app(settings)
     try:
         listening = listen(settings.host, settings.port, _BACKLOG)  # an early request waits and is not refused
         address = _address(settings, listening.getsockname()[1])
         say(address)
         if browser:
             webbrowser.open(address)
-        asyncio.run(_run(app, _config(settings, listening), partial(_leave, app.state.service)))
+        asyncio.run(_run(app, _config(settings, listening), partial(_leave, app.state.galleries)))
     finally:
-        app.state.service.close()
+        app.state.galleries.close()
 
 
 async def _run(app: object, config: Config, leave: Callable[[], None]) -> None:
@@ -57,8 +53,8 @@ async def _run(app: object, config: Config, leave: Callable[[], None]) -> None:
     await run(app, config, shutdown_trigger=stop)  # type: ignore[arg-type]
 
 
-def _leave(service: Service) -> None:
-    service.close()
+def _leave(galleries: Galleries) -> None:
+    galleries.close()
     os._exit(0)
 
 

@@ -2,53 +2,67 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
-from threadpoolctl import threadpool_limits
 
 from lookalike.audit_log.events import AuditEvent
 from lookalike.audit_log.log import AuditLog
-from lookalike.audit_log.place import audit_place
+from lookalike.configuration.setting import GalleryPlace
 from lookalike.erasing import Named
 from lookalike.errors import AuditLogError, NotFoundError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.roles import Role
 from lookalike.server.access import Access
+from lookalike.server.addressed import service_at
 from lookalike.server.callers import Caller
 from lookalike.server.decoding import Decoding
 from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
 from lookalike.server.outgoing import Outgoing
-from lookalike.server.settings import ServerSettings, check_closed_to_strangers, check_named_files, check_settings
-from lookalike.server.signin import sign_in_for
+from lookalike.server.settings import ServerSettings, check_closed_to_strangers
 from lookalike.server.uploads.forget import forget_uploads
 from lookalike.server.uploads.store import Uploads
+from lookalike.server.wrong_keys import WrongKeys
 from lookalike.verbs.gallery import gallery_id, part_of, warm
 from lookalike.verbs.keys import check_keys
 from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.records import check_files, check_there
 
+if TYPE_CHECKING:
+    from lookalike.server.signin.signed_in import SignedIn
+
 _FILTER_SECONDS: Final = 2.0  # a caller waits for a filter no longer, nor does anybody else for that caller
 _PARTS: Final = 32  # of the gallery that are kept open
-_M_ARENA_MAX: Final = -8  # glibc's malloc.h
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all galleries of a process share. signed_in: None where there is no identity provider. audit: None where
+    nothing is noted.
+    """
+
+    metrics: Metrics
+    decoding: Decoding
+    signed_in: SignedIn | None
+    wrong_keys: WrongKeys
+    audit: AuditLog | None
 
 
 @dataclass
 class Service:
-    """One served gallery. training: held while a classifier is trained for a caller; submitting: while a job is;
-    opening: while a part is opened. parts: of the gallery, by the filters that name them. audit: None where nothing is
-    noted.
+    """One served gallery. title: for people. training: held while a classifier is trained for a caller; submitting:
+    while a job is; opening: while a part is opened. parts: of the gallery, by the filters that name them. audit: None
+    where nothing is noted.
     """
 
+    name: str
+    title: str
     gallery: Gallery
     settings: ServerSettings
     metrics: Metrics
@@ -56,7 +70,7 @@ class Service:
     uploads: Uploads
     pictures: Pictures
     runner: Runner
-    decoding: Decoding = field(default_factory=Decoding)
+    decoding: Decoding
     training: threading.Lock = field(default_factory=threading.Lock)
     submitting: threading.Lock = field(default_factory=threading.Lock)
     outgoing: Outgoing = field(default_factory=Outgoing)
@@ -125,54 +139,43 @@ class Service:
                 self.audit.note(AuditEvent("stop", "lookalike", "service", gallery=gallery_id(self.gallery)))
 
 
-def open_service(
-    folder: str | Path, settings: ServerSettings, metrics: Metrics, roots: Iterable[str | Path] = ()
-) -> Service:
-    """Open a gallery to be served. roots: further folders whose files it may open.
+def open_service(place: GalleryPlace, settings: ServerSettings, shared: Shared) -> Service:
+    """Open a gallery to be served.
 
-    Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys and TLS).
+    Raises GalleryError, ManifestMismatchError, UsageError (open to a network without keys), AuditLogError.
     """
-    # The threads of a matrix product wait for each other, and with many requests on few cores for those as well.
-    threadpool_limits(max(1, (os.cpu_count() or 1) // 2), "blas")
-    _share_memory()
-    gallery = open_gallery(folder)
+    gallery = open_gallery(place.path)
+    try:
+        return _served(gallery, place, settings, shared)
+    except BaseException:
+        gallery.close()
+        raise
+
+
+def _served(gallery: Gallery, place: GalleryPlace, settings: ServerSettings, shared: Shared) -> Service:
     gallery.store.limit_filters(_FILTER_SECONDS)
-    if gallery.store.writable:
-        gallery.allow([*settings.imports.values(), *roots])
     keys = check_keys(gallery)
     check_closed_to_strangers(settings, keys=bool(keys))
-    check_settings(settings)
-    check_named_files(settings)
-    name = gallery.folder.name
+    if gallery.store.writable:
+        gallery.allow([*settings.imports.values(), *place.roots])
+    if shared.audit is not None:
+        shared.audit.note(AuditEvent("start", "lookalike", "service", gallery=gallery_id(gallery)))
     return Service(
+        place.name,
+        place.title or place.name,
         gallery,
         settings,
-        metrics,
-        Access(keys, settings, name, sign_in_for(settings.people, name)),
+        shared.metrics,
+        Access(keys, settings, place.name, shared.signed_in, shared.wrong_keys),
         Uploads(settings.max_uploads),
         Pictures(gallery),
         Runner(gallery),
-        audit=_begun_audit_log(settings, gallery_id(gallery)),
+        shared.decoding,
+        audit=shared.audit,
     )
 
 
-def _begun_audit_log(settings: ServerSettings, gallery: str) -> AuditLog | None:
-    """The audit log, in which the start stands. Raises AuditLogError, UsageError, GalleryError."""
-    place = audit_place(settings.audit_log)
-    if place is None:
-        return None
-    log = AuditLog(place)
-    log.note(AuditEvent("start", "lookalike", "service", gallery=gallery))
-    return log
-
-
-def _share_memory() -> None:
-    """Let threads share freed memory: glibc keeps a heap per thread, and each would keep the megabytes of a product."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-
-
 async def service_of(request: Request) -> Service:
-    """The service that a request reached; a dependency of routes."""
-    service: Service = request.app.state.service
-    return service
+    """The service of the gallery that a request is for; a dependency of routes. Raises Problem 503."""
+    found: Service = service_at(request)
+    return found

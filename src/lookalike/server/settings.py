@@ -25,7 +25,8 @@ class ServerSettings:
     and names the client in X-Forwarded-For. hosts: names that the Host header may have, besides the machine's own.
     max_upload, max_uploads: bytes of one upload, and of all that are kept. people: who may sign in. audit_log: the
     folder of the audit log, "off" for none; None: where the environment or the configuration says. galleries: that are
-    served, the first one at the addresses that name none.
+    served, the first one at the addresses that name none. waits: for galleries that are not there yet, where there is
+    but one.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +41,7 @@ class ServerSettings:
     people: PeopleSettings = field(default_factory=PeopleSettings)
     audit_log: str | None = None
     galleries: tuple[GalleryPlace, ...] = ()
+    waits: bool = False
 
     @property
     def loopback(self) -> bool:

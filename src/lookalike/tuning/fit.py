@@ -56,5 +56,6 @@ def fit(
 
 def _by_labels(parts: Parts, base: Vectors) -> TrainingTask:
     learnt = {label for i in parts.trained for label in parts.data.labels[i]}
-    targets = metrics.membership(parts.data.labels, tuple(sorted(learnt))).astype(np.float32)
+    labels = [learnt.intersection(names) for names in parts.data.labels]  # some may stand in the untouched part alone
+    targets = metrics.membership(labels, tuple(sorted(learnt))).astype(np.float32)
     return by_labels(targets, base, parts.trained, device_here())

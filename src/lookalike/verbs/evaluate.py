@@ -45,6 +45,7 @@ def evaluate(
     patient_column: str | None = None,
     queries_from: str | os.PathLike[str] | None = None,
     against: str | os.PathLike[str] | None = None,
+    fused: bool = False,
     by: Sequence[str] = (),
     levels: Sequence[str] = (),
     sizes: Sequence[int] = (),
@@ -59,10 +60,10 @@ def evaluate(
 
     Most protocols take space, folds, k (depths; the protocol's own if None), seed and samples (of the bootstrap);
     ``precision`` takes queries, query_labels, label_columns and patient_column too: outside files as queries to the
-    whole gallery. It scores further parts if they are asked for: against (a space, or a gallery of the same records),
-    by (fields of subgroups), levels (fields of relevance), sizes and draws (of sub-galleries), queries_from (a gallery
-    whose records ask this one). options: further ones of the protocol; ``lookalike evaluate --protocol NAME --help``
-    lists them.
+    whole gallery. It scores further parts if they are asked for: against (a space, or a gallery of the same records;
+    fused: its ranking fused with this one's), by (fields of subgroups), levels (fields of relevance), sizes and draws
+    (of sub-galleries), queries_from (a gallery whose records ask this one). options: further ones of the protocol;
+    ``lookalike evaluate --protocol NAME --help`` lists them.
     progress: called with how many parts are done, of how many.
 
     Raises UsageError: an unknown protocol, an option that it does not take, nothing to measure, an adapted
@@ -77,6 +78,7 @@ def evaluate(
         "patient_column": (patient_column, None),
         "queries_from": (queries_from, None),
         "against": (against, None),
+        "fused": (fused, False),
         "by": (by, ()),
         "levels": (levels, ()),
         "sizes": (sizes, ()),

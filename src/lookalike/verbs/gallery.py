@@ -184,6 +184,11 @@ def count_records(gallery: Gallery) -> int:
     return gallery.store.count()
 
 
+def encoder_name(gallery: Gallery) -> str:
+    """The name of the encoder whose vectors answer; nothing is loaded for it."""
+    return str(gallery.encoding["name"])
+
+
 def list_spaces(gallery: Gallery) -> tuple[SpaceInfo, ...]:
     """The encoder's own space first, then the adapted ones by name."""
     rows = sorted(gallery.store.spaces().values(), key=lambda row: (row.adapter is not None, row.name))

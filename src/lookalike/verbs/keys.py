@@ -52,10 +52,17 @@ class NewKey:
 
 
 def add_key(
-    gallery: Gallery, name: str, *, role: Role = "reader", expires: str | None = None, where: str = ""
+    gallery: Gallery,
+    name: str,
+    *,
+    role: Role = "reader",
+    expires: str | None = None,
+    where: str = "",
+    key: str | None = None,
 ) -> NewKey:
     """Create a key. expires: ``90d`` (days from now) or a date such as 2027-01-31, at whose end (UTC) it does. where: a
-    filter; only the records that satisfy it are there for whoever has the key.
+    filter; only the records that satisfy it are there for whoever has the key. key: one that was made for another
+    gallery, to open this one, too.
 
     Raises UsageError: a name that is taken or invalid, an unknown role, a time that is none or past, a filter that
     cannot be read.
@@ -65,7 +72,8 @@ def add_key(
     if not _NAME.fullmatch(name):
         raise UsageError(f"a key's name is made of letters, digits, '.', '-' and '_'; got {name!r}")
     check_part(where)
-    key, until = secrets.token_urlsafe(32), None if expires is None else _end_of(expires, time.time())
+    until = None if expires is None else _end_of(expires, time.time())
+    key = secrets.token_urlsafe(32) if key is None else key
     made = ApiKey(name, role, time.time(), _hash(key), until, where)
 
     def added(found: Ownership) -> Ownership:

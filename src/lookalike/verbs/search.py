@@ -6,7 +6,8 @@ import base64
 import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -29,10 +30,11 @@ from lookalike.asking.study_query import open_study
 from lookalike.days import Before, before_of
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, tree_of
-from lookalike.gallery import Gallery
+from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import BASE
 from lookalike.store.patches import kept
 from lookalike.store.series_in_time import Unit
+from lookalike.text import one_line
 from lookalike.types import Box, Hit, StudyHits
 
 MAX_K: Final = 10_000
@@ -120,6 +122,7 @@ def search(
     exclude_priors: bool = False,
     rank: str = "auto",
     weights: str = "uniform",
+    beside: str | os.PathLike[str] | None = None,
     explain: bool = False,
     pictures: bool = True,
 ) -> SearchResult:
@@ -154,8 +157,10 @@ def search(
     picture and slice (``ranking.window_scores``); the search is exact.
 
     rank, weights: how volumes are ranked from their slices (``rank_volumes.RANKS``, slice_weights); a hit
-    then says which slices match. Fewer than k hits come back only if fewer records may answer. explain:
-    with the gallery's background. pictures: with thumbnails.
+    then says which slices match. beside: another gallery of the same files by another encoder, which ranks the query (a
+    file, an array or a record of both) too; the two rankings are fused, and who may answer is for this gallery to say.
+    Fewer than k hits come back only if fewer records may answer. explain: with the gallery's background. pictures: with
+    thumbnails.
 
     Raises UsageError (also for a region where the gallery keeps no patches), UnreadableImageError (the query cannot be
     read), NotFoundError (unknown id), ManifestMismatchError, DamagedFileError.
@@ -163,6 +168,8 @@ def search(
     ids, region = [*([] if id is None else [id]), *ids], box is not None or mask is not None
     _check((query, ids or None, vector, study), (text, report), k, group_by)
     _check_report(report, report_weight)
+    apart = (text, report, vector, study and [study], ids[1:], positive, negative, [region] if region else None)
+    _check_beside(beside, query, apart)
     asked = _asked_time(only_priors, before, exclude_priors)
     clock, tree = Clock(), tree_of(where)
     if region:
@@ -182,19 +189,22 @@ def search(
         _check_whole(slice, context=context)
         words: dict[str, Any] = {"text": text, "report": report, "report_weight": report_weight}
         queries = queries_of(gallery, query, ids=ids, vector=vector, **words, space=space, clock=clock)
-    with clock.stage("filter"):
-        queries, unlike = moved_by_examples(gallery, queries, positive, negative)
-        who = candidates(
-            gallery,
-            queries[0].patients,
-            where=tree,
-            same_patient=same_patient,
-            unlike=unlike,
-            patches=region,
-            **_by_time(gallery, queries[0], asked, exclude=exclude_priors and same_patient),
-        )
-    with clock.stage("search"):
-        best = answers(gallery, queries, who, k, rank=rank, weights=weights, per=group_by)
+    with nullcontext() if beside is None else open_gallery(beside) as other:
+        if other is not None:
+            queries.append(_query_beside(other, query, ids, clock))
+        with clock.stage("filter"):
+            queries, unlike = moved_by_examples(gallery, queries, positive, negative)
+            who = candidates(
+                gallery,
+                queries[0].patients,
+                where=tree,
+                same_patient=same_patient,
+                unlike=unlike,
+                patches=region,
+                **_by_time(gallery, queries[0], asked, exclude=exclude_priors and same_patient),
+            )
+        with clock.stage("search"):
+            best = answers(gallery, queries, who, k, rank=rank, weights=weights, per=group_by)
     judgement = None if region else _judged(gallery, queries, best, who, rank, clock)
     with clock.stage("fetch"):
         small = _thumbnails(gallery, queries[0], best) if pictures else ()
@@ -261,6 +271,20 @@ def _check_region(gallery: Gallery, others: Sequence[Any], ranking: tuple[str, s
             "this gallery keeps no patches, which a region is searched by; "
             "run `lookalike index --patches` on its sources again"
         )
+
+
+def _check_beside(beside: object, query: object, others: Sequence[Any]) -> None:
+    if beside is not None and (isinstance(query, Query) or any(other is not None and len(other) for other in others)):
+        raise UsageError(
+            "another gallery ranks a whole picture or volume too, a file, an array or one record: leave text, report, "
+            "study, vector, further ids, positive, negative, box and mask out"
+        )
+
+
+def _query_beside(other: Gallery, query: Any, ids: Sequence[str], clock: Clock) -> Query:
+    """The query by another gallery's encoder, which ranks it too. Raises NotFoundError for a record that it lacks."""
+    (asked,) = queries_of(other, query, ids=ids, clock=clock)
+    return replace(asked, beside=other, name=one_line(other.folder.name))
 
 
 def _check_study(others: Sequence[Any], ranking: tuple[Any, ...]) -> None:

@@ -34,15 +34,16 @@ if TYPE_CHECKING:
 Mirror: TypeAlias = Literal["auto", "on", "off"]
 
 NO_BETTER: Final = (
-    "Not accepted: the interval of the gain in P@5 does not lie above 0, so nothing was kept. Base, or an adapter on "
-    "it (lookalike adapt), serves as well."
+    "Not accepted: the gain in P@5 may be chance (its interval holds 0, or p is above .05), so nothing was kept. Base, "
+    "or an adapter on it (lookalike adapt), serves as well."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TuneResult:
     """encoder: the new encoder's name; base: what it was tuned from. accepted: it is better than base on what it did
-    not learn from, the interval of the gain in P@5 lies above 0; only then it was kept, in ``folder``.
+    not learn from, the interval of the gain in P@5 lies above 0 and its p is at most .05; only then it was kept, in
+    ``folder``.
 
     records, patients: learnt from. unread: records whose files are gone. mirrored: mirrored views were learnt from too.
     field, labels: what it was tuned on, the values that were chosen.

@@ -1,11 +1,13 @@
 /** The page's head: which gallery, and what can be done from anywhere. */
-import { Download, Link, LogOut, Moon, Plus, Sun, Undo2 } from "lucide-preact";
+import { Download, LayoutGrid, Link, LogOut, Moon, Plus, Sun, Undo2 } from "lucide-preact";
 import { key } from "../api";
+import { others } from "../galleries";
 import { result, vote } from "../search";
 import { asking, canUndo, gallery, go, route, undo } from "../state";
 import { session, signOut } from "../session";
 import { save } from "../ui/files";
 import { say } from "../ui/notice";
+import { counted } from "../ui/small";
 import { theme, toggleTheme } from "../ui/theme";
 import { canUndoLabels, undoLabels } from "../views/labels/changes";
 
@@ -22,11 +24,17 @@ export function Head() {
   return (
     <header>
       <h1>lookalike</h1>
+      {others.value && (
+        <a class="button" href={others.value} data-testid="all-galleries" title="All galleries">
+          <LayoutGrid aria-hidden="true" />
+          <span class="words">Galleries</span>
+        </a>
+      )}
       {found && (
         <span
           class="about"
           data-testid="about"
-        >{`${found.name} · ${found.records.toLocaleString("en")} records · ${found.encoder.name}`}</span>
+        >{`${found.title} · ${counted(found.records, "record")} · ${found.encoder.name}`}</span>
       )}
       <div class="tools">
         <button

@@ -67,6 +67,7 @@ class PrecisionOptions:
         metavar="SPACE|GALLERY",
         folder="gallery or space",
     )
+    fused: bool = option(False, "The ranking of --against is fused with this one's, by reciprocal rank.")
     by: tuple[str, ...] = option(
         (),
         "Recorded fields whose subgroups are scored apart, such as sex,age,site; age:10 in bands of ten.",

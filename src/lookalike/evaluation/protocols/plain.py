@@ -112,6 +112,11 @@ def _check_sides(options: PrecisionOptions) -> None:
     given = [flag for flag, there in sides.items() if there]
     if len(given) > 1:
         raise UsageError(f"give either {' or '.join(given)}: each says who asks")
+    if options.fused and (options.against is None or options.queries or options.queries_from is not None):
+        raise UsageError(
+            "--fused fuses the ranking with that of --against, of this gallery's records; give --against, and leave "
+            "outside queries out"
+        )
     if options.query_labels is not None and not options.queries:
         raise UsageError("--query-labels says what --queries bear; give --queries too")
     if options.queries and (options.by or options.levels):
@@ -125,6 +130,8 @@ def _asked(gallery: Gallery, space: MeasuredSpace, data: Labelled, options: Prec
     rival = matched = None
     if options.against is not None:
         rival, data, matched = rival_of(gallery, space, data, options.against)
+        if options.fused:
+            rival = replace(rival, name=f"{space.name} + {rival.name}", fused_with=space.name)
         if matched is not None and (options.queries or options.queries_from is not None):
             raise UsageError("another gallery is compared on the records that both hold; leave the outside queries out")
     if options.queries:

@@ -29,17 +29,18 @@ from lookalike.verbs.tune import TuneResult
 
 @dataclass(frozen=True)
 class GalleryAnswer(GalleryInfo):
-    """imports: names of the folders that may be indexed. role: the caller's."""
+    """title: for people. imports: names of the folders that may be indexed. role: the caller's."""
 
+    title: str
     imports: tuple[str, ...]
     disclaimer: str
     role: Role
 
 
-def gallery_answer(info: GalleryInfo, imports: tuple[str, ...], role: Role) -> GalleryAnswer:
+def gallery_answer(info: GalleryInfo, title: str, imports: tuple[str, ...], role: Role) -> GalleryAnswer:
     """What a gallery is, with what one caller may do."""
     values = {field.name: getattr(info, field.name) for field in fields(info)}
-    return GalleryAnswer(**values, imports=imports, disclaimer=DISCLAIMER, role=role)
+    return GalleryAnswer(**values, title=title, imports=imports, disclaimer=DISCLAIMER, role=role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,43 @@ class SessionInfo:
     means: Means
     role: Role | None
     sign_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryChoice:
+    """A gallery that somebody may see. address: of its page. records: that they see. role: their highest in it; None
+    where it cannot be opened, and ``problem`` says why and what to do.
+    """
+
+    name: str
+    title: str
+    address: str
+    records: int
+    encoder: str
+    linked: bool
+    role: Role | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """What can be done where there is no gallery yet, as a command."""
+
+    about: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryList:
+    """several: whether addresses have to say which gallery is meant. known: whether the service knows who asks.
+    first_steps: where there is no gallery yet.
+    """
+
+    items: tuple[GalleryChoice, ...]
+    several: bool
+    known: bool
+    first_steps: tuple[FirstStep, ...]
+    next_cursor: None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ gallery_router = APIRouter(prefix=API, tags=["gallery"])
 def get_gallery(service: Served, caller: AsReader) -> Response:
     """What this gallery holds and can do."""
     imports = tuple(sorted(service.settings.imports)) if caller.part is None else ()
-    return json_response(gallery_answer(gallery_info(service.seen_by(caller)), imports, caller.role))
+    return json_response(gallery_answer(gallery_info(service.seen_by(caller)), service.title, imports, caller.role))
 
 
 @gallery_router.get("/spaces", response_model=SpacePage)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from lookalike.server.addressed import service_at
 from lookalike.server.contract.answers import Health
 from lookalike.server.problems import Problem
 from lookalike.server.responses import json_response
-from lookalike.server.routes.parameters import Served, WholeAsReader
+from lookalike.server.routes.parameters import All, Served, WholeAsReader
 from lookalike.verbs.gallery import count_records
 from lookalike.verbs.jobs import count_open_jobs
 
@@ -22,9 +23,10 @@ async def get_healthz() -> Response:
 
 
 @health_router.get("/readyz", response_model=Health)
-async def get_readyz(service: Served) -> Response:
-    """Encoder and index are loaded."""
-    if not service.ready:
+async def get_readyz(request: Request, galleries: All) -> Response:
+    """Encoder and index are loaded: of the gallery that the address names, else of all that are open."""
+    services = [service_at(request)] if request.state.gallery else galleries.services()
+    if not all(service.ready for service in services):
         raise Problem(503, "the encoder or the index is still being loaded", "not-ready", {"Retry-After": "1"})
     return json_response(Health("ready"))
 

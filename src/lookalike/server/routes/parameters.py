@@ -9,9 +9,11 @@ from fastapi import Depends, Query, Request
 from lookalike.server.access import Needs
 from lookalike.server.callers import Caller
 from lookalike.server.decoding import CallersDecoding
+from lookalike.server.galleries import Galleries, galleries_of
 from lookalike.server.service import Service, service_of
 
 Served = Annotated[Service, Depends(service_of)]
+All = Annotated[Galleries, Depends(galleries_of)]
 AsReader = Annotated[Caller, Depends(Needs("reader"))]
 AsContributor = Annotated[Caller, Depends(Needs("contributor"))]
 AsAdmin = Annotated[Caller, Depends(Needs("admin"))]

@@ -11,14 +11,15 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from lookalike.errors import LookalikeError, NotFoundError
+from lookalike.errors import NotFoundError
 from lookalike.server.access import session_cookie
+from lookalike.server.chooser import who_asks
 from lookalike.server.contract.answers import SessionInfo, SignedOut
+from lookalike.server.galleries import Galleries
 from lookalike.server.guard import API
 from lookalike.server.problems import Problem
 from lookalike.server.responses import NEVER_KEPT, json_response
-from lookalike.server.routes.parameters import Served
-from lookalike.server.service import Service
+from lookalike.server.routes.parameters import All
 from lookalike.server.signin import TokenError
 
 if TYPE_CHECKING:
@@ -30,58 +31,57 @@ _SIGNING_IN: Final = "lookalike-signing-in"  # the cookie that binds a browser t
 
 
 @session_router.get(f"{API}/session", response_model=SessionInfo)
-def get_session(request: Request, service: Served) -> Response:
-    """Who asks, and how somebody can sign in; answered to everybody."""
-    sign_in = service.access.signed_in is not None
-    try:
-        caller = service.access.caller(request)
-    except (Problem, LookalikeError):
+def get_session(request: Request, galleries: All) -> Response:
+    """Who asks, and how somebody can sign in; answered to everybody. Where no gallery is named and there are several,
+    role is the highest in any.
+    """
+    sign_in, caller = galleries.shared.signed_in is not None, who_asks(request, galleries)
+    if caller is None:
         return json_response(SessionInfo(False, "", "", None, sign_in))
-    role = caller.role
-    return json_response(SessionInfo(True, caller.shown or caller.name, caller.means, role, sign_in))
+    return json_response(SessionInfo(True, caller.shown or caller.name, caller.means, caller.role, sign_in))
 
 
 @session_router.delete(f"{API}/session", response_model=SignedOut)
-def delete_session(request: Request, service: Served) -> Response:
+def delete_session(request: Request, galleries: All) -> Response:
     """Sign out: the session ends here and now. address: where to sign out at the identity provider too, or ""."""
-    cookie = request.cookies.get(session_cookie(service.settings), "")
-    session, address = _signed_in(service).end(cookie, f"{_base(request, service)}/")
+    cookie = request.cookies.get(session_cookie(galleries.settings), "")
+    session, address = _signed_in(galleries).end(cookie, f"{_base(request, galleries)}/")
     if session is not None:
         request.state.who, request.state.means = f"oidc:{session.subject}", "oidc"
     answer = json_response(SignedOut(address), headers={"Clear-Site-Data": '"cache"'})
-    _forget(answer, session_cookie(service.settings), service)
+    _forget(answer, session_cookie(galleries.settings), galleries)
     return answer
 
 
 @session_router.get("/session/sign-in", include_in_schema=False)
-def get_sign_in(request: Request, service: Served) -> Response:
+def get_sign_in(request: Request, galleries: All) -> Response:
     """Send a browser to the identity provider."""
-    address, bound = _signed_in(service).begin(f"{_base(request, service)}{_BACK}")
+    address, bound = _signed_in(galleries).begin(f"{_base(request, galleries)}{_BACK}", f"{request.state.base}/")
     answer = RedirectResponse(address, 303, NEVER_KEPT)
     # Lax: it must come back from the provider's site.
     answer.set_cookie(
-        _SIGNING_IN, bound, 600, path="/session", secure=service.settings.secure, httponly=True, samesite="lax"
+        _SIGNING_IN, bound, 600, path="/session", secure=galleries.settings.secure, httponly=True, samesite="lax"
     )
     return answer
 
 
 @session_router.get(_BACK, include_in_schema=False)
-def get_callback(request: Request, service: Served) -> Response:
+def get_callback(request: Request, galleries: All) -> Response:
     """A browser comes back from the identity provider: to the page, signed in or not."""
     try:
         query = {name: value for name, value in request.query_params.items() if len(value) < 8192}
-        value, session = _signed_in(service).finish(query, request.cookies.get(_SIGNING_IN, ""))
+        value, session, back = _signed_in(galleries).finish(query, request.cookies.get(_SIGNING_IN, ""))
     except TokenError:
         request.state.tried = True
         raise Problem(401, "that did not sign you in; go back to the page and try again", "sign-in") from None
     request.state.who, request.state.means = f"oidc:{session.subject}", "oidc"
-    answer = RedirectResponse("/", 303, NEVER_KEPT)
-    _forget(answer, _SIGNING_IN, service, "/session")
+    answer = RedirectResponse(back, 303, NEVER_KEPT)
+    _forget(answer, _SIGNING_IN, galleries, "/session")
     answer.set_cookie(
-        session_cookie(service.settings),
+        session_cookie(galleries.settings),
         value,
         path="/",
-        secure=service.settings.secure,
+        secure=galleries.settings.secure,
         httponly=True,
         samesite="strict",
     )
@@ -90,11 +90,11 @@ def get_callback(request: Request, service: Served) -> Response:
 
 @session_router.post("/session/backchannel-logout", include_in_schema=False)
 async def post_backchannel_logout(
-    request: Request, service: Served, logout_token: Annotated[str, Form(max_length=16384)]
+    request: Request, galleries: All, logout_token: Annotated[str, Form(max_length=16384)]
 ) -> Response:
     """The identity provider ends sessions (OpenID Connect Back-Channel Logout 1.0)."""
     try:
-        ended = await run_in_threadpool(_signed_in(service).end_by_provider, logout_token)
+        ended = await run_in_threadpool(_signed_in(galleries).end_by_provider, logout_token)
     except TokenError:
         request.state.tried = True
         raise Problem(400, "that is no logout token of the identity provider, or it was used", "logout-token") from None
@@ -102,17 +102,17 @@ async def post_backchannel_logout(
     return Response(status_code=204, headers=NEVER_KEPT)
 
 
-def _signed_in(service: Service) -> SignedIn:
-    if service.access.signed_in is None:
+def _signed_in(galleries: Galleries) -> SignedIn:
+    if galleries.shared.signed_in is None:
         raise NotFoundError("nobody signs in here: no identity provider is set", "no-sign-in")
-    return service.access.signed_in
+    return galleries.shared.signed_in
 
 
-def _base(request: Request, service: Service) -> str:
+def _base(request: Request, galleries: Galleries) -> str:
     """The address of this service, as the browser has it."""
-    scheme = "https" if service.settings.secure else "http"
-    return service.settings.people.public_url.rstrip("/") or f"{scheme}://{request.headers['host']}"
+    scheme = "https" if galleries.settings.secure else "http"
+    return galleries.settings.people.public_url.rstrip("/") or f"{scheme}://{request.headers['host']}"
 
 
-def _forget(answer: Response, name: str, service: Service, path: str = "/") -> None:
-    answer.delete_cookie(name, path=path, secure=service.settings.secure, httponly=True, samesite="strict")
+def _forget(answer: Response, name: str, galleries: Galleries, path: str = "/") -> None:
+    answer.delete_cookie(name, path=path, secure=galleries.settings.secure, httponly=True, samesite="strict")

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Person", "Session", "SignedIn", "TokenError", "sign_in_for"]
 
 
-def sign_in_for(people: PeopleSettings, gallery: str) -> SignedIn | None:
-    """What signs people in, for the gallery of this name; None where no identity provider is set. Raises
-    MissingExtraError.
-    """
+def sign_in_for(people: PeopleSettings) -> SignedIn | None:
+    """What signs people in; None where no identity provider is set. Raises MissingExtraError."""
     if people.oidc is None:
         return None
     try:
@@ -27,4 +25,4 @@ def sign_in_for(people: PeopleSettings, gallery: str) -> SignedIn | None:
         if (error.name or "").startswith("lookalike"):
             raise
         raise MissingExtraError("signing in at an identity provider", "oidc") from None
-    return SignedIn(people, Provider(people.oidc), gallery)
+    return SignedIn(people, Provider(people.oidc))

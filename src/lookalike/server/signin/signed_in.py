@@ -30,14 +30,15 @@ class _Begun:
     verifier: str
     redirect: str
     bound: str  # what the cookie of the browser that was sent says
+    back: str  # the page that it was sent from
     at: float
 
 
 class SignedIn:
-    """The people of one provider. gallery: the name of the one that is served."""
+    """The people of one provider, with what they may do in any gallery."""
 
-    def __init__(self, people: PeopleSettings, provider: Provider, gallery: str) -> None:
-        self.people, self._provider, self._gallery = people, provider, gallery
+    def __init__(self, people: PeopleSettings, provider: Provider) -> None:
+        self.people, self._provider = people, provider
         self.sessions = Sessions(people.session_seconds, people.idle_seconds)
         self._begun: OrderedDict[str, _Begun] = OrderedDict()
         self._tokens: OrderedDict[str, tuple[float, Person]] = OrderedDict()
@@ -46,19 +47,22 @@ class SignedIn:
 
     # Browsers
 
-    def begin(self, redirect: str) -> tuple[str, str]:
-        """Where to send a browser, and what its cookie is to say when it comes back. Raises EndpointError."""
+    def begin(self, redirect: str, back: str = "/") -> tuple[str, str]:
+        """Where to send a browser, and what its cookie is to say when it comes back. back: the page that it is sent
+        from. Raises EndpointError.
+        """
         state, nonce, verifier, bound = (secrets.token_urlsafe(32) for _ in range(4))
         address = self._provider.address(state, nonce, verifier, redirect)
         with self._lock:
-            self._begun[state] = _Begun(nonce, verifier, redirect, bound, time.monotonic())
+            self._begun[state] = _Begun(nonce, verifier, redirect, bound, back, time.monotonic())
             while len(self._begun) > _MOST_BEGUN:
                 self._begun.popitem(last=False)
         return address, bound
 
-    def finish(self, query: Mapping[str, str], bound: str) -> tuple[str, Session]:
-        """The value of the session's cookie, and the session, for a browser that comes back. Raises TokenError: what it
-        brings is not an answer to what it was sent with, or no right one; EndpointError.
+    def finish(self, query: Mapping[str, str], bound: str) -> tuple[str, Session, str]:
+        """The value of the session's cookie, the session, and the page that it was sent from, for a browser that comes
+        back. Raises TokenError: what it brings is not an answer to what it was sent with, or no right one;
+        EndpointError.
         """
         with self._lock:
             begun = self._begun.pop(query.get("state", ""), None)
@@ -71,7 +75,7 @@ class SignedIn:
         tokens = self._provider.exchange(query["code"], begun.verifier, begun.redirect)
         claims = self._provider.id_token(tokens, begun.nonce)
         session = self._session(tokens, claims)
-        return self.sessions.add(session), session
+        return self.sessions.add(session), session, begun.back
 
     def _session(self, tokens: Mapping[str, Any], claims: Mapping[str, Any]) -> Session:
         access = str(tokens.get("access_token", ""))
@@ -187,7 +191,7 @@ class SignedIn:
         return person
 
     def _grants(self, claims: Mapping[str, Any]) -> tuple[Grant, ...]:
-        return self.people.grants_of(_values(claims, self._provider.settings.claim), self._gallery)
+        return self.people.grants_of(_values(claims, self._provider.settings.claim))
 
 
 def _values(claims: Mapping[str, Any], path: str) -> Iterable[str]:
