@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
+from issuer import CLIENT, SECRET, issuing
 from served import API, COMMAND, eventually, make_gallery, problem, serving
 
 from lookalike import cli
@@ -24,7 +26,7 @@ from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import open_gallery
 from lookalike.roles import ROLES, Role, includes
 from lookalike.server.app import service_app
-from lookalike.server.people import people_from
+from lookalike.server.people import OidcSettings, PeopleSettings, grants_from, people_from
 from lookalike.server.settings import ServerSettings
 from lookalike.verbs.gallery import gallery_id
 from lookalike.verbs.index import index
@@ -215,6 +217,24 @@ def test_grants_may_be_for_one_gallery(copies: dict[str, Path]) -> None:
             "first_steps": [],
             "next_cursor": None,
         }
+
+
+def test_who_signs_in_from_a_gallery_comes_back_to_it(copies: dict[str, Path]) -> None:
+    """One sign-in for all: the provider knows one address, and the session counts in every gallery."""
+    people = PeopleSettings(grants_from(["readers=reader@head", "heads=admin@head"]))
+    with issuing(next={"sub": "1", "preferred_username": "jane", "roles": ["readers"]}) as issuer:
+        people = replace(people, oidc=OidcSettings(issuer.url, CLIENT, SECRET, check_seconds=0))
+        with asking(copies, people=people) as client:
+            sent = client.get("/g/head/session/sign-in", follow_redirects=False)
+            back = httpx.get(sent.headers["location"]).headers["location"]
+            assert back.startswith(f"{BASE}/session/callback?")
+            came = client.get(back, follow_redirects=False)
+            assert came.headers["location"] == "/g/head/"
+            assert {name: each["role"] for name, each in listed(client).items()} == {"head": "reader"}
+            assert client.get(f"/g/head{API}/gallery").status_code == 200
+            problem(client.get(f"/g/chest{API}/gallery"), 403, "no-role")
+            said = client.get(f"{API}/session").json()
+            assert (said["name"], said["role"]) == ("jane", "reader")
 
 
 def test_a_key_of_one_gallery_is_not_counted_as_wrong_by_the_chooser(
