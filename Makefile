@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PAGE   := src/lookalike/server/static/index.html
 # Some tests wait for a browser or a process: half as many again as there are cores.
+# Each calculates in one thread: several of each on the same cores would only wait for one another.
 WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
 # The environment's own node comes first, where the system has none that is new enough.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -39,7 +40,7 @@ demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 
 test: $(PAGE) lint  ## Everything but what takes minutes
 	cd web && $(NODE) npm run --silent types:check && $(NODE) npm test --silent
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m 'not slow'
 
 test-slow: $(PAGE)  ## What takes minutes
 	$(BIN)/pytest -q -m slow $(SLOW_OPTIONS)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, Final
 
 from lookalike.errors import LookalikeError, UsageError
@@ -139,4 +139,10 @@ def _declared(group: str) -> dict[str, EntryPoint]:
 
 
 def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else ""
+    return "" if point.dist is None else _name(point.dist)
+
+
+@cache
+def _name(distribution: Distribution) -> str:
+    """Read once: each time, a distribution parses all of what it says of itself."""
+    return distribution.name

@@ -42,6 +42,13 @@ def lasso(page: Page, radius: float) -> None:
     page.mouse.up()
 
 
+@pytest.fixture
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """UMAP of so few records takes a third of the time where it is not compiled first."""
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+
+
+@pytest.mark.usefixtures("interpreted")
 def test_make_a_map_lasso_it_and_search_with_the_catch(
     served_alone: str, page_without_errors: MakePage, query_file: Path, artefacts: Path
 ) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from conftest import texture
+from one_process import commands_in
 
 PAGE = Path(__file__).parents[2] / "docs" / "extend.md"
-COMMAND = Path(sys.executable).with_name("lookalike")
 FILES = dict(re.findall(r"^```\w+ title=\"([\w.]+)\"\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S))
 SHOWN = re.findall(r"^lookalike .*$", PAGE.read_text(encoding="utf-8"), re.M)
 Run = Callable[[str], str]
@@ -71,23 +71,20 @@ def write_scans(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(toys: Path) -> Run:
+def run(toys: Path) -> Iterator[Run]:
     """Run a line of the page where the package is installed, once; what it printed."""
     path = os.pathsep.join([str(toys / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
     done: dict[str, str] = {}
+    with commands_in(toys, {**os.environ, "PYTHONPATH": path}) as command:
 
-    def call(line: str) -> str:
-        if line not in done:
-            words = [str(COMMAND), *line.split()[1:]]
-            environment = {**os.environ, "PYTHONPATH": path}
-            ended = subprocess.run(
-                words, cwd=toys, env=environment, capture_output=True, text=True, check=False, timeout=300
-            )
-            assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
-            done[line] = ended.stdout
-        return done[line]
+        def call(line: str) -> str:
+            if line not in done:
+                ended = command(*line.split()[1:])
+                assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
+                done[line] = ended.stdout
+            return done[line]
 
-    return call
+        yield call
 
 
 def shown(part: str) -> str:

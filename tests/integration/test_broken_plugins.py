@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
-from running import lookalike
 
+from one_process import Call, commands_in
 from plugged import install
 
 ACME = "acme-imaging"
@@ -35,9 +34,11 @@ def test_the_commands_go_on(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("\n".join(labels))
     gallery = ("--gallery", tmp_path / "g")
 
-    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        return lookalike(*words, env=environment, cwd=tmp_path)
+    with commands_in(tmp_path, environment) as run:
+        _all_go_on(run, tmp_path, gallery)
 
+
+def _all_go_on(run: Call, tmp_path: Path, gallery: tuple[str | Path, ...]) -> None:
     listed = run("encoders", "list")
     assert listed.returncode == 0, listed.stderr
     assert listed.stdout.splitlines()[-1] == f"broken: aaa: {REASON}"

@@ -12,8 +12,10 @@ import inspect
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 import click
@@ -82,12 +84,10 @@ class Watched:
         self.told: list[dict[str, Any]] = []
         self._answer = answer
         leaves()  # so that every command is loaded, and nobody imports what stands in for a function
-        functions = watchable()
-        for name, function in functions:
+        for name, function in watchable():
             instead = self._instead_of(name, function)
-            for loaded in [m for key, m in sys.modules.items() if key.split(".")[0] == "lookalike"]:
-                for said in [said for said, value in vars(loaded).items() if value is function]:
-                    monkeypatch.setattr(loaded, said, instead)
+            for loaded, said in holders(len(sys.modules))[id(function)]:
+                monkeypatch.setattr(loaded, said, instead)
 
     def _instead_of(self, name: str, function: Any) -> Any:
         signature = inspect.signature(function)
@@ -111,6 +111,18 @@ class Watched:
         return [value for told in self.told for name, value in _named(told) if name in keywords.split()]
 
 
+@cache
+def holders(_modules: int) -> Mapping[int, Sequence[tuple[ModuleType, str]]]:
+    """The modules that name each function of ``VERBS``, and how; by its id. Looked for anew when more are loaded."""
+    found: dict[int, list[tuple[ModuleType, str]]] = {id(function): [] for _name, function in watchable()}
+    for loaded in [m for key, m in sys.modules.items() if key.split(".")[0] == "lookalike"]:
+        for said, value in vars(loaded).items():
+            if id(value) in found:
+                found[id(value)].append((loaded, said))
+    return found
+
+
+@cache
 def watchable() -> list[tuple[str, Any]]:
     """The functions of ``VERBS``."""
     homes = [home.split(":") for home in VERBS]
@@ -151,6 +163,7 @@ def run(name: str, words: list[str]) -> Result:
     return CliRunner().invoke(cli.main, [*name.split(), *words])
 
 
+@cache
 def leaves() -> dict[str, click.Command]:
     """Every command that does something, by the words that call it."""
     context, found = click.Context(cli.main), {}
@@ -171,17 +184,18 @@ def name_of(parameter: click.Parameter) -> str:
     return "--" + max(parameter.opts, key=len).lstrip("-")
 
 
-def offered(name: str, words: list[str]) -> set[str]:
+@cache
+def offered(name: str, words: str) -> set[str]:
     """The options that a command has when it is called like this: those of ``evaluate`` hang on the protocol."""
     command = leaves()[name]
-    context = command.make_context(name, words, resilient_parsing=True)
+    context = command.make_context(name, words.split(), resilient_parsing=True)
     return {name_of(each) for each in command.get_params(context)} - {"--help"}
 
 
 def test_every_option_of_every_command_has_a_row() -> None:
     assert set(leaves()) == set(COMMANDS)
     for name, command in COMMANDS.items():
-        found = [offered(name, words.split()) for words in command.modes.values()]
+        found = [offered(name, words) for words in command.modes.values()]
         assert set.union(*found) == set(command.options), name
     other = COMMANDS["evaluate"].options["--protocol"]
     assert isinstance(other, Told)
@@ -193,7 +207,7 @@ ROWS = [
     for name, command in COMMANDS.items()
     for mode, words in command.modes.items()
     for option in command.options
-    if option in offered(name, words.split())
+    if option in offered(name, words)
 ]
 TELLING = [row for row in ROWS if isinstance(COMMANDS[row.values[0]].options[row.values[2]], Told)]
 SHOWING = [
