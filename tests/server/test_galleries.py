@@ -22,7 +22,7 @@ from lookalike import cli
 from lookalike.audit_log.place import audit_place
 from lookalike.audit_log.verify import audit_lines
 from lookalike.configuration.setting import GalleryPlace
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import GalleryError, LookalikeError, UsageError
 from lookalike.gallery import open_gallery
 from lookalike.roles import ROLES, Role, includes
 from lookalike.server.app import service_app
@@ -309,6 +309,10 @@ def test_the_only_one_raises_unless_it_is_waited_for(tmp_path: Path) -> None:
         service_app(ServerSettings(galleries=missing))
     with pytest.raises(UsageError, match="needs TLS"):
         service_app(ServerSettings(host="192.0.2.1", galleries=missing, waits=True))
+    (tmp_path / "damaged").mkdir()
+    damage(tmp_path / "damaged")
+    with pytest.raises(LookalikeError, match="damaged"):
+        service_app(ServerSettings(galleries=(GalleryPlace("chest", tmp_path / "damaged"),), waits=True))
 
 
 def test_where_there_is_none_yet_it_is_said_how_one_comes_about(folders: dict[str, Path], tmp_path: Path) -> None:

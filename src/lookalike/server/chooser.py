@@ -16,7 +16,7 @@ from lookalike.server.access import count_wrong_key, no_role
 from lookalike.server.addressed import address_of
 from lookalike.server.callers import Caller
 from lookalike.server.contract.answers import FirstStep, GalleryChoice, GalleryList
-from lookalike.server.galleries import Galleries
+from lookalike.server.galleries import Galleries, is_missing
 from lookalike.server.problems import Problem, of_error
 from lookalike.server.service import Service
 from lookalike.text import one_line
@@ -90,16 +90,6 @@ def _closed(place: GalleryPlace, error: LookalikeError | None, *, alone: bool) -
     else:
         told = one_line(str(error)) if alone else str(of_error(error).detail)
     return GalleryChoice(place.name, place.title or place.name, address_of(place.name), 0, "", False, None, told)
-
-
-def is_missing(place: GalleryPlace) -> bool:
-    """Whether nothing is in a gallery's place, so that one can be made there."""
-    try:
-        return not any(place.path.iterdir())
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
 
 
 def _first_steps(galleries: Galleries) -> Iterator[FirstStep]:

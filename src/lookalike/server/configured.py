@@ -84,7 +84,7 @@ def server_settings(found: Mapping[str, Resolved]) -> ServerSettings:
         people=people,
         audit_log=None if value["audit_log.folder"] is None else str(value["audit_log.folder"]),
         galleries=value["galleries"],
-        waits=found["galleries"].origin == "file",
+        waits=found["galleries"].origin in ("environment", "file"),
     )
 
 

@@ -37,9 +37,7 @@ class Galleries:
     """
 
     def __init__(self, settings: ServerSettings) -> None:
-        """Raises UsageError, AuditLogError; GalleryError and the like where the only gallery cannot be opened and was
-        named by itself (``settings.galleries`` has one).
-        """
+        """Raises UsageError, AuditLogError; GalleryError and the like where the only gallery cannot be opened."""
         _share_memory()
         self.settings, self._opening = settings, threading.Lock()
         self.places = {place.name: place for place in settings.galleries}
@@ -59,8 +57,9 @@ class Galleries:
             raise
 
     def _check_only(self) -> None:
-        """Raise what keeps the only gallery from being opened, unless it is waited for."""
-        if len(self.places) == 1 and self.problems and not self.settings.waits:
+        """Raise what keeps the only gallery from being opened, unless there is none yet and it is waited for."""
+        waits = self.settings.waits and all(map(is_missing, self.places.values()))
+        if len(self.places) == 1 and self.problems and not waits:
             raise next(iter(self.problems.values()))
 
     @property
@@ -121,6 +120,16 @@ class Galleries:
         self._closed = True
         for service in self.services():
             service.close()
+
+
+def is_missing(place: GalleryPlace) -> bool:
+    """Whether nothing is in a gallery's place, so that one can be made there."""
+    try:
+        return not any(place.path.iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def galleries_of(request: Request) -> Galleries:
