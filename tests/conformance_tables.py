@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 import pydicom
@@ -35,8 +35,12 @@ from lookalike.sending.ways import _SECONDS, OURSELVES
 from lookalike.server.dicom_json import CREATOR, RANK, RECORD, SCORE, SIMILAR_IMAGE
 from lookalike.sources.dicomweb import qido
 from lookalike.sources.dicomweb.address import FILTERS
-from lookalike.sources.dimse.worker import _entity
+from lookalike.sources.dimse import worker
+from lookalike.sources.dimse.address import parse_dimse
+from lookalike.sources.dimse.listing import Find
+from lookalike.sources.dimse.scu import PacsScu
 from lookalike.sources.pacs import PacsLimits
+from lookalike.sources.pacs_lists import Tally
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "conformance-statement.md"
 KINDS: Final = tuple(SERIES_NUMBERS)
@@ -93,6 +97,7 @@ def tables() -> dict[str, Rows]:
         "sop-classes": [("SOP class", "UID", "SCU", "SCP"), *_sop_classes()],
         "decoded": [("Transfer syntax", "UID"), *((str(each.name), str(each)) for each in decoded_syntaxes())],
         "statuses": [("Status", "Meaning", "When"), *_statuses()],
+        "find-keys": [("Level", "Keys that are matched", "Keys that are returned"), *_find_keys()],
         "query-keys": [("Resource", "Matching", "Returned (includefield, and what QIDO-RS always gives)"), *_queries()],
         "configuration": [("Parameter", "Default", "Set by"), *_configuration()],
         "private": [("Tag", "VR", "VM", "Meaning"), *_private()],
@@ -114,7 +119,7 @@ def _sop_classes() -> Iterator[Sequence[str]]:
         "yes",
     )
     for asked in sorted(
-        {str(each.abstract_syntax) for each in _entity({"calling": OURSELVES, "silence": 1}).requested_contexts}
+        {str(each.abstract_syntax) for each in worker._entity({"calling": OURSELVES, "silence": 1}).requested_contexts}
     ):
         yield str(UID(asked).name), asked, "yes", "no"
     for made in _made(placed=True).values():
@@ -163,6 +168,27 @@ def _queries() -> Iterator[Sequence[str]]:
         yield f"`{path}{level}`", ", ".join([*filters, "limit", "offset"]), ", ".join(map(_named, returned[level]))
 
 
+class _NotingScu:
+    """Notes what is asked of a PACS that has one study, one series and one instance."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Mapping[str, str]] = {}
+
+    def find(self, level: str, keys: Mapping[str, str]) -> tuple[list[dict[str, str]], bool]:
+        self.asked[level] = keys
+        return [{name: "1.2" if name.endswith("UID") else "" for name in keys}], True
+
+
+def _find_keys() -> Iterator[Sequence[str]]:
+    scu = _NotingScu()
+    filters = "&".join(f"{name}={'20200102' if name == 'StudyDate' else 'X'}" for name in FILTERS)
+    find = Find(cast(PacsScu, scu), parse_dimse(f"dimse://A@host/B?{filters}"), Tally())
+    list(find.series_of(find.studies(), 1))
+    for level, keys in scu.asked.items():
+        matched = [name for name, value in keys.items() if value]
+        yield level, ", ".join(matched), ", ".join(name for name in keys if name not in matched)
+
+
 def _named(tag: str) -> str:
     return f"{pydicom.datadict.keyword_for_tag(int(tag, 16))} {_tag(int(tag, 16))}"
 
@@ -190,6 +216,11 @@ def _configuration() -> Iterator[Sequence[str]]:
     yield "AE title of the storage SCU", OURSELVES, "fixed"
     yield "PDU that the SCU receives", f"{AE().maximum_pdu_size} bytes", "fixed"
     yield "ACSE, DIMSE, network and connection time-outs of the SCU, and of STOW-RS", f"{_SECONDS:g} s", "fixed"
+    dimse, tls = parse_dimse("dimse://A@host/B"), parse_dimse("dimse+tls://A@host/B")
+    yield "AE titles of the query and retrieve SCU and of the PACS", "none", "the URI: `dimse://OURS@HOST:PORT/PACS`"
+    yield "port of the PACS", f"{dimse.port}; with TLS {tls.port}", "the URI"
+    yield "port that the PACS moves to", str(dimse.listen), "the URI: `listen`"
+    yield "PDU that the query and retrieve SCU receives", f"{worker._MOST_PDU} bytes", "fixed"
     yield "rows of a QIDO-RS page", str(qido.PAGE), "fixed"
     yield "requests at once", pull["--at-once"], "`pull --at-once`"
     yield "requests a second", "no limit", "`pull --rate`"

@@ -26,6 +26,7 @@ NAMES = (
     "sop-classes",
     "decoded",
     "statuses",
+    "find-keys",
     "query-keys",
     "configuration",
     "private",
