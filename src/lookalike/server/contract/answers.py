@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from pydantic.dataclasses import dataclass as schema_once  # a dozen routes share it; others' schemas are made anew
+
 from lookalike.audit_log.events import Means
 from lookalike.evaluation.confound_report import ConfoundAudit
 from lookalike.evaluation.duplicate_report import DuplicateAudit
@@ -167,7 +169,7 @@ class MapPoints:
     y: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@schema_once(frozen=True, slots=True)
 class JobAnswer(JobInfo):
     """result: what the verb of the job's kind returned, once it is done; a list of jobs leaves it out. The protocol
     of a plug-in returns a report of its own type.
