@@ -35,6 +35,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]
         yield address, files[0]
 
 
+@pytest.mark.slow  # they are for people to look at
 def test_pictures_of_the_readme(page_without_errors: MakePage, drawn: tuple[str, Path], artefacts: Path) -> None:
     address, query = drawn
     page = page_without_errors(viewport=SIZE, color_scheme="dark")

@@ -96,6 +96,7 @@ def test_an_import_folder_is_indexed_while_others_search(folder: Path, many: Pat
         assert len(found["hits"]) == RECORDS + MANY
 
 
+@pytest.mark.slow  # the verb and the other jobs are tested every time
 def test_a_tuning_is_a_job(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path / "models"))
     with serving(folder) as server:

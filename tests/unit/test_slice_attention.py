@@ -196,6 +196,7 @@ def test_a_gallery_ranks_by_it_and_tells_the_weights(
 
 
 @pytest.mark.slow
+@pytest.mark.slow  # three trainings; that folds train anew is tested with kinds that are quick
 def test_evaluation_trains_it_anew_on_each_fold(known: Volumes, make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery()
     attributes = [{"slices": float(len(each))} for each in known.slices]
