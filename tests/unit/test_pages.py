@@ -17,6 +17,11 @@ def test_every_test_that_a_page_names_is_there(page: str) -> None:
     assert missing_tests(page) == []
 
 
+def test_every_page_is_found_from_the_site_and_from_the_readme() -> None:
+    site, readme = ((ROOT / name).read_text("utf-8") for name in ("mkdocs.yml", "README.md"))
+    assert [page for page in PAGES if f": {page}\n" not in site or f"docs/{page}" not in readme] == []
+
+
 def test_the_map_of_the_architecture_has_every_layer() -> None:
     """What import-linter orders stands in the picture of the layers."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
