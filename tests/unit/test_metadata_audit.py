@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from filled import fill, unit
 from lookalike.errors import UsageError
 from lookalike.evaluation.metadata_report import MetadataAudit
-from lookalike.evaluation.metadata_votes import leads, neighbours_vote
+from lookalike.evaluation.metadata_votes import Neighbourhood, leads, neighbours_vote
 from lookalike.gallery import Gallery
 from lookalike.verbs.audit import audit_metadata
 
@@ -52,18 +52,19 @@ def found(audit: MetadataAudit) -> set[str]:
 def test_votes_are_what_a_loop_gives() -> None:
     vectors, parts, patients = clouds(40)
     values = np.array([-1 if i % 7 == 0 else PARTS.index(part) for i, part in enumerate(parts)])
-    votes = neighbours_vote(vectors, tuple(patients), values, 4)
+    near = Neighbourhood(vectors, patients, 4).among(values >= 0)
+    votes = neighbours_vote(near, values)
     for row in range(40):
         others = [i for i in range(40) if values[i] >= 0 and patients[i] != patients[row]]
         nearest = sorted(others, key=lambda i: -float(vectors[row] @ vectors[i]))[:4]
-        assert votes.rows[row].tolist() == nearest
-        weights = votes.weights[row]
+        assert near.rows[row].tolist() == nearest
+        weights = near.weights[row]
         assert weights.sum() == pytest.approx(1)
         for value in range(3):
             share = sum(w for w, i in zip(weights, nearest, strict=True) if values[i] == value)
             assert votes.shares[row, value] == pytest.approx(share)
-    lead, best = leads(votes.shares[votes.known], votes.recorded)
-    for place, row in enumerate(votes.known):
+    lead, best = leads(votes.shares[near.known], votes.recorded)
+    for place, row in enumerate(near.known):
         own, shares = values[row], votes.shares[row]
         assert best[place] != own
         assert lead[place] == pytest.approx(max(np.delete(shares, own)) - shares[own])

@@ -14,6 +14,7 @@ from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
 from lookalike.evaluation.metadata_votes import (
     Calibrated,
+    Neighbourhood,
     Votes,
     agreed_share,
     calibrated_lead,
@@ -28,7 +29,7 @@ from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.progress import tracked
 from lookalike.text import DISCLAIMER, quoted
-from lookalike.types import Record, Vectors
+from lookalike.types import Record
 
 JOINED: Final = "+"
 """Between two fields that are audited as one: ``Modality+sequence``."""
@@ -147,7 +148,8 @@ def metadata_of(
     every = [records[int(key)] for key in stored.records[rows]]
     names = _asked(fields, every)
     vectors = gallery.project(stored.vectors, space)[rows]
-    audited = [audited_field(name, every, vectors, neighbours, seed) for name in tracked(names)]
+    around = Neighbourhood(vectors, [record.patient for record in every], neighbours)
+    audited = [audited_field(name, every, around, seed) for name in tracked(names)]
     return MetadataAudit(
         tuple(each[0] for each in audited),
         tuple(found for each in audited for found in each[1]),
@@ -189,9 +191,9 @@ def _written(name: str, records: Sequence[Record]) -> list[str]:
 
 
 def audited_field(
-    name: str, records: Sequence[Record], vectors: Vectors, k: int, seed: int
+    name: str, records: Sequence[Record], around: Neighbourhood, seed: int
 ) -> tuple[AuditedField, list[SuspectValue], list[SuspectValue]]:
-    """One field of some records with their vectors (n, dim): its figures, what seems wrong, what is proposed."""
+    """One field of some records: its figures, what seems wrong, what is proposed. around: of the same records."""
     written = _written(name, records)
     order = sorted(set(written) - {""})
     values = np.array([order.index(value) if value else -1 for value in written], np.int64)
@@ -200,7 +202,7 @@ def audited_field(
     if known < _FEWEST or len(order) < 2:
         why = "every record says the same" if len(order) == 1 else f"fewer than {_FEWEST} records have it"
         return AuditedField(name, *counts, None, None, None, f"not audited: {why}"), [], []
-    votes = neighbours_vote(vectors, tuple(record.patient for record in records), values, k)
+    votes = neighbours_vote(around.among(values >= 0), values)
     rule = calibrated_lead(votes, seed)
     field = AuditedField(name, *counts, round(rule.agree, 4), rule.threshold, round(rule.found, 4), _why_not(rule))
     say = _Evidence(name, records, written, order, votes)
@@ -227,13 +229,14 @@ class _Evidence:
     def suspects(self, rule: Calibrated) -> list[SuspectValue]:
         if rule.threshold is None:
             return []
-        lead, best = leads(self.votes.shares[self.votes.known], self.votes.recorded)
-        listed = (lead >= rule.threshold) & lies_among(self.votes, self.votes.known, best)
+        known = self.votes.near.known
+        lead, best = leads(self.votes.shares[known], self.votes.recorded)
+        listed = (lead >= rule.threshold) & lies_among(self.votes, known, best)
         rows = np.flatnonzero(listed)[np.argsort(-lead[listed], kind="stable")]
-        return [self._value(int(self.votes.known[row]), int(best[row]), int(self.votes.recorded[row])) for row in rows]
+        return [self._value(int(known[row]), int(best[row]), int(self.votes.recorded[row])) for row in rows]
 
     def proposed(self) -> list[SuspectValue]:
-        least, missing = agreed_share(self.votes), np.setdiff1d(np.arange(len(self.records)), self.votes.known)
+        least, missing = agreed_share(self.votes), np.setdiff1d(np.arange(len(self.records)), self.votes.near.known)
         if least is None or not len(missing):
             return []
         share, best = self.votes.shares[missing].max(axis=1), self.votes.shares[missing].argmax(axis=1)
@@ -255,5 +258,6 @@ class _Evidence:
         )
 
     def _voters(self, row: int) -> list[Voter]:
-        pairs = zip(self.votes.rows[row][:_SHOWN].tolist(), self.votes.cosines[row].tolist(), strict=False)
+        near = self.votes.near
+        pairs = zip(near.rows[row][:_SHOWN].tolist(), near.cosines[row].tolist(), strict=False)
         return [Voter(self.records[n].id, self.written[n], round(cosine, 4)) for n, cosine in pairs if n >= 0]

@@ -8,6 +8,7 @@ Northcutt, Jiang, Chuang, JAIR 70, 2021: few values are wrong, so most records c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from lookalike.asking.candidates import open_rows
 from lookalike.metrics import Bools, Floats
 from lookalike.types import Vectors
-from lookalike.voting import RowNumbers, mean_cosine, nearest_rows, neighbour_distance, vote, vote_weights
+from lookalike.voting import RowNumbers, mean_cosine, nearest_rows, neighbour_distance, vote_weights
 
 _PLANTED: Final = 0.05  # of the values are changed at once
 _ROUNDS: Final = 20
@@ -38,19 +39,55 @@ _AGREED: Final = 0.95  # of recorded values agree with votes like those by which
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Votes:
-    """What neighbours say of n records and c values. known: rows of the records with a value; recorded: (known,) its
-    number. rows, cosines: (n, k) neighbours among all records, -1 pads. weights: (n, k). shares: (n, c). close: (n,)
-    the mean cosine with them.
+class VotingRecords:
+    """Of n records their nearest among those with a value. known: (m,) these. rows, cosines, weights: (n, k) the
+    neighbours among all records, -1 and -inf pad. close: (n,) the mean cosine with them.
     """
 
     known: NDArray[np.int64]
-    recorded: NDArray[np.int64]
     rows: RowNumbers
     cosines: Floats
     weights: Floats
-    shares: Floats
     close: Floats
+
+
+class Neighbourhood:
+    """Whom records are asked of, found once for each set of records that may be asked: fields that the same records
+    have, and errors planted in a field, leave the neighbours as they are. vectors: (n, dim); k: neighbours of other
+    patients that vote.
+    """
+
+    def __init__(self, vectors: Vectors, patients: Sequence[str], k: int) -> None:
+        self._vectors, self._patients, self._k = vectors, patients, k
+        self._found: dict[bytes, VotingRecords] = {}
+
+    def among(self, known: Bools) -> VotingRecords:
+        """The neighbours of every record among those that are known, (n,)."""
+        name = np.packbits(known).tobytes()
+        if name not in self._found:
+            self._found[name] = self._find(np.flatnonzero(known))
+        return self._found[name]
+
+    def _find(self, known: NDArray[np.int64]) -> VotingRecords:
+        vectors, owners = self._vectors, [self._patients[row] for row in known]
+        asking, opened = [(patient,) for patient in self._patients], open_rows(owners)
+        found, cosines = nearest_rows(vectors, vectors[known], self._k, allowed=lambda block: opened(asking[block]))
+        sample = np.linspace(0, len(known) - 1, min(len(known), _SAMPLE)).astype(np.int64)
+        scale = neighbour_distance(vectors[known], sample, lambda rows: opened([(owners[row],) for row in rows]))
+        weights = vote_weights(cosines, "distance", scale)
+        return VotingRecords(known, np.where(found >= 0, known[found], -1), cosines, weights, mean_cosine(cosines))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Votes:
+    """What neighbours say of n records and c values. near: they. recorded: (m,) the number of the value of each record
+    that has one. shares: (n, c). limits: (c,) how close the records of a value lie to their neighbours, nearly all.
+    """
+
+    near: VotingRecords
+    recorded: NDArray[np.int64]
+    shares: Floats
+    limits: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +102,23 @@ class Calibrated:
     agree: float
 
 
-def neighbours_vote(vectors: Vectors, patients: tuple[str, ...], values: NDArray[np.int64], k: int) -> Votes:
-    """Ask every record's k nearest records of other patients that have a value. values: (n,), -1: there is none."""
-    known = np.flatnonzero(values >= 0)
-    owners = [patients[row] for row in known]
-    asking, opened = [(patient,) for patient in patients], open_rows(owners)
-    found, cosines = nearest_rows(vectors, vectors[known], k, allowed=lambda block: opened(asking[block]))
-    sample = np.linspace(0, len(known) - 1, min(len(known), _SAMPLE)).astype(np.int64)
-    scale = neighbour_distance(vectors[known], sample, lambda rows: opened([(owners[row],) for row in rows]))
-    weights = vote_weights(cosines, "distance", scale)
-    recorded = values[known]
-    shares = vote(found, weights, _members(recorded, int(values.max()) + 1))
-    rows = np.where(found >= 0, known[found], -1)
-    return Votes(known, recorded, rows, cosines, weights, shares, mean_cosine(cosines))
+def neighbours_vote(near: VotingRecords, values: NDArray[np.int64]) -> Votes:
+    """What the neighbours of records say. values: (n,) the number of each record's value, -1: there is none."""
+    recorded, count = values[near.known], int(values.max()) + 1
+    return Votes(near, recorded, _shares(near.rows, near.weights, values, count), _limits(near, recorded, count))
 
 
-def _members(values: NDArray[np.int64], count: int) -> Bools:
-    return np.asarray(values[:, None] == np.arange(count)[None, :])
+def _shares(rows: RowNumbers, weights: Floats, values: NDArray[np.int64], count: int) -> Floats:
+    """Each value's share of the vote, (q, count), where every neighbour has one value."""
+    places = np.arange(len(rows))[:, None] * count + values[rows]
+    told = np.bincount(places.ravel(), np.where(rows >= 0, weights, 0).ravel(), len(rows) * count)
+    return np.asarray(told.reshape(len(rows), count))
+
+
+def _limits(near: VotingRecords, recorded: NDArray[np.int64], count: int) -> Floats:
+    """How close all but few of the records of a value lie, (count,); infinite where it has none."""
+    own = [near.close[near.known][recorded == value] for value in range(count)]
+    return np.array([np.quantile(each, _UNUSUAL) if len(each) else np.inf for each in own])
 
 
 def leads(shares: Floats, recorded: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
@@ -97,21 +134,14 @@ def lies_among(votes: Votes, rows: NDArray[np.int64], values: NDArray[np.int64])
     """Whether records lie as near to their neighbours as the records of a value do: what is unlike everything here is
     no evidence. rows, values: (m,).
     """
-    own = votes.close[votes.known]
-    limits = np.array(
-        [
-            np.quantile(own[votes.recorded == value], _UNUSUAL) if (votes.recorded == value).any() else np.inf
-            for value in range(votes.shares.shape[1])
-        ]
-    )
-    return np.asarray(votes.close[rows] >= limits[values])
+    return np.asarray(votes.near.close[rows] >= votes.limits[values])
 
 
 def calibrated_lead(votes: Votes, seed: int) -> Calibrated:
     """The lead from which on a recorded value is taken for wrong, by errors that are planted."""
     planted, rest = _planted_leads(votes, np.random.default_rng(seed))
     found, raised = (np.array([(lead >= step).mean() for step in _STEPS]) for lead in (planted, rest))
-    agree = float((votes.shares[votes.known].argmax(axis=1) == votes.recorded).mean())
+    agree = float((votes.shares[votes.near.known].argmax(axis=1) == votes.recorded).mean())
     wrong, false = _told_apart(found, raised)
     share = max(wrong, _LEAST_WRONG)
     precise = share * found / np.maximum(share * found + _DOUBT * false, _TINY) >= _PRECISION
@@ -150,16 +180,17 @@ def _planted_leads(votes: Votes, rng: np.random.Generator) -> tuple[Floats, Floa
     """The leads of values that were changed, and of those that were not, over all rounds; -1 where a record does not
     lie among those of the other value.
     """
-    count, places = len(votes.known), np.searchsorted(votes.known, votes.rows[votes.known])
-    neighbours = np.where(votes.rows[votes.known] >= 0, places, -1)
-    shares = np.bincount(votes.recorded, minlength=votes.shares.shape[1]) / count
+    known, rows = votes.near.known, votes.near.rows[votes.near.known]
+    neighbours, weights = np.where(rows >= 0, np.searchsorted(known, rows), -1), votes.near.weights[known]
+    count, values_there = len(known), votes.shares.shape[1]
+    shares = np.bincount(votes.recorded, minlength=values_there) / count
     planted, rest = [], []
     for _ in range(_ROUNDS):
         changed = rng.choice(count, max(1, round(_PLANTED * count)), replace=False)
         values = votes.recorded.copy()
         values[changed] = [_other(rng, shares, value) for value in values[changed]]
-        lead, best = leads(vote(neighbours, votes.weights[votes.known], _members(values, len(shares))), values)
-        lead = np.where(lies_among(votes, votes.known, best), lead, -1)
+        lead, best = leads(_shares(neighbours, weights, values, values_there), values)
+        lead = np.where(lies_among(votes, known, best), lead, -1)
         touched = np.isin(np.arange(count), changed)
         planted.append(lead[touched])
         rest.append(lead[~touched])
@@ -176,8 +207,8 @@ def agreed_share(votes: Votes) -> float | None:
     """The share of the vote from which on recorded values agree with it, so that missing ones may be proposed; None
     where they never do.
     """
-    best = votes.shares[votes.known].max(axis=1)
-    agrees = votes.shares[votes.known].argmax(axis=1) == votes.recorded
+    known = votes.shares[votes.near.known]
+    best, agrees = known.max(axis=1), known.argmax(axis=1) == votes.recorded
     for step in _STEPS[_STEPS >= _LEAST_AGREED]:
         sure = best >= step
         if sure.sum() >= 1 / (1 - _AGREED) and agrees[sure].mean() >= _AGREED:
