@@ -587,9 +587,9 @@ COMMANDS: Final[dict[str, Command]] = {
         {"": "--gallery {g}"}, {"--gallery": GALLERY, "--limit": Told("--limit 7", "limit", 7), "--json": JSON}
     ),
     "gallery adopt": Command(
-        {"": "/g"},
+        {"": "{other}"},
         {
-            "gallery": Told("", "gallery", "/g"),
+            "gallery": Told("", "gallery", "{other}"),
             "--root": Told("--root /a --root /b", "root", ("/a", "/b")),
             "--key-file": Told("--key-file /k", "key_file", "/k"),
             "--encoder": Told("--encoder e.onnx", "encoder", ("e.onnx",)),

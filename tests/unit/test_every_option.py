@@ -68,13 +68,17 @@ def here(places: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a watched function gives back where a run would take too long. change, records: what commands note of an
-    answer in the audit log; not shown.
+    """What a watched function gives back where a run would take too long. Its class has what commands note of an answer
+    in the audit log, which is not shown.
     """
 
     value: int = 7
     change: ClassVar[int] = 0
     records: ClassVar[int] = 0
+    relocated: ClassVar[int] = 0
+    encoded: ClassVar[int] = 0
+    accepted: ClassVar[bool] = True
+    cases: ClassVar[tuple[str, ...]] = ()
 
 
 class Watched:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lookalike.cli.criterion import criterion_options
+from lookalike.cli.noting import note_command
 from lookalike.cli.output import gallery_option, json_option, print_json, print_notes, progress_bar, seed_option
 from lookalike.plugins import plugin_names
 
@@ -44,6 +45,7 @@ def command(
         result = adapt(
             opened, name, kind=kind, field=field, labels=labels, seed=seed, replace=replace, progress=progress
         )
+        note_command("compute", opened, what="adapt", learnt_from=result.records)
     if as_json:
         print_json(result)
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from lookalike.cli import backups
+from lookalike.cli.noting import note_command
 from lookalike.cli.output import (
     counted,
     gallery_option,
@@ -65,9 +66,12 @@ def _adopt(
       lookalike gallery adopt chest --root /data/scans
       lookalike gallery adopt /shared/chest --key-file chest.key
     """
+    from lookalike.gallery import open_gallery
     from lookalike.verbs import gallery as verbs
 
     result = verbs.adopt(gallery, root=roots, key_file=key_file, encoder=encoders)
+    with open_gallery(gallery) as opened:
+        note_command("change-gallery", opened, what="adopt", folders=len(roots))
     if as_json:
         print_json(result)
         return
@@ -115,6 +119,7 @@ def _key(gallery: str, out: str | None, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         result = verbs.secret_key(opened, out)
+        note_command("export", opened, what="key")
     if as_json:
         print_json(result)
     else:
@@ -199,6 +204,7 @@ def _migrate(gallery: str, encoder: str | None, back: bool, drop: bool, without_
         progress_bar("records") as progress,
     ):
         result = migrate(opened, encoder, back=back, drop=drop, without_missing=without_missing, progress=progress)
+        note_command("change-gallery", opened, what="migrate", encoded=result.encoded)
     if as_json:
         print_json(result)
     else:
@@ -247,6 +253,7 @@ def _relocate(old: str, new: str, gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         result = verbs.relocate(opened, old, new)
+        note_command("change-gallery", opened, what="relocate", files=result.relocated)
     if as_json:
         print_json(result)
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from lookalike.cli.label_match import print_labels
+from lookalike.cli.noting import noted_import
 from lookalike.cli.output import (
     counted,
     gallery_option,
@@ -147,6 +148,7 @@ def command(
         ) as opened,
         interruptible(lambda: _kept(opened)),
         progress_bar("files") as progress,
+        noted_import(opened, "index"),
     ):
         if burned_in not in (None, opened.volume_recipe.burned_in):
             raise UsageError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lookalike.cli.noting import noted_import
 from lookalike.cli.output import (
     counted,
     gallery_option,
@@ -117,12 +118,14 @@ def command(
         gallery_to_fill(gallery, encoder=encoder, linked=linked) as opened,
         interruptible("What was stored is kept. Run the same command again: it fetches what is not there yet."),
         progress_bar("items") as progress,
+        noted_import(opened, "pull") as note,
     ):
         if not follow:
             result = pull(opened, sources, **asked, retry_refused=retry_refused, progress=progress)  # type: ignore[arg-type]
             _print(result, as_json)
             return
         for result in follow_pacs(opened, sources, **asked, every=every, progress=progress):  # type: ignore[arg-type]
+            note()
             click.echo(json.dumps(asdict(result))) if as_json else _print_short(result)
 
 

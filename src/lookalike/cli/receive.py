@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from lookalike.cli.noting import noted_import
 from lookalike.cli.output import counted, gallery_option, json_option, linked_option, print_notes
 
 if TYPE_CHECKING:
@@ -75,10 +76,12 @@ def command(
 
     signal.signal(signal.SIGTERM, _interrupt)
 
-    def say(done: ReceiveResult) -> None:
-        click.echo(json.dumps(asdict(done)) if as_json else _line(done))
+    with gallery_to_fill(gallery, linked=linked) as opened, noted_import(opened, "receive") as note:
 
-    with gallery_to_fill(gallery, linked=linked) as opened:
+        def say(done: ReceiveResult) -> None:
+            note()
+            click.echo(json.dumps(asdict(done)) if as_json else _line(done))
+
         done = receive(
             opened,
             aet=aet,

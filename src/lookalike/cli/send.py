@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lookalike.cli.noting import note_command
 from lookalike.cli.output import filled_gallery, gallery_option, json_option, print_json, print_notes, print_table
 
 
@@ -41,6 +42,7 @@ def command(
 
     with filled_gallery(gallery) as opened:
         result = send(opened, kind, id=identity, to=to, record=record, k=k, where=where, space=space)
+        note_command("export", opened, [identity, *result.cases], what=kind)
     if as_json:
         print_json(result)
         return

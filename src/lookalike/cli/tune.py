@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from lookalike.cli.criterion import criterion_options
+from lookalike.cli.noting import note_command
 from lookalike.cli.output import (
     gallery_option,
     json_option,
@@ -84,6 +85,7 @@ def command(
             seed=seed,
             progress=progress,
         )
+        note_command("compute", opened, what="tune", accepted=int(result.accepted))
     if as_json:
         print_json(result)
     else:
