@@ -15,6 +15,8 @@ from pydicom.dataset import Dataset
 from served import Server, make_gallery, serving
 
 from canaries import NEEDLES, READ, WORD, canaried, save_as_it_is, with_canary, with_comment, write_pictures_and_volumes
+from conftest import texture
+from dicoms import data_set, save
 from lookalike.gallery import open_gallery
 from lookalike.readers import read
 from lookalike.readers.pairs import files_of
@@ -28,6 +30,14 @@ ASKED = (
     *("/gallery", "/records?limit=200", "/facets", "/refused", "/spaces", "/jobs"),
     *("/facets?where=Modality%3DOT", "/records?where=Manufacturer%3Dother"),
 )
+
+HEADS = {
+    "head": ("HEAD", "CT", 5),
+    "head-in-mr": ("HEAD", "MR", 4),
+    "slice-of-head": ("HEAD", "CT", 1),
+    "knee-volume": ("KNEE", "MR", 3),
+}
+"""Files with BodyPartExamined, Modality and how many frames."""
 
 
 def hits(text: bytes | str) -> list[str]:
@@ -67,8 +77,19 @@ def owned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     save_as_it_is(canaried(60), files / "full.dcm")
     save_as_it_is(with_comment(canaried(61)), files / "jpeg.dcm")
     save_as_it_is(with_bits_above(canaried(62)), files / "twelve.dcm")
+    table = folder / "labels.csv"
+    defaced = [f"{path.name},NO" for path in files.iterdir()]
+    table.write_text("\n".join(["file,RecognizableVisualFeatures", *defaced, ""]), encoding="utf-8")
+    heads = folder / "heads"
+    heads.mkdir()
+    for name, (part, modality, depth) in HEADS.items():
+        ds = data_set(np.stack([texture(90 + n) for n in range(depth)]) if depth > 1 else texture(90))
+        ds.BodyPartExamined, ds.Modality, ds.PatientID = part, modality, name
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{len(name)}"
+        save(ds, heads / f"{name}.dcm")
     with open_gallery(folder / "g", create=True) as gallery:
-        index(gallery, [files])
+        index(gallery, [files], labels=table)
+        index(gallery, [heads])
         return gallery.folder, {role: add_key(gallery, f"a-{role}", role=role).key for role in ROLES}
 
 
@@ -99,6 +120,7 @@ def test_only_an_admin_gets_a_file_as_it_is(
     """Others get a file with the same pixels in the same place, in which nothing else of it is left."""
     sources = owned[0].parent / "scans"
     items = roles["admin"]("/records?limit=100").json()["items"]
+    items = [item for item in items if not item["source"].startswith(tuple(HEADS))]
     assert {item["source"] for item in items} >= {path.name for path in sources.iterdir() if path.suffix != ".raw"}
     for item in items:
         source = sources / item["source"]
@@ -116,6 +138,23 @@ def test_only_an_admin_gets_a_file_as_it_is(
             for one, other in zip(images(source), images(tmp_path / name), strict=True):
                 assert np.array_equal(one.pixels, other.pixels), item["source"]
                 assert one.affine is None or np.allclose(one.affine, other.affine)
+
+
+def test_no_viewer_is_given_a_head(roles: dict[str, Callable[..., Any]]) -> None:
+    """One rule for every role (``may_have_file``): others than admins get no file from which a face can be made; all
+    are shown slices.
+    """
+    items = {item["source"]: item for item in roles["admin"]("/records?limit=100").json()["items"]}
+    for name, (part, _modality, depth) in HEADS.items():
+        item = items[f"{name}.dcm"]
+        assert item["attributes"]["BodyPartExamined"] == part
+        for role in ROLES:
+            given = roles[role](f"/records/{item['id']}/file")
+            refused = role != "admin" and depth > 1 and part == "HEAD"
+            assert given.status_code == (403 if refused else 200), (name, role)
+            assert not refused or given.json()["reason"] == "head-volume"
+            assert roles[role](f"/records/{item['id']}/picture?size=64").status_code == 200
+            assert roles[role](f"/records/{item['id']}/files").status_code == 200
 
 
 def gzip_free(data: bytes) -> bytes:

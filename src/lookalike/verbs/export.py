@@ -153,7 +153,7 @@ class _Export:
 
     def take(self, records: Sequence[Record], pictures: Pictures, *, defaced: bool) -> None:
         """Write the file of some records, or leave them out."""
-        if not defaced and any(may_show_a_face(each.attributes, each.depth) for each in records):
+        if not defaced and any(may_show_a_face(each.attributes, each.depth, len(records)) for each in records):
             self._leave_out(records, "head-volume")
             return
         try:

@@ -8,9 +8,11 @@ from typing import Final, Literal
 
 from lookalike.asking.candidates import checked_filter
 from lookalike.erasing import Forget, Removed, erase
-from lookalike.errors import REASONS, NotFoundError, UsageError
+from lookalike.errors import REASONS, ForbiddenError, NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.readers.faces import may_have_file
+from lookalike.roles import Role
 from lookalike.store.browse import count_from, facet_counts, records_after, refused_after
 from lookalike.store.edit import change_labels, label_changes, undo_change
 from lookalike.store.label_log import LoggedChange
@@ -270,6 +272,19 @@ def check_files(gallery: Gallery, seen: Gallery, ids: Sequence[str]) -> None:
         source = seen.store.record(identity).source
         if count_from(gallery.store, source) != count_from(seen.store, source):
             raise NotFoundError("the file of this record holds others that are not there for you", "not-found")
+
+
+def check_may_have_file(gallery: Gallery, id: str, role: Role) -> None:
+    """Raises ForbiddenError unless who acts in a role is given the file of a record (``readers.faces``), and
+    NotFoundError.
+    """
+    record = gallery.store.record(id)
+    if not may_have_file(role, record.attributes, record.depth, count_from(gallery.store, record.source)):
+        raise ForbiddenError(
+            "A face can be made from this volume, so that only an admin is given it as a file; its slices are shown as "
+            "pictures. What is defaced says so: RecognizableVisualFeatures NO, in the file or the label table.",
+            "head-volume",
+        )
 
 
 def ids_of_patient(gallery: Gallery, patient: str) -> tuple[str, ...]:

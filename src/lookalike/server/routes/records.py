@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from lookalike.erasing import Removed
 from lookalike.errors import NotFoundError
+from lookalike.roles import Role
 from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
 from lookalike.server.contract.answers import RecordFiles
@@ -121,13 +122,17 @@ async def get_record_files(identity: str, service: Served, caller: AsReader, dec
 async def get_record_file(
     identity: str, service: Served, caller: AsReader, decodes: Decodes, n: FileNumber = 0
 ) -> Response:
-    """One of a record's files: to an admin as it is, to others a new one with its pixels and without identity."""
+    """One of a record's files: to an admin as it is, to others a new one with its pixels and without identity, unless a
+    face can be made from it (403 ``head-volume``).
+    """
     await _check_seen(service, caller, [identity], file=True)
+    role: Role = "admin" if await run_in_threadpool(service.sees_as, caller, "admin", [identity]) else caller.acting
+    await run_in_threadpool(records.check_may_have_file, service.gallery, identity, role)
     files = await decodes(partial(service.pictures.files_of, identity))
     if n >= len(files):
         raise NotFoundError(f"the record has {len(files)} files, counted from 0")
     name = f"{identity}-{n:05}"
-    if await run_in_threadpool(service.sees_as, caller, "admin", [identity]):
+    if role == "admin":
         return FileOfBytes(files[n], filename=f"{name}.bin", headers=NEVER_KEPT)
     suffix, data = await decodes(partial(service.pictures.without_identity, files[n]))
     headers = {**saved_as(name + suffix), **NEVER_KEPT}
