@@ -57,7 +57,7 @@ VERBS: Final = (
     Verb("records report", read_report),
     Verb("records study", study_records),
     Verb("records timeline", timeline),
-    Verb("records export", lookalike.export_records),
+    Verb("records export", lookalike.export_records, bodies.ExportBody),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
     Verb("gallery adopt", adopt),
@@ -185,6 +185,8 @@ NO_HTTP: Final = {
     "audit confounds other_field": "fields[1]",
     "audit confounds seed": "for comparisons in Python",
     "audit metadata seed": "for comparisons in Python",
+    "records export out": "a ZIP archive, which the job's route /export gives",
+    "records export progress": "the job has it",
 }
 HTTP_ONLY: Final = {
     "index uploads": "sources",

@@ -40,7 +40,15 @@ _CONTRIBUTOR: Final = frozenset(
     }
 )
 _ADMIN: Final = frozenset(
-    {"GET /records/{}/report", "DELETE /records/{}", "DELETE /patients/{}", "DELETE /spaces/{}", "POST /migrate"}
+    {
+        "GET /records/{}/report",
+        "DELETE /records/{}",
+        "DELETE /patients/{}",
+        "DELETE /spaces/{}",
+        "POST /migrate",
+        "POST /export",
+        "GET /jobs/{}/export",
+    }
 )
 _OPEN: Final = frozenset(
     {

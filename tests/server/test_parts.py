@@ -27,7 +27,16 @@ BASE: Final = "http://127.0.0.1:8765"
 VECTOR: Final = [1.0] * 384
 
 WHOLE: Final = frozenset(
-    {"POST /index", "POST /adapt", "POST /tune", "POST /migrate", "DELETE /spaces/{}", "GET /metrics"}
+    {
+        "POST /index",
+        "POST /adapt",
+        "POST /tune",
+        "POST /migrate",
+        "POST /export",
+        "GET /jobs/{}/export",
+        "DELETE /spaces/{}",
+        "GET /metrics",
+    }
 )
 """Routes that concern the gallery as a whole: 403 for who sees a part of it."""
 OWN: Final = frozenset({"POST /uploads", "GET /uploads/{}", "GET /uploads/{}/picture", "GET /uploads/{}/file"})

@@ -463,7 +463,8 @@ export interface paths {
         };
         /**
          * Get Record File
-         * @description One of a record's files: to an admin as it is, to others a new one with its pixels and without identity.
+         * @description One of a record's files: to an admin as it is, to others a new one with its pixels and without identity, unless a
+         *     face can be made from it (403 ``head-volume``).
          */
         get: operations["get_record_file_api_v1_records__identity__file_get"];
         put?: never;
@@ -733,6 +734,46 @@ export interface paths {
          * @description List recorded values that neighbours contradict, and propose missing ones; nothing is changed.
          */
         post: operations["post_audit_metadata_api_v1_audit_metadata_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Export
+         * @description Export records without identity; the job's ``export`` is the packed cohort.
+         */
+        post: operations["post_export_api_v1_export_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{identity}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Export
+         * @description Download the cohort that a job has exported, a ZIP archive; it is kept for a day.
+         */
+        get: operations["get_export_api_v1_jobs__identity__export_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1262,6 +1303,43 @@ export interface components {
             hit: components["schemas"]["Heat"];
             match: components["schemas"]["Match"] | null;
         };
+        /**
+         * @description Records to export without identity (PS3.15 E), all by default, and what of their files stays. columns: further
+         *     attributes for the table, as they stand. defaced: whoever asks says that heads were defaced.
+         */
+        ExportBody: {
+            where?: string | null;
+            /**
+             * @default mask
+             * @enum {string}
+             */
+            burned_in?: "keep" | "mask" | "refuse";
+            /**
+             * @default removed
+             * @enum {string}
+             */
+            dates?: "removed" | "shifted";
+            /** @default false */
+            characteristics?: boolean;
+            /** @default [] */
+            columns?: string[];
+            /** @default false */
+            defaced?: boolean;
+        };
+        /**
+         * @description folder: where the cohort is. records: of how many the files are there. files: how many files. patients: of how
+         *     many different ones. left_out: which records are not there. masked: whether text in pixels was looked for and
+         *     masked.
+         */
+        ExportResult: {
+            folder: string;
+            records: number;
+            files: number;
+            patients: number;
+            left_out: components["schemas"]["LeftOut"][];
+            masked: boolean;
+            notes: string[];
+        };
         /** @description values: of a field of text, the 30 most frequent. min, max: of a field of numbers. */
         Facet: {
             field: string;
@@ -1525,7 +1603,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -1636,6 +1714,11 @@ export interface components {
             duplicate_kinds: {
                 [key: string]: number;
             };
+        };
+        /** @description A record that was not exported, and the reason code why. */
+        LeftOut: {
+            id: string;
+            reason: string;
         };
         /**
          * @description Scores where the same value of a field is relevant. queries: that bear one; unscored: of these, those whose value
@@ -4133,6 +4216,77 @@ export interface operations {
             421: components["responses"]["421"];
             422: components["responses"]["422"];
             424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_export_api_v1_export_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_export_api_v1_jobs__identity__export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -108,6 +108,7 @@ async def _sweep(galleries: Galleries) -> None:
         await asyncio.sleep(_SWEPT_EVERY)
         for service in galleries.services():
             await run_in_threadpool(service.uploads.sweep)
+            await run_in_threadpool(service.exports.sweep)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -56,6 +56,8 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /audit": "compute",
     "POST /audit/duplicates": "compute",
     "POST /audit/metadata": "compute",
+    "POST /export": "export",
+    "GET /jobs/{}/export": "export",
     "POST /migrate": "change-gallery",
     "DELETE /spaces/{}": "change-gallery",
     "GET /jobs/{}/report": "export",

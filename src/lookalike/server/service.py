@@ -22,6 +22,7 @@ from lookalike.server.access import Access
 from lookalike.server.addressed import service_at
 from lookalike.server.callers import Caller
 from lookalike.server.decoding import Decoding
+from lookalike.server.exports import Exports
 from lookalike.server.jobs.runner import Runner
 from lookalike.server.metrics import Metrics
 from lookalike.server.outgoing import Outgoing
@@ -76,6 +77,7 @@ class Service:
     outgoing: Outgoing = field(default_factory=Outgoing)
     parts: OrderedDict[tuple[str, ...], Gallery] = field(default_factory=OrderedDict)
     opening: threading.Lock = field(default_factory=threading.Lock)
+    exports: Exports = field(default_factory=Exports)
     audit: AuditLog | None = None
     ready: bool = False
     closed: bool = False
@@ -121,6 +123,7 @@ class Service:
         """Drop from memory and from the temporary folder what was removed from the gallery."""
         self.pictures.forget()
         forget_uploads(self.uploads, self.gallery, named)
+        self.exports.forget()
 
     def close(self) -> None:
         """Stop the processes and remove the uploads; a second call does nothing."""
@@ -130,6 +133,7 @@ class Service:
         self.runner.stop()
         self.pictures.close()
         self.uploads.close()
+        self.exports.close()
         for part in self.parts.values():
             part.close()
         self.access.close()

@@ -13,6 +13,7 @@ const NAMES: Record<string, string> = {
   evaluate: "Evaluation",
   map: "Drawing the map",
   audit: "Audit of confounds",
+  export: "Export of a cohort",
 };
 const jobName = (job: Job): string => NAMES[job.kind] ?? job.kind;
 

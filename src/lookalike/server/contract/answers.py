@@ -21,6 +21,7 @@ from lookalike.evaluation.report import Report
 from lookalike.roles import Role
 from lookalike.text import DISCLAIMER
 from lookalike.verbs.adapt import AdaptResult
+from lookalike.verbs.export import ExportResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
 from lookalike.verbs.jobs import JobInfo
@@ -191,6 +192,7 @@ class JobAnswer(JobInfo):
         | DuplicateAudit
         | MetadataAudit
         | MigrateResult
+        | ExportResult
         | None
     ) = None
 

@@ -223,6 +223,19 @@ class MapBody(Body):
     space: Name = BASE
 
 
+class ExportBody(Body):
+    """Records to export without identity (PS3.15 E), all by default, and what of their files stays. columns: further
+    attributes for the table, as they stand. defaced: whoever asks says that heads were defaced.
+    """
+
+    where: Annotated[str, Field(max_length=10_000)] | None = None
+    burned_in: Literal["keep", "mask", "refuse"] = "mask"
+    dates: Literal["removed", "shifted"] = "removed"
+    characteristics: bool = False
+    columns: Annotated[list[Label], Field(max_length=100)] = []
+    defaced: bool = False
+
+
 class AuditBody(Body):
     """A label field and another recorded field; every recorded field if only one is given."""
 

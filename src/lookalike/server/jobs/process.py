@@ -116,6 +116,12 @@ def _metadata(gallery: Gallery, given: Mapping[str, Any], progress: Progress) ->
     return plain(found), {"csv": found.table()}
 
 
+def _export(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.server.jobs.cohort import packed_cohort
+
+    return plain(packed_cohort(gallery, given, progress)), {}
+
+
 def _migrate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.migrate import migrate
 
@@ -131,6 +137,7 @@ WORK: Final[dict[str, _Work]] = {
     "audit": _audit,
     "duplicates": _duplicates,
     "metadata": _metadata,
+    "export": _export,
     "migrate": _migrate,
 }
 REPEATABLE: Final = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.errors import NotFoundError
+from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
 from lookalike.server.contract.answers import JobAnswer, JobListing, MapPoints
 from lookalike.server.contract.bodies import (
@@ -15,6 +16,7 @@ from lookalike.server.contract.bodies import (
     AuditBody,
     Body,
     EvaluateBody,
+    ExportBody,
     IndexBody,
     MapBody,
     MetadataBody,
@@ -22,9 +24,11 @@ from lookalike.server.contract.bodies import (
     TuneBody,
 )
 from lookalike.server.contract.completed import completed
+from lookalike.server.exports import MOST_OF_A_COHORT
 from lookalike.server.guard import API
+from lookalike.server.jobs.cohort import MOST_PACKED, PLACE
 from lookalike.server.jobs.submit import cancel, job_owners, queue, queue_index
-from lookalike.server.responses import download_response, json_response
+from lookalike.server.responses import NEVER_KEPT, FileOfBytes, download_response, json_response
 from lookalike.server.routes.parameters import (
     AsContributor,
     AsReader,
@@ -111,6 +115,26 @@ def post_audit_duplicates(service: Served, caller: AsContributor) -> Response:
 def post_audit_metadata(body: MetadataBody, service: Served, caller: AsContributor) -> Response:
     """List recorded values that neighbours contradict, and propose missing ones; nothing is changed."""
     return _queued(service, caller, "metadata", body)
+
+
+@jobs_router.post("/export", status_code=202, response_model=JobAnswer)
+def post_export(body: ExportBody, service: Served, caller: WholeAsAdmin) -> Response:
+    """Export records without identity; the job's ``export`` is the packed cohort."""
+    place = service.exports.new_place()
+    job = queue(service, caller, "export", {**body.model_dump(), PLACE: str(place), MOST_PACKED: MOST_OF_A_COHORT})
+    service.exports.expect(job.id, place)
+    return _accepted(job)
+
+
+@jobs_router.get("/jobs/{identity}/export", response_class=FileOfBytes)
+def get_export(identity: str, request: Request, service: Served, caller: WholeAsAdmin) -> Response:
+    """Download the cohort that a job has exported, a ZIP archive; it is kept for a day."""
+    job = job_info(service.gallery, identity, of=job_owners(caller))
+    if job.state != "done":
+        raise NotFoundError("this job has exported nothing, or not yet", "no-export")
+    file = service.exports.file(job.id)
+    note_records(request.state, (), files=job.result["files"], records=job.result["records"])
+    return FileOfBytes(file, filename=f"cohort-{job.id}.zip", headers=NEVER_KEPT)
 
 
 @jobs_router.get("/jobs", response_model=JobListing)

@@ -1,0 +1,82 @@
+"""The job that packs a cohort without identity (``export_records``) into one file."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.progress import Progress
+from lookalike.verbs.export import ExportResult, export_records
+
+PLACE: Final = "place"
+"""The argument that says where the packed cohort goes."""
+MOST_PACKED: Final = "most_bytes"
+"""The argument that says how large it may be."""
+_LOOKED_AT_EVERY: Final = 1.0  # seconds
+_LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)  # of every file in it: when it was made is nobody's business
+
+
+def packed_cohort(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> ExportResult:
+    """Export a cohort and pack it. Where it lies is nobody's business: ``folder`` is "". Raises as ``export_records``,
+    UsageError where it gets too large, or the service that asked for it is gone.
+    """
+    place, most = Path(given[PLACE]), int(given[MOST_PACKED])
+    options = {name: value for name, value in given.items() if name not in (PLACE, MOST_PACKED)}
+    folder = place.with_suffix(".part")
+    if not place.parent.is_dir():
+        raise UsageError("the service was started anew since; export it again")
+    place.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        result = export_records(gallery, folder, **options, progress=_Bounded(progress, folder, most))
+        _pack(folder, place)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return replace(result, folder="")
+
+
+class _Bounded:
+    """Progress that ends with UsageError where a folder gets larger than it may."""
+
+    def __init__(self, progress: Progress, folder: Path, most: int) -> None:
+        self._progress, self._folder, self._most, self._looked = progress, folder, most, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or now - self._looked > _LOOKED_AT_EVERY:
+            self._looked = now
+            if _size(self._folder) > self._most:
+                raise UsageError(
+                    f"the cohort is larger than {self._most >> 20} MB, which is the most over HTTP: narrow it (where), "
+                    "or run lookalike records export on the server"
+                )
+        self._progress(done, total)
+
+
+def _size(folder: Path) -> int:
+    found = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            found += path.stat().st_size
+    return found
+
+
+def _pack(folder: Path, place: Path) -> None:
+    """Move the files of a folder into one, which is whole as soon as it is there."""
+    coming = folder / "cohort.zip"
+    with zipfile.ZipFile(coming, "w", zipfile.ZIP_STORED) as packed:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path != coming:
+                entry = zipfile.ZipInfo(f"cohort/{path.relative_to(folder).as_posix()}", _LONG_AGO)
+                with path.open("rb") as read, packed.open(entry, "w", force_zip64=True) as written:
+                    shutil.copyfileobj(read, written)
+                path.unlink()
+    coming.replace(place)
