@@ -57,6 +57,46 @@ def test_sign_in_look_and_sign_out(people: tuple[str, Issuer], page_without_erro
     page.screenshot(path=artefacts / "signed-out.png")
 
 
+SIZES = ((400, 800), (1280, 800))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_who_is_not_signed_in_is_told_what_to_do(
+    people: tuple[str, Issuer], page_without_errors: MakePage, artefacts: Path, scheme: str
+) -> None:
+    """In words on the page, as on all others of the way in and out; and a reload does not say it again."""
+    address, _issuer = people
+    for width, height in SIZES:
+        viewport = {"width": width, "height": height}
+        page = page_without_errors(expected="40[14]", viewport=viewport)
+        page.add_init_script(f"localStorage.setItem('lookalike-theme', '{scheme}')")
+
+        def shown(name: str, page: Any = page, width: int = width) -> None:
+            page.wait_for_timeout(300)
+            page.screenshot(path=artefacts / f"{name}-{width}-{scheme}.png")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+        page.goto(address)
+        page.get_by_test_id("sign-in").wait_for()
+        shown("sign-in")
+        page.goto(f"{address}session/callback?state=forged&code=forged#/labels")
+        told = page.get_by_test_id("sign-in-failed")
+        told.wait_for()
+        assert "Try again" in told.inner_text()
+        assert "sign-in=" not in page.url
+        assert page.evaluate("document.activeElement.dataset.testid") == "sign-in"
+        shown("failed")
+        page.reload()
+        page.get_by_test_id("sign-in").wait_for()
+        assert page.get_by_test_id("sign-in-failed").count() == 0
+        page.get_by_test_id("sign-in").click()
+        page.get_by_test_id("sign-out").wait_for()
+        shown("signed-in")
+        page.get_by_test_id("sign-out").click()
+        page.get_by_test_id("sign-in").wait_for()
+        shown("signed-out")
+
+
 def test_a_session_that_the_provider_ended_asks_to_sign_in_again(
     people: tuple[str, Issuer], page_without_errors: MakePage
 ) -> None:

@@ -157,12 +157,14 @@ def test_people_who_sign_in_and_out(folder: Path, log: Path) -> None:
             back = httpx.get(client.get("/session/sign-in").headers["location"]).headers["location"]
             assert client.get(back).status_code == 303
             problem(client.get(back), 401, "sign-in")
+            assert client.get(back, headers={"Accept": "text/html"}).status_code == 303
             client.get(f"{API}/records")
             client.delete(f"{API}/session", headers={"Origin": BASE})
     noted = [(line["kind"], line["who"], line["means"], line["outcome"]) for line in lines(log)]
     assert noted == [
         ("start", "lookalike", "service", "done"),
         ("sign-in", "oidc:jane", "oidc", "done"),
+        ("sign-in", "", "", "refused"),
         ("sign-in", "", "", "refused"),
         ("look", "oidc:jane", "oidc", "done"),
         ("sign-out", "oidc:jane", "oidc", "done"),

@@ -137,6 +137,27 @@ def test_who_comes_back_otherwise_is_not_signed_in(folder: Path, issuer: Issuer,
         problem(client.get(f"{API}/gallery"), 401, "no-key")
 
 
+def test_a_browser_is_led_back_to_the_page_which_says_why(folder: Path) -> None:
+    """Nobody reads JSON: neither who was refused, nor who comes while the provider gives no answer."""
+    running = issuing(next=dict(JANE))
+    issuer = running.__enter__()
+    with service(folder, issuer) as client:
+        client.headers["Accept"] = "text/html,application/xhtml+xml,*/*;q=0.8"
+        for change in WRONG_WAYS.values():
+            answer = sign_in(client, change)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/?sign-in=refused")
+            assert COOKIE not in answer.headers.get("set-cookie", "")
+        back = httpx.get(client.get("/session/sign-in").headers["location"]).headers["location"]
+        running.__exit__(None, None, None)
+        answer = client.get(back)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?sign-in=unavailable")
+    with service(folder, issuer) as client:
+        client.headers["Accept"] = "text/html"
+        answer = client.get("/session/sign-in")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?sign-in=unavailable")
+        problem(client.get(f"{API}/gallery"), 401, "no-key")
+
+
 def test_an_answer_serves_once_and_one_browser(folder: Path, issuer: Issuer) -> None:
     with service(folder, issuer) as client:
         back = httpx.get(client.get("/session/sign-in").headers["location"]).headers["location"]

@@ -5,6 +5,7 @@ import { useDrops } from "./frame/drops";
 import { Foot } from "./frame/Foot";
 import { Head } from "./frame/Head";
 import { isAsked, isFront } from "./galleries";
+import { session } from "./session";
 import { galleryProblem, go, route } from "./state";
 import { Notice } from "./ui/notice";
 import { Front } from "./views/Front";
@@ -17,7 +18,7 @@ export function App() {
     <>
       {isFront.value ? <Front /> : <GalleryPage />}
       <Notice />
-      {locked.value && <KeyEntry />}
+      {locked.value && session.value && <KeyEntry />}
     </>
   );
 }

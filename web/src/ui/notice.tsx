@@ -1,5 +1,6 @@
 /** One line that says what was done, for a few seconds. */
 import { signal } from "@preact/signals";
+import { Problem } from "../api";
 
 const words = signal("");
 let timer = 0;
@@ -10,7 +11,10 @@ export function say(text: string): void {
   timer = window.setTimeout(() => (words.value = ""), 6000);
 }
 
-export const sayProblem = (error: unknown): void => say((error as Error).message);
+/** But not that somebody has to sign in: the page asks for that already. */
+export const sayProblem = (error: unknown): void => {
+  if (!(error instanceof Problem && error.status === 401)) say((error as Error).message);
+};
 
 export function Notice() {
   return (

@@ -1,9 +1,15 @@
 /** Asked for when the server answers 401: sign in, or give a key, which is kept for this tab only. */
 import { useState } from "preact/hooks";
 import { key } from "../api";
+import { signInFailed } from "../comeback";
 import { refresh } from "../search";
 import { loadSession, session, signIn } from "../session";
 import { Dialog } from "../ui/Dialog";
+
+const WHY = {
+  refused: "That did not sign you in. Try again; if it does not work a second time, ask your administrator.",
+  unavailable: "The identity provider does not answer. Try again in a minute; if it still does not, ask your administrator.",
+};
 
 export function KeyEntry() {
   const [written, setWritten] = useState("");
@@ -22,6 +28,11 @@ export function KeyEntry() {
       stays
       testid="key-entry"
     >
+      {people && signInFailed.value && (
+        <p class="alert" role="alert" data-testid="sign-in-failed">
+          {WHY[signInFailed.value]}
+        </p>
+      )}
       {people && (
         <>
           <button class="full" autofocus onClick={signIn} data-testid="sign-in">

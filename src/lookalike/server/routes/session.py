@@ -5,13 +5,13 @@ Where browsers and the provider are sent stands in no document of the API: OpenI
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from lookalike.errors import NotFoundError
+from lookalike.errors import EndpointError, NotFoundError
 from lookalike.server.access import session_cookie
 from lookalike.server.chooser import who_asks
 from lookalike.server.contract.answers import SessionInfo, SignedOut
@@ -55,8 +55,14 @@ def delete_session(request: Request, galleries: All) -> Response:
 
 @session_router.get("/session/sign-in", include_in_schema=False)
 def get_sign_in(request: Request, galleries: All) -> Response:
-    """Send a browser to the identity provider."""
-    address, bound = _signed_in(galleries).begin(f"{_base(request, galleries)}{_BACK}", f"{request.state.base}/")
+    """Send a browser to the identity provider; back to the page where that gives no answer."""
+    back = f"{request.state.base}/"
+    try:
+        address, bound = _signed_in(galleries).begin(f"{_base(request, galleries)}{_BACK}", back)
+    except EndpointError:
+        if not _shows_pages(request):
+            raise
+        return _not_signed_in(back, "unavailable")
     answer = RedirectResponse(address, 303, NEVER_KEPT)
     # Lax: it must come back from the provider's site.
     answer.set_cookie(
@@ -71,8 +77,13 @@ def get_callback(request: Request, galleries: All) -> Response:
     try:
         query = {name: value for name, value in request.query_params.items() if len(value) < 8192}
         value, session, back = _signed_in(galleries).finish(query, request.cookies.get(_SIGNING_IN, ""))
-    except TokenError:
-        request.state.tried = True
+    except (TokenError, EndpointError) as error:
+        refused = isinstance(error, TokenError)
+        request.state.tried = refused or _shows_pages(request)
+        if _shows_pages(request):
+            return _not_signed_in("/", "refused" if refused else "unavailable")
+        if not refused:
+            raise
         raise Problem(401, "that did not sign you in; go back to the page and try again", "sign-in") from None
     request.state.who, request.state.means = f"oidc:{session.subject}", "oidc"
     answer = RedirectResponse(back, 303, NEVER_KEPT)
@@ -100,6 +111,16 @@ async def post_backchannel_logout(
         raise Problem(400, "that is no logout token of the identity provider, or it was used", "logout-token") from None
     request.state.who, request.state.means = " ".join(sorted({f"oidc:{each.subject}" for each in ended})), "oidc"
     return Response(status_code=204, headers=NEVER_KEPT)
+
+
+def _shows_pages(request: Request) -> bool:
+    """Whether a browser asks, for a page that somebody reads."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _not_signed_in(back: str, why: Literal["refused", "unavailable"]) -> Response:
+    """To the page, which says in words what happened and what to do."""
+    return RedirectResponse(f"{back}?sign-in={why}", 303, NEVER_KEPT)
 
 
 def _signed_in(galleries: Galleries) -> SignedIn:
