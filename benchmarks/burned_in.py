@@ -4,7 +4,8 @@ Lines as a device burns them in (names, numbers, dates, places) are drawn over r
 pixels high, bright on dark, dark on bright and grey, at edges and over the anatomy. A line is found if nine tenths of
 its ink that can be seen are masked. A box is right if it lies on such a line, or on one of the pictures that showed
 text before: those were looked at by eye and stand in ``SHOWING_TEXT``. Marks of side and view (L, PA, PORTABLE) count
-for nothing: they are no patient's data, and whether they are masked is nobody's loss.
+for nothing: they are no patient's data, and whether they are masked is nobody's loss. Beside it, on fewer pictures, the
+same with lines that run up, down and upside down.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ COLLECTIONS: Final = {
     "breast-us-busi": "*/*.png",
 }
 PICTURES: Final = 20  # of each collection
+TURNED: Final = 4  # of each collection, with lines that are turned
 _SHOWING: Final = """
 00005288_014.jpg 00003028_050.jpg 00004893_027.jpg mdb013.png mdb023.png mdb032.png mdb063.png mdb069.png mdb075.png
 mdb115.png mdb120.png mdb130.png mdb171.png mdb181.png mdb193.png mdb236.png mdb271.png mdb312.png
@@ -64,11 +66,13 @@ class Line:
 
 
 def run(given: Path | None) -> list[Figure]:
-    """Recall of lines and precision of boxes, with 95 % intervals; the share of untouched pictures with a false box."""
+    """Recall of lines and precision of boxes, with 95 % intervals; the share of untouched pictures with a false box;
+    recall of turned lines.
+    """
     rng = random.Random(7)
     lines: list[Line] = []
     right = boxes = false = count = 0
-    for path in _pictures(given, rng):
+    for path in _pictures(given, rng, PICTURES):
         picture = np.asarray(PIL.Image.open(path).convert("L"))
         alarms = [] if path.name in SHOWING_TEXT else text_in(picture)
         false, count = false + bool(alarms), count + 1
@@ -84,38 +88,52 @@ def run(given: Path | None) -> list[Figure]:
         _share("burned-in text, recall", found, len(lines), RECALL, tuple(_by(lines))),
         _share("burned-in text, precision", right, boxes, PRECISION, (f"{boxes} boxes on {count} pictures",)),
         Figure("untouched pictures with a box", false / count, None, "of pictures", at_least=False),
+        _turned(given),
     ]
 
 
-def _share(name: str, part: int, whole: int, target: float, notes: tuple[str, ...]) -> Figure:
+def _turned(given: Path | None) -> Figure:
+    """Recall of lines by quarter turns: up, upside down, down."""
+    rng, found = random.Random(8), dict[int, list[bool]]()
+    for path in _pictures(given, rng, TURNED):
+        for turns in (1, 2, 3):
+            drawn, placed = _with_lines(np.asarray(PIL.Image.open(path).convert("L")), rng, turns)
+            masked = _masked(text_in(drawn), drawn.shape)
+            found.setdefault(turns, []).extend(_judged(line, masked).found for line in placed)
+    every = [one for each in found.values() for one in each]
+    notes = tuple(f"{90 * turns} degrees: {sum(each)} of {len(each)}" for turns, each in found.items())
+    return _share("burned-in text, recall of turned lines", sum(every), len(every), None, notes)
+
+
+def _share(name: str, part: int, whole: int, target: float | None, notes: tuple[str, ...]) -> Figure:
     low, high = share_interval(part / whole, whole)
     return Figure(name, part / whole, target, "", notes=(f"{part} of {whole}, 95 % {low:.3f} to {high:.3f}", *notes))
 
 
-def _pictures(given: Path | None, rng: random.Random) -> Iterator[Path]:
+def _pictures(given: Path | None, rng: random.Random, count: int) -> Iterator[Path]:
     for name, pattern in COLLECTIONS.items():
-        yield from rng.sample(sorted(data.folder(name, given).glob(pattern)), PICTURES)
+        yield from rng.sample(sorted(data.folder(name, given).glob(pattern)), count)
 
 
-def _with_lines(picture: NDArray[np.uint8], rng: random.Random) -> tuple[NDArray[np.uint8], list[Line]]:
-    """The picture with a few lines that do not touch one another."""
+def _with_lines(picture: NDArray[np.uint8], rng: random.Random, turns: int = 0) -> tuple[NDArray[np.uint8], list[Line]]:
+    """The picture with a few lines that do not touch one another. turns: by 90 degrees, counter-clockwise."""
     drawn, placed = picture.copy(), list[Line]()
     taken = np.zeros(picture.shape, np.bool_)
     for _ in range(200):
         if len(placed) == EACH:
             break
         font, size, contrast = rng.choice(FONTS), rng.choice(SIZES), rng.choice(CONTRASTS)
-        line = _placed(drawn, taken, rng, (font, size, contrast))
+        line = _placed(drawn, taken, rng, (font, size, contrast), turns)
         if line is not None:
             placed.append(line)
     return drawn, placed
 
 
 def _placed(
-    drawn: NDArray[np.uint8], taken: NDArray[np.bool_], rng: random.Random, style: tuple[str, int, str]
+    drawn: NDArray[np.uint8], taken: NDArray[np.bool_], rng: random.Random, style: tuple[str, int, str], turns: int
 ) -> Line | None:
     """Draw one line into the picture; None where there is no room, or nothing of it could be seen there."""
-    letters = _letters(rng.choice(LINES), style[0], style[1])
+    letters = np.rot90(_letters(rng.choice(LINES), style[0], style[1]), turns)
     (rows, columns), (height, width) = drawn.shape, letters.shape
     if height + 4 >= rows or width + 4 >= columns:
         return None

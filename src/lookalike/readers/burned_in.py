@@ -179,7 +179,7 @@ def _reader() -> Any:
     return RapidOCR(
         intra_op_num_threads=1,
         inter_op_num_threads=1,
-        use_cls=False,
+        use_cls=True,  # lines that run up, down or upside down are turned before they are read
         max_side_len=2 * _TILE,
         text_score=_LIKELY,
         det_limit_side_len=_SIDE,
