@@ -88,7 +88,7 @@ def test_a_cohort_is_fetched_by_who_may_and_can_be_indexed(
 
 def test_it_is_gone_after_a_time_an_erasure_and_the_service(client: TestClient, folder: Path) -> None:
     first, second = exported(client), exported(client)
-    held = client.app.state.service.exports  # type: ignore[attr-defined]
+    held = client.app.state.galleries.service().exports  # type: ignore[attr-defined]
     place = held.file(first["id"])
     assert [path.suffix for path in place.parent.iterdir() if path.name != ".lock"] == [".zip"] * 2
     old = place.stat().st_mtime - exports.KEPT_SECONDS - 1
@@ -104,7 +104,7 @@ def test_it_is_gone_after_a_time_an_erasure_and_the_service(client: TestClient, 
     problem(client.get(f"{API}/jobs/{'0' * len(second['id'])}/export"), 404, "not-found")
     third = exported(client)
     place = held.file(third["id"])
-    client.app.state.service.close()  # type: ignore[attr-defined]
+    client.app.state.galleries.service().close()  # type: ignore[attr-defined]
     assert not place.parent.exists()
 
 

@@ -134,7 +134,8 @@ def get_export(identity: str, request: Request, service: Served, caller: WholeAs
         raise NotFoundError("this job has exported nothing, or not yet", "no-export")
     file = service.exports.file(job.id)
     note_records(request.state, (), files=job.result["files"], records=job.result["records"])
-    return FileOfBytes(file, filename=f"cohort-{job.id}.zip", headers=NEVER_KEPT)
+    kind = FileOfBytes.media_type  # which a browser saves and opens by nothing
+    return FileOfBytes(file, media_type=kind, filename=f"cohort-{job.id}.zip", headers=NEVER_KEPT)
 
 
 @jobs_router.get("/jobs", response_model=JobListing)
