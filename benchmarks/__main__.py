@@ -35,6 +35,7 @@ NAMES = (
     "parts",
     "server_load",
     "hostile_load",
+    "graceful_stop",
     "soak",
     "burned_in",
     "metadata",

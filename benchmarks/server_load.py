@@ -74,10 +74,11 @@ def run(_data: Path | None) -> list[Figure]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[int, psutil.Process]]:
+def serving(folder: Path, *options: str) -> Iterator[tuple[int, psutil.Process]]:
     """``lookalike serve`` on a free port, once it is ready."""
     lookalike = str(Path(sys.executable).with_name("lookalike"))
-    command = [lookalike, "serve", "--gallery", str(folder), "--port", "0", "--no-browser"]
+    command = [lookalike, "serve", "--gallery", str(folder), "--port", "0", "--no-browser", *options]
+    command += ["--log-level", "error"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -17,6 +17,7 @@ from lookalike.server.contract import bodies
 from lookalike.verbs.audit_log import export_audit_log, verify_audit_log
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
+from lookalike.verbs.jobs import list_schedules
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.records import label, label_log, read_report, remove, study_records, undo_labels
 from lookalike.verbs.timeline import timeline
@@ -65,6 +66,7 @@ VERBS: Final = (
     Verb("gallery backup", lookalike.backup),
     Verb("gallery restore", lookalike.restore),
     Verb("gallery verify", lookalike.verify),
+    Verb("gallery schedules", list_schedules),
     Verb("gallery relocate", relocate),
     Verb("erase", erase_patient),
     Verb("audit-log verify", verify_audit_log),

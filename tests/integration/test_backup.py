@@ -323,10 +323,10 @@ def test_verify_finds_damage_in_a_gallery(kept: Kept, tmp_path: Path, name: str)
 
 ROWS = {
     "vectors": "UPDATE vectors SET data = zeroblob(length(data)) WHERE key = 1",
-    "thumbnails": "UPDATE thumbnails SET data = x'00' WHERE record = 1",
-    "labels": "UPDATE labels SET label = 'else' WHERE record = 1",
+    "thumbnails": "UPDATE thumbnails SET jpeg = x'00' WHERE record = 1",
+    "labels": "UPDATE labels SET label = 'else' WHERE record = 2",
     "attributes": "UPDATE attributes SET text = 'else' WHERE record = 1",
-    "patches": "UPDATE patches SET codes = zeroblob(length(codes)) WHERE record = 1",
+    "patches": "UPDATE patches SET data = zeroblob(length(data)) WHERE record = 1",
     "facts": "UPDATE gallery SET value = value || ' ' WHERE name = 'salt'",
 }
 
@@ -349,7 +349,7 @@ def test_a_flipped_byte_anywhere_in_a_database_is_found_or_changes_nothing(kept:
     restore_gallery(kept.backup, tmp_path / "g")
     path, chance = tmp_path / "g" / FILE, random.Random(0)
     whole, found = path.read_bytes(), 0
-    for _ in range(60):
+    for _ in range(24):
         at = chance.randrange(len(whole))
         for left in tmp_path.glob(f"g/{FILE}-*"):
             left.unlink()
@@ -359,7 +359,7 @@ def test_a_flipped_byte_anywhere_in_a_database_is_found_or_changes_nothing(kept:
             continue
         with open_gallery(tmp_path / "g") as gallery:
             assert told(gallery) == kept.said, at
-    assert found > 20
+    assert found > 8
 
 
 def test_by_command(kept: Kept, tmp_path: Path) -> None:
@@ -387,6 +387,7 @@ def test_writers_go_on_meanwhile(own: Gallery, tmp_path: Path) -> None:
                 number += 1
                 label(other, ids, set=[f"mark-{number}"])
 
+    label(own, ids, set=["mark-0"])
     writer = threading.Thread(target=write)
     writer.start()
     try:
@@ -394,7 +395,7 @@ def test_writers_go_on_meanwhile(own: Gallery, tmp_path: Path) -> None:
             backup_gallery(own, tmp_path / f"b{number}")
             restore_gallery(tmp_path / f"b{number}", tmp_path / f"r{number}")
             with open_gallery(tmp_path / f"r{number}") as gallery:
-                assert len({one.labels for one in browse(gallery).items}) == 1
+                assert len({tuple(one.labels) for one in browse(gallery).items}) == 1
     finally:
         stopped.set()
         writer.join()

@@ -48,6 +48,7 @@ _ADMIN: Final = frozenset(
         "POST /migrate",
         "POST /export",
         "GET /jobs/{}/export",
+        "POST /backup",
     }
 )
 _OPEN: Final = frozenset(

@@ -63,7 +63,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IndexResult
 
 @pytest.fixture(scope="module")
 def server(indexed: tuple[Path, IndexResult]) -> Iterator[Server]:
-    with serving(indexed[0]) as running:
+    with serving(indexed[0], "--log-format", "json", "--log-level", "debug") as running:
         yield running
 
 

@@ -36,6 +36,8 @@ WHOLE: Final = frozenset(
         "GET /jobs/{}/export",
         "DELETE /spaces/{}",
         "GET /metrics",
+        "POST /backup",
+        "GET /schedules",
     }
 )
 """Routes that concern the gallery as a whole: 403 for who sees a part of it."""

@@ -48,7 +48,7 @@ def test_health_and_metrics(server: Server) -> None:
     assert server.http.get("/readyz").json() == {"status": "ready"}
     search(server, {"ids": [records(server)[0]["id"]]})
     text = server.http.get("/metrics").text
-    assert f"lookalike_records {float(RECORDS)}" in text
+    assert f'lookalike_records{{gallery="g"}} {float(RECORDS)}' in text
     assert 'lookalike_stage_seconds_count{stage="search"}' in text
     assert 'lookalike_request_seconds_bucket{le="0.15",route="/api/v1/search"}' in text
 

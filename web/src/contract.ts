@@ -780,6 +780,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Backup
+         * @description Back the gallery up into the folder that is configured.
+         */
+        post: operations["post_backup_api_v1_backup_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Schedules
+         * @description What is queued again and again, and when it is due next.
+         */
+        get: operations["get_schedules_api_v1_schedules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -940,7 +980,7 @@ export interface paths {
         };
         /**
          * Get Metrics
-         * @description Metrics for Prometheus.
+         * @description Metrics for Prometheus: of all galleries for the scraper's token, else of the one that the address names.
          */
         get: operations["get_metrics_metrics_get"];
         put?: never;
@@ -1048,6 +1088,24 @@ export interface components {
             threshold: number | null;
             found: number | null;
             note: string;
+        };
+        /**
+         * @description A backup. folder: of it. created: in UTC. files, bytes: how many. counts: rows of the database, by table. sha256:
+         *     of its manifest, which names every file with its own. encoders: tuned ones whose files are in it. lacking: spaces
+         *     whose adapter is damaged in the gallery. outside: what is in no backup.
+         */
+        BackupResult: {
+            folder: string;
+            created: string;
+            files: number;
+            bytes: number;
+            counts: {
+                [key: string]: number;
+            };
+            sha256: string;
+            encoders: string[];
+            lacking: string[];
+            outside: string[];
         };
         /**
          * @description Vectors of another encoder, kept beside those that answer. former: it answered before, and can again
@@ -1603,7 +1661,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["TrainingReminder"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -1962,6 +2020,34 @@ export interface components {
             null: components["schemas"]["PermutationNull"];
         };
         /**
+         * @description added: new records. skipped: series and pictures that were there already. refused: those that could not be read,
+         *     with reason codes, of earlier pulls too. studies: how many the PACS listed. waiting: series that still grow, or are
+         *     too new to tell. replaced: records of series that have grown, in place of which there are new ones. gone: records
+         *     that the PACS no longer lists, or not all of; removed: how many of them were removed. kept_out: studies of patients
+         *     who were erased, and pictures whose study did not tell. ignored: how many objects are no images; kinds: of each
+         *     kind. records: how many the gallery now holds. notes: what was noticed of the PACS and of the files. failed: why a
+         *     pull that is followed by others came to no end, "" where it did.
+         */
+        PullResult: {
+            added: number;
+            skipped: number;
+            refused: components["schemas"]["Refusal"][];
+            seconds: number;
+            studies: number;
+            waiting: number;
+            replaced: number;
+            gone: number;
+            removed: number;
+            kept_out: number;
+            ignored: number;
+            kinds: {
+                [key: string]: number;
+            };
+            records: number;
+            notes: string[];
+            failed: string;
+        };
+        /**
          * @description The query: exactly one of these; text, report (words to be found in reports, which needs the role admin) or both
          *     may join image, volume or ids, and each other. study: a study of the gallery, by the id of one of its records or its
          *     pseudonym. study_uploads: uploads whose files are one study, together, as the files of a folder would be.
@@ -2236,6 +2322,21 @@ export interface components {
                 number
             ];
         };
+        /**
+         * @description What is queued again and again. kind: of the job. when: as it is configured. next, last: in seconds since 1970;
+         *     last is None before the first.
+         */
+        ScheduleInfo: {
+            kind: string;
+            when: string;
+            next: number;
+            last: number | null;
+        };
+        /** @description items: by what is due next. next_cursor: None, since there is one page. */
+        ScheduleList: {
+            items: components["schemas"]["ScheduleInfo"][];
+            next_cursor: null;
+        };
         /** @description Precision at each k of one space. intervals: 95 %, by the same keys as the figures. */
         ScoreSummary: {
             micro: {
@@ -2496,6 +2597,23 @@ export interface components {
             labels: string[];
             nearest: string;
             score: number;
+        };
+        /**
+         * @description Something that was trained on this gallery. name: of a space, or of the tuned encoder. then, now: how many
+         *     records said something of ``field`` when it was trained, and say so now. due: whether a fifth came since.
+         */
+        TrainedSince: {
+            name: string;
+            field: string;
+            then: number;
+            now: number;
+            due: boolean;
+        };
+        /** @description trained: each thing that was trained. due: whether any is worth training anew. note: what to do then. */
+        TrainingReminder: {
+            trained: components["schemas"]["TrainedSince"][];
+            due: boolean;
+            note: string;
         };
         /**
          * @description An encoder to tune, which is kept in the server's folder of models. field, labels: as of a space to train.
@@ -4287,6 +4405,66 @@ export interface operations {
             413: components["responses"]["413"];
             421: components["responses"]["421"];
             422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_backup_api_v1_backup_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_schedules_api_v1_schedules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -1,4 +1,4 @@
-"""lookalike gallery: adopt, backup, info, key, migrate, relocate, restore, verify"""
+"""lookalike gallery: adopt, backup, info, key, migrate, relocate, restore, schedules, verify"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from lookalike.cli import backups
+from lookalike.cli import gallery_backups
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import (
     counted,
@@ -43,7 +43,12 @@ def command() -> None:
     """
 
 
-for _each in (backups.backup_command, backups.restore_command, backups.verify_command):
+for _each in (
+    gallery_backups.backup_command,
+    gallery_backups.restore_command,
+    gallery_backups.schedules_command,
+    gallery_backups.verify_command,
+):
     command.add_command(_each)
 
 

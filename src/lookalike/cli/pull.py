@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -114,7 +115,7 @@ def command(
         "remove_gone": remove_gone,
     }
     with (
-        _terminable(),
+        _terminable(expected=follow),
         gallery_to_fill(gallery, encoder=encoder, linked=linked) as opened,
         interruptible("What was stored is kept. Run the same command again: it fetches what is not there yet."),
         progress_bar("items") as progress,
@@ -130,11 +131,22 @@ def command(
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Within, SIGTERM is as Ctrl-C: files that were fetched are removed before the process ends."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _terminable(*, expected: bool) -> Iterator[None]:
+    """Within, SIGTERM is as Ctrl-C: files that were fetched are removed before the process ends. expected: it is how
+    the command ends, so that its exit code is 0.
+    """
+    told: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
+    except click.exceptions.Exit:
+        if not (told and expected):
+            raise
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lookalike.server.signin.signed_in import SignedIn
 
 _LOCAL: Final = Caller("local", (Grant("admin"),), "open")
+SCRAPER: Final = Caller("metrics", (Grant("reader"),))
+"""Who reads the metrics with the token that is for these alone."""
 _SAFE: Final = ("GET", "HEAD")
 
 
@@ -168,3 +171,19 @@ class Needs:
             raise ForbiddenError(f"this needs the role {self.role}; {caller.known_as} is for a {caller.role}", "role")
         acting = caller.acts(self.role)
         return acting.whole() if self.whole else acting
+
+
+class NeedsMetrics(Needs):
+    """For who holds the metrics' token, which opens nothing else, and for who sees the whole gallery."""
+
+    def __init__(self) -> None:
+        super().__init__("reader", whole=True)
+
+    def __call__(self, request: Request) -> Caller:
+        """Raises as ``Needs``."""
+        token: str = request.app.state.galleries.metrics_token
+        given = _bearer(request) if "authorization" in request.headers else ""
+        if not token or not hmac.compare_digest(given.encode(), token.encode()):
+            return super().__call__(request)
+        request.state.caller = SCRAPER
+        return SCRAPER

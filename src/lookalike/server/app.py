@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from lookalike.server.audited import Audited
 from lookalike.server.document import ROUTES, openapi_document
 from lookalike.server.galleries import Galleries
 from lookalike.server.guard import API, Guard
+from lookalike.server.logs import log_failure
 from lookalike.server.page import STATIC, Page
 from lookalike.server.problems import install
 from lookalike.server.service import Service
@@ -32,7 +32,6 @@ _SWEPT_EVERY: Final = 600.0  # seconds
 _TRIED_EVERY: Final = 5.0  # seconds, while a gallery cannot be opened
 _THREADS: Final = 32  # requests handled at once
 _NO_PAGE: Final = "The page is not built; build it in a checkout: make page\n"
-_LOG: Final = logging.getLogger("lookalike.server")
 
 
 def make_app(folder: str | Path, settings: ServerSettings | None = None) -> FastAPI:
@@ -82,8 +81,7 @@ def service_app(settings: ServerSettings) -> FastAPI:
 
 def _take_up(services: Sequence[Service]) -> None:
     for service in services:
-        if service.gallery.store.writable:  # else no job is taken up, and none comes
-            service.runner.start()
+        service.start_jobs()
 
 
 async def _retry(galleries: Galleries) -> None:
@@ -100,7 +98,7 @@ async def _warm(services: Sequence[Service]) -> None:
         try:
             await run_in_threadpool(service.warm)
         except Exception as error:
-            _LOG.error("the encoder or the index of %s cannot be loaded: %s", service.name, error)
+            log_failure("warming", error, gallery=service.name)
 
 
 async def _sweep(galleries: Galleries) -> None:

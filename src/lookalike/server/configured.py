@@ -14,7 +14,7 @@ from lookalike.configuration.setting import GalleryPlace, Setting
 from lookalike.errors import UsageError
 from lookalike.pacs_links import pacs_addresses
 from lookalike.server.people import people_from
-from lookalike.server.settings import ServerSettings, check_settings
+from lookalike.server.settings import SCHEDULED, ServerSettings, check_settings
 
 _OTHERS_WRITE: Final = 0o002
 _OTHERS_READ: Final = 0o004
@@ -71,6 +71,7 @@ def server_settings(found: Mapping[str, Resolved]) -> ServerSettings:
         public_url=value["server.public_url"],
         session_hours=value["access.session_hours"],
     )
+    schedules = {kind: when for kind in SCHEDULED if (when := value[f"schedules.{kind}"])}
     return ServerSettings(
         value["server.host"],
         value["server.port"],
@@ -84,6 +85,13 @@ def server_settings(found: Mapping[str, Resolved]) -> ServerSettings:
         people=people,
         audit_log=None if value["audit_log.folder"] is None else str(value["audit_log.folder"]),
         galleries=value["galleries"],
+        workers=value["limits.workers"],
+        schedules=schedules,
+        backups=value["backup.folder"],
+        log_format=value["log.format"],
+        log_level=value["log.level"],
+        metrics_token=value["metrics.token"],
+        metrics_token_file=value["metrics.token_file"],
         waits=found["galleries"].origin in ("environment", "file"),
     )
 

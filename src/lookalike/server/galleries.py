@@ -5,7 +5,6 @@ other, and is tried again.
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -20,15 +19,15 @@ from lookalike.audit_log.place import audit_place
 from lookalike.configuration.setting import GalleryPlace
 from lookalike.errors import GalleryError, LookalikeError
 from lookalike.server.decoding import Decoding
+from lookalike.server.logs import log_failure
 from lookalike.server.metrics import Metrics
 from lookalike.server.problems import Problem
 from lookalike.server.service import Service, Shared, open_service
-from lookalike.server.settings import ServerSettings, check_named_files, check_settings
+from lookalike.server.settings import ServerSettings, check_named_files, check_settings, scraper_token
 from lookalike.server.signin import sign_in_for
 from lookalike.server.wrong_keys import WrongKeys
 
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
-_LOG: Final = logging.getLogger("lookalike.server")
 
 
 class Galleries:
@@ -40,6 +39,7 @@ class Galleries:
         """Raises UsageError, AuditLogError; GalleryError and the like where the only gallery cannot be opened."""
         _share_memory()
         self.settings, self._opening = settings, threading.Lock()
+        self.metrics_token = scraper_token(settings)
         self.places = {place.name: place for place in settings.galleries}
         self.problems: dict[str, LookalikeError] = {}
         self._services: dict[str, Service] = {}
@@ -112,8 +112,20 @@ class Galleries:
             error = GalleryError(what).with_traceback(error.__traceback__)
         told = str(self.problems.get(place.name, "")) == str(error)
         if not told and (self.several or self.settings.waits):  # else it is raised
-            _LOG.error("the gallery %s cannot be opened: %s", place.name, error)
+            log_failure("opening", error, gallery=place.name)
         self.problems[place.name] = error
+
+    def stop_jobs(self) -> None:
+        """End the jobs of every gallery, at the same time."""
+        self._closed = True
+        threads = [threading.Thread(target=service.stop_jobs, daemon=True) for service in self.services()]
+        for thread in threads:
+            thread.start()
+
+    def note_stop(self) -> None:
+        """Note in the audit log that the service ends."""
+        for service in self.services():
+            service.note_stop()
 
     def close(self) -> None:
         """Close every gallery; a second call does nothing. Waits for none that is being opened."""

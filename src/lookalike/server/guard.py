@@ -10,7 +10,9 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lookalike.server.metrics import Metrics
+from lookalike.server.callers import Caller
+from lookalike.server.logs import log_request
+from lookalike.server.metrics import Metrics, route_of
 from lookalike.server.origins import refused_origin
 from lookalike.server.problems import Problem, problem
 from lookalike.server.settings import ServerSettings
@@ -71,7 +73,16 @@ class Guard:
             else:
                 await self._app(scope, body.receive, send_with_headers)
         finally:
-            self._metrics.request(scope, status, time.perf_counter() - started)
+            self._note(scope, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count an answered request, and log it."""
+        route, method = route_of(scope)
+        self._metrics.request(route, method, status, seconds)
+        state = scope.get("state", {})
+        caller: Caller | None = state.get("caller")
+        who = None if caller is None else caller.name if caller.means == "key" else caller.means
+        log_request(method, route, status, seconds, who, getattr(state.get("service"), "name", None))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
         if (refusal := refused_origin(scope, headers, self._settings.allowed_hosts)) is not None:

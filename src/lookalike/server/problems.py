@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,11 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from lookalike.errors import LookalikeError, http_status
+from lookalike.server.logs import log_failure
+from lookalike.server.metrics import route_of
 from lookalike.server.serialise import without_paths
-from lookalike.text import one_line, quoted
+from lookalike.text import one_line
 
 MEDIA_TYPE: Final = "application/problem+json"
-_LOG: Final = logging.getLogger("lookalike.server")
 
 
 class Problem(HTTPException):
@@ -66,9 +66,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        # The type alone: the message may quote what was read from a file.
-        where = quoted(f"{request.method} {request.scope['path']}")
-        _LOG.error("%s: unexpected %s", where, type(error).__name__)
+        route, method = route_of(request.scope)
+        log_failure("unexpected", error, method=method, route=route)
         return problem(500, f"unexpected {type(error).__name__}; this is a bug: please report it", "bug")
 
 

@@ -24,6 +24,7 @@ from lookalike.server.callers import Caller
 from lookalike.server.decoding import Decoding
 from lookalike.server.exports import Exports
 from lookalike.server.jobs.runner import Runner
+from lookalike.server.jobs.scheduler import Scheduler
 from lookalike.server.metrics import Metrics
 from lookalike.server.outgoing import Outgoing
 from lookalike.server.settings import ServerSettings, check_closed_to_strangers
@@ -71,6 +72,7 @@ class Service:
     uploads: Uploads
     pictures: Pictures
     runner: Runner
+    scheduler: Scheduler
     decoding: Decoding
     training: threading.Lock = field(default_factory=threading.Lock)
     submitting: threading.Lock = field(default_factory=threading.Lock)
@@ -81,6 +83,7 @@ class Service:
     audit: AuditLog | None = None
     ready: bool = False
     closed: bool = False
+    stop_noted: bool = False
 
     def seen_by(self, caller: Caller) -> Gallery:
         """The gallery as a caller sees it in the role that it acts in: whatever is answered is answered from it."""
@@ -125,12 +128,23 @@ class Service:
         forget_uploads(self.uploads, self.gallery, named)
         self.exports.forget()
 
+    def start_jobs(self) -> None:
+        """Take up what waits, and look at the clock; not where nothing may be written, and no job comes."""
+        if self.gallery.store.writable:
+            self.runner.start()
+            self.scheduler.start()
+
+    def stop_jobs(self) -> None:
+        """Begin nothing more, and let what runs wait for the next service."""
+        self.scheduler.stop()
+        self.runner.stop()
+
     def close(self) -> None:
         """Stop the processes and remove the uploads; a second call does nothing."""
         if self.closed:
             return
         self.closed = True
-        self.runner.stop()
+        self.stop_jobs()
         self.pictures.close()
         self.uploads.close()
         self.exports.close()
@@ -138,7 +152,12 @@ class Service:
             part.close()
         self.access.close()
         self.gallery.close()
-        if self.audit is not None:
+        self.note_stop()
+
+    def note_stop(self) -> None:
+        """Note in the audit log that the service ends; once."""
+        noted, self.stop_noted = self.stop_noted, True
+        if self.audit is not None and not noted:
             with suppress(AuditLogError):
                 self.audit.note(AuditEvent("stop", "lookalike", "service", gallery=gallery_id(self.gallery)))
 
@@ -164,6 +183,7 @@ def _served(gallery: Gallery, place: GalleryPlace, settings: ServerSettings, sha
         gallery.allow([*settings.imports.values(), *place.roots])
     if shared.audit is not None:
         shared.audit.note(AuditEvent("start", "lookalike", "service", gallery=gallery_id(gallery)))
+    runner = Runner(gallery, settings.workers)
     return Service(
         place.name,
         place.title or place.name,
@@ -173,7 +193,8 @@ def _served(gallery: Gallery, place: GalleryPlace, settings: ServerSettings, sha
         Access(keys, settings, place.name, shared.signed_in, shared.wrong_keys),
         Uploads(settings.max_uploads),
         Pictures(gallery),
-        Runner(gallery),
+        runner,
+        Scheduler(gallery, runner, settings.schedules),
         shared.decoding,
         audit=shared.audit,
     )

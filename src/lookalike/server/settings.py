@@ -12,10 +12,15 @@ from urllib.parse import urlsplit
 
 from lookalike.configuration.setting import GalleryPlace
 from lookalike.errors import UsageError
+from lookalike.schedules import check_schedule
+from lookalike.server.logs import LogFormat, LogLevel
 from lookalike.server.people import PeopleSettings, check_people
 
 PORT: Final = 8765
 MAX_UPLOAD: Final = 256 << 20
+SCHEDULED: Final = ("pull", "backup", "remind")
+"""Kinds of jobs that are queued by schedules."""
+_TOKEN: Final = 16  # characters at least
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -26,7 +31,8 @@ class ServerSettings:
     max_upload, max_uploads: bytes of one upload, and of all that are kept. people: who may sign in. audit_log: the
     folder of the audit log, "off" for none; None: where the environment or the configuration says. galleries: that are
     served, the first one at the addresses that name none. waits: for galleries that are not there yet, where there is
-    but one.
+    but one. workers: jobs of a gallery that are done at a time. schedules: when a job of a kind is queued, by kind.
+    backups: the folder for backups. metrics_token, metrics_token_file: what opens /metrics alone.
     """
 
     host: str = "127.0.0.1"
@@ -42,6 +48,13 @@ class ServerSettings:
     audit_log: str | None = None
     galleries: tuple[GalleryPlace, ...] = ()
     waits: bool = False
+    workers: int = 1
+    schedules: Mapping[str, str] = field(default_factory=dict)
+    backups: Path | None = None
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+    metrics_token: str = field(default="", repr=False)
+    metrics_token_file: Path | None = None
 
     @property
     def loopback(self) -> bool:
@@ -89,11 +102,32 @@ def check_settings(settings: ServerSettings) -> None:
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise UsageError("TLS needs both a certificate and its key: --tls-cert CERT.pem --tls-key KEY.pem")
     check_people(settings.people)
+    _check_schedules(settings)
     if settings.reached and not settings.tls_cert and not settings.behind_proxy:
         raise UsageError(
             f"serving {settings.where} needs TLS: give --tls-cert and --tls-key, or --behind-proxy if another program "
             "ends TLS in front of this one"
         )
+
+
+def _check_schedules(settings: ServerSettings) -> None:
+    for when in settings.schedules.values():
+        check_schedule(when)
+    if "backup" in settings.schedules and settings.backups is None:
+        raise UsageError("schedules.backup needs a folder for the backups: backup.folder")
+
+
+def scraper_token(settings: ServerSettings) -> str:
+    """The token that opens /metrics alone, given or in a file; "" for none. Raises UsageError."""
+    token, file = settings.metrics_token, settings.metrics_token_file
+    if not token and file is not None:
+        try:
+            token = file.read_text("utf-8").strip() or "-"
+        except (OSError, ValueError):
+            raise UsageError(f"metrics.token_file: no text can be read from {file}") from None
+    if token and len(token) < _TOKEN:
+        raise UsageError(f"the metrics' token has less than {_TOKEN} characters; make one: openssl rand -hex 32")
+    return token
 
 
 def check_named_files(settings: ServerSettings) -> None:
@@ -102,6 +136,8 @@ def check_named_files(settings: ServerSettings) -> None:
     for path in (settings.tls_cert, settings.tls_key, authority):
         if path is not None and not path.is_file():
             raise UsageError(f"no such file: {path}; name the PEM files of the certificate and of its key")
+    if settings.backups is not None and not settings.backups.is_dir():
+        raise UsageError(f"backup.folder: there is no folder {settings.backups}")
     for name, folder in settings.imports.items():
         if not folder.is_dir():
             raise UsageError(f"an import folder is given as NAME=FOLDER, of a folder that is there; {name} is {folder}")

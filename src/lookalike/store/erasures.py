@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, update
 from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.database import damaged
 from lookalike.store.facts import put_fact, stored_fact
-from lookalike.store.jobs import OPEN, JobState, close_job, without_names
+from lookalike.store.jobs import ADDING, OPEN, JobState, close_job, without_names
 from lookalike.store.label_log import forget_empty
 from lookalike.store.named import Named
 from lookalike.store.schema import JOBS, PULLED, READ_FILES, RECORDS, REFUSED
@@ -132,7 +132,7 @@ def _forget_in_jobs(connection: Connection, words: Collection[str]) -> None:
     connection.execute(update(JOBS).where(ended).values(arguments="{}"))
     for row in connection.execute(select(JOBS).where(ended)).mappings().all():
         told = json.loads(row["result"] or "null")
-        if row["kind"] == "index":
+        if row["kind"] in ADDING:
             kept = None if told is None else without_names(told)
         elif not _names(f"{row['error'] or ''}\n{_text(told)}", words):
             continue

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: Final = ("queued", "running")
+ADDING: Final = ("index", "pull")
+"""Kinds of jobs that add records: their results list files of anyone."""
 FOREIGN: Final = "this job was not queued here, so it was not run; start it again"
 INTERRUPTED: Final = "interrupted: the server stopped while this was running; start it again"
 
@@ -130,6 +132,12 @@ def count_open(store: Store, owner: str | None = None) -> int:
         return int(connection.scalar(select(func.count()).where(JOBS.c.state.in_(OPEN), *own)) or 0)
 
 
+def count_by_state(store: Store) -> dict[str, int]:
+    """How many jobs are in each state that some are in."""
+    with store.begin() as connection:
+        return dict(map(tuple, connection.execute(select(JOBS.c.state, func.count()).group_by(JOBS.c.state))))
+
+
 def next_job(store: Store, *, only: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Job | None:
     """Mark the job that has waited longest as running, and return it; None if no job waits. only: of these kinds, where
     any are named; without: of none of these.
@@ -189,6 +197,11 @@ def open_arguments(store: Store) -> list[Mapping[str, Any]]:
     """The arguments of every job that is queued or running."""
     with store.begin() as connection:
         return [json.loads(text) for text in connection.scalars(select(JOBS.c.arguments).where(JOBS.c.state.in_(OPEN)))]
+
+
+def queue_again(store: Store, identity: str) -> bool:
+    """Let a running job wait again; returns whether it was running."""
+    return _update(store, identity, ("running",), state="queued", started=None, progress="{}")
 
 
 def resume_jobs(store: Store, repeatable: tuple[str, ...]) -> None:

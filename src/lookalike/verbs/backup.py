@@ -14,6 +14,7 @@ from lookalike.backing_up.integrity import Fault, faults_of_backup, faults_of_ga
 from lookalike.backing_up.make import make_backup
 from lookalike.backing_up.manifest import MANIFEST, Manifest, read_manifest
 from lookalike.backing_up.restore import restore_backup
+from lookalike.backups import backups_of
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.progress import Progress, followed_by
@@ -96,6 +97,11 @@ def backup_gallery(gallery: Gallery, to: str | os.PathLike[str], *, progress: Pr
         found.lacking,
         found.outside,
     )
+
+
+def last_backup(gallery: Gallery) -> float:
+    """When the last complete backup was made, in seconds since 1970; 0 where there is none."""
+    return max((entry.created for entry in backups_of(gallery.store.id) if entry.sha256), default=0.0)
 
 
 def restore_gallery(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from lookalike.errors import ForbiddenError, NotFoundError
 from lookalike.gallery import Gallery
+from lookalike.schedules import planned
 from lookalike.store.erasures import NOTE, erasures, finish_since
 from lookalike.store.jobs import (
+    ADDING,
     OPEN,
     Job,
     JobProgress,
     JobState,
     add_job,
+    count_by_state,
     count_open,
     finish_job,
     job_of,
@@ -23,14 +26,15 @@ from lookalike.store.jobs import (
     no_job,
     note_progress,
     page_of_jobs,
+    queue_again,
     resume_jobs,
     without_names,
 )
 
 WITHIN: Final = "within"
 """The argument of any job that names the part of the gallery which it is done in."""
-_NAMELESS: Final = "migrate"
-"""The kind of jobs whose results say nothing of a single record."""
+_NAMELESS: Final = ("migrate", "backup", "remind")
+"""The kinds of jobs whose results say nothing of a single record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,12 @@ def count_open_jobs(gallery: Gallery, owner: str | None = None) -> int:
     return count_open(gallery.store, owner)
 
 
+def count_jobs(gallery: Gallery) -> dict[str, int]:
+    """How many jobs are in each state."""
+    counts = count_by_state(gallery.store)
+    return {state: counts.get(state, 0) for state in get_args(JobState)}
+
+
 def may_cancel(gallery: Gallery, id: str, *, owner: str | None) -> bool:
     """Whether a job is still queued or running. owner: the name of the caller's key; None may cancel any job.
 
@@ -122,6 +132,32 @@ def job_report(gallery: Gallery, id: str, format: str, *, of: Collection[str] | 
     return reports[format]
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleInfo:
+    """What is queued again and again. kind: of the job. when: as it is configured. next, last: in seconds since 1970;
+    last is None before the first.
+    """
+
+    kind: str
+    when: str
+    next: float
+    last: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleList:
+    """items: by what is due next. next_cursor: None, since there is one page."""
+
+    items: tuple[ScheduleInfo, ...]
+    next_cursor: None = None
+
+
+def list_schedules(gallery: Gallery) -> ScheduleList:
+    """What the service queues by itself, as it last noted it. Raises GalleryError."""
+    found = sorted(planned(gallery.store.id).items(), key=lambda each: each[1].next)
+    return ScheduleList(tuple(ScheduleInfo(kind, each.when, each.next, each.last) for kind, each in found))
+
+
 # For the process that runs the jobs
 
 
@@ -139,6 +175,11 @@ def take_job(gallery: Gallery, *, only: tuple[str, ...] = (), without: tuple[str
 def take_up_jobs(gallery: Gallery, repeatable: tuple[str, ...]) -> None:
     """After a restart, queue the running jobs of repeatable kinds again, and mark the others as failed."""
     resume_jobs(gallery.store, repeatable)
+
+
+def put_back_job(gallery: Gallery, id: str) -> None:
+    """Let a running job wait again, in its place: its process was ended and nothing came of it."""
+    queue_again(gallery.store, id)
 
 
 def tell_progress(
@@ -177,10 +218,10 @@ def end_job_since(
     if finish_since(gallery.store, since, id, _state(error), result=stored, error=error):
         return True
     kind = job_of(gallery.store, id).kind
-    if kind == _NAMELESS:
+    if kind in _NAMELESS:
         end_job(gallery, id, result=result, reports=reports, error=error)
         return True
-    if kind != "index":
+    if kind not in ADDING:
         return False
     error = None if error is None else NOTE
     finish_job(gallery.store, id, _state(error), result=without_names(stored), error=error)

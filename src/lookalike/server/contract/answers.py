@@ -21,12 +21,15 @@ from lookalike.evaluation.report import Report
 from lookalike.roles import Role
 from lookalike.text import DISCLAIMER
 from lookalike.verbs.adapt import AdaptResult
+from lookalike.verbs.backup import BackupResult
 from lookalike.verbs.export import ExportResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
 from lookalike.verbs.jobs import JobInfo
 from lookalike.verbs.migrate import MigrateResult
+from lookalike.verbs.pull import PullResult
 from lookalike.verbs.records import Facet
+from lookalike.verbs.reminder import TrainingReminder
 from lookalike.verbs.tune import TuneResult
 
 
@@ -193,6 +196,9 @@ class JobAnswer(JobInfo):
         | MetadataAudit
         | MigrateResult
         | ExportResult
+        | PullResult
+        | BackupResult
+        | TrainingReminder
         | None
     ) = None
 

@@ -18,10 +18,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
+from lookalike.configuration.resolve import setting_value
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.progress import Progress
-from lookalike.server.serialise import plain, without_paths
+from lookalike.server.serialise import plain, shown_name, without_paths
 from lookalike.verbs.gallery import part_of
 from lookalike.verbs.jobs import Task, count_erasures, end_job, end_job_since, task_of, tell_progress
 
@@ -128,6 +129,25 @@ def _migrate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> 
     return plain(migrate(gallery, **given, progress=progress)), {}
 
 
+def _pull(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.pull import pull
+
+    return plain(pull(gallery, setting_value("pacs.sources"), progress=progress)), {}
+
+
+def _backup(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.backup import backup_gallery
+
+    done = plain(backup_gallery(gallery, setting_value("backup.folder"), progress=progress))
+    return {**done, "folder": shown_name(done["folder"])}, {}  # where it lies on the server is nobody's business
+
+
+def _remind(gallery: Gallery, _given: Mapping[str, Any], _progress: Progress) -> _Done:
+    from lookalike.verbs.reminder import count_untrained
+
+    return plain(count_untrained(gallery)), {}
+
+
 WORK: Final[dict[str, _Work]] = {
     "index": _index,
     "adapt": _adapt,
@@ -139,6 +159,9 @@ WORK: Final[dict[str, _Work]] = {
     "metadata": _metadata,
     "export": _export,
     "migrate": _migrate,
+    "pull": _pull,
+    "backup": _backup,
+    "remind": _remind,
 }
 REPEATABLE: Final = (
     "index",
@@ -148,8 +171,13 @@ REPEATABLE: Final = (
     "duplicates",
     "metadata",
     "migrate",
+    "pull",
+    "backup",
+    "remind",
 )  # running these again loses and repeats nothing
-BESIDE: Final = ("migrate",)  # other jobs need not wait for these
+BESIDE: Final = ("migrate", "backup")  # other jobs need not wait for these
+FLEETING: Final = ("export",)  # what these make goes with the service
+WRITERS: Final = ("index", "pull", "adapt")  # only one of these is done at a time
 
 
 class _Noted:

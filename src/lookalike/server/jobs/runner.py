@@ -1,36 +1,47 @@
-"""Runs the queued jobs one at a time, each in a process of its own; beside them a migration, since others may write."""
+"""Runs the queued jobs, each in a process of its own: as many at a time as there are workers, of which one writes.
+
+Beside them run a migration and a backup, during which others may write.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
-from lookalike.server.jobs.process import BESIDE, REPEATABLE
-from lookalike.verbs.jobs import Task, cancel_job, end_job, take_job, take_up_jobs
+from lookalike.server.jobs.process import BESIDE, FLEETING, REPEATABLE, WRITERS
+from lookalike.verbs.jobs import Task, cancel_job, end_job, put_back_job, take_job, take_up_jobs
 
 _LOOK_EVERY: Final = 2.0  # seconds: another process may have queued a job
 _TIDY_SECONDS: Final = 2.0  # waited for the turn to tidy, before the next job
+_JOIN: Final = 2.0  # seconds; the threads may be tidying
 _DIED: Final = "the process that did it ended unexpectedly (out of memory?); start it again"
 
 
 class Runner:
-    """Threads that wait for jobs and start their processes: one for those that others do not wait for, one for the
-    rest.
+    """Threads that wait for jobs and start their processes: some for any job, one for each kind that others do not wait
+    for. workers: how many jobs are done at a time, of which one may write.
     """
 
-    def __init__(self, gallery: Gallery) -> None:
+    def __init__(self, gallery: Gallery, workers: int = 1) -> None:
         self._gallery = gallery
-        self._wakes, self._stopped, self._untidy = (threading.Event(), threading.Event()), False, True
-        self._lock = threading.Lock()
+        self._stopped, self._untidy = False, True
+        self._lock, self._taking = threading.Lock(), threading.Lock()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._writes = False
+        beside = [partial(self._run_beside, kind) for kind in BESIDE]
+        runs: list[Callable[[threading.Event], None]] = [self._run_tidily, *[self._run] * (workers - 1), *beside]
+        self._wakes = tuple(threading.Event() for _ in runs)
         self._threads = [
-            threading.Thread(target=run, name="jobs", daemon=True) for run in (self._run, self._run_beside)
+            threading.Thread(target=run, args=(wake,), name="jobs", daemon=True)
+            for run, wake in zip(runs, self._wakes, strict=True)
         ]
 
     def start(self) -> None:
@@ -58,7 +69,7 @@ class Runner:
         self.wake()
 
     def stop(self) -> None:
-        """End the threads. A running job stays marked as running, and the next server takes it up."""
+        """End the threads and what runs: it waits again, for the next server."""
         self._stopped = True
         self.wake()
         with self._lock:
@@ -66,28 +77,45 @@ class Runner:
                 process.kill()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(10)
+                thread.join(_JOIN)
 
-    def _run(self) -> None:
+    def _run_tidily(self, wake: threading.Event) -> None:
         while not self._stopped:
             with suppress(LookalikeError):  # the database is locked or the disk full: look again later
                 self._tidy()
-            self._do_next(self._wakes[0], without=BESIDE)
+            self._do_next(wake)
 
-    def _run_beside(self) -> None:
+    def _run(self, wake: threading.Event) -> None:
         while not self._stopped:
-            self._do_next(self._wakes[1], only=BESIDE)
+            self._do_next(wake)
 
-    def _do_next(self, wake: threading.Event, **kinds: tuple[str, ...]) -> None:
-        """Do the next job of some kinds, or wait for one."""
-        job = None
-        with suppress(LookalikeError):
-            job = take_job(self._gallery, **kinds)
+    def _run_beside(self, kind: str, wake: threading.Event) -> None:
+        while not self._stopped:
+            job = None
+            with suppress(LookalikeError):
+                job = take_job(self._gallery, only=(kind,))
+            self._do(job) if job is not None else _wait(wake)
+
+    def _do_next(self, wake: threading.Event) -> None:
+        """Do the next job, or wait for one."""
+        job = self._taken()
         if job is None:
-            wake.wait(_LOOK_EVERY)
-            wake.clear()
-        else:
+            _wait(wake)
+            return
+        try:
             self._do(job)
+        finally:
+            if job.kind in WRITERS:
+                self._writes = False
+                self.wake()
+
+    def _taken(self) -> Task | None:
+        """The next job; none that writes while one does."""
+        with self._taking, suppress(LookalikeError):
+            job = take_job(self._gallery, without=(*BESIDE, *(WRITERS if self._writes else ())))
+            self._writes |= job is not None and job.kind in WRITERS
+            return job
+        return None
 
     def _tidy(self) -> None:
         """Remove what jobs that have ended left in ``sources/``, and what an erasure could not remove at once."""
@@ -95,20 +123,32 @@ class Runner:
         self._untidy |= untidy and not tidy(self._gallery, _TIDY_SECONDS)
 
     def _do(self, job: Task) -> None:
+        """Have a job done by a process of its own. One that is under way when the service ends waits again."""
         with self._lock:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lookalike.server.jobs.process", str(self._gallery.folder), job.id],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            self._running[job.id] = process
-        process.wait()
-        with self._lock:
-            del self._running[job.id]
-        if process.stdin is not None:
-            process.stdin.close()
-        if not self._stopped:
-            with suppress(LookalikeError):
+            process = None if self._stopped else self._started(job)
+        if process is not None:
+            process.wait()
+            with self._lock:
+                del self._running[job.id]
+            if process.stdin is not None:
+                process.stdin.close()
+        with suppress(LookalikeError):
+            if not self._stopped:
                 end_job(self._gallery, job.id, error=_DIED)  # unless it is finished
+            elif job.kind not in FLEETING:
+                put_back_job(self._gallery, job.id)
         self._untidy = True
+
+    def _started(self, job: Task) -> subprocess.Popen[bytes]:
+        self._running[job.id] = subprocess.Popen(
+            [sys.executable, "-P", "-m", "lookalike.server.jobs.process", str(self._gallery.folder), job.id],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return self._running[job.id]
+
+
+def _wait(wake: threading.Event) -> None:
+    wake.wait(_LOOK_EVERY)
+    wake.clear()

@@ -5,13 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from lookalike.gallery import Gallery
+from lookalike.server.access import SCRAPER
 from lookalike.server.addressed import service_at
 from lookalike.server.contract.answers import Health
+from lookalike.server.metrics import GalleryFigures
 from lookalike.server.problems import Problem
 from lookalike.server.responses import json_response
-from lookalike.server.routes.parameters import All, Served, WholeAsReader
+from lookalike.server.routes.parameters import All, AsScraper
+from lookalike.verbs.backup import last_backup
 from lookalike.verbs.gallery import count_records
-from lookalike.verbs.jobs import count_open_jobs
+from lookalike.verbs.jobs import count_jobs
 
 health_router = APIRouter(tags=["health"])
 
@@ -32,8 +36,13 @@ async def get_readyz(request: Request, galleries: All) -> Response:
 
 
 @health_router.get("/metrics", response_class=PlainTextResponse)
-def get_metrics(service: Served, _caller: WholeAsReader) -> Response:
-    """Metrics for Prometheus."""
-    gallery = service.gallery
-    text = service.metrics.text(records=count_records(gallery), jobs_open=count_open_jobs(gallery))
+def get_metrics(request: Request, galleries: All, caller: AsScraper) -> Response:
+    """Metrics for Prometheus: of all galleries for the scraper's token, else of the one that the address names."""
+    services = galleries.services() if caller is SCRAPER else [service_at(request)]
+    figures = {service.name: _figures(service.gallery) for service in services}
+    text = galleries.shared.metrics.text(figures)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _figures(gallery: Gallery) -> GalleryFigures:
+    return GalleryFigures(count_records(gallery), count_jobs(gallery), last_backup(gallery))

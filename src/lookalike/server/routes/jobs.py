@@ -28,6 +28,7 @@ from lookalike.server.exports import MOST_OF_A_COHORT
 from lookalike.server.guard import API
 from lookalike.server.jobs.cohort import MOST_PACKED, PLACE
 from lookalike.server.jobs.submit import cancel, job_owners, queue, queue_index
+from lookalike.server.problems import Problem
 from lookalike.server.responses import NEVER_KEPT, FileOfBytes, download_response, json_response
 from lookalike.server.routes.parameters import (
     AsContributor,
@@ -37,10 +38,11 @@ from lookalike.server.routes.parameters import (
     Served,
     WholeAsAdmin,
     WholeAsContributor,
+    WholeAsReader,
 )
 from lookalike.server.service import Service
 from lookalike.types import BASE
-from lookalike.verbs.jobs import JobInfo, job_info, job_report, list_jobs
+from lookalike.verbs.jobs import JobInfo, ScheduleList, job_info, job_report, list_jobs, list_schedules
 from lookalike.verbs.map import kept_map
 from lookalike.verbs.migrate import migration_asked_for
 
@@ -136,6 +138,20 @@ def get_export(identity: str, request: Request, service: Served, caller: WholeAs
     note_records(request.state, (), files=job.result["files"], records=job.result["records"])
     kind = FileOfBytes.media_type  # which a browser saves and opens by nothing
     return FileOfBytes(file, media_type=kind, filename=f"cohort-{job.id}.zip", headers=NEVER_KEPT)
+
+
+@jobs_router.post("/backup", status_code=202, response_model=JobAnswer)
+def post_backup(service: Served, caller: WholeAsAdmin) -> Response:
+    """Back the gallery up into the folder that is configured."""
+    if service.settings.backups is None:
+        raise Problem(409, "no folder for backups is configured: backup.folder in lookalike.toml", "no-backup-folder")
+    return _accepted(queue(service, caller, "backup", {}))
+
+
+@jobs_router.get("/schedules", response_model=ScheduleList)
+def get_schedules(service: Served, _caller: WholeAsReader) -> Response:
+    """What is queued again and again, and when it is due next."""
+    return json_response(list_schedules(service.gallery))
 
 
 @jobs_router.get("/jobs", response_model=JobListing)

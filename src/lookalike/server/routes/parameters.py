@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
-from lookalike.server.access import Needs
+from lookalike.server.access import Needs, NeedsMetrics
 from lookalike.server.callers import Caller
 from lookalike.server.decoding import CallersDecoding
 from lookalike.server.galleries import Galleries, galleries_of
@@ -21,6 +21,7 @@ AsAdmin = Annotated[Caller, Depends(Needs("admin"))]
 # For what concerns the gallery as a whole: not for who sees a part of it.
 WholeAsReader = Annotated[Caller, Depends(Needs("reader", whole=True))]
 WholeAsContributor = Annotated[Caller, Depends(Needs("contributor", whole=True))]
+AsScraper = Annotated[Caller, Depends(NeedsMetrics())]
 WholeAsAdmin = Annotated[Caller, Depends(Needs("admin", whole=True))]
 
 

@@ -1,8 +1,9 @@
-"""lookalike gallery backup, restore, verify"""
+"""lookalike gallery backup, restore, schedules, verify"""
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 
 import click
 
@@ -106,3 +107,32 @@ def verify_command(source: str, as_json: bool) -> None:
         print_table([["where", "what"], *([fault.path, fault.what] for fault in result.faults)])
     if not result.sound:
         sys.exit(1)
+
+
+@click.command("schedules")
+@gallery_option
+@json_option
+def schedules_command(gallery: str, as_json: bool) -> None:
+    """What the service does again and again in a gallery, and when next: schedules in lookalike.toml.
+
+    \b
+    Example:
+      lookalike gallery schedules --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.jobs import list_schedules
+
+    with open_gallery(gallery) as opened:
+        result = list_schedules(opened)
+    if as_json:
+        print_json(result)
+    elif result.items:
+        rows = [[each.kind, each.when, _shown(each.next), _shown(each.last)] for each in result.items]
+        print_table([["job", "when", "next", "last"], *rows])
+    else:
+        print_notes("Nothing is planned; plan it in lookalike.toml, [schedules]: lookalike config show.")
+
+
+def _shown(seconds: float | None) -> str:
+    """A time by this machine's clock."""
+    return "never" if seconds is None else datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
