@@ -8,10 +8,12 @@ list is asked for by halves of its days, and by halves of these for as long as t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
+from lookalike.errors import PacsError
 from lookalike.sources.pacs import ListedStudy
 from lookalike.sources.pacs_lists import Tally
 
@@ -63,10 +65,11 @@ def complete_list(list_days: Callable[[Days], tuple[_Studies, bool]], days: Days
     listed, is_all = list_days(days)
     found, whole = dict(listed), len(listed)
     if is_all and whole >= _LEAST_CAP:
-        for part in _probes(days, _known(days, found)):
-            some, probed = list_days(part)
-            is_all = is_all and probed and some.keys() <= listed.keys()
-            found |= some
+        with suppress(PacsError):  # a server that refuses ranges of days is believed
+            for part in _probes(days, _known(days, found)):
+                some, probed = list_days(part)
+                is_all = is_all and probed and some.keys() <= listed.keys()
+                found |= some
     parts = [] if is_all else _halves(days, listed)
     tally.stuck += not is_all and not parts
     cap = whole
