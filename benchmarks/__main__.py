@@ -40,6 +40,7 @@ NAMES = (
     "burned_in",
     "metadata",
     "receive",
+    "sizing",
     "heads",
     "tuning",
 )
