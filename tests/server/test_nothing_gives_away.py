@@ -47,9 +47,8 @@ def canaries_in(data: bytes) -> set[str]:
         data += gzip.decompress(data)
     if data.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            return {
-                word for name in packed.namelist() for word in canaries_in(name.encode() + b" " + packed.read(name))
-            }
+            every = [each for name in packed.namelist() for each in (name.encode(), packed.read(name))]
+            return {word for each in every for word in canaries_in(each)}
     return {word for word in NEEDLES if word.encode() in data or word.encode("utf-16-le") in data}
 
 
@@ -60,7 +59,7 @@ def on_disk(root: Path) -> dict[str, set[str]]:
         place = path.relative_to(root)
         if not set(GIVEN) & {*place.parts}:
             data = path.read_bytes() if path.is_file() else b""
-            if words := canaries_in(str(place).encode() + b" " + data):
+            if words := canaries_in(str(place).encode()) | canaries_in(data):
                 found[str(place)] = words
     return found
 
@@ -79,9 +78,8 @@ class Heard:
 
     def answer(self, answer: httpx.Response) -> httpx.Response:
         said = [f"{name}: {value}" for name, value in answer.headers.items()]
-        self.words[f"{len(self.words)} {answer.request.method} {answer.request.url.path}"] = (
-            "\n".join(said).encode() + answer.content
-        )
+        where = f"{len(self.words)} {answer.request.method} {answer.request.url.path}"
+        self.words[where], self.words[f"{where}, headers"] = answer.content, "\n".join(said).encode()
         return answer
 
     def canaries(self) -> dict[str, set[str]]:
