@@ -19,6 +19,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2500,
+    rolldownOptions: { input: ["index.html", "panel.html"] },
     license: { fileName: "licenses.md" }, // of what is carried along
   },
 });

@@ -1,12 +1,15 @@
-"""Where an image can be opened in the PACS that it came from: in a viewer, and by WADO-RS (DICOM PS3.18 10.4).
+"""Where an image can be opened in the PACS that it came from: in a viewer, and by WADO-RS (DICOM PS3.18 10.4); and
+where a service sends answers.
 
 The addresses are the user's or the service's own, from the environment: LOOKALIKE_VIEWER, such as
-https://ohif.example/viewer, and LOOKALIKE_DICOMWEB, such as https://pacs.example/dicom-web. A gallery names none.
+https://ohif.example/viewer, LOOKALIKE_DICOMWEB, such as https://pacs.example/dicom-web, and LOOKALIKE_SEND_TO, such as
+pacs=dicomweb+https://pacs.example/dicom-web. A gallery names none.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +20,10 @@ from lookalike.types import DicomIdentity
 
 _VIEWER: Final = "LOOKALIKE_VIEWER"
 _DICOMWEB: Final = "LOOKALIKE_DICOMWEB"
+_SEND_TO: Final = "LOOKALIKE_SEND_TO"
+_DESTINATION: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})=(\S+)")
+_BETWEEN: Final = re.compile(r"[\s;]+")
+_COMPARES: Final = "@ohif/hpCompare"  # OHIF's hanging protocol of two studies
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,37 @@ def pacs_addresses(environment: Mapping[str, str] = os.environ) -> PacsAddresses
         if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
             raise UsageError(f"{name} is an http or https address without ? and #, got {text!r}")
     return PacsAddresses(found[_VIEWER], found[_DICOMWEB])
+
+
+def viewer_origin(at: PacsAddresses) -> str:
+    """The origin (RFC 6454) of the viewer; "" for none."""
+    parts = urlsplit(at.viewer)
+    return f"{parts.scheme}://{parts.netloc}" if at.viewer else ""
+
+
+def destinations(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Where a service sends answers, by the names that its callers use: NAME=WHERE, a line each, or with ; between.
+    Raises UsageError.
+    """
+    found = {}
+    for text in filter(None, _BETWEEN.split(environment.get(_SEND_TO, ""))):
+        if (match := _DESTINATION.fullmatch(text)) is None:
+            raise UsageError(f"{_SEND_TO} holds NAME=WHERE, with ; between several; got {text!r}")
+        found[match[1]] = match[2]
+    return found
+
+
+def link_beside(asked: DicomIdentity, hit: DicomIdentity, at: PacsAddresses) -> str:
+    """A link that opens two studies side by side in the viewer, each at its series; "" where they are one or not known,
+    or there is no viewer.
+    """
+    pair = asked, hit
+    studies = [quote(each.study_instance_uid, safe="") for each in pair]
+    series = [quote(each.series_instance_uid, safe="") for each in pair if each.series_instance_uid]
+    if not at.viewer or not all(studies) or studies[0] == studies[1]:
+        return ""
+    at_series = f"&initialSeriesInstanceUID={','.join(series)}" if series else ""
+    return f"{at.viewer}?StudyInstanceUIDs={','.join(studies)}{at_series}&hangingProtocolId={quote(_COMPARES)}"
 
 
 def links(identity: DicomIdentity, at: PacsAddresses) -> dict[str, str]:

@@ -37,12 +37,16 @@ ARGUMENTS = (
 )
 
 
+def chromium_program() -> str | None:
+    """Where Chromium is; None where it is nowhere."""
+    return os.environ.get("LOOKALIKE_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium without a window. LOOKALIKE_TEST_CHROMIUM names its program where it has another name."""
     playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install playwright")
-    program = os.environ.get("LOOKALIKE_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
+    if (program := chromium_program()) is None:
         pytest.skip("no Chromium on the path and LOOKALIKE_TEST_CHROMIUM is not set")
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=program, headless=True, args=list(ARGUMENTS))

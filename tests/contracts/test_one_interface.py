@@ -42,7 +42,7 @@ VERBS: Final = (
     Verb("tune", lookalike.tune, bodies.TuneBody),
     Verb("evaluate", lookalike.evaluate, bodies.EvaluateBody),
     Verb("draft", lookalike.draft),
-    Verb("send", lookalike.send),
+    Verb("send", lookalike.send, bodies.SendBody),
     Verb("map", lookalike.map, bodies.MapBody),
     Verb("audit confounds", lookalike.audit, bodies.AuditBody),
     Verb("audit duplicates", lookalike.audit_duplicates),
@@ -181,6 +181,7 @@ NO_HTTP: Final = {
         [f"evaluate {name}" for name in ("against", "fused", "by", "levels", "sizes", "draws")], "in options"
     ),
     "records label by": "the caller's key",
+    "send id": "in the address",
     "map seed": "a kept map is asked for by method and space",
     "map where": "a kept map is asked for by method and space",
     "audit confounds label_field": "fields[0]",

@@ -25,6 +25,7 @@ from lookalike.verbs.keys import add_key, list_keys, remove_key
 _CONTRIBUTOR: Final = frozenset(
     {
         "PATCH /records/{}",
+        "POST /records/{}/send",
         "POST /labels",
         "POST /labels/undo",
         "GET /labels/log",

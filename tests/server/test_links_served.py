@@ -86,6 +86,41 @@ def test_a_hit_carries_links_to_the_viewer_and_to_wado(server: Server) -> None:
         assert server.get(f"/records/{hit['id']}/links").json() == {"id": hit["id"], "links": links}
 
 
+def test_the_panel_is_told_the_same_with_links_that_open_both(server: Server) -> None:
+    asked = {"SimilarTo": f"{UID}.0.1.0", "limit": 5}
+    told = server.get("/similar-studies", params=asked).json()
+    listed = rows(server.get("/dicom-web/studies", params=asked))
+    assert told["named"] == "instance"
+    assert server.get(f"/records/{told['id']}").json()["source"] == "0-0.dcm"
+    assert [each["score"] for each in told["studies"]] == [row[0x00771001].value for row in listed]
+    for each, row in zip(told["studies"], listed, strict=True):
+        assert each["identity"]["study_instance_uid"] == row.StudyInstanceUID
+        opened = parse_qs(urlsplit(each["links"]["beside"]).query)
+        assert opened == {
+            "StudyInstanceUIDs": [f"{UID}.0,{row.StudyInstanceUID}"],
+            "initialSeriesInstanceUID": [f"{UID}.0.1,{row.StudyInstanceUID}.1"],
+            "hangingProtocolId": ["@ohif/hpCompare"],
+        }
+
+
+FRAMED = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+
+
+def test_the_viewer_alone_may_frame_the_panel_and_nothing_else(server: Server) -> None:
+    panel = server.http.get("/panel", headers=FRAMED)
+    assert panel.status_code in (200, 404)  # whether it is built or not
+    assert "frame-ancestors https://ohif.example" in panel.headers["content-security-policy"].split("; ")
+    assert "x-frame-options" not in panel.headers
+    assert panel.headers["cross-origin-embedder-policy"] == "require-corp"
+    for path in ("/", "/index.html", "/panel/", f"{API}/gallery", f"{API}/similar-studies?SimilarTo=1"):
+        other = server.http.get(path, headers=FRAMED)
+        problem(other, 403, "cross-site")
+        assert other.headers["x-frame-options"] == "DENY"
+        assert "frame-ancestors 'none'" in other.headers["content-security-policy"]
+    for changed in ({"Sec-Fetch-Dest": "script"}, {"Sec-Fetch-Mode": "cors"}, {"Origin": "https://ohif.example"}):
+        problem(server.http.get("/panel", headers={**FRAMED, **changed}), 403, "cross-site")
+
+
 @pytest.mark.parametrize("asked", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
 def test_studies_come_most_similar_first_as_qido_gives_them(server: Server, asked: str) -> None:
     found = rows(server.get("/dicom-web/studies", params={"SimilarTo": uids(0, 0)[asked], "limit": 5}))
@@ -112,9 +147,11 @@ def test_who_sees_a_part_is_told_of_no_other_study(server: Server, keys: dict[st
     asked = {"SimilarTo": f"{UID}.0", "limit": 5}
     found = rows(server.get("/dicom-web/studies", params=asked, headers=as_part))
     assert [row.StudyInstanceUID for row in found] == [f"{UID}.1"]
+    told = server.get("/similar-studies", params=asked, headers=as_part).json()["studies"]
+    assert [each["identity"]["study_instance_uid"] for each in told] == [f"{UID}.1"]
     for uid in uids(STUDIES - 1, 0).values():
-        answer = server.get("/dicom-web/studies", params={"SimilarTo": uid}, headers=as_part)
-        problem(answer, 404, "unknown-uid")
+        for path in ("/dicom-web/studies", "/similar-studies"):
+            problem(server.get(path, params={"SimilarTo": uid}, headers=as_part), 404, "unknown-uid")
 
 
 def test_what_nobody_knows_and_what_is_no_uid(server: Server) -> None:
@@ -130,5 +167,7 @@ def test_without_an_address_no_uid_leaves(folder: Path, keys: dict[str, str], li
         assert running.get(f"/records/{record}/links").json()["links"] == {}
         answer = running.post("/search", {"query": {"ids": [record]}})
         assert UID not in answer.text
-        problem(running.get("/dicom-web/studies", params={"SimilarTo": f"{UID}.0"}), 403, "forbidden")
+        for path in ("/dicom-web/studies", "/similar-studies"):
+            problem(running.get(path, params={"SimilarTo": f"{UID}.0"}), 403, "forbidden")
+        problem(running.http.get("/panel", headers=FRAMED), 403, "cross-site")
         assert UID not in running.http.get(f"{API}/gallery").text

@@ -80,6 +80,8 @@ TOLD: Final = frozenset(
     {
         "POST /search",
         "GET /dicom-web/studies",  # in test_links_served: of a linked gallery alone
+        "GET /similar-studies",  # there, too
+        "POST /records/{}/send",  # in test_send_served
         "POST /explain",
         "POST /classify",
         "POST /labels",

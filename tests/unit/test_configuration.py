@@ -244,6 +244,7 @@ WRONG: Final[Mapping[str, tuple[str, str]]] = {
     "grant of no role": ('[access]\ngrants = ["a=boss"]', "a grant is VALUE=ROLE"),
     "network without TLS": ('[server]\nhost = "0.0.0.0"', "needs TLS"),
     "viewer that is none": ('[pacs]\nviewer = "javascript:1"', "LOOKALIKE_VIEWER is an http or https address"),
+    "destination without a name": ('[pacs]\nsend_to = ["dimse://A@b:104"]', "LOOKALIKE_SEND_TO holds NAME=WHERE"),
     "no TOML": ("[server\nport = 1", "lookalike.toml is no TOML (line 1)"),
 }
 

@@ -17,6 +17,7 @@ import type {
   RefusedPage,
   SearchResult,
   Session,
+  SimilarStudies,
   SignedOut,
   Stored,
   StudyRecords,
@@ -159,6 +160,7 @@ export const api = {
     json<Timeline>("GET", `/records/${name(id)}/timeline${params({ like, space })}`, undefined, abort),
   reportOf: (id: string, abort?: AbortSignal) =>
     json<RecordReport>("GET", `/records/${name(id)}/report`, undefined, abort),
+  similarStudies: (uid: string) => json<SimilarStudies>("GET", `/similar-studies${params({ SimilarTo: uid })}`),
   recordFiles: (id: string) =>
     json<RecordFiles>("GET", `/records/${name(id)}/files`),
   file: (thing: Thing, n: number, abort?: AbortSignal) => named(`${at(thing)}/file?n=${n}`, abort),

@@ -475,6 +475,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{identity}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Record Send
+         * @description File an answer in the PACS beside the image of a record: a report or a selection of the similar cases, or the
+         *     heat as a segmentation or a parametric map. Of a linked gallery alone, and to a destination of the service.
+         */
+        post: operations["post_record_send_api_v1_records__identity__send_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/labels": {
         parameters: {
             query?: never;
@@ -931,6 +952,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/similar-studies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Similar Studies Told
+         * @description The studies of ``/dicom-web/studies`` with labels and links into the viewer: what the panel beside it shows.
+         */
+        get: operations["get_similar_studies_told_api_v1_similar_studies_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1263,6 +1304,20 @@ export interface components {
             records: number;
             queries_alone: components["schemas"]["WithinDomain"];
             gallery_alone: components["schemas"]["WithinDomain"];
+        };
+        /**
+         * @description Who an image is in a PACS, by DICOM's keywords (PS3.3 C.7.2.1, C.7.3.1, C.12.1); "" where its file says nothing.
+         *     sop_instance_uid: None for a volume of several files; of these the others are the first one's. study_date: YYYYMMDD;
+         *     study_time: HHMMSS. It is written into no log: it has no representation.
+         */
+        DicomIdentity: {
+            study_instance_uid: string;
+            series_instance_uid: string;
+            sop_instance_uid: string | null;
+            sop_class_uid: string;
+            accession_number: string;
+            study_date: string;
+            study_time: string;
         };
         /**
          * @description A difference of means with its 95 % interval. p: two-sided, by patient; p_adjusted: corrected for the number of
@@ -2427,6 +2482,38 @@ export interface components {
             studies: components["schemas"]["StudyHits"][];
         };
         /**
+         * @description An answer to file in the PACS. to: the name of one of the service's destinations. record: what seg and map
+         *     compare it with, the most similar record by default.
+         */
+        SendBody: {
+            /** @enum {string} */
+            kind: "sr" | "kos" | "seg" | "map";
+            to: string;
+            record?: string | null;
+            /** @default 5 */
+            k?: number;
+            where?: string | null;
+            /** @default base */
+            space?: string;
+        };
+        /**
+         * @description kind: one of ``SENT_KINDS``. to: where it was sent. sop_class: of the object. study_instance_uid,
+         *     series_instance_uid, sop_instance_uid: its own; series and instance are new. cases: ids of the records that it
+         *     tells of. left_out: hits that it could not name, since their files do not say who they are. note: what must be
+         *     known to read it.
+         */
+        Sent: {
+            kind: string;
+            to: string;
+            sop_class: string;
+            study_instance_uid: string;
+            series_instance_uid: string;
+            sop_instance_uid: string;
+            cases: string[];
+            left_out: number;
+            note: string;
+        };
+        /**
          * @description Who asks. known: whether the service knows them; name: for people; means: how they are known; role: the highest.
          *     sign_in: whether somebody can sign in at an identity provider (``/session/sign-in``).
          */
@@ -2462,6 +2549,30 @@ export interface components {
         /** @description address: of the identity provider, to sign out there too; "" where it has none. */
         SignedOut: {
             address: string;
+        };
+        /** @description named: what the UID names. id: of a record of it. studies: most similar first. */
+        SimilarStudies: {
+            /** @enum {string} */
+            named: "study" | "series" | "instance";
+            id: string;
+            studies: components["schemas"]["SimilarStudy"][];
+        };
+        /**
+         * @description identity: of the record of the study that is most similar. id: of that record. rank, score, labels: as in
+         *     ``search``. links: as in ``RecordLinks``; "beside" opens it in the viewer beside the study that was asked with.
+         */
+        SimilarStudy: {
+            identity: components["schemas"]["DicomIdentity"];
+            id: string;
+            rank: number;
+            score: number;
+            labels: string[];
+            attributes: {
+                [key: string]: string | number;
+            };
+            links: {
+                [key: string]: string;
+            };
         };
         /**
          * @description size: as asked for. records: how many a sub-gallery holds, the mean over draws (and folds): whole patients are
@@ -3835,6 +3946,45 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    post_record_send_api_v1_records__identity__send_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sent"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     post_labels_api_v1_labels_post: {
         parameters: {
             query?: never;
@@ -4690,6 +4840,43 @@ export interface operations {
                 };
                 content: {
                     "application/dicom+json": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_similar_studies_told_api_v1_similar_studies_get: {
+        parameters: {
+            query: {
+                SimilarTo: string;
+                limit?: number;
+                where?: string | null;
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarStudies"];
                 };
             };
             400: components["responses"]["400"];

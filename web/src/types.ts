@@ -32,6 +32,9 @@ export type Explained = Schemas["Heat"];
 export type Explanation = Schemas["Explanation"];
 export type ClassifyResult = Schemas["ClassifyResult"];
 
+export type SimilarStudies = Schemas["SimilarStudies"];
+export type SimilarStudy = Schemas["SimilarStudy"];
+
 export type Stored = Schemas["RecordInfo"];
 export type Timeline = Schemas["Timeline"];
 export type TimelineStudy = Schemas["TimelineStudy"];

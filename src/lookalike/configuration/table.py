@@ -337,6 +337,14 @@ SETTINGS: Final = (
         everywhere=True,
     ),
     Setting(
+        key="pacs.send_to",
+        kind="texts",
+        about="Where callers of the service may have answers filed, by the names that they use",
+        variable="LOOKALIKE_SEND_TO",
+        metavar="NAME=WHERE",
+        everywhere=True,
+    ),
+    Setting(
         key="pacs.token",
         kind="text",
         about="What proves to a PACS who asks: a bearer token;",

@@ -28,6 +28,7 @@ from lookalike.verbs.gallery import gallery_id
 AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /search": "search",
     "GET /dicom-web/studies": "search",
+    "GET /similar-studies": "search",
     "POST /explain": "look",
     "POST /classify": "search",
     "GET /records": "look",
@@ -37,6 +38,7 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "GET /records/{}/files": "look",
     "GET /records/{}/file": "export",
     "GET /records/{}/links": "look",
+    "POST /records/{}/send": "export",
     "GET /records/{}/report": "look",
     "GET /records/{}/study": "look",
     "GET /records/{}/timeline": "look",

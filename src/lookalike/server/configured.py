@@ -12,7 +12,7 @@ from lookalike.configuration.file import FILE_VARIABLE, read_config_file
 from lookalike.configuration.resolve import Origin, Resolved, check_config, fill_environment, resolve
 from lookalike.configuration.setting import GalleryPlace, Setting
 from lookalike.errors import UsageError
-from lookalike.pacs_links import pacs_addresses
+from lookalike.pacs_links import destinations, pacs_addresses
 from lookalike.server.people import people_from
 from lookalike.server.settings import SCHEDULED, ServerSettings, check_settings
 
@@ -131,6 +131,7 @@ def _of_the_service(found: Mapping[str, Resolved]) -> Iterator[str]:
         yield str(error)
     try:
         pacs_addresses({found[key].setting.variable: found[key].value for key in ("pacs.viewer", "pacs.dicomweb")})
+        destinations({found["pacs.send_to"].setting.variable: "\n".join(found["pacs.send_to"].value)})
     except UsageError as error:
         yield str(error)
 

@@ -10,10 +10,12 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lookalike.pacs_links import pacs_addresses, viewer_origin
 from lookalike.server.callers import Caller
 from lookalike.server.logs import log_request
 from lookalike.server.metrics import Metrics, route_of
 from lookalike.server.origins import refused_origin
+from lookalike.server.page import PANEL
 from lookalike.server.problems import Problem, problem
 from lookalike.server.settings import ServerSettings
 
@@ -31,6 +33,12 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# A viewer's page may be isolated from others (HTML, cross-origin isolation): what it frames must be too.
+_FRAMED: Final = {
+    **{name: value for name, value in _HEADERS.items() if name != "X-Frame-Options"},  # which knows no origin
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+}
 _BODY: Final = 4 << 20  # bytes: the limit of every body except an upload
 _AROUND: Final = 1 << 20  # bytes that multipart may add to the files of an upload
 _SECONDS: Final = 20.0  # a body may take this long to arrive,
@@ -44,6 +52,9 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
+        viewer = viewer_origin(pacs_addresses())
+        policy = POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {viewer}")
+        self._framed = {PANEL: {**_FRAMED, "Content-Security-Policy": policy}} if viewer else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -85,7 +96,7 @@ class Guard:
         log_request(method, route, status, seconds, who, getattr(state.get("service"), "name", None))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
-        if (refusal := refused_origin(scope, headers, self._settings.allowed_hosts)) is not None:
+        if (refusal := refused_origin(scope, headers, self._settings.allowed_hosts, self._framed)) is not None:
             return refusal
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most(scope):
@@ -97,7 +108,7 @@ class Guard:
 
     def _add_headers(self, scope: Scope, message: Message) -> None:
         headers = MutableHeaders(scope=message)
-        for name, value in _HEADERS.items():
+        for name, value in self._framed.get(scope["path"], _HEADERS).items():
             headers.setdefault(name, value)
         if scope["path"].startswith(API):
             headers.setdefault("Cache-Control", "no-store")

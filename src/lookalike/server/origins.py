@@ -18,8 +18,11 @@ _ITS_OWN: Final = ("none", "same-origin")  # Sec-Fetch-Site of the address bar, 
 _NO_DOCUMENTS: Final = ("/api/", "/healthz", "/readyz", "/metrics")
 
 
-def refused_origin(scope: Scope, headers: Headers, allowed: Collection[str]) -> Problem | None:
-    """Why a request is not looked at, or None. allowed: the names that its Host may have, in lower case.
+def refused_origin(
+    scope: Scope, headers: Headers, allowed: Collection[str], framed: Collection[str] = ()
+) -> Problem | None:
+    """Why a request is not looked at, or None. allowed: the names that its Host may have, in lower case. framed: the
+    paths of documents that another site may frame; which one, the answer says.
 
     Reads are refused to other sites like writes: what a page cannot read it can still make the service work for
     (Fetch Metadata, W3C; the Host and Origin headers, RFC 9110 and 6454).
@@ -31,7 +34,7 @@ def refused_origin(scope: Scope, headers: Headers, allowed: Collection[str]) -> 
     host = hosts[0].lower() if hosts else ""
     if _name(host) not in allowed:
         return Problem(421, "this service is not known by that name; see --allow-host", "host")
-    if _is_of_another_site(scope, headers, host):
+    if _is_of_another_site(scope, headers, host, framed):
         return Problem(403, "a page of another site may not do this", "cross-site")
     return None
 
@@ -52,15 +55,18 @@ def _name(host: str) -> str:
     return (found[1] or found[2]) if found else ""
 
 
-def _is_of_another_site(scope: Scope, headers: Headers, host: str) -> bool:
+def _is_of_another_site(scope: Scope, headers: Headers, host: str, framed: Collection[str]) -> bool:
     own = (f"http://{host}", f"https://{host}")
     if any(origin.lower() not in own for origin in headers.getlist("origin")):
         return True
-    return not _opens_page(scope, headers) and any(site not in _ITS_OWN for site in headers.getlist("sec-fetch-site"))
+    return not _opens_page(scope, headers, framed) and any(
+        site not in _ITS_OWN for site in headers.getlist("sec-fetch-site")
+    )
 
 
-def _opens_page(scope: Scope, headers: Headers) -> bool:
-    """Whether a link leads to a document of the page, in a window of its own."""
+def _opens_page(scope: Scope, headers: Headers, framed: Collection[str]) -> bool:
+    """Whether a link leads to a document of the page, in a window of its own, or in a frame where it may be in one."""
     if scope["method"] != "GET" or scope["path"].startswith(_NO_DOCUMENTS):
         return False
-    return headers.getlist("sec-fetch-mode") == ["navigate"] and headers.getlist("sec-fetch-dest") == ["document"]
+    places = [["document"], ["iframe"]] if scope["path"] in framed else [["document"]]
+    return headers.getlist("sec-fetch-mode") == ["navigate"] and headers.getlist("sec-fetch-dest") in places

@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 STATIC: Final = Path(__file__).with_name("static")
+PANEL: Final = "/panel"
+"""The page that a viewer opens beside a study, or frames."""
 
 
 class Page(StaticFiles):
@@ -31,6 +33,7 @@ class Page(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file; 404 where there is none."""
+        path = f"{path}.html" if f"/{path}" == PANEL else path
         packed, found = self.lookup_path(f"{path}.gz")
         if found is None:
             return await super().get_response(path, scope)

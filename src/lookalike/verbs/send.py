@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from pydicom.dataset import Dataset
 
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.pacs_links import destinations
 from lookalike.sending.documents import SearchMethod, SimilarCase, similar_cases_report, similar_cases_selection
 from lookalike.sending.headers import reference, with_whole_header
 from lookalike.sending.heat_objects import heat_map, heat_over, heat_segmentation
@@ -85,6 +86,20 @@ def send(
             made = _documents(gallery, pictures, kind, id, found)
     way(made.object)
     return _told(kind, to, made)
+
+
+def send_to(gallery: Gallery, kind: str, *, destination: str, id: str, **asked: Any) -> Sent:
+    """``send`` to one of the destinations of a service (``pacs_links.destinations``), which is told by its name alone.
+
+    Raises UsageError for a name that is none, and as ``send``.
+    """
+    known = destinations()
+    if destination not in known:
+        named = (
+            f"to {', '.join(known)} alone" if known else "nowhere: whoever runs it names where to, LOOKALIKE_SEND_TO"
+        )
+        raise UsageError(f"this service sends {named}")
+    return replace(send(gallery, kind, id=id, to=known[destination], **asked), to=destination)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,19 @@ class ExplainBody(Body):
     space: Name = BASE
 
 
+class SendBody(Body):
+    """An answer to file in the PACS. to: the name of one of the service's destinations. record: what seg and map
+    compare it with, the most similar record by default.
+    """
+
+    kind: Literal["sr", "kos", "seg", "map"]
+    to: Name
+    record: Id | None = None
+    k: Annotated[int, Field(ge=1, le=MAX_K)] = 5
+    where: Annotated[str, Field(max_length=10_000)] | None = None
+    space: Name = BASE
+
+
 class ClassifyBody(Body):
     """Which labels a picture has. space, where: whose vectors, and which records, vote. set: a coverage such as .9, of
     the labels that are not ruled out. prompts: zero-shot: those of each label to choose from.

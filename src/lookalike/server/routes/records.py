@@ -16,7 +16,7 @@ from lookalike.roles import Role
 from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
 from lookalike.server.contract.answers import RecordFiles
-from lookalike.server.contract.bodies import ChangeLabelsBody, SetLabelsBody, UndoLabelsBody
+from lookalike.server.contract.bodies import ChangeLabelsBody, SendBody, SetLabelsBody, UndoLabelsBody
 from lookalike.server.guard import API
 from lookalike.server.responses import JPEG, NEVER_KEPT, FileOfBytes, json_response, picture_response, saved_as
 from lookalike.server.routes.parameters import (
@@ -39,9 +39,11 @@ from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs import records
 from lookalike.verbs.pictures import stored_thumbnail
+from lookalike.verbs.send import Sent, send_to
 from lookalike.verbs.similar_studies import RecordLinks, record_links
 from lookalike.verbs.timeline import Timeline, timeline
 
+_SENDING: Final = CapacityLimiter(2)  # threads that wait for a PACS
 _ERASING: Final = CapacityLimiter(2)  # threads that wait for their turn to erase, apart from those that answer
 records_router = APIRouter(prefix=API, tags=["records"])
 
@@ -137,6 +139,20 @@ async def get_record_file(
     suffix, data = await decodes(partial(service.pictures.without_identity, files[n]))
     headers = {**saved_as(name + suffix), **NEVER_KEPT}
     return service.outgoing.response(caller.name, data, FileOfBytes.media_type, headers)
+
+
+@records_router.post("/records/{identity}/send", response_model=Sent)
+async def post_record_send(
+    identity: str, body: SendBody, request: Request, service: Served, caller: AsContributor
+) -> Response:
+    """File an answer in the PACS beside the image of a record: a report or a selection of the similar cases, or the
+    heat as a segmentation or a parametric map. Of a linked gallery alone, and to a destination of the service.
+    """
+    seen, given = await run_in_threadpool(service.seen_by, caller), body.model_dump(exclude={"kind", "to"})
+    filing = partial(send_to, seen, body.kind, destination=body.to, id=identity, **given)
+    sent = await to_thread.run_sync(filing, limiter=_SENDING)
+    note_records(request.state, sent.cases, sent=sent.kind, to=sent.to)
+    return json_response(sent)
 
 
 @records_router.patch("/records/{identity}", response_model=records.RecordInfo)

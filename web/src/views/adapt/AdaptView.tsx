@@ -171,7 +171,7 @@ function Train() {
 
 const BASE = "base";
 
-const trainedBy = ({ result }: Job): AdaptResult | null => (result && "sha256" in result ? result : null);
+const trainedBy = ({ result }: Job): AdaptResult | null => (result && "dim" in result ? result : null);
 
 function Trained({ job }: { job: Job }) {
   const result = trainedBy(job);

@@ -1,0 +1,127 @@
+import { useEffect, useState } from "preact/hooks";
+import { api, locked, paths, Problem } from "../api";
+import type { SimilarStudies, SimilarStudy } from "../types";
+import { factsOf } from "../ui/facts";
+import { Picture } from "../ui/Picture";
+import { Bar } from "../ui/small";
+import { Locked } from "./Locked";
+
+const ASKED: Record<SimilarStudies["named"], string> = {
+  study: "compared as a whole",
+  series: "by this series",
+  instance: "by this image",
+};
+
+export function Panel({ asked }: { asked: string[] }) {
+  const [found, setFound] = useState<SimilarStudies | null>(null);
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    if (locked.value) return;
+    setProblem(asked.length ? "" : "The address names no study: add ?StudyInstanceUIDs=UID");
+    if (asked.length) similarTo(asked).then(setFound, (error: Error) => setProblem(error.message));
+  }, [locked.value]);
+  if (locked.value) return <Locked />;
+  return (
+    <main class="panel">
+      <header>
+        <h1>Similar studies</h1>
+        <p class="note">Research use only, not for diagnosis</p>
+      </header>
+      {problem && (
+        <p class="alert" role="alert" data-testid="problem">
+          {problem}
+        </p>
+      )}
+      {!problem && !found && <p class="muted working">Looking…</p>}
+      {found && <Found found={found} />}
+    </main>
+  );
+}
+
+/** Ask with the narrowest UID that the gallery knows. */
+async function similarTo([uid, ...others]: string[]): Promise<SimilarStudies> {
+  try {
+    return await api.similarStudies(uid!);
+  } catch (error) {
+    if (others.length && error instanceof Problem && error.reason === "unknown-uid") return similarTo(others);
+    throw error;
+  }
+}
+
+function Found({ found }: { found: SimilarStudies }) {
+  return (
+    <>
+      <section class="open row" data-testid="open" data-id={found.id}>
+        <Thumbnail id={found.id} alt="The study that is open" />
+        <p>
+          The study that is open
+          <span class="note">{ASKED[found.named]}</span>
+        </p>
+      </section>
+      {found.studies.length === 0 && <p class="muted">No other study answers.</p>}
+      <ol aria-label="Similar studies">
+        {found.studies.map((study) => (
+          <Study key={study.id} study={study} />
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function Study({ study }: { study: SimilarStudy }) {
+  const name = `number ${study.rank}, ${study.labels.join(", ") || "no label"}`;
+  const { viewer, beside } = study.links;
+  return (
+    <li class="card" data-testid="study" data-id={study.id} aria-label={name}>
+      <Thumbnail id={study.id} alt="" />
+      <div class="about">
+        <p class="spread">
+          <b>{study.rank}</b>
+          <Bar share={study.score} label="" />
+          <span class="numbers" title="Cosine of the two; 1 is the same picture">
+            {study.score.toFixed(3)}
+          </span>
+        </p>
+        <p class="chips">
+          {study.labels.map((label) => (
+            <span class="tag" key={label}>
+              {label}
+            </span>
+          ))}
+        </p>
+        <p class="note">{[factsOf(study.attributes), dayOf(study.identity.study_date)].filter(Boolean).join(" · ")}</p>
+        <p class="row">
+          {beside && <Opens href={beside} words="Open beside" name={name} testid="beside" />}
+          {viewer && <Opens href={viewer} words="Open" name={name} testid="viewer" />}
+        </p>
+      </div>
+    </li>
+  );
+}
+
+/** Opens in the viewer: in the one that frames this page, or in a window of its own. */
+function Opens(props: { href: string; words: string; name: string; testid: string }) {
+  return (
+    <a
+      class="button"
+      href={props.href}
+      target={window.top === window ? "lookalike-viewer" : "_top"}
+      rel="noreferrer"
+      aria-label={`${props.words}: ${props.name}`}
+      data-testid={props.testid}
+    >
+      {props.words}
+    </a>
+  );
+}
+
+function Thumbnail({ id, alt }: { id: string; alt: string }) {
+  return (
+    <span class="thumbnail">
+      <Picture path={paths.thumbnail(id)} alt={alt} lazy />
+    </span>
+  );
+}
+
+/** 20200102, as DICOM has it (PS3.5 6.2, DA) -> 2020-01-02 */
+const dayOf = (date: string): string => date.replace(/^(\d{4})(\d{2})(\d{2})$/, "$1-$2-$3");
