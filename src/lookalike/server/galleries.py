@@ -144,8 +144,8 @@ def is_missing(place: GalleryPlace) -> bool:
         return False
 
 
-def galleries_of(request: Request) -> Galleries:
-    """All that the service serves, a dependency of routes that are of no gallery."""
+async def galleries_of(request: Request) -> Galleries:
+    """All that the service serves, a dependency of routes that are of no gallery; none that waits for a thread."""
     found: Galleries = request.app.state.galleries
     return found
 

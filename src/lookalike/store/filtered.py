@@ -105,7 +105,8 @@ class FilteredKeys:
 def _caught_up(connection: Connection, held: Columns | None) -> Columns:
     """The columns as they are now: those that are held, after what has changed, or none yet."""
     edits, recent = edits_of(connection)
-    state = edits, read_spaces(connection)[BASE].version
+    base = read_spaces(connection).get(BASE)  # none before anything is encoded
+    state = edits, base.version if base is not None else 0
     if held is not None and held.state == state:
         return held
     since = edits - held.state[0] if held is not None else -1
