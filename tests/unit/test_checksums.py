@@ -29,7 +29,7 @@ BEFORE = (
     *(f"ALTER TABLE records DROP COLUMN {column}" for column in ("views", "checksum", "history")),
     *(f"ALTER TABLE {table} DROP COLUMN checksum" for table in ("thumbnails", "gallery", "spaces", "refused")),
     *(f"DROP TABLE {table}" for table in ("vectors_beside", "patches_beside", "records_beside")),
-    *(f"DROP TABLE {table}" for table in ("reports", "studies", "identities", "instances")),
+    *(f"DROP TABLE {table}" for table in ("reports", "studies", "identities", "instances", "kept_out", "pulled")),
     "UPDATE alembic_version SET version_num = '0004'",
 )
 DESCRIPTIONS = [
