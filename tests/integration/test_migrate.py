@@ -303,7 +303,8 @@ def test_damaged_vectors_beside_are_named_and_made_anew(copy: Callable[[], Path]
 def made_older(folder: Path) -> None:
     """Leave a gallery as the version before did."""
     with closing(sqlite3.connect(folder / FILE)) as connection, connection:
-        for table in ("vectors_beside", "patches_beside", "records_beside", "identities", "instances"):
+        newer = ("vectors_beside", "patches_beside", "records_beside", "identities", "instances", "kept_out", "pulled")
+        for table in newer:
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE alembic_version SET version_num = '0006'")
 
