@@ -112,7 +112,7 @@ def compare(folder: Path, truth: Truth) -> None:
     assert not lost
     assert not more
     assert min(cosines) >= 0.9999
-    assert {group & found.keys() for group in truth.patients} - {frozenset()} == groups
+    assert {frozenset(group & found.keys()) for group in truth.patients} - {frozenset()} == groups
     assert len(set(sources)) == len(sources)
     assert not any(_uids(folder))
 
