@@ -186,11 +186,11 @@ def test_killed_twenty_times_nothing_is_lost_and_nothing_comes_twice(
     (tmp_path / "temporary").mkdir()
     command = peer.inside(COMMAND, "pull", URI, "--gallery", tmp_path / "g", "--stable", "0", "--json")
     counts = []
-    for _ in range(KILLS):
+    for number in range(KILLS):
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             ended = False
             try:
-                process.communicate(timeout=4 + chance.random() * truth.seconds / 6)
+                process.communicate(timeout=4 + (number + chance.random()) / KILLS * 2 * truth.seconds)
                 ended = True
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
