@@ -168,6 +168,24 @@ def test_only_storage_and_verification_are_agreed_to(running: Running) -> None:
     assert running.counted(no_context=1, received=1)
 
 
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        "1.2.840.10008.1.2.5",  # RLE
+        "1.2.840.10008.1.2.4.201",  # HTJ2K
+        "1.2.840.10008.1.2.8.1",  # deflated frames
+        "1.2.826.0.1.3680043.2.999.2",  # a private one
+    ],
+)
+def test_an_object_is_kept_in_the_transfer_syntax_that_its_sender_names(running: Running, syntax: str) -> None:
+    data = random.Random(0).randbytes(5000)
+    with associated(running.port, syntax=syntax) as peer:
+        assert peer.store("1.2.3.1", data) == SUCCESS
+    (kept,) = objects_in(running.folder)
+    assert pydicom.filereader.read_file_meta_info(kept).TransferSyntaxUID == syntax
+    assert kept.read_bytes().endswith(data)
+
+
 def test_a_full_inbox_and_a_too_large_object_are_told_and_the_association_goes_on(tmp_path: Path) -> None:
     made = pictures(tmp_path / "a", 3)
     size = len(encoded(made[0]))

@@ -39,6 +39,18 @@ def storescu(port: int, *files: Path, **options: Any) -> subprocess.CompletedPro
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
 
 
+def dcmsend(port: int, folder: Path) -> list[str]:
+    """Send a folder's files as they are encoded; of each file that dcmtk does not send, the reason that it gives.
+    ``storescu`` proposes uncompressed transfer syntaxes alone and sends no compressed file.
+    """
+    words = ("--decompress-never", "-nh", "-nuc", "-aec", "LOOKALIKE", "-aet", "DCMTK", "+sd", "+r")
+    command = [program("dcmsend"), *words, "127.0.0.1", str(port), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    said = (done.stdout + done.stderr).splitlines()
+    return [line.rpartition(": ")[2] for line in said if line.startswith("E: cannot send SOP instance")]
+
+
 def echoscu(port: int, *words: str) -> int:
     """The exit code of dcmtk's C-ECHO."""
     given = words or ("-aec", "LOOKALIKE", "-aet", "DCMTK")
@@ -95,11 +107,15 @@ def volume(folder: Path, slices: int = 6) -> list[Path]:
 
 
 def associate_rq(
-    classes: Iterable[str] = (SECONDARY_CAPTURE, VERIFICATION), *, called: str = "LOOKALIKE", calling: str = "RAW"
+    classes: Iterable[str] = (SECONDARY_CAPTURE, VERIFICATION),
+    *,
+    called: str = "LOOKALIKE",
+    calling: str = "RAW",
+    syntax: str = LITTLE_ENDIAN,
 ) -> bytes:
     """An A-ASSOCIATE-RQ; the contexts are 1, 3, ..."""
     contexts = b"".join(
-        _item(0x20, bytes((2 * i + 1, 0, 0, 0)) + _item(0x30, uid.encode()) + _item(0x40, LITTLE_ENDIAN.encode()))
+        _item(0x20, bytes((2 * i + 1, 0, 0, 0)) + _item(0x30, uid.encode()) + _item(0x40, syntax.encode()))
         for i, uid in enumerate(classes)
     )
     user = _item(0x51, struct.pack(">L", 1 << 16)) + _item(0x52, b"1.2.826.0.1.3680043.9.1")
