@@ -64,6 +64,9 @@ REASONS: Final[dict[str, str]] = {
 }
 """Reason codes of refused files: stored with the file's name, shown in every listing."""
 
+NOT_READ: Final = ("not-fetched", "not-readable")
+"""Those that say nothing of what was to be read: it is asked for again."""
+
 
 class LookalikeError(Exception):
     """The base of all errors; the message is one line."""

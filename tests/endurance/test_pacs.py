@@ -141,7 +141,9 @@ def test_the_records_of_a_folder_are_those_of_the_pacs(
 
 
 def test_the_same_by_find_and_move(stored: tuple[Orthanc, Path], truth: Truth, tmp_path: Path) -> None:
-    """The head of a file that was sent is another one than that of the stored file: records by what they hold."""
+    """The head of a file that was sent is another one than that of the stored file: records by what they hold. Orthanc
+    writes the files anew, so that a few which cannot be read from the folder can be read as they come.
+    """
     peer, _files = stored
     run = peer.run(COMMAND, "pull", DIMSE_URI, "--gallery", tmp_path / "g", "--stable", "0", "--json")
     assert run.returncode == 0, run.stderr
@@ -151,10 +153,13 @@ def test_the_same_by_find_and_move(stored: tuple[Orthanc, Path], truth: Truth, t
         found = _vectors(gallery)
     named = [vectors for identity, vectors in truth.vectors.items() if identity not in truth.unnamed]
     ours, theirs, every = (np.concatenate([*each]) for each in (found.values(), named, truth.vectors.values()))
-    least = min(np.min(np.max(ours @ every.T, axis=1)), np.min(np.max(theirs @ ours.T, axis=1)))
-    print(f"{len(found)} records, {len(named)} with UIDs of their own in the folder; least cosine {least:.6f}")
-    assert len(named) <= len(found) <= len(truth.vectors)
+    least = np.min(np.max(theirs @ ours.T, axis=1))
+    other = int(np.sum(np.max(ours @ every.T, axis=1) < 0.9999))
+    print(f"{len(found)} records, {len(named)} with UIDs of their own in the folder: least cosine {least:.6f};")
+    print(f"{other} of the {len(found) - len(named)} more are like none of the folder")
     assert least >= 0.9999
+    assert len(named) <= len(found) <= len(named) + len(truth.result.refused)
+    assert other <= len(found) - len(named)
     again = json.loads(peer.run(COMMAND, "pull", URI, "--gallery", tmp_path / "g", "--stable", "0", "--json").stdout)
     print(f"again, over DICOMweb: {again['added']} added, {again['skipped']} there")
     assert again["added"] == 0

@@ -190,9 +190,38 @@ def test_a_slice_that_the_server_keeps_leaves_its_series_for_the_next_pull(
     uids = [pacs.store(ds) for ds in slices(21)]
     gallery = make_gallery()
     pacs.manners.keeps = frozenset(uids[2:3])
-    assert quick(gallery, pacs.uri).added == 0
+    result = quick(gallery, pacs.uri)
+    assert result.added == 0
+    assert sorted(refusal.reason for refusal in result.refused) == ["incomplete-series", "not-fetched"]
     pacs.manners.keeps = frozenset()
-    assert quick(gallery, pacs.uri).added == 1
+    assert counts(quick(gallery, pacs.uri)) == (1, 0, 0, 0, 0)
+    assert not gallery.store.refused()
+
+
+def test_an_object_that_the_server_cannot_read_costs_no_other_of_its_series(
+    make_gallery: MakeGallery, pacs: DimsePacs
+) -> None:
+    uids = [pacs.store(ds) for ds in slices(21)]
+    gallery = make_gallery()
+    pacs.manners.chokes = frozenset(uids[-1:])
+    result = quick(gallery, pacs.uri)
+    assert [record.depth for record in gallery.store.records().values()] == [5]
+    assert [refusal.reason for refusal in result.refused] == ["not-fetched"]
+    assert [level for level, _keys in pacs.moved] == ["SERIES", *["IMAGE"] * 6]
+    assert counts(quick(gallery, pacs.uri)) == (0, 1, 1, 0, 0)
+    pacs.manners.chokes = frozenset()
+    result = quick(gallery, pacs.uri)
+    assert (result.added, result.replaced, result.records) == (1, 1, 1)
+    assert [record.depth for record in gallery.store.records().values()] == [6]
+    assert not gallery.store.refused()
+    assert counts(quick(gallery, pacs.uri)) == (0, 1, 0, 0, 0)
+
+
+def test_a_series_of_which_one_object_after_the_other_is_not_sent_is_left(opened: DimseSource, pacs: DimsePacs) -> None:
+    pacs.manners.chokes = frozenset(pacs.store(ds) for ds in slices(21, depth=6))
+    (item,) = opened.items()
+    with pytest.raises(UnreadableImageError, match="not-fetched"), opened.fetch(item):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,48 @@ def test_what_was_not_sent_is_asked_for_again(make_gallery: MakeGallery, pacs: P
     assert not gallery.store.refused()
 
 
+def test_a_slice_that_does_not_come_costs_no_other_and_is_asked_for_again(
+    make_gallery: MakeGallery, pacs: Pacs
+) -> None:
+    for ds in slices(21):
+        pacs.store(ds)
+    last = str(ds.SOPInstanceUID)
+    gallery = make_gallery()
+    pacs.manners.answer = lambda handler, data: (no_dicom if last in handler.path else as_it_should)(handler, data)
+    result = quick(gallery, pacs)
+    assert (result.added, [refusal.reason for refusal in result.refused]) == (1, ["not-fetched"])
+    (volume,) = gallery.store.records().values()
+    label(gallery, [volume.id], add=["seen"])
+    pacs.manners.answer = None
+    result = quick(gallery, pacs)
+    assert (result.added, result.replaced, result.records) == (1, 1, 1)
+    (whole,) = gallery.store.records().values()
+    assert (volume.depth, whole.depth, whole.labels) == (5, 6, ("seen",))
+    assert not gallery.store.refused()
+
+
+def test_a_picture_of_a_series_stays_when_its_slices_make_another_volume(make_gallery: MakeGallery, pacs: Pacs) -> None:
+    gallery = make_gallery()
+    arriving = slices(21)
+    for ds in [*arriving[:4], _localizer(21)]:
+        pacs.store(ds)
+    assert quick(gallery, pacs).added == 2
+    for ds in arriving[4:]:
+        pacs.store(ds)
+    result = quick(gallery, pacs)
+    assert (result.added, result.replaced, result.records) == (1, 1, 2)
+    assert sorted(record.depth for record in gallery.store.records().values()) == [1, 6]
+
+
+def _localizer(series: int) -> Any:
+    """A picture across the slices, in their series."""
+    (ds,) = slices(series, depth=1)
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{ds.SOPInstanceUID}.9"
+    ds.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    return ds
+
+
 @pytest.mark.parametrize("manners", [{"cap": 20}, {"repeats": True}, {"counts": False}])
 def test_a_server_of_bad_manners_loses_nothing(manners: dict[str, Any], make_gallery: MakeGallery, pacs: Pacs) -> None:
     pacs.manners = replace(pacs.manners, **manners)

@@ -37,8 +37,9 @@ def free_port() -> int:
 @dataclass
 class DimseManners:
     """cap: rows of a list; capped: the status that ends one that was cut. repeats: every row twice. counts: whether it
-    says how many there are. keeps: SOPInstanceUIDs that it does not send. knows: whether it knows where to send.
-    slow: seconds before it lists. sends_with: its TLS towards us.
+    says how many there are. keeps: SOPInstanceUIDs that it does not send. chokes: those that it cannot read: it sends
+    nothing of a series that has one. knows: whether it knows where to send. slow: seconds before it lists. sends_with:
+    its TLS towards us.
     """
 
     cap: int = 0
@@ -46,6 +47,7 @@ class DimseManners:
     repeats: bool = False
     counts: bool = True
     keeps: frozenset[str] = frozenset()
+    chokes: frozenset[str] = frozenset()
     knows: bool = True
     slow: float = 0.0
     sends_with: Any = None
@@ -182,6 +184,9 @@ def _move(event: Any, pacs: DimsePacs) -> Iterator[Any]:
     options: dict[str, Any] = {"contexts": [build_context(*each) for each in sorted(syntaxes)]}
     yield "127.0.0.1", pacs.listen, options | ({"tls_args": (tls, "127.0.0.1")} if tls else {})
     yield len(sent)
+    if pacs.manners.chokes.intersection(str(ds.SOPInstanceUID) for ds in objects):
+        yield 0xC000, None
+        return
     yield from ((0xFF00, ds) for ds in sent)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from lookalike.sources.pacs import ListedStudy, is_one_instance
 from lookalike.sources.stable_series import is_stable
 from lookalike.types import Item
+
+_ASKED_AGAIN_AFTER: Final = 3600.0  # seconds: what a PACS cannot read, it will not be able to in five minutes either
 
 
 @dataclass(slots=True)
@@ -20,10 +23,13 @@ class Arrivals:
     stable: float
     clock: Callable[[], float] = time.monotonic
     _seen: dict[str, float] = field(default_factory=dict)
+    _not_before: dict[str, float] = field(default_factory=dict)
     _complete: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
 
     def has_settled(self, item: Item) -> bool:
         """Whether a new item may be fetched; its time begins when this is asked first."""
+        if self.clock() < self._not_before.get(item.name, 0.0):
+            return False
         if not self.stable or is_one_instance(item):
             return True
         return is_stable(self._seen.setdefault(item.name, self.clock()), self.clock(), self.stable)
@@ -31,6 +37,10 @@ class Arrivals:
     def seconds_left(self) -> float:
         """How long to wait until all that was seen may have settled."""
         return max(0.0, max(self._seen.values(), default=0.0) + self.stable - self.clock())
+
+    def note_lacking(self, name: str) -> None:
+        """Note that some of an item, by its name, did not come: all of it is asked for again in an hour."""
+        self._not_before[name] = self.clock() + _ASKED_AGAIN_AFTER
 
     def note_complete(self, study: ListedStudy) -> None:
         """Note that all of a study is in the gallery."""

@@ -253,14 +253,17 @@ def _read_fetched(
         for start in range(0, len(new), FETCHED_AT_ONCE):
             with ExitStack() as fetched:
                 files: list[Item] = []
+                lacking: list[Refusal] = []
                 for item, found in _fetched_together(threads, fetched, new[start : start + FETCHED_AT_ONCE]):
                     if isinstance(found, Refusal):
                         yield found
                     else:
                         files += _fetched(item, found)
+                        lacking += _not_sent(item, found)
                 for event in _by_kind(_read_files(readers, files, known, reports)):
                     yield replace(event, fetched=True) if isinstance(event, Finished) else event
             yield BatchRead()
+            yield from lacking  # after what was sent is stored, so that the item is known to lack something
 
 
 def _fetched_together(
@@ -299,9 +302,18 @@ def _known_parts(item: Item, known: KnownItems) -> Sequence[tuple[str, str]]:
 
 def _fetched(item: Item, files: Sequence[Path]) -> list[Item]:
     """The item itself if it has one file, or a header and its data; otherwise an item for each file, named below it."""
-    if len(files) == 1 or (len(files) == 2 and {*files} == {*files_of(files[0])}):
+    is_one = len(files) == 1 and len(item.instances) < 2
+    if is_one or (len(files) == 2 and {*files} == {*files_of(files[0])}):
         return [Item(item.name, tuple(map(str, files_of(files[0]))))]
     return [Item(f"{item.name}/{file.name}", (str(file),)) for file in files]
+
+
+def _not_sent(item: Item, files: Sequence[Path]) -> list[Refusal]:
+    """The instances of an item that did not come: the others are read without them, as those of a folder are."""
+    if len(item.instances) < 2:
+        return []
+    sent = {file.name for file in files}
+    return [Refusal(f"{item.name}/{each}", "not-fetched") for each in item.instances if each not in sent]
 
 
 def series_in(readers: ReaderPool, folder: Path, may_open: Callable[[str], bool] = lambda _file: True) -> Item:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
+from lookalike.errors import NOT_READ
 from lookalike.readers.events import Finished
 from lookalike.sources.pacs import is_one_instance
 from lookalike.store import Store, record_id
@@ -16,9 +16,6 @@ from lookalike.store.identities import files_to_name, instances_there
 from lookalike.store.patches import files_without_patches
 from lookalike.store.vectors import files_without_vectors
 from lookalike.types import Item, Refusal
-
-_NOT_FETCHED: Final = ("not-fetched", "not-readable")
-"""Reasons that say nothing of what was to be fetched."""
 
 
 class StoredItems:
@@ -54,7 +51,11 @@ class StoredItems:
         return sha256 not in self._again and record_id(sha256, frame) in self._records
 
     def item(self, item: Item) -> Sequence[tuple[str, str]]:
-        """(source, SHA-256) of everything made from an item; or that all its instances are there, whoever sent them."""
+        """(source, SHA-256) of everything made from an item; or that all its instances are there, whoever sent them.
+        None where some of its instances did not come.
+        """
+        if self._lacks_some(item):
+            return ()
         parts = self._parts.get(item.name, [])
         if parts:
             return parts if all(sha256 in self.files for _source, sha256 in parts) else ()
@@ -66,15 +67,21 @@ class StoredItems:
         """Why an item of a PACS was refused as a whole, or each file of it; none where it was not even fetched."""
         found = self._refused.get(item.name, ()) if item.instances else ()
         whole = any(each.source == item.name for each in found) or len(found) == len(item.instances)
-        return found if whole and all(each.reason not in _NOT_FETCHED for each in found) else ()
+        return found if whole and all(each.reason not in NOT_READ for each in found) else ()
 
     def earlier(self, item: Item) -> Sequence[str]:
-        """The SHA-256 of what was made from fewer or other instances of an item's series (``sources.pacs``)."""
+        """The SHA-256 of what was made from fewer or other instances of an item's series (``sources.pacs``): what was
+        made of the item itself, too, where some of it did not come.
+        """
         if is_one_instance(item):
             return ()
         series, _, _ = item.name.rpartition("/")
-        found = self._of_series.get(series, ())
-        return [sha256 for source, sha256 in found if not f"{source}/".startswith(f"{item.name}/")]
+        found, lacks_some = self._of_series.get(series, ()), self._lacks_some(item)
+        return [sha256 for source, sha256 in found if lacks_some or not f"{source}/".startswith(f"{item.name}/")]
+
+    def _lacks_some(self, item: Item) -> bool:
+        refused = self._refused.get(item.name, ()) if item.instances else ()
+        return any(each.reason in NOT_READ for each in refused)
 
     @cached_property
     def _records(self) -> set[str]:

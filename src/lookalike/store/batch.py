@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
+from lookalike.errors import NOT_READ
 from lookalike.filters import number
 from lookalike.store.checksums import row_checksum, thumbnail_checksum
 from lookalike.store.database import damaged
@@ -129,13 +130,21 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
     delete_rows(connection, READ_FILES.c.sha256, batch.finished)
     insert_rows(connection, READ_FILES, [{"sha256": s, "source": source} for s, source in batch.finished.items()])
     refused = {refusal.source: refusal.reason for refusal in batch.refused}
-    delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused])
+    came = _parts_that_came(connection, batch.finished.values())
+    delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused, *came])
     insert_rows(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
     again += _relabel_all(connection, batch, group)
     again += move_files(connection, batch.moved)
     if again:
         count_edit(connection, again)
     return new
+
+
+def _parts_that_came(connection: Connection, finished: Iterable[str]) -> list[str]:
+    """The refusals of what a PACS did not send of items that are finished now: what still lacks is refused after."""
+    lacking = connection.scalars(select(REFUSED.c.source).where(REFUSED.c.reason.in_(NOT_READ))).all()
+    items = set(finished) if lacking else set()
+    return [source for source in lacking if source.rpartition("/")[0] in items]
 
 
 def count_edit(connection: Connection, keys: Iterable[int]) -> None:

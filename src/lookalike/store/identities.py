@@ -25,6 +25,9 @@ _COMPLETE: Final = (
     .join(RECORDS, RECORDS.c.key == INSTANCES.c.record)
     .join(READ_FILES, READ_FILES.c.sha256 == RECORDS.c.sha256)
 )
+_OF_FILES: Final = where_chosen(RECORDS.c.sha256, RECORDS.c.sha256, *INSTANCES.c).join(
+    INSTANCES, INSTANCES.c.record == RECORDS.c.key
+)
 _NOT_KEPT: Final = (
     "this gallery is anonymous: of its records no UID, accession number or date is kept; index into a new gallery with "
     "--linked to have them"
@@ -42,6 +45,17 @@ def instances_there(store: Store, instances: Iterable[str]) -> set[str]:
     """
     with store.begin() as connection:
         return {row.instance for row in sound_rows(connection, _COMPLETE, INSTANCES, list(instances))}
+
+
+def instances_of_files(store: Store, files: Iterable[str]) -> dict[str, set[str]]:
+    """The pseudonyms of the instances that records were made of, by the SHA-256 of their files; none of files whose
+    records do not note it. Raises DamagedFileError.
+    """
+    found: dict[str, set[str]] = {each: set() for each in files}
+    with store.begin() as connection:
+        for row in sound_rows(connection, _OF_FILES, INSTANCES, [*found]):
+            found[row.sha256].add(row.instance)
+    return found
 
 
 def record_of_uid(store: Store, uid: str) -> tuple[Literal["study", "series", "instance"], str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from lookalike.erasing import GoneRecords, erase
-from lookalike.errors import LockedError, PacsError, UsageError
+from lookalike.errors import NOT_READ, LockedError, PacsError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.sources.arrivals import Arrivals
@@ -19,6 +19,7 @@ from lookalike.sources.reports import STRUCTURED
 from lookalike.sources.source import Selected, source_of
 from lookalike.sources.stored_items import StoredItems
 from lookalike.store.edit import change_labels, forget_refused, ids_of_files, labels_by_hand
+from lookalike.store.identities import instances_of_files
 from lookalike.store.kept_out import kept_out
 from lookalike.store.named import named_by_ids
 from lookalike.store.patches import kept
@@ -27,7 +28,6 @@ from lookalike.verbs.index import index
 
 _EXAMPLES: Final = "dicomweb+https://host/path or dimse://OUR-TITLE@host:port/ITS-TITLE"
 _TOGETHER: Final = 1000  # series and pictures that are indexed in one go
-_AGAIN: Final = ("not-fetched", "not-readable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +281,7 @@ class _Pull:
     def _index(
         self, source: PacsSource, items: list[Item], stored: StoredItems, found: _Round, progress: Progress | None
     ) -> None:
+        earlier = {item.name: {*files} for item in items if (files := stored.earlier(item))}
         result = index(self.gallery, [Selected(source, items)], reports=self.settings.reports, progress=progress)
         found.counted |= {item.name for item in items}
         found.added += result.added
@@ -289,26 +290,44 @@ class _Pull:
         found.kept_out += result.kept_out
         found.kinds.update(result.kinds)
         found.notes |= dict.fromkeys(result.notes)
-        found.replaced += _replace_grown(self.gallery, stored, items)
-        self.done |= {item.name for item in items} - {each.source for each in result.refused if each.reason in _AGAIN}
+        found.replaced += _replace_grown(self.gallery, earlier)
+        again = [each.source for each in result.refused if each.reason in NOT_READ]
+        lacking = {item.name for item in items} & {source.rpartition("/")[0] for source in again}
+        for name in lacking:
+            self.arrivals.note_lacking(name)
+        self.done |= {item.name for item in items} - lacking - {*again}
 
 
-def _replace_grown(gallery: Gallery, before: StoredItems, items: Sequence[Item]) -> int:
-    """Remove the records of series that have grown since, where the whole series is one volume now, which keeps the
-    labels that a person set; how many. before: what was stored when the PACS was listed.
+def _replace_grown(gallery: Gallery, earlier: Mapping[str, Set[str]]) -> int:
+    """Remove the records of series that have grown since, where a volume is now made of their slices, which keeps the
+    labels that a person set; how many. earlier: the SHA-256 of what was made before of the series of items, by name.
     """
-    earlier = {item.name: files for item in items if (files := before.earlier(item))}
-    if not earlier:
-        return 0
-    now = {source: sha256 for sha256, source in gallery.store.sources_of_files().items() if source in earlier}
-    by_hand = labels_by_hand(gallery.store)
     old: list[str] = []
-    for name, sha256 in now.items():
-        labels = {each for file in earlier[name] for each in by_hand.get(file, ())}
-        if len(labels) == 1:
-            change_labels(gallery.store, ids_of_files(gallery.store, [sha256]), instead=sorted(*labels), by="pull")
-        old += ids_of_files(gallery.store, earlier[name])
+    for name, files in _made_now(gallery, earlier).items():
+        instances = instances_of_files(gallery.store, [*files, *earlier[name]])
+        for sha256 in files:
+            parts = [each for each in earlier[name] if instances[each] and instances[each] <= instances[sha256]]
+            _keep_labels(gallery, parts, sha256)
+            old += ids_of_files(gallery.store, parts)
     return erase(gallery, lambda store: named_by_ids(store, old)).records if old else 0
+
+
+def _made_now(gallery: Gallery, earlier: Mapping[str, Set[str]]) -> dict[str, list[str]]:
+    """The SHA-256 of what is made of items and was not before, by their names."""
+    made: dict[str, list[str]] = {}
+    for sha256, source in gallery.store.sources_of_files().items() if earlier else ():
+        for name in (source, source.rpartition("/")[0]):
+            if name in earlier and sha256 not in earlier[name]:
+                made.setdefault(name, []).append(sha256)
+    return made
+
+
+def _keep_labels(gallery: Gallery, before: Sequence[str], now: str) -> None:
+    """Give what is made of files now the labels that a person set before, where these are the same."""
+    by_hand = labels_by_hand(gallery.store)
+    labels = {each for file in before for each in by_hand.get(file, ())}
+    if len(labels) == 1:
+        change_labels(gallery.store, ids_of_files(gallery.store, [now]), instead=sorted(*labels), by="pull")
 
 
 def _result(gallery: Gallery, rounds: Sequence[_Round], failed: str = "") -> PullResult:

@@ -122,7 +122,8 @@ class DicomwebSource:
     @contextmanager
     def fetch(self, item: Item) -> Iterator[Sequence[Path]]:
         """The item's objects as they are stored in the PACS, several at a time, in a folder that only this user can
-        read; it is removed at the end, or by the next run. Raises UnreadableImageError, PacsError, OSError.
+        read; it is removed at the end, or by the next run. Of several those that are not sent lack; none: not-fetched.
+        Raises UnreadableImageError, PacsError, OSError.
         """
         if (place := self._places.get(item.name)) is None:  # of another listing
             raise UnreadableImageError("not-fetched")
@@ -134,15 +135,25 @@ class DicomwebSource:
             within = f"studies/{place.study}/series/{place.series}/instances"
             resources = [f"{within}/{uid}" for uid in place.instances]
             with ThreadPoolExecutor(self.origin.limits.at_once, "pacs") as threads:
-                list(threads.map(lambda resource, file: self._save(resource, file, room), resources, files))
-            yield files
+                sent = list(threads.map(lambda resource, file: self._save(resource, file, room), resources, files))
+            if not any(sent):
+                raise UnreadableImageError("not-fetched")
+            yield [file for file, is_sent in zip(files, sent, strict=True) if is_sent]
 
-    def _save(self, resource: str, file: Path, room: _Room) -> None:
+    def _save(self, resource: str, file: Path, room: _Room) -> bool:
+        """Whether it was sent."""
+
         def take(body: AnswerBody) -> None:
             with room.for_one() as take:
                 save_object(body, file, take)
 
-        self.origin.fetched(resource, ACCEPT, take)
+        try:
+            self.origin.fetched(resource, ACCEPT, take)
+        except UnreadableImageError as error:
+            if error.reason != "not-fetched":
+                raise
+            return False
+        return True
 
     def stop(self) -> None:
         """Let what is being fetched fail at once."""

@@ -61,7 +61,7 @@ class Destination:
     @contextmanager
     def taken(self, place: PacsPlace, names: Sequence[str], *, is_sent: bool) -> Iterator[list[Path]]:
         """What has come of some instances, under other names in a folder of their own, which is removed at the end.
-        is_sent: whether the PACS says that it has sent all of them. FileNotFoundError: one of them has not come.
+        is_sent: whether the PACS says that it has sent all of them. FileNotFoundError: none of them has come.
         """
         if self._folder is None:
             raise FileNotFoundError
@@ -70,20 +70,29 @@ class Destination:
         until = time.monotonic() + (_LATE_SECONDS if is_sent else 0.0)
         try:
             for instance, name in zip(place.instances, names, strict=True):
-                self._arrived(place.series, instance, until).rename(ours / name)
+                if (file := self._arrived(place.series, instance, until)) is not None:
+                    file.rename(ours / name)
             if len(names) > 1:  # all of the series was sent, which may have grown since it was listed
                 remove_objects(tuple(self._series(place.series).glob("*")))
-            yield [ours / name for name in names]
+            sent = [file for file in (ours / name for name in names) if file.exists()]
+            if not sent:
+                raise FileNotFoundError
+            yield sent
         finally:
             shutil.rmtree(ours, ignore_errors=True)
 
-    def _arrived(self, series: str, instance: str, until: float) -> Path:
+    def lacking(self, place: PacsPlace) -> list[str]:
+        """The instances that have not come."""
+        now = time.monotonic()
+        return [each for each in place.instances if self._arrived(place.series, each, now) is None]
+
+    def _arrived(self, series: str, instance: str, until: float) -> Path | None:
         """Where an object lies, by the names that the receiver gives it; it may come until then."""
         name = inbox_pseudonym(self._key, instance)
         folder = self._series(series)
         while (found := next(folder.glob(f"{name}-*.dcm"), None)) is None:
             if time.monotonic() > until:
-                raise FileNotFoundError
+                return None
             time.sleep(0.05)
         return found
 

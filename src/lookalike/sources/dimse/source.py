@@ -94,7 +94,8 @@ class DimseSource:
     @contextmanager
     def fetch(self, item: Item) -> Iterator[Sequence[Path]]:
         """The item's objects as the PACS sends them, in a folder that only this user can read; it is removed at the
-        end, or by the next run. Raises UnreadableImageError, PacsError, UsageError, OSError.
+        end, or by the next run. Of several those that it does not send lack; none: not-fetched. Raises
+        UnreadableImageError, PacsError, UsageError, OSError.
         """
         if (place := self._places.get(item.name)) is None:  # of another listing
             raise UnreadableImageError("not-fetched")
@@ -111,10 +112,25 @@ class DimseSource:
 
     def _move(self, place: PacsPlace) -> int:
         """Ask for a whole series where that is one item: not every PACS takes a list of instances."""
-        keys = {"StudyInstanceUID": place.study, "SeriesInstanceUID": place.series}
-        if len(place.instances) > 1:
-            return self._scu.move("SERIES", keys)
-        return self._scu.move("IMAGE", {**keys, "SOPInstanceUID": place.instances[0]})
+        if len(place.instances) == 1:
+            return self._move_one(place, place.instances[0])
+        status = self._scu.move("SERIES", _keys(place))
+        return status if status == DONE else self._move_each(place, status)
+
+    def _move_each(self, place: PacsPlace, status: int) -> int:
+        """Ask for what has not come of a series one by one: there are PACSs that send nothing of a series in which they
+        cannot read one object. The last status.
+        """
+        missed = 0
+        for instance in self._destination.lacking(place):
+            status = self._move_one(place, instance)
+            missed = 0 if status == DONE else missed + 1
+            if missed >= _IN_A_ROW:
+                break
+        return status
+
+    def _move_one(self, place: PacsPlace, instance: str) -> int:
+        return self._scu.move("IMAGE", {**_keys(place), "SOPInstanceUID": instance})
 
     def _not_sent(self, status: int) -> UnreadableImageError:
         self._missed += 1
@@ -137,6 +153,10 @@ class DimseSource:
     def labels(self) -> LabelTable | None:
         """None: a PACS has no labels; what its headers say are attributes."""
         return None
+
+
+def _keys(place: PacsPlace) -> dict[str, str]:
+    return {"StudyInstanceUID": place.study, "SeriesInstanceUID": place.series}
 
 
 def open_dimse(uri: str) -> DimseSource:
