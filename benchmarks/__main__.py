@@ -30,6 +30,7 @@ NAMES = (
     "frames",
     "shift",
     "slices",
+    "fusion",
     "filters",
     "filtered",
     "parts",

@@ -67,7 +67,7 @@ def run(
 
 
 def _figure(collection: Collection, folder: Path, encoder: str, seeds: int, kinds: Sequence[str]) -> Figure:
-    found = _embedded(collection, folder, encoder)
+    found = embedded(collection, folder, encoder)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         jobs = [(kind, found, seed) for kind in kinds for seed in range(seeds)]
         done = dict(zip([(job[0], job[2]) for job in jobs], pool.map(_scored, *zip(*jobs, strict=True)), strict=True))
@@ -86,8 +86,8 @@ def _figure(collection: Collection, folder: Path, encoder: str, seeds: int, kind
     return Figure(f"heads, {encoder}, {collection.name}", value, collection.target, "macro P@5", notes=tuple(notes))
 
 
-def _embedded(collection: Collection, folder: Path, encoder: str) -> Labelled:
-    """The records in the order of their ids, which is the same on every machine."""
+def embedded(collection: Collection, folder: Path, encoder: str) -> Labelled:
+    """The records in the order of their ids, which is the same on every machine and with every encoder."""
     with (
         tempfile.TemporaryDirectory() as temporary,
         open_gallery(Path(temporary) / "gallery", create=True, encoder=encoder) as gallery,

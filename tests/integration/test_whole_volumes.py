@@ -113,6 +113,24 @@ def test_encoders_of_whole_volumes_together(make_gallery: MakeGallery, tmp_path:
     assert verify(gallery.spec.name).sound
 
 
+def test_slices_and_whole_volumes_rank_together(make_gallery: MakeGallery, tmp_path: Path, encoder: str) -> None:
+    """No input in common, so no ensemble; the rankings of a gallery by slices and of one by whole volumes are fused."""
+    study = write_study(tmp_path / "study")
+    slices, whole = make_gallery("slices"), make_gallery("whole", encoder=encoder)
+    for gallery in (slices, whole):
+        assert index(gallery, [study], labels=study / "labels.csv").added == 8 + (gallery is slices)
+    asked = next(record.id for record in records(whole) if Path(record.source).name == "v3")
+    alone = [[hit.id for hit in search(each, id=asked, k=8).hits] for each in (slices, whole)]
+    score = {each: sum(1 / (61 + found.index(each)) for found in alone if each in found) for each in alone[0]}
+    found = search(slices, id=asked, k=3, beside=whole.folder)
+    assert [hit.score for hit in found.hits] == pytest.approx(sorted(score.values(), reverse=True)[:3], abs=1e-6)
+    fused = evaluate(slices, against=whole.folder, fused=True, k=[1, 5]).comparison
+    assert fused is not None
+    assert fused.against == f"base + whole ({whole.spec.name})"
+    assert fused.matched is not None
+    assert (fused.matched.records, fused.matched.only_there) == (8, 0)
+
+
 def test_the_inputs_of_members_lie_behind_one_another() -> None:
     volume = Image(np.random.default_rng(0).integers(-900, 900, (9, 12, 10, 1)), np.diag([1.0, 1, 1, 1]), (1.0, 1, 1))
     parts = (

@@ -278,4 +278,4 @@ def _blocks(each: Round, sides: Mapping[str, tuple[Vectors, Vectors]], space: st
     if (other := each.fused.get(space)) is None:
         return of(space, depth)
     deep = max(depth, FUSED_DEPTH)
-    return (fused(*pair, depth) for pair in zip(of(other, deep), of(space, deep), strict=True))
+    return (fused(pair, depth) for pair in zip(of(other, deep), of(space, deep), strict=True))

@@ -47,15 +47,15 @@ def rank(
         yield RankedBlock(rows, free, order)
 
 
-def fused(first: RankedBlock, second: RankedBlock, depth: int) -> RankedBlock:
-    """Two rankings of the same queries and rows as one, by reciprocal rank (``ranking.reciprocal_rank_fusion``), the
-    ``depth`` best. Each should be ``ranking.FUSED_DEPTH`` deep.
+def fused(blocks: Sequence[RankedBlock], depth: int) -> RankedBlock:
+    """Several rankings of the same queries and rows as one, by reciprocal rank (``ranking.reciprocal_rank_fusion``),
+    the ``depth`` best. Each should be ``ranking.FUSED_DEPTH`` deep.
     """
-    order = np.full((len(first.order), depth), -1, np.int64)
-    for row, rankings in enumerate(zip(first.order, second.order, strict=True)):
+    order = np.full((len(blocks[0].order), depth), -1, np.int64)
+    for row, rankings in enumerate(zip(*(block.order for block in blocks), strict=True)):
         best = reciprocal_rank_fusion([each[each >= 0].tolist() for each in rankings], limit=depth)
         order[row, : len(best)] = [item for item, _ in best]
-    return RankedBlock(first.rows, first.open, order)
+    return RankedBlock(blocks[0].rows, blocks[0].open, order)
 
 
 def checked_depths(k: Sequence[int]) -> tuple[int, ...]:
