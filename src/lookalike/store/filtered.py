@@ -155,7 +155,9 @@ def _said(connection: Connection, name: str, among: Callable[[Any], Any] | None 
         key, query = RECORDS.c.key, select(RECORDS.c.key, RECORDS.c[name], null())
     else:
         key, columns = ATTRIBUTES.c.record, (ATTRIBUTES.c.record, ATTRIBUTES.c.text, ATTRIBUTES.c.number)
-        query = select(*columns).where(ATTRIBUTES.c.name == name)
+        # Of few records their own rows are read: an index by the name would be taken for all that have it.
+        named = ATTRIBUTES.c.name if among is None else ATTRIBUTES.c.name.concat("")
+        query = select(*columns).where(named == name)
     return _driver_rows(connection, query if among is None else query.where(among(key)))
 
 
