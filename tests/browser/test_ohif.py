@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.uid import CTImageStorage
 
 import lookalike
@@ -198,3 +199,54 @@ def test_a_button_of_ohif_opens_the_panel(hospital: Hospital, page: Page, artefa
     asked = parse_qs(urlsplit(panel.url).query)
     assert asked == {"StudyInstanceUID": [f"{UID}.1"], "SeriesInstanceUID": [f"{UID}.1.1"]}
     page.screenshot(path=artefacts / "ohif-button.png")
+
+
+@pytest.fixture(scope="module")
+def filed(hospital: Hospital) -> Hospital:
+    """All kinds of answers of the first study are in the PACS."""
+    for kind in ("sr", "kos", "seg", "map"):
+        hospital.api(f"/records/{hospital.asked}/send", {"kind": kind, "to": "pacs"})
+    return hospital
+
+
+def open_filed(page: Page, study: int, modality: str) -> None:
+    """Open what was filed as one of a list of series does: by a double click."""
+    page.goto(f"{OHIF}/viewer?StudyInstanceUIDs={UID}.{study}")
+    shown(page, f"Axial {study}", modality)
+    page.locator("[data-cy=study-browser-thumbnail-no-image]").filter(
+        has=page.get_by_text(modality, exact=True)
+    ).dblclick()
+
+
+def turns_coloured(page: Page, path: Path) -> bool:
+    """Whether a twentieth of the viewport and more is soon not grey; its last screenshot is kept."""
+    pane = page.locator("[data-cy=viewport-pane]").first.bounding_box()
+    assert pane is not None
+    for _ in range(20):
+        page.wait_for_timeout(1000)
+        page.screenshot(path=path)
+        with Image.open(path) as picture:
+            box = (int(pane["x"]), int(pane["y"]), int(pane["x"] + pane["width"]), int(pane["y"] + pane["height"]))
+            pixels = np.asarray(picture.convert("RGB").crop(box), np.int16)
+        if (np.ptp(pixels, axis=2) > 40).mean() > 0.05:
+            return True
+    return False
+
+
+def test_ohif_shows_the_report_as_text(filed: Hospital, page: Page, artefacts: Path) -> None:
+    open_filed(page, 0, "SR")
+    page.get_by_text("Similarity of the images' embeddings: ").first.wait_for()
+    page.screenshot(path=artefacts / "ohif-sr.png")
+    told = page.locator("[data-cy=viewport-grid]").inner_text()
+    assert told.startswith("1.\N{NO-BREAK SPACE}Similar cases")
+    assert [f"Similar case {rank}" in told for rank in range(1, STUDIES + 1)] == [True] * (STUDIES - 1) + [False]
+    for modality in ("KO", "PMAP"):  # are listed: docs/answers.md says how far the viewer shows them
+        assert page.get_by_text(modality, exact=True).count() == 1
+
+
+def test_ohif_shows_where_it_is_alike(filed: Hospital, page: Page, artefacts: Path) -> None:
+    open_filed(page, 0, "SEG")
+    page.get_by_role("button", name="Yes").click()
+    page.locator("[data-cy=panelSegmentation-btn]").click()
+    page.get_by_text("Resembles the similar case").wait_for()
+    assert turns_coloured(page, artefacts / "ohif-seg.png")

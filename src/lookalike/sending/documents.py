@@ -38,7 +38,8 @@ class SearchMethod:
 
 def similar_cases_report(header: Dataset, cases: Sequence[SimilarCase], method: SearchMethod) -> Dataset:
     """A Comprehensive 3D SR after TID 1500 "Measurement Report" (PS3.16): a group of measurements a similar case, with
-    its score, its rank and its labels, and the image that it is.
+    its score, its rank and its labels, and the image that it is. Its title is a code of ours (CID 7021 is extensible):
+    viewers look for drawn measurements in an "Imaging Measurement Report", and show others as text.
 
     header: of the image that was asked with (``headers.with_whole_header``); patient and study are its own.
     """
@@ -47,8 +48,9 @@ def similar_cases_report(header: Dataset, cases: Sequence[SimilarCase], method: 
         observation_context=hd.sr.ObservationContext(observer_device_context=_device()),
         procedure_reported=Code("363679005", "SCT", "Imaging procedure"),
         imaging_measurements=[_group(header, case, method) for case in cases],
-        title=codes.DCM.ImagingMeasurementReport,
+        title=own_code("similar-cases", "Similar cases"),
     )
+    _set_separate(report[0])
     return hd.sr.Comprehensive3DSR(
         evidence=[header, *_others(header, cases)],
         content=report[0],
@@ -82,6 +84,14 @@ def similar_cases_selection(header: Dataset, cases: Sequence[SimilarCase]) -> Da
     made.CurrentRequestedProcedureEvidenceSequence = [*current, *other]
     made.SeriesDescription = f"Similar cases ({RESEARCH_USE})"
     return made
+
+
+def _set_separate(item: Dataset) -> None:
+    """Say that what stands in containers is no running text, so that it is shown with its names (PS3.3 C.18.8)."""
+    if item.ValueType == "CONTAINER":
+        item.ContinuityOfContent = "SEPARATE"
+        for each in item.ContentSequence:
+            _set_separate(each)
 
 
 def _others(header: Dataset, cases: Sequence[SimilarCase]) -> list[Dataset]:
