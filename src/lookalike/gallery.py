@@ -52,6 +52,7 @@ INBOX: Final = "inbox"
 _OWN: Final = ("indexes", "adapters", "maps", INBOX, *locks.LOCKS)
 OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
+_OF_A_PACS: Final = ("inbox:", "dicomweb+", "dimse:", "dimse+tls:")
 _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
 
 
@@ -126,6 +127,8 @@ class Gallery:
         that its user allowed (``ownership.add_roots``), whatever else may be there.
         """
         if (found := self._allowed(path)) is None:
+            if os.fspath(path).startswith(_OF_A_PACS):
+                raise NotFoundError("what was pulled or received is in its PACS and no file here", "elsewhere")
             raise NotFoundError(
                 f"{one_line(os.fspath(path))} is outside of the folders that you allow this gallery; if you trust "
                 "where it comes from: lookalike gallery adopt G --root FOLDER",

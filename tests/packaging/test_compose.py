@@ -27,6 +27,7 @@ from dicoms import data_set, save
 pytestmark = pytest.mark.slow
 OHIF = "3.13.2"
 STUDIES = 6
+METRICS_TOKEN = "a-token-of-the-scraper"
 LOOK, PACS = "https://look.localhost:8443", "https://pacs.localhost:8443"
 
 
@@ -68,8 +69,9 @@ def _make_secrets(work: Path) -> None:
         )
         lines.append(f"{user}:{hashed.stdout}")
     (work / "passwords").write_text("".join(lines))
-    for name in ("tls.key", "passwords"):
-        os.chown(work / name, 101, 101)
+    (work / "metrics").write_text(METRICS_TOKEN)
+    for name, user in (("tls.key", 101), ("passwords", 101), ("metrics", 10001)):
+        os.chown(work / name, user, user)
         (work / name).chmod(0o400)
 
 
@@ -196,6 +198,19 @@ def test_roots_are_read_only_and_nobody_has_privileges(running: Composed) -> Non
         assert "NoNewPrivs:\t1" in status, name
         assert "CapBnd:\t0000000000000000" in status, name
         assert "Uid:\t0" not in status, name
+
+
+def test_a_scraper_beside_it_reads_the_metrics_with_its_token(running: Composed) -> None:
+    asked = ("curl", "--silent", "--write-out", "%{http_code}", "http://serve:8765/metrics")
+    assert running.services["pull"].run(*asked).stdout.endswith("401")
+    read = running.services["pull"].run(*asked, "-H", f"Authorization: Bearer {METRICS_TOKEN}").stdout
+    assert "lookalike_records" in read
+    assert read.endswith("200")
+
+
+def test_the_log_of_the_service_is_json(running: Composed) -> None:
+    lines = [line for line in running.services["serve"].said().splitlines() if line.startswith("{")]
+    assert any(json.loads(line).get("route") == "/api/v1/gallery" for line in lines)
 
 
 def test_no_log_names_a_patient(running: Composed) -> None:

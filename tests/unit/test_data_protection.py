@@ -28,6 +28,7 @@ from lookalike.receiving.folder import LOCK, move_apart, waiting_series
 from lookalike.receiving.inbox import Inbox
 from lookalike.receiving.known import KnownObjects
 from lookalike.receiving.objects import ObjectHead
+from lookalike.schedules import start_due
 from lookalike.server.people import PeopleSettings
 from lookalike.server.uploads import store as uploads
 from lookalike.sources.inbox import InboxSource
@@ -121,6 +122,7 @@ def _note(gallery: Gallery) -> None:
     uses.note("0" * 64)
     uses.write()
     note_backups(identity, [BackupEntry("b", "/elsewhere", time.time())])
+    start_due(identity, {"backup": "every 6 hours"}, time.time(), lambda _kind: True)
     place = audit_place()
     assert place is not None
     AuditLog(place).note(AuditEvent("look", "somebody"))

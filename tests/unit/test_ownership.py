@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.asking.patients import count_patients
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import GalleryError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.ownership import add_roots, change_ownership, config_folder, ownership_of
 from lookalike.roots import folders_of
@@ -271,3 +271,5 @@ def test_only_a_folder_of_its_own_and_allowed_ones_are_opened(
     }
     assert {path for path in opened | closed if gallery.may_open(path)} == opened
     assert gallery.place_of(tmp_path / "in" / "a") == Path(os.path.realpath(allowed / "a"))
+    with pytest.raises(NotFoundError, match="no file here"):
+        gallery.place_of("inbox:50f66d6ee1951417")
