@@ -21,6 +21,7 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.readers import read
 from lookalike.store import BASE, Store
 from lookalike.types import Image
+from peers.milvus import Milvus, milvus
 from skips import is_allowed
 
 # A busy machine is no error, so no example has a deadline; where CI is set every run draws the same examples.
@@ -70,6 +71,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no shared/data beside the project and LOOKALIKE_TEST_DATA is not set")
     return folder
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Milvus]:
+    """One real Milvus for all tests of the process; whoever kills it waits until it is back."""
+    with milvus(tmp_path_factory.mktemp("milvus")) as server:
+        yield server
 
 
 @pytest.fixture

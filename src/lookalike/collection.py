@@ -17,7 +17,8 @@ import numpy as np
 from lookalike.encoders import Encoder
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
-from lookalike.indexes import Searchable
+from lookalike.indexes import AnyIndex, FilteringIndex
+from lookalike.indexes.milvus.part import PartOfEngine
 from lookalike.indexes.narrowed import NarrowedIndex
 from lookalike.store import BASE
 from lookalike.store.since import vector_keys
@@ -43,7 +44,7 @@ class Collection(Gallery):
 
     def __init__(self, whole: Gallery, tree: Filter) -> None:
         self._whole, self._tree = whole, tree
-        self._narrowed: dict[str, tuple[Searchable, _Members, NarrowedIndex]] = {}
+        self._narrowed: dict[str, tuple[AnyIndex, _Members, NarrowedIndex | PartOfEngine]] = {}
         self._counting, self._changes = threading.Lock(), -1
         self._members = _Members(_NOT_YET, np.empty(0, np.int64), "")
         super().__init__(whole.folder, within=tree)
@@ -52,6 +53,11 @@ class Collection(Gallery):
     def part(self) -> str:
         """The name of the records that are there: another one when they change."""
         return self._there().part
+
+    @property
+    def engine_away(self) -> bool:
+        """Whether the whole gallery's own index answered last, in the place of an engine."""
+        return self._whole.engine_away
 
     @property
     def keeps_maps(self) -> bool:
@@ -73,11 +79,11 @@ class Collection(Gallery):
         """How volumes are sliced in the whole gallery."""
         return self._whole.volume_recipe
 
-    def index(self, space: str = BASE) -> Searchable:
+    def index(self, space: str = BASE) -> AnyIndex:
         """The whole gallery's index of a space, in which only the vectors that are there are found."""
         return self._narrow(space, self._whole.index(space))
 
-    def index_base(self, space: str = BASE) -> NarrowedIndex:  # type: ignore[override]
+    def index_base(self, space: str = BASE) -> AnyIndex:
         """As ``index``: another object whenever other vectors are there."""
         return self._narrow(space, self._whole.index(space))
 
@@ -85,11 +91,16 @@ class Collection(Gallery):
         """Close the database; the whole gallery stays open."""
         self.store.close()
 
-    def _narrow(self, space: str, index: Searchable) -> NarrowedIndex:
+    def _narrow(self, space: str, index: AnyIndex) -> AnyIndex:
         members, held = self._there(), self._narrowed.get(space)
         if held is None or held[0] is not index or held[1] is not members:
-            self._narrowed[space] = held = index, members, NarrowedIndex(index, members.keys)
+            self._narrowed[space] = held = index, members, self._part_of(index, members.keys)
         return held[2]
+
+    def _part_of(self, index: AnyIndex, keys: Keys) -> NarrowedIndex | PartOfEngine:
+        if isinstance(index, FilteringIndex):
+            return PartOfEngine(index, self._tree, keys)
+        return NarrowedIndex(index, keys)
 
     def _there(self) -> _Members:
         """The vectors that are there, read again when records or vectors have changed."""

@@ -16,6 +16,7 @@
     ├── MissingExtraError           424     an optional package is not installed
     ├── EndpointError               424     a hosted model refused, or gave no answer
     ├── PacsError                   424     a PACS refused, or gave no answer
+    ├── EngineError                 503     an index engine gave no answer, or cannot do what is asked
     ├── AuditLogError               503     what is asked cannot be noted in the audit log, so it is not answered
     └── BusyError                   503     too much is asked at the same time
 
@@ -148,6 +149,10 @@ class EndpointError(LookalikeError):
     """A hosted model refused the request, or gave no answer or an invalid one."""
 
 
+class EngineError(LookalikeError):
+    """An index engine gave no answer, or refused. Nothing that it says is quoted: it repeats what it was asked."""
+
+
 class PacsError(LookalikeError):
     """A PACS refused the request, gave no answer, or one that is none. Nothing of the answer is quoted."""
 
@@ -178,6 +183,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         EndpointError: (424, "endpoint"),
         PacsError: (424, "pacs"),
         BusyError: (503, "busy"),
+        EngineError: (503, "engine"),
         AuditLogError: (503, "audit-log"),
     }
 )

@@ -26,15 +26,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lookalike import adapters, encoders, indexes, locks
-from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
+from lookalike.configuration.resolve import setting_value
+from lookalike.errors import EngineError, GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
 from lookalike.indexes.held import HeldIndex
+from lookalike.indexes.milvus.address import EMBEDDED, engine_address
+from lookalike.indexes.milvus.connection import EngineConnection
+from lookalike.indexes.milvus.spaces import EngineSpaces
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE, READ_ONLY, check_shape
+from lookalike.store.facts import ENGINE
 from lookalike.store.second_encoder import count_without_vectors
 from lookalike.store.since import layout_of
 from lookalike.text import absolute, one_line
@@ -54,6 +59,7 @@ OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
 _OF_A_PACS: Final = ("inbox:", "dicomweb+", "dimse:", "dimse+tls:")
 _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
+_FILLING: Final = 3600.0  # seconds for which a search waits until another process has filled the engine
 
 
 class Gallery:
@@ -69,9 +75,12 @@ class Gallery:
         index: str = AUTO,
         linked: bool | None = None,
         *,
+        engine: str | None = None,
         within: Filter | None = None,
     ) -> None:
         self.folder, self._volumes = folder, volumes
+        if engine not in (None, EMBEDDED):
+            engine_address(str(engine))
         check_shape(folder, SOURCES, *_OWN)
         self.store = Store(folder, linked=linked, within=within)
         self._counted: tuple[int, bool] | None = None
@@ -83,7 +92,10 @@ class Gallery:
         self._encoder: tuple[Any, encoders.Encoder] | None = None
         self._readers: ReaderPool | None = None
         self._loading = threading.Lock()
-        self._declare_base(encoder)
+        self._engine: EngineSpaces | None = None
+        self._named: tuple[int, str] | None = None
+        self._away = False
+        self._declare_base(encoder, engine)
         self.index_kind = self.store.fact("index", index)
 
     def __enter__(self) -> Self:
@@ -171,8 +183,10 @@ class Gallery:
             self._readers = None
         self.store.close()
 
-    def _declare_base(self, encoder: str | None) -> None:
-        """Store the encoder of a new gallery; an existing one must be opened with the same encoder, or without."""
+    def _declare_base(self, encoder: str | None, engine: str | None) -> None:
+        """Store the encoder and the engine of a new gallery; an existing one must be opened with the same encoder, or
+        without.
+        """
         spaces = self.store.spaces()
         if encoder == encoders.BY_ITSELF:
             encoder, self.encoder_note = (None, "") if BASE in spaces else encoders.choose_encoder()
@@ -182,7 +196,10 @@ class Gallery:
             if not encoders.is_declared(spec.name):
                 allow_encoder(self.store.id, spec.name)
             self.store.put_space(BASE, spec_fields(spec), None)
+            self.name_engine(engine or setting_value("engine.address") or EMBEDDED)
             return
+        if engine is not None:
+            self.name_engine(engine)
         stored = str(spaces[BASE].encoder["name"])
         if encoder is not None and encoder != stored and encoders.describe(encoder).name != stored:
             raise UsageError(
@@ -288,15 +305,91 @@ class Gallery:
             self._counted = version, len(self.index()) > self.store.count() - count_without_vectors(self.store)
         return self._counted[1]
 
-    def index(self, space: str = BASE) -> indexes.Searchable:
-        """The index of a space: from memory, from its file, or rebuilt from the store."""
-        return self._held(space).index
+    @property
+    def engine(self) -> str:
+        """The address of the index engine that answers; "" where the indexes are the gallery's own. A gallery of
+        somebody else's asks no engine: whoever made it could name one of his own.
+        """
+        changes, named = self.store.changes(), self._named
+        if named is None or named[0] != changes:
+            self._named = named = changes, self.store.noted(ENGINE) if self.owned else ""
+        return named[1]
 
-    def index_base(self, space: str = BASE) -> indexes.Index:
+    @property
+    def engine_away(self) -> bool:
+        """Whether the gallery's own index answered last, in the place of an engine."""
+        return self._away
+
+    @property
+    def names_engine(self) -> str:
+        """The address that the gallery names, whether it is asked or not."""
+        return self.store.noted(ENGINE)
+
+    def check_engine(self) -> str:
+        """Bring every space in the engine in step, and take out what is of none; what it holds, in words.
+
+        Raises EngineError, whatever may answer instead; UsageError where there is no engine.
+        """
+        address = engine_address(self.engine).text
+        spaces = [name for name in self.store.spaces() if not self.is_of_another_encoder(name)]
+        held = [f"{len(self._from_engine(address, name))} vectors in {name}" for name in spaces]
+        self._spaces_of(address).drop_all_but(spaces)
+        return f"{address} answers and is in step: {', '.join(held)}"
+
+    def name_engine(self, address: str) -> None:
+        """Let another index engine answer from now on, or the gallery's own indexes (``EMBEDDED``).
+
+        Raises UsageError.
+        """
+        named = "" if address == EMBEDDED else engine_address(address).text
+        if self.store.noted(ENGINE) != named:
+            if self.engine:
+                with suppress(EngineError):  # it may be gone
+                    self._spaces_of(self.engine).drop_all_but(())
+            self.store.note(ENGINE, named)
+
+    def index(self, space: str = BASE) -> indexes.AnyIndex:
+        """The index of a space: in the engine, from memory, from its file, or rebuilt from the store.
+
+        Raises EngineError where the engine gives no answer, unless the configuration says that the gallery's own index
+        shall answer then.
+        """
+        return self._in_engine(space) or self._held(space).index
+
+    def index_base(self, space: str = BASE) -> indexes.AnyIndex:
         """The index of a space as it was made, without what has changed since: what was measured on it still holds as
         long as this is the same object.
         """
-        return self._held(space).base
+        return self._in_engine(space) or self._held(space).base
+
+    def _in_engine(self, space: str) -> indexes.FilteringIndex | None:
+        if not (address := self.engine):
+            self._away = False
+            return None
+        try:
+            found = self._from_engine(address, space)
+        except EngineError:
+            if not setting_value("engine.fallback"):
+                raise
+            self._away = True
+            return None
+        self._away = False
+        return found
+
+    def _from_engine(self, address: str, space: str) -> indexes.FilteringIndex:
+        project = partial(self.project, space=space)
+        return self._spaces_of(address).index(self.space(space), self.identity, self.spec.dim, project)
+
+    def _spaces_of(self, address: str) -> EngineSpaces:
+        if self._engine is None or self._engine.connection.address.text != address:
+            connection = EngineConnection(engine_address(address))
+            self._engine = EngineSpaces(connection, self.store, self._filling_engine)
+        return self._engine
+
+    @contextmanager
+    def _filling_engine(self) -> Iterator[None]:
+        with self._turn(locks.filling_engine(self.folder, _FILLING), own=False):
+            yield
 
     def _held(self, space: str) -> HeldIndex:
         row = self.space(space)
@@ -387,15 +480,17 @@ class Gallery:
             yield
 
     @contextmanager
-    def _turn(self, taken: AbstractContextManager[_Turned]) -> Iterator[_Turned]:
+    def _turn(self, taken: AbstractContextManager[_Turned], *, own: bool = True) -> Iterator[_Turned]:
+        """own: whether what this process adds is to be found while it is at it."""
         self.store.check_writable()
         with ExitStack() as stack:
             try:
                 turn = stack.enter_context(taken)
             except OSError as error:
                 raise GalleryError(f"{READ_ONLY} ({error.strerror}); ask its owner, or copy the folder") from None
-            self._own_turn = True
-            stack.callback(setattr, self, "_own_turn", False)
+            if own:
+                self._own_turn = True
+                stack.callback(setattr, self, "_own_turn", False)
             yield turn
 
 
@@ -436,21 +531,23 @@ def open_gallery(
     volumes: VolumeRecipe | None = None,
     index: str = AUTO,
     linked: bool | None = None,
+    engine: str | None = None,
 ) -> Gallery:
     """Open a gallery folder. create: create it if it does not exist; encoder: of a new gallery; volumes: how a new
     gallery slices volumes; index: the index kind of a new gallery, "auto" chooses by size. linked: whether a new
     gallery keeps who its records are in a PACS, encrypted (``Gallery.linked``); of another one what it must be, None:
-    either.
+    either. engine: the index engine that answers from now on (milvus://host:port), or "embedded" for none; None: the
+    one that the gallery names, and for a new one what the configuration says.
 
     Raises GalleryError if there is no gallery and ``create`` is false, UsageError for a gallery of the other kind,
     MissingExtraError for a linked one where nothing can be encrypted.
     """
     path = absolute(folder) if create else gallery_folder(folder)
     if _is_gallery(path):
-        return Gallery(path, encoder, volumes, index, linked)
+        return Gallery(path, encoder, volumes, index, linked, engine=engine)
     made = _make_folder(path)
     try:
-        return Gallery(path, encoder, volumes, index, linked)
+        return Gallery(path, encoder, volumes, index, linked, engine=engine)
     except BaseException:
         _unmake(path, made)
         raise
@@ -472,13 +569,15 @@ def gallery_to_fill(
     volumes: VolumeRecipe | None = None,
     index: str = AUTO,
     linked: bool | None = None,
+    engine: str | None = None,
 ) -> Iterator[Gallery]:
     """As ``open_gallery`` with ``create``, closed at the end. A new gallery into which an error let nothing come is
     removed again: nobody should find a gallery where none was made.
     """
     path = absolute(folder)
     fresh, made = not _is_gallery(path), _missing(path)
-    with open_gallery(folder, create=True, encoder=encoder, volumes=volumes, index=index, linked=linked) as gallery:
+    given = {"encoder": encoder, "volumes": volumes, "index": index, "linked": linked, "engine": engine}
+    with open_gallery(folder, create=True, **given) as gallery:  # type: ignore[arg-type]
         try:
             yield gallery
         except BaseException:

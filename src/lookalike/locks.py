@@ -3,8 +3,8 @@
 ``writing.lock`` is held by who adds to the gallery or trains on it, for as long as that takes. ``turn.lock`` is held by
 whoever may write at this moment: that writer, or an erasure to which it gives way, at a place of its work where nothing
 is half done. ``erasing.lock`` is held by the erasure that waits or works. ``migrating.lock`` is held by who encodes a
-gallery again, beside what answers: it keeps nobody from writing. All are released by the system when their process
-ends, however it ends.
+gallery again, beside what answers: it keeps nobody from writing. ``engine.lock`` is held by who brings an index engine
+in step with the gallery. All are released by the system when their process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import IO, Final
 from lookalike.errors import LockedError
 
 WRITING: Final = "writing.lock"
-LOCKS: Final = (WRITING, "turn.lock", "erasing.lock", "migrating.lock")
+LOCKS: Final = (WRITING, "turn.lock", "erasing.lock", "migrating.lock", "engine.lock")
 _LOOK_EVERY: Final = 0.02  # seconds
 
 
@@ -75,6 +75,13 @@ def erasing(folder: Path, patience: float) -> Iterator[None]:
 def migrating(folder: Path, patience: float) -> Iterator[None]:
     """The one who encodes a gallery again. Raises as ``writing``."""
     with _locked(folder / LOCKS[3], patience, "another process is migrating this gallery; what it has done is kept"):
+        yield
+
+
+@contextmanager
+def filling_engine(folder: Path, patience: float) -> Iterator[None]:
+    """The one who brings an index engine in step. Raises as ``writing``."""
+    with _locked(folder / LOCKS[4], patience, "another process is filling the index engine; ask again when it is done"):
         yield
 
 

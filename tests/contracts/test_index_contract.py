@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from engines import KeptInEngine, index_in
 from lookalike.indexes import Index
 from lookalike.indexes.choice import choose
 from lookalike.indexes.files import load_index, save_index
@@ -23,7 +24,10 @@ from lookalike.plugins import load_plugin, plugin_names
 from lookalike.types import Keys, Scores, Vectors
 
 KINDS: Final = plugin_names("lookalike.indexes")
-EXACT: Final = {"flat", "flat-l2"}
+ENGINES: Final = ["milvus"]
+"""Of processes outside, which have no files here."""
+SLOW_ENGINES: Final = [pytest.param(each, marks=pytest.mark.slow) for each in ENGINES]
+EXACT: Final = {"flat", "flat-l2", *ENGINES}
 CHOSEN: Final = {choose(count, dim)[0] for count in (10**3, 10**5, 10**7) for dim in (16, 384, 2048)}
 COUNT, DIM, CLUSTERS, K = 4000, 64, 60, 10
 CHANGES: Final = ((20, 30, 40), (0, 1, 0), (700, 0, 900), (1000, 1000, 2500))  # replaced, added, removed
@@ -92,16 +96,48 @@ def world() -> World:
     return World(keys, clustered(COUNT, seed=2), clustered(60, seed=3))
 
 
-@pytest.fixture(scope="session", params=KINDS)
-def built(request: pytest.FixtureRequest, world: World) -> Index:
+@pytest.fixture(scope="session")
+def new_index(request: pytest.FixtureRequest) -> Callable[[str, int], Index]:
+    """An empty index of a kind or in an engine, which is a real one."""
+    small: dict[int, KeptInEngine] = {}
+
+    def new(kind: str, dim: int) -> Index:
+        if kind not in ENGINES:
+            return load_plugin("lookalike.indexes", kind)(dim)
+        if dim == DIM or dim not in small:
+            made = index_in(request.getfixturevalue("milvus_server"), dim)
+            return small.setdefault(dim, made) if dim != DIM else made
+        small[dim].clear()  # making one takes seconds
+        return small[dim]
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def build(new_index: Callable[[str, int], Index]) -> Callable[[str, World], Index]:
+    def made(kind: str, world: World) -> Index:
+        index = new_index(kind, DIM)
+        index.upsert(world.keys, world.vectors)
+        return index
+
+    return made
+
+
+@pytest.fixture(scope="session", params=[*KINDS, *ENGINES])
+def built(request: pytest.FixtureRequest, world: World, build: Callable[[str, World], Index]) -> Index:
     """Every kind in turn, over the whole collection; tests only search it."""
     return build(request.param, world)
 
 
-def build(kind: str, world: World) -> Index:
-    index: Index = load_plugin("lookalike.indexes", kind)(DIM)
-    index.upsert(world.keys, world.vectors)
-    return index
+@pytest.fixture(scope="session", params=KINDS)
+def filed(request: pytest.FixtureRequest, world: World, build: Callable[[str, World], Index]) -> Index:
+    """The same, of those that have a file."""
+    return build(request.param, world)
+
+
+def reloaded(index: Index) -> Index:
+    """The index as another process sees it."""
+    return index.again() if isinstance(index, KeptInEngine) else type(index).deserialise(index.serialise())
 
 
 def test_the_eight_kinds_are_here() -> None:
@@ -204,17 +240,19 @@ def test_a_small_collection_gives_its_vectors_or_none(kind: str, order: str) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_vectors_make_the_same_index(kind: str, world: World) -> None:
+def test_the_same_vectors_make_the_same_index(kind: str, world: World, build: Callable[[str, World], Index]) -> None:
     assert build(kind, world).serialise() == build(kind, world).serialise()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *SLOW_ENGINES])
 @pytest.mark.parametrize("reload", [False, True])
-def test_changes_are_found_at_once(kind: str, reload: bool, world: World, tmp_path: Path) -> None:
+def test_changes_are_found_at_once(
+    kind: str, reload: bool, world: World, tmp_path: Path, build: Callable[[str, World], Index]
+) -> None:
     """Few changes leave a trained structure as it is; many make it anew: both are walked through here."""
     index = build(kind, world)
     if reload:
-        index = save_index(index, tmp_path, "base", MADE_OF)
+        index = reloaded(index) if kind in ENGINES else save_index(index, tmp_path, "base", MADE_OF)
     keys, vectors = world.keys, world.vectors
     for round_, (replaced, added, removed) in enumerate(CHANGES):
         fresh, more = clustered(replaced, seed=10 + round_), clustered(added, seed=20 + round_)
@@ -243,14 +281,16 @@ def test_changes_are_found_at_once(kind: str, reload: bool, world: World, tmp_pa
         np.testing.assert_allclose(own[1], 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *ENGINES])
 @pytest.mark.parametrize("count", [0, 1, 5, 39, 1500])
-def test_small_collections_are_exact_and_quiet(kind: str, count: int, capfd: pytest.CaptureFixture[str]) -> None:
+def test_small_collections_are_exact_and_quiet(
+    kind: str, count: int, capfd: pytest.CaptureFixture[str], new_index: Callable[[str, int], Index]
+) -> None:
     vectors, queries = clustered(count, seed=6), clustered(5, seed=7)
     keys = np.arange(count)
-    index: Index = load_plugin("lookalike.indexes", kind)(DIM)
+    index = new_index(kind, DIM)
     index.upsert(keys, vectors)
-    index = type(index).deserialise(index.serialise())
+    index = reloaded(index)
     found = index.search(queries, K)
     assert len(index) == count
     if count < 1000 or kind in EXACT:
@@ -258,10 +298,10 @@ def test_small_collections_are_exact_and_quiet(kind: str, count: int, capfd: pyt
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_one_key_keeps_the_last_vector(kind: str) -> None:
+@pytest.mark.parametrize("kind", [*KINDS, *ENGINES])
+def test_one_key_keeps_the_last_vector(kind: str, new_index: Callable[[str, int], Index]) -> None:
     vectors = clustered(3)
-    index: Index = load_plugin("lookalike.indexes", kind)(DIM)
+    index = new_index(kind, DIM)
     index.upsert(np.array([5, 2, 5]), vectors)
     assert len(index) == 2
     assert_same(index.search(vectors, 2), oracle(vectors, 2, np.array([2, 5]), vectors[1:]))
@@ -273,14 +313,18 @@ step = st.tuples(
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *SLOW_ENGINES])
 @given(steps=st.lists(step, max_size=8), k=st.integers(1, 40), among=st.none() | st.lists(st.integers(0, 40)))
 @settings(max_examples=40, deadline=None)
 def test_any_history_of_a_small_collection_equals_the_oracle(
-    kind: str, steps: list[tuple[str, list[tuple[int, int, int]]]], k: int, among: list[int] | None
+    kind: str,
+    steps: list[tuple[str, list[tuple[int, int, int]]]],
+    k: int,
+    among: list[int] | None,
+    new_index: Callable[[str, int], Index],
 ) -> None:
     """Vectors from a coarse grid: many are equal, so ties are everywhere."""
-    index: Index = load_plugin("lookalike.indexes", kind)(3)
+    index = new_index(kind, 3)
     model: dict[int, Vectors] = {}
     for what, rows in steps:
         keys = np.array([row[0] for row in rows], np.int64)
@@ -292,7 +336,7 @@ def test_any_history_of_a_small_collection_equals_the_oracle(
             index.remove(keys)
             model = {key: vector for key, vector in model.items() if key not in keys}
         else:
-            index = type(index).deserialise(index.serialise())
+            index = reloaded(index)
     keys, vectors = np.array(list(model), np.int64), np.array(list(model.values()), np.float32).reshape(-1, 3)
     queries = unit(np.array([[1.0, 1, 1], [-2, 0.5, 1], [0, 0, 1]]))
     only = None if among is None else np.array(among, np.int64)
@@ -301,7 +345,9 @@ def test_any_history_of_a_small_collection_equals_the_oracle(
 
 
 @pytest.mark.parametrize("kind", sorted(EXACT))
-def test_ties_across_the_last_place_go_to_the_lowest_keys(kind: str, world: World) -> None:
+def test_ties_across_the_last_place_go_to_the_lowest_keys(
+    kind: str, world: World, build: Callable[[str, World], Index]
+) -> None:
     """More equal vectors than places, in rows that a matrix product sums in different ways."""
     copies = np.random.default_rng(8).permutation(COUNT)[:50]
     vectors = world.vectors.copy()
@@ -312,16 +358,16 @@ def test_ties_across_the_last_place_go_to_the_lowest_keys(kind: str, world: Worl
         np.testing.assert_array_equal(found, np.sort(world.keys[copies])[:K])
 
 
-def test_saved_and_loaded_it_answers_alike(built: Index, world: World, tmp_path: Path) -> None:
-    saved = save_index(built, tmp_path, "base", MADE_OF)
+def test_saved_and_loaded_it_answers_alike(filed: Index, world: World, tmp_path: Path) -> None:
+    saved = save_index(filed, tmp_path, "base", MADE_OF)
     loaded = load_index(tmp_path, "base", MADE_OF)
     assert loaded is not None
     for index in (saved, loaded):
-        assert index.kind == built.kind
+        assert index.kind == filed.kind
         assert len(index) == COUNT
         for among in (None, world.matching("0.1"), world.matching("0.5")):
             for mine, theirs in zip(
-                index.search(world.queries, K, among), built.search(world.queries, K, among), strict=True
+                index.search(world.queries, K, among), filed.search(world.queries, K, among), strict=True
             ):
                 np.testing.assert_array_equal(mine, theirs)
 
@@ -369,8 +415,8 @@ def test_a_tab_for_a_space_is_no_damage(unnoticed: Callable[[str, float, int], b
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, -1])
-def test_a_cut_or_missing_file_is_found(built: Index, tmp_path: Path, keep: int) -> None:
-    save_index(built, tmp_path, "base", MADE_OF)
+def test_a_cut_or_missing_file_is_found(filed: Index, tmp_path: Path, keep: int) -> None:
+    save_index(filed, tmp_path, "base", MADE_OF)
     for name in ("base.index", "base.json"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[:keep])

@@ -127,7 +127,7 @@ COMMAND_ONLY: Final = {
     **dict.fromkeys(
         [
             f"index {name}"
-            for name in ("encoder", "plane", "slices", "window", "index", "four_d", "burned_in", "linked")
+            for name in ("encoder", "plane", "slices", "window", "index", "engine", "four_d", "burned_in", "linked")
         ],
         "of the gallery that is made: in Python open(..., create=True)",
     ),

@@ -128,6 +128,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--slices": Told("--slices even:3", "slices", "even:3"),
             "--window": Told("--window bone", "window", "bone"),
             "--index": Told("--index hnsw", "index", "hnsw"),
+            "--engine": Told("--engine milvus://127.0.0.1:7", "engine", "milvus://127.0.0.1:7"),
             "--four-d": Told("--four-d split", "four_d", "split"),
             "--burned-in": Told("--burned-in mask", "burned_in", "mask"),
             "--patches": Told("--patches", "patches", True),

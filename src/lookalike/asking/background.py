@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from lookalike.asking.candidates import Candidates, candidates, may_answer
 from lookalike.asking.kept import finite, kept_fields
+from lookalike.asking.nearest import nearest_open
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked
 from lookalike.errors import DamagedFileError
 from lookalike.gallery import Gallery
+from lookalike.indexes import FilteringIndex
 from lookalike.store.browse import sample_vectors
 from lookalike.types import Keys, Scores, Vectors
 
@@ -131,8 +133,9 @@ def _nearest(gallery: Gallery, space: str, sample: Sequence[tuple[str, Vectors]]
     """The ``space_closeness`` of sampled records, looked up together."""
     asking = [vectors if whole else vectors[len(vectors) // 2][None] for _, vectors in sample]
     who = {patient: candidates(gallery, [patient]) for patient in {patient for patient, _ in sample}}
-    depth = 1 + max(len(each.closed) for each in who.values())
-    keys, scores = gallery.index(space).search(np.concatenate(asking), depth)
+    index, depth = gallery.index(space), 1 + max(len(each.closed) for each in who.values())
+    most = index.deepest if isinstance(index, FilteringIndex) else depth
+    keys, scores = index.search(np.concatenate(asking), min(depth, most))
     found, row = np.empty(len(sample)), 0
     for i, ((patient, _), vectors) in enumerate(zip(sample, asking, strict=True)):
         rows = slice(row, row := row + len(vectors))
@@ -169,16 +172,16 @@ def judged(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candidat
     kept = best[0].score if one else space_closeness(gallery, query.space, query.vectors, who)
     if who.own:  # how near the gallery's others lie was not asked
         return Judgement(known, -np.inf, kept)
-    if who.among is None or not known.unlike(kept):  # what lies nearer than something near is not unlike either
+    if who.filtered is None or not known.unlike(kept):  # what lies nearer than something near is not unlike either
         return Judgement(known, kept, kept)
-    return Judgement(known, space_closeness(gallery, query.space, query.vectors, replace(who, among=None)), kept)
+    return Judgement(known, space_closeness(gallery, query.space, query.vectors, replace(who, filtered=None)), kept)
 
 
 def space_closeness(gallery: Gallery, space: str, vectors: Vectors, who: Candidates) -> float:
     """The mean cosine of vectors (n, dim) of the space, each with the nearest vector among those that may answer; -inf
     where there is none.
     """
-    return _best(*gallery.index(space).search(vectors, 1 + len(who.closed), who.among), who)
+    return float(nearest_open(gallery, space, vectors, 1, who)[1].max(axis=1, initial=-np.inf).mean())
 
 
 def _best(keys: Keys, scores: Scores, who: Candidates) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from lookalike.adapters import criterion_of
 from lookalike.errors import UsageError
-from lookalike.filters import TEXT_FIELDS, Filter, fields, tree_of
+from lookalike.filters import TEXT_FIELDS, And, Compare, Filter, Not, Or, fields, tree_of
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import record_id
@@ -31,22 +32,51 @@ _One = TypeVar("_One")
 _NONE: Final = np.empty(0, np.int64)
 
 
+class Filtered:
+    """The vector keys that a filter allows, ascending, looked up when they are first asked for. tree: the filter; None
+    where the keys are told by something else.
+    """
+
+    def __init__(self, find: Callable[[], Keys], tree: Filter | None = None) -> None:
+        self._find, self.tree = find, tree
+
+    @cached_property
+    def keys(self) -> Keys:
+        """(n,) vector keys."""
+        return self._find()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """among: the vector keys that the filter allows, ascending; None where there is no filter. closed: vector keys
-    that may not answer whatever the filter says, ascending: the query's own patients, the disliked examples.
+    """filtered: what the filter allows; None where there is no filter. closed: vector keys that may not answer whatever
+    the filter says, ascending: the query's own patients, the disliked examples. barred: the same as filters.
 
     patched: the keys of the records that may answer a region, ascending; None where patches are not asked for.
     unpatched: how many records the filter allows that have none. undated: how many records of the query's own patient
     are left out since their day is not known, where days decide. own: whether only that patient's may answer.
     """
 
-    among: Keys | None
+    filtered: Filtered | None
     closed: Keys
+    barred: tuple[Filter, ...] = ()
     patched: Keys | None = None
     unpatched: int = 0
     undated: int = 0
     own: bool = False
+
+    @property
+    def among(self) -> Keys | None:
+        """The vector keys that the filter allows, ascending; None where there is no filter."""
+        return None if self.filtered is None else self.filtered.keys
+
+    @property
+    def rule(self) -> Keys | Filter | None:
+        """Who may answer, for an index that takes filters: the filter and what is closed in one; None: everybody."""
+        if self.filtered is not None and self.filtered.tree is None:
+            return self.filtered.keys[self.open(self.filtered.keys)]
+        parts = [] if self.filtered is None or self.filtered.tree is None else [self.filtered.tree]
+        parts += [Not(Or(self.barred))] if self.barred else []
+        return And(tuple(parts)) if parts else None
 
     def open(self, keys: Keys) -> NDArray[np.bool_]:
         """Which vector keys (any shape) that an index found among ``among`` may answer; -1 may not."""
@@ -90,33 +120,60 @@ def candidates(
     Raises UsageError for a filter that cannot be read or that names a field no record has.
     """
     tree = checked_filter(gallery, where)
-    among = allowed = None if tree is None else gallery.store.keys_where(tree)
+    filtered = allowed = None if tree is None else _filtered(gallery, tree)
     groups = () if same_patient and earlier is None and not_earlier is None else sorted(set(patients))
     own = np.concatenate([_NONE, *(gallery.store.keys_of_patient(group) for group in groups)])
     closed, undated = _NONE if same_patient else own, _NONE
+    barred: list[Filter] = [] if same_patient else [Compare("patient", "=", group) for group in groups]
     if earlier is not None:
         sooner, undated = _by_day(gallery, own, earlier)
-        among, closed = sooner if among is None else np.intersect1d(sooner, among), _NONE
+        filtered = _these(sooner if allowed is None else np.intersect1d(sooner, allowed.keys))
+        closed, barred = _NONE, []
     elif not_earlier is not None and same_patient:
         sooner, undated = _by_day(gallery, own, not_earlier)
         closed = np.union1d(sooner, undated)
-    if disliked := [record.key for record in unlike]:
-        closed = np.concatenate([closed, gallery.store.keys_of_records(disliked)])
-    who = Candidates(among, np.unique(closed), undated=_count(gallery, undated, allowed), own=earlier is not None)
+        barred = _by_ids(gallery.store.owners(closed))
+    told = _count(gallery, undated, allowed)
+    who = Candidates(filtered, np.unique(closed), tuple(barred), undated=told, own=earlier is not None)
+    who = without(gallery, who, list(unlike))
     return with_patches(gallery, who) if patches else who
 
 
-def _count(gallery: Gallery, keys: Keys, allowed: Keys | None) -> int:
+def without(gallery: Gallery, who: Candidates, records: Sequence[Record]) -> Candidates:
+    """The candidates but for some records."""
+    if not records:
+        return who
+    keys = gallery.store.keys_of_records([record.key for record in records])
+    return replace(who, closed=np.union1d(who.closed, keys), barred=(*who.barred, *_by_ids(records)))
+
+
+def _filtered(gallery: Gallery, tree: Filter) -> Filtered:
+    """What a filter allows: looked up now, but where an engine is asked, which looks itself."""
+    found = Filtered(lambda: gallery.store.keys_where(tree), tree)
+    if not gallery.engine:
+        _ = found.keys
+    return found
+
+
+def _these(keys: Keys) -> Filtered:
+    return Filtered(lambda: keys)
+
+
+def _by_ids(records: Iterable[Record | None]) -> list[Filter]:
+    return [Compare("id", "=", name) for name in sorted({record.id for record in records if record is not None})]
+
+
+def _count(gallery: Gallery, keys: Keys, allowed: Filtered | None) -> int:
     """How many records some vector keys are of, of those that a filter allows."""
     if not len(keys):
         return 0
-    kept = keys if allowed is None else np.intersect1d(keys, allowed)
+    kept = keys if allowed is None else np.intersect1d(keys, allowed.keys)
     return len(_owners(gallery, kept))
 
 
 def of_patient(gallery: Gallery, patient: str) -> Candidates:
     """The records of one patient group, whoever asks."""
-    return Candidates(np.unique(gallery.store.keys_of_patient(patient)), _NONE, own=True)
+    return Candidates(_these(np.unique(gallery.store.keys_of_patient(patient))), _NONE, own=True)
 
 
 def _by_day(gallery: Gallery, keys: Keys, cutoffs: Mapping[str, int]) -> tuple[Keys, Keys]:

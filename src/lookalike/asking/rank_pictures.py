@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike.asking.candidates import Candidates
+from lookalike.asking.nearest import nearest_open
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked, check_removed
 from lookalike.gallery import Gallery
@@ -15,10 +16,10 @@ def rank_pictures(gallery: Gallery, query: Query, who: Candidates, k: int) -> li
 
     Raises UsageError (the space), DamagedFileError.
     """
-    version, index, wanted = gallery.space(query.space).version, gallery.index(query.space), k
+    version, wanted = gallery.space(query.space).version, k
     while True:
-        keys, scores = index.search(query.vectors[:1], wanted + len(who.closed), who.among)
-        places = np.flatnonzero(who.open(keys[0]))[:wanted]
+        keys, scores = nearest_open(gallery, query.space, query.vectors[:1], wanted, who)
+        places = np.flatnonzero(keys[0] != -1)
         records = gallery.store.owners(keys[0][places])
         found = [
             Ranked(record, float(score))

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from lookalike import ranking
 from lookalike.adapters.attention import pool_by_attention, slice_shares
 from lookalike.asking.blank import blank_vector
-from lookalike.asking.candidates import Candidates
+from lookalike.asking.candidates import Candidates, without
+from lookalike.asking.nearest import few_open, nearest_open
 from lookalike.asking.pooling import attention_of, pooled_vectors
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked, check_removed, records_there
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.indexes import FilteringIndex
 from lookalike.slices import pool, slice_weights
 from lookalike.types import Keys, Match, Scores, Vectors, WeighedSlice
 
@@ -79,8 +81,9 @@ def _by_pool(gallery: Gallery, query: Query, who: Candidates, weights: str, how:
 def _by_slices(
     gallery: Gallery, query: Query, who: Candidates, k: int, rank: str, shares: NDArray[np.float64]
 ) -> ranking.Ranking:
-    if rank == "maxsim" and who.among is not None and len(who.among) <= _FEW:
-        return _maxsim(gallery, query, shares, who.records_among(gallery))
+    if rank == "maxsim" and (few := few_open(gallery, query.space, who, _FEW)) is not None:
+        owners = np.unique(gallery.store.owner_keys(few))
+        return _maxsim(gallery, query, shares, owners[owners != -1])
     owners, scores = _slice_hits(gallery, query, who, k)
     if rank in ranking.AGGREGATIONS:
         return ranking.AGGREGATIONS[rank](owners, scores, shares)
@@ -91,17 +94,20 @@ def _by_slices(
 def _slice_hits(gallery: Gallery, query: Query, who: Candidates, k: int) -> tuple[NDArray[np.int64], Scores]:
     """Owners and cosines (views, hits) of each query slice's hits, -1 pads: enough hits to name k records."""
     version, index, wanted = gallery.space(query.space).version, gallery.index(query.space), max(_HITS, 20 * k)
+    deepest = index.deepest if isinstance(index, FilteringIndex) else len(index)
     while True:
-        depth = min(len(index), wanted + len(who.closed))
-        keys, scores = index.search(query.vectors, depth, who.among)
-        hit = who.open(keys)
-        hit &= np.cumsum(hit, axis=1) <= wanted  # a patient with many slices must not displace the hits of others
-        owners = np.where(hit, _owner_rows(gallery, keys), -1)
-        if (owners[hit] == -1).any():
+        keys, scores = nearest_open(gallery, query.space, query.vectors, wanted, who)
+        owners = _owner_rows(gallery, keys)
+        if (owners[keys != -1] == -1).any():
             check_removed(gallery, query.space, version)
         # One large volume can take all hits of a slice: look deeper for others.
-        if depth == len(index) or len(np.unique(owners[owners != -1])) >= k:
+        named = np.unique(owners[owners != -1])
+        if wanted + len(who.closed) >= len(index) or len(named) >= k:
             return owners, scores
+        if wanted >= deepest:  # nothing deeper can be asked: the others are asked for by themselves
+            others = without(gallery, who, [*gallery.store.records(named.tolist()).values()])
+            further = _slice_hits(gallery, query, others, k - len(named))
+            return np.concatenate([owners, further[0]], axis=1), np.concatenate([scores, further[1]], axis=1)
         wanted *= 4
 
 

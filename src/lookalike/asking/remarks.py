@@ -46,6 +46,8 @@ def remarks(
         yield f"the filter leaves nothing similar: {left}, without it the best would have {judgement.close:.3f}"
     if query.source is not None and not gallery.store.identity.names_patients:
         yield UNMATCHED
+    if gallery.engine_away:
+        yield f"answered from the gallery's own index, since the index engine {gallery.engine} gives no answer"
     if query.patients and trained_on(gallery, query.space, query.patients):
         yield flattered(query.space)
     yield from _doubts(gallery, query.space)
@@ -70,13 +72,13 @@ def _why_none(gallery: Gallery, who: Candidates) -> str:
     if who.own:
         return (
             ": of the query's patient no earlier study"
-            + ("" if who.among is None else " that is asked for")
+            + ("" if who.filtered is None else " that is asked for")
             + " is here"
         )
     if who.among is not None and not len(who.among):
         return ": the filter allows none"
     if len(who.closed):
-        all_ = "all" if who.among is None else "all that the filter allows"
+        all_ = "all" if who.filtered is None else "all that the filter allows"
         return (
             f": {all_} are of its own patient, which is left out. Let them answer with --same-patient; if they are of "
             f"several patients, name these by another column: {NAME_PATIENTS}"

@@ -101,6 +101,11 @@ def _adopted(result: AdoptResult) -> Iterator[str]:
             f"Dropped: {counted(result.jobs, 'open job')}, which never ran, and {counted(result.keys, 'API key')}, "
             "which count no more; make new ones: lookalike keys add NAME."
         )
+    if result.engine:
+        yield (
+            f"It named the index engine {one_line(result.engine)}, which is not asked; if it is yours: "
+            f"lookalike index SOURCES --gallery G --engine {one_line(result.engine)}"
+        )
     if not result.same_patients:
         yield (
             "Its patients were grouped with another secret key: pictures that you add cannot be matched with those of "

@@ -55,6 +55,11 @@ if TYPE_CHECKING:
     "--index", "kind", default="auto", show_default=True, help="The index of a new gallery: auto, flat, hnsw, ..."
 )
 @click.option(
+    "--engine",
+    metavar="milvus://HOST:PORT",
+    help="The engine that searches from now on; embedded: the gallery itself.  [default: as it was; new: embedded]",
+)
+@click.option(
     "--four-d",
     type=click.Choice(["refuse", "split"]),
     default="refuse",
@@ -89,6 +94,7 @@ def command(
     slices: str | None,
     window: str | None,
     kind: str,
+    engine: str | None,
     four_d: Literal["refuse", "split"],
     burned_in: Literal["keep", "mask", "refuse"] | None,
     patches: bool,
@@ -144,7 +150,12 @@ def command(
     )
     with (
         gallery_to_fill(
-            gallery, encoder=encoder or encoder_of_new(gallery, given), volumes=volumes, index=kind, linked=linked
+            gallery,
+            encoder=encoder or encoder_of_new(gallery, given),
+            volumes=volumes,
+            index=kind,
+            linked=linked,
+            engine=engine,
         ) as opened,
         interruptible(lambda: _kept(opened)),
         progress_bar("files") as progress,

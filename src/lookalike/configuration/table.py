@@ -311,6 +311,30 @@ SETTINGS: Final = (
         variable="LOOKALIKE_DEBUG",
         everywhere=True,
     ),
+    # The index engine
+    Setting(
+        key="engine.address",
+        kind="text",
+        about="The index engine of new galleries: milvus://HOST:PORT; without it their indexes are their own",
+        variable="LOOKALIKE_ENGINE",
+        metavar="milvus://HOST:PORT",
+        everywhere=True,
+    ),
+    Setting(
+        key="engine.token",
+        kind="text",
+        about="What it is shown: NAME:PASSWORD or an API key",
+        variable="LOOKALIKE_ENGINE_TOKEN",
+        secret=True,
+        everywhere=True,
+    ),
+    Setting(
+        key="engine.fallback",
+        kind="switch",
+        about="While it gives no answer, answer from an index of the gallery's own, and say so",
+        variable="LOOKALIKE_ENGINE_FALLBACK",
+        everywhere=True,
+    ),
     # The PACS
     Setting(
         key="pacs.sources",

@@ -14,12 +14,14 @@ from lookalike.store.named import Named
 
 def remove_derived(gallery: Gallery) -> None:
     """Remove maps, indexes and backgrounds, which are made again, adapters that no space has, and what processes that
-    were killed left of any of them.
+    were killed left of any of them. An index engine is brought in step. Raises EngineError where it does not answer.
     """
     for made in (gallery.folder / "maps", gallery.folder / "indexes"):
         if made.is_dir() and not made.is_symlink():
             with gallery.remaking():
                 shutil.rmtree(made)
+    if gallery.engine:
+        gallery.check_engine()  # which takes what is gone out of it
     had = {f"{row.name}.{row.adapter[:16]}" for row in gallery.store.spaces().values() if row.adapter}
     folder = gallery.folder / "adapters"
     for file in () if folder.is_symlink() or not folder.is_dir() else folder.iterdir():

@@ -6,8 +6,9 @@ called with the dimension and returns an empty Index.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
+from lookalike.filters import Filter
 from lookalike.types import Keys, Scores, Vectors
 
 
@@ -38,6 +39,30 @@ class Searchable(Protocol):
     def __len__(self) -> int: ...
 
 
+@runtime_checkable
+class FilteringIndex(Protocol):
+    """What is searched like a ``Searchable`` and takes a filter itself, as an engine outside of this process does.
+    deepest: hits of one query that it gives at most.
+    """
+
+    kind: str
+    deepest: int
+
+    def search(self, queries: Vectors, k: int, among: Keys | Filter | None = None) -> tuple[Keys, Scores]:
+        """As ``Searchable.search``. Raises UsageError for more than ``deepest``, or a filter that cannot be asked."""
+        ...
+
+    def few(self, among: Filter, most: int) -> Keys | None:
+        """The keys that satisfy a filter, ascending; None if they are more than ``most``, below ``deepest``."""
+        ...
+
+    def vectors_at(self, keys: Keys) -> Vectors | None:
+        """As ``Searchable.vectors_at``."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 class Index(Searchable, Protocol):
     """What can be searched, changed and stored. Nothing else may run during ``upsert`` or ``remove``."""
 
@@ -60,3 +85,6 @@ class Index(Searchable, Protocol):
         The caller has verified the bytes.
         """
         ...
+
+
+AnyIndex: TypeAlias = Searchable | FilteringIndex

@@ -13,6 +13,7 @@ from lookalike.ownership import change_ownership
 from lookalike.secret_key import new_secret, pseudonym
 from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.database import read_facts
+from lookalike.store.facts import ENGINE, remove_fact, stored_fact
 from lookalike.store.identity import CHECK, KEYED, MIXED, SCHEME, identity_from, key_check
 from lookalike.store.jobs import drop_jobs
 from lookalike.store.schema import API_KEYS, GALLERY, RECORDS
@@ -24,12 +25,14 @@ from lookalike.types import OTHER_KEY
 @dataclass(frozen=True, slots=True)
 class Adoption:
     """jobs: open ones that were dropped. keys: API keys that stood in the gallery and are removed. matched: whether
-    pictures that come are grouped with those of the same patient that are here.
+    pictures that come are grouped with those of the same patient that are here. engine: the index engine that it named,
+    which is not asked any more; "" for none.
     """
 
     jobs: int
     keys: int
     matched: bool
+    engine: str = ""
 
 
 def adopt_store(folder: Path, secret: str = "") -> Adoption:
@@ -44,6 +47,9 @@ def adopt_store(folder: Path, secret: str = "") -> Adoption:
         known = store.identity
         jobs = 0 if known.owned else drop_jobs(connection)
         keys = connection.execute(delete(API_KEYS)).rowcount
+        engine = "" if known.owned else stored_fact(connection, ENGINE) or ""
+        if engine:
+            remove_fact(connection, ENGINE)
         scheme = known.scheme or KEYED
         if not known.scheme:
             _rename(connection, lambda group: pseudonym(own.key or b"", group))
@@ -51,7 +57,7 @@ def adopt_store(folder: Path, secret: str = "") -> Adoption:
             _rename(connection, lambda group: OTHER_KEY + group[1:])
             scheme = MIXED
         _set(connection, {CHECK: key_check(own), SCHEME: scheme})
-    return Adoption(jobs, keys, scheme == KEYED)
+    return Adoption(jobs, keys, scheme == KEYED, engine)
 
 
 def count_stored_keys(store: Store) -> int:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Connection, delete, insert, select
 
 from lookalike.store.schema import GALLERY
+
+ENGINE: Final = "engine"
+"""The fact that names the index engine."""
 
 
 def stored_fact(connection: Connection, name: str) -> str | None:

@@ -173,12 +173,16 @@ class Store:
         """The SHA-256 of the index file that was made last of a space; "" if none was."""
         return self.noted(f"{_SEAL} {space}")
 
+    def note(self, name: str, value: str) -> None:
+        """Store a fact about the gallery, in the place of the former one."""
+        with self.begin(write=True) as connection:
+            put_fact(connection, name, value)
+
     def seal_index(self, space: str, sha256: str) -> None:
         """Note the SHA-256 of a space's index file: no other one is believed."""
         if self.index_seal(space) == sha256:
             return
-        with self.begin(write=True) as connection:
-            put_fact(connection, f"{_SEAL} {space}", sha256)
+        self.note(f"{_SEAL} {space}", sha256)
 
     # Writing
 

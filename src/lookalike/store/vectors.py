@@ -22,6 +22,9 @@ _VECTORS_BY_RECORD: Final = (
     .join(RECORDS, RECORDS.c.key == VECTORS.c.record)
     .order_by(VECTORS.c.view)
 )
+_VECTORS_BY_KEY: Final = where_chosen(VECTORS.c.key, *VECTORS.c, RECORDS.c.id).join(
+    RECORDS, RECORDS.c.key == VECTORS.c.record
+)
 
 _COUNTED: Final = (
     select(RECORDS.c.sha256, RECORDS.c.views, func.count(VECTORS.c.key).label("many"))
@@ -70,6 +73,16 @@ def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int
 def vectors_by_record(connection: Connection, records: Sequence[int]) -> StoredVectors:
     """The vectors of records, in the order of their keys; removed ones are left out. Raises as ``slices_by_record``."""
     return _stacked(sorted(_rows_of(connection, records), key=lambda row: int(row.key)))
+
+
+def vectors_by_key(connection: Connection, keys: Sequence[int]) -> StoredVectors:
+    """Vectors by their own keys, ascending; those that are not there are left out. Raises DamagedFileError for one that
+    fails its checksum.
+    """
+    rows = sorted(chosen_rows(connection, _VECTORS_BY_KEY, list(keys)), key=lambda row: int(row.key))
+    if bad := sum(not is_sound(row) for row in rows):
+        raise _damaged_vectors(bad)
+    return _stacked(rows)
 
 
 def _stacked(rows: Sequence[Any]) -> StoredVectors:

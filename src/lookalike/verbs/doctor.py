@@ -143,12 +143,22 @@ def _gallery(gallery: Gallery) -> Iterator[Check]:
     yield from _damage(gallery)
     yield _sources(gallery)
     yield from _encoders(gallery)
+    yield from _engine(gallery)
     for name in gallery.store.spaces():
         if gallery.is_of_another_encoder(name):
             told = f"trained on another encoder's vectors; train it anew: lookalike adapt --name {name} --replace"
             yield Check(f"space {name}", "missing", told)
         else:
             yield _try(f"space {name}", lambda name=name: f"{len(gallery.index(name))} vectors")  # type: ignore[misc]
+
+
+def _engine(gallery: Gallery) -> Iterator[Check]:
+    """Whether the index engine answers, if the gallery has one."""
+    if gallery.engine:
+        yield _try("engine", gallery.check_engine)
+    elif named := gallery.names_engine:
+        told = f"the gallery names {one_line(named)}, which is not asked while the gallery is not yours"
+        yield Check("engine", "missing", told)
 
 
 def _encoders(gallery: Gallery) -> Iterator[Check]:

@@ -13,7 +13,7 @@ from lookalike.asking.background import space_background
 from lookalike.collection import Collection
 from lookalike.encoders import PatchEncoder, superseded_by
 from lookalike.erasing import PATIENCE
-from lookalike.errors import DamagedFileError, GalleryError, ManifestMismatchError, UsageError
+from lookalike.errors import DamagedFileError, EngineError, GalleryError, ManifestMismatchError, UsageError
 from lookalike.filters import Or
 from lookalike.gallery import Gallery, gallery_folder, open_gallery
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
@@ -218,6 +218,9 @@ def drop_space(gallery: Gallery, name: str) -> None:
             for file in (gallery.folder / folder).glob(f"{name}.*"):
                 with suppress(OSError):
                     file.unlink()
+    if gallery.engine:
+        with suppress(EngineError):  # doctor and the next erasure take it out
+            gallery.check_engine()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +267,8 @@ class SourceFolder:
 class AdoptResult:
     """owned: whether the gallery is this user's now; false where its folder may only be read. folders: where its
     records come from. jobs, keys: open jobs that were dropped, API keys that stood in it and were removed.
-    same_patients: whether pictures that come are grouped with those of the same patient that are here.
+    same_patients: whether pictures that come are grouped with those of the same patient that are here. engine: the
+    index engine that it named, which is not asked any more; "" for none.
     """
 
     owned: bool
@@ -273,6 +277,7 @@ class AdoptResult:
     jobs: int
     keys: int
     same_patients: bool
+    engine: str = ""
 
 
 def adopt(
@@ -283,7 +288,7 @@ def adopt(
     encoder: Sequence[str] = (),
 ) -> AdoptResult:
     """Make a gallery that came from elsewhere, or was made by an earlier version, this user's own: from now on it may
-    be written to. Jobs and API keys that it brings are dropped.
+    be written to. Jobs, API keys and the index engine that it brings are dropped.
 
     root: folders and files whose pictures may be opened for it. key_file: the secret key that it was made with
     (``secret_key``): without it, pictures that come cannot be matched with those of the same patient that are here.
@@ -308,6 +313,7 @@ def adopt(
             0 if done is None else done.jobs,
             0 if done is None else done.keys,
             opened.store.identity.names_patients,
+            "" if done is None else done.engine,
         )
 
 
