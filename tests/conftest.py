@@ -20,6 +20,7 @@ from dicoms import save
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.readers import read
 from lookalike.store import BASE, Store
+from lookalike.store.place import put_elsewhere
 from lookalike.types import Image
 from peers.milvus import Milvus, milvus
 from skips import is_allowed
@@ -80,6 +81,35 @@ def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Milvus]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Any]:
+    """A PostgreSQL for the session (``peers.postgresql.PostgreSQL``)."""
+    from peers.postgresql import postgresql
+
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def store_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where new galleries keep their records in this test: "" for files, in tests of ``both_databases`` also the
+    address of a PostgreSQL, each gallery in a schema of its own.
+    """
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    url: str = request.getfixturevalue("postgresql_server").url()
+    monkeypatch.setenv("LOOKALIKE_STORE", url)
+    return url
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that are marked so on both databases, unless they look into SQLite's file."""
+    marked = metafunc.definition.get_closest_marker
+    if marked("both_databases") and not marked("sqlite_file"):
+        metafunc.fixturenames.insert(0, "store_url")
+        metafunc.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
 def make_gallery(tmp_path: Path) -> Iterator[Callable[..., Gallery]]:
     """Open galleries under the test's own folder; they are closed at the end."""
@@ -95,11 +125,13 @@ def make_gallery(tmp_path: Path) -> Iterator[Callable[..., Gallery]]:
 
 
 @pytest.fixture
-def make_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
+def make_store(tmp_path: Path, store_url: str) -> Iterator[Callable[[], Store]]:
     """Open the store of the test's own folder, as often as asked."""
     opened: list[Store] = []
 
     def make() -> Store:
+        if store_url:
+            put_elsewhere(tmp_path, store_url)
         opened.append(Store(tmp_path))
         if BASE not in opened[-1].spaces():
             opened[-1].put_space(BASE, {"name": "none", "identity": {"name": "none"}}, None)

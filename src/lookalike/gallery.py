@@ -2,6 +2,7 @@
 
 gallery/
   gallery.db     the source of truth: records, labels, vectors, spaces, refused files
+  store.json     or where that is instead: in a PostgreSQL (``lookalike.store.place``)
   indexes/       the fast copies, made again whenever they are missing, stale or damaged
   adapters/      trained adapters
   sources/       files that came through the server, which are nowhere else
@@ -25,9 +26,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from lookalike import adapters, encoders, indexes, locks
+from lookalike import adapters, encoders, indexes
 from lookalike.configuration.resolve import setting_value
-from lookalike.errors import EngineError, GalleryError, ManifestMismatchError, NotFoundError, UsageError
+from lookalike.errors import EngineError, GalleryError, LookalikeError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.indexes import files as index_files
 from lookalike.indexes.choice import choose
@@ -35,11 +36,14 @@ from lookalike.indexes.held import HeldIndex
 from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
+from lookalike.locks import LOCKS, WRITING, Locks, Turn, erasing, filling_engine, writing
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.plugins import load_plugin, suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE, READ_ONLY, check_shape
+from lookalike.store.databases import database_of
 from lookalike.store.facts import ENGINE
+from lookalike.store.place import STORE_FILE, checked_url, is_elsewhere, named_place, put_elsewhere
 from lookalike.store.second_encoder import count_without_vectors
 from lookalike.store.since import layout_of
 from lookalike.text import absolute, one_line
@@ -54,7 +58,7 @@ AUTO: Final = "auto"
 SOURCES: Final = "sources"
 INBOX: Final = "inbox"
 """What was received and waits to be indexed (``receiving.folder``), in a gallery's folder."""
-_OWN: Final = ("indexes", "adapters", "maps", INBOX, *locks.LOCKS)
+_OWN: Final = ("indexes", "adapters", "maps", INBOX, STORE_FILE, *LOCKS)
 OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
 _OF_A_PACS: Final = ("inbox:", "dicomweb+", "dimse:", "dimse+tls:")
@@ -128,6 +132,11 @@ class Gallery:
     def linked(self) -> bool:
         """Whether it keeps who its records are in a PACS, encrypted; an anonymous gallery keeps pseudonyms alone."""
         return self.store.identity.linked
+
+    @property
+    def locks(self) -> Locks:
+        """By which those who write to it take turns."""
+        return self.store.database.locks
 
     def may_open(self, path: str | os.PathLike[str]) -> bool:
         """Whether a path that the gallery names may be opened, shown, served or checked for."""
@@ -388,7 +397,7 @@ class Gallery:
 
     @contextmanager
     def _filling_engine(self) -> Iterator[None]:
-        with self._turn(locks.filling_engine(self.folder, _FILLING), own=False):
+        with self._turn(filling_engine(self.locks, _FILLING), own=False):
             yield
 
     def _held(self, space: str) -> HeldIndex:
@@ -417,7 +426,7 @@ class Gallery:
         """Whether another process is adding records: until it has finished, the index in memory is used."""
         if self._own_turn or held.state[1] != row.adapter or held.layout.edits != self.store.edits():
             return False
-        return locks.is_held(self.folder / locks.WRITING)
+        return self.locks.is_held(WRITING)
 
     def _load_or_build(self, row: SpaceRow) -> indexes.Index:
         made_of = {
@@ -464,19 +473,19 @@ class Gallery:
         return any(name in _OWN or name.startswith(FILE) for name in names)
 
     @contextmanager
-    def writing(self, patience: float | None = None) -> Iterator[locks.Turn]:
+    def writing(self, patience: float | None = None) -> Iterator[Turn]:
         """Lock the gallery for one long writer, which gives way to erasures where it can; the lock is released when the
         process ends, however it ends. patience: seconds to wait for another writer, by default the gallery's.
 
         Raises LockedError, GalleryError (nothing may be written).
         """
-        with self._turn(locks.writing(self.folder, self.patience if patience is None else patience)) as turn:
+        with self._turn(writing(self.locks, self.patience if patience is None else patience)) as turn:
             yield turn
 
     @contextmanager
     def erasing(self, patience: float) -> Iterator[None]:
         """Lock the gallery for an erasure, to which writers give way. Raises as ``writing``."""
-        with self._turn(locks.erasing(self.folder, patience)):
+        with self._turn(erasing(self.locks, patience)):
             yield
 
     @contextmanager
@@ -532,31 +541,48 @@ def open_gallery(
     index: str = AUTO,
     linked: bool | None = None,
     engine: str | None = None,
+    store: str | None = None,
 ) -> Gallery:
     """Open a gallery folder. create: create it if it does not exist; encoder: of a new gallery; volumes: how a new
     gallery slices volumes; index: the index kind of a new gallery, "auto" chooses by size. linked: whether a new
     gallery keeps who its records are in a PACS, encrypted (``Gallery.linked``); of another one what it must be, None:
     either. engine: the index engine that answers from now on (milvus://host:port), or "embedded" for none; None: the
-    one that the gallery names, and for a new one what the configuration says.
+    one that the gallery names, and for a new one what the configuration says. store: the address of the PostgreSQL that
+    a new gallery's records are in (postgresql://USER@HOST/DATABASE), None: where the setting ``store.url`` says, else
+    in its folder; of another gallery what it must be.
 
     Raises GalleryError if there is no gallery and ``create`` is false, UsageError for a gallery of the other kind,
-    MissingExtraError for a linked one where nothing can be encrypted.
+    MissingExtraError for a linked one where nothing can be encrypted, and for a PostgreSQL without its driver.
     """
     path = absolute(folder) if create else gallery_folder(folder)
-    if _is_gallery(path):
+    if is_gallery(path):
+        _check_store(path, store)
         return Gallery(path, encoder, volumes, index, linked, engine=engine)
+    url = store or setting_value("store.url")
+    if url:
+        checked_url(url)
     made = _make_folder(path)
     try:
+        if url:
+            put_elsewhere(path, url)
         return Gallery(path, encoder, volumes, index, linked, engine=engine)
     except BaseException:
         _unmake(path, made)
         raise
 
 
+def _check_store(path: Path, store: str | None) -> None:
+    """Raises UsageError where a gallery's records are elsewhere than is asked for."""
+    place = named_place(path)
+    if store is not None and checked_url(store) != (place.url if place is not None else None):
+        where = "in its folder" if place is None else f"in {one_line(place.url)}"
+        raise UsageError(f"this gallery's records are {where}; leave --store out, or index into a new gallery")
+
+
 def gallery_folder(folder: str | os.PathLike[str]) -> Path:
     """The absolute path of a gallery. Raises GalleryError if there is none."""
     path = absolute(folder)
-    if not _is_gallery(path):
+    if not is_gallery(path):
         raise GalleryError(f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}")
     return path
 
@@ -570,14 +596,15 @@ def gallery_to_fill(
     index: str = AUTO,
     linked: bool | None = None,
     engine: str | None = None,
+    store: str | None = None,
 ) -> Iterator[Gallery]:
     """As ``open_gallery`` with ``create``, closed at the end. A new gallery into which an error let nothing come is
     removed again: nobody should find a gallery where none was made.
     """
     path = absolute(folder)
-    fresh, made = not _is_gallery(path), _missing(path)
-    given = {"encoder": encoder, "volumes": volumes, "index": index, "linked": linked, "engine": engine}
-    with open_gallery(folder, create=True, **given) as gallery:  # type: ignore[arg-type]
+    fresh, made = not is_gallery(path), _missing(path)
+    given: dict[str, Any] = {"encoder": encoder, "volumes": volumes, "index": index, "linked": linked}
+    with open_gallery(folder, create=True, engine=engine, store=store, **given) as gallery:
         try:
             yield gallery
         except BaseException:
@@ -596,8 +623,9 @@ def _real(path: str | os.PathLike[str]) -> Path | None:
         return None
 
 
-def _is_gallery(path: Path) -> bool:
-    return os.path.exists(path / FILE)  # noqa: PTH110 - False for any impossible name
+def is_gallery(path: Path) -> bool:
+    """Whether a folder holds a gallery, or says where its records are."""
+    return is_elsewhere(path) or os.path.exists(path / FILE)  # noqa: PTH110 - False for any impossible name
 
 
 def _missing(path: Path) -> list[Path]:
@@ -615,8 +643,10 @@ def _remove_unfilled(gallery: Gallery, made: Sequence[Path]) -> None:
 
 def _unmake(path: Path, made: Sequence[Path]) -> None:
     """Remove a gallery that was made a moment ago, and the folders that were made for it."""
+    with suppress(LookalikeError):
+        database_of(path).remove_new()
     with suppress(OSError):
-        for each in [*path.glob(f"{FILE}*"), *map(path.joinpath, locks.LOCKS)]:
+        for each in map(path.joinpath, (STORE_FILE, *LOCKS)):
             each.unlink(missing_ok=True)
         shutil.rmtree(path / "indexes", ignore_errors=True)
         for folder in made:

@@ -47,7 +47,8 @@ class ApiKey:
 @dataclass(frozen=True, slots=True)
 class Ownership:
     """What is configured for one gallery. secret: 64 hex digits, "" where there is none. roots: real paths of folders
-    and files. encoders: references to files and the like, which a gallery alone may not name.
+    and files. encoders: references to files and the like, which a gallery alone may not name. store: the address of the
+    PostgreSQL that its records may be in, "" where they are in its folder.
     """
 
     gallery: str
@@ -55,6 +56,7 @@ class Ownership:
     roots: tuple[str, ...] = ()
     encoders: tuple[str, ...] = ()
     keys: tuple[ApiKey, ...] = ()
+    store: str = ""
 
     @property
     def key(self) -> bytes | None:
@@ -144,7 +146,8 @@ def _load(path: Path, gallery: str) -> Ownership:
         fields: dict[str, Any] = json.loads(path.read_bytes())
         keys = tuple(ApiKey(**key) for key in fields["keys"])
         lists = {name: tuple(map(str, fields[name])) for name in ("roots", "encoders")}
-        found = Ownership(gallery, str(fields["secret"]), **lists, keys=keys)
+        store = str(fields.get("store", ""))  # files of earlier versions have none
+        found = Ownership(gallery, str(fields["secret"]), **lists, keys=keys, store=store)
     except OSError as error:
         raise unusable_file(path, f"cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -169,6 +169,6 @@ class Reencoding:
 
     def _write(self, encoded: Sequence[EncodedRecord], missing: Mapping[int, str]) -> None:
         """Without a turn to write, at a moment when no erasure is under way, which would miss these vectors."""
-        moment = nullcontext() if self.held else between_erasures(self.gallery.folder)
+        moment = nullcontext() if self.held else between_erasures(self.gallery.locks)
         with moment:
             write_beside(self.gallery.store, encoded, missing)

@@ -127,12 +127,17 @@ COMMAND_ONLY: Final = {
     **dict.fromkeys(
         [
             f"index {name}"
-            for name in ("encoder", "plane", "slices", "window", "index", "engine", "four_d", "burned_in", "linked")
+            for name in (
+                *("encoder", "plane", "slices", "window", "index", "engine", "four_d", "burned_in", "linked"),
+                "store",
+            )
         ],
         "of the gallery that is made: in Python open(..., create=True)",
     ),
-    "receive linked": "of the gallery that is made: in Python open(..., create=True)",
-    **dict.fromkeys(["pull encoder", "pull linked"], "of the gallery that is made: in Python open(..., create=True)"),
+    **dict.fromkeys(
+        ["receive linked", "pull encoder", "pull linked"],
+        "of the gallery that is made: in Python open(..., create=True)",
+    ),
     **dict.fromkeys(["pull follow", "pull every"], "in Python a loop over follow(...)"),
     "index verbose": "lists set_apart, which the result holds",
     "evaluate more_queries": "what follows --queries",

@@ -20,7 +20,7 @@ from lookalike import reencoding
 from lookalike.asking.query import of_record, open_query, read_query
 from lookalike.errors import LockedError, ManifestMismatchError, ReadOnlyError, UsageError
 from lookalike.gallery import open_gallery
-from lookalike.locks import migrating
+from lookalike.locks import FolderLocks, migrating
 from lookalike.ownership import config_folder
 from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
@@ -266,7 +266,7 @@ def test_only_one_migrates_and_only_an_owner(copy: Callable[[], Path], monkeypat
     folder = copy()
     with open_gallery(folder) as gallery:
         gallery.patience = 0.1
-        with migrating(folder, 0), pytest.raises(LockedError, match="migrating this gallery"):
+        with migrating(FolderLocks(folder), 0), pytest.raises(LockedError, match="migrating this gallery"):
             migrate(gallery, NEW)
         with pytest.raises(UsageError, match="say what is wanted"):
             migrate(gallery)

@@ -110,6 +110,7 @@ def these(text: str) -> frozenset[str]:
 GALLERY: Final = Told("--gallery {other}", "folder", "{other}")
 JSON: Final = Shown("--json", "json")
 SEED: Final = Told("--seed 7", "seed", 7)
+ELSEWHERE: Final = "postgresql://nobody@127.0.0.1:1/nothing"  # nothing listens there
 SPACE: Final = Told("--space other", "space", "other")
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -133,6 +134,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--burned-in": Told("--burned-in mask", "burned_in", "mask"),
             "--patches": Told("--patches", "patches", True),
             "--linked": Told("--linked", "linked", True),
+            "--store": Shown("", "elsewhere", "test_postgresql.py::test_a_gallery_is_made_by_a_command"),
             "--where-source": Told("--where-source kind=picture", "where_source", "kind=picture"),
             "--reports": Told("--reports sr", "reports", "sr"),
             "--report-column": Told("--report-column site", "report_columns", "site"),
@@ -599,6 +601,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--root": Told("--root /a --root /b", "root", ("/a", "/b")),
             "--key-file": Told("--key-file /k", "key_file", "/k"),
             "--encoder": Told("--encoder e.onnx", "encoder", ("e.onnx",)),
+            "--store": Told(f"--store {ELSEWHERE}", "store", ELSEWHERE),
             "--json": JSON,
         },
         answer=True,

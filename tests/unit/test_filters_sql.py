@@ -24,13 +24,17 @@ from lookalike.store.browse import facet_counts, records_after
 from lookalike.store.edit import change_labels
 from lookalike.store.erasures import remove_named
 from lookalike.store.named import named_by_ids
+from lookalike.store.place import put_elsewhere
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.store.where import condition
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    opened = Store(tmp_path_factory.mktemp("store"))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    folder = tmp_path_factory.mktemp("store")
+    if request.param == "postgresql":
+        put_elsewhere(folder, request.getfixturevalue("postgresql_server").url())
+    opened = Store(folder)
     opened.put_space("base", {"name": "none", "identity": {"name": "none"}}, None)
     yield opened
     opened.close()
@@ -65,7 +69,7 @@ ROWS = st.lists(
 
 
 def fill(store: Store, rows: list[Row]) -> None:
-    with store._engine.begin() as connection:  # emptied for each example: a new database would take seconds
+    with store.begin(write=True) as connection:  # emptied for each example: a new database would take seconds
         for table in ("vectors", "attributes", "labels", "thumbnails", "records", "files"):
             connection.execute(sql(f"DELETE FROM {table}"))
         count_edit_of_all(connection)

@@ -20,9 +20,9 @@ from dicoms import data_set, save
 from lookalike.days import day_number
 from lookalike.errors import GalleryError, MissingExtraError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.store.edit import empty_log
 from lookalike.store.identities import dicom_identities, dicom_identity, instances_there
 from lookalike.store.sealed import sealed, unsealed
+from lookalike.store.traces import empty_log
 from lookalike.types import DicomIdentity
 from lookalike.verbs.gallery import adopt, gallery_info, secret_key
 from lookalike.verbs.records import remove

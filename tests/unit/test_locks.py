@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 
 from lookalike.errors import LockedError
-from lookalike.locks import erasing, writing
+from lookalike.locks import FolderLocks, erasing, writing
 
 LONG = 300.0  # seconds: nothing is judged by how quick it is
 
 
 def test_one_long_writer_at_a_time(tmp_path: Path) -> None:
-    with writing(tmp_path, 0), pytest.raises(LockedError, match="another process is writing"), writing(tmp_path, 0):
+    with (
+        writing(FolderLocks(tmp_path), 0),
+        pytest.raises(LockedError, match="another process is writing"),
+        writing(FolderLocks(tmp_path), 0),
+    ):
         pass
-    with writing(tmp_path, 0) as turn:
+    with writing(FolderLocks(tmp_path), 0) as turn:
         turn.leave()  # it goes on later, so that nobody else may begin
-        with pytest.raises(LockedError), writing(tmp_path, 0):
+        with pytest.raises(LockedError), writing(FolderLocks(tmp_path), 0):
             pass
 
 
@@ -28,14 +32,14 @@ def test_a_writer_gives_way_to_every_erasure_that_waits(tmp_path: Path) -> None:
 
     def erase(number: int) -> None:
         ready.wait(LONG)
-        with erasing(tmp_path, LONG):
+        with erasing(FolderLocks(tmp_path), LONG):
             done.append(number)
 
     threads = [threading.Thread(target=erase, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     steps = 0
-    with writing(tmp_path, 0) as turn:
+    with writing(FolderLocks(tmp_path), 0) as turn:
         assert not turn.is_awaited
         ready.set()
         while len(done) < len(threads):
@@ -51,9 +55,9 @@ def test_a_writer_gives_way_to_every_erasure_that_waits(tmp_path: Path) -> None:
 
 
 def test_who_does_not_give_way_lets_an_erasure_fail_before_it_began(tmp_path: Path) -> None:
-    with writing(tmp_path, 0) as turn:
-        with pytest.raises(LockedError), erasing(tmp_path, 0):
+    with writing(FolderLocks(tmp_path), 0) as turn:
+        with pytest.raises(LockedError), erasing(FolderLocks(tmp_path), 0):
             pass
         turn.leave()
-        with erasing(tmp_path, 0):
+        with erasing(FolderLocks(tmp_path), 0):
             pass

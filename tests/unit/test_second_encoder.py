@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from lookalike.errors import GalleryError, ManifestMismatchError
 from lookalike.store import BASE, Batch, NewRecord, Store, record_id
@@ -19,6 +26,7 @@ from lookalike.store.damage import damage_of
 from lookalike.store.edit import change_labels
 from lookalike.store.erasures import remove_named
 from lookalike.store.named import named_by_ids
+from lookalike.store.place import put_elsewhere
 from lookalike.store.second_encoder import (
     begin_beside,
     beside_counts,
@@ -32,6 +40,7 @@ from lookalike.store.second_encoder import (
 )
 from lookalike.store.since import changes_since, layout_of
 from lookalike.types import Vectors
+from peers.postgresql import PostgreSQL
 
 
 def encoder(name: str) -> dict[str, Any]:
@@ -51,9 +60,13 @@ def digest(number: int) -> str:
 class Besides(RuleBasedStateMachine):
     """model: of each record, by its number, how many vectors each encoder has of it, None where it has not tried."""
 
+    url = ""
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
+        if self.url:
+            put_elsewhere(Path(self.folder.name), self.url)
         self.store = Store(Path(self.folder.name))
         self.store.put_space(BASE, encoder("a"), None)
         self.model: dict[int, dict[str, int | None]] = {}
@@ -192,3 +205,9 @@ class Besides(RuleBasedStateMachine):
 
 TestBesides = Besides.TestCase
 TestBesides.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.slow
+def test_postgresql_does_as_sqlite(postgresql_server: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Besides, "url", postgresql_server.url())
+    run_state_machine_as_test(Besides, settings=TestBesides.settings)

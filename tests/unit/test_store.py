@@ -16,6 +16,7 @@ from lookalike.store import BASE, Batch, Relabel, Store, record_id
 from lookalike.types import Refusal
 from new_records import MakeStore, digest, new
 
+pytestmark = pytest.mark.both_databases
 ENCODER = {"name": "none", "identity": {"name": "none"}}
 
 
@@ -226,6 +227,7 @@ class _Unprintable:
         raise self.Told
 
 
+@pytest.mark.sqlite_file
 def test_settings_that_keep_what_was_acknowledged(make_store: MakeStore) -> None:
     store = make_store()
     with store._engine.connect() as connection:

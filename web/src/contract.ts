@@ -1561,6 +1561,7 @@ export interface components {
             linked: boolean;
             reports: number;
             studies: number;
+            store: string;
             title: string;
             imports: string[];
             disclaimer: string;
@@ -2261,11 +2262,13 @@ export interface components {
         };
         /**
          * @description records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
-         *     reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended.
+         *     reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended. beyond: what a
+         *     PostgreSQL keeps all the same, which no client can look into or empty.
          */
         Removed: {
             records: number;
             erased: boolean;
+            beyond: string;
         };
         /**
          * @description micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query with several

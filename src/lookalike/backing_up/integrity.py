@@ -78,13 +78,14 @@ def _is_of_a_backup(path: str) -> bool:
 def faults_of_gallery(gallery: Gallery) -> list[Fault]:
     """Whatever in a gallery does not match a checksum: rows, adapters, indexes, and the files that it keeps itself."""
     found = list[Fault]()
+    name = gallery.store.database.name
     for path, check in (
-        (FILE, lambda: _check_database(gallery)),
-        (f"{FILE}: patches", lambda: list(read_patches(gallery.store, patched_records(gallery.store)))),
-        (f"{FILE}: reports", lambda: every_report(gallery.store)),
-        (f"{FILE}: log of labels", lambda: label_changes(gallery.store, None, _CHANGES)),
-        (f"{FILE}: refused files", gallery.store.refused),
-        (f"{FILE}: studies, series, instances", lambda: check_smaller_tables(gallery.store)),
+        (name, lambda: _check_database(gallery)),
+        (f"{name}: patches", lambda: list(read_patches(gallery.store, patched_records(gallery.store)))),
+        (f"{name}: reports", lambda: every_report(gallery.store)),
+        (f"{name}: log of labels", lambda: label_changes(gallery.store, None, _CHANGES)),
+        (f"{name}: refused files", gallery.store.refused),
+        (f"{name}: studies, series, instances", lambda: check_smaller_tables(gallery.store)),
     ):
         found += _tried(path, check)
     return [*found, *_rows(gallery), *_adapters(gallery), *_indexes(gallery), *_kept(gallery)]
@@ -103,15 +104,18 @@ def _check_database(gallery: Gallery) -> None:
 
 
 def _rows(gallery: Gallery) -> Iterator[Fault]:
+    database = gallery.store.database.name
     try:
         damage = damage_of(gallery.store)
     except LookalikeError as error:
-        yield Fault(FILE, f"is damaged: {error}")
+        yield Fault(database, f"is damaged: {error}")
         return
     for name in ("vectors", "thumbnails", "descriptions", "labels", "beside"):
         if files := getattr(damage, name):
             told = "vectors beside" if name == "beside" else name
-            yield Fault(f"{FILE}: {told}", f"of {len(files)} files do not match their checksums; see lookalike doctor")
+            yield Fault(
+                f"{database}: {told}", f"of {len(files)} files do not match their checksums; see lookalike doctor"
+            )
 
 
 def _adapters(gallery: Gallery) -> Iterator[Fault]:

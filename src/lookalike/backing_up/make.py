@@ -32,7 +32,7 @@ from lookalike.progress import Progress, followed_by, tracked
 from lookalike.receiving.folder import APART, ARRIVED, KNOWN
 from lookalike.store.erasures import erasures
 from lookalike.store.second_encoder import beside_encoder
-from lookalike.store.snapshot import SnapshotFacts, snapshot_facts, snapshot_file, write_copy, write_snapshot
+from lookalike.store.snapshot import SnapshotFacts, snapshot_facts, snapshot_file, write_copy
 
 ADAPTER_FILES: Final = "adapters"
 ENCODERS: Final = "encoders"
@@ -64,7 +64,7 @@ def make_backup(gallery: Gallery, place: Path, version: str, progress: Progress 
                 tidy(gallery, PATIENCE)  # an erasure that was cut short may have left traces
             before = erasures(gallery.store).number
             manifest = replace(_copied(gallery, coming, created, progress), version=version)
-            with between_erasures(gallery.folder):
+            with between_erasures(gallery.locks):
                 # An adapter that is lacking may just have been made anew.
                 if erasures(gallery.store).number == before and not (manifest.lacking and left):
                     return _completed(gallery, coming, place, manifest)
@@ -106,7 +106,7 @@ def _is_gone(path: Path, beside: Path) -> bool:
 
 def _copied(gallery: Gallery, coming: Path, created: datetime, progress: Progress | None) -> Manifest:
     coming.mkdir(mode=0o700)
-    write_snapshot(gallery.folder, snapshot_file(coming))
+    gallery.store.database.write_snapshot(snapshot_file(coming))
     facts, tuned = snapshot_facts(snapshot_file(coming)), _tuned(gallery)
     copies = [*_of_gallery(gallery.folder), *_of_encoders(tuned)]
     with followed_by(progress):

@@ -67,6 +67,8 @@ def command(
         )
         kept = "is left out from now on (--may-return ends it)" if done.kept_out else "may come again: no key is here"
         print_notes(f"The patient {kept}.")
+        if done.beyond:
+            print_notes(f"Not looked into: {done.beyond}.")
         if done.backups:
             said = {True: "holds it: throw it away", False: "does not hold it", None: "cannot be looked into"}
             print_table([["backup", "made", "state"], *([b.name, b.created, said[b.holds]] for b in done.backups)])

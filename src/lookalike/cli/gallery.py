@@ -57,9 +57,15 @@ for _each in (
 @click.option("--root", "roots", multiple=True, metavar="DIR", help="A folder whose files it may open (repeat).")
 @click.option("--key-file", metavar="FILE", help="The secret key that it was made with (lookalike gallery key).")
 @click.option("--encoder", "encoders", multiple=True, metavar="NAME", help="A file or model that it may load.")
+@click.option("--store", metavar="URL", help="The PostgreSQL that its records are in: postgresql://USER@HOST/DATABASE.")
 @json_option
 def _adopt(
-    gallery: str, roots: tuple[str, ...], key_file: str | None, encoders: tuple[str, ...], as_json: bool
+    gallery: str,
+    roots: tuple[str, ...],
+    key_file: str | None,
+    encoders: tuple[str, ...],
+    store: str | None,
+    as_json: bool,
 ) -> None:
     """Make a gallery that came from elsewhere, or was made by an earlier version, your own.
 
@@ -74,7 +80,7 @@ def _adopt(
     from lookalike.gallery import open_gallery
     from lookalike.verbs import gallery as verbs
 
-    result = verbs.adopt(gallery, root=roots, key_file=key_file, encoder=encoders)
+    result = verbs.adopt(gallery, root=roots, key_file=key_file, encoder=encoders, store=store)
     with open_gallery(gallery) as opened:
         note_command("change-gallery", opened, what="adopt", folders=len(roots))
     if as_json:
@@ -158,6 +164,7 @@ def _info(gallery: str, as_json: bool) -> None:
         [
             ["gallery", result.name],
             ["records", f"{result.records}, {counted(result.refused, 'refused file')}"],
+            ["store", result.store or "a file in its folder"],
             ["studies", f"{result.studies} known, {counted(result.reports, 'record')} with a report"],
             ["encoder", f"{result.encoder.name}, {result.encoder.dim} numbers a vector"],
             ["spaces", ", ".join(space.name for space in result.spaces if space.answers)],

@@ -19,6 +19,7 @@ from lookalike.cli.output import (
     print_json,
     print_notes,
     progress_bar,
+    store_option,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 )
 @click.option("--patches", is_flag=True, help="Keep patch vectors too, for searches of a region (search --box).")
 @linked_option
+@store_option
 @click.option("--where-source", metavar="FILTER", help="Leave out files by their headers: 'Modality!=SR'.")
 @click.option("--reports", metavar="sr|FOLDER", help="Keep reports: structured ones (sr), or text files in a folder.")
 @click.option(
@@ -99,6 +101,7 @@ def command(
     burned_in: Literal["keep", "mask", "refuse"] | None,
     patches: bool,
     linked: bool | None,
+    store: str | None,
     where_source: str | None,
     reports: str | None,
     report_columns: tuple[str, ...],
@@ -156,6 +159,7 @@ def command(
             index=kind,
             linked=linked,
             engine=engine,
+            store=store,
         ) as opened,
         interruptible(lambda: _kept(opened)),
         progress_bar("files") as progress,

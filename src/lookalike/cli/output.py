@@ -40,6 +40,11 @@ linked_option = click.option(
     default=None,
     help="Whether a new gallery keeps UIDs, accession numbers and dates, encrypted.  [default: anonymous]",
 )
+store_option = click.option(
+    "--store",
+    metavar="URL",
+    help="The PostgreSQL of a new gallery's records: postgresql://USER@HOST/DATABASE.  [default: in its folder]",
+)
 seed_option = click.option("--seed", default=0, show_default=True, help="Seed of every random choice.")
 label_columns_option = click.option(
     "--label-column",

@@ -270,7 +270,8 @@ def _print_removed(removed: Removed, as_json: bool) -> None:
     if as_json:
         print_json(removed)
     elif removed.erased:
-        print_notes(f"{counted(removed.records, 'record')} removed; no trace is left in the gallery's folder.")
+        left = f", nor in its tables; not looked into: {removed.beyond}" if removed.beyond else ""
+        print_notes(f"{counted(removed.records, 'record')} removed; no trace is left in the gallery's folder{left}.")
     else:
         print_notes(
             f"{counted(removed.records, 'record')} removed. Another process still reads an earlier state: the last "

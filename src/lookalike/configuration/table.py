@@ -140,6 +140,23 @@ SETTINGS: Final = (
         variable="LOOKALIKE_BACKUP_FOLDER",
         everywhere=True,
     ),
+    Setting(
+        key="store.url",
+        kind="text",
+        about="The PostgreSQL where new galleries keep their records, postgresql://USER@HOST/DATABASE; without it in a "
+        "file in their folder",
+        variable="LOOKALIKE_STORE",
+        metavar="URL",
+        everywhere=True,
+    ),
+    Setting(
+        key="store.password",
+        kind="text",
+        about="and the password for it, where it is in neither ~/.pgpass nor PGPASSWORD",
+        variable="LOOKALIKE_STORE_PASSWORD",
+        secret=True,
+        everywhere=True,
+    ),
     # Who may ask
     Setting(
         key="access.keys",

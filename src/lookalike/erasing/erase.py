@@ -16,27 +16,27 @@ from lookalike.erasing.sources import remove_copies, sweep_sources
 from lookalike.errors import LockedError, LookalikeError
 from lookalike.gallery import SOURCES, Gallery
 from lookalike.store import Store
-from lookalike.store.database import FILE
-from lookalike.store.edit import empty_log, write_anew
 from lookalike.store.erasures import Erasures, close_erasures, erasures, remove_named
 from lookalike.store.named import Named
-from lookalike.store.pages import lies_between
+from lookalike.store.traces import clear_traces
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 PATIENCE: Final = 60.0  # seconds that an erasure waits for its turn; a writer gives way much sooner
-_LOG_SECONDS: Final = 5.0  # that it waits for those who read an earlier state
 Forget: TypeAlias = Callable[[Named], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
     """records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
-    reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended."""
+    reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended. beyond: what a
+    PostgreSQL keeps all the same, which no client can look into or empty.
+    """
 
     records: int
     erased: bool
+    beyond: str = ""
 
 
 def erase(
@@ -59,7 +59,7 @@ def erase(
         erased = _complete(gallery, named)
     _works(lambda: forget(named) if forget is not None else None)
     _works(lambda: make_indexes(gallery))
-    return Removed(len(named.keys), erased)
+    return Removed(len(named.keys), erased, gallery.store.database.beyond)
 
 
 def is_erasing(gallery: Gallery) -> bool:
@@ -88,7 +88,10 @@ def _complete(gallery: Gallery, named: Named | None) -> bool:
         noted = erasures(gallery.store)
     if noted.open:
         done = _works(lambda: remove_derived(gallery)) and done
-        done = _works(lambda: _clear_database(gallery, named)) and done
+        done = (
+            _works(lambda: clear_traces(gallery.store, gallery.folder, None if named is None else named.traces))
+            and done
+        )
         done = done and _works(lambda: close_erasures(gallery.store, noted.number))
     return done
 
@@ -99,11 +102,3 @@ def _works(step: Callable[[], None]) -> bool:
         step()
         return True
     return False
-
-
-def _clear_database(gallery: Gallery, named: Named | None) -> None:
-    """Leave nothing of removed rows in the database. Raises LockedError where somebody reads an earlier state."""
-    empty_log(gallery.store, _LOG_SECONDS)
-    if named is None or lies_between(gallery.folder / FILE, named.traces):
-        write_anew(gallery.store)
-        empty_log(gallery.store, _LOG_SECONDS)

@@ -54,7 +54,8 @@ class ErasureProof:
     made from all records are made again without these; of inboxes those that waited. kept_out: whether the patient is
     not taken again, by whichever way; without the gallery's key that cannot be. words: that were searched for
     afterwards, by what they are, in so many files and bytes; found: files that held one. erased: whether no trace is
-    left on the disk. mac: HMAC-SHA-256 of the rest, by the key of the audit log.
+    left on the disk; beyond: but for what a PostgreSQL keeps, which cannot be looked into. mac: HMAC-SHA-256 of the
+    rest, by the key of the audit log.
     """
 
     gallery: str
@@ -73,6 +74,7 @@ class ErasureProof:
     found: int
     erased: bool
     backups: tuple[BackupState, ...]
+    beyond: str = ""
     mac: str = ""
 
     @property
@@ -131,6 +133,7 @@ def erase_with_proof(
         len(canary.found),
         removed.erased,
         tuple(_state(entry, named.ids) for entry in backups_of(gallery.store.id)),
+        gallery.store.database.beyond,
     )
     return signed(proof, key), tuple(sorted(named.ids))
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from lookalike.ownership import change_ownership
 from lookalike.secret_key import new_secret, pseudonym
 from lookalike.store.batch import count_edit, delete_rows
-from lookalike.store.database import read_facts
+from lookalike.store.databases import database_of
 from lookalike.store.facts import ENGINE, remove_fact, stored_fact
 from lookalike.store.identity import CHECK, KEYED, MIXED, SCHEME, identity_from, key_check
 from lookalike.store.jobs import drop_jobs
@@ -41,7 +41,7 @@ def adopt_store(folder: Path, secret: str = "") -> Adoption:
     Patients that are grouped by the salt alone, as earlier versions did, are grouped by the key from now on. Those that
     another key grouped stay as they are. Raises GalleryError, DamagedFileError.
     """
-    before = identity_from(read_facts(folder))
+    before = identity_from(database_of(folder).read_facts())
     own = change_ownership(before.id, lambda found: replace(found, secret=secret or found.secret or new_secret()))
     with closing(Store(folder, adopting=True)) as store, store.begin(write=True) as connection:
         known = store.identity

@@ -1,11 +1,13 @@
-"""Open a gallery's SQL database: durable settings, migrations, and errors that separate damage from mistakes."""
+"""Open a gallery's SQL database: durable settings, migrations, and errors that separate damage from mistakes. How
+SQLite does it stands here, how PostgreSQL does in ``postgresql``.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -24,13 +26,25 @@ _PATIENCE: Final = 30.0  # seconds to wait for another process's transaction
 _STEPS: Final = 20_000  # of SQLite's machine, about a millisecond
 _DAMAGE: Final = ("malformed", "disk image", "decode", "no such", "already exists")
 _HEAD: Final = "0009"  # the latest migration; a test compares it with the folder
+POSTGRESQL: Final = "postgresql"
+_WRITE: Final = {  # what begins a transaction that writes, and lets the others wait
+    "sqlite": ("BEGIN IMMEDIATE",),
+    POSTGRESQL: ("BEGIN", "UPDATE writes SET number = number + 1"),  # the row is locked until the end
+}
+_LATE: Final = "57014"  # SQLSTATE: query_canceled,
+_FORBIDDEN: Final = "42501"  # and insufficient_privilege
 _SUPER_JOURNAL: Final = bytes.fromhex("d9d505f920a163d7")  # ends a journal that names another
 
 
 def may_write(folder: Path) -> bool:
     """Whether this process may write to the gallery in a folder, which an older SQLite file or none may lie in."""
     file = folder / FILE
-    return all(os.access(path, os.W_OK, effective_ids=True) for path in (folder, *[file] * file.exists()))
+    return folder_may_be_written(folder) and (not file.exists() or os.access(file, os.W_OK, effective_ids=True))
+
+
+def folder_may_be_written(folder: Path) -> bool:
+    """Whether this process may make files in a folder."""
+    return os.access(folder, os.W_OK, effective_ids=True)
 
 
 def read_only_uri(folder: Path) -> str:
@@ -40,7 +54,7 @@ def read_only_uri(folder: Path) -> str:
     file is declared immutable, which is true as long as no log has content.
     """
     uri, log = f"{(folder / FILE).as_uri()}?mode=ro", folder / f"{FILE}-wal"
-    if os.access(folder, os.W_OK, effective_ids=True):
+    if folder_may_be_written(folder):
         return uri
     if not (log.exists() and log.stat().st_size):
         return f"{uri}&immutable=1"
@@ -89,20 +103,30 @@ def connect(folder: Path, *, writable: bool, prepare: Callable[[sqlite3.Connecti
     engine = _engine(folder) if writable else _read_only_engine(read_only_uri(folder))
     if prepare is not None:
         event.listen(engine, "connect", lambda connection, _record: prepare(connection))
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", begin)
     with errors_named():
-        with engine.begin() as connection:
-            found = _revision(connection)
-        if found not in (*READABLE, _HEAD) and not writable:
-            raise GalleryError(
-                f"{READ_ONLY}, and its tables are of revision {found!r}, where this lookalike knows {_HEAD}; open it "
-                "once where it may be written to (lookalike doctor --gallery G), or copy the folder and open the copy"
-            )
-        if found != _HEAD and writable:
-            # Another process may have created the tables while this one waited.
-            with to_write(engine).begin() as connection:
-                _migrate(connection, _revision(connection))
+        bring_up_to_date(engine, READABLE, writable=writable)
     return engine
+
+
+def bring_up_to_date(engine: Engine, readable: Collection[str], *, writable: bool) -> bool:
+    """Have the tables of a database as they are to be; whether something was changed. readable: earlier revisions
+    whose tables may be read as they are.
+
+    Raises GalleryError for tables of another revision, where nothing may be written, or of a later one.
+    """
+    with engine.begin() as connection:
+        found = _revision(connection)
+    if found not in (*readable, _HEAD) and not writable:
+        raise GalleryError(
+            f"{READ_ONLY}, and its tables are of revision {found!r}, where this lookalike knows {_HEAD}; open it "
+            "once where it may be written to (lookalike doctor --gallery G), or copy the folder and open the copy"
+        )
+    if found != _HEAD and writable:
+        # Another process may have created the tables while this one waited.
+        with to_write(engine).begin() as connection:
+            _migrate(connection, _revision(connection))
+    return found != _HEAD and writable
 
 
 def _engine(folder: Path) -> Engine:
@@ -124,7 +148,7 @@ def _read_only_engine(uri: str) -> Engine:
 
 def to_write(engine: Engine) -> Engine:
     """The same database for write transactions: each takes the write lock before it reads."""
-    return engine.execution_options(begin="BEGIN IMMEDIATE")
+    return engine.execution_options(begin=_WRITE[engine.dialect.name])
 
 
 def _durable(connection: sqlite3.Connection, _record: Any) -> None:
@@ -159,14 +183,17 @@ def _lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
 
 
-def _begin(connection: Connection) -> None:
-    if how := connection.get_execution_options().get("begin", "BEGIN"):
-        connection.exec_driver_sql(how)
+def begin(connection: Connection) -> None:
+    """Begin a transaction by the statements that the connection's option of that name says."""
+    for statement in connection.get_execution_options().get("begin", ("BEGIN",)):
+        connection.exec_driver_sql(statement)
 
 
 def _revision(connection: Connection) -> str | None:
-    tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
-    if tables.first() is None:
+    there = "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
+    if connection.dialect.name == POSTGRESQL:
+        there = "SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL"
+    if connection.exec_driver_sql(there).first() is None:
         return None
     row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
     return None if row is None else str(row[0])
@@ -191,20 +218,43 @@ def _migrate(connection: Connection, found: str | None) -> None:
 
 @contextmanager
 def interrupted_after(connection: Connection, deadline: float, late: Callable[[], LookalikeError]) -> Iterator[None]:
-    """Interrupt what a connection asks once ``time.monotonic()`` is past a deadline. Raises ``late``. SQLite asks after
-    every so many steps; other databases have a statement timeout.
-    """
+    """Interrupt what a connection asks once ``time.monotonic()`` is past a deadline. Raises ``late``."""
+    is_postgresql = connection.dialect.name == POSTGRESQL
+    try:
+        with (_timed if is_postgresql else _stepped)(connection, deadline):
+            yield
+    except OperationalError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if not (state == _LATE if is_postgresql else "interrupted" in str(error.orig)):
+            raise
+        raise late() from None
+
+
+@contextmanager
+def _stepped(connection: Connection, deadline: float) -> Iterator[None]:
+    """SQLite asks after every so many steps whether to go on."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
     try:
         yield
-    except OperationalError as error:
-        if "interrupted" not in str(error.orig):
-            raise
-        raise late() from None
     finally:
         driver.set_progress_handler(None, _STEPS)
+
+
+@contextmanager
+def _timed(connection: Connection, deadline: float) -> Iterator[None]:
+    """PostgreSQL is told before each statement how long it may take; that ends with the transaction."""
+
+    def limit(_connection: Any, cursor: Any, *_of: Any) -> None:
+        left = max(int((deadline - time.monotonic()) * 1000), 1)
+        cursor.execute(f"SET LOCAL statement_timeout = {left}")
+
+    event.listen(connection, "before_cursor_execute", limit)
+    try:
+        yield
+    finally:
+        event.remove(connection, "before_cursor_execute", limit)
 
 
 @contextmanager
@@ -213,6 +263,8 @@ def errors_named() -> Iterator[None]:
     try:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
+        if hasattr(getattr(error, "orig", None), "sqlstate"):
+            raise _unusable_server(error) from None
         message = str(getattr(error, "orig", error))
         if any(words in message for words in _DAMAGE):
             raise damaged() from None
@@ -220,8 +272,21 @@ def errors_named() -> Iterator[None]:
             f"the gallery's database cannot be used ({message}); "
             "close other programs that use it, check the disk's space and the folder's permissions"
         ) from None
-    except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError):
+    except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) == _FORBIDDEN:
+            raise _unusable_server(error) from None
         raise damaged() from None
+
+
+def _unusable_server(error: Any) -> GalleryError:
+    """The error for a PostgreSQL that cannot be asked. Its own words name hosts, databases, roles and tables; what
+    stands in a row is in its details, which are left out.
+    """
+    said = error.orig.diag.message_primary or str(error.orig).strip().splitlines()[0]
+    return GalleryError(
+        f"the gallery's database cannot be used ({said}); see that PostgreSQL runs, lets this user in (the "
+        "password is in ~/.pgpass, PGPASSWORD or LOOKALIKE_STORE_PASSWORD) and has space; then do it again"
+    )
 
 
 @contextmanager
@@ -245,5 +310,5 @@ def sound_row(noted: object, *values: object) -> bool:
 def damaged() -> DamagedFileError:
     """The error for a database with inconsistent contents."""
     return DamagedFileError(
-        f"{FILE} is damaged; put a backup in its place, or remove the gallery folder and index again"
+        "the gallery's database is damaged; put a backup in its place, or remove the gallery folder and index again"
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, delete, func, select
 
-from lookalike.errors import LockedError
 from lookalike.store.batch import count_edit, move_files
 from lookalike.store.label_log import LoggedChange, hand_labels, labels_of, log_of, set_by_hand, take_back
 from lookalike.store.rows import chosen_rows, keys_by_id, no_record, where_chosen
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from lookalike.store.store import Store
 
 _IDS_OF_FILES: Final = where_chosen(RECORDS.c.sha256, RECORDS.c.id)
-_GLANCE: Final = 50  # milliseconds for which emptying the log may hold up writers
 
 
 def change_labels(
@@ -145,31 +142,6 @@ def remove_space(store: Store, name: str) -> None:
     """Remove a space."""
     with store.begin(write=True) as connection:
         connection.execute(delete(SPACES).where(SPACES.c.name == name))
-
-
-def empty_log(store: Store, patience: float) -> None:
-    """Move everything from the write-ahead log into the database, where removed rows are overwritten, and leave no byte
-    in it. Raises LockedError if somebody still reads an earlier state after ``patience`` seconds.
-    """
-    end = time.monotonic() + patience
-    with store.outside() as connection:
-        waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={_GLANCE}")
-        try:
-            while (busy := connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]) and (
-                time.monotonic() < end
-            ):
-                time.sleep(_GLANCE / 1000)
-        finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={waits}")
-    if busy:
-        raise LockedError("another process still reads an earlier state of this gallery; wait until it has finished")
-
-
-def write_anew(store: Store) -> None:
-    """Write the whole database anew, without what lies between its rows."""
-    with store.outside() as connection:
-        connection.exec_driver_sql("VACUUM")
 
 
 def _keys(connection: Connection, ids: Iterable[str]) -> list[int]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, func, null, or_, select
 from lookalike.filters import And, Compare, Filter, Not, fields
 from lookalike.store.batch import edits_of
 from lookalike.store.lookup import Begin
-from lookalike.store.rows import CHUNK
+from lookalike.store.rows import CHUNK, driver_rows
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, VECTORS
 from lookalike.store.spaces import read_spaces
 from lookalike.store.value_columns import Said, ValueColumn, empty_column
@@ -158,15 +158,8 @@ def _said(connection: Connection, name: str, among: Callable[[Any], Any] | None 
         # Of few records their own rows are read: an index by the name would be taken for all that have it.
         named = ATTRIBUTES.c.name if among is None else ATTRIBUTES.c.name.concat("")
         query = select(*columns).where(named == name)
-    return _driver_rows(connection, query if among is None else query.where(among(key)))
+    return driver_rows(connection, query if among is None else query.where(among(key)))
 
 
 def _pairs(connection: Connection, query: Select[Any]) -> NDArray[np.int64]:
-    return np.array(_driver_rows(connection, query), np.int64).reshape(-1, 2)
-
-
-def _driver_rows(connection: Connection, query: Select[Any]) -> list[Any]:
-    """The driver's own rows: of a hundred thousand, SQLAlchemy's take several times as long."""
-    compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
-    given = [compiled.params[name] for name in compiled.positiontup or ()]
-    return list(connection.connection.cursor().execute(str(compiled), given).fetchall())
+    return np.array(driver_rows(connection, query), np.int64).reshape(-1, 2)

@@ -123,8 +123,9 @@ def read_gallery_facts(connection: Connection) -> dict[str, str]:
     return {row.name: row.value for row in rows}
 
 
-def make_identity(connection: Connection, *, linked: bool = False) -> dict[str, str]:
+def make_identity(connection: Connection, *, linked: bool = False, identity: str = "") -> dict[str, str]:
     """Give a new gallery its id, its salt, its kind and a secret key, which is kept in the user's configuration.
+    identity: the id, where one was chosen before.
 
     Raises DamagedFileError where there are records already, GalleryError where the configuration cannot be written to,
     MissingExtraError for a linked one where nothing can be encrypted.
@@ -133,7 +134,7 @@ def make_identity(connection: Connection, *, linked: bool = False) -> dict[str, 
         check_can_seal()
     if connection.execute(select(RECORDS.c.key).limit(1)).first() is not None:
         raise damaged()
-    identity = secrets.token_hex(8)
+    identity = identity or secrets.token_hex(8)
     own = change_ownership(identity, lambda found: replace(found, secret=new_secret()))
     facts = {"id": identity, "salt": secrets.token_hex(16), SCHEME: KEYED, CHECK: key_check(own)}
     facts[KIND] = LINKED if linked else ANONYMOUS

@@ -7,22 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import Column, Float, ForeignKey, Index, LargeBinary, MetaData, Table, UniqueConstraint
 
 from lookalike.store.checksums import row_checksum
+from lookalike.store.kinds import LONG_TEXT, WHOLE, short_text
 
 METADATA: Final = MetaData()
 
@@ -34,35 +22,35 @@ def _checksum(*columns: str) -> Column[Any]:
         row = context.get_current_parameters()
         return row_checksum(*(row[column] for column in columns))
 
-    return Column("checksum", Integer, default=of)
+    return Column("checksum", WHOLE, default=of)
 
 
 GALLERY: Final = Table(  # one row for each fact about the gallery: its id, the salt of patient groups, ...
     "gallery",
     METADATA,
-    Column("name", String, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("name", short_text(), primary_key=True),
+    Column("value", LONG_TEXT, nullable=False),
     _checksum("name", "value"),
 )
 
 RECORDS: Final = Table(
     "records",
     METADATA,
-    Column("key", Integer, primary_key=True, autoincrement=True),
-    Column("id", String(16), nullable=False, unique=True),
-    Column("source", Text, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Column("frame", Integer, nullable=False),
-    Column("patient", String(32), nullable=False),  # a salted hash, or the record's id where none is known
-    Column("views", Integer),  # the number of its vectors
-    Column("checksum", Integer),  # ``checksums.record_checksum``
-    Column("history", Integer),  # ``checksums.history_checksum``
+    Column("key", WHOLE, primary_key=True, autoincrement=True),
+    Column("id", short_text(16), nullable=False, unique=True),
+    Column("source", LONG_TEXT, nullable=False),
+    Column("sha256", short_text(64), nullable=False),
+    Column("frame", WHOLE, nullable=False),
+    Column("patient", short_text(32), nullable=False),  # a salted hash, or the record's id where none is known
+    Column("views", WHOLE),  # the number of its vectors
+    Column("checksum", WHOLE),  # ``checksums.record_checksum``
+    Column("history", WHOLE),  # ``checksums.history_checksum``
     UniqueConstraint("sha256", "frame"),
     Index("records_by_patient", "patient"),
 )
 
 READ_FILES: Final = Table(  # files with every frame stored, which a second run may skip
-    "files", METADATA, Column("sha256", String(64), primary_key=True), Column("source", Text, nullable=False)
+    "files", METADATA, Column("sha256", short_text(64), primary_key=True), Column("source", LONG_TEXT, nullable=False)
 )
 
 _RECORD: Final = "records.key"
@@ -70,48 +58,48 @@ _RECORD: Final = "records.key"
 LABELS: Final = Table(
     "labels",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("label", Text, primary_key=True),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("label", LONG_TEXT, primary_key=True),
     Index("labels_by_label", "label"),
 )
 
 TABLE_LABELS: Final = Table(  # as the label table says them; ``labels`` holds what counts
     "table_labels",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("label", Text, primary_key=True),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("label", LONG_TEXT, primary_key=True),
 )
 
 HAND_LABELLED: Final = Table(  # records whose labels a person set: no table changes them
-    "hand_labelled", METADATA, Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True)
+    "hand_labelled", METADATA, Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True)
 )
 
 LABEL_CHANGES: Final = Table(  # the log of what persons changed, and of tables that overwrote it
     "label_changes",
     METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", WHOLE, primary_key=True, autoincrement=True),
     Column("time", Float, nullable=False),  # seconds since 1970
-    Column("by", String, nullable=False),  # the name of the key, or how it came
-    Column("action", String, nullable=False),  # set, change, overwrite
+    Column("by", short_text(), nullable=False),  # the name of the key, or how it came
+    Column("action", short_text(), nullable=False),  # set, change, overwrite
     Column("undone", Float),  # seconds since 1970; NULL while the change counts
 )
 
 CHANGED_LABELS: Final = Table(
     "changed_labels",
     METADATA,
-    Column("change", Integer, ForeignKey("label_changes.number", ondelete="CASCADE"), primary_key=True),
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("before", Text, nullable=False),  # JSON: labels
-    Column("after", Text, nullable=False),  # JSON: labels
+    Column("change", WHOLE, ForeignKey("label_changes.number", ondelete="CASCADE"), primary_key=True),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("before", LONG_TEXT, nullable=False),  # JSON: labels
+    Column("after", LONG_TEXT, nullable=False),  # JSON: labels
     Index("changed_labels_by_record", "record"),
 )
 
 ATTRIBUTES: Final = Table(
     "attributes",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("text", Text, nullable=False),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("name", short_text(), primary_key=True),
+    Column("text", LONG_TEXT, nullable=False),
     Column("number", Float),  # if the value is a number, so that it can be ordered
     Index("attributes_by_text", "name", "text"),
     Index("attributes_by_number", "name", "number"),
@@ -120,19 +108,19 @@ ATTRIBUTES: Final = Table(
 THUMBNAILS: Final = Table(
     "thumbnails",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
     Column("jpeg", LargeBinary, nullable=False),
-    Column("checksum", Integer),  # ``checksums.thumbnail_checksum``
+    Column("checksum", WHOLE),  # ``checksums.thumbnail_checksum``
 )
 
 SPACES: Final = Table(
     "spaces",
     METADATA,
-    Column("name", String, primary_key=True),
-    Column("encoder", Text, nullable=False),  # JSON: EncoderSpec
-    Column("adapter", String(64)),  # SHA-256 of the adapter's files; NULL: the encoder's own vectors
-    Column("version", Integer, nullable=False),  # counts the changes to the vectors
-    Column("checksum", Integer),  # of name, encoder, adapter and version
+    Column("name", short_text(), primary_key=True),
+    Column("encoder", LONG_TEXT, nullable=False),  # JSON: EncoderSpec
+    Column("adapter", short_text(64)),  # SHA-256 of the adapter's files; NULL: the encoder's own vectors
+    Column("version", WHOLE, nullable=False),  # counts the changes to the vectors
+    Column("checksum", WHOLE),  # of name, encoder, adapter and version
 )
 
 
@@ -141,11 +129,11 @@ def _vectors(name: str) -> Table:
     return Table(
         name,
         METADATA,
-        Column("key", Integer, primary_key=True, autoincrement=True),
-        Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), nullable=False),
-        Column("view", Integer, nullable=False),
+        Column("key", WHOLE, primary_key=True, autoincrement=True),
+        Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), nullable=False),
+        Column("view", WHOLE, nullable=False),
         Column("data", LargeBinary, nullable=False),  # float32, little-endian
-        Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
+        Column("checksum", WHOLE, nullable=False),  # CRC-32 of the record's id, the view and the data
         UniqueConstraint("record", "view"),
     )
 
@@ -156,8 +144,8 @@ VECTORS_BESIDE: Final = _vectors("vectors_beside")  # of another one, which a mi
 REFUSED: Final = Table(
     "refused",
     METADATA,
-    Column("source", Text, primary_key=True),
-    Column("reason", String, nullable=False),
+    Column("source", LONG_TEXT, primary_key=True),
+    Column("reason", short_text(), nullable=False),
     _checksum("source", "reason"),
 )
 
@@ -167,12 +155,12 @@ def _patches(name: str) -> Table:
     return Table(
         name,
         METADATA,
-        Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-        Column("view", Integer, primary_key=True),
-        Column("rows", Integer, nullable=False),
-        Column("columns", Integer, nullable=False),
+        Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+        Column("view", WHOLE, primary_key=True),
+        Column("rows", WHOLE, nullable=False),
+        Column("columns", WHOLE, nullable=False),
         Column("data", LargeBinary, nullable=False),  # packed unit vectors, (rows, columns, dim)
-        Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the view and the data
+        Column("checksum", WHOLE, nullable=False),  # CRC-32 of the record's id, the view and the data
     )
 
 
@@ -182,26 +170,26 @@ PATCHES_BESIDE: Final = _patches("patches_beside")
 RECORDS_BESIDE: Final = Table(  # the records that the other encoder has encoded, or could not
     "records_beside",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("views", Integer, nullable=False),  # the number of its vectors beside
-    Column("reason", String, nullable=False),  # why it has none; "" where it has
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("views", WHOLE, nullable=False),  # the number of its vectors beside
+    Column("reason", short_text(), nullable=False),  # why it has none; "" where it has
 )
 
 REPORTS: Final = Table(  # only where they were asked for: the words of patients' reports
     "reports",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("text", Text, nullable=False),
-    Column("passages", Integer, nullable=False),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("text", LONG_TEXT, nullable=False),
+    Column("passages", WHOLE, nullable=False),
     Column("data", LargeBinary, nullable=False),  # float16, little-endian: (passages, dim)
-    Column("checksum", Integer, nullable=False),  # CRC-32 of the record's id, the text and the data
+    Column("checksum", WHOLE, nullable=False),  # CRC-32 of the record's id, the text and the data
 )
 
 STUDIES: Final = Table(  # which records are of one study: pseudonyms by the gallery's key
     "studies",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("study", String(32), nullable=False),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("study", short_text(32), nullable=False),
     _checksum("record", "study"),
     Index("studies_by_study", "study"),
 )
@@ -209,9 +197,9 @@ STUDIES: Final = Table(  # which records are of one study: pseudonyms by the gal
 IDENTITIES: Final = Table(  # of records whose files say who they are in a PACS
     "identities",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("series", String(32), nullable=False),  # a pseudonym by the gallery's key, or ""
-    Column("day", BigInteger),  # of the study, moved by as many days as only the key and the patient's name tell
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("series", short_text(32), nullable=False),  # a pseudonym by the gallery's key, or ""
+    Column("day", WHOLE),  # of the study, moved by as many days as only the key and the patient's name tell
     Column("sealed", LargeBinary),  # in a linked gallery: the identity itself, encrypted
     _checksum("record", "series", "day", "sealed"),
     Index("identities_by_series", "series"),
@@ -220,8 +208,8 @@ IDENTITIES: Final = Table(  # of records whose files say who they are in a PACS
 INSTANCES: Final = Table(  # the files of a PACS that records were made of
     "instances",
     METADATA,
-    Column("record", Integer, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
-    Column("instance", String(32), primary_key=True),  # a pseudonym by the gallery's key
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("instance", short_text(32), primary_key=True),  # a pseudonym by the gallery's key
     _checksum("record", "instance"),
     Index("instances_by_instance", "instance"),
 )
@@ -229,42 +217,42 @@ INSTANCES: Final = Table(  # the files of a PACS that records were made of
 JOBS: Final = Table(  # background jobs of the server, which outlive a restart
     "jobs",
     METADATA,
-    Column("id", String(16), primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("arguments", Text, nullable=False),  # JSON
-    Column("state", String, nullable=False),  # queued, running, done, failed, cancelled
-    Column("progress", Text, nullable=False),  # JSON
-    Column("result", Text),  # JSON
-    Column("error", Text),
-    Column("owner", String, nullable=False),  # the name of the key that submitted it
+    Column("id", short_text(16), primary_key=True),
+    Column("kind", short_text(), nullable=False),
+    Column("arguments", LONG_TEXT, nullable=False),  # JSON
+    Column("state", short_text(), nullable=False),  # queued, running, done, failed, cancelled
+    Column("progress", LONG_TEXT, nullable=False),  # JSON
+    Column("result", LONG_TEXT),  # JSON
+    Column("error", LONG_TEXT),
+    Column("owner", short_text(), nullable=False),  # the name of the key that submitted it
     Column("created", Float, nullable=False),  # seconds since 1970
     Column("started", Float),
     Column("finished", Float),
-    Column("mac", String(64)),  # HMAC-SHA-256: it was queued here
+    Column("mac", short_text(64)),  # HMAC-SHA-256: it was queued here
     Index("jobs_by_created", "created"),
 )
 
 API_KEYS: Final = Table(  # of earlier versions: none of them counts any more, they are in the configuration
     "api_keys",
     METADATA,
-    Column("name", String, primary_key=True),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("role", String, nullable=False),  # reader, contributor, admin
+    Column("name", short_text(), primary_key=True),
+    Column("hash", short_text(64), nullable=False, unique=True),
+    Column("role", short_text(), nullable=False),  # reader, contributor, admin
     Column("created", Float, nullable=False),
 )
 
 KEPT_OUT: Final = Table(  # patients who were erased and are not taken again: pseudonyms of pseudonyms
     "kept_out",
     METADATA,
-    Column("name", String(32), primary_key=True),  # of the patient, or of a study
-    Column("patient", String(32), nullable=False),  # whose it is
+    Column("name", short_text(32), primary_key=True),  # of the patient, or of a study
+    Column("patient", short_text(32), nullable=False),  # whose it is
     _checksum("name", "patient"),
 )
 
 PULLED: Final = Table(  # which studies a PACS listed, so that it shows when it no longer does: pseudonyms
     "pulled",
     METADATA,
-    Column("query", String(32), primary_key=True),  # of the address that was asked, with its filters
-    Column("study", String(32), primary_key=True),
+    Column("query", short_text(32), primary_key=True),  # of the address that was asked, with its filters
+    Column("study", short_text(32), primary_key=True),
     _checksum("query", "study"),
 )

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, Select, Table, delete, func, select, upd
 from lookalike.errors import GalleryError
 from lookalike.store.batch import EncodedRecord, count_edit_of_all, delete_rows, insert_rows
 from lookalike.store.database import damaged
+from lookalike.store.exchange import exchange_names
 from lookalike.store.facts import put_fact, remove_fact, stored_fact
 from lookalike.store.packed import sound
 from lookalike.store.patches import keep_patches, keeps_patches
@@ -193,8 +194,7 @@ def switch_to_beside(store: Store, *, without_missing: bool) -> None:
         unlike = _records_of_other_counts(connection)
         keys = [row.key for row in unlike]
         verify_records(connection, keys)
-        for one, other in ((VECTORS, VECTORS_BESIDE), (PATCHES, PATCHES_BESIDE)):
-            _exchange(connection, one.name, other.name)
+        exchange_names(connection, (VECTORS, VECTORS_BESIDE), (PATCHES, PATCHES_BESIDE))
         seal(connection, keys)
         _note_former_counts(connection, unlike)
         change_encoder(connection, found.encoder)
@@ -250,11 +250,6 @@ def _records_of_other_counts(connection: Connection) -> list[Row[Any]]:
     columns = RECORDS.c.key, RECORDS.c.views.label("ours"), RECORDS_BESIDE.c.views.label("theirs")
     query: Select[Any] = select(*columns).join(RECORDS_BESIDE, RECORDS_BESIDE.c.record == RECORDS.c.key)
     return list(connection.execute(query.where(RECORDS.c.views != RECORDS_BESIDE.c.views)))
-
-
-def _exchange(connection: Connection, one: str, other: str) -> None:
-    for old, new in ((one, "coming"), (other, one), ("coming", other)):
-        connection.exec_driver_sql(f'ALTER TABLE "{old}" RENAME TO "{new}"')
 
 
 def _note_former_counts(connection: Connection, unlike: Iterable[Row[Any]]) -> None:

@@ -16,16 +16,8 @@ from lookalike.filters import Filter
 from lookalike.store.batch import Batch, count_edit, edits_of, write_batch
 from lookalike.store.beside import write_identities, write_reports, write_studies
 from lookalike.store.changes import Changes
-from lookalike.store.database import (
-    READ_ONLY,
-    connect,
-    errors_named,
-    interrupted_after,
-    may_write,
-    read_facts,
-    rows_named,
-    to_write,
-)
+from lookalike.store.database import READ_ONLY, errors_named, interrupted_after, rows_named, to_write
+from lookalike.store.databases import Database, database_of
 from lookalike.store.facts import put_fact
 from lookalike.store.filtered import FilteredKeys
 from lookalike.store.identity import check_kind, identity_from, make_identity, read_gallery_facts
@@ -39,7 +31,7 @@ from lookalike.store.turns import FilterTurns
 from lookalike.store.vectors import StoredVectors, every_vector, slices_by_record, without_vectors_error
 from lookalike.store.verify import FILTERED, verify_everything, verify_indexes
 from lookalike.store.where import condition
-from lookalike.store.within import CLOSED, show_within
+from lookalike.store.within import CLOSED
 from lookalike.types import BASE, Keys, Record, Refusal, Vectors
 
 FILTER_SECONDS: Final = 60.0
@@ -58,19 +50,20 @@ class Store:
         self, folder: Path, *, adopting: bool = False, linked: bool | None = None, within: Filter | None = None
     ) -> None:
         """linked: of a new gallery whether who its records are is kept, encrypted; of another one what it must be."""
-        facts = read_facts(folder)
-        self._closed = _closed(folder, "" if adopting or not facts else identity_from(facts).closed)
+        self.database = database_of(folder)
+        facts = self.database.read_facts()
+        self._closed = _closed(self.database, "" if adopting or not facts else identity_from(facts).closed)
         if within is not None:
             self._closed = CLOSED
-        shown = None if within is None else partial(show_within, tree=within)
-        self._engine = connect(folder, writable=self.writable, prepare=shown)
-        self._changes = Changes(folder, writable=self.writable)
+        self._engine = self.database.connect(writable=self.writable, tree=within)
+        self._changes = Changes(self.database.watch(writable=self.writable))
         self._writer = to_write(self._engine)
         with self.begin() as connection:
             facts = read_gallery_facts(connection)  # verified, now that every table is known to have its columns
         if not facts:
             with self.begin(write=True) as connection:
-                facts = read_gallery_facts(connection) or make_identity(connection, linked=linked is True)
+                made = partial(make_identity, connection, linked=linked is True, identity=self.database.new_id)
+                facts = read_gallery_facts(connection) or made()
         self.identity = identity_from(facts)
         check_kind(self.identity, linked)
         self.id = self.identity.id
@@ -149,7 +142,7 @@ class Store:
     @contextmanager
     def outside(self) -> Iterator[Connection]:
         """A connection outside of any transaction, for commands on the file itself."""
-        with errors_named(), self._engine.connect().execution_options(begin="") as connection:
+        with errors_named(), self._engine.connect().execution_options(begin=()) as connection:
             yield connection
 
     def fact(self, name: str, first: str) -> str:
@@ -382,6 +375,6 @@ class Store:
             return sorted(name for name in names if isinstance(name, str))  # a damaged row may hold anything
 
 
-def _closed(folder: Path, foreign: str) -> str:
+def _closed(database: Database, foreign: str) -> str:
     """Why nothing may be written; "" where it may. foreign: the reason where the gallery was made elsewhere."""
-    return foreign if may_write(folder) else f"{READ_ONLY}; ask its owner, or copy the folder"
+    return foreign if database.may_write() else f"{READ_ONLY}; ask its owner, or copy the folder"

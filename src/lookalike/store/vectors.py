@@ -29,7 +29,7 @@ _VECTORS_BY_KEY: Final = where_chosen(VECTORS.c.key, *VECTORS.c, RECORDS.c.id).j
 _COUNTED: Final = (
     select(RECORDS.c.sha256, RECORDS.c.views, func.count(VECTORS.c.key).label("many"))
     .outerjoin(VECTORS, VECTORS.c.record == RECORDS.c.key)
-    .group_by(RECORDS.c.key)
+    .group_by(RECORDS.c.key, RECORDS.c.sha256, RECORDS.c.views)
 )
 
 

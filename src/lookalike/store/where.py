@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeGuard
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, not_, or_, select, true
 
 from lookalike.filters import Compare, Filter, Not, Or, number
+from lookalike.store.kinds import lower_case
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS
 
 _COLUMNS: Final = {"id": RECORDS.c.id, "source": RECORDS.c.source, "patient": RECORDS.c.patient}
@@ -90,7 +91,7 @@ def _containing(values: Select[tuple[str]], wanted: Iterable[str], joined: Any) 
     """
     each = values.distinct().subquery()
     text = each.c[0].label("text")
-    lower = select(text, func.lower(text).label("lower")).offset(0).subquery()
+    lower = select(text, lower_case(text).label("lower")).offset(0).subquery()
     return select(lower.c.text).where(joined(*(lower.c.lower.contains(one, autoescape=True) for one in wanted)))
 
 

@@ -8,9 +8,10 @@ filter of the caller narrows what is left; none can widen it. A table that nothi
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
-from sqlalchemy import Select, Table, exists, select
+from sqlalchemy import Dialect, Select, Table, exists, false, select
 from sqlalchemy.dialects import sqlite
 
 from lookalike.errors import GalleryError, UsageError
@@ -37,36 +38,39 @@ def checked_part(where: str) -> Filter:
 
 
 def show_within(connection: sqlite3.Connection, tree: Filter) -> None:
-    """Put views in front of every table. Raises GalleryError where views of an earlier version's tables are there."""
+    """Put views in front of every table of SQLite. Raises GalleryError where views of an earlier version's tables are
+    there.
+    """
     if connection.execute("SELECT 1 FROM sqlite_temp_master").fetchone() is not None:
         raise GalleryError(_OLDER)
+    for view in views_within(tree, "main", sqlite.dialect()):
+        connection.execute(f"CREATE TEMP VIEW {view}")
+
+
+def views_within(tree: Filter, schema: str, dialect: Dialect) -> Iterator[str]:
+    """``NAME AS SELECT ...`` for every table that a part of a gallery does not show whole. schema: of the tables."""
     for table in METADATA.sorted_tables:
         if table not in _WHOLE:
-            connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_visible_rows(table, tree)}')
+            # Of the tables themselves and not of the views that stand in front of them.
+            compiled = _visible_rows(table, tree).compile(
+                dialect=dialect,
+                compile_kwargs={"literal_binds": True},
+                schema_translate_map={None: schema},
+                render_schema_translate=True,
+            )
+            yield f'"{table.name}" AS {compiled}'
 
 
-def _visible_rows(table: Table, tree: Filter) -> str:
+def _visible_rows(table: Table, tree: Filter) -> Select[Any]:
     """The query for the rows of a table that may be seen."""
     if table is RECORDS:
-        return _in_main(select(RECORDS).where(condition(tree)))
+        return select(RECORDS).where(condition(tree))
     seen, rows = select(RECORDS.c.key).where(condition(tree)), table.alias("seen")
     if "record" in table.c:
-        return _in_main(select(rows).where(exists(seen.where(RECORDS.c.key == rows.c.record))))
+        return select(rows).where(exists(seen.where(RECORDS.c.key == rows.c.record)))
     if table is LABEL_CHANGES:
         of_these = exists(seen.where(RECORDS.c.key == CHANGED_LABELS.c.record))
-        noted = select(CHANGED_LABELS.c.change).where(of_these)
-        return _in_main(select(rows).where(rows.c.number.in_(noted)))
+        return select(rows).where(rows.c.number.in_(select(CHANGED_LABELS.c.change).where(of_these)))
     if table is READ_FILES:
-        return _in_main(select(rows).where(exists(seen.where(RECORDS.c.sha256 == rows.c.sha256))))
-    return f'SELECT * FROM main."{table.name}" WHERE 0'
-
-
-def _in_main(query: Select[tuple[object, ...]]) -> str:
-    """A query as text, of the tables themselves and not of the views that stand in front of them."""
-    compiled = query.compile(
-        dialect=sqlite.dialect(),
-        compile_kwargs={"literal_binds": True},
-        schema_translate_map={None: "main"},
-        render_schema_translate=True,
-    )
-    return str(compiled)
+        return select(rows).where(exists(seen.where(RECORDS.c.sha256 == rows.c.sha256)))
+    return select(rows).where(false())

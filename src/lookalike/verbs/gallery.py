@@ -23,9 +23,10 @@ from lookalike.sources.stored_items import is_there
 from lookalike.store import SpaceRow, Store
 from lookalike.store.adoption import adopt_store
 from lookalike.store.browse import count_refused, field_kinds, label_counts
-from lookalike.store.database import may_write
+from lookalike.store.databases import database_of
 from lookalike.store.edit import all_sources, move_sources, remove_space
 from lookalike.store.patches import kept
+from lookalike.store.place import allow_store, named_place
 from lookalike.store.reports import count_reports
 from lookalike.store.second_encoder import beside_counts, beside_encoder, count_without_vectors
 from lookalike.store.studies import count_studies
@@ -93,7 +94,8 @@ class GalleryInfo:
     there are any. patches: whether regions can be searched. beside: the vectors that a migration made or left. better:
     an encoder that is better for new pictures, "" if none is known. without_vectors: records that a migration left out,
     which no answer holds. linked: whether it keeps who its records are in a PACS, encrypted, and not pseudonyms alone.
-    reports: how many records have one. studies: how many are known.
+    reports: how many records have one. studies: how many are known. store: the address of the PostgreSQL that the
+    records are in; "" for a file in the gallery's folder.
     """
 
     name: str
@@ -111,6 +113,7 @@ class GalleryInfo:
     linked: bool
     reports: int
     studies: int
+    store: str
 
 
 def gallery_info(gallery: Gallery) -> GalleryInfo:
@@ -133,6 +136,7 @@ def gallery_info(gallery: Gallery) -> GalleryInfo:
         gallery.linked,
         count_reports(store),
         count_studies(store),
+        "" if (place := named_place(gallery.folder)) is None else place.url,
     )
 
 
@@ -286,13 +290,15 @@ def adopt(
     root: Sequence[str | os.PathLike[str]] = (),
     key_file: str | os.PathLike[str] | None = None,
     encoder: Sequence[str] = (),
+    store: str | None = None,
 ) -> AdoptResult:
     """Make a gallery that came from elsewhere, or was made by an earlier version, this user's own: from now on it may
     be written to. Jobs, API keys and the index engine that it brings are dropped.
 
     root: folders and files whose pictures may be opened for it. key_file: the secret key that it was made with
     (``secret_key``): without it, pictures that come cannot be matched with those of the same patient that are here.
-    encoder: references to files, folders or repositories that it may name as its encoder.
+    encoder: references to files, folders or repositories that it may name as its encoder. store: the address of the
+    PostgreSQL that its records are in, as it is from this machine.
 
     Raises GalleryError (no gallery, or a configuration that cannot be written to), UsageError (a root or a key that is
     none), DamagedFileError.
@@ -300,11 +306,16 @@ def adopt(
     path, secret = gallery_folder(gallery), "" if key_file is None else read_secret(key_file)
     if missing := [str(each) for each in root if not absolute(each).exists()]:
         raise UsageError(f"no such file or folder: {missing[0]}; give folders that exist")
-    done = adopt_store(path, secret) if may_write(path) else None
-    with closing(Store(path)) as store:
+    if store is not None:
+        named = named_place(path)
+        if named is None:
+            raise UsageError("the records of this gallery are in its folder; leave --store out")
+        allow_store(named.gallery, store)
+    done = adopt_store(path, secret) if database_of(path).may_write() else None
+    with closing(Store(path)) as opened_store:
         for name in encoder:
-            allow_encoder(store.id, name)
-        add_roots(store.id, [absolute(each) for each in root])
+            allow_encoder(opened_store.id, name)
+        add_roots(opened_store.id, [absolute(each) for each in root])
     with open_gallery(path) as opened:
         return AdoptResult(
             opened.owned,

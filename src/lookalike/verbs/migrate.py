@@ -18,8 +18,6 @@ from lookalike.ownership import allow_encoder, ownership_of
 from lookalike.progress import Progress
 from lookalike.reencoding import TOGETHER, Reencoding
 from lookalike.sources.again import NOT_AGAIN
-from lookalike.store.database import FILE
-from lookalike.store.edit import empty_log, write_anew
 from lookalike.store.second_encoder import (
     BesideCounts,
     BesideEncoder,
@@ -28,12 +26,12 @@ from lookalike.store.second_encoder import (
     drop_beside,
     switch_to_beside,
 )
+from lookalike.store.traces import empty_log, write_anew
 from lookalike.text import one_line
 from lookalike.types import EncoderSpec
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][\w-]*")
 _MOMENT: Final = 2.0  # seconds that another writer is waited for, before records that came are encoded
-_LOG_SECONDS: Final = 5.0  # that dropping waits for those who read an earlier state
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def migrate(
     started = time.monotonic()
     gallery.store.check_writable()
     _check_wanted(encoder, back, drop)
-    with migrating(gallery.folder, gallery.patience):
+    with migrating(gallery.locks, gallery.patience):
         if drop:
             return _result(gallery, started, freed=_drop(gallery))
         target = _target(gallery, encoder)
@@ -245,16 +243,12 @@ def _check_missing(counts: BesideCounts, *, without_missing: bool) -> None:
 
 def _drop(gallery: Gallery) -> int:
     """Remove the vectors beside, and give their place on the disk back; how many bytes that was."""
-    before = _size(gallery)
+    before = gallery.store.database.size()
     with gallery.erasing(PATIENCE):
         if beside_encoder(gallery.store) is None:
             raise UsageError("no vectors are kept beside those that answer")
         drop_beside(gallery.store)
         with suppress(LookalikeError):  # the disk may be full, or somebody may still read an earlier state
             write_anew(gallery.store)
-            empty_log(gallery.store, _LOG_SECONDS)
-    return max(before - _size(gallery), 0)
-
-
-def _size(gallery: Gallery) -> int:
-    return sum(path.stat().st_size for path in (gallery.folder / FILE, gallery.folder / f"{FILE}-wal") if path.exists())
+            empty_log(gallery.store)
+    return max(before - gallery.store.database.size(), 0)

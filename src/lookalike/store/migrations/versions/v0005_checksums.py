@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from lookalike.store.checksums import history_checksum, record_checksum, row_checksum, thumbnail_checksum
+from lookalike.store.kinds import WHOLE
 
 revision = "0005"
 down_revision = "0004"
@@ -32,7 +33,7 @@ def upgrade() -> None:
         ("thumbnails", "checksum"),
         *((table, "checksum") for table in _SMALL),
     ):
-        op.add_column(table, sa.Column(column, sa.Integer))
+        op.add_column(table, sa.Column(column, WHOLE))
     connection, last = op.get_bind(), -1
     for table, columns in _SMALL.items():
         for values in list(_rows(connection, f"SELECT {', '.join(columns)} FROM {table}", {})):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from lookalike.store.kinds import WHOLE, short_text
+
 revision = "0007"
 down_revision = "0006"
 
@@ -17,25 +19,25 @@ def upgrade() -> None:
     """Create the three tables."""
     op.create_table(
         "vectors_beside",
-        sa.Column("key", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("record", sa.Integer, _record(), nullable=False),
-        sa.Column("view", sa.Integer, nullable=False),
+        sa.Column("key", WHOLE, primary_key=True, autoincrement=True),
+        sa.Column("record", WHOLE, _record(), nullable=False),
+        sa.Column("view", WHOLE, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
-        sa.Column("checksum", sa.Integer, nullable=False),
+        sa.Column("checksum", WHOLE, nullable=False),
         sa.UniqueConstraint("record", "view"),
     )
     op.create_table(
         "patches_beside",
-        sa.Column("record", sa.Integer, _record(), primary_key=True),
-        sa.Column("view", sa.Integer, primary_key=True),
-        sa.Column("rows", sa.Integer, nullable=False),
-        sa.Column("columns", sa.Integer, nullable=False),
+        sa.Column("record", WHOLE, _record(), primary_key=True),
+        sa.Column("view", WHOLE, primary_key=True),
+        sa.Column("rows", WHOLE, nullable=False),
+        sa.Column("columns", WHOLE, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
-        sa.Column("checksum", sa.Integer, nullable=False),
+        sa.Column("checksum", WHOLE, nullable=False),
     )
     op.create_table(
         "records_beside",
-        sa.Column("record", sa.Integer, _record(), primary_key=True),
-        sa.Column("views", sa.Integer, nullable=False),
-        sa.Column("reason", sa.String, nullable=False),
+        sa.Column("record", WHOLE, _record(), primary_key=True),
+        sa.Column("views", WHOLE, nullable=False),
+        sa.Column("reason", short_text(), nullable=False),
     )

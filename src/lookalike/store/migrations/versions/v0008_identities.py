@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from lookalike.store.kinds import WHOLE, short_text
+
 revision = "0008"
 down_revision = "0007"
 
@@ -13,17 +15,17 @@ def upgrade() -> None:
     """Create the two tables."""
     op.create_table(
         "identities",
-        sa.Column("record", sa.Integer, sa.ForeignKey("records.key", ondelete="CASCADE"), primary_key=True),
-        sa.Column("series", sa.String(32), nullable=False),
-        sa.Column("day", sa.BigInteger),
+        sa.Column("record", WHOLE, sa.ForeignKey("records.key", ondelete="CASCADE"), primary_key=True),
+        sa.Column("series", short_text(32), nullable=False),
+        sa.Column("day", WHOLE),
         sa.Column("sealed", sa.LargeBinary),
-        sa.Column("checksum", sa.Integer),
+        sa.Column("checksum", WHOLE),
     )
     op.create_index("identities_by_series", "identities", ["series"])
     op.create_table(
         "instances",
-        sa.Column("record", sa.Integer, sa.ForeignKey("records.key", ondelete="CASCADE"), primary_key=True),
-        sa.Column("instance", sa.String(32), primary_key=True),
-        sa.Column("checksum", sa.Integer),
+        sa.Column("record", WHOLE, sa.ForeignKey("records.key", ondelete="CASCADE"), primary_key=True),
+        sa.Column("instance", short_text(32), primary_key=True),
+        sa.Column("checksum", WHOLE),
     )
     op.create_index("instances_by_instance", "instances", ["instance"])

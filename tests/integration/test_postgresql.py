@@ -1,0 +1,353 @@
+"""A gallery whose records are in a real PostgreSQL: made and asked by commands, on several machines, taken down."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from running import COMMAND, answers, described, ids_of, refusal, run
+
+import lookalike as package
+from conftest import texture, write_pictures
+from lookalike.errors import GalleryError, LockedError
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.locks import writing
+from lookalike.ownership import config_folder
+from lookalike.store.place import STORE_FILE
+from peers.postgresql import ROLE, PostgreSQL, postgresql
+
+LONG = 300.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("postgresql") / "pictures")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, pictures: Path, postgresql_server: PostgreSQL) -> Path:
+    """A gallery in PostgreSQL, and one beside it that is not."""
+    folder = tmp_path_factory.mktemp("made")
+    for name, store in (("chest", ["--store", postgresql_server.url()]), ("beside", [])):
+        words = ["--gallery", folder / name, "--labels", pictures / "labels.csv", "--label-column", "label", *store]
+        assert run("index", pictures, *words).exit_code == 0
+    return folder / "chest"
+
+
+def schema_of(folder: Path) -> str:
+    return f"lookalike_{json.loads((folder / STORE_FILE).read_text())['gallery']}"
+
+
+# Made by commands
+
+
+def test_a_gallery_is_made_by_a_command(made: Path, postgresql_server: PostgreSQL) -> None:
+    assert not list(made.glob("gallery.db*"))
+    assert not list(made.glob("*.lock"))
+    assert json.loads((made / STORE_FILE).read_text())["store"] == postgresql_server.url()
+    assert postgresql_server.ask(f"SELECT count(*) FROM {schema_of(made)}.records") == [(12,)]
+    told = run("gallery", "info", "--gallery", made, "--json")
+    assert json.loads(told.stdout)["store"] == postgresql_server.url()
+
+
+def test_it_answers_as_one_whose_records_are_in_its_folder(made: Path) -> None:
+    with open_gallery(made) as here, open_gallery(made.with_name("beside")) as beside:
+        assert described(here) == described(beside)
+        assert answers(here, ids_of(here)) == answers(beside, ids_of(beside))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "--k", "3", "--json"],
+        ["search", "{picture}", "--where", "site=north and label!=odd", "--json"],
+        ["search", "{picture}", "--where", "site~ORT", "--json"],
+        ["audit", "confounds", "--json"],
+    ],
+    ids=lambda words: " ".join(words[:4]),
+)
+def test_commands_say_the_same(made: Path, pictures: Path, words: list[str]) -> None:
+    given = [word.format(picture=pictures / "p03.png") for word in words]
+    said = [run(*given, "--gallery", folder) for folder in (made, made.with_name("beside"))]
+    assert [each.exit_code for each in said] == [0, 0], said[0].output
+    here, beside = (without_times(json.loads(each.stdout)) for each in said)
+    assert here == beside
+
+
+def without_times(value: object) -> object:
+    """A result without what differs between two galleries of the same pictures."""
+    if isinstance(value, dict):
+        differ = ("seconds", "gallery", "patient", "created", "took")
+        return {name: without_times(each) for name, each in value.items() if name not in differ}
+    return [without_times(each) for each in value] if isinstance(value, list) else value
+
+
+def test_what_is_trained_and_changed_is_kept(made: Path, pictures: Path) -> None:
+    assert run("adapt", "--gallery", made, "--name", "lines", "--kind", "lda").exit_code == 0
+    with open_gallery(made) as gallery:
+        first = ids_of(gallery)[0]
+    assert run("records", "label", first, "--add", "seen", "--gallery", made).exit_code == 0
+    with open_gallery(made) as gallery:
+        assert "lines" in gallery.store.spaces()
+        assert "seen" in gallery.store.record(first).labels
+        assert len(package.search(gallery, pictures / "p03.png", space="lines").hits)
+    assert run("records", "undo", "--gallery", made).exit_code == 0
+    assert run("doctor", "--gallery", made).exit_code == 0
+    assert run("gallery", "verify", made).exit_code == 0
+
+
+# Where it is, and who says so
+
+
+def test_no_password_is_taken_or_repeated(tmp_path: Path, pictures: Path) -> None:
+    given = "postgresql://keeper:a-secret-word@127.0.0.1/galleries"
+    said = refusal(run("index", pictures, "--gallery", tmp_path / "g", "--store", given))
+    assert "PGPASSWORD" in said
+    assert "a-secret-word" not in said
+    assert not (tmp_path / "g").exists()
+
+
+@pytest.mark.parametrize("given", ["mysql://x@y/z", "postgresql://keeper@127.0.0.1", "nonsense", "/srv/galleries"])
+def test_other_stores_are_refused(tmp_path: Path, pictures: Path, given: str) -> None:
+    assert "postgresql://USER@HOST/DATABASE" in refusal(
+        run("index", pictures, "--gallery", tmp_path / "g", "--store", given)
+    )
+    assert not (tmp_path / "g").exists()
+
+
+def test_a_server_that_is_not_there_is_said_in_a_line(tmp_path: Path, pictures: Path) -> None:
+    words = ["index", pictures, "--gallery", tmp_path / "g", "--store", "postgresql://keeper@127.0.0.1:1/galleries"]
+    assert "see that PostgreSQL runs" in refusal(run(*words))
+    assert not (tmp_path / "g").exists()
+
+
+def test_a_password_that_is_configured_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lookalike.store.place import driver_url
+
+    monkeypatch.setenv("LOOKALIKE_STORE_PASSWORD", "a-secret-word")
+    assert driver_url("postgresql://keeper@127.0.0.1/galleries").password == "a-secret-word"
+
+
+def test_a_gallery_from_elsewhere_connects_to_nothing_until_it_is_adopted(
+    made: Path, postgresql_server: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = run("gallery", "key", made).stdout.strip()
+    (tmp_path / "key").write_text(key)
+    (tmp_path / "key").chmod(0o600)
+    monkeypatch.setenv("LOOKALIKE_CONFIG", str(tmp_path / "another-user"))
+    said = refusal(run("gallery", "info", "--gallery", made))
+    assert "which you have not allowed it" in said
+    words = ["gallery", "adopt", made, "--store", postgresql_server.url(), "--key-file", tmp_path / "key"]
+    assert run(*words).exit_code == 0
+    with open_gallery(made) as gallery:
+        assert gallery.owned
+        assert gallery.store.count() == 12
+    assert config_folder() == tmp_path / "another-user"
+
+
+def test_other_galleries_of_the_database_are_not_seen(
+    made: Path, tmp_path: Path, postgresql_server: PostgreSQL
+) -> None:
+    with (
+        open_gallery(tmp_path / "new", create=True, store=postgresql_server.url()) as empty,
+        open_gallery(made) as full,
+    ):
+        assert (empty.store.count(), full.store.count()) == (0, 12)
+        assert empty.store.id != full.store.id
+        with empty.writing(0), full.writing(0):  # whose locks are others
+            pass
+
+
+def test_whoever_may_only_read_writes_nothing(made: Path, postgresql_server: PostgreSQL, tmp_path: Path) -> None:
+    schema, reader = schema_of(made), "reader_of_galleries"
+    postgresql_server.ask(f"CREATE ROLE {reader} LOGIN")
+    postgresql_server.ask(f"GRANT USAGE ON SCHEMA {schema} TO {reader}")
+    postgresql_server.ask(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}")
+    url = postgresql_server.url().replace(ROLE, reader)
+    own = run("gallery", "adopt", made, "--store", url)
+    try:
+        assert own.exit_code == 0, own.output
+        with open_gallery(made) as gallery:
+            assert not gallery.store.writable
+            assert len(package.search(gallery, id=ids_of(gallery)[0]).hits)
+            with pytest.raises(GalleryError, match="may be read but not written to"), gallery.writing():
+                pass
+    finally:
+        run("gallery", "adopt", made, "--store", postgresql_server.url())
+
+
+def test_a_backup_says_how_it_is_made_instead(made: Path, tmp_path: Path) -> None:
+    said = refusal(run("gallery", "backup", tmp_path / "backup", "--gallery", made))
+    assert f"pg_dump --schema={schema_of(made)}" in said
+    assert not (tmp_path / "backup").exists()
+
+
+# Turns
+
+
+@pytest.fixture
+def two(tmp_path: Path, postgresql_server: PostgreSQL) -> Iterator[tuple[Gallery, Gallery]]:
+    """One gallery, opened twice."""
+    with (
+        open_gallery(tmp_path / "g", create=True, store=postgresql_server.url()) as one,
+        open_gallery(tmp_path / "g") as other,
+    ):
+        yield one, other
+
+
+def test_one_long_writer_at_a_time(two: tuple[Gallery, Gallery]) -> None:
+    with two[0].writing(0), pytest.raises(LockedError, match="another process is writing"), two[1].writing(0):
+        pass
+    with two[1].writing(0) as turn:
+        turn.leave()
+        with pytest.raises(LockedError), two[0].writing(0):
+            pass
+
+
+def test_a_writer_gives_way_to_an_erasure(two: tuple[Gallery, Gallery]) -> None:
+    done = threading.Event()
+
+    def erase() -> None:
+        with two[1].erasing(LONG):
+            done.set()
+
+    with two[0].writing(0) as turn:
+        thread = threading.Thread(target=erase)
+        thread.start()
+        while not turn.is_awaited:
+            assert not done.is_set()
+        turn.give_way()
+        assert done.is_set()
+    thread.join()
+
+
+def test_a_writer_whose_lock_is_lost_does_not_go_on(
+    two: tuple[Gallery, Gallery], postgresql_server: PostgreSQL
+) -> None:
+    with writing(two[0].locks, 0) as turn:
+        assert not turn.is_awaited
+        postgresql_server.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        with pytest.raises(GalleryError, match="cannot be used"):
+            _ = turn.is_awaited
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from contextlib import closing
+from lookalike.store import Batch, Store
+from new_records import new
+with closing(Store(Path(sys.argv[1]))) as store:
+    for number in range(int(sys.argv[2]), int(sys.argv[2]) + 100, 5):
+        store.write(Batch(records=[new(each) for each in range(number, number + 5)]))
+"""
+
+
+def test_several_processes_that_write_take_turns(two: tuple[Gallery, Gallery]) -> None:
+    store, paths = two[0].store, ":".join(filter(None, sys.path))
+    before = store.version()
+    words = [sys.executable, "-c", _WRITER, str(two[0].folder)]
+    writers = [
+        subprocess.Popen([*words, str(first)], env={**os.environ, "PYTHONPATH": paths}) for first in (0, 100, 50)
+    ]
+    assert [writer.wait(LONG) for writer in writers] == [0, 0, 0]
+    assert store.count() == 200  # of the third one's records each is another's, too
+    assert store.version() == before + 60
+    stored = store.vectors()
+    assert len(stored.keys) == len(set(stored.keys.tolist())) == 200
+    assert len(two[1].store.records()) == 200
+
+
+# What is erased
+
+
+def test_nothing_erased_is_left_in_the_tables(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
+    folder = write_pictures(tmp_path / "pictures")
+    table = (folder / "labels.csv").read_text().replace("p03.png,odd,patient-3", "p03.png,canary-finding,patient-x")
+    (folder / "labels.csv").write_text(table)
+    words = ["--labels", folder / "labels.csv", "--label-column", "label", "--store", postgresql_server.url()]
+    gallery = tmp_path / "g"
+    assert run("index", folder, "--gallery", gallery, *words).exit_code == 0
+    with open_gallery(gallery) as opened:
+        (gone,) = (each for each in opened.store.records().values() if "canary-finding" in each.labels)
+    postgresql_server.ask("ANALYZE")
+    before = _held(postgresql_server, gone.patient, "canary-finding")
+    done = run("erase", "--patient", gone.patient, "--proof", tmp_path / "proof.json", "--gallery", gallery)
+    assert done.exit_code == 0, done.output
+    assert "write-ahead log" in done.output
+    assert "write-ahead log" in json.loads((tmp_path / "proof.json").read_text())["beyond"]
+    assert before == {gone.patient, "canary-finding"}
+    assert not _held(postgresql_server, gone.patient, "canary-finding")
+    assert "not taken" not in run("index", folder, "--gallery", gallery, *words[:4]).output
+    with open_gallery(gallery) as opened:
+        assert opened.store.find(gone.id) is None
+        assert opened.store.count() == 11
+
+
+def _held(server: PostgreSQL, *words: str) -> set[str]:
+    """Those of some words that stand in any file of any table, index or catalogue."""
+    server.ask("CHECKPOINT")
+    files = [path.read_bytes() for path in (server.folder / "data" / "base").rglob("*") if path.is_file()]
+    return {word for word in words if any(word.encode() in content for content in files)}
+
+
+# The server goes
+
+
+def test_a_server_that_was_started_again_is_asked_again(pictures: Path, tmp_path: Path) -> None:
+    with postgresql() as server, open_gallery(tmp_path / "g", create=True, store=server.url()) as gallery:
+        package.index(gallery, [pictures])
+        gallery.store.hold()
+        server.stop()
+        with pytest.raises(GalleryError, match="see that PostgreSQL runs"):
+            gallery.store.count()
+        server.start()
+        assert gallery.store.count() == 12
+        assert len(package.search(gallery, pictures / "p03.png").hits)
+
+
+@pytest.mark.slow
+def test_the_server_is_killed_while_pictures_are_indexed(tmp_path: Path) -> None:
+    """Nothing that was acknowledged is lost, nothing comes twice, and the same command again finishes it."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(400):
+        PIL.Image.fromarray(texture(number)).save(folder / f"p{number:03}.png")
+    with postgresql() as server:
+        words = [COMMAND, "index", folder, "--gallery", tmp_path / "g"]
+        process = subprocess.Popen([*words, "--store", server.url()], stderr=subprocess.PIPE, text=True)
+        while not (kept := _stored(server)):
+            assert process.poll() is None
+            time.sleep(0.05)
+        server.stop(kill=True)
+        said = process.communicate(timeout=LONG)[1]
+        assert process.returncode == 1
+        assert "see that PostgreSQL runs" in said
+        assert "Traceback" not in said
+        server.start()
+        assert kept <= (after := _stored(server))
+        assert len(after) < 400
+        assert subprocess.run(words, check=False, timeout=LONG).returncode == 0
+        with open_gallery(tmp_path / "g") as gallery:
+            stored = gallery.store.vectors()
+            assert gallery.store.count() == len(stored.keys) == len(set(stored.records.tolist())) == 400
+            assert kept <= set(ids_of(gallery))
+            assert len(gallery.index()) == 400
+        assert run("doctor", "--gallery", tmp_path / "g").exit_code == 0
+
+
+def _stored(server: PostgreSQL) -> set[str]:
+    """The ids of the records that are there at this moment."""
+    schemas = server.ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'lookalike_%'")
+    tables = [
+        f"{name}.records" for (name,) in schemas if server.ask(f"SELECT to_regclass('{name}.records')") != [(None,)]
+    ]
+    return {str(identity) for table in tables for (identity,) in server.ask(f"SELECT id FROM {table}")}
