@@ -31,6 +31,7 @@ NAMES = (
     "shift",
     "slices",
     "fusion",
+    "few_patients",
     "filters",
     "filtered",
     "parts",

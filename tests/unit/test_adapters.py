@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -376,11 +377,21 @@ def test_an_adapter_is_compared_with_base_on_inner_folds(make_gallery: Callable[
 )
 def test_an_adapter_that_does_worse_says_so(base: float, adapter: float, chance: float, said: str | None) -> None:
     gain = adapter - base
-    folds = InnerFolds(3, 100, base, adapter, (gain, gain - 0.2, gain + 0.2), chance, {})
+    folds = InnerFolds(3, 100, base, adapter, (gain, gain - 0.2, gain + 0.2), 0.01, chance, {}, 100)
     assert folds.worse is (said is not None)
     assert folds.accepted is (adapter - base > 0.2)
-    assert (said or f"{adapter - base + 0.2:.2f}].") in folds.sentence("s")
+    assert (said or f"{adapter - base + 0.2:.2f}], p 0.010.") in folds.sentence("s")
     assert ("search in base" in folds.sentence("s")) is not folds.accepted
+
+
+def test_a_gain_that_chance_gives_as_well_is_not_accepted() -> None:
+    sure = InnerFolds(3, 100, 0.5, 0.6, (0.1, 0.02, 0.2), 0.05, 0.4, {}, 100)
+    unsure = dataclasses.replace(sure, p=0.06)
+    few = dataclasses.replace(sure, patients=10)
+    assert (sure.accepted, unsure.accepted, few.accepted) == (True, False, True)
+    assert "p is above .05, so the space 's' is not accepted" in unsure.sentence("s")
+    assert sure.sentence("s").endswith("+0.100 [0.02, 0.20], p 0.050.")
+    assert few.sentence("s").endswith("10 patients are few: intervals of fewer than 20 are likely too narrow.")
 
 
 def test_too_few_patients_for_folds_are_no_verdict(make_gallery: Callable[..., Gallery]) -> None:

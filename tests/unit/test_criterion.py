@@ -130,6 +130,8 @@ def test_adapters_of_earlier_versions_follow_the_label(tmp_path: Any) -> None:
     assert is_accepted({"inner_folds": earlier})
     assert not is_accepted({"inner_folds": earlier | {"gain": [0.1, 0.0, 0.2]}})
     assert not is_accepted({"inner_folds": earlier | {"chance": 0.7}})
+    assert is_accepted({"inner_folds": earlier | {"p": 0.05}})
+    assert not is_accepted({"inner_folds": earlier | {"p": 0.06}})
 
 
 @pytest.mark.parametrize("criterion", [[], {"labels": 3}, 7])

@@ -18,6 +18,7 @@ from labelled_cases import CLASSES, Case, MakeGallery, cases, filled, unit
 from lookalike.errors import UsageError
 from lookalike.evaluation.near_duplicates import AGREES
 from lookalike.evaluation.report import Report
+from lookalike.evaluation.scores import FEW, narrow_note
 from lookalike.gallery import open_gallery
 from lookalike.store import Batch
 from lookalike.verbs.adapt import adapt
@@ -171,6 +172,39 @@ def test_nothing_is_claimed_of_patients_nobody_knows(
     assert ("--patient-column NAME" in report.audit.sentence) == (known < 6)
     assert f"bootstrap by {'patient' if known else 'record'}" in " ".join(report.notes)
     assert ("patient-disjoint" in evaluate(gallery, folds=2, k=[1]).split) == (known > 0)
+
+
+@pytest.mark.parametrize(
+    ("patients", "classes", "said"),
+    [
+        (FEW - 1, [], f"{FEW - 1} patients are few: intervals of fewer than {FEW} are likely too narrow."),
+        (
+            FEW,
+            [FEW, FEW - 1, 1],
+            f"Intervals of classes with fewer than {FEW} patients (2 of 3) are likely too narrow.",
+        ),
+        (FEW, [FEW, FEW], ""),
+    ],
+)
+def test_intervals_of_few_patients_are_called_too_narrow(patients: int, classes: list[int], said: str) -> None:
+    note = narrow_note(patients, classes)
+    assert said in note
+    assert bool(note) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("patients", "said"),
+    [
+        (["", *"abcde"], "6 patients are few"),
+        ([""] * 6, "6 records are few"),
+        ([f"p{i}" for i in range(FEW)], "(2 of 2) are likely too narrow"),
+    ],
+)
+def test_a_report_says_that_intervals_are_too_narrow(make_gallery: MakeGallery, patients: list[str], said: str) -> None:
+    report = evaluate(filled(make_gallery(), of_patients(patients)), k=[1], samples=20)
+    assert [said in note for note in report.notes if "too narrow" in note] == [True]
+    many = filled(make_gallery("many"), of_patients([f"p{i}" for i in range(2 * FEW)]))
+    assert "too narrow" not in str(evaluate(many, k=[1], samples=20))
 
 
 def test_records_of_one_patient_leave_nothing_to_measure(make_gallery: MakeGallery) -> None:

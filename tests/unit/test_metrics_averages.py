@@ -205,6 +205,34 @@ def test_interval_covers_the_truth_only_when_patients_are_kept_whole() -> None:
     assert apart < 0.75
 
 
+def test_intervals_of_few_patients_hold_the_truth_less_often() -> None:
+    """Of 2,000 samples of 5 and of 50 normal scores; by theory about .83 and .945 of them hold the mean, 0."""
+    rng = np.random.default_rng(5)
+
+    def held(patients: int) -> float:
+        draws = rng.normal(size=(patients, 2000))
+        low, high = metrics.bootstrap_interval(draws, np.arange(patients), samples=500)
+        return float(((low <= 0) & (high >= 0)).mean())
+
+    assert held(5) < 0.88
+    assert held(50) > 0.92
+
+
+@pytest.mark.parametrize(
+    ("low", "p", "sure"),
+    [
+        (0.01, 0.05, True),
+        (0.01, 0.051, False),
+        (0.0, 0.001, False),
+        (-0.1, 0.001, False),
+        (None, 0.001, False),
+        (0.01, None, False),
+    ],
+)
+def test_a_gain_is_sure_where_interval_and_p_say_so(low: float | None, p: float | None, sure: bool) -> None:
+    assert metrics.sure_gain(low, p) is sure
+
+
 def test_interval_depends_on_the_seed_and_on_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     values, patient, member = rng.random((60, 2)), rng.integers(20, size=60), rng.random((60, 3)) < 0.5

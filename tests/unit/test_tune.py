@@ -339,6 +339,7 @@ def test_it_is_said_what_the_best_head_gives(tuned: TuneResult, over_adapter: Fi
     result = dataclasses.replace(tuned, judgement=shown)
     assert any(shown.beside_adapter in sentence for sentence in result.sentences())
     assert any("on other collections tuning gained nothing" in sentence for sentence in result.sentences())
+    assert any(f"{shown.patients} patients are few" in sentence for sentence in result.sentences())
     refused = [*dataclasses.replace(result, accepted=False, folder="").sentences()]
     assert NO_BETTER in refused
     assert not any("is kept" in sentence or "on other collections" in sentence for sentence in refused)

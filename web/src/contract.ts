@@ -1274,7 +1274,7 @@ export interface components {
         /**
          * @description fields: the most separating first. skipped: fields that could not be audited, with the reason.
          *     warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of; at last how
-         *     many records' patients are not known. patients: of those that are.
+         *     many records' patients are not known, and whether patients are few. patients: of those that are.
          */
         ConfoundAudit: {
             label_field: string;

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lookalike.adapters.adapter import Adapter
+from lookalike.metrics import sure_gain
 from lookalike.types import Attribute, Record
 
 
@@ -38,11 +39,12 @@ def criterion_of(adapter: Adapter | None) -> Criterion:
 
 
 def is_accepted(training: Mapping[str, Any]) -> bool:
-    """Whether a space may be offered before the base space: on folds of its own records it was above chance, and the
-    whole interval of its gain over base above zero. It reads ``training`` of an adapter, of earlier versions too.
+    """Whether a space may be offered before the base space: on folds of its own records it was above chance, and surely
+    better than base (``metrics.sure_gain``). It reads ``training`` of an adapter. Earlier versions noted no p: what
+    they accepted stays so.
     """
     folds: Any = training.get("inner_folds")
-    return bool(folds) and bool(folds["gain"][1] > 0 and folds["adapter"] > folds["chance"])
+    return bool(folds) and sure_gain(folds["gain"][1], folds.get("p", 0.0)) and folds["adapter"] > folds["chance"]
 
 
 def _recorded(value: Attribute | None) -> tuple[str, ...]:

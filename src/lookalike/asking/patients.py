@@ -39,6 +39,11 @@ class PatientCount:
         return self.unknown == self.records
 
     @property
+    def groups(self) -> int:
+        """How many that intervals draw from: the patients, and each record of nobody known."""
+        return self.patients + self.unknown
+
+    @property
     def unit(self) -> str:
         """What splits keep together and intervals draw: a patient, or a record where no patient is known."""
         return "record" if self.none_known else "patient"

@@ -12,6 +12,7 @@ from lookalike.asking.patients import count_patients
 from lookalike.columns import paragraphs
 from lookalike.evaluation.permutations import PermutationNull, holm
 from lookalike.evaluation.recorded_fields import FIELD_KINDS, RecordedField
+from lookalike.evaluation.scores import narrow_note
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.metrics import Bools
 from lookalike.types import Record, Vectors
@@ -107,7 +108,7 @@ class FieldAudit:
 class ConfoundAudit:
     """fields: the most separating first. skipped: fields that could not be audited, with the reason.
     warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of; at last how
-    many records' patients are not known. patients: of those that are.
+    many records' patients are not known, and whether patients are few. patients: of those that are.
     """
 
     label_field: str
@@ -176,7 +177,7 @@ def confound_audit(
         known.patients,
         sample.space,
         tuple(audit for _, audit in ordered),
-        (*_warnings(sample, ordered), *([known.sentence] if known.sentence else [])),
+        (*_warnings(sample, ordered), *filter(None, (known.sentence, narrow_note(known.groups, unit=known.unit)))),
         dict(skipped),
     )
 

@@ -15,12 +15,14 @@ from lookalike.evaluation.experiment import of_fitted, ranked, refitted
 from lookalike.evaluation.head_scores import HeadScore, head_scores
 from lookalike.evaluation.labelled import Labelled, some_patients
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, shared_label
-from lookalike.evaluation.scores import Scoring, gain_of
+from lookalike.evaluation.paired import differences, shown_p
+from lookalike.evaluation.scores import Scoring, narrow_note
 from lookalike.evaluation.splits import in_folds
 from lookalike.store import BASE
 
 _FOLDS: Final = 3
 _DEPTH: Final = 5
+_FIGURE: Final = f"P@{_DEPTH}"
 _MOST: Final = 600  # records compared, whole patients: about as much time again as one training
 _SAMPLES: Final = 500
 
@@ -28,8 +30,9 @@ _SAMPLES: Final = 500
 @dataclass(frozen=True, slots=True)
 class InnerFolds:
     """Macro P@5 of the base space and of an adapter of the same kind, trained anew on each fold's other records; gain:
-    their difference with its 95 % interval, by patient. chance: of a random order. head: how well the adapters name the
-    labels of the records that they have not seen.
+    their difference with its 95 % interval, by patient; p: how often chance gives as much (``evaluation.paired``).
+    chance: of a random order. head: how well the adapters name the labels of the records that they have not seen.
+    patients: whose queries these are (one whose patient is not known counts as one).
     """
 
     folds: int
@@ -37,8 +40,10 @@ class InnerFolds:
     base: float
     adapter: float
     gain: tuple[float, float, float]
+    p: float
     chance: float
     head: Mapping[str, HeadScore]
+    patients: int
 
     @property
     def worse(self) -> bool:
@@ -52,17 +57,16 @@ class InnerFolds:
 
     def sentence(self, name: str) -> str:
         """What was found, for the space of that name."""
+        few = narrow_note(self.patients)
         found = (
-            f"On {self.folds} inner folds of {self.records} records its macro P@{_DEPTH} is {self.adapter:.3f}, base "
-            f"{self.base:.3f}: {self.gain[0]:+.3f} [{self.gain[1]:.2f}, {self.gain[2]:.2f}]."
-        )
+            f"On {self.folds} inner folds of {self.records} records its macro {_FIGURE} is {self.adapter:.3f}, base "
+            f"{self.base:.3f}: {self.gain[0]:+.3f} [{self.gain[1]:.2f}, {self.gain[2]:.2f}], p {shown_p(self.p)}."
+        ) + (f" {few}" if few else "")
         if self.accepted:
             return found
         if not self.worse:
-            return (
-                f"{found} The interval holds zero, so the space {name!r} is not accepted as default: search in base, "
-                "or label more."
-            )
+            why = "p is above .05" if self.gain[1] > 0 else "The interval holds zero"
+            return f"{found} {why}, so the space {name!r} is not accepted as default: search in base, or label more."
         than = "worse than base" if self.gain[0] < 0 else f"no better than chance ({self.chance:.3f})"
         return f"{found} The space {name!r} does {than} there: search in base."
 
@@ -86,13 +90,23 @@ def inner_folds(name: str, adapter: Adapter, data: Labelled, seed: int) -> Inner
     base, own = (measured.per_query[each][PLAIN] for each in (BASE, name))
     labels = measured.askers.labels
     scoring = Scoring((_DEPTH,), _SAMPLES, seed)
-    middle, low, high = gain_of(own - base, [str(_DEPTH)], measured.askers, scoring)[str(_DEPTH)]
-    if middle is None or low is None or high is None:
+    gain = differences(own, base, [_FIGURE], measured.askers, scoring, "macro")[_FIGURE]
+    if gain.value is None or gain.low is None or gain.high is None or gain.p is None:
         return None
     before, after = (float(metrics.macro(values, labels)[0]) for values in (base, own))
     chance = float(metrics.macro(measured.per_query[BASE][CHANCE], labels))
     head = head_scores(sample, splits.parts, fitted, seed)
-    return InnerFolds(folds, len(sample.ids), before, after, (middle, low, high), chance, head)
+    return InnerFolds(
+        folds,
+        len(sample.ids),
+        before,
+        after,
+        (gain.value, gain.low, gain.high),
+        gain.p,
+        chance,
+        head,
+        len(set(measured.askers.patients.tolist())),
+    )
 
 
 def _learnable(data: Labelled) -> bool:

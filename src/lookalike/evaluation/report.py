@@ -14,13 +14,22 @@ from lookalike import metrics
 from lookalike.asking.patients import count_patients
 from lookalike.columns import paragraphs
 from lookalike.evaluation.cross_domain import CrossDomain, cross_domain_table
-from lookalike.evaluation.experiment import Experiment, Measured, MeasuredSpace, ranked
+from lookalike.evaluation.experiment import Askers, Experiment, Measured, MeasuredSpace, ranked
 from lookalike.evaluation.gallery_sizes import SizeScores, size_table
 from lookalike.evaluation.leakage import LeakageAudit, audit_leakage
 from lookalike.evaluation.levels import LevelScores, level_table
 from lookalike.evaluation.measures import CHANCE, PLAIN, Measure, PerQuery
 from lookalike.evaluation.paired import Comparison, comparison_table, described
-from lookalike.evaluation.scores import Figures, Interval, ScoreSummary, Scoring, chance_of, gain_of, scores_of
+from lookalike.evaluation.scores import (
+    Figures,
+    Interval,
+    ScoreSummary,
+    Scoring,
+    chance_of,
+    gain_of,
+    narrow_note,
+    scores_of,
+)
 from lookalike.evaluation.shift import Shift
 from lookalike.evaluation.splits import hash_of
 from lookalike.evaluation.subgroups import FieldSubgroups, subgroup_tables
@@ -143,7 +152,7 @@ def make_report(
         index="exact cosine",
         audit=audit,
         worst=_worst(plain[space.name][:, -1], askers.ids),
-        notes=_notes(space.spec, experiment, scoring.seed, audit),
+        notes=_notes(space.spec, experiment, scoring.seed, audit, _few(askers)),
         baseline=scores[BASE] if adapted else None,
         gain=gain_of(plain[space.name] - plain[BASE], names, askers, scoring) if adapted else {},
         measures=_further(measured, space.name, measure, scoring),
@@ -197,14 +206,18 @@ def left_out_notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
     return (f"Left out: {reasons}.",) if reasons else ()
 
 
-def _notes(spec: EncoderSpec, experiment: Experiment, seed: int, audit: LeakageAudit) -> tuple[str, ...]:
+def _notes(spec: EncoderSpec, experiment: Experiment, seed: int, audit: LeakageAudit, few: str) -> tuple[str, ...]:
     unit = "record" if audit.unknown == audit.records else "patient"
-    return (
-        encoder_note(spec),
-        f"Split: {experiment.rule}; seed {seed}, split {experiment.split_hash}. Intervals: 95 %, bootstrap by {unit}.",
-        audit.sentence,
-        DISCLAIMER,
-    )
+    split = f"Split: {experiment.rule}; seed {seed}, split {experiment.split_hash}."
+    told = f"{split} Intervals: 95 %, bootstrap by {unit}."
+    return tuple(note for note in (encoder_note(spec), told, few, audit.sentence, DISCLAIMER) if note)
+
+
+def _few(askers: Askers) -> str:
+    """That the queries' patients are few, or those of some classes."""
+    patients = count_patients(askers.patients.tolist(), askers.ids)
+    of_classes = (len(set(askers.patients[bearing].tolist())) for bearing in askers.labels.T)
+    return narrow_note(patients.groups, of_classes, patients.unit)
 
 
 def _columns(report: Report) -> list[tuple[str, ScoreSummary]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from lookalike.evaluation.tables import cell
 Figures: TypeAlias = dict[str, float | None]  # "P@1" -> value; None where no query could be scored
 Interval: TypeAlias = tuple[float | None, float | None]
 Mean: TypeAlias = Literal["micro", "macro"]
+
+FEW: Final = 20
+"""Patients; of fewer an interval is likely too narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,21 @@ def gain_of(
     middle = metrics.micro(difference) if mean == "micro" else metrics.macro(difference, askers.labels)
     low, high = _interval(difference, mean, askers, scoring)
     return {name: (number_of(middle[i]), number_of(low[i]), number_of(high[i])) for i, name in enumerate(names)}
+
+
+def narrow_note(patients: int, classes: Iterable[int] = (), unit: str = "patient") -> str:
+    """That intervals are likely too narrow, in a line: all of them where patients are few, or those of classes; ""
+    where they are not. classes: the patients of each. unit: what resamples draw.
+
+    Of simulated patients whose queries agree, 95 % intervals of 5 to 15 hold the truth in 81 to 92 % of cases, from
+    ``FEW`` on in 90 to 96 %, where the mean is .5 or .8 (``python -m benchmarks few_patients``); near 1, in fewer.
+    """
+    if patients < FEW:
+        return f"{patients} {unit}s are few: intervals of fewer than {FEW} are likely too narrow."
+    counts = list(classes)
+    if small := sum(count < FEW for count in counts):
+        return f"Intervals of classes with fewer than {FEW} {unit}s ({small} of {len(counts)}) are likely too narrow."
+    return ""
 
 
 def chance_of(per_query: PerQuery, askers: Askers) -> Figures:

@@ -19,6 +19,7 @@ from lookalike.encoders.weights.checkpoints import MODELS_FOLDER
 from lookalike.encoders.weights.packages import require
 from lookalike.errors import GalleryError, UsageError
 from lookalike.evaluation.labelled import chosen_criterion, every_record, some_patients
+from lookalike.evaluation.scores import narrow_note
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress, followed_by
 from lookalike.scratch import Scratch
@@ -84,6 +85,8 @@ class TuneResult:
             yield f"It is for pictures like these: {elsewhere(self.base)}"
         else:
             yield NO_BETTER
+        if few := narrow_note(self.judgement.patients):
+            yield few
         yield from self.notes
 
 

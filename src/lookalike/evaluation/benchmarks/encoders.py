@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lookalike.columns import paragraphs
+from lookalike.evaluation.scores import narrow_note
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.text import DISCLAIMER
 
@@ -109,6 +110,8 @@ def _notes(result: EncoderBenchmark) -> Iterator[str]:
         "folds; how many vote is chosen on validation records. Its chance: always the most frequent label."
     )
     for run in result.runs:
+        if few := narrow_note(run.report["patients"] + run.report["audit"]["unknown"]):
+            yield f"{run.dataset}, {run.protocol}: {few}"
         if run.probes.get("unscored"):
             yield f"{run.dataset}, {run.protocol}: no F1: {run.probes['unscored']}"
         if run.trained_on:

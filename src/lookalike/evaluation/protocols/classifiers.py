@@ -23,7 +23,7 @@ from lookalike.evaluation.experiment import measured_space
 from lookalike.evaluation.label_sets import checked_coverage, conformal_sets, why_no_set
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.protocols.declared import ClassifierOptions
-from lookalike.evaluation.scores import Interval
+from lookalike.evaluation.scores import Interval, narrow_note
 from lookalike.evaluation.separation import silhouettes
 from lookalike.evaluation.splits import Split, Splits, fold_kind, hash_of
 from lookalike.evaluation.tables import Format, as_json, cell, render
@@ -172,6 +172,7 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
                 f"{len(queries)} queries in {asked.rule}; calibration and thresholds from inner folds. Intervals: "
                 f"95 %, bootstrap by {known.unit}.",
                 known.sentence,
+                narrow_note(known.groups, unit=known.unit),
                 *(outside(name, scores.abstained, len(queries), limit) for name, scores in methods.items()),
                 DISCLAIMER,
             )

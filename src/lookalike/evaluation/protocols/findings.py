@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from lookalike import encoders, metrics
-from lookalike.asking.patients import count_patients
+from lookalike.asking.patients import PatientCount, count_patients
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import Askers
@@ -23,7 +23,7 @@ from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.paired import Difference, differences, shown_p
 from lookalike.evaluation.protocols.declared import FindingOptions
 from lookalike.evaluation.rank import checked_depths
-from lookalike.evaluation.scores import Figures, ScoreSummary, Scoring, chance_of, scores_of
+from lookalike.evaluation.scores import Figures, ScoreSummary, Scoring, chance_of, narrow_note, scores_of
 from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
 from lookalike.evaluation.volume_ranking import (
     POOLS,
@@ -139,7 +139,7 @@ def evaluate_findings(gallery: Gallery, options: FindingOptions) -> FindingRepor
         scores += [_score(level, rank, each, scoring) for rank, each in measured.items()]
         gains += list(_gains(level, measured, scoring))
     patients = count_patients([v.record.patient for v in volumes], [v.record.id for v in volumes])
-    notes = tuple(_notes(gallery, trial, patients.sentence, left_out, options))
+    notes = tuple(_notes(gallery, trial, patients, left_out, options))
     return FindingReport(
         len(volumes), patients.patients, options.space, whole.rule, tuple(scores), tuple(gains), left_out, notes
     )
@@ -239,14 +239,13 @@ def _gains(level: str, measured: dict[str, _Measured], scoring: Scoring) -> Iter
 
 
 def _notes(
-    gallery: Gallery, trial: VolumeTrial, patients: str, left_out: dict[str, int], options: FindingOptions
+    gallery: Gallery, trial: VolumeTrial, known: PatientCount, left_out: dict[str, int], options: FindingOptions
 ) -> Iterator[str]:
     asked = f"the slices of {options.region}" if options.region else f"the text {options.text}" if options.text else ""
     yield f"Encoder {gallery.spec.name}: {gallery.spec.note}."
     yield f"Split: {trial.rule}; asked by {asked or 'all slices'}; seed {options.seed}. Intervals: 95 %, by patient."
     yield from (f"Left out: {count} with {why}." for why, count in left_out.items())
-    if patients:
-        yield patients
+    yield from filter(None, (known.sentence, narrow_note(known.groups, unit=known.unit)))
     if options.absent:
         yield f"A volume without a value is of the class {NO_VALUE!r}."
     yield DISCLAIMER

@@ -25,7 +25,7 @@ from lookalike.evaluation.experiment import Askers
 from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.protocols.declared import SWEEPS, VolumeOptions
 from lookalike.evaluation.rank import checked_depths
-from lookalike.evaluation.scores import Interval, Scoring, scores_of
+from lookalike.evaluation.scores import Interval, Scoring, narrow_note, scores_of
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.evaluation.volume_ranking import (
     POOLS,
@@ -206,7 +206,6 @@ def _notes(gallery: Gallery, volumes: Sequence[VolumeSlices], rule: str, known: 
     slices = sum(len(volume.vectors) for volume in volumes)
     yield (f"{len(volumes)} volumes of {known.patients} patients, {slices} {cut.plane} slices, window {cut.window}.")
     yield f"Encoder {spec.name}: {spec.note}. {rule[0].upper()}{rule[1:]}."
-    if known.sentence:
-        yield known.sentence
+    yield from filter(None, (known.sentence, narrow_note(known.groups, unit=known.unit)))
     yield "A class with few volumes moves the mean by much: read the numbers of classes and queries first."
     yield DISCLAIMER

@@ -16,7 +16,7 @@ import numpy as np
 
 from lookalike import metrics
 from lookalike.asking.candidates import candidates
-from lookalike.asking.patients import check_patients, count_patients
+from lookalike.asking.patients import PatientCount, check_patients, count_patients
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
@@ -25,7 +25,7 @@ from lookalike.evaluation.experiment import Askers
 from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.protocols.declared import RadIrOptions
 from lookalike.evaluation.rank import checked_depths, rank
-from lookalike.evaluation.scores import Figures, Interval, Scoring, number_of, scores_of
+from lookalike.evaluation.scores import Figures, Interval, Scoring, narrow_note, number_of, scores_of
 from lookalike.evaluation.tables import Format, as_json, cell, render
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
@@ -99,7 +99,7 @@ def evaluate_radir(gallery: Gallery, options: RadIrOptions) -> RadIrReport:
     mean = {name: _mean([score.figures[name] for score in scores]) for name in scores[0].figures}
     known = count_patients([record.patient for record in records], [record.id for record in records])
     return RadIrReport(
-        len(records), known.patients, options.space, tuple(scores), mean, tuple(_notes(gallery, remark, known.sentence))
+        len(records), known.patients, options.space, tuple(scores), mean, tuple(_notes(gallery, remark, known))
     )
 
 
@@ -168,10 +168,9 @@ def _by_chance(gains: Floats, open_: metrics.Bools, ideal: Floats, k: int) -> Fl
     return np.asarray(np.divide(reached, best, out=np.full(len(best), np.nan), where=best > 0))
 
 
-def _notes(gallery: Gallery, remark: str, patients: str) -> Iterator[str]:
+def _notes(gallery: Gallery, remark: str, known: PatientCount) -> Iterator[str]:
     yield f"Encoder {gallery.spec.name}: {gallery.spec.note}."
     rule = with_remark("Every record asks all others but its own patient's, one anatomy at a time", remark)
     yield f"{rule}. Intervals: 95 %, by patient."
-    if patients:
-        yield patients
+    yield from filter(None, (known.sentence, narrow_note(known.groups, unit=known.unit)))
     yield DISCLAIMER

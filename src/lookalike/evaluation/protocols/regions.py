@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookalike import ranking
-from lookalike.asking.patients import count_patients
+from lookalike.asking.patients import PatientCount, count_patients
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
 from lookalike.evaluation.experiment import Askers
 from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.protocols.declared import RegionOptions
 from lookalike.evaluation.rank import checked_depths
-from lookalike.evaluation.scores import Interval, Scoring, scores_of
+from lookalike.evaluation.scores import Interval, Scoring, narrow_note, scores_of
 from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
 from lookalike.evaluation.volume_ranking import (
     RankedBy,
@@ -116,7 +116,7 @@ def evaluate_regions(gallery: Gallery, options: RegionOptions) -> RegionReport:
     scores = tuple(_score(trials, rank, scoring) for rank in tracked(options.ranks))
     known = count_patients([v.record.patient for v in volumes], [v.record.id for v in volumes])
     unfindable = tuple(name for name in structures if name not in trials)
-    notes = tuple(_notes(gallery, whole.rule, known.sentence, unfindable))
+    notes = tuple(_notes(gallery, whole.rule, known, unfindable))
     return RegionReport(len(volumes), known.patients, options.space, whole.rule, scores, unfindable, notes)
 
 
@@ -174,11 +174,10 @@ def _of_query(
     return np.array([*recalls, float(np.mean(ratios)), float(np.mean(by_chance))], np.float64)
 
 
-def _notes(gallery: Gallery, rule: str, patients: str, unfindable: Sequence[str]) -> Iterator[str]:
+def _notes(gallery: Gallery, rule: str, known: PatientCount, unfindable: Sequence[str]) -> Iterator[str]:
     yield f"Encoder {gallery.spec.name}: {gallery.spec.note}."
     yield f"Split: {rule}. R: region recall, L: localised recall. Intervals: 95 %, bootstrap by patient."
-    if patients:
-        yield patients
+    yield from filter(None, (known.sentence, narrow_note(known.groups, unit=known.unit)))
     if unfindable:
         yield f"{len(unfindable)} structures are not scored: no volume asks, or none that may answer holds them."
     yield DISCLAIMER
