@@ -32,6 +32,7 @@ NAMES = (
     "slices",
     "fusion",
     "few_patients",
+    "inputs",
     "filters",
     "filtered",
     "parts",

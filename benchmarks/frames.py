@@ -106,30 +106,30 @@ class Measured(NamedTuple):
 
 def _measured(collection: Collection, place: Path) -> Measured:
     rows = list(csv.DictReader((place / "labels.csv").open()))
-    shown = [_shown(next(iter(readers.read([place / row["file"]])))) for row in rows]
+    shown = [shown_picture(next(iter(readers.read([place / row["file"]])))) for row in rows]
     labels = [row[collection.labels].split("|") for row in rows]
     members = metrics.membership(labels, sorted({name for row in labels for name in row}))
     patients = np.array([row.get(collection.patients) or row["file"] for row in rows])
     kept, per_query = {}, {}
     for name in (CROPPED, PADDED):
         encoder = encoders.load(name)
-        clean = _encoded(encoder, shown)
+        clean = encoded(encoder, shown)
         kept[name] = [
-            _agreement(clean, _encoded(encoder, [change(one) for one in shown])) for change, *_ in CHANGES.values()
+            _agreement(clean, encoded(encoder, [change(one) for one in shown])) for change, *_ in CHANGES.values()
         ]
-        per_query[name] = _precisions(clean, members, patients)
+        per_query[name] = precisions(clean, members, patients)
     difference = per_query[CROPPED] - per_query[PADDED]
     interval = metrics.bootstrap_interval(difference, metrics.numbered(patients), "macro", members)
     figures = {name: metrics.macro(values, members) for name, values in per_query.items()}
     return Measured(collection.name, kept, figures, (metrics.macro(difference, members), interval))
 
 
-def _shown(image: Image) -> Grey:
+def shown_picture(image: Image) -> Grey:
     values: Grey = np.asarray(picture(image, (1.0, 99.0)))
     return values if values.ndim == 3 else values[..., None]
 
 
-def _encoded(encoder: Encoder, pictures: list[Grey]) -> Vectors:
+def encoded(encoder: Encoder, pictures: list[Grey]) -> Vectors:
     recipe: Any = encoder.spec.preprocessing
     return encoder.encode_inputs(np.stack([prepare(from_array(one), recipe) for one in pictures]))
 
@@ -146,7 +146,7 @@ def _agreement(clean: Vectors, changed: Vectors) -> tuple[float, float]:
     return float(np.mean(overlap)), first
 
 
-def _precisions(vectors: Vectors, members: NDArray[np.bool_], patients: NDArray[Any]) -> NDArray[np.float64]:
+def precisions(vectors: Vectors, members: NDArray[np.bool_], patients: NDArray[Any]) -> NDArray[np.float64]:
     """(queries, 2): P@1 and P@5 among the pictures of other patients."""
     scores = vectors @ vectors.T
     scores[patients[:, None] == patients] = -np.inf
