@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
@@ -63,6 +64,7 @@ OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
 _OF_A_PACS: Final = ("inbox:", "dicomweb+", "dimse:", "dimse+tls:")
 _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
+_AWAY: Final = 15.0  # seconds after which an engine that gave no answer is asked again, where another index may answer
 _FILLING: Final = 3600.0  # seconds for which a search waits until another process has filled the engine
 
 
@@ -98,7 +100,7 @@ class Gallery:
         self._loading = threading.Lock()
         self._engine: EngineSpaces | None = None
         self._named: tuple[int, str] | None = None
-        self._away = False
+        self._away_since: float | None = None
         self._declare_base(encoder, engine)
         self.index_kind = self.store.fact("index", index)
 
@@ -327,7 +329,7 @@ class Gallery:
     @property
     def engine_away(self) -> bool:
         """Whether the gallery's own index answered last, in the place of an engine."""
-        return self._away
+        return self._away_since is not None
 
     @property
     def names_engine(self) -> str:
@@ -344,6 +346,12 @@ class Gallery:
         held = [f"{len(self._from_engine(address, name))} vectors in {name}" for name in spaces]
         self._spaces_of(address).drop_all_but(spaces)
         return f"{address} answers and is in step: {', '.join(held)}"
+
+    def leave_engine(self, error: EngineError) -> None:
+        """Let the gallery's own index answer for a while. Raises the error unless the configuration says so."""
+        if not setting_value("engine.fallback"):
+            raise error
+        self._away_since = time.monotonic()
 
     def name_engine(self, address: str) -> None:
         """Let another index engine answer from now on, or the gallery's own indexes (``EMBEDDED``).
@@ -373,16 +381,17 @@ class Gallery:
 
     def _in_engine(self, space: str) -> indexes.FilteringIndex | None:
         if not (address := self.engine):
-            self._away = False
+            self._away_since = None
+            return None
+        since = self._away_since
+        if since is not None and time.monotonic() - since < _AWAY and setting_value("engine.fallback"):
             return None
         try:
             found = self._from_engine(address, space)
-        except EngineError:
-            if not setting_value("engine.fallback"):
-                raise
-            self._away = True
+        except EngineError as error:
+            self.leave_engine(error)
             return None
-        self._away = False
+        self._away_since = None
         return found
 
     def _from_engine(self, address: str, space: str) -> indexes.FilteringIndex:

@@ -17,13 +17,17 @@ from filled import fill, unit
 from filter_trees import WORDS, compares, trees
 from lookalike.collection import Collection
 from lookalike.errors import EngineError, UsageError
-from lookalike.filters import Filter, parse
+from lookalike.filters import Compare, Filter, Or, parse
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.milvus import expression
+from lookalike.indexes.milvus.address import engine_address
 from lookalike.indexes.milvus.collection import MilvusIndex
+from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.store import Batch, NewRecord
+from lookalike.verbs.adapt import adapt
 from lookalike.verbs.doctor import doctor
-from lookalike.verbs.gallery import adopt
+from lookalike.verbs.erase import erase_patient
+from lookalike.verbs.gallery import adopt, drop_space
 from lookalike.verbs.index import index
 from lookalike.verbs.records import label, remove
 from lookalike.verbs.search import SearchResult, search
@@ -171,6 +175,27 @@ def test_a_lost_or_foreign_collection_is_made_anew(make_pair: Make, tmp_path: Pa
         assert again.check_engine().endswith(f"{len(pair.own.index())} vectors in base")
 
 
+@pytest.mark.slow
+def test_an_adapted_space_is_a_collection_of_its_own_and_the_erased_are_in_none(make_pair: Make) -> None:
+    pair = make_pair(**planted(4))
+    for each in pair.both:
+        adapt(each, name="seen", kind="lda")
+    pair.assert_same(id=pair.ids[8], k=K, space="seen", where="Modality=MR")
+    patient = pair.engine.store.record(pair.ids[40]).patient
+    held = [pair.engine.index(space) for space in ("base", "seen")]
+    gone = pair.engine.store.keys_of_patient(patient)
+    assert [len(each.few(Compare("patient", "=", patient), 100)) for each in held] == [len(gone)] * 2
+    for each in pair.both:
+        assert erase_patient(each, patient=each.store.record(pair.ids[40]).patient).erased
+    for each in held:
+        assert each.count() == len(pair.own.index())
+        assert not len(each.few(Or((Compare("patient", "=", patient), Compare("id", "=", pair.ids[40]))), 100))
+    pair.assert_same(id=pair.ids[8], k=K, space="seen")
+    drop_space(pair.engine, "seen")
+    with pytest.raises(EngineError):
+        held[1].count()
+
+
 def test_an_engine_that_is_away_is_said_and_replaced_only_if_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +214,14 @@ def test_an_engine_that_is_away_is_said_and_replaced_only_if_told(
         result = search(gallery, id=asked)
         assert len(result.hits) == 5
         assert f"answered from the gallery's own index, since the index engine {AWAY} gives no" in result.note
-        monkeypatch.delenv("LOOKALIKE_ENGINE_FALLBACK")
+        # An engine that goes away between being looked at and being asked.
+        dead = MilvusIndex(EngineConnection(engine_address(AWAY)), "none", lambda keys: (keys, None), lambda _: None)
+        dead.moved_to(12, graph=False)
+        own = gallery.index()
+        monkeypatch.setattr(gallery, "index", lambda *_: own if gallery.engine_away else dead)
+        gallery._away_since = None
+        assert told(search(gallery, id=asked)) == told(result)
+        monkeypatch.undo()
         gallery.name_engine("embedded")
         assert search(gallery, id=asked).note == ""
 

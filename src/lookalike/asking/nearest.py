@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike.asking.candidates import Candidates
+from lookalike.errors import EngineError
 from lookalike.gallery import Gallery
 from lookalike.indexes import FilteringIndex
 from lookalike.types import Keys, Scores, Vectors
@@ -18,7 +19,11 @@ def nearest_open(gallery: Gallery, space: str, queries: Vectors, k: int, who: Ca
     """
     index = gallery.index(space)
     if isinstance(index, FilteringIndex):
-        return index.search(queries, min(k, index.deepest), who.rule)
+        try:
+            return index.search(queries, min(k, index.deepest), who.rule)
+        except EngineError as error:
+            gallery.leave_engine(error)
+            return nearest_open(gallery, space, queries, k, who)
     keys, scores = index.search(queries, min(len(index), k + len(who.closed)), who.among)
     hit = who.open(keys)
     hit &= np.cumsum(hit, axis=1) <= k  # a patient with many slices must not displace the hits of others
@@ -33,6 +38,9 @@ def few_open(gallery: Gallery, space: str, who: Candidates, most: int) -> Keys |
         return None
     index, rule = gallery.index(space), who.rule
     if isinstance(index, FilteringIndex) and not isinstance(rule, np.ndarray) and rule is not None:
-        return index.few(rule, most)
+        try:
+            return index.few(rule, most)
+        except EngineError as error:
+            gallery.leave_engine(error)
     keys = who.filtered.keys
     return keys[who.open(keys)] if len(keys) <= most else None
