@@ -44,10 +44,11 @@ NAMES = (
     "metadata",
     "receive",
     "sizing",
+    "engine",
     "heads",
     "tuning",
 )
-LONG = ("soak", "heads", "tuning")  # measured only when named
+LONG = ("soak", "heads", "tuning", "engine")  # measured only when named
 
 
 @click.command()
