@@ -157,7 +157,11 @@ def test_who_came_by_every_way_goes_without_a_trace(tmp_path: Path, scratch: Pat
         for one in of(second, server):
             answer = server.get(f"/records/{one['id']}/file")
             assert answer.status_code == 200
-            assert server.http.delete(f"{API}/records/{one['id']}").json() == {"records": 1, "erased": True}
+            assert server.http.delete(f"{API}/records/{one['id']}").json() == {
+                "records": 1,
+                "erased": True,
+                "beyond": "",
+            }
         for one in server.get("/records", params={"where": "not label=even and not label=odd"}).json()["items"]:
             assert server.http.delete(f"{API}/records/{one['id']}").status_code == 200
         gone_as_service_goes_on(second, server, folder, scratch)
@@ -194,7 +198,7 @@ def test_an_erasure_does_not_wait_for_a_job_to_end(tmp_path: Path, scratch: Path
         server.wait(accepted.headers["location"], lambda job: job["progress"]["done"] > 0)
         for one in (first, *others):
             answer = server.http.delete(f"{API}/records/{one['id']}")
-            assert (answer.status_code, answer.json()) == (200, {"records": 1, "erased": True})
+            assert (answer.status_code, answer.json()) == (200, {"records": 1, "erased": True, "beyond": ""})
         assert server.http.get(accepted.headers["location"]).json()["state"] == "running"
         job = server.job(accepted)
         assert (job["state"], job["result"]["added"], job["error"]) == ("done", 150, None)
@@ -229,7 +233,7 @@ def test_the_last_traces_go_when_nobody_reads_an_earlier_state(tmp_path: Path, s
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM records").fetchone()
         (group,) = {one["patient"] for one in of(person, server)}
-        assert server.http.delete(f"{API}/patients/{group}").json() == {"records": 2, "erased": False}
+        assert server.http.delete(f"{API}/patients/{group}").json() == {"records": 2, "erased": False, "beyond": ""}
         assert of(person, server) == []
         reader.execute("COMMIT")
         eventually(lambda: traces(person, folder), lambda found: not found)

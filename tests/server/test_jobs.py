@@ -66,7 +66,7 @@ def test_uploads_are_indexed_with_labels_and_stay(folder: Path, tmp_path: Path) 
     with serving(folder) as server:  # the uploads are gone, what was indexed is not
         assert server.get(f"/records/{found['id']}/file").content == picture(tmp_path, 500).read_bytes()
         assert [job["state"] for job in server.get("/jobs").json()["items"]] == ["done", "done"]
-        assert server.http.delete(f"{API}/records/{found['id']}").json() == {"records": 1, "erased": True}
+        assert server.http.delete(f"{API}/records/{found['id']}").json() == {"records": 1, "erased": True, "beyond": ""}
         assert [path.name for path in kept.rglob("*.png")] == ["new501.png"]
 
 

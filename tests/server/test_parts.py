@@ -219,7 +219,7 @@ def test_what_is_removed(tmp_path: Path) -> None:
     with TestClient(make_app(folder), base_url=BASE) as client:
         ask = Asker(client, key)
         assert ask("DELETE", f"/records/{outside[0].id}").status_code == 404
-        assert ask("DELETE", f"/records/{inside[0].id}").json() == {"records": 1, "erased": True}
+        assert ask("DELETE", f"/records/{inside[0].id}").json() == {"records": 1, "erased": True, "beyond": ""}
         own = {one.patient for one in inside[1:]}
         group = next(one.patient for one in outside if one.patient in own)
         here = [one for one in inside[1:] if one.patient == group]
