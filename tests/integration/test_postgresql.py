@@ -14,6 +14,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from running import COMMAND, answers, described, ids_of, refusal, run
+from sqlalchemy import update
 
 import lookalike as package
 from conftest import texture, write_pictures
@@ -21,7 +22,10 @@ from lookalike.errors import GalleryError, LockedError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.locks import writing
 from lookalike.ownership import config_folder
+from lookalike.store.jobs import add_job, job_of, next_job
 from lookalike.store.place import STORE_FILE
+from lookalike.store.schema import JOBS
+from lookalike.verbs.jobs import doing_job, take_over_jobs
 from peers.postgresql import ROLE, PostgreSQL, postgresql
 
 LONG = 300.0  # seconds
@@ -264,6 +268,21 @@ def test_several_processes_that_write_take_turns(two: tuple[Gallery, Gallery]) -
     stored = store.vectors()
     assert len(stored.keys) == len(set(stored.keys.tolist())) == 200
     assert len(two[1].store.records()) == 200
+
+
+def test_a_service_takes_over_what_another_has_left_and_nothing_else(two: tuple[Gallery, Gallery]) -> None:
+    job = add_job(two[0].store, "map", {}, "somebody")
+    assert next_job(two[0].store) is not None
+    with doing_job(two[0], job.id):
+        with two[0].store.begin(write=True) as connection:  # an hour ago
+            connection.execute(update(JOBS).values(started=time.time() - 3600))
+        take_over_jobs(two[1], ("map",))
+        assert job_of(two[1].store, job.id).state == "running"
+    take_over_jobs(two[1], ("map",))  # the first service is gone
+    assert job_of(two[0].store, job.id).state == "queued"
+    assert next_job(two[1].store) is not None
+    take_over_jobs(two[0], ("map",))  # taken a moment ago
+    assert job_of(two[0].store, job.id).state == "running"
 
 
 # What is erased

@@ -44,6 +44,10 @@ class Database(Protocol):
         """What notices that any process has written."""
 
     @property
+    def is_shared(self) -> bool:
+        """Whether services of several machines may do the gallery's jobs."""
+
+    @property
     def beyond(self) -> str:
         """What it keeps of removed rows that no client can look into or empty; "" if nothing."""
 
@@ -66,6 +70,7 @@ class SQLiteDatabase:
 
     new_id = ""
     beyond = ""
+    is_shared = False
     name = FILE
 
     def __init__(self, folder: Path) -> None:

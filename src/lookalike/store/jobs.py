@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: Final = ("queued", "running")
+_TAKEN: Final = 60.0  # seconds within which a server holds the lock of a job that it does, clocks included
 ADDING: Final = ("index", "pull")
 """Kinds of jobs that add records: their results list files of anyone."""
 FOREIGN: Final = "this job was not queued here, so it was not run; start it again"
@@ -205,15 +206,33 @@ def queue_again(store: Store, identity: str) -> bool:
 
 
 def resume_jobs(store: Store, repeatable: tuple[str, ...]) -> None:
-    """At the start of a server, queue again the jobs that were running and are repeatable, and mark the others as
-    failed.
+    """Queue again the jobs that were running and are repeatable, and mark the others as failed. At the start of a
+    server: nobody else does a gallery's jobs. Of a database that several may share those that a server has left
+    (``job_lock``), at any time.
     """
     if not store.writable:
         return
     running = JOBS.c.state == "running"
+    if store.database.is_shared:
+        if not (left := _left_jobs(store)):
+            return
+        running &= JOBS.c.id.in_(left)
     with store.begin(write=True) as connection:
         connection.execute(update(JOBS).where(running, JOBS.c.kind.in_(repeatable)).values(state="queued"))
         connection.execute(update(JOBS).where(running).values(**_failed(INTERRUPTED)))
+
+
+def job_lock(identity: str) -> str:
+    """The name of the lock that is held by the server that does a job, where several may."""
+    return f"job {identity}"
+
+
+def _left_jobs(store: Store) -> list[str]:
+    """The running jobs that no server does; what was taken a moment ago may not be locked yet."""
+    taken = select(JOBS.c.id).where(JOBS.c.state == "running", JOBS.c.started < time.time() - _TAKEN)
+    with store.begin() as connection:
+        found = list(connection.scalars(taken))
+    return [identity for identity in found if not store.database.locks.is_held(job_lock(identity))]
 
 
 def _update(store: Store, identity: str, states: tuple[str, ...], **values: Any) -> bool:

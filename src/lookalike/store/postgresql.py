@@ -43,6 +43,7 @@ class PostgreSQLDatabase:
     """A schema of a PostgreSQL. folder: of the gallery, where it keeps the rest. Raises MissingExtraError."""
 
     name = "PostgreSQL"
+    is_shared = True
     beyond = (
         "PostgreSQL's write-ahead log until it is used again, and what its administrator keeps: archives of that log, "
         "standbys, dumps"

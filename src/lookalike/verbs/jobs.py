@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
@@ -20,6 +21,7 @@ from lookalike.store.jobs import (
     count_by_state,
     count_open,
     finish_job,
+    job_lock,
     job_of,
     job_to_run,
     next_job,
@@ -175,6 +177,23 @@ def take_job(gallery: Gallery, *, only: tuple[str, ...] = (), without: tuple[str
 def take_up_jobs(gallery: Gallery, repeatable: tuple[str, ...]) -> None:
     """After a restart, queue the running jobs of repeatable kinds again, and mark the others as failed."""
     resume_jobs(gallery.store, repeatable)
+
+
+def take_over_jobs(gallery: Gallery, repeatable: tuple[str, ...]) -> None:
+    """The same of what another service has left, where several may do a gallery's jobs; called now and then."""
+    if gallery.store.database.is_shared:
+        resume_jobs(gallery.store, repeatable)
+
+
+@contextmanager
+def doing_job(gallery: Gallery, id: str) -> Iterator[None]:
+    """Within, no other service takes a job over. Raises GalleryError."""
+    if not gallery.store.database.is_shared:
+        yield
+        return
+    with gallery.locks.opened(job_lock(id)) as lock:
+        lock.try_take()
+        yield
 
 
 def put_back_job(gallery: Gallery, id: str) -> None:

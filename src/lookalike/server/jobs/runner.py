@@ -17,7 +17,16 @@ from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.server.jobs.process import BESIDE, FLEETING, REPEATABLE, WRITERS
-from lookalike.verbs.jobs import Task, cancel_job, end_job, put_back_job, take_job, take_up_jobs
+from lookalike.verbs.jobs import (
+    Task,
+    cancel_job,
+    doing_job,
+    end_job,
+    put_back_job,
+    take_job,
+    take_over_jobs,
+    take_up_jobs,
+)
 
 _LOOK_EVERY: Final = 2.0  # seconds: another process may have queued a job
 _TIDY_SECONDS: Final = 2.0  # waited for the turn to tidy, before the next job
@@ -82,6 +91,7 @@ class Runner:
     def _run_tidily(self, wake: threading.Event) -> None:
         while not self._stopped:
             with suppress(LookalikeError):  # the database is locked or the disk full: look again later
+                take_over_jobs(self._gallery, REPEATABLE)
                 self._tidy()
             self._do_next(wake)
 
@@ -124,6 +134,16 @@ class Runner:
 
     def _do(self, job: Task) -> None:
         """Have a job done by a process of its own. One that is under way when the service ends waits again."""
+        with suppress(LookalikeError), doing_job(self._gallery, job.id):
+            self._wait_for(job)
+        with suppress(LookalikeError):
+            if not self._stopped:
+                end_job(self._gallery, job.id, error=_DIED)  # unless it is finished
+            elif job.kind not in FLEETING:
+                put_back_job(self._gallery, job.id)
+        self._untidy = True
+
+    def _wait_for(self, job: Task) -> None:
         with self._lock:
             process = None if self._stopped else self._started(job)
         if process is not None:
@@ -132,12 +152,6 @@ class Runner:
                 del self._running[job.id]
             if process.stdin is not None:
                 process.stdin.close()
-        with suppress(LookalikeError):
-            if not self._stopped:
-                end_job(self._gallery, job.id, error=_DIED)  # unless it is finished
-            elif job.kind not in FLEETING:
-                put_back_job(self._gallery, job.id)
-        self._untidy = True
 
     def _started(self, job: Task) -> subprocess.Popen[bytes]:
         self._running[job.id] = subprocess.Popen(
