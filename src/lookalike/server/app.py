@@ -85,12 +85,13 @@ def _take_up(services: Sequence[Service]) -> None:
 
 
 async def _retry(galleries: Galleries) -> None:
-    """Open those that could not be opened, once they can."""
-    while galleries.problems:
+    """Open those that could not be opened, once they can, and load what could not be loaded: an index engine may have
+    been away.
+    """
+    while galleries.problems or not all(service.ready for service in galleries.services()):
         await asyncio.sleep(_TRIED_EVERY)
-        opened = await run_in_threadpool(galleries.open_those_that_can)
-        _take_up(opened)
-        await _warm(opened)
+        _take_up(await run_in_threadpool(galleries.open_those_that_can))
+        await _warm([service for service in galleries.services() if not service.ready])
 
 
 async def _warm(services: Sequence[Service]) -> None:

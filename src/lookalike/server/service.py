@@ -59,8 +59,8 @@ class Shared:
 @dataclass
 class Service:
     """One served gallery. title: for people. training: held while a classifier is trained for a caller; submitting:
-    while a job is; opening: while a part is opened. parts: of the gallery, by the filters that name them. audit: None
-    where nothing is noted.
+    while a job is; opening: while a part is opened; warming: while what searches need is loaded. parts: of the gallery,
+    by the filters that name them. audit: None where nothing is noted.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Service:
     outgoing: Outgoing = field(default_factory=Outgoing)
     parts: OrderedDict[tuple[str, ...], Gallery] = field(default_factory=OrderedDict)
     opening: threading.Lock = field(default_factory=threading.Lock)
+    warming: threading.Lock = field(default_factory=threading.Lock)
     exports: Exports = field(default_factory=Exports)
     audit: AuditLog | None = None
     ready: bool = False
@@ -118,9 +119,13 @@ class Service:
         return False
 
     def warm(self) -> None:
-        """Load what the first query would otherwise wait for."""
-        warm(self.gallery)
-        self.ready = True
+        """Load what the first query would otherwise wait for, unless that is being done."""
+        if self.warming.acquire(blocking=False):
+            try:
+                warm(self.gallery)
+                self.ready = True
+            finally:
+                self.warming.release()
 
     def forget(self, named: Named) -> None:
         """Drop from memory and from the temporary folder what was removed from the gallery."""

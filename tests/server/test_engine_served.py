@@ -1,0 +1,33 @@
+"""A service whose gallery's index engine is away for a while."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from served import make_gallery, problem, serving
+
+from lookalike.gallery import open_gallery
+
+AWAY = "milvus://127.0.0.1:9"
+
+
+def named(folder: Path, engine: str) -> None:
+    with open_gallery(folder) as gallery:
+        gallery.name_engine(engine)
+
+
+def test_a_service_is_ready_by_itself_once_its_engine_answers(tmp_path: Path) -> None:
+    """Until then it says what is missing, and answers what needs no engine."""
+    folder = make_gallery(tmp_path)
+    named(folder, AWAY)
+    back = threading.Timer(8, named, (folder, "embedded"))
+    back.start()
+    with serving(folder) as server:  # which is entered once it is ready
+        assert not back.is_alive()
+        assert f"the index engine {AWAY} gave no answer" in server.lines()
+        asked = {"query": {"ids": [server.get("/records").json()["items"][0]["id"]]}}
+        assert server.post("/search", asked).status_code == 200
+        named(folder, AWAY)
+        problem(server.post("/search", asked), 503, "engine")
+        assert server.get("/records").status_code == 200
