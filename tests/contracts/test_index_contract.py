@@ -24,9 +24,10 @@ from lookalike.plugins import load_plugin, plugin_names
 from lookalike.types import Keys, Scores, Vectors
 
 KINDS: Final = plugin_names("lookalike.indexes")
-ENGINES: Final = ["milvus"]
+ENGINES: Final = ["milvus", "milvus-graph"]
 """Of processes outside, which have no files here."""
 SLOW_ENGINES: Final = [pytest.param(each, marks=pytest.mark.slow) for each in ENGINES]
+ONE_ENGINE: Final = [ENGINES[0], *SLOW_ENGINES[1:]]
 EXACT: Final = {"flat", "flat-l2", *ENGINES}
 CHOSEN: Final = {choose(count, dim)[0] for count in (10**3, 10**5, 10**7) for dim in (16, 384, 2048)}
 COUNT, DIM, CLUSTERS, K = 4000, 64, 60, 10
@@ -99,16 +100,16 @@ def world() -> World:
 @pytest.fixture(scope="session")
 def new_index(request: pytest.FixtureRequest) -> Callable[[str, int], Index]:
     """An empty index of a kind or in an engine, which is a real one."""
-    small: dict[int, KeptInEngine] = {}
+    small: dict[tuple[str, int], KeptInEngine] = {}
 
     def new(kind: str, dim: int) -> Index:
         if kind not in ENGINES:
             return load_plugin("lookalike.indexes", kind)(dim)
-        if dim == DIM or dim not in small:
-            made = index_in(request.getfixturevalue("milvus_server"), dim)
-            return small.setdefault(dim, made) if dim != DIM else made
-        small[dim].clear()  # making one takes seconds
-        return small[dim]
+        if dim == DIM or (kind, dim) not in small:
+            made = index_in(request.getfixturevalue("milvus_server"), dim, graph="graph" in kind)
+            return small.setdefault((kind, dim), made) if dim != DIM else made
+        small[kind, dim].clear()  # making one takes seconds
+        return small[kind, dim]
 
     return new
 
@@ -123,7 +124,7 @@ def build(new_index: Callable[[str, int], Index]) -> Callable[[str, World], Inde
     return made
 
 
-@pytest.fixture(scope="session", params=[*KINDS, *ENGINES])
+@pytest.fixture(scope="session", params=[*KINDS, *ONE_ENGINE])
 def built(request: pytest.FixtureRequest, world: World, build: Callable[[str, World], Index]) -> Index:
     """Every kind in turn, over the whole collection; tests only search it."""
     return build(request.param, world)
@@ -281,7 +282,7 @@ def test_changes_are_found_at_once(
         np.testing.assert_allclose(own[1], 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *ENGINES])
+@pytest.mark.parametrize("kind", [*KINDS, *ONE_ENGINE])
 @pytest.mark.parametrize("count", [0, 1, 5, 39, 1500])
 def test_small_collections_are_exact_and_quiet(
     kind: str, count: int, capfd: pytest.CaptureFixture[str], new_index: Callable[[str, int], Index]
@@ -298,7 +299,7 @@ def test_small_collections_are_exact_and_quiet(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *ENGINES])
+@pytest.mark.parametrize("kind", [*KINDS, *ONE_ENGINE])
 def test_one_key_keeps_the_last_vector(kind: str, new_index: Callable[[str, int], Index]) -> None:
     vectors = clustered(3)
     index = new_index(kind, DIM)
@@ -344,7 +345,7 @@ def test_any_history_of_a_small_collection_equals_the_oracle(
     assert_same(index.search(queries, k, only), oracle(queries, k, keys, vectors, only))
 
 
-@pytest.mark.parametrize("kind", sorted(EXACT))
+@pytest.mark.parametrize("kind", [*sorted(EXACT - {*ENGINES}), *ONE_ENGINE])
 def test_ties_across_the_last_place_go_to_the_lowest_keys(
     kind: str, world: World, build: Callable[[str, World], Index]
 ) -> None:
