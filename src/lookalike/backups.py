@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lookalike.atomic import write_atomically
+from lookalike.errors import GalleryError
 from lookalike.ownership import config_folder
 from lookalike.private_files import changing_files, check_closed, unusable_file
 
@@ -18,13 +20,16 @@ from lookalike.private_files import changing_files, check_closed, unusable_file
 @dataclass(frozen=True, slots=True)
 class BackupEntry:
     """A backup. name: its own in the manifest. path: of its folder or file. created: seconds since 1970. sha256: of
-    what was written, "" where that is not known.
+    what was written, "" where that is not known. verified: when that was last done, in seconds since 1970; sound: what
+    was found then.
     """
 
     name: str
     path: str
     created: float
     sha256: str = ""
+    verified: float | None = None
+    sound: bool | None = None
 
 
 def backups_of(gallery: str) -> tuple[BackupEntry, ...]:
@@ -51,6 +56,20 @@ def forget_backups(gallery: str, gone: Callable[[BackupEntry], bool]) -> None:
         _change(gallery, lambda found: [each for each in found if not gone(each)])
 
 
+def note_verified(path: str, when: float, sound: bool) -> None:
+    """Note of the backup at a path when it was verified and whether it is sound, in the manifest that names it, if any
+    does here. when: seconds since 1970.
+    """
+    for gallery in sorted(file.stem for file in _folder().glob("*.jsonl")):
+        with suppress(GalleryError):  # of another gallery, perhaps: the backup was verified all the same
+            if any(each.path == path for each in backups_of(gallery)):
+                _change(gallery, lambda found: [_verified(each, path, when, sound) for each in found])
+
+
+def _verified(entry: BackupEntry, path: str, when: float, sound: bool) -> BackupEntry:
+    return replace(entry, verified=when, sound=sound) if entry.path == path else entry
+
+
 def _change(gallery: str, change: Callable[[tuple[BackupEntry, ...]], Iterable[BackupEntry]]) -> None:
     path = _manifest(gallery)
     with changing_files(path.parent):
@@ -61,4 +80,8 @@ def _change(gallery: str, change: Callable[[tuple[BackupEntry, ...]], Iterable[B
 
 
 def _manifest(gallery: str) -> Path:
-    return config_folder() / "backups" / f"{gallery}.jsonl"
+    return _folder() / f"{gallery}.jsonl"
+
+
+def _folder() -> Path:
+    return config_folder() / "backups"

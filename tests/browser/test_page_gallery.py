@@ -171,5 +171,6 @@ def test_a_key_is_asked_for_and_a_reader_changes_nothing(
         page.get_by_test_id("nav-gallery").click()
         page.get_by_test_id("record").first.wait_for()
         assert page.get_by_test_id("delete").count() == page.get_by_test_id("add").count() == 0
+        assert page.get_by_test_id("gallery-page-operation").count() == 0
         assert page.evaluate("() => localStorage.getItem('lookalike-key')") is None
         page.close()

@@ -15,6 +15,7 @@ import lookalike
 from lookalike.evaluation.protocols.protocol import PRECISION, options_of, protocol_named
 from lookalike.server.contract import bodies
 from lookalike.verbs.audit_log import export_audit_log, verify_audit_log
+from lookalike.verbs.backup import list_backups
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.jobs import list_schedules
@@ -64,6 +65,7 @@ VERBS: Final = (
     Verb("gallery adopt", adopt),
     Verb("gallery key", secret_key),
     Verb("gallery backup", lookalike.backup),
+    Verb("gallery backups", list_backups),
     Verb("gallery restore", lookalike.restore),
     Verb("gallery verify", lookalike.verify),
     Verb("gallery schedules", list_schedules),

@@ -22,11 +22,11 @@ from conftest import texture, write_pictures
 from lookalike.backing_up import make
 from lookalike.backing_up.manifest import MANIFEST, read_manifest
 from lookalike.backups import BackupEntry, backups_of, note_backups
-from lookalike.errors import DamagedFileError, GalleryError, LockedError, LookalikeError, UsageError
+from lookalike.errors import DamagedFileError, GalleryError, LockedError, LookalikeError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.database import FILE
 from lookalike.verbs.adapt import adapt
-from lookalike.verbs.backup import backup_gallery, restore_gallery, verify_gallery
+from lookalike.verbs.backup import backup_gallery, backup_info, list_backups, restore_gallery, verify_gallery
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.index import index
 from lookalike.verbs.jobs import list_jobs, submit_job
@@ -242,6 +242,25 @@ def test_who_is_erased_is_told_of_in_which_backups(own: Gallery, tmp_path: Path)
     backup_gallery(own, tmp_path / "backups" / "3")
     assert [Path(each.path).name for each in backups_of(own.store.id)] == ["2", "3"]
     assert restore_gallery(second.folder, tmp_path / "again").records == 10
+
+
+def test_what_was_backed_up_is_listed_with_what_was_found(own: Gallery, tmp_path: Path) -> None:
+    assert list_backups(own).items == ()
+    first, second = (backup_gallery(own, tmp_path / name) for name in ("1", "2"))
+    assert verify_gallery(first.folder).sound
+    damaged = Path(second.folder) / FILE
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    (Path(second.folder) / MANIFEST).write_text("{}")  # what the gallery is can no longer be read there
+    assert not verify_gallery(second.folder).sound
+    found = list_backups(own).items
+    assert [(each.name, each.sound, each.there) for each in found] == [("2", False, True), ("1", True, True)]
+    assert all(each.created <= (each.verified or 0) for each in found)
+    shutil.rmtree(first.folder)
+    assert [each.there for each in list_backups(own).items] == [True, False]
+    assert backup_info(own, found[1].id).folder == first.folder
+    for nobody in ("", "0" * 16):
+        with pytest.raises(NotFoundError, match="no such backup"):
+            backup_info(own, nobody)
 
 
 def test_an_erasure_on_the_way_begins_the_backup_again(

@@ -50,6 +50,8 @@ _ADMIN: Final = frozenset(
         "POST /export",
         "GET /jobs/{}/export",
         "POST /backup",
+        "GET /backups",
+        "POST /backups/{}/verify",
     }
 )
 _OPEN: Final = frozenset(

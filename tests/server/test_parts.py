@@ -37,6 +37,8 @@ WHOLE: Final = frozenset(
         "DELETE /spaces/{}",
         "GET /metrics",
         "POST /backup",
+        "GET /backups",
+        "POST /backups/{}/verify",
         "GET /schedules",
     }
 )
@@ -392,6 +394,8 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
         "jobs.py": {
             "migration_asked_for(service.gallery,",
             "list_schedules(service.gallery)",  # times, and nothing of a record
+            "list_backups(service.gallery)",
+            "backup_info(service.gallery,",
             "list_jobs(service.gallery,",
             "job_info(service.gallery,",
             "job_report(service.gallery,",

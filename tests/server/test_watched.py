@@ -124,23 +124,34 @@ def test_a_backup_over_http_and_by_the_clock(tmp_path: Path, monkeypatch: pytest
         assert (done["state"], done["result"]["counts"]["records"]) == ("done", RECORDS)
         assert str(tmp_path) not in json.dumps(done)
         assert verify_gallery(tmp_path / "backups" / done["result"]["folder"]).sound
+        (made,) = server.get("/backups").json()["items"]
+        assert (made["name"], made["folder"], made["there"]) == (done["result"]["folder"], "", True)
+        checked = server.job(server.post(f"/backups/{made['id']}/verify"))
+        assert (checked["state"], checked["result"]["sound"]) == ("done", True)
+        assert str(tmp_path) not in json.dumps(checked)
+        again = server.get("/backups").json()["items"][0]
+        assert again["sound"]
+        assert again["verified"] > made["verified"]  # noted already where it was verified above
+        problem(server.post("/backups/0123456789abcdef/verify"), 404, "no-backup")
         planned = eventually(lambda: server.get("/schedules").json()["items"], lambda items: len(items) == 2)
         assert {each["kind"]: each["last"] for each in planned} == {"backup": None, "remind": None}
-        assert [job["owner"] for job in server.get("/jobs").json()["items"]] == ["local"]
+        assert [job["owner"] for job in server.get("/jobs").json()["items"]] == ["local"] * 2
     fields = json.loads(noted.read_text())
     for each in fields.values():
         each["next"] = 0.0  # long ago, while nothing ran
     noted.write_text(json.dumps(fields))
     with serving(folder) as server:
-        jobs = eventually(lambda: server.get("/jobs").json()["items"], lambda items: len(items) == 3)
+        jobs = eventually(lambda: server.get("/jobs").json()["items"], lambda items: len(items) == 4)
         assert {job["owner"] for job in jobs} == {"local", "schedule backup", "schedule remind"}
         for job in jobs:
             ended = server.wait(f"{API}/jobs/{job['id']}", lambda one: one["state"] not in ("queued", "running"))
             assert ended["state"] == "done", ended
-        assert all(each["last"] for each in server.get("/schedules").json()["items"])
+        plans = server.get("/schedules").json()["items"]
+        assert all(each["last"] and each["state"] == "done" for each in plans)
+        assert {each["job"] for each in plans} < {job["id"] for job in jobs}
     with serving(folder) as server:
         server.job(server.post("/map", {"method": "tsne"}))
-        assert len(server.get("/jobs").json()["items"]) == 4  # nothing is due
+        assert len(server.get("/jobs").json()["items"]) == 5  # nothing is due
     assert len([path for path in (tmp_path / "backups").iterdir() if path.name.startswith("g-")]) >= 1
 
 

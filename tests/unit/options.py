@@ -27,6 +27,7 @@ VERBS: Final = (
     "lookalike.verbs.backup:verify_gallery",
     "lookalike.verbs.benchmark_encoders:benchmark_encoders",
     "lookalike.verbs.benchmark_index:benchmark_index",
+    "lookalike.verbs.backup:list_backups",
     "lookalike.verbs.classify:classify",
     "lookalike.verbs.classify:classify_each",
     "lookalike.verbs.demo:demo",

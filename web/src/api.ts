@@ -1,6 +1,7 @@
 /** The only place that talks to the server: one function per route, every failure a `Problem`. */
 import { signal } from "@preact/signals";
 import type {
+  BackupList,
   Bodies,
   ChangedLabels,
   ClassifyResult,
@@ -15,6 +16,7 @@ import type {
   RecordPage,
   RecordReport,
   RefusedPage,
+  ScheduleList,
   SearchResult,
   Session,
   SimilarStudies,
@@ -180,6 +182,10 @@ export const api = {
   audit: (body: Bodies["Audit"]) => json<Job>("POST", "/audit", body),
   jobs: () => json<JobListing>("GET", "/jobs"),
   job: (id: string) => json<Job>("GET", `/jobs/${name(id)}`),
+  schedules: () => json<ScheduleList>("GET", "/schedules"),
+  backups: () => json<BackupList>("GET", "/backups"),
+  backUp: () => json<Job>("POST", "/backup"),
+  verifyBackup: (id: string) => json<Job>("POST", `/backups/${name(id)}/verify`),
   cancel: (id: string) => removed(`/jobs/${name(id)}`),
   report: (id: string, format: string) => blob(`/jobs/${name(id)}/report?format=${format}`),
   map: (method: string, space: string) => json<MapPoints>("GET", `/map${params({ method, space })}`),

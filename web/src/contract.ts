@@ -821,6 +821,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Backups
+         * @description The backups that were made, newest first; where they lie on the server stays there.
+         */
+        get: operations["get_backups_api_v1_backups_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups/{identity}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Verify
+         * @description Verify a backup to the byte.
+         */
+        post: operations["post_verify_api_v1_backups__identity__verify_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -1129,6 +1169,26 @@ export interface components {
             threshold: number | null;
             found: number | null;
             note: string;
+        };
+        /**
+         * @description A backup that was made. id: "" where it is not complete: it is being made, or that was cut short. name: of its
+         *     folder; folder: where that is, "" over HTTP. created: seconds since 1970. there: whether it is still there, as far
+         *     as can be seen from here. verified: when it was last (``verify_gallery``), in seconds since 1970, None for never;
+         *     sound: whether every byte was as written then.
+         */
+        BackupInfo: {
+            id: string;
+            name: string;
+            folder: string;
+            created: number;
+            there: boolean;
+            verified: number | null;
+            sound: boolean | null;
+        };
+        /** @description items: newest first. next_cursor: None, since there is one page. */
+        BackupList: {
+            items: components["schemas"]["BackupInfo"][];
+            next_cursor: null;
         };
         /**
          * @description A backup. folder: of it. created: in UTC. files, bytes: how many. counts: rows of the database, by table. sha256:
@@ -1467,6 +1527,11 @@ export interface components {
             items: components["schemas"]["Facet"][];
             next_cursor: null;
         };
+        /** @description path: of the file in the folder, or a part of its database. what: is wrong with it. */
+        Fault: {
+            path: string;
+            what: string;
+        };
         /**
          * @description One field against the labels. separability: of each label by the field's value alone; separability_null: of the
          *     label that is told best.
@@ -1717,7 +1782,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["TrainingReminder"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -2382,13 +2447,15 @@ export interface components {
         };
         /**
          * @description What is queued again and again. kind: of the job. when: as it is configured. next, last: in seconds since 1970;
-         *     last is None before the first.
+         *     last is None before the first. job, state: of the last job that was queued; None where none is kept.
          */
         ScheduleInfo: {
             kind: string;
             when: string;
             next: number;
             last: number | null;
+            job: string | null;
+            state: ("queued" | "running" | "done" | "failed" | "cancelled") | null;
         };
         /** @description items: by what is due next. next_cursor: None, since there is one page. */
         ScheduleList: {
@@ -2847,6 +2914,15 @@ export interface components {
         Value: {
             value: string;
             count: number;
+        };
+        /** @description kind: what was looked at. sound: whether nothing is wrong. files, bytes: of it. faults: what is wrong where. */
+        VerifyResult: {
+            /** @enum {string} */
+            kind: "backup" | "gallery";
+            sound: boolean;
+            files: number;
+            bytes: number;
+            faults: components["schemas"]["Fault"][];
         };
         /** @description scores: a row a level and setting. notes: to read them with. */
         VolumeReport: {
@@ -4588,6 +4664,70 @@ export interface operations {
             409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_backups_api_v1_backups_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupList"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_verify_api_v1_backups__identity__verify_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

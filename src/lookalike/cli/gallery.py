@@ -1,4 +1,4 @@
-"""lookalike gallery: adopt, backup, info, key, migrate, relocate, restore, schedules, verify"""
+"""lookalike gallery: adopt, backup, backups, info, key, migrate, relocate, restore, schedules, verify"""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def command() -> None:
 
 for _each in (
     gallery_backups.backup_command,
+    gallery_backups.backups_command,
     gallery_backups.restore_command,
     gallery_backups.schedules_command,
     gallery_backups.verify_command,

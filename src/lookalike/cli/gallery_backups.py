@@ -1,9 +1,10 @@
-"""lookalike gallery backup, restore, schedules, verify"""
+"""lookalike gallery backup, backups, restore, schedules, verify"""
 
 from __future__ import annotations
 
 import sys
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from lookalike.cli.output import (
     print_table,
     progress_bar,
 )
+
+if TYPE_CHECKING:
+    from lookalike.verbs.backup import BackupInfo
 
 
 @click.command("backup")
@@ -53,6 +57,40 @@ def backup_command(to: str, gallery: str, as_json: bool) -> None:
         *(f"The adapter of {name} is damaged, and not in it." for name in result.lacking),
         *(f"Not in it: {each}." for each in result.outside),
     )
+
+
+@click.command("backups")
+@gallery_option
+@json_option
+def backups_command(gallery: str, as_json: bool) -> None:
+    """The backups that were made of a gallery, whether they are there, and when each was verified.
+
+    \b
+    Example:
+      lookalike gallery backups --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.backup import list_backups
+
+    with open_gallery(gallery) as opened:
+        result = list_backups(opened)
+    if as_json:
+        print_json(result)
+    elif result.items:
+        print_table([["made", "backup", "verified"], *([_shown(each.created), *_told(each)] for each in result.items)])
+    else:
+        print_notes("No backup was made from here: lookalike gallery backup.")
+
+
+def _told(backup: BackupInfo) -> tuple[str, str]:
+    """Where a backup is, and what is known of it."""
+    if not backup.id:
+        return backup.folder, "not complete"
+    if backup.verified is None:
+        found = "never"
+    else:
+        found = f"{_shown(backup.verified)} {'sound' if backup.sound else 'DAMAGED'}"
+    return backup.folder, found if backup.there else f"{found}; not there now"
 
 
 @click.command("restore")
@@ -127,8 +165,8 @@ def schedules_command(gallery: str, as_json: bool) -> None:
     if as_json:
         print_json(result)
     elif result.items:
-        rows = [[each.kind, each.when, _shown(each.next), _shown(each.last)] for each in result.items]
-        print_table([["job", "when", "next", "last"], *rows])
+        rows = [[each.kind, each.when, _shown(each.next), _shown(each.last), each.state or ""] for each in result.items]
+        print_table([["job", "when", "next", "last", "result"], *rows])
     else:
         print_notes("Nothing is planned; plan it in lookalike.toml, [schedules]: lookalike config show.")
 

@@ -1,8 +1,10 @@
-"""gallery backup, restore, verify: copies of a gallery that are whole, and whether one is."""
+"""gallery backup, backups, restore, verify: copies of a gallery that are whole, and whether one is."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +16,8 @@ from lookalike.backing_up.integrity import Fault, faults_of_backup, faults_of_ga
 from lookalike.backing_up.make import make_backup
 from lookalike.backing_up.manifest import MANIFEST, Manifest, read_manifest
 from lookalike.backing_up.restore import restore_backup
-from lookalike.backups import backups_of
-from lookalike.errors import DamagedFileError, UsageError
+from lookalike.backups import BackupEntry, backups_of, note_verified
+from lookalike.errors import DamagedFileError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, is_gallery, open_gallery
 from lookalike.progress import Progress, followed_by
 from lookalike.store.database import FILE
@@ -43,6 +45,31 @@ class BackupResult:
     encoders: tuple[str, ...]
     lacking: tuple[str, ...]
     outside: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupInfo:
+    """A backup that was made. id: "" where it is not complete: it is being made, or that was cut short. name: of its
+    folder; folder: where that is, "" over HTTP. created: seconds since 1970. there: whether it is still there, as far
+    as can be seen from here. verified: when it was last (``verify_gallery``), in seconds since 1970, None for never;
+    sound: whether every byte was as written then.
+    """
+
+    id: str
+    name: str
+    folder: str
+    created: float
+    there: bool
+    verified: float | None
+    sound: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupList:
+    """items: newest first. next_cursor: None, since there is one page."""
+
+    items: tuple[BackupInfo, ...]
+    next_cursor: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +126,38 @@ def backup_gallery(gallery: Gallery, to: str | os.PathLike[str], *, progress: Pr
     )
 
 
+def list_backups(gallery: Gallery) -> BackupList:
+    """The backups that were made of a gallery from here, as they were noted. Raises GalleryError."""
+    found = reversed(backups_of(gallery.store.id))
+    return BackupList(
+        tuple(
+            BackupInfo(
+                _id_of(each),
+                Path(each.name).name,
+                each.path,
+                each.created,
+                os.path.lexists(each.path),
+                each.verified,
+                each.sound,
+            )
+            for each in found
+        )
+    )
+
+
+def _id_of(entry: BackupEntry) -> str:
+    """Two backups of the same second may be the same to the byte: where they lie is in it."""
+    return hashlib.sha256(f"{entry.sha256} {entry.path}".encode()).hexdigest()[:16] if entry.sha256 else ""
+
+
+def backup_info(gallery: Gallery, id: str) -> BackupInfo:
+    """A complete backup that is noted. Raises NotFoundError, GalleryError."""
+    for each in list_backups(gallery).items:
+        if id and each.id == id:
+            return each
+    raise NotFoundError("no such backup of this gallery is noted: lookalike gallery backups", "no-backup")
+
+
 def last_backup(gallery: Gallery) -> float:
     """When the last complete backup was made, in seconds since 1970; 0 where there is none."""
     return max((entry.created for entry in backups_of(gallery.store.id) if entry.sha256), default=0.0)
@@ -127,12 +186,14 @@ def restore_gallery(
 
 def verify_gallery(source: str | os.PathLike[str], *, progress: Progress | None = None) -> VerifyResult:
     """Verify a backup, in which any other byte is found, or a gallery, which may be in use: every row, adapter, index
-    and kept file that carries a checksum. Raises GalleryError where the folder holds neither.
+    and kept file that carries a checksum. Of a backup it is noted. Raises GalleryError where the folder holds neither.
     """
     folder = absolute(source)
     with followed_by(progress):
         if (folder / MANIFEST).exists() or not is_gallery(folder):
-            return _verified_backup(folder)
+            found = _verified_backup(folder)
+            note_verified(str(folder), time.time(), found.sound)
+            return found
         try:
             with open_gallery(folder) as opened:
                 faults = faults_of_gallery(opened)

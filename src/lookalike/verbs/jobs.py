@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 from lookalike.errors import ForbiddenError, NotFoundError
 from lookalike.gallery import Gallery
-from lookalike.schedules import planned
+from lookalike.schedules import Planned, planned
 from lookalike.store.erasures import NOTE, erasures, finish_since
 from lookalike.store.jobs import (
     ADDING,
@@ -35,7 +35,7 @@ from lookalike.store.jobs import (
 
 WITHIN: Final = "within"
 """The argument of any job that names the part of the gallery which it is done in."""
-_NAMELESS: Final = ("migrate", "backup", "remind")
+_NAMELESS: Final = ("migrate", "backup", "verify", "remind")
 """The kinds of jobs whose results say nothing of a single record."""
 
 
@@ -137,13 +137,15 @@ def job_report(gallery: Gallery, id: str, format: str, *, of: Collection[str] | 
 @dataclass(frozen=True, slots=True)
 class ScheduleInfo:
     """What is queued again and again. kind: of the job. when: as it is configured. next, last: in seconds since 1970;
-    last is None before the first.
+    last is None before the first. job, state: of the last job that was queued; None where none is kept.
     """
 
     kind: str
     when: str
     next: float
     last: float | None
+    job: str | None = None
+    state: JobState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,21 @@ class ScheduleList:
     next_cursor: None = None
 
 
+def schedule_owner(kind: str) -> str:
+    """As whom the schedules queue jobs of a kind."""
+    return f"schedule {kind}"
+
+
 def list_schedules(gallery: Gallery) -> ScheduleList:
     """What the service queues by itself, as it last noted it. Raises GalleryError."""
     found = sorted(planned(gallery.store.id).items(), key=lambda each: each[1].next)
-    return ScheduleList(tuple(ScheduleInfo(kind, each.when, each.next, each.last) for kind, each in found))
+    return ScheduleList(tuple(_scheduled(gallery, kind, each) for kind, each in found))
+
+
+def _scheduled(gallery: Gallery, kind: str, plan: Planned) -> ScheduleInfo:
+    jobs = page_of_jobs(gallery.store, 1, None, (schedule_owner(kind),))[0]
+    told = (jobs[0].id, jobs[0].state) if jobs else (None, None)
+    return ScheduleInfo(kind, plan.when, plan.next, plan.last, *told)
 
 
 # For the process that runs the jobs

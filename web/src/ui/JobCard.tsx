@@ -14,15 +14,19 @@ const NAMES: Record<string, string> = {
   map: "Drawing the map",
   audit: "Audit of confounds",
   export: "Export of a cohort",
+  pull: "Pull from the PACS",
+  backup: "Backup",
+  verify: "Verification of a backup",
+  remind: "Look at what was trained",
 };
-const jobName = (job: Job): string => NAMES[job.kind] ?? job.kind;
+export const jobName = (kind: string): string => NAMES[kind] ?? kind;
 
 export function JobCard({ job, children }: { job: Job; children?: ComponentChildren }) {
   const share = shareOf(job);
   return (
     <article class="card job" data-testid="job" data-kind={job.kind} data-state={job.state} data-id={job.id}>
       <div class="spread">
-        <strong>{jobName(job)}</strong>
+        <strong>{jobName(job.kind)}</strong>
         <span class="row">
           <span class={`state ${job.state}`}>{job.state}</span>
           {isRunning(job) && (

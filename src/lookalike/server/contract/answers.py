@@ -21,7 +21,7 @@ from lookalike.evaluation.report import Report
 from lookalike.roles import Role
 from lookalike.text import DISCLAIMER
 from lookalike.verbs.adapt import AdaptResult
-from lookalike.verbs.backup import BackupResult
+from lookalike.verbs.backup import BackupResult, VerifyResult
 from lookalike.verbs.export import ExportResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
@@ -198,6 +198,7 @@ class JobAnswer(JobInfo):
         | ExportResult
         | PullResult
         | BackupResult
+        | VerifyResult
         | TrainingReminder
         | None
     ) = None

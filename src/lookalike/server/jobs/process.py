@@ -142,6 +142,12 @@ def _backup(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> 
     return {**done, "folder": shown_name(done["folder"])}, {}  # where it lies on the server is nobody's business
 
 
+def _verify(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.backup import backup_info, verify_gallery
+
+    return plain(verify_gallery(backup_info(gallery, given["id"]).folder, progress=progress)), {}
+
+
 def _remind(gallery: Gallery, _given: Mapping[str, Any], _progress: Progress) -> _Done:
     from lookalike.verbs.reminder import count_untrained
 
@@ -161,6 +167,7 @@ WORK: Final[dict[str, _Work]] = {
     "migrate": _migrate,
     "pull": _pull,
     "backup": _backup,
+    "verify": _verify,
     "remind": _remind,
 }
 REPEATABLE: Final = (
@@ -173,9 +180,10 @@ REPEATABLE: Final = (
     "migrate",
     "pull",
     "backup",
+    "verify",
     "remind",
 )  # running these again loses and repeats nothing
-BESIDE: Final = ("migrate", "backup")  # other jobs need not wait for these
+BESIDE: Final = ("migrate", "backup", "verify")  # other jobs need not wait for these
 FLEETING: Final = ("export",)  # what these make goes with the service
 WRITERS: Final = ("index", "pull", "adapt")  # only one of these is done at a time
 

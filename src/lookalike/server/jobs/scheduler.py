@@ -13,10 +13,9 @@ from lookalike.gallery import Gallery
 from lookalike.schedules import start_due
 from lookalike.server.jobs.runner import Runner
 from lookalike.verbs.gallery import gallery_id
-from lookalike.verbs.jobs import count_open_jobs, submit_job
+from lookalike.verbs.jobs import count_open_jobs, schedule_owner, submit_job
 
 _LOOK_EVERY: Final = 5.0  # seconds
-OWNER: Final = "schedule"
 
 
 class Scheduler:
@@ -44,7 +43,7 @@ class Scheduler:
 
     def _queue(self, kind: str) -> bool:
         """Queue a job, unless the one of before is still open."""
-        owner = f"{OWNER} {kind}"
+        owner = schedule_owner(kind)
         if self._stopped.is_set() or count_open_jobs(self._gallery, owner):
             return False
         submit_job(self._gallery, kind, {}, owner)

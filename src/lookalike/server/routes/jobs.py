@@ -42,6 +42,7 @@ from lookalike.server.routes.parameters import (
 )
 from lookalike.server.service import Service
 from lookalike.types import BASE
+from lookalike.verbs.backup import BackupList, backup_info, list_backups
 from lookalike.verbs.jobs import JobInfo, ScheduleList, job_info, job_report, list_jobs, list_schedules
 from lookalike.verbs.map import kept_map
 from lookalike.verbs.migrate import migration_asked_for
@@ -146,6 +147,19 @@ def post_backup(service: Served, caller: WholeAsAdmin) -> Response:
     if service.settings.backups is None:
         raise Problem(409, "no folder for backups is configured: backup.folder in lookalike.toml", "no-backup-folder")
     return _accepted(queue(service, caller, "backup", {}))
+
+
+@jobs_router.get("/backups", response_model=BackupList)
+def get_backups(service: Served, _caller: WholeAsAdmin) -> Response:
+    """The backups that were made, newest first; where they lie on the server stays there."""
+    found = list_backups(service.gallery)
+    return json_response(replace(found, items=tuple(replace(each, folder="") for each in found.items)))
+
+
+@jobs_router.post("/backups/{identity}/verify", status_code=202, response_model=JobAnswer)
+def post_verify(identity: str, service: Served, caller: WholeAsAdmin) -> Response:
+    """Verify a backup to the byte."""
+    return _accepted(queue(service, caller, "verify", {"id": backup_info(service.gallery, identity).id}))
 
 
 @jobs_router.get("/schedules", response_model=ScheduleList)

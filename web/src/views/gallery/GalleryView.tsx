@@ -7,13 +7,15 @@ import { JobCard } from "../../ui/JobCard";
 import { counted, Segments } from "../../ui/small";
 import { AddImages } from "./AddImages";
 import { Brought } from "./Brought";
+import { Operation } from "./Operation";
 import { Records } from "./Records";
 import { Refused } from "./Refused";
 
 const PAGES = ["records", "refused", "jobs"] as const;
+const ADMIN_PAGES = [...PAGES, "operation"] as const;
 
 export function GalleryView() {
-  const [page, setPage] = useState<(typeof PAGES)[number]>("records");
+  const [page, setPage] = useState<(typeof ADMIN_PAGES)[number]>("records");
   useEffect(() => void loadJobs(), []);
   const found = gallery.value;
   const indexing = running.value.filter((job) => job.kind === "index");
@@ -44,9 +46,10 @@ export function GalleryView() {
       {indexing.map((job) => (
         <JobCard key={job.id} job={job} />
       ))}
-      <Segments label="Show" options={PAGES} chosen={page} onChoose={setPage} testid="gallery-page" />
+      <Segments label="Show" options={found?.role === "admin" ? ADMIN_PAGES : PAGES} chosen={page} onChoose={setPage} testid="gallery-page" />
       {page === "records" && <Records />}
       {page === "refused" && <Refused />}
+      {page === "operation" && <Operation />}
       {page === "jobs" && (
         <div class="stack">
           {jobs.value.map((job) => (

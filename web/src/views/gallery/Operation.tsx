@@ -1,0 +1,117 @@
+/** For admins: what the service does by itself, and the backups that there are. */
+import { Save, ShieldCheck } from "lucide-preact";
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../../api";
+import { ended, running } from "../../jobs";
+import type { Backup, Job, Schedule } from "../../types";
+import { JobCard, jobName } from "../../ui/JobCard";
+import { say, sayProblem } from "../../ui/notice";
+import { knownOf, lastOf, moment } from "./told";
+
+const SHOWN = ["pull", "backup", "verify", "remind"];
+
+export function Operation() {
+  const [schedules, setSchedules] = useState<readonly Schedule[] | null>(null);
+  const [backups, setBackups] = useState<readonly Backup[] | null>(null);
+  const load = async (): Promise<void> => {
+    const [planned, made] = await Promise.all([api.schedules(), api.backups()]);
+    setSchedules(planned.items);
+    setBackups(made.items);
+  };
+  const atWork = running.value.filter(({ kind }) => SHOWN.includes(kind));
+  useEffect(() => void load().catch(sayProblem), [atWork.length]);
+  const follow = async (asked: Promise<Job>): Promise<void> => {
+    try {
+      const job = await ended(await asked);
+      say(`${jobName(job.kind)}: ${job.error ?? job.state}`);
+      await load();
+    } catch (error) {
+      sayProblem(error);
+    }
+  };
+  return (
+    <div class="stack" data-testid="operation">
+      {atWork.map((job) => (
+        <JobCard key={job.id} job={job} />
+      ))}
+      <section class="stack" aria-label="Schedules">
+        <h3>Schedules</h3>
+        {schedules && <Schedules items={schedules} />}
+      </section>
+      <section class="stack" aria-label="Backups">
+        <div class="spread">
+          <h3>Backups</h3>
+          <button data-testid="back-up" onClick={() => void follow(api.backUp())}>
+            <Save aria-hidden="true" />
+            Back up now
+          </button>
+        </div>
+        {backups && <Backups items={backups} onVerify={(id) => void follow(api.verifyBackup(id))} />}
+      </section>
+    </div>
+  );
+}
+
+function Schedules({ items }: { items: readonly Schedule[] }) {
+  if (items.length === 0)
+    return <p class="muted">Nothing is planned. Schedules stand in lookalike.toml, under [schedules].</p>;
+  return (
+    <div class="scrolls">
+      <table data-testid="schedules">
+        <thead>
+          <tr>
+            <th>What</th>
+            <th>When</th>
+            <th>Next</th>
+            <th>Last</th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((each) => (
+            <tr key={each.kind} data-testid="schedule">
+              <td>{jobName(each.kind)}</td>
+              <td>{each.when}</td>
+              <td class="numbers">{moment(each.next)}</td>
+              <td class={each.state === "failed" ? "failed" : ""}>{lastOf(each)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Backups({ items, onVerify }: { items: readonly Backup[]; onVerify: (id: string) => void }) {
+  if (items.length === 0) return <p class="muted">No backup has been made from here.</p>;
+  return (
+    <div class="scrolls">
+      <table data-testid="backups">
+        <thead>
+          <tr>
+            <th>Made</th>
+            <th>Name</th>
+            <th>Verified</th>
+            <th />
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((each) => (
+            <tr key={each.name + each.created} data-testid="backup">
+              <td class="numbers">{moment(each.created)}</td>
+              <td>{each.name}</td>
+              <td class={each.sound === false ? "failed" : ""}>{knownOf(each)}</td>
+              <td>
+                {each.id && each.there && (
+                  <button class="plain" onClick={() => onVerify(each.id)} aria-label={`Verify ${each.name}`}>
+                    <ShieldCheck aria-hidden="true" />
+                    Verify
+                  </button>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
