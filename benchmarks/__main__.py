@@ -35,6 +35,7 @@ NAMES = (
     "inputs",
     "filters",
     "filtered",
+    "grows",
     "parts",
     "server_load",
     "hostile_load",
@@ -48,7 +49,7 @@ NAMES = (
     "heads",
     "tuning",
 )
-LONG = ("soak", "heads", "tuning", "engine")  # measured only when named
+LONG = ("soak", "heads", "tuning", "engine", "grows")  # measured only when named
 
 
 @click.command()

@@ -82,19 +82,37 @@ def filters() -> Iterator[str]:
 
 
 def fill(gallery: Gallery, records: int) -> Made:
-    """Clustered unit vectors, two records a patient. by_vector: the rank of a record along one direction."""
-    random = np.random.default_rng(0)
-    centres = random.standard_normal((CLUSTERS, DIM), np.float32)
-    vectors = centres[random.integers(0, CLUSTERS, records)] + random.standard_normal((records, DIM), np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    along = np.argsort(np.argsort(vectors[:, 0]))
-    made = Made(vectors, random.permutation(records) * 1000 // records, along * 1000 // records)
-    for start in range(0, records, STORED):
-        gallery.store.write(Batch(records=[_record(made, row) for row in range(start, min(records, start + STORED))]))
+    """Draw so many records and store them."""
+    made = drawn(records)
+    store_all(gallery, made)
     return made
 
 
-def _record(made: Made, row: int) -> NewRecord:
+def drawn(records: int, seed: int = 0) -> Made:
+    """Clustered unit vectors, two records a patient. by_vector: the rank of a record along one direction. seed: of all
+    but the centres.
+    """
+    random = np.random.default_rng(0)
+    centres = random.standard_normal((CLUSTERS, DIM), np.float32)
+    random = np.random.default_rng(seed) if seed else random
+    around = random.integers(0, CLUSTERS, records)
+    vectors = random.standard_normal((records, DIM), np.float32)
+    for start in range(0, records, STORED):
+        vectors[start : start + STORED] += centres[around[start : start + STORED]]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    along = np.argsort(np.argsort(vectors[:, 0]))
+    return Made(vectors, random.permutation(records) * 1000 // records, along * 1000 // records)
+
+
+def store_all(gallery: Gallery, made: Made) -> None:
+    """Store all of it."""
+    records = len(made.vectors)
+    for start in range(0, records, STORED):
+        gallery.store.write(Batch(records=[record_of(made, row) for row in range(start, min(records, start + STORED))]))
+
+
+def record_of(made: Made, row: int) -> NewRecord:
+    """The record of a row."""
     fields: dict[str, str | float] = {"Modality": ("CT", "MR", "CR", "US")[row % 4], "site": f"site {row % 40}"}
     ranks = {"by_chance": made.by_chance, "by_vector": made.by_vector}
     fields |= {"age": float(row % 90), **{name: float(rank[row]) for name, rank in ranks.items()}}

@@ -4,7 +4,37 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that has no lasting name yet: open, to be written and read."""
+
+    file: BinaryIO
+    _temporary: Path
+
+    def become(self, path: Path) -> None:
+        """Have its bytes on the disk, then give it its name; a file of that name is replaced."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self._temporary.replace(path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def new_file(folder: Path, called: str, mode: int = 0o666) -> Iterator[NewFile]:
+    """A file in a folder, removed at the end unless it was given a name. mode: less the process's umask."""
+    temporary = folder / f".{called}.{secrets.token_hex(4)}"
+    try:
+        with os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b") as file:
+            yield NewFile(file, temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
@@ -12,17 +42,9 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
 
     mode: of the new file, less the process's umask.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with new_file(path.parent, path.name, mode) as new:
+        new.file.write(data)
+        new.become(path)
 
 
 def sync_folder(folder: Path) -> None:

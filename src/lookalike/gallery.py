@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -31,22 +31,19 @@ from lookalike import adapters, encoders, indexes
 from lookalike.configuration.resolve import setting_value
 from lookalike.errors import EngineError, GalleryError, LookalikeError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.filters import Filter
-from lookalike.indexes import files as index_files
-from lookalike.indexes.choice import choose
-from lookalike.indexes.held import HeldIndex
 from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
+from lookalike.indexes.spaces import AUTO, SpaceIndexes
 from lookalike.locks import LOCKS, WRITING, Locks, Turn, erasing, filling_engine, writing
 from lookalike.ownership import add_roots, allow_encoder, ownership_of
-from lookalike.plugins import load_plugin, suggestion
+from lookalike.plugins import suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE, READ_ONLY, check_shape
 from lookalike.store.databases import database_of
 from lookalike.store.facts import ENGINE
 from lookalike.store.place import STORE_FILE, checked_url, is_elsewhere, named_place, put_elsewhere
 from lookalike.store.second_encoder import count_without_vectors
-from lookalike.store.since import layout_of
 from lookalike.text import absolute, one_line
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
@@ -55,7 +52,6 @@ if TYPE_CHECKING:
 
 _Turned = TypeVar("_Turned")
 
-AUTO: Final = "auto"
 SOURCES: Final = "sources"
 INBOX: Final = "inbox"
 """What was received and waits to be indexed (``receiving.folder``), in a gallery's folder."""
@@ -90,8 +86,7 @@ class Gallery:
         check_shape(folder, SOURCES, *_OWN)
         self.store = Store(folder, linked=linked, within=within)
         self._counted: tuple[int, bool] | None = None
-        self._indexes: dict[str, HeldIndex] = {}
-        self._making, self._own_turn = threading.RLock(), False
+        self._own_turn = False
         self.patience, self.encoder_note = _PATIENCE, ""
         self._adapters: dict[str, tuple[str, adapters.Adapter]] = {}
         self._spec: tuple[Any, EncoderSpec] | None = None
@@ -371,13 +366,13 @@ class Gallery:
         Raises EngineError where the engine gives no answer, unless the configuration says that the gallery's own index
         shall answer then.
         """
-        return self._in_engine(space) or self._held(space).index
+        return self._in_engine(space) or self._indexes.held(self.space(space)).index
 
     def index_base(self, space: str = BASE) -> indexes.AnyIndex:
         """The index of a space as it was made, without what has changed since: what was measured on it still holds as
         long as this is the same object.
         """
-        return self._in_engine(space) or self._held(space).base
+        return self._in_engine(space) or self._indexes.held(self.space(space)).base
 
     def _in_engine(self, space: str) -> indexes.FilteringIndex | None:
         if not (address := self.engine):
@@ -409,68 +404,25 @@ class Gallery:
         with self._turn(filling_engine(self.locks, _FILLING), own=False):
             yield
 
-    def _held(self, space: str) -> HeldIndex:
-        row = self.space(space)
-        state = row.version, row.adapter
-        held = self._indexes.get(space)
-        if held is None or held.state != state:
-            with self._making:  # one thread makes it, the others wait
-                held = self._indexes.get(space)
-                if held is None or not (held.state == state or self._grows(held, row)):
-                    self._indexes[space] = held = self._caught_up(held, row) or self._made(row)
-        return held
+    @cached_property
+    def _indexes(self) -> SpaceIndexes:
+        return SpaceIndexes(
+            self.folder / "indexes",
+            self.store,
+            self.index_kind,
+            self.project,
+            made_of=lambda: {"gallery": self.store.id, "encoder": self.spec.identity},
+            dim=lambda: self.spec.dim,
+            is_growing=self._is_growing,
+        )
 
-    def _caught_up(self, held: HeldIndex | None, row: SpaceRow) -> HeldIndex | None:
-        def project(vectors: Vectors) -> Vectors:
-            return self.project(vectors, row.name)
+    def _is_growing(self, edits: int) -> bool:
+        """Whether another process is adding records and has changed none."""
+        return not self._own_turn and edits == self.store.edits() and self.locks.is_held(WRITING)
 
-        return None if held is None else held.caught_up(self.store, (row.version, row.adapter), project)
-
-    def _made(self, row: SpaceRow) -> HeldIndex:
-        layout = layout_of(self.store)  # others may have written since the row was read: a file must be of this version
-        index = self._load_or_build(replace(row, version=layout.version))
-        return HeldIndex((layout.version, row.adapter), layout, index, index)
-
-    def _grows(self, held: HeldIndex, row: SpaceRow) -> bool:
-        """Whether another process is adding records: until it has finished, the index in memory is used."""
-        if self._own_turn or held.state[1] != row.adapter or held.layout.edits != self.store.edits():
-            return False
-        return self.locks.is_held(WRITING)
-
-    def _load_or_build(self, row: SpaceRow) -> indexes.Index:
-        made_of = {
-            "gallery": self.store.id,
-            "version": row.version,
-            "adapter": row.adapter,
-            "encoder": self.spec.identity,
-            "kind": self.index_kind,
-        }
-        # No native library reads what somebody else made: their index is made again, in memory.
-        sealed = self.store.index_seal(row.name) if self.owned else ""
-        loaded = index_files.load_index(self.folder / "indexes", row.name, made_of, sealed)
-        return self._build(row.name, made_of) if loaded is None else loaded
-
-    def _build(self, space: str, made_of: dict[str, Any]) -> indexes.Index:
-        stored = self.store.vectors()
-        vectors = self.project(stored.vectors, space) if len(stored.keys) else stored.vectors
-        dim = vectors.shape[1] if len(vectors) else self.spec.dim
-        kind = choose(len(vectors), dim)[0] if self.index_kind == AUTO else self.index_kind
-        index: indexes.Index = load_plugin("lookalike.indexes", kind)(dim)
-        if len(vectors):
-            index.upsert(stored.keys, vectors)
-        # The file only saves time: the disk may be full.
-        with suppress(OSError, GalleryError):
-            if not self.store.writable:
-                return index
-            seal = partial(self.store.seal_index, space)
-            index = index_files.save_index(index, self.folder / "indexes", space, made_of, seal)
-            if self.store.version() != made_of["version"]:  # what was removed meanwhile must not stay in a file
-                index_files.remove_index(self.folder / "indexes", space)
-        return index
-
-    def remaking(self) -> AbstractContextManager[Any]:
-        """Within, no thread of this process makes an index."""
-        return self._making
+    def erase_in_indexes(self) -> None:
+        """Leave nothing in the folder of the indexes but indexes of what is stored now. Raises OSError."""
+        self._indexes.erase()
 
     def owns(self, path: Path) -> bool:
         """Whether a file is the gallery's own: a gallery may lie among the images that it indexes."""

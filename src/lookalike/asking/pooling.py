@@ -39,7 +39,8 @@ def pooled_vectors(
         shares = slice_weights(weights, stored.views[views] / last)
         slices = stored.vectors[views]
         vectors.append(pool_by_attention(attention, slices, shares) if attention else pool(slices, shares, how))
-    return StoredVectors(stored.keys[starts], owners, np.zeros(len(owners), np.int64), np.concatenate(vectors))
+    none = np.zeros(len(owners), np.int64)
+    return StoredVectors(stored.keys[starts], owners, none, np.concatenate(vectors), none)
 
 
 def attention_of(gallery: Gallery, space: str) -> tuple[Layer, ...]:

@@ -15,7 +15,7 @@ from lookalike.backups import backups_of
 from lookalike.erasing import damaged_copies
 from lookalike.errors import LookalikeError
 from lookalike.gallery import INBOX, SOURCES, Gallery
-from lookalike.indexes.files import is_as_written
+from lookalike.indexes.files import faulty_files
 from lookalike.progress import tracked
 from lookalike.receiving.folder import KNOWN
 from lookalike.store.damage import check_smaller_tables, damage_of
@@ -129,8 +129,8 @@ def _adapters(gallery: Gallery) -> Iterator[Fault]:
 def _indexes(gallery: Gallery) -> Iterator[Fault]:
     """Index files that are not as they were written. They are made again by themselves."""
     for name in gallery.store.spaces():
-        if not is_as_written(gallery.folder / "indexes", name):
-            yield Fault(f"indexes/{name}.index", "does not match its checksum; it is made again at the next search")
+        for file in faulty_files(gallery.folder / "indexes", name):
+            yield Fault(f"indexes/{file}", "does not match its checksum; it is made again at the next search")
 
 
 def _kept(gallery: Gallery) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lookalike.adapters import Adapter, criterion_of, load_adapter, save_adapter
@@ -13,20 +14,25 @@ from lookalike.store.named import Named
 
 
 def remove_derived(gallery: Gallery) -> None:
-    """Remove maps, indexes and backgrounds, which are made again, adapters that no space has, and what processes that
-    were killed left of any of them. An index engine is brought in step. Raises EngineError where it does not answer.
+    """Remove maps and backgrounds, which are made again, what indexes hold of what is gone, adapters that no space has,
+    and what processes that were killed left of any of them. An index engine is brought in step. Raises EngineError
+    where it does not answer.
     """
-    for made in (gallery.folder / "maps", gallery.folder / "indexes"):
-        if made.is_dir() and not made.is_symlink():
-            with gallery.remaking():
-                shutil.rmtree(made)
+    if _is_own(maps := gallery.folder / "maps"):
+        shutil.rmtree(maps)
+    if _is_own(gallery.folder / "indexes"):
+        gallery.erase_in_indexes()
     if gallery.engine:
         gallery.check_engine()  # which takes what is gone out of it
     had = {f"{row.name}.{row.adapter[:16]}" for row in gallery.store.spaces().values() if row.adapter}
     folder = gallery.folder / "adapters"
-    for file in () if folder.is_symlink() or not folder.is_dir() else folder.iterdir():
+    for file in folder.iterdir() if _is_own(folder) else ():
         if file.stem not in had:
             file.unlink(missing_ok=True)
+
+
+def _is_own(folder: Path) -> bool:
+    return folder.is_dir() and not folder.is_symlink()
 
 
 def rename_classes(gallery: Gallery, named: Named) -> dict[str, str]:

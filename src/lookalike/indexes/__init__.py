@@ -6,6 +6,7 @@ called with the dimension and returns an empty Index.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 from lookalike.filters import Filter
@@ -63,8 +64,29 @@ class FilteringIndex(Protocol):
     def __len__(self) -> int: ...
 
 
+class VectorStream(Protocol):
+    """All vectors of a space, to be read in blocks. count: how many there are."""
+
+    count: int
+    dim: int
+
+    def sample(self, many: int) -> Vectors:
+        """So many of the vectors (n, dim), drawn at random; all of them if there are not as many."""
+        ...
+
+    def blocks(self) -> Iterator[tuple[Keys, Vectors]]:
+        """All keys (n,), ascending, and vectors (n, dim), some at a time."""
+        ...
+
+
 class Index(Searchable, Protocol):
-    """What can be searched, changed and stored. Nothing else may run during ``upsert`` or ``remove``."""
+    """What can be searched, changed and stored. Nothing else may run during ``upsert`` or ``remove``.
+
+    A class may have ``write(stored: VectorStream, packed: packing.PackedFile)``, which writes the arrays that
+    ``deserialise`` reads and never holds all vectors; without it an index is made in memory, by ``upsert``. And
+    ``write_without(data: mmap.mmap, gone: Keys, file: BinaryIO)``, which writes a file like ``data`` that holds nothing
+    of some keys; without it what was removed leaves the disk by a file being made anew.
+    """
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
         """Add vectors, or replace those of existing keys."""

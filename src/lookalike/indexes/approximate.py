@@ -10,18 +10,20 @@ An index loaded from a file leaves these vectors there.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Self
+import mmap
+from typing import Any, BinaryIO, ClassVar, Final, Self
 
 import numpy as np
 
-from lookalike.indexes import recipes
+from lookalike.indexes import VectorStream, recipes
 from lookalike.indexes.exact import merged
 from lookalike.indexes.flat import FlatIndex
-from lookalike.indexes.packing import pack, unpack
+from lookalike.indexes.packing import PackedFile, packed_by, unpack
 from lookalike.indexes.structure import Structure
 from lookalike.types import Keys, Scores, Vectors
 
 SMALLEST: Final = 1000  # vectors that justify a structure; fewer are scanned in a tenth of a millisecond
+_COPIED: Final = 1 << 24  # bytes at once
 _LOOSE: Final = 1 / 8  # share of a structure's vectors, struck off or in the tail, that triggers a rebuild
 
 
@@ -47,14 +49,44 @@ class ApproximateIndex:
         index = cls(int(parts["dim"][0]))
         index._tail = FlatIndex.deserialise(parts["tail"].data)
         if "faiss" in parts:
-            index._structure = Structure.unpacked(cls.recipe, parts, data)
+            index._structure = Structure.unpacked(cls.recipe, parts)
         return index
 
     def serialise(self) -> bytes:
         """Tail, structure and float32 vectors."""
-        tail = np.frombuffer(self._tail.serialise(), np.uint8)
-        parts = {} if self._structure is None else self._structure.parts()
-        return pack({"dim": np.array([self._dim]), "tail": tail, **parts})
+        return packed_by(self._write)
+
+    def _write(self, packed: PackedFile) -> None:
+        packed.add("dim", np.array([self._dim]))
+        packed.add("tail", np.frombuffer(self._tail.serialise(), np.uint8))
+        if self._structure is not None:
+            self._structure.write(packed)
+
+    @classmethod
+    def write(cls, stored: VectorStream, packed: PackedFile) -> None:
+        """Write what ``serialise`` writes of all these vectors, which are never in memory together."""
+        empty = cls(stored.dim)
+        if stored.count < SMALLEST:
+            for keys, vectors in stored.blocks():
+                empty.upsert(keys, vectors)
+        empty._write(packed)
+        if stored.count >= SMALLEST:
+            Structure.write_from(cls.recipe, stored, packed)
+
+    @classmethod
+    def write_without(cls, data: mmap.mmap, gone: Keys, file: BinaryIO) -> None:
+        """Write what was written, without some keys: a copy in which theirs is overwritten."""
+        for start in range(0, len(data), _COPIED):
+            file.write(data[start : start + _COPIED])
+            data.madvise(mmap.MADV_DONTNEED)  # or all of it would count as this process's memory
+        file.flush()
+        with mmap.mmap(file.fileno(), 0) as copy:
+            parts = unpack(copy)
+            if len(FlatIndex.deserialise(parts["tail"].data)):
+                raise ValueError("only what is in the structure can be overwritten")
+            Structure.erase(parts, gone)
+            del parts
+            copy.flush()
 
     def __len__(self) -> int:
         return len(self._tail) + (0 if self._structure is None else len(self._structure))

@@ -21,6 +21,11 @@ class ChangedIndex:
         self.base, self.kind, self._size = base, base.kind, size
         self._struck, self._newer = np.unique(struck), newer
 
+    @classmethod
+    def unchanged(cls, base: Searchable) -> ChangedIndex:
+        """Before any change."""
+        return cls(base, len(base), np.empty(0, np.int64), FlatIndex(0))
+
     def __len__(self) -> int:
         return self._size
 
@@ -46,7 +51,8 @@ class ChangedIndex:
         queries = np.ascontiguousarray(queries, np.float32)
         newer = self._newer.search(queries, k, among)
         if among is not None:
-            return merged(newer, self.base.search(queries, k, np.setdiff1d(among, self._struck)))
+            left = among[~np.isin(among, self._struck)] if len(self._struck) else among
+            return merged(newer, self.base.search(queries, k, left))
         found = self._without_struck(queries, k + min(_SPARE, len(self._struck)))
         if len(self._struck) > _SPARE and (np.count_nonzero(found[0] >= 0, axis=1) < k).any():
             found = self._without_struck(queries, k + len(self._struck))
@@ -55,6 +61,14 @@ class ChangedIndex:
     def vectors_at(self, keys: Keys) -> Vectors | None:
         """Only of vectors that have not changed."""
         return None if np.isin(keys, self._struck).any() else self.base.vectors_at(keys)
+
+    def newer_at(self, keys: Keys) -> Vectors:
+        """The vectors (n, dim) of these keys, ascending, which are new."""
+        order = np.argsort(self._newer.keys, kind="stable")
+        rows = order[np.searchsorted(self._newer.keys, keys, sorter=order)]
+        if not (self._newer.keys[rows] == keys).all():
+            raise KeyError("not new")
+        return self._newer.vectors[rows]
 
     def _without_struck(self, queries: Vectors, depth: int) -> tuple[Keys, Scores]:
         keys, scores = self.base.search(queries, depth)

@@ -11,75 +11,146 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Callable, Mapping
-from io import BytesIO
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from lookalike.atomic import write_atomically
+from lookalike.atomic import new_file, write_atomically
 from lookalike.indexes import Index
 from lookalike.plugins import load_plugin
 
 _LAYOUT: Final = 1
 _CHUNK: Final = 1 << 20
+_DIGITS: Final = 16  # of a SHA-256, in a file's name
 
 
-def save_index(
-    index: Index, folder: Path, name: str, made_of: Mapping[str, Any], seal: Callable[[str], None] | None = None
-) -> Index:
-    """Write an index and what it was made of (any JSON object: space version, adapter, ...). seal: notes the files'
-    SHA-256 where ``load_index`` is told it from.
+@dataclass(frozen=True, slots=True)
+class IndexFile:
+    """A verified file. data: memory-mapped, and kept open as long as somebody uses it."""
 
-    Returns the index as loaded from its file: use it instead of the given one, which holds in memory what
-    this one leaves in the file.
+    kind: str
+    made_of: Mapping[str, Any]
+    sha256: str
+    data: mmap.mmap
+
+    def index(self) -> Index:
+        """What it holds. Raises whatever the kind's loader raises."""
+        found: Index = load_plugin("lookalike.indexes", self.kind).deserialise(self.data)
+        return found
+
+
+def write_file(
+    folder: Path, space: str, kind: str, made_of: Mapping[str, Any], fill: Callable[[BinaryIO], object], *, over: bool
+) -> IndexFile:
+    """Write a file of a space: what ``fill`` writes, and what it was made of (any JSON object: space version, adapter,
+    ...). over: under the space's own name, in the place of another one; else under a name that no other content has,
+    so that whoever reads the files of before goes on. Returns it, opened.
     """
     folder.mkdir(exist_ok=True)
-    data = index.serialise()
-    about = _about(index.kind, made_of)
-    write_atomically(folder / f"{name}.index", data)
-    header = {**about, "sha256": _digest(about, BytesIO(data))}
-    write_atomically(folder / f"{name}.json", json.dumps(header, sort_keys=True).encode())
-    del data
-    if seal is not None:
-        seal(header["sha256"])
-    return load_index(folder, name, made_of, header["sha256"]) or index
+    about = _about(kind, made_of)
+    with new_file(folder, f"{space}.index") as new:
+        fill(new.file)
+        new.file.seek(0)
+        sha256 = _digest(about, new.file)
+        name = space if over else _own_name(space, sha256)
+        new.become(folder / f"{name}.index")
+        data = mmap.mmap(new.file.fileno(), 0, access=mmap.ACCESS_READ)
+    write_atomically(folder / f"{name}.json", json.dumps({**about, "sha256": sha256}, sort_keys=True).encode())
+    return IndexFile(kind, dict(made_of), sha256, data)
+
+
+def open_file(folder: Path, space: str, sealed: str) -> IndexFile | None:
+    """The file of a space that has this SHA-256; None if there is none, or if it is damaged."""
+    own = _own_name(space, sealed)
+    found = _verified(folder, own if (folder / f"{own}.json").exists() else space)
+    return found if found is not None and found.sha256 == sealed else None
+
+
+def save_index(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> Index:
+    """Write an index that is in memory. Returns it as loaded from its file: use it instead of the given one, which
+    holds in memory what this one leaves in the file.
+    """
+    write_file(folder, name, index.kind, made_of, lambda file: file.write(index.serialise()), over=True)
+    return load_index(folder, name, made_of) or index
 
 
 def load_index(folder: Path, name: str, made_of: Mapping[str, Any], sealed: str | None = None) -> Index | None:
     """The index if its files are intact and were made of exactly this, otherwise None. sealed: the SHA-256 that they
     must have, "" if none is known; None: any that fits.
     """
+    found = _verified(folder, name)
+    if found is None or dict(found.made_of) != dict(made_of) or sealed not in (None, found.sha256):
+        return None
     try:
-        header = json.loads((folder / f"{name}.json").read_bytes())
-        about = _about(str(header["kind"]), made_of)
-        with (folder / f"{name}.index").open("rb") as file:
-            digest = _digest(about, file)
-            if header != {**about, "sha256": digest} or sealed not in (None, digest):
-                return None
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        index: Index = load_plugin("lookalike.indexes", about["kind"]).deserialise(data)
+        return found.index()
     except Exception:
         return None
-    return index
 
 
-def is_as_written(folder: Path, name: str) -> bool:
-    """Whether the files of an index match the checksum beside them; true where there are none."""
+def faulty_files(folder: Path, space: str) -> Iterator[str]:
+    """The names of the index files of a space that do not match the checksum beside them."""
+    for name in _names(folder, space):
+        if _verified(folder, name) is None:
+            yield f"{name}.index"
+
+
+def followed(folder: Path, space: str, sealed: str) -> list[str]:
+    """The SHA-256 of a file of a space and of those that it comes after, as they are told beside them."""
+    found: list[str] = []
+    while sealed and sealed not in found:
+        header = _header(folder, _own_name(space, sealed)) or _header(folder, space)
+        made_of = (header or {}).get("made_of")
+        found, sealed = [*found, sealed], str(made_of.get("after", "")) if isinstance(made_of, dict) else ""
+    return found
+
+
+def names_of(space: str, files: Collection[str]) -> list[str]:
+    """The names of the files of a space that have these SHA-256 and a name of their own."""
+    return [f"{_own_name(space, sha256)}.{ending}" for sha256 in files for ending in ("index", "json")]
+
+
+def remove_files(folder: Path, space: str, keep: Collection[str] = ()) -> None:
+    """Remove the index files of a space, which may be in use, but for those of these SHA-256. Raises OSError."""
+    kept = {_own_name(space, sha256) for sha256 in keep}
+    for name in _names(folder, space):
+        found = None if name in kept else _header(folder, name)
+        if name not in kept and (found is None or found.get("sha256") not in keep):
+            for ending in ("index", "json"):
+                (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
+def _names(folder: Path, space: str) -> list[str]:
+    own = re.compile(rf"({re.escape(space)}(?:\.[0-9a-f]{{{_DIGITS}}})?)\.(?:index|json)")
+    found = (own.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
+    return sorted({match[1] for match in found if match is not None})
+
+
+def _own_name(space: str, sha256: str) -> str:
+    return f"{space}.{sha256[:_DIGITS]}"
+
+
+def _header(folder: Path, name: str) -> dict[str, Any] | None:
     try:
-        header = json.loads((folder / f"{name}.json").read_bytes())
+        found = json.loads((folder / f"{name}.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _verified(folder: Path, name: str) -> IndexFile | None:
+    try:
+        header = _header(folder, name) or {}
+        about = _about(str(header["kind"]), header["made_of"])
         with (folder / f"{name}.index").open("rb") as file:
-            about = _about(str(header["kind"]), header["made_of"])
-            return bool(header == {**about, "sha256": _digest(about, file)})
-    except FileNotFoundError:
-        return True
+            digest = _digest(about, file)
+            if header != {**about, "sha256": digest}:
+                return None
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def remove_index(folder: Path, name: str) -> None:
-    """Remove the files of an index, which may be in use. Raises OSError."""
-    for ending in ("index", "json"):
-        (folder / f"{name}.{ending}").unlink(missing_ok=True)
+        return None
+    return IndexFile(about["kind"], about["made_of"], digest, data)
 
 
 def _about(kind: str, made_of: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Self
+from collections.abc import Iterator
+from typing import Any, BinaryIO, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.indexes import VectorStream
 from lookalike.indexes.exact import last_of_each, nearest
-from lookalike.indexes.packing import pack, unpack
+from lookalike.indexes.packing import PackedFile, pack, unpack
 from lookalike.indexes.together import Together
 from lookalike.types import Keys, Scores, Vectors
 
@@ -39,6 +41,26 @@ class FlatIndex:
     def serialise(self) -> bytes:
         """Keys and vectors."""
         return pack({"keys": self._keys, "vectors": self.vectors})
+
+    @staticmethod
+    def write(stored: VectorStream, packed: PackedFile) -> None:
+        """Write what ``serialise`` writes of all these vectors, which are never in memory together."""
+        keys = [np.empty(0, np.int64)]
+
+        def vectors() -> Iterator[Vectors]:
+            for some, block in stored.blocks():
+                keys.append(some)
+                yield block
+
+        packed.add_blocks("vectors", "<f4", stored.dim, vectors())
+        packed.add("keys", np.concatenate(keys))
+
+    @classmethod
+    def write_without(cls, data: Any, gone: Keys, file: BinaryIO) -> None:
+        """Write what was written, without some keys."""
+        index = cls.deserialise(data)
+        index.remove(gone)
+        file.write(index.serialise())
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -27,32 +27,47 @@ def _faiss() -> Any:
     return faiss
 
 
-def build(recipe: Recipe, vectors: Vectors) -> tuple[Any, NDArray[np.int64]]:
-    """A FAISS index of (n, dim) vectors, and the order (n,) in which they were added.
-
-    The vectors of one inverted list are stored contiguously, so that those near a query are read in a few large
-    pieces. The same vectors give the same index.
+class Builder:
+    """Builds a FAISS index of a recipe from blocks of vectors: trained on a sample, then added to. The same vectors in
+    the same blocks give the same index.
     """
-    faiss = _faiss()
-    count, dim = vectors.shape
-    lists = round(2 * math.sqrt(count))
-    factory = recipe.factory.format(lists=lists, bits=recipe.bits or 2 * dim, parts=_parts(dim))
-    index = faiss.index_factory(dim, factory, getattr(faiss, recipe.metric))
-    _configure(index, recipe)
-    order = np.arange(count)
-    # With several threads the links of a graph depend on their timing; for a small task they do not pay.
-    with _threads(1 if hasattr(index, "hnsw") else vectors.size // _SHARE_OF_A_THREAD):
-        if not index.is_trained:
-            rows = np.random.default_rng(0).permutation(count)[: _TRAINING * lists]
-            index.train(vectors[np.sort(rows)])
-        if not hasattr(index, "nprobe"):
-            index.add(vectors)
-            return index, order
-        nearest_list = index.quantizer.assign(vectors, 1)[:, 0]
-        order = np.argsort(nearest_list, kind="stable")
-        vectors, nearest_list = vectors[order], nearest_list[order]
-        index.add_core(count, faiss.swig_ptr(vectors), None, faiss.swig_ptr(nearest_list))
-    return index, order
+
+    def __init__(self, recipe: Recipe, count: int, dim: int) -> None:
+        """count: about how many vectors there will be."""
+        faiss = _faiss()
+        self._lists = max(1, round(math.sqrt(count)))
+        factory = recipe.factory.format(lists=self._lists, bits=recipe.bits or 2 * dim, parts=_parts(dim))
+        self.index = faiss.index_factory(dim, factory, getattr(faiss, recipe.metric))
+        _configure(self.index, recipe)
+
+    @property
+    def sample(self) -> int:
+        """How many vectors it wants to be trained on; 0 if none."""
+        return 0 if self.index.is_trained else _TRAINING * self._lists
+
+    def train(self, sample: Vectors) -> None:
+        """Learn from a sample (n, dim), which is drawn without order."""
+        with _threads(self._of(sample)):
+            self.index.train(sample)
+
+    def add(self, vectors: Vectors) -> None:
+        """Add vectors (n, dim), numbered on from those before."""
+        with _threads(self._of(vectors)):
+            self.index.add(np.ascontiguousarray(vectors))
+
+    def _of(self, vectors: Vectors) -> int:
+        """Threads: with several the links of a graph depend on their timing; for a small task they do not pay."""
+        return 1 if hasattr(self.index, "hnsw") else vectors.size // _SHARE_OF_A_THREAD
+
+
+def build(recipe: Recipe, vectors: Vectors) -> Any:
+    """A FAISS index of (n, dim) vectors, which are all there."""
+    builder = Builder(recipe, *vectors.shape)
+    if builder.sample:
+        rows = np.random.default_rng(0).permutation(len(vectors))[: builder.sample]
+        builder.train(vectors[np.sort(rows)])
+    builder.add(vectors)
+    return builder.index
 
 
 @contextmanager
@@ -121,17 +136,33 @@ def kept_vectors(index: Any) -> Vectors:
     return vectors.reshape(flat.ntotal, flat.d)
 
 
-def faiss_bytes(index: Any) -> NDArray[np.uint8]:
-    """FAISS's file format."""
-    # serialize_index fails once SimpleITK is imported: the two share SWIG's table of vector types.
-    written = bytearray()
+def clear_codes(index: Any, rows: NDArray[np.int64], vectors: Vectors) -> None:
+    """Overwrite what an index holds of some rows, whose vectors (n, dim) are these, by zeros; they keep their number,
+    and are not to be found. The links of a graph stay.
+    """
     faiss = _faiss()
-    faiss.write_index(index, faiss.PyCallbackIOWriter(written.extend))
-    return np.frombuffer(written, np.uint8)
+    if hasattr(index, "nprobe"):
+        lists = index.invlists
+        for row, where in zip(rows.tolist(), index.quantizer.assign(vectors, 1)[:, 0].tolist(), strict=True):
+            ids = faiss.rev_swig_ptr(lists.get_ids(where), lists.list_size(where))
+            for place in np.flatnonzero(ids == row).tolist():
+                codes = faiss.rev_swig_ptr(lists.get_codes(where), lists.list_size(where) * lists.code_size)
+                codes[place * lists.code_size : (place + 1) * lists.code_size] = 0
+        return
+    flat = faiss.downcast_index(getattr(index, "storage", index))
+    codes = faiss.rev_swig_ptr(flat.codes.data(), flat.ntotal * flat.code_size)
+    codes.reshape(flat.ntotal, flat.code_size)[rows] = 0
+
+
+def write_faiss(index: Any, write: Callable[[Any], object]) -> None:
+    """FAISS's file format, piece by piece."""
+    # serialize_index fails once SimpleITK is imported: the two share SWIG's table of vector types.
+    faiss = _faiss()
+    faiss.write_index(index, faiss.PyCallbackIOWriter(write))
 
 
 def from_faiss_bytes(data: NDArray[np.uint8]) -> Any:
-    """The index that ``faiss_bytes`` wrote. The caller has verified the bytes: damaged ones can crash the process."""
+    """The index that ``write_faiss`` wrote. The caller has verified the bytes: damaged ones can crash the process."""
     faiss = _faiss()
     return faiss.read_index(faiss.PyCallbackIOReader(io.BytesIO(data.data).read))
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.indexes import VectorStream
 from lookalike.indexes.exact import best, merged, nearest, padding
-from lookalike.indexes.native import build, faiss_bytes, from_faiss_bytes, kept_vectors, likely_numbers
+from lookalike.indexes.native import (
+    Builder,
+    build,
+    clear_codes,
+    from_faiss_bytes,
+    kept_vectors,
+    likely_numbers,
+    write_faiss,
+)
+from lookalike.indexes.packing import PackedFile, mapping_of
 from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
 
@@ -18,35 +30,61 @@ _FEW: Final = 1000  # rows that are scanned faster than searched
 
 
 class Structure:
-    """Rows may be struck off, nothing else changes. Keys (n,) in any order; row i is FAISS's number i.
+    """Rows may be struck off, nothing else changes. Keys (n,) in any order; row i is FAISS's number i."""
 
-    source: the memory-mapped file that holds ``vectors``, if there is one.
-    """
-
-    def __init__(
-        self, recipe: Recipe, index: Any, keys: Keys, alive: NDArray[np.bool_], vectors: Vectors, source: Any = None
-    ) -> None:
+    def __init__(self, recipe: Recipe, index: Any, keys: Keys, alive: NDArray[np.bool_], vectors: Vectors) -> None:
         self._recipe, self._index, self._keys, self._alive = recipe, index, keys, alive
         self._vectors = kept_vectors(index) if recipe.keeps_vectors else vectors
-        self._source = source if isinstance(source, mmap.mmap) and not recipe.keeps_vectors else None
+        self._source = mapping_of(self._vectors)
         self._live = int(np.count_nonzero(alive))
 
     @classmethod
     def of(cls, recipe: Recipe, keys: Keys, vectors: Vectors) -> Structure:
         """Build it. keys (n,) distinct, vectors (n, dim) float32."""
-        index, order = build(recipe, vectors)
-        return cls(recipe, index, keys[order], np.ones(len(keys), np.bool_), vectors[order])
+        return cls(recipe, build(recipe, vectors), keys.copy(), np.ones(len(keys), np.bool_), vectors)
 
     @classmethod
-    def unpacked(cls, recipe: Recipe, parts: dict[str, NDArray[Any]], source: Any) -> Structure:
-        """The structure of ``parts``, read from ``source``."""
+    def unpacked(cls, recipe: Recipe, parts: dict[str, NDArray[Any]]) -> Structure:
+        """The structure that was written; vectors that lie in a memory-mapped file stay there."""
         keys, alive = parts["keys"].copy(), parts["alive"].copy()
-        return cls(recipe, from_faiss_bytes(parts["faiss"]), keys, alive, parts["vectors"], source)
+        return cls(recipe, from_faiss_bytes(parts["faiss"]), keys, alive, parts["vectors"])
 
-    def parts(self) -> dict[str, NDArray[Any]]:
+    def write(self, packed: PackedFile) -> None:
         """Everything, as arrays."""
-        vectors = self._vectors[:0] if self._recipe.keeps_vectors else self._vectors
-        return {"keys": self._keys, "alive": self._alive, "faiss": faiss_bytes(self._index), "vectors": vectors}
+        packed.add("keys", self._keys)
+        packed.add("alive", self._alive)
+        packed.add("vectors", self._vectors[:0] if self._recipe.keeps_vectors else self._vectors)
+        packed.add_bytes("faiss", partial(write_faiss, self._index))
+
+    @staticmethod
+    def write_from(recipe: Recipe, stored: VectorStream, packed: PackedFile) -> None:
+        """As ``write``, of vectors that come in blocks and are held nowhere."""
+        builder, keys = Builder(recipe, stored.count, stored.dim), [np.empty(0, np.int64)]
+        if builder.sample:
+            builder.train(stored.sample(builder.sample))
+
+        def added() -> Iterator[Vectors]:
+            for some, vectors in stored.blocks():
+                builder.add(vectors)
+                keys.append(some)
+                yield vectors[:0] if recipe.keeps_vectors else vectors
+
+        packed.add_blocks("vectors", "<f4", stored.dim, added())
+        packed.add("keys", every := np.concatenate(keys))
+        packed.add("alive", np.ones(len(every), np.bool_))
+        packed.add_bytes("faiss", partial(write_faiss, builder.index))
+
+    @staticmethod
+    def erase(parts: dict[str, NDArray[Any]], gone: Keys) -> None:
+        """Overwrite what writable arrays that were written hold of some keys."""
+        rows, index = np.flatnonzero(np.isin(parts["keys"], gone)), from_faiss_bytes(parts["faiss"])
+        kept = parts["vectors"] if len(parts["vectors"]) else kept_vectors(index)
+        clear_codes(index, rows, np.ascontiguousarray(kept[rows]))
+        parts["alive"][rows] = False
+        parts["vectors"][rows if len(parts["vectors"]) else []] = 0
+        written = bytearray()
+        write_faiss(index, written.extend)
+        parts["faiss"][:] = np.frombuffer(written, np.uint8)
 
     def __len__(self) -> int:
         return self._live

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, or_, select
 
 from lookalike.store.batch import edits_of
+from lookalike.store.rows import driver_rows
 from lookalike.store.schema import VECTORS
 from lookalike.store.spaces import read_spaces
 from lookalike.store.store import Store
@@ -17,14 +19,45 @@ from lookalike.types import BASE, Keys, Vectors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorLayout:
-    """Which vectors there were at one moment. version: of the vectors; edits: how many there had been; keys (n,) of the
-    vectors and records (n,), the record's key of each.
+    """Which vectors there were at one moment. version: of the vectors; edits: how many there had been; encoder: the
+    version since which their encoder answers. keys (n,) of the vectors, ascending, records (n,), the record's key of
+    each, and sums (n,), its checksum.
     """
 
     version: int
     edits: int
+    encoder: int
     keys: Keys
     records: Keys
+    sums: Keys
+
+    def without(self, keys: Keys) -> VectorLayout:
+        """The layout without some keys."""
+        stays = ~np.isin(self.keys, keys)
+        return replace(self, keys=self.keys[stays], records=self.records[stays], sums=self.sums[stays])
+
+    def joined(self, newer: VectorLayout) -> VectorLayout:
+        """The layout with other vectors, at their moment."""
+        keys, records, sums = (
+            np.concatenate([getattr(self, name), getattr(newer, name)]) for name in ("keys", "records", "sums")
+        )
+        order = np.argsort(keys, kind="stable")
+        return replace(newer, keys=keys[order], records=records[order], sums=sums[order])
+
+    def difference(self, later: VectorLayout) -> tuple[Keys, Keys]:
+        """The keys of what has gone since, and of what is new; a key whose vector was replaced is in both."""
+        places = self.places(later.keys, later.records, later.sums)
+        stayed = np.zeros(len(self.keys), np.bool_)
+        stayed[places[places >= 0]] = True
+        return self.keys[~stayed], later.keys[places < 0]
+
+    def places(self, keys: Keys, records: Keys, sums: Keys) -> NDArray[np.int64]:
+        """(n,): where vectors are in the layout; -1 for those that are not, or were others."""
+        if not len(self.keys):
+            return np.full(len(keys), -1, np.int64)
+        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        same = (self.keys[places] == keys) & (self.records[places] == records) & (self.sums[places] == sums)
+        return np.where(same, places, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,37 +75,64 @@ class Since:
 def layout_of(store: Store) -> VectorLayout:
     """The layout of this moment. Raises DamagedFileError."""
     with store.begin() as connection:
-        rows = connection.execute(select(VECTORS.c.key, VECTORS.c.record)).all()
-        pairs = np.array(rows, np.int64).reshape(-1, 2)
-        return VectorLayout(read_spaces(connection)[BASE].version, edits_of(connection)[0], pairs[:, 0], pairs[:, 1])
+        return read_layout(connection)
+
+
+def read_layout(connection: Connection) -> VectorLayout:
+    """As ``layout_of``."""
+    version, edits, encoder = moment_of(connection)
+    rows = driver_rows(connection, select(VECTORS.c.key, VECTORS.c.record, VECTORS.c.checksum).order_by(VECTORS.c.key))
+    table = np.array(rows, np.int64).reshape(-1, 3)
+    return VectorLayout(version, edits, encoder, *(np.ascontiguousarray(table[:, i]) for i in range(3)))
 
 
 def vector_keys(store: Store) -> Keys:
     """The keys of all vectors, ascending."""
     with store.begin() as connection:
-        return np.fromiter(connection.scalars(select(VECTORS.c.key).order_by(VECTORS.c.key)), np.int64)
+        return read_keys(connection)
+
+
+def read_keys(connection: Connection) -> Keys:
+    """As ``vector_keys``."""
+    return np.sort(np.array(driver_rows(connection, select(VECTORS.c.key)), np.int64).reshape(-1))
 
 
 def changes_since(store: Store, before: VectorLayout, most: int) -> Since | None:
-    """What has changed since a layout, at the cost of the changes; None if that is not known any more, or concerns more
-    than so many records. Raises DamagedFileError.
+    """What has changed since a layout, at the cost of the changes, or, where the store has forgotten what was edited,
+    of comparing all checksums; None where another encoder answers now, or where it concerns more than so many records.
+    Raises DamagedFileError.
     """
     with store.begin() as connection:
-        number, recent = edits_of(connection)
-        since = number - before.edits
-        if not 0 <= since <= len(recent):
+        version, edits, encoder = moment_of(connection)
+        if encoder != before.encoder or edits < before.edits:
             return None
-        edited = {key for keys in recent[len(recent) - since :] for key in keys}
-        wanted = sorted(edited | _added(connection, before, most))
+        wanted = _changed_records(connection, before, most)
         if len(wanted) > most:
             return None
-        found = vectors_by_record(connection, wanted)
-        version = read_spaces(connection)[BASE].version
-    stale = np.isin(before.records, wanted)
-    keys = np.concatenate([before.keys[~stale], found.keys])
-    records = np.concatenate([before.records[~stale], found.records])
-    gone = np.union1d(before.keys[stale], found.keys)  # a key may be given again
-    return Since(gone, found.keys, found.vectors, VectorLayout(version, number, keys, records))
+        found = vectors_by_record(connection, wanted.tolist())
+    changed = before.places(found.keys, found.records, found.checksums) < 0  # else labels were, and no vector
+    keys, stale = found.keys[changed], before.keys[np.isin(before.records, wanted)]
+    gone = np.union1d(np.setdiff1d(stale, found.keys), keys)  # a key may be given again
+    newer = VectorLayout(version, edits, encoder, keys, found.records[changed], found.checksums[changed])
+    return Since(gone, keys, found.vectors[changed], before.without(gone).joined(newer))
+
+
+def moment_of(connection: Connection) -> tuple[int, int, int]:
+    """The version of the vectors, the number of edits, and the version since which the encoder answers."""
+    base = read_spaces(connection)[BASE]
+    return base.version, edits_of(connection)[0], int(base.encoder.get("since", 0))
+
+
+def _changed_records(connection: Connection, before: VectorLayout, most: int) -> NDArray[np.int64]:
+    """The keys of records whose vectors may have changed since; not many more than ``most`` where that are too many."""
+    number, recent = edits_of(connection)
+    since = number - before.edits
+    if since > len(recent):
+        now = read_layout(connection)
+        gone, new = before.difference(now)
+        return np.union1d(before.records[np.isin(before.keys, gone)], now.records[np.isin(now.keys, new)])
+    edited = {key for keys in recent[len(recent) - since :] for key in keys}
+    return np.array(sorted(edited | _added(connection, before, most)), np.int64)
 
 
 def _added(connection: Connection, before: VectorLayout, most: int) -> set[int]:

@@ -125,6 +125,14 @@ class Store:
             self._changes.forget()
 
     @contextmanager
+    def begin_long(self) -> Iterator[Connection]:
+        """Open a transaction for reading, within which a caller does other work too: what comes of that is not taken
+        for a damaged database.
+        """
+        with errors_named(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def begin_filtered(self, tree: Filter | None) -> Iterator[Connection]:
         """Open a transaction for what a caller's filter takes part in. Raises SlowFilterError, BusyError."""
         if tree is None:
@@ -171,11 +179,15 @@ class Store:
         with self.begin(write=True) as connection:
             put_fact(connection, name, value)
 
-    def seal_index(self, space: str, sha256: str) -> None:
-        """Note the SHA-256 of a space's index file: no other one is believed."""
-        if self.index_seal(space) == sha256:
-            return
-        self.note(f"{_SEAL} {space}", sha256)
+    def seal_index(self, space: str, sha256: str, after: str) -> bool:
+        """Note the SHA-256 of a space's index file: no other one is believed. after: the one that was known; where
+        another process has noted another one meanwhile, that one stays. Returns whether this one counts now.
+        """
+        with self.begin(write=True) as connection:
+            known = read_gallery_facts(connection).get(f"{_SEAL} {space}", "")
+            if known == after:
+                put_fact(connection, f"{_SEAL} {space}", sha256)
+        return known in (sha256, after)
 
     # Writing
 

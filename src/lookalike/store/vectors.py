@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,7 +12,8 @@ from sqlalchemy import Connection, func, or_, select
 from lookalike.errors import DamagedFileError, LookalikeError, NotFoundError, UsageError
 from lookalike.store.batch import checksum
 from lookalike.store.checksums import UNKNOWN
-from lookalike.store.rows import chosen_rows, where_chosen
+from lookalike.store.database import rows_named
+from lookalike.store.rows import chosen_rows, chunks, driver_rows, where_chosen
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.types import Keys, Vectors
 
@@ -35,25 +36,61 @@ _COUNTED: Final = (
 
 class StoredVectors(NamedTuple):
     """keys (n,), records (n,): the record's key of each vector, views (n,): its slice's number in a volume,
-    vectors (n, dim) float32.
+    vectors (n, dim) float32, checksums (n,), 0 for what is not as it is stored.
     """
 
     keys: Keys
     records: Keys
     views: Keys
     vectors: Vectors
+    checksums: Keys
+
+
+_WITH_ID: Final = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
 
 
 def every_vector(connection: Connection) -> StoredVectors:
-    """Every vector, in the order of the keys. Raises DamagedFileError, with the number of damaged rows, if any row
-    fails its checksum or a record has none.
+    """Every vector, in the order of the keys. Raises as ``vector_blocks``."""
+    blocks = [*vector_blocks(connection)]
+    return StoredVectors(*map(np.concatenate, zip(*blocks, strict=True))) if blocks else _stacked([])
+
+
+def vector_blocks(connection: Connection, size: int = 8192) -> Iterator[StoredVectors]:
+    """Every vector, in the order of the keys, so many at once. Raises DamagedFileError, with the number of damaged
+    rows, if any row fails its checksum or a record has none: at the end, and no block follows a damaged one.
     """
-    query = select(VECTORS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS.c.record)
-    rows = connection.execute(query.order_by(VECTORS.c.key)).all()
-    lost = _lost(connection)
-    if lost or not all(map(is_sound, rows)):
-        raise _damaged_vectors(lost + sum(not is_sound(row) for row in rows))
-    return _stacked(rows)
+    rows: list[Any] = [(-1,)]
+    bad, counted, block = 0, Counter[int](), None
+    while rows:
+        with rows_named():
+            query = _WITH_ID.where(VECTORS.c.key > rows[-1][0]).order_by(VECTORS.c.key).limit(size)
+            rows = driver_rows(connection, query)
+            bad += sum(not _holds(row[5], row[2], row[3], row[4]) for row in rows)
+            counted.update(row[1] for row in rows)
+            block = _stacked(rows) if rows and not bad else None
+        if block is not None:
+            yield block
+    with rows_named():
+        if bad or not _all_there(connection, counted):
+            raise _damaged_vectors(bad + _lost(connection))
+
+
+def sampled_vectors(connection: Connection, keys: Keys) -> Vectors:
+    """The vectors (n, dim) of some keys, without those that fail their checksum."""
+    rows: list[Any] = []
+    with rows_named():
+        for some in chunks(keys.tolist()):
+            found = driver_rows(connection, _WITH_ID.where(VECTORS.c.key.in_(some)))
+            rows += [row for row in found if _holds(row[5], row[2], row[3], row[4])]
+        return _stacked(rows).vectors
+
+
+def _all_there(connection: Connection, counted: Counter[int]) -> bool:
+    """Whether every record has as many vectors as it notes, and every vector is of a record: cheaper than ``_lost``."""
+    if counted.total() != connection.scalar(select(func.count()).select_from(VECTORS)):
+        return False
+    noted = driver_rows(connection, select(RECORDS.c.key, RECORDS.c.views))
+    return not any(_differ(views, counted[key]) for key, views in noted)
 
 
 def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
@@ -86,10 +123,10 @@ def vectors_by_key(connection: Connection, keys: Sequence[int]) -> StoredVectors
 
 
 def _stacked(rows: Sequence[Any]) -> StoredVectors:
-    data = b"".join(row.data for row in rows)
+    data = b"".join(row[3] for row in rows)
     stacked = np.frombuffer(data, "<f4").reshape(len(rows), -1) if rows else np.empty((0, 0), np.float32)
-    keys, owners, views = (np.array([row[i] for row in rows], np.int64) for i in (0, 1, 2))
-    return StoredVectors(keys, owners, views, stacked)
+    keys, owners, views, checksums = (np.array([row[i] for row in rows], np.int64) for i in (0, 1, 2, 4))
+    return StoredVectors(keys, owners, views, stacked, checksums)
 
 
 def _rows_of(connection: Connection, records: Sequence[int]) -> list[Any]:
@@ -150,6 +187,8 @@ def _damaged_vectors(count: int) -> DamagedFileError:
 
 def is_sound(row: Any) -> bool:
     """Whether a vector's row, with its record's ``id``, is intact; a row of NULLs is not."""
-    return (
-        isinstance(row.data, bytes) and len(row.data) % 4 == 0 and row.checksum == checksum(row.id, row.view, row.data)
-    )
+    return _holds(row.id, row.view, row.data, row.checksum)
+
+
+def _holds(identity: Any, view: Any, data: Any, noted: Any) -> bool:
+    return isinstance(data, bytes) and len(data) % 4 == 0 and noted == checksum(identity, view, data)
