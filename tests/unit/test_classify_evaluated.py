@@ -184,7 +184,10 @@ def test_a_set_of_labels_says_what_was_seen(shapes: Gallery) -> None:
     assert found.interval[0] <= found.seen <= found.interval[1]
     assert found.seen > 0.8
     assert 1 <= found.size < 2
-    assert classify(shapes, drawn("disc", 77)).set is None
+    assert sum("16 patients are few" in note for note in result.notes) == 1
+    plain = classify(shapes, drawn("disc", 77))
+    assert plain.set is None
+    assert not any("patients are few" in note for note in plain.notes)
     assert classify(shapes, drawn("disc", 77), set=0.5).set.labels == ("disc",)  # type: ignore[union-attr]
 
 

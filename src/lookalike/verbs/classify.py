@@ -34,6 +34,7 @@ from lookalike.evaluation.label_sets import LabelSet, checked_coverage, label_se
 from lookalike.evaluation.labelled import NobodyVotesError, every_record
 from lookalike.evaluation.outside_queries import outside_queries
 from lookalike.evaluation.region_vote import vote_of_region
+from lookalike.evaluation.scores import narrow_note
 from lookalike.evaluation.shift import Shift, shift_of
 from lookalike.evaluation.trained_classifier import (
     ADAPTER,
@@ -297,13 +298,17 @@ def _trained(gallery: Gallery, how: _How, patients: frozenset[str]) -> Trained:
 def _set(
     trained: Trained, vector: Vectors, asked: _Asked, how: _How, *, withheld: bool
 ) -> tuple[LabelSet | None, tuple[str, ...]]:
-    """The set of labels, if one was asked for; or why there is none."""
+    """The set of labels, if one was asked for, and what is to be said of it: that its interval is too narrow, or why
+    there is none.
+    """
     if how.coverage is None:
         return None, ()
     if why := why_no_set(trained, how.coverage):
         return None, (why,)
     seed = how.settings.seed
-    return label_set(trained, vector, how.coverage, seed, shifted=asked.shifted, outside=withheld), ()
+    found = label_set(trained, vector, how.coverage, seed, shifted=asked.shifted, outside=withheld)
+    few = narrow_note(found.patients)
+    return found, (few,) if few else ()
 
 
 def is_trained(method: str) -> bool:
