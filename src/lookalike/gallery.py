@@ -537,7 +537,9 @@ def _check_store(path: Path, store: str | None) -> None:
     place = named_place(path)
     if store is not None and checked_url(store) != (place.url if place is not None else None):
         where = "in its folder" if place is None else f"in {one_line(place.url)}"
-        raise UsageError(f"this gallery's records are {where}; leave --store out, or index into a new gallery")
+        raise UsageError(
+            f"this gallery's records are {where}; leave --store out, or: lookalike gallery migrate --store"
+        )
 
 
 def gallery_folder(folder: str | os.PathLike[str]) -> Path:

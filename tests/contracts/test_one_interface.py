@@ -141,6 +141,7 @@ COMMAND_ONLY: Final = {
         "of the gallery that is made: in Python open(..., create=True)",
     ),
     **dict.fromkeys(["pull follow", "pull every"], "in Python a loop over follow(...)"),
+    "gallery migrate store": "in Python move_store",
     "index verbose": "lists set_apart, which the result holds",
     "evaluate more_queries": "what follows --queries",
     "audit confounds against": "other_field",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,9 +23,12 @@ from lookalike.errors import GalleryError, LockedError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.locks import writing
 from lookalike.ownership import config_folder
+from lookalike.store.database import FILE
+from lookalike.store.edit import label_changes
 from lookalike.store.jobs import add_job, job_of, next_job
 from lookalike.store.place import STORE_FILE
 from lookalike.store.schema import JOBS
+from lookalike.verbs import records
 from lookalike.verbs.jobs import doing_job, take_over_jobs
 from peers.postgresql import ROLE, PostgreSQL, postgresql
 
@@ -192,6 +196,68 @@ def test_a_backup_says_how_it_is_made_instead(made: Path, tmp_path: Path) -> Non
     said = refusal(run("gallery", "backup", tmp_path / "backup", "--gallery", made))
     assert f"pg_dump --schema={schema_of(made)}" in said
     assert not (tmp_path / "backup").exists()
+
+
+# Moved
+
+
+def test_a_gallery_moves_there_and_back(tmp_path: Path, pictures: Path, postgresql_server: PostgreSQL) -> None:
+    folder, url = tmp_path / "g", postgresql_server.url()
+    assert run("index", pictures, "--gallery", folder, "--labels", pictures / "labels.csv").exit_code == 0
+    assert run("adapt", "--gallery", folder, "--name", "lines", "--kind", "lda").exit_code == 0
+    before = told(folder)
+    for to, there in ((url, STORE_FILE), ("sqlite", FILE)):
+        moved = run("gallery", "migrate", "--store", to, "--gallery", folder, "--json")
+        assert moved.exit_code == 0, moved.output
+        assert json.loads(moved.stdout)["rows"]["records"] == 12
+        assert {path.name for path in folder.glob("*") if path.name in (STORE_FILE, FILE)} == {there}
+        assert told(folder) == before
+        assert "already" in refusal(run("gallery", "migrate", "--store", to, "--gallery", folder))
+        (pictures.parent / "more").mkdir(exist_ok=True)
+        extra = pictures.parent / "more" / f"{there}.png"
+        PIL.Image.fromarray(texture(len(there) + 500)).save(extra)
+        added = run("index", extra, "--gallery", folder, "--json")
+        assert json.loads(added.stdout)["added"] == 1
+        with open_gallery(folder) as gallery:
+            keys = gallery.store.vectors().keys.tolist()
+            assert len(set(keys)) == len(keys) == 13
+            records.remove(gallery, [max(gallery.store.records().values(), key=lambda one: one.key).id])
+        before = {**before, "version": told(folder)["version"]}
+
+
+def told(folder: Path) -> dict[str, object]:
+    with open_gallery(folder) as gallery:
+        store = gallery.store
+        return {
+            "id": store.id,
+            "records": described(gallery),
+            "answers": answers(gallery, ids_of(gallery)),
+            "spaces": sorted(store.spaces()),
+            "version": store.version(),
+            "log": len(label_changes(store, None, 100)),
+        }
+
+
+def test_nothing_moves_while_somebody_has_it_open(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
+    with open_gallery(tmp_path / "g", create=True) as gallery:
+        schema = f"lookalike_{gallery.store.id}"
+        said = refusal(run("gallery", "migrate", "--store", postgresql_server.url(), "--gallery", tmp_path / "g"))
+        assert "has this gallery open" in said
+        assert gallery.store.count() == 0
+        assert not (tmp_path / "g" / STORE_FILE).exists()
+    assert postgresql_server.ask(f"SELECT to_regnamespace('{schema}')") == [(None,)]
+
+
+def test_a_database_that_holds_it_already_is_left_alone(made: Path, tmp_path: Path) -> None:
+    url = json.loads((made / STORE_FILE).read_text())["store"]
+    shutil.copytree(made, tmp_path / "copy")
+    assert run("gallery", "migrate", "--store", "sqlite", "--gallery", made).exit_code == 0
+    shutil.copytree(made, tmp_path / "again")
+    assert run("gallery", "migrate", "--store", url, "--gallery", made).exit_code == 0
+    said = refusal(run("gallery", "migrate", "--store", url, "--gallery", tmp_path / "again"))
+    assert "DROP SCHEMA" in said
+    with open_gallery(made) as gallery, open_gallery(tmp_path / "copy") as copy:
+        assert gallery.store.count() == copy.store.count() == 12
 
 
 # Turns

@@ -200,21 +200,33 @@ def _told(result: GalleryInfo) -> Iterator[str]:
 @click.option("--back", is_flag=True, help="Let the encoder of before answer again.")
 @click.option("--drop", is_flag=True, help="Remove the vectors that do not answer: of before, or of an unfinished run.")
 @click.option("--without-missing", is_flag=True, help="Switch without the records whose files cannot be read again.")
+@click.option("--store", metavar="URL|sqlite", help="Move the records: into a PostgreSQL, or a file in the folder.")
 @json_option
-def _migrate(gallery: str, encoder: str | None, back: bool, drop: bool, without_missing: bool, as_json: bool) -> None:
-    """Change the encoder of a gallery.
+def _migrate(
+    gallery: str, encoder: str | None, back: bool, drop: bool, without_missing: bool, store: str | None, as_json: bool
+) -> None:
+    """Change the encoder of a gallery, or where its records are.
 
     Every record is encoded from its source again, beside the vectors that answer: searches, labels, removals and index
     go on, and a run that was cut short is finished by running it again. Then the new vectors answer, at once; those of
     before are kept for --back, until --drop.
 
+    --store goes alone: every row is copied and compared while nobody has the gallery open.
+
     \b
     Example:
       lookalike gallery migrate --encoder lite0 --gallery chest
       lookalike gallery migrate --back --gallery chest
+      lookalike gallery migrate --store postgresql://lookalike@db.example/galleries --gallery chest
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.migrate import migrate
+
+    if store is not None:
+        if encoder or back or drop or without_missing:
+            raise click.UsageError("--store goes alone")
+        _move(gallery, store, as_json)
+        return
 
     with (
         open_gallery(gallery) as opened,
@@ -227,6 +239,22 @@ def _migrate(gallery: str, encoder: str | None, back: bool, drop: bool, without_
         print_json(result)
     else:
         print_notes(*_migrated(result, drop=drop))
+
+
+def _move(gallery: str, store: str, as_json: bool) -> None:
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.migrate import move_store
+
+    result = move_store(gallery, store)
+    with open_gallery(gallery) as opened:
+        note_command("change-gallery", opened, what="move", rows=sum(result.rows.values()))
+    if as_json:
+        print_json(result)
+        return
+    print_notes(
+        f"{sum(result.rows.values())} rows of {counted(result.rows['records'], 'record')} moved in "
+        f"{result.seconds:.1f} s and compared: they are in {result.store or 'a file in the folder'} now."
+    )
 
 
 def _migrated(result: MigrateResult, *, drop: bool) -> Iterator[str]:

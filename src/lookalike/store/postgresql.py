@@ -113,11 +113,11 @@ class PostgreSQLDatabase:
             f"pg_dump --schema={self._place.schema} '{self._place.url}'; point-in-time recovery takes it along as well"
         )
 
-    def remove_new(self) -> None:
-        """Remove the schema, unless somebody has put records into it."""
+    def remove_new(self, *, even_full: bool = False) -> None:
+        """Remove the schema, unless somebody has put records into it. even_full: with them."""
         with errors_named(), self._plain.connect() as connection:
             there = connection.scalar(text("SELECT to_regclass('records')")) is not None
-            if there and connection.scalar(text("SELECT EXISTS (SELECT 1 FROM records)")):
+            if there and not even_full and connection.scalar(text("SELECT EXISTS (SELECT 1 FROM records)")):
                 return
             connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {self._schema} CASCADE")
 

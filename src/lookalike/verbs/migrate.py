@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from lookalike import encoders
 from lookalike.erasing import PATIENCE
 from lookalike.errors import REASONS, GalleryError, LockedError, LookalikeError, UsageError
-from lookalike.gallery import Gallery, spec_fields, spec_of_stored
+from lookalike.gallery import Gallery, gallery_folder, spec_fields, spec_of_stored
 from lookalike.locks import Turn, migrating
 from lookalike.ownership import allow_encoder, ownership_of
 from lookalike.progress import Progress
 from lookalike.reencoding import TOGETHER, Reencoding
 from lookalike.sources.again import NOT_AGAIN
+from lookalike.store import Store
+from lookalike.store.moving import move_to_folder, move_to_postgresql
+from lookalike.store.place import checked_url, named_place
 from lookalike.store.second_encoder import (
     BesideCounts,
     BesideEncoder,
@@ -31,6 +35,7 @@ from lookalike.text import one_line
 from lookalike.types import EncoderSpec
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][\w-]*")
+_IN_FOLDER: Final = "sqlite"
 _MOMENT: Final = 2.0  # seconds that another writer is waited for, before records that came are encoded
 
 
@@ -90,6 +95,38 @@ def migrate(
         with Reencoding(gallery, target, progress) as run:
             left_out = _switched(run, without_missing=without_missing)
     return _result(gallery, started, switched=True, encoded=run.encoded, left_out=left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class MoveResult:
+    """store: the address of the PostgreSQL that the records are in now, "" for a file in the gallery's folder. rows:
+    how many were copied and compared, by table.
+    """
+
+    store: str
+    rows: Mapping[str, int]
+    seconds: float
+
+
+def move_store(gallery: str | os.PathLike[str], to: str) -> MoveResult:
+    """Move a gallery's records into a PostgreSQL, or back into its folder. They are copied as of one moment, every row
+    is compared, and only then the others count and those of before are removed. Nobody may have it open meanwhile.
+
+    gallery: its folder. to: the address, postgresql://USER@HOST/DATABASE, or "sqlite" for a file in the folder.
+
+    Raises UsageError (no such store, or they are there already), ReadOnlyError, LockedError (somebody has it open),
+    GalleryError (that database holds records of this gallery already, or cannot be used): nothing is moved then.
+    """
+    started, folder = time.monotonic(), gallery_folder(gallery)
+    place, url = named_place(folder), "" if to == _IN_FOLDER else checked_url(to)
+    with closing(Store(folder)) as store:
+        store.check_writable()
+    if url == ("" if place is None else place.url):
+        raise UsageError("the records of this gallery are there already")
+    if url and place is not None:
+        raise UsageError(f"the records are in a PostgreSQL; move them into the folder first: --store {_IN_FOLDER}")
+    rows = move_to_postgresql(folder, url, PATIENCE) if url else move_to_folder(folder, PATIENCE)
+    return MoveResult(url, rows, time.monotonic() - started)
 
 
 def migration_asked_for(

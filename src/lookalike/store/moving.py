@@ -1,0 +1,146 @@
+"""Move a gallery's tables between a file in its folder and a PostgreSQL: copied in one transaction, every row compared,
+and only then the other one counts. Whoever writes meanwhile waits, and writes nowhere where it would be lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Table, func, insert, select, tuple_
+
+from lookalike.atomic import sync_folder
+from lookalike.errors import GalleryError, LockedError, LookalikeError
+from lookalike.locks import FolderLocks, erasing
+from lookalike.ownership import change_ownership
+from lookalike.store.database import FILE, errors_named, to_write
+from lookalike.store.databases import Database, SQLiteDatabase
+from lookalike.store.exchange import go_on_numbering
+from lookalike.store.place import STORE_FILE, StorePlace, checked_url, put_elsewhere
+from lookalike.store.schema import METADATA
+from lookalike.store.store import Store
+
+_TOGETHER: Final = 2000  # rows read and written at once
+_COMING: Final = ".moving"
+
+
+def move_to_postgresql(folder: Path, url: str, patience: float) -> Mapping[str, int]:
+    """From the file in a folder; how many rows of each table. patience: seconds to wait for who writes.
+
+    Raises LockedError (somebody writes, or has it open), GalleryError (it holds records of this gallery already).
+    """
+    from lookalike.store.postgresql import PostgreSQLDatabase
+
+    with erasing(FolderLocks(folder), patience), closing(sqlite3.connect(folder / FILE, isolation_level=None)) as watch:
+        before = _version(watch)
+        with closing(Store(folder)) as store:
+            target = PostgreSQLDatabase(folder, StorePlace(store.id, checked_url(url)))
+            counts = _copied_to(store, target)
+        if not _is_alone(watch, before):
+            target.remove_new(even_full=True)
+            raise LockedError("another process has this gallery open; end it (lookalike serve), then do it again")
+        put_elsewhere(folder, url, store.id)
+    SQLiteDatabase(folder).remove_new()
+    return counts
+
+
+def move_to_folder(folder: Path, patience: float) -> Mapping[str, int]:
+    """From a PostgreSQL into a file in the folder; how many rows of each table. Raises as ``move_to_postgresql``."""
+    coming = folder / _COMING
+    shutil.rmtree(coming, ignore_errors=True)
+    with closing(Store(folder)) as store, erasing(store.database.locks, patience):
+        coming.mkdir(mode=0o700)
+        try:
+            with store.begin(write=True) as source:
+                counts = _filled(source, SQLiteDatabase(coming))
+                schema = source.exec_driver_sql("SELECT current_schema()").scalar_one()
+                source.exec_driver_sql(f'DROP SCHEMA "{schema}" CASCADE')  # whoever waits to write finds nothing
+                (coming / FILE).replace(folder / FILE)
+                sync_folder(folder)
+                (folder / STORE_FILE).unlink()
+                sync_folder(folder)
+        finally:
+            shutil.rmtree(coming, ignore_errors=True)
+    change_ownership(store.id, lambda found: replace(found, store=""))
+    return counts
+
+
+def _copied_to(store: Store, target: Database) -> Mapping[str, int]:
+    """Copy to a database that may hold nothing of this gallery yet. What does not come to its end is removed."""
+    target.remove_new()
+    if target.read_facts():
+        raise GalleryError(
+            f"that database holds records of this gallery already; see whether they are needed, then remove them: "
+            f'DROP SCHEMA "lookalike_{store.id}" CASCADE'
+        )
+    try:
+        with store.begin(write=True) as source:
+            return _filled(source, target)
+    except BaseException:
+        with suppress(LookalikeError):
+            target.remove_new()
+        raise
+
+
+def _filled(source: Connection, target: Database) -> Mapping[str, int]:
+    engine = target.connect(writable=True)
+    try:
+        with errors_named(), to_write(engine).begin() as connection:
+            for table in METADATA.sorted_tables:
+                _copy(source, connection, table)
+            go_on_numbering(connection, METADATA.sorted_tables)
+            return {table.name: _compared(source, connection, table) for table in METADATA.sorted_tables}
+    finally:
+        engine.dispose()
+
+
+def _copy(source: Connection, target: Connection, table: Table) -> None:
+    for rows in _in_parts(source, table):
+        target.execute(insert(table), [dict(row._mapping) for row in rows])
+
+
+def _in_parts(connection: Connection, table: Table) -> Iterator[Sequence[Row[Any]]]:
+    """The rows of a table by its key, some at a time."""
+    key = list(table.primary_key.columns)
+    query = select(table).order_by(*key).limit(_TOGETHER)
+    rows = connection.execute(query).all()
+    while rows:
+        yield rows
+        last = [rows[-1]._mapping[column.name] for column in key]
+        rows = connection.execute(query.where(tuple_(*key) > tuple_(*last))).all()
+
+
+def _compared(source: Connection, target: Connection, table: Table) -> int:
+    """How many rows a table has. Raises GalleryError unless both have the same."""
+    here, there = (_digest(connection, table) for connection in (source, target))
+    if here != there:
+        raise GalleryError(f"the table {table.name} is not the same after it was copied; nothing was moved")
+    return int(source.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def _digest(connection: Connection, table: Table) -> str:
+    digest = hashlib.sha256()
+    for rows in _in_parts(connection, table):
+        for row in rows:
+            digest.update(ascii(tuple(row)).encode())
+    return digest.hexdigest()
+
+
+def _version(watch: sqlite3.Connection) -> int:
+    return int(watch.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _is_alone(watch: sqlite3.Connection, before: int) -> bool:
+    """Whether nobody else has the file open, and nobody has written since; from now on nobody can."""
+    try:
+        watch.execute("PRAGMA journal_mode=DELETE")  # which SQLite does only for who is alone
+        watch.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        return False
+    return _version(watch) == before
