@@ -17,7 +17,7 @@ from filled import fill, unit
 from filter_trees import WORDS, compares, trees
 from lookalike.collection import Collection
 from lookalike.errors import EngineError, UsageError
-from lookalike.filters import Compare, Filter, Or, parse
+from lookalike.filters import MOST_NESTED, MOST_TERMS, And, Compare, Filter, Not, Or, checked, parse
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.milvus import expression
 from lookalike.indexes.milvus.address import engine_address
@@ -125,6 +125,10 @@ def test_hits_are_those_of_the_own_index(make_pair: Make, monkeypatch: pytest.Mo
     part = Pair(*(Collection(each, parse("age<60")) for each in pair.both), pair.ids)
     part.assert_same(id=pair.ids[6], k=K)
     part.assert_same(id=pair.ids[7], k=K, where="Modality=CT or source~2")
+    # Volumes that the deepest answer does not name are asked for by themselves.
+    monkeypatch.setattr(MilvusIndex, "deepest", 40)
+    pair.assert_same(id=pair.ids[6], k=200)
+    monkeypatch.undo()
     # A store's list that is too long for the engine is said, and not cut.
     monkeypatch.setattr(expression, "MOST_NAMED", 5)
     with pytest.raises(UsageError, match=r"does not look into texts .* finds \d+ vectors .* at most 5 can be named"):
@@ -266,6 +270,21 @@ def said(milvus_server: Milvus, tmp_path_factory: pytest.TempPathFactory) -> Ite
         labels = [tuple({str(word) for word in rng.choice(WORDS[:16], rng.integers(0, 4)) if word}) for _ in said]
         fill(gallery, [rng.standard_normal(384) for _ in said], [f"p{i % 40}" for i in range(300)], labels, said)
         yield gallery
+
+
+def test_the_largest_filters_that_may_be_asked_are(said: Gallery) -> None:
+    """A hundred comparisons in a row, and twenty levels of brackets and nots."""
+    words = [word or "x" for word in (WORDS * 3)[:MOST_TERMS]]
+    deep: Filter = Compare("age", ">", "3")
+    for level in range(MOST_NESTED):
+        deep = Not(Or((deep, And((Compare("Modality", "=", words[level]), Compare("label", "!=", "x"))))))
+    wide = [tuple(Compare(name, "=", word) for word in words) for name in ("age", "label", "id", "patient")]
+    held = said.index()
+    assert isinstance(held, MilvusIndex)
+    for tree in (deep, *map(Or, wide), *(And(tuple(map(Not, parts))) for parts in wide)):
+        found = held.few(checked(tree), 1000)
+        assert found is not None
+        np.testing.assert_array_equal(found, said.store.keys_where(tree))
 
 
 @given(tree=trees(compares(), least=0))

@@ -94,17 +94,18 @@ def _by_slices(
 def _slice_hits(gallery: Gallery, query: Query, who: Candidates, k: int) -> tuple[NDArray[np.int64], Scores]:
     """Owners and cosines (views, hits) of each query slice's hits, -1 pads: enough hits to name k records."""
     version, index, wanted = gallery.space(query.space).version, gallery.index(query.space), max(_HITS, 20 * k)
-    deepest = index.deepest if isinstance(index, FilteringIndex) else len(index)
     while True:
+        capped = isinstance(index, FilteringIndex) and wanted > index.deepest
         keys, scores = nearest_open(gallery, query.space, query.vectors, wanted, who)
         owners = _owner_rows(gallery, keys)
         if (owners[keys != -1] == -1).any():
             check_removed(gallery, query.space, version)
         # One large volume can take all hits of a slice: look deeper for others.
         named = np.unique(owners[owners != -1])
-        if wanted + len(who.closed) >= len(index) or len(named) >= k:
+        all_of_them = not capped and wanted + len(who.closed) >= len(index)
+        if all_of_them or len(named) >= k or not len(named):
             return owners, scores
-        if wanted >= deepest:  # nothing deeper can be asked: the others are asked for by themselves
+        if capped:  # nothing deeper can be asked: the others are asked for by themselves
             others = without(gallery, who, [*gallery.store.records(named.tolist()).values()])
             further = _slice_hits(gallery, query, others, k - len(named))
             return np.concatenate([owners, further[0]], axis=1), np.concatenate([scores, further[1]], axis=1)

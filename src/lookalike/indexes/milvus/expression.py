@@ -8,7 +8,7 @@ finds for it, as long as these are few.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from lookalike.errors import UsageError
@@ -44,10 +44,24 @@ def expression(tree: Filter, keys_of: Callable[[Filter], Keys]) -> str:
         return f"not ({expression(tree.part, keys_of)})"
     if isinstance(tree, And) and not all(map(_can_say, comparisons(tree))):
         return _named(tree, keys_of)  # fewer than satisfy the part that cannot be said
-    parts = [f"({expression(part, keys_of)})" for part in tree.parts]
-    if not parts:
-        return EVERYTHING if isinstance(tree, And) else NOTHING
-    return (" and " if isinstance(tree, And) else " or ").join(parts)
+    if isinstance(tree, And):
+        return _joined([expression(part, keys_of) for part in tree.parts], "and") or EVERYTHING
+    equal = [part for part in tree.parts if isinstance(part, Compare) and part.op == "=" and part.field in _COLUMNS]
+    lists = [_one_of(name, [part.value for part in equal if part.field == name]) for name in _COLUMNS]
+    others = [expression(part, keys_of) for part in tree.parts if part not in equal]
+    return _joined([*filter(None, lists), *others], "or") or NOTHING
+
+
+def _one_of(column: str, values: Sequence[str]) -> str:
+    return f"{column} in [{', '.join(map(_text, values))}]" if values else ""
+
+
+def _joined(parts: Sequence[str], word: str) -> str:
+    """The parts in pairs of pairs: a hundred in a row are a hundred levels to the engine, which refuses them."""
+    if len(parts) < 2:
+        return "".join(parts)
+    half = len(parts) // 2
+    return f"({_joined(parts[:half], word)}) {word} ({_joined(parts[half:], word)})"
 
 
 def naming(keys: Keys) -> str:
