@@ -240,7 +240,9 @@ def named(parameter: click.Parameter, wanted: dict[str, Any]) -> str:
 def default_of(verb: Verb, name: str, parameter: click.Parameter) -> Any:
     """The options of a protocol have theirs in the protocol."""
     declared = {each.name: each.default for each in options_of(protocol_named(PRECISION))}
-    return declared.get(name) if verb.name == "evaluate" and name in declared else parameter.default
+    if verb.name == "evaluate" and name in declared:
+        return declared[name]
+    return parameter.default() if callable(parameter.default) else parameter.default  # a setting's
 
 
 def as_command(verb: Verb) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 import lookalike
 from lookalike import cli
+from lookalike.cli import pull, receive
 from lookalike.configuration.file import ConfigFile, read_config_file
-from lookalike.configuration.resolve import fill_environment, resolve, setting_value
+from lookalike.configuration.resolve import fill_environment, heed_config, resolve, setting_value
 from lookalike.configuration.setting import GalleryPlace, Setting, as_text, read_text, read_value
 from lookalike.configuration.table import SETTINGS, settings_table
 from lookalike.errors import UsageError
@@ -84,7 +86,8 @@ def test_every_variable_that_the_source_names_is_declared() -> None:
     assert all(any(known.startswith(each) for known in KNOWN) for each in beginnings)
     quoted = {name for text in texts for name in re.findall(r'"(LOOKALIKE_[A-Z_]*)"', text)}
     unread = {each.variable for each in SETTINGS if each.everywhere} - quoted
-    by_key = {each.variable for each in SETTINGS if any(f'setting_value("{each.key}")' in text for text in texts)}
+    asked = {key for text in texts for key in re.findall(r'setting_(?:value|default)\("([a-z_.]+)"\)', text)}
+    by_key = {each.variable for each in SETTINGS if each.key in asked}
     assert {name for name in unread - by_key if not name.startswith("LOOKALIKE_PACS_")} <= {"LOOKALIKE_CONFIG_FILE"}
 
 
@@ -152,6 +155,23 @@ def test_option_before_variable_before_file_before_default(setting: Setting) -> 
 def test_a_value_survives_the_way_through_a_variable(setting: Setting) -> None:
     value = read_value(setting, of_kind(setting, 1))
     assert read_text(setting, as_text(setting, value)) == value
+
+
+def test_receive_and_pull_heed_the_file_and_options_count_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_receive = '[receive]\naet = "WARD"\nallow = ["PACS1@10.1.2.3", "10.1.7.0/24"]\nstable = 45\n'
+    path = written(tmp_path, f"{of_receive}[pull]\nrate = 20\n")
+    monkeypatch.setenv("LOOKALIKE_CONFIG_FILE", str(path))
+    heed_config()
+    heeded = {"aet": "WARD", "allow": ("PACS1@10.1.2.3", "10.1.7.0/24"), "stable": 45.0, "port": 11112}
+    asked: tuple[tuple[click.Command, list[str], dict[str, Any]], ...] = (
+        (receive.command, [], heeded),
+        (receive.command, ["--aet", "OTHER", "--allow", "10.0.0.1"], {"aet": "OTHER", "allow": ("10.0.0.1",)}),
+        (pull.command, [], {"rate": 20.0, "at_once": 4, "stable": 60.0}),
+        (pull.command, ["--rate", "0"], {"rate": 0.0}),
+    )
+    for command, words, told in asked:
+        found = command.make_context("command", ["--gallery", "g", *words]).params
+        assert {name: found[name] for name in told} == told
 
 
 def test_several_values_in_a_variable() -> None:

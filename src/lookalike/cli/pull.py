@@ -23,6 +23,7 @@ from lookalike.cli.output import (
     print_notes,
     progress_bar,
 )
+from lookalike.cli.settings import setting_default
 
 if TYPE_CHECKING:
     from lookalike.verbs.pull import PullResult
@@ -40,24 +41,37 @@ if TYPE_CHECKING:
 )
 @click.option("--follow", is_flag=True, help="Look again and again, until it is stopped.")
 @click.option(
-    "--every", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds between two looks (--follow)."
+    "--every",
+    type=click.FloatRange(1),
+    default=setting_default("pull.every"),
+    show_default="300.0",
+    help="Seconds between two looks (--follow).",
 )
 @click.option(
     "--stable",
     type=click.FloatRange(0),
-    default=60.0,
-    show_default=True,
+    default=setting_default("pull.stable"),
+    show_default="60.0",
     help="Seconds for which a series must not have grown before it is fetched.",
 )
 @click.option(
-    "--at-once", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests on their way at a time."
+    "--at-once",
+    type=click.IntRange(1, 64),
+    default=setting_default("pull.at_once"),
+    show_default="4",
+    help="Requests on their way at a time.",
 )
-@click.option("--rate", type=click.FloatRange(0), default=0.0, help="Requests a second at most.  [default: no limit]")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0),
+    default=setting_default("pull.rate"),
+    help="Requests a second at most.  [default: no limit]",
+)
 @click.option(
     "--disk",
     type=click.FloatRange(0.01),
-    default=16.0,
-    show_default=True,
+    default=setting_default("pull.disk"),
+    show_default="16.0",
     help="GiB of fetched files on this machine at a time.",
 )
 @click.option("--reports", type=click.Choice(["sr"]), help="Keep the words of structured reports.")

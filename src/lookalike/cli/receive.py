@@ -13,6 +13,7 @@ import click
 
 from lookalike.cli.noting import noted_import
 from lookalike.cli.output import counted, gallery_option, json_option, linked_option, print_notes
+from lookalike.cli.settings import setting_default
 
 if TYPE_CHECKING:
     from lookalike.verbs.receive import ReceiveResult
@@ -23,21 +24,74 @@ _PEM = click.Path(path_type=Path)
 @click.command("receive")
 @gallery_option
 @linked_option
-@click.option("--aet", default="LOOKALIKE", show_default=True, metavar="TITLE", help="The AE title that peers call.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Others need --allow.")
-@click.option("--port", default=11112, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
 @click.option(
-    "--allow", multiple=True, metavar="[AET@]ADDRESS", help="Who may send (repeat).  [default: any of this machine]"
+    "--aet",
+    default=setting_default("receive.aet"),
+    show_default="LOOKALIKE",
+    metavar="TITLE",
+    help="The AE title that peers call.",
 )
-@click.option("--tls-cert", type=_PEM, metavar="PEM", help="The certificate for TLS,")
-@click.option("--tls-key", type=_PEM, metavar="PEM", help="and its key.")
-@click.option("--tls-ca", type=_PEM, metavar="PEM", help="Peers need a certificate of this authority.")
+@click.option("--host", default=setting_default("receive.host"), show_default="127.0.0.1", help="Others need --allow.")
+@click.option(
+    "--port",
+    default=setting_default("receive.port"),
+    show_default="11112",
+    type=click.IntRange(0, 65535),
+    help="0: any free one.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    default=setting_default("receive.allow"),
+    metavar="[AET@]ADDRESS",
+    help="Who may send (repeat).  [default: any of this machine]",
+)
+@click.option(
+    "--tls-cert", type=_PEM, default=setting_default("receive.tls_cert"), metavar="PEM", help="The certificate for TLS,"
+)
+@click.option("--tls-key", type=_PEM, default=setting_default("receive.tls_key"), metavar="PEM", help="and its key.")
+@click.option(
+    "--tls-ca",
+    type=_PEM,
+    default=setting_default("receive.tls_ca"),
+    metavar="PEM",
+    help="Peers need a certificate of this authority.",
+)
 @click.option("--inbox", type=click.Path(path_type=Path), metavar="FOLDER", help="[default: in the gallery's folder]")
-@click.option("--stable", default=30.0, show_default=True, type=click.FloatRange(0), help="Seconds; a series is over.")
-@click.option("--idle", default=8.0, show_default=True, type=click.FloatRange(1), help="Seconds a peer may be silent.")
-@click.option("--associations", default=64, show_default=True, type=click.IntRange(1, 100), help="At the same time.")
-@click.option("--max-object-mb", default=1024, show_default=True, type=click.IntRange(1, 65536))
-@click.option("--quota-gb", default=20.0, show_default=True, type=click.FloatRange(0), help="Of what may wait.")
+@click.option(
+    "--stable",
+    default=setting_default("receive.stable"),
+    show_default="30.0",
+    type=click.FloatRange(0),
+    help="Seconds; a series is over.",
+)
+@click.option(
+    "--idle",
+    default=setting_default("receive.idle"),
+    show_default="8.0",
+    type=click.FloatRange(1),
+    help="Seconds a peer may be silent.",
+)
+@click.option(
+    "--associations",
+    default=setting_default("receive.associations"),
+    show_default="64",
+    type=click.IntRange(1, 100),
+    help="At the same time.",
+)
+@click.option(
+    "--max-object-mb",
+    default=setting_default("receive.max_object_mb"),
+    show_default="1024",
+    type=click.IntRange(1, 65536),
+)
+@click.option(
+    "--quota-gb",
+    default=setting_default("receive.quota_gb"),
+    show_default="20.0",
+    type=click.FloatRange(0),
+    help="Of what may wait.",
+)
 @click.option("--once", is_flag=True, help="Index what waits, without receiving, and end.")
 @json_option
 def command(
@@ -62,7 +116,8 @@ def command(
     """Receive what a PACS or a modality sends (C-STORE, C-ECHO). Ends with Ctrl-C.
 
     An object is on the disk before its sender is told of success. Each series is indexed once nothing of it has come
-    for a while, and its files are removed. Without --allow only this machine may send.
+    for a while, and its files are removed. Without --allow only this machine may send. Options may stand in
+    lookalike.toml, too, or in the environment: lookalike config show.
 
     --json prints a line whenever something was received, refused or indexed.
 

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from lookalike.configuration.resolve import setting_value
 from lookalike.configuration.setting import Setting
 from lookalike.configuration.table import SETTINGS
 
@@ -25,6 +26,13 @@ def setting_options(function: _F) -> _F:
 def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """What such options say, by the settings' keys."""
     return {each.key: options[_name(each)] for each in SETTINGS if each.flag}
+
+
+def setting_default(key: str) -> Callable[[], Any]:
+    """The default of another command's option: what a variable or the file says of a setting that is heeded
+    everywhere, else the setting's own.
+    """
+    return lambda: setting_value(key)
 
 
 def _option(setting: Setting) -> Callable[[_F], _F]:

@@ -132,7 +132,8 @@ def _migrate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> 
 def _pull(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.pull import pull
 
-    return plain(pull(gallery, setting_value("pacs.sources"), progress=progress)), {}
+    given = {name: setting_value(f"pull.{name}") for name in ("stable", "at_once", "rate", "disk")}
+    return plain(pull(gallery, setting_value("pacs.sources"), **given, progress=progress)), {}
 
 
 def _backup(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> _Done:
