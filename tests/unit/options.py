@@ -472,6 +472,7 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         answer=True,
     ),
+    "gallery backups": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
     "gallery schedules": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
     "gallery verify": Command({"": "{g}"}, {"source": Told("", "source", "{g}"), "--json": JSON}),
     "draft": Command(
