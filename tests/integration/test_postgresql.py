@@ -10,8 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 from running import COMMAND, answers, described, ids_of, refusal, run
@@ -19,17 +21,23 @@ from sqlalchemy import update
 
 import lookalike as package
 from conftest import texture, write_pictures
-from lookalike.errors import GalleryError, LockedError
+from lookalike.errors import GalleryError, LockedError, SlowFilterError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.locks import writing
 from lookalike.ownership import config_folder
-from lookalike.store.database import FILE
+from lookalike.store import BASE, Batch, Store
+from lookalike.store.batch import EncodedRecord
+from lookalike.store.database import FILE, interrupted_after
 from lookalike.store.edit import label_changes
 from lookalike.store.jobs import add_job, job_of, next_job
-from lookalike.store.place import STORE_FILE
+from lookalike.store.place import STORE_FILE, put_elsewhere
 from lookalike.store.schema import JOBS
+from lookalike.store.second_encoder import begin_beside, switch_to_beside, write_beside
+from lookalike.store.since import layout_of
+from lookalike.store.within import checked_part
 from lookalike.verbs import records
 from lookalike.verbs.jobs import doing_job, take_over_jobs
+from new_records import new
 from peers.postgresql import ROLE, PostgreSQL, postgresql
 
 LONG = 300.0  # seconds
@@ -258,6 +266,45 @@ def test_a_database_that_holds_it_already_is_left_alone(made: Path, tmp_path: Pa
     assert "DROP SCHEMA" in said
     with open_gallery(made) as gallery, open_gallery(tmp_path / "copy") as copy:
         assert gallery.store.count() == copy.store.count() == 12
+
+
+# What SQLite does by itself
+
+
+def test_a_filter_that_takes_too_long_is_ended(two: tuple[Gallery, Gallery]) -> None:
+    def late() -> SlowFilterError:
+        return SlowFilterError("late")
+
+    store = two[0].store
+    with (
+        store.begin() as connection,
+        pytest.raises(SlowFilterError),
+        interrupted_after(connection, time.monotonic() + 0.2, late),
+    ):
+        connection.exec_driver_sql("SELECT pg_sleep(300)")
+    with store.begin() as connection:  # of the same pool, and not limited any more
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "0"
+
+
+def test_a_part_is_of_the_vectors_that_answer(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
+    """Its views would go on showing the tables whose names others have got."""
+    put_elsewhere(tmp_path, postgresql_server.url())
+    with closing(Store(tmp_path)) as store:
+        store.put_space(BASE, {"name": "a", "identity": {"name": "a"}}, None)
+        store.write(Batch(records=[new(number, labels=("even" if number % 2 == 0 else "odd",)) for number in range(6)]))
+        with closing(Store(tmp_path, within=checked_part("label=even"))) as part:
+            before = part.vectors()
+            assert len(before.keys) == part.count() == 3
+            begin_beside(store, {"name": "b", "identity": {"name": "b"}}, patches=False)
+            made = {key: np.full((1, 4), key, np.float32) for key in store.records()}
+            write_beside(store, [EncodedRecord(k, store.records()[k].id, (0,), v) for k, v in made.items()], {})
+            switch_to_beside(store, without_missing=False)
+            after = part.vectors()
+            assert part.count() == len(after.keys) == 3
+            np.testing.assert_array_equal(after.vectors[:, 0], after.records)
+            assert not set(before.keys.tolist()) & set(after.keys.tolist())
+        store.write(Batch(records=[new(7)]))
+        assert len(set(layout_of(store).keys.tolist())) == 7
 
 
 # Turns
