@@ -26,6 +26,7 @@ from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
 
 _BLOCK: Final = 8192  # rows read from the file at once
+_SPARSE: Final = 8  # numbers a key, up to which a table of all numbers is made
 _FEW: Final = 1000  # rows that are scanned faster than searched
 
 
@@ -106,7 +107,7 @@ class Structure:
 
     def search(self, queries: Vectors, k: int, among: Keys | None, effort: float) -> tuple[Keys, Scores]:
         """(q, k) keys and cosines; exact where few rows match, or where FAISS finds fewer than match."""
-        alive = self._alive if among is None else self._alive & np.isin(self._keys, among)
+        alive = self._alive if among is None else self._alive & self._among(among)
         matching = len(self) if among is None else int(np.count_nonzero(alive))
         few = 0 if among is None else self._recipe.exact_share * len(alive)
         if matching <= max(_FEW, few) or k >= matching / 2:
@@ -128,6 +129,15 @@ class Structure:
             else:
                 keys[i], scores[i] = best(queries[i], k, self._keys[found], self._read(found))
         return keys, scores
+
+    def _among(self, keys: Keys) -> NDArray[np.bool_]:
+        """(n,): which rows have one of these keys; by a table, where the keys lie close together."""
+        last = int(self._keys.max(initial=0))
+        if last > _SPARSE * len(self._keys) or self._keys.min(initial=0) < 0:
+            return np.isin(self._keys, keys)
+        table = np.zeros(last + 1, np.bool_)
+        table[keys[(keys >= 0) & (keys <= last)]] = True
+        return table[self._keys]
 
     def _scan(self, queries: Vectors, k: int, alive: NDArray[np.bool_]) -> tuple[Keys, Scores]:
         rows = np.flatnonzero(alive)

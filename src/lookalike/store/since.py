@@ -34,15 +34,17 @@ class VectorLayout:
     def without(self, keys: Keys) -> VectorLayout:
         """The layout without some keys."""
         stays = ~np.isin(self.keys, keys)
+        if stays.all():
+            return self
         return replace(self, keys=self.keys[stays], records=self.records[stays], sums=self.sums[stays])
 
     def joined(self, newer: VectorLayout) -> VectorLayout:
         """The layout with other vectors, at their moment."""
+        at = np.searchsorted(self.keys, newer.keys)
         keys, records, sums = (
-            np.concatenate([getattr(self, name), getattr(newer, name)]) for name in ("keys", "records", "sums")
+            np.insert(getattr(self, name), at, getattr(newer, name)) for name in ("keys", "records", "sums")
         )
-        order = np.argsort(keys, kind="stable")
-        return replace(newer, keys=keys[order], records=records[order], sums=sums[order])
+        return replace(newer, keys=keys, records=records, sums=sums)
 
     def difference(self, later: VectorLayout) -> tuple[Keys, Keys]:
         """The keys of what has gone since, and of what is new; a key whose vector was replaced is in both."""
