@@ -366,13 +366,15 @@ class Gallery:
         Raises EngineError where the engine gives no answer, unless the configuration says that the gallery's own index
         shall answer then.
         """
-        return self._in_engine(space) or self._indexes.held(self.space(space)).index
+        found = self._in_engine(space)
+        return self._indexes.held(self.space(space)).index if found is None else found
 
     def index_base(self, space: str = BASE) -> indexes.AnyIndex:
         """The index of a space as it was made, without what has changed since: what was measured on it still holds as
         long as this is the same object.
         """
-        return self._in_engine(space) or self._indexes.held(self.space(space)).base
+        found = self._in_engine(space)
+        return self._indexes.held(self.space(space)).base if found is None else found
 
     def _in_engine(self, space: str) -> indexes.FilteringIndex | None:
         if not (address := self.engine):

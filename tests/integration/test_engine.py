@@ -295,3 +295,12 @@ def test_a_filter_selects_in_the_engine_what_it_selects_in_the_store(said: Galle
     found = held.few(tree, 1000)
     assert found is not None
     np.testing.assert_array_equal(found, said.store.keys_where(tree))
+
+
+def test_an_empty_gallery_is_empty_in_the_engine(make_pair: Make) -> None:
+    pair = make_pair(vectors=[], patients=[])
+    held = pair.engine.index()
+    assert isinstance(held, MilvusIndex)
+    assert len(held) == held.count() == 0
+    fill(pair.engine, [np.ones(384)], ["p"])
+    assert len(pair.engine.index()) == 1
