@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class IndexFile:
     kind: str
     made_of: Mapping[str, Any]
     sha256: str
-    data: mmap.mmap
+    data: mmap.mmap | bytes
 
     def index(self) -> Index:
         """What it holds. Raises whatever the kind's loader raises."""
@@ -56,7 +57,7 @@ def write_file(
         sha256 = _digest(about, new.file)
         name = space if over else _own_name(space, sha256)
         new.become(folder / f"{name}.index")
-        data = mmap.mmap(new.file.fileno(), 0, access=mmap.ACCESS_READ)
+        data = _mapped(new.file)
     write_atomically(folder / f"{name}.json", json.dumps({**about, "sha256": sha256}, sort_keys=True).encode())
     return IndexFile(kind, dict(made_of), sha256, data)
 
@@ -147,10 +148,16 @@ def _verified(folder: Path, name: str) -> IndexFile | None:
             digest = _digest(about, file)
             if header != {**about, "sha256": digest}:
                 return None
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data = _mapped(file)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return IndexFile(about["kind"], about["made_of"], digest, data)
+
+
+def _mapped(file: BinaryIO) -> mmap.mmap | bytes:
+    """A file's content; an empty one cannot be mapped."""
+    empty = os.fstat(file.fileno()).st_size == 0
+    return b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _about(kind: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
