@@ -58,7 +58,7 @@ INBOX: Final = "inbox"
 _OWN: Final = ("indexes", "adapters", "maps", INBOX, STORE_FILE, *LOCKS)
 OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
-_OF_A_PACS: Final = ("inbox:", "dicomweb+", "dimse:", "dimse+tls:")
+_OF_A_PACS: Final = ("inbox:", "pacs:")  # as the sources name what they bring
 _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
 _AWAY: Final = 15.0  # seconds after which an engine that gave no answer is asked again, where another index may answer
 _FILLING: Final = 3600.0  # seconds for which a search waits until another process has filled the engine

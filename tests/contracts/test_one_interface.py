@@ -190,6 +190,7 @@ NO_HTTP: Final = {
     ),
     "records label by": "the caller's key",
     "send id": "in the address",
+    "send pacs": "the service's own, pacs.sources: callers name no address",
     "map seed": "a kept map is asked for by method and space",
     "map where": "a kept map is asked for by method and space",
     "audit confounds label_field": "fields[0]",

@@ -502,6 +502,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--k": Told("-k 7", "k", 7),
             "--where": Told("--where label=even", "where", "label=even"),
             "--space": SPACE,
+            "--pacs": Told("--pacs dicomweb+http://pacs", "pacs", ("dicomweb+http://pacs",)),
             "--json": JSON,
         },
         answer=True,

@@ -6,6 +6,7 @@ import click
 
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import filled_gallery, gallery_option, json_option, print_json, print_notes, print_table
+from lookalike.cli.settings import setting_default
 
 
 @click.command("send")
@@ -17,6 +18,13 @@ from lookalike.cli.output import filled_gallery, gallery_option, json_option, pr
 @click.option("-k", default=5, show_default=True, help="How many similar cases.")
 @click.option("--where", metavar="FILTER", help="Only records for which this holds, e.g. 'Modality=CR'.")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
+@click.option(
+    "--pacs",
+    metavar="URI",
+    multiple=True,
+    default=setting_default("pacs.sources"),
+    help="Where what was pulled or received is fetched from.  [default: pacs.sources in lookalike.toml]",
+)
 @json_option
 def command(
     kind: str,
@@ -27,6 +35,7 @@ def command(
     k: int,
     where: str | None,
     space: str,
+    pacs: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """File an answer in the PACS, beside the image that was asked with. Needs a linked gallery.
@@ -41,7 +50,7 @@ def command(
     from lookalike.verbs.send import send
 
     with filled_gallery(gallery) as opened:
-        result = send(opened, kind, id=identity, to=to, record=record, k=k, where=where, space=space)
+        result = send(opened, kind, id=identity, to=to, record=record, k=k, where=where, space=space, pacs=pacs)
         note_command("export", opened, [identity, *result.cases], what=kind)
     if as_json:
         print_json(result)

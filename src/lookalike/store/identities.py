@@ -28,6 +28,7 @@ _COMPLETE: Final = (
 _OF_FILES: Final = where_chosen(RECORDS.c.sha256, RECORDS.c.sha256, *INSTANCES.c).join(
     INSTANCES, INSTANCES.c.record == RECORDS.c.key
 )
+_OF_RECORDS: Final = where_chosen(INSTANCES.c.record, *INSTANCES.c)
 _NOT_KEPT: Final = (
     "this gallery is anonymous: of its records no UID, accession number or date is kept; index into a new gallery with "
     "--linked to have them"
@@ -56,6 +57,12 @@ def instances_of_files(store: Store, files: Iterable[str]) -> dict[str, set[str]
         for row in sound_rows(connection, _OF_FILES, INSTANCES, [*found]):
             found[row.sha256].add(row.instance)
     return found
+
+
+def instances_of_record(store: Store, key: int) -> set[str]:
+    """The pseudonyms of the instances that a record was made of. Raises DamagedFileError."""
+    with store.begin() as connection:
+        return {row.instance for row in sound_rows(connection, _OF_RECORDS, INSTANCES, [key])}
 
 
 def record_of_uid(store: Store, uid: str) -> tuple[Literal["study", "series", "instance"], str]:

@@ -69,13 +69,14 @@ class Pictures:
         """
         return self._files(self._store.record(id))
 
-    def source_image(self, id: str, *, slice: int | None = None) -> SourceImage:
+    def source_image(self, id: str, *, slice: int | None = None, files: Sequence[Path] = ()) -> SourceImage:
         """The image that an object is derived of which is made of a record. slice: that is shown of it, 0 of a picture;
-        None: for the image that stands for it. Raises NotFoundError, as ``of_record``.
+        None: for the image that stands for it. files: the record's, where they were fetched. Raises NotFoundError, as
+        ``of_record``.
         """
         record = self._store.record(id)
         try:
-            return self._display.source_image(self._files(record), frame=record.frame, slice=slice)
+            return self._display.source_image(files or self._files(record), frame=record.frame, slice=slice)
         except UnreadableImageError as error:
             raise NotFoundError(_UNREADABLE, _GONE) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -12,9 +13,11 @@ from lookalike.errors import NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.pacs_links import destinations
+from lookalike.readers.source_image import SourceImage
 from lookalike.sending.documents import SearchMethod, SimilarCase, similar_cases_report, similar_cases_selection
 from lookalike.sending.headers import reference, with_whole_header
 from lookalike.sending.heat_objects import heat_map, heat_over, heat_segmentation
+from lookalike.sending.originals import files_in_pacs
 from lookalike.sending.terms import SERIES_NUMBERS
 from lookalike.sending.ways import way_to
 from lookalike.store import BASE
@@ -29,6 +32,10 @@ SENT_KINDS: Final = tuple(SERIES_NUMBERS)
 record resembles the most similar one; map: the same as a parametric map."""
 
 _HEATS: Final = ("seg", "map")
+_WHICH_PACS: Final = (
+    "the image of this record is in its PACS and no file here; say which PACS that is: --pacs dicomweb+https://..., "
+    "or pacs.sources in lookalike.toml"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,15 @@ def send(
     k: int = 5,
     where: str | Filter | None = None,
     space: str = BASE,
+    pacs: Sequence[str] = (),
 ) -> Sent:
     """File an answer beside the record that was asked with, in its study; a linked gallery alone can.
 
     kind: one of ``SENT_KINDS``. id: of the record. to: a folder, ``dicomweb+https://host/path`` (STOW-RS) or
     ``dimse://AET@host:port`` (C-STORE). record: what seg and map compare it with, the most similar record by default.
-    k, where, space: as in ``search``. The object is new, derived, and says that it is for research; patient and study
-    are those of the record's file, other patients stand in it as UIDs alone.
+    k, where, space: as in ``search``. pacs: URIs, as ``pull`` takes them, of where what was pulled or received is
+    fetched from. The object is new, derived, and says that it is for research; patient and study are those of the
+    record's file, other patients stand in it as UIDs alone.
 
     Raises UsageError, GalleryError (an anonymous gallery, or its key is not here), NotFoundError (unknown id; the file
     is gone or does not say who it is; nothing is similar), PacsError (not taken), MissingExtraError.
@@ -80,10 +89,11 @@ def send(
         found = search(gallery, id=id, k=k, where=where, space=space, pictures=False)
         compared = _first(found).id
     with closing(Pictures(gallery)) as pictures:
+        originals = _Originals(gallery, pictures, pacs)
         if found is None or kind in _HEATS:
-            made = _heat(gallery, pictures, kind, id, compared, space)
+            made = _heat(gallery, originals, kind, id, compared, space)
         else:
-            made = _documents(gallery, pictures, kind, id, found)
+            made = _documents(gallery, originals, kind, id, found)
     way(made.object)
     return _told(kind, to, made)
 
@@ -100,6 +110,30 @@ def send_to(gallery: Gallery, kind: str, *, destination: str, id: str, **asked: 
         )
         raise UsageError(f"this service sends {named}")
     return replace(send(gallery, kind, id=id, to=known[destination], **asked), to=destination)
+
+
+@dataclass(frozen=True, slots=True)
+class _Originals:
+    """The images that records were made of. pacs: where those are that are no files here."""
+
+    gallery: Gallery
+    pictures: Pictures
+    pacs: Sequence[str]
+
+    def image(self, id: str, slice: int | None = None) -> SourceImage:
+        """With a header that an object can be made of. Raises NotFoundError, PacsError."""
+        return with_whole_header(self._found(id, slice))
+
+    def _found(self, id: str, slice: int | None) -> SourceImage:
+        try:
+            return self.pictures.source_image(id, slice=slice)
+        except NotFoundError as error:
+            if error.reason != "elsewhere":
+                raise
+            if not self.pacs:
+                raise NotFoundError(_WHICH_PACS, "elsewhere") from None
+        with files_in_pacs(self.gallery, id, self.pacs) as files:
+            return self.pictures.source_image(id, slice=slice, files=files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +160,21 @@ def _told(kind: str, to: str, made: _Made) -> Sent:
     )
 
 
-def _documents(gallery: Gallery, pictures: Pictures, kind: str, id: str, found: SearchResult) -> _Made:
-    cases = {hit.id: image for hit in found.hits if (image := _image_of(gallery, pictures, hit)) is not None}
+def _documents(gallery: Gallery, originals: _Originals, kind: str, id: str, found: SearchResult) -> _Made:
+    cases = {hit.id: image for hit in found.hits if (image := _image_of(gallery, originals, hit)) is not None}
     named = [SimilarCase(cases[hit.id], hit.rank, hit.score, hit.labels) for hit in found.hits if hit.id in cases]
     if not named:
         raise NotFoundError("none of the similar cases' files says who it is in a PACS", "no-identity")
-    asked = with_whole_header(pictures.source_image(id)).header
+    asked = originals.image(id).header
     trained_on = ", ".join(gallery.spec.trained_on) or "unknown"
     method = SearchMethod(found.encoder, found.space, found.records, trained_on)
     made = similar_cases_report(asked, named, method) if kind == "sr" else similar_cases_selection(asked, named)
     return _Made(made, tuple(cases), len(found.hits) - len(named), found.note)
 
 
-def _heat(gallery: Gallery, pictures: Pictures, kind: str, id: str, other: str, space: str) -> _Made:
+def _heat(gallery: Gallery, originals: _Originals, kind: str, id: str, other: str, space: str) -> _Made:
     explained = explain(gallery, id=id, record=other, space=space)
-    image = with_whole_header(pictures.source_image(id, slice=explained.query.slice))
+    image = originals.image(id, explained.query.slice)
     made = (heat_segmentation if kind == "seg" else heat_map)(image, heat_over(image, explained.query.heat))
     note = "" if explained.match is None else f"of the slice that is most similar, number {explained.query.slice}"
     return _Made(made, (other,), note=note)
@@ -152,7 +186,7 @@ def _first(found: SearchResult) -> Hit:
     return found.hits[0]
 
 
-def _image_of(gallery: Gallery, pictures: Pictures, hit: Hit) -> Dataset | None:
+def _image_of(gallery: Gallery, originals: _Originals, hit: Hit) -> Dataset | None:
     """The UIDs of a hit's image; of a volume of several files that of the slice that matches best, or of the middle
     one. None: its files do not say them.
     """
@@ -161,7 +195,7 @@ def _image_of(gallery: Gallery, pictures: Pictures, hit: Hit) -> Dataset | None:
     if identity is None or identity.sop_instance_uid:
         return None if identity is None else reference(identity, identity.sop_instance_uid or "")
     try:
-        image = pictures.source_image(hit.id, slice=hit.match.slice if hit.match else None)
-        return reference(identity, with_whole_header(image).header.SOPInstanceUID)
+        image = originals.image(hit.id, hit.match.slice if hit.match else None)
+        return reference(identity, image.header.SOPInstanceUID)
     except NotFoundError:
         return None

@@ -10,6 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from lookalike.configuration.resolve import setting_value
 from lookalike.erasing import Removed
 from lookalike.errors import NotFoundError
 from lookalike.roles import Role
@@ -149,6 +150,7 @@ async def post_record_send(
     heat as a segmentation or a parametric map. Of a linked gallery alone, and to a destination of the service.
     """
     seen, given = await run_in_threadpool(service.seen_by, caller), body.model_dump(exclude={"kind", "to"})
+    given["pacs"] = setting_value("pacs.sources")
     filing = partial(send_to, seen, body.kind, destination=body.to, id=identity, **given)
     sent = await to_thread.run_sync(filing, limiter=_SENDING)
     note_records(request.state, sent.cases, sent=sent.kind, to=sent.to)
