@@ -1,25 +1,12 @@
-"""An open gallery folder: its store, encoder, spaces and indexes. State and nothing else.
-
-gallery/
-  gallery.db     the source of truth: records, labels, vectors, spaces, refused files
-  store.json     or where that is instead: in a PostgreSQL (``lookalike.store.place``)
-  indexes/       the fast copies, made again whenever they are missing, stale or damaged
-  adapters/      trained adapters
-  sources/       files that came through the server, which are nowhere else
-  maps/          records laid out in a plane, made again whenever the vectors have changed
-
-Nothing in it is an order: which files outside may be opened, which jobs run and which keys count is said by the user's
-own configuration (``lookalike.ownership``).
-"""
+"""An open gallery: its store, encoder, spaces and indexes. State and nothing else."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -29,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lookalike import adapters, encoders, indexes
 from lookalike.configuration.resolve import setting_value
-from lookalike.errors import EngineError, GalleryError, LookalikeError, ManifestMismatchError, NotFoundError, UsageError
+from lookalike.errors import EngineError, GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.filters import Filter
+from lookalike.gallery.spec import spec_fields, spec_of_stored
 from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
@@ -40,11 +28,10 @@ from lookalike.ownership import add_roots, allow_encoder, ownership_of
 from lookalike.plugins import suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE, READ_ONLY, check_shape
-from lookalike.store.databases import database_of
 from lookalike.store.facts import ENGINE
-from lookalike.store.place import STORE_FILE, checked_url, is_elsewhere, named_place, put_elsewhere
+from lookalike.store.place import STORE_FILE
 from lookalike.store.second_encoder import count_without_vectors
-from lookalike.text import absolute, one_line
+from lookalike.text import one_line
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
 if TYPE_CHECKING:
@@ -466,118 +453,6 @@ class Gallery:
             yield turn
 
 
-def spec_of_stored(stored: Mapping[str, Any], gallery: str) -> EncoderSpec:
-    """The spec of an encoder that the gallery of this id names, as stored. Raises ManifestMismatchError if the encoder
-    has changed, GalleryError where it is none that a gallery may name.
-    """
-    name = str(stored["name"])
-    if not encoders.is_declared(name) and name not in ownership_of(gallery).encoders:
-        raise GalleryError(
-            f"this gallery names the encoder {one_line(name)!r}, which is none that is installed, and a file of "
-            "this machine is not loaded since a gallery names it; if you trust it: lookalike gallery adopt G "
-            "--encoder NAME"
-        )
-    spec = encoders.describe(name)
-    changed = [name for name, value in spec.identity.items() if stored["identity"].get(name) != value]
-    if changed:
-        encoders.present(spec.name)  # missing weights are a different error from another revision
-        raise ManifestMismatchError(
-            f"the encoder {spec.name!r} differs from the one that made this gallery ({', '.join(changed)}); "
-            "vectors of the two cannot be compared: install the earlier version, or encode the gallery again: "
-            f"lookalike gallery migrate --encoder {spec.name}"
-        )
-    return spec
-
-
-def spec_fields(spec: EncoderSpec) -> dict[str, Any]:
-    """An encoder's spec as it is stored: JSON."""
-    fields = {**asdict(spec), "trained_on": sorted(spec.trained_on), "identity": spec.identity}
-    return dict(json.loads(json.dumps(fields)))
-
-
-def open_gallery(
-    folder: str | os.PathLike[str],
-    *,
-    create: bool = False,
-    encoder: str | None = None,
-    volumes: VolumeRecipe | None = None,
-    index: str = AUTO,
-    linked: bool | None = None,
-    engine: str | None = None,
-    store: str | None = None,
-) -> Gallery:
-    """Open a gallery folder. create: create it if it does not exist; encoder: of a new gallery; volumes: how a new
-    gallery slices volumes; index: the index kind of a new gallery, "auto" chooses by size. linked: whether a new
-    gallery keeps who its records are in a PACS, encrypted (``Gallery.linked``); of another one what it must be, None:
-    either. engine: the index engine that answers from now on (milvus://host:port), or "embedded" for none; None: the
-    one that the gallery names, and for a new one what the configuration says. store: the address of the PostgreSQL that
-    a new gallery's records are in (postgresql://USER@HOST/DATABASE), None: where the setting ``store.url`` says, else
-    in its folder; of another gallery what it must be.
-
-    Raises GalleryError if there is no gallery and ``create`` is false, UsageError for a gallery of the other kind,
-    MissingExtraError for a linked one where nothing can be encrypted, and for a PostgreSQL without its driver.
-    """
-    path = absolute(folder) if create else gallery_folder(folder)
-    if is_gallery(path):
-        _check_store(path, store)
-        return Gallery(path, encoder, volumes, index, linked, engine=engine)
-    url = store or setting_value("store.url")
-    if url:
-        checked_url(url)
-    made = _make_folder(path)
-    try:
-        if url:
-            put_elsewhere(path, url)
-        return Gallery(path, encoder, volumes, index, linked, engine=engine)
-    except BaseException:
-        _unmake(path, made)
-        raise
-
-
-def _check_store(path: Path, store: str | None) -> None:
-    """Raises UsageError where a gallery's records are elsewhere than is asked for."""
-    place = named_place(path)
-    if store is not None and checked_url(store) != (place.url if place is not None else None):
-        where = "in its folder" if place is None else f"in {one_line(place.url)}"
-        raise UsageError(
-            f"this gallery's records are {where}; leave --store out, or: lookalike gallery migrate --store"
-        )
-
-
-def gallery_folder(folder: str | os.PathLike[str]) -> Path:
-    """The absolute path of a gallery. Raises GalleryError if there is none."""
-    path = absolute(folder)
-    if not is_gallery(path):
-        raise GalleryError(f"no gallery at {path}; make one: lookalike index FOLDER --gallery {path.name}")
-    return path
-
-
-@contextmanager
-def gallery_to_fill(
-    folder: str | os.PathLike[str],
-    *,
-    encoder: str | None = None,
-    volumes: VolumeRecipe | None = None,
-    index: str = AUTO,
-    linked: bool | None = None,
-    engine: str | None = None,
-    store: str | None = None,
-) -> Iterator[Gallery]:
-    """As ``open_gallery`` with ``create``, closed at the end. A new gallery into which an error let nothing come is
-    removed again: nobody should find a gallery where none was made.
-    """
-    path = absolute(folder)
-    fresh, made = not is_gallery(path), _missing(path)
-    given: dict[str, Any] = {"encoder": encoder, "volumes": volumes, "index": index, "linked": linked}
-    with open_gallery(folder, create=True, engine=engine, store=store, **given) as gallery:
-        try:
-            yield gallery
-        except BaseException:
-            if fresh:
-                _remove_unfilled(gallery, made)
-            raise
-
-
 def _real(path: str | os.PathLike[str]) -> Path | None:
     """An absolute path with its links followed; None for what is no path."""
     if not os.path.isabs(path):  # noqa: PTH117 - any text
@@ -586,47 +461,3 @@ def _real(path: str | os.PathLike[str]) -> Path | None:
         return Path(os.path.realpath(path))
     except (OSError, ValueError):
         return None
-
-
-def is_gallery(path: Path) -> bool:
-    """Whether a folder holds a gallery, or says where its records are."""
-    return is_elsewhere(path) or os.path.exists(path / FILE)  # noqa: PTH110 - False for any impossible name
-
-
-def _missing(path: Path) -> list[Path]:
-    """The folders that are to be made for a path, the innermost first."""
-    return [folder for folder in (path, *path.parents) if not os.path.exists(folder)]  # noqa: PTH110 - as above
-
-
-def _remove_unfilled(gallery: Gallery, made: Sequence[Path]) -> None:
-    """Remove a new gallery that holds nothing, unless another process is filling it."""
-    with suppress(GalleryError), gallery.writing():
-        if not gallery.store.count() and not gallery.store.refused():
-            gallery.close()
-            _unmake(gallery.folder, made)
-
-
-def _unmake(path: Path, made: Sequence[Path]) -> None:
-    """Remove a gallery that was made a moment ago, and the folders that were made for it."""
-    with suppress(LookalikeError):
-        database_of(path).remove_new()
-    with suppress(OSError):
-        for each in map(path.joinpath, (STORE_FILE, *LOCKS)):
-            each.unlink(missing_ok=True)
-        shutil.rmtree(path / "indexes", ignore_errors=True)
-        for folder in made:
-            folder.rmdir()
-
-
-def _make_folder(path: Path) -> list[Path]:
-    """Make the folder of a gallery; returns which folders were not there."""
-    missing = _missing(path)
-    try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise GalleryError(f"{path} is there already and is no gallery; name a new or an empty folder")
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GalleryError(
-            f"no gallery can be made at {path} ({error.strerror}); name a folder that you may write to"
-        ) from None
-    return missing
