@@ -235,7 +235,8 @@ def _defaults(name: str) -> dict[str, str]:
     """The defaults of a command's options as texts."""
     command = main.get_command(click.Context(main), name)
     assert command is not None
-    return {each.opts[0]: str(each.default) for each in command.params if isinstance(each, click.Option)}
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    return {each.opts[0]: str(each.default() if callable(each.default) else each.default) for each in options}
 
 
 # Objects

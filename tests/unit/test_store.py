@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert
+from sqlalchemy.exc import IntegrityError
 
 from lookalike.errors import NotFoundError
 from lookalike.filters import parse
 from lookalike.store import BASE, Batch, Relabel, Store, record_id
+from lookalike.store.schema import VECTORS
 from lookalike.types import Refusal
 from new_records import MakeStore, digest, new
 
@@ -238,7 +240,7 @@ def test_settings_that_keep_what_was_acknowledged(make_store: MakeStore) -> None
 def test_what_hangs_on_a_record_goes_with_it(make_store: MakeStore) -> None:
     store = make_store()
     store.write(Batch(records=[new(1), new(2)]))
-    with store._engine.begin() as connection:
+    with store._writer.begin() as connection:
         connection.exec_driver_sql("DELETE FROM records WHERE key = 1")
         for table in ("labels", "attributes", "thumbnails", "vectors"):
             rows = connection.exec_driver_sql(f"SELECT DISTINCT record FROM {table}").scalars().all()
@@ -247,8 +249,9 @@ def test_what_hangs_on_a_record_goes_with_it(make_store: MakeStore) -> None:
 
 def test_a_vector_of_no_record_is_refused(make_store: MakeStore) -> None:
     store = make_store()
-    with pytest.raises(Exception, match="FOREIGN KEY"), store._engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO vectors VALUES (1, 99, 0, x'00', 0)")
+    row = {"key": 1, "record": 99, "view": 0, "data": b"\0", "checksum": 0}
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"), store._writer.begin() as connection:
+        connection.execute(insert(VECTORS), row)
 
 
 def test_readers_see_whole_transactions_only(make_store: MakeStore) -> None:
