@@ -237,7 +237,7 @@ def test_an_index_out_of_step_with_its_table_is_named(make: Callable[..., Store]
         "WHERE name = 'attributes_by_text'",
     )
     store.records()
-    with pytest.raises(DamagedFileError, match=r"gallery\.db is damaged"):
+    with pytest.raises(DamagedFileError, match="database is damaged"):
         store.keys_where(parse("site=s1"))
 
 

@@ -92,7 +92,7 @@ def test_a_damaged_database_is_named(make_store: MakeStore, tmp_path: Path, dama
         finally:
             opened.close()
 
-    with pytest.raises(DamagedFileError, match=r"gallery\.db is damaged|damaged") as caught:
+    with pytest.raises(DamagedFileError, match="damaged") as caught:
         use_it()
     assert "index" in str(caught.value)
 
