@@ -33,9 +33,10 @@ from lookalike.verbs.records import remove
 from lookalike.verbs.search import search
 
 RECORDS, CHANGED = 1_000_000, 5000
-QUERIES, ROUNDS, K, LIKELY = 8, 21, 10, 200
+QUERIES, ROUNDS, K, LIKELY = 40, 21, 10, 200
 FIRST_SECONDS, FIRST_MB = 60.0, 2000.0
 RECALL, SEARCH_MS = 0.99, 25.0
+WRONG: Final = 0.9  # with less recall than that no time counts
 FOUND_SECONDS, GROWN_MB = 2.0, 200.0
 _PATIENCE: Final = 900.0  # seconds
 _SPAWN: Final = multiprocessing.get_context("spawn")
@@ -51,15 +52,16 @@ class Spent:
     most: int
 
 
-def run(data: Path | None) -> list[Figure]:
+def run(data: Path | None) -> Iterator[Figure]:
     """The gallery is in a folder that is removed at the end, unless one is named."""
     if data is not None:
-        return measured(data / "grows", RECORDS)
+        yield from measured(data / "grows", RECORDS)
+        return
     with tempfile.TemporaryDirectory() as scratch:
-        return measured(Path(scratch) / "grows", RECORDS)
+        yield from measured(Path(scratch) / "grows", RECORDS)
 
 
-def measured(folder: Path, records: int) -> list[Figure]:
+def measured(folder: Path, records: int) -> Iterator[Figure]:
     """The figures of a gallery of so many records, and of what earlier runs have added."""
     made = drawn(records)
     if not folder.exists():
@@ -67,10 +69,10 @@ def measured(folder: Path, records: int) -> list[Figure]:
             store_all(gallery, made)
     with open_gallery(folder) as gallery:
         there = gallery.store.count()
-    figures = [*_first(folder, there)]
+    yield from _first(folder, there)
     if there == records:
-        figures += _searched(folder, made)
-    return [*figures, *_grown(folder, there)]
+        yield from _searched(folder, made)
+    yield from _grown(folder, there)
 
 
 def _alone(work: Callable[..., Any], *given: Any) -> Any:
@@ -112,11 +114,9 @@ def _searched(folder: Path, made: Made) -> Iterator[Figure]:
         share = 1.0 if where is None else float(made.allowed(where).mean())
         pairs = zip(found, rows, strict=True)
         hits = [np.isin(_wanted(made, row, where), ids).mean() for ids, row in pairs]
-        notes = (
-            f"leaves {share:.2%}; recall@{K} {np.mean(hits):.4f}; the first search {first:.2f} s",
-            f"processor time {1000 * cpu:.1f} ms",
-        )
-        assert np.mean(hits) >= RECALL, (where, np.mean(hits))
+        notes = (f"leaves {share:.2%}; the first search {first:.2f} s", f"processor time {1000 * cpu:.1f} ms")
+        assert np.mean(hits) >= WRONG, (where, np.mean(hits))
+        yield Figure(f"recall@{K}, {where or 'no filter'}", float(np.mean(hits)), RECALL, "")
         yield Figure(f"search, {where or 'no filter'}", 1000 * seconds, SEARCH_MS, "ms", at_least=False, notes=notes)
 
 
