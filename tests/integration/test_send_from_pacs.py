@@ -17,7 +17,7 @@ from lookalike.errors import NotFoundError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.verbs.index import index
 from lookalike.verbs.send import SENT_KINDS, send
-from peers.dicomweb import Pacs, serving
+from peers.dicomweb import Pacs, as_it_should, no_dicom, serving
 
 
 @pytest.fixture
@@ -66,6 +66,17 @@ def test_a_volume_is_answered_and_named_by_one_of_its_slices(gallery: Gallery, p
     assert {each.ReferencedSOPInstanceUID for each in named} <= pacs.objects.keys()
     assert len(named) == len(sent.cases) == 4
     assert sent.left_out == 0
+
+
+def test_a_volume_of_which_a_slice_does_not_come_is_not_answered(gallery: Gallery, pacs: Pacs, tmp_path: Path) -> None:
+    one = next(uid for uid in sorted(pacs.objects) if ".21." in uid)
+    other = next(uid for uid in sorted(pacs.objects) if ".22." in uid)
+    pacs.manners.answer = lambda handler, data: (
+        no_dicom if {one, other} & {*handler.path.split("/")} else as_it_should
+    )(handler, data)
+    with pytest.raises(NotFoundError, match="does not send the image of this record now"):
+        send(gallery, "seg", id=of_depth(gallery, 6), to=str(tmp_path), pacs=[pacs.uri])
+    assert not list(tmp_path.glob("*.dcm"))
 
 
 def test_where_it_is_has_to_be_said(gallery: Gallery, pacs: Pacs, tmp_path: Path) -> None:

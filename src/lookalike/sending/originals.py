@@ -17,7 +17,7 @@ from lookalike.store.identities import dicom_identity, instances_of_record
 @contextmanager
 def files_in_pacs(gallery: Gallery, id: str, pacs: Sequence[str]) -> Iterator[list[Path]]:
     """The files that a record was made of, of a linked gallery, in a folder that only this user can read. pacs: URIs of
-    where it may be, asked one after the other.
+    where it may be, asked one after the other. All of the files or none: without one, a slice's number names another.
 
     Raises NotFoundError: none of them has it; PacsError, UsageError, GalleryError (``identities.dicom_identity``).
     """
@@ -27,7 +27,8 @@ def files_in_pacs(gallery: Gallery, id: str, pacs: Sequence[str]) -> Iterator[li
     with ExitStack() as stack:
         for uri in pacs if is_uid(study) and is_uid(series) else ():  # a file may call anything a UID
             source = stack.enter_context(closing(_named(gallery, uri)))
-            if files := list(_fetched(stack, source, study, series, instances)):
+            files = list(_fetched(stack, source, study, series, instances))
+            if files and len(files) == len(instances):
                 yield files
                 return
         raise NotFoundError("the PACS does not send the image of this record now", "elsewhere")
