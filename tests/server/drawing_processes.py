@@ -9,12 +9,22 @@ import psutil
 
 
 def drawers(process: psutil.Process) -> list[psutil.Process]:
-    return [one for one in process.children(recursive=True) if _draws(one)]
+    """Zygotes and their children; not the process that forks zygotes."""
+    return [one for each in _mothers(process) for one in each.children(recursive=True)]
 
 
-def _draws(process: psutil.Process) -> bool:
+def zygotes(process: psutil.Process) -> list[psutil.Process]:
+    """Those that fork a child for what is drawn."""
+    return [one for each in _mothers(process) for one in each.children()]
+
+
+def _mothers(process: psutil.Process) -> list[psutil.Process]:
+    return [one for one in process.children(recursive=True) if _draws(one) and not _draws(one.parent())]
+
+
+def _draws(process: psutil.Process | None) -> bool:
     with suppress(psutil.NoSuchProcess):  # also of one that has just ended
-        return any("display_worker" in part for part in process.cmdline())
+        return process is not None and any("display_worker" in part for part in process.cmdline())
     return False
 
 

@@ -31,6 +31,7 @@ COMMAND = Path(__import__("sys").executable).with_name("lookalike")
 API = "/api/v1"
 RECORDS = 12
 PATIENCE = 300.0  # seconds that are waited for what must come; nothing is ever judged by how quick it is
+LOOK_EVERY = 0.1  # seconds: a look costs the server more than a hundredth of one
 T = TypeVar("T")
 
 
@@ -76,7 +77,7 @@ def eventually(look: Callable[[], T], done: Callable[[T], bool], seconds: float 
     end = time.monotonic() + seconds
     while not done(seen := look()):
         assert time.monotonic() < end, f"still {seen}"
-        time.sleep(0.02)
+        time.sleep(LOOK_EVERY)
     return seen
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import psutil
 import pytest
-from drawing_processes import drawers, stopped
+from drawing_processes import drawers, stopped, zygotes
 from served import eventually
 
 import lookalike.readers.display
@@ -64,12 +64,12 @@ def test_a_damaged_page_hides_none_that_was_drawn(display: Display, tmp_path: Pa
 
 
 def test_who_asks_for_the_same_at_once_waits_for_one_decoding(display: Display, tmp_path: Path) -> None:
-    file, before = tmp_path / "a.png", len(psutil.Process().children())
+    file, before = tmp_path / "a.png", len(zygotes(psutil.Process()))
     PIL.Image.fromarray(texture(1)).save(file)
     with ThreadPoolExecutor(4) as threads:
         drawn: list[Future[Any]] = [threads.submit(display.draw, [file]) for _ in range(4)]
         assert len({one.result().jpeg for one in drawn}) == 1
-    assert len(psutil.Process().children()) == before + 1  # one drawing process, whatever children it has
+    assert len(zygotes(psutil.Process())) == before + 1  # one drawing process, whatever children it has
 
 
 def test_large_volumes_that_are_held_make_room_for_others(
@@ -82,7 +82,7 @@ def test_large_volumes_that_are_held_make_room_for_others(
 
     def holding() -> list[int]:
         """How many children each drawing process has."""
-        return [len(one.children()) for one in drawers(psutil.Process()) if one.parent() == psutil.Process()]
+        return [len(one.children()) for one in zygotes(psutil.Process())]
 
     for file in files:
         assert display.draw([file], slice=1).depth == 16

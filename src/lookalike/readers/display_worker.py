@@ -24,7 +24,7 @@ from lookalike.readers.grouping import SliceFile, volume_files
 from lookalike.readers.limits import SECONDS_A_FILE, seconds_of_text
 from lookalike.readers.source_image import describe_source_image
 from lookalike.readers.without_identity import without_identity
-from lookalike.readers.zygote import serve_children
+from lookalike.readers.zygote import serve_zygotes
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 if TYPE_CHECKING:
@@ -198,4 +198,4 @@ def _jpeg(shown: PIL.Image.Image, size: int) -> bytes:
 
 
 if __name__ == "__main__":
-    serve_children(int(sys.argv[1]), serve_drawing)
+    serve_zygotes(int(sys.argv[1]), serve_drawing)

@@ -26,7 +26,7 @@ from lookalike.readers.confine import run_confined
 from lookalike.readers.labelmaps import marks_an_image
 from lookalike.readers.limits import SECONDS_A_FILE, seconds_of_text
 from lookalike.readers.pairs import open_regular
-from lookalike.readers.zygote import NAME, SKIP, serve_children
+from lookalike.readers.zygote import NAME, SKIP, serve_zygotes
 from lookalike.types import Image, Preprocessing, VolumeRecipe
 
 # ``pool`` kills a process that takes too long; if ``pool`` is gone, the process must end by itself.
@@ -181,4 +181,4 @@ def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | mem
 
 
 if __name__ == "__main__":
-    serve_children(int(sys.argv[1]), serve_decoding)
+    serve_zygotes(int(sys.argv[1]), serve_decoding)

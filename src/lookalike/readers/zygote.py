@@ -1,9 +1,11 @@
-"""A process that has loaded the libraries, and forks a child for every item, or for a few: starting Python for each
-would take a third of a second. It parses nothing itself, so that no file reaches the next one through it.
+"""Processes that have loaded the libraries and fork: starting Python for each file would take half a second.
 
-``pool.Process`` starts it and has the other end of its control socket. A letter and a socket ask for a child that
-serves there. The child's first message is the list of files that it may open; it is confined to them for good, and
-dies with this process.
+One (``serve_zygotes``) forks zygotes, as many as there are decoding processes. A zygote forks a child for every item,
+or for a few. Neither parses anything itself, so that no file reaches the next one through it.
+
+``process.Process`` has the other end of a zygote's control socket. A letter and a socket ask for a child that serves
+there. The child's first message is the list of files that it may open; it is confined to them for good, and dies with
+its zygote.
 """
 
 from __future__ import annotations
@@ -48,17 +50,42 @@ class _Child:
     ended: int
 
 
-def serve_children(descriptor: int, serve: Serve) -> None:
-    """Fork a child for each socket that comes by the control socket, one at a time, until the other end is closed.
+def serve_zygotes(descriptor: int, serve: Serve) -> None:
+    """Fork a zygote for each socket and folder that come by this socket, until the other end is closed.
 
     serve: what a child does, with its connection; whether it is confined to the files of one item.
     """
     sys.dont_write_bytecode = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who reads; a file must not seem to crash
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a zygote
     load_readers()
     library_places()
     warm_up()
     gc.freeze()  # a child's collector would write to every page that it shares
+    with socket.socket(fileno=descriptor) as asked:
+        while True:
+            message, received, _flags, _address = socket.recv_fds(asked, 1, 2)
+            if not message:
+                return
+            if os.fork() == 0:
+                asked.close()
+                _be_zygote(received[0], received[1], serve)
+            for each in received:
+                os.close(each)
+
+
+def _be_zygote(descriptor: int, folder: int, serve: Serve) -> NoReturn:
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.fchdir(folder)
+        os.close(folder)
+        _serve_children(descriptor, serve)
+    finally:
+        os._exit(0)
+
+
+def _serve_children(descriptor: int, serve: Serve) -> None:
+    """Fork a child for each socket that comes by the control socket, one at a time, until the other end is closed."""
     child: _Child | None = None
     with socket.socket(fileno=descriptor) as control:
         while True:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookalike.errors import LookalikeError, MissingExtraError
-from lookalike.readers.zygote import serve_children
+from lookalike.readers.zygote import serve_zygotes
 from lookalike.sources.vector_files.arrays import find_in_npy, find_in_npz
 from lookalike.sources.vector_files.faiss_flat import find_in_faiss
 from lookalike.sources.vector_files.hdf5 import find_in_hdf5
@@ -68,4 +68,4 @@ def _answer(found: FoundVectors, request: Mapping[str, Any]) -> tuple[dict[str, 
 
 
 if __name__ == "__main__":
-    serve_children(int(sys.argv[1]), serve_vectors)
+    serve_zygotes(int(sys.argv[1]), serve_vectors)
