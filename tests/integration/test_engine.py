@@ -189,8 +189,13 @@ def test_an_adapted_space_is_a_collection_of_its_own_and_the_erased_are_in_none(
     held = [pair.engine.index(space) for space in ("base", "seen")]
     gone = pair.engine.store.keys_of_patient(patient)
     assert [len(each.few(Compare("patient", "=", patient), 100)) for each in held] == [len(gone)] * 2
-    for each in pair.both:
-        assert erase_patient(each, patient=each.store.record(pair.ids[40]).patient).erased
+    assert pair.engine.count_in_engine(pair.ids[40:41]) == 2
+    proofs = [erase_patient(each, patient=each.store.record(pair.ids[40]).patient) for each in pair.both]
+    assert all(proof.erased and proof.clean for proof in proofs)
+    assert [(proof.engine, proof.left_in_engine, proof.beyond[:26]) for proof in proofs] == [
+        ("", None, ""),
+        (pair.engine.engine, 0, "the files of the index eng"),
+    ]
     for each in held:
         assert each.count() == len(pair.own.index())
         assert not len(each.few(Or((Compare("patient", "=", patient), Compare("id", "=", pair.ids[40]))), 100))

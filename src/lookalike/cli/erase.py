@@ -67,6 +67,9 @@ def command(
         )
         kept = "is left out from now on (--may-return ends it)" if done.kept_out else "may come again: no key is here"
         print_notes(f"The patient {kept}.")
+        if done.engine:
+            told = "gave no answer" if done.left_in_engine is None else f"gives {done.left_in_engine} of their vectors"
+            print_notes(f"The index engine {done.engine} {told}.")
         if done.beyond:
             print_notes(f"Not looked into: {done.beyond}.")
         if done.backups:

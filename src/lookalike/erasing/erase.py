@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lookalike.erasing.derived import make_indexes, remove_derived, rename_classes
+from lookalike.erasing.outside import beyond
 from lookalike.erasing.sources import remove_copies, sweep_sources
 from lookalike.errors import LockedError, LookalikeError
 from lookalike.gallery import SOURCES, Gallery
@@ -31,7 +32,7 @@ Forget: TypeAlias = Callable[[Named], None]
 class Removed:
     """records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
     reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended. beyond: what a
-    PostgreSQL keeps all the same, which no client can look into or empty.
+    PostgreSQL or an index engine keeps all the same, which no client can look into or empty.
     """
 
     records: int
@@ -59,7 +60,7 @@ def erase(
         erased = _complete(gallery, named)
     _works(lambda: forget(named) if forget is not None else None)
     _works(lambda: make_indexes(gallery))
-    return Removed(len(named.keys), erased, gallery.store.database.beyond)
+    return Removed(len(named.keys), erased, beyond(gallery))
 
 
 def is_erasing(gallery: Gallery) -> bool:

@@ -21,6 +21,7 @@ from lookalike.backups import BackupEntry, backups_of
 from lookalike.erasing.canary import search_folder
 from lookalike.erasing.erase import Forget, erase
 from lookalike.erasing.inboxes import forget_in_inboxes, waiting_of
+from lookalike.erasing.outside import left_in_engine
 from lookalike.gallery import INBOX, SOURCES, Gallery
 from lookalike.store import Store
 from lookalike.store.database import FILE
@@ -54,8 +55,10 @@ class ErasureProof:
     made from all records are made again without these; of inboxes those that waited. kept_out: whether the patient is
     not taken again, by whichever way; without the gallery's key that cannot be. words: that were searched for
     afterwards, by what they are, in so many files and bytes; found: files that held one. erased: whether no trace is
-    left on the disk; beyond: but for what a PostgreSQL keeps, which cannot be looked into. mac: HMAC-SHA-256 of the
-    rest, by the key of the audit log.
+    left on the disk; beyond: but for what a PostgreSQL and an index engine keep, which cannot be looked into. engine:
+    the address of the index engine, "" for none; left_in_engine: how many vectors of the records it still gives, asked
+    afterwards; None where it was not asked or gave no answer. mac: HMAC-SHA-256 of the rest, by the key of the audit
+    log.
     """
 
     gallery: str
@@ -75,12 +78,15 @@ class ErasureProof:
     erased: bool
     backups: tuple[BackupState, ...]
     beyond: str = ""
+    engine: str = ""
+    left_in_engine: int | None = None
     mac: str = ""
 
     @property
     def clean(self) -> bool:
-        """Whether nothing of the patient is left in the gallery."""
-        return self.erased and not self.found and not self.left
+        """Whether nothing of the patient is left in the gallery, and nothing in its index engine."""
+        told = not self.engine or self.left_in_engine == 0
+        return self.erased and not self.found and not self.left and told
 
 
 @dataclass
@@ -133,7 +139,9 @@ def erase_with_proof(
         len(canary.found),
         removed.erased,
         tuple(_state(entry, named.ids) for entry in backups_of(gallery.store.id)),
-        gallery.store.database.beyond,
+        removed.beyond,
+        gallery.names_engine,
+        left_in_engine(gallery, named.ids),
     )
     return signed(proof, key), tuple(sorted(named.ids))
 

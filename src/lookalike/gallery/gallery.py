@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -328,6 +328,13 @@ class Gallery:
         held = [f"{len(self._from_engine(address, name))} vectors in {name}" for name in spaces]
         self._spaces_of(address).drop_all_but(spaces)
         return f"{address} answers and is in step: {', '.join(held)}"
+
+    def count_in_engine(self, ids: Collection[str]) -> int | None:
+        """How many vectors of some records the engine gives, in whichever space; None where there is no engine.
+
+        Raises EngineError.
+        """
+        return self._spaces_of(self.engine).count_of(ids) if self.engine else None
 
     def leave_engine(self, error: EngineError) -> None:
         """Let the gallery's own index answer for a while. Raises the error unless the configuration says so."""

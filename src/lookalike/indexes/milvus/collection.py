@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -105,6 +106,12 @@ class MilvusIndex:
             found += self._pages(where)
         return np.unique(np.concatenate(found))
 
+    def count_of(self, ids: Collection[str]) -> int:
+        """How many vectors the engine has of some records, by their ids."""
+        named = sorted(ids)
+        parts = (named[start : start + MOST_NAMED] for start in range(0, len(named), MOST_NAMED))
+        return sum(self.count(f"id in {json.dumps(part)}") for part in parts)
+
     def counted(self, size: int) -> bool:
         """Whether it has so many vectors, once what was deleted is counted no more."""
         end = time.monotonic() + _COUNTING
@@ -114,10 +121,10 @@ class MilvusIndex:
             time.sleep(0.5)
         return True
 
-    def count(self) -> int:
-        """How many vectors the engine counts."""
+    def count(self, where: str = "") -> int:
+        """How many vectors the engine counts, of those that satisfy an expression."""
         found = self.connection.call(
-            "query", self.name, filter="", output_fields=["count(*)"], consistency_level="Strong"
+            "query", self.name, filter=where, output_fields=["count(*)"], consistency_level="Strong"
         )
         return int(found[0]["count(*)"])
 

@@ -116,6 +116,12 @@ class EngineSpaces:
                 self.connection.call("drop_collection", each)
         self._known = {name: known for name, known in self._known.items() if name in spaces}
 
+    def count_of(self, ids: Collection[str]) -> int:
+        """How many vectors of some records the collections of this store hold, of any space. Raises EngineError."""
+        held = [str(each) for each in self.connection.call("list_collections")]
+        own = [self._new(name, _same) for name in held if name.startswith(self._prefix(""))]
+        return sum(index.count_of(ids) for index in own)
+
     def _prefix(self, space: str) -> str:
         """What the names of a space's collections begin with; of all spaces' for ""."""
         own = f"lookalike_{hashlib.sha256(self._store.id.encode()).hexdigest()[:16]}_"
@@ -212,6 +218,10 @@ class EngineSpaces:
 
     def _tokens(self, space: str) -> list[str]:
         return self._store.noted(f"{_FACT} {space}").split()
+
+
+def _same(vectors: Vectors) -> Vectors:
+    return vectors
 
 
 def _wants_graph(count: int, dim: int) -> bool:
