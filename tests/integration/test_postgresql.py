@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,7 @@ from lookalike.store.within import checked_part
 from lookalike.verbs import records
 from lookalike.verbs.jobs import doing_job, take_over_jobs
 from new_records import new
+from peers.dicomweb import radiograph, serving
 from peers.postgresql import ROLE, PostgreSQL, postgresql
 
 LONG = 300.0  # seconds
@@ -206,6 +208,39 @@ def test_a_backup_says_how_it_is_made_instead(made: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "backup").exists()
 
 
+@pytest.mark.slow
+def test_a_dump_and_the_folder_are_a_backup(tmp_path: Path, pictures: Path, postgresql_server: PostgreSQL) -> None:
+    """The route of docs/postgresql.md: dumped as the message says, lost on both sides, put back, and asked."""
+    folder, url = tmp_path / "g", postgresql_server.url()
+    words = ["--gallery", folder, "--labels", pictures / "labels.csv", "--store", url]
+    assert run("index", pictures, *words).exit_code == 0
+    assert run("adapt", "--gallery", folder, "--name", "lines", "--kind", "lda").exit_code == 0
+    before = told(folder)
+    named = re.search(r"(pg_dump --schema=\S+) '(\S+)'", refusal(run("gallery", "backup", tmp_path / "b", *words[:2])))
+    assert named is not None
+    dumped = postgresql_server.program(*named[1].split(), named[2])
+    shutil.copytree(folder, tmp_path / "kept")
+    postgresql_server.ask(f"DROP SCHEMA {schema_of(folder)} CASCADE")
+    shutil.rmtree(folder)
+    postgresql_server.program("psql", "-q", "-v", "ON_ERROR_STOP=1", "-1", url, given=dumped)
+    shutil.copytree(tmp_path / "kept", folder)
+    assert told(folder) == before
+    assert run("doctor", "--gallery", folder).exit_code == 0
+    assert run("gallery", "verify", folder).exit_code == 0
+    assert json.loads(run("index", pictures, *words, "--json").stdout)["added"] == 0
+
+
+def test_what_is_pulled_or_received_may_be_there_too(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
+    with serving() as pacs:
+        pacs.store(radiograph(1))
+        pulled = run("pull", pacs.uri, "--stable", "0", "--gallery", tmp_path / "p", "--store", postgresql_server.url())
+    assert pulled.exit_code == 0, pulled.output
+    made = run("receive", "--once", "--gallery", tmp_path / "r", "--store", postgresql_server.url())
+    assert "Nothing waits" in made.output
+    for name, count in (("p", 1), ("r", 0)):
+        assert postgresql_server.ask(f"SELECT count(*) FROM {schema_of(tmp_path / name)}.records") == [(count,)]
+
+
 # Moved
 
 
@@ -244,6 +279,76 @@ def told(folder: Path) -> dict[str, object]:
             "version": store.version(),
             "log": len(label_changes(store, None, 100)),
         }
+
+
+# What is killed: (where to, the function at whose n-th call, n) -> which of the two counts afterwards.
+KILLED = {
+    ("elsewhere", "_copy", 1): FILE,
+    ("elsewhere", "_copy", 12): FILE,
+    ("elsewhere", "_compared", 5): FILE,
+    ("elsewhere", "_is_alone", 1): FILE,
+    ("elsewhere", "SQLiteDatabase.remove_new", 1): STORE_FILE,
+    ("sqlite", "_copy", 12): STORE_FILE,
+    ("sqlite", "sync_folder", 1): STORE_FILE,
+    ("sqlite", "sync_folder", 2): FILE,
+}
+_MOVE_UNTIL_KILLED = """
+import os, signal, sys
+from lookalike.store import moving
+from lookalike.verbs.migrate import move_store
+folder, to, name, number = sys.argv[1:]
+*inner, name = name.split(".")
+owner, seen = getattr(moving, inner[0]) if inner else moving, []
+function = getattr(owner, name)
+def counted(*given, **options):
+    seen.append(1)
+    if len(seen) == int(number):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(*given, **options)
+setattr(owner, name, counted)
+move_store(folder, to)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", KILLED, ids=lambda killed: f"{killed[0]}-{killed[1]}-{killed[2]}")
+def test_a_move_that_is_killed_loses_and_doubles_nothing(
+    killed: tuple[str, str, int], tmp_path: Path, pictures: Path, postgresql_server: PostgreSQL
+) -> None:
+    """What counted counts whole, and the same command again brings it to its end, or says what is in its way."""
+    (to, name, number), counts = killed, KILLED[killed]
+    folder, url = tmp_path / "g", postgresql_server.url()
+    store = [] if to == "elsewhere" else ["--store", url]
+    assert run("index", pictures, "--gallery", folder, "--labels", pictures / "labels.csv", *store).exit_code == 0
+    before, target = told(folder), url if to == "elsewhere" else to
+    words = [sys.executable, "-c", _MOVE_UNTIL_KILLED, str(folder), target, name, str(number)]
+    assert subprocess.run(words, capture_output=True, check=False, timeout=LONG).returncode == -9
+    assert (folder / STORE_FILE).exists() == (counts == STORE_FILE)
+    assert told(folder) == before
+    again = run("gallery", "migrate", "--store", target, "--gallery", folder)
+    if name == "_is_alone":  # the copy was whole: nobody but its owner can tell that it is not needed
+        drop = re.search(r"DROP SCHEMA \S+ CASCADE", refusal(again))
+        assert drop is not None
+        postgresql_server.ask(drop[0])
+        again = run("gallery", "migrate", "--store", target, "--gallery", folder)
+    if counts == FILE and to == "sqlite":
+        assert "already" in refusal(again)
+    else:
+        assert again.exit_code == 0, again.output
+    assert told(folder) == before
+    assert (folder / FILE).exists() == (to == "sqlite")
+    assert run("doctor", "--gallery", folder).exit_code == 0
+
+
+def test_a_file_that_a_killed_move_has_left_is_told(made: Path) -> None:
+    left = made / FILE
+    left.write_bytes(b"records")
+    try:
+        done = run("doctor", "--gallery", made)
+        assert done.exit_code == 1
+        assert "was left by a move that was killed" in " ".join(done.output.split())
+    finally:
+        left.unlink()
 
 
 def test_nothing_moves_while_somebody_has_it_open(tmp_path: Path, postgresql_server: PostgreSQL) -> None:

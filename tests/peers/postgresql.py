@@ -50,6 +50,11 @@ class PostgreSQL:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def program(self, *words: str, given: str = "") -> str:
+        """What one of its programs prints, which is given a text. Raises CalledProcessError."""
+        command = [self.binaries / words[0], *words[1:]]
+        return subprocess.run(command, check=True, capture_output=True, text=True, input=given, timeout=120).stdout
+
     def start(self) -> None:
         """Start it; returns once it answers."""
         words = [self.binaries / "postgres", "-D", self.folder / "data", "-k", self.folder, "-h", ""]

@@ -156,6 +156,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--gallery": Told("--gallery {out}-else", "folder", "{out}-else"),
             "--encoder": Told("--encoder lite0-last", "encoder", "lite0-last"),
             "--linked": Told("--linked", "linked", True),
+            "--store": Shown("", "elsewhere", "test_postgresql.py::test_what_is_pulled_or_received_may_be_there_too"),
             "--follow": Told("--follow", "every", 300.0),
             "--every": Told("--follow --every 7", "every", 7.0),
             "--stable": Told("--stable 7", "stable", 7.0),
@@ -408,6 +409,7 @@ COMMANDS: Final[dict[str, Command]] = {
         {
             "--gallery": GALLERY,
             "--linked": Told("--gallery {out} --linked", "linked", True),
+            "--store": Shown("", "elsewhere", "test_postgresql.py::test_what_is_pulled_or_received_may_be_there_too"),
             "--aet": Told("--aet OTHER", "aet", "OTHER"),
             "--host": Told("--host 192.0.2.7", "host", "192.0.2.7"),
             "--port": Told("--port 7", "port", 7),

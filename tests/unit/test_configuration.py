@@ -265,6 +265,8 @@ WRONG: Final[Mapping[str, tuple[str, str]]] = {
     "network without TLS": ('[server]\nhost = "0.0.0.0"', "needs TLS"),
     "viewer that is none": ('[pacs]\nviewer = "javascript:1"', "LOOKALIKE_VIEWER is an http or https address"),
     "destination without a name": ('[pacs]\nsend_to = ["dimse://A@b:104"]', "LOOKALIKE_SEND_TO holds NAME=WHERE"),
+    "engine that is none": ('[engine]\naddress = "milvus://x"', "an engine is embedded or milvus://HOST:PORT"),
+    "store that is none": ('[store]\nurl = "mysql://a@b/c"', "a store of the kind 'mysql' is not known"),
     "no TOML": ("[server\nport = 1", "lookalike.toml is no TOML (line 1)"),
 }
 

@@ -251,6 +251,9 @@ def _move(gallery: str, store: str, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
+    if not result.rows:
+        print_notes("An earlier move was finished: the file that it had left is removed.")
+        return
     print_notes(
         f"{sum(result.rows.values())} rows of {counted(result.rows['records'], 'record')} moved in "
         f"{result.seconds:.1f} s and compared: they are in {result.store or 'a file in the folder'} now."

@@ -22,6 +22,7 @@ from lookalike.cli.output import (
     print_json,
     print_notes,
     progress_bar,
+    store_option,
 )
 from lookalike.cli.settings import setting_default
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     default=None,
     help="A new gallery keeps UIDs and dates, encrypted, or none of them.  [default: anonymous]",
 )
+@store_option
 @click.option("--follow", is_flag=True, help="Look again and again, until it is stopped.")
 @click.option(
     "--every",
@@ -83,6 +85,7 @@ def command(
     gallery: str,
     encoder: str | None,
     linked: bool | None,
+    store: str | None,
     follow: bool,
     every: float,
     stable: float,
@@ -130,7 +133,7 @@ def command(
     }
     with (
         _terminable(expected=follow),
-        gallery_to_fill(gallery, encoder=encoder, linked=linked) as opened,
+        gallery_to_fill(gallery, encoder=encoder, linked=linked, store=store) as opened,
         interruptible("What was stored is kept. Run the same command again: it fetches what is not there yet."),
         progress_bar("items") as progress,
         noted_import(opened, "pull") as note,

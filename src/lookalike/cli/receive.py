@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from lookalike.cli.noting import noted_import
-from lookalike.cli.output import counted, gallery_option, json_option, linked_option, print_notes
+from lookalike.cli.output import counted, gallery_option, json_option, linked_option, print_notes, store_option
 from lookalike.cli.settings import setting_default
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _PEM = click.Path(path_type=Path)
 @click.command("receive")
 @gallery_option
 @linked_option
+@store_option
 @click.option(
     "--aet",
     default=setting_default("receive.aet"),
@@ -97,6 +98,7 @@ _PEM = click.Path(path_type=Path)
 def command(
     gallery: str,
     linked: bool | None,
+    store: str | None,
     aet: str,
     host: str,
     port: int,
@@ -131,7 +133,7 @@ def command(
 
     signal.signal(signal.SIGTERM, _interrupt)
 
-    with gallery_to_fill(gallery, linked=linked) as opened, noted_import(opened, "receive") as note:
+    with gallery_to_fill(gallery, linked=linked, store=store) as opened, noted_import(opened, "receive") as note:
 
         def say(done: ReceiveResult) -> None:
             note()

@@ -13,7 +13,7 @@ own configuration (``lookalike.ownership``).
 """
 
 from lookalike.gallery.gallery import INBOX, OUTSIDE, SOURCES, Gallery
-from lookalike.gallery.opening import gallery_folder, gallery_to_fill, is_gallery, open_gallery
+from lookalike.gallery.opening import check_addresses, gallery_folder, gallery_to_fill, is_gallery, open_gallery
 from lookalike.gallery.spec import spec_fields, spec_of_stored
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "OUTSIDE",
     "SOURCES",
     "Gallery",
+    "check_addresses",
     "gallery_folder",
     "gallery_to_fill",
     "is_gallery",

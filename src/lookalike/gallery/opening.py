@@ -12,6 +12,7 @@ from typing import Any
 from lookalike.configuration.resolve import setting_value
 from lookalike.errors import GalleryError, LookalikeError, UsageError
 from lookalike.gallery.gallery import Gallery
+from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.spaces import AUTO
 from lookalike.locks import LOCKS
 from lookalike.store.database import FILE
@@ -58,6 +59,16 @@ def open_gallery(
     except BaseException:
         _unmake(path, made)
         raise
+
+
+def check_addresses(store: str, engine: str) -> None:
+    """Raise UsageError where the configured store or engine of new galleries is none; "" for either is the gallery's
+    own. Neither is asked.
+    """
+    if store:
+        checked_url(store)
+    if engine not in ("", EMBEDDED):
+        engine_address(engine)
 
 
 def _check_store(path: Path, store: str | None) -> None:

@@ -124,9 +124,15 @@ def _plain(value: Any) -> Any:
 
 
 def _of_the_service(found: Mapping[str, Resolved]) -> Iterator[str]:
-    """What keeps a service from starting, whatever its galleries hold."""
+    """What keeps a service from starting, whatever its galleries hold, or from making one."""
+    from lookalike.gallery import check_addresses
+
     try:
         check_settings(server_settings(found))
+    except UsageError as error:
+        yield str(error)
+    try:
+        check_addresses(found["store.url"].value, found["engine.address"].value)
     except UsageError as error:
         yield str(error)
     try:

@@ -22,7 +22,7 @@ from lookalike.ownership import change_ownership
 from lookalike.store.database import FILE, errors_named, to_write
 from lookalike.store.databases import Database, SQLiteDatabase
 from lookalike.store.exchange import go_on_numbering
-from lookalike.store.place import STORE_FILE, StorePlace, checked_url, put_elsewhere
+from lookalike.store.place import STORE_FILE, StorePlace, checked_url, is_elsewhere, put_elsewhere
 from lookalike.store.schema import METADATA
 from lookalike.store.store import Store
 
@@ -69,6 +69,20 @@ def move_to_folder(folder: Path, patience: float) -> Mapping[str, int]:
             shutil.rmtree(coming, ignore_errors=True)
     change_ownership(store.id, lambda found: replace(found, store=""))
     return counts
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a move into a PostgreSQL was killed before it removed the file, which does not count any more."""
+    return is_elsewhere(folder) and (folder / FILE).exists()
+
+
+def finish_move(folder: Path, patience: float) -> bool:
+    """Remove what such a move has left; False where it has left nothing. Raises as ``move_to_postgresql``."""
+    if not is_unfinished(folder):
+        return False
+    with closing(Store(folder)) as store, erasing(store.database.locks, patience):
+        SQLiteDatabase(folder).remove_new()
+    return True
 
 
 def _copied_to(store: Store, target: Database) -> Mapping[str, int]:

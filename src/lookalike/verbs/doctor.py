@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 
 from lookalike.encoders import superseded_by
-from lookalike.errors import LookalikeError
+from lookalike.errors import GalleryError, LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
 from lookalike.store.edit import all_sources
+from lookalike.store.moving import is_unfinished
 from lookalike.store.second_encoder import count_without_vectors
 from lookalike.store.verify import verify_indexes
 from lookalike.text import one_line
@@ -191,6 +192,11 @@ def _damage(gallery: Gallery) -> Iterator[Check]:
 def _database(gallery: Gallery) -> str:
     with gallery.store.begin() as connection:
         verify_indexes(connection)
+    if is_unfinished(gallery.folder):
+        raise GalleryError(
+            f"the records are in PostgreSQL, and {FILE}, which does not count, was left by a move that was killed; "
+            "remove it: lookalike gallery migrate --store, with the address that gallery info names"
+        )
     if gallery.store.database.name == FILE:
         return "SQLite finds its tables and indexes in order"
     return "PostgreSQL answers; whether its indexes are in order is told by its administrator: pg_amcheck"

@@ -20,7 +20,7 @@ from lookalike.progress import Progress
 from lookalike.reencoding import TOGETHER, Reencoding
 from lookalike.sources.again import NOT_AGAIN
 from lookalike.store import Store
-from lookalike.store.moving import move_to_folder, move_to_postgresql
+from lookalike.store.moving import finish_move, move_to_folder, move_to_postgresql
 from lookalike.store.place import checked_url, named_place
 from lookalike.store.second_encoder import (
     BesideCounts,
@@ -100,7 +100,7 @@ def migrate(
 @dataclass(frozen=True, slots=True)
 class MoveResult:
     """store: the address of the PostgreSQL that the records are in now, "" for a file in the gallery's folder. rows:
-    how many were copied and compared, by table.
+    how many were copied and compared, by table; none where an earlier move was finished.
     """
 
     store: str
@@ -110,7 +110,8 @@ class MoveResult:
 
 def move_store(gallery: str | os.PathLike[str], to: str) -> MoveResult:
     """Move a gallery's records into a PostgreSQL, or back into its folder. They are copied as of one moment, every row
-    is compared, and only then the others count and those of before are removed. Nobody may have it open meanwhile.
+    is compared, and only then the others count and those of before are removed. Nobody may have it open meanwhile. A
+    move that was killed as the others counted already is finished: nothing is copied again.
 
     gallery: its folder. to: the address, postgresql://USER@HOST/DATABASE, or "sqlite" for a file in the folder.
 
@@ -122,6 +123,8 @@ def move_store(gallery: str | os.PathLike[str], to: str) -> MoveResult:
     with closing(Store(folder)) as store:
         store.check_writable()
     if url == ("" if place is None else place.url):
+        if place is not None and finish_move(folder, PATIENCE):
+            return MoveResult(url, {}, time.monotonic() - started)
         raise UsageError("the records of this gallery are there already")
     if url and place is not None:
         raise UsageError(f"the records are in a PostgreSQL; move them into the folder first: --store {_IN_FOLDER}")
