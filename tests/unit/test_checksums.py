@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike.errors import DamagedFileError
+from lookalike.errors import BusyError, DamagedFileError
 from lookalike.filters import parse
-from lookalike.store import BASE, Batch, NewRecord, Relabel, Store, record_id
+from lookalike.store import BASE, Batch, NewRecord, Relabel, Store, record_id, verified
 from lookalike.store.browse import facet_counts, records_after
 from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
@@ -280,3 +280,39 @@ def test_an_older_gallery_is_given_checksums_and_nothing_else(tmp_path: Path) ->
     damage(tmp_path, LABELS[0])
     with pytest.raises(DamagedFileError):
         Store(tmp_path).records()
+
+
+@pytest.fixture
+def large(sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A gallery that counts as large, verified by a process that has ended."""
+    monkeypatch.setattr(verified, "LEAST_BELIEVED", 3)
+    folder = tmp_path / "large"
+    shutil.copytree(sound, folder)
+    with closing(Store(folder)) as store:
+        store.verify()
+    return folder
+
+
+def test_a_large_gallery_is_verified_once_a_day(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damage(large, DESCRIPTIONS[0])
+    with closing(Store(large)) as store:
+        store.verify()  # whoever did it before is believed
+    monkeypatch.setattr(verified, "BELIEVED_SECONDS", 0.0)
+    with closing(Store(large)) as store, pytest.raises(DamagedFileError, match="damaged"):
+        store.verify()
+
+
+def test_a_copy_of_a_large_gallery_is_verified_again(large: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(large, copy)
+    damage(copy, DESCRIPTIONS[0])
+    with closing(Store(copy)) as store, pytest.raises(DamagedFileError, match="damaged"):
+        store.verify()
+
+
+def test_nobody_waits_long_for_a_verification(sound: Path) -> None:
+    with closing(Store(sound)) as store:
+        store.limit_filters(0.05)
+        with store._verification._lock, pytest.raises(BusyError, match="in a minute"):
+            store.keys_where(parse("Modality=CR"))
+        store.keys_where(parse("Modality=CR"))

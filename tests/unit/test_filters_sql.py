@@ -203,6 +203,7 @@ def test_demanding_filters_take_turns_and_the_rest_is_refused(large: Store) -> N
             holding.wait(60)
             release.wait(60)
 
+    large.verify()  # for which a filter would wait
     large.limit_filters(0.2)
     held = [threading.Thread(target=hold) for _ in range(4)]
     try:

@@ -25,7 +25,7 @@ from lookalike.indexes.packing import PackedFile, mapping_of
 from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
 
-_BLOCK: Final = 8192  # rows read from the file at once
+_BLOCK: Final = 1024  # rows read from the file at once: with each the system maps its neighbours, 64 kB
 _SPARSE: Final = 8  # numbers a key, up to which a table of all numbers is made
 _FEW: Final = 1000  # rows that are scanned faster than searched
 

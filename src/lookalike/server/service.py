@@ -31,7 +31,7 @@ from lookalike.server.settings import ServerSettings, check_closed_to_strangers
 from lookalike.server.uploads.forget import forget_uploads
 from lookalike.server.uploads.store import Uploads
 from lookalike.server.wrong_keys import WrongKeys
-from lookalike.verbs.gallery import gallery_id, part_of, warm
+from lookalike.verbs.gallery import gallery_id, part_of, verify_rows, warm
 from lookalike.verbs.keys import check_keys
 from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.records import check_files, check_there
@@ -124,6 +124,7 @@ class Service:
             try:
                 warm(self.gallery)
                 self.ready = True
+                verify_rows(self.gallery)
             finally:
                 self.warming.release()
 

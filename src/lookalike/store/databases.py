@@ -55,6 +55,10 @@ class Database(Protocol):
     def name(self) -> str:
         """What it is called where it is said what is wrong with it."""
 
+    @property
+    def place(self) -> str:
+        """Where it lies, in one word; a copy of it lies elsewhere."""
+
     def size(self) -> int:
         """Its bytes on the disk."""
 
@@ -93,6 +97,12 @@ class SQLiteDatabase:
     def watch(self, *, writable: bool) -> Watch:
         """SQLite's own."""
         return DataVersion(self._folder, writable=writable)
+
+    @property
+    def place(self) -> str:
+        """The file's number on its disk."""
+        about = (self._folder / FILE).stat()
+        return f"{about.st_dev}:{about.st_ino}"
 
     def size(self) -> int:
         """The bytes of the file and of its log."""

@@ -4,20 +4,25 @@ kept in step with it at the cost of what has changed; a filter is then a few pas
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, null, or_, select
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from lookalike.filters import And, Compare, Filter, Not, fields
 from lookalike.store.batch import edits_of
+from lookalike.store.database import POSTGRESQL
 from lookalike.store.lookup import Begin
-from lookalike.store.rows import CHUNK, driver_rows
+from lookalike.store.rows import CHUNK, driver_rows_in_parts
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, VECTORS
 from lookalike.store.spaces import read_spaces
 from lookalike.store.value_columns import Said, ValueColumn, empty_column
@@ -26,6 +31,7 @@ from lookalike.types import BASE, Keys
 MOST_HELD_IN_COLUMNS: Final = 5_000_000
 """With more the database answers: a column takes twelve bytes for each value of a record."""
 
+_MANY: Final = 10_000  # rows of a field
 _ANSWERS: Final = 8  # of the filters asked last
 
 
@@ -118,8 +124,9 @@ def _caught_up(connection: Connection, held: Columns | None) -> Columns:
 
 def _read_anew(connection: Connection, state: tuple[int, int], names: Iterable[str]) -> Columns:
     last = int(connection.scalar(select(func.max(RECORDS.c.key))) or 0)
-    pairs = _pairs(connection, select(VECTORS.c.key, VECTORS.c.record).order_by(VECTORS.c.key))
-    return _with_columns(connection, Columns(state, last, pairs[:, 0], pairs[:, 1], {}), names)
+    keys, owners = _pairs(connection, select(VECTORS.c.key, VECTORS.c.record))
+    order = np.argsort(keys, kind="stable")  # the database would read the vectors too, to give them in order
+    return _with_columns(connection, Columns(state, last, keys[order], owners[order], {}), names)
 
 
 def _grown(connection: Connection, held: Columns, state: tuple[int, int], edited: set[int]) -> Columns:
@@ -130,7 +137,9 @@ def _grown(connection: Connection, held: Columns, state: tuple[int, int], edited
     kept, newest = ~again[held.owners], int(held.keys.max(initial=0))
     new = or_(VECTORS.c.key > newest, VECTORS.c.record.in_(sorted(edited)))
     pairs = _pairs(connection, select(VECTORS.c.key, VECTORS.c.record).where(new))
-    keys, owners = np.concatenate([held.keys[kept], pairs[:, 0]]), np.concatenate([held.owners[kept], pairs[:, 1]])
+    keys, owners = (
+        np.concatenate([before[kept], came]) for before, came in zip((held.keys, held.owners), pairs, strict=True)
+    )
     order = np.argsort(keys, kind="stable")
     again[held.last + 1 :] = True
 
@@ -147,7 +156,7 @@ def _with_columns(connection: Connection, columns: Columns, names: Iterable[str]
     return replace(columns, of={**columns.of, **new}) if new else columns
 
 
-def _said(connection: Connection, name: str, among: Callable[[Any], Any] | None = None) -> list[Said]:
+def _said(connection: Connection, name: str, among: Callable[[Any], Any] | None = None) -> Iterator[Said]:
     """What the records, or those ``among`` chooses by the column of their key, say in a field."""
     if name == "label":
         key, query = LABELS.c.record, select(LABELS.c.record, LABELS.c.label, null())
@@ -155,11 +164,34 @@ def _said(connection: Connection, name: str, among: Callable[[Any], Any] | None 
         key, query = RECORDS.c.key, select(RECORDS.c.key, RECORDS.c[name], null())
     else:
         key, columns = ATTRIBUTES.c.record, (ATTRIBUTES.c.record, ATTRIBUTES.c.text, ATTRIBUTES.c.number)
-        # Of few records their own rows are read: an index by the name would be taken for all that have it.
-        named = ATTRIBUTES.c.name if among is None else ATTRIBUTES.c.name.concat("")
-        query = select(*columns).where(named == name)
-    return driver_rows(connection, query if among is None else query.where(among(key)))
+        by_index = among is None and _is_rare(connection, name)
+        query = select(*columns).where((ATTRIBUTES.c.name if by_index else _by_no_index(connection)) == name)
+    parts = driver_rows_in_parts(connection, query if among is None else query.where(among(key)))
+    return itertools.chain.from_iterable(parts)
 
 
-def _pairs(connection: Connection, query: Select[Any]) -> NDArray[np.int64]:
-    return np.array(driver_rows(connection, query), np.int64).reshape(-1, 2)
+def _is_rare(connection: Connection, name: str) -> bool:
+    """Whether few records say anything in a field: their rows are found by the index, one after the other, where for
+    many it is faster to read the table as it lies.
+    """
+    some = select(ATTRIBUTES.c.name).where(ATTRIBUTES.c.name == name).limit(_MANY).subquery()
+    return int(connection.scalar(select(func.count()).select_from(some)) or 0) < _MANY
+
+
+def _by_no_index(connection: Connection) -> Any:
+    """The name of a field for SQLite not to go by its index: it would take it for all rows of that name, also where a
+    few records are wanted. PostgreSQL knows how many there are.
+    """
+    if connection.dialect.name == POSTGRESQL:
+        return ATTRIBUTES.c.name
+    return UnaryExpression(ATTRIBUTES.c.name, operator=custom_op("+"))
+
+
+def _pairs(connection: Connection, query: Select[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n,), (n,): two columns."""
+    pairs = array("q")
+    for part in driver_rows_in_parts(connection, query):
+        for row in part:
+            pairs.extend(row)
+    table = np.array(pairs, np.int64).reshape(-1, 2)
+    return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])

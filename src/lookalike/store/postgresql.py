@@ -101,6 +101,11 @@ class PostgreSQLDatabase:
         """The count of writes."""
         return _CountOfWrites(self._plain)
 
+    @property
+    def place(self) -> str:
+        """The address of the database."""
+        return self._place.url
+
     def size(self) -> int:
         """The bytes of the tables and their indexes."""
         with errors_named(), self._plain.connect() as connection:

@@ -42,6 +42,7 @@ _EVERY_PART: Final = (
     select(*LABELS.c).where(LABELS.c.record.between(*_PART)),
     select(*ATTRIBUTES.c).where(ATTRIBUTES.c.record.between(*_PART)),
 )
+_FETCHED: Final = 10_000  # rows that the driver is asked for at once
 _TOGETHER: Final = 5000  # records read at once where all are
 
 
@@ -86,13 +87,20 @@ def _every_raw_record(connection: Connection) -> Iterator[RawRecord]:
 
 def driver_rows(connection: Connection, query: Select[Any], values: Mapping[str, Any] = _NONE) -> list[Any]:
     """The driver's own rows of a query: of a hundred thousand, SQLAlchemy's take several times as long."""
+    return [row for part in driver_rows_in_parts(connection, query, values) for row in part]
+
+
+def driver_rows_in_parts(
+    connection: Connection, query: Select[Any], values: Mapping[str, Any] = _NONE
+) -> Iterator[list[Any]]:
+    """As ``driver_rows``, some at a time."""
     compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
     given = compiled.construct_params(dict(values))
     in_order = compiled.positiontup
     result = connection.exec_driver_sql(str(compiled), given if in_order is None else tuple(map(given.get, in_order)))
-    rows = list(result.cursor.fetchall())
+    while rows := list(result.cursor.fetchmany(_FETCHED)):
+        yield rows
     result.close()
-    return rows
 
 
 def keys_in_parts(connection: Connection, size: int) -> Iterator[list[int]]:

@@ -29,7 +29,8 @@ from lookalike.store.spaces import SpaceRow, put_space, read_spaces
 from lookalike.store.thumbnails import thumbnails_of
 from lookalike.store.turns import FilterTurns
 from lookalike.store.vectors import StoredVectors, every_vector, slices_by_record, without_vectors_error
-from lookalike.store.verify import FILTERED, verify_everything, verify_indexes
+from lookalike.store.verified import Verification
+from lookalike.store.verify import FILTERED, verify_indexes
 from lookalike.store.where import condition
 from lookalike.store.within import CLOSED
 from lookalike.types import BASE, Keys, Record, Refusal, Vectors
@@ -70,7 +71,7 @@ class Store:
         self._spaces: tuple[int, dict[str, SpaceRow]] | None = None
         self._database = DatabaseLookup(self.begin)
         self._memory: Memory | None = None
-        self._verified = False
+        self._verification = Verification(self.begin, self.note, self.database.place)
         self._turns = FilterTurns(FILTER_SECONDS)
         self._filtered = FilteredKeys(self.begin, self.changes)
 
@@ -100,7 +101,7 @@ class Store:
         if memory.held() is not None:  # which has verified every record
             with self.begin() as connection:
                 verify_indexes(connection, *FILTERED)
-            self._verified = True
+            self._verification.note_done()
         self._changes.patience = _PATIENCE
         self._memory = memory
 
@@ -300,13 +301,10 @@ class Store:
             return slices_by_record(connection, [int(key) for key in keys])
 
     def verify(self) -> None:
-        """Verify every record and the database's indexes, once in the life of this object: damage that left a record
-        out of a filter or a count would not be seen. Raises DamagedFileError.
+        """Verify every record and the database's indexes, once in the life of this object (``verified``): damage that
+        left a record out of a filter or a count would not be seen. Raises DamagedFileError, BusyError.
         """
-        if not self._verified:
-            with self.begin() as connection:
-                verify_everything(connection)
-            self._verified = True
+        self._verification.ensure(self._turns.seconds)
 
     def keys_where(self, tree: Filter) -> Keys:
         """The vector keys of the records that satisfy a filter, ascending. Raises SlowFilterError, BusyError."""

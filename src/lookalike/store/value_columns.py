@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -40,13 +41,14 @@ class Values:
 
     def numbered(self, said: Iterable[Said]) -> NDArray[np.int64]:
         """(n, 2): the records' keys and the numbers of what they say; new values are noted."""
-        codes, pairs = self._codes, []
+        codes, pairs = self._codes, array("q")  # a list of a million pairs takes twenty times as much
         for record, text, as_number in said:
             if (code := codes.get(text)) is None:
                 code = len(codes)
                 self._numbers.append(np.nan if as_number is None else as_number)
                 codes[text] = code
-            pairs.append((record, code))
+            pairs.append(record)
+            pairs.append(code)
         return np.array(pairs, np.int64).reshape(-1, 2)
 
     def satisfying(self, compare: Compare) -> NDArray[np.bool_]:

@@ -369,3 +369,8 @@ def warm(gallery: Gallery) -> None:
     gallery.index()
     space_background(gallery, BASE)
     _ = gallery.encoder
+
+
+def verify_rows(gallery: Gallery) -> None:
+    """Verify every row, for which the first filter would wait. Raises DamagedFileError."""
+    gallery.store.verify()
