@@ -20,7 +20,17 @@ from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.jobs import list_schedules
 from lookalike.verbs.keys import add_key, list_keys, remove_key
-from lookalike.verbs.records import label, label_log, read_report, remove, study_records, undo_labels
+from lookalike.verbs.records import (
+    import_labels,
+    label,
+    label_log,
+    list_records,
+    read_report,
+    record_info,
+    remove,
+    study_records,
+    undo_labels,
+)
 from lookalike.verbs.timeline import timeline
 
 
@@ -54,6 +64,9 @@ VERBS: Final = (
     Verb("receive", lookalike.receive),
     Verb("demo", lookalike.demo),
     Verb("doctor", lookalike.doctor),
+    Verb("records list", list_records),
+    Verb("records show", record_info),
+    Verb("records import", import_labels),
     Verb("records label", label, bodies.ChangeLabelsBody),
     Verb("records remove", remove),
     Verb("records report", read_report),
@@ -78,7 +91,7 @@ VERBS: Final = (
     Verb("keys remove", remove_key),
 )
 
-SHOWN: Final = {"json", "figure", "format", "out", "curves", "bars", "confusion", "color", "table"}
+SHOWN: Final = {"json", "output", "field", "figure", "format", "out", "curves", "bars", "confusion", "color", "table"}
 """Options of commands that say how an answer is printed, drawn or kept, or which gallery is opened."""
 
 _LONG: Final = (
@@ -109,6 +122,7 @@ NO_COMMAND: Final = {
     "audit confounds label_field": "--label says it in words",
     "keys add key": "of the first of several --gallery",
     "records label by": "the log names the command line",
+    "records import by": "the log names the command line",
     "records log cursor": "--limit shows more",
     "records export progress": "the command has a bar",
     "records remove forget": "for the caches of a server",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.output import gallery_option, json_option, print_json, progress_bar, seed_option
 
 _FIRST = "confounds"
@@ -63,8 +64,8 @@ def _confounds(gallery: str, label_field: str, against: str | None, space: str, 
 
 @command.command("duplicates")
 @gallery_option
-@json_option
-def _duplicates(gallery: str, as_json: bool) -> None:
+@listing_option
+def _duplicates(gallery: str, output: str) -> None:
     """Which records are copies of one another: re-encoded, framed, cropped, mirrored or rotated?
 
     \b
@@ -76,8 +77,8 @@ def _duplicates(gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened, progress_bar("steps", "audit") as progress:
         result = audit_duplicates(opened, progress=progress)
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.pairs, output)
     else:
         click.echo(str(result))
 
@@ -89,9 +90,9 @@ def _duplicates(gallery: str, as_json: bool) -> None:
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("--neighbours", metavar="K", default=5, show_default=True, help="Whose mean distance counts.")
 @click.option("--limit", metavar="N", default=20, show_default=True, help="How many are listed.")
-@json_option
+@listing_option
 def _outliers(
-    gallery: str, reference: str, where: str | None, space: str, neighbours: int, limit: int, as_json: bool
+    gallery: str, reference: str, where: str | None, space: str, neighbours: int, limit: int, output: str
 ) -> None:
     """Which records lie far from a reference set?
 
@@ -104,8 +105,8 @@ def _outliers(
 
     with open_gallery(gallery) as opened:
         result = audit_outliers(opened, reference, where=where, space=space, neighbours=neighbours, limit=limit)
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.outliers, output)
     else:
         click.echo(str(result))
 
@@ -118,7 +119,7 @@ def _outliers(
 @click.option("--neighbours", metavar="K", default=15, show_default=True, help="How many vote.")
 @seed_option
 @click.option("--table", metavar="FILE.csv", help="Write every value that is listed, with its evidence.")
-@json_option
+@listing_option
 def _metadata(
     gallery: str,
     fields: tuple[str, ...],
@@ -127,7 +128,7 @@ def _metadata(
     neighbours: int,
     seed: int,
     table: str | None,
-    as_json: bool,
+    output: str,
 ) -> None:
     """Of which records do the neighbours say other than what is recorded: body part, view, side, sequence?
 
@@ -146,8 +147,8 @@ def _metadata(
         )
     if table is not None:
         Path(table).write_text(result.table(), encoding="utf-8")
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, (*result.suspects, *result.proposed), output)
     else:
         click.echo(str(result))
         if table is not None:

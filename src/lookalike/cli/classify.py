@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lookalike.cli.output import (
-    gallery_option,
-    json_option,
-    print_json,
-    print_notes,
-    print_table,
-    progress_bar,
-    seed_option,
-)
+from lookalike.cli.listing import TABLE, listing_option, print_listing
+from lookalike.cli.output import gallery_option, print_json, print_notes, print_table, progress_bar, seed_option
 from lookalike.cli.search import box_of
 from lookalike.plugins import plugin_names
 
@@ -54,7 +47,7 @@ if TYPE_CHECKING:
 @click.option("--folds", type=int, metavar="N", help="Without QUERY: score methods on N patient-disjoint folds.")
 @click.option("--confusion", metavar="OUT.png", help="With --folds: draw who is taken for whom.")
 @seed_option
-@json_option
+@listing_option
 def command(
     query: str | None,
     gallery: str,
@@ -75,7 +68,7 @@ def command(
     folds: int | None,
     confusion: str | None,
     seed: int,
-    as_json: bool,
+    output: str,
 ) -> None:
     """Which labels a picture bears, with calibrated probabilities and the neighbours that say so.
 
@@ -96,6 +89,8 @@ def command(
         )
     if confusion and folds is None:
         raise click.UsageError("--confusion draws what --folds found; give --folds 5 too")
+    if folds is not None and output in ("csv", "parquet"):
+        raise click.UsageError("--folds prints a report: leave --output out, or say --json")
     if each and (query or identity or box or labels or modality or body_part or view or prompts):
         raise click.UsageError("--each classifies whole pictures; leave QUERY, --id, --box and zero-shot's words out")
     from lookalike.gallery import open_gallery
@@ -103,7 +98,7 @@ def command(
     with open_gallery(gallery) as opened, progress_bar("parts", "classify") as progress:
         how: dict[str, Any] = {"space": space, "k": k, "seed": seed, "set": set_, "progress": progress}
         if folds is not None:
-            _score(opened, method.split(","), folds, confusion, as_json=as_json, **how)
+            _score(opened, method.split(","), folds, confusion, as_json=output == "json", **how)
             return
         result = (
             _each(opened, each, method=method, where=where, **how)
@@ -124,8 +119,8 @@ def command(
                 **how,
             )
         )
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.results if each else result.labels, output)
     elif each:
         _print_each(result)
     else:

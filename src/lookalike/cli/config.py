@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.output import counted, json_option, print_json, print_notes, print_table
 from lookalike.cli.settings import config_option
 
@@ -51,8 +50,8 @@ def _check(config: str | None, as_json: bool) -> None:
 
 @command.command("show")
 @config_option
-@json_option
-def _show(config: str | None, as_json: bool) -> None:
+@listing_option
+def _show(config: str | None, output: str) -> None:
     """Every setting, its value and where that is from. Secrets are not shown.
 
     \b
@@ -62,8 +61,8 @@ def _show(config: str | None, as_json: bool) -> None:
     from lookalike.server.configured import config_check
 
     done = config_check(config)
-    if as_json:
-        click.echo(json.dumps({"file": done.file, "settings": [asdict(each) for each in done.settings]}, indent=2))
+    if output != TABLE:
+        print_listing(done, done.settings, output)
     else:
         _print_settings(done, every=True)
 

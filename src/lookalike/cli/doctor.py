@@ -6,13 +6,14 @@ import sys
 
 import click
 
-from lookalike.cli.output import json_option, print_json, print_table
+from lookalike.cli.listing import TABLE, listing_option, print_listing
+from lookalike.cli.output import print_table
 
 
 @click.command("doctor")
 @click.option("--gallery", "-g", metavar="G", help="Also look at every row of this gallery.")
-@json_option
-def command(gallery: str | None, as_json: bool) -> None:
+@listing_option
+def command(gallery: str | None, output: str) -> None:
     """What works on this machine, what is missing, and whether a gallery is sound.
 
     \b
@@ -27,8 +28,8 @@ def command(gallery: str | None, as_json: bool) -> None:
     else:
         with open_gallery(gallery) as opened:
             result = doctor(opened)
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.checks, output)
     else:
         print_table([["what", "state", "detail"], *[[c.name, c.state, c.detail] for c in result.checks]])
     if not result.healthy:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.output import json_option, print_json, print_notes, print_table
 
 
@@ -22,8 +23,8 @@ def command() -> None:
 
 
 @command.command("list")
-@json_option
-def _list(as_json: bool) -> None:
+@listing_option
+def _list(output: str) -> None:
     """Every encoder, and whether its weights are on this machine; broken plug-ins with the reason.
 
     Below them those that `lookalike tune` made in LOOKALIKE_MODELS, and what each was tuned on.
@@ -35,8 +36,8 @@ def _list(as_json: bool) -> None:
     from lookalike.verbs.encoders import list_encoders
 
     listed = list_encoders()
-    if as_json:
-        print_json(listed)
+    if output != TABLE:
+        print_listing(listed, listed, output)
         return
     head = ["name", "dim", "text", "here", "gated", "size", "speed", "input", "licence"]
     rows = [

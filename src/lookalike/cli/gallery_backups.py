@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import (
     counted,
@@ -61,8 +62,8 @@ def backup_command(to: str, gallery: str, as_json: bool) -> None:
 
 @click.command("backups")
 @gallery_option
-@json_option
-def backups_command(gallery: str, as_json: bool) -> None:
+@listing_option
+def backups_command(gallery: str, output: str) -> None:
     """The backups that were made of a gallery, whether they are there, and when each was verified.
 
     \b
@@ -74,8 +75,8 @@ def backups_command(gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         result = list_backups(opened)
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.items, output)
     elif result.items:
         print_table([["made", "backup", "verified"], *([_shown(each.created), *_told(each)] for each in result.items)])
     else:
@@ -149,8 +150,8 @@ def verify_command(source: str, as_json: bool) -> None:
 
 @click.command("schedules")
 @gallery_option
-@json_option
-def schedules_command(gallery: str, as_json: bool) -> None:
+@listing_option
+def schedules_command(gallery: str, output: str) -> None:
     """What the service does again and again in a gallery, and when next: schedules in lookalike.toml.
 
     \b
@@ -162,8 +163,8 @@ def schedules_command(gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         result = list_schedules(opened)
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.items, output)
     elif result.items:
         rows = [[each.kind, each.when, _shown(each.next), _shown(each.last), each.state or ""] for each in result.items]
         print_table([["job", "when", "next", "last", "result"], *rows])

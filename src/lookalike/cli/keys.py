@@ -8,8 +8,9 @@ from dataclasses import asdict
 
 import click
 
+from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.noting import note_command
-from lookalike.cli.output import gallery_option, json_option, print_json, print_table
+from lookalike.cli.output import gallery_option, json_option, print_table
 from lookalike.roles import ROLES, Role
 
 _galleries_option = click.option(
@@ -76,8 +77,8 @@ def _add(name: str, galleries: tuple[str, ...], role: Role, expires: str | None,
 
 @command.command("list")
 @gallery_option
-@json_option
-def _list(gallery: str, as_json: bool) -> None:
+@listing_option
+def _list(gallery: str, output: str) -> None:
     """Names and roles, until when they count, and when they were used last.
 
     \b
@@ -91,8 +92,8 @@ def _list(gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         keys = list_keys(opened)
-    if as_json:
-        print_json(keys)
+    if output != TABLE:
+        print_listing(keys, keys, output)
         return
 
     def at(seconds: float | None, never: str) -> str:

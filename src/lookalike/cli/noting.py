@@ -24,6 +24,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "keys add": "change-keys",
     "keys remove": "change-keys",
     "records label": "label",
+    "records import": "label",
     "records undo": "label",
     "records report": "look",
     "records export": "export",
@@ -37,6 +38,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     # Who runs these reads the gallery's folder and its files anyway, and nothing of it changes or leaves by them
     **dict.fromkeys(["search", "classify", "draft", "map", "evaluate", "records study", "records timeline"]),
     **dict.fromkeys(["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "records log"]),
+    **dict.fromkeys(["records list", "records show"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
     # A service notes each request by itself; the log is no gallery; the rest is of no gallery, or of one of its own
     **dict.fromkeys(["serve", "audit-log verify", "audit-log export", "config check", "config show", "demo"]),

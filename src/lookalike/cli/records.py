@@ -1,12 +1,14 @@
-"""lookalike records: label, report, study, timeline, undo, log, export, remove"""
+"""lookalike records: export, import, label, list, log, remove, report, show, study, timeline, undo"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import (
     counted,
@@ -20,7 +22,7 @@ from lookalike.cli.output import (
 
 if TYPE_CHECKING:
     from lookalike.erasing import Removed
-    from lookalike.verbs.records import Changed
+    from lookalike.verbs.records import Changed, RecordInfo
 
 _BY: Final = "command line"
 
@@ -35,6 +37,88 @@ def command() -> None:
       lookalike records log --gallery chest
       lookalike records undo --gallery chest
     """
+
+
+@command.command("list")
+@gallery_option
+@click.option("--where", metavar="FILTER", help="Only records for which this holds, e.g. 'label=effusion'.")
+@click.option("--limit", default=50, show_default=True, help="How many at most, in the order of indexing; 0: all.")
+@click.option("--field", "fields", multiple=True, metavar="NAME", help="Show this field too (repeatable).")
+@listing_option
+def _list(gallery: str, where: str | None, limit: int, fields: tuple[str, ...], output: str) -> None:
+    """List records: ids, labels and where they came from; as csv or json with every field.
+
+    \b
+    Example:
+      lookalike records list --gallery chest --where 'label=effusion' --field PatientAge
+      lookalike records list --gallery chest --limit 0 --output csv > records.csv
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.records import list_records
+
+    with open_gallery(gallery) as opened:
+        result = list_records(opened, where=where, limit=limit)
+    if output != TABLE:
+        print_listing(result, result.items, output)
+        return
+    head = ["id", "labels", "slices", *fields, "source"]
+    print_table([head, *(_cells(each, fields) for each in result.items)])
+    if result.next_cursor:
+        print_notes(f"The first {counted(len(result.items), 'record')}; --limit 0 lists all.")
+
+
+def _cells(record: RecordInfo, fields: Sequence[str]) -> list[str]:
+    told = [str(record.attributes.get(name, "-")) for name in fields]
+    return [record.id, ", ".join(record.labels) or "-", str(record.depth), *told, record.source]
+
+
+@command.command("show")
+@click.argument("id", metavar="ID")
+@gallery_option
+@json_option
+def _show(id: str, gallery: str, as_json: bool) -> None:
+    """Everything that the gallery knows of a record but its report.
+
+    \b
+    Example:
+      lookalike records show 5ef178c836b2cf56 --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.records import record_info
+
+    with open_gallery(gallery) as opened:
+        found = record_info(opened, id)
+    if as_json:
+        print_json(found)
+        return
+    told = {"labels": ", ".join(found.labels) or "-", "source": found.source, "frame": found.frame}
+    told |= {"slices": found.depth, "patient": found.patient or "-", "study": found.study_id}
+    told |= {"series": found.series_id, "day": "-" if found.day is None else found.day}
+    fields = {name: f"{value:g}" if isinstance(value, float) else value for name, value in found.attributes.items()}
+    print_table([["id", found.id], *([name, str(value)] for name, value in {**told, **fields}.items())])
+
+
+@command.command("import")
+@click.argument("table", metavar="TABLE.csv")
+@gallery_option
+@json_option
+def _import(table: str, gallery: str, as_json: bool) -> None:
+    """Set the labels of records as a table says, by its columns id and labels; undone like any change of labels.
+
+    Several labels of a record stand with | between, as lookalike records list --output csv writes them.
+
+    \b
+    Example:
+      lookalike records list --gallery chest --limit 0 --output csv > records.csv
+      lookalike records import records.csv --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs import records
+
+    with open_gallery(gallery) as opened:
+        result = records.import_labels(opened, table, by=_BY)
+        note_command("label", opened, change=result.change or 0, changed=result.changed)
+    _print_changed(result, as_json)
 
 
 @command.command("label")
@@ -95,8 +179,8 @@ def _report(id: str, gallery: str, as_json: bool) -> None:
 @command.command("study")
 @click.argument("id", metavar="ID")
 @gallery_option
-@json_option
-def _study(id: str, gallery: str, as_json: bool) -> None:
+@listing_option
+def _study(id: str, gallery: str, output: str) -> None:
     """List the records of a record's study.
 
     \b
@@ -108,8 +192,8 @@ def _study(id: str, gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         found = study_records(opened, id)
-    if as_json:
-        print_json(found)
+    if output != TABLE:
+        print_listing(found, found.items, output)
         return
     rows = [["id", "labels", "slices", "source"]]
     rows += [[each.id, ", ".join(each.labels) or "-", str(each.depth), each.source] for each in found.items]
@@ -122,8 +206,8 @@ def _study(id: str, gallery: str, as_json: bool) -> None:
 @click.option("--like", metavar="ID", help="Compare the studies with this record, by default with the record itself.")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("-k", default=100, show_default=True, help="How many studies at most, the most similar.")
-@json_option
-def _timeline(id: str, gallery: str, like: str | None, space: str, k: int, as_json: bool) -> None:
+@listing_option
+def _timeline(id: str, gallery: str, like: str | None, space: str, k: int, output: str) -> None:
     """The studies of a record's patient in the order of time.
 
     Each with its record that is most similar; days are counted from the patient's first study in the gallery.
@@ -137,8 +221,8 @@ def _timeline(id: str, gallery: str, like: str | None, space: str, k: int, as_js
 
     with open_gallery(gallery) as opened:
         result = timeline(opened, id, like=like, space=space, k=k)
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.studies, output)
         return
     rows = [["day", "study", "records", "kinds", "labels", "nearest", "score"]]
     for each in result.studies:
@@ -220,8 +304,8 @@ def _undo(change: int | None, gallery: str, as_json: bool) -> None:
 @command.command("log")
 @gallery_option
 @click.option("--limit", default=50, show_default=True, help="How many changes, the newest first.")
-@json_option
-def _log(gallery: str, limit: int, as_json: bool) -> None:
+@listing_option
+def _log(gallery: str, limit: int, output: str) -> None:
     """The changes of labels that persons made, and tables that overwrote them.
 
     \b
@@ -233,8 +317,8 @@ def _log(gallery: str, limit: int, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         result = records.label_log(opened, limit=limit)
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.items, output)
         return
     rows = [["change", "when", "by", "what", "records", "added", "removed"]]
     for each in result.items:

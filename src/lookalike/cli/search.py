@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from lookalike.cli.output import filled_gallery, gallery_option, json_option, print_json, print_notes, print_table
+from lookalike.cli.listing import TABLE, listing_option, print_listing
+from lookalike.cli.output import filled_gallery, gallery_option, print_notes, print_table
 
 if TYPE_CHECKING:
     from lookalike.types import Box, StudyMatch
@@ -73,7 +74,7 @@ def box_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> B
 @click.option("--mask", metavar="FILE", help="Search the region where this picture or volume is above 0.")
 @click.option("--slice", "slice_", type=int, metavar="N", help="The slice of a volume that the region lies in.")
 @click.option("--context/--no-context", default=True, help="Judge the region with or without what lies around it.")
-@json_option
+@listing_option
 def command(
     query: str | None,
     gallery: str,
@@ -101,7 +102,7 @@ def command(
     mask: str | None,
     slice_: int | None,
     context: bool,
-    as_json: bool,
+    output: str,
 ) -> None:
     """Find the records that look most like a query, best first.
 
@@ -163,8 +164,8 @@ def command(
             cells = plots.heat_cells(result, shown) if shown else plots.search_cells(result)
     if figure:
         plots.save_grid([cells], Path(figure))
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.hits, output)
         return
     _print(result, region=region, days=only_priors or before is not None or same_patient)
     if figure:

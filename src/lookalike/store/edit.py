@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, delete, func, select
@@ -43,6 +43,25 @@ def change_labels(
         if instead is None:  # whoever adds what is there has set nothing
             after = {key: labels for key, labels in after.items() if labels != there[key]}
         number, changed = set_by_hand(connection, after, "change" if instead is None else "set", by)
+        seal(connection, after)
+        if changed:
+            count_edit(connection, changed)
+        return number, len(changed)
+
+
+def set_labels(store: Store, labels: Mapping[str, Iterable[str]], *, by: str = "") -> tuple[int, int]:
+    """Set the labels of records by their ids, as a person says, in one change; who has them already stays as it is.
+
+    Returns the change's number, 0 if it brought nothing new, and how many records have other labels now. Raises
+    NotFoundError, and changes nothing, if there is no record of one of the ids.
+    """
+    with store.begin(write=True) as connection:
+        keys = dict(zip(_keys(connection, labels), labels.values(), strict=True))
+        verify_records(connection, keys)
+        there = labels_of(connection, keys)
+        after = {key: frozenset(names) for key, names in keys.items()}
+        after = {key: names for key, names in after.items() if names != there[key]}
+        number, changed = set_by_hand(connection, after, "set", by)
         seal(connection, after)
         if changed:
             count_edit(connection, changed)

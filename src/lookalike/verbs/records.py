@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -13,14 +14,15 @@ from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.readers.faces import may_have_file
 from lookalike.roles import Role
+from lookalike.sources.tables import read_table, spelt
 from lookalike.store.browse import count_from, facet_counts, records_after, refused_after
-from lookalike.store.edit import change_labels, label_changes, undo_change
+from lookalike.store.edit import change_labels, label_changes, set_labels, undo_change
 from lookalike.store.label_log import LoggedChange
 from lookalike.store.named import named_by_ids, named_by_patient
 from lookalike.store.reports import report_texts
 from lookalike.store.series_in_time import standings
 from lookalike.store.studies import study_with
-from lookalike.text import plain_text
+from lookalike.text import absolute, plain_text
 from lookalike.types import Attribute, Record
 
 _MOST: Final = 1000  # records or files on a page
@@ -176,6 +178,22 @@ def browse(
     return RecordPage(_infos(gallery, page), str(page[-1].key) if len(found) > limit else None)
 
 
+def list_records(gallery: Gallery, *, where: str | Filter | None = None, limit: int = 50) -> RecordPage:
+    """The first records that satisfy a filter, in the order of indexing. limit: how many at most; 0: all of them.
+
+    Raises UsageError.
+    """
+    if limit < 0:
+        raise UsageError(f"a list has at least one record, or all of them with 0, got {limit}")
+    items: list[RecordInfo] = []
+    page = RecordPage((), "")
+    while page.next_cursor is not None and (limit == 0 or len(items) < limit):
+        most = min(_MOST, limit - len(items)) if limit else _MOST
+        page = browse(gallery, where=where, limit=most, cursor=page.next_cursor)
+        items += page.items
+    return RecordPage(tuple(items), page.next_cursor)
+
+
 def refused(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -> RefusedPage:
     """A page of the refused files. Raises UsageError."""
     first = _number(cursor)
@@ -232,6 +250,25 @@ def label(
     number, changed = change_labels(
         gallery.store, ids, instead=instead, add=_labels(add), remove=_labels(remove), by=plain_text(by, _LABEL_LENGTH)
     )
+    return Changed(changed, number or None)
+
+
+def import_labels(gallery: Gallery, table: str | os.PathLike[str], *, by: str = "") -> Changed:
+    """Set the labels of records as a CSV table says, by its columns ``id`` and ``labels`` (or ``label``), several with
+    ``|`` between: in one change, by hand, as ``label`` does. Records that bear these labels already stay as they are;
+    a cell that is empty leaves a record without labels. by: who, for the log.
+
+    Raises UsageError (no such table or column, an id twice), NotFoundError (no such record): then nothing is changed.
+    """
+    read = read_table(absolute(table))
+    identity, said = spelt(read.columns, ("id", "record")), spelt(read.columns, ("labels", "label"))
+    if identity is None or said is None:
+        there = ", ".join(read.columns) or "none"
+        raise UsageError(f"the table needs columns id and labels, as in `records list --output csv`; it has {there}")
+    labels = {row[identity]: _labels([name for name in row[said].split("|") if name]) for row in read.rows}
+    if len(labels) < len(read.rows):
+        raise UsageError("an id stands in the table twice; leave one row of each record")
+    number, changed = set_labels(gallery.store, labels, by=plain_text(by, _LABEL_LENGTH))
     return Changed(changed, number or None)
 
 
