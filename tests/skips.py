@@ -21,7 +21,7 @@ ALLOWED: Final = {
         "what is deployed is started in namespaces, which a build machine may not give"
     ),
     r"no network namespace can be made": (
-        "Orthanc and Milvus listen on every address, so they run in a network of their own or not at all"
+        "Orthanc, Milvus and Ray listen on every address, so they run in a network of their own or not at all"
     ),
     r"LOOKALIKE_TEST_OHIF does not name the folder of OHIF's built viewer .*": (
         "200 megabytes of somebody else's program; where they are, these tests run too"

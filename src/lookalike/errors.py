@@ -17,6 +17,7 @@
     ├── EndpointError               424     a hosted model refused, or gave no answer
     ├── PacsError                   424     a PACS refused, or gave no answer
     ├── EngineError                 503     an index engine gave no answer, or cannot do what is asked
+    ├── ClusterError            503     a Ray cluster gave no answer, or none of its nodes can take images
     ├── AuditLogError               503     what is asked cannot be noted in the audit log, so it is not answered
     └── BusyError                   503     too much is asked at the same time
 
@@ -153,6 +154,10 @@ class EngineError(LookalikeError):
     """An index engine gave no answer, or refused. Nothing that it says is quoted: it repeats what it was asked."""
 
 
+class ClusterError(LookalikeError):
+    """A Ray cluster gave no answer, or none of its nodes can take images."""
+
+
 class PacsError(LookalikeError):
     """A PACS refused the request, gave no answer, or one that is none. Nothing of the answer is quoted."""
 
@@ -184,6 +189,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         PacsError: (424, "pacs"),
         BusyError: (503, "busy"),
         EngineError: (503, "engine"),
+        ClusterError: (503, "cluster"),
         AuditLogError: (503, "audit-log"),
     }
 )

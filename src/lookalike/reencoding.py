@@ -18,7 +18,7 @@ from lookalike.progress import Progress
 from lookalike.readers.events import Finished, Frame
 from lookalike.readers.pool import ReaderPool
 from lookalike.sources.again import SeriesOfFolder, again
-from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames
+from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames, frames_at_once
 from lookalike.sources.reading import ReadEvent, read_items
 from lookalike.store import record_id
 from lookalike.store.batch import EncodedRecord
@@ -36,7 +36,6 @@ from lookalike.types import PatchMap, Record, Refusal, Vectors
 
 TOGETHER: Final = 64
 """Records that are read together, and stored in one transaction at most: a kill loses no more."""
-_ENCODED: Final = 16  # pictures encoded at once
 _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
 
 
@@ -138,7 +137,7 @@ class Reencoding:
             self.frames = [frame for frame in self.frames if frame.depth == 1 or frame.source != event.source]
         elif isinstance(event, Finished):
             self.ended.append(event.source)
-        if len(self.frames) >= (_ENCODED if self.encoder.spec.ndim == 2 else 1):
+        if len(self.frames) >= frames_at_once(self.encoder.spec):
             self._encode()
         if len(self.ready) >= TOGETHER or len(self.volumes) >= _VOLUMES_STORED:
             self._flush()

@@ -189,6 +189,7 @@ NO_HTTP: Final = {
     "index labels": "labels_csv, an upload",
     "index patient_column": "a table that is uploaded names it patient_id",
     "index sentences": "a model of the server's machine; who administers it chooses by command",
+    "index on": "the server's LOOKALIKE_RAY: a client names no machines",
     "index patches": "a gallery keeps patches from its first index on",
     **dict.fromkeys([f"{name} progress" for name in (*_JOBS, "gallery migrate")], "the job has it"),
     "tune to": "the server's LOOKALIKE_MODELS: never a path",

@@ -81,6 +81,11 @@ if TYPE_CHECKING:
     "--report-column", "report_columns", multiple=True, metavar="NAME", help="A column of the table with reports."
 )
 @click.option("--sentences", metavar="NAME", help="What reads reports, for search --report.  [default: minilm]")
+@click.option(
+    "--on",
+    metavar="ray://HOST:PORT",
+    help="Decode and encode on a Ray cluster; ray: the one of this machine; here: without one.  [default: here]",
+)
 @click.option("--verbose", "-v", is_flag=True, help="List what was passed over, with its kind.")
 @json_option
 def command(
@@ -106,6 +111,7 @@ def command(
     reports: str | None,
     report_columns: tuple[str, ...],
     sentences: str | None,
+    on: str | None,
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -182,6 +188,7 @@ def command(
             reports=reports,
             report_columns=report_columns,
             sentences=sentences,
+            on=on,
             progress=progress,
         )
     if as_json:

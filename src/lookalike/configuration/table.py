@@ -352,6 +352,15 @@ SETTINGS: Final = (
         variable="LOOKALIKE_ENGINE_FALLBACK",
         everywhere=True,
     ),
+    # The cluster
+    Setting(
+        key="ray.address",
+        kind="text",
+        about="Where `index` and `pull` decode and encode: ray://HOST:PORT, or ray, the cluster of this machine",
+        variable="LOOKALIKE_RAY",
+        metavar="ray://HOST:PORT",
+        everywhere=True,
+    ),
     # The PACS
     Setting(
         key="pacs.sources",

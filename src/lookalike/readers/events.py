@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.readers.grouping import SliceFile
-from lookalike.types import Attribute, DicomIdentity, Displayed, FileIdentity, Refusal, SetApart
+from lookalike.types import Attribute, DicomIdentity, Displayed, FileIdentity, PatchMap, Refusal, SetApart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +20,7 @@ class Frame:
     source: the name of the item; file: its first file. part: the item is one picture of a file of arrays.
     shown: the picture before it was fitted to the encoder. plane: axial, coronal or sagittal, in
     which a slice was cut; "" for a picture. remarks, identity, instances: as in ``Image``, the latter two
-    in the first slice of a volume alone. vector (dim,): what an encoder made of it
+    in the first slice of a volume alone. vector (dim,), patches: what an encoder made of it
     elsewhere, in place of an input.
     """
 
@@ -40,6 +40,7 @@ class Frame:
     plane: str = ""
     remarks: tuple[str, ...] = ()
     vector: NDArray[np.float32] | None = None
+    patches: tuple[PatchMap, ...] = ()
     identity: DicomIdentity | None = None
     instances: tuple[str, ...] = ()
 

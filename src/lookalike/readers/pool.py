@@ -319,9 +319,13 @@ def _task(item: Path | str | Item, whole: bool, reports: bool) -> _Task:
     files = item.files if isinstance(item, Item) else tuple(map(str, files_of(Path(item))))
     name = item.name if isinstance(item, Item) else file_name(item)
     beside = item.beside if isinstance(item, Item) else ()
-    halves = (str(half) for file in beside for half in files_of(Path(file)))
-    own = _Admitted((*files, *halves), alone=True)
+    own = _Admitted(files_to_open(Item(name, files, beside=beside)), alone=True)
     return _Task(name, files, queue.Queue(_FRAMES_AHEAD), whole, reports, beside, own, own)
+
+
+def files_to_open(item: Item) -> tuple[str, ...]:
+    """The files that a child may open to read an item: its own, and those that it may be the mask of."""
+    return (*item.files, *(str(half) for file in item.beside for half in files_of(Path(file))))
 
 
 def _drain(events: _Events) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,14 @@ from numpy.typing import NDArray
 from lookalike.encoders import Encoder, PatchEncoder
 from lookalike.readers.events import Frame
 from lookalike.store.packed import packed
-from lookalike.types import PatchMap
+from lookalike.types import EncoderSpec, PatchMap
+
+_TOGETHER: Final = 16  # pictures encoded at once, while the decoding processes prepare as many more
+
+
+def frames_at_once(spec: EncoderSpec) -> int:
+    """How many frames are given to an encoder at once."""
+    return _TOGETHER if spec.ndim == 2 else 1  # a volume is large
 
 
 def encode_frames(

@@ -18,7 +18,7 @@ from lookalike.pixels import fitted, from_array, picture, thumbnail
 from lookalike.readers.events import Event, Finished, Frame
 from lookalike.readers.grouping import SliceFile
 from lookalike.readers.pairs import files_of, may_be_half
-from lookalike.readers.pool import ReaderPool
+from lookalike.readers.pool import Known, ReaderPool
 from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
 from lookalike.sources.files import REPEATED, FileSource
@@ -28,7 +28,7 @@ from lookalike.sources.published_vectors import frames_of_vectors
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import slice_copies, volume_items
 from lookalike.text import file_name
-from lookalike.types import Displayed, EncoderSpec, Image, Item, Refusal, SetApart, VolumeRecipe
+from lookalike.types import Displayed, EncoderSpec, Image, Item, Preprocessing, Refusal, SetApart, VolumeRecipe
 
 DATA: Final = "data of a header"
 """The kind of a file that another file is the header of."""
@@ -41,6 +41,27 @@ _PICTURES: Final = 20  # read of a folder before it is said to be no series
 _TAKEN_BY_NONE: Final = ("not-an-image", "empty-file", "archive", "other-format")
 
 
+class Readers(Protocol):
+    """What reads the files of items: decoding processes of this machine (``ReaderPool``), or of others (``cluster``).
+    recipe: how pictures are prepared; volumes: how volumes are sliced.
+    """
+
+    recipe: Preprocessing
+    volumes: VolumeRecipe
+
+    def read(
+        self,
+        items: Iterable[Item],
+        known: Known | None = None,
+        *,
+        whole: bool = False,
+        reports: bool = False,
+        name: Known | None = None,
+    ) -> Iterator[Event]:
+        """As ``ReaderPool.read``; frames may bear the vectors that were made of them."""
+        ...
+
+
 class KnownItems(Protocol):
     """The items that need not be read again."""
 
@@ -49,8 +70,9 @@ class KnownItems(Protocol):
         """The SHA-256 of the bytes of files and series."""
         ...
 
-    def unnamed(self, sha256: str) -> bool:
-        """Whether who known content is, is to be told by its files."""
+    @property
+    def unnamed(self) -> set[str]:
+        """The SHA-256 of known content that is to be told by its files who it is."""
         ...
 
     def part(self, sha256: str, frame: int) -> bool:
@@ -158,7 +180,7 @@ def _real_path(file: str, folders: dict[str, str]) -> str:
 
 
 def read_items(
-    readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None, *, reports: bool = False
+    readers: Readers, items: Sequence[tuple[Source, Item]], known: KnownItems | None = None, *, reports: bool = False
 ) -> Iterator[ReadEvent]:
     """The events of every item: its frames and Finished, a Refusal, a SetApart, or a SliceFile; once all slices are
     known, the frames of their volumes. A remote item is fetched only if it is new, a few at a time, each batch with a
@@ -175,10 +197,10 @@ def read_items(
 
 
 def _read_files(
-    readers: ReaderPool, items: Iterable[Item], known: KnownItems | None, reports: bool
+    readers: Readers, items: Iterable[Item], known: KnownItems | None, reports: bool
 ) -> Iterator[Event | VolumesFound]:
     is_known = known.files.__contains__ if known is not None and known.files else None
-    name = None if known is None else known.unnamed
+    name = None if known is None else known.unnamed.__contains__
     slices: list[SliceFile] = []
     images = ImagesBeside()
     placed = (replace(item, beside=images.of(Path(item.files[0]))) for item in items)
@@ -202,7 +224,7 @@ def _by_kind(events: Iterable[Event | VolumesFound]) -> Iterator[Event | Volumes
             yield event
 
 
-def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> Iterator[Event]:
+def _read_array(readers: Readers, item: Item, known: KnownItems | None) -> Iterator[Event]:
     """Prepare a picture that is already decoded, in this process."""
     file = item.files[0]
     if known is not None and known.part(item.digest, item.frame):
@@ -216,7 +238,7 @@ def _read_array(readers: ReaderPool, item: Item, known: KnownItems | None) -> It
         yield Finished(item.name, item.digest, file=file, part=True)
 
 
-def _array_frames(readers: ReaderPool, item: Item) -> Iterator[Frame]:
+def _array_frames(readers: Readers, item: Item) -> Iterator[Frame]:
     if item.image is None:
         return
     for view in prepared_views(item.image(), readers.recipe, readers.volumes):
@@ -239,7 +261,7 @@ def _array_frames(readers: ReaderPool, item: Item) -> Iterator[Frame]:
 
 
 def _read_fetched(
-    readers: ReaderPool, items: Sequence[tuple[Source, Item]], known: KnownItems | None, reports: bool
+    readers: Readers, items: Sequence[tuple[Source, Item]], known: KnownItems | None, reports: bool
 ) -> Iterator[ReadEvent]:
     new: list[tuple[Source, Item]] = []
     for source, item in items:

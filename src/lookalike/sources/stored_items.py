@@ -32,11 +32,7 @@ class StoredItems:
         with store.begin() as connection:
             self._again |= files_without_vectors(connection)
         self.files = store.files() - self._again
-        self._unnamed = files_to_name(store, every=named)
-
-    def unnamed(self, sha256: str) -> bool:
-        """Whether who known content is, is to be told by its files."""
-        return sha256 in self._unnamed
+        self.unnamed = files_to_name(store, every=named)
 
     def moved_to(self, event: Finished) -> str | None:
         """The place of known content whose old place is gone; None if that is still there, or this one is no path."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike import encoders
 from lookalike.asking.reports_of_run import RunReports
+from lookalike.cluster.address import HERE, checked_address
+from lookalike.cluster.readers import NO_AUTHENTICATION, readers_on
+from lookalike.configuration.resolve import setting_value
 from lookalike.encoders import PatchEncoder
 from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import GalleryError, UsageError
@@ -23,13 +28,13 @@ from lookalike.locks import Turn
 from lookalike.progress import Progress
 from lookalike.readers.events import Finished, Frame, ReportRead
 from lookalike.roots import folders_of
-from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames
+from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames, frames_at_once
 from lookalike.sources.files import FileSource
 from lookalike.sources.item_labels import ItemLabels, LabelMatch, NamedSource, tables_beside
 from lookalike.sources.kinds import counted_kinds
 from lookalike.sources.labels import LabelRow, LabelTable, named_by, read_label_table
 from lookalike.sources.left_out import check_source_filter, leave_out
-from lookalike.sources.reading import BatchRead, Listing, ReadEvent, VolumesFound, list_items, read_items
+from lookalike.sources.reading import BatchRead, Listing, Readers, ReadEvent, VolumesFound, list_items, read_items
 from lookalike.sources.remarks import Remarks
 from lookalike.sources.reports import STRUCTURED
 from lookalike.sources.source import NamedByGallery, Source, source_of
@@ -43,7 +48,7 @@ from lookalike.store.studies import files_of_studies
 from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 
 _PARTS: Final = (Frame, BatchRead, VolumesFound, ReportRead)  # events of items that go on
-_ENCODED: Final = 16  # pictures encoded at once, while the decoding processes prepare as many more
+_CLUSTER: Final = "cluster"  # the fact that names the cluster that encoded last
 _STORED: Final = 64  # files or records stored in one transaction
 _NAMED_STORED: Final = 512  # files whose identity is stored in one transaction
 _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
@@ -95,6 +100,7 @@ def index(
     reports: str | os.PathLike[str] | None = None,
     report_columns: Sequence[str] = (),
     sentences: str | None = None,
+    on: str | None = None,
     progress: Progress | None = None,
 ) -> IndexResult:
     """Index files, folders (walked recursively), and other sources named by a URI, into a gallery.
@@ -116,18 +122,22 @@ def index(
     Structured Reports among the sources, whose TEXT items are joined with the images of their study; or a folder of
     text files called as their picture, or as the folder of their study; columns of the label table. sentences: the
     encoder that reads them from now on, "minilm" by default, or the name of a model of sentence-transformers.
+    on: where images are decoded and encoded: "here", "ray" (the cluster that this process or this machine is in) or
+    "ray://HOST:PORT"; by default as LOOKALIKE_RAY says, else here.
 
     Records may be removed while it runs, and do not come back by it; other files that it reads later are new arrivals,
     whoever's they are, but for patients who were erased (``verbs.erase``): they are left out.
 
     Raises UsageError (a source or a label table that cannot be used, or that fits several files
-    equally well), LockedError (another process is writing), DamagedFileError (encoder weights).
+    equally well), LockedError (another process is writing), DamagedFileError (encoder weights),
+    ClusterError (a cluster that gives no answer, or whose nodes take no images), MissingExtraError.
     """
     started = time.monotonic()
     tree = tree_of(where_source)
     if tree is not None:
         check_source_filter(tree)
     gallery.store.check_writable()
+    on = checked_address(on or setting_value("ray.address") or HERE)
     given = [_named(source_of(source), gallery, reports) for source in sources]
     check_ids(given)
     listing = list_items(given, gallery.owns)
@@ -143,13 +153,14 @@ def index(
             _keep_patches(gallery)
         run = _Run(gallery, ItemLabels(table, listing), overwrite_labels, words, apart=[*listing.apart])
         ended, total = 0, len(listing.items)
-        for event in leave_out(read_items(gallery.readers, listing.items, run.items, reports=words.structured), tree):
-            if turn.is_awaited:
-                run.give_way(turn)
-            run.take(event)
-            if progress and not isinstance(event, _PARTS) and ended < total:
-                ended += 1  # volumes are counted once their slices are known
-                progress(ended, total)
+        with _readers(gallery, on, run) as readers:
+            for event in leave_out(read_items(readers, listing.items, run.items, reports=words.structured), tree):
+                if turn.is_awaited:
+                    run.give_way(turn)
+                run.take(event)
+                if progress and not isinstance(event, _PARTS) and ended < total:
+                    ended += 1  # volumes are counted once their slices are known
+                    progress(ended, total)
         run.flush()
         gallery.store.write(Batch(reports=words.of_studies()))
         turn.leave()
@@ -171,13 +182,27 @@ def index(
         notes=(
             *filter(None, [gallery.encoder_note, tuned, *told]),
             *(note for source in given if isinstance(source, NamedByGallery) for note in source.notes),
-            *(*run.labels.notes, *run.remarks.notes),
+            *(*run.labels.notes, *run.remarks.notes, *run.notes),
         ),
         moved=run.moved,
         labels_kept=run.labels_kept,
         reports=words.given,
         kept_out=len(run.left_out),
     )
+
+
+@contextmanager
+def _readers(gallery: Gallery, on: str, run: _Run) -> Iterator[Readers]:
+    """What reads: this machine's decoding processes, or the workers of a cluster."""
+    if on == HERE:
+        yield gallery.readers
+        return
+    with readers_on(on, gallery.spec, gallery.volume_recipe, patches=run.patches) as readers:
+        yield readers
+        run.notes += readers.notes
+    if gallery.store.noted(_CLUSTER) != on:
+        run.notes.append(NO_AUTHENTICATION)
+        gallery.store.note(_CLUSTER, on)
 
 
 def encoder_of_new(folder: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str] | Source]) -> str | None:
@@ -250,6 +275,7 @@ class _Run:
     apart: list[SetApart] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     remarks: Remarks = field(default_factory=Remarks)
+    notes: list[str] = field(default_factory=list)  # of where it was read
     erased: set[str] = field(default_factory=set)  # SHA-256 of what was removed while this ran, or is kept out
     left_out: set[str] = field(default_factory=set)  # sources of what is kept out
 
@@ -298,7 +324,7 @@ class _Run:
             self.apart.append(event)
         elif isinstance(event, Finished):
             self._finish(event)
-        if len(self.frames) >= (_ENCODED if self.gallery.spec.ndim == 2 else 1):  # a volume is large
+        if len(self.frames) >= frames_at_once(self.gallery.spec):
             self._encode()
         if (
             len(self.batch.records) + len(self.batch.relabels) + len(self.batch.moved) >= _STORED
@@ -322,10 +348,14 @@ class _Run:
     def _keep(self, frame: Frame) -> None:
         if frame.vector is None:
             self.frames.append(frame)
-        elif frame.depth > 1:
-            self.volumes.add(frame, frame.vector, ())
         else:
-            self.batch.records.append(self._record(frame, frame.vector[None], (0,), b"", ()))
+            self._take_encoded(frame, frame.vector, frame.patches)
+
+    def _take_encoded(self, frame: Frame, vector: NDArray[np.float32], patches: tuple[PatchMap, ...]) -> None:
+        if frame.depth > 1:
+            self.volumes.add(frame, vector, patches)
+        else:
+            self.batch.records.append(self._record(frame, vector[None], (0,), frame.thumbnail, patches))
 
     def _refuse(self, refusal: Refusal) -> None:
         # A broken volume is refused as a whole; of other files the good frames stay.
@@ -380,10 +410,7 @@ class _Run:
 
     def _encode(self) -> None:
         for frame, vector, patches in encode_frames(self.gallery.encoder, self.frames, patches=self.patches):
-            if frame.depth > 1:
-                self.volumes.add(frame, vector, patches)
-            else:
-                self.batch.records.append(self._record(frame, vector[None], (0,), frame.thumbnail, patches))
+            self._take_encoded(frame, vector, patches)
         self.frames = []
 
     def _tell(self, event: Frame | Finished, row: LabelRow | None) -> None:

@@ -1,0 +1,135 @@
+"""The connection to a Ray cluster. Whatever goes wrong in it is a ClusterError of one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from lookalike.cluster.address import RUNNING
+from lookalike.errors import ClusterError, MissingExtraError, UsageError
+
+Given = TypeVar("Given")
+
+# Ray reports its use to its makers, and prints what befalls its processes among what a command prints.
+_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster. cpus, gpus: how many it gives."""
+
+    identity: str
+    address: str
+    cpus: int
+    gpus: int
+
+
+class ClusterConnection:
+    """The calls that are needed of Ray; a context manager that ends what it began. Raises ClusterError,
+    MissingExtraError, and UsageError where this process is connected to another cluster.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        if "ray" not in sys.modules:  # it reads them once
+            os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
+        try:
+            import ray
+        except ImportError:
+            raise MissingExtraError(f"encoding on {address}", "ray") from None
+        self._ray, self._own = ray, not ray.is_initialized()
+        if self._own:
+            self._connect()
+        elif address != RUNNING:
+            raise UsageError(f"this process is connected to a Ray cluster already; say on={RUNNING!r} to use that one")
+
+    def _connect(self) -> None:
+        where = "auto" if self.address == RUNNING else self.address
+        try:
+            self._ray.init(where, log_to_driver=False, logging_level="CRITICAL")
+        except ImportError:
+            raise MissingExtraError(f"encoding on {self.address}", "ray") from None
+        except Exception as error:  # Ray's own, gRPC's, and plain ones
+            raise ClusterError(
+                f"{self.address} gave no answer ({type(error).__name__}); start the cluster (ray start), with the same "
+                "versions of Python and Ray as here, and with this user's token (RAY_AUTH_TOKEN) where it asks for one"
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._own:
+            self._ray.shutdown()
+
+    def nodes(self) -> list[Node]:
+        """The nodes that are there now and give processors."""
+        found = []
+        for each in self.call(self._ray.nodes):
+            gives = each["Resources"]
+            node = Node(each["NodeID"], each["NodeManagerAddress"], int(gives.get("CPU", 0)), int(gives.get("GPU", 0)))
+            found += [node] if each["Alive"] and node.cpus else []
+        return found
+
+    def actor(self, made: type[Any], node: Node, given: Any) -> Any:
+        """An actor on a node, with its share of the node's processors, whose number is its last argument, and a GPU
+        where there are some.
+        """
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        cpus = max(1, node.cpus // max(1, node.gpus))
+        there = NodeAffinitySchedulingStrategy(node.identity, soft=False)
+        options: Mapping[str, Any] = {"num_cpus": cpus, "num_gpus": min(1, node.gpus), "scheduling_strategy": there}
+        remote = self._ray.remote(**options, max_concurrency=made.AT_ONCE, max_restarts=0)(made)
+        return self.call(remote.remote, given, cpus)
+
+    def put(self, value: Any) -> Any:
+        """Keep a value, which goes to each node once."""
+        return self.call(self._ray.put, value)
+
+    def call(self, called: Callable[..., Given], *given: Any, **named: Any) -> Given:
+        """What a call of Ray's gives. Raises ClusterError."""
+        try:
+            return called(*given, **named)
+        except Exception as error:
+            raise self._gone(error) from None
+
+    def wait(self, refs: Sequence[Any], seconds: float) -> list[Any]:
+        """Those that are there; at most so long is waited for the first one."""
+        if not refs:
+            time.sleep(seconds)
+            return []
+        ready, rest = self.call(self._ray.wait, refs, timeout=seconds)
+        more = self.call(self._ray.wait, rest, num_returns=len(rest), timeout=0)[0] if ready and rest else []
+        return [*ready, *more]
+
+    def get(self, ref: Any) -> Any:
+        """What a method of an actor gave; None where the actor, or its node, has ended. Raises ClusterError."""
+        known = self._ray.exceptions
+        try:
+            return self._ray.get(ref)
+        except known.RayTaskError as error:
+            raise ClusterError(
+                f"a worker of {self.address} failed ({type(error.cause).__name__}); this is a bug: please report it"
+            ) from None
+        except known.RayError:
+            return None
+        except Exception as error:
+            raise self._gone(error) from None
+
+    def kill(self, actor: Any) -> None:
+        """End an actor, whatever it does."""
+        self.call(self._ray.kill, actor)
+
+    def _gone(self, error: Exception) -> ClusterError:
+        return ClusterError(
+            f"the cluster {self.address} is gone ({type(error).__name__}); what was stored stays, and the same command "
+            "goes on from there"
+        )

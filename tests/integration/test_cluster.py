@@ -1,0 +1,269 @@
+"""Images that are decoded and encoded on the hosts of a real Ray cluster, against the same on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from test_volumes import write_series
+
+from conftest import texture
+from lookalike.errors import GalleryError, MissingExtraError, UsageError
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.store.patches import patches_of
+from lookalike.verbs.index import index
+from peers.ray import RayCluster, ray_cluster, said
+from plugged import install
+
+_SECONDS = 240.0
+_FATAL = '''
+import os
+import numpy as np
+from lookalike.pixels import prepare
+from lookalike.types import EncoderSpec, Preprocessing
+
+class Squares:
+    """The picture itself, 8 x 8. A picture of one grey ends the process."""
+    spec = EncoderSpec("squares", "1", 192, 2, "CC0-1.0", Preprocessing(size=(64, 64)), frozenset())
+    def build(self):
+        return self
+    def encode_inputs(self, inputs):
+        if any(each.min() == each.max() for each in inputs):
+            os._exit(9)
+        means = inputs.reshape(len(inputs), 8, 8, 8, 8, 3).mean((2, 4), dtype=np.float32).reshape(len(inputs), 192)
+        return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+    def encode_images(self, images):
+        return self.encode_inputs(np.stack([prepare(image, self.spec.preprocessing) for image in images]))
+
+SQUARES = Squares()
+'''
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    points = {"lookalike.encoders": {"squares": "of_squares:SQUARES"}}
+    return install(tmp_path_factory.mktemp("plugins"), "of-squares", points, {"of_squares": _FATAL})
+
+
+@pytest.fixture(scope="module")
+def hidden(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that one of the hosts does not see, or sees another one in its place."""
+    return tmp_path_factory.mktemp("hidden")
+
+
+@pytest.fixture(scope="module")
+def cluster(plugins: Path, hidden: Path) -> Iterator[RayCluster]:
+    path = os.pathsep.join([str(plugins), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with ray_cluster({"PYTHONPATH": path}) as started:
+        started.join(hidden=hidden)
+        yield started
+
+
+def drawn(folder: Path, count: int, first: int = 0) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + count):
+        PIL.Image.fromarray(texture(number)).save(folder / f"{number:05}.png")
+    return folder
+
+
+def every_kind(folder: Path) -> Path:
+    """Pictures, a copy, a series, and what is refused for various reasons or passed over."""
+    drawn(folder, 80)
+    shutil.copy(folder / "00003.png", folder / "copy.png")
+    write_series(folder / "series", depth=6)
+    (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    (folder / "empty.dcm").touch()
+    (folder / "link.png").symlink_to("nowhere.png")
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def described(gallery: Gallery) -> dict[str, Any]:
+    """Everything of the records but whose they are, which each gallery names by a key of its own."""
+    store = gallery.store
+    return {
+        record.id: (record.source, record.frame, record.labels, record.attributes, store.thumbnail(record.key))
+        for record in store.records().values()
+    }
+
+
+def assert_same(one: Gallery, other: Gallery) -> None:
+    assert described(one) == described(other)
+    assert one.store.refused() == other.store.refused()
+    theirs = {record.id: record.key for record in other.store.records().values()}
+    for record in one.store.records().values():
+        (views, vectors), (also, same) = one.store.slices_of(record.key), other.store.slices_of(theirs[record.id])
+        assert views == also
+        np.testing.assert_allclose(vectors, same, atol=1e-5)
+
+
+def test_a_cluster_gives_what_this_machine_gives(cluster: RayCluster, hidden: Path, tmp_path: Path) -> None:
+    """The host sees other files at the same paths, which do not count; then nothing is new, or read again."""
+    folder = every_kind(hidden / "every")
+    cluster.hosts[1].run("cp", "-r", str(drawn(tmp_path / "others", 80, first=500)), str(folder))
+    with open_gallery(tmp_path / "here", create=True) as here:
+        expected = index(here, [folder], patches=True)
+        there = str(tmp_path / "there")
+        words = ["index", str(folder), "--gallery", there, "--on", cluster.address, "--patches", "--json"]
+        result = json.loads(said(cluster.lookalike(*words)))
+        for name in ("added", "skipped", "files", "ignored", "kinds"):
+            assert result[name] == getattr(expected, name), name
+        assert {each["source"]: each["reason"] for each in result["refused"]} == {
+            each.source: each.reason for each in expected.refused
+        }
+        encoded, shipped, warned = result["notes"]
+        assert encoded == "encoded on 1 node: 10.77.0.2"
+        assert shipped.endswith("files were sent to nodes that do not see them at their path")
+        assert "keep it in a network of its own" in warned
+        with open_gallery(there) as gallery:
+            assert_same(here, gallery)
+            key = min(gallery.store.records())
+            assert len(patches_of(gallery.store, key)) == len(patches_of(here.store, key)) > 0
+        again = json.loads(said(cluster.lookalike(*words)))
+        assert (again["added"], again["skipped"]) == (0, expected.added + expected.skipped)
+
+
+def waited(until: Callable[[], object], seconds: float = _SECONDS) -> None:
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end, "it does not come"
+        time.sleep(0.1)
+
+
+def stored(folder: Path) -> int:
+    """How many records a gallery has; 0 before it is one."""
+    if not (folder / "gallery.db").exists():
+        return 0
+    try:
+        with open_gallery(folder) as gallery:
+            return gallery.store.count()
+    except GalleryError:
+        return 0
+
+
+@pytest.mark.slow
+def test_a_host_that_is_killed_half_way_loses_and_doubles_nothing(
+    cluster: RayCluster, plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10,000 pictures; another host does what the killed one had, and one that comes later takes part."""
+    monkeypatch.syspath_prepend(str(plugins))
+    count = 10_000
+    folder, there = drawn(tmp_path / "pictures", count), tmp_path / "there"
+    killed = cluster.join()
+    asked = cluster.lookalike(
+        *("index", str(folder), "--gallery", str(there), "--encoder", "squares", "--on", "ray", "--json")
+    )
+    waited(lambda: stored(there) > count // 4)
+    assert killed.processes("ray::Worker")
+    waited(lambda: stored(there) > count // 2)
+    killed.kill()
+    at = stored(there)
+    result = json.loads(said(asked))
+    print(f"killed at {at} of {count}; {result['seconds']:.0f} s; {result['notes'][0]}")
+    assert count // 2 < at < count
+    assert (result["added"], result["skipped"], result["refused"], result["records"]) == (count, 0, [], count)
+    with open_gallery(there) as gallery, open_gallery(tmp_path / "here", create=True, encoder="squares") as here:
+        index(here, [folder])
+        assert len(gallery.index()) == gallery.store.count() == count
+        assert_same(here, gallery)
+
+
+@pytest.mark.slow
+def test_a_file_with_which_workers_end_is_refused_and_no_other(cluster: RayCluster, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "pictures", 70)
+    PIL.Image.new("L", (64, 64), 255).save(folder / "00020w.png")
+    words = ("index", str(folder), "--gallery", str(tmp_path / "g"), "--encoder", "squares", "--on", "ray", "--json")
+    result = json.loads(said(cluster.lookalike(*words)))
+    assert [(each["source"], each["reason"]) for each in result["refused"]] == [
+        (str(folder / "00020w.png"), "decoder-crash")
+    ]
+    assert result["added"] == result["records"] == 70
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on", ["ray", "address"])
+def test_a_run_that_is_killed_stops_its_workers(cluster: RayCluster, tmp_path: Path, on: str) -> None:
+    """As a service does with the process of a cancelled job; the next run finishes it."""
+    folder, there = drawn(tmp_path / "pictures", 300), tmp_path / "there"
+    words = ("index", str(folder), "-g", str(there), "--on", cluster.address if on == "address" else "ray", "--json")
+    asked = cluster.lookalike(*words)
+    waited(lambda: stored(there) > 0)
+    working = [each for host in cluster.hosts for each in host.processes("ray::Worker")]
+    assert working
+    asked.send_signal(signal.SIGKILL)
+    asked.communicate()
+    waited(lambda: not any(each.is_running() and each.status() != "zombie" for each in working))
+    result = json.loads(said(cluster.lookalike(*words)))
+    assert result["added"] > 0
+    assert result["records"] == 300
+
+
+@pytest.mark.slow
+def test_hosts_that_cannot_encode_say_why(cluster: RayCluster, plugins: Path, tmp_path: Path) -> None:
+    """An encoder that is on the machine that asks alone; and nothing waits where no host can do it."""
+    folder = drawn(tmp_path / "pictures", 3)
+    shutil.copytree(plugins, tmp_path / "plugins")
+    module = tmp_path / "plugins" / "of_squares.py"
+    module.write_text(module.read_text().replace('"squares", "1"', '"squares", "2"'))
+    path = os.pathsep.join([str(tmp_path / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    asked = cluster.lookalike(
+        *("index", str(folder), "--gallery", str(tmp_path / "g"), "--encoder", "squares", "--on", "ray"),
+        PYTHONPATH=path,
+    )
+    _out, error = asked.communicate(timeout=_SECONDS)
+    assert asked.returncode == 1
+    told = " ".join(error.split())
+    assert "no node of ray takes images (10.77.0.2: its encoder 'squares' is another one than the gallery's" in told
+
+
+@pytest.mark.slow
+def test_records_go_into_postgresql(cluster: RayCluster, postgresql_server: Any, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "pictures", 60)
+    words = ["index", str(folder), "--gallery", str(tmp_path / "g"), "--on", cluster.address, "--json"]
+    result = json.loads(said(cluster.lookalike(*words, "--store", postgresql_server.url())))
+    assert result["records"] == 60
+    with open_gallery(tmp_path / "g") as there, open_gallery(tmp_path / "here", create=True) as here:
+        index(here, [folder])
+        assert_same(here, there)
+
+
+def test_an_address_is_one_of_a_cluster(make_gallery: Callable[..., Gallery], picture_folder: Path) -> None:
+    for wrong in (
+        "10.0.0.1:10001",
+        "ray://host",
+        "ray://host:0",
+        "ray://host:99999",
+        "ray://me:secret@host:1",
+        "here ",
+    ):
+        with pytest.raises(UsageError, match="ray://HOST:PORT; got"):
+            index(make_gallery(), [picture_folder], on=wrong)
+    assert make_gallery().store.count() == 0
+
+
+def test_where_to_encode_can_be_configured(
+    make_gallery: Callable[..., Gallery], picture_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a run that says where goes before it."""
+    monkeypatch.setenv("LOOKALIKE_RAY", "nonsense")
+    with pytest.raises(UsageError, match="got 'nonsense'"):
+        index(make_gallery(), [picture_folder])
+    assert index(make_gallery(), [picture_folder], on="here").added == 12
+
+
+def test_ray_is_an_extra(
+    make_gallery: Callable[..., Gallery], picture_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"encoding on ray needs .* pip install 'lookalike\[ray\]'"):
+        index(make_gallery(), [picture_folder], on="ray")

@@ -1,0 +1,161 @@
+"""A real Ray cluster of several hosts: each is a network namespace of its own, where everything can be killed at once.
+
+The hosts are joined by a bridge and reach nobody else. Whoever is to use the cluster runs in one of them, too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+_SECONDS = 120.0
+_PORT, _CLIENTS = 6379, 10001
+_HOLDER = "ip link set lo up; mount --make-rprivate /; echo; exec sleep infinity"
+_STARTED = (
+    *("--num-gpus=0", "--object-store-memory=100000000", "--include-log-monitor=false", "--disable-usage-stats"),
+    "--block",
+)
+_HEAD = ("--head", f"--port={_PORT}", f"--ray-client-server-port={_CLIENTS}", "--include-dashboard=false")
+
+
+class Host:
+    """A machine: a network and mounts of its own. address: in the network of all hosts."""
+
+    def __init__(self, address: str, environment: Mapping[str, str]) -> None:
+        self.address, self._environment = address, dict(environment)
+        self._holder = subprocess.Popen(["unshare", "-n", "-m", "sh", "-c", _HOLDER], stdout=subprocess.PIPE)
+        assert self._holder.stdout is not None
+        self._holder.stdout.read(1)
+        self.network = _network(self._holder.pid)
+        self._folder = Path(tempfile.mkdtemp(prefix="ray-"))  # sockets have short paths
+
+    @property
+    def pid(self) -> int:
+        return self._holder.pid
+
+    def words(self, *command: str) -> list[str]:
+        """The words of a command that runs here."""
+        return ["nsenter", "-t", str(self.pid), "-n", "-m", "--", *command]
+
+    def run(self, *command: str) -> None:
+        """Run a command of the system's here."""
+        subprocess.run(self.words(*command), check=True, capture_output=True)
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command of ours here."""
+        environment = self._environment | options.pop("environment", {})
+        return subprocess.Popen(self.words(*command), env=environment, text=True, **options)
+
+    def start_ray(self, *words: str, cpus: int) -> None:
+        """Start Ray's processes here."""
+        known = [f"--node-ip-address={self.address}", f"--temp-dir={self._folder}", f"--num-cpus={cpus}", *_STARTED]
+        with (self._folder / "log").open("wb") as log:
+            command = [str(Path(sys.executable).with_name("ray")), "start", *words, *known]
+            self.start(*command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def processes(self, named: str = "") -> list[psutil.Process]:
+        """What runs here, the holder of the network last. named: what their title begins with."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(OSError, psutil.Error):
+                here = process.pid != self.pid and _network(process.pid) == self.network
+                if here and (not named or " ".join(process.cmdline()).startswith(named)):
+                    found.append(process)
+        return found
+
+    def kill(self) -> None:
+        """As when its power fails."""
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        self._holder.kill()
+        self._holder.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _network(pid: int) -> Path:
+    return Path(f"/proc/{pid}/ns/net").readlink()
+
+
+class RayCluster:
+    """A head that gives no processors, and hosts that join it. environment: of every process of it."""
+
+    def __init__(self, stack: ExitStack, environment: Mapping[str, str]) -> None:
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(32).hex()}
+        quiet = {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+        self._stack, self._environment = stack, {**os.environ, **token, **quiet, **environment}
+        self.hosts: list[Host] = []
+        self.head = self._host()
+        self.head.run("sh", "-c", "ip link add hosts type bridge && ip link set hosts up")
+        self.head.run("sh", "-c", f"ip addr add {self.head.address}/24 dev hosts")
+        self.head.start_ray(*_HEAD, cpus=0)
+        self.address = f"ray://{self.head.address}:{_CLIENTS}"
+        self._wait(1)
+
+    def join(self, *, hidden: Path | None = None) -> Host:
+        """A host more. hidden: a folder that is another one there."""
+        host = self._host()
+        name = f"host{len(self.hosts)}"
+        self.head.run("ip", "link", "add", name, "type", "veth", "peer", "name", "net", "netns", str(host.pid))
+        self.head.run("sh", "-c", f"ip link set {name} master hosts && ip link set {name} up")
+        host.run("sh", "-c", f"ip addr add {host.address}/24 dev net && ip link set net up")
+        if hidden is not None:
+            host.run("mount", "-t", "tmpfs", "none", str(hidden))
+        before = len(self.nodes())
+        host.start_ray(f"--address={self.head.address}:{_PORT}", cpus=1)
+        self._wait(before + 1)
+        return host
+
+    def nodes(self) -> list[str]:
+        """The addresses of the nodes that are alive."""
+        asked = "import ray; ray.init('auto', log_to_driver=False, logging_level='CRITICAL')\n"
+        asked += "print('nodes', *(node['NodeManagerAddress'] for node in ray.nodes() if node['Alive']))"
+        said = self.head.start(sys.executable, "-c", asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        out, _ = said.communicate(timeout=_SECONDS)
+        return out.partition("nodes ")[2].split()
+
+    def lookalike(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """The command, started on the head."""
+        command = [sys.executable, "-m", "lookalike", *words]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return self.head.start(*command, environment=environment, **pipes)
+
+    def _host(self) -> Host:
+        host = Host(f"10.77.0.{len(self.hosts) + 1}", self._environment)
+        self.hosts.append(host)
+        self._stack.callback(host.kill)
+        return host
+
+    def _wait(self, count: int) -> None:
+        deadline = time.monotonic() + _SECONDS
+        while len(self.nodes()) < count:
+            assert time.monotonic() < deadline, "Ray does not answer"
+            time.sleep(0.5)
+
+
+@contextmanager
+def ray_cluster(environment: Mapping[str, str] | None = None) -> Iterator[RayCluster]:
+    """A cluster that no host has joined yet. Skips where no hosts can be made."""
+    if subprocess.run(["unshare", "-n", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be made")
+    with ExitStack() as stack:
+        yield RayCluster(stack, environment or {})
+
+
+def said(process: subprocess.Popen[str], words: Sequence[str] = ()) -> str:
+    """What a command printed, once it has ended well."""
+    out, error = process.communicate(timeout=_SECONDS * 4)
+    assert process.returncode == 0, (words, out[-2000:], error[-2000:])
+    return out
