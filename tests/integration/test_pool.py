@@ -205,6 +205,21 @@ def test_one_file_starts_one_process(tmp_path: Path) -> None:
         assert len(psutil.Process().children()) == before + 1
 
 
+def test_what_forks_is_started_once_and_again_when_it_was_killed(evil: Path) -> None:
+    files, others = write(evil, "fine"), set(psutil.Process().children())
+    for _ in range(2):
+        with ReaderPool(Preprocessing(), workers=2) as pool:
+            assert summary(pool.read(files)) == ["1"]
+    (forking,) = set(psutil.Process().children()) - others
+    with ReaderPool(Preprocessing(), workers=2) as pool:
+        assert summary(pool.read(files)) == ["1"]
+        forking.kill()
+        forking.wait(60)
+        assert summary(pool.read(files)) == ["1"]  # the zygote goes on without it
+    with ReaderPool(Preprocessing(), workers=2) as pool:
+        assert summary(pool.read(files)) == ["1"]
+
+
 def test_modules_beside_the_images_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     PIL.Image.fromarray(texture(1)).save(tmp_path / "a.png")
     trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\nraise SystemExit(1)\n"

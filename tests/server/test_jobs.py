@@ -17,7 +17,7 @@ from conftest import texture
 from lookalike.gallery import open_gallery
 from lookalike.store.jobs import INTERRUPTED, add_job, job_of, next_job, resume_jobs
 
-MANY = 400
+MANY = 120
 JOB = "lookalike.server.jobs.process"  # what the process that does a job is called
 
 
@@ -116,8 +116,7 @@ def test_a_tuning_is_a_job(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
 @contextmanager
 def paused(server: Server) -> Iterator[None]:
     """While the process that does the job is stopped, as if it took for ever."""
-    everyone = psutil.Process(server.process.pid).children(recursive=True)
-    (worker,) = [one for one in everyone if JOB in " ".join(words(one))]
+    (worker,) = workers(server)
     worker.suspend()
     try:
         yield
@@ -132,9 +131,8 @@ def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -
         waiting = server.post("/adapt", {"name": "s", "kind": "linear", **by_site})
         unknown = server.post("/adapt", {"name": "t", "kind": "linaer"})
         server.wait(first, lambda job: job["state"] == "running" and job["progress"]["done"] > 0)
-        everyone = psutil.Process(server.process.pid).children(recursive=True)
-        workers = [one for one in everyone if JOB in " ".join(words(one))]
-        assert len(workers) == 1
+        working = workers(server)
+        assert len(working) == 1
         assert server.http.delete(first).status_code == 202
         assert server.http.delete(second).json()["state"] in ("cancelled", "running", "queued")
         server.http.delete(second)
@@ -143,12 +141,17 @@ def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -
         assert "Did you mean 'linear'" in server.job(unknown)["error"]
         assert server.http.get(second).json()["state"] == "cancelled"
         assert 0 <= records(server) - RECORDS < MANY
-        assert not psutil.wait_procs(workers, 300)[1]
+        assert not psutil.wait_procs(working, 300)[1]
         spaces = server.get("/spaces").json()["items"]
         assert by_site.items() <= next(space for space in spaces if space["name"] == "s").items()
         assert server.http.delete(f"{API}/spaces/s").status_code == 204
         problem(server.http.delete(f"{API}/spaces/s"), 404, "no-space")
         problem(server.http.delete(f"{API}/spaces/base"), 400, "usage")
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    """The processes that do jobs: children of the one that forks them."""
+    return [one for each in server.process.children() if JOB in " ".join(words(each)) for one in each.children()]
 
 
 def words(process: psutil.Process) -> list[str]:

@@ -7,9 +7,6 @@ import os
 import re
 import select
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,8 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from lookalike.forking import AS_IT_IS, fork
 from lookalike.readers.limits import BYTES_A_SECOND
-from lookalike.readers.zygote import HEAVY, PLAIN, STOP
+from lookalike.readers.zygote import HEAVY, STOP
 
 # What a decoding process is told of the environment, where keys and passwords may stand.
 _KEPT: Final = re.compile(r"PATH|HOME|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|PYTHON\w*|VIRTUAL_ENV|TMPDIR")
@@ -27,63 +25,11 @@ _SINGLE: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT
 _MAX_MESSAGE: Final = 128 << 20  # bytes: a volume of 480 x 480 x 240; a larger message comes from a broken decoder
 
 
-class _Mother:
-    """The process that forks the zygotes of a module: it is started once, and ends with this one."""
-
-    def __init__(self, module: str, environment: dict[str, str]) -> None:
-        self.environment = environment
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                # -P: modules in the current folder, which may be that of the images, must not be imported.
-                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-
-    def fork(self, control: socket.socket) -> None:
-        """Have a zygote whose control socket this is, in the folder where this process is now. Raises OSError."""
-        folder = os.open(".", os.O_PATH)
-        try:
-            socket.send_fds(self._socket, [PLAIN], [control.fileno(), folder])
-        finally:
-            os.close(folder)
-
-    def end(self) -> None:
-        """End it; its zygotes go on."""
-        self._process.kill()
-        self._process.wait()
-        self._socket.close()
-
-
-_MOTHERS: Final[dict[str, _Mother]] = {}
-_FORKING: Final = threading.Lock()
-
-
-def _zygote(module: str) -> socket.socket:
-    """The control socket of a new zygote. Raises OSError."""
-    ours, theirs = socket.socketpair()
-    with theirs, _FORKING:
-        environment = plain_environment()
-        if module in _MOTHERS and _MOTHERS[module].environment == environment:
-            with suppress(OSError):  # somebody has killed it
-                _MOTHERS[module].fork(theirs)
-                return ours
-        if module in _MOTHERS:
-            _MOTHERS.pop(module).end()
-        _MOTHERS[module] = _Mother(module, environment)
-        _MOTHERS[module].fork(theirs)
-    return ours
-
-
 class Process:
     """The socket to a ``zygote``, and that to its child of the moment. module: what it runs."""
 
     def __init__(self, module: str = "lookalike.readers.worker") -> None:
-        self._control = _zygote(module)
+        self._control = fork(module, plain_environment())
         self._child: Connection | None = None
         self._arrived = select.poll()  # Connection.poll would make one for every call
         self.admitted: object = None  # what the child may open
@@ -97,7 +43,7 @@ class Process:
         self._arrived = select.poll()
         self._arrived.register(self._child, select.POLLIN)
         with theirs:
-            socket.send_fds(self._control, [HEAVY if heavy else PLAIN], [theirs.fileno()])
+            socket.send_fds(self._control, [HEAVY if heavy else AS_IT_IS], [theirs.fileno()])
         self.send(json.dumps({"files": files, "alone": alone}).encode())
         self.admitted, self.served = admitted, 0
 

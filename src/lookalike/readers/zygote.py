@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final, NoReturn
 
+from lookalike.forking import serve_forks
 from lookalike.readers import load_readers
 from lookalike.readers.confine import confine, library_places
 from lookalike.readers.landlock import libc
@@ -31,8 +32,8 @@ from lookalike.readers.limits import limit_memory
 from lookalike.readers.seccomp import refuse_calls
 from lookalike.readers.warm import warm_up
 
-PLAIN, HEAVY, STOP = b"p", b"h", b"s"
-"""Ask for a child; for one with the libraries of volumes, which make forking slower; or for the end of the child."""
+HEAVY, STOP = b"h", b"s"
+"""Ask for a child with the libraries of volumes, which make forking slower; or for the end of the one there is."""
 SKIP, NAME = b"skip", b"name"
 """What a child is told of known content: to say nothing of it, or who it is."""
 
@@ -51,37 +52,15 @@ class _Child:
 
 
 def serve_zygotes(descriptor: int, serve: Serve) -> None:
-    """Fork a zygote for each socket and folder that come by this socket, until the other end is closed.
+    """Fork a zygote for each socket that comes by this one (``forking.fork``), until its other end is closed.
 
     serve: what a child does, with its connection; whether it is confined to the files of one item.
     """
     sys.dont_write_bytecode = True
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who reads; a file must not seem to crash
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a zygote
     load_readers()
     library_places()
     warm_up()
-    gc.freeze()  # a child's collector would write to every page that it shares
-    with socket.socket(fileno=descriptor) as asked:
-        while True:
-            message, received, _flags, _address = socket.recv_fds(asked, 1, 2)
-            if not message:
-                return
-            if os.fork() == 0:
-                asked.close()
-                _be_zygote(received[0], received[1], serve)
-            for each in received:
-                os.close(each)
-
-
-def _be_zygote(descriptor: int, folder: int, serve: Serve) -> NoReturn:
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.fchdir(folder)
-        os.close(folder)
-        _serve_children(descriptor, serve)
-    finally:
-        os._exit(0)
+    serve_forks(descriptor, lambda control: _serve_children(control, serve))
 
 
 def _serve_children(descriptor: int, serve: Serve) -> None:

@@ -1,25 +1,30 @@
-"""The process that does one job: ``python -m lookalike.server.jobs.process GALLERY JOB``. Started by ``runner``.
+"""The process that does one job, and the one that has loaded what jobs need and forks it for each.
 
 A process of its own, so that a job takes neither memory nor the interpreter lock from searches and can be killed at
-any moment. It records progress and result in the gallery's database. It ends with the server, which holds the
-process's standard input open.
+any moment. It records progress and result in the gallery's database. It ends with the server, which holds the other
+end of its socket open.
 """
 
 from __future__ import annotations
 
 import html
+import importlib
 import json
 import math
 import os
+import select
+import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TextIO, TypeAlias
 
 from lookalike.configuration.resolve import setting_value
 from lookalike.errors import LookalikeError
+from lookalike.forking import AS_IT_IS, fork, serve_forks
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.progress import Progress
 from lookalike.server.serialise import plain, shown_name, without_paths
@@ -186,6 +191,8 @@ REPEATABLE: Final = (
 )  # running these again loses and repeats nothing
 BESIDE: Final = ("migrate", "backup", "verify")  # other jobs need not wait for these
 FLEETING: Final = ("export",)  # what these make goes with the service
+_LEARNING: Final = ("adapt", "evaluate", "map", "audit", "metadata")
+_LEARNS: Final = b"l"  # asks for a process that has loaded what these need, which takes a second
 WRITERS: Final = ("index", "pull", "adapt")  # only one of these is done at a time
 
 
@@ -205,11 +212,62 @@ class _Noted:
         tell_progress(self._gallery, self._identity, done, total, rate, left)
 
 
+class JobProcess:
+    """A process that does a job. Raises OSError if there can be none."""
+
+    def __init__(self, folder: str, identity: str, kind: str) -> None:
+        self._control = fork(__name__, letter=_LEARNS if kind in _LEARNING else AS_IT_IS)
+        self._lock, self._killed, self._held = threading.Lock(), False, -1
+        told = {"folder": folder, "identity": identity, "environment": dict(os.environ)}
+        self._control.sendall(json.dumps(told).encode() + b"\n")
+
+    def wait(self) -> None:
+        """Wait until it has ended. Called once."""
+        _data, held, _flags, _address = socket.recv_fds(self._control, 1, 1)
+        if not held:  # what should fork it was killed
+            return
+        with self._lock:
+            self._held = held[0]
+            self._kill() if self._killed else None
+        select.select([held[0]], [], [])
+        with self._lock:
+            self._held = -1
+            os.close(held[0])
+        self._control.close()
+
+    def kill(self) -> None:
+        """End it at any moment, be it about to start."""
+        with self._lock:
+            self._killed = True
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._held >= 0:
+            signal.pidfd_send_signal(self._held, signal.SIGKILL)
+
+
+def _serve_job(descriptor: int) -> None:
+    """What a fork does: the job that its socket tells of."""
+    with socket.socket(fileno=descriptor) as control:
+        socket.send_fds(control, [b"."], [os.pidfd_open(os.getpid())])
+        told = control.makefile()
+        asked = json.loads(told.readline())
+        threading.Thread(target=_end_with_server, args=(told,), daemon=True).start()
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        do_job(asked["folder"], asked["identity"])
+
+
+def _load(letter: bytes) -> None:
+    if letter == _LEARNS:
+        with suppress(ImportError):
+            importlib.import_module("sklearn.linear_model")
+
+
 def do_job(folder: str, identity: str) -> None:
     """Run a job, and record its result or its error. It is done again if records were removed meanwhile, which it may
     name; but adding records goes on, and says in numbers only what came of it.
     """
-    threading.Thread(target=_end_with_server, daemon=True).start()
     with suppress(OSError):
         os.nice(10)  # searches come first
     with open_gallery(folder) as gallery:
@@ -236,10 +294,10 @@ def _outcome(gallery: Gallery, task: Task, progress: Progress) -> dict[str, Any]
     return {"result": result, "reports": reports}
 
 
-def _end_with_server() -> None:
-    sys.stdin.buffer.read()
+def _end_with_server(told: TextIO) -> None:
+    told.read()
     os._exit(1)
 
 
 if __name__ == "__main__":
-    do_job(*sys.argv[1:])
+    serve_forks(int(sys.argv[1]), _serve_job, _load)

@@ -5,8 +5,6 @@ Beside them run a migration and a backup, during which others may write.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +14,7 @@ from typing import Final
 from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
-from lookalike.server.jobs.process import BESIDE, FLEETING, REPEATABLE, WRITERS
+from lookalike.server.jobs.process import BESIDE, FLEETING, REPEATABLE, WRITERS, JobProcess
 from lookalike.verbs.jobs import (
     Task,
     cancel_job,
@@ -43,7 +41,7 @@ class Runner:
         self._gallery = gallery
         self._stopped, self._untidy = False, True
         self._lock, self._taking = threading.Lock(), threading.Lock()
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, JobProcess] = {}
         self._writes = False
         beside = [partial(self._run_beside, kind) for kind in BESIDE]
         runs: list[Callable[[threading.Event], None]] = [self._run_tidily, *[self._run] * (workers - 1), *beside]
@@ -150,16 +148,9 @@ class Runner:
             process.wait()
             with self._lock:
                 del self._running[job.id]
-            if process.stdin is not None:
-                process.stdin.close()
 
-    def _started(self, job: Task) -> subprocess.Popen[bytes]:
-        self._running[job.id] = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lookalike.server.jobs.process", str(self._gallery.folder), job.id],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def _started(self, job: Task) -> JobProcess:
+        self._running[job.id] = JobProcess(str(self._gallery.folder), job.id, job.kind)
         return self._running[job.id]
 
 
