@@ -14,7 +14,7 @@ from differences import differences
 from questions import ask
 from record import KEPT, PARTS, recorded
 
-SLOW: Final = ("collections", "jobs", "pictures", "volumes")
+SLOW: Final = ("collections", "jobs", "pictures", "served", "volumes")
 
 _PROGRESS: Final = {"json.progress": "a job says how many parts are done"}
 _AUDIT: Final = {

@@ -7,8 +7,6 @@ import csv
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ import lookalike.server
 from lookalike.gallery import open_gallery
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.index import index
+from started import Started
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -139,19 +138,17 @@ def page_gallery(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @contextmanager
 def serving(gallery: Path | None, *options: str) -> Iterator[str]:
     """The address of ``lookalike serve``, in a process of its own. gallery: None for what the options name, if any."""
-    program = [sys.executable, "-c", "from lookalike.cli import main; main()"]
     named = [] if gallery is None else ["--gallery", str(gallery)]
-    command = [*program, "serve", *named, "--no-browser", "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            said = process.stdout.readline()
-            found = re.search(r"https?://\S+", said)
-            assert found, said
-            yield found[0]
-        finally:
-            process.terminate()
-            process.wait(20)
+    process = Started("serve", *named, "--no-browser", "--port", "0", *options)
+    try:
+        said = process.stdout.readline()
+        found = re.search(r"https?://\S+", said)
+        assert found, said
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
 
 
 @pytest.fixture(scope="session")

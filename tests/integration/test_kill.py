@@ -181,7 +181,9 @@ def test_killed_at_thirty_moments(collection: Path, truth: Truth, tmp_path: Path
     kill_and_run_again(30, 1, collection, truth, tmp_path)
 
 
-@pytest.mark.parametrize("step", ["create", "write", "replace", "switch"])
+@pytest.mark.parametrize(
+    "step", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("create", "replace", "switch")), "write"]
+)
 def test_killed_at_every_sql_statement(step: str, tmp_path: Path) -> None:
     """Creating a gallery, storing a batch, replacing vectors and labels, switching encoders: wholly done, or not."""
     run = python(Path(__file__).with_name("killed_at_statement.py"), tmp_path / "gallery", step)

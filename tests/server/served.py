@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import ssl
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from lookalike.server.service import Service, Shared, open_service
 from lookalike.server.settings import ServerSettings
 from lookalike.server.wrong_keys import WrongKeys
 from lookalike.verbs.index import index
+from started import Started
 
 COMMAND = Path(__import__("sys").executable).with_name("lookalike")
 API = "/api/v1"
@@ -102,10 +102,8 @@ def serving(folder: Path, *options: str, key: str = "", code: int = 0, verify: P
     Every answer must be one that the OpenAPI document declares.
     """
     log = folder.parent / "server.log"
-    command = [str(COMMAND), "serve", "--gallery", str(folder), "--port", "0", "--no-browser", *options]
     with log.open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-    assert process.stdout is not None
+        process = Started("serve", "--gallery", folder, "--port", "0", "--no-browser", *options, stderr=errors)
     line = process.stdout.readline()
     found = re.search(r"(https?)://127\.0\.0\.1:(\d+)/", line)
     assert found, line + log.read_text()

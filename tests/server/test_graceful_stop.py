@@ -76,6 +76,7 @@ class Callers:
             self.answered += 1
 
 
+@pytest.mark.slow  # everything at once; one by one below
 def test_with_searches_uploads_and_a_running_job(tmp_path: Path, many: Path) -> None:
     folder = make_gallery(tmp_path)
     picture = next(many.iterdir())

@@ -17,7 +17,7 @@ from served import API, Server, make_gallery, serving
 from lookalike.server.document import openapi_document
 
 DOCUMENT = Path(__file__).parents[2] / "web" / "contract" / "openapi.json"
-EXAMPLES = 8  # of each operation
+EXAMPLES = 4  # of each operation
 MANY = 80
 
 

@@ -65,6 +65,7 @@ def test_outputs_are_stored_small_and_say_nothing_of_the_machine(path: Path) -> 
     assert all(output.output_type != "error" for cell in cells for output in cell.outputs)
 
 
+@pytest.mark.slow
 def test_search_and_adapt(run: Run) -> None:
     said = run("01-search-and-adapt.ipynb")
     assert "100 added, 0 refused" in said

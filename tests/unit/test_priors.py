@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import cycle, product
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any, Final
 
@@ -192,10 +192,15 @@ def options(kind: str) -> Iterator[dict[str, Any]]:
             yield {**time, "group_by": per, "where": where, "k": k}
 
 
-def test_every_option_crossed_is_as_plain_python_has_it(gallery: Gallery, kind: str, rows: list[Planted]) -> None:
-    """Each combination is asked by another record."""
+@pytest.mark.parametrize("each", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_option_crossed_is_as_plain_python_has_it(
+    gallery: Gallery, kind: str, rows: list[Planted], each: int
+) -> None:
+    """Each combination is asked by another record. Every fifth holds each pair of two options' values, since no list
+    of values but the days has a length that shares a factor with five.
+    """
     asked = cycle(row for row in rows if row.patient and row.date is not None)
-    for query, how in zip(asked, options(kind), strict=False):
+    for query, how in zip(asked, islice(options(kind), 0, None, each), strict=False):
         found = lookalike.search(gallery, id=query.id, pictures=False, **how)
         assert oracle(rows, query, how) == told(found.hits), how
 

@@ -204,10 +204,16 @@ class Besides(RuleBasedStateMachine):
 
 
 TestBesides = Besides.TestCase
-TestBesides.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+TestBesides.settings = settings(max_examples=4, stateful_step_count=25, deadline=None)
+MORE = settings(max_examples=12, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.slow
+def test_it_holds_for_longer() -> None:
+    run_state_machine_as_test(Besides, settings=MORE)
 
 
 @pytest.mark.slow
 def test_postgresql_does_as_sqlite(postgresql_server: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Besides, "url", postgresql_server.url())
-    run_state_machine_as_test(Besides, settings=TestBesides.settings)
+    run_state_machine_as_test(Besides, settings=MORE)

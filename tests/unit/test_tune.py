@@ -246,6 +246,7 @@ def test_a_label_that_untouched_records_alone_bear(made: Gallery, tmp_path: Path
     assert done.judged(parts, made.spec.identity, 0).queries == len(parts.untouched)
 
 
+@pytest.mark.slow  # the next but one throws away, too
 def test_what_is_no_better_is_thrown_away(tmp_path: Path) -> None:
     """Labels dealt to the patients anew: the network is at chance where it saw nothing."""
     order = np.random.default_rng(5).permutation(PATIENTS)
@@ -264,6 +265,7 @@ def test_what_is_no_better_is_thrown_away(tmp_path: Path) -> None:
     assert (told.exit_code, "Not accepted" in told.stdout, "over base" in told.stdout) == (1, True, True)
 
 
+@pytest.mark.slow
 def test_it_is_tuned_by_a_field(tmp_path: Path) -> None:
     """Labels that say nothing, and a field that says what the tint is."""
     gallery_of(tmp_path, lambda patient: patient % 3 == 0).close()
