@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -31,8 +32,8 @@ _FORKING: Final = threading.Lock()
 class Started:
     """``lookalike WORDS``, running; as ``subprocess.Popen``, with text. stderr: None for that of the tests."""
 
-    def __init__(self, *words: str | Path, stderr: IO[Any] | None = None, cwd: Path | None = None) -> None:
-        asked = {"words": [*map(str, words)], "cwd": str(cwd or Path.cwd()), "environment": dict(os.environ)}
+    def __init__(self, *words: object, stderr: IO[Any] | None = None, given: str = "") -> None:
+        asked = {"words": [*map(str, words)], "cwd": str(Path.cwd()), "environment": dict(os.environ), "given": given}
         errors = os.dup(2) if stderr is None else os.dup(stderr.fileno())
         (out, printed), (self._ended, tell) = os.pipe(), os.pipe()
         with _FORKING:
@@ -65,6 +66,17 @@ class Started:
     def terminate(self) -> None:
         if self.poll() is None:
             psutil.Process(self.pid).terminate()
+
+
+def ran(*words: object, given: str = "") -> subprocess.CompletedProcess[str]:
+    """``lookalike WORDS``, once it has ended. given: what it may read."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = Started(*words, stderr=errors, given=given)
+        with process.stdout:
+            printed = process.stdout.read()
+        code = process.wait(600)
+        errors.seek(0)
+        return subprocess.CompletedProcess([*words], code, printed, errors.read())
 
 
 @cache
@@ -103,11 +115,16 @@ def _serve(control: socket.socket) -> None:
             control.sendall(pid.to_bytes(4))
 
 
-def _run(received: Sequence[int], words: list[str], cwd: str, environment: dict[str, str]) -> NoReturn:
+def _run(received: Sequence[int], words: list[str], cwd: str, environment: dict[str, str], given: str) -> NoReturn:
     """What the child does: the command with its own streams, folder and environment, and nobody else's files."""
+    read = os.memfd_create("given")
+    os.write(read, given.encode())
+    os.lseek(read, 0, os.SEEK_SET)
+    os.dup2(read, 0)
     os.dup2(received[0], 1)
     os.dup2(received[1], 2)
-    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", 1)  # those of before were of other kinds of files
+    # Those of before were of other kinds of files.
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w", 1)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.chdir(cwd)
     os.environ.clear()

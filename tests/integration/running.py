@@ -19,7 +19,7 @@ COMMAND = Path(sys.executable).with_name("lookalike")
 
 
 def lookalike(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run `lookalike ARGUMENTS` in a process of its own."""
+    """Run `lookalike ARGUMENTS` in a process of its own, from nothing; ``started.ran`` is quicker."""
     command = [str(COMMAND), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, **options)
 

@@ -33,6 +33,7 @@ from lookalike.verbs.jobs import list_jobs, submit_job
 from lookalike.verbs.map import kept_map, map_gallery
 from lookalike.verbs.records import browse, label, label_log
 from lookalike.verbs.search import search
+from started import ran
 
 COMMAND = Path(sys.executable).with_name("lookalike")
 
@@ -383,7 +384,7 @@ def test_a_flipped_byte_anywhere_in_a_database_is_found_or_changes_nothing(kept:
 
 def test_by_command(kept: Kept, tmp_path: Path) -> None:
     def run(*words: object, code: int = 0) -> str:
-        done = subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, check=False)
+        done = ran(*words)
         assert done.returncode == code, done.stderr
         return done.stdout
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from running import COMMAND
 
 from conftest import texture
 from lookalike.errors import DamagedFileError, NotFoundError, UsageError
@@ -25,6 +23,7 @@ from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
 from planted import SIDE, SPOT, plant, scene
+from started import ran
 
 MakeGallery = Callable[..., Gallery]
 PLANTED, PICTURES = 5, 30
@@ -273,24 +272,24 @@ def test_explain_reads_the_file_where_no_patches_are_stored(
 def test_the_command(indexed: Path, collection: tuple[Path, dict[str, Box]], tmp_path: Path) -> None:
     folder, boxes = collection
     name, box = next(iter(boxes.items()))
-    subprocess.run([COMMAND, "index", folder, "-g", tmp_path / "g", "--patches"], capture_output=True, check=True)
+    assert ran("index", folder, "-g", tmp_path / "g", "--patches").returncode == 0
     with open_gallery(tmp_path / "g") as made:
         assert len(patched_records(made.store)) == PICTURES
-    asked = [COMMAND, "search", folder / name, "-g", indexed, "-k", "3"]
+    asked = ["search", folder / name, "-g", indexed, "-k", "3"]
     edges = ",".join(map(str, box))
     figure = tmp_path / "where.png"
-    run = subprocess.run([*asked, "--box", edges, "--figure", figure], capture_output=True, text=True, check=True)
-    assert "box" in run.stdout.splitlines()[0]
+    drawn_one = ran(*asked, "--box", edges, "--figure", figure)
+    assert "box" in drawn_one.stdout.splitlines()[0]
     with PIL.Image.open(figure) as drawn:
         assert drawn.width > 4 * 160
         cyan = (np.asarray(drawn.convert("RGB")) == (0, 229, 255)).all(axis=-1)
     assert cyan.sum() > 4 * 4 * SPOT * 160 / SIDE  # four boxes, their outlines two pixels wide
-    told = subprocess.run([*asked, "--box", edges, "--json"], capture_output=True, text=True, check=True)
+    told = ran(*asked, "--box", edges, "--json")
     hits = json.loads(told.stdout)["hits"]
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
     assert all(len(hit["region"]["box"]) == 4 for hit in hits)
     for wrong in (["--box", "1,2,3"], ["--box", "0.5,0,0.4,1"], ["--no-context"], ["--box", edges, "--text", "x"]):
-        failed = subprocess.run([*asked, *wrong], capture_output=True, text=True, check=False)
+        failed = ran(*asked, *wrong)
         assert failed.returncode != 0
         assert "Traceback" not in failed.stderr
 

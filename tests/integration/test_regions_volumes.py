@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from running import COMMAND
 
 from conftest import texture
 from lookalike.errors import UsageError
@@ -20,6 +18,7 @@ from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
 from planted import plant, scene
+from started import ran
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
@@ -130,6 +129,5 @@ def test_localisation(volumes: tuple[Path, Path], tmp_path: Path) -> None:
     assert without.scores[-1].slices == whole.slices
     assert without.scores[-1].place is None
     assert "keeps no patches" in str(without)
-    command = [COMMAND, "evaluate", "-g", stored, "--protocol", "localisation", "-k", "3"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = ran("evaluate", "-g", stored, "--protocol", "localisation", "-k", "3")
     assert told.stdout.startswith(report.tables())

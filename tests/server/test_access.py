@@ -20,6 +20,7 @@ from lookalike.roles import ROLES
 from lookalike.server.access import Needs
 from lookalike.server.app import make_app
 from lookalike.verbs.keys import add_key, list_keys, remove_key
+from started import ran
 
 # Written by hand from the contract: what the router says must agree.
 _CONTRIBUTOR: Final = frozenset(
@@ -309,8 +310,7 @@ def test_over_tls(folder: Path, keys: dict[str, str], tmp_path: Path) -> None:
 
 def refused(folder: Path, *options: str) -> str:
     """The one line of a server that does not start."""
-    command = [COMMAND, "serve", "--gallery", folder, "--port", "0", "--no-browser", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = ran("serve", "--gallery", folder, "--port", "0", "--no-browser", *options)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1

@@ -185,7 +185,7 @@ def many(tmp_path: Path) -> Path:
     """A folder that takes a while to index, the last file with the bytes of the gallery's p00.png."""
     folder = tmp_path / "many"
     folder.mkdir()
-    for i in range(60):
+    for i in range(150):
         PIL.Image.fromarray(texture(1000 + i)).save(folder / f"m{i:03}.png")
     PIL.Image.fromarray(texture(0)).save(folder / "z.png")
     return folder
@@ -202,10 +202,10 @@ def test_an_erasure_does_not_wait_for_a_job_to_end(tmp_path: Path, scratch: Path
             assert (answer.status_code, answer.json()) == (200, {"records": 1, "erased": True, "beyond": ""})
         assert server.http.get(accepted.headers["location"]).json()["state"] == "running"
         job = server.job(accepted)
-        assert (job["state"], job["result"]["added"], job["error"]) == ("done", 60, None)
+        assert (job["state"], job["result"]["added"], job["error"]) == ("done", 150, None)
         assert server.get(f"/records/{first['id']}").status_code == 404  # its bytes were in the job's folder
         found = server.post("/search", {"query": {"vector": [1.0] * 384}, "k": 1000}).json()["hits"]
-        assert len(found) == server.get("/gallery").json()["records"] == RECORDS - 5 + 60
+        assert len(found) == server.get("/gallery").json()["records"] == RECORDS - 5 + 150
 
 
 def test_a_job_that_was_accepted_waits_for_another_writer(tmp_path: Path, scratch: Path) -> None:

@@ -126,7 +126,7 @@ def test_nothing_gives_anybody_away(root: Path, given: Path, service: bool) -> N
     assert heard.canaries() == {}
     assert on_disk(root) == {}
     kinds = {json.loads(line)["kind"] for path in (root / "audit").glob("*.jsonl") for line in path.open()}
-    assert kinds >= {"import", "search", "export", "label", "erase"} | ({"look", "start", "stop"} if service else set())
+    assert kinds >= {"import", "export", "label", "erase"} | ({"search", "look", "start", "stop"} if service else set())
     left = [path for path in (root / "temporary").rglob("*") if path.is_file() and path.name != ".lock"]
     assert left == []
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from served import COMMAND, Server, make_gallery, serving, to_json
+from served import Server, make_gallery, serving, to_json
 
 import lookalike
+from started import ran
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,7 @@ def by_name(value: Any) -> Any:
 
 
 def command(server: Server, *arguments: str) -> Any:
-    call = [str(COMMAND), *arguments, "--gallery", str(server.folder), "--json"]
-    return json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
+    return json.loads(ran(*arguments, "--gallery", server.folder, "--json").stdout)
 
 
 def in_python(server: Server, verb: str, *arguments: Any, **options: Any) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import API, COMMAND, RECORDS, Server, eventually, make_gallery, problem, serving
+from served import API, RECORDS, Server, eventually, make_gallery, problem, serving
 
 from lookalike.gallery import open_gallery
 from lookalike.ownership import config_folder
@@ -17,6 +17,7 @@ from lookalike.verbs.gallery import gallery_id
 from lookalike.verbs.keys import add_key
 from peers.dicomweb import radiograph
 from peers.dicomweb import serving as serving_pacs
+from started import ran
 
 TOKEN = "a-token-of-the-scraper"
 
@@ -98,11 +99,8 @@ def test_the_metrics_have_a_token_of_their_own(server: Server, keys: dict[str, s
 
 
 def test_a_token_that_is_too_short_to_be_secret_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import subprocess
-
     monkeypatch.setenv("LOOKALIKE_METRICS_TOKEN", "short")
-    words = [COMMAND, "serve", "--gallery", str(folder), "--port", "0", "--no-browser"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    done = ran("serve", "--gallery", folder, "--port", "0", "--no-browser")
     assert done.returncode == 1
     assert "16 characters" in done.stderr
     assert "short" not in done.stderr.replace("too short", "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from lookalike.verbs.erase import check_erasure, erase_patient
 from lookalike.verbs.index import index
 from lookalike.verbs.map import map_gallery
 from lookalike.verbs.records import RecordInfo, browse
+from started import ran
 
 COMMAND = Path(sys.executable).with_name("lookalike")
 
@@ -159,7 +159,7 @@ def test_whom_and_where(gallery: Gallery, tmp_path: Path) -> None:
 
 def test_by_command(gallery: Gallery, tmp_path: Path) -> None:
     def run(*words: object, code: int = 0, given: str = "") -> str:
-        done = subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, input=given, check=False)
+        done = ran(*words, given=given)
         assert done.returncode == code, done.stderr
         return done.stdout
 
