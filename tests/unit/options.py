@@ -459,6 +459,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--log-format": Told("--log-format json", "log_format", "json"),
             "--log-level": Told("--log-level error", "log_level", "error"),
             "--workers": Told("--workers 7", "workers", 7),
+            "--processes": Told("--processes 3", "processes", 3),
             "--json": JSON,
         },
         answer=True,

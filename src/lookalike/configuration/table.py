@@ -93,6 +93,16 @@ SETTINGS: Final = (
         variable="LOOKALIKE_BEHIND_PROXY",
         flag="--behind-proxy",
     ),
+    Setting(
+        key="server.processes",
+        kind="whole",
+        about="Processes that answer; one of them writes, decodes and does the jobs",
+        variable="LOOKALIKE_PROCESSES",
+        flag="--processes",
+        default=1,
+        least=1,
+        most=64,
+    ),
     # Limits
     Setting(
         key="limits.max_upload_mb",

@@ -63,13 +63,27 @@ class Access:
         """Who asks, with what they may do in this gallery, be it nothing; None where nobody who is known does. Raises
         Problem 503.
         """
-        self._open = self._open and not self._keys
-        if self._open:
+        if self.is_open():
             return _LOCAL
         try:
             return self._known(request)
         except EndpointError as error:
             raise Problem(503, str(error), "identity-provider", {"Retry-After": "5"}) from None
+
+    def knows(self, request: HTTPConnection) -> bool:
+        """Whether who asks is known without sessions, tokens or a count of wrong keys: by a key, by a proxy, or since
+        nobody has to say who they are.
+        """
+        if self.is_open():
+            return True
+        if "authorization" in request.headers:
+            return self._keys.find(_bearer(request)) is not None
+        return self._of_proxy(request) is not None
+
+    def is_open(self) -> bool:
+        """Whether there has been no key yet: as often as this is asked, a key is seen."""
+        self._open = self._open and not self._keys
+        return self._open
 
     def _known(self, request: Request) -> Caller | None:
         if "authorization" in request.headers:
@@ -96,7 +110,7 @@ class Access:
             raise Problem(403, "a browser says whose page changes something; this request does not", "cross-site")
         return self._caller(person)
 
-    def _of_proxy(self, request: Request) -> Caller | None:
+    def _of_proxy(self, request: HTTPConnection) -> Caller | None:
         """Who has signed in at a proxy that is trusted; from anybody else these headers mean nothing."""
         own, peer = self._people, request.client.host if request.client else ""
         if not own.user_header or not is_trusted(peer, own.trusted_proxies):
@@ -150,7 +164,7 @@ def session_cookie(settings: ServerSettings) -> str:
     return "__Host-lookalike-session" if settings.secure else "lookalike-session"
 
 
-def _bearer(request: Request) -> str:
+def _bearer(request: HTTPConnection) -> str:
     scheme, _, given = request.headers["authorization"].partition(" ")
     return given.strip() if scheme.lower() == "bearer" else ""
 

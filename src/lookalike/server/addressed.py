@@ -40,7 +40,7 @@ class Addressed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        name, path = _split(scope["path"])
+        name, path = split_address(scope["path"])
         if path and self._doors.named(name):
             base = address_of(name).rstrip("/")
             inside = self._inside({**scope, "path": path}, name, base)
@@ -59,18 +59,18 @@ def address_of(name: str) -> str:
     return f"{_PREFIX}{quote(name, safe='')}/"
 
 
+def split_address(path: str) -> tuple[str, str]:
+    """The gallery that a path names, and its path inside; "" for both where it names none."""
+    name, slash, rest = path.removeprefix(_PREFIX).partition("/") if path.startswith(_PREFIX) else ("", "", "")
+    return (name, f"/{rest}") if slash else ("", "")
+
+
 def service_at(request: Request) -> Any:
     """The service of the gallery that a request is for. Raises Problem 503 where it is not open."""
     found = request.state.service
     if found is None:
         raise request.app.state.galleries.refusal(request.state.gallery)
     return found
-
-
-def _split(path: str) -> tuple[str, str]:
-    """The gallery that a path names, and its path inside; "" for both where it names none."""
-    name, slash, rest = path.removeprefix(_PREFIX).partition("/") if path.startswith(_PREFIX) else ("", "", "")
-    return (name, f"/{rest}") if slash else ("", "")
 
 
 def _with_base(send: Send, base: str) -> Send:

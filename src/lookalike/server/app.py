@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cache
@@ -24,12 +24,14 @@ from lookalike.server.guard import API, Guard
 from lookalike.server.logs import log_failure
 from lookalike.server.page import STATIC, Page
 from lookalike.server.problems import install
+from lookalike.server.processes.handing import HandedOver, HandingOver
 from lookalike.server.service import Service
 from lookalike.server.settings import ServerSettings
 from lookalike.text import absolute
 
 _SWEPT_EVERY: Final = 600.0  # seconds
 _TRIED_EVERY: Final = 5.0  # seconds, while a gallery cannot be opened
+_KEYS_EVERY: Final = 0.5  # seconds
 _THREADS: Final = 32  # requests handled at once
 _NO_PAGE: Final = "The page is not built; build it in a checkout: make page\n"
 
@@ -40,8 +42,9 @@ def make_app(folder: str | Path, settings: ServerSettings | None = None) -> Fast
     return service_app(replace(settings or ServerSettings(), galleries=(place,)))
 
 
-def service_app(settings: ServerSettings) -> FastAPI:
+def service_app(settings: ServerSettings, warmed: Callable[[], None] | None = None) -> FastAPI:
     """The service over the galleries of its settings, which are opened at once and closed when the server stops.
+    warmed: called once what queries need has been loaded, or could not be.
 
     Raises UsageError (open to a network without keys and TLS), and as ``Galleries``.
     """
@@ -51,7 +54,7 @@ def service_app(settings: ServerSettings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         _take_up(galleries.services())
-        work = (_warm(galleries.services()), _sweep(galleries), _retry(galleries))
+        work = (_warm_first(galleries, warmed), _sweep(galleries), _retry(galleries), _watch_keys(galleries))
         tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
@@ -76,6 +79,10 @@ def service_app(settings: ServerSettings) -> FastAPI:
     app.add_middleware(Audited, settings=settings, log=galleries.shared.audit)
     app.add_middleware(Guard, settings=settings, metrics=galleries.shared.metrics)
     app.add_middleware(Addressed, doors=galleries)
+    if settings.writer is not None:
+        app.add_middleware(HandingOver, writer=settings.writer, knows=galleries.knows)
+    else:
+        app.add_middleware(HandedOver)
     return app
 
 
@@ -100,6 +107,20 @@ async def _warm(services: Sequence[Service]) -> None:
             await run_in_threadpool(service.warm)
         except Exception as error:
             log_failure("warming", error, gallery=service.name)
+
+
+async def _warm_first(galleries: Galleries, warmed: Callable[[], None] | None) -> None:
+    await _warm(galleries.services())
+    if warmed is not None:
+        warmed()
+
+
+async def _watch_keys(galleries: Galleries) -> None:
+    """One of several processes may be asked for nothing while the first key comes and goes again."""
+    while galleries.settings.writer is not None:
+        await asyncio.sleep(_KEYS_EVERY)
+        for service in galleries.services():
+            await run_in_threadpool(service.access.is_open)
 
 
 async def _sweep(galleries: Galleries) -> None:

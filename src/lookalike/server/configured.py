@@ -86,6 +86,7 @@ def server_settings(found: Mapping[str, Resolved]) -> ServerSettings:
         audit_log=None if value["audit_log.folder"] is None else str(value["audit_log.folder"]),
         galleries=value["galleries"],
         workers=value["limits.workers"],
+        processes=value["server.processes"],
         schedules=schedules,
         backups=value["backup.folder"],
         log_format=value["log.format"],

@@ -12,12 +12,14 @@ from contextlib import suppress
 from typing import Final
 
 from fastapi import Request
+from starlette.requests import HTTPConnection
 from threadpoolctl import threadpool_limits
 
 from lookalike.audit_log.log import AuditLog
 from lookalike.audit_log.place import audit_place
 from lookalike.configuration.setting import GalleryPlace
 from lookalike.errors import GalleryError, LookalikeError
+from lookalike.server.addressed import split_address
 from lookalike.server.decoding import Decoding
 from lookalike.server.logs import log_failure
 from lookalike.server.metrics import Metrics
@@ -74,6 +76,11 @@ class Galleries:
     def service(self, name: str = "") -> Service | None:
         """The service of a gallery, of the first one without a name; None where it is not open."""
         return self._services.get(name or next(iter(self.places), ""))
+
+    def knows(self, request: HTTPConnection) -> bool:
+        """Whether this process alone can tell who asks for something of a gallery (``Access.knows``)."""
+        service = self.service(split_address(request.scope["path"])[0])
+        return service is not None and service.access.knows(request)
 
     def refusal(self, name: str = "") -> Problem:
         """Why it is not."""

@@ -122,7 +122,7 @@ class Service:
         """Load what the first query would otherwise wait for, unless that is being done."""
         if self.warming.acquire(blocking=False):
             try:
-                warm(self.gallery)
+                warm(self.gallery, encoder=self.settings.writer is None)
                 self.ready = True
                 verify_rows(self.gallery)
             finally:
@@ -135,8 +135,10 @@ class Service:
         self.exports.forget()
 
     def start_jobs(self) -> None:
-        """Take up what waits, and look at the clock; not where nothing may be written, and no job comes."""
-        if self.gallery.store.writable:
+        """Take up what waits, and look at the clock; not where nothing may be written, and no job comes; of several
+        processes one does.
+        """
+        if self.gallery.store.writable and self.settings.writer is None:
             self.runner.start()
             self.scheduler.start()
 
@@ -187,7 +189,7 @@ def _served(gallery: Gallery, place: GalleryPlace, settings: ServerSettings, sha
     check_closed_to_strangers(settings, keys=bool(keys))
     if gallery.store.writable:
         gallery.allow([*settings.imports.values(), *place.roots])
-    if shared.audit is not None:
+    if shared.audit is not None and settings.writer is None:
         shared.audit.note(AuditEvent("start", "lookalike", "service", gallery=gallery_id(gallery)))
     runner = Runner(gallery, settings.workers)
     return Service(
@@ -203,6 +205,7 @@ def _served(gallery: Gallery, place: GalleryPlace, settings: ServerSettings, sha
         Scheduler(gallery, runner, settings.schedules),
         shared.decoding,
         audit=shared.audit,
+        stop_noted=settings.writer is not None,
     )
 
 

@@ -17,6 +17,8 @@ from lookalike.server.logs import LogFormat, LogLevel
 from lookalike.server.people import PeopleSettings, check_people
 
 PORT: Final = 8765
+WAITING_CONNECTIONS: Final = 512
+"""Connections that wait to be taken."""
 MAX_UPLOAD: Final = 256 << 20
 SCHEDULED: Final = ("pull", "backup", "remind")
 """Kinds of jobs that are queued by schedules."""
@@ -32,7 +34,9 @@ class ServerSettings:
     folder of the audit log, "off" for none; None: where the environment or the configuration says. galleries: that are
     served, the first one at the addresses that name none. waits: for galleries that are not there yet, where there is
     but one. workers: jobs of a gallery that are done at a time. schedules: when a job of a kind is queued, by kind.
-    backups: the folder for backups. metrics_token, metrics_token_file: what opens /metrics alone.
+    backups: the folder for backups. processes: that answer. writer: of one of several, the socket of that which does
+    what it cannot; None for that one, and where there is but one. metrics_token, metrics_token_file: what opens
+    /metrics alone.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +55,8 @@ class ServerSettings:
     workers: int = 1
     schedules: Mapping[str, str] = field(default_factory=dict)
     backups: Path | None = None
+    processes: int = 1
+    writer: Path | None = None
     log_format: LogFormat = "text"
     log_level: LogLevel = "info"
     metrics_token: str = field(default="", repr=False)

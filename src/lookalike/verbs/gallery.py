@@ -363,12 +363,15 @@ def secret_key(gallery: Gallery, out: str | os.PathLike[str] | None = None) -> S
     return SecretKey("", str(absolute(out)))
 
 
-def warm(gallery: Gallery) -> None:
-    """Load what the first of many queries would wait for, and keep the records in memory from now on."""
+def warm(gallery: Gallery, *, encoder: bool = True) -> None:
+    """Load what the first of many queries would wait for, and keep the records in memory from now on. encoder: whether
+    there will be queries that need it.
+    """
     gallery.store.hold()
     gallery.index()
     space_background(gallery, BASE)
-    _ = gallery.encoder
+    if encoder:
+        _ = gallery.encoder
 
 
 def verify_rows(gallery: Gallery) -> None:
