@@ -57,10 +57,18 @@ def _without(shown: NDArray[np.uint8], box: PixelBox) -> PixelBox | None:
     )
 
 
+def _level(line: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """The median of a line (pixels[, 3]), cut to a whole level; ``np.median`` takes three times as long."""
+    middles = (len(line) - 1) // 2, len(line) // 2
+    below, above = np.partition(line, middles, axis=0)[list(middles)].astype(np.int16)
+    level: NDArray[np.int16] = (below + above) // 2
+    return level
+
+
 def _depth(lines: NDArray[np.uint8]) -> int:
     """How many lines (lines, pixels[, 3]) from the first on belong to its margin."""
     some = lines[:, :: max(1, lines.shape[1] // _SAMPLES)]
-    level = np.median(some[0], axis=0).astype(np.int16)
+    level = _level(some[0])
     for start in range(0, len(some), _TOGETHER):
         apart = np.abs(some[start : start + _TOGETHER] - level)
         if apart.ndim == 3:

@@ -118,10 +118,24 @@ def stretch(values: NDArray[np.generic], percentiles: tuple[float, float]) -> ND
     UnreadableImageError("damaged-pixels") if none is finite.
     """
     sample = _sample(values)
+    if values.dtype == np.uint8 and values.size:
+        return _of_levels(values.astype(np.uint8, copy=False), sample, percentiles)
     if not np.issubdtype(values.dtype, np.integer):
         values, sample = _finite(values), sample[np.isfinite(sample)]
     low, high = np.percentile((sample if sample.size else values).astype(np.float64), percentiles)
     return _eight_bits(values, float(low), float(high))
+
+
+def _of_levels(
+    values: NDArray[np.uint8], sample: NDArray[np.generic], percentiles: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """``stretch`` of 8-bit values: each of the 256 levels is computed once and looked up."""
+    levels, counts = np.arange(256, dtype=np.uint8), np.bincount(sample.ravel(), minlength=256)
+    low, high = (_percentile(levels, counts, q) for q in percentiles)
+    if low >= high:
+        return _eight_bits(values, low, high)
+    shown: NDArray[np.uint8] = _eight_bits(levels, low, high).take(values)
+    return shown
 
 
 def _sample(values: NDArray[np.generic]) -> NDArray[np.generic]:

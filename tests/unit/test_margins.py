@@ -73,6 +73,12 @@ def test_margins_lie_in_one_another() -> None:
     assert inside_margins(framed(film, (5, 5, 5, 5), 255, 2)) == (14, 13, 134, 113)
 
 
+def test_the_level_of_a_margin_is_the_median_of_its_line() -> None:
+    shown = np.random.default_rng(0).integers(0, 256, (60, 80), dtype=np.uint8)
+    shown[:9] = np.tile([90, 110], 40)  # 10 levels from the median, 20 from each other
+    assert inside_margins(shown) == (9, 0, 60, 80)
+
+
 def test_letters_in_a_margin_do_not_keep_it_and_half_a_line_does() -> None:
     shown = framed(busy(4, 300, 300), (40, 0, 0, 0), 0, 1)
     shown[10:16, 5:11] = 255  # 2 % of a line of 300

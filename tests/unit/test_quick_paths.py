@@ -45,6 +45,13 @@ def test_a_picture_worked_out_by_value_is_the_one_worked_out_by_pixel(image: Ima
     assert np.array_equal(shown, by_pixel[..., 0] if by_pixel.shape[-1] == 1 else by_pixel)
 
 
+@given(images(), st.sampled_from([(0.0, 100.0), (1.0, 99.0), (0.5, 99.5)]))
+@settings(max_examples=200, deadline=None)
+def test_eight_bits_are_stretched_as_the_same_values_in_sixteen(image: Image, percentiles: tuple[float, float]) -> None:
+    values = image.pixels[0].astype(np.uint8)
+    assert np.array_equal(pixels.stretch(values, percentiles), pixels.stretch(values.astype(np.int16), percentiles))
+
+
 def test_a_vector_does_not_depend_on_how_many_are_encoded_at_once() -> None:
     encoder = encoders.load()
     inputs = np.random.default_rng(0).integers(0, 256, (7, 224, 224, 3), dtype=np.uint8)

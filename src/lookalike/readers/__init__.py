@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from lookalike.errors import UnreadableImageError
 from lookalike.plugins import load_plugins
@@ -109,6 +109,12 @@ def load_readers() -> dict[str, Reader]:
     return {name: declared[name]() for name in sorted(declared, key=lambda name: (_place(name), name))}
 
 
+@cache
+def _that_are(kind: Any) -> tuple[Any, ...]:
+    """The readers of one protocol: to compare an object with a protocol takes as long as reading a small header."""
+    return tuple(reader for reader in load_readers().values() if isinstance(reader, kind))
+
+
 def _place(name: str) -> int:
     return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
@@ -164,32 +170,36 @@ def format_of(file: Path) -> str:
 
 def series_of(file: Path) -> SeriesPart | None:
     """``SeriesReader.series_of`` of a file; None if no such reader takes it. Raises OSError, UnreadableImageError."""
-    for reader in load_readers().values():
-        if isinstance(reader, SeriesReader) and reader.matches(file):
+    reader: SeriesReader
+    for reader in _that_are(SeriesReader):
+        if reader.matches(file):
             return reader.series_of(file)
     return None
 
 
 def kind_of_file(file: Path) -> str:
     """``SortingReader.kind_of`` of a file; "" if no such reader takes it. Raises OSError."""
-    for reader in load_readers().values():
-        if isinstance(reader, SortingReader) and reader.matches(file):
+    reader: SortingReader
+    for reader in _that_are(SortingReader):
+        if reader.matches(file):
             return reader.kind_of(file)
     return ""
 
 
 def report_in(file: Path) -> tuple[str, str] | None:
     """``ReportReader.report_in`` of a file; None if no such reader takes it. Raises OSError, UnreadableImageError."""
-    for reader in load_readers().values():
-        if isinstance(reader, ReportReader) and reader.matches(file):
+    reader: ReportReader
+    for reader in _that_are(ReportReader):
+        if reader.matches(file):
             return reader.report_in(file)
     return None
 
 
 def identity_in(files: Sequence[Path]) -> FileIdentity | None:
     """``IdentityReader.identity_in`` of an item's files; None if no such reader takes the first one. Raises as that."""
-    for reader in load_readers().values():
-        if isinstance(reader, IdentityReader) and reader.matches(files[0]):
+    reader: IdentityReader
+    for reader in _that_are(IdentityReader):
+        if reader.matches(files[0]):
             return reader.identity_in(files)
     return None
 

@@ -77,14 +77,22 @@ def kind_of_dicom(file: Path) -> str:
 
     Reads to the modality only.
     """
+    return kind_of_object(*_class_and_modality(file))
+
+
+def modality_of(file: Path) -> str:
+    """The modality that a file names in its place; "" if there is none. Reads to the modality only."""
+    return _class_and_modality(file)[1]
+
+
+def _class_and_modality(file: Path) -> tuple[str, str]:
     try:
         with file.open("rb") as opened:
             ds = read_partial(opened, stop_when=_behind_modality, force=True, specific_tags=list(_TAGS))
         sop_class = str(ds.get("SOPClassUID") or ds.file_meta.get("MediaStorageSOPClassUID") or "").strip("\0 ")
-        modality = str(ds.get("Modality") or "").strip("\0 ")
+        return sop_class, str(ds.get("Modality") or "").strip("\0 ")
     except Exception:  # a damaged header: reading the file reports what is wrong
-        return ""
-    return kind_of_object(sop_class, modality)
+        return "", ""
 
 
 def kind_of_object(sop_class: str, modality: str) -> str:

@@ -23,6 +23,7 @@ from lookalike.pixels import as_monochrome2, upright
 from lookalike.planes import slices_first
 from lookalike.readers.dicom_frames import parse_dicom, read_dicom_frames
 from lookalike.readers.dicom_identity import IDENTITY_TAGS, identity_of_file
+from lookalike.readers.dicom_kinds import modality_of
 from lookalike.readers.dicom_values import value_of
 from lookalike.readers.dimensions import DIMENSION_TAGS, file_dimensions
 from lookalike.readers.geometry import MODALITIES, SeriesPart, SliceGeometry
@@ -54,6 +55,9 @@ def series_part(file: Path) -> SeriesPart | None:
 
     Raises UnreadableImageError for a mosaic whose tiles cannot be told.
     """
+    # Most pictures name another modality: their header is not read to its end.
+    if (modality := modality_of(file)) and modality not in MODALITIES:
+        return None
     try:
         ds = parse_dicom(file, stop_before_pixels=True, specific_tags=list(_TAGS))
         if ds.get("Modality") not in MODALITIES:
