@@ -16,7 +16,7 @@ RUN = """async () => (await axe.run(document, {runOnly: ["wcag2a", "wcag2aa"]}))
     (found) => [found.id, found.nodes.map((node) => node.html.slice(0, 200))])"""
 
 
-@pytest.mark.parametrize("colours", ["dark", "light"])
+@pytest.mark.parametrize("colours", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_violation_in_any_view(page_without_errors: MakePage, served: str, query_file: Path, colours: str) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not installed: `npm ci` in web/")

@@ -21,6 +21,7 @@ from test_receiving import certificate
 from dicoms import save
 from lookalike.errors import LookalikeError, PacsError, UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
+from lookalike.sources.dimse import destination
 from lookalike.sources.dimse.source import DimseSource, open_dimse
 from lookalike.sources.pacs import PacsLimits, PacsSource
 from lookalike.verbs.index import index
@@ -255,7 +256,10 @@ def test_a_pacs_that_cannot_reach_us_is_said(opened: DimseSource, pacs: DimsePac
         fetch_all(opened)
 
 
-def test_a_pacs_that_sends_nothing_ends_the_pull(opened: DimseSource, pacs: DimsePacs) -> None:
+def test_a_pacs_that_sends_nothing_ends_the_pull(
+    opened: DimseSource, pacs: DimsePacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destination, "_LATE_SECONDS", 0.1)  # nothing comes late
     pacs.manners.keeps = frozenset(pacs.store(radiograph(number)) for number in range(9))
     with pytest.raises(PacsError, match="nothing of what the PACS was asked for has come"):
         fetch_all(opened)

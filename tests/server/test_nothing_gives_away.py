@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -99,10 +100,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def given(root: Path) -> Path:
+def given(root: Path, written: Path) -> Path:
+    return shutil.copytree(written, root / "given")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file with all canaries; one that breaks in the middle; one of no known kind; pictures and volumes."""
-    folder = root / "given"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("given")
     whole = save_as_it_is(canaried(60), folder / "full.dcm")
     assert len({tag for tag in LISTED if tag in pydicom.dcmread(whole)}) > 600
     (folder / "broken.dcm").write_bytes(whole.read_bytes()[:20_000])

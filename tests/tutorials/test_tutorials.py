@@ -96,6 +96,7 @@ def test_encoders_compared(run: Run) -> None:
     assert "image/png" in said
 
 
+@pytest.mark.slow
 def test_volumes(run: Run) -> None:
     said = run("04-volumes.ipynb")
     assert "24 volumes of 24 records" in said

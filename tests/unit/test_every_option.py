@@ -206,8 +206,15 @@ def test_every_option_of_every_command_has_a_row() -> None:
     assert set(plugin_names(PROTOCOL_GROUP)) == {*COMMANDS["evaluate"].modes, PRECISION, other.value} - {"", "outside"}
 
 
+LONG = [("demo", "--json")]  # the whole job, for one line
 ROWS = [
-    pytest.param(name, mode, option, id=" ".join(filter(None, (name, mode, option))))
+    pytest.param(
+        name,
+        mode,
+        option,
+        id=" ".join(filter(None, (name, mode, option))),
+        marks=pytest.mark.slow if (name, option) in LONG else (),
+    )
     for name, command in COMMANDS.items()
     for mode, words in command.modes.items()
     for option in command.options
