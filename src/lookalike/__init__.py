@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.evaluate import evaluate
     from lookalike.verbs.explain import explain
     from lookalike.verbs.export import export_records
+    from lookalike.verbs.export_vectors import export_vectors
     from lookalike.verbs.index import index
     from lookalike.verbs.map import map_gallery as map
     from lookalike.verbs.migrate import migrate
@@ -57,6 +58,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export_records",
+    "export_vectors",
     "follow",
     "index",
     "map",
@@ -85,6 +87,7 @@ _HOME: Final = {
     "send": ("lookalike.verbs.send", "send"),
     "explain": ("lookalike.verbs.explain", "explain"),
     "export_records": ("lookalike.verbs.export", "export_records"),
+    "export_vectors": ("lookalike.verbs.export_vectors", "export_vectors"),
     "adapt": ("lookalike.verbs.adapt", "adapt"),
     "backup": ("lookalike.verbs.backup", "backup_gallery"),
     "restore": ("lookalike.verbs.backup", "restore_gallery"),

@@ -151,9 +151,10 @@ COMMAND_ONLY: Final = {
         "of the gallery that is made: in Python open(..., create=True)",
     ),
     **dict.fromkeys(
-        ["receive linked", "pull encoder", "pull linked"],
+        ["receive linked", "receive store", "pull encoder", "pull linked", "pull store"],
         "of the gallery that is made: in Python open(..., create=True)",
     ),
+    **dict.fromkeys([f"records export {name}" for name in ("to", "space")], "in Python export_vectors"),
     **dict.fromkeys(["pull follow", "pull every"], "in Python a loop over follow(...)"),
     "gallery migrate store": "in Python move_store",
     "index verbose": "lists set_apart, which the result holds",

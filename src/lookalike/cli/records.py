@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.noting import note_command
-from lookalike.cli.output import (
-    counted,
-    gallery_option,
-    json_option,
-    print_json,
-    print_notes,
-    print_table,
-    progress_bar,
-)
+from lookalike.cli.output import counted, gallery_option, json_option, print_json, print_notes, print_table
+from lookalike.cli.records_export import export_command
 
 if TYPE_CHECKING:
     from lookalike.erasing import Removed
@@ -37,6 +30,9 @@ def command() -> None:
       lookalike records log --gallery chest
       lookalike records undo --gallery chest
     """
+
+
+command.add_command(export_command)
 
 
 @command.command("list")
@@ -232,52 +228,6 @@ def _timeline(id: str, gallery: str, like: str | None, space: str, k: int, outpu
     print_table(rows)
     if any(each.day is None for each in result.studies):
         print_notes("A study of no known day stands at the end.")
-
-
-@command.command("export")
-@gallery_option
-@click.option("--out", required=True, metavar="FOLDER", help="A new folder for the files and their table.")
-@click.option("--where", metavar="FILTER", help="Which records.  [default: all]")
-@click.option(
-    "--burned-in",
-    type=click.Choice(["keep", "mask", "refuse"]),
-    default="mask",
-    show_default=True,
-    help="Text in pixels: it stays, is masked, or the file is left out.",
-)
-@click.option(
-    "--dates",
-    type=click.Choice(["removed", "shifted"]),
-    default="removed",
-    show_default=True,
-    help="shifted: moved back by days that are each patient's own.",
-)
-@click.option("--characteristics", is_flag=True, help="Age, sex, size and weight stay.")
-@click.option("--column", "columns", multiple=True, metavar="NAME", help="An attribute for the table, as it stands.")
-@click.option("--defaced", is_flag=True, help="I say that volumes of heads were defaced: export them too.")
-@json_option
-def _export(gallery: str, out: str, as_json: bool, **options: Any) -> None:
-    """Write a cohort that tells nobody who it is: files made anew, and a table of labels (PS3.15 E).
-
-    \b
-    Example:
-      lookalike records export --gallery chest --where label=effusion --out cohort
-      lookalike records export --gallery chest --dates shifted --characteristics --out cohort
-    """
-    from lookalike.gallery import open_gallery
-    from lookalike.verbs.export import export_records
-
-    with open_gallery(gallery) as opened, progress_bar("files", "export") as progress:
-        result = export_records(opened, out, **options, progress=progress)
-        note_command("export", opened, what="cohort", files=result.files)
-    if as_json:
-        print_json(result)
-        return
-    print_notes(
-        f"{counted(result.records, 'record')} of {counted(result.patients, 'patient')} in {result.files} files: "
-        f"{result.folder}. {len(result.left_out)} left out: left-out.csv says why.",
-        *result.notes,
-    )
 
 
 @command.command("undo")

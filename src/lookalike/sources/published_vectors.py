@@ -15,6 +15,7 @@ from lookalike.voting import unit_rows
 LENGTH_CHANGED: Final = "vector length"
 """The remark on a vector that had another length than 1."""
 _LENGTH_OF_ONE: Final = 1e-3  # of rounding to half precision
+_ROUNDED: Final = 1e-6  # to single precision
 
 
 def frames_of_vectors(item: Item, known: Container[str]) -> Iterator[Frame | Finished | Refusal]:
@@ -33,7 +34,10 @@ def frames_of_vectors(item: Item, known: Container[str]) -> Iterator[Frame | Fin
         yield Refusal(item.name, "no-direction")
         return
     remarks = (LENGTH_CHANGED,) if (abs(lengths - 1) > _LENGTH_OF_ONE).any() else ()
-    for view, vector in zip(given.views, unit_rows(given.vectors), strict=True):
+    # What is of length 1 as well as float32 can say it stays to the bit: vectors that were exported come back the same.
+    exact = abs(lengths - 1)[:, None] < _ROUNDED
+    vectors = np.where(exact, given.vectors, unit_rows(given.vectors)).astype(np.float32)
+    for view, vector in zip(given.views, vectors, strict=True):
         yield Frame(
             source=item.name,
             sha256=identity,

@@ -89,7 +89,7 @@ def export_records(
     in pixels is installed), GalleryError (the gallery's secret key is not here).
     """
     check_reader_of_text(burned_in)
-    key, names = _key(gallery), _columns(gallery, columns, characteristics)
+    key, names = export_key(gallery), exported_columns(gallery, columns, characteristics)
     files = _by_source(gallery, where)
     run = _Export(_new_folder(out), key, burned_in, dates, characteristics, names)
     with followed_by(progress), closing(Pictures(gallery)) as pictures:
@@ -109,15 +109,21 @@ def _new_folder(out: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def _key(gallery: Gallery) -> bytes:
-    """The key of exports, which tells nothing of the gallery's own."""
+def export_key(gallery: Gallery) -> bytes:
+    """The key of exports, which tells nothing of the gallery's own. Raises GalleryError where that is not here."""
     key = gallery.store.identity.key
     if key is None or not gallery.owned:
         raise GalleryError(f"pseudonyms are made with the gallery's secret key: {gallery.store.identity.closed}")
     return hmac.digest(key, b"pseudonyms of exports", hashlib.sha256)
 
 
-def _columns(gallery: Gallery, asked: Sequence[str], characteristics: bool) -> list[str]:
+def exported_name(key: bytes, kind: str, name: str) -> str:
+    """The name that a patient or a record has in every export under a key."""
+    return sign(key, kind, name)[:16]
+
+
+def exported_columns(gallery: Gallery, asked: Sequence[str], characteristics: bool) -> list[str]:
+    """The attributes that go out: those of known values, and what is asked for. Raises UsageError for another."""
     known = gallery.store.field_names()
     for name in asked:
         if name not in known:
@@ -193,7 +199,7 @@ class _Export:
         )
 
     def _pseudonym(self, kind: str, name: str) -> str:
-        return sign(self.key, kind, name)[:16]
+        return exported_name(self.key, kind, name)
 
     def _row(self, record: Record, place: str) -> list[str]:
         patient = self._pseudonym("patient", record.patient)
