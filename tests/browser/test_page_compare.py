@@ -172,7 +172,7 @@ def test_a_volume_scrolls_slice_by_slice_with_its_partner(
     page.screenshot(path=artefacts / "compare-volume.png")
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("share", [0.5, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.2, 0.8))])
 def test_a_slice_is_the_gallerys_slice_and_lies_the_same_way(
     page_without_errors: MakePage, served: str, shared_data: Path, share: float
 ) -> None:
@@ -237,8 +237,15 @@ def test_what_the_browser_cannot_decode_is_the_servers_picture(
     assert likeness(page, pixels(page, "query"), served, f"uploads/{identity}/picture") > 0.95
 
 
-@pytest.mark.parametrize("plane", ["coronal", "sagittal"])
-@pytest.mark.parametrize("kind", ["NiiVue", "Cornerstone3D"])
+@pytest.mark.parametrize(
+    ("kind", "plane"),
+    [
+        ("NiiVue", "coronal"),
+        ("Cornerstone3D", "sagittal"),
+        pytest.param("NiiVue", "sagittal", marks=pytest.mark.slow),
+        pytest.param("Cornerstone3D", "coronal", marks=pytest.mark.slow),
+    ],
+)
 def test_a_volume_of_another_plane_is_shown_as_the_gallery_cuts_it(
     page_without_errors: MakePage, served: str, tmp_path: Path, plane: str, kind: str
 ) -> None:

@@ -50,7 +50,7 @@ def serve(*options: str) -> Any:
     return serving(None, *options)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ["desk", pytest.param("telephone", marks=pytest.mark.slow)])
 def test_choose_a_gallery_and_go_back(
     several: tuple[str, str], page_without_errors: MakePage, artefacts: Path, size: str
 ) -> None:
@@ -110,7 +110,7 @@ def test_with_a_key_one_sees_what_it_opens(
         assert "· 1 record ·" in page.get_by_test_id("about").inner_text()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ["desk", pytest.param("telephone", marks=pytest.mark.slow)])
 def test_the_first_gallery_comes_about(
     galleries: dict[str, Path], tmp_path: Path, page_without_errors: MakePage, artefacts: Path, size: str
 ) -> None:

@@ -60,7 +60,7 @@ def test_sign_in_look_and_sign_out(people: tuple[str, Issuer], page_without_erro
 SIZES = ((400, 800), (1280, 800))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_who_is_not_signed_in_is_told_what_to_do(
     people: tuple[str, Issuer], page_without_errors: MakePage, artefacts: Path, scheme: str
 ) -> None:

@@ -216,7 +216,7 @@ def test_a_study_that_is_dropped_asks_as_the_command_does(
     page.screenshot(path=artefacts / "study-uploaded-1280.png")
 
 
-@pytest.mark.parametrize("colours", ["dark", "light"])
+@pytest.mark.parametrize("colours", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_everybody_can_use_it(page_without_errors: MakePage, told: str, colours: str) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not installed: `npm ci` in web/")

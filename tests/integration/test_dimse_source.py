@@ -130,7 +130,7 @@ def pull_all(gallery: Gallery, web: Pacs) -> int:
     return quick(gallery, web.uri).added
 
 
-@pytest.mark.parametrize("capped", [0x0000, 0xFE00, 0xA700])
+@pytest.mark.parametrize("capped", [0x0000, *(pytest.param(code, marks=pytest.mark.slow) for code in (0xFE00, 0xA700))])
 def test_a_server_that_caps_its_lists_is_noticed_and_asked_for_the_rest(
     opened: DimseSource, pacs: DimsePacs, capped: int
 ) -> None:

@@ -164,7 +164,14 @@ def test_files_without_a_preamble_are_slices(make_gallery: MakeGallery, tmp_path
     pictures.close()
 
 
-@pytest.mark.parametrize("write", WAYS)
+@pytest.mark.parametrize(
+    "write",
+    [
+        write_slices,
+        write_enhanced,
+        *(pytest.param(way, marks=pytest.mark.slow) for way in (write_mosaics, write_grids)),
+    ],
+)
 def test_several_volumes_are_refused_or_split(write: Write, make_gallery: MakeGallery, tmp_path: Path) -> None:
     write(tmp_path / "in", 3, "axial")
     refused = index(make_gallery("refuse"), [tmp_path / "in"])

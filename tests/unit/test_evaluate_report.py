@@ -130,13 +130,14 @@ def test_a_report_is_json(adapted_report: Report) -> None:
     assert {"macro", "chance", "audit", "gain", "split_hash"} <= said.keys()
 
 
-def test_the_same_records_and_seed_give_the_same_report_in_every_gallery(make_gallery: MakeGallery) -> None:
+@pytest.mark.parametrize("kind", ["linear", pytest.param("mlp", marks=pytest.mark.slow)])
+def test_the_same_records_and_seed_give_the_same_report_in_every_gallery(make_gallery: MakeGallery, kind: str) -> None:
     """Patients are hashes that each gallery salts anew: folds, training and intervals must not hang on them."""
     reports = []
     for name in ("first", "second"):
         gallery = make_gallery(name)
         gallery.store.write(Batch(records=[case.new() for case in cases()]))
-        adapt(gallery, "s", kind="mlp", seed=3)
+        adapt(gallery, "s", kind=kind, seed=3)
         found = evaluate(gallery, space="s", folds=3, seed=3, samples=50).tables("json")
         reports.append(found)
     assert gallery.store.patient_group("x") != make_gallery("third").store.patient_group("x")

@@ -246,7 +246,14 @@ def test_a_label_that_untouched_records_alone_bear(made: Gallery, tmp_path: Path
     assert done.judged(parts, made.spec.identity, 0).queries == len(parts.untouched)
 
 
-@pytest.mark.slow  # the next but one throws away, too
+def test_what_has_hardly_learnt_is_thrown_away(made: Gallery, tmp_path: Path) -> None:
+    result = lookalike.tune(made, "hardly", to=tmp_path / "more", epochs=1)
+    assert (result.accepted, result.folder) == (False, "")
+    assert not (tmp_path / "more").exists()
+    assert [*result.judgement.figures] == ["base", "linear", "lda", "svm", "mlp", "auto", "tuned"]
+
+
+@pytest.mark.slow
 def test_what_is_no_better_is_thrown_away(tmp_path: Path) -> None:
     """Labels dealt to the patients anew: the network is at chance where it saw nothing."""
     order = np.random.default_rng(5).permutation(PATIENTS)
@@ -306,6 +313,7 @@ def test_labels_that_mean_nothing_are_seldom_accepted(monkeypatch: pytest.Monkey
         assert sum(each.better for each in draws) <= 4
 
 
+@pytest.mark.slow
 def test_what_is_worse_is_thrown_away(tmp_path: Path) -> None:
     """The tint goes with the label in the patients that are learnt from, and against it in the untouched ones."""
     names = tuple(f"patient-{i // EACH}" for i in range(PATIENTS * EACH))
