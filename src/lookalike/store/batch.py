@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from lookalike.errors import NOT_READ
 from lookalike.filters import number
 from lookalike.store.checksums import row_checksum, thumbnail_checksum
-from lookalike.store.database import damaged
+from lookalike.store.copying import are_whole, copy_rows
+from lookalike.store.database import POSTGRESQL, damaged
 from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.label_log import set_by_table
 from lookalike.store.packed import row_of
@@ -294,8 +295,10 @@ def _keys_of_files(connection: Connection, files: Iterable[str]) -> list[int]:
 
 
 def insert_rows(connection: Connection, table: Table, rows: _Rows) -> None:
-    """Insert rows, if there are any."""
-    if rows:
+    """Insert rows, if there are any, all with the same columns."""
+    if rows and connection.dialect.name == POSTGRESQL and are_whole(table, rows[0]):
+        copy_rows(connection, table, rows)
+    elif rows:
         connection.execute(insert(table), rows)
 
 
