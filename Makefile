@@ -13,7 +13,7 @@ NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 ENGINE ?= podman
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: demo page types test test-slow lint docs tutorials wheel image bench fuzz sbom advisories clean
+.PHONY: demo page types test test-postgresql test-slow lint docs tutorials wheel image bench fuzz sbom advisories clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -41,6 +41,16 @@ demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 test: $(PAGE) lint  ## Everything but what takes minutes
 	cd web && $(NODE) npm run --silent types:check && $(NODE) npm test --silent
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m 'not slow'
+
+# The suites of the store and of the verbs, which know nothing of where records are; each process starts a server of its own.
+ON_POSTGRESQL = $(addsuffix .py,$(addprefix tests/unit/test_,store store_damage search search_beside studies reports candidates patches \
+  linked gallery label_log labels item_labels keys own_patient ownership priors classify classify_vote classify_evaluated evaluate \
+  evaluate_parts evaluate_queries evaluate_report evaluate_together adapters second_encoder erase_proof background collection \
+  volumes_ranked noted_commands) $(addprefix tests/integration/test_,cli cli_dataset cli_manners cli_pictures cli_places \
+  gone import kept_out pull receive volumes))
+
+test-postgresql: $(VENV)/.installed  ## The store's and the verbs' tests again, with every gallery's records in a PostgreSQL
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal --on-postgresql -m 'not slow' $(ON_POSTGRESQL)
 
 test-slow: $(PAGE)  ## What takes minutes
 	$(BIN)/pytest -q -m slow $(SLOW_OPTIONS)

@@ -31,7 +31,21 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
 
 NO_SKIPS = "LOOKALIKE_NO_SKIPS"
+ON_POSTGRESQL = "--on-postgresql"
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option that lets tests which know nothing of it work on another database."""
+    parser.addoption(ON_POSTGRESQL, action="store_true", help="galleries keep their records in a PostgreSQL")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what looks into SQLite's file where there is none."""
+    if config.getoption(ON_POSTGRESQL):
+        out = [item for item in items if item.get_closest_marker("sqlite_file")]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,13 +104,20 @@ def postgresql_server() -> Iterator[Any]:
         yield server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _every_gallery_elsewhere(request: pytest.FixtureRequest) -> None:
+    """With ``--on-postgresql`` new galleries keep their records there, those of processes too."""
+    if request.config.getoption(ON_POSTGRESQL):
+        os.environ["LOOKALIKE_STORE"] = request.getfixturevalue("postgresql_server").url()
+
+
 @pytest.fixture
 def store_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where new galleries keep their records in this test: "" for files, in tests of ``both_databases`` also the
     address of a PostgreSQL, each gallery in a schema of its own.
     """
     if getattr(request, "param", "sqlite") == "sqlite":
-        return ""
+        return os.environ.get("LOOKALIKE_STORE", "")
     url: str = request.getfixturevalue("postgresql_server").url()
     monkeypatch.setenv("LOOKALIKE_STORE", url)
     return url
@@ -105,7 +126,8 @@ def store_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests that are marked so on both databases, unless they look into SQLite's file."""
     marked = metafunc.definition.get_closest_marker
-    if marked("both_databases") and not marked("sqlite_file"):
+    once = metafunc.config.getoption(ON_POSTGRESQL)
+    if marked("both_databases") and not marked("sqlite_file") and not once:
         metafunc.fixturenames.insert(0, "store_url")
         metafunc.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 

@@ -147,6 +147,7 @@ def stored(folder: Path) -> int:
     return 0
 
 
+@pytest.mark.sqlite_file
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     pictures, folder = tmp_path / "pictures", tmp_path / "gallery"
     pictures.mkdir()
@@ -164,6 +165,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     assert (result["skipped"], result["added"], result["refused"]) == (kept, 400 - kept, [])
 
 
+@pytest.mark.sqlite_file
 def test_ctrl_c_before_anything_is_stored_leaves_no_gallery(pictures: Path, tmp_path: Path) -> None:
     folder = tmp_path / "deeper" / "gallery"
     words: list[str | Path] = ["index", pictures, "--gallery", folder]

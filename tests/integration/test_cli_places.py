@@ -71,6 +71,7 @@ def test_hostile_metadata_of_real_files(shared_data: Path, tmp_path: Path) -> No
         assert not any(word.decode() in result.output for result in outputs)
 
 
+@pytest.mark.sqlite_file
 def test_paths_with_spaces_and_any_alphabet(
     picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +142,7 @@ def test_writers_that_start_at_once_on_a_new_gallery(picture_folder: Path, tmp_p
         assert doctor(opened).healthy
 
 
+@pytest.mark.sqlite_file
 def test_a_folder_that_may_not_be_written_to(picture_folder: Path, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     with open_gallery(closed / "gallery", create=True) as opened:
@@ -169,6 +171,7 @@ def test_a_folder_that_may_not_be_written_to(picture_folder: Path, tmp_path: Pat
     assert f"  refused  not-readable                 {hidden}\n" in unlisted.stdout
 
 
+@pytest.mark.sqlite_file
 def test_a_gallery_of_a_newer_version_is_left_alone(picture_folder: Path, tmp_path: Path) -> None:
     open_gallery(tmp_path / "gallery", create=True).close()
     with closing(sqlite3.connect(tmp_path / "gallery" / "gallery.db")) as connection, connection:

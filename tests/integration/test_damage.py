@@ -23,6 +23,8 @@ from lookalike.verbs.doctor import doctor
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
 
+pytestmark = pytest.mark.sqlite_file
+
 
 @dataclass(frozen=True)
 class Subject:

@@ -169,6 +169,7 @@ def cases(seed: int) -> list[Case]:
     return every
 
 
+@pytest.mark.sqlite_file
 def test_a_wrong_value_in_each_table_is_named(sound: Path, tmp_path: Path) -> None:
     one_a_table = {table: (at, *wrong) for at, *wrong in cases(0) for table in [at[0]]}
     assert tried(sound, tmp_path, list(one_a_table.values())) == {}

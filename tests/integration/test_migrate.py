@@ -35,6 +35,8 @@ from lookalike.verbs.migrate import migrate
 from lookalike.verbs.records import label, remove
 from lookalike.verbs.search import search
 
+pytestmark = pytest.mark.sqlite_file  # a copy of the folder is another gallery
+
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -28,6 +28,8 @@ from lookalike.verbs.gallery import adopt
 from lookalike.verbs.records import browse
 from lookalike.verbs.search import search
 
+pytestmark = pytest.mark.sqlite_file
+
 ARCHIVE = Path(__file__).parents[1] / "answers" / "kept" / "gallery.tar.gz"
 KEPT = "0002"  # the revision of the kept gallery
 CONFIG = Config()

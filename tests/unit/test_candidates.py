@@ -303,6 +303,7 @@ def test_a_record_that_is_removed_meanwhile_is_passed_over(
     ] == found
 
 
+@pytest.mark.sqlite_file
 @pytest.mark.parametrize("kind", ["pictures", "volumes"])
 @pytest.mark.parametrize("held", [False, True])
 def test_a_row_that_is_lost_is_damage(fresh: Gallery, kind: str, held: bool) -> None:

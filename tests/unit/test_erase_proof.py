@@ -93,6 +93,7 @@ def test_a_proof_that_was_changed_is_none(gallery: Gallery, tmp_path: Path) -> N
         check_erasure(gallery, path)
 
 
+@pytest.mark.sqlite_file
 def test_which_backups_hold_it_and_that_one_brought_it_back(gallery: Gallery, tmp_path: Path) -> None:
     identity, folder = gallery.store.id, gallery.folder
     gallery.close()

@@ -79,6 +79,7 @@ def test_another_encoder_is_refused(make_gallery: MakeGallery) -> None:
         make_gallery("other", encoder="lite0-iner")
 
 
+@pytest.mark.sqlite_file
 @pytest.mark.parametrize("part", ["revision", "preprocessing_hash"])
 def test_an_encoder_that_has_changed_is_refused(make_gallery: MakeGallery, part: str) -> None:
     add(make_gallery(), 1)

@@ -129,6 +129,7 @@ def test_a_source_can_ask_which_instances_are_there(made: dict[bool, Path], link
         assert name("") == ""
 
 
+@pytest.mark.sqlite_file
 def test_what_was_not_read_to_its_end_is_not_there(galleries: dict[bool, Path]) -> None:
     with open_gallery(galleries[False]) as gallery:
         instance = gallery.store.instance_group(f"{ROOT}.2.1.1")
@@ -195,6 +196,7 @@ def test_without_the_key_or_with_another_nothing_is_said(
         assert dicom_identity(gallery.store, own).study_date == DATE
 
 
+@pytest.mark.sqlite_file
 def test_a_gallery_of_before_is_anonymous(galleries: dict[bool, Path]) -> None:
     with closing(sqlite3.connect(galleries[False] / "gallery.db")) as database, database:
         database.execute("DELETE FROM gallery WHERE name = 'identities'")
@@ -204,6 +206,7 @@ def test_a_gallery_of_before_is_anonymous(galleries: dict[bool, Path]) -> None:
         open_gallery(galleries[False], linked=True)
 
 
+@pytest.mark.sqlite_file
 @pytest.mark.parametrize("linked", [True, False])
 def test_who_is_removed_leaves_no_row_and_no_byte(galleries: dict[bool, Path], linked: bool) -> None:
     folder = galleries[linked]

@@ -336,6 +336,7 @@ def test_words_of_real_structured_reports(shared_data: Path) -> None:
 # Gone
 
 
+@pytest.mark.sqlite_file
 def test_a_report_goes_with_its_record(folder: Path, tmp_path: Path) -> None:
     with open_gallery(tmp_path / "g", create=True) as made:
         lookalike.index(made, [folder], labels=folder / "labels.csv", report_columns=["Report"])
@@ -348,6 +349,7 @@ def test_a_report_goes_with_its_record(folder: Path, tmp_path: Path) -> None:
         assert len(studies_of(made.store)) == len(REPORTS) - 1
 
 
+@pytest.mark.sqlite_file
 def test_a_damaged_report_is_named_and_mended(folder: Path, tmp_path: Path) -> None:
     options = {"labels": folder / "labels.csv", "report_columns": ["Report"]}
     with open_gallery(tmp_path / "g", create=True) as made:

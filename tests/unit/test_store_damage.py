@@ -25,6 +25,7 @@ from new_records import MakeStore, digest, new, raw
 # Damage
 
 
+@pytest.mark.sqlite_file
 @pytest.mark.parametrize(
     "change",
     [
@@ -67,6 +68,7 @@ def test_damaged_vectors_are_counted_and_made_anew(make_store: MakeStore) -> Non
     assert len(store.vectors().keys) == 5
 
 
+@pytest.mark.sqlite_file
 @pytest.mark.parametrize("damage", ["header", "middle", "cut", "text"])
 def test_a_damaged_database_is_named(make_store: MakeStore, tmp_path: Path, damage: str) -> None:
     store = make_store()
@@ -97,6 +99,7 @@ def test_a_damaged_database_is_named(make_store: MakeStore, tmp_path: Path, dama
     assert "index" in str(caught.value)
 
 
+@pytest.mark.sqlite_file
 def test_a_locked_database_is_no_damage(make_store: MakeStore, tmp_path: Path, monkeypatch: Any) -> None:
     store = make_store()
     store.close()
@@ -123,6 +126,7 @@ def test_the_migrations_draw_the_schema(make_store: MakeStore) -> None:
         assert compare_metadata(MigrationContext.configure(connection, opts=options), METADATA) == []
 
 
+@pytest.mark.sqlite_file
 def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
     folder = Path(lookalike.store.__file__).parent / "migrations"
     assert ScriptDirectory(str(folder)).get_heads() == [database._HEAD]
@@ -136,6 +140,7 @@ def test_a_newer_database_is_refused_with_what_to_do(make_store: MakeStore, tmp_
         Store(tmp_path)
 
 
+@pytest.mark.sqlite_file
 def test_a_new_gallery_is_drawn_in_one_transaction(tmp_path: Path) -> None:
     """Killed between two tables, a database that was drawn table by table could never be opened again."""
     connection = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)
