@@ -43,9 +43,9 @@ class Composed:
         return in_network(self.hub, *command)
 
 
-def compose_file(**variables: str) -> dict[str, Any]:
-    """The file as it is read: merged and with its variables replaced."""
-    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+def compose_file(name: str = "compose.yaml", **variables: str) -> dict[str, Any]:
+    """A file as it is read: merged and with its variables replaced."""
+    text = (DEPLOY / name).read_text(encoding="utf-8")
     return dict(yaml.safe_load(_VARIABLE.sub(lambda found: variables.get(found[1], found[2]), text)))
 
 

@@ -117,11 +117,11 @@ SETTINGS: Final = (
     Setting(
         key="limits.workers",
         kind="whole",
-        about="Jobs of a gallery that are done at a time, of which one may write",
+        about="Jobs of a gallery that are done at a time, of which one may write; 0: by another service, none here",
         variable="LOOKALIKE_WORKERS",
         flag="--workers",
         default=1,
-        least=1,
+        least=0,
         most=64,
     ),
     # What is done again and again

@@ -59,6 +59,9 @@ class Database(Protocol):
     def place(self) -> str:
         """Where it lies, in one word; a copy of it lies elsewhere."""
 
+    def told(self) -> tuple[str, bool]:
+        """What it is, in words; whether what it acknowledges outlives a loss of power. Raises GalleryError."""
+
     def size(self) -> int:
         """Its bytes on the disk."""
 
@@ -103,6 +106,10 @@ class SQLiteDatabase:
         """The file's number on its disk."""
         about = (self._folder / FILE).stat()
         return f"{about.st_dev}:{about.st_ino}"
+
+    def told(self) -> tuple[str, bool]:
+        """The file."""
+        return f"SQLite, {FILE} in the gallery's folder", True
 
     def size(self) -> int:
         """The bytes of the file and of its log."""

@@ -133,6 +133,13 @@ def count_open(store: Store, owner: str | None = None) -> int:
         return int(connection.scalar(select(func.count()).where(JOBS.c.state.in_(OPEN), *own)) or 0)
 
 
+def waits_since(store: Store) -> float | None:
+    """When the job was queued that has waited longest, in seconds since 1970; None where none waits."""
+    with store.begin() as connection:
+        found = connection.scalar(select(func.min(JOBS.c.created)).where(JOBS.c.state == "queued"))
+    return None if found is None else float(found)
+
+
 def count_by_state(store: Store) -> dict[str, int]:
     """How many jobs are in each state that some are in."""
     with store.begin() as connection:
@@ -214,7 +221,7 @@ def resume_jobs(store: Store, repeatable: tuple[str, ...]) -> None:
         return
     running = JOBS.c.state == "running"
     if store.database.is_shared:
-        if not (left := _left_jobs(store)):
+        if not (left := left_jobs(store)):
             return
         running &= JOBS.c.id.in_(left)
     with store.begin(write=True) as connection:
@@ -227,7 +234,7 @@ def job_lock(identity: str) -> str:
     return f"job {identity}"
 
 
-def _left_jobs(store: Store) -> list[str]:
+def left_jobs(store: Store) -> list[str]:
     """The running jobs that no server does; what was taken a moment ago may not be locked yet."""
     taken = select(JOBS.c.id).where(JOBS.c.state == "running", JOBS.c.started < time.time() - _TAKEN)
     with store.begin() as connection:

@@ -33,6 +33,11 @@ _MAY_WRITE: Final = text(
     "SELECT NOT pg_is_in_recovery() AND CASE WHEN to_regclass(:table) IS NULL "
     "THEN has_database_privilege(current_database(), 'CREATE') ELSE has_table_privilege(:table, 'INSERT') END"
 )
+_STATE: Final = text(
+    "SELECT current_setting('server_version'), current_setting('fsync') = 'on' "
+    "AND current_setting('synchronous_commit') <> 'off', (SELECT count(*) FROM pg_stat_activity WHERE "
+    "backend_type = 'client backend'), current_setting('max_connections')"
+)
 _SIZE: Final = text(
     "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relkind = 'r' "
     "AND relnamespace = to_regnamespace(:schema)"
@@ -105,6 +110,13 @@ class PostgreSQLDatabase:
     def place(self) -> str:
         """The address of the database."""
         return self._place.url
+
+    def told(self) -> tuple[str, bool]:
+        """The server and its settings, in words; whether what it acknowledges outlives a loss of power."""
+        with errors_named(), self._plain.connect() as connection:
+            version, durable, used, most = connection.execute(_STATE).one()
+        lost = "" if durable else "; fsync or synchronous_commit is off: a loss of power may lose what it acknowledged"
+        return f"PostgreSQL {version} at {self._place.url}, {used} of {most} connections used{lost}", durable
 
     def size(self) -> int:
         """The bytes of the tables and their indexes."""

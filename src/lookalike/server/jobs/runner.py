@@ -34,7 +34,7 @@ _DIED: Final = "the process that did it ended unexpectedly (out of memory?); sta
 
 class Runner:
     """Threads that wait for jobs and start their processes: some for any job, one for each kind that others do not wait
-    for. workers: how many jobs are done at a time, of which one may write.
+    for. workers: how many jobs are done at a time, of which one may write; 0: another service does them all.
     """
 
     def __init__(self, gallery: Gallery, workers: int = 1) -> None:
@@ -45,6 +45,8 @@ class Runner:
         self._writes = False
         beside = [partial(self._run_beside, kind) for kind in BESIDE]
         runs: list[Callable[[threading.Event], None]] = [self._run_tidily, *[self._run] * (workers - 1), *beside]
+        if not workers:
+            runs.clear()
         self._wakes = tuple(threading.Event() for _ in runs)
         self._threads = [
             threading.Thread(target=run, args=(wake,), name="jobs", daemon=True)
@@ -53,7 +55,8 @@ class Runner:
 
     def start(self) -> None:
         """Take up the jobs that an earlier server left, and start the threads."""
-        take_up_jobs(self._gallery, REPEATABLE)
+        if self._threads:
+            take_up_jobs(self._gallery, REPEATABLE)
         for thread in self._threads:
             thread.start()
 
