@@ -46,10 +46,11 @@ NAMES = (
     "receive",
     "sizing",
     "engine",
+    "cluster",
     "heads",
     "tuning",
 )
-LONG = ("soak", "heads", "tuning", "engine", "grows")  # measured only when named
+LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows")  # measured only when named
 
 
 @click.command()

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +48,19 @@ class Squares:
 
 SQUARES = Squares()
 '''
+
+_TESTS = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+_PACS = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from peers.dicomweb import radiograph, serving
+from test_pull import slices
+with serving() as pacs:
+    for made in [*(radiograph(number) for number in range(20)), *slices(21), radiograph(30, Rows=0)]:
+        pacs.store(made)
+    print(pacs.uri, flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +241,38 @@ def test_hosts_that_cannot_encode_say_why(cluster: RayCluster, plugins: Path, tm
 
 
 @pytest.mark.slow
+def test_what_a_pacs_holds_is_fetched_by_whoever_asks(cluster: RayCluster, tmp_path: Path) -> None:
+    """DICOMweb over HTTP, which no host but that one reaches: pictures, a series, and an object that is none."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pacs = cluster.head.start(sys.executable, "-c", _PACS, *_TESTS, **pipes)
+    assert pacs.stdout is not None
+    uri = pacs.stdout.readline().strip()
+    try:
+        results = {}
+        for name, on in (("here", "here"), ("there", cluster.address)):
+            words = ("index", uri, "--gallery", str(tmp_path / name), "--on", on, "--json")
+            results[name] = json.loads(said(cluster.lookalike(*words)))
+            again = json.loads(said(cluster.lookalike(*words)))
+            assert (again["added"], again["records"]) == (0, 21)
+    finally:
+        pacs.kill()
+        pacs.communicate()
+    assert results["here"]["added"] == results["there"]["added"] == 21
+    reasons = [[each["reason"] for each in result["refused"]] for result in results.values()]
+    assert reasons[0] == reasons[1] != []
+    with open_gallery(tmp_path / "here") as here, open_gallery(tmp_path / "there") as there:
+        one, other = (
+            {record.id: each.store.slices_of(record.key) for record in each.store.records().values()}
+            for each in (here, there)
+        )
+        assert sorted(len(views) for views, _ in one.values()) == [1] * 20 + [6]
+        assert one.keys() == other.keys()
+        for identity, (views, vectors) in one.items():
+            assert views == other[identity][0]
+            np.testing.assert_allclose(vectors, other[identity][1], atol=1e-5)
+
+
+@pytest.mark.slow
 def test_records_go_into_postgresql(cluster: RayCluster, postgresql_server: Any, tmp_path: Path) -> None:
     folder = drawn(tmp_path / "pictures", 60)
     words = ["index", str(folder), "--gallery", str(tmp_path / "g"), "--on", cluster.address, "--json"]
@@ -235,6 +281,39 @@ def test_records_go_into_postgresql(cluster: RayCluster, postgresql_server: Any,
     with open_gallery(tmp_path / "g") as there, open_gallery(tmp_path / "here", create=True) as here:
         index(here, [folder])
         assert_same(here, there)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_gone_is_said(tmp_path: Path) -> None:
+    """Its head is killed, while another host asks; what was stored stays, and is not made again."""
+    folder, there = drawn(tmp_path / "pictures", 400), tmp_path / "there"
+    with ray_cluster() as cluster:
+        host = cluster.join()
+        words = [
+            sys.executable,
+            "-m",
+            "lookalike",
+            "index",
+            str(folder),
+            "--gallery",
+            str(there),
+            "--on",
+            cluster.address,
+        ]
+        asked = host.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        waited(lambda: stored(there) > 0)
+        cluster.head.kill()
+        _out, error = asked.communicate(timeout=_SECONDS)
+    told = " ".join(error.split())
+    assert asked.returncode == 1
+    assert f"the cluster {cluster.address} is gone" in told
+    assert "the same command goes on from there" in told
+    assert not list(Path("/tmp/ray").glob(f"session_*_{asked.pid}"))  # it has started no cluster of its own
+    with open_gallery(there) as gallery:
+        count = gallery.store.count()
+        assert 0 < count < 400
+        result = index(gallery, [folder])
+        assert (result.added, result.records, result.refused) == (400 - count, 400, ())
 
 
 def test_an_address_is_one_of_a_cluster(make_gallery: Callable[..., Gallery], picture_folder: Path) -> None:

@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 _SECONDS = 120.0
+_ROUTED = "ip route add default dev net"  # by which Ray finds out a host's own address; it leads nowhere
 _PORT, _CLIENTS = 6379, 10001
 _HOLDER = "ip link set lo up; mount --make-rprivate /; echo; exec sleep infinity"
 _STARTED = (
@@ -99,7 +100,7 @@ class RayCluster:
         self.hosts: list[Host] = []
         self.head = self._host()
         self.head.run("sh", "-c", "ip link add hosts type bridge && ip link set hosts up")
-        self.head.run("sh", "-c", f"ip addr add {self.head.address}/24 dev hosts")
+        self.head.run("sh", "-c", f"ip addr add {self.head.address}/24 dev hosts && ip route add default dev hosts")
         self.head.start_ray(*_HEAD, cpus=0)
         self.address = f"ray://{self.head.address}:{_CLIENTS}"
         self._wait(1)
@@ -110,7 +111,7 @@ class RayCluster:
         name = f"host{len(self.hosts)}"
         self.head.run("ip", "link", "add", name, "type", "veth", "peer", "name", "net", "netns", str(host.pid))
         self.head.run("sh", "-c", f"ip link set {name} master hosts && ip link set {name} up")
-        host.run("sh", "-c", f"ip addr add {host.address}/24 dev net && ip link set net up")
+        host.run("sh", "-c", f"ip addr add {host.address}/24 dev net && ip link set net up && {_ROUTED}")
         if hidden is not None:
             host.run("mount", "-t", "tmpfs", "none", str(hidden))
         before = len(self.nodes())

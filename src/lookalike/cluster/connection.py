@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -15,8 +17,14 @@ from lookalike.errors import ClusterError, MissingExtraError, UsageError
 
 Given = TypeVar("Given")
 
-# Ray reports its use to its makers, and prints what befalls its processes among what a command prints.
-_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+# Ray reports its use to its makers, prints what befalls its processes among what a command prints, and starts a cluster
+# of this machine where it is asked anything once the one that it was connected to is gone.
+_SILENT: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+    "GRPC_VERBOSITY": "ERROR",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class ClusterConnection:
     def __init__(self, address: str) -> None:
         self.address = address
         if "ray" not in sys.modules:  # it reads them once
-            os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
+            os.environ.update({name: os.environ.get(name, value) for name, value in _SILENT.items()})
         try:
             import ray
         except ImportError:
@@ -49,6 +57,7 @@ class ClusterConnection:
             raise UsageError(f"this process is connected to a Ray cluster already; say on={RUNNING!r} to use that one")
 
     def _connect(self) -> None:
+        logging.getLogger("ray").setLevel(logging.CRITICAL)  # what goes wrong is raised
         where = "auto" if self.address == RUNNING else self.address
         try:
             self._ray.init(where, log_to_driver=False, logging_level="CRITICAL")
@@ -67,7 +76,8 @@ class ClusterConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._own:
-            self._ray.shutdown()
+            with suppress(ClusterError):
+                self.call(self._ray.shutdown)
 
     def nodes(self) -> list[Node]:
         """The nodes that are there now and give processors."""
@@ -100,6 +110,10 @@ class ClusterConnection:
             return called(*given, **named)
         except Exception as error:
             raise self._gone(error) from None
+
+    def ask(self, actor: Any, method: str, *given: Any, **named: Any) -> Any:
+        """By what the result of an actor's method will be known."""
+        return self.call(lambda: getattr(actor, method).remote(*given, **named))  # the method is looked up there, too
 
     def wait(self, refs: Sequence[Any], seconds: float) -> list[Any]:
         """Those that are there; at most so long is waited for the first one."""

@@ -104,7 +104,7 @@ class Workers:
             return False
         what = sent(chunk, whole=worker.sends)
         self.sent += len(what.files) if what.whole else 0
-        ref = self._cluster.call(worker.actor.read.remote, what, whole=whole, reports=reports)
+        ref = self._cluster.ask(worker.actor, "read", what, whole=whole, reports=reports)
         worker.has[ref] = chunk
         return True
 
@@ -157,7 +157,7 @@ class Workers:
     def _start(self, place: _Place) -> None:
         actor = self._cluster.actor(Worker, place[0], self._embedding)
         worker = self._started[place] = _Started(place, actor)
-        self._beginning[self._cluster.call(actor.begin.remote)] = worker
+        self._beginning[self._cluster.ask(actor, "begin")] = worker
 
     def _begin(self, ref: Any) -> None:
         worker = self._beginning.pop(ref)
@@ -177,7 +177,7 @@ class Workers:
 
     def _tell(self, worker: _Started) -> None:
         if self._asked is not None:  # its chunks, two of which it reads at once, must find it there
-            self._cluster.get(self._cluster.call(worker.actor.know.remote, self._asked))
+            self._cluster.get(self._cluster.ask(worker.actor, "know", self._asked))
 
     def _end(self, worker: _Started) -> None:
         self._started.pop(worker.place, None)
