@@ -50,12 +50,10 @@ class ChangedIndex:
         """The k nearest of what is there now, as ``Index.search``."""
         queries = np.ascontiguousarray(queries, np.float32)
         newer = self._newer.search(queries, k, among)
-        if among is not None:
-            left = among[~np.isin(among, self._struck)] if len(self._struck) else among
-            return merged(newer, self.base.search(queries, k, left))
-        found = self._without_struck(queries, k + min(_SPARE, len(self._struck)))
-        if len(self._struck) > _SPARE and (np.count_nonzero(found[0] >= 0, axis=1) < k).any():
-            found = self._without_struck(queries, k + len(self._struck))
+        found, lost = self._without_struck(queries, k + min(_SPARE, len(self._struck)), among)
+        if lost > _SPARE:
+            left = None if among is None else among[~np.isin(among, self._struck)]
+            found, _ = self._without_struck(queries, k + (len(self._struck) if left is None else 0), left)
         return merged(newer, found)
 
     def vectors_at(self, keys: Keys) -> Vectors | None:
@@ -70,7 +68,9 @@ class ChangedIndex:
             raise KeyError("not new")
         return self._newer.vectors[rows]
 
-    def _without_struck(self, queries: Vectors, depth: int) -> tuple[Keys, Scores]:
-        keys, scores = self.base.search(queries, depth)
+    def _without_struck(self, queries: Vectors, depth: int, among: Keys | None) -> tuple[tuple[Keys, Scores], int]:
+        """What is found among some keys and not struck off, and how many hits of a query were, at most."""
+        keys, scores = self.base.search(queries, depth, among)
         struck = np.isin(keys, self._struck)
-        return np.where(struck, -1, keys), np.where(struck, np.float32(-np.inf), scores)
+        found = np.where(struck, -1, keys), np.where(struck, np.float32(-np.inf), scores)
+        return found, int(np.count_nonzero(struck, axis=1).max(initial=0))

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Final
 
 from lookalike.atomic import new_file, write_atomically
 from lookalike.indexes import Index
+from lookalike.indexes.mapped import MappedFile
 from lookalike.plugins import load_plugin
 
 _LAYOUT: Final = 1
@@ -157,7 +158,7 @@ def _verified(folder: Path, name: str) -> IndexFile | None:
 def _mapped(file: BinaryIO) -> mmap.mmap | bytes:
     """A file's content; an empty one cannot be mapped."""
     empty = os.fstat(file.fileno()).st_size == 0
-    return b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return b"" if empty else MappedFile(file)
 
 
 def _about(kind: str, made_of: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.indexes.recipes import HELD_PER_HIT, LEAST_PROBES, PROBED_SHARE, Recipe
+from lookalike.indexes.recipes import FILTERED_SHARE, HELD_PER_HIT, LEAST_PROBES, PROBED_SHARE, Recipe
 from lookalike.types import Vectors
 
 _TRAINING: Final = 64  # vectors a list in the k-means sample
 _ROUNDS: Final = 10  # of k-means
 _SHARE_OF_A_THREAD: Final = 1 << 22  # numbers
+_ALL_COUNTED: Final = 100_000  # vectors
 _QUERY_BITS: Final = 8  # of a query's component in RaBitQ: float queries take 50 times as long
 
 
@@ -102,11 +103,12 @@ def likely_numbers(
     *,
     effort: float,
     alive: NDArray[np.bool_] | None,
-    filtered: bool,
+    held: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """The numbers of more than k vectors likely near each query, (q, some) padded with -1.
 
-    alive: (n,), which may be found; None: all. filtered: these may lie anywhere, so no list is left out.
+    alive: (n,), which may be found; None: all. held: about how many of these each list holds, where a filter may have
+    left them anywhere (``held_by_lists``).
     """
     faiss = _faiss()
     live = index.ntotal if alive is None else int(np.count_nonzero(alive))
@@ -121,11 +123,39 @@ def likely_numbers(
     elif hasattr(index, "nprobe"):
         enough = HELD_PER_HIT * k * index.nlist / index.ntotal
         probes = max(1, round(effort * max(LEAST_PROBES, PROBED_SHARE * index.nlist, enough)))
-        probes = index.nlist if filtered else min(probes, index.nlist)
+        if held is not None:
+            wanted = max(effort * FILTERED_SHARE * index.ntotal * (live / index.ntotal) ** 0.25, HELD_PER_HIT * k)
+            probes = max(probes, _lists_with(index, queries, held, wanted))
+        probes = min(probes, index.nlist)
         parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
     with _threads(len(queries)):
         numbers: NDArray[np.int64] = index.search(queries, count, params=parameters)[1]
     return numbers
+
+
+def lists_of(index: Any) -> NDArray[np.int32] | None:
+    """(n,): the list that each vector is in; None for a kind without lists."""
+    if not hasattr(index, "nprobe"):
+        return None
+    faiss = _faiss()
+    found = np.empty(index.ntotal, np.int32)
+    for number in range(index.nlist):
+        if size := index.invlists.list_size(number):
+            found[faiss.rev_swig_ptr(index.invlists.get_ids(number), size)] = number
+    return found
+
+
+def held_by_lists(index: Any, lists: NDArray[np.int32], alive: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(lists,): about how many of those that may be found each list holds; of many vectors every eighth is counted."""
+    step = 8 if len(lists) > _ALL_COUNTED else 1
+    return np.bincount(lists[::step][alive[::step]], minlength=index.nlist) * step
+
+
+def _lists_with(index: Any, queries: Vectors, held: NDArray[np.int64], wanted: float) -> int:
+    """How many lists, the nearest to a query first, hold so many vectors that may be found; the most that one needs."""
+    nearest_first = index.quantizer.search(queries, index.nlist)[1]
+    reached = np.cumsum(held[nearest_first], axis=1) >= wanted
+    return int(np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, index.nlist).max(initial=1))
 
 
 def kept_vectors(index: Any) -> Vectors:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -12,20 +13,25 @@ from numpy.typing import NDArray
 
 from lookalike.indexes import VectorStream
 from lookalike.indexes.exact import best, merged, nearest, padding
+from lookalike.indexes.mapped import MappedFile
 from lookalike.indexes.native import (
     Builder,
     build,
     clear_codes,
     from_faiss_bytes,
+    held_by_lists,
     kept_vectors,
     likely_numbers,
+    lists_of,
     write_faiss,
 )
 from lookalike.indexes.packing import PackedFile, mapping_of
 from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
 
-_BLOCK: Final = 1024  # rows read from the file at once: with each the system maps its neighbours, 64 kB
+_BLOCK: Final = 4096  # rows read from the file at once
+_DENSE: Final = 16  # of so many rows one or more: they are read through the mapping
+_FILTERS: Final = 4  # whose rows are kept
 _SPARSE: Final = 8  # numbers a key, up to which a table of all numbers is made
 _FEW: Final = 1000  # rows that are scanned faster than searched
 
@@ -36,8 +42,11 @@ class Structure:
     def __init__(self, recipe: Recipe, index: Any, keys: Keys, alive: NDArray[np.bool_], vectors: Vectors) -> None:
         self._recipe, self._index, self._keys, self._alive = recipe, index, keys, alive
         self._vectors = kept_vectors(index) if recipe.keeps_vectors else vectors
-        self._source = mapping_of(self._vectors)
+        mapping = mapping_of(self._vectors)
+        self._source = mapping if isinstance(mapping, MappedFile) else None
+        self._let_go()
         self._live = int(np.count_nonzero(alive))
+        self._selected: tuple[_Selected, ...] = ()
 
     @classmethod
     def of(cls, recipe: Recipe, keys: Keys, vectors: Vectors) -> Structure:
@@ -99,6 +108,7 @@ class Structure:
         """Strike off these keys: they are never found again."""
         self._alive = self._alive & ~np.isin(self._keys, keys)
         self._live = int(np.count_nonzero(self._alive))
+        self._selected = ()
 
     def remaining(self) -> tuple[Keys, Vectors]:
         """The keys and vectors that are not struck off."""
@@ -107,8 +117,8 @@ class Structure:
 
     def search(self, queries: Vectors, k: int, among: Keys | None, effort: float) -> tuple[Keys, Scores]:
         """(q, k) keys and cosines; exact where few rows match, or where FAISS finds fewer than match."""
-        alive = self._alive if among is None else self._alive & self._among(among)
-        matching = len(self) if among is None else int(np.count_nonzero(alive))
+        chosen = _Selected(None, self._alive, len(self)) if among is None else self._select(among)
+        alive, matching = chosen.alive, chosen.matching
         few = 0 if among is None else self._recipe.exact_share * len(alive)
         if matching <= max(_FEW, few) or k >= matching / 2:
             return self._scan(queries, k, alive)
@@ -119,7 +129,7 @@ class Structure:
             k,
             effort=effort,
             alive=None if matching == len(alive) else alive,
-            filtered=among is not None,
+            held=chosen.held,
         )
         keys, scores = padding(len(queries), k)
         for i, row in enumerate(numbers):
@@ -129,6 +139,21 @@ class Structure:
             else:
                 keys[i], scores[i] = best(queries[i], k, self._keys[found], self._read(found))
         return keys, scores
+
+    def _select(self, among: Keys) -> _Selected:
+        """Which rows have one of these keys. Those of the last filters are kept, by the array itself."""
+        for known in self._selected:
+            if known.among is among:
+                return known
+        alive = self._alive & self._among(among)
+        held = None if self._lists is None else held_by_lists(self._index, self._lists, alive)
+        found = _Selected(among, alive, int(np.count_nonzero(alive)), held)
+        self._selected = (found, *self._selected[: _FILTERS - 1])
+        return found
+
+    @cached_property
+    def _lists(self) -> NDArray[np.int32] | None:
+        return lists_of(self._index)
 
     def _among(self, keys: Keys) -> NDArray[np.bool_]:
         """(n,): which rows have one of these keys; by a table, where the keys lie close together."""
@@ -150,8 +175,25 @@ class Structure:
         return answer
 
     def _read(self, rows: NDArray[np.int64]) -> Vectors:
+        if self._source is not None and len(rows) * _DENSE < len(self._keys):
+            return self._source.rows_of(self._vectors, rows)
         vectors: Vectors = self._vectors[rows]
-        if self._source is not None:
-            # The pages stay in the system's cache but no longer count as this process's memory.
-            self._source.madvise(mmap.MADV_DONTNEED)
+        self._let_go()
         return vectors
+
+    def _let_go(self) -> None:
+        """What was read of the file stays in the system's cache, but no longer counts as this process's memory."""
+        if self._source is not None:
+            self._source.madvise(mmap.MADV_DONTNEED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Selected:
+    """alive: (n,), which rows may be found; matching: how many; held: of them by each list, None where there are none.
+    among: for which keys.
+    """
+
+    among: Keys | None
+    alive: NDArray[np.bool_]
+    matching: int
+    held: NDArray[np.int64] | None = None
