@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "gallery": "Keep house in a gallery: files that lie elsewhere now.",
     "receive": "Receive what a PACS or a modality sends by C-STORE.",
     "serve": "Search, label and adapt in the browser; the HTTP service.",
+    "mcp": "Let programs that speak the Model Context Protocol ask.",
     "config": "lookalike.toml: what is wrong with it, what a service would do.",
     "keys": "Who may ask the service: add, list and remove keys.",
     "erase": "Remove a patient everywhere, with a proof for the file.",

@@ -40,8 +40,8 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     **dict.fromkeys(["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "records log"]),
     **dict.fromkeys(["records list", "records show"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
-    # A service notes each request by itself; the log is no gallery; the rest is of no gallery, or of one of its own
-    **dict.fromkeys(["serve", "audit-log verify", "audit-log export", "config check", "config show", "demo"]),
+    # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own
+    **dict.fromkeys(["serve", "mcp", "audit-log verify", "audit-log export", "config check", "config show", "demo"]),
     **dict.fromkeys(["encoders list", "encoders pull", "encoders verify", "encoders export"]),
     **dict.fromkeys(["benchmark encoders", "benchmark index"]),
 }

@@ -1,0 +1,1 @@
+"""A gallery for programs that speak the Model Context Protocol: tools that ask, pictures as resources."""
