@@ -212,6 +212,7 @@ def test_any_filter_means_the_same_as_in_memory(gallery: Gallery, where: str) ->
         store.close()
 
 
+@pytest.mark.sqlite_file
 def test_the_tables_themselves_are_as_they_were(gallery: Gallery, north: Collection) -> None:
     with sqlite3.connect(f"file:{gallery.folder / FILE}?mode=ro", uri=True) as connection:
         assert connection.execute("SELECT count(*) FROM records").fetchone() == (12,)

@@ -20,6 +20,8 @@ from lookalike.store import Batch, NewRecord, batch, record_id
 from lookalike.types import Vectors
 from lookalike.verbs.records import label, remove
 
+pytestmark = pytest.mark.sqlite_file  # what is made anew is made from a copy of the folder
+
 MANY, DIM = 1600, 384
 Patch = pytest.MonkeyPatch
 KINDS = ("flat", "ivf-rabitq", "ivf-flat", "ivf-pq", "sq8", "lsh", "hnsw")

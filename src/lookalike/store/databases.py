@@ -60,7 +60,7 @@ class Database(Protocol):
         """Where it lies, in one word; a copy of it lies elsewhere."""
 
     def told(self) -> tuple[str, bool]:
-        """What it is, in words; whether what it acknowledges outlives a loss of power. Raises GalleryError."""
+        """What it is, in words, and what is wrong with its settings; whether nothing is. Raises GalleryError."""
 
     def size(self) -> int:
         """Its bytes on the disk."""

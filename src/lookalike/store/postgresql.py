@@ -27,6 +27,7 @@ from lookalike.store.within import views_within
 
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _EXCHANGED: Final = ("vectors", "vectors_beside", "patches", "patches_beside")
+_NEARLY: Final = 0.8  # of the connections
 _PATIENCE: Final = 30_000  # milliseconds to wait for another process's transaction
 _MAKING: Final = 7_236_871  # the advisory lock of who makes a schema
 _MAY_WRITE: Final = text(
@@ -112,11 +113,12 @@ class PostgreSQLDatabase:
         return self._place.url
 
     def told(self) -> tuple[str, bool]:
-        """The server and its settings, in words; whether what it acknowledges outlives a loss of power."""
+        """The server, and in words what is wrong with its settings; whether nothing is."""
         with errors_named(), self._plain.connect() as connection:
             version, durable, used, most = connection.execute(_STATE).one()
         lost = "" if durable else "; fsync or synchronous_commit is off: a loss of power may lose what it acknowledged"
-        return f"PostgreSQL {version} at {self._place.url}, {used} of {most} connections used{lost}", durable
+        full = f"; {used} of {most} connections are used: raise max_connections" if used > _NEARLY * int(most) else ""
+        return f"PostgreSQL {version} at {self._place.url}{lost}{full}", not (lost or full)
 
     def size(self) -> int:
         """The bytes of the tables and their indexes."""

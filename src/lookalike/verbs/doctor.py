@@ -160,12 +160,12 @@ def _gallery(gallery: Gallery) -> Iterator[Check]:
 
 
 def _store(gallery: Gallery) -> Check:
-    """Where the records are, whether that answers, and whether it keeps what it acknowledges."""
+    """Where the records are, whether that answers, keeps what it acknowledges, and has room for connections."""
     try:
-        told, durable = gallery.store.database.told()
+        told, fine = gallery.store.database.told()
     except LookalikeError as error:
         return Check("store", "failed", str(error))
-    return Check("store", "ok" if durable else "missing", told)
+    return Check("store", "ok" if fine else "missing", told)
 
 
 def _jobs(gallery: Gallery) -> Check:
