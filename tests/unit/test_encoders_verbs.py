@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,17 @@ def test_int8_is_measured_and_says_so(exported: tuple, name: str) -> None:
     said = json.loads((root / f"{name}-int8" / "model.json").read_text())
     assert said["quantisation"]["pictures"] == 24
     assert verify_encoder(f"{name}-int8").sound
+
+
+def test_int8_that_changes_the_order_of_hits_is_said(exported: tuple) -> None:
+    _, results = exported
+    result = results["dinov2-s"]
+    below, enough = (
+        replace(result, int8_quality=replace(result.int8_quality, overlap={"@10": kept})) for kept in (0.979, 0.98)
+    )
+    assert "keeps 0.979 of the ten nearest" in below.int8_note
+    assert "Take dinov2-s-onnx" in below.int8_note
+    assert (enough.int8_note, replace(result, int8_quality=None).int8_note) == ("", "")
 
 
 def test_export_of_what_cannot_be_exported(exported: tuple) -> None:

@@ -152,3 +152,5 @@ def _export(name: str, to: str, int8: bool, pictures: tuple[str, ...], as_json: 
         overlap = list(quality.overlap.values())[-1]
         rows.append([version, f"{ms:.1f}", f"{ratio:.1f}", f"{quality.mean_cosine:.5f}", f"{overlap:.3f}", folder])
     print_table(rows)
+    if result.int8_note:
+        click.echo(result.int8_note)

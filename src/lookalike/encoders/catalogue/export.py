@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 OVERLAP_AT: Final = (1, 5, 10)
 LEAST_PICTURES: Final = 20
+LEAST_OVERLAP: Final = 0.98  # of the ten nearest, that eight bits should keep
 
 _TIMED_PICTURES: Final = 8
 _ROUNDS: Final = 5
@@ -72,6 +73,16 @@ class Exported:
     int8_ms: float | None = None
     int8_ratio: float | None = None
     int8_quality: Quality | None = None
+
+    @property
+    def int8_note(self) -> str:
+        """What to take in place of eight bits that keep fewer than ``LEAST_OVERLAP`` of the ten nearest; else ""."""
+        if self.int8_quality is None or (kept := self.int8_quality.overlap["@10"]) >= LEAST_OVERLAP:
+            return ""
+        return (
+            f"int8 keeps {kept:.3f} of the ten nearest, less than {LEAST_OVERLAP:g}: hits change places. "
+            f"Take {Path(self.folder).name}, which is the same network in 32 bits"
+        )
 
 
 def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8: bool = False) -> Exported:
