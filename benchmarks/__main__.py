@@ -20,6 +20,8 @@ NAMES = (
     "by_id",
     "pace",
     "ingest",
+    "stages",
+    "reduced",
     "index_kinds",
     "maxsim",
     "volumes",

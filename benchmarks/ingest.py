@@ -24,6 +24,10 @@ from lookalike.verbs.index import index
 ROUNDS = 5
 WHOLE_ROUNDS = 3
 TARGET = 5.0
+LARGE = 2048  # pixels a side
+LARGE_FILES = 4
+LARGE_ROUNDS = 2
+LARGE_TARGET = 8.0
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
 
 
@@ -38,7 +42,8 @@ def run(data: Path | None) -> list[Figure]:
         copies = dicom_copies(source, Path(scratch), ROUNDS + 1)
         steady, threads = _steady(reference, copies, Path(scratch))
         whole = _whole(copies[0], Path(scratch), threads)
-    return [steady, whole]
+        large = _large(reference, source, Path(scratch))
+    return [steady, whole, large]
 
 
 def _steady(reference: Any, copies: list[Path], scratch: Path) -> tuple[Figure, int]:
@@ -112,3 +117,49 @@ def _whole(files: Path, scratch: Path, threads: int) -> Figure:
         timings["reference"].seconds / timings["ours"].seconds,
         notes=(*(f"{n:10} {t.seconds:6.2f} s" for n, t in timings.items()), busy_note(timings)),
     )
+
+
+def _large(reference: Any, source: Path, scratch: Path) -> Figure:
+    """JPEG 2000 without loss, 12 bits, of the size of a radiograph as it leaves its detector; both sides warm."""
+    folders = [scratch / f"large-{number}" for number in range(LARGE_ROUNDS + 1)]
+    for made in folders:
+        made.mkdir()
+    for number, path in enumerate(sorted(source.rglob("*.dcm"))[:LARGE_FILES]):
+        for copy, made in enumerate(folders):
+            _enlarged(path, made / f"{number}.dcm", seed=copy)
+    network = reference.Network()
+    with open_gallery(scratch / "large", create=True) as gallery:
+        assert index(gallery, [folders[0]]).added == LARGE_FILES
+        timings = interleave(
+            LARGE_ROUNDS,
+            ours=_turns(lambda made: index(gallery, [made]).added, folders[1:], LARGE_FILES),
+            reference=_turns(lambda made: reference.index(network, made).ntotal, folders[1:], LARGE_FILES),
+        )
+        assert_whole(gallery, LARGE_FILES * len(folders))
+    notes = (
+        *(_rate(name, timing, LARGE_FILES) for name, timing in timings.items()),
+        f"by processor time {timings['reference'].cpu_seconds / timings['ours'].cpu_seconds:.2f} x",
+        busy_note(timings),
+    )
+    ratio = timings["reference"].seconds / timings["ours"].seconds
+    return Figure(f"ingest, JPEG 2000 of {LARGE} pixels", ratio, LARGE_TARGET, notes=notes)
+
+
+def _enlarged(path: Path, made: Path, seed: int) -> None:
+    """The picture of a file, enlarged, in 12 bits with a detector's noise."""
+    import imagecodecs
+    import PIL.Image
+    import pydicom
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import JPEG2000Lossless
+
+    ds = pydicom.dcmread(path)
+    wide = PIL.Image.fromarray(ds.pixel_array).resize((LARGE, LARGE), PIL.Image.Resampling.BICUBIC)
+    noise = np.random.default_rng(seed).normal(0, 6, (LARGE, LARGE))
+    deep = np.clip(np.asarray(wide, np.float32) * 15 + noise, 0, 4095).astype(np.uint16)
+    ds.Rows, ds.Columns, ds.BitsAllocated, ds.BitsStored, ds.HighBit = LARGE, LARGE, 16, 12, 11
+    ds.PixelData = encapsulate([imagecodecs.jpeg2k_encode(deep, level=0, reversible=True, codecformat="j2k")])
+    ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{str(ds.SOPInstanceUID)[:58]}.{seed}"
+    ds.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    ds.save_as(made)
