@@ -174,6 +174,14 @@ def test_a_server_that_is_killed_leaves_its_jobs_to_the_next(folder: Path, many:
         assert records(server) == RECORDS + MANY
 
 
+def test_jobs_are_done_when_what_forks_them_was_killed(folder: Path) -> None:
+    with serving(folder) as server:
+        assert server.job(server.post("/audit/duplicates"))["state"] == "done"
+        (forks,) = [one for one in server.process.children() if JOB in " ".join(words(one))]
+        forks.kill()
+        assert server.job(server.post("/audit/duplicates"))["state"] == "done"
+
+
 def test_what_cannot_be_repeated_has_failed(folder: Path) -> None:
     with open_gallery(folder) as gallery:
         job = add_job(gallery.store, "adapt", {"name": "s", "kind": "linear", "seed": 0}, "local")

@@ -219,11 +219,14 @@ class JobProcess:
         self._control = fork(__name__, letter=_LEARNS if kind in _LEARNING else AS_IT_IS)
         self._lock, self._killed, self._held = threading.Lock(), False, -1
         told = {"folder": folder, "identity": identity, "environment": dict(os.environ)}
-        self._control.sendall(json.dumps(told).encode() + b"\n")
+        with suppress(OSError):  # what should fork it is being killed: it has ended
+            self._control.sendall(json.dumps(told).encode() + b"\n")
 
     def wait(self) -> None:
         """Wait until it has ended. Called once."""
-        _data, held, _flags, _address = socket.recv_fds(self._control, 1, 1)
+        held: list[int] = []
+        with suppress(OSError):
+            held = socket.recv_fds(self._control, 1, 1)[1]
         if not held:  # what should fork it was killed
             return
         with self._lock:
