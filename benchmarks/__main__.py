@@ -39,6 +39,7 @@ NAMES = (
     "filtered",
     "grows",
     "parts",
+    "served",
     "server_load",
     "hostile_load",
     "graceful_stop",
@@ -52,7 +53,7 @@ NAMES = (
     "heads",
     "tuning",
 )
-LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows")  # measured only when named
+LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows", "served")  # measured only when named
 
 
 @click.command()

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,28 +105,40 @@ def resident(process: psutil.Process) -> int:
     return sum(int(one.memory_info().rss) for one in [process, *process.children(recursive=True)])
 
 
-async def load(port: int, seconds: float) -> Load:
-    """Every client asks with a random record, and asks again as soon as it has its answer."""
+def by_id(random: np.random.Generator) -> bytes:
+    """The body of a search with a random record."""
+    identity = record_id(sha256_of(int(random.integers(0, RECORDS))), 0)
+    return json.dumps({"query": {"ids": [identity]}, "k": K}).encode()
+
+
+async def load(port: int, seconds: float, body: Callable[[np.random.Generator], bytes] = by_id) -> Load:
+    """Every client asks, and asks again as soon as it has its answer. body: of a search for K."""
     seen, end = Load(), time.perf_counter() + seconds
     started = time.perf_counter()
-    await asyncio.gather(*(_client(port, number, end, seen) for number in range(CLIENTS)))
+    await asyncio.gather(*(_client(port, number, end, seen, body) for number in range(CLIENTS)))
     seen.took = time.perf_counter() - started
     return seen
 
 
-async def _client(port: int, number: int, end: float, seen: Load) -> None:
-    rows = np.random.default_rng(number)
+async def asked_over(
+    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], method: str, path: str, body: bytes
+) -> tuple[bytes, bytes]:
+    """The head and the body of the answer to a request over an open connection."""
+    reader, writer = connection
+    writer.write(
+        b"%b %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+        % (method.encode(), path.encode(), len(body), body)
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(re.search(rb"content-length: (\d+)", head)[1])  # type: ignore[index]
+    return head, await reader.readexactly(length)
+
+
+async def _client(port: int, number: int, end: float, seen: Load, body: Callable[[np.random.Generator], bytes]) -> None:
+    random = np.random.default_rng(number)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while (asked := time.perf_counter()) < end:
-        identity = record_id(sha256_of(int(rows.integers(0, RECORDS))), 0)
-        body = json.dumps({"query": {"ids": [identity]}, "k": K}).encode()
-        writer.write(
-            b"POST /api/v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-        )
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(re.search(rb"content-length: (\d+)", head)[1])  # type: ignore[index]
-        answer = await reader.readexactly(length)
+        head, answer = await asked_over((reader, writer), "POST", "/api/v1/search", body(random))
         seen.seconds.append(time.perf_counter() - asked)
         seen.errors += not (head.startswith(b"HTTP/1.1 200") and answer.count(b'"rank"') == K)
     writer.close()

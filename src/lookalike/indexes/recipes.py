@@ -34,12 +34,12 @@ HNSW: Final = Recipe("hnsw", "HNSW32,Flat", keeps_vectors=True, exact_share=1.0)
 LSH: Final = Recipe("lsh", "LSH{bits}r", "METRIC_L2", depth=500)
 IVF_FLAT: Final = Recipe("ivf-flat", "IVF{lists},Flat")
 IVF_PQ: Final = Recipe("ivf-pq", "IVF{lists},PQ{parts}np", depth=300)
-IVF_RABITQ: Final = Recipe("ivf-rabitq", "IVF{lists},RaBitQ2", depth=200, exact_share=0.0125)
+IVF_RABITQ: Final = Recipe("ivf-rabitq", "IVF{lists},RaBitQ2", depth=200, exact_share=0.005)
 SQ8: Final = Recipe("sq8", "SQ8", depth=20)
 LEAST_PROBES: Final = 16  # lists searched: the maximum of this number,
 PROBED_SHARE: Final = 1 / 48  # this share of them,
 HELD_PER_HIT: Final = 32  # and as many as hold this many vectors a hit.
-FILTERED_SHARE: Final = 1 / 32
+FILTERED_SHARE: Final = 1 / 16
 """Of a filtered search as many lists as hold this share of all vectors in such that may be found, times the fourth root
 of the share that may: the rarer they are, the more of them are looked at. Measured at a million for shares of a half to
 a fiftieth, also where the filter goes with the vectors: these hold .99 of the ten nearest; the square root did not.
