@@ -21,7 +21,7 @@ from lookalike.filters import And, Compare, Filter, Not, Or, matches, parse
 from lookalike.store import Batch, NewRecord, Relabel, Store, record_id
 from lookalike.store.batch import count_edit_of_all
 from lookalike.store.browse import facet_counts, records_after
-from lookalike.store.edit import change_labels
+from lookalike.store.edit import change_labels, undo_change
 from lookalike.store.erasures import remove_named
 from lookalike.store.named import named_by_ids
 from lookalike.store.place import put_elsewhere
@@ -192,6 +192,19 @@ def change(store: Store, step: str, i: int) -> None:
         store.write(Batch(relabels=[Relabel(row.sha256, "", None, {"n": str(i - 1), "site": "S9"})]))
     else:
         remove_named(store, named_by_ids(store, [identity]), {}, PurePath("sources"))
+
+
+def test_a_label_leaves_the_answers_of_other_fields(large: Store) -> None:
+    """The same arrays, by which indexes know what they have chosen by them."""
+    modality, label = parse("Modality=CR"), parse("label=changed")
+    kept, none = large.keys_where(modality), large.keys_where(label)
+    assert not len(none)
+    change_labels(large, [record_id(f"{0:064x}", 0)], add=["changed"])
+    assert large.keys_where(modality) is kept
+    assert len(large.keys_where(label)) == 1
+    undo_change(large, None)
+    assert large.keys_where(modality) is kept
+    assert not len(large.keys_where(label))
 
 
 def test_demanding_filters_take_turns_and_the_rest_is_refused(large: Store) -> None:

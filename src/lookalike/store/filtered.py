@@ -134,6 +134,23 @@ def _grown(connection: Connection, held: Columns, state: tuple[int, int], edited
     last = int(connection.scalar(select(func.max(RECORDS.c.key))) or 0)
     again = np.zeros(max(last, held.last) + 1, np.bool_)
     again[[key for key in edited if key < len(again)]] = True
+    same_vectors = state[1] == held.state[1] and last == held.last
+    keys, owners = (held.keys, held.owners) if same_vectors else _vectors_now(connection, held, again, edited)
+    again[held.last + 1 :] = True
+
+    def changed(column: Any) -> Any:
+        return or_(column > held.last, column.in_(sorted(edited)))
+
+    of = {name: column.changed(again, _said(connection, name, changed)) for name, column in held.of.items()}
+    same = {name for name, column in of.items() if same_vectors and column is held.of[name]}
+    answers = {tree: found for tree, found in list(held.answers.items()) if fields(tree) <= same}
+    return Columns(state, max(last, held.last), keys, owners, of, answers)
+
+
+def _vectors_now(
+    connection: Connection, held: Columns, again: NDArray[np.bool_], edited: set[int]
+) -> tuple[Keys, Keys]:
+    """Keys and owners of the vectors after those of edited records were read again, and new ones."""
     kept, newest = ~again[held.owners], int(held.keys.max(initial=0))
     new = or_(VECTORS.c.key > newest, VECTORS.c.record.in_(sorted(edited)))
     pairs = _pairs(connection, select(VECTORS.c.key, VECTORS.c.record).where(new))
@@ -141,13 +158,7 @@ def _grown(connection: Connection, held: Columns, state: tuple[int, int], edited
         np.concatenate([before[kept], came]) for before, came in zip((held.keys, held.owners), pairs, strict=True)
     )
     order = np.argsort(keys, kind="stable")
-    again[held.last + 1 :] = True
-
-    def changed(column: Any) -> Any:
-        return or_(column > held.last, column.in_(sorted(edited)))
-
-    of = {name: column.changed(again, _said(connection, name, changed)) for name, column in held.of.items()}
-    return Columns(state, max(last, held.last), keys[order], owners[order], of)
+    return keys[order], owners[order]
 
 
 def _with_columns(connection: Connection, columns: Columns, names: Iterable[str]) -> Columns:

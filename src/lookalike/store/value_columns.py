@@ -95,8 +95,14 @@ class ValueColumn:
     codes: NDArray[np.int32]
 
     def changed(self, read_again: NDArray[np.bool_], said: Iterable[Said]) -> ValueColumn:
-        """The column after what some records, those ``read_again`` by their keys, say now."""
-        kept, new = ~read_again[self.records], self.values.numbered(said)
+        """The column after what some records, those ``read_again`` by their keys, say now; itself if that is the
+        same.
+        """
+        stale, new = read_again[self.records], self.values.numbered(said)
+        before = np.stack([self.records[stale], self.codes[stale].astype(np.int64)], axis=1)
+        if np.array_equal(_in_order(before), _in_order(new)):
+            return self
+        kept = ~stale
         records = np.concatenate([self.records[kept], new[:, 0]])
         return replace(self, records=records, codes=np.concatenate([self.codes[kept], new[:, 1].astype(np.int32)]))
 
@@ -105,6 +111,10 @@ class ValueColumn:
         holds, mask = self.values.satisfying(compare), np.zeros(size, np.bool_)
         mask[self.records[holds[self.codes]]] = True
         return mask
+
+
+def _in_order(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return rows[np.lexsort(rows.T)]
 
 
 def empty_column() -> ValueColumn:
