@@ -59,7 +59,7 @@ def measured(folder: Path) -> Iterator[Figure]:
         seen, labelled = asyncio.run(_asked(port, SECONDS))
         spent, own = _processor_seconds(process) - before, time.process_time() - own
         pss = sum(each.memory_full_info().pss for each in [process, *process.children(recursive=True)]) / 1e6
-    assert seen.errors == 0, f"{seen.errors} requests failed"
+    assert seen.errors == 0, f"{seen.errors} requests failed: {seen.said}"
     p50, p99 = (1000 * float(np.percentile(seen.seconds, q)) for q in (50, 99))
     many = len(seen.seconds)
     notes = (

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,10 +38,11 @@ RATE, P99, GROWTH, UPLOAD = 200.0, 150.0, 5.0, 500.0
 
 @dataclass
 class Load:
-    """What the clients saw. seconds: of every request."""
+    """What the clients saw. seconds: of every request. said: the beginnings of answers that were not right."""
 
     seconds: list[float] = field(default_factory=list)
     errors: int = 0
+    said: Counter[str] = field(default_factory=Counter)
     took: float = 0.0
 
 
@@ -140,7 +142,9 @@ async def _client(port: int, number: int, end: float, seen: Load, body: Callable
     while (asked := time.perf_counter()) < end:
         head, answer = await asked_over((reader, writer), "POST", "/api/v1/search", body(random))
         seen.seconds.append(time.perf_counter() - asked)
-        seen.errors += not (head.startswith(b"HTTP/1.1 200") and answer.count(b'"rank"') == K)
+        if not (head.startswith(b"HTTP/1.1 200") and answer.count(b'"rank"') == K):
+            seen.errors += 1
+            seen.said[(head[9:12] + b" " + answer[:200]).decode()] += 1
     writer.close()
 
 
