@@ -39,7 +39,7 @@ NAMES = (
     "filtered",
     "grows",
     "parts",
-    "served",
+    "processes",
     "server_load",
     "hostile_load",
     "graceful_stop",
@@ -53,7 +53,7 @@ NAMES = (
     "heads",
     "tuning",
 )
-LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows", "served")  # measured only when named
+LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows", "processes")  # measured only when named
 
 
 @click.command()
