@@ -98,22 +98,25 @@ class RayCluster:
         quiet = {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
         self._stack, self._environment = stack, {**os.environ, **token, **quiet, **environment}
         self.hosts: list[Host] = []
+        self._own: dict[str, str] = {}
         self.head = self._host()
         self.head.run("sh", "-c", "ip link add hosts type bridge && ip link set hosts up")
         self.head.run("sh", "-c", f"ip addr add {self.head.address}/24 dev hosts && ip route add default dev hosts")
         self.head.start_ray(*_HEAD, cpus=0)
+        # Hosts share the processes that they see: "auto" could find the cluster of another test.
+        self._own = {"RAY_ADDRESS": f"{self.head.address}:{_PORT}"}
         self.address = f"ray://{self.head.address}:{_CLIENTS}"
         self._wait(1)
 
-    def join(self, *, hidden: Path | None = None) -> Host:
-        """A host more. hidden: a folder that is another one there."""
+    def join(self, *, hidden: Sequence[Path] = ()) -> Host:
+        """A host more. hidden: folders that are others there, with nothing in them."""
         host = self._host()
         name = f"host{len(self.hosts)}"
         self.head.run("ip", "link", "add", name, "type", "veth", "peer", "name", "net", "netns", str(host.pid))
         self.head.run("sh", "-c", f"ip link set {name} master hosts && ip link set {name} up")
         host.run("sh", "-c", f"ip addr add {host.address}/24 dev net && ip link set net up && {_ROUTED}")
-        if hidden is not None:
-            host.run("mount", "-t", "tmpfs", "none", str(hidden))
+        for folder in hidden:
+            host.run("mount", "-t", "tmpfs", "none", str(folder))
         before = len(self.nodes())
         host.start_ray(f"--address={self.head.address}:{_PORT}", cpus=1)
         self._wait(before + 1)
@@ -123,7 +126,8 @@ class RayCluster:
         """The addresses of the nodes that are alive."""
         asked = "import ray; ray.init('auto', log_to_driver=False, logging_level='CRITICAL')\n"
         asked += "print('nodes', *(node['NodeManagerAddress'] for node in ray.nodes() if node['Alive']))"
-        said = self.head.start(sys.executable, "-c", asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        said = self.head.start(sys.executable, "-c", asked, environment=self._own, **pipes)
         out, _ = said.communicate(timeout=_SECONDS)
         return out.partition("nodes ")[2].split()
 
@@ -131,7 +135,7 @@ class RayCluster:
         """The command, started on the head."""
         command = [sys.executable, "-m", "lookalike", *words]
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return self.head.start(*command, environment=environment, **pipes)
+        return self.head.start(*command, environment={**self._own, **environment}, **pipes)
 
     def _host(self) -> Host:
         host = Host(f"10.77.0.{len(self.hosts) + 1}", self._environment)

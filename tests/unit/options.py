@@ -141,7 +141,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--reports": Told("--reports sr", "reports", "sr"),
             "--report-column": Told("--report-column site", "report_columns", "site"),
             "--sentences": Told("--sentences tiny", "sentences", "tiny"),
-            "--on": Shown("", "elsewhere", "test_cluster.py::test_a_cluster_gives_what_this_machine_gives"),
+            "--on": Shown("", "elsewhere", "test_ray.py::test_a_cluster_gives_what_this_machine_gives"),
             "--verbose": Shown("--verbose", "text", "  passed over  table"),
             "--json": JSON,
         },

@@ -91,6 +91,7 @@ class Workers:
         changed, self._told = (known, name) != self._told, (known, name)
         if changed:
             self._asked = self._cluster.put(Asked(known, name))
+        self._worked = time.monotonic()
         for worker in self._started.values():
             worker.sends = False
             if changed and worker.begun:
@@ -152,7 +153,9 @@ class Workers:
 
     def _why_none(self) -> str:
         said = [f"{node.address}: {why}" for node, why in self._refused.items()]
-        return "; ".join(said) or f"none has begun in {_WITHOUT:.0f} s: are its processors free?"
+        return (
+            "; ".join(said) or f"for {_WITHOUT:.0f} s none has had a worker: are they there, and their processors free?"
+        )
 
     def _start(self, place: _Place) -> None:
         actor = self._cluster.actor(Worker, place[0], self._embedding)
@@ -173,7 +176,9 @@ class Workers:
             return
         self._ended_early[worker.place] = tried = self._ended_early.get(worker.place, 0) + 1
         if tried >= _STARTS:
-            self._refused[node] = f"a worker has ended {tried} times before it began"
+            self._refused[node] = (
+                f"a worker has ended {tried} times before it began: is this version of lookalike there?"
+            )
 
     def _tell(self, worker: _Started) -> None:
         if self._asked is not None:  # its chunks, two of which it reads at once, must find it there

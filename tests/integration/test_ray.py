@@ -79,7 +79,7 @@ def hidden(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cluster(plugins: Path, hidden: Path) -> Iterator[RayCluster]:
     path = os.pathsep.join([str(plugins), *filter(None, [os.environ.get("PYTHONPATH")])])
     with ray_cluster({"PYTHONPATH": path}) as started:
-        started.join(hidden=hidden)
+        started.join(hidden=[hidden])
         yield started
 
 
@@ -236,8 +236,23 @@ def test_hosts_that_cannot_encode_say_why(cluster: RayCluster, plugins: Path, tm
     )
     _out, error = asked.communicate(timeout=_SECONDS)
     assert asked.returncode == 1
-    told = " ".join(error.split())
-    assert "no node of ray takes images (10.77.0.2: its encoder 'squares' is another one than the gallery's" in told
+    assert "(10.77.0.2: its encoder 'squares' is another one than the gallery's" in " ".join(error.split())
+
+
+@pytest.mark.slow
+def test_a_host_without_the_package_is_told_and_the_others_go_on(cluster: RayCluster, tmp_path: Path) -> None:
+    packages = [package for entry in sys.path if (package := Path(entry) / "lookalike").is_dir()]
+    lacking = cluster.join(hidden=packages)
+    folder = drawn(tmp_path / "pictures", 300)
+    words = ("index", str(folder), "--gallery", str(tmp_path / "g"), "--on", "ray", "--json")
+    result = json.loads(said(cluster.lookalike(*words)))
+    lacking.kill()
+    assert (result["added"], result["refused"]) == (300, [])
+    assert any(
+        note.startswith(f"the node {lacking.address} took no images")
+        and note.endswith("is this version of lookalike there?")
+        for note in result["notes"]
+    )
 
 
 @pytest.mark.slow
