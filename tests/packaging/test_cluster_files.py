@@ -1,7 +1,7 @@
 """What deploy/ says of several machines is true: cluster.yaml, the Kubernetes manifests and the scraper's files have
 the form that their programs want, name each other rightly, and their commands and variables are lookalike's.
 
-Nothing is started here: tests/endurance/test_cluster.py starts the parts. No image is pulled, and no kubelet asked.
+Nothing is started here: tests/packaging/test_cluster.py starts the parts. No image is pulled, and no kubelet asked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What doctor says of the store and of the jobs; tests/endurance/test_cluster.py asks it of a whole cluster."""
+"""What doctor says of the store and of the jobs; tests/packaging/test_cluster.py asks it of a whole cluster."""
 
 from __future__ import annotations
 

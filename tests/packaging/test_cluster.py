@@ -1,6 +1,7 @@
-"""The parts of deploy/cluster.yaml on this machine: two services that answer, two that do the jobs, a PostgreSQL and a
-Milvus, real ones, each killed with SIGKILL in turn while pictures are indexed and asked for, and started again as
-Compose or a kubelet would; then the encoder is changed under them.
+"""The parts of deploy/cluster.yaml on this machine: two services that answer, two that do the jobs, each by the file's
+command and variables, behind a real nginx with its file, over a real PostgreSQL and a real Milvus. Each is killed with
+SIGKILL in turn while pictures are indexed and asked for, and started again as Compose or a kubelet would; then the
+encoder is changed under them.
 
 What stands for what: a thread for the restart policy, Debian's PostgreSQL and PyPI's Milvus (whose etcd and object
 store are within it) for those of the images. ``pytest -s`` shows the figures.
@@ -24,6 +25,8 @@ from typing import Any
 import httpx
 import PIL.Image
 import pytest
+from boxes import skip_without
+from composed import DEPLOY, compose_file
 from served import API, COMMAND, PATIENCE, eventually
 
 from conftest import texture
@@ -34,7 +37,11 @@ from peers.milvus import Milvus
 from peers.postgresql import PostgreSQL, postgresql
 
 pytestmark = pytest.mark.slow
-BATCH, SLOW = 48, 600.0
+SERVICES = compose_file("cluster.yaml")["services"]
+BATCH, SLOW, PASSWORD = 48, 600.0, "of-anybody"
+USERS = ("admin", "reader")
+TOKEN = "a-token-of-the-scraper"
+VICTIMS = ("postgresql", "milvus", "api-1", "api-2", "worker")
 NAMES = ("api-1", "api-2", "worker-1", "worker-2")
 
 
@@ -76,6 +83,7 @@ class Cluster:
     database: PostgreSQL
     engine: Milvus
     services: dict[str, Kept] = field(default_factory=dict)
+    proxy: str = ""
 
     def ready(self) -> None:
         """Until every service is, in whose processes nobody has a hand."""
@@ -83,21 +91,19 @@ class Cluster:
             eventually(each.is_ready, bool, SLOW)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """What one of those answers that answer, whichever does, as behind a proxy that tries the next one."""
+        """What is answered, asked again until it is."""
         end = time.monotonic() + SLOW
-        name, *others = NAMES[:2]
-        while (said := self._asked(name, method, path, body)) is None:
+        while True:
+            with suppress(httpx.HTTPError):
+                if (said := self.asked(method, path, body)).status_code < 400:
+                    return said.json()
             assert time.monotonic() < end, f"{method} {path}: nobody answers"
-            others.append(name)
-            name = others.pop(0)
             time.sleep(0.5)
-        return said
 
-    def _asked(self, name: str, method: str, path: str, body: Any) -> Any:
-        with suppress(httpx.HTTPError):
-            said = httpx.request(method, f"{self.services[name].url}{API}{path}", json=body, timeout=60)
-            return said.json() if said.status_code < 400 else None
-        return None
+    def asked(self, method: str, path: str, body: Any = None, user: str = "admin") -> httpx.Response:
+        """An answer through the proxy, which hands the two users that are asked for to one service each, or to one."""
+        known = {"auth": (user, PASSWORD), "headers": {"Host": "look.localhost"}, "verify": False, "timeout": 60}
+        return httpx.request(method, f"{self.proxy}{API}{path}", json=body, **known)
 
     def done(self, job: dict[str, Any]) -> dict[str, Any]:
         """A job once it has ended."""
@@ -107,8 +113,9 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(milvus_server: Milvus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    skip_without("nginx", "openssl")
     base = tmp_path_factory.mktemp("cluster")
-    imports = {f"part-{number}": _pictures(base, number) for number in range(5)}
+    imports = {f"part-{number}": _pictures(base, number) for number in range(6)}
     with postgresql() as database, pytest.MonkeyPatch.context() as patched:
         patched.setenv("LOOKALIKE_STORE", database.url())
         patched.setenv("LOOKALIKE_ENGINE", milvus_server.address)
@@ -118,7 +125,8 @@ def cluster(milvus_server: Milvus, tmp_path_factory: pytest.TempPathFactory) -> 
         found = Cluster(base / "all", imports, database, milvus_server)
         with _started(found, base):
             found.ready()
-            yield found
+            with _proxied(found, base):
+                yield found
         with open_gallery(base / "all") as gallery:
             gallery.name_engine("embedded")  # which takes its collections out of the engine
 
@@ -128,15 +136,57 @@ def _started(cluster: Cluster, base: Path) -> Iterator[None]:
     own = [word for name, folder in cluster.imports.items() for word in ("--import", f"{name}={folder}")]
     with ExitStack() as stack:
         for name in NAMES:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            jobs = "0" if name.startswith("api") else "2"
-            words = [str(COMMAND), "serve", "--no-browser", "--port", str(port), "--workers", jobs, *own]
-            kept = Kept(words, port, dict(os.environ), base / f"{name}.log")
+            port = _free_port()
+            told = [word for word in SERVICES[name]["command"] if word != "--host=0.0.0.0"]
+            words = [str(COMMAND), *told, "--port", str(port), *own]
+            kept = Kept(words, port, _environment(name, base), base / f"{name}.log")
             stack.callback(kept.end)
             cluster.services[name] = kept
         yield
+
+
+def _environment(name: str, base: Path) -> dict[str, str]:
+    """The file's, with its places moved."""
+    moved = {
+        "LOOKALIKE_CONFIG": os.environ["LOOKALIKE_CONFIG"],
+        "LOOKALIKE_GALLERY": os.environ["LOOKALIKE_GALLERY"],
+        "LOOKALIKE_STORE": os.environ["LOOKALIKE_STORE"],
+        "LOOKALIKE_ENGINE": os.environ["LOOKALIKE_ENGINE"],
+        "LOOKALIKE_MODELS": str(base / "models"),
+        "LOOKALIKE_METRICS_TOKEN_FILE": str(base / "metrics"),
+        "LOOKALIKE_TRUSTED_PROXIES": "127.0.0.1",
+    }
+    (base / "metrics").write_text(TOKEN)
+    return {**os.environ, **SERVICES[name]["environment"], **moved}
+
+
+@contextmanager
+def _proxied(cluster: Cluster, base: Path) -> Iterator[None]:
+    """nginx with the cluster's file, its places moved."""
+    port, text = _free_port(), (DEPLOY / "cluster-nginx.conf").read_text(encoding="utf-8")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=look.localhost"]
+    subprocess.run([*made, "-keyout", base / "key", "-out", base / "pem"], check=True, capture_output=True)
+    hashed = subprocess.run(["openssl", "passwd", "-apr1", PASSWORD], check=True, capture_output=True, text=True)
+    (base / "passwords").write_text("".join(f"{user}:{hashed.stdout}" for user in USERS))
+    text = text.replace(" /tmp/", f" {base}/").replace("/dev/stdout", f"{base}/proxy.log").replace("8443", str(port))
+    for name, file in (("tls_certificate", "pem"), ("tls_key", "key"), ("passwords", "passwords")):
+        text = text.replace(f"/run/secrets/{name}", str(base / file))
+    for name in NAMES[:2]:
+        text = text.replace(f"{name}:8765", cluster.services[name].url.removeprefix("http://"))
+    (base / "nginx.conf").write_text(f"user root;\n{text}")
+    cluster.proxy = f"https://127.0.0.1:{port}"
+    with subprocess.Popen(["nginx", "-c", base / "nginx.conf", "-g", "daemon off;"]) as nginx:
+        try:
+            cluster.ask("GET", "/gallery")
+            yield
+        finally:
+            nginx.terminate()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _pictures(base: Path, number: int) -> Path:
@@ -149,20 +199,19 @@ def _pictures(base: Path, number: int) -> Path:
 
 @contextmanager
 def searching(cluster: Cluster, query: dict[str, Any]) -> Iterator[Counter[str]]:
-    """Search without end, at both services in turn. Gives how many were answered, and why others were not."""
+    """Search without end, as two users in turn. Gives how many were answered, and why others were not."""
     counts: Counter[str] = Counter()
-    stopped = threading.Event()
+    stopped, twice = threading.Event(), set[str]()
 
     def search() -> None:
-        for name in itertools.cycle(NAMES[:2]):
+        for user in itertools.cycle(USERS):
             if stopped.is_set():
                 return
             try:
-                asked = {"query": query, "k": 500}
-                said = httpx.post(f"{cluster.services[name].url}{API}/search", json=asked, timeout=60)
-                ids = [hit["id"] for hit in said.json().get("hits", ())]
-                assert len(ids) == len(set(ids)), "a record comes twice"
+                said = cluster.asked("POST", "/search", {"query": query, "k": 500}, user)
                 counts["answered" if said.status_code == 200 else f"status {said.status_code}"] += 1
+                ids = [hit["id"] for hit in said.json()["hits"]] if said.status_code == 200 else []
+                twice.update(identity for identity in ids if ids.count(identity) > 1)
             except httpx.HTTPError:
                 counts["no answer"] += 1
             time.sleep(0.05)
@@ -174,6 +223,13 @@ def searching(cluster: Cluster, query: dict[str, Any]) -> Iterator[Counter[str]]
     finally:
         stopped.set()
         thread.join()
+    assert not twice
+
+
+def at(cluster: Cluster, name: str, method: str, path: str, **options: Any) -> httpx.Response:
+    """An answer of one service, asked as the proxy asks."""
+    who = {"X-Forwarded-User": "admin", "X-Forwarded-Groups": "admin"}
+    return httpx.request(method, f"{cluster.services[name].url}{API}{path}", headers=who, timeout=60, **options)
 
 
 def _whole(cluster: Cluster, count: int) -> None:
@@ -185,7 +241,7 @@ def _whole(cluster: Cluster, count: int) -> None:
         assert len(held) == held.count() == count
     for name in NAMES[:2]:
         asked = {"query": {"vector": [1.0] * 384}, "k": 500}
-        hits = httpx.post(f"{cluster.services[name].url}{API}/search", json=asked, timeout=60).json()["hits"]
+        hits = at(cluster, name, "POST", "/search", json=asked).json()["hits"]
         assert len(hits) == len({hit["id"] for hit in hits}) == count
 
 
@@ -200,9 +256,9 @@ def _kill(cluster: Cluster, victim: str) -> None:
         cluster.services[victim].kill()
 
 
-@pytest.mark.parametrize("number", range(4), ids=["postgresql", "milvus", "api-1", "worker"])
+@pytest.mark.parametrize("number", range(5), ids=VICTIMS)
 def test_a_part_that_is_killed_costs_nothing(cluster: Cluster, number: int) -> None:
-    victim = ("postgresql", "milvus", "api-1", "worker")[number]
+    victim = VICTIMS[number]
     with searching(cluster, {"vector": [1.0] * 384}) as counts:
         job = cluster.ask("POST", "/index", {"import": f"part-{number}"})
         eventually(lambda: cluster.ask("GET", f"/jobs/{job['id']}")["state"], lambda state: state == "running", SLOW)
@@ -223,7 +279,7 @@ def test_a_part_that_is_killed_costs_nothing(cluster: Cluster, number: int) -> N
 
 def test_the_encoder_is_changed_while_both_answer(cluster: Cluster) -> None:
     """Blue and green: encoded beside what answers, by a worker, and switched at once for every service."""
-    assert cluster.done(cluster.ask("POST", "/index", {"import": "part-4"}))["state"] == "done"
+    assert cluster.done(cluster.ask("POST", "/index", {"import": "part-5"}))["state"] == "done"
     count = cluster.ask("GET", "/gallery")["records"]
     with searching(cluster, {"ids": [cluster.ask("GET", "/records")["items"][0]["id"]]}) as counts:
         started = time.monotonic()
@@ -233,7 +289,7 @@ def test_the_encoder_is_changed_while_both_answer(cluster: Cluster) -> None:
         time.sleep(3)
     assert ended["state"] == "done", ended
     for name in NAMES[:2]:
-        told = httpx.get(f"{cluster.services[name].url}{API}/gallery", timeout=60).json()
+        told = at(cluster, name, "GET", "/gallery").json()
         assert told["encoder"]["name"] == "lite0-last"
     print(f"\n{count} records encoded anew and switched in {seconds:.1f} s, {dict(counts)}")
     assert {*counts} == {"answered"}
@@ -250,6 +306,8 @@ def test_doctor_sees_the_whole(cluster: Cluster) -> None:
 
 def test_every_service_tells_its_figures(cluster: Cluster) -> None:
     for name in NAMES:
-        said = httpx.get(f"{cluster.services[name].url}/metrics", timeout=PATIENCE).text
+        where = f"{cluster.services[name].url}/metrics"
+        assert httpx.get(where, timeout=PATIENCE).status_code == 401
+        said = httpx.get(where, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE).text
         assert "lookalike_records{" in said, name
         assert "process_resident_memory_bytes" in said, name
