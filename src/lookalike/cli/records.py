@@ -105,8 +105,8 @@ def _import(table: str, gallery: str, as_json: bool) -> None:
 
     \b
     Example:
-      lookalike records list --gallery chest --limit 0 --output csv > records.csv
-      lookalike records import records.csv --gallery chest
+      lookalike records import labels.csv --gallery chest
+      lookalike records list --gallery chest --limit 0 --output csv > labels.csv
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs import records
