@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPMethod
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,16 +22,17 @@ _GAUGES: Final = {
     "last_backup_timestamp_seconds": "When the last backup was made; 0 for never",
 }
 _OTHER: Final = ("other", "any")
+_METHODS: Final = frozenset(HTTPMethod)
 SHARED_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which several processes of a service know where they count together (``prometheus_client``)."""
 
 
 def route_of(scope: Mapping[str, Any]) -> tuple[str, str]:
-    """A request's route and method, for labels and logs. Only routes have a name of their own, by their template, so
-    that nobody who asks invents one.
+    """A request's route and method, for labels and logs. Only routes have a name of their own, by their template, and
+    methods that HTTP knows, so that nobody who asks invents one.
     """
     route = getattr(scope.get("route"), "path", "")
-    return (str(route), str(scope["method"])) if route else _OTHER
+    return (str(route), str(scope["method"])) if route and scope["method"] in _METHODS else _OTHER
 
 
 @dataclass(frozen=True, slots=True)
