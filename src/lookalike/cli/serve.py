@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from lookalike.cli.output import json_option
 from lookalike.cli.settings import config_option, given_settings, setting_options
+
+_NEEDED: Final = ("fastapi", "hypercorn", "python_multipart", "prometheus_client")  # the extra `server`
 
 
 @click.command("serve")
@@ -30,15 +32,14 @@ def command(config: str | None, no_browser: bool, as_json: bool, **options: Any)
         --grant radiology=contributor --grant 'students=reader:site=teaching'
       lookalike serve --config /etc/lookalike/lookalike.toml
     """
+    from importlib.util import find_spec
+
     from lookalike.errors import MissingExtraError
 
-    try:
-        from lookalike.server.serve import serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("lookalike"):
-            raise
-        raise MissingExtraError("lookalike serve", "server") from None
+    if any(find_spec(name) is None for name in _NEEDED):
+        raise MissingExtraError("lookalike serve", "server")
     from lookalike.server.configured import configure
+    from lookalike.server.serve import serve
 
     def say(address: str) -> None:
         click.echo(json.dumps({"address": address}) if as_json else f"Serving {address}  (Ctrl-C ends)")
