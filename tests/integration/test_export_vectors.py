@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from pyarrow import parquet
 
 import lookalike
 from filled import fill
+from lookalike import cli
 from lookalike.errors import ManifestMismatchError, NotFoundError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.verbs.export_vectors import VectorsExported
@@ -125,6 +128,17 @@ def test_vectors_of_an_adapter_are_not_the_encoders(make_gallery: Callable[..., 
             lookalike.index(make_gallery("other"), [f"vectors:{tmp_path / 'two.parquet'}"])
     with pytest.raises(NotFoundError):
         lookalike.export_vectors(made, tmp_path / "x.parquet", space="none")
+
+
+def test_the_command_writes_a_file(gallery: Gallery, tmp_path: Path) -> None:
+    words = ["records", "export", "-g", str(gallery.folder), "--to", str(tmp_path / "v.npz"), "--json"]
+    done = CliRunner().invoke(cli.main, words)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["vectors"] == 6
+    table, _ = read(tmp_path / "v.npz")
+    assert len(table["id"]) == 6
+    wrong = (["--space", "none"], ["--out", str(tmp_path / "f")], ["--dates", "shifted"])
+    assert [CliRunner().invoke(cli.main, [*words, *each]).exit_code for each in wrong] == [1, 2, 2]
 
 
 def test_a_filter(gallery: Gallery, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ VERBS: Final = (
     "lookalike.verbs.erase:erase_patient",
     "lookalike.verbs.evaluate:evaluate",
     "lookalike.verbs.export:export_records",
+    "lookalike.verbs.export_vectors:export_vectors",
     "lookalike.verbs.gallery:adopt",
     "lookalike.verbs.gallery:gallery_info",
     "lookalike.verbs.gallery:relocate",
@@ -57,9 +58,12 @@ VERBS: Final = (
     "lookalike.verbs.receive:receive",
     "lookalike.verbs.pull:follow",
     "lookalike.verbs.pull:pull",
+    "lookalike.verbs.records:import_labels",
     "lookalike.verbs.records:label",
     "lookalike.verbs.records:label_log",
+    "lookalike.verbs.records:list_records",
     "lookalike.verbs.records:read_report",
+    "lookalike.verbs.records:record_info",
     "lookalike.verbs.records:remove",
     "lookalike.verbs.records:study_records",
     "lookalike.verbs.records:undo_labels",
@@ -111,6 +115,7 @@ def these(text: str) -> frozenset[str]:
 
 GALLERY: Final = Told("--gallery {other}", "folder", "{other}")
 JSON: Final = Shown("--json", "json")
+LISTED: Final = Shown("--output json", "json")
 SEED: Final = Told("--seed 7", "seed", 7)
 ELSEWHERE: Final = "postgresql://nobody@127.0.0.1:1/nothing"  # nothing listens there
 SPACE: Final = Told("--space other", "space", "other")
@@ -201,6 +206,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--slice": Told("--slice 3", "slice", 3),
             "--context": Told("--no-context", "context", False),
             "--json": JSON,
+            "--output": LISTED,
         },
         {
             "picture": these("--slice --context"),
@@ -346,6 +352,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--confusion": Shown("--confusion {out}.png", "picture"),
             "--seed": SEED,
             "--json": JSON,
+            "--output": LISTED,
         },
         {
             "query": these("--folds --confusion --each"),
@@ -366,7 +373,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
     ),
-    "audit duplicates": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
+    "audit duplicates": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "audit outliers": Command(
         {"": "--gallery {g} --reference label=even"},
         {
@@ -377,6 +384,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--neighbours": Told("--neighbours 3", "neighbours", 3),
             "--limit": Told("--limit 4", "limit", 4),
             "--json": JSON,
+            "--output": LISTED,
         },
     ),
     "audit metadata": Command(
@@ -390,6 +398,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--seed": SEED,
             "--table": Shown("--table {out}.csv", "text", "record,source,field,recorded,suggested"),
             "--json": JSON,
+            "--output": LISTED,
         },
     ),
     "map": Command(
@@ -476,8 +485,8 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         answer=True,
     ),
-    "gallery backups": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
-    "gallery schedules": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
+    "gallery backups": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
+    "gallery schedules": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "gallery verify": Command({"": "{g}"}, {"source": Told("", "source", "{g}"), "--json": JSON}),
     "draft": Command(
         {"": "{picture} --gallery {g}"},
@@ -569,7 +578,8 @@ COMMANDS: Final[dict[str, Command]] = {
         {"": "{id} --gallery {g}"}, {"id": Told("", "id", "{id}"), "--gallery": GALLERY, "--json": JSON}
     ),
     "records study": Command(
-        {"": "{id} --gallery {g}"}, {"id": Told("", "id", "{id}"), "--gallery": GALLERY, "--json": JSON}
+        {"": "{id} --gallery {g}"},
+        {"id": Told("", "id", "{id}"), "--gallery": GALLERY, "--json": JSON, "--output": LISTED},
     ),
     "records timeline": Command(
         {"": "{id} --gallery {g}"},
@@ -580,6 +590,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--space": SPACE,
             "--k": Told("-k 7", "k", 7),
             "--json": JSON,
+            "--output": LISTED,
         },
     ),
     "records export": Command(
@@ -587,6 +598,8 @@ COMMANDS: Final[dict[str, Command]] = {
         {
             "--gallery": GALLERY,
             "--out": Told("--out {out}-else", "out", "{out}-else"),
+            "--to": Shown("", "elsewhere", "test_export_vectors.py::test_the_command_writes_a_file"),
+            "--space": Shown("", "elsewhere", "test_export_vectors.py::test_the_command_writes_a_file"),
             "--where": Told("--where site=north", "where", "site=north"),
             "--burned-in": Told("--burned-in refuse", "burned_in", "refuse"),
             "--dates": Told("--dates shifted", "dates", "shifted"),
@@ -596,11 +609,39 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
     ),
+    "records list": Command(
+        {"": "--gallery {g}"},
+        {
+            "--gallery": GALLERY,
+            "--where": Told("--where site=north", "where", "site=north"),
+            "--limit": Told("--limit 7", "limit", 7),
+            "--field": Shown("--field site", "text", "south"),
+            "--json": JSON,
+            "--output": LISTED,
+        },
+    ),
+    "records show": Command(
+        {"": "{id} --gallery {g}"}, {"id": Told("", "id", "{id}"), "--gallery": GALLERY, "--json": JSON}
+    ),
+    "records import": Command(
+        {"": "{table} --gallery {g}"},
+        {"table": Told("", "table", "{table}"), "--gallery": GALLERY, "--json": JSON},
+        answer=True,
+    ),
+    "mcp": Command(
+        {"": "--gallery {g}"},
+        {
+            "--gallery": GALLERY,
+            "--where": Shown("", "elsewhere", "test_mcp.py::test_only_a_part_is_there_and_labels_need_leave"),
+            "--may-label": Shown("", "elsewhere", "test_mcp.py::test_only_a_part_is_there_and_labels_need_leave"),
+        },
+    ),
     "records undo": Command(
         {"": "--gallery {g}"}, {"change": Told("7", "change", 7), "--gallery": GALLERY, "--json": JSON}, answer=True
     ),
     "records log": Command(
-        {"": "--gallery {g}"}, {"--gallery": GALLERY, "--limit": Told("--limit 7", "limit", 7), "--json": JSON}
+        {"": "--gallery {g}"},
+        {"--gallery": GALLERY, "--limit": Told("--limit 7", "limit", 7), "--json": JSON, "--output": LISTED},
     ),
     "gallery adopt": Command(
         {"": "{other}"},
@@ -639,7 +680,9 @@ COMMANDS: Final[dict[str, Command]] = {
         answer=True,
     ),
     "config check": Command({"": ""}, {"--config": Told("--config /c.toml", "file", "/c.toml"), "--json": JSON}),
-    "config show": Command({"": ""}, {"--config": Told("--config /c.toml", "file", "/c.toml"), "--json": JSON}),
+    "config show": Command(
+        {"": ""}, {"--config": Told("--config /c.toml", "file", "/c.toml"), "--json": JSON, "--output": LISTED}
+    ),
     "keys add": Command(
         {"": "someone --gallery {g}"},
         {
@@ -651,11 +694,11 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
     ),
-    "keys list": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
+    "keys list": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "keys remove": Command(
         {"": "gone --gallery {g}"}, {"name": Told("", "name", "gone"), "--gallery": GALLERY, "--json": JSON}
     ),
-    "encoders list": Command({"": ""}, {"--json": JSON}),
+    "encoders list": Command({"": ""}, {"--json": JSON, "--output": LISTED}),
     "encoders pull": Command(
         {"": "dinov2-b --to {out}"},
         {
@@ -723,5 +766,5 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
     ),
-    "doctor": Command({"": ""}, {"--gallery": GALLERY, "--json": JSON}),
+    "doctor": Command({"": ""}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
 }

@@ -74,6 +74,7 @@ class Answer:
 
     value: int = 7
     change: ClassVar[int] = 0
+    changed: ClassVar[int] = 0
     records: ClassVar[int] = 0
     relocated: ClassVar[int] = 0
     encoded: ClassVar[int] = 0
