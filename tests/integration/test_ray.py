@@ -121,6 +121,7 @@ def assert_same(one: Gallery, other: Gallery) -> None:
         np.testing.assert_allclose(vectors, same, atol=1e-5)
 
 
+@pytest.mark.slow  # Ray gives its client thirty seconds to start, which a busy machine does not
 def test_a_cluster_gives_what_this_machine_gives(cluster: RayCluster, hidden: Path, tmp_path: Path) -> None:
     """The host sees other files at the same paths, which do not count; then nothing is new, or read again."""
     folder = every_kind(hidden / "every")

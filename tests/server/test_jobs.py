@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +18,7 @@ from served import API, RECORDS, Server, make_gallery, problem, serving
 
 from conftest import texture
 from lookalike.gallery import open_gallery
+from lookalike.server.jobs.process import JobProcess
 from lookalike.store.jobs import INTERRUPTED, add_job, job_of, next_job, resume_jobs
 
 MANY = 120
@@ -242,3 +246,14 @@ def test_evaluate_map_and_audit(folder: Path) -> None:
 def _tidy(tmp_path: Path) -> Iterator[None]:
     yield
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_a_job_that_ended_by_itself_may_be_killed(folder: Path) -> None:
+    """Between its end and whoever waits for it a service may stop."""
+    with open_gallery(folder) as gallery:
+        job = add_job(gallery.store, "duplicates", {}, "local")
+    process = JobProcess(str(folder), job.id, "duplicates")
+    (process._held,) = socket.recv_fds(process._control, 1, 1)[1]
+    select.select([process._held], [], [], 60)
+    process.kill()
+    os.close(process._held)

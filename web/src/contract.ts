@@ -2328,7 +2328,7 @@ export interface components {
         /**
          * @description records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
          *     reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended. beyond: what a
-         *     PostgreSQL keeps all the same, which no client can look into or empty.
+         *     PostgreSQL or an index engine keeps all the same, which no client can look into or empty.
          */
         Removed: {
             records: number;

@@ -246,7 +246,8 @@ class JobProcess:
 
     def _kill(self) -> None:
         if self._held >= 0:
-            signal.pidfd_send_signal(self._held, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended by itself, and nobody has waited for it yet
+                signal.pidfd_send_signal(self._held, signal.SIGKILL)
 
 
 def _serve_job(descriptor: int) -> None:
