@@ -48,6 +48,7 @@ NAMES = (
     "metadata",
     "receive",
     "sizing",
+    "scale",
     "engine",
     "cluster",
     "heads",
