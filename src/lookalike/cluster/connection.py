@@ -16,6 +16,7 @@ from lookalike.cluster.address import RUNNING
 from lookalike.errors import ClusterError, MissingExtraError, UsageError
 
 Given = TypeVar("Given")
+_TRIES: Final = 3  # to connect
 
 # Ray reports its use to its makers, prints what befalls its processes among what a command prints, and starts a cluster
 # of this machine where it is asked anything once the one that it was connected to is gone.
@@ -58,9 +59,8 @@ class ClusterConnection:
 
     def _connect(self) -> None:
         logging.getLogger("ray").setLevel(logging.CRITICAL)  # what goes wrong is raised
-        where = "auto" if self.address == RUNNING else self.address
         try:
-            self._ray.init(where, log_to_driver=False, logging_level="CRITICAL")
+            self._init()
         except ImportError:
             raise MissingExtraError(f"encoding on {self.address}", "ray") from None
         except Exception as error:  # Ray's own, gRPC's, and plain ones
@@ -68,6 +68,20 @@ class ClusterConnection:
                 f"{self.address} gave no answer ({type(error).__name__}); start the cluster (ray start), with the same "
                 "versions of Python and Ray as here, and with this user's token (RAY_AUTH_TOKEN) where it asks for one"
             ) from None
+
+    def _init(self) -> None:
+        """Connect, and again where the head could not start the process that serves its clients: Ray gives it half a
+        minute, and it may hang where the head forks while it talks.
+        """
+        where = "auto" if self.address == RUNNING else self.address
+        for left in reversed(range(_TRIES)):
+            try:
+                self._ray.init(where, log_to_driver=False, logging_level="CRITICAL")
+            except ConnectionAbortedError:
+                if not left:
+                    raise
+            else:
+                return
 
     def __enter__(self) -> Self:
         return self
