@@ -8,7 +8,6 @@ compared with brute force.
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import shutil
 import tempfile
 import time
@@ -216,9 +215,14 @@ def _remove(folder: Path, row: int) -> tuple[float, float]:
 
 
 def _most() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return _held("VmHWM")  # of this program; ru_maxrss is at least what its parent had as it was started
 
 
 def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize()
+    return _held("VmRSS")
+
+
+def _held(name: str) -> int:
+    """Bytes, as /proc/self/status tells them."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return 1024 * int(status.partition(f"{name}:")[2].split()[0])
