@@ -221,3 +221,13 @@ def test_whoever_removes_the_last_key_is_told_what_a_service_does(tmp_path: Path
         run("keys", "add", name, *there)
     assert run("keys", "remove", "one", *there).stdout.count("\n") == 1
     assert "stays closed" in run("keys", "remove", "two", *there).stdout
+
+
+def test_an_interruption_within_the_pool_of_connections_is_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_gallery(tmp_path / "g", create=True) as gallery, gallery.store.begin() as connection:
+        pool = connection.engine.pool
+        for error, lines in ((KeyboardInterrupt(), 0), (OSError(), 1)):
+            pool.logger.error("Exception during reset or similar", exc_info=error)
+            assert len(caplog.records) == lines

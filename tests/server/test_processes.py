@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,16 @@ class Together:
     clients: list[httpx.Client]
 
 
+_PART = "lookalike.server.processes.part"
+
+
 def parts_of(server: Server) -> list[psutil.Process]:
     """The processes that answer, the writer first."""
-    parts = [part for part in server.process.children() if "lookalike.server.processes.part" in part.cmdline()]
-    return sorted(parts, key=lambda part: (part.create_time(), part.pid))
+    parts = []
+    for child in server.process.children():
+        with suppress(psutil.Error):  # one that has just ended
+            parts += [(child.create_time(), child.pid, child)] if _PART in child.cmdline() else []
+    return [part for _time, _pid, part in sorted(parts, key=lambda each: each[:2])]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ SQLite does it stands here, how PostgreSQL does in ``postgresql``.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -105,9 +106,19 @@ def connect(folder: Path, *, writable: bool, prepare: Callable[[sqlite3.Connecti
     if prepare is not None:
         event.listen(engine, "connect", lambda connection, _record: prepare(connection))
     event.listen(engine, "begin", begin)
+    interrupt_in_silence(engine)
     with errors_named():
         bring_up_to_date(engine, READABLE, writable=writable)
     return engine
+
+
+def interrupt_in_silence(engine: Engine) -> None:
+    """Let the command alone speak of Ctrl-C: the pool logs a trace where it comes as a connection is given back."""
+    logging.getLogger(f"sqlalchemy.pool.impl.{type(engine.pool).__name__}").addFilter(_is_no_interruption)
+
+
+def _is_no_interruption(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
 
 
 def bring_up_to_date(engine: Engine, readable: Collection[str], *, writable: bool) -> bool:

@@ -19,7 +19,7 @@ from lookalike.errors import GalleryError, MissingExtraError
 from lookalike.filters import Filter
 from lookalike.store.advisory import AdvisoryLocks
 from lookalike.store.changes import Watch
-from lookalike.store.database import begin, bring_up_to_date, errors_named, folder_may_be_written
+from lookalike.store.database import begin, bring_up_to_date, errors_named, folder_may_be_written, interrupt_in_silence
 from lookalike.store.kinds import WHOLE
 from lookalike.store.place import StorePlace, driver_url
 from lookalike.store.schema import METADATA
@@ -150,6 +150,7 @@ class PostgreSQLDatabase:
             **options,
         )
         event.listen(engine, "begin", begin)
+        interrupt_in_silence(engine)
         return engine
 
     def _show(self, connection: Connection, tree: Filter) -> None:
