@@ -327,7 +327,7 @@ def read_frames(gallery: Gallery, query: Any) -> list[Frame]:
 
 def _read_frames(gallery: Gallery, query: str) -> list[Frame]:
     """The wanted frame of a file, or every slice of a volume. A folder is the series that lies in it."""
-    return _frames_at(gallery, *_path_and_frame(query))
+    return _frames_at(gallery, *path_and_frame(query))
 
 
 def _frames_at(
@@ -371,7 +371,8 @@ def _no_series(reason: str, detail: str) -> UsageError:
     )
 
 
-def _path_and_frame(query: str) -> tuple[Path, int]:
+def path_and_frame(query: str) -> tuple[Path, int]:
+    """The file that a query names, and the frame of it: ``scan.dcm#3`` is frame 3 unless a file is so called."""
     stem, hash_mark, number = query.rpartition("#")
     if hash_mark and number.isdecimal() and not os.path.exists(absolute(query)):  # noqa: PTH110
         return absolute(stem), int(number)

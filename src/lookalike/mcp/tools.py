@@ -17,7 +17,7 @@ from lookalike.verbs.explain import explain
 from lookalike.verbs.gallery import gallery_info
 from lookalike.verbs.pictures import stored_thumbnail
 from lookalike.verbs.records import browse, facets, label, record_info
-from lookalike.verbs.search import search
+from lookalike.verbs.search import allowed_query, search
 
 MOST_AT_ONCE: Final = 50  # hits or records of one answer
 _BY: Final = "mcp"
@@ -95,8 +95,9 @@ class Tools:
 
     def record(self, id: str) -> dict[str, Any]:
         """One record: labels and attributes."""
-        self._note("look", [id])
-        return told_record(record_info(self._seen, id))
+        found = record_info(self._seen, id)
+        self._note("look", [found.id])
+        return told_record(found)
 
     def picture(self, id: str) -> bytes:
         """The thumbnail (JPEG) of a record."""
@@ -113,12 +114,7 @@ class Tools:
         return {"changed": done.changed, "undo": f"lookalike records undo {done.change}" if done.change else ""}
 
     def _file(self, file: str) -> str | None:
-        """A file that the gallery may open anyway: programs are not to try out what lies on this machine."""
-        if file and not self._gallery.may_open(file.partition("#")[0]):
-            raise UsageError(
-                "files are read from the folders of the gallery alone; allow one: lookalike gallery adopt --root"
-            )
-        return file or None
+        return allowed_query(self._gallery, file) if file else None
 
     def _few(self, number: int) -> int:
         if not 1 <= number <= MOST_AT_ONCE:

@@ -21,7 +21,7 @@ from lookalike.asking.examples import moved_by_examples
 from lookalike.asking.hits import by_study, hits_of, query_day
 from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.asking.priors import cutoffs
-from lookalike.asking.query import Clock, Query, in_space, of_record, open_query, queries_of
+from lookalike.asking.query import Clock, Query, in_space, of_record, open_query, path_and_frame, queries_of
 from lookalike.asking.query_region import with_region
 from lookalike.asking.rank_volumes import COSINES, ranking_in
 from lookalike.asking.ranked import Ranked
@@ -92,6 +92,15 @@ class SearchResult:
             for jpeg, caption in zip(self.pictures, captions, strict=False)
         )
         return f"<div>{''.join(cells)}</div>"
+
+
+def allowed_query(gallery: Gallery, query: str) -> str:
+    """The real place of the file that a query names, where the gallery may open it anyway: for who asks from elsewhere
+    and is not to try out what lies on this machine. Raises NotFoundError.
+    """
+    path, frame = path_and_frame(query)
+    place = gallery.place_of(path)
+    return f"{place}#{frame}" if frame else str(place)
 
 
 @of_one_encoder
