@@ -20,6 +20,7 @@ from filled import fill
 from lookalike import cli
 from lookalike.errors import ManifestMismatchError, NotFoundError, UsageError
 from lookalike.gallery import Gallery
+from lookalike.store import Batch, NewRecord
 from lookalike.verbs.export_vectors import VectorsExported
 
 KINDS = (".parquet", ".h5", ".npz", ".csv")
@@ -139,6 +140,14 @@ def test_the_command_writes_a_file(gallery: Gallery, tmp_path: Path) -> None:
     assert len(table["id"]) == 6
     wrong = (["--space", "none"], ["--out", str(tmp_path / "f")], ["--dates", "shifted"])
     assert [CliRunner().invoke(cli.main, [*words, *each]).exit_code for each in wrong] == [1, 2, 2]
+
+
+def test_records_without_a_vector_are_counted(gallery: Gallery, tmp_path: Path) -> None:
+    nothing = np.empty((0, gallery.spec.dim), np.float32)
+    gallery.store.write(Batch(records=[NewRecord("9.png", f"{9:064x}", 0, "c", (), {}, nothing, b"", views=())]))
+    done = lookalike.export_vectors(gallery, tmp_path / "v.npz")
+    assert (done.records, done.without) == (4, 1)
+    assert any("1 records have no vector" in note for note in done.notes)
 
 
 def test_a_filter(gallery: Gallery, tmp_path: Path) -> None:

@@ -120,10 +120,11 @@ class _Told:
     def rows(self, keys: Sequence[int]) -> Iterator[tuple[ToldRows, Vectors]]:
         """The cells and vectors of some records."""
         records = self.gallery.store.records(keys)
-        for key, (views, vectors) in self.gallery.store.slices_of_each(keys).items():
+        found = self.gallery.store.slices_of_each(keys)
+        for key, (views, vectors) in found.items():
             yield self._cells(records[key], views), vectors
             self.records, self.vectors = self.records + 1, self.vectors + len(vectors)
-        self.without += len(keys) - len(records)
+        self.without += len(records.keys() - found.keys())
 
     def _cells(self, record: Record, views: Sequence[int]) -> ToldRows:
         patient = exported_name(self.key, "patient", record.patient)
