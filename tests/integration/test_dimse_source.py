@@ -269,7 +269,7 @@ def test_a_pacs_that_sends_nothing_ends_the_pull(
 def test_requests_keep_to_their_number_and_their_pace(pacs: DimsePacs) -> None:
     for number in range(8):
         pacs.store(radiograph(number))
-    pacs.manners.slow = 0.05
+    pacs.manners.meets = 2
     source = open_dimse(pacs.uri).within(PacsLimits(at_once=2, a_second=40, first_wait=0.01))
     began = time.monotonic()
     assert len(list(source.items())) == 8

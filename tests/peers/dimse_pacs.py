@@ -38,8 +38,8 @@ def free_port() -> int:
 class DimseManners:
     """cap: rows of a list; capped: the status that ends one that was cut. repeats: every row twice. counts: whether it
     says how many there are. keeps: SOPInstanceUIDs that it does not send. chokes: those that it cannot read: it sends
-    nothing of a series that has one. knows: whether it knows where to send. slow: seconds before it lists. sends_with:
-    its TLS towards us.
+    nothing of a series that has one. knows: whether it knows where to send. meets: how many lists below a study's have
+    been under way together before it answers the first. sends_with: its TLS towards us.
     """
 
     cap: int = 0
@@ -49,7 +49,7 @@ class DimseManners:
     keeps: frozenset[str] = frozenset()
     chokes: frozenset[str] = frozenset()
     knows: bool = True
-    slow: float = 0.0
+    meets: int = 1
     sends_with: Any = None
     find_status: int = 0x0000
 
@@ -69,7 +69,7 @@ class DimsePacs:
     moved: list[tuple[str, Dataset]] = field(default_factory=list)
     under_way: int = 0
     most: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def uri(self) -> str:
@@ -160,7 +160,9 @@ def _find(event: Any, pacs: DimsePacs) -> Iterator[tuple[int, Dataset | None]]:
         pacs.asked.append((str(asked.QueryRetrieveLevel), asked))
         pacs.under_way += 1
         pacs.most = max(pacs.most, pacs.under_way)
-    time.sleep(manners.slow)
+        pacs.lock.notify_all()
+        if asked.QueryRetrieveLevel != "STUDY":
+            pacs.lock.wait_for(lambda: pacs.most >= manners.meets, timeout=30)
     rows = [row for row in pacs.rows(str(asked.QueryRetrieveLevel), asked) for _ in range(1 + manners.repeats)]
     with pacs.lock:
         pacs.under_way -= 1

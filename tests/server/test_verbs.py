@@ -209,6 +209,37 @@ def test_an_error_reaches_every_thread_and_the_next_is_answered() -> None:
     assert together(unit(0, 1, 4), 2)[0].shape == (1, 2)
 
 
+def test_a_faulty_question_fails_alone() -> None:
+    """As when a gallery is switched to another encoder: one caller still asks with a vector of the old width."""
+    begun, waiting = threading.Event(), threading.Event()
+    failed: list[int] = []
+
+    def search_slowly(queries: Vectors, k: int) -> tuple[np.ndarray, np.ndarray]:
+        if not begun.is_set():
+            begun.set()
+            waiting.wait(10)  # the others come together meanwhile
+        return nearest(queries, k, np.arange(9), unit(2, 9, 4))
+
+    together = Together(search_slowly)
+
+    def ask(width: int) -> None:
+        try:
+            together(unit(width, 1, width), 2)
+        except ValueError:
+            failed.append(width)
+
+    threads = [threading.Thread(target=ask, args=(width,)) for width in (4, 4, 6, 4)]
+    threads[0].start()
+    assert begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    eventually(lambda: len(together._waiting), lambda count: count == 3)
+    waiting.set()
+    for thread in threads:
+        thread.join(10)
+    assert failed == [6]
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 1000), count=st.integers(1, 3000), k=st.integers(1, 20), ties=st.booleans())
 def test_the_bound_loses_no_neighbour(seed: int, count: int, k: int, ties: bool) -> None:

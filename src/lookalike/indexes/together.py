@@ -72,13 +72,19 @@ class Together:
 
     def _work(self, turns: list[_Turn]) -> None:
         try:
-            depth, start = max(turn.k for turn in turns), 0
-            keys, scores = self._search(np.concatenate([turn.queries for turn in turns]), depth)
-            for turn in turns:
-                rows = slice(start, start := start + len(turn.queries))
-                turn.answer = keys[rows, : turn.k], scores[rows, : turn.k]
-        except BaseException as error:
-            for turn in turns:
-                turn.error = error
+            self._answer(turns)
+        except BaseException:
+            for turn in turns:  # each by itself: one caller's faulty query is no other's error
+                try:
+                    self._answer([turn])
+                except BaseException as error:
+                    turn.error = error
         for turn in turns:
             turn.woken.set()
+
+    def _answer(self, turns: list[_Turn]) -> None:
+        depth, start = max(turn.k for turn in turns), 0
+        keys, scores = self._search(np.concatenate([turn.queries for turn in turns]), depth)
+        for turn in turns:
+            rows = slice(start, start := start + len(turn.queries))
+            turn.answer = keys[rows, : turn.k], scores[rows, : turn.k]
