@@ -4,6 +4,7 @@ import { gone, locked } from "./api";
 import { useDrops } from "./frame/drops";
 import { Foot } from "./frame/Foot";
 import { Head } from "./frame/Head";
+import { Help } from "./frame/Help";
 import { isAsked, isFront } from "./galleries";
 import { session } from "./session";
 import { galleryProblem, go, route } from "./state";
@@ -66,6 +67,7 @@ function GalleryPage() {
         )}
       </div>
       <Foot />
+      <Help />
     </div>
   );
 }

@@ -1513,7 +1513,10 @@ export interface components {
             masked: boolean;
             notes: string[];
         };
-        /** @description values: of a field of text, the 30 most frequent. min, max: of a field of numbers. */
+        /**
+         * @description values: of a field of text, the 30 most frequent. min, max: of a field of numbers. also: the columns of label
+         *     tables that say the same of every record, as sex does of PatientSex: filters take either; they are listed here alone.
+         */
         Facet: {
             field: string;
             /** @enum {string} */
@@ -1521,6 +1524,7 @@ export interface components {
             values: components["schemas"]["Value"][];
             min: number | null;
             max: number | null;
+            also: string[];
         };
         /** @description The labels first. */
         FacetPage: {

@@ -1,15 +1,27 @@
-/** / find, j k move (in the compare view to the next pair), c compare, + - more and less, u undo. Never while something is being written. */
+/** The page's keys, never while something is being written; `?` shows them. */
+import { signal } from "@preact/signals";
 import { canSteer, steered } from "./body";
 import { selected, selectedId, shown } from "./search";
 import { ask, asking, compare, go, route, undo } from "./state";
+import { closeTopmost } from "./ui/escape";
 import { undoLabels } from "./views/labels/changes";
+
+interface Key {
+  keys: readonly string[];
+  does: string;
+  act: () => void;
+  /** In every view; else in the search alone. */
+  everywhere?: boolean;
+}
+
+export const isHelpOpen = signal(false);
 
 function writing(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null;
   if (!element?.closest) return false;
   if (element.closest("dialog")) return true;
   const input = element.closest("input, textarea, select") as HTMLInputElement | null;
-  return input !== null && !["checkbox", "radio", "button"].includes(input.type);
+  return input !== null && !["checkbox", "radio", "button", "range"].includes(input.type);
 }
 
 function move(by: number): void {
@@ -27,30 +39,48 @@ const steer = (way: "more" | "less"): void => {
   if (selected.value && canSteer(asking.value)) ask(steered(asking.value, selected.value.id, way));
 };
 
-const KEYS: Record<string, () => void> = {
-  "/": () => {
-    const focus = (): void => document.getElementById("find")?.focus();
-    if (route.value.view === "search") return focus();
-    go("search");
-    requestAnimationFrame(focus);
-  },
-  j: () => move(1),
-  k: () => move(-1),
-  c: () => selected.value && compare(route.value.compare ? null : selected.value.id),
-  "+": () => steer("more"),
-  "=": () => steer("more"),
-  "-": () => steer("less"),
-  u: () => (route.value.view === "labels" ? void undoLabels() : undo()),
-};
+function find(): void {
+  const focus = (): void => document.getElementById("find")?.focus();
+  if (route.value.view === "search") return focus();
+  go("search");
+  requestAnimationFrame(focus);
+}
 
-const EVERYWHERE = new Set(["/", "u"]);
+export const KEYS: readonly Key[] = [
+  { keys: ["/"], does: "search: write what to look for", act: find, everywhere: true },
+  { keys: ["j"], does: "next hit; in the compare view the next pair", act: () => move(1) },
+  { keys: ["k"], does: "the hit before", act: () => move(-1) },
+  {
+    keys: ["c"],
+    does: "compare the query with the hit, and back",
+    act: () => selected.value && compare(route.value.compare ? null : selected.value.id),
+  },
+  { keys: ["+", "="], does: "more like this hit", act: () => steer("more") },
+  { keys: ["-"], does: "less like this hit", act: () => steer("less") },
+  {
+    keys: ["u"],
+    does: "undo; in the label view the last change of labels",
+    act: () => (route.value.view === "labels" ? void undoLabels() : undo()),
+    everywhere: true,
+  },
+  { keys: ["?"], does: "these keys", act: () => (isHelpOpen.value = true), everywhere: true },
+];
+
+/** What is on top is closed first: a dialog by itself, then the compare view, then what was opened in the page. */
+function escape(event: KeyboardEvent): void {
+  const inside = (event.target as HTMLElement | null)?.closest?.("dialog, .compare");
+  if (inside || event.defaultPrevented) return;
+  if (route.value.compare) compare(null);
+  else if (closeTopmost()) event.preventDefault();
+}
 
 export function listenToKeys(): void {
   addEventListener("keydown", (event) => {
-    const act = KEYS[event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
-    if (route.value.view !== "search" && !EVERYWHERE.has(event.key)) return;
+    if (event.key === "Escape") return escape(event);
+    const key = KEYS.find((one) => one.keys.includes(event.key));
+    if (!key || event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
+    if (route.value.view !== "search" && !key.everywhere) return;
     event.preventDefault();
-    act();
+    key.act();
   });
 }

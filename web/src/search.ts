@@ -26,6 +26,8 @@ export const problem = signal<Problem | null>(null);
 /** The files that were to be the query and were refused. The query before waits, out of sight, until it is asked again. */
 export const turnedDown = signal<readonly File[]>([]);
 export const facets = signal<Facet[]>([]);
+/** Columns of the label table that say what DICOM's own attributes say: one field, listed once. */
+export const saidTwice = computed(() => new Set(facets.value.flatMap((facet) => facet.also ?? [])));
 export const selectedId = signal<string | null>(null);
 
 /** What is known of queries and records beside their pictures, by id. */

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
 from lookalike.filters import Filter
 from lookalike.store.rows import refusals, whole_records
+from lookalike.store.same_fields import same_fields
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
 from lookalike.store.where import condition
 from lookalike.types import Record, Refusal, Vectors
@@ -22,13 +23,16 @@ FieldKind: TypeAlias = Literal["text", "number"]
 
 @dataclass(frozen=True, slots=True)
 class FieldCounts:
-    """values: of a text field the most frequent, with how many records have each. low, high: of numbers."""
+    """values: of a text field the most frequent, with how many records have each. low, high: of numbers. same: columns
+    of label tables that say the same of every record that has them (``same_fields``).
+    """
 
     field: str
     kind: FieldKind
     values: tuple[tuple[str, int], ...]
     low: float | None
     high: float | None
+    same: tuple[str, ...] = ()
 
 
 def _where(tree: Filter | None) -> ColumnElement[bool]:
@@ -74,19 +78,28 @@ def field_kinds(store: Store) -> dict[str, FieldKind]:
 
 
 def facet_counts(store: Store, top: int, tree: Filter | None = None) -> list[FieldCounts]:
-    """The values of each field in the records that satisfy a filter, the labels first. Raises SlowFilterError,
-    BusyError.
+    """The values of each field in the records that satisfy a filter, the labels first; a table's column that says what
+    the headers say is named with theirs. Raises SlowFilterError, BusyError.
     """
     store.verify()
     with store.begin_filtered(tree) as connection:
         kinds = _field_kinds(connection)
         labels = _label_counts(connection, top, tree)
+        same = same_fields(connection, kinds)
+        said = {column for columns in same.values() for column in columns}
+        kinds = {name: kind for name, kind in kinds.items() if name not in said}
         texts, ends = _text_counts(connection, kinds, top, tree), _ends(connection, tree)
     none = (None, None)
     return [
         FieldCounts("label", "text", tuple(labels), *none),
         *(
-            FieldCounts(name, kind, tuple(texts.get(name, ())), *(ends.get(name, none) if kind == "number" else none))
+            FieldCounts(
+                name,
+                kind,
+                tuple(texts.get(name, ())),
+                *(ends.get(name, none) if kind == "number" else none),
+                same.get(name, ()),
+            )
             for name, kind in kinds.items()
         ),
     ]

@@ -102,13 +102,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """values: of a field of text, the 30 most frequent. min, max: of a field of numbers."""
+    """values: of a field of text, the 30 most frequent. min, max: of a field of numbers. also: the columns of label
+    tables that say the same of every record, as sex does of PatientSex: filters take either, listed is this one.
+    """
 
     field: str
     kind: Literal["text", "number"]
     values: tuple[Value, ...]
     min: float | None
     max: float | None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,14 @@ def facets(gallery: Gallery, *, where: str | Filter | None = None) -> tuple[Face
     """The values of each field in the records that satisfy a filter; the labels come first. Raises UsageError."""
     tree = checked_filter(gallery, where)
     return tuple(
-        Facet(counts.field, counts.kind, tuple(Value(*pair) for pair in counts.values), counts.low, counts.high)
+        Facet(
+            counts.field,
+            counts.kind,
+            tuple(Value(*pair) for pair in counts.values),
+            counts.low,
+            counts.high,
+            counts.same,
+        )
         for counts in facet_counts(gallery.store, _VALUES, tree)
     )
 

@@ -14,7 +14,7 @@ export function Foot() {
       ))}
       <span class="keys">
         <kbd>/</kbd> search <kbd>j</kbd> <kbd>k</kbd> move <kbd>c</kbd> compare <kbd>+</kbd> <kbd>-</kbd> more, less
-        like <kbd>u</kbd> undo
+        like <kbd>u</kbd> undo <kbd>?</kbd> all keys
       </span>
       <span class="push" data-testid="disclaimer">
         Research software. Not a medical device.

@@ -1,7 +1,8 @@
 /** The page's head: which gallery, and what can be done from anywhere. */
-import { Download, LayoutGrid, Link, LogOut, Moon, Plus, Sun, Undo2 } from "lucide-preact";
+import { CircleHelp, Download, LayoutGrid, Link, LogOut, Moon, Plus, Sun, Undo2 } from "lucide-preact";
 import { key } from "../api";
 import { others } from "../galleries";
+import { isHelpOpen } from "../keyboard";
 import { result, vote } from "../search";
 import { asking, canUndo, gallery, go, route, undo } from "../state";
 import { session, signOut } from "../session";
@@ -57,6 +58,9 @@ export function Head() {
             <span class="words">Export evidence</span>
           </button>
         )}
+        <button onClick={() => (isHelpOpen.value = true)} data-testid="open-help" aria-label="Keys and help" title="Keys (?)">
+          <CircleHelp aria-hidden="true" />
+        </button>
         <button
           onClick={toggleTheme}
           data-testid="theme"

@@ -19,6 +19,12 @@ export function Dialog({ title, onClose, children, wide = false, stays = false, 
     element.current?.showModal();
     return () => before?.focus();
   }, []);
+  // By itself a browser clears a search field at the first Escape and closes the dialog at the second.
+  const leave = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || stays) return;
+    event.preventDefault();
+    element.current?.close();
+  };
   return (
     <dialog
       ref={element}
@@ -26,6 +32,7 @@ export function Dialog({ title, onClose, children, wide = false, stays = false, 
       aria-label={title}
       onClose={onClose}
       onCancel={(event) => stays && event.preventDefault()}
+      onKeyDown={leave}
       data-testid={testid}
     >
       <div class="dialog">

@@ -3,14 +3,15 @@ import { GitCompareArrows, Layers, Pencil, Search } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
 import { gallery, asking, compare, searchFor } from "../../state";
-import { filteredAway, hits, result, selected, selectedId, vote, votedOn, voteProblem, voting } from "../../search";
+import { filteredAway, hits, result, saidTwice, selected, selectedId, vote, votedOn, voteProblem, voting } from "../../search";
 import type { ClassifyResult, Hit } from "../../types";
 import { textOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
 import { Bar } from "../../ui/small";
 import { LabelEditor } from "../labels/LabelEditor";
 import { Background } from "./Background";
-import { nearnessOf } from "./nearness";
+import { nearnessOf, unknownNearness } from "./nearness";
+import { shortName } from "./Filters";
 import { ReportOf } from "./Reports";
 import { StudyOf } from "./Study";
 import { TimeLine } from "./TimeLine";
@@ -36,11 +37,13 @@ export function EvidencePanel() {
         </section>
       )}
       {!vote.value && !voting.value && voteProblem.value && <p class="note">{voteProblem.value}</p>}
-      {result.value.background && (
+      {hits.value.length > 0 && (
         <section data-testid="similar-enough">
           <h3>Similar enough?</h3>
           <Near />
-          <Background background={result.value.background} best={hits.value[0]?.score ?? null} />
+          {result.value.background && (
+            <Background background={result.value.background} best={hits.value[0]?.score ?? null} />
+          )}
         </section>
       )}
       {hit?.study && <StudyOf key={hit.id} hit={hit} />}
@@ -74,8 +77,8 @@ function FoundBy({ hit }: { hit: Hit }) {
 
 function Near() {
   const best = hits.value[0];
-  const near = nearnessOf(best?.nearness, result.value?.abstained ?? false, filteredAway.value);
-  if (!near) return null;
+  const near =
+    nearnessOf(best?.nearness, result.value?.abstained ?? false, filteredAway.value) ?? unknownNearness(asking.value);
   const pairs = best?.percentile == null ? "" : ` More alike than ${best.percentile.toFixed(1)} % of its pairs.`;
   return (
     <p data-testid="nearness">
@@ -203,10 +206,11 @@ function Actions({ hit }: { hit: Hit }) {
       </div>
       <ul class="note facts-of">
         {Object.entries(hit.attributes)
+          .filter(([name]) => !saidTwice.value.has(name))
           .slice(0, 8)
           .map(([name, value]) => (
             <li key={name}>
-              {name}: {textOf(value)}
+              {shortName(name)}: {textOf(value)}
             </li>
           ))}
       </ul>

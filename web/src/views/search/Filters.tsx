@@ -4,16 +4,19 @@ import { useState } from "preact/hooks";
 import { facets } from "../../search";
 import { ask, asking } from "../../state";
 import type { Facet } from "../../types";
+import { useEscape } from "../../ui/escape";
 import { bounded, summary, toggled } from "../../where";
 
-const FIRST = ["label", "Modality", "BodyPartExamined", "ViewPosition", "PatientSex", "PatientAge"];
 const SHORT: Record<string, string> = {
   label: "Label",
+  Modality: "Modality",
+  BodyPartExamined: "Body part",
+  ViewPosition: "View",
   PatientSex: "Sex",
   PatientAge: "Age",
-  ViewPosition: "View",
-  BodyPartExamined: "Body part",
 };
+/** Those that people filter by come first; a table without DICOM has three of them under its own names. */
+const FIRST = [...Object.keys(SHORT), "view", "sex", "age"];
 export const shortName = (field: string): string => SHORT[field] ?? field;
 
 const order = (field: string): number => (FIRST.includes(field) ? FIRST.indexOf(field) : FIRST.length);
@@ -28,6 +31,7 @@ export function Filters() {
   );
   const shown = told.length ? told : sorted.slice(0, 5);
   const opened = sorted.find((facet) => facet.field === open);
+  useEscape(opened !== undefined, () => setOpen(null));
   return (
     <section aria-label="Filters" data-testid="filters">
       <h3>Filters</h3>
@@ -40,6 +44,21 @@ export function Filters() {
             onOpen={() => setOpen(open === facet.field ? null : facet.field)}
           />
         ))}
+        {filters
+          .filter((filter) => sorted.length > 0 && !sorted.some((facet) => facet.field === filter.field))
+          .map((filter) => (
+            <button
+              key={filter.field}
+              class="chip on"
+              title="Take this filter away"
+              onClick={() => ask({ filters: filters.filter((one) => one !== filter) })}
+            >
+              <span>
+                {filter.field} <b>{summary(filter)}</b>
+              </span>
+              <X aria-hidden="true" />
+            </button>
+          ))}
         {!all && shown.length < sorted.length && (
           <button class="chip" data-testid="more-fields" onClick={() => setAll(true)}>
             <Plus aria-hidden="true" />
@@ -66,6 +85,7 @@ function FieldChip({ facet, open, onOpen }: { facet: Facet; open: boolean; onOpe
       class={`chip ${filter ? "on" : ""}`}
       aria-expanded={open}
       data-testid={`filter-${facet.field}`}
+      title={[facet.field, ...(facet.also ?? [])].join(", in the table ")}
       onClick={onOpen}
     >
       <span>

@@ -8,6 +8,7 @@ import type { Box, Hit } from "../../types";
 import { factsOf, fileName, textOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
 import { Bar, counted } from "../../ui/small";
+import { isLarge } from "../../ui/tiles";
 import { sinceQuery } from "./timeline";
 
 interface Props {
@@ -47,7 +48,7 @@ export function HitCard({ hit, chosen, likely }: Props) {
     >
       <div class="image">
         <Picture
-          path={slice === null || gone ? paths.thumbnail(hit.id) : paths.picture({ record: hit.id }, slice, 256)}
+          path={pathOf(hit.id, slice, gone)}
           alt=""
           onLoad={(width, height) => setSize([width, height])}
           onMissing={() => setGone(true)}
@@ -58,10 +59,23 @@ export function HitCard({ hit, chosen, likely }: Props) {
           </span>
         )}
         {hit.region && <BoxOver box={hit.region.box} size={size} />}
-        <b class="rank">{hit.rank}</b>
         {(more || less) && (
           <span class={`mark ${less ? "less" : ""}`}>{more ? "more like this" : "less like this"}</span>
         )}
+      </div>
+      <Score hit={hit} />
+      <div class="tags">
+        {hit.labels.length === 0 && <span class="tag">no label</span>}
+        {hit.labels.map((label) => (
+          <span key={label} class={`tag ${label === likely ? "on" : ""}`} title={label}>
+            {label}
+          </span>
+        ))}
+      </div>
+      <div class="under">
+        <p class="facts" title={`${about} (${fileName(hit.source)})`}>
+          {about}
+        </p>
         <div class="actions">
           {canSteer(asking.value) && (
             <>
@@ -99,18 +113,6 @@ export function HitCard({ hit, chosen, likely }: Props) {
           </button>
         </div>
       </div>
-      <Score hit={hit} />
-      <div class="tags">
-        {hit.labels.length === 0 && <span class="tag">no label</span>}
-        {hit.labels.map((label) => (
-          <span key={label} class={`tag ${label === likely ? "on" : ""}`} title={label}>
-            {label}
-          </span>
-        ))}
-      </div>
-      <p class="facts" title={`${about} (${fileName(hit.source)})`}>
-        {about}
-      </p>
     </article>
   );
 }
@@ -121,6 +123,7 @@ function Score({ hit }: { hit: Hit }) {
     const fused = hit.placed.length > 1 || hits.value.some((one) => one.placed.length > 1);
     return (
       <div class="score">
+        <b class="rank">{hit.rank}</b>
         <Bar share={fused ? hit.score / hits.value[0]!.score : hit.score} label="score" />
         <span class="numbers" data-testid="hit-score">
           {hit.score.toFixed(3)}
@@ -134,12 +137,19 @@ function Score({ hit }: { hit: Hit }) {
   const title = `More alike than ${words} of this gallery's pairs${near}; cosine ${hit.score.toFixed(3)}`;
   return (
     <div class="score" title={title}>
+      <b class="rank">{hit.rank}</b>
       <Bar share={(hit.percentile - 50) / 50} label={`percentile ${words}`} />
       <span class="numbers" data-testid="hit-percentile">
         {words}
       </span>
     </div>
   );
+}
+
+/** The gallery's own small picture, unless a certain slice or a larger picture is wanted and its file is there. */
+function pathOf(id: string, slice: number | null, gone: boolean): string {
+  if (gone || (slice === null && !isLarge())) return paths.thumbnail(id);
+  return paths.picture({ record: id }, slice, isLarge() ? 512 : 256);
 }
 
 /** The slice that answers, of a volume; null where the record is one picture or answers as a whole. */

@@ -23,6 +23,7 @@ import { isEmpty, isStudy, type OwnPatient } from "../../route";
 import type { Hit } from "../../types";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
 import { Empty } from "../../ui/small";
+import { TileSize } from "../../ui/TileSize";
 import { HitCard } from "./HitCard";
 import { maySeeReports } from "./Reports";
 
@@ -84,6 +85,7 @@ function Found() {
             ranking again…
           </span>
         )}
+        <TileSize />
       </div>
       {result.value?.abstained && <NothingSimilar />}
       {filteredAway.value && hits.value.length > 0 && <FilteredAway />}

@@ -19,6 +19,7 @@ export function Region({ path, alt, box, onBox, disabled = false }: Props) {
   const stage = useRef<HTMLDivElement>(null);
   const from = useRef<[number, number] | null>(null);
   const [drawn, setDrawn] = useState<Box | null>(null);
+  const [ratio, setRatio] = useState(1); // a tall picture is as high as the screen bears, and its box is of its size
   const shown = drawn ?? box;
 
   const at = (event: PointerEvent): [number, number] => {
@@ -58,6 +59,7 @@ export function Region({ path, alt, box, onBox, disabled = false }: Props) {
     <div
       ref={stage}
       class="stage"
+      style={{ maxWidth: `calc(65vh * ${ratio})` }}
       tabIndex={0}
       role="application"
       data-testid="query-stage"
@@ -68,7 +70,7 @@ export function Region({ path, alt, box, onBox, disabled = false }: Props) {
       onPointerCancel={() => ((from.current = null), setDrawn(null))}
       onKeyDown={press}
     >
-      <Picture path={path} alt={alt} />
+      <Picture path={path} alt={alt} onLoad={(width, height) => setRatio(width / height)} />
       {shown && (
         <div
           class="region"

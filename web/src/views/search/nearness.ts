@@ -1,4 +1,5 @@
 /** Whether the best hit is as near as records of this gallery usually are to each other. Pure. */
+import { isStudy, type Asking } from "../../route";
 
 const FAR = 25; // percent of the gallery's own records
 
@@ -18,4 +19,16 @@ export function nearnessOf(nearness: number | null | undefined, abstained: boole
   if (abstained) return { answer: "No.", why };
   if (filteredAway) return { answer: "Not what the filters leave.", why };
   return { answer: nearness < FAR ? "Less than is usual here." : "As near as is usual here.", why };
+}
+
+/** Where the gallery's own pairs are no measure of the score. */
+export function unknownNearness({ asked, text, report, roi }: Pick<Asking, "asked" | "text" | "report" | "roi">): Nearness {
+  const what = isStudy(asked)
+    ? "Whole studies are"
+    : roi
+      ? "A region is"
+      : text || report
+        ? "Words are"
+        : "A query like this is";
+  return { answer: "Not known.", why: `${what} scored in another way than records are with each other. Look at the pictures.` };
 }
