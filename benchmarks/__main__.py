@@ -53,8 +53,9 @@ NAMES = (
     "cluster",
     "heads",
     "tuning",
+    "labelnext",
 )
-LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows", "processes")  # measured only when named
+LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows", "processes", "labelnext")  # measured only when named
 
 
 @click.command()
@@ -65,9 +66,11 @@ LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows", "processes")  #
     help="Folder of chest-xray-dicom5, mednist, volumes ...  [default: $LOOKALIKE_TEST_DATA, or ../shared/data]",
 )
 @click.option("--seconds", type=click.IntRange(10), help="Length of the soak.  [default: 600]")
-@click.option("--seeds", type=click.IntRange(1), help="Of heads.  [default: 10]")
+@click.option("--seeds", type=click.IntRange(1), help="Of heads and labelnext.  [default: 10]")
 @click.option("--encoder", "encoders", multiple=True, help="Of heads (repeat).  [default: lite0]")
-@click.option("--collection", "collections", multiple=True, help="Of tuning and slices (repeat).  [default: all]")
+@click.option(
+    "--collection", "collections", multiple=True, help="Of tuning, slices and labelnext (repeat).  [default: all]"
+)
 @click.option("--kind", "kinds", multiple=True, help="Of heads (repeat), the judged one last.  [default: all]")
 def main(
     names: tuple[str, ...],
@@ -86,6 +89,7 @@ def main(
             "heads": {"seeds": seeds, "encoders": encoders, "kinds": kinds},
             "slices": {"collections": collections},
             "tuning": {"collections": collections},
+            "labelnext": {"seeds": seeds, "collections": collections},
         }
         wanted = names or [name for name in NAMES if name not in LONG]
         missed = sum(_measured(name, data, options.get(name, {})) for name in wanted)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.export import export_records
     from lookalike.verbs.export_vectors import export_vectors
     from lookalike.verbs.index import index
+    from lookalike.verbs.label_next import label_next
     from lookalike.verbs.map import map_gallery as map
     from lookalike.verbs.migrate import migrate
     from lookalike.verbs.pull import follow, pull
@@ -61,6 +62,7 @@ __all__ = [
     "export_vectors",
     "follow",
     "index",
+    "label_next",
     "map",
     "migrate",
     "open",
@@ -78,6 +80,7 @@ _HOME: Final = {
     "open": ("lookalike.gallery", "open_gallery"),
     "Gallery": ("lookalike.gallery", "Gallery"),
     "index": ("lookalike.verbs.index", "index"),
+    "label_next": ("lookalike.verbs.label_next", "label_next"),
     "map": ("lookalike.verbs.map", "map_gallery"),
     "migrate": ("lookalike.verbs.migrate", "migrate"),
     "receive": ("lookalike.verbs.receive", "receive"),

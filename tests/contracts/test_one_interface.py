@@ -73,6 +73,7 @@ VERBS: Final = (
     Verb("records study", study_records),
     Verb("records timeline", timeline),
     Verb("records export", lookalike.export_records, bodies.ExportBody),
+    Verb("records next", lookalike.label_next),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
     Verb("gallery adopt", adopt),

@@ -30,6 +30,7 @@ _CONTRIBUTOR: Final = frozenset(
         "POST /labels",
         "POST /labels/undo",
         "GET /labels/log",
+        "GET /labels/next",
         "POST /index",
         "POST /adapt",
         "POST /tune",

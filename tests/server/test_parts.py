@@ -89,6 +89,7 @@ TOLD: Final = frozenset(
         "POST /labels",
         "POST /labels/undo",
         "GET /labels/log",
+        "GET /labels/next",
         "GET /records",
         "GET /gallery",
         "GET /spaces",
@@ -299,6 +300,15 @@ def test_labels(
     if part != "all":
         whole = Asker(client, keys["contributor", "all"])
         assert whole("POST", "/labels/undo", json={"change": crossing}).status_code == 200
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_to_label_next(
+    client: TestClient, keys: dict[tuple[Role, str], str], records: dict[str, list[RecordInfo]], part: str
+) -> None:
+    assert Asker(client, keys["reader", part])("GET", "/labels/next").status_code == 403
+    found = Asker(client, keys["contributor", part])("GET", "/labels/next", params={"by": "outlier", "budget": 100})
+    assert {each["id"] for each in found.json()["items"]} == {one.id for one in records[part]}
 
 
 def test_jobs_are_done_in_a_part_and_seen_by_whose_they_are(

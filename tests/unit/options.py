@@ -49,6 +49,7 @@ VERBS: Final = (
     "lookalike.verbs.gallery:secret_key",
     "lookalike.verbs.index:index",
     "lookalike.verbs.jobs:list_schedules",
+    "lookalike.verbs.label_next:label_next",
     "lookalike.verbs.keys:add_key",
     "lookalike.verbs.keys:list_keys",
     "lookalike.verbs.keys:remove_key",
@@ -634,6 +635,19 @@ COMMANDS: Final[dict[str, Command]] = {
             "--gallery": GALLERY,
             "--where": Shown("", "elsewhere", "test_mcp.py::test_only_a_part_is_there_and_labels_need_leave"),
             "--may-label": Shown("", "elsewhere", "test_mcp.py::test_only_a_part_is_there_and_labels_need_leave"),
+        },
+    ),
+    "records next": Command(
+        {"": "--gallery {g}"},
+        {
+            "--gallery": GALLERY,
+            "--budget": Told("--budget 7", "budget", 7),
+            "--by": Told("--by outlier", "by", "outlier"),
+            "--where": Told("--where site=north", "where", "site=north"),
+            "--space": SPACE,
+            "--seed": SEED,
+            "--json": JSON,
+            "--output": LISTED,
         },
     ),
     "records undo": Command(

@@ -577,6 +577,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/labels/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Labels Next
+         * @description Records without a label that are worth one next, or records whose label is worth a look.
+         */
+        get: operations["get_labels_next_api_v1_labels_next_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/index": {
         parameters: {
             query?: never;
@@ -1821,6 +1841,18 @@ export interface components {
             by_end: number;
         };
         /**
+         * @description by: the order. items: the first first. labelled, unlabelled: how many records that the filter allows bear a
+         *     label, and how many none.
+         */
+        LabelNext: {
+            /** @enum {string} */
+            by: "next" | "uncertainty" | "outlier" | "disagreement";
+            items: components["schemas"]["Suggested"][];
+            labelled: number;
+            unlabelled: number;
+            notes: string[];
+        };
+        /**
          * @description probability: calibrated if the result says so. finding: by the two thresholds of the label: positive at or
          *     above both, negative below both, else possible. youden: the threshold with the greatest sensitivity +
          *     specificity; sensitive: the one with 90 % sensitivity. None where fewer than ten records have the label, fewer
@@ -2741,6 +2773,19 @@ export interface components {
             chance: {
                 [key: string]: number | null;
             };
+        };
+        /**
+         * @description A record that is worth a label, or a look at its label. score: what the list is ordered by; None in the order
+         *     "next" until two labels are given. says: the label that the neighbours would rather give, in the order
+         *     "disagreement"; "" in the others, so that nobody who labels is led.
+         */
+        Suggested: {
+            id: string;
+            source: string;
+            labels: string[];
+            patient: string;
+            score: number | null;
+            says: string;
         };
         /**
          * @description A record whose neighbours say other than what is recorded ("" where nothing is). share: of their vote for
@@ -4195,6 +4240,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Removed"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_labels_next_api_v1_labels_next_get: {
+        parameters: {
+            query?: {
+                budget?: number;
+                by?: "next" | "uncertainty" | "outlier" | "disagreement";
+                where?: string | null;
+                space?: string;
+                seed?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelNext"];
                 };
             };
             400: components["responses"]["400"];

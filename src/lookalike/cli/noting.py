@@ -38,7 +38,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     # Who runs these reads the gallery's folder and its files anyway, and nothing of it changes or leaves by them
     **dict.fromkeys(["search", "classify", "draft", "map", "evaluate", "records study", "records timeline"]),
     **dict.fromkeys(["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "records log"]),
-    **dict.fromkeys(["records list", "records show"]),
+    **dict.fromkeys(["records list", "records show", "records next"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
     # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own
     **dict.fromkeys(["serve", "mcp", "audit-log verify", "audit-log export", "config check", "config show", "demo"]),

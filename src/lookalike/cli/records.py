@@ -1,4 +1,4 @@
-"""lookalike records: export, import, label, list, log, remove, report, show, study, timeline, undo"""
+"""lookalike records: export, import, label, list, log, next, remove, report, show, study, timeline, undo"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import counted, gallery_option, json_option, print_json, print_notes, print_table
 from lookalike.cli.records_export import export_command
+from lookalike.cli.records_next import next_command
 
 if TYPE_CHECKING:
     from lookalike.erasing import Removed
@@ -33,6 +34,7 @@ def command() -> None:
 
 
 command.add_command(export_command)
+command.add_command(next_command)
 
 
 @command.command("list")

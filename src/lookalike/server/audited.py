@@ -48,6 +48,7 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /labels": "label",
     "POST /labels/undo": "label",
     "GET /labels/log": "look",
+    "GET /labels/next": "look",
     "GET /refused": "look",
     "GET /map": "look",
     "POST /index": "import",

@@ -25,6 +25,7 @@ from lookalike.server.routes.galleries import galleries_router
 from lookalike.server.routes.gallery import gallery_router
 from lookalike.server.routes.health import health_router
 from lookalike.server.routes.jobs import jobs_router
+from lookalike.server.routes.labels import labels_router
 from lookalike.server.routes.parameters import decoding_of
 from lookalike.server.routes.records import records_router
 from lookalike.server.routes.search import search_router
@@ -37,6 +38,7 @@ _ROUTERS: Final = (
     uploads_router,
     search_router,
     records_router,
+    labels_router,
     jobs_router,
     session_router,
     dicomweb_router,
