@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from lookalike.gallery import Gallery
     from lookalike.gallery import open_gallery as open
+    from lookalike.plots.notebook import chart
+    from lookalike.progress import bar
     from lookalike.verbs.adapt import adapt
     from lookalike.verbs.audit import audit, audit_duplicates, audit_metadata, audit_outliers
     from lookalike.verbs.backup import backup_gallery as backup
@@ -51,6 +53,8 @@ __all__ = [
     "audit_metadata",
     "audit_outliers",
     "backup",
+    "bar",
+    "chart",
     "classify",
     "classify_each",
     "demo",
@@ -79,6 +83,8 @@ __all__ = [
 _HOME: Final = {
     "open": ("lookalike.gallery", "open_gallery"),
     "Gallery": ("lookalike.gallery", "Gallery"),
+    "chart": ("lookalike.plots.notebook", "chart"),
+    "bar": ("lookalike.progress", "bar"),
     "index": ("lookalike.verbs.index", "index"),
     "label_next": ("lookalike.verbs.label_next", "label_next"),
     "map": ("lookalike.verbs.map", "map_gallery"),

@@ -47,7 +47,7 @@ def _of_one_kind(values: list[Any]) -> list[Any]:
     kinds = {float if type(each) is int else type(each) for each in values if each is not None}
     if len(kinds) <= 1:
         return values
-    return [None if each is None else _text(each) for each in values]
+    return [None if each is None else flat_text(each) for each in values]
 
 
 def csv_text(columns: Flat) -> str:
@@ -55,7 +55,7 @@ def csv_text(columns: Flat) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_text(each) for each in row] for row in zip(*columns.values(), strict=True))
+    writer.writerows([flat_text(each) for each in row] for row in zip(*columns.values(), strict=True))
     return out.getvalue()
 
 
@@ -71,7 +71,8 @@ def parquet_bytes(columns: Flat) -> bytes:
     return out.getvalue()
 
 
-def _text(value: Any) -> str:
+def flat_text(value: Any) -> str:
+    """A cell as text: several values with ``|`` between, nothing as nothing."""
     if isinstance(value, list):
         return _BETWEEN.join(map(str, value))
     return "" if value is None else str(value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how much is done, of how much. Never called: nobody can tell, the work is one step of a library."""
@@ -42,3 +43,24 @@ def tracked(items: Sequence[_Each]) -> Iterator[_Each]:
         progress(len(items), len(items))
     finally:
         _FOLLOWER.set(progress)
+
+
+def bar(unit: str = "done") -> Progress:
+    """A bar for ``progress=``: in a notebook a widget, where ipywidgets is installed, else a line of text.
+
+    unit: of what is counted.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a notebook has no widgets
+        from tqdm.auto import tqdm
+    drawn: Any = None
+
+    def progress(done: int, total: int) -> None:
+        nonlocal drawn
+        if drawn is None or total != drawn.total or done < drawn.n:  # another loop of the verb
+            drawn = tqdm(total=total, unit=f" {unit}")
+        drawn.update(done - drawn.n)
+        if done >= total:
+            drawn.close()
+
+    return progress

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import encoders
 from lookalike.asking.candidates import patients_of_file
+from lookalike.asking.content import content_as_file
 from lookalike.asking.priors import Times, times_of_file, times_of_records
 from lookalike.asking.region import RegionPatches
 from lookalike.asking.reports import sentence_encoder
@@ -84,6 +85,10 @@ class Query:
     def pixel_bytes(self) -> int:
         """The memory of the frames in bytes."""
         return sum(frame.input.nbytes + len(frame.thumbnail) for frame in self.frames)
+
+
+QueryPicture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | NDArray[np.generic] | Query
+"""What a picture can be asked with: the path of a file or series, the bytes of a file, one that is open, an array."""
 
 
 @dataclass
@@ -238,8 +243,8 @@ def read_query(gallery: Gallery, query: Any, clock: Clock | None = None) -> Quer
 
 
 def open_query(gallery: Gallery, query: Any) -> Query:
-    """Read a file or an array without encoding it: a region needs only its pixels. A Query is returned as it is, or
-    read again where it was made for an encoder that answers no more.
+    """Read a file, its bytes or an array without encoding it: a region needs only its pixels. A Query is returned as it
+    is, or read again where it was made for an encoder that answers no more.
 
     Raises UsageError, UnreadableImageError, ManifestMismatchError (it cannot be read again).
     """
@@ -317,12 +322,13 @@ def _frames_of_record(gallery: Gallery, record: Record) -> tuple[Frame, ...]:
 
 
 def read_frames(gallery: Gallery, query: Any) -> list[Frame]:
-    """Read a file or an array for the encoder: one picture, or every slice of a volume."""
+    """Read a file, its bytes or an array for the encoder: one picture, or every slice of a volume."""
     if isinstance(query, str | os.PathLike):
         return [replace(frame, source=file_name(query)) for frame in _read_frames(gallery, os.fspath(query))]
-    if not isinstance(query, np.ndarray):
-        raise UsageError(f"a query is a file or a NumPy array, got {type(query).__name__}")
-    return [frame_of_array(query, gallery.spec)]
+    if isinstance(query, np.ndarray):
+        return [frame_of_array(query, gallery.spec)]
+    with content_as_file(query) as (place, name):
+        return [replace(frame, source=name) for frame in _frames_at(gallery, place, 0)]
 
 
 def _read_frames(gallery: Gallery, query: str) -> list[Frame]:

@@ -13,7 +13,7 @@ from lookalike.columns import paragraphs
 from lookalike.evaluation.permutations import PermutationNull, holm
 from lookalike.evaluation.recorded_fields import FIELD_KINDS, RecordedField
 from lookalike.evaluation.scores import narrow_note
-from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, as_json, cell, render
 from lookalike.metrics import Bools
 from lookalike.types import Record, Vectors
 
@@ -105,7 +105,7 @@ class FieldAudit:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfoundAudit:
+class ConfoundAudit(Tabled):
     """fields: the most separating first. skipped: fields that could not be audited, with the reason.
     warnings: plain sentences, the gravest first; a single reassuring one if there is nothing to warn of; at last how
     many records' patients are not known, and whether patients are few. patients: of those that are.

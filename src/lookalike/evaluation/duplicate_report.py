@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Final
 
 from lookalike.evaluation.near_duplicates import DuplicateKind, NearDuplicate, kinds_in_words
-from lookalike.evaluation.tables import Format, as_json, render
+from lookalike.evaluation.tables import Format, Tabled, as_json, render
 from lookalike.types import Record
 
 _SHOWN: Final = 200  # rows of the printed table
@@ -41,7 +41,7 @@ class DuplicatePair:
 
 
 @dataclass(frozen=True, slots=True)
-class DuplicateAudit:
+class DuplicateAudit(Tabled):
     """compared: the records that have a picture to compare, of all ``records``. kinds: pairs by kind. pairs: those of
     other patients first, then those of unknown ones, each kind by score.
     """

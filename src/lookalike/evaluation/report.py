@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -33,16 +34,20 @@ from lookalike.evaluation.scores import (
 from lookalike.evaluation.shift import Shift
 from lookalike.evaluation.splits import hash_of
 from lookalike.evaluation.subgroups import FieldSubgroups, subgroup_tables
-from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, TableRows, as_json, cell, render
+from lookalike.listed import data_frame
 from lookalike.store import BASE
 from lookalike.text import DISCLAIMER
 from lookalike.types import EncoderSpec
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _WORST: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Tabled):
     """micro: mean over queries; macro: mean over classes; per_class: mean over a class's queries (a query with several
     labels counts in each). chance: the expected precision of a random order, micro and macro. patients: of the queries,
     those that are known. unscored: queries without a relevant record among those that may answer; they count nowhere.
@@ -108,6 +113,22 @@ class Report:
 
     def __str__(self) -> str:
         return self.tables() + "\n" + paragraphs(self.notes)
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in self.macro.items() if value is not None)
+        return f"<Report: {self.queries:,} queries in {self.space}, macro {figures}>"
+
+    def to_pandas(self) -> DataFrame:
+        """The measures by class as a pandas.DataFrame, after the means: index ``macro``, ``micro``, then the classes.
+
+        Raises MissingExtraError (no pandas).
+        """
+        rows = {"macro": self.macro, "micro": self.micro, **self.per_class}
+        return data_frame({name: [row.get(name) for row in rows.values()] for name in self.macro}, list(rows))
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return self.tables("html") + notes
 
 
 def _marked(title: str, rows: TableRows, mark: str, form: Format) -> tuple[str, TableRows]:

@@ -1,8 +1,9 @@
-"""Tables as aligned text, Markdown, CSV or LaTeX (booktabs)."""
+"""Tables as aligned text, Markdown, CSV, LaTeX (booktabs) or HTML."""
 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -15,7 +16,7 @@ from lookalike.errors import UsageError
 from lookalike.plugins import suggestion
 
 TableRows: TypeAlias = Sequence[Sequence[str]]
-Format: TypeAlias = Literal["text", "markdown", "csv", "latex", "json"]
+Format: TypeAlias = Literal["text", "markdown", "csv", "latex", "html", "json"]
 FORMATS: Final[tuple[str, ...]] = get_args(Format)
 
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d.]|$)")
@@ -51,6 +52,8 @@ def render(title: str, rows: TableRows, form: Format) -> str:
         return _markdown(title, rows)
     if form == "latex":
         return _latex(title, rows)
+    if form == "html":
+        return _html(title, rows)
     if form == "text":
         return _text(title, rows)
     known = [name for name in FORMATS if name != "json"]
@@ -103,6 +106,26 @@ def _latex(title: str, rows: TableRows) -> str:
             "",
         ]
     )
+
+
+def _html(title: str, rows: TableRows) -> str:
+    head, *lines = (
+        "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in row)
+        for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
+    )
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table><caption>{html.escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Tabled:
+    """A report that is made of tables: a notebook shows them as such."""
+
+    def tables(self, form: Format = "text") -> str:
+        """The tables in a form."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        return self.tables("html")
 
 
 def latex_escape(text: str) -> str:

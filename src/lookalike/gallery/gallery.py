@@ -19,6 +19,7 @@ from lookalike.configuration.resolve import setting_value
 from lookalike.errors import EngineError, GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery.spec import spec_fields, spec_of_stored
+from lookalike.gallery.vectors import GalleryVectors
 from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
@@ -285,6 +286,18 @@ class Gallery:
         """
         row = self.space(space)
         return row.adapter is not None and row.encoder["identity"] != self.identity
+
+    def vectors(self, space: str = BASE) -> GalleryVectors:
+        """Every vector of a space, a row for each picture or slice of a volume, in the order of indexing, in memory:
+        four bytes a number. ``export_vectors`` writes those that a filter allows into a file.
+
+        Raises NotFoundError (no such space), DamagedFileError.
+        """
+        self.space(space)
+        stored = self.store.vectors()
+        records = self.store.records(stored.records)
+        ids = tuple(records[key].id for key in stored.records.tolist())
+        return GalleryVectors(ids, stored.views, self.project(stored.vectors, space))
 
     def project(self, vectors: Vectors, space: str) -> Vectors:
         """Base vectors (n, dim) -> the space's vectors (n, dim of the space)."""

@@ -19,6 +19,7 @@ from lookalike.backing_up.restore import restore_backup
 from lookalike.backups import BackupEntry, backups_of, note_verified
 from lookalike.errors import DamagedFileError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, is_gallery, open_gallery
+from lookalike.listed import ListResult
 from lookalike.progress import Progress, followed_by
 from lookalike.store.database import FILE
 from lookalike.text import absolute
@@ -64,8 +65,8 @@ class BackupInfo:
     sound: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class BackupList:
+@dataclass(frozen=True, slots=True, repr=False)
+class BackupList(ListResult[BackupInfo]):
     """items: newest first. next_cursor: None, since there is one page."""
 
     items: tuple[BackupInfo, ...]

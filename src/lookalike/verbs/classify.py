@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike import classifiers, voting
 from lookalike.asking.background import ABSTAIN
 from lookalike.asking.candidates import candidates
 from lookalike.asking.one_encoder import of_one_encoder
-from lookalike.asking.query import Query, of_record, open_query, read_query
+from lookalike.asking.query import Query, QueryPicture, of_record, open_query, read_query
 from lookalike.asking.query_region import with_region
 from lookalike.classifiers import Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, own_prompts
@@ -48,6 +47,7 @@ from lookalike.evaluation.trained_classifier import (
 )
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.listed import ListResult
 from lookalike.progress import Progress, followed_by, tracked
 from lookalike.slices import pool, slice_weights
 from lookalike.store import BASE
@@ -56,8 +56,8 @@ from lookalike.types import Box, Vectors
 from lookalike.voting import Weighting
 
 
-@dataclass(frozen=True, slots=True)
-class ClassifyResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ClassifyResult(ListResult[LabelProbability]):
     """labels: every label, the most probable first; they sum to 1 unless multi_label or
     told by a model that was trained with sigmoids (zero-shot). abstained: the query is
     too unlike the gallery for an answer (see reason), and the probabilities then mean little; or nobody may vote, and
@@ -69,6 +69,8 @@ class ClassifyResult:
     neighbours; None where none voted. calibrated: how ("temperature and bias", "Platt"), or "". set: the labels that
     are not ruled out, if a set was asked for and can be given.
     """
+
+    lists = "labels"
 
     method: str
     labels: tuple[LabelProbability, ...]
@@ -89,12 +91,14 @@ class ClassifyResult:
     set: LabelSet | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClassifyEachResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ClassifyEachResult(ListResult[ClassifyResult]):
     """results: one a picture or volume, in the order of the sources. refused: how many could not be read, by reason.
     shift: whether they are unlike the gallery as a whole; None where there are too few to tell. Sets of labels are
     wider where they are.
     """
+
+    lists = "results"
 
     results: tuple[ClassifyResult, ...]
     refused: Mapping[str, int]
@@ -132,7 +136,7 @@ class _How:
 @of_one_encoder
 def classify(
     gallery: Gallery,
-    query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
+    query: QueryPicture | None = None,
     *,
     id: str | None = None,
     method: str = "knn",

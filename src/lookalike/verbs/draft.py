@@ -13,13 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import PIL.Image
-from numpy.typing import NDArray
 
 from lookalike.asking.chat import ask_model, chat_address
 from lookalike.asking.patches import frame_at
-from lookalike.asking.query import Query, of_record, read_query
+from lookalike.asking.query import Query, QueryPicture, of_record, read_query
 from lookalike.errors import UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
@@ -70,7 +68,7 @@ class DraftResult:
 
 def draft(
     gallery: Gallery,
-    query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
+    query: QueryPicture | None = None,
     *,
     id: str | None = None,
     endpoint: str | None = None,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lookalike.asking.heat import Explanation, explain_pictures, explain_region
 from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.asking.patches import small_picture
-from lookalike.asking.query import Query, of_record, open_query
+from lookalike.asking.query import Query, QueryPicture, of_record, open_query
 from lookalike.asking.query_region import with_region
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
@@ -23,7 +23,7 @@ from lookalike.types import Box
 @of_one_encoder
 def explain(
     gallery: Gallery,
-    query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
+    query: QueryPicture | None = None,
     *,
     record: str,
     id: str | None = None,
@@ -62,7 +62,7 @@ class Illustration:
 @of_one_encoder
 def illustrate(
     gallery: Gallery,
-    query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
+    query: QueryPicture | None = None,
     *,
     records: Sequence[str],
     id: str | None = None,
@@ -83,7 +83,7 @@ def illustrate(
 
 def _asking(
     gallery: Gallery,
-    query: str | os.PathLike[str] | NDArray[np.generic] | Query | None,
+    query: QueryPicture | None,
     identity: str | None,
     box: Box | None,
     mask: str | os.PathLike[str] | NDArray[np.generic] | None,

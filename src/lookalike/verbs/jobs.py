@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 from lookalike.errors import ForbiddenError, NotFoundError
 from lookalike.gallery import Gallery
+from lookalike.listed import ListResult
 from lookalike.schedules import Planned, planned
 from lookalike.store.erasures import NOTE, erasures, finish_since
 from lookalike.store.jobs import (
@@ -59,8 +60,8 @@ class JobInfo:
     result: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
+@dataclass(frozen=True, slots=True, repr=False)
+class JobPage(ListResult[JobInfo]):
     """items: newest first, without results. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[JobInfo, ...]
@@ -148,8 +149,8 @@ class ScheduleInfo:
     state: JobState | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleList:
+@dataclass(frozen=True, slots=True, repr=False)
+class ScheduleList(ListResult[ScheduleInfo]):
     """items: by what is due next. next_cursor: None, since there is one page."""
 
     items: tuple[ScheduleInfo, ...]

@@ -12,6 +12,7 @@ from lookalike.erasing import Forget, Removed, erase
 from lookalike.errors import REASONS, ForbiddenError, NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.listed import ListResult
 from lookalike.readers.faces import may_have_file
 from lookalike.roles import Role
 from lookalike.sources.tables import read_table, spelt
@@ -67,8 +68,8 @@ class StudyRecords:
     items: tuple[RecordInfo, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordPage:
+@dataclass(frozen=True, slots=True, repr=False)
+class RecordPage(ListResult[RecordInfo]):
     """items: in the order of indexing. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[RecordInfo, ...]
@@ -84,8 +85,8 @@ class Refused:
     advice: str
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedPage:
+@dataclass(frozen=True, slots=True, repr=False)
+class RefusedPage(ListResult[Refused]):
     """items: by name. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[Refused, ...]

@@ -21,7 +21,16 @@ from lookalike.asking.examples import moved_by_examples
 from lookalike.asking.hits import by_study, hits_of, query_day
 from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.asking.priors import cutoffs
-from lookalike.asking.query import Clock, Query, in_space, of_record, open_query, path_and_frame, queries_of
+from lookalike.asking.query import (
+    Clock,
+    Query,
+    QueryPicture,
+    in_space,
+    of_record,
+    open_query,
+    path_and_frame,
+    queries_of,
+)
 from lookalike.asking.query_region import with_region
 from lookalike.asking.rank_volumes import COSINES, ranking_in
 from lookalike.asking.ranked import Ranked
@@ -31,6 +40,7 @@ from lookalike.days import Before, before_of
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.listed import ListResult
 from lookalike.store import BASE
 from lookalike.store.patches import kept
 from lookalike.store.series_in_time import Unit
@@ -53,8 +63,8 @@ class Hits(tuple[Hit, ...]):
         return made
 
 
-@dataclass(frozen=True)
-class SearchResult:
+@dataclass(frozen=True, repr=False)
+class SearchResult(ListResult[Hit]):
     """space: searched in. hits: best first. query: its id or source. seconds: per stage. note: what must be known to
     read the hits. abstained: nothing similar is here, whatever the filter: the nearest record is less similar than what
     99 % of the gallery's own records find. unfiltered: where the filter alone leaves nothing similar, the best score
@@ -62,6 +72,8 @@ class SearchResult:
     study, in the order of the best. background: if requested, a histogram (edges, counts) of the cosines that
     percentiles refer to. In a notebook it shows itself as a strip of thumbnails.
     """
+
+    lists = "hits"
 
     space: str
     hits: tuple[Hit, ...]
@@ -81,7 +93,13 @@ class SearchResult:
         """Small JPEGs: the query's first, then one a hit; empty if none were requested."""
         return self.hits.pictures if isinstance(self.hits, Hits) else ()
 
+    def __repr__(self) -> str:
+        best = f", best {self.hits[0].score:.3f}" if self.hits else ""
+        return f"<SearchResult: {len(self)} of {self.records:,} records{best}{', nothing similar' * self.abstained}>"
+
     def _repr_html_(self) -> str:
+        if not self.pictures:
+            return super()._repr_html_()
         captions = [f"query<br>{html.escape(Path(self.query).name)}"]
         captions += [
             f"{hit.rank}. {html.escape(', '.join(hit.labels) or 'no label')}<br>{hit.score:.3f}" for hit in self.hits
@@ -106,7 +124,7 @@ def allowed_query(gallery: Gallery, query: str) -> str:
 @of_one_encoder
 def search(
     gallery: Gallery,
-    query: str | os.PathLike[str] | NDArray[np.generic] | Query | None = None,
+    query: QueryPicture | None = None,
     *,
     text: str | None = None,
     report: str | None = None,
@@ -137,8 +155,9 @@ def search(
 ) -> SearchResult:
     """The k records most similar to the query, by cosine in a space, best first.
 
-    query: a file (``path#3`` is frame 3 of a multi-frame file), the folder of a series, an array (rows, columns)
-    or (rows, columns, 3) of any numeric dtype, or a Query of ``read_query``. id, ids: records of the gallery
+    query: a file (``path#3`` is frame 3 of a multi-frame file), the folder of a series, the bytes of a file or one that
+    is open in binary mode, an array (rows, columns) or (rows, columns, 3) of any numeric dtype, or a Query of
+    ``read_query``. id, ids: records of the gallery
     instead, several as their mean. vector: of the encoder's own space instead. text: words instead, for encoders
     that take text; with a picture as well, the two rankings are fused by reciprocal rank, and scores are the fused
     ones. report: words to be found in the reports that the gallery keeps, alone or with any of these: their ranking is

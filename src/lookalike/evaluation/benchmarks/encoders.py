@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lookalike.columns import paragraphs
 from lookalike.evaluation.scores import narrow_note
-from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, as_json, cell, render
 from lookalike.text import DISCLAIMER
 
 PROBED: Final = ("knn", "linear")
@@ -37,7 +37,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderBenchmark:
+class EncoderBenchmark(Tabled):
     """runs: by collection, protocol, encoder. left_out: encoders that could not be used, with the reason.
     refused: pictures that could not be read, by collection. datasets: what each collection is.
     """

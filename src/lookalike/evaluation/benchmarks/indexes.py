@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from lookalike.errors import LookalikeError
-from lookalike.evaluation.tables import Format, render
+from lookalike.evaluation.tables import Format, Tabled, render
 from lookalike.indexes import Index
 from lookalike.indexes.files import load_index, save_index
 from lookalike.plugins import load_plugin
@@ -76,7 +76,7 @@ class IndexRow:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexBenchmark:
+class IndexBenchmark(Tabled):
     """k: depth of the recall. queries: how many were run, one after the other. cores: of the machine."""
 
     k: int

@@ -26,7 +26,7 @@ from lookalike.evaluation.protocols.declared import ClassifierOptions
 from lookalike.evaluation.scores import Interval, narrow_note
 from lookalike.evaluation.separation import silhouettes
 from lookalike.evaluation.splits import Split, Splits, fold_kind, hash_of
-from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, as_json, cell, render
 from lookalike.evaluation.trained_classifier import (
     ADAPTER,
     ZERO_SHOT,
@@ -104,7 +104,7 @@ class MethodScores:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifierReport:
+class ClassifierReport(Tabled):
     """methods: the scores of each. classes: in the order of the confusion matrices. silhouette: how well the labels
     part the base vectors, across patients (``separation.silhouettes``), mean over the labels; None with several labels.
     set: the coverage of sets that was asked for.

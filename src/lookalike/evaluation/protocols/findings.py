@@ -24,7 +24,7 @@ from lookalike.evaluation.paired import Difference, differences, shown_p
 from lookalike.evaluation.protocols.declared import FindingOptions
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.scores import Figures, ScoreSummary, Scoring, chance_of, narrow_note, scores_of
-from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, TableRows, as_json, cell, render
 from lookalike.evaluation.volume_ranking import (
     POOLS,
     RankedBy,
@@ -78,7 +78,7 @@ class RankGain:
 
 
 @dataclass(frozen=True, slots=True)
-class FindingReport:
+class FindingReport(Tabled):
     """scores: a row a level and way to rank. left_out: volumes that did not ask, by reason."""
 
     volumes: int

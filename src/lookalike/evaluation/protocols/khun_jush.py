@@ -26,7 +26,7 @@ from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.protocols.declared import SWEEPS, VolumeOptions
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.scores import Interval, Scoring, narrow_note, scores_of
-from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, as_json, cell, render
 from lookalike.evaluation.volume_ranking import (
     POOLS,
     RankedBy,
@@ -71,7 +71,7 @@ class VolumeScore:
 
 
 @dataclass(frozen=True, slots=True)
-class VolumeReport:
+class VolumeReport(Tabled):
     """scores: a row a level and setting. notes: to read them with."""
 
     volumes: int

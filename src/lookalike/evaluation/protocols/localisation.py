@@ -30,7 +30,7 @@ from lookalike.errors import UnreadableImageError, UnseenRegionError, UsageError
 from lookalike.evaluation.contamination import untouched, with_remark
 from lookalike.evaluation.protocols.declared import LocalisationOptions
 from lookalike.evaluation.rank import checked_depths
-from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, as_json, cell, render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.progress import tracked
@@ -63,7 +63,7 @@ class Localisation:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalisationReport:
+class LocalisationReport(Tabled):
     """scores: a row a label, then "all" over every query. left_out: volumes with a mask that no other answers."""
 
     volumes: int

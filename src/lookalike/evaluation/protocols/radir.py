@@ -26,7 +26,7 @@ from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.protocols.declared import RadIrOptions
 from lookalike.evaluation.rank import checked_depths, rank
 from lookalike.evaluation.scores import Figures, Interval, Scoring, narrow_note, number_of, scores_of
-from lookalike.evaluation.tables import Format, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, as_json, cell, render
 from lookalike.gallery import Gallery
 from lookalike.metrics import Floats
 from lookalike.progress import tracked
@@ -53,7 +53,7 @@ class AnatomyScore:
 
 
 @dataclass(frozen=True, slots=True)
-class RadIrReport:
+class RadIrReport(Tabled):
     """scores: a row an anatomy. mean: over the anatomies."""
 
     records: int

@@ -23,7 +23,7 @@ from lookalike.evaluation.measures import PerQuery
 from lookalike.evaluation.protocols.declared import RegionOptions
 from lookalike.evaluation.rank import checked_depths
 from lookalike.evaluation.scores import Interval, Scoring, narrow_note, scores_of
-from lookalike.evaluation.tables import Format, TableRows, as_json, cell, render
+from lookalike.evaluation.tables import Format, Tabled, TableRows, as_json, cell, render
 from lookalike.evaluation.volume_ranking import (
     RankedBy,
     VolumeSlices,
@@ -61,7 +61,7 @@ class RegionScore:
 
 
 @dataclass(frozen=True, slots=True)
-class RegionReport:
+class RegionReport(Tabled):
     """scores: a row a way to rank. unfindable: structures that no volume which may answer holds."""
 
     volumes: int
