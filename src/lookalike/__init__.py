@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lookalike.verbs.backup import restore_gallery as restore
     from lookalike.verbs.backup import verify_gallery as verify
     from lookalike.verbs.classify import classify, classify_each
+    from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
+    from lookalike.verbs.cohorts.split import split_cohort
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
     from lookalike.verbs.draft import draft
@@ -57,6 +59,7 @@ __all__ = [
     "chart",
     "classify",
     "classify_each",
+    "combine_cohorts",
     "demo",
     "doctor",
     "draft",
@@ -67,14 +70,19 @@ __all__ = [
     "follow",
     "index",
     "label_next",
+    "list_cohorts",
     "map",
     "migrate",
     "open",
     "pull",
     "receive",
+    "remove_cohort",
     "restore",
+    "save_cohort",
     "search",
     "send",
+    "show_cohort",
+    "split_cohort",
     "tune",
     "verify",
 ]
@@ -107,6 +115,11 @@ _HOME: Final = {
     "audit_duplicates": ("lookalike.verbs.audit", "audit_duplicates"),
     "audit_metadata": ("lookalike.verbs.audit", "audit_metadata"),
     "audit_outliers": ("lookalike.verbs.audit", "audit_outliers"),
+    **{
+        name: ("lookalike.verbs.cohorts.cohorts", name)
+        for name in ("save_cohort", "combine_cohorts", "list_cohorts", "show_cohort", "remove_cohort")
+    },
+    "split_cohort": ("lookalike.verbs.cohorts.split", "split_cohort"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "tune": ("lookalike.verbs.tune", "tune"),
     "demo": ("lookalike.verbs.demo", "demo"),

@@ -16,6 +16,8 @@ from lookalike.evaluation.protocols.protocol import PRECISION, options_of, proto
 from lookalike.server.contract import bodies
 from lookalike.verbs.audit_log import export_audit_log, verify_audit_log
 from lookalike.verbs.backup import list_backups
+from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
+from lookalike.verbs.cohorts.split import split_cohort
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.jobs import list_schedules
@@ -76,6 +78,12 @@ VERBS: Final = (
     Verb("records next", lookalike.label_next),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
+    Verb("cohort save", save_cohort),
+    Verb("cohort combine", combine_cohorts),
+    Verb("cohort list", list_cohorts),
+    Verb("cohort show", show_cohort),
+    Verb("cohort split", split_cohort),
+    Verb("cohort remove", remove_cohort),
     Verb("gallery adopt", adopt),
     Verb("gallery key", secret_key),
     Verb("gallery backup", lookalike.backup),
@@ -125,6 +133,8 @@ NO_COMMAND: Final = {
     "records label by": "the log names the command line",
     "records import by": "the log names the command line",
     "records log cursor": "--limit shows more",
+    **dict.fromkeys(["cohort save by", "cohort combine by"], "the command line"),
+    "cohort split progress": "the command has a bar",
     "records export progress": "the command has a bar",
     "records remove forget": "for the caches of a server",
     "receive say": "the command prints",
@@ -227,6 +237,7 @@ HTTP_ONLY: Final = {
 OTHER_DEFAULTS: Final = {
     "HTTP search k": "callers of /api/v1 count on twelve, the page's grid",
     "HTTP evaluate protocol": "None: the same as precision",
+    "command cohort split sizes": "the same, as text",
     "command evaluate k": "what precision makes of Python's None",
 }
 

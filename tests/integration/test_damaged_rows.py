@@ -23,6 +23,8 @@ from lookalike.store.reports import every_report
 from lookalike.store.schema import METADATA
 from lookalike.types import DicomIdentity, EncodedReport, FileIdentity
 from lookalike.verbs.classify import classify
+from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, save_cohort, show_cohort
+from lookalike.verbs.cohorts.split import split_cohort
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import gallery_info
@@ -65,6 +67,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ids = [one.id for one in browse(gallery).items]
         label(gallery, ids[:2], set=["changed"], by="me")
         submit_job(gallery, "map", {"method": "tsne"}, "me")
+        save_cohort(gallery, "chosen", ids=ids[:4])
+        combine_cohorts(gallery, "combined", any_of=["chosen"])
+        split_cohort(gallery, "chosen", sizes=(0.5, 0, 0.5))
         files, said = sorted(gallery.store.files()), EncodedReport("Said.", np.eye(3, 8, dtype=np.float32))
         who = FileIdentity(DicomIdentity("1.2", "1.2.3", "1.2.3.4", study_date="20200102"), "patient-0", ("1.2.3.4",))
         batch = Batch(reports=dict.fromkeys(files, said), studies=dict.fromkeys(files, "1.2"))
@@ -89,6 +94,8 @@ def asked(gallery: Gallery) -> Iterator[Callable[[], Any]]:
     yield lambda: search(gallery, study=identity, same_patient=True)
     yield lambda: dicom_identity(gallery.store, identity).study_date
     yield lambda: sorted(instances_there(gallery.store, [gallery.store.instance_group("1.2.3.4")]))
+    yield lambda: list_cohorts(gallery)
+    yield lambda: show_cohort(gallery, "chosen")
     yield lambda: refused(gallery)
     yield lambda: list_jobs(gallery)
     yield lambda: gallery_info(gallery)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import click
@@ -47,6 +47,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     with lookalike.open(base / "g", create=True) as gallery:
         lookalike.index(gallery, [folder], labels=folder / "labels.csv", patches=True)
         identity = min(record.id for record in gallery.store.records().values())
+        lookalike.save_cohort(gallery, "c", every=True)
     with lookalike.open(base / "other", create=True) as other:
         lookalike.index(other, [folder / "p00.png"])
     shutil.copytree(folder, base / "more")
@@ -80,6 +81,8 @@ class Answer:
     encoded: ClassVar[int] = 0
     accepted: ClassVar[bool] = True
     cases: ClassVar[tuple[str, ...]] = ()
+    cohort: ClassVar[Any] = SimpleNamespace(version=0)
+    members: ClassVar[int] = 0
 
 
 class Watched:

@@ -29,6 +29,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "records report": "look",
     "records export": "export",
     "records remove": "erase",
+    **dict.fromkeys(["cohort save", "cohort combine", "cohort split", "cohort remove"], "change-gallery"),
     "gallery adopt": "change-gallery",
     "gallery migrate": "change-gallery",
     "gallery relocate": "change-gallery",
@@ -38,7 +39,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     # Who runs these reads the gallery's folder and its files anyway, and nothing of it changes or leaves by them
     **dict.fromkeys(["search", "classify", "draft", "map", "evaluate", "records study", "records timeline"]),
     **dict.fromkeys(["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "records log"]),
-    **dict.fromkeys(["records list", "records show", "records next"]),
+    **dict.fromkeys(["records list", "records show", "records next", "cohort list", "cohort show"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
     # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own
     **dict.fromkeys(["serve", "mcp", "audit-log verify", "audit-log export", "config check", "config show", "demo"]),

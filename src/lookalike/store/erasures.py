@@ -1,4 +1,4 @@
-"""Remove records so that no row names them any more: also in jobs, refusals and the log of labels.
+"""Remove records so that no row names them any more: also in jobs, refusals, cohorts and the log of labels.
 
 What lies outside of the database is removed afterwards (``lookalike.erasing``); that it is still to be done stands in
 the same transaction, so that whoever opens the gallery after a crash completes it.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import Connection, select, update
 
 from lookalike.store.batch import count_edit, delete_rows
+from lookalike.store.cohorts import forget_in_cohorts
 from lookalike.store.database import damaged
 from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.jobs import ADDING, OPEN, JobState, close_job, without_names
@@ -81,6 +82,7 @@ def remove_named(
         count_version(connection)
         refused = _forget_refused(connection, named.sources, kept)
         _forget_in_jobs(connection, {*named.words, *(PurePath(source).name for source in refused)})
+        forget_in_cohorts(connection, named.words)
         for space, sha256 in adapters.items():
             change_adapter(connection, space, sha256)
         delete_rows(connection, PULLED.c.study, named.studies)

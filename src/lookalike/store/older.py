@@ -8,7 +8,7 @@ from typing import Final
 from lookalike.store.checksums import UNKNOWN
 
 # Revisions whose tables hold all that cannot be had otherwise.
-READABLE: Final = ("0002", "0003", "0004", "0005", "0006", "0007", "0008")
+READABLE: Final = ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 
 _COLUMNS: Final = {  # added to tables of these revisions, and what the migration fills them with
     "jobs": {"mac": "NULL"},
@@ -28,6 +28,12 @@ _TABLES: Final = {  # added whole
     "instances": "SELECT 0 AS record, '' AS instance, 0 AS checksum WHERE 0",
     "kept_out": "SELECT '' AS name, '' AS patient, 0 AS checksum WHERE 0",
     "pulled": "SELECT '' AS query, '' AS study, 0 AS checksum WHERE 0",
+    "cohorts": (
+        "SELECT 0 AS number, '' AS name, '' AS definition, '' AS split, 0 AS version, 0 AS size, '' AS by, "
+        "0.0 AS created, 0.0 AS changed, 0 AS checksum WHERE 0"
+    ),
+    "cohort_members": "SELECT 0 AS cohort, 0 AS record, '' AS part, '' AS labels, 0 AS checksum WHERE 0",
+    "cohort_chosen": "SELECT 0 AS cohort, 0 AS leaf, 0 AS record, 0 AS checksum WHERE 0",
     "changed_labels": "SELECT 0 AS change, 0 AS record, '' AS before, '' AS after WHERE 0",
 }
 

@@ -256,3 +256,39 @@ PULLED: Final = Table(  # which studies a PACS listed, so that it shows when it 
     Column("study", short_text(32), primary_key=True),
     _checksum("query", "study"),
 )
+
+COHORTS: Final = Table(  # records chosen by a definition that is kept, as they were when it was last evaluated
+    "cohorts",
+    METADATA,
+    Column("number", WHOLE, primary_key=True, autoincrement=True),
+    Column("name", short_text(), nullable=False, unique=True),
+    Column("definition", LONG_TEXT, nullable=False),  # JSON; it names no record: those are rows of their own
+    Column("split", LONG_TEXT, nullable=False),  # JSON: how it was split, "" where it was not
+    Column("version", WHOLE, nullable=False),  # counts the changes to its members
+    Column("size", WHOLE, nullable=False),  # how many members there were then; what is erased since is not there
+    Column("by", short_text(), nullable=False),
+    Column("created", Float, nullable=False),  # seconds since 1970
+    Column("changed", Float, nullable=False),
+    _checksum("number", "name", "definition", "split", "version", "size", "by", "created", "changed"),
+)
+
+COHORT_MEMBERS: Final = Table(
+    "cohort_members",
+    METADATA,
+    Column("cohort", WHOLE, ForeignKey("cohorts.number", ondelete="CASCADE"), primary_key=True),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("part", short_text(), nullable=False),  # train, val or test; "" where it is of none
+    Column("labels", LONG_TEXT, nullable=False),  # JSON: as they were then
+    _checksum("cohort", "record", "part", "labels"),
+    Index("cohort_members_by_record", "record"),
+)
+
+COHORT_CHOSEN: Final = Table(  # the records that a definition itself names: a list of them, or those a search asks with
+    "cohort_chosen",
+    METADATA,
+    Column("cohort", WHOLE, ForeignKey("cohorts.number", ondelete="CASCADE"), primary_key=True),
+    Column("leaf", WHOLE, primary_key=True),  # the place in the definition
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    _checksum("cohort", "leaf", "record"),
+    Index("cohort_chosen_by_record", "record"),
+)

@@ -16,7 +16,17 @@ from sqlalchemy.dialects import sqlite
 
 from lookalike.errors import GalleryError, UsageError
 from lookalike.filters import Filter, comparisons, parse
-from lookalike.store.schema import CHANGED_LABELS, GALLERY, LABEL_CHANGES, METADATA, READ_FILES, RECORDS, SPACES
+from lookalike.store.schema import (
+    CHANGED_LABELS,
+    COHORT_MEMBERS,
+    COHORTS,
+    GALLERY,
+    LABEL_CHANGES,
+    METADATA,
+    READ_FILES,
+    RECORDS,
+    SPACES,
+)
 from lookalike.store.where import condition
 
 CLOSED: Final = "a part of a gallery is only looked at; what changes the gallery needs the whole of it"
@@ -71,6 +81,9 @@ def _visible_rows(table: Table, tree: Filter) -> Select[Any]:
     if table is LABEL_CHANGES:
         of_these = exists(seen.where(RECORDS.c.key == CHANGED_LABELS.c.record))
         return select(rows).where(rows.c.number.in_(select(CHANGED_LABELS.c.change).where(of_these)))
+    if table is COHORTS:
+        of_these = exists(seen.where(RECORDS.c.key == COHORT_MEMBERS.c.record))
+        return select(rows).where(rows.c.number.in_(select(COHORT_MEMBERS.c.cohort).where(of_these)))
     if table is READ_FILES:
         return select(rows).where(exists(seen.where(RECORDS.c.sha256 == rows.c.sha256)))
     return select(rows).where(false())
