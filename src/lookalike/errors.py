@@ -16,8 +16,9 @@
     ├── MissingExtraError           424     an optional package is not installed
     ├── EndpointError               424     a hosted model refused, or gave no answer
     ├── PacsError                   424     a PACS refused, or gave no answer
+    ├── ObjectStoreError            424     an object store refused, or gave no answer
     ├── EngineError                 503     an index engine gave no answer, or cannot do what is asked
-    ├── ClusterError            503     a Ray cluster gave no answer, or none of its nodes can take images
+    ├── ClusterError                503     a Ray cluster gave no answer, or none of its nodes can take images
     ├── AuditLogError               503     what is asked cannot be noted in the audit log, so it is not answered
     └── BusyError                   503     too much is asked at the same time
 
@@ -61,7 +62,7 @@ REASONS: Final[dict[str, str]] = {
     "burned-in-text": "text is burned into the pixels, and that was to be refused; mask it: --burned-in mask",
     "head-volume": "a volume of a head, from which a face can be made; deface it, then say so: --defaced",
     "no-direction": "an imported vector that is all zeros or not finite",
-    "not-fetched": "the PACS did not send it, or sent something else; the next run asks again",
+    "not-fetched": "its PACS or object store did not send it, or sent something else; the next run asks again",
     "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",
 }
 """Reason codes of refused files: stored with the file's name, shown in every listing."""
@@ -162,6 +163,10 @@ class PacsError(LookalikeError):
     """A PACS refused the request, gave no answer, or one that is none. Nothing of the answer is quoted."""
 
 
+class ObjectStoreError(LookalikeError):
+    """An object store refused the request, or gave no answer. Nothing of the answer is quoted."""
+
+
 class MissingExtraError(LookalikeError):
     """An optional package is missing; the message names the extra to install."""
 
@@ -187,6 +192,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         MissingExtraError: (424, "missing-extra"),
         EndpointError: (424, "endpoint"),
         PacsError: (424, "pacs"),
+        ObjectStoreError: (424, "object-store"),
         BusyError: (503, "busy"),
         EngineError: (503, "engine"),
         ClusterError: (503, "cluster"),

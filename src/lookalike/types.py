@@ -257,8 +257,9 @@ class Item:
     digest: SHA-256 of its bytes, or "" if unknown. image: returns the pixels of an array, the ``frame``-th picture
     of its file; None for what a reader decodes. apart: what it is, if the listing tells already that it is no image
     (a hidden file, a link to what is read anyway): it is counted and not read. beside: files that the volume may be a
-    label map of. vectors: returns what an encoder made of it elsewhere, for an item without pixels. instances: the
-    pseudonyms of the DICOM instances that it consists of, where its source tells them.
+    label map of. vectors: returns what an encoder made of it elsewhere, for an item without pixels. instances: what
+    it consists of, where its source tells it: the pseudonyms of DICOM instances, or the names of its files. version:
+    what tells its bytes from others under the same name, where its source keeps the names of what changes.
     """
 
     name: str
@@ -271,6 +272,7 @@ class Item:
     beside: tuple[str, ...] = ()
     vectors: Callable[[], GivenVectors] | None = None
     instances: tuple[str, ...] = ()
+    version: str = ""
 
     @property
     def in_array(self) -> bool:

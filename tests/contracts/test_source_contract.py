@@ -20,6 +20,7 @@ from lookalike.receiving.folder import make_inbox
 from lookalike.sources.collections.catalogue import DECLARATIONS
 from lookalike.sources.source import GROUP, Source, source_of
 from peers.dicomweb import radiograph, serving
+from peers.s3 import ObjectStore, object_store
 from zipped import ZipSource, zip_folder
 
 Make = Callable[[Path], str]
@@ -136,8 +137,16 @@ SAMPLES: dict[str, Make] = {
     "totalsegmentator": in_folder("totalsegmentator", totalsegmentator),
     "vectors": in_folder("vectors", vectors, "published.npz"),
 }
+STORE = "s3"
+"""It is run over an object store on this machine."""
 PACS = ("dicomweb+http", "dimse", "dicomweb+https", "dimse+tls")
 """They are run over a service on this machine; over TLS in tests/integration."""
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with object_store(tmp_path_factory.mktemp("s3")) as store:
+        yield store
 
 
 @pytest.fixture(params=[*(name for name in plugin_names(GROUP) if name not in PACS[2:]), "zip"])
@@ -145,6 +154,14 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     """A small source of each kind; the one that lies elsewhere is no plug-in of ours."""
     if request.param == "zip":
         yield ZipSource(zipped(tmp_path / "source"))
+    elif request.param == STORE:
+        write_classes(tmp_path / "source")
+        bucket = request.getfixturevalue("bucket")
+        bucket.put(tmp_path / "source")
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in bucket.environment.items():
+                patch.setenv(name, value)
+            yield source_of(bucket.uri)
     elif request.param in PACS:
         if request.param == "dimse":
             pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
@@ -159,8 +176,8 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
 
 
 def test_every_declared_source_has_a_sample_and_every_collection_is_declared() -> None:
-    assert set(plugin_names(GROUP)) == {*SAMPLES, *PACS}
-    assert set(plugin_names(GROUP)) == {"file", "inbox", "vectors", *DECLARATIONS, *PACS}
+    assert set(plugin_names(GROUP)) == {*SAMPLES, *PACS, STORE}
+    assert set(plugin_names(GROUP)) == {"file", "inbox", "vectors", *DECLARATIONS, *PACS, STORE}
 
 
 def test_it_is_a_source_and_its_uri_names_it(source: Source) -> None:
@@ -201,7 +218,7 @@ def test_what_is_fetched_can_be_read_and_copies_are_gone_afterwards(source: Sour
 
 def test_its_labels_are_those_of_its_items(source: Source) -> None:
     table = source.labels()
-    if source.uri.startswith(("file:", "inbox:", *PACS)):
+    if source.uri.startswith(("file:", "inbox:", *PACS, STORE)):
         assert table is None
         return
     assert table is not None

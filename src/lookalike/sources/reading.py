@@ -21,12 +21,14 @@ from lookalike.readers.pairs import files_of, may_be_half
 from lookalike.readers.pool import Known, ReaderPool
 from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
+from lookalike.sources.as_read import ItemsRead, events_of
 from lookalike.sources.files import REPEATED, FileSource
 from lookalike.sources.kinds import kind_beside
 from lookalike.sources.masks import ImagesBeside, is_mask
 from lookalike.sources.published_vectors import frames_of_vectors
 from lookalike.sources.source import Source
 from lookalike.sources.volumes import slice_copies, volume_items
+from lookalike.store.fetched import FetchedFile
 from lookalike.text import file_name
 from lookalike.types import Displayed, EncoderSpec, Image, Item, Preprocessing, Refusal, SetApart, VolumeRecipe
 
@@ -89,6 +91,10 @@ class KnownItems(Protocol):
         """Why an item was refused in an earlier run, if fetching it again would bring nothing new."""
         ...
 
+    def as_read(self, item: Item) -> Sequence[FetchedFile]:
+        """What was read of an item in this version; none if it must be fetched."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -111,7 +117,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class BatchRead:
-    """A batch of fetched items has been read completely: its items may count as known from now on."""
+    """A batch of fetched items has been read completely: its items may count as known from now on. files: what was read
+    of those that have a version.
+    """
+
+    files: tuple[FetchedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,26 +275,29 @@ def _read_fetched(
 ) -> Iterator[ReadEvent]:
     new: list[tuple[Source, Item]] = []
     for source, item in items:
-        there = () if known is None else _known_parts(item, known)
-        yield from (Finished(name, sha256, known=True, file=item.name) for name, sha256 in there)
-        refused = () if known is None or there else known.refusals(item)
-        yield from refused
-        if not there and not refused:
+        before = [] if known is None else [*_read_before(item, known, reports)]
+        yield from before
+        if not before:
             new.append((source, item))
     with ThreadPoolExecutor(FETCHED_AT_ONCE, "fetch") as threads:
         for start in range(0, len(new), FETCHED_AT_ONCE):
+            some = new[start : start + FETCHED_AT_ONCE]
+            read = ItemsRead(item for _source, item in some)
             with ExitStack() as fetched:
                 files: list[Item] = []
                 lacking: list[Refusal] = []
-                for item, found in _fetched_together(threads, fetched, new[start : start + FETCHED_AT_ONCE]):
+                for item, found in _fetched_together(threads, fetched, some):
                     if isinstance(found, Refusal):
                         yield found
                     else:
                         files += _fetched(item, found)
                         lacking += _not_sent(item, found)
                 for event in _by_kind(_read_files(readers, files, known, reports)):
+                    read.take(event)
                     yield replace(event, fetched=True) if isinstance(event, Finished) else event
-            yield BatchRead()
+            for refusal in lacking:
+                read.take(refusal)
+            yield BatchRead(read.whole())
             yield from lacking  # after what was sent is stored, so that the item is known to lack something
 
 
@@ -318,8 +331,13 @@ def _entered(source: Source, item: Item) -> tuple[AbstractContextManager[Sequenc
     return context, context.__enter__()
 
 
-def _known_parts(item: Item, known: KnownItems) -> Sequence[tuple[str, str]]:
-    return [(item.name, item.digest)] if item.digest and item.digest in known.files else known.item(item)
+def _read_before(item: Item, known: KnownItems, reports: bool) -> Iterable[Event]:
+    """What is told of an item that need not be fetched; nothing of one that must be."""
+    if item.version:
+        events = [*events_of(known.as_read(item))]
+        return [] if reports and any(isinstance(each, SetApart) for each in events) else events
+    there = [(item.name, item.digest)] if item.digest and item.digest in known.files else known.item(item)
+    return [Finished(name, sha256, known=True, file=item.name) for name, sha256 in there] or known.refusals(item)
 
 
 def _fetched(item: Item, files: Sequence[Path]) -> list[Item]:

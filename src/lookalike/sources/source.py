@@ -30,9 +30,9 @@ class Source(Protocol):
     Declared as an entry point of the group ``lookalike.sources``: the scheme of its URIs -> a function that takes
     such a URI and returns the source, or raises UsageError where it cannot be used.
 
-    An item's name is permanent: a source never gives other bytes under the same name. Local files are the exception:
-    they name their ``files`` in the listing and may change, and their bytes are checked each time. The files of one
-    volume must come from one item, unless they are local.
+    An item's name is permanent: a source never gives other bytes under the same name and, where its items have one, the
+    same ``version``. Local files are the exception: they name their ``files`` in the listing and may change, and their
+    bytes are checked each time. The files of one volume must come from one item, unless they are local.
     """
 
     @property

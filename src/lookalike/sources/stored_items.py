@@ -12,6 +12,7 @@ from lookalike.readers.events import Finished
 from lookalike.sources.pacs import is_one_instance
 from lookalike.store import Store, record_id
 from lookalike.store.damage import damage_of
+from lookalike.store.fetched import FetchedFile, fetched_files
 from lookalike.store.identities import files_to_name, instances_there
 from lookalike.store.patches import files_without_patches
 from lookalike.store.vectors import files_without_vectors
@@ -65,6 +66,12 @@ class StoredItems:
         whole = any(each.source == item.name for each in found) or len(found) == len(item.instances)
         return found if whole and all(each.reason not in NOT_READ for each in found) else ()
 
+    def as_read(self, item: Item) -> Sequence[FetchedFile]:
+        """What was read of an item in this version; none where some of it is no longer stored, or damaged."""
+        files = self._fetched.get(item.name, ())
+        whole = all(each.version == item.version and (each.told or each.sha256 in self.files) for each in files)
+        return files if whole else ()
+
     def earlier(self, item: Item) -> Sequence[str]:
         """The SHA-256 of what was made from fewer or other instances of an item's series (``sources.pacs``): what was
         made of the item itself, too, where some of it did not come.
@@ -86,6 +93,11 @@ class StoredItems:
     @cached_property
     def _sources(self) -> dict[str, str]:
         return self._store.sources_of_files()
+
+    @cached_property
+    def _fetched(self) -> dict[str, list[FetchedFile]]:
+        with self._store.begin() as connection:
+            return fetched_files(connection)
 
     @cached_property
     def _of_series(self) -> dict[str, list[tuple[str, str]]]:

@@ -18,6 +18,7 @@ from lookalike.store.checksums import row_checksum, thumbnail_checksum
 from lookalike.store.copying import are_whole, copy_rows
 from lookalike.store.database import POSTGRESQL, damaged
 from lookalike.store.facts import put_fact, stored_fact
+from lookalike.store.fetched import FetchedFile, note_fetched
 from lookalike.store.label_log import set_by_table
 from lookalike.store.packed import row_of
 from lookalike.store.rows import chosen_rows, chunks, keys_by_id, where_chosen
@@ -87,9 +88,9 @@ class Relabel:
 @dataclass(slots=True)
 class Batch:
     """The content of one transaction: records, files read to their end (SHA-256 -> source), refusals, files that lie
-    elsewhere now (SHA-256 -> source). overwrite: relabels replace the labels that a person set, too; change: the number
-    in the log under which they do, 0 until writing gives one. reports, studies, identities: of all records of files, by
-    SHA-256.
+    elsewhere now (SHA-256 -> source), what was read of items with a version. overwrite: relabels replace the labels
+    that a person set, too; change: the number in the log under which they do, 0 until writing gives one. reports,
+    studies, identities: of all records of files, by SHA-256.
     encoder: the identity of the one that made the vectors, to be compared with the gallery's; None for vectors that are
     given.
     """
@@ -99,6 +100,7 @@ class Batch:
     refused: list[Refusal] = field(default_factory=list)
     relabels: list[Relabel] = field(default_factory=list)
     moved: dict[str, str] = field(default_factory=dict)
+    fetched: list[FetchedFile] = field(default_factory=list)
     overwrite: bool = False
     change: int = 0
     reports: dict[str, EncodedReport] = field(default_factory=dict)
@@ -134,6 +136,7 @@ def write_batch(connection: Connection, batch: Batch, group: Callable[[str], str
     came = _parts_that_came(connection, batch.finished.values())
     delete_rows(connection, REFUSED.c.source, [*batch.finished.values(), *refused, *came])
     insert_rows(connection, REFUSED, [{"source": s, "reason": reason} for s, reason in refused.items()])
+    note_fetched(connection, batch.fetched)
     again += _relabel_all(connection, batch, group)
     again += move_files(connection, batch.moved)
     if again:

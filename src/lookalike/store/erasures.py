@@ -17,6 +17,7 @@ from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.cohorts import forget_in_cohorts
 from lookalike.store.database import damaged
 from lookalike.store.facts import put_fact, stored_fact
+from lookalike.store.fetched import forget_fetched
 from lookalike.store.jobs import ADDING, OPEN, JobState, close_job, without_names
 from lookalike.store.label_log import forget_empty
 from lookalike.store.named import Named
@@ -76,6 +77,7 @@ def remove_named(
     with store.begin(write=True) as connection:
         # The other frames of these files stay; the file no longer counts as read to its end.
         delete_rows(connection, READ_FILES.c.sha256, named.files)
+        forget_fetched(connection, named.files)
         delete_rows(connection, RECORDS.c.key, named.keys)
         forget_empty(connection)
         count_edit(connection, named.keys)

@@ -292,3 +292,14 @@ COHORT_CHOSEN: Final = Table(  # the records that a definition itself names: a l
     _checksum("cohort", "leaf", "record"),
     Index("cohort_chosen_by_record", "record"),
 )
+
+FETCHED: Final = Table(  # what was read of items of sources elsewhere, so that only what changed is fetched again
+    "fetched",
+    METADATA,
+    Column("source", LONG_TEXT, primary_key=True),  # a file of the item, or a series of them
+    Column("item", LONG_TEXT, nullable=False),
+    Column("version", LONG_TEXT, nullable=False),  # of the item, as its source says it
+    Column("sha256", short_text(64), nullable=False),  # of what was stored of it, "" for nothing
+    Column("told", short_text(), nullable=False),  # why nothing was
+    Index("fetched_by_item", "item"),
+)

@@ -28,6 +28,7 @@ from lookalike.locks import Turn
 from lookalike.progress import Progress
 from lookalike.readers.events import Finished, Frame, ReportRead
 from lookalike.roots import folders_of
+from lookalike.sources.as_read import without_erased
 from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames, frames_at_once
 from lookalike.sources.files import FileSource
 from lookalike.sources.item_labels import ItemLabels, LabelMatch, NamedSource, tables_beside
@@ -181,7 +182,7 @@ def index(
         unread_tables=tables_beside(listing) if match is None else (),
         notes=(
             *filter(None, [gallery.encoder_note, tuned, *told]),
-            *(note for source in given if isinstance(source, NamedByGallery) for note in source.notes),
+            *(note for source in given for note in getattr(source, "notes", ())),
             *(*run.labels.notes, *run.remarks.notes, *run.notes),
         ),
         moved=run.moved,
@@ -313,6 +314,7 @@ class _Run:
             # An item of several files is recognised by any one of them: none is recorded before all are stored.
             self.flush()
             self.batch.finished.update(self.fetched)
+            self.batch.fetched += without_erased(event.files, self.erased)
             self.fetched = {}
         elif isinstance(event, ReportRead):
             self.words.take(event)
