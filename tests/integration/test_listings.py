@@ -167,7 +167,7 @@ def test_commands_that_list() -> None:
     loaded = {name: cli.main.get_command(click.Context(cli.main), name) for name in cli.main.list_commands(None)}  # type: ignore[arg-type]
     found = {" ".join(each) for each in listing_commands(click.Group(commands=loaded))}  # type: ignore[arg-type]
     lists = {"search", "classify", "doctor", "config show", "encoders list", "keys list"}
-    lists |= {f"records {each}" for each in ("list", "log", "study", "timeline")}
+    lists |= {f"records {each}" for each in ("list", "log", "next", "study", "timeline")}
     lists |= {f"audit {each}" for each in ("duplicates", "metadata", "outliers")} | {
         "gallery backups",
         "gallery schedules",

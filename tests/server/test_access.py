@@ -31,6 +31,8 @@ _CONTRIBUTOR: Final = frozenset(
         "POST /labels/undo",
         "GET /labels/log",
         "GET /labels/next",
+        "GET /labels/table",
+        "POST /labels/import",
         "POST /index",
         "POST /adapt",
         "POST /tune",

@@ -11,6 +11,9 @@ import type {
   GalleryList,
   Job,
   JobListing,
+  LabelLog,
+  LabelNext,
+  LabelOrder,
   MapPoints,
   RecordFiles,
   RecordPage,
@@ -171,6 +174,12 @@ export const api = {
   refused: (limit: number, cursor: string | null) =>
     json<RefusedPage>("GET", `/refused${params({ limit, cursor })}`),
   changeLabels: (body: Bodies["ChangeLabels"]) => json<ChangedLabels>("POST", "/labels", body),
+  importLabels: (body: Bodies["ImportLabels"]) => json<ChangedLabels>("POST", "/labels/import", body),
+  labelTable: (where: string | null) => blob(`/labels/table${params({ where })}`),
+  labelChanges: (limit: number, cursor: string | null) =>
+    json<LabelLog>("GET", `/labels/log${params({ limit, cursor })}`),
+  labelNext: (by: LabelOrder | null, budget: number, where: string | null, abort?: AbortSignal) =>
+    json<LabelNext>("GET", `/labels/next${params({ by, budget, where })}`, undefined, abort),
   undoLabels: (body: Bodies["UndoLabels"]) => json<ChangedLabels>("POST", "/labels/undo", body),
   deleteRecord: (id: string) => removed(`/records/${name(id)}`),
   deletePatient: (group: string) => removed(`/patients/${name(group)}`),

@@ -597,6 +597,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/labels/table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Labels Table
+         * @description The ids, labels and sources of records, which ``POST /labels/import`` takes back.
+         */
+        get: operations["get_labels_table_api_v1_labels_table_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Labels Import
+         * @description Set the labels of records as an uploaded CSV table says, in one change, by its columns ``id`` and ``labels``,
+         *     several with ``|`` between. ``change`` of the answer undoes it.
+         */
+        post: operations["post_labels_import_api_v1_labels_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/index": {
         parameters: {
             query?: never;
@@ -1535,7 +1576,7 @@ export interface components {
         };
         /**
          * @description values: of a field of text, the 30 most frequent. min, max: of a field of numbers. also: the columns of label
-         *     tables that say the same of every record, as sex does of PatientSex: filters take either; they are listed here alone.
+         *     tables that say the same of every record, as sex does of PatientSex: filters take either, listed is this one.
          */
         Facet: {
             field: string;
@@ -1739,6 +1780,10 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+        };
+        /** @description An upload that is a CSV table of ids and labels. */
+        ImportLabelsBody: {
+            upload: string;
         };
         /**
          * @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
@@ -4289,6 +4334,77 @@ export interface operations {
             413: components["responses"]["413"];
             421: components["responses"]["421"];
             422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_labels_table_api_v1_labels_table_get: {
+        parameters: {
+            query?: {
+                where?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_labels_import_api_v1_labels_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportLabelsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

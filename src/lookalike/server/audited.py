@@ -49,6 +49,8 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /labels/undo": "label",
     "GET /labels/log": "look",
     "GET /labels/next": "look",
+    "GET /labels/table": "export",
+    "POST /labels/import": "label",
     "GET /refused": "look",
     "GET /map": "look",
     "POST /index": "import",

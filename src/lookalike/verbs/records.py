@@ -271,6 +271,17 @@ def import_labels(gallery: Gallery, table: str | os.PathLike[str], *, by: str = 
 
     Raises UsageError (no such table or column, an id twice), NotFoundError (no such record): then nothing is changed.
     """
+    return label_each(gallery, labels_of_table(table), by=by)
+
+
+def label_each(gallery: Gallery, labels: Mapping[str, Sequence[str]], *, by: str = "") -> Changed:
+    """Set the labels of records, of each its own, in one change. Raises NotFoundError: then nothing is changed."""
+    number, changed = set_labels(gallery.store, labels, by=plain_text(by, _LABEL_LENGTH))
+    return Changed(changed, number or None)
+
+
+def labels_of_table(table: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """The labels that a table gives to records, by their ids (``import_labels``). Raises UsageError."""
     read = read_table(absolute(table))
     identity, said = spelt(read.columns, ("id", "record")), spelt(read.columns, ("labels", "label"))
     if identity is None or said is None:
@@ -279,8 +290,7 @@ def import_labels(gallery: Gallery, table: str | os.PathLike[str], *, by: str = 
     labels = {row[identity]: _labels([name for name in row[said].split("|") if name]) for row in read.rows}
     if len(labels) < len(read.rows):
         raise UsageError("an id stands in the table twice; leave one row of each record")
-    number, changed = set_labels(gallery.store, labels, by=plain_text(by, _LABEL_LENGTH))
-    return Changed(changed, number or None)
+    return labels
 
 
 def undo_labels(gallery: Gallery, change: int | None = None) -> Changed:

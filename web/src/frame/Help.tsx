@@ -9,6 +9,8 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ["Enter", "on the query's picture: begin a box, and search with it"],
   ["← ↑ → ↓", "on the query's picture: move the box; with Shift size it"],
   ["Ctrl A", "on the map: take all points"],
+  ["1 … 9", "in the label view: give the selection, or the tile with the focus, the label of this number"],
+  ["← ↑ → ↓", "in the label view: to the next tile; with Shift select on the way; Shift and a click select a range"],
 ];
 
 export function Help() {

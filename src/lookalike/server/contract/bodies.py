@@ -150,6 +150,12 @@ class ChangeLabelsBody(Body):
     remove: Annotated[list[Label], Field(max_length=100)] = []
 
 
+class ImportLabelsBody(Body):
+    """An upload that is a CSV table of ids and labels."""
+
+    upload: Id
+
+
 class UndoLabelsBody(Body):
     """The number of a change of labels; without one the last that counts."""
 

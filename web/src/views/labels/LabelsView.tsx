@@ -1,51 +1,100 @@
 /** Labels for many records at once: select, add or take away, and let an adapter learn from it. */
-import { Sparkles, Undo2 } from "lucide-preact";
-import { useEffect, useState } from "preact/hooks";
-import { api, paths } from "../../api";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api } from "../../api";
 import { hits } from "../../search";
-import { gallery, go } from "../../state";
-import type { Stored } from "../../types";
-import { factsOf, fileName } from "../../ui/facts";
+import { gallery } from "../../state";
 import { sayProblem } from "../../ui/notice";
-import { Picture } from "../../ui/Picture";
-import { counted, Segments, Switch } from "../../ui/small";
+import { BusyBar, counted, Segments, Switch } from "../../ui/small";
 import { wordsFilter } from "../search/RecordPicker";
-import { canUndoLabels, changedHere, changeLabels, undoLabels } from "./changes";
-import { selection } from "./selection";
+import { Bulk } from "./Bulk";
+import { changedHere, undone } from "./changes";
+import { asIndexed, OrderChoice, type Ordering } from "./OrderChoice";
+import { select, selection, selectNone } from "./selection";
+import { type Shown, Tiles } from "./Tiles";
 
 const PAGE = 96;
+const MOST = 1000; // records that are asked for at once
 const FROM = ["gallery", "last hits", "selected"] as const;
 const UNLABELLED = 'not label~""';
+
+interface Page {
+  records: readonly Shown[];
+  cursor: string | null;
+  notes: readonly string[];
+}
+const NOTHING: Page = { records: [], cursor: null, notes: [] };
+
+/** Some records again, with the labels that they bear now. */
+const again = (records: readonly Shown[]): Promise<Shown[]> =>
+  Promise.all(records.map(async (one) => ({ ...one, labels: (await api.record(one.id)).labels })));
+
+async function inOrder(ordering: Ordering, where: string | null, abort: AbortSignal): Promise<Page> {
+  const { items, labelled, unlabelled, notes } = await api.labelNext(ordering.by, ordering.budget, where, abort);
+  const told = `${counted(labelled, "record")} with a label, ${unlabelled.toLocaleString("en")} without one.`;
+  return { records: items, cursor: null, notes: [told, ...notes] };
+}
+
+async function ofIds(ids: readonly string[]): Promise<Page> {
+  return { ...NOTHING, records: await Promise.all(ids.slice(0, PAGE).map((id) => api.record(id))) };
+}
+
+async function ofGallery(
+  where: string | null,
+  cursor: string | null,
+  abort?: AbortSignal,
+  limit = PAGE,
+): Promise<Page> {
+  const { items, next_cursor } = await api.records(where, limit, cursor, abort);
+  return { ...NOTHING, records: items, cursor: next_cursor };
+}
 
 export function LabelsView() {
   const [from, setFrom] = useState<(typeof FROM)[number]>("gallery");
   const [words, setWords] = useState("");
   const [bare, setBare] = useState(false);
-  const [records, setRecords] = useState<Stored[]>([]);
-  const [cursor, setCursor] = useState<string | null>(null);
-  const where = [wordsFilter(words.trim()), bare ? UNLABELLED : null].filter(Boolean).join(" and ") || null;
+  const [ordering, setOrdering] = useState(asIndexed);
+  const [page, setPage] = useState(NOTHING);
+  const [busy, setBusy] = useState(false);
+  const found = wordsFilter(words.trim());
+  const isOrdered = from === "gallery" && ordering.by !== null;
+  const where = [found, bare && !isOrdered ? UNLABELLED : null].filter(Boolean).join(" and ") || null;
+  const changes = `${changedHere.value} ${undone.value}`;
+
+  const shownOf = useRef<string | null>("");
 
   useEffect(() => {
+    // After a change of labels as many are shown as before
+    const limit = shownOf.current === where ? Math.min(MOST, Math.max(PAGE, page.records.length)) : PAGE;
+    shownOf.current = where;
     const abort = new AbortController();
-    const asked =
-      from === "gallery" ? null : from === "selected" ? [...selection.peek()] : hits.peek().map((hit) => hit.id);
-    const load = asked
-      ? Promise.all(asked.slice(0, PAGE).map((id) => api.record(id))).then((items) => ({
-          items,
-          next_cursor: null,
-        }))
-      : api.records(where, PAGE, null, abort.signal);
-    load.then(
-      (page) => abort.signal.aborted || (setRecords(page.items), setCursor(page.next_cursor)),
-      (error: Error) => abort.signal.aborted || sayProblem(error),
-    );
+    const load =
+      from === "selected"
+        ? ofIds([...selection.peek()])
+        : from === "last hits"
+          ? ofIds(hits.peek().map((hit) => hit.id))
+          : isOrdered
+            ? inOrder(ordering, found, abort.signal)
+            : ofGallery(where, null, abort.signal, limit);
+    setBusy(isOrdered);
+    load
+      .then(
+        (next) => abort.signal.aborted || setPage(next),
+        (error: Error) => abort.signal.aborted || (setPage(NOTHING), sayProblem(error)),
+      )
+      .finally(() => abort.signal.aborted || setBusy(false));
     return () => abort.abort();
-  }, [from, where, changedHere.value]);
+    // A batch stays while it is labelled, and only its labels are looked at again
+  }, [from, where, ordering, isOrdered ? "" : changes]);
+  useEffect(() => {
+    if (!isOrdered || page.records.length === 0) return;
+    again(page.records).then((records) => setPage((now) => (now === page ? { ...now, records } : now)), sayProblem);
+  }, [changes]);
   const more = (): void =>
-    void api
-      .records(where, PAGE, cursor)
-      .then((page) => (setRecords([...records, ...page.items]), setCursor(page.next_cursor)), sayProblem);
-  const chosen = selection.value;
+    void ofGallery(where, page.cursor).then(
+      (next) => setPage({ ...next, records: [...page.records, ...next.records] }),
+      sayProblem,
+    );
+  const ids = page.records.map((one) => one.id);
   return (
     <div class="sheet" data-testid="labels-view">
       <div class="row">
@@ -59,109 +108,43 @@ export function LabelsView() {
             onInput={(event) => setWords(event.currentTarget.value)}
           />
         )}
-        {from === "gallery" && (
+        {from === "gallery" && gallery.value?.role !== "reader" && (
+          <OrderChoice ordering={ordering} onChoose={setOrdering} busy={busy} />
+        )}
+        {from === "gallery" && !isOrdered && (
           <Switch label="Without a label only" on={bare} onChange={setBare} testid="unlabelled" />
         )}
-        <span class="push muted" data-testid="selected-count">
-          {counted(chosen.size, "record")} selected
-        </span>
-        <button
-          data-testid="select-all"
-          onClick={() => (selection.value = new Set([...chosen, ...records.map((one) => one.id)]))}
-        >
-          Select all shown
-        </button>
-        <button disabled={chosen.size === 0} onClick={() => (selection.value = new Set())}>
-          Select none
-        </button>
+        <Chosen ids={ids} />
       </div>
-      <Bulk />
-      <ul class="tiles large" aria-label="Records">
-        {records.map((record) => (
-          <li key={record.id}>
-            <Tile record={record} on={chosen.has(record.id)} />
-          </li>
-        ))}
-      </ul>
-      {records.length === 0 && (
+      <Bulk where={where} />
+      {busy && <BusyBar />}
+      {page.notes.length > 0 && (
+        <p class="note" data-testid="order-notes">
+          {page.notes.join(" ")}
+        </p>
+      )}
+      <Tiles records={page.records} />
+      {page.records.length === 0 && !busy && (
         <p class="muted">{from === "last hits" ? "Nothing has been searched for yet." : "No record here."}</p>
       )}
-      {cursor && from === "gallery" && <button onClick={more}>Show more</button>}
+      {page.cursor && from === "gallery" && !isOrdered && <button onClick={more}>Show more</button>}
     </div>
   );
 }
 
-function Tile({ record, on }: { record: Stored; on: boolean }) {
-  const toggle = (): void => {
-    const next = new Set(selection.value);
-    if (!next.delete(record.id)) next.add(record.id);
-    selection.value = next;
-  };
-  const words = record.labels.join(", ") || "no label";
+function Chosen({ ids }: { ids: readonly string[] }) {
+  const count = selection.value.size;
   return (
-    <button
-      class={`tile ${on ? "on" : ""}`}
-      aria-pressed={on}
-      aria-label={`${fileName(record.source)}, ${words}`}
-      title={factsOf(record.attributes)}
-      data-testid="label-tile"
-      data-id={record.id}
-      onClick={toggle}
-    >
-      <Picture path={paths.thumbnail(record.id)} alt="" lazy />
-      <span class="under">{words}</span>
-    </button>
-  );
-}
-
-function Bulk() {
-  const [label, setLabel] = useState("");
-  const changed = changedHere.value;
-  const ids = [...selection.value];
-  const change = async (way: "add" | "remove"): Promise<void> => {
-    try {
-      await changeLabels({ ids, [way]: [label.trim()] });
-    } catch (error) {
-      sayProblem(error);
-    }
-  };
-  if (gallery.value?.role === "reader")
-    return <p class="note">This key may read; changing labels needs a contributor's key.</p>;
-  const can = ids.length > 0 && label.trim() !== "";
-  return (
-    <section class="card box row" aria-label="Label the selection">
-      <input
-        list="known-labels"
-        value={label}
-        placeholder="Label"
-        aria-label="Label"
-        data-testid="bulk-label"
-        onInput={(event) => setLabel(event.currentTarget.value)}
-      />
-      <datalist id="known-labels">
-        {(gallery.value?.labels ?? []).map((one) => (
-          <option key={one} value={one} />
-        ))}
-      </datalist>
-      <button class="full" disabled={!can} data-testid="bulk-add" onClick={() => void change("add")}>
-        Add to selection
-      </button>
-      <button disabled={!can} data-testid="bulk-remove" onClick={() => void change("remove")}>
-        Take from selection
-      </button>
-      <button disabled={!canUndoLabels.value} data-testid="undo-labels" onClick={() => void undoLabels()}>
-        <Undo2 aria-hidden="true" />
-        Take it back
-      </button>
-      <span class="push note">
-        {changed
-          ? `${counted(changed, "record")} changed since this page was opened.`
-          : "Adapt learns from these labels."}
+    <span class="push row">
+      <span class="muted" data-testid="selected-count">
+        {counted(count, "record")} selected
       </span>
-      <button class="key" data-testid="to-adapt" onClick={() => go("adapt")}>
-        <Sparkles aria-hidden="true" />
-        Adapt
+      <button data-testid="select-all" onClick={() => select(ids)}>
+        Select all shown
       </button>
-    </section>
+      <button disabled={count === 0} onClick={selectNone}>
+        Select none
+      </button>
+    </span>
   );
 }

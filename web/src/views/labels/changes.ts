@@ -13,6 +13,8 @@ interface Made {
 
 const made = signal<readonly Made[]>([]);
 
+/** Counts what was taken back here, whoever had made it: what is shown is then another. */
+export const undone = signal(0);
 export const canUndoLabels = computed(() => made.value.length > 0);
 /** Records whose labels are not what they were when this page was opened. */
 export const changedHere = computed(() => made.value.reduce((sum, one) => sum + one.records, 0));
@@ -25,15 +27,33 @@ export async function changeLabels(body: Bodies["ChangeLabels"]): Promise<void> 
   if (change !== null) made.value = [...made.value, { change, records: changed }];
 }
 
+/** Sets labels as a CSV table says, in one change. */
+export async function importLabels(table: File): Promise<void> {
+  try {
+    const upload = await api.upload([table]);
+    const { changed, change } = await api.importLabels({ upload: upload.id });
+    say(change === null ? "The records have these labels already." : `${counted(changed, "record")} changed.`);
+    await refresh();
+    if (change !== null) made.value = [...made.value, { change, records: changed }];
+  } catch (error) {
+    sayProblem(error);
+  }
+}
+
 /** Takes the last change back. */
 export async function undoLabels(): Promise<void> {
   const last = made.value.at(-1);
-  if (!last) return;
+  if (last) await undoChange(last.change);
+}
+
+/** Takes one change back, whoever made it. */
+export async function undoChange(change: number): Promise<void> {
   try {
-    const { changed } = await api.undoLabels({ change: last.change });
+    const { changed } = await api.undoLabels({ change });
     say(`Taken back: ${counted(changed, "record")} changed.`);
     await refresh();
-    made.value = made.value.filter((one) => one !== last);
+    made.value = made.value.filter((one) => one.change !== change);
+    undone.value += 1;
   } catch (error) {
     sayProblem(error);
   }

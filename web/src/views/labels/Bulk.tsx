@@ -1,0 +1,124 @@
+/** Give the selection labels: by the keys 1 to 9, or written; undo, history, tables. */
+import { History, Sparkles, Undo2 } from "lucide-preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { gallery, go } from "../../state";
+import { sayProblem } from "../../ui/notice";
+import { counted } from "../../ui/small";
+import { canUndoLabels, changedHere, changeLabels, undoLabels } from "./changes";
+import { ChangesDialog } from "./ChangesDialog";
+import { selection } from "./selection";
+import { Tables } from "./Tables";
+
+const KEYS = 9;
+
+/** The selection, or without one the tile that has the focus. */
+function wanted(): string[] {
+  if (selection.peek().size) return [...selection.peek()];
+  const tile = document.activeElement?.closest<HTMLElement>("[data-testid=label-tile]");
+  return tile?.dataset.id ? [tile.dataset.id] : [];
+}
+
+async function give(label: string, way: "add" | "remove", ids: string[]): Promise<void> {
+  try {
+    if (ids.length) await changeLabels({ ids, [way]: [label] });
+  } catch (error) {
+    sayProblem(error);
+  }
+}
+
+export function Bulk({ where }: { where: string | null }) {
+  const [label, setLabel] = useState("");
+  const [history, setHistory] = useState(false);
+  const labels = gallery.value?.labels ?? [];
+  // A key keeps its label while the view is open, whatever becomes the most frequent
+  const kept = useRef<string[]>([]);
+  const fresh = labels.filter((one) => !kept.current.includes(one)).slice(0, KEYS - kept.current.length);
+  const keys = (kept.current = [...kept.current, ...fresh.sort((one, other) => one.localeCompare(other))]);
+  useEffect(() => {
+    const act = (event: KeyboardEvent): void => {
+      const target = event.target as HTMLElement | null;
+      const name = keys[Number(event.key) - 1];
+      if (!name || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (target?.closest?.("dialog, input:not([type=checkbox]), textarea, select")) return;
+      event.preventDefault();
+      void give(name, "add", wanted());
+    };
+    addEventListener("keydown", act);
+    return () => removeEventListener("keydown", act);
+  }, [keys.join("\n")]);
+  if (gallery.value?.role === "reader")
+    return <p class="note">This key may read; changing labels needs a contributor's key.</p>;
+  const can = selection.value.size > 0 && label.trim() !== "";
+  const changed = changedHere.value;
+  return (
+    <section class="card box stack" aria-label="Label the selection">
+      {keys.length > 0 && (
+        <div class="chips" aria-label="Labels by key">
+          {keys.map((name, at) => (
+            <button
+              key={name}
+              class="chip"
+              data-testid={`label-key-${at + 1}`}
+              title={`Key ${at + 1}: give the selection this label`}
+              onClick={() => void give(name, "add", wanted())}
+            >
+              <kbd>{at + 1}</kbd>
+              <span>{name}</span>
+            </button>
+          ))}
+        </div>
+      )}
+      <div class="row">
+        <input
+          list="known-labels"
+          value={label}
+          placeholder="Label"
+          aria-label="Label"
+          data-testid="bulk-label"
+          onInput={(event) => setLabel(event.currentTarget.value)}
+        />
+        <datalist id="known-labels">
+          {labels.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+        <button
+          class="full"
+          disabled={!can}
+          data-testid="bulk-add"
+          onClick={() => void give(label.trim(), "add", [...selection.peek()])}
+        >
+          Add to selection
+        </button>
+        <button
+          disabled={!can}
+          data-testid="bulk-remove"
+          onClick={() => void give(label.trim(), "remove", [...selection.peek()])}
+        >
+          Take from selection
+        </button>
+        <button disabled={!canUndoLabels.value} data-testid="undo-labels" onClick={() => void undoLabels()}>
+          <Undo2 aria-hidden="true" />
+          Take it back
+        </button>
+        <button data-testid="label-history" onClick={() => setHistory(true)}>
+          <History aria-hidden="true" />
+          History
+        </button>
+        <Tables where={where} />
+        <span class="push row">
+          <span class="note">
+            {changed
+              ? `${counted(changed, "record")} changed since this page was opened.`
+              : "Adapt learns from these labels."}
+          </span>
+          <button class="key" data-testid="to-adapt" onClick={() => go("adapt")}>
+            <Sparkles aria-hidden="true" />
+            Adapt
+          </button>
+        </span>
+      </div>
+      {history && <ChangesDialog onClose={() => setHistory(false)} />}
+    </section>
+  );
+}
