@@ -201,12 +201,31 @@ def best_pair(query: Vectors, document: Vectors, blank: Vectors | None = None) -
     left of both vectors without their part along b. Two slices that are all but black are most similar, and have
     nothing in common.
     """
+    return best_pairs(query, document, blank, count=1)[0]
+
+
+def best_pairs(
+    query: Vectors, document: Vectors, blank: Vectors | None = None, *, count: int, apart: int = 1
+) -> list[tuple[int, int, float]]:
+    """``best_pair``, then at most ``count`` - 1 further pairs, those of any rows with the most in common beyond
+    ``blank``. apart: the rows of any two of them are at least so far apart, on both sides: neighbouring slices would
+    say the same again.
+    """
     similar = query @ document.T
+    beyond = similar if blank is None else similar - np.outer(query @ blank, document @ blank)
     nearest = similar.argmax(axis=1)
-    cosines = similar[np.arange(len(query)), nearest]
-    beyond = cosines if blank is None else cosines - (query @ blank) * (document[nearest] @ blank)
-    row = int(beyond.argmax())
-    return row, int(nearest[row]), float(cosines[row])
+    row = int(beyond[np.arange(len(query)), nearest].argmax())
+    found = [(row, int(nearest[row]), float(similar[row, nearest[row]]))]
+    left = np.array(beyond, np.float64)
+    while len(found) < count:
+        row, column, _ = found[-1]
+        left[max(0, row - apart + 1) : row + apart] = -np.inf
+        left[:, max(0, column - apart + 1) : column + apart] = -np.inf
+        row, column = (int(at) for at in np.unravel_index(left.argmax(), left.shape))
+        if left[row, column] == -np.inf:
+            break
+        found.append((row, column, float(similar[row, column])))
+    return found
 
 
 def contributing_rows(query: Vectors, document: Vectors) -> NDArray[np.int64]:

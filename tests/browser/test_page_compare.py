@@ -36,7 +36,9 @@ def compared(page: Page, address: str, *files: Path) -> Page:
 
 def pixels(page: Page, side: str) -> np.ndarray:
     """What a pane shows, in grey, without the words over it."""
-    page.evaluate("() => document.querySelectorAll('.say').forEach((words) => words.style.visibility = 'hidden')")
+    page.evaluate(
+        "() => document.querySelectorAll('.corner, .edge').forEach((words) => words.style.visibility = 'hidden')"
+    )
     shot, last = page.get_by_test_id(f"screen-{side}").screenshot(), b""
     for _ in range(50):
         if shot == last:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 MakePage = Callable[..., Any]
 SIZES = ((1440, 900), (1440, 620), (1280, 720), (390, 844))
-HIDE = "(hidden) => document.querySelectorAll('.glow, .say').forEach((one) => one.style.opacity = hidden ? 0 : 1)"
+HIDE = """(hidden) => document.querySelectorAll('.glow, .corner, .edge').forEach(
+    (one) => one.style.opacity = hidden ? 0 : 1)"""
 
 
 def framed(rows: int, columns: int, seed: int) -> np.ndarray:

@@ -81,6 +81,7 @@ def test_an_upload_is_described_drawn_and_given_back(server: Server, dicom: Path
         "plane": "",
         "viewer": "dicom",
         "files": 1,
+        "units": "",
     }
     drawn = server.get(f"/uploads/{said['id']}/picture", params={"size": 32})
     assert drawn.headers["content-type"] == "image/jpeg"
@@ -155,7 +156,8 @@ def test_one_record_and_its_files(server: Server) -> None:
     assert PIL.Image.open(io.BytesIO(thumbnail.content)).size == (64, 64)
     picture = server.get(f"/records/{one['id']}/picture", params={"size": 48})
     assert PIL.Image.open(io.BytesIO(picture.content)).size == (48, 48)
-    assert server.get(f"/records/{one['id']}/files").json() == {"viewer": "picture", "count": 1, "plane": ""}
+    files = {"viewer": "picture", "count": 1, "plane": "", "rows": 64, "columns": 64, "units": ""}
+    assert server.get(f"/records/{one['id']}/files").json() == files
     raw = server.get(f"/records/{one['id']}/file")
     assert raw.content == (server.folder.parent / "pictures" / "p00.png").read_bytes()
     problem(server.get("/records/nobody"), 404, "not-found")

@@ -94,7 +94,15 @@ def test_the_files_of_a_series_are_one_upload_and_one_record(server: Server, tmp
     found = server.post("/search", {"query": {"volume": said["id"]}, "k": 4, "same_patient": True}).json()
     (own,) = [hit for hit in found["hits"] if hit["source"] == "series"]
     assert own["match"]["score"] == pytest.approx(1, abs=1e-3)
-    assert server.get(f"/records/{own['id']}/files").json() == {"viewer": "dicom", "count": DEPTH, "plane": "axial"}
+    kept = server.get(f"/records/{own['id']}/files").json()
+    assert kept == {
+        "viewer": "dicom",
+        "count": DEPTH,
+        "plane": "axial",
+        "rows": said["rows"],
+        "columns": said["columns"],
+        "units": "",
+    }
     raw = {server.get(f"/records/{own['id']}/file", params={"n": n}).content for n in range(DEPTH)}
     assert raw == {path.read_bytes() for path in files}
     assert server.get(f"/records/{own['id']}/picture", params={"slice": 6}).status_code == 200

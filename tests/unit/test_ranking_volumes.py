@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lookalike.ranking import AGGREGATIONS, best_pair, contributing_rows, localisation_ratio, maxsim, maxsim_many
+from lookalike.ranking import (
+    AGGREGATIONS,
+    best_pair,
+    best_pairs,
+    contributing_rows,
+    localisation_ratio,
+    maxsim,
+    maxsim_many,
+)
 
 # Scores and weights in 64ths add up exactly in any order, so that ties are ties.
 Hits = list[list[tuple[int, float]]]
@@ -127,3 +135,24 @@ def test_the_best_pair_shows_something(seed: int, asked: int, held: int) -> None
     pair = np.stack([each / np.linalg.norm(each) for each in (nothing, shows)]).astype(np.float32)
     turned = pair + np.float32(0.05) * units(random, 2)
     assert best_pair(pair, turned / np.linalg.norm(turned, axis=1, keepdims=True), blank)[:2] == (1, 1)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12), st.integers(1, 4))
+def test_each_of_the_best_pairs_is_the_best_that_lies_apart_from_those_before(
+    seed: int, asked: int, held: int, apart: int
+) -> None:
+    random = np.random.default_rng(seed)
+    query, document = units(random, asked), units(random, held)
+    pairs = best_pairs(query, document, count=5, apart=apart)
+    assert pairs[0] == best_pair(query, document)
+    chosen = [(row, column) for row, column, _ in pairs]
+
+    def is_apart(row: int, column: int, others: list[tuple[int, int]]) -> bool:
+        return all(abs(row - r) >= apart and abs(column - c) >= apart for r, c in others)
+
+    for at, (row, column, score) in enumerate(pairs):
+        free = [float(query[r] @ document[c]) for r in range(asked) for c in range(held) if is_apart(r, c, chosen[:at])]
+        assert is_apart(row, column, chosen[:at])
+        assert score == pytest.approx(max(free), abs=1e-6)
+    left = [(r, c) for r in range(asked) for c in range(held) if is_apart(r, c, chosen)]
+    assert len(pairs) == 5 or not left

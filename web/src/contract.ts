@@ -1530,12 +1530,15 @@ export interface components {
         };
         /**
          * @description query, hit: how well each patch is matched in the other picture; 0 is the lowest and 1 the highest value in the
-         *     two, so heat is comparable between them but not between explanations. match: of volumes, which slices.
+         *     two, so heat is comparable between them but not between explanations. match: of volumes, which slices. pairs: of
+         *     volumes, the pairs of slices with the most in common, best first, at most ``PAIRS`` and some slices apart; of a
+         *     region its best places, which may be neighbours. Without the pair that was chosen by a slice there are no others.
          */
         Explanation: {
             query: components["schemas"]["Heat"];
             hit: components["schemas"]["Heat"];
             match: components["schemas"]["Match"] | null;
+            pairs: components["schemas"]["SlicePair"][];
         };
         /**
          * @description Records to export without identity (PS3.15 E), all by default, and what of their files stays. columns: further
@@ -2289,14 +2292,17 @@ export interface components {
             };
         };
         /**
-         * @description The files behind a record: how many, the kind of viewer that can open them, and the plane (axial, coronal,
-         *     sagittal) that a volume is cut along, "" for a picture.
+         * @description The files behind a record: how many, the kind of viewer that can open them, the plane (axial, coronal,
+         *     sagittal) that a volume is cut along, "" for a picture, and rows, columns and units as of an upload.
          */
         RecordFiles: {
             /** @enum {string} */
             viewer: "dicom" | "volume" | "picture";
             count: number;
             plane: string;
+            rows: number;
+            columns: number;
+            units: string;
         };
         /**
          * @description What a gallery knows of a record. patient: the group's hash. depth: slices, 1 for a picture. frame: its number
@@ -2745,6 +2751,12 @@ export interface components {
                 ];
             };
         };
+        /** @description A slice of the query and one of the hit, numbered along the gallery's plane, with their cosine. */
+        SlicePair: {
+            query_slice: number;
+            slice: number;
+            score: number;
+        };
         /**
          * @description A space: the encoder's own vectors, or those vectors projected by an adapter, which was trained on a field (the
          *     label, or an attribute) and some of its values, all if empty. answers: false where the adapter was trained on the
@@ -2985,7 +2997,8 @@ export interface components {
         /**
          * @description What an upload is. rows, columns: of the picture at its own size. depth: slices or frames. window: (center,
          *     width) given in the file. plane: that a volume is cut along, "" for a picture. viewer: the kind of viewer that can
-         *     open it. files: how many. A label table is no picture: its numbers are 0, and no viewer opens it.
+         *     open it. units: of its values, "HU" where they can only be Hounsfield units, else "". files: how many. A label table
+         *     is no picture: its numbers are 0, and no viewer opens it.
          */
         UploadInfo: {
             id: string;
@@ -3003,6 +3016,7 @@ export interface components {
             ] | null;
             plane: string;
             viewer: ("dicom" | "volume" | "picture") | null;
+            units: string;
         };
         /** @description A value and how many records have it. */
         Value: {

@@ -16,7 +16,7 @@ interface Key {
 
 export const isHelpOpen = signal(false);
 
-function writing(target: EventTarget | null): boolean {
+export function writing(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null;
   if (!element?.closest) return false;
   if (element.closest("dialog")) return true;
@@ -24,7 +24,7 @@ function writing(target: EventTarget | null): boolean {
   return input !== null && !["checkbox", "radio", "button", "range"].includes(input.type);
 }
 
-function move(by: number): void {
+export function move(by: number): void {
   const at = shown.value.findIndex((hit) => hit.id === selectedId.value);
   const next = shown.value[Math.max(0, Math.min(shown.value.length - 1, at + by))];
   if (!next) return;

@@ -4,6 +4,7 @@ import "./style/base.css";
 import "./style/shell.css";
 import "./style/search.css";
 import "./style/tools.css";
+import "./style/viewer.css";
 import "./style/front.css";
 import { effect } from "@preact/signals";
 import { App } from "./App";

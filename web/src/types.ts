@@ -30,6 +30,7 @@ export type StudyMatch = Schemas["StudyMatch"];
 export type Match = Schemas["Match"];
 export type Explained = Schemas["Heat"];
 export type Explanation = Schemas["Explanation"];
+export type SlicePair = Schemas["SlicePair"];
 export type ClassifyResult = Schemas["ClassifyResult"];
 
 export type SimilarStudies = Schemas["SimilarStudies"];

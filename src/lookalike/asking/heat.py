@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,13 @@ from lookalike.asking.rank_volumes import weighed_slices
 from lookalike.asking.region import RegionPatches, places_in
 from lookalike.encoders.preprocessing.grid import Cells, cells_in_picture, grid_of, over_picture
 from lookalike.gallery import Gallery
-from lookalike.ranking import best_pair, contributing_rows
+from lookalike.ranking import best_pairs, contributing_rows
 from lookalike.store import BASE
 from lookalike.store.packed import unpacked
 from lookalike.types import Box, Match, PatchMap, Region
+
+PAIRS: Final = 5
+_APART: Final = 20  # pairs lie at least this part of the shorter volume apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +40,26 @@ class Heat:
 
 
 @dataclass(frozen=True, slots=True)
+class SlicePair:
+    """A slice of the query and one of the hit, numbered along the gallery's plane, with their cosine."""
+
+    query_slice: int
+    slice: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """query, hit: how well each patch is matched in the other picture; 0 is the lowest and 1 the highest value in the
-    two, so heat is comparable between them but not between explanations. match: of volumes, which slices.
+    two, so heat is comparable between them but not between explanations. match: of volumes, which slices. pairs: of
+    volumes, the pairs of slices with the most in common, best first, at most ``PAIRS`` and some slices apart; of a
+    region its best places, which may be neighbours. Without the pair that was chosen by a slice there are no others.
     """
 
     query: Heat
     hit: Heat
     match: Match | None
+    pairs: tuple[SlicePair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,35 +77,41 @@ def explain_pictures(
     """Explain a record (``of_record``) for a whole picture; of volumes the most similar pair of slices, by their
     vectors in a space. slice: chooses the query's slice. Raises as ``explain``.
     """
-    view, other, match = _pair(gallery, query, hit, slice, space)
+    view, other, match, pairs = _pair(gallery, query, hit, slice, space)
     left, right = (_Side(patches_at(gallery, one, at)[0], at) for one, at in ((query, view), (hit, other)))
-    return Explanation(*_heats(gallery, left, right, None), match)
+    return Explanation(*_heats(gallery, left, right, None), match, pairs)
 
 
 def explain_region(gallery: Gallery, region: RegionPatches, hit: Query) -> Explanation:
     """Explain the place in a record (``of_record``) that matches a region best. Raises as ``explain``."""
-    place, patches, match = _answer(gallery, region, hit)
+    place, patches, match, pairs = _answer(gallery, region, hit)
     left, right = _Side(region.picture, region.slice, region.shown), _Side(patches, place.slice, place.box)
-    return Explanation(*_heats(gallery, left, right, region), match)
+    return Explanation(*_heats(gallery, left, right, region), match, pairs)
 
 
-def _pair(gallery: Gallery, query: Query, hit: Query, slice_: int | None, space: str) -> tuple[int, int, Match | None]:
-    """The pair of slices with the most in common, and the match that a search would report."""
+def _pair(
+    gallery: Gallery, query: Query, hit: Query, slice_: int | None, space: str
+) -> tuple[int, int, Match | None, tuple[SlicePair, ...]]:
+    """The pair of slices with the most in common, the match that a search would report, and the next pairs."""
     gallery.space(space)  # an unknown space is an error even where there is no slice to choose
     if slice_ is not None:
         chosen_view(query, slice_, None)
     if len(query.views) == 1 and len(hit.views) == 1:
-        return query.views[0], hit.views[0], None
+        return query.views[0], hit.views[0], None, ()
     rows = [i for i, view in enumerate(query.views) if slice_ in (None, view)]
     ours, theirs = (in_space(gallery, with_vectors(gallery, each), space).vectors for each in (query, hit))
-    row, column, score = best_pair(ours[rows], theirs, blank_vector(gallery, space))
+    apart = max(1, min(len(rows), len(theirs)) // _APART)
+    best = best_pairs(ours[rows], theirs, blank_vector(gallery, space), count=PAIRS, apart=apart)
+    pairs = tuple(SlicePair(query.views[rows[row]], hit.views[column], score) for row, column, score in best)
     slices = tuple(hit.views[int(i)] for i in contributing_rows(ours[rows], theirs))
     weights = weighed_slices(gallery, space, hit.views, hit.base)
-    match = Match(query.views[rows[row]], hit.views[column], score, slices, weights)
-    return match.query_slice, match.slice, match
+    match = Match(pairs[0].query_slice, pairs[0].slice, pairs[0].score, slices, weights)
+    return match.query_slice, match.slice, match, pairs
 
 
-def _answer(gallery: Gallery, region: RegionPatches, hit: Query) -> tuple[Region, PatchMap, Match]:
+def _answer(
+    gallery: Gallery, region: RegionPatches, hit: Query
+) -> tuple[Region, PatchMap, Match, tuple[SlicePair, ...]]:
     """The best place of a region in a record, the patches there, and the best slices."""
     found: list[tuple[Region, PatchMap]] = []
     for part in all_patches(gallery, hit):
@@ -98,7 +120,8 @@ def _answer(gallery: Gallery, region: RegionPatches, hit: Query) -> tuple[Region
         found = sorted(found, key=lambda item: (-item[0].score, item[0].slice))[:SLICES]
     place, patches = found[0]
     slices = tuple(sorted(place.slice for place, _ in found))
-    return place, patches, Match(region.slice, place.slice, place.score, slices)
+    pairs = tuple(SlicePair(region.slice, place.slice, place.score) for place, _ in found)
+    return place, patches, Match(region.slice, place.slice, place.score, slices), pairs
 
 
 def _heats(gallery: Gallery, left: _Side, right: _Side, region: RegionPatches | None) -> tuple[Heat, Heat]:

@@ -32,7 +32,7 @@ class Shown:
     """jpeg: of slice ``slice`` of ``depth`` (a volume's slices, a file's frames). rows, columns: of the picture at
     its own size. window: (center, width) given in the file. plane: axial, coronal or sagittal, which a volume is cut
     along, or a slice that came alone lies in; "" for a picture, and where the file names no place. viewer: the kind of
-    viewer that can open the file.
+    viewer that can open the file. units: "HU" where the values can only be Hounsfield units (``grey.is_hounsfield``).
     """
 
     jpeg: bytes
@@ -45,6 +45,7 @@ class Shown:
     window: tuple[float, float] | None
     plane: str
     viewer: Literal["dicom", "volume", "picture"]
+    units: str
 
 
 class Display:

@@ -105,7 +105,7 @@ class _Held:
     """A decoded image, oriented as in the gallery's recipe, and the mapping of its slices to grey."""
 
     def __init__(self, image: Image, recipe: VolumeRecipe) -> None:
-        from lookalike.grey import grey_map, with_window_of_file
+        from lookalike.grey import grey_map, is_hounsfield, with_window_of_file
         from lookalike.pixels import upright
         from lookalike.planes import orient
         from lookalike.readers.burned_in import cleaned_image
@@ -115,6 +115,7 @@ class _Held:
         self.cut = is_cut(image, recipe)
         self.image = orient(upright(image), recipe.plane) if self.cut else with_window_of_file(image, recipe.window)
         self._grey: GreyMap | None = grey_map(self.image, recipe.window) if self.cut else None
+        self.units = "HU" if is_hounsfield(self.image) else ""
 
     def slice(self, number: int, recipe: str) -> PIL.Image.Image:
         """One slice, as ``slices.cut`` renders it; or a picture, which has only one."""
@@ -180,6 +181,7 @@ def _message(shown: PIL.Image.Image, size: int, held: _Held, file: str, number: 
         "kind": "volume" if len(image.pixels) > 1 else "image",
         "window": None if image.window is None else [float(n) for n in image.window],
         "plane": plane_of(image) if held.cut else "",
+        "units": held.units,
         "viewer": "volume" if named_as_volume(Path(file)) else "dicom" if dicom else "picture",
         "held": sum(each.image.pixels.nbytes for each in _last.values()),
     }

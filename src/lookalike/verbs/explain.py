@@ -103,4 +103,4 @@ def _explained(gallery: Gallery, asking: Query, hit: Query, slice_: int | None, 
     if asking.region is None:
         return explain_pictures(gallery, asking, hit, slice=slice_, space=space)
     explained = explain_region(gallery, asking.region, hit)
-    return explained if len(asking.views) > 1 or len(hit.views) > 1 else replace(explained, match=None)
+    return explained if len(asking.views) > 1 or len(hit.views) > 1 else replace(explained, match=None, pairs=())

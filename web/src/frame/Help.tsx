@@ -1,11 +1,13 @@
 /** All keys, and what a mouse or a finger does: opened by `?` or the button of the head. */
 import { isHelpOpen, KEYS } from "../keyboard";
 import { Dialog } from "../ui/Dialog";
+import { VIEWER_KEYS } from "../views/compare/keys";
 
 /** What has the focus listens to these by itself. */
 const OTHERS: readonly (readonly [string, string])[] = [
   ["Esc", "close what is on top: a dialog, the compare view, an open filter"],
   ["Tab", "to the next control; Shift and Tab to the one before"],
+  ["← ↑ → ↓", "in the compare view: slices and the window; while something is measured the cursor, and Enter sets a point"],
   ["Enter", "on the query's picture: begin a box, and search with it"],
   ["← ↑ → ↓", "on the query's picture: move the box; with Shift size it"],
   ["Ctrl A", "on the map: take all points"],
@@ -27,6 +29,16 @@ export function Help() {
               </th>
               <td>
                 {does} {!everywhere && <span class="note">in the search</span>}
+              </td>
+            </tr>
+          ))}
+          {VIEWER_KEYS.map(([key, does]) => (
+            <tr key={key}>
+              <th scope="row">
+                <kbd>{key}</kbd>
+              </th>
+              <td>
+                {does} <span class="note">in the compare view</span>
               </td>
             </tr>
           ))}

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Box, Explained } from "../types";
 import { Picture } from "./Picture";
 
-const WARM = [240, 179, 90] as const;
+export const WARM = [240, 179, 90] as const;
 const STRONGEST = 200; // of 255, so that the picture stays visible underneath; the power keeps to what matches most
 
 /** Heat 0..1 on a small canvas, which the browser scales up smoothly. */

@@ -1,6 +1,7 @@
 /** DICOM files in a Cornerstone3D stack: full depth, windowed in the browser. */
-import { Enums, RenderingEngine, imageLoader, init, metaData, type Types } from "@cornerstonejs/core";
+import { Enums, RenderingEngine, cache, imageLoader, init, metaData, type Types } from "@cornerstonejs/core";
 import { init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
+import { gridOf, takenOf, type Header } from "./header";
 import { galleryOrder, isCut, type Plane } from "./order";
 import type { Pane, Place, View, Window } from "./pane";
 
@@ -36,7 +37,7 @@ function framesOf(imageId: string): string[] {
 export async function openDicom(
   element: HTMLDivElement,
   files: readonly Blob[],
-  { frame, cut, depth }: { frame: number; cut: string; depth: number },
+  { frame, cut, depth, hounsfield }: { frame: number; cut: string; depth: number; hounsfield: boolean },
 ): Promise<Pane> {
   const rendering = start();
   const ids = files.map((file) => wadouri.fileManager.add(file));
@@ -55,7 +56,7 @@ export async function openDicom(
   try {
     await viewport.setStack(stack, first);
     viewport.render();
-    return paneOf(rendering, viewport, viewportId, stack, () => forget(ids));
+    return paneOf(rendering, viewport, { viewportId, stack, hounsfield, forgetFiles: () => forget(ids) });
   } catch (error) {
     rendering.disableElement(viewportId);
     throw error;
@@ -79,12 +80,45 @@ function forget(ids: readonly string[]): void {
   }
 }
 
+interface Opened {
+  viewportId: string;
+  stack: readonly string[];
+  hounsfield: boolean;
+  forgetFiles: () => void;
+}
+
+const headerOf = (imageId: string): Header => {
+  const { url } = wadouri.parseImageId(imageId);
+  const plane = (metaData.get("imagePlaneModule", imageId) ?? {}) as Header["plane"];
+  const words = wadouri.dataSetCacheManager.get(url) as { string: (tag: string) => string | undefined } | undefined;
+  return { plane, text: (tag) => words?.string(tag) ?? "" };
+};
+
+/** In the file's own units. */
+function valueOf(imageId: string, column: number, row: number): number | null {
+  const image = cache.getImage(imageId);
+  const [x, y] = [Math.floor(column), Math.floor(row)];
+  if (!image || image.color || x < 0 || y < 0 || x >= image.columns || y >= image.rows) return null;
+  const stored = image.getPixelData()[y * image.columns + x];
+  if (stored === undefined) return null;
+  return image.preScale?.scaled ? stored : stored * (image.slope || 1) + (image.intercept || 0);
+}
+
+async function loadAll(stack: readonly string[]): Promise<void> {
+  const { rows = 0, columns = 0 } = headerOf(stack[0]!).plane;
+  if (rows * columns * stack.length > MOST_VOXELS) throw new Error("This series is too large to be cut along other planes here.");
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < stack.length) await imageLoader.loadAndCacheImage(stack[next++]!);
+  };
+  await Promise.all(Array.from({ length: 4 }, work));
+}
+const MOST_VOXELS = 1 << 28;
+
 function paneOf(
   rendering: RenderingEngine,
   viewport: Types.IStackViewport,
-  viewportId: string,
-  stack: readonly string[],
-  forgetFiles: () => void,
+  { viewportId, stack, hounsfield, forgetFiles }: Opened,
 ): Pane {
   let view: View = { zoom: 1, pan: [0, 0] };
   const applyView = (): void => {
@@ -94,22 +128,34 @@ function paneOf(
     viewport.render();
   };
   viewed.add(applyView);
-  const series = (metaData.get("generalSeriesModule", stack[0]!) ?? {}) as { modality?: string };
+  const started = viewport.getProperties().invert ?? false;
+  let inverted = false;
+  const headers = [headerOf(stack[0]!), headerOf(stack.at(-1)!)] as const;
   return {
     drawnBy: "Cornerstone3D",
     note: "",
     slices: stack.length,
-    hounsfield: series.modality === "CT",
+    taken: takenOf(headers[0]),
+    hounsfield,
+    reversed: started,
+    grid: () => gridOf(headerOf(stack[viewport.getCurrentImageIdIndex()]!), headers, stack.length),
+    valueAt: (column, row, slice = viewport.getCurrentImageIdIndex()) => valueOf(stack[slice]!, column, row),
+    loadWhole: () => loadAll(stack),
     slice: () => viewport.getCurrentImageIdIndex(),
     setSlice: async (slice) => {
       const kept = viewport.getProperties().voiRange;
       await viewport.setImageIdIndex(Math.max(0, Math.min(stack.length - 1, slice)));
-      if (kept) viewport.setProperties({ voiRange: kept });
+      viewport.setProperties({ ...(kept && { voiRange: kept }), invert: started !== inverted });
       viewport.render();
     },
     window: () => windowOf(viewport),
     setWindow: ([center, width]) => {
       viewport.setProperties({ voiRange: { lower: center - width / 2, upper: center + width / 2 } });
+      viewport.render();
+    },
+    setInverted: (next) => {
+      inverted = next;
+      viewport.setProperties({ invert: started !== inverted });
       viewport.render();
     },
     setView: (next) => {

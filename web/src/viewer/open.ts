@@ -23,12 +23,16 @@ interface Files {
   count: number;
   /** The plane that a volume is cut along; "" for a picture. */
   plane: string;
+  rows: number;
+  columns: number;
+  /** "HU" where the values can only be Hounsfield units, whatever the file. */
+  units: string;
 }
 
 async function filesOf(thing: Thing): Promise<Files> {
   if ("record" in thing) return api.recordFiles(thing.record);
-  const { viewer, files, plane } = await api.uploaded(thing.upload);
-  return { viewer, count: files, plane };
+  const { files, ...rest } = await api.uploaded(thing.upload);
+  return { ...rest, count: files };
 }
 
 async function fetchAll(
@@ -60,7 +64,7 @@ const because = (error: unknown): string => {
 /** element: an empty block of the pane's size, which the viewer fills. told: how many files of how many are here. */
 export async function openPane(
   element: HTMLElement,
-  { thing, name, depth, modality, frame }: Subject,
+  { thing, name, depth, frame }: Subject,
   told: (words: string) => void,
   abort: AbortSignal,
 ): Promise<Pane> {
@@ -70,15 +74,19 @@ export async function openPane(
     element.replaceChildren(made);
     return made;
   };
+  let known: Files | null = null;
   const picture = (note: string): Promise<Pane> =>
     openPicture(
       canvas(),
       Math.max(1, depth),
       (slice) => api.blob(paths.picture(thing, depth > 1 ? slice : null, 1024), abort),
+      known,
       note,
     );
   try {
-    const { viewer, count, plane } = await filesOf(thing);
+    known = await filesOf(thing);
+    const { viewer, count, plane, units } = known;
+    const hounsfield = units === "HU";
     if (viewer === "picture" || viewer === null) return await picture("");
     if (count > MOST_FILES) return await picture(`A series of ${count} files; this is the server's picture.`);
     const files = await fetchAll(
@@ -91,13 +99,13 @@ export async function openPane(
       const { openVolume } = await import("./volume");
       // A file as it is has no telling name: the source's suffix says what it is. One made anew says it itself.
       const called = files[0]!.name.endsWith(".bin") ? name : files[0]!.name;
-      return await openVolume(canvas(), files[0]!, { name: called, cut: plane, depth, hounsfield: modality === "CT" });
+      return await openVolume(canvas(), files[0]!, { name: called, cut: plane, depth, hounsfield });
     }
     const { openDicom } = await import("./dicom");
     const block = document.createElement("div");
     block.className = "drawn";
     element.replaceChildren(block);
-    return await openDicom(block, files, { frame, cut: plane, depth });
+    return await openDicom(block, files, { frame, cut: plane, depth, hounsfield });
   } catch (error) {
     if (abort.aborted) throw error;
     return picture(because(error));

@@ -1,7 +1,8 @@
 /** A volume in NiiVue, in the plane, the order and the direction in which the gallery cuts it. */
 import { Niivue, SLICE_TYPE } from "@niivue/niivue";
 import { isCut, type Cut } from "./order";
-import type { Pane, Place, View } from "./pane";
+import type { Vector } from "./orientation";
+import type { Grid, Pane, Place, View } from "./pane";
 
 type Axis = 0 | 1 | 2; // of the patient: to the right, to the front, to the head
 
@@ -58,11 +59,17 @@ export async function openVolume(
     niivue.drawScene();
   };
   place();
+  const voxels = voxelsOf(volume, cut);
   return {
     drawnBy: "NiiVue",
     note: "",
+    taken: [],
     slices,
     hounsfield,
+    reversed: false,
+    grid: () => voxels.grid(at),
+    valueAt: (column, row, slice = at) => voxels.valueAt(column, row, slice),
+    loadWhole: async () => undefined,
     slice: () => at,
     setSlice: async (slice) => {
       at = Math.max(0, Math.min(slices - 1, slice));
@@ -76,6 +83,10 @@ export async function openVolume(
       [volume.cal_min, volume.cal_max] = [center - width / 2, center + width / 2];
       niivue.updateGLVolume();
     },
+    setInverted: (inverted) => {
+      volume.colormapInvert = inverted;
+      niivue.updateGLVolume();
+    },
     setView: (view) => setView(niivue, cut, view),
     place: () => placeOf(niivue, canvas, cut),
     resize: () => niivue.resizeListener(),
@@ -85,6 +96,68 @@ export async function openVolume(
       niivue.gl.getExtension("WEBGL_lose_context")?.loseContext();
     },
   };
+}
+
+/**
+ * The values and the place of a volume as it is shown: columns to the patient's left or back, rows to the back or the
+ * feet, which are NiiVue's axes (right, front, head) counted from their ends.
+ */
+function voxelsOf(volume: Niivue["volumes"][number], cut: Cut): Voxels {
+  const { across, down, through, along } = CUT[cut];
+  const { dimsRAS, pixDimsRAS, permRAS, img2RASstart: start, img2RASstep: step, hdr, img } = volume;
+  if (!dimsRAS || !pixDimsRAS || !permRAS || !start || !step || !hdr || !img) throw new Error("no voxels in this file");
+  const size = (axis: Axis): number => dimsRAS[axis + 1]!;
+  const mm = (axis: Axis): number => Math.abs(pixDimsRAS[axis + 1]!);
+  const isGrey = img.length % (size(0) * size(1) * size(2)) === 0 && hdr.datatypeCode !== RGB && hdr.datatypeCode !== RGBA;
+  const [slope, intercept] = [hdr.scl_slope || 1, hdr.scl_inter || 0];
+  /** Of the patient (DICOM), against NiiVue's axis or along it. The affine speaks of right, front and head. */
+  const towards = (axis: Axis, sign: number): Vector => {
+    const native = permRAS[axis]!;
+    const [right, front, head] = [0, 1, 2].map((row) => (hdr.affine[row]![Math.abs(native) - 1]! * Math.sign(native) * sign) / mm(axis));
+    return [-right!, -front!, head!];
+  };
+  const slice = (at: number): number => (along ? at : size(through) - 1 - at);
+  const place = [0, 0, 0].map((_, axis) => (size(axis as Axis) - 1) / 2);
+  return {
+    grid: (at) => ({
+      columns: size(across),
+      rows: size(down),
+      spacing: [mm(across), mm(down)],
+      atDetector: false,
+      between: mm(through),
+      right: towards(across, -1),
+      down: towards(down, -1),
+      through: towards(through, along ? 1 : -1),
+      position: positionOf(volume, place.with(through, slice(at)), through),
+    }),
+    valueAt: (column, row, at) => {
+      const [x, y] = [Math.floor(column), Math.floor(row)];
+      if (!isGrey || x < 0 || y < 0 || x >= size(across) || y >= size(down)) return null;
+      let index = start[0]! + start[1]! + start[2]! + slice(at) * step[through]!;
+      index += (size(across) - 1 - x) * step[across]! + (size(down) - 1 - y) * step[down]!;
+      const value = img[index];
+      return value === undefined || Number.isNaN(value) ? null : value * slope + intercept;
+    },
+  };
+}
+
+const [RGB, RGBA] = [128, 2304]; // datatype codes of NIfTI-1
+interface Voxels {
+  grid: (slice: number) => Grid;
+  valueAt: (column: number, row: number, slice: number) => number | null;
+}
+
+/** In DICOM's directions, in millimetres. */
+function positionOf(volume: Niivue["volumes"][number], place: readonly number[], through: Axis): number | null {
+  const { permRAS, hdr, dims } = volume as { permRAS: number[]; hdr: NonNullable<typeof volume.hdr>; dims?: number[] };
+  const native = [0, 0, 0];
+  for (const axis of [0, 1, 2]) {
+    const [own, sign] = [Math.abs(permRAS[axis]!) - 1, Math.sign(permRAS[axis]!)];
+    native[own] = sign > 0 ? place[axis]! : (dims ?? hdr.dims)[own + 1]! - 1 - place[axis]!;
+  }
+  const row = hdr.affine[through]!;
+  const mm = row[0]! * native[0]! + row[1]! * native[1]! + row[2]! * native[2]! + row[3]!;
+  return through === 2 ? mm : -mm;
 }
 
 /** NiiVue moves by millimetres of the patient, the page by shares of the pane. */

@@ -126,7 +126,8 @@ class FacetPage:
 class UploadInfo:
     """What an upload is. rows, columns: of the picture at its own size. depth: slices or frames. window: (center,
     width) given in the file. plane: that a volume is cut along, "" for a picture. viewer: the kind of viewer that can
-    open it. files: how many. A label table is no picture: its numbers are 0, and no viewer opens it.
+    open it. units: of its values, "HU" where they can only be Hounsfield units, else "". files: how many. A label table
+    is no picture: its numbers are 0, and no viewer opens it.
     """
 
     id: str
@@ -140,17 +141,21 @@ class UploadInfo:
     window: tuple[float, float] | None = None
     plane: str = ""
     viewer: Literal["dicom", "volume", "picture"] | None = None
+    units: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFiles:
-    """The files behind a record: how many, the kind of viewer that can open them, and the plane (axial, coronal,
-    sagittal) that a volume is cut along, "" for a picture.
+    """The files behind a record: how many, the kind of viewer that can open them, the plane (axial, coronal,
+    sagittal) that a volume is cut along, "" for a picture, and rows, columns and units as of an upload.
     """
 
     viewer: Literal["dicom", "volume", "picture"]
     count: int
     plane: str
+    rows: int
+    columns: int
+    units: str
 
 
 @dataclass(frozen=True, slots=True)

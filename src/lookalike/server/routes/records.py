@@ -118,7 +118,7 @@ async def get_record_files(identity: str, service: Served, caller: AsReader, dec
     await _check_seen(service, caller, [identity])
     files = await decodes(partial(service.pictures.files_of, identity))
     shown = await decodes(partial(service.pictures.of_record, identity, size=64))
-    return json_response(RecordFiles(shown.viewer, len(files), shown.plane))
+    return json_response(RecordFiles(shown.viewer, len(files), shown.plane, shown.rows, shown.columns, shown.units))
 
 
 @records_router.get("/records/{identity}/file", response_class=FileOfBytes)

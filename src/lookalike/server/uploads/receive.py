@@ -144,4 +144,5 @@ async def upload_info(service: Service, upload: Upload, decodes: CallersDecoding
         shown.window,
         shown.plane,
         shown.viewer,
+        shown.units,
     )

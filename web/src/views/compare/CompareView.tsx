@@ -3,35 +3,51 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { asking, compare } from "../../state";
 import type { Hit } from "../../types";
 import { factsOf } from "../../ui/facts";
+import { USUAL } from "../../viewer/glow";
 import type { Subject } from "../../viewer/open";
 import { NAMES, usePanes, useSubjects, type Name } from "./compared";
-import { moved, zoomed } from "./linked";
+import { HeatScale } from "./HeatScale";
+import { useViewerKeys } from "./keys";
 import { PaneView } from "./PaneView";
 import { Toolbar } from "./Toolbar";
+import { useTools } from "./tools";
 
 export function CompareView({ id }: { id: string }) {
   const { subjects, explanation, asked, hit, match } = useSubjects(id);
   const panes = usePanes(match);
+  const tools = useTools();
   const [heat, setHeat] = useState(false);
+  const [glowing, setGlowing] = useState(USUAL);
   const section = useRef<HTMLElement>(null);
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     section.current?.focus();
     return () => before?.focus();
   }, []);
+  useEffect(() => tools.clear(["hit"]), [id]);
+  const full = (): void => {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void section.current?.requestFullscreen();
+  };
+  useViewerKeys({ panes, tools, full });
+  /** What is being drawn ends first, then the tool, then the view. */
   const leave = (event: KeyboardEvent): void => {
-    if (event.key === "Escape") compare(null);
+    if (event.key !== "Escape") return;
+    if (tools.drawing) tools.drop();
+    else if (tools.tool !== "window") tools.toggle(tools.tool);
+    else compare(null);
   };
   return (
-    <section
-      ref={section}
-      class="compare"
-      aria-label="Compare"
-      tabIndex={-1}
-      data-testid="compare"
-      onKeyDown={leave}
-    >
-      <Toolbar panes={panes} heat={explanation && heat} onHeat={setHeat} hasMatch={match !== null} />
+    <section ref={section} class="compare" aria-label="Compare" tabIndex={-1} data-testid="compare" onKeyDown={leave}>
+      <Toolbar
+        panes={panes}
+        tools={tools}
+        heat={explanation && heat}
+        onHeat={setHeat}
+        pairs={explanation?.pairs.length ? explanation.pairs : match ? [match] : []}
+        onFull={full}
+      />
+      {heat && explanation && <HeatScale glowing={glowing} onGlowing={setGlowing} />}
       <div class="panes">
         {NAMES.map((name) => (
           <PaneView
@@ -41,14 +57,10 @@ export function CompareView({ id }: { id: string }) {
             about={aboutOf(name, subjects[name], hit)}
             subject={subjects[name] ?? null}
             absent={name === "query" && !asked}
-            pane={panes.panes[name] ?? null}
-            onOpen={(pane) => panes.opened(name, pane)}
-            matching={panes.matching[name]}
+            panes={panes}
+            tools={tools}
             heat={heat ? (explanation?.[name] ?? null) : null}
-            onSlice={(slice) => void panes.toSlice(name, slice)}
-            onWindow={(window) => panes.toWindow(name, window)}
-            onZoom={(by) => panes.toView(zoomed(panes.view, by))}
-            onMove={(right, down) => panes.toView(moved(panes.view, right, down))}
+            glowing={glowing}
           />
         ))}
       </div>

@@ -1,86 +1,62 @@
-/** One pane with its gestures: drag windows, wheel scrolls, keys do both. */
+/** One pane: the viewer with what stands over it, and its slices. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem } from "../../api";
 import type { Explained } from "../../types";
-import { dragged, type Pane, type Window } from "../../viewer/pane";
+import type { Glowing } from "../../viewer/glow";
+import { wordsOf } from "../../viewer/measure";
+import { axesOf, type Turn } from "../../viewer/orientation";
 import { openPane, type Subject } from "../../viewer/open";
+import type { Pane } from "../../viewer/pane";
+import type { Name, Panes } from "./compared";
+import { BoxBar } from "./BoxBar";
+import { Corners } from "./Corners";
+import { useGestures } from "./gestures";
 import { Glow } from "./Glow";
+import { Over } from "./Over";
+import type { Tools } from "./tools";
 
 interface Props {
-  name: string;
+  name: Name;
   title: string;
   about: string;
   subject: Subject | null;
   absent: boolean;
-  pane: Pane | null;
-  matching: number | null;
+  panes: Panes;
+  tools: Tools;
   heat: Explained | null;
-  onOpen: (pane: Pane) => void;
-  onSlice: (slice: number) => void;
-  onWindow: (window: Window) => void;
-  onZoom: (by: number) => void;
-  onMove: (right: number, down: number) => void;
+  glowing: Glowing;
 }
 
-export function PaneView(props: Props) {
-  const { name, title, about, subject, absent, pane, matching, heat } = props;
-  const screen = useRef<HTMLDivElement>(null);
+export function PaneView({ name, title, about, subject, absent, panes, tools, heat, glowing }: Props) {
   const place = useRef<HTMLDivElement>(null);
-  const drag = useRef<{ x: number; y: number; window: Window } | null>(null);
   const [words, setWords] = useState("opening");
+  const pane = panes.panes[name] ?? null;
+  const gestures = useGestures(name, pane, panes, tools);
 
   useEffect(() => {
     if (!subject || !place.current) return;
     const abort = new AbortController();
     let mine: Pane | null = null;
     openPane(place.current, subject, setWords, abort.signal).then(
-      (opened) => (abort.signal.aborted ? opened.dispose() : (props.onOpen((mine = opened)), setWords(""))),
+      (opened) => (abort.signal.aborted ? opened.dispose() : (panes.opened(name, (mine = opened)), setWords(""))),
       (error: Error) => abort.signal.aborted || setWords(troubleOf(error)),
     );
-    return () => (abort.abort(), mine?.dispose());
+    return () => (abort.abort(), mine && (panes.closed(name), mine.dispose()));
   }, [subject]);
   useEffect(() => {
-    if (!pane || !screen.current) return;
+    if (!pane || !place.current) return;
     const watch = new ResizeObserver(() => pane.resize());
-    watch.observe(screen.current);
+    watch.observe(place.current);
     return () => watch.disconnect();
   }, [pane]);
 
-  const down = (event: PointerEvent): void => {
-    if (!pane || event.button !== 0) return;
-    screen.current!.setPointerCapture(event.pointerId);
-    drag.current = { x: event.clientX, y: event.clientY, window: pane.window() };
-  };
-  const move = (event: PointerEvent): void => {
-    if (!drag.current || !screen.current) return;
-    const { clientWidth: width, clientHeight: height } = screen.current;
-    const [right, below] = [(event.clientX - drag.current.x) / width, (event.clientY - drag.current.y) / height];
-    if (event.shiftKey) {
-      props.onMove(event.movementX / width, event.movementY / height);
-    } else props.onWindow(dragged(drag.current.window, right, below));
-  };
-  const wheel = (event: WheelEvent): void => {
-    event.preventDefault();
-    if (event.ctrlKey || !pane || pane.slices < 2) props.onZoom(event.deltaY < 0 ? 1.12 : 1 / 1.12);
-    else props.onSlice(pane.slice() + Math.sign(event.deltaY));
-  };
-  const press = (event: KeyboardEvent): void => {
-    if (!pane) return;
-    const [center, width] = pane.window();
-    const acts: Record<string, () => void> = {
-      ArrowUp: () => props.onSlice(pane.slice() + 1),
-      ArrowDown: () => props.onSlice(pane.slice() - 1),
-      PageUp: () => props.onSlice(pane.slice() + 10),
-      PageDown: () => props.onSlice(pane.slice() - 10),
-      ArrowLeft: () => props.onWindow([center, width * 1.1]),
-      ArrowRight: () => props.onWindow([center, width / 1.1]),
-    };
-    const act = acts[event.key];
-    if (!act) return;
-    event.preventDefault();
-    act();
-  };
   const slice = pane?.slice() ?? 0;
+  const grid = pane?.grid() ?? null;
+  const turn = panes.turns[name];
+  const matching = panes.matching[name];
+  const solid = tools.solids[name];
+  const going = tools.drawing;
+  const drawing = going?.name === name && going.slice === slice ? going.points : [];
   const elsewhere = heat?.slice != null && pane && pane.slices > 1 && heat.slice !== slice ? heat.slice : null;
   return (
     <article
@@ -92,32 +68,70 @@ export function PaneView(props: Props) {
       <header>
         <strong>{title}</strong>
         <span title={about}>{about}</span>
+        <span class="push hint">drag: window · wheel: {(pane?.slices ?? 1) > 1 ? "slice" : "zoom"} · Shift and drag: move</span>
       </header>
       <div
-        ref={screen}
-        class="screen"
+        class={`screen ${tools.tool === "window" ? "" : "drawing"}`}
         tabIndex={0}
-        role="img"
+        role="application"
         data-testid={`screen-${name}`}
-        aria-label={`${title}. Up and down arrows scroll slices, left and right change the window`}
-        onPointerDown={down}
-        onPointerMove={move}
-        onPointerUp={() => (drag.current = null)}
-        onPointerCancel={() => (drag.current = null)}
-        onWheel={wheel}
-        onKeyDown={press}
+        aria-label={labelOf(title, tools)}
+        {...gestures.on}
       >
-        <div ref={place} class="drawn" />
-        {heat && pane && (elsewhere === null ? <Glow explained={heat} pane={pane} /> : null)}
+        {/* Viewers take their size when they open: not before that is it turned. */}
+        <div class={`turned ${pane && turn.quarters % 2 ? "quarter" : ""}`} style={pane ? { transform: turnOf(turn) } : {}}>
+          <div ref={place} class="drawn" />
+          {heat && pane && elsewhere === null && (
+            <Glow explained={heat} glowing={glowing} pane={pane} first={panes.first(name)} />
+          )}
+          {pane && grid && (
+            <Over
+              pane={pane}
+              grid={grid}
+              turn={turn}
+              marks={tools.marks[name]}
+              drawing={drawing}
+              kind={tools.tool === "window" || panes.active !== name ? null : tools.tool}
+              cursor={gestures.cursor}
+              crosshair={null}
+              solid={solid}
+            />
+          )}
+        </div>
         {absent ? (
           <p class="wait">The query is words; there is no picture to stand beside.</p>
         ) : (
           words && <p class="wait working">{words}</p>
         )}
-        {pane && <Told pane={pane} />}
+        {pane && grid && (
+          <Corners
+            pane={pane}
+            grid={grid}
+            turn={turn}
+            modality={subject?.modality ?? null}
+            zoom={panes.view.zoom}
+            inverted={panes.inverted[name]}
+            cursor={gestures.cursor}
+          />
+        )}
       </div>
+      {grid && tools.marks[name].length > 0 && (
+        <ul class="chips marks" aria-label={`Measures on ${title}`} aria-live="polite" data-testid={`marks-${name}`}>
+          {tools.marks[name].map((mark, at) => (
+            <li key={at}>
+              <button class="chip" onClick={() => void panes.toSlice(name, mark.slice)}>
+                {wordsOf(mark, grid)}
+                {pane!.slices > 1 && ` on slice ${mark.slice + 1}`}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {subject && solid && (
+        <BoxBar name={name} solid={solid} subject={subject} onSolid={(next) => tools.setSolid(name, next)} />
+      )}
       {elsewhere !== null && (
-        <button class="plain elsewhere" data-testid={`heat-elsewhere-${name}`} onClick={() => props.onSlice(elsewhere)}>
+        <button class="plain elsewhere" data-testid={`heat-elsewhere-${name}`} onClick={() => void panes.toSlice(name, elsewhere)}>
           What matched lies on slice {elsewhere + 1}: show it
         </button>
       )}
@@ -133,7 +147,7 @@ export function PaneView(props: Props) {
             max={pane.slices - 1}
             value={slice}
             data-testid={`slice-${name}`}
-            onInput={(event) => props.onSlice(Number(event.currentTarget.value))}
+            onInput={(event) => void panes.toSlice(name, Number(event.currentTarget.value))}
           />
         </label>
       )}
@@ -146,13 +160,12 @@ const troubleOf = (error: Error): string =>
     ? "This record is not in the gallery: it was removed, or the link belongs to another one."
     : error.message;
 
-function Told({ pane }: { pane: Pane }) {
-  const [center, width] = pane.window();
-  const round = (value: number): string => (Math.abs(value) >= 10 ? value.toFixed(0) : value.toPrecision(3));
-  return (
-    <div class="say">
-      <span data-testid="window-words">{`C ${round(center)}  W ${round(width)}${pane.hounsfield ? " HU" : ""}`}</span>
-      <span>{pane.note || pane.drawnBy}</span>
-    </div>
-  );
+function labelOf(title: string, { tool }: Tools): string {
+  if (tool !== "window") return `${title}. Arrows move the cursor, with Shift by ten, Enter sets a point, Escape ends`;
+  return `${title}. Up and down arrows scroll slices, left and right change the window`;
+}
+
+function turnOf(turn: Turn): string {
+  const [right, down] = axesOf(turn);
+  return `translate(-50%, -50%) matrix(${[...right, ...down].join(", ")}, 0, 0)`;
 }

@@ -1,4 +1,4 @@
-import { route } from "../../state";
+import { asking, route } from "../../state";
 import { CompareView } from "../compare/CompareView";
 import { AskingPanel } from "./Asking";
 import { EvidencePanel } from "./Evidence";
@@ -15,7 +15,7 @@ export function SearchView() {
         </main>
         <EvidencePanel />
       </div>
-      {compare && <CompareView key={compare} id={compare} />}
+      {compare && <CompareView key={JSON.stringify(asking.value.asked)} id={compare} />}
     </>
   );
 }

@@ -1,0 +1,49 @@
+/** What can be done with a box that was drawn on a pane: search for it, or take it away. */
+import { Search, X } from "lucide-preact";
+import type { Thing } from "../../api";
+import { ALONE, type Asked } from "../../route";
+import { ask, asking, compare, gallery } from "../../state";
+import type { Subject } from "../../viewer/open";
+import type { Solid } from "./tools";
+
+interface Props {
+  name: string;
+  solid: Solid;
+  subject: Subject;
+  onSolid: (solid: Solid | null) => void;
+}
+
+export function BoxBar({ name, solid, subject, onSolid }: Props) {
+  const isVolume = subject.depth > 1;
+  const search = (): void => {
+    const roi = { box: solid.box, slice: isVolume ? solid.from : null };
+    ask({ ...ALONE, asked: askedOf(subject), roi });
+    compare(null);
+  };
+  return (
+    <div class="row box-bar" data-testid={`box-${name}`}>
+      <span>Box{isVolume && ` on slice ${solid.from + 1}`}</span>
+      {gallery.value?.patches ? (
+        <button class="key" data-testid={`box-search-${name}`} onClick={search}>
+          <Search aria-hidden="true" />
+          Search for what it holds
+        </button>
+      ) : (
+        <span class="note">This gallery keeps no patches, which boxes are searched by.</span>
+      )}
+      <button class="plain" aria-label="Take the box away" onClick={() => onSolid(null)}>
+        <X aria-hidden="true" />
+      </button>
+    </div>
+  );
+}
+
+/** What is asked already stays as it is named; a hit, or one series of a study, asks by itself. */
+function askedOf({ thing, name, depth }: Subject): Asked {
+  const { asked } = asking.value;
+  if (asked && "id" in asked && asked.kind !== "study" && asked.id === idOf(thing)) return asked;
+  if ("record" in thing) return { kind: "record", id: thing.record };
+  return { kind: "upload", id: thing.upload, name, volume: depth > 1 };
+}
+
+const idOf = (thing: Thing): string => ("record" in thing ? thing.record : thing.upload);

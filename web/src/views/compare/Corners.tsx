@@ -1,0 +1,77 @@
+/** What a reader needs in the corners and at the edges of a picture. Nothing of who was taken. */
+import { edgesOf, letterOf, type Point, type Turn } from "../../viewer/orientation";
+import type { Grid, Pane } from "../../viewer/pane";
+
+interface Props {
+  pane: Pane;
+  grid: Grid;
+  turn: Turn;
+  modality: string | null;
+  zoom: number;
+  inverted: boolean;
+  cursor: Point | null;
+}
+
+export function Corners({ pane, grid, turn, modality, zoom, inverted, cursor }: Props) {
+  const edges = grid.right && grid.down ? edgesOf(grid.right, grid.down, turn) : null;
+  return (
+    <>
+      <ul class="corner upper" data-testid="corner-taken">
+        {(pane.taken.length ? pane.taken : [modality ?? ""]).filter(Boolean).map((line) => <li key={line}>{line}</li>)}
+      </ul>
+      <ul class="corner upper right" data-testid="corner-grid">
+        <li>{`${grid.columns} × ${grid.rows}`}</li>
+        <li>{spacingWords(grid)}</li>
+        {pane.slices > 1 && <li>{placeWords(grid)}</li>}
+      </ul>
+      {edges &&
+        (["top", "right", "bottom", "left"] as const).map((side) => (
+          <b key={side} class={`edge ${side}`} data-testid={`edge-${side}`}>
+            {edges[side]}
+          </b>
+        ))}
+      {!edges && <span class="edge bottom said">no orientation in this file</span>}
+      <ul class="corner lower">
+        <li data-testid="window-words">{windowWords(pane)}</li>
+        {zoom !== 1 && <li>{`zoom ${zoom.toFixed(2)}`}</li>}
+        {inverted && <li>inverted</li>}
+      </ul>
+      <ul class="corner lower right">
+        {cursor && <li data-testid="value">{valueWords(pane, cursor)}</li>}
+        <li>{pane.note || pane.drawnBy}</li>
+      </ul>
+    </>
+  );
+}
+
+const round = (value: number): string => (Math.abs(value) >= 10 ? value.toFixed(0) : value.toPrecision(3));
+
+function windowWords(pane: Pane): string {
+  const [center, width] = pane.window();
+  return `C ${round(center)}  W ${round(width)}${pane.hounsfield ? " HU" : ", no HU"}`;
+}
+
+function spacingWords({ spacing, between, atDetector }: Grid): string {
+  if (!spacing) return "no scale: lengths in pixels";
+  const [across, down] = spacing.map((mm) => mm.toFixed(2));
+  const slices = between ? `, ${between.toFixed(2)} mm apart` : "";
+  return `${across} × ${down} mm${atDetector ? " at the detector" : ""}${slices}`;
+}
+
+function placeWords({ position, through }: Grid): string {
+  if (position === null || !through) return "";
+  const [letter] = letterOf(through);
+  const axis = letter === "L" || letter === "R" ? "L" : letter === "P" || letter === "A" ? "P" : "H";
+  return `${axis} ${position.toFixed(1)} mm`;
+}
+
+/** Under the pointer: the column, the row and the value there. */
+export function valueWords(pane: Pane, [column, row]: Point): string {
+  const { columns, rows } = pane.grid();
+  if (column < 0 || row < 0 || column >= columns || row >= rows) return "outside of the picture";
+  const at = `${Math.floor(column)}, ${Math.floor(row)}`;
+  const value = pane.valueAt(column, row);
+  if (value === null) return `${at} · no single value`;
+  const unit = pane.hounsfield ? " HU" : pane.drawnBy === "picture" ? " of 255, as shown" : "";
+  return `${at} · ${Number(value.toPrecision(5))}${unit}`;
+}
