@@ -13,7 +13,7 @@ NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 ENGINE ?= podman
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: demo page types test test-postgresql test-slow lint docs tutorials wheel image bench fuzz sbom advisories clean
+.PHONY: demo page types test test-postgresql test-slow lint docs tutorials client wheel image bench fuzz sbom advisories clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -67,6 +67,13 @@ docs: $(VENV)/.installed  ## The documentation site, in build/site
 
 tutorials: $(VENV)/.installed  ## Run the notebooks anew and store what they show
 	$(BIN)/python docs/site/store_outputs.py
+
+client: $(VENV)/.installed  ## The typed Python client of the HTTP interface, generated: dist/lookalike_client-*.whl
+	rm -rf build/client
+	PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --fail-on-warning --path web/contract/openapi.json \
+	  --config web/contract/client.yaml --meta setup --output-path build/client >build/client.log
+	cp docs/client.md build/client/README.md
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist build/client
 
 # Not the source tree: what is in the wheel, installed where nothing else is, run from another folder.
 wheel: $(PAGE)  ## The wheel in dist/, and its main job and page from a clean environment

@@ -16,7 +16,7 @@ export interface paths {
          * @description The galleries that the caller may see; answered to everybody, with none to who is not known. At the address of
          *     each all addresses of this document are its own: /g/NAME/api/v1/search. Without a name they are the first one's.
          */
-        get: operations["get_galleries_api_v1_galleries_get"];
+        get: operations["get_galleries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -36,7 +36,7 @@ export interface paths {
          * Get Gallery
          * @description What this gallery holds and can do.
          */
-        get: operations["get_gallery_api_v1_gallery_get"];
+        get: operations["get_gallery"];
         put?: never;
         post?: never;
         delete?: never;
@@ -56,7 +56,7 @@ export interface paths {
          * Get Spaces
          * @description The encoder's own space and the adapted ones.
          */
-        get: operations["get_spaces_api_v1_spaces_get"];
+        get: operations["get_spaces"];
         put?: never;
         post?: never;
         delete?: never;
@@ -79,7 +79,7 @@ export interface paths {
          * Delete Space
          * @description Remove an adapted space.
          */
-        delete: operations["delete_space_api_v1_spaces__name__delete"];
+        delete: operations["delete_space"];
         options?: never;
         head?: never;
         patch?: never;
@@ -96,7 +96,7 @@ export interface paths {
          * Get Facets
          * @description The values of each field, with counts.
          */
-        get: operations["get_facets_api_v1_facets_get"];
+        get: operations["get_facets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -116,7 +116,7 @@ export interface paths {
          * Get Refused
          * @description Files that could not be read, with reasons.
          */
-        get: operations["get_refused_api_v1_refused_get"];
+        get: operations["get_refused"];
         put?: never;
         post?: never;
         delete?: never;
@@ -138,7 +138,7 @@ export interface paths {
          * Post Upload
          * @description One file, or the files of a series, in the multipart field ``file``.
          */
-        post: operations["post_upload_api_v1_uploads_post"];
+        post: operations["post_upload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -156,7 +156,7 @@ export interface paths {
          * Get Upload
          * @description What an upload is.
          */
-        get: operations["get_upload_api_v1_uploads__identity__get"];
+        get: operations["get_upload"];
         put?: never;
         post?: never;
         delete?: never;
@@ -176,7 +176,7 @@ export interface paths {
          * Get Upload Picture
          * @description A slice of an upload as the encoder sees it.
          */
-        get: operations["get_upload_picture_api_v1_uploads__identity__picture_get"];
+        get: operations["get_upload_picture"];
         put?: never;
         post?: never;
         delete?: never;
@@ -196,7 +196,7 @@ export interface paths {
          * Get Upload File
          * @description The bytes of one of an upload's files.
          */
-        get: operations["get_upload_file_api_v1_uploads__identity__file_get"];
+        get: operations["get_upload_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -218,7 +218,7 @@ export interface paths {
          * Post Search
          * @description The records most similar to the query.
          */
-        post: operations["post_search_api_v1_search_post"];
+        post: operations["post_search"];
         delete?: never;
         options?: never;
         head?: never;
@@ -238,7 +238,7 @@ export interface paths {
          * Post Explain
          * @description Where a record resembles the query.
          */
-        post: operations["post_explain_api_v1_explain_post"];
+        post: operations["post_explain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -259,7 +259,7 @@ export interface paths {
          * @description Which labels the query has, and the records that speak for them. Methods that are trained on the gallery need the
          *     role contributor.
          */
-        post: operations["post_classify_api_v1_classify_post"];
+        post: operations["post_classify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -277,7 +277,7 @@ export interface paths {
          * Get Records
          * @description A page of records.
          */
-        get: operations["get_records_api_v1_records_get"];
+        get: operations["get_records"];
         put?: never;
         post?: never;
         delete?: never;
@@ -297,21 +297,21 @@ export interface paths {
          * Get Record
          * @description One record.
          */
-        get: operations["get_record_api_v1_records__identity__get"];
+        get: operations["get_record"];
         put?: never;
         post?: never;
         /**
          * Delete Record
          * @description Remove a record everywhere.
          */
-        delete: operations["delete_record_api_v1_records__identity__delete"];
+        delete: operations["delete_record"];
         options?: never;
         head?: never;
         /**
          * Patch Record
          * @description Replace a record's labels.
          */
-        patch: operations["patch_record_api_v1_records__identity__patch"];
+        patch: operations["patch_record"];
         trace?: never;
     };
     "/api/v1/records/{identity}/timeline": {
@@ -325,7 +325,7 @@ export interface paths {
          * Get Record Timeline
          * @description The studies of a record's patient in the order of time, each with its record that is most similar to ``like``.
          */
-        get: operations["get_record_timeline_api_v1_records__identity__timeline_get"];
+        get: operations["get_record_timeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -345,7 +345,7 @@ export interface paths {
          * Get Record Links
          * @description Where a record of a linked gallery can be opened in its PACS, where the service knows that.
          */
-        get: operations["get_record_links_api_v1_records__identity__links_get"];
+        get: operations["get_record_links"];
         put?: never;
         post?: never;
         delete?: never;
@@ -365,7 +365,7 @@ export interface paths {
          * Get Record Report
          * @description The words of a record's report.
          */
-        get: operations["get_record_report_api_v1_records__identity__report_get"];
+        get: operations["get_record_report"];
         put?: never;
         post?: never;
         delete?: never;
@@ -385,7 +385,7 @@ export interface paths {
          * Get Record Study
          * @description The records of a record's study.
          */
-        get: operations["get_record_study_api_v1_records__identity__study_get"];
+        get: operations["get_record_study"];
         put?: never;
         post?: never;
         delete?: never;
@@ -405,7 +405,7 @@ export interface paths {
          * Get Thumbnail
          * @description A record's thumbnail.
          */
-        get: operations["get_thumbnail_api_v1_records__identity__thumbnail_get"];
+        get: operations["get_thumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -425,7 +425,7 @@ export interface paths {
          * Get Record Picture
          * @description A slice of a record as the encoder sees it.
          */
-        get: operations["get_record_picture_api_v1_records__identity__picture_get"];
+        get: operations["get_record_picture"];
         put?: never;
         post?: never;
         delete?: never;
@@ -445,7 +445,7 @@ export interface paths {
          * Get Record Files
          * @description How many files a record has, and which viewer opens them.
          */
-        get: operations["get_record_files_api_v1_records__identity__files_get"];
+        get: operations["get_record_files"];
         put?: never;
         post?: never;
         delete?: never;
@@ -466,7 +466,7 @@ export interface paths {
          * @description One of a record's files: to an admin as it is, to others a new one with its pixels and without identity, unless a
          *     face can be made from it (403 ``head-volume``).
          */
-        get: operations["get_record_file_api_v1_records__identity__file_get"];
+        get: operations["get_record_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -489,7 +489,7 @@ export interface paths {
          * @description File an answer in the PACS beside the image of a record: a report or a selection of the similar cases, or the
          *     heat as a segmentation or a parametric map. Of a linked gallery alone, and to a destination of the service.
          */
-        post: operations["post_record_send_api_v1_records__identity__send_post"];
+        post: operations["post_record_send"];
         delete?: never;
         options?: never;
         head?: never;
@@ -509,7 +509,7 @@ export interface paths {
          * Post Labels
          * @description Change the labels of many records at once. ``change`` of the answer undoes it at ``/labels/undo``.
          */
-        post: operations["post_labels_api_v1_labels_post"];
+        post: operations["post_labels"];
         delete?: never;
         options?: never;
         head?: never;
@@ -530,7 +530,7 @@ export interface paths {
          * @description Undo a change of labels, by default the last one that counts, whoever made it. One that concerns records that the
          *     caller does not see is none.
          */
-        post: operations["post_labels_undo_api_v1_labels_undo_post"];
+        post: operations["post_labels_undo"];
         delete?: never;
         options?: never;
         head?: never;
@@ -548,7 +548,7 @@ export interface paths {
          * Get Labels Log
          * @description The changes of labels, newest first.
          */
-        get: operations["get_labels_log_api_v1_labels_log_get"];
+        get: operations["get_labels_log"];
         put?: never;
         post?: never;
         delete?: never;
@@ -571,7 +571,7 @@ export interface paths {
          * Delete Patient
          * @description Remove all of a patient's records everywhere; of an admin who sees a part of the gallery those in it.
          */
-        delete: operations["delete_patient_api_v1_patients__group__delete"];
+        delete: operations["delete_patient"];
         options?: never;
         head?: never;
         patch?: never;
@@ -588,7 +588,7 @@ export interface paths {
          * Get Labels Next
          * @description Records without a label that are worth one next, or records whose label is worth a look.
          */
-        get: operations["get_labels_next_api_v1_labels_next_get"];
+        get: operations["get_labels_next"];
         put?: never;
         post?: never;
         delete?: never;
@@ -608,7 +608,7 @@ export interface paths {
          * Get Labels Table
          * @description The ids, labels and sources of records, which ``POST /labels/import`` takes back.
          */
-        get: operations["get_labels_table_api_v1_labels_table_get"];
+        get: operations["get_labels_table"];
         put?: never;
         post?: never;
         delete?: never;
@@ -631,7 +631,7 @@ export interface paths {
          * @description Set the labels of records as an uploaded CSV table says, in one change, by its columns ``id`` and ``labels``,
          *     several with ``|`` between. ``change`` of the answer undoes it.
          */
-        post: operations["post_labels_import_api_v1_labels_import_post"];
+        post: operations["post_labels_import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -651,7 +651,7 @@ export interface paths {
          * Post Index
          * @description Add images.
          */
-        post: operations["post_index_api_v1_index_post"];
+        post: operations["post_index"];
         delete?: never;
         options?: never;
         head?: never;
@@ -671,7 +671,7 @@ export interface paths {
          * Post Adapt
          * @description Train a space on the labels.
          */
-        post: operations["post_adapt_api_v1_adapt_post"];
+        post: operations["post_adapt"];
         delete?: never;
         options?: never;
         head?: never;
@@ -691,7 +691,7 @@ export interface paths {
          * Post Tune
          * @description Tune the encoder's network to the gallery.
          */
-        post: operations["post_tune_api_v1_tune_post"];
+        post: operations["post_tune"];
         delete?: never;
         options?: never;
         head?: never;
@@ -711,7 +711,7 @@ export interface paths {
          * Post Evaluate
          * @description Evaluate a space.
          */
-        post: operations["post_evaluate_api_v1_evaluate_post"];
+        post: operations["post_evaluate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -731,7 +731,7 @@ export interface paths {
          * Post Migrate
          * @description Change the encoder.
          */
-        post: operations["post_migrate_api_v1_migrate_post"];
+        post: operations["post_migrate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -749,13 +749,13 @@ export interface paths {
          * Get Map
          * @description A map that a job has drawn.
          */
-        get: operations["get_map_api_v1_map_get"];
+        get: operations["get_map"];
         put?: never;
         /**
          * Post Map
          * @description Lay the gallery out in a plane.
          */
-        post: operations["post_map_api_v1_map_post"];
+        post: operations["post_map"];
         delete?: never;
         options?: never;
         head?: never;
@@ -775,7 +775,7 @@ export interface paths {
          * Post Audit
          * @description Audit for confounds: do the vectors follow the label, or another recorded field?
          */
-        post: operations["post_audit_api_v1_audit_post"];
+        post: operations["post_audit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -795,7 +795,7 @@ export interface paths {
          * Post Audit Duplicates
          * @description Find the records that are copies of one another.
          */
-        post: operations["post_audit_duplicates_api_v1_audit_duplicates_post"];
+        post: operations["post_audit_duplicates"];
         delete?: never;
         options?: never;
         head?: never;
@@ -815,7 +815,7 @@ export interface paths {
          * Post Audit Metadata
          * @description List recorded values that neighbours contradict, and propose missing ones; nothing is changed.
          */
-        post: operations["post_audit_metadata_api_v1_audit_metadata_post"];
+        post: operations["post_audit_metadata"];
         delete?: never;
         options?: never;
         head?: never;
@@ -835,7 +835,7 @@ export interface paths {
          * Post Export
          * @description Export records without identity; the job's ``export`` is the packed cohort.
          */
-        post: operations["post_export_api_v1_export_post"];
+        post: operations["post_export"];
         delete?: never;
         options?: never;
         head?: never;
@@ -853,7 +853,7 @@ export interface paths {
          * Get Export
          * @description Download the cohort that a job has exported, a ZIP archive; it is kept for a day.
          */
-        get: operations["get_export_api_v1_jobs__identity__export_get"];
+        get: operations["get_export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -875,7 +875,7 @@ export interface paths {
          * Post Backup
          * @description Back the gallery up into the folder that is configured.
          */
-        post: operations["post_backup_api_v1_backup_post"];
+        post: operations["post_backup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -893,7 +893,7 @@ export interface paths {
          * Get Backups
          * @description The backups that were made, newest first; where they lie on the server stays there.
          */
-        get: operations["get_backups_api_v1_backups_get"];
+        get: operations["get_backups"];
         put?: never;
         post?: never;
         delete?: never;
@@ -915,7 +915,7 @@ export interface paths {
          * Post Verify
          * @description Verify a backup to the byte.
          */
-        post: operations["post_verify_api_v1_backups__identity__verify_post"];
+        post: operations["post_verify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -933,7 +933,7 @@ export interface paths {
          * Get Schedules
          * @description What is queued again and again, and when it is due next.
          */
-        get: operations["get_schedules_api_v1_schedules_get"];
+        get: operations["get_schedules"];
         put?: never;
         post?: never;
         delete?: never;
@@ -953,7 +953,7 @@ export interface paths {
          * Get Jobs
          * @description Jobs, newest first.
          */
-        get: operations["get_jobs_api_v1_jobs_get"];
+        get: operations["get_jobs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -973,14 +973,14 @@ export interface paths {
          * Get Job
          * @description A job's progress and result.
          */
-        get: operations["get_job_api_v1_jobs__identity__get"];
+        get: operations["get_job"];
         put?: never;
         post?: never;
         /**
          * Delete Job
          * @description Cancel a job.
          */
-        delete: operations["delete_job_api_v1_jobs__identity__delete"];
+        delete: operations["delete_job"];
         options?: never;
         head?: never;
         patch?: never;
@@ -997,7 +997,7 @@ export interface paths {
          * Get Report
          * @description Download an evaluation's report.
          */
-        get: operations["get_report_api_v1_jobs__identity__report_get"];
+        get: operations["get_report"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1018,14 +1018,14 @@ export interface paths {
          * @description Who asks, and how somebody can sign in; answered to everybody. Where no gallery is named and there are several,
          *     role is the highest in any.
          */
-        get: operations["get_session_api_v1_session_get"];
+        get: operations["get_session"];
         put?: never;
         post?: never;
         /**
          * Delete Session
          * @description Sign out: the session ends here and now. address: where to sign out at the identity provider too, or "".
          */
-        delete: operations["delete_session_api_v1_session_delete"];
+        delete: operations["delete_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1044,7 +1044,7 @@ export interface paths {
          *     with score and rank in private elements (0077,10xx) of the creator LOOKALIKE. Of a linked gallery alone, and where
          *     the service knows the PACS.
          */
-        get: operations["get_similar_studies_api_v1_dicom_web_studies_get"];
+        get: operations["get_similar_studies"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1064,7 +1064,7 @@ export interface paths {
          * Get Similar Studies Told
          * @description The studies of ``/dicom-web/studies`` with labels and links into the viewer: what the panel beside it shows.
          */
-        get: operations["get_similar_studies_told_api_v1_similar_studies_get"];
+        get: operations["get_similar_studies_told"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1084,7 +1084,7 @@ export interface paths {
          * Get Healthz
          * @description The process is alive.
          */
-        get: operations["get_healthz_healthz_get"];
+        get: operations["get_healthz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1104,7 +1104,7 @@ export interface paths {
          * Get Readyz
          * @description Encoder and index are loaded: of the gallery that the address names, else of all that are open.
          */
-        get: operations["get_readyz_readyz_get"];
+        get: operations["get_readyz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1124,7 +1124,7 @@ export interface paths {
          * Get Metrics
          * @description Metrics for Prometheus: of all galleries for the scraper's token, else of the one that the address names.
          */
-        get: operations["get_metrics_metrics_get"];
+        get: operations["get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3262,7 +3262,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get_galleries_api_v1_galleries_get: {
+    get_galleries: {
         parameters: {
             query?: never;
             header?: never;
@@ -3290,7 +3290,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_gallery_api_v1_gallery_get: {
+    get_gallery: {
         parameters: {
             query?: never;
             header?: never;
@@ -3320,7 +3320,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_spaces_api_v1_spaces_get: {
+    get_spaces: {
         parameters: {
             query?: never;
             header?: never;
@@ -3350,7 +3350,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    delete_space_api_v1_spaces__name__delete: {
+    delete_space: {
         parameters: {
             query?: never;
             header?: never;
@@ -3382,7 +3382,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_facets_api_v1_facets_get: {
+    get_facets: {
         parameters: {
             query?: {
                 where?: string | null;
@@ -3416,7 +3416,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_refused_api_v1_refused_get: {
+    get_refused: {
         parameters: {
             query?: {
                 limit?: number;
@@ -3451,7 +3451,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_upload_api_v1_uploads_post: {
+    post_upload: {
         parameters: {
             query?: never;
             header?: never;
@@ -3491,7 +3491,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_upload_api_v1_uploads__identity__get: {
+    get_upload: {
         parameters: {
             query?: never;
             header?: never;
@@ -3525,7 +3525,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_upload_picture_api_v1_uploads__identity__picture_get: {
+    get_upload_picture: {
         parameters: {
             query?: {
                 slice?: number | null;
@@ -3562,7 +3562,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_upload_file_api_v1_uploads__identity__file_get: {
+    get_upload_file: {
         parameters: {
             query?: {
                 n?: number;
@@ -3598,7 +3598,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_search_api_v1_search_post: {
+    post_search: {
         parameters: {
             query?: never;
             header?: never;
@@ -3635,7 +3635,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_explain_api_v1_explain_post: {
+    post_explain: {
         parameters: {
             query?: never;
             header?: never;
@@ -3672,7 +3672,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_classify_api_v1_classify_post: {
+    post_classify: {
         parameters: {
             query?: never;
             header?: never;
@@ -3709,7 +3709,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_records_api_v1_records_get: {
+    get_records: {
         parameters: {
             query?: {
                 where?: string | null;
@@ -3745,7 +3745,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_record_api_v1_records__identity__get: {
+    get_record: {
         parameters: {
             query?: never;
             header?: never;
@@ -3779,7 +3779,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    delete_record_api_v1_records__identity__delete: {
+    delete_record: {
         parameters: {
             query?: never;
             header?: never;
@@ -3813,7 +3813,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    patch_record_api_v1_records__identity__patch: {
+    patch_record: {
         parameters: {
             query?: never;
             header?: never;
@@ -3852,7 +3852,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_record_timeline_api_v1_records__identity__timeline_get: {
+    get_record_timeline: {
         parameters: {
             query?: {
                 like?: string | null;
@@ -3890,7 +3890,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_record_links_api_v1_records__identity__links_get: {
+    get_record_links: {
         parameters: {
             query?: never;
             header?: never;
@@ -3924,7 +3924,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_record_report_api_v1_records__identity__report_get: {
+    get_record_report: {
         parameters: {
             query?: never;
             header?: never;
@@ -3958,7 +3958,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_record_study_api_v1_records__identity__study_get: {
+    get_record_study: {
         parameters: {
             query?: never;
             header?: never;
@@ -3992,7 +3992,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_thumbnail_api_v1_records__identity__thumbnail_get: {
+    get_thumbnail: {
         parameters: {
             query?: never;
             header?: never;
@@ -4026,7 +4026,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_record_picture_api_v1_records__identity__picture_get: {
+    get_record_picture: {
         parameters: {
             query?: {
                 slice?: number | null;
@@ -4063,7 +4063,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_record_files_api_v1_records__identity__files_get: {
+    get_record_files: {
         parameters: {
             query?: never;
             header?: never;
@@ -4097,7 +4097,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_record_file_api_v1_records__identity__file_get: {
+    get_record_file: {
         parameters: {
             query?: {
                 n?: number;
@@ -4133,7 +4133,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_record_send_api_v1_records__identity__send_post: {
+    post_record_send: {
         parameters: {
             query?: never;
             header?: never;
@@ -4172,7 +4172,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_labels_api_v1_labels_post: {
+    post_labels: {
         parameters: {
             query?: never;
             header?: never;
@@ -4209,7 +4209,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_labels_undo_api_v1_labels_undo_post: {
+    post_labels_undo: {
         parameters: {
             query?: never;
             header?: never;
@@ -4246,7 +4246,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_labels_log_api_v1_labels_log_get: {
+    get_labels_log: {
         parameters: {
             query?: {
                 limit?: number;
@@ -4281,7 +4281,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    delete_patient_api_v1_patients__group__delete: {
+    delete_patient: {
         parameters: {
             query?: never;
             header?: never;
@@ -4315,7 +4315,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_labels_next_api_v1_labels_next_get: {
+    get_labels_next: {
         parameters: {
             query?: {
                 budget?: number;
@@ -4353,7 +4353,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_labels_table_api_v1_labels_table_get: {
+    get_labels_table: {
         parameters: {
             query?: {
                 where?: string | null;
@@ -4387,7 +4387,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_labels_import_api_v1_labels_import_post: {
+    post_labels_import: {
         parameters: {
             query?: never;
             header?: never;
@@ -4424,7 +4424,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_index_api_v1_index_post: {
+    post_index: {
         parameters: {
             query?: never;
             header?: never;
@@ -4461,7 +4461,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_adapt_api_v1_adapt_post: {
+    post_adapt: {
         parameters: {
             query?: never;
             header?: never;
@@ -4498,7 +4498,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_tune_api_v1_tune_post: {
+    post_tune: {
         parameters: {
             query?: never;
             header?: never;
@@ -4535,7 +4535,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_evaluate_api_v1_evaluate_post: {
+    post_evaluate: {
         parameters: {
             query?: never;
             header?: never;
@@ -4572,7 +4572,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_migrate_api_v1_migrate_post: {
+    post_migrate: {
         parameters: {
             query?: never;
             header?: never;
@@ -4609,7 +4609,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_map_api_v1_map_get: {
+    get_map: {
         parameters: {
             query?: {
                 method?: "umap" | "tsne";
@@ -4644,7 +4644,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_map_api_v1_map_post: {
+    post_map: {
         parameters: {
             query?: never;
             header?: never;
@@ -4681,7 +4681,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_audit_api_v1_audit_post: {
+    post_audit: {
         parameters: {
             query?: never;
             header?: never;
@@ -4718,7 +4718,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_audit_duplicates_api_v1_audit_duplicates_post: {
+    post_audit_duplicates: {
         parameters: {
             query?: never;
             header?: never;
@@ -4748,7 +4748,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_audit_metadata_api_v1_audit_metadata_post: {
+    post_audit_metadata: {
         parameters: {
             query?: never;
             header?: never;
@@ -4785,7 +4785,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_export_api_v1_export_post: {
+    post_export: {
         parameters: {
             query?: never;
             header?: never;
@@ -4822,7 +4822,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_export_api_v1_jobs__identity__export_get: {
+    get_export: {
         parameters: {
             query?: never;
             header?: never;
@@ -4856,7 +4856,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_backup_api_v1_backup_post: {
+    post_backup: {
         parameters: {
             query?: never;
             header?: never;
@@ -4886,7 +4886,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_backups_api_v1_backups_get: {
+    get_backups: {
         parameters: {
             query?: never;
             header?: never;
@@ -4916,7 +4916,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    post_verify_api_v1_backups__identity__verify_post: {
+    post_verify: {
         parameters: {
             query?: never;
             header?: never;
@@ -4950,7 +4950,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_schedules_api_v1_schedules_get: {
+    get_schedules: {
         parameters: {
             query?: never;
             header?: never;
@@ -4980,7 +4980,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_jobs_api_v1_jobs_get: {
+    get_jobs: {
         parameters: {
             query?: {
                 limit?: number;
@@ -5015,7 +5015,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_job_api_v1_jobs__identity__get: {
+    get_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5049,7 +5049,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    delete_job_api_v1_jobs__identity__delete: {
+    delete_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5083,7 +5083,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_report_api_v1_jobs__identity__report_get: {
+    get_report: {
         parameters: {
             query?: {
                 format?: "md" | "csv" | "tex" | "json" | "html";
@@ -5123,7 +5123,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_session_api_v1_session_get: {
+    get_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -5151,7 +5151,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    delete_session_api_v1_session_delete: {
+    delete_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -5179,7 +5179,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_similar_studies_api_v1_dicom_web_studies_get: {
+    get_similar_studies: {
         parameters: {
             query: {
                 SimilarTo: string;
@@ -5216,7 +5216,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_similar_studies_told_api_v1_similar_studies_get: {
+    get_similar_studies_told: {
         parameters: {
             query: {
                 SimilarTo: string;
@@ -5253,7 +5253,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_healthz_healthz_get: {
+    get_healthz: {
         parameters: {
             query?: never;
             header?: never;
@@ -5279,7 +5279,7 @@ export interface operations {
             500: components["responses"]["500"];
         };
     };
-    get_readyz_readyz_get: {
+    get_readyz: {
         parameters: {
             query?: never;
             header?: never;
@@ -5306,7 +5306,7 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
-    get_metrics_metrics_get: {
+    get_metrics: {
         parameters: {
             query?: never;
             header?: never;

@@ -89,7 +89,8 @@ def openapi_document(routes: Iterable[BaseRoute] = ROUTES) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], route: APIRoute) -> None:
-    """Add an operation's role and problems, and the format of binary answers."""
+    """Add an operation's name, role and problems, and the format of binary answers."""
+    operation["operationId"] = route.name  # what generated clients call it
     role = next((call.role for call in _calls(route) if isinstance(call, Needs)), None)
     named, has_body = bool(operation.get("parameters")), "requestBody" in operation
     refusals = {
