@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.backup import verify_gallery as verify
     from lookalike.verbs.classify import classify, classify_each
     from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
+    from lookalike.verbs.cohorts.export import export_cohort
     from lookalike.verbs.cohorts.split import split_cohort
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
@@ -65,6 +66,7 @@ __all__ = [
     "draft",
     "evaluate",
     "explain",
+    "export_cohort",
     "export_records",
     "export_vectors",
     "follow",
@@ -119,6 +121,7 @@ _HOME: Final = {
         name: ("lookalike.verbs.cohorts.cohorts", name)
         for name in ("save_cohort", "combine_cohorts", "list_cohorts", "show_cohort", "remove_cohort")
     },
+    "export_cohort": ("lookalike.verbs.cohorts.export", "export_cohort"),
     "split_cohort": ("lookalike.verbs.cohorts.split", "split_cohort"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "tune": ("lookalike.verbs.tune", "tune"),

@@ -61,6 +61,8 @@ REASONS: Final[dict[str, str]] = {
     "not-a-volume": "a picture of one slice, where the gallery's encoder takes whole volumes",
     "burned-in-text": "text is burned into the pixels, and that was to be refused; mask it: --burned-in mask",
     "head-volume": "a volume of a head, from which a face can be made; deface it, then say so: --defaced",
+    "not-a-picture": "a volume, where the format holds pictures; export a folder, or a list for MONAI",
+    "not-dicom": "no DICOM file, which a key object selection could name; export a folder",
     "no-direction": "an imported vector that is all zeros or not finite",
     "not-fetched": "its PACS or object store did not send it, or sent something else; the next run asks again",
     "needs-volumes": "a volume; reading it needs an optional package: pip install 'lookalike[volumes]'",

@@ -17,6 +17,7 @@ from lookalike.server.contract import bodies
 from lookalike.verbs.audit_log import export_audit_log, verify_audit_log
 from lookalike.verbs.backup import list_backups
 from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
+from lookalike.verbs.cohorts.export import export_cohort
 from lookalike.verbs.cohorts.split import split_cohort
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
@@ -83,6 +84,7 @@ VERBS: Final = (
     Verb("cohort list", list_cohorts),
     Verb("cohort show", show_cohort),
     Verb("cohort split", split_cohort),
+    Verb("cohort export", export_cohort),
     Verb("cohort remove", remove_cohort),
     Verb("gallery adopt", adopt),
     Verb("gallery key", secret_key),
@@ -134,7 +136,7 @@ NO_COMMAND: Final = {
     "records import by": "the log names the command line",
     "records log cursor": "--limit shows more",
     **dict.fromkeys(["cohort save by", "cohort combine by"], "the command line"),
-    "cohort split progress": "the command has a bar",
+    **dict.fromkeys(["cohort split progress", "cohort export progress"], "the command has a bar"),
     "records export progress": "the command has a bar",
     "records remove forget": "for the caches of a server",
     "receive say": "the command prints",

@@ -1,4 +1,4 @@
-"""lookalike cohort: combine, list, remove, save, show, split"""
+"""lookalike cohort: combine, export, list, remove, save, show, split"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from lookalike.cli.cohort_export import export_cohort_command
 from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import (
@@ -194,6 +195,9 @@ def _split(name: str, gallery: str, as_json: bool, **options: Any) -> None:
         print_json(found)
     else:
         _print_split(found)
+
+
+command.add_command(export_cohort_command)
 
 
 @command.command("remove")

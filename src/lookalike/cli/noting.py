@@ -28,6 +28,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "records undo": "label",
     "records report": "look",
     "records export": "export",
+    "cohort export": "export",
     "records remove": "erase",
     **dict.fromkeys(["cohort save", "cohort combine", "cohort split", "cohort remove"], "change-gallery"),
     "gallery adopt": "change-gallery",

@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import click
 
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import counted, gallery_option, json_option, print_json, print_notes, progress_bar
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def identity_options(command: _Command) -> _Command:
+    """What of pictures, dates and attributes leaves a gallery."""
+    for option in reversed(_IDENTITY):
+        command = option(command)
+    return command
+
+
+_IDENTITY: Final = (
+    click.option(
+        "--burned-in",
+        type=click.Choice(["keep", "mask", "refuse"]),
+        default="mask",
+        show_default=True,
+        help="Text in pixels: it stays, is masked, or the file is left out.",
+    ),
+    click.option(
+        "--dates",
+        type=click.Choice(["removed", "shifted"]),
+        default="removed",
+        show_default=True,
+        help="shifted: moved back by days that are each patient's own.",
+    ),
+    click.option("--characteristics", is_flag=True, help="Age, sex, size and weight stay."),
+    click.option(
+        "--column", "columns", multiple=True, metavar="NAME", help="An attribute for the table, as it stands."
+    ),
+    click.option("--defaced", is_flag=True, help="I say that volumes of heads were defaced: export them too."),
+)
 
 
 @click.command("export")
@@ -16,23 +49,7 @@ from lookalike.cli.output import counted, gallery_option, json_option, print_jso
 @click.option("--to", metavar="FILE", help="Or only the vectors: a new .parquet, .h5, .npz or .csv.")
 @click.option("--space", help="With --to: base, or the name of an adapter.  [default: base]")
 @click.option("--where", metavar="FILTER", help="Which records.  [default: all]")
-@click.option(
-    "--burned-in",
-    type=click.Choice(["keep", "mask", "refuse"]),
-    default="mask",
-    show_default=True,
-    help="Text in pixels: it stays, is masked, or the file is left out.",
-)
-@click.option(
-    "--dates",
-    type=click.Choice(["removed", "shifted"]),
-    default="removed",
-    show_default=True,
-    help="shifted: moved back by days that are each patient's own.",
-)
-@click.option("--characteristics", is_flag=True, help="Age, sex, size and weight stay.")
-@click.option("--column", "columns", multiple=True, metavar="NAME", help="An attribute for the table, as it stands.")
-@click.option("--defaced", is_flag=True, help="I say that volumes of heads were defaced: export them too.")
+@identity_options
 @json_option
 def export_command(
     gallery: str, out: str | None, to: str | None, space: str | None, as_json: bool, **options: Any

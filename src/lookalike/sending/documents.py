@@ -86,6 +86,23 @@ def similar_cases_selection(header: Dataset, cases: Sequence[SimilarCase]) -> Da
     return made
 
 
+def research_selection(images: Sequence[Dataset], description: str) -> Dataset:
+    """A Key Object Selection Document (TID 2010, PS3.16) "For Research" of images of one study.
+
+    images: their headers (``headers.whole_header``); patient and study are theirs. description: what they are.
+    """
+    hd = highdicom()
+    content = hd.ko.KeyObjectSelection(
+        document_title=codes.DCM.ForResearch,
+        referenced_objects=images,
+        observer_device_context=_device(),
+        description=f"{description}. {RESEARCH_USE}.",
+    )
+    made = hd.ko.KeyObjectSelectionDocument(evidence=images, content=content, manufacturer=MAKER, **new_series("kos"))
+    made.SeriesDescription = description[:64]
+    return made
+
+
 def _set_separate(item: Dataset) -> None:
     """Say that what stands in containers is no running text, so that it is shown with its names (PS3.3 C.18.8)."""
     if item.ValueType == "CONTAINER":

@@ -33,7 +33,12 @@ def with_whole_header(image: SourceImage) -> SourceImage:
     """The image with a header that an object can be made of. Raises NotFoundError: its file is no DICOM file, or does
     not say who it is.
     """
-    header = deepcopy(image.header)
+    return replace(image, header=whole_header(image.header))
+
+
+def whole_header(of: Dataset) -> Dataset:
+    """A header that an object can be made of. Raises NotFoundError where it does not say who it is."""
+    header = deepcopy(of)
     if not all(header.get(keyword) for keyword in _TOLD):
         raise NotFoundError(
             "the file of this record is no DICOM file that says who it is, so nothing can be filed beside it",
@@ -43,7 +48,7 @@ def with_whole_header(image: SourceImage) -> SourceImage:
         if keyword not in header:
             setattr(header, keyword, "")
     header.SpecificCharacterSet = UNICODE
-    return replace(image, header=header)
+    return header
 
 
 def reference(identity: DicomIdentity, instance: str) -> Dataset:

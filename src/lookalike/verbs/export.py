@@ -8,7 +8,7 @@ import hmac
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,11 +29,13 @@ from lookalike.readers.faces import may_show_a_face
 from lookalike.readers.kept import KEPT
 from lookalike.readers.pairs import files_of
 from lookalike.secret_key import days_moved, sign
+from lookalike.sources.vector_files.told import SPLIT
 from lookalike.text import absolute, quoted
 from lookalike.types import Record
 from lookalike.verbs.pictures import Pictures
 
 _FILES: Final = "images"
+_LONG_SIDE: Final = 4096  # pixels of a picture that is drawn
 _OF_PATIENTS: Final = ("PatientSex", "PatientAge")
 _MOST_DAYS: Final = 3650  # that dates are moved back by
 
@@ -62,6 +64,36 @@ class ExportResult:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ExportedRecord:
+    """A record whose file was written. file: in the folder, or the folder of a series. patient: the pseudonym. part: of
+    a split, "" for none. told: of each column what the table says.
+    """
+
+    record: Record
+    file: str
+    patient: str
+    part: str
+    told: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """As in ``export_records``. parts: of a split, by id; then the table has a column ``split``. only: "pictures" are
+    drawn where a file is none that any program shows, and volumes are left out; of others than "dicom" nothing is
+    written. apart: pictures of each part lie in ``PART/data``, and not in ``images``.
+    """
+
+    burned_in: BurnedIn = "mask"
+    dates: Literal["removed", "shifted"] = "removed"
+    characteristics: bool = False
+    columns: Sequence[str] = ()
+    defaced: bool = False
+    parts: Mapping[str, str] | None = None
+    only: Literal["any", "pictures", "dicom"] = "any"
+    apart: bool = False
+
+
 def export_records(
     gallery: Gallery,
     out: str | os.PathLike[str],
@@ -88,14 +120,28 @@ def export_records(
     Raises UsageError (a folder that is not empty, a filter, no such column), MissingExtraError (nothing that reads text
     in pixels is installed), GalleryError (the gallery's secret key is not here).
     """
-    check_reader_of_text(burned_in)
-    key, names = export_key(gallery), exported_columns(gallery, columns, characteristics)
-    files = _by_source(gallery, where)
-    run = _Export(_new_folder(out), key, burned_in, dates, characteristics, names)
+    options = ExportOptions(burned_in, dates, characteristics, columns, defaced)
+    return export_chosen(gallery, out, lambda: _where(gallery, where), options, progress)[0]
+
+
+def export_chosen(
+    gallery: Gallery,
+    out: str | os.PathLike[str],
+    choose: Callable[[], Sequence[Record]],
+    options: ExportOptions,
+    progress: Progress | None = None,
+) -> tuple[ExportResult, tuple[ExportedRecord, ...]]:
+    """As ``export_records``, of the records that ``choose`` gives once all else is known to be in order; and what was
+    written of each. Raises likewise.
+    """
+    check_reader_of_text(options.burned_in)
+    key, names = export_key(gallery), exported_columns(gallery, options.columns, options.characteristics)
+    files = _by_source(choose())
+    run = _Export(_new_folder(out), key, options, names)
     with followed_by(progress), closing(Pictures(gallery)) as pictures:
         for records in tracked(files):
-            run.take(records, pictures, defaced=defaced)
-    return run.finish()
+            run.take(records, pictures)
+    return run.finish(), tuple(run.exported)
 
 
 def _new_folder(out: str | os.PathLike[str]) -> Path:
@@ -132,15 +178,20 @@ def exported_columns(gallery: Gallery, asked: Sequence[str], characteristics: bo
     return [*own, *(name for name in asked if name not in own)]
 
 
-def _by_source(gallery: Gallery, where: str | Filter | None) -> list[list[Record]]:
-    """The records that a filter allows, those of one file together. Raises UsageError if there are none."""
+def _where(gallery: Gallery, where: str | Filter | None) -> list[Record]:
+    """The records that a filter allows. Raises UsageError if there are none."""
     records = gallery.store.records()
     among = candidates(gallery, where=where).records(gallery, np.array(sorted(records), np.int64))
-    found: dict[str, list[Record]] = {}
-    for key in among.tolist():
-        found.setdefault(records[key].source, []).append(records[key])
-    if not found:
+    if not len(among):
         raise UsageError("the filter leaves no record to export")
+    return [records[key] for key in among.tolist()]
+
+
+def _by_source(records: Sequence[Record]) -> list[list[Record]]:
+    """The records of one file together."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.source, []).append(record)
     return list(found.values())
 
 
@@ -148,78 +199,119 @@ def _by_source(gallery: Gallery, where: str | Filter | None) -> list[list[Record
 class _Export:
     folder: Path
     key: bytes = field(repr=False)
-    burned_in: BurnedIn
-    dates: Literal["removed", "shifted"]
-    characteristics: bool
+    options: ExportOptions
     columns: Sequence[str]
-    rows: list[list[str]] = field(default_factory=list)
+    exported: list[ExportedRecord] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     files: int = 0
-    patients: set[str] = field(default_factory=set)
 
-    def take(self, records: Sequence[Record], pictures: Pictures, *, defaced: bool) -> None:
+    def take(self, records: Sequence[Record], pictures: Pictures) -> None:
         """Write the file of some records, or leave them out."""
-        if not defaced and any(may_show_a_face(each.attributes, each.depth, len(records)) for each in records):
+        if not self.options.defaced and any(
+            may_show_a_face(each.attributes, each.depth, len(records)) for each in records
+        ):
             self._leave_out(records, "head-volume")
             return
         try:
-            place = self._write(records[0], pictures)
+            places = self._written(records, pictures)
         except (NotFoundError, UnreadableImageError) as error:
             self._leave_out(records, error.reason)
         else:
-            self.rows += [self._row(each, place) for each in records]
+            self.exported += [self._told(each, place) for each, place in zip(records, places, strict=True)]
 
     def _leave_out(self, records: Sequence[Record], reason: str) -> None:
         self.left_out += [LeftOut(each.id, reason) for each in records]
 
-    def _write(self, record: Record, pictures: Pictures) -> str:
-        """The name of the file, or of the folder of a series."""
-        how, name = self._how(record), self._pseudonym("record", record.id)
-        files = pictures.files_of(record.id)
-        if len(files) > 1 and set(files) <= set(files_of(files[0])):
-            files = files[:1]  # a header with its data
-        made = [pictures.without_identity(file, how) for file in files]
-        (self.folder / _FILES).mkdir(exist_ok=True)
+    def _written(self, records: Sequence[Record], pictures: Pictures) -> list[str]:
+        """The name of each record's file, or of the folder of a series."""
+        if self.options.only == "pictures":
+            return self._drawn(records, pictures)
+        made = self._made(records[0], pictures)
+        if self.options.only == "dicom" and {suffix for suffix, _ in made} != {".dcm"}:
+            raise UnreadableImageError("not-dicom")
+        name = f"{_FILES}/{self._pseudonym('record', records[0].id)}"
         names = [name] if len(made) == 1 else [f"{name}/{number:05}" for number in range(len(made))]
         for each, (suffix, data) in zip(names, made, strict=True):
-            path = self.folder / _FILES / (each + suffix)
-            path.parent.mkdir(exist_ok=True)
-            write_atomically(path, data)
-        self.files += len(made)
-        return f"{_FILES}/{name}{made[0][0] if len(made) == 1 else ''}"
+            self._write(each + suffix, data)
+        return [f"{name}{made[0][0] if len(made) == 1 else ''}"] * len(records)
+
+    def _made(self, record: Record, pictures: Pictures) -> list[tuple[str, bytes]]:
+        """The suffix and the content of each file of a record, without identity."""
+        how, files = self._how(record), pictures.files_of(record.id)
+        if len(files) > 1 and set(files) <= set(files_of(files[0])):
+            files = files[:1]  # a header with its data
+        return [pictures.without_identity(file, how) for file in files]
+
+    def _drawn(self, records: Sequence[Record], pictures: Pictures) -> list[str]:
+        """A picture of each record, a JPEG where what was made of its file is not one that any program shows."""
+        if any(record.depth > 1 for record in records):
+            raise UnreadableImageError("not-a-picture")
+        ((suffix, data),) = self._made(records[0], pictures)
+        names = [f"{self._place(each)}/{self._pseudonym('record', each.id)}" for each in records]
+        if suffix == ".png":
+            return [self._write(f"{name}.png", data) for name in names]
+        whole = self.folder / f"drawn{suffix}"
+        write_atomically(whole, data)
+        try:
+            frames = [record.frame for record in records]
+            drawn = [pictures.of_files([whole], slice=frame, size=_LONG_SIDE).jpeg for frame in frames]
+        finally:
+            whole.unlink()
+        return [self._write(f"{name}.jpg", jpeg) for name, jpeg in zip(names, drawn, strict=True)]
+
+    def _write(self, name: str, data: bytes) -> str:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+        self.files += 1
+        return name
+
+    def _part(self, record: Record) -> str:
+        return (self.options.parts or {}).get(record.id, "")
+
+    def _place(self, record: Record) -> str:
+        """The folder of a picture."""
+        return f"{self._part(record)}/data".lstrip("/") if self.options.apart else _FILES
 
     def _how(self, record: Record) -> Deidentification:
         days = 1 + days_moved(self.key, record.patient) % _MOST_DAYS
         return Deidentification(
             self.key,
             self._pseudonym("patient", record.patient),
-            days if self.dates == "shifted" else None,
-            self.characteristics,
-            self.burned_in,
+            days if self.options.dates == "shifted" else None,
+            self.options.characteristics,
+            self.options.burned_in,
         )
 
     def _pseudonym(self, kind: str, name: str) -> str:
         return exported_name(self.key, kind, name)
 
-    def _row(self, record: Record, place: str) -> list[str]:
-        patient = self._pseudonym("patient", record.patient)
-        self.patients.add(patient)
-        told = [str(record.attributes.get(name, "")) for name in self.columns]
-        return [place, str(record.frame), "|".join(record.labels), patient, *told]
+    def _told(self, record: Record, place: str) -> ExportedRecord:
+        told = {name: str(record.attributes.get(name, "")) for name in self.columns}
+        return ExportedRecord(record, place, self._pseudonym("patient", record.patient), self._part(record), told)
+
+    def _rows(self) -> Iterator[list[str]]:
+        """The header, and a row of each record."""
+        names = [name for name in self.columns if name != SPLIT or self.options.parts is None]
+        split = [SPLIT] if self.options.parts is not None else []
+        yield ["file", "frame", "label", "patient_id", *split, *names]
+        for each in self.exported:
+            part = [each.part] if split else []
+            record, told = each.record, [each.told[name] for name in names]
+            yield [each.file, str(record.frame), "|".join(record.labels), each.patient, *part, *told]
 
     def finish(self) -> ExportResult:
         """Write the tables and what was done."""
-        header = ["file", "frame", "label", "patient_id", *self.columns]
-        self._write_table("table.csv", [header, *self.rows])
+        self._write_table("table.csv", list(self._rows()))
         reasons = [[each.id, each.reason, REASONS.get(each.reason, "")] for each in self.left_out]
         self._write_table("left-out.csv", [["record", "reason", "advice"], *reasons])
         write_atomically(self.folder / "deidentification.json", json.dumps(self._said(), indent=2).encode())
-        masked = self.burned_in == "mask"
+        masked = self.options.burned_in == "mask"
         return ExportResult(
             str(self.folder),
-            len(self.rows),
+            len(self.exported),
             self.files,
-            len(self.patients),
+            len({each.patient for each in self.exported}),
             tuple(self.left_out),
             masked,
             self._notes(),
@@ -231,13 +323,13 @@ class _Export:
         write_atomically(self.folder / name, out.getvalue().encode())
 
     def _said(self) -> dict[str, object]:
-        how = replace(Deidentification(b""), days=0 if self.dates == "shifted" else None)
-        how = replace(how, characteristics=self.characteristics, burned_in=self.burned_in)
+        how = replace(Deidentification(b""), days=0 if self.options.dates == "shifted" else None)
+        how = replace(how, characteristics=self.options.characteristics, burned_in=self.options.burned_in)
         return {
             "profile": [{"code": code, "meaning": meaning} for code, meaning in deidentification_methods(how)],
-            "burned_in": self.burned_in,
-            "dates": self.dates,
-            "records": len(self.rows),
+            "burned_in": self.options.burned_in,
+            "dates": self.options.dates,
+            "records": len(self.exported),
             "left_out": len(self.left_out),
             "columns": list(self.columns),
         }
@@ -248,7 +340,7 @@ class _Export:
             filter(
                 None,
                 [
-                    "text in the pixels stays" if self.burned_in == "keep" else "",
+                    "text in the pixels stays" if self.options.burned_in == "keep" else "",
                     f"{heads} records were left out, since a face can be made from them: {REASONS['head-volume']}"
                     if heads
                     else "",
