@@ -11,7 +11,7 @@ from typing import Final, Self
 import numpy as np
 
 from lookalike import encoders
-from lookalike.errors import ManifestMismatchError
+from lookalike.errors import EngineError, ManifestMismatchError
 from lookalike.gallery import Gallery
 from lookalike.locks import between_erasures
 from lookalike.progress import Progress
@@ -104,6 +104,18 @@ class Reencoding:
         if bad:
             forget_beside(self.gallery.store, bad)
         return bool(bad)
+
+    def fill_engine(self) -> None:
+        """Give the vectors beside to the gallery's index engine, or bring them in step there, so that it answers as
+        soon as they do. Raises EngineError, unless the gallery's own index may answer in its place.
+        """
+        spaces, dim = self.gallery.engine_spaces, int(self.target.encoder["dim"])
+        if spaces is None:
+            return
+        try:
+            spaces.prepare(self.target.identity, dim, lambda: between_erasures(self.gallery.locks))
+        except EngineError as error:
+            self.gallery.leave_engine(error)
 
     def encode_pending(self) -> None:
         """Encode every record that the encoder beside has not tried."""

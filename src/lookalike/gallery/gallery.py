@@ -339,7 +339,7 @@ class Gallery:
         address = engine_address(self.engine).text
         spaces = [name for name in self.store.spaces() if not self.is_of_another_encoder(name)]
         held = [f"{len(self._from_engine(address, name))} vectors in {name}" for name in spaces]
-        self._spaces_of(address).drop_all_but(spaces)
+        self._spaces_of(address).keep_only(spaces)
         return f"{address} answers and is in step: {', '.join(held)}"
 
     def count_in_engine(self, ids: Collection[str]) -> int | None:
@@ -347,7 +347,12 @@ class Gallery:
 
         Raises EngineError.
         """
-        return self._spaces_of(self.engine).count_of(ids) if self.engine else None
+        return None if (spaces := self.engine_spaces) is None else spaces.count_of(ids)
+
+    @property
+    def engine_spaces(self) -> EngineSpaces | None:
+        """The spaces in the index engine; None where there is none."""
+        return self._spaces_of(self.engine) if self.engine else None
 
     def leave_engine(self, error: EngineError) -> None:
         """Let the gallery's own index answer for a while. Raises the error unless the configuration says so."""
@@ -364,7 +369,7 @@ class Gallery:
         if self.store.noted(ENGINE) != named:
             if self.engine:
                 with suppress(EngineError):  # it may be gone
-                    self._spaces_of(self.engine).drop_all_but(())
+                    self._spaces_of(self.engine).keep_only(())
             self.store.note(ENGINE, named)
 
     def index(self, space: str = BASE) -> indexes.AnyIndex:

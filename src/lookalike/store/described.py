@@ -1,4 +1,7 @@
-"""Vectors with what is said of their records, as an index engine is given them, and what has changed since it was."""
+"""Vectors with what is said of their records, as an index engine is given them, and what has changed since it was.
+
+Those that answer, or those of the encoder beside (``second_encoder``).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, Table, func, or_, select
 
 from lookalike.store.batch import edits_of
 from lookalike.store.rows import RawRecord, damaged_record, raw_records
-from lookalike.store.schema import VECTORS
+from lookalike.store.schema import VECTORS, VECTORS_BESIDE
 from lookalike.store.spaces import read_spaces
 from lookalike.store.store import Store
-from lookalike.store.vectors import StoredVectors, vectors_by_key, vectors_by_record
+from lookalike.store.vectors import StoredVectors, beside_by_key, beside_by_record, vectors_by_key, vectors_by_record
 from lookalike.types import BASE, Keys
 
 _MOST_CHANGED: Final = 100_000  # records; for more an index is made anew
@@ -52,49 +55,63 @@ def state_of(store: Store) -> tuple[int, int]:
         return read_spaces(connection)[BASE].version, edits_of(connection)[0]
 
 
-def mark_of(store: Store) -> StoreMark:
-    """This moment."""
+def mark_of(store: Store, *, beside: bool = False) -> StoreMark:
+    """This moment. beside: of the vectors beside."""
     with store.begin() as connection:
-        row = connection.execute(
-            select(func.max(VECTORS.c.key), func.max(VECTORS.c.record), func.count(VECTORS.c.key))
-        ).one()
-        version, edits = read_spaces(connection)[BASE].version, edits_of(connection)[0]
-        return StoreMark(version, edits, row[0] or 0, row[1] or 0, row[2])
+        return mark_at(connection, _table(beside))
 
 
-def changed_records(store: Store, since: StoreMark) -> Keys | None:
+def mark_at(connection: Connection, table: Table = VECTORS) -> StoreMark:
+    """The moment that a connection sees."""
+    row = connection.execute(select(func.max(table.c.key), func.max(table.c.record), func.count(table.c.key))).one()
+    version, edits = read_spaces(connection)[BASE].version, edits_of(connection)[0]
+    return StoreMark(version, edits, row[0] or 0, row[1] or 0, row[2])
+
+
+def changed_records(store: Store, since: StoreMark, *, beside: bool = False) -> Keys | None:
     """The keys of the records that were added, changed or removed since; None if that is not known any more, or they
     are too many.
     """
     with store.begin() as connection:
-        number, recent = edits_of(connection)
-        ago = number - since.edits
-        if not 0 <= ago <= len(recent) or read_spaces(connection)[BASE].version < since.version:
-            return None
-        edited = {key for keys in recent[len(recent) - ago :] for key in keys}
-        newer = or_(VECTORS.c.key > since.vector, VECTORS.c.record > since.record)
-        added = select(VECTORS.c.record).where(newer).distinct().limit(_MOST_CHANGED + 1)
-        found = edited.union(connection.scalars(added))
+        return changed_at(connection, since, _table(beside))
+
+
+def changed_at(connection: Connection, since: StoreMark, table: Table = VECTORS) -> Keys | None:
+    """As ``changed_records``, at the moment that a connection sees."""
+    number, recent = edits_of(connection)
+    ago = number - since.edits
+    if not 0 <= ago <= len(recent) or read_spaces(connection)[BASE].version < since.version:
+        return None
+    edited = {key for keys in recent[len(recent) - ago :] for key in keys}
+    newer = or_(table.c.key > since.vector, table.c.record > since.record)
+    added = select(table.c.record).where(newer).distinct().limit(_MOST_CHANGED + 1)
+    found = edited.union(connection.scalars(added))
     return None if len(found) > _MOST_CHANGED else np.array(sorted(found), np.int64)
 
 
-def described_records(store: Store, records: Sequence[int]) -> DescribedVectors:
+def described_records(store: Store, records: Sequence[int], *, beside: bool = False) -> DescribedVectors:
     """The vectors of records; those of removed ones are left out. Raises DamagedFileError."""
     with store.begin() as connection:
-        return _described(connection, vectors_by_record(connection, records))
+        return _described(connection, (beside_by_record if beside else vectors_by_record)(connection, records))
 
 
-def described_after(store: Store, key: int, most: int) -> DescribedVectors:
+def described_after(store: Store, key: int, most: int, *, beside: bool = False) -> DescribedVectors:
     """The next vectors after one, by their keys. Raises DamagedFileError."""
+    table = _table(beside)
     with store.begin() as connection:
-        query = select(VECTORS.c.key).where(VECTORS.c.key > key).order_by(VECTORS.c.key).limit(most)
-        return _described(connection, vectors_by_key(connection, list(connection.scalars(query))))
+        query = select(table.c.key).where(table.c.key > key).order_by(table.c.key).limit(most)
+        keys = list(connection.scalars(query))
+        return _described(connection, (beside_by_key if beside else vectors_by_key)(connection, keys))
 
 
 def vectors_at(store: Store, keys: Keys) -> StoredVectors:
     """Vectors by their keys, ascending; those that are not there are left out. Raises DamagedFileError."""
     with store.begin() as connection:
         return vectors_by_key(connection, keys.tolist())
+
+
+def _table(beside: bool) -> Table:
+    return VECTORS_BESIDE if beside else VECTORS
 
 
 def _described(connection: Connection, stored: StoredVectors) -> DescribedVectors:

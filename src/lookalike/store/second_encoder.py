@@ -23,6 +23,7 @@ from lookalike.store.exchange import exchange_names
 from lookalike.store.facts import put_fact, remove_fact, stored_fact
 from lookalike.store.packed import sound
 from lookalike.store.patches import keep_patches, keeps_patches
+from lookalike.store.prepared import promote_prepared
 from lookalike.store.rows import chosen_rows, keys_by_id, where_chosen
 from lookalike.store.schema import PATCHES, PATCHES_BESIDE, RECORDS, RECORDS_BESIDE, VECTORS, VECTORS_BESIDE
 from lookalike.store.spaces import change_encoder, read_spaces
@@ -200,6 +201,7 @@ def switch_to_beside(store: Store, *, without_missing: bool) -> None:
         change_encoder(connection, found.encoder)
         keep_patches(connection, keep=found.patches)
         _note(connection, former)
+        promote_prepared(connection, BASE)
         count_edit_of_all(connection)
 
 

@@ -14,7 +14,7 @@ from lookalike.store.batch import checksum
 from lookalike.store.checksums import UNKNOWN
 from lookalike.store.database import rows_named
 from lookalike.store.rows import chosen_rows, chunks, driver_rows, where_chosen
-from lookalike.store.schema import RECORDS, VECTORS
+from lookalike.store.schema import RECORDS, VECTORS, VECTORS_BESIDE
 from lookalike.types import Keys, Vectors
 
 _VIEWS: Final = where_chosen(RECORDS.c.key, RECORDS.c.key, RECORDS.c.views)
@@ -25,6 +25,10 @@ _VECTORS_BY_RECORD: Final = (
 )
 _VECTORS_BY_KEY: Final = where_chosen(VECTORS.c.key, *VECTORS.c, RECORDS.c.id).join(
     RECORDS, RECORDS.c.key == VECTORS.c.record
+)
+_BESIDE_BY_KEY, _BESIDE_BY_RECORD = (
+    where_chosen(column, *VECTORS_BESIDE.c, RECORDS.c.id).join(RECORDS, RECORDS.c.key == VECTORS_BESIDE.c.record)
+    for column in (VECTORS_BESIDE.c.key, VECTORS_BESIDE.c.record)
 )
 
 _COUNTED: Final = (
@@ -120,6 +124,22 @@ def vectors_by_key(connection: Connection, keys: Sequence[int]) -> StoredVectors
     if bad := sum(not is_sound(row) for row in rows):
         raise _damaged_vectors(bad)
     return _stacked(rows)
+
+
+def beside_by_key(connection: Connection, keys: Sequence[int]) -> StoredVectors:
+    """As ``vectors_by_key``, of the vectors beside."""
+    return _sound_beside(chosen_rows(connection, _BESIDE_BY_KEY, list(keys)))
+
+
+def beside_by_record(connection: Connection, records: Sequence[int]) -> StoredVectors:
+    """As ``vectors_by_record``, of the vectors beside. How many there should be is not looked at."""
+    return _sound_beside(chosen_rows(connection, _BESIDE_BY_RECORD, list(records)))
+
+
+def _sound_beside(rows: Sequence[Any]) -> StoredVectors:
+    if bad := sum(not is_sound(row) for row in rows):
+        raise _damaged_vectors(bad)
+    return _stacked(sorted(rows, key=lambda row: int(row.key)))
 
 
 def _stacked(rows: Sequence[Any]) -> StoredVectors:

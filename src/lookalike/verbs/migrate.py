@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lookalike import encoders
 from lookalike.erasing import PATIENCE
-from lookalike.errors import REASONS, GalleryError, LockedError, LookalikeError, UsageError
+from lookalike.errors import REASONS, EngineError, GalleryError, LockedError, LookalikeError, UsageError
 from lookalike.gallery import Gallery, gallery_folder, spec_fields, spec_of_stored
 from lookalike.locks import Turn, migrating
 from lookalike.ownership import allow_encoder, ownership_of
@@ -241,6 +241,7 @@ def _switched(run: Reencoding, *, without_missing: bool) -> Mapping[str, int]:
         run.encode_pending()
     while True:
         _check_missing(beside_counts(run.gallery.store), without_missing=without_missing)
+        run.fill_engine()
         with suppress(LockedError), run.gallery.writing(_MOMENT) as turn:
             if (left_out := _switch_now(run, turn, without_missing=without_missing)) is not None:
                 return left_out
@@ -288,6 +289,9 @@ def _drop(gallery: Gallery) -> int:
         if beside_encoder(gallery.store) is None:
             raise UsageError("no vectors are kept beside those that answer")
         drop_beside(gallery.store)
+        if (engine := gallery.engine_spaces) is not None:
+            with suppress(EngineError):  # it may be gone
+                engine.forget_prepared()
         with suppress(LookalikeError):  # the disk may be full, or somebody may still read an earlier state
             write_anew(gallery.store)
             empty_log(gallery.store)

@@ -22,29 +22,17 @@ import numpy as np
 from lookalike.errors import EngineError
 from lookalike.indexes.milvus.collection import MilvusIndex
 from lookalike.indexes.milvus.connection import EngineConnection
-from lookalike.indexes.milvus.expression import said_of
+from lookalike.indexes.milvus.filling import Project, change, fill, unprojected, wants_graph
+from lookalike.indexes.milvus.preparing import Moment, Preparation
 from lookalike.store import SpaceRow, Store
-from lookalike.store.described import (
-    DescribedVectors,
-    StoreMark,
-    changed_records,
-    described_after,
-    described_records,
-    mark_of,
-    state_of,
-    vectors_at,
-)
-from lookalike.types import Keys, Vectors
+from lookalike.store.described import StoreMark, changed_records, mark_of, state_of, vectors_at
+from lookalike.store.prepared import ENGINE_TOKENS, forget_switched, switched_collection
+from lookalike.types import BASE, Keys, Vectors
 
 _LAYOUT: Final = 1  # of a collection; another one is made anew
-_TOGETHER: Final = 4096  # vectors that are read from the store at once
 _LOOK_EVERY: Final = 1.0  # seconds: somebody may have dropped a collection, or filled it
-_EXACT_BYTES: Final = 1 << 30  # of float32 vectors, which the engine compares with one by one
 _ROUNDS: Final = 20  # of catching up, while others write
 _LOOSE: Final = 1 / 8  # share of the vectors after whose change the index counts as another one
-_FACT: Final = "engine of"
-
-Project = Callable[[Vectors], Vectors]
 
 
 @dataclass(slots=True)
@@ -67,11 +55,15 @@ class _Known:
 
 
 class _Noted(NamedTuple):
-    """What a collection was made of, as is noted beside it. graph: whether it is searched by a graph."""
+    """What a collection was made of, as is noted beside it. graph: whether it is searched by a graph. switched: whether
+    it was filled before its vectors answered; changed: the records that it has yet to be told of then.
+    """
 
     mark: StoreMark
     token: str
     graph: bool
+    switched: bool = False
+    changed: tuple[int, ...] = ()
 
     @property
     def state(self) -> tuple[int, int]:
@@ -88,6 +80,7 @@ class EngineSpaces:
     ) -> None:
         self.connection = connection
         self._store, self._locked = store, locked
+        self._beside = Preparation(connection, store)
         self._known: dict[str, _Known] = {}
         self._turn = threading.RLock()
 
@@ -95,8 +88,7 @@ class EngineSpaces:
         """The index of a space, in step with the store. identity, dim: of the encoder. project: its vectors into the
         space. Raises EngineError, DamagedFileError, GalleryError (it is not in step, and nothing may be written).
         """
-        made_of = json.dumps([_LAYOUT, self._store.id, row.name, row.adapter, dict(identity)], sort_keys=True)
-        name = f"{self._prefix(row.name)}{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
+        name = self._name(row.name, row.adapter, identity)
         known, changes = self._known.get(row.name), self._store.changes()
         if known is None or not known.is_current(name, changes):
             with self._turn:
@@ -108,19 +100,37 @@ class EngineSpaces:
                     known.changes = changes
         return known.index
 
-    def drop_all_but(self, spaces: Collection[str]) -> None:
-        """Remove the collections of this store that are of other spaces."""
-        kept = tuple(map(self._prefix, spaces))
-        for each in self.connection.call("list_collections"):
-            if str(each).startswith(self._prefix("")) and not str(each).startswith(kept):
-                self.connection.call("drop_collection", each)
+    def prepare(self, identity: Mapping[str, str], dim: int, moment: Moment) -> None:
+        """Fill the collection of the vectors beside, or bring it in step: it answers as soon as they do. identity, dim:
+        of their encoder; moment: within, no record is erased. Raises EngineError, DamagedFileError.
+        """
+        self._beside.fill(self._name(BASE, None, identity), dim, moment)
+
+    def forget_prepared(self) -> None:
+        """Remove the collection of the vectors beside, if there is one. Raises EngineError."""
+        self._beside.forget()
+
+    def keep_only(self, spaces: Collection[str]) -> None:
+        """Remove the collections of this store that are of other spaces, or of nothing that is stored, and from that of
+        the vectors beside what is no longer stored; without a space that one, too. Raises EngineError.
+        """
+        if spaces:
+            self._beside.remove_erased()
+        else:
+            self._beside.forget()
         self._known = {name: known for name, known in self._known.items() if name in spaces}
+        self._drop_collections("", [known.name for known in self._known.values()])
 
     def count_of(self, ids: Collection[str]) -> int:
         """How many vectors of some records the collections of this store hold, of any space. Raises EngineError."""
         held = [str(each) for each in self.connection.call("list_collections")]
-        own = [self._new(name, _same) for name in held if name.startswith(self._prefix(""))]
+        own = [self._new(name, unprojected) for name in held if name.startswith(self._prefix(""))]
         return sum(index.count_of(ids) for index in own)
+
+    def _name(self, space: str, adapter: str | None, identity: Mapping[str, str]) -> str:
+        """What the collection of a space is called, of this adapter and this encoder's vectors."""
+        made_of = json.dumps([_LAYOUT, self._store.id, space, adapter, dict(identity)], sort_keys=True)
+        return f"{self._prefix(space)}{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
 
     def _prefix(self, space: str) -> str:
         """What the names of a space's collections begin with; of all spaces' for ""."""
@@ -138,7 +148,7 @@ class EngineSpaces:
         """Bring a collection in step, unless it is. base: components of the encoder's vectors."""
         dim = project(np.zeros((1, base), np.float32)).shape[1]
         noted = self._noted(known.name, space, dim)
-        if noted is None or noted.state != state_of(self._store):
+        if noted is None or noted.switched or noted.state != state_of(self._store):
             with self._locked():
                 self._catch_up(known, space, dim, project)
             noted = self._noted(known.name, space, dim)
@@ -156,17 +166,17 @@ class EngineSpaces:
         miscounted = 0
         for _ in range(_ROUNDS):
             noted, mark = self._noted(known.name, space, dim), mark_of(self._store)
-            if noted is not None and noted.state == mark.state:
+            if noted is not None and noted.state == mark.state and not noted.switched:
                 return
             changed = None if noted is None else changed_records(self._store, noted.mark)
             if noted is None or changed is None:
-                graph = _wants_graph(mark.count, dim)
-                self._drop_collections(space)
+                graph = wants_graph(mark.count, dim)
+                self._drop_collections(space, [])
                 known.index.make(dim, graph=graph)
-                self._fill(known.index, project)
+                fill(known.index, self._store, project)
             else:
                 graph = noted.graph
-                self._change(known.index, changed, project)
+                change(known.index, self._store, np.union1d(changed, noted.changed).astype(np.int64), project)
             # Others may have written meanwhile: then the count is of no moment, and the next round brings the rest.
             if state_of(self._store) == mark.state and not known.index.counted(mark.count):
                 self.connection.call("drop_collection", known.name)
@@ -174,29 +184,20 @@ class EngineSpaces:
                     break
                 continue
             self._note(known.name, space, mark, graph=graph)
+            if noted is not None and noted.switched:
+                self._drop_collections(space, [known.name])
+                forget_switched(self._store)
         raise EngineError(
             "the index engine does not keep what it is given, or the gallery is written to faster than it takes it; "
             "look at the engine, then do it again"
         )
 
-    def _fill(self, index: MilvusIndex, project: Project) -> None:
-        last = -1
-        while len((block := described_after(self._store, last, _TOGETHER)).stored.keys):
-            _put(index, block, project)
-            last = int(block.stored.keys[-1])
-        index.settle()
-
-    def _change(self, index: MilvusIndex, changed: Keys, project: Project) -> None:
-        for start in range(0, len(changed), _TOGETHER):
-            some = changed[start : start + _TOGETHER]
-            block = described_records(self._store, some.tolist())
-            index.remove(np.setdiff1d(index.keys_of_records(some), block.stored.keys))
-            _put(index, block, project)
-
-    def _drop_collections(self, space: str) -> None:
-        """Remove the collections of a space, also those that were made of something else."""
-        for each in self.connection.call("list_collections"):
-            if str(each).startswith(self._prefix(space)):
+    def _drop_collections(self, space: str, kept: Collection[str]) -> None:
+        """Remove the collections of a space, of every one for "", also those that were made of something else; but not
+        these, and not that of the vectors beside.
+        """
+        for each in map(str, self.connection.call("list_collections")):
+            if each.startswith(self._prefix(space)) and each not in (*kept, self._beside.collection):
                 self.connection.call("drop_collection", each)
 
     def _noted(self, name: str, space: str, dim: int) -> _Noted | None:
@@ -205,35 +206,18 @@ class EngineSpaces:
         try:
             mark = StoreMark(**{key: int(value) for key, value in found["mark"].items()})
             noted = _Noted(mark, str(found["token"]), bool(found["graph"]))
+            if (switched := switched_collection(self._store)) is not None and switched.token == noted.token:
+                noted = noted._replace(mark=switched.mark, switched=True, changed=switched.changed)
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
-        outgrown = not noted.graph and _wants_graph(mark.count // 2, dim)
+        outgrown = not noted.graph and wants_graph(mark.count // 2, dim)
         return noted if noted.token in self._tokens(space) and not outgrown else None
 
     def _note(self, name: str, space: str, mark: StoreMark, *, graph: bool) -> None:
         """Note a moment on both sides; the store knows the token first, and the former one still."""
         token = secrets.token_hex(8)
-        self._store.note(f"{_FACT} {space}", " ".join([*self._tokens(space)[-1:], token]))
+        self._store.note(ENGINE_TOKENS.format(space), " ".join([*self._tokens(space)[-1:], token]))
         self.connection.put_note(name, {"token": token, "mark": asdict(mark), "graph": graph})
 
     def _tokens(self, space: str) -> list[str]:
-        return self._store.noted(f"{_FACT} {space}").split()
-
-
-def _same(vectors: Vectors) -> Vectors:
-    return vectors
-
-
-def _wants_graph(count: int, dim: int) -> bool:
-    return count * dim * 4 > _EXACT_BYTES
-
-
-def _put(index: MilvusIndex, block: DescribedVectors, project: Project) -> None:
-    stored = block.stored
-    if not len(stored.keys):
-        return
-    said = {
-        key: {"id": raw.said[0], "patient": raw.said[4], "said": said_of(raw.labels, raw.attributes)}
-        for key, raw in block.records.items()
-    }
-    index.upsert(stored.keys, project(stored.vectors), stored.records, said)
+        return self._store.noted(ENGINE_TOKENS.format(space)).split()
