@@ -23,6 +23,7 @@ from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.jobs import list_schedules
 from lookalike.verbs.keys import add_key, list_keys, remove_key
+from lookalike.verbs.places import copy_gallery, list_galleries, rename_gallery
 from lookalike.verbs.records import (
     import_labels,
     label,
@@ -94,6 +95,9 @@ VERBS: Final = (
     Verb("gallery verify", lookalike.verify),
     Verb("gallery schedules", list_schedules),
     Verb("gallery relocate", relocate),
+    Verb("gallery list", list_galleries),
+    Verb("gallery rename", rename_gallery),
+    Verb("gallery copy", copy_gallery),
     Verb("erase", erase_patient),
     Verb("audit-log verify", verify_audit_log),
     Verb("audit-log export", export_audit_log),
@@ -116,7 +120,7 @@ _LONG: Final = (
     "audit duplicates",
     "audit metadata",
 )
-_BARS: Final = ("gallery migrate", "gallery backup", "gallery restore", "gallery verify")
+_BARS: Final = ("gallery migrate", "gallery backup", "gallery copy", "gallery restore", "gallery verify")
 _JOBS: Final = ("index", "adapt", "tune", "evaluate", "audit confounds", "audit metadata")  # those with a body
 
 NO_COMMAND: Final = {

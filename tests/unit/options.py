@@ -58,6 +58,9 @@ VERBS: Final = (
     "lookalike.verbs.jobs:list_schedules",
     "lookalike.verbs.label_next:label_next",
     "lookalike.verbs.keys:add_key",
+    "lookalike.verbs.places:copy_gallery",
+    "lookalike.verbs.places:list_galleries",
+    "lookalike.verbs.places:rename_gallery",
     "lookalike.verbs.keys:list_keys",
     "lookalike.verbs.keys:remove_key",
     "lookalike.verbs.map:map_gallery",
@@ -494,6 +497,15 @@ COMMANDS: Final[dict[str, Command]] = {
         answer=True,
     ),
     "gallery backups": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
+    "gallery list": Command({"": "{folder}"}, {"folders": Told("", 0, "{folder}"), "--json": JSON, "--output": LISTED}),
+    "gallery rename": Command(
+        {"": "new --gallery {g}"},
+        {"name": Told("", "name", "new"), "--gallery": Told("--gallery {other}", "gallery", "{other}"), "--json": JSON},
+        answer=True,
+    ),
+    "gallery copy": Command(
+        {"": "{out} --gallery {g}"}, {"to": Told("", "to", "{out}"), "--gallery": GALLERY, "--json": JSON}
+    ),
     "gallery schedules": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "gallery verify": Command({"": "{g}"}, {"source": Told("", "source", "{g}"), "--json": JSON}),
     "draft": Command(

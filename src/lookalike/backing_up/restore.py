@@ -104,11 +104,16 @@ def _settle(place: Path) -> tuple[int, int]:
     with closing(Store(place)) as store:
         if not store.writable:
             return 0, 0
-        olds = {before for source in all_sources(store) for before in _before(place, source)}
-        moved = [move_sources(store, old, partial(_new, place, old)) for old in sorted(olds)]
+        relocated = keep_own_files(store, place)
         with store.begin(write=True) as connection:
             dropped = drop_jobs(connection, _STOPPED)
-        return dropped, sum(count for count, _ in moved)
+        return dropped, relocated
+
+
+def keep_own_files(store: Store, place: Path) -> int:
+    """Tell a gallery that lies in another folder now where the files are that it keeps itself; of how many sources."""
+    olds = {before for source in all_sources(store) for before in _before(place, source)}
+    return sum(move_sources(store, old, partial(_new, place, old))[0] for old in sorted(olds))
 
 
 def _before(place: Path, source: str) -> Iterator[str]:

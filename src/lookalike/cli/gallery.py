@@ -1,4 +1,4 @@
-"""lookalike gallery: adopt, backup, backups, info, key, migrate, relocate, restore, schedules, verify"""
+"""lookalike gallery: adopt, backup, backups, copy, info, key, list, migrate, relocate, rename, restore, verify ..."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from lookalike.cli import gallery_backups
+from lookalike.cli import gallery_backups, gallery_places
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import (
     counted,
@@ -49,6 +49,9 @@ for _each in (
     gallery_backups.restore_command,
     gallery_backups.schedules_command,
     gallery_backups.verify_command,
+    gallery_places.copy_command,
+    gallery_places.list_command,
+    gallery_places.rename_command,
 ):
     command.add_command(_each)
 

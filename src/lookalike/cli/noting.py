@@ -34,6 +34,8 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "gallery adopt": "change-gallery",
     "gallery migrate": "change-gallery",
     "gallery relocate": "change-gallery",
+    "gallery rename": "change-gallery",
+    "gallery copy": "export",
     "gallery key": "export",
     "gallery backup": "export",
     "gallery restore": "import",
@@ -42,6 +44,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     **dict.fromkeys(["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "records log"]),
     **dict.fromkeys(["records list", "records show", "records next", "cohort list", "cohort show"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
+    "gallery list": None,
     # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own
     **dict.fromkeys(["serve", "mcp", "audit-log verify", "audit-log export", "config check", "config show", "demo"]),
     **dict.fromkeys(["encoders list", "encoders pull", "encoders verify", "encoders export"]),

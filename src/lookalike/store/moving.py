@@ -8,7 +8,7 @@ import hashlib
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,22 @@ _TOGETHER: Final = 2000  # rows read and written at once
 _COMING: Final = ".moving"
 
 
+@contextmanager
+def alone_with(folder: Path, patience: float) -> Iterator[None]:
+    """Within, nobody else has the gallery of a folder open, nor can; of records in a PostgreSQL, nobody writes.
+
+    Raises LockedError.
+    """
+    if not (folder / FILE).exists():
+        with closing(Store(folder)) as store, erasing(store.database.locks, patience):
+            yield
+        return
+    with erasing(FolderLocks(folder), patience), closing(sqlite3.connect(folder / FILE, isolation_level=None)) as watch:
+        if not _is_alone(watch, _version(watch)):
+            raise _opened()
+        yield
+
+
 def move_to_postgresql(folder: Path, url: str, patience: float) -> Mapping[str, int]:
     """From the file in a folder; how many rows of each table. patience: seconds to wait for who writes.
 
@@ -44,7 +60,7 @@ def move_to_postgresql(folder: Path, url: str, patience: float) -> Mapping[str, 
             counts = _copied_to(store, target)
         if not _is_alone(watch, before):
             target.remove_new(even_full=True)
-            raise LockedError("another process has this gallery open; end it (lookalike serve), then do it again")
+            raise _opened()
         put_elsewhere(folder, url, store.id)
     SQLiteDatabase(folder).remove_new()
     return counts
@@ -148,6 +164,10 @@ def _digest(connection: Connection, table: Table) -> str:
 
 def _version(watch: sqlite3.Connection) -> int:
     return int(watch.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _opened() -> LockedError:
+    return LockedError("another process has this gallery open; end it (lookalike serve), then do it again")
 
 
 def _is_alone(watch: sqlite3.Connection, before: int) -> bool:
