@@ -22,6 +22,7 @@ NAMES = (
     "ingest",
     "stages",
     "reduced",
+    "runtimes",
     "index_kinds",
     "maxsim",
     "volumes",
@@ -55,7 +56,17 @@ NAMES = (
     "tuning",
     "labelnext",
 )
-LONG = ("soak", "heads", "tuning", "engine", "cluster", "grows", "processes", "labelnext")  # measured only when named
+LONG = (  # measured only when named
+    "soak",
+    "heads",
+    "tuning",
+    "engine",
+    "cluster",
+    "grows",
+    "processes",
+    "labelnext",
+    "runtimes",
+)
 
 
 @click.command()

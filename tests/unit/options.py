@@ -40,6 +40,7 @@ VERBS: Final = (
     "lookalike.verbs.demo:demo",
     "lookalike.verbs.doctor:doctor",
     "lookalike.verbs.draft:draft",
+    "lookalike.verbs.encoders:encoder_runtimes",
     "lookalike.verbs.encoders:export_encoder",
     "lookalike.verbs.encoders:list_encoders",
     "lookalike.verbs.encoders:pull_encoder",
@@ -827,6 +828,15 @@ COMMANDS: Final[dict[str, Command]] = {
             "name": Told("", "name", "dinov2-s"),
             "--to": Told("--to {folder}", "to", "{folder}"),
             "--int8": Told("--int8", "int8", True),
+            "--pictures": Told("--pictures {folder}", "pictures", "{folder}"),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "encoders runtimes": Command(
+        {"": "lite0"},
+        {
+            "name": Told("", "name", "lite0"),
             "--pictures": Told("--pictures {folder}", "pictures", "{folder}"),
             "--json": JSON,
         },

@@ -13,8 +13,8 @@ import pytest
 
 import tiny_checkpoints as tiny
 from lookalike import encoders
-from lookalike.encoders.catalogue.export import compare
 from lookalike.encoders.catalogue.golden import golden_picture
+from lookalike.encoders.runtimes.agreement import compare
 from lookalike.errors import UsageError
 from lookalike.verbs.encoders import export_encoder, list_encoders, verify_encoder, verify_encoders
 

@@ -16,10 +16,11 @@ from torch import nn
 
 from lookalike import encoders
 from lookalike.encoders.catalogue import models as catalogue
-from lookalike.encoders.catalogue.graphs import export_network, noise
+from lookalike.encoders.catalogue.graphs import export_network
 from lookalike.encoders.catalogue.verify import verify
 from lookalike.encoders.families import authors_code
 from lookalike.encoders.families.exported import ByExport
+from lookalike.encoders.runtimes.agreement import noise
 from lookalike.encoders.runtimes.volumes import normalised
 from lookalike.errors import UsageError
 from lookalike.types import Preprocessing, VolumeInput

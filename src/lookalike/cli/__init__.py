@@ -97,9 +97,10 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lookalike")
 @click.option("--device", metavar="auto|cpu|cuda", help="What encoders run on [default: auto].")
+@click.option("--runtime", metavar="auto|torch|onnxruntime|openvino", help="What runs them [default: each its own].")
 @click.option("--config", metavar="FILE", help="lookalike.toml [default: in the folder of keys].")
 @click.pass_context
-def main(context: click.Context, device: str | None, config: str | None) -> None:
+def main(context: click.Context, device: str | None, runtime: str | None, config: str | None) -> None:
     """Find the medical images that look alike.
 
     Research software, not a medical device.
@@ -109,8 +110,9 @@ def main(context: click.Context, device: str | None, config: str | None) -> None
       lookalike index scans/ --gallery chest --labels labels.csv
       lookalike search query.dcm --gallery chest -k 5 --figure hits.png
     """
-    # Processes that are started here see both, too.
+    # Processes that are started here see them, too.
     os.environ.update({} if device is None else {"LOOKALIKE_DEVICE": device})
+    os.environ.update({} if runtime is None else {"LOOKALIKE_RUNTIME": runtime})
     os.environ.update({} if config is None else {"LOOKALIKE_CONFIG_FILE": os.path.abspath(config)})  # noqa: PTH100
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -154,3 +155,39 @@ def _export(name: str, to: str, int8: bool, pictures: tuple[str, ...], as_json: 
     print_table(rows)
     if result.int8_note:
         click.echo(result.int8_note)
+
+
+@command.command("runtimes")
+@click.argument("name")
+@click.option("--pictures", multiple=True, metavar="SOURCE", help="What lower precisions are compared on (repeatable).")
+@json_option
+def _runtimes(name: str, pictures: tuple[str, ...], as_json: bool) -> None:
+    """Measure an encoder in every runtime and precision: how fast it is, and which of ten nearest pictures stay.
+
+    With pictures of your own, a precision that keeps them can be used: lookalike index ... --encoder NAME@bf16
+
+    \b
+    Example:
+      lookalike encoders runtimes lite0 --pictures scans/
+    """
+    from lookalike.verbs.encoders import encoder_runtimes
+
+    found = encoder_runtimes(name, pictures=pictures)
+    if as_json:
+        print_json(found)
+        return
+    head = ["encoder", "runtime", "ms a picture", "times as fast", "least cosine", "same of 10 nearest", "can be used"]
+    print_table([head, *(_runtime_row(each) for each in found if each.ms is not None)])
+    for each in found:
+        if each.why_not:
+            print_notes(f"{each.runtime} in {each.precision}: {each.why_not}")
+
+
+def _runtime_row(each: Any) -> list[str]:
+    cosine, kept = "-", "-"
+    if each.quality is not None:
+        cosine = f"{each.quality.least_cosine:.5f}"
+        if (share := each.quality.overlap.get("@10")) is not None and each.quality.interval is not None:
+            kept = f"{share:.3f} ({each.quality.interval[0]:.3f}-{each.quality.interval[1]:.3f})"
+    speed = [f"{each.ms:.1f}", f"{each.ratio:.2f}"]
+    return [each.encoder, each.runtime, *speed, cosine, kept, "no" if each.why_not else "yes"]

@@ -140,6 +140,7 @@ def command(
     from lookalike.sources.collections.catalogue import open_dataset
     from lookalike.sources.source import source_of
     from lookalike.types import VolumeRecipe
+    from lookalike.verbs.encoders import encoder_in_runtime
     from lookalike.verbs.index import encoder_of_new, index
 
     if bool(sources) == bool(dataset):
@@ -157,15 +158,10 @@ def command(
     volumes = VolumeRecipe(
         plane or "native", slices or "all", window or "auto", four_d=four_d, burned_in=burned_in or "keep"
     )
+    encoder, note = encoder_in_runtime(gallery, encoder or encoder_of_new(gallery, given), given)
     with (
         gallery_to_fill(
-            gallery,
-            encoder=encoder or encoder_of_new(gallery, given),
-            volumes=volumes,
-            index=kind,
-            linked=linked,
-            engine=engine,
-            store=store,
+            gallery, encoder=encoder, volumes=volumes, index=kind, linked=linked, engine=engine, store=store
         ) as opened,
         interruptible(lambda: _kept(opened)),
         progress_bar("files") as progress,
@@ -176,6 +172,7 @@ def command(
                 "what is done with text in pixels is chosen when a gallery is made; this one was made with --burned-in "
                 f"{opened.volume_recipe.burned_in}: name a new gallery"
             )
+        opened.encoder_note = note or opened.encoder_note
         result = index(
             opened,
             given,

@@ -47,7 +47,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "gallery list": None,
     # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own
     **dict.fromkeys(["serve", "mcp", "audit-log verify", "audit-log export", "config check", "config show", "demo"]),
-    **dict.fromkeys(["encoders list", "encoders pull", "encoders verify", "encoders export"]),
+    **dict.fromkeys(["encoders list", "encoders pull", "encoders verify", "encoders export", "encoders runtimes"]),
     **dict.fromkeys(["benchmark encoders", "benchmark index"]),
 }
 """Every command -> as what it is noted; None: it is not."""

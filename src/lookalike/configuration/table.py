@@ -617,6 +617,15 @@ SETTINGS: Final = (
         everywhere=True,
     ),
     Setting(
+        key="encoders.runtime",
+        kind="text",
+        about="What runs them: auto (the fastest here that gives the same vectors), torch, onnxruntime or openvino; "
+        "without it the one that each was made for",
+        variable="LOOKALIKE_RUNTIME",
+        among=("auto", "torch", "onnxruntime", "openvino"),
+        everywhere=True,
+    ),
+    Setting(
         key="encoders.endpoint",
         kind="text",
         about="The address of a hosted encoder: pictures leave this machine for it",

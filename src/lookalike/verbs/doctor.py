@@ -81,9 +81,10 @@ def _try(name: str, check: Callable[[], str]) -> Check:
 
 
 def _device() -> str:
+    from lookalike.encoders.catalogue.runtime_choice import runtime_told
     from lookalike.encoders.runtimes import device
 
-    return device.told()
+    return f"{device.told()}; {runtime_told()}"
 
 
 def _encoder() -> str:

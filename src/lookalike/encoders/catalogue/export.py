@@ -9,51 +9,25 @@ description that every report repeats.
 from __future__ import annotations
 
 import shutil
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.catalogue.graphs import export_network, noise, quiet, run, write_description, write_graph
-from lookalike.encoders.catalogue.lookup import entry, load
+from lookalike.encoders.catalogue.graphs import export_network, run, write_description
+from lookalike.encoders.catalogue.lookup import entry
 from lookalike.encoders.families.exported import GRAPH, ByExport
 from lookalike.encoders.families.onnx_file import OnnxFile
 from lookalike.encoders.protocols import Encoder
+from lookalike.encoders.runtimes.agreement import LEAST_OVERLAP, LEAST_PICTURES, Quality, compare, in_turns, noise
+from lookalike.encoders.runtimes.writing import quantise, write_encoder
 from lookalike.encoders.weights.checkpoints import folder_name
 from lookalike.encoders.weights.packages import installed, require
 from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec, Vectors
-
-if TYPE_CHECKING:
-    from lookalike.encoders.runtimes.torch import TorchEncoder
-
-OVERLAP_AT: Final = (1, 5, 10)
-LEAST_PICTURES: Final = 20
-LEAST_OVERLAP: Final = 0.98  # of the ten nearest, that eight bits should keep
-
-_TIMED_PICTURES: Final = 8
-_ROUNDS: Final = 5
-_CALIBRATED: Final = 64  # pictures that ranges are measured on
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """How similar the vectors of two versions of an encoder are, on the same pictures.
-
-    cosine: mean and minimum over the pictures. overlap: for k = 1, 5, 10 the share of a picture's k nearest
-    pictures that both agree on.
-    """
-
-    pictures: int
-    mean_cosine: float
-    least_cosine: float
-    overlap: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +71,7 @@ def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8
         return _by_adapter(model, to)
     from lookalike.encoders.runtimes.torch import TorchEncoder
 
-    encoder = load(name)
+    encoder = model.build()
     if not isinstance(encoder, TorchEncoder):
         raise UsageError(f"{name} does not run in torch; there is nothing to export")
     if int8 and (inputs is None or len(inputs) < LEAST_PICTURES):
@@ -106,17 +80,17 @@ def export(name: str, to: Path, *, inputs: NDArray[np.uint8] | None = None, int8
             "is measured before it is used"
         )
     if inputs is None:
-        inputs = noise(encoder.spec, _TIMED_PICTURES)
+        inputs = noise(encoder.spec)
     with tempfile.TemporaryDirectory(dir=_made(to)) as scratch:
         plain = Path(scratch, "onnx")
-        _write_graph(encoder, plain / GRAPH)
+        write_encoder(encoder, plain / GRAPH)
         exact = encoder.encode_inputs(inputs)
         onnx, quality = _described(encoder.spec, plain, inputs, exact)
         small, small_quality = None, None
         if int8:
-            _quantise(plain / GRAPH, Path(scratch, "int8"), inputs)
+            quantise(plain / GRAPH, Path(scratch, "int8") / GRAPH, inputs)
             small, small_quality = _described(encoder.spec, Path(scratch, "int8"), inputs, exact)
-        times = _in_turns([e.encode_inputs for e in (encoder, onnx, small) if e is not None], inputs)
+        times = in_turns([e.encode_inputs for e in (encoder, onnx, small) if e is not None], inputs)
         sizes = [_size(folder) for folder in (plain, Path(scratch, "int8")) if folder.exists()]
         folders = [_place(Path(scratch, kind), to, name, kind) for kind in ("onnx", "int8")[: len(sizes)]]
     plain_part = (name, str(folders[0]), sizes[0], times[0], times[1], round(times[0] / times[1], 2), quality)
@@ -138,36 +112,9 @@ def _by_adapter(model: ByExport, to: Path) -> Exported:
     declared = model.declared(f"exported with {model.package}")
     encoder, cosine = export_network(network, declared, folder)
     both = [lambda inputs: run(network, declared, inputs), encoder.encode_inputs]
-    slow, fast = _in_turns(both, noise(declared, 1), rounds=1)
+    slow, fast = in_turns(both, noise(declared, 1), rounds=1)
     quality = Quality(1, round(cosine, 6), round(cosine, 6), {})
     return Exported(model.name, str(folder), _size(folder), slow, fast, round(slow / fast, 2), quality)
-
-
-def compare(exact: Vectors, other: Vectors) -> Quality:
-    """Compare two sets of unit vectors (n, dim) of the same pictures."""
-    cosines = np.sum(exact * other, axis=1)
-    overlap = {f"@{k}": round(_overlap(exact, other, k), 4) for k in OVERLAP_AT if k < len(exact)}
-    return Quality(len(exact), round(float(cosines.mean()), 6), round(float(cosines.min()), 6), overlap)
-
-
-def _overlap(exact: Vectors, other: Vectors, k: int) -> float:
-    nearest = []
-    for vectors in (exact, other):
-        scores = vectors @ vectors.T
-        np.fill_diagonal(scores, -np.inf)
-        nearest.append(np.argpartition(-scores, k - 1, axis=1)[:, :k])
-    shared = [len(set(a) & set(b)) for a, b in zip(*nearest, strict=True)]
-    return float(np.mean(shared)) / k
-
-
-def _write_graph(encoder: TorchEncoder, path: Path) -> None:
-    """Write the graph from prepared pictures, uint8, to ``vectors`` and ``patches``."""
-    import torch
-
-    rows, columns = encoder.spec.preprocessing.size
-    example = torch.zeros((2, rows, columns, 3), dtype=torch.uint8, device=encoder.device)
-    network = torch.nn.Sequential(encoder.normalise, encoder.tower)
-    write_graph(network, example, path, ["vectors", "patches"], batches=True)
 
 
 def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact: Vectors) -> tuple[Encoder, Quality]:
@@ -185,56 +132,6 @@ def _described(spec: EncoderSpec, folder: Path, inputs: NDArray[np.uint8], exact
         more["quantisation"] = asdict(quality)
     write_description(replace(spec, note="; ".join(part for part in (spec.note, kind) if part)), path, **more)
     return encoder, quality
-
-
-def _quantise(graph: Path, folder: Path, inputs: NDArray[np.uint8]) -> None:
-    import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
-
-    folder.mkdir()
-    kinds = [node.op_type for node in onnx.load(graph, load_external_data=False).graph.node]
-    target = folder / GRAPH
-    if kinds.count("Conv") <= kinds.count("MatMul") + kinds.count("Gemm"):
-        with quiet():
-            quantize_dynamic(graph, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True)
-        return
-    with quiet():
-        quantize_static(
-            graph,
-            target,
-            _Calibration(inputs),
-            per_channel=True,
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["Conv", "MatMul", "Gemm", "Relu", "Add"],
-        )
-
-
-class _Calibration:
-    """The data reader of onnxruntime's static quantisation: one feed after another, then None."""
-
-    def __init__(self, inputs: NDArray[np.uint8]) -> None:
-        step = max(1, len(inputs) // _CALIBRATED)
-        self._feeds: Iterator[dict[str, Any]] = iter([{"images": picture[None]} for picture in inputs[::step]])
-
-    def get_next(self) -> dict[str, Any] | None:
-        """The next feed."""
-        return next(self._feeds, None)
-
-
-def _in_turns(
-    encoders: Sequence[Callable[[NDArray[np.uint8]], Vectors]], inputs: NDArray[np.uint8], rounds: int = _ROUNDS
-) -> list[float]:
-    """Milliseconds a picture of each: the median over rounds in which they take turns."""
-    batch = inputs[:_TIMED_PICTURES]
-    times: list[list[float]] = [[] for _ in encoders]
-    for _ in range(rounds):
-        for encode, taken in zip(encoders, times, strict=True):
-            began = time.perf_counter()
-            vectors = encode(batch)
-            taken.append((time.perf_counter() - began) * 1000 / len(batch))
-            assert len(vectors) == len(batch)
-    return [round(statistics.median(taken), 2) for taken in times]
 
 
 def _made(folder: Path) -> Path:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,39 +13,16 @@ from numpy.typing import NDArray
 from lookalike.encoders.families.exported import GRAPH
 from lookalike.encoders.families.onnx_file import OnnxFile
 from lookalike.encoders.protocols import Encoder
+from lookalike.encoders.runtimes.agreement import LEAST_COSINE, noise
 from lookalike.encoders.runtimes.vectors import unit
 from lookalike.encoders.runtimes.volumes import normalised
+from lookalike.encoders.runtimes.writing import write_graph
 from lookalike.encoders.weights.packages import require
 from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-OPSET: Final = 18
-
-_LEAST_COSINE: Final = 0.9999
-
-
-def write_graph(network: nn.Module, example: Tensor, path: Path, outputs: Sequence[str], *, batches: bool) -> None:
-    """Write a network as ONNX, with one input ``images``. batches: its first axis may be of any length."""
-    import torch
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    free = ({0: torch.export.Dim("n", min=1, max=1024)},) if batches else None
-    with quiet():
-        program = torch.onnx.export(
-            network.eval(),
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            verbose=False,
-            input_names=["images"],
-            output_names=list(outputs),
-            dynamic_shapes=free,
-        )
-        assert program is not None
-        program.save(str(path))
+    from torch import nn
 
 
 def write_description(spec: EncoderSpec, path: Path, **more: Any) -> None:
@@ -84,10 +57,10 @@ def export_network(network: nn.Module, spec: EncoderSpec, folder: Path) -> tuple
     write_description(spec, folder / GRAPH)
     encoder = OnnxFile(spec.name, folder / GRAPH).build()
     cosine = float(np.sum(unit(exact) * encoder.encode_inputs(inputs), axis=1).min())
-    if not cosine >= _LEAST_COSINE:
+    if not cosine >= LEAST_COSINE:
         raise UsageError(
             f"{GRAPH} does not compute what the network of {spec.name} does (cosine {cosine:.4f}, wanted "
-            f"{_LEAST_COSINE}); another version of torch or of the package may"
+            f"{LEAST_COSINE}); another version of torch or of the package may"
         )
     return encoder, cosine
 
@@ -106,31 +79,3 @@ def _pixels(spec: EncoderSpec, inputs: NDArray[Any]) -> NDArray[np.float32]:
         return np.stack([normalised(volume, spec.preprocessing)[None] for volume in inputs])
     mean, std = (np.array(of, np.float32) for of in (spec.preprocessing.mean, spec.preprocessing.std))
     return np.ascontiguousarray(((inputs.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2))
-
-
-def noise(spec: EncoderSpec, count: int = 8) -> NDArray[Any]:
-    """Coarse random pictures, or volumes, prepared for an encoder: enough to check that a graph computes what a network
-    does."""
-    recipe, rng = spec.preprocessing, np.random.default_rng(0)
-    if recipe.volume is not None:
-        coarse = rng.integers(0, 65536, (1, 8, 8, 8)).astype(np.uint16)
-        return _tiled(coarse, (recipe.volume.depth, *recipe.size))
-    return _tiled(rng.integers(0, 256, (count, 8, 8, 3)).astype(np.uint8), recipe.size)
-
-
-def _tiled(coarse: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
-    for axis, length in enumerate(shape, 1):
-        coarse = coarse.repeat(-(-length // 8), axis).take(range(length), axis)
-    return coarse
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the libraries' advice to developers."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from lookalike.encoders.catalogue import references
+from lookalike.encoders.catalogue.runtime_choice import check_precision_runtime, in_asked_runtime
 from lookalike.encoders.families.ensemble import Ensemble
 from lookalike.encoders.families.imported import imported, is_imported
+from lookalike.encoders.families.precision import InPrecision, split_precision
 from lookalike.encoders.families.tuned import Learnt, Tuned, gone, read_tuned
 from lookalike.encoders.protocols import Encoder, EncoderEntry, Facts, facts_of
 from lookalike.errors import DamagedFileError, LookalikeError, UsageError
@@ -102,7 +104,7 @@ def is_declared(name: str) -> bool:
     """Whether a name stands for what is installed alone: plug-ins, their catalogues, and ensembles of these; not for a
     file, a folder or a repository that somebody else may name.
     """
-    members = [member for _weight, member in references.parts(name) or [(1.0, name)]]
+    members = [split_precision(member)[0] for _weight, member in references.parts(name) or [(1.0, name)]]
     return all(
         is_imported(member) or any(True for found in (_offers, _by_checkpoint) for _ in found(member))
         for member in members
@@ -127,7 +129,7 @@ def present(name: str) -> EncoderSpec:
 
 
 def load(name: str = DEFAULT) -> Encoder:
-    """Load the encoder of that name, with its weights verified.
+    """Load the encoder of that name, with its weights verified, in the runtime that is asked for.
 
     Raises UsageError if there is none of that name, its weights are not on this machine or its plug-in is broken,
     DamagedFileError if they are not the known ones, MissingExtraError if it needs an optional package.
@@ -138,7 +140,10 @@ def load(name: str = DEFAULT) -> Encoder:
     if not isinstance(encoder, Encoder):
         given = f"build() gives a {type(encoder).__name__}, which is no Encoder"
         raise unusable("encoder", defect(name, given, offer.origin))
-    return encoder
+    if isinstance(offer.entry, InPrecision):
+        check_precision_runtime(offer.name, offer.entry.precision)
+        return encoder
+    return in_asked_runtime(encoder)
 
 
 def entry(name: str) -> EncoderEntry:
@@ -166,7 +171,7 @@ def _find(name: str) -> _Offer:
         return offer
     if (tuned := references.tuned_folder(name)) is not None:
         return _Offer(name, "", _tuned(*tuned))
-    if (own := imported(name) or references.of_file(name)) is not None:
+    if (own := _in_precision(name) or imported(name) or references.of_file(name)) is not None:
         return _Offer(name, "", own)
     if (parts := references.parts(name)) is not None:
         return _Offer(name, "", Ensemble(tuple((weight, entry(member)) for weight, member in parts)))
@@ -174,6 +179,11 @@ def _find(name: str) -> _Offer:
         return _Offer(name, "", hub)
     known = {offer.name for offer in _offers() if not isinstance(offer.entry, Broken)}
     raise UsageError(f"no encoder is called {name!r}.{suggestion(name, known)}")
+
+
+def _in_precision(name: str) -> InPrecision | None:
+    base, precision = split_precision(name)
+    return None if precision == "float32" or references.parts(name) else InPrecision(entry(base), precision)
 
 
 def _tuned(name: str, folder: Path) -> Tuned:
@@ -189,7 +199,7 @@ def _tuned(name: str, folder: Path) -> Tuned:
 
 def untuned(name: str) -> EncoderEntry:
     """The entry of an encoder; of a tuned one that of the encoder it was tuned from."""
-    found = entry(name)
+    found = _in_full(entry(name))
     return found.base if isinstance(found, Tuned) else found
 
 
@@ -217,7 +227,12 @@ def _tuned_in(name: str) -> list[Tuned]:
     """A tuned encoder itself, of an ensemble its tuned members."""
     found = entry(name)
     members = [member for _weight, member in found.members] if isinstance(found, Ensemble) else [found]
-    return [member for member in members if isinstance(member, Tuned)]
+    return [member for member in map(_in_full, members) if isinstance(member, Tuned)]
+
+
+def _in_full(found: EncoderEntry) -> EncoderEntry:
+    """The encoder itself, of one in a lower precision."""
+    return found.base if isinstance(found, InPrecision) else found
 
 
 def _offers(only: str | None = None) -> Iterator[_Offer]:

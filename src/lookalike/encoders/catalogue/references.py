@@ -10,6 +10,7 @@ from typing import Final
 
 from lookalike.encoders.families.model import Model
 from lookalike.encoders.families.onnx_file import OnnxFile
+from lookalike.encoders.families.precision import split_precision
 from lookalike.encoders.families.tuned import DESCRIPTION
 from lookalike.encoders.protocols import EncoderEntry
 from lookalike.encoders.weights import checkpoints
@@ -37,7 +38,7 @@ def tuned_folder(name: str) -> tuple[str, Path] | None:
 
 def tuned_parts(name: str) -> list[tuple[str, Path]]:
     """The names and folders of the tuned encoders that are here, of those that a name stands for."""
-    members = [member for _weight, member in parts(name) or [(1.0, name)]]
+    members = [split_precision(member)[0] for _weight, member in parts(name) or [(1.0, name)]]
     return [found for member in members if (found := tuned_folder(member)) is not None]
 
 

@@ -1,4 +1,4 @@
-"""Any image encoder that is an ONNX graph, run by onnxruntime."""
+"""Any image encoder that is an ONNX graph, run by onnxruntime or another runtime (``sessions``)."""
 
 from __future__ import annotations
 
@@ -7,55 +7,46 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.runtimes import device
+from lookalike.encoders.runtimes.sessions import GraphSession, OnnxRuntimeSession
 from lookalike.encoders.runtimes.vectors import as_vectors, prepared_pictures, unit
 from lookalike.pixels import prepare
 from lookalike.types import EncoderSpec, Image, Vectors
 
-Pooling: TypeAlias = Literal["none", "cls", "mean"]
+if TYPE_CHECKING:
+    from lookalike.encoders.runtimes.torch import TorchTextEncoder
 
-_BATCH: Final = 2  # pictures a run, which fit into a core's cache; with 16 a picture takes a fifth longer
-_CUDA_BATCH: Final = 32
+Pooling: TypeAlias = Literal["none", "cls", "mean"]
 
 
 class OnnxEncoder:
     """A graph with one image input and an output that is, or is pooled to, vectors (n, dim).
 
     The input is uint8 (n, rows, columns, 3), normalised in the graph, or float32
-    (n, 3, rows, columns), normalised here by the spec's mean and std. graph: its bytes, or its file where
-    the weights lie in another file beside it. batch: how many pictures are run at once; None: what suits the device.
+    (n, 3, rows, columns), normalised here by the spec's mean and std. graph: its bytes, its file where
+    the weights lie in another file beside it, or opened. batch: how many pictures are run at once; None: what suits the
+    runtime.
     """
 
     def __init__(
         self,
         spec: EncoderSpec,
-        graph: bytes | Path,
+        graph: bytes | Path | GraphSession,
         weights: Mapping[str, NDArray[np.float32]] | None = None,
         output: str = "vectors",
         pooling: Pooling = "none",
         batch: int | None = None,
     ) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        # One run per core in parallel: threads that share one run wait for each other at every layer.
-        options.intra_op_num_threads = 1
-        if weights is not None:
-            # onnxruntime reads the arrays in place: they must outlive the session.
-            self._weights = {name: ort.OrtValue.ortvalue_from_numpy(w) for name, w in weights.items()}
-            options.add_external_initializers(list(self._weights), list(self._weights.values()))
         self.spec = spec
         self._output, self._pooling = output, pooling
-        self._session = ort.InferenceSession(graph, options, providers=device.providers())
-        self.device = device.runs_on(self._session)
-        self._batch = batch or (_CUDA_BATCH if self.device == "cuda" else _BATCH)
+        self.session = OnnxRuntimeSession(graph, weights) if isinstance(graph, bytes | Path) else graph
+        self.runtime, self.device = self.session.runtime, self.session.device
+        self._given_batch, self._batch = batch, batch or self.session.batch
         self._threads = ThreadPoolExecutor(1 if self.device == "cuda" else len(os.sched_getaffinity(0)), "encoder")
-        self._input = self._session.get_inputs()[0]
 
     def encode_inputs(self, inputs: NDArray[np.uint8]) -> Vectors:
         """Prepared pictures (n, rows, columns, 3) uint8 -> unit vectors (n, dim) float32."""
@@ -68,6 +59,10 @@ class OnnxEncoder:
         """Images -> unit vectors (n, dim) float32."""
         return self.encode_inputs(prepared_pictures(images, self.spec.preprocessing))
 
+    def run_by(self, session: GraphSession) -> OnnxEncoder:
+        """The same network, run by something else."""
+        return type(self)(self.spec, session, output=self._output, pooling=self._pooling, batch=self._given_batch)
+
     def _run_all(self, outputs: list[str], inputs: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Each named output of all the inputs, at least one, a few pictures a run."""
         chunks = (inputs[i : i + self._batch] for i in range(0, len(inputs), self._batch))
@@ -75,9 +70,7 @@ class OnnxEncoder:
         return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
 
     def _run(self, outputs: list[str], inputs: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        feed = inputs if self._input.type == "tensor(uint8)" else self._normalised(inputs)
-        result: list[NDArray[np.float32]] = self._session.run(outputs, {self._input.name: feed})
-        return result
+        return self.session.run(outputs, inputs if self.session.takes_bytes else self._normalised(inputs))
 
     def _normalised(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
         recipe = self.spec.preprocessing
@@ -97,6 +90,15 @@ class OnnxPatchEncoder(OnnxEncoder):
         """Vectors, as ``encode_inputs`` gives them, and patches of at least one prepared picture, in one pass."""
         outputs, patches = self._run_all([self._output, "patches"], inputs)
         return as_vectors(pooled(outputs, self._pooling), self.spec), unit(patches)
+
+
+class OnnxTextEncoder(OnnxPatchEncoder):
+    """A graph for pictures, beside the encoder in torch that it is of, which encodes the texts."""
+
+    def __init__(self, spec: EncoderSpec, graph: GraphSession, torch: TorchTextEncoder) -> None:
+        super().__init__(spec, graph)
+        self.encode_texts = torch.encode_texts
+        self.logit_scale, self.logit_bias = torch.logit_scale, torch.logit_bias
 
 
 def pooled(outputs: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float32]:

@@ -68,6 +68,8 @@ class TextTower:
 class TorchEncoder:
     """An image encoder that runs in torch, on a CUDA device where there is one."""
 
+    runtime = "torch"
+
     def __init__(self, spec: EncoderSpec, tower: ImageTower) -> None:
         self.spec = spec
         self.device = torch_device()
