@@ -384,12 +384,14 @@ class Match:
 @dataclass(frozen=True, slots=True)
 class Region:
     """Where a hit matches a region: the most similar window, in the slice ``slice`` (0 in a picture). score: the mean
-    cosine of the patches in the window with those of the region.
+    cosine of the patches in the window with those of the region. slices: of a region that goes through several slices,
+    all that its place goes through, ascending; ``slice`` is then the one that the region's middle slice lies on.
     """
 
     slice: int
     box: Box
     score: float
+    slices: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

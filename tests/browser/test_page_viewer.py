@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nibabel
 import numpy as np
 import PIL.Image
 import pydicom
 import pytest
 
 from browser.test_page_access import AXE, RUN
-from browser.test_page_compare import compared
+from browser.test_page_compare import compared, slice_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -103,3 +104,55 @@ def test_a_series_is_read_and_measured_by_keys_alone(
     page.get_by_test_id("pane-hit").get_by_text("Number 2").wait_for()
     assert length in page.get_by_test_id("marks-query").inner_text()  # the query stays as it was
     assert {url.split("/")[2] for url in asked if not url.startswith(("blob:", "data:"))} == {served.split("/")[2]}
+
+
+def test_a_nifti_volume_has_three_planes_and_a_box_through_its_slices(
+    page_without_errors: MakePage, served: str, shared_data: Path, artefacts: Path
+) -> None:
+    volume = shared_data / "volumes" / "ct_trunk" / "totalseg_example_ct_sm.nii.gz"
+    page = page_without_errors(viewport={"width": 1440, "height": 900}, bypass_csp=True)
+    compared(page, served, volume)
+    query = page.get_by_test_id("pane-query")
+    page.get_by_test_id("best-slice-3").wait_for()  # some of the five
+    assert letters(page, "query") == "ALPR"
+    page.keyboard.press("1")
+    assert "C -600 W 1500 HU" in window_of(page, "query")  # no header says CT: its values do
+    # The hit's slices lie 1 mm apart and the query's 3 mm.
+    page.get_by_test_id("best-slice").click()
+    matching = slice_of(page, "query"), slice_of(page, "hit")
+    step = -1 if matching[0] else 1
+    page.get_by_test_id("slice-query").fill(str(matching[0] + step))
+    moved = "(slice) => document.querySelector('[data-testid=pane-hit]').dataset.slice !== slice"
+    page.wait_for_function(moved, arg=str(matching[1]))
+    last = int(page.get_by_test_id("slice-hit").get_attribute("max") or 0)
+    assert slice_of(page, "hit") == min(max(matching[1] + 3 * step, 0), last)
+    page.get_by_test_id("link-panes").click()
+    # Three planes share a crosshair, which keys move; the value below the cursor is the file's.
+    page.get_by_test_id("slice-query").fill("15")
+    page.keyboard.press("p")
+    coronal = page.get_by_test_id("plane-query-coronal")
+    coronal.focus()
+    for key in ("ArrowUp", "ArrowUp", "ArrowLeft"):
+        page.keyboard.press(key)
+    page.wait_for_function("() => document.querySelector('[data-testid=pane-query]').dataset.slice === '17'")
+    page.get_by_test_id("screen-query").focus()
+    page.keyboard.press("b")
+    page.keyboard.press("ArrowDown")
+    image = nibabel.as_closest_canonical(nibabel.load(volume))
+    wide, high = image.shape[:2]
+    column, row = wide // 2, int(high / 2 + 1)
+    value = image.get_fdata()[wide - 1 - column, high - 1 - row, 17]
+    query.get_by_text(f"{column}, {row} · {value:g} HU", exact=True).wait_for()
+    # A box by keys, grown through three slices, asks for what it holds.
+    for key in ("Enter", *["Shift+ArrowRight"] * 3, *["Shift+ArrowDown"] * 2, "Enter"):
+        page.keyboard.press(key)
+    page.get_by_test_id("box-from-query").fill("16")
+    page.get_by_test_id("box-from-query").press("Enter")
+    page.add_script_tag(path=AXE)
+    assert page.evaluate(RUN) == []
+    page.screenshot(path=artefacts / "viewer-planes.png")
+    page.get_by_test_id("box-search-query").click()
+    page.get_by_test_id("compare").wait_for(state="detached")
+    page.wait_for_function("() => location.hash.includes('slices=15-17')")
+    page.get_by_test_id("hit").first.get_by_text("slices ").wait_for()
+    assert page.get_by_test_id("region").is_visible()

@@ -184,11 +184,11 @@ COMMAND_ONLY: Final = {
 }
 NO_HTTP: Final = {
     **dict.fromkeys(
-        [f"search {name}" for name in ("text", "report", "study", "id", "ids", "vector", "box", "slice")],
+        [f"search {name}" for name in ("text", "report", "study", "id", "ids", "vector", "box", "slice", "slices")],
         "part of the body's query",
     ),
-    **dict.fromkeys([f"explain {name}" for name in ("id", "box", "slice")], "part of the body's query"),
-    **dict.fromkeys([f"classify {name}" for name in ("id", "box", "slice")], "part of the body's query"),
+    **dict.fromkeys([f"explain {name}" for name in ("id", "box", "slice", "slices")], "part of the body's query"),
+    **dict.fromkeys([f"classify {name}" for name in ("id", "box", "slice", "slices")], "part of the body's query"),
     **dict.fromkeys(["search mask", "explain mask"], "a mask would be a file"),
     **dict.fromkeys(["search context", "explain context"], "the page judges a region with its surroundings"),
     "search pictures": "pictures have routes of their own",

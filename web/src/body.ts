@@ -11,7 +11,8 @@ export function queryOf({ asked, text, report, roi }: Asking): Query | null {
   if (asked?.kind === "uploads") return { study_uploads: asked.ids };
   if (asked && roi && asked.kind !== "records") {
     const source = asked.kind === "upload" ? { image: asked.id } : { record: asked.id };
-    return { roi: { ...source, slice: roi.slice, box: [...roi.box] } };
+    const where = roi.slices ? { slices: [...roi.slices] as [number, number] } : { slice: roi.slice };
+    return { roi: { ...source, ...where, box: [...roi.box] } };
   }
   const words = { ...(text && { text }), ...(report && { report }) };
   if (asked?.kind === "upload") {

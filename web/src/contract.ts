@@ -2362,7 +2362,8 @@ export interface components {
         };
         /**
          * @description Where a hit matches a region: the most similar window, in the slice ``slice`` (0 in a picture). score: the mean
-         *     cosine of the patches in the window with those of the region.
+         *     cosine of the patches in the window with those of the region. slices: of a region that goes through several slices,
+         *     all that its place goes through, ascending; ``slice`` is then the one that the region's middle slice lies on.
          */
         Region: {
             slice: number;
@@ -2373,6 +2374,7 @@ export interface components {
                 number
             ];
             score: number;
+            slices: number[];
         };
         /** @description scores: a row a way to rank. unfindable: structures that no volume which may answer holds. */
         RegionReport: {
@@ -2520,11 +2522,18 @@ export interface components {
             mari_null: components["schemas"]["PermutationNull"] | null;
             croma_null: components["schemas"]["PermutationNull"] | null;
         };
-        /** @description A box on an upload or a record, in fractions of the displayed picture. */
+        /**
+         * @description A box on an upload or a record, in fractions of the displayed picture. slices: the first and the last one that it
+         *     goes through, in place of one slice.
+         */
         RoiBody: {
             image?: string | null;
             record?: string | null;
             slice?: number | null;
+            slices?: [
+                number,
+                number
+            ] | null;
             box: [
                 number,
                 number,

@@ -26,7 +26,8 @@ export interface Asking {
   report: string;
   /** Of the reports' ranking, against 1 of the picture's. */
   weight: number;
-  roi: { box: Box; slice: number | null } | null;
+  /** slices: the first and the last one of a box that goes through several, in place of one. */
+  roi: { box: Box; slice: number | null; slices?: readonly [number, number] | null } | null;
   positive: string[];
   negative: string[];
   filters: Filter[];
@@ -113,6 +114,7 @@ export function addressOf({ view, asking, compare }: Route): string {
   if (asking.weight !== EMPTY.weight) put("weight", String(asking.weight));
   if (asking.roi) put("box", asking.roi.box.map((edge) => edge.toFixed(4)).join(","));
   if (asking.roi?.slice != null) put("slice", String(asking.roi.slice));
+  if (asking.roi?.slices) put("slices", asking.roi.slices.join("-"));
   put("more", join(asking.positive));
   put("less", join(asking.negative));
   for (const filter of asking.filters) put("filter", filterText(filter));
@@ -149,7 +151,7 @@ function askingOf(found: URLSearchParams): Asking {
     text: found.get("text") ?? "",
     report: found.get("report") ?? "",
     weight: weight > 0 && weight <= 1000 ? weight : EMPTY.weight,
-    roi: box && { box, slice: slice !== null && Number.isInteger(Number(slice)) ? Number(slice) : null },
+    roi: box && { box, slice: slice !== null && Number.isInteger(Number(slice)) ? Number(slice) : null, ...slicesOf(found) },
     positive: split(found.get("more")),
     negative: split(found.get("less")),
     filters: found
@@ -179,6 +181,11 @@ function askedOf(found: URLSearchParams): Asked | null {
   if (series.length) return { kind: "uploads", ids: series, name: found.get("name") ?? "" };
   const ids = split(found.get("records"));
   return ids.length ? { kind: "records", ids } : null;
+}
+
+function slicesOf(found: URLSearchParams): { slices?: readonly [number, number] } {
+  const ends = /^(\d{1,6})-(\d{1,6})$/.exec(found.get("slices") ?? "");
+  return ends && Number(ends[1]) <= Number(ends[2]) ? { slices: [Number(ends[1]), Number(ends[2])] } : {};
 }
 
 function boxOf(text: string | null): Box | null {

@@ -49,6 +49,9 @@ describe("the search body", () => {
     expect(queryOf({ ...EMPTY, asked: { kind: "record", id: "r" }, roi })).toEqual({
       roi: { record: "r", slice: 2, box: [0, 0, 0.5, 0.5] },
     });
+    expect(queryOf({ ...EMPTY, asked: { kind: "record", id: "r" }, roi: { ...roi, slice: null, slices: [2, 9] } })).toEqual({
+      roi: { record: "r", slices: [2, 9], box: [0, 0, 0.5, 0.5] },
+    });
     expect(queryOf({ ...EMPTY, asked: { kind: "upload", id: "u", name: "", volume: true }, roi })).toEqual({
       roi: { image: "u", slice: 2, box: [0, 0, 0.5, 0.5] },
     });

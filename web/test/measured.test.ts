@@ -5,6 +5,7 @@ import { gridOf, takenOf, type Header } from "../src/viewer/header";
 import { angleOf, lengthOf, wordsOf } from "../src/viewer/measure";
 import { axesOf, directionOf, edgesOf, letterOf, mirrored, toLocal, turnedRight, UPRIGHT, unturned, type Turn } from "../src/viewer/orientation";
 import { PIXELS_ALONE, sameWindow, type Grid } from "../src/viewer/pane";
+import { greysOf, nameOf, placeOf, planesOf, voxelAt } from "../src/viewer/planes";
 import { followed, partner } from "../src/views/compare/linked";
 import { boxOf } from "../src/views/compare/tools";
 
@@ -143,5 +144,31 @@ describe("heat", () => {
     const picture = ["..###", ".#..#", "..###"];
     const air = airOf([5, 3], (column, row) => picture[row]![column] === ".");
     expect([...air].join("")).toBe([11000, 10000, 11000].join(""));
+  });
+});
+
+describe("the planes of a volume", () => {
+  const axial = grid({ spacing: [1, 2], between: 5, right: [1, 0, 0], down: [0, 1, 0], through: [0, 0, 1] });
+
+  it("lie as they are usually shown, whatever the one that it is cut along", () => {
+    const shown = (part: Partial<Grid>) =>
+      planesOf(grid({ ...axial, ...part }), 7).map((plane) => [nameOf(plane), letterOf(plane.across.towards!), letterOf(plane.down.towards!)]);
+    expect(shown({})).toEqual([["sagittal", "P", "F"], ["coronal", "L", "F"]]);
+    expect(shown({ down: [0, 0, -1], through: [0, 1, 0] })).toEqual([["sagittal", "P", "F"], ["axial", "L", "P"]]);
+    expect(shown({ right: [0, 1, 0], down: [0, 0, -1], through: [1, 0, 0] })).toEqual([["coronal", "L", "F"], ["axial", "L", "P"]]);
+    expect(shown({ through: [0, 0, -1] })).toEqual([["sagittal", "P", "F"], ["coronal", "L", "F"]]);
+  });
+
+  it("show each voxel in one place", () => {
+    const [sagittal, coronal] = planesOf(axial, 7);
+    expect(sagittal.down).toMatchObject({ axis: 2, reversed: true, mm: 5, size: 7 });
+    for (const plane of [sagittal, coronal]) {
+      const voxel = [30, 20, 2] as const;
+      expect(voxelAt(plane, voxel[plane.on], placeOf(plane, voxel))).toEqual([...voxel]);
+    }
+    expect(placeOf(coronal, [30, 20, 0])).toEqual([30, 6]); // the lowest slice is at the bottom
+    const greys = greysOf(coronal, 20, (column, row, slice) => (column === 30 && row === 20 && slice === 0 ? 100 : null), { window: [50, 100], dark: false });
+    expect(greys.indexOf(255)).toBe(6 * 100 + 30);
+    expect(nameOf(planesOf(grid({}), 3)[0])).toBe("");
   });
 });

@@ -30,6 +30,13 @@ describe("the address", () => {
     expect(routeOf(addressOf(full))).toEqual(full);
   });
 
+  it("restores a box through several slices, and leaves odd ends out", () => {
+    const roi = { box: [0, 0.25, 0.5, 1] as const, slice: null, slices: [3, 12] as const };
+    const route: Route = { ...full, asking: { ...full.asking, roi } };
+    expect(routeOf(addressOf(route))).toEqual(route);
+    expect(routeOf("#/search?record=a&box=0,0,1,1&slices=12-3").asking.roi).toEqual({ box: [0, 0, 1, 1], slice: null });
+  });
+
   it.each([
     { kind: "record", id: "abc" },
     { kind: "records", ids: ["a", "b"] },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from lookalike.asking.query_region import chosen_view
 from lookalike.asking.rank_regions import SLICES
 from lookalike.asking.rank_volumes import weighed_slices
 from lookalike.asking.region import RegionPatches, places_in
+from lookalike.asking.solid import solid_place
 from lookalike.encoders.preprocessing.grid import Cells, cells_in_picture, grid_of, over_picture
 from lookalike.gallery import Gallery
 from lookalike.ranking import best_pairs, contributing_rows
@@ -113,6 +115,12 @@ def _answer(
     gallery: Gallery, region: RegionPatches, hit: Query
 ) -> tuple[Region, PatchMap, Match, tuple[SlicePair, ...]]:
     """The best place of a region in a record, the patches there, and the best slices."""
+    if region.levels:
+        slices_of_hit = list(chain.from_iterable(all_patches(gallery, hit)))
+        solid = solid_place(region, slices_of_hit, gallery.spec.preprocessing)
+        patched = next(each.patches for each in slices_of_hit if each.view == solid.slice)
+        match = Match(region.slice, solid.slice, solid.score, solid.slices)
+        return solid, patched, match, (SlicePair(region.slice, solid.slice, solid.score),)
     found: list[tuple[Region, PatchMap]] = []
     for part in all_patches(gallery, hit):
         places = places_in(region, part, gallery.spec.preprocessing)

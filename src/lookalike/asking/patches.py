@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -21,12 +21,18 @@ _TOGETHER: Final = 16  # slices encoded at once
 
 def patches_at(gallery: Gallery, query: Query, view: int) -> tuple[PatchMap, bytes]:
     """The patches of one slice, and its small JPEG; b"" for a record's stored patches."""
-    if query.record is not None:
-        stored = patches_of(gallery.store, query.record.key)
+    return next(patches_at_each(gallery, query, [view]))
+
+
+def patches_at_each(gallery: Gallery, query: Query, views: Iterable[int]) -> Iterator[tuple[PatchMap, bytes]]:
+    """As ``patches_at``, of several slices, in their order; stored ones are read once."""
+    stored = {} if query.record is None else patches_of(gallery.store, query.record.key)
+    for view in views:
         if view in stored:
-            return stored[view], query.thumbnail
-    frame = frame_at(gallery, query, view)
-    return encoded(gallery, frame), frame.thumbnail
+            yield stored[view], query.thumbnail
+        else:
+            frame = frame_at(gallery, query, view)
+            yield encoded(gallery, frame), frame.thumbnail
 
 
 def all_patches(gallery: Gallery, query: Query) -> Iterator[list[StoredPatches]]:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.asking.masks import Mask, mask_over
-from lookalike.asking.patches import encoded, frame_at, patches_at
+from lookalike.asking.patches import encoded, frame_at, patches_at_each
 from lookalike.asking.query import Query
 from lookalike.asking.region import RegionPatches, region_of
+from lookalike.asking.solid import grown, views_between
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.readers.events import Frame
@@ -29,20 +30,25 @@ def with_region(
     box: Box | None = None,
     mask: str | os.PathLike[str] | NDArray[np.generic] | None = None,
     slice: int | None = None,
+    slices: tuple[int, int] | None = None,
     context: bool = True,
 ) -> Query:
-    """The query restricted to a region; box, mask, slice, context as in ``search``.
+    """The query restricted to a region; box, mask, slice, slices, context as in ``search``.
 
     Raises UsageError, UnreadableImageError (the mask), DamagedFileError.
     """
+    if slices is not None and (box is None or mask is not None or slice is not None):
+        raise UsageError("slices grow a box through a volume: give a box, and leave mask and slice out")
     drawn = None if mask is None else mask_over(gallery, mask, query.plane)
-    view = chosen_view(query, slice, drawn)
-    patches, thumbnail = patches_at(gallery, query, view)
-    marked = None if drawn is None else mask_at(drawn, view, patches)
-    region = region_of(gallery.spec.preprocessing, patches, box, marked, view)
-    if not context:
-        region = _alone(gallery, region, frame_at(gallery, query, view))
-    return replace(query, region=region, thumbnail=thumbnail)
+    views = [chosen_view(query, slice, drawn)] if slices is None else views_between(query, slices)
+    levels = []
+    for view, (patches, small) in zip(views, patches_at_each(gallery, query, views), strict=True):
+        marked = None if drawn is None else mask_at(drawn, view, patches)
+        region = region_of(gallery.spec.preprocessing, patches, box, marked, view)
+        levels.append(region if context else _alone(gallery, region, frame_at(gallery, query, view)))
+        if len(levels) == len(views) // 2 + 1:
+            query = replace(query, thumbnail=small)
+    return replace(query, region=grown(levels))
 
 
 def chosen_view(query: Query, slice_: int | None, mask: Mask | None) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, groupby, islice
 from typing import Final
 
 from lookalike.asking.candidates import Candidates, with_patches
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked, records_there
 from lookalike.asking.region import RegionPatches, places_in
+from lookalike.asking.solid import solid_place
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.store.patches import read_patches
@@ -38,9 +39,14 @@ def rank_regions(gallery: Gallery, query: Query, who: Candidates, k: int) -> lis
 
 
 def best_places(gallery: Gallery, region: RegionPatches, records: Iterable[int]) -> dict[int, list[Region]]:
-    """The best place of each record, by key; of a volume, of its best slices, best first."""
+    """The best place of each record, by key; of a volume, of its best slices, best first. Of a region that goes through
+    several slices one place, which does so too.
+    """
     found: dict[int, list[Region]] = {}
     recipe = gallery.spec.preprocessing
+    if region.levels:
+        rows = chain.from_iterable(read_patches(gallery.store, records))
+        return {key: [solid_place(region, list(own), recipe)] for key, own in groupby(rows, lambda row: row.record)}
     for part in read_patches(gallery.store, records):
         for patched, place in zip(part, places_in(region, part, recipe), strict=True):
             best = found.setdefault(patched.record, [])
@@ -54,4 +60,5 @@ def _match(region: RegionPatches, record: Record, best: list[Region]) -> Match |
     """The slices of a volume that match the region best."""
     if record.depth == 1:
         return None
-    return Match(region.slice, best[0].slice, best[0].score, tuple(sorted(place.slice for place in best)))
+    slices = best[0].slices or tuple(sorted(place.slice for place in best))
+    return Match(region.slice, best[0].slice, best[0].score, slices)

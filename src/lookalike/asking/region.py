@@ -30,7 +30,8 @@ class RegionPatches:
     """The patches (m, channels) of a region, unit vectors; cells (m, 2): row and column of each from the region's
     first; first: where that is in the grid. box: in fractions of the network's input; shown: of the picture.
 
-    slice: of a volume, 0 in a picture. picture: all patches of that slice.
+    slice: of a volume, 0 in a picture. picture: all patches of that slice. levels: of a box that goes through several
+    slices, the region in each of them, ascending; it is itself the middle one (``asking.solid``).
     """
 
     vectors: NDArray[np.float32]
@@ -40,6 +41,7 @@ class RegionPatches:
     shown: Box
     slice: int
     picture: PatchMap
+    levels: tuple[RegionPatches, ...] = ()
 
     @property
     def places(self) -> NDArray[np.int64]:
@@ -70,6 +72,19 @@ def region_of(
 
 def places_in(region: RegionPatches, part: list[StoredPatches], recipe: Preprocessing) -> list[Region]:
     """The best place in each of some pictures. Patches that show padding match nothing: their cosine is 0."""
+    scores, grids = scores_in(region, part, recipe)
+    at = scores.reshape(len(part), -1).argmax(axis=1)
+    places = zip(*np.unravel_index(at, scores.shape[1:]), strict=True)
+    return [
+        Region(patched.view, moved_to(region, grid, int(row), int(column)), float(score[row, column]))
+        for patched, grid, score, (row, column) in zip(part, grids, scores, places, strict=True)
+    ]
+
+
+def scores_in(
+    region: RegionPatches, part: list[StoredPatches], recipe: Preprocessing
+) -> tuple[NDArray[np.float32], list[Grid]]:
+    """The region laid over every place of some pictures: scores (pictures, rows, columns), and the pictures' grids."""
     shapes = {patched.patches.codes.shape for patched in part}
     if len(shapes) > 1 or next(iter(shapes))[2] != region.vectors.shape[1]:
         raise ManifestMismatchError(
@@ -82,16 +97,10 @@ def places_in(region: RegionPatches, part: list[StoredPatches], recipe: Preproce
     grids = [grid_of(patched.patches.shown, recipe, rows, columns) for patched in part]
     seen: dict[Grid, NDArray[np.bool_]] = {grid: cells_in_picture(grid) for grid in set(grids)}
     similar *= np.stack([seen[grid] for grid in grids])
-    scores = window_scores(similar, region.cells)
-    at = scores.reshape(pictures, -1).argmax(axis=1)
-    places = zip(*np.unravel_index(at, scores.shape[1:]), strict=True)
-    return [
-        Region(patched.view, _moved(region, grid, int(row), int(column)), float(score[row, column]))
-        for patched, grid, score, (row, column) in zip(part, grids, scores, places, strict=True)
-    ]
+    return window_scores(similar, region.cells), grids
 
 
-def _moved(region: RegionPatches, grid: Grid, row: int, column: int) -> Box:
+def moved_to(region: RegionPatches, grid: Grid, row: int, column: int) -> Box:
     """The region's box where its first patch lies at (row, column), in fractions of the other picture."""
     down, across = (row - region.first[0]) / grid.rows, (column - region.first[1]) / grid.columns
     left, top, right, bottom = region.box

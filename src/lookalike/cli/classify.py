@@ -10,7 +10,7 @@ import click
 
 from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.output import gallery_option, print_json, print_notes, print_table, progress_bar, seed_option
-from lookalike.cli.search import box_of
+from lookalike.cli.search import box_of, slices_of
 from lookalike.plugins import plugin_names
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     "--box", callback=box_of, metavar="L,T,R,B", help="Let the records vote that hold something like this region."
 )
 @click.option("--slice", "slice_", type=int, metavar="N", help="The slice of a volume that the region lies in.")
+@click.option(
+    "--slices", callback=slices_of, metavar="FIRST-LAST", help="Grow the box through a volume, along these slices."
+)
 @click.option("--label", "labels", multiple=True, help="zero-shot: a label to choose from (repeatable).")
 @click.option("--modality", default="", help="zero-shot: of the prompt, e.g. 'x-ray'.")
 @click.option("--body-part", default="", help="zero-shot: of the prompt, e.g. 'chest'.")
@@ -58,6 +61,7 @@ def command(
     where: str | None,
     box: Box | None,
     slice_: int | None,
+    slices: tuple[int, int] | None,
     labels: tuple[str, ...],
     modality: str,
     body_part: str,
@@ -111,6 +115,7 @@ def command(
                 where=where,
                 box=box,
                 slice=slice_,
+                slices=slices,
                 labels=labels,
                 modality=modality,
                 body_part=body_part,

@@ -11,7 +11,7 @@ from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.output import filled_gallery, gallery_option, print_notes, print_table
 
 if TYPE_CHECKING:
-    from lookalike.types import Box, StudyMatch
+    from lookalike.types import Box, Hit, StudyMatch
     from lookalike.verbs.search import SearchResult
 
 
@@ -24,6 +24,16 @@ def box_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> B
     except ValueError:
         raise click.BadParameter(f"{value!r} is no left,top,right,bottom such as 0.2,0.3,0.5,0.6") from None
     return left, top, right, bottom
+
+
+def slices_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """An option's value as the first and the last slice."""
+    if value is None:
+        return None
+    first, dash, last = value.partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal()):
+        raise click.BadParameter(f"{value!r} is no first-last such as 10-20")
+    return int(first), int(last)
 
 
 @click.command("search")
@@ -73,6 +83,9 @@ def box_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> B
 )
 @click.option("--mask", metavar="FILE", help="Search the region where this picture or volume is above 0.")
 @click.option("--slice", "slice_", type=int, metavar="N", help="The slice of a volume that the region lies in.")
+@click.option(
+    "--slices", callback=slices_of, metavar="FIRST-LAST", help="Grow the box through a volume, along these slices."
+)
 @click.option("--context/--no-context", default=True, help="Judge the region with or without what lies around it.")
 @listing_option
 def command(
@@ -101,6 +114,7 @@ def command(
     box: Box | None,
     mask: str | None,
     slice_: int | None,
+    slices: tuple[int, int] | None,
     context: bool,
     output: str,
 ) -> None:
@@ -119,6 +133,7 @@ def command(
       lookalike search query.dcm --gallery chest --only-priors --per study
       lookalike search query.dcm --gallery chest --beside chest-lite2
       lookalike search query.dcm --gallery chest --box 0.2,0.3,0.5,0.6 --figure where.png
+      lookalike search ct.nii.gz --gallery ct --box 0.2,0.3,0.5,0.6 --slices 10-20
     """
     from lookalike import plots
     from lookalike.verbs.explain import illustrate
@@ -132,9 +147,10 @@ def command(
             "a region is searched by patches: leave --study, --text, --report, --space, --rank, --weights, --like, "
             "--unlike, --per and --one-per-patient out"
         )
-    if (slice_ is not None or not context) and not region:
-        raise click.UsageError("--slice and --no-context speak of a region; give --box or --mask too")
-    query_options: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "context": context}
+    if (slice_ is not None or slices is not None or not context) and not region:
+        raise click.UsageError("--slice, --slices and --no-context speak of a region; give --box or --mask too")
+    query_options: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "slices": slices}
+    query_options["context"] = context
     with filled_gallery(gallery) as opened:
         result = search(
             opened,
@@ -172,6 +188,13 @@ def command(
         click.echo(f"wrote {figure}")
 
 
+def _slices(hit: Hit) -> str:
+    """The pair of slices that matches, and all that the place of a box through several slices goes through."""
+    pair = f"{hit.match.query_slice} ~ {hit.match.slice}" if hit.match else ""
+    through = hit.region.slices if hit.region else ()
+    return f"{pair} of {through[0]}-{through[-1]}" if through else pair
+
+
 def _study(study: StudyMatch) -> list[str]:
     """The cells of a study: its name, how many records it has, and how alike each kind of series is."""
     kinds = ", ".join(f"{kind or 'images'} {cosine:.2f}" for kind, cosine in study.kinds.items())
@@ -188,7 +211,7 @@ def _print(result: SearchResult, *, region: bool, days: bool) -> None:
     rows = [[*head, *(["box"] if region else []), "source"]]
     for h in result.hits:
         nearness = ["" if h.nearness is None else f"{h.nearness:.0f} %"] if near else []
-        pair = [f"{h.match.query_slice} ~ {h.match.slice}"] if h.match else [""] * volumes
+        pair = [_slices(h)] * volumes
         place = [",".join(f"{edge:.2f}" for edge in h.region.box)] if h.region else []
         labels = ", ".join(h.labels) or "-"
         found_by = ["-" if h.day is None else str(h.day)] * timed + [str(h.others)] * grouped

@@ -211,7 +211,7 @@ def _study(service: Service, query: QueryBody, caller: Caller) -> str | Query | 
 
 
 def _region(query: QueryBody) -> dict[str, Any]:
-    return {"box": query.roi.box, "slice": query.roi.slice} if query.roi else {}
+    return query.roi.model_dump(include={"box", "slice", "slices"}) if query.roi else {}
 
 
 def _record(query: QueryBody) -> str:

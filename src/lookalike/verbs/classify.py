@@ -155,6 +155,7 @@ def classify(
     where: str | Filter | None = None,
     box: Box | None = None,
     slice: int | None = None,
+    slices: tuple[int, int] | None = None,
     set: float | None = None,
     progress: Progress | None = None,
 ) -> ClassifyResult:
@@ -171,8 +172,8 @@ def classify(
     space: where neighbours are looked for; there is no calibration in an adapted space, which has learnt the labels. Of
     the method ``adapter`` its name. where: only records that satisfy the filter vote, or are learnt from. Where all of
     them bear one label the vote (knn) is that label's, not calibrated, and a note says so; where none bears any, it
-    abstains; other methods need two. box, slice: as of ``search``: the records that hold something like this region
-    vote (knn, in the base space, not calibrated).
+    abstains; other methods need two. box, slice, slices: as of ``search``: the records that hold something like this
+    region vote (knn, in the base space, not calibrated).
     abstain: the share of the gallery's own records that would be judged too far away; 0 never abstains.
     set: a coverage such as .9: the labels that are not ruled out, so that this share of sets holds the label
     (`LabelSet`); a note says where there can be none.
@@ -194,10 +195,10 @@ def classify(
                 "multi_label and set out"
             )
         picture = open_query(gallery, query) if id is None else of_record(gallery, id)
-        region = with_region(gallery, picture, box=box, slice=slice)
+        region = with_region(gallery, picture, box=box, slice=slice, slices=slices)
         return _of_region(gallery, region, where, k, weighting, started)
-    if slice is not None:
-        raise UsageError("slice speaks of a region; give a box too")
+    if slice is not None or slices is not None:
+        raise UsageError("slice and slices speak of a region; give a box too")
     own = {} if prompts is None else own_prompts(prompts)
     words = Prompts(tuple(templates), modality, body_part, view, own)
     settings = Settings(k, weighting, seed)

@@ -30,6 +30,7 @@ def explain(
     box: Box | None = None,
     mask: str | os.PathLike[str] | NDArray[np.generic] | None = None,
     slice: int | None = None,
+    slices: tuple[int, int] | None = None,
     space: str = BASE,
     context: bool = True,
 ) -> Explanation:
@@ -39,12 +40,13 @@ def explain(
     other picture. With box, mask and context (as in ``search``) the query's heat is that of the region's
     patches, and the hit's box is the place that matches it best. Of volumes the most similar pair of slices is
     shown, by their vectors in ``space``, or the best place of the region; slice: chooses the query's slice.
-    An adapter changes which slices are shown, not the heat: patches are in the encoder's own space.
+    Of a box through several slices (slices) its middle one is shown, and where that lies in the hit. An adapter
+    changes which slices are shown, not the heat: patches are in the encoder's own space.
 
     Patches that are not stored are computed from the record's file. Raises UsageError where it is gone, or where the
     encoder gives no patches; UnreadableImageError, NotFoundError (unknown id), DamagedFileError.
     """
-    asking = _asking(gallery, query, id, box, mask, slice, context)
+    asking = _asking(gallery, query, id, box, mask, slice, slices, context)
     return _explained(gallery, asking, of_record(gallery, record), slice, space)
 
 
@@ -69,11 +71,12 @@ def illustrate(
     box: Box | None = None,
     mask: str | os.PathLike[str] | NDArray[np.generic] | None = None,
     slice: int | None = None,
+    slices: tuple[int, int] | None = None,
     space: str = BASE,
     context: bool = True,
 ) -> Illustration:
     """``explain`` for several records, with the pictures for a figure; the query and its mask are read once."""
-    asking = _asking(gallery, query, id, box, mask, slice, context)
+    asking = _asking(gallery, query, id, box, mask, slice, slices, context)
     hits = [of_record(gallery, record) for record in records]
     explained = [_explained(gallery, asking, hit, slice, space) for hit in hits]
     ours = small_picture(gallery, asking, explained[0].query.slice) if explained else b""
@@ -88,15 +91,16 @@ def _asking(
     box: Box | None,
     mask: str | os.PathLike[str] | NDArray[np.generic] | None,
     slice_: int | None,
+    slices: tuple[int, int] | None,
     context: bool,
 ) -> Query:
     """The query, with its region if one is given."""
     if (query is None) == (identity is None):
         raise UsageError("give either a query (a file or an array) or the id of a record")
     asking = open_query(gallery, query) if identity is None else of_record(gallery, identity)
-    if box is None and mask is None:
+    if box is None and mask is None and slices is None:
         return asking
-    return with_region(gallery, asking, box=box, mask=mask, slice=slice_, context=context)
+    return with_region(gallery, asking, box=box, mask=mask, slice=slice_, slices=slices, context=context)
 
 
 def _explained(gallery: Gallery, asking: Query, hit: Query, slice_: int | None, space: str) -> Explanation:

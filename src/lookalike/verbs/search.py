@@ -138,6 +138,7 @@ def search(
     box: Box | None = None,
     mask: str | os.PathLike[str] | NDArray[np.generic] | None = None,
     slice: int | None = None,
+    slices: tuple[int, int] | None = None,
     context: bool = True,
     k: int = 5,
     where: str | Filter | None = None,
@@ -178,9 +179,11 @@ def search(
     a hit is most similar to it. box: (left, top, right, bottom) in fractions of the displayed picture. mask: a file
     that lies over the query (a volume's over the volume), or an array (rows, columns) over the picture, above 0 in
     the region. slice: of a volume, numbered along the gallery's plane; without it the one with the largest part of
-    the mask, or the middle one. context: whether the patches are encoded with the region's surroundings, as those of
-    the gallery are; without it the region is encoded alone, on the picture's mean grey: better where the same thing
-    may lie anywhere, worse where its surroundings identify it (docs/regions.md). A record's file is read again.
+    the mask, or the middle one. slices: grow the box through a volume, from the first to the last of two slices; all of
+    it is then searched for, slice on slice, and ``Hit.region.slices`` says where (``asking.solid``). context: whether
+    the patches are encoded with the region's surroundings, as those of the gallery are; without it the region is
+    encoded alone, on the picture's mean grey: better where the same thing may lie anywhere, worse where its
+    surroundings identify it (docs/regions.md). A record's file is read again.
     A region's score is the mean cosine at the best place of the region's patches, laid over every place of every
     picture and slice (``ranking.window_scores``); the search is exact.
 
@@ -206,15 +209,16 @@ def search(
             (text, report, vector, study and [study], ids[1:], positive, negative, group_by),
             (space, rank, weights),
         )
+        asked_region: dict[str, Any] = {"box": box, "mask": mask, "slice": slice, "slices": slices, "context": context}
         with clock.stage("read"):
             picture = of_record(gallery, ids[0]) if ids else open_query(gallery, query)
-            queries = [with_region(gallery, picture, box=box, mask=mask, slice=slice, context=context)]
+            queries = [with_region(gallery, picture, **asked_region)]
     elif study is not None:
-        _check_study((text, report, positive, negative), (rank, weights, slice, context))
+        _check_study((text, report, positive, negative), (rank, weights, slice, slices, context))
         with clock.stage("read"):
             queries = [in_space(gallery, open_study(gallery, study), space)]
     else:
-        _check_whole(slice, context=context)
+        _check_whole(slice, slices, context=context)
         words: dict[str, Any] = {"text": text, "report": report, "report_weight": report_weight}
         queries = queries_of(gallery, query, ids=ids, vector=vector, **words, space=space, clock=clock)
     with nullcontext() if beside is None else open_gallery(beside) as other:
@@ -316,16 +320,16 @@ def _query_beside(other: Gallery, query: Any, ids: Sequence[str], clock: Clock) 
 
 
 def _check_study(others: Sequence[Any], ranking: tuple[Any, ...]) -> None:
-    if any(others) or ranking != ("auto", "uniform", None, True):
+    if any(others) or ranking != ("auto", "uniform", None, None, True):
         raise UsageError(
-            "studies are compared by their series alone: leave text, report, positive, negative, rank, weights, slice "
-            "and context out"
+            "studies are compared by their series alone: leave text, report, positive, negative, rank, weights, slice, "
+            "slices and context out"
         )
 
 
-def _check_whole(slice_: int | None, *, context: bool) -> None:
-    if slice_ is not None or not context:
-        raise UsageError("slice and context speak of a region; give a box or a mask too")
+def _check_whole(slice_: int | None, slices: tuple[int, int] | None, *, context: bool) -> None:
+    if slice_ is not None or slices is not None or not context:
+        raise UsageError("slice, slices and context speak of a region; give a box or a mask too")
 
 
 def _judged(

@@ -15,6 +15,7 @@ Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Option = Annotated[str, Field(max_length=10_000)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
+SliceIndex = Annotated[int, Field(ge=0, lt=1 << 20)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -25,11 +26,14 @@ class Body(BaseModel):
 
 
 class RoiBody(Body):
-    """A box on an upload or a record, in fractions of the displayed picture."""
+    """A box on an upload or a record, in fractions of the displayed picture. slices: the first and the last one that it
+    goes through, in place of one slice.
+    """
 
     image: Id | None = None
     record: Id | None = None
-    slice: Annotated[int, Field(ge=0, lt=1 << 20)] | None = None
+    slice: SliceIndex | None = None
+    slices: tuple[SliceIndex, SliceIndex] | None = None
     box: tuple[Fraction, Fraction, Fraction, Fraction]
 
     @model_validator(mode="after")

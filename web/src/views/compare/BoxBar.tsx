@@ -16,13 +16,22 @@ interface Props {
 export function BoxBar({ name, solid, subject, onSolid }: Props) {
   const isVolume = subject.depth > 1;
   const search = (): void => {
-    const roi = { box: solid.box, slice: isVolume ? solid.from : null };
+    const { box, from, to } = solid;
+    const roi = { box, slice: isVolume && from === to ? from : null, ...(from < to && { slices: [from, to] as const }) };
     ask({ ...ALONE, asked: askedOf(subject), roi });
     compare(null);
   };
   return (
     <div class="row box-bar" data-testid={`box-${name}`}>
-      <span>Box{isVolume && ` on slice ${solid.from + 1}`}</span>
+      <span>Box</span>
+      {isVolume && (
+        <>
+          <End label="from slice" value={solid.from} min={0} max={solid.to} testid={`box-from-${name}`}
+            onValue={(from) => onSolid({ ...solid, from })} />
+          <End label="to" value={solid.to} min={solid.from} max={subject.depth - 1} testid={`box-to-${name}`}
+            onValue={(to) => onSolid({ ...solid, to })} />
+        </>
+      )}
       {gallery.value?.patches ? (
         <button class="key" data-testid={`box-search-${name}`} onClick={search}>
           <Search aria-hidden="true" />
@@ -35,6 +44,32 @@ export function BoxBar({ name, solid, subject, onSolid }: Props) {
         <X aria-hidden="true" />
       </button>
     </div>
+  );
+}
+
+interface EndProps {
+  label: string;
+  value: number;
+  min: number;
+  max: number;
+  testid: string;
+  onValue: (value: number) => void;
+}
+
+/** People count slices from 1. */
+function End({ label, value, min, max, testid, onValue }: EndProps) {
+  return (
+    <label>
+      {label}
+      <input
+        type="number"
+        min={min + 1}
+        max={max + 1}
+        value={value + 1}
+        data-testid={testid}
+        onChange={(event) => onValue(Math.max(min, Math.min(max, Math.round(Number(event.currentTarget.value) || 1) - 1)))}
+      />
+    </label>
   );
 }
 

@@ -18,6 +18,7 @@ export function CompareView({ id }: { id: string }) {
   const tools = useTools();
   const [heat, setHeat] = useState(false);
   const [glowing, setGlowing] = useState(USUAL);
+  const [planes, setPlanes] = useState(false);
   const section = useRef<HTMLElement>(null);
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
@@ -29,7 +30,7 @@ export function CompareView({ id }: { id: string }) {
     if (document.fullscreenElement) void document.exitFullscreen();
     else void section.current?.requestFullscreen();
   };
-  useViewerKeys({ panes, tools, full });
+  useViewerKeys({ panes, tools, full, planes: () => setPlanes(!planes) });
   /** What is being drawn ends first, then the tool, then the view. */
   const leave = (event: KeyboardEvent): void => {
     if (event.key !== "Escape") return;
@@ -46,6 +47,8 @@ export function CompareView({ id }: { id: string }) {
         onHeat={setHeat}
         pairs={explanation?.pairs.length ? explanation.pairs : match ? [match] : []}
         onFull={full}
+        planes={planes}
+        onPlanes={setPlanes}
       />
       {heat && explanation && <HeatScale glowing={glowing} onGlowing={setGlowing} />}
       <div class="panes">
@@ -61,6 +64,7 @@ export function CompareView({ id }: { id: string }) {
             tools={tools}
             heat={heat ? (explanation?.[name] ?? null) : null}
             glowing={glowing}
+            planes={planes}
           />
         ))}
       </div>

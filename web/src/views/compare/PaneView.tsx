@@ -13,6 +13,7 @@ import { Corners } from "./Corners";
 import { useGestures } from "./gestures";
 import { Glow } from "./Glow";
 import { Over } from "./Over";
+import { Planes } from "./Planes";
 import type { Tools } from "./tools";
 
 interface Props {
@@ -25,13 +26,17 @@ interface Props {
   tools: Tools;
   heat: Explained | null;
   glowing: Glowing;
+  /** Of volumes the two other planes as well. */
+  planes: boolean;
 }
 
-export function PaneView({ name, title, about, subject, absent, panes, tools, heat, glowing }: Props) {
+export function PaneView({ name, title, about, subject, absent, panes, tools, heat, glowing, planes }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const [words, setWords] = useState("opening");
   const pane = panes.panes[name] ?? null;
-  const gestures = useGestures(name, pane, panes, tools);
+  const [point, setCross] = useState<readonly [number, number] | null>(null);
+  const showsPlanes = planes && (pane?.slices ?? 1) > 1;
+  const gestures = useGestures(name, pane, panes, tools, (at) => showsPlanes && setCross(at));
 
   useEffect(() => {
     if (!subject || !place.current) return;
@@ -43,6 +48,7 @@ export function PaneView({ name, title, about, subject, absent, panes, tools, he
     );
     return () => (abort.abort(), mine && (panes.closed(name), mine.dispose()));
   }, [subject]);
+  useEffect(() => setCross(null), [pane]);
   useEffect(() => {
     if (!pane || !place.current) return;
     const watch = new ResizeObserver(() => pane.resize());
@@ -54,6 +60,7 @@ export function PaneView({ name, title, about, subject, absent, panes, tools, he
   const grid = pane?.grid() ?? null;
   const turn = panes.turns[name];
   const matching = panes.matching[name];
+  const cross = point ?? [Math.floor((grid?.columns ?? 0) / 2), Math.floor((grid?.rows ?? 0) / 2)];
   const solid = tools.solids[name];
   const going = tools.drawing;
   const drawing = going?.name === name && going.slice === slice ? going.points : [];
@@ -70,48 +77,64 @@ export function PaneView({ name, title, about, subject, absent, panes, tools, he
         <span title={about}>{about}</span>
         <span class="push hint">drag: window · wheel: {(pane?.slices ?? 1) > 1 ? "slice" : "zoom"} · Shift and drag: move</span>
       </header>
-      <div
-        class={`screen ${tools.tool === "window" ? "" : "drawing"}`}
-        tabIndex={0}
-        role="application"
-        data-testid={`screen-${name}`}
-        aria-label={labelOf(title, tools)}
-        {...gestures.on}
-      >
-        {/* Viewers take their size when they open: not before that is it turned. */}
-        <div class={`turned ${pane && turn.quarters % 2 ? "quarter" : ""}`} style={pane ? { transform: turnOf(turn) } : {}}>
-          <div ref={place} class="drawn" />
-          {heat && pane && elsewhere === null && (
-            <Glow explained={heat} glowing={glowing} pane={pane} first={panes.first(name)} />
+      <div class={`screens ${grid && showsPlanes ? "three" : ""}`}>
+        <div
+          class={`screen ${tools.tool === "window" ? "" : "drawing"}`}
+          tabIndex={0}
+          role="application"
+          data-testid={`screen-${name}`}
+          aria-label={labelOf(title, tools)}
+          {...gestures.on}
+        >
+          {/* Viewers take their size when they open: not before that is it turned. */}
+          <div class={`turned ${pane && turn.quarters % 2 ? "quarter" : ""}`} style={pane ? { transform: turnOf(turn) } : {}}>
+            <div ref={place} class="drawn" />
+            {heat && pane && elsewhere === null && (
+              <Glow explained={heat} glowing={glowing} pane={pane} first={panes.first(name)} />
+            )}
+            {pane && grid && (
+              <Over
+                pane={pane}
+                grid={grid}
+                turn={turn}
+                marks={tools.marks[name]}
+                drawing={drawing}
+                kind={tools.tool === "window" || panes.active !== name ? null : tools.tool}
+                cursor={gestures.cursor}
+                crosshair={showsPlanes ? [cross[0] + 0.5, cross[1] + 0.5] : null}
+                solid={solid}
+              />
+            )}
+          </div>
+          {absent ? (
+            <p class="wait">The query is words; there is no picture to stand beside.</p>
+          ) : (
+            words && <p class="wait working">{words}</p>
           )}
           {pane && grid && (
-            <Over
+            <Corners
               pane={pane}
               grid={grid}
               turn={turn}
-              marks={tools.marks[name]}
-              drawing={drawing}
-              kind={tools.tool === "window" || panes.active !== name ? null : tools.tool}
+              modality={subject?.modality ?? null}
+              zoom={panes.view.zoom}
+              inverted={panes.inverted[name]}
               cursor={gestures.cursor}
-              crosshair={null}
-              solid={solid}
             />
           )}
         </div>
-        {absent ? (
-          <p class="wait">The query is words; there is no picture to stand beside.</p>
-        ) : (
-          words && <p class="wait working">{words}</p>
-        )}
-        {pane && grid && (
-          <Corners
+        {pane && grid && showsPlanes && (
+          <Planes
             pane={pane}
+            name={name}
             grid={grid}
-            turn={turn}
-            modality={subject?.modality ?? null}
-            zoom={panes.view.zoom}
-            inverted={panes.inverted[name]}
-            cursor={gestures.cursor}
+            cross={[...cross, slice]}
+            dark={panes.inverted[name]}
+            solid={solid}
+            onCross={([column, row, at]) => {
+              setCross([column, row]);
+              if (at !== slice) void panes.toSlice(name, at);
+            }}
           />
         )}
       </div>

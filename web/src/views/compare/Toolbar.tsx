@@ -8,6 +8,7 @@ import {
   Expand,
   Flame,
   FlipHorizontal2,
+  Grid2x2,
   Link2,
   RotateCcw,
   RotateCw,
@@ -35,9 +36,11 @@ interface Props {
   onHeat: (on: boolean) => void;
   pairs: readonly SlicePair[];
   onFull: () => void;
+  planes: boolean;
+  onPlanes: (on: boolean) => void;
 }
 
-export function Toolbar({ panes, tools, heat, onHeat, pairs, onFull }: Props) {
+export function Toolbar({ panes, tools, heat, onHeat, pairs, onFull, planes, onPlanes }: Props) {
   const at = shown.value.findIndex((hit) => hit.id === selectedId.value);
   const anyDrawn = NAMES.some((name) => tools.marks[name].length || tools.solids[name]);
   return (
@@ -60,6 +63,9 @@ export function Toolbar({ panes, tools, heat, onHeat, pairs, onFull }: Props) {
         <Act icon={Expand} label="Full screen (f)" testid="full-screen" onClick={onFull} />
       </span>
       <span class="row tight">
+        {NAMES.some((name) => (panes.panes[name]?.slices ?? 1) > 1) && (
+          <Act icon={Grid2x2} label="Three planes of a volume (p)" testid="planes" pressed={planes} onClick={() => onPlanes(!planes)} />
+        )}
         {TOOLS.map(([tool, icon, label]) => (
           <Act key={tool} icon={icon} label={label} testid={`tool-${tool}`} pressed={tools.tool === tool} onClick={() => tools.toggle(tool)} />
         ))}

@@ -15,7 +15,14 @@ interface Drag {
 
 const FAR = 4; // screen pixels: a press that moved further is a drag
 
-export function useGestures(name: Name, pane: Pane | null, panes: Panes, tools: Tools) {
+/** onPoint: a press without a drag, on a pixel of the picture, where no tool takes it. */
+export function useGestures(
+  name: Name,
+  pane: Pane | null,
+  panes: Panes,
+  tools: Tools,
+  onPoint: (pixel: readonly [column: number, row: number]) => void,
+) {
   const drag = useRef<Drag | null>(null);
   const [cursor, setCursor] = useState<Point | null>(null);
   const turn = panes.turns[name];
@@ -54,6 +61,8 @@ export function useGestures(name: Name, pane: Pane | null, panes: Panes, tools: 
   };
   const onPointerUp = (event: PointerEvent): void => {
     if (drag.current?.far && tools.tool !== "window" && !event.shiftKey) press(pointAt(event));
+    const at = pointAt(event);
+    if (drag.current && !drag.current.far && tools.tool === "window" && at && grid) onPoint(pixelOf(at, grid));
     drag.current = null;
   };
   const onWheel = (event: WheelEvent): void => {
@@ -118,4 +127,9 @@ const ARROWS: Record<string, Point> = {
 const inside = ([x, y]: Point, { columns, rows }: Grid): Point => [
   Math.max(0, Math.min(columns, x)),
   Math.max(0, Math.min(rows, y)),
+];
+
+const pixelOf = ([x, y]: Point, { columns, rows }: Grid): readonly [number, number] => [
+  Math.max(0, Math.min(columns - 1, Math.floor(x))),
+  Math.max(0, Math.min(rows - 1, Math.floor(y))),
 ];

@@ -9,6 +9,7 @@ interface At {
   panes: Panes;
   tools: Tools;
   full: () => void;
+  planes: () => void;
 }
 
 export const VIEWER_KEYS: ReadonlyArray<readonly [key: string, does: string, act: (at: At) => void]> = [
@@ -16,6 +17,7 @@ export const VIEWER_KEYS: ReadonlyArray<readonly [key: string, does: string, act
   ["r", "turn right", ({ panes }) => panes.turnRight()],
   ["m", "mirror left to right", ({ panes }) => panes.mirror()],
   ["f", "full screen", ({ full }) => full()],
+  ["p", "three planes of a volume, with a crosshair", ({ planes }) => planes()],
   ["l", "measure a length", ({ tools }) => tools.toggle("length")],
   ["a", "measure an angle", ({ tools }) => tools.toggle("angle")],
   ["b", "draw a box to search for", ({ tools }) => tools.toggle("box")],

@@ -174,6 +174,8 @@ function sliceWords(hit: Hit): string {
   const { depth, attributes } = hit;
   const slice = sliceOf(hit);
   if (depth < 2) return "";
+  const through = hit.region?.slices ?? [];
+  if (through.length) return `slices ${through[0]! + 1} to ${through.at(-1)! + 1} of ${depth}`;
   const words = slice === null ? counted(depth, "slice") : `slice ${slice + 1} of ${depth}`;
   return `${words} ${textOf(attributes["plane"])}`.trim();
 }

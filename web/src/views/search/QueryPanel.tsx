@@ -3,7 +3,7 @@ import { Grid2x2, Upload as UploadIcon, X } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { paths, type Thing } from "../../api";
 import { askWith, expired, facts, loadFacts, noRecord, turnedDown } from "../../search";
-import { isStudy } from "../../route";
+import { isStudy, type Asking } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { fileName } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
@@ -119,7 +119,7 @@ function Find({ onPick }: { onPick: (words: string) => void }) {
 function Asked({ thing }: { thing: Thing }) {
   const { asked, roi } = asking.value;
   const known = facts.value;
-  const [slice, setSlice] = useState<number | null>(roi?.slice ?? null);
+  const [slice, setSlice] = useState<number | null>(roi?.slice ?? middleOf(roi?.slices));
   const id = "upload" in thing ? thing.upload : thing.record;
   useEffect(
     () =>
@@ -128,6 +128,11 @@ function Asked({ thing }: { thing: Thing }) {
       }),
     [id],
   );
+  // A box that was drawn elsewhere is shown where it lies.
+  useEffect(() => {
+    const there = roi?.slice ?? middleOf(roi?.slices);
+    if (there !== null) setSlice(there);
+  }, [roi]);
   const depth = known[id]?.depth ?? 1;
   const name = asked?.kind === "upload" ? asked.name : fileName(known[id]?.name ?? "");
   const path = paths.picture(thing, depth > 1 ? slice : null);
@@ -137,7 +142,7 @@ function Asked({ thing }: { thing: Thing }) {
         <Region
           path={path}
           alt={`The query ${name}`}
-          box={roi && (depth === 1 || roi.slice === slice) ? roi.box : null}
+          box={roi && (depth === 1 || goesThrough(roi, slice)) ? roi.box : null}
           onBox={(box) => ask({ roi: box && { box, slice: depth > 1 ? slice : null } })}
         />
         {depth > 1 && (
@@ -158,6 +163,7 @@ function Asked({ thing }: { thing: Thing }) {
         <div class="slices">
           <span data-testid="query-name">
             {roi ? "Region of " : ""}
+            {roi?.slices && `slices ${roi.slices[0] + 1} to ${roi.slices[1] + 1}, `}
             {name || "record"}
           </span>
           {roi && (
@@ -171,6 +177,12 @@ function Asked({ thing }: { thing: Thing }) {
     </div>
   );
 }
+
+const middleOf = (slices: readonly [number, number] | null | undefined): number | null =>
+  slices ? Math.floor((slices[0] + slices[1]) / 2) : null;
+
+const goesThrough = ({ slice, slices }: NonNullable<Asking["roi"]>, shown: number | null): boolean =>
+  slices && shown !== null ? slices[0] <= shown && shown <= slices[1] : slice === shown;
 
 function AskedStudy({ id }: { id: string }) {
   const study = useStudy(id);
