@@ -41,6 +41,10 @@ _CONTRIBUTOR: Final = frozenset(
         "POST /audit",
         "POST /audit/duplicates",
         "POST /audit/metadata",
+        "POST /cohorts",
+        "POST /cohorts/combine",
+        "POST /cohorts/{}/split",
+        "DELETE /cohorts/{}",
         "DELETE /jobs/{}",
     }
 )
@@ -51,6 +55,7 @@ _ADMIN: Final = frozenset(
         "DELETE /patients/{}",
         "DELETE /spaces/{}",
         "POST /migrate",
+        "POST /cohorts/{}/export",
         "POST /export",
         "GET /jobs/{}/export",
         "POST /backup",

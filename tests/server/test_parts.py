@@ -35,6 +35,11 @@ WHOLE: Final = frozenset(
         "POST /tune",
         "POST /migrate",
         "POST /export",
+        "POST /cohorts",
+        "POST /cohorts/combine",
+        "POST /cohorts/{}/split",
+        "POST /cohorts/{}/export",
+        "DELETE /cohorts/{}",
         "GET /jobs/{}/export",
         "DELETE /spaces/{}",
         "GET /metrics",
@@ -99,6 +104,8 @@ TOLD: Final = frozenset(
         "GET /spaces",
         "GET /facets",
         "GET /refused",
+        "GET /cohorts",  # in test_cohorts_served
+        "GET /cohorts/{}",  # there, too
         "GET /map",
         "GET /jobs",
         "GET /jobs/{}",
@@ -454,6 +461,10 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
         },
     }
     allowed["labels.py"] = {"records.label_each(service.gallery,"}  # of records that the caller was found to see
+    allowed["cohorts.py"] = {  # for who sees all: the routes that write and export are of the whole gallery
+        f"cohorts.{verb}(service.gallery,"
+        for verb in ("save_cohort", "combine_cohorts", "check_cohort", "remove_cohort")
+    }
     for path in sorted(here.glob("*.py")):
         text = path.read_text("utf-8")
         for allowed_text in allowed.get(path.name, ()):

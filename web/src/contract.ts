@@ -577,6 +577,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cohorts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Cohorts
+         * @description Every cohort; of who sees a part of the gallery those that have a member there.
+         */
+        get: operations["get_cohorts"];
+        put?: never;
+        /**
+         * Post Cohort
+         * @description Save records by name with what chose them, or evaluate that again.
+         */
+        post: operations["post_cohort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Cohort
+         * @description A cohort, its first members, and what its definition gives now other than what was saved.
+         */
+        get: operations["get_cohort"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Cohort
+         * @description Remove a cohort; its records stay.
+         */
+        delete: operations["delete_cohort"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/combine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Cohorts Combine
+         * @description Save the records that are in all of some cohorts, in any of others, and in none of others.
+         */
+        post: operations["post_cohorts_combine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/{name}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Cohort Split
+         * @description Divide a cohort into train, val and test.
+         */
+        post: operations["post_cohort_split"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/{name}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Cohort Export
+         * @description Export a cohort without identity; the job's ``export`` is the packed cohort.
+         */
+        post: operations["post_cohort_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/labels/next": {
         parameters: {
             query?: never;
@@ -1371,6 +1479,119 @@ export interface components {
             set: components["schemas"]["LabelSet"] | null;
         };
         /**
+         * @description What the definition gives other than what was saved. added, removed: ids. erased: members that are not in the
+         *     gallery any more, which nothing names.
+         */
+        CohortChanges: {
+            added: string[];
+            removed: string[];
+            relabelled: components["schemas"]["Relabelled"][];
+            erased: number;
+        };
+        /**
+         * @description cohort: as it was exported. out: the folder, or the table. records: how many are there, in ``files`` files, of
+         *     ``patients`` different ones. parts: how many are in train, val, test. left_out: which records are not there.
+         */
+        CohortExported: {
+            cohort: components["schemas"]["CohortInfo"];
+            /** @enum {string} */
+            format: "folder" | "csv" | "parquet" | "kos" | "fiftyone" | "coco" | "monai";
+            out: string;
+            records: number;
+            files: number;
+            patients: number;
+            parts: {
+                [key: string]: number;
+            };
+            left_out: components["schemas"]["LeftOut"][];
+            notes: string[];
+        };
+        /**
+         * @description version: counts the changes to its members. members: how many there are; erased: how many were removed from the
+         *     gallery since it was saved. definition: in words; "" for who sees a part of the gallery. digest: of members, labels
+         *     and parts: equal where these are, in any gallery of the same files. parts: how many are in train, val, test. by: who
+         *     saved it. created, changed: seconds since 1970.
+         */
+        CohortInfo: {
+            name: string;
+            version: number;
+            members: number;
+            erased: number;
+            definition: string;
+            digest: string;
+            parts: {
+                [key: string]: number;
+            };
+            by: string;
+            created: number;
+            changed: number;
+        };
+        /** @description items: by name. next_cursor: None, since there is one page. */
+        CohortList: {
+            items: components["schemas"]["CohortInfo"][];
+            next_cursor: null;
+        };
+        /** @description A member as it was saved. part: train, val or test, "" for none. */
+        CohortMember: {
+            id: string;
+            labels: string[];
+            part: string;
+        };
+        /** @description name: of the cohort that is gone. members: of how many records; these stay. */
+        CohortRemoved: {
+            name: string;
+            members: number;
+        };
+        /** @description changes: from the version before; None for a new cohort. */
+        CohortSaved: {
+            cohort: components["schemas"]["CohortInfo"];
+            changes: components["schemas"]["CohortChanges"] | null;
+        };
+        /**
+         * @description changes: what the definition gives now other than what was saved; None where that is not known, and ``note``
+         *     says why. items: the first members by id.
+         */
+        CohortShown: {
+            cohort: components["schemas"]["CohortInfo"];
+            changes: components["schemas"]["CohortChanges"] | null;
+            items: components["schemas"]["CohortMember"][];
+            note: string;
+        };
+        /**
+         * @description groups: that were placed whole: patients, joined where they share a near-duplicate. largest: the records of the
+         *     largest one. duplicates: pairs of near-duplicates; of_others: of them between two patients, or of nobody known.
+         *     compared: the records that have a picture to compare. patients_across, duplicates_across: that are on two sides,
+         *     counted after all. error: the largest difference between a share in a part and in the cohort, over all values.
+         */
+        CohortSplit: {
+            cohort: components["schemas"]["CohortInfo"];
+            field: string;
+            seed: number;
+            parts: components["schemas"]["SplitPart"][];
+            values: components["schemas"]["SplitValue"][];
+            groups: number;
+            largest: number;
+            duplicates: number;
+            of_others: number;
+            compared: number;
+            patients_across: number;
+            duplicates_across: number;
+            error: number;
+            notes: string[];
+        };
+        /** @description The records that are in all of some cohorts, in any of others, and in none of others. */
+        CombineCohortsBody: {
+            name: string;
+            /** @default [] */
+            all_of?: string[];
+            /** @default [] */
+            any_of?: string[];
+            /** @default [] */
+            none_of?: string[];
+            /** @default false */
+            replace?: boolean;
+        };
+        /**
          * @description The evaluated space minus another, on the same queries. against: the other's name; encoder, adapter, scores: its
          *     own. patients: those whose scores differ at some depth, which alone can tell. matched: of two galleries.
          */
@@ -1546,6 +1767,30 @@ export interface components {
          */
         ExportBody: {
             where?: string | null;
+            /**
+             * @default mask
+             * @enum {string}
+             */
+            burned_in?: "keep" | "mask" | "refuse";
+            /**
+             * @default removed
+             * @enum {string}
+             */
+            dates?: "removed" | "shifted";
+            /** @default false */
+            characteristics?: boolean;
+            /** @default [] */
+            columns?: string[];
+            /** @default false */
+            defaced?: boolean;
+        };
+        /** @description The format, and what of the files stays, as in an export of records. */
+        ExportCohortBody: {
+            /**
+             * @default folder
+             * @enum {string}
+             */
+            format?: "folder" | "csv" | "parquet" | "kos" | "fiftyone" | "coco" | "monai";
             /**
              * @default mask
              * @enum {string}
@@ -1854,7 +2099,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["CohortExported"] | components["schemas"]["CohortSplit"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
         };
         /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
         JobListing: {
@@ -2414,6 +2659,12 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** @description A member whose labels are others than when the cohort was saved. */
+        Relabelled: {
+            id: string;
+            before: string[];
+            after: string[];
+        };
         /**
          * @description records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
          *     reads an earlier state: the last traces, in the write-ahead log, go a moment after it has ended. beyond: what a
@@ -2540,6 +2791,27 @@ export interface components {
                 number,
                 number
             ];
+        };
+        /**
+         * @description A cohort: every record; where, a filter; ids; or like, text: the k records that are most similar to records or to
+         *     a text, among those that ``where`` allows. Without any of them the stored definition is evaluated again.
+         */
+        SaveCohortBody: {
+            name: string;
+            /** @default false */
+            every?: boolean;
+            where?: string | null;
+            /** @default [] */
+            ids?: string[];
+            /** @default [] */
+            like?: string[];
+            text?: string | null;
+            /** @default 100 */
+            k?: number;
+            /** @default base */
+            space?: string;
+            /** @default false */
+            replace?: boolean;
         };
         /**
          * @description What is queued again and again. kind: of the job. when: as it is configured. next, last: in seconds since 1970;
@@ -2787,6 +3059,45 @@ export interface components {
         SpacePage: {
             items: components["schemas"]["SpaceInfo"][];
             next_cursor: null;
+        };
+        /** @description sizes: the shares of train, val and test. field: what they are to be alike in. */
+        SplitCohortBody: {
+            /**
+             * @default [
+             *       0.7,
+             *       0.15,
+             *       0.15
+             *     ]
+             */
+            sizes?: [
+                number,
+                number,
+                number
+            ];
+            /** @default label */
+            field?: string;
+            /** @default 0 */
+            seed?: number;
+        };
+        /**
+         * @description part: train, val or test. asked, got: its share of the records. records, patients: how many, each record of
+         *     nobody known counted as one patient.
+         */
+        SplitPart: {
+            part: string;
+            asked: number;
+            got: number;
+            records: number;
+            patients: number;
+        };
+        /** @description A value of the field that the parts are to be alike in. share: of the cohort's records; parts: of each part's. */
+        SplitValue: {
+            value: string;
+            records: number;
+            share: number;
+            parts: {
+                [key: string]: number;
+            };
         };
         /**
          * @description figure: whose micro means are compared. spread: their standard deviation; low, high: its middle 95 % while
@@ -4319,6 +4630,258 @@ export interface operations {
             413: components["responses"]["413"];
             421: components["responses"]["421"];
             422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_cohorts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CohortList"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_cohort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveCohortBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CohortSaved"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_cohort: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CohortShown"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    delete_cohort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CohortRemoved"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_cohorts_combine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CombineCohortsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CohortSaved"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_cohort_split: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitCohortBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_cohort_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportCohortBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

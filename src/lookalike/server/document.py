@@ -20,6 +20,7 @@ import lookalike
 from lookalike.server.access import Needs
 from lookalike.server.contract.answers import ProblemDetails
 from lookalike.server.problems import MEDIA_TYPE
+from lookalike.server.routes.cohorts import cohorts_router
 from lookalike.server.routes.dicomweb import dicomweb_router
 from lookalike.server.routes.galleries import galleries_router
 from lookalike.server.routes.gallery import gallery_router
@@ -38,6 +39,7 @@ _ROUTERS: Final = (
     uploads_router,
     search_router,
     records_router,
+    cohorts_router,
     labels_router,
     jobs_router,
     session_router,

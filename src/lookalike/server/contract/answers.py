@@ -22,6 +22,8 @@ from lookalike.roles import Role
 from lookalike.text import DISCLAIMER
 from lookalike.verbs.adapt import AdaptResult
 from lookalike.verbs.backup import BackupResult, VerifyResult
+from lookalike.verbs.cohorts.export import CohortExported
+from lookalike.verbs.cohorts.split import CohortSplit
 from lookalike.verbs.export import ExportResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
@@ -201,6 +203,8 @@ class JobAnswer(JobInfo):
         | MetadataAudit
         | MigrateResult
         | ExportResult
+        | CohortExported
+        | CohortSplit
         | PullResult
         | BackupResult
         | VerifyResult

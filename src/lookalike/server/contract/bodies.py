@@ -13,6 +13,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 PromptList = Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(min_length=1, max_length=100)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+CohortNames = Annotated[list[Name], Field(max_length=100)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Option = Annotated[str, Field(max_length=10_000)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
 SliceIndex = Annotated[int, Field(ge=0, lt=1 << 20)]
@@ -252,6 +253,51 @@ class ExportBody(Body):
     """
 
     where: Annotated[str, Field(max_length=10_000)] | None = None
+    burned_in: Literal["keep", "mask", "refuse"] = "mask"
+    dates: Literal["removed", "shifted"] = "removed"
+    characteristics: bool = False
+    columns: Annotated[list[Label], Field(max_length=100)] = []
+    defaced: bool = False
+
+
+class SaveCohortBody(Body):
+    """A cohort: every record; where, a filter; ids; or like, text: the k records that are most similar to records or to
+    a text, among those that ``where`` allows. Without any of them the stored definition is evaluated again.
+    """
+
+    name: Name
+    every: bool = False
+    where: Annotated[str, Field(max_length=10_000)] | None = None
+    ids: Annotated[list[Id], Field(max_length=100_000)] = []
+    like: Annotated[list[Id], Field(max_length=1000)] = []
+    text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    k: Annotated[int, Field(ge=1, le=MAX_K)] = 100
+    space: Name = BASE
+    replace: bool = False
+
+
+class CombineCohortsBody(Body):
+    """The records that are in all of some cohorts, in any of others, and in none of others."""
+
+    name: Name
+    all_of: CohortNames = []
+    any_of: CohortNames = []
+    none_of: CohortNames = []
+    replace: bool = False
+
+
+class SplitCohortBody(Body):
+    """sizes: the shares of train, val and test. field: what they are to be alike in."""
+
+    sizes: tuple[Fraction, Fraction, Fraction] = (0.7, 0.15, 0.15)
+    field: Label = "label"
+    seed: Seed = 0
+
+
+class ExportCohortBody(Body):
+    """The format, and what of the files stays, as in an export of records."""
+
+    format: Literal["folder", "csv", "parquet", "kos", "fiftyone", "coco", "monai"] = "folder"
     burned_in: Literal["keep", "mask", "refuse"] = "mask"
     dates: Literal["removed", "shifted"] = "removed"
     characteristics: bool = False

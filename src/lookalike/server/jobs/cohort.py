@@ -1,4 +1,4 @@
-"""The job that packs a cohort without identity (``export_records``) into one file."""
+"""The job that packs a cohort without identity (``export_records``, ``export_cohort``) into one file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any, Final
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
+from lookalike.verbs.cohorts.export import COHORT_TABLES, CohortExported, export_cohort
 from lookalike.verbs.export import ExportResult, export_records
 
 PLACE: Final = "place"
@@ -24,9 +25,10 @@ _LOOKED_AT_EVERY: Final = 1.0  # seconds
 _LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)  # of every file in it: when it was made is nobody's business
 
 
-def packed_cohort(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> ExportResult:
-    """Export a cohort and pack it. Where it lies is nobody's business: ``folder`` is "". Raises as ``export_records``,
-    UsageError where it gets too large, or the service that asked for it is gone.
+def packed_cohort(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> ExportResult | CohortExported:
+    """Export a cohort, of those with a name where one is given, and pack it. Where it lies is nobody's business:
+    ``folder`` and ``out`` are "". Raises as ``export_records`` and ``export_cohort``, UsageError where it gets too
+    large, or the service that asked for it is gone.
     """
     place, most = Path(given[PLACE]), int(given[MOST_PACKED])
     options = {name: value for name, value in given.items() if name not in (PLACE, MOST_PACKED)}
@@ -36,11 +38,23 @@ def packed_cohort(gallery: Gallery, given: Mapping[str, Any], progress: Progress
     place.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        result = export_records(gallery, folder, **options, progress=_Bounded(progress, folder, most))
+        result = _exported(gallery, folder, options, _Bounded(progress, folder, most))
         _pack(folder, place)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return replace(result, folder="")
+    return result
+
+
+def _exported(
+    gallery: Gallery, folder: Path, options: dict[str, Any], progress: Progress
+) -> ExportResult | CohortExported:
+    if "name" not in options:
+        return replace(export_records(gallery, folder, **options, progress=progress), folder="")
+    out, form = folder, options["format"]
+    if form in COHORT_TABLES:
+        folder.mkdir()
+        out = folder / f"cohort.{form}"
+    return replace(export_cohort(gallery, out=out, **options, progress=progress), out="")
 
 
 class _Bounded:

@@ -128,6 +128,12 @@ def _export(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _
     return plain(packed_cohort(gallery, given, progress)), {}
 
 
+def _split(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.cohorts.split import split_cohort
+
+    return plain(split_cohort(gallery, **given, progress=progress)), {}
+
+
 def _migrate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.migrate import migrate
 
@@ -170,6 +176,7 @@ WORK: Final[dict[str, _Work]] = {
     "duplicates": _duplicates,
     "metadata": _metadata,
     "export": _export,
+    "split": _split,
     "migrate": _migrate,
     "pull": _pull,
     "backup": _backup,
@@ -183,6 +190,7 @@ REPEATABLE: Final = (
     "audit",
     "duplicates",
     "metadata",
+    "split",
     "migrate",
     "pull",
     "backup",

@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from fastapi import Response
+
 from lookalike.erasing import bringing
 from lookalike.errors import NotFoundError
 from lookalike.roles import ROLES
 from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import IndexBody
+from lookalike.server.guard import API
 from lookalike.server.problems import Problem
+from lookalike.server.responses import json_response
 from lookalike.server.service import Service
 from lookalike.server.uploads.store import Upload
 from lookalike.sources.volumes import files_behind
@@ -33,6 +37,11 @@ def queue(service: Service, caller: Caller, kind: str, arguments: dict[str, Any]
         job = submit_job(service.gallery, kind, given, job_name(caller))
     service.runner.wake()
     return job
+
+
+def accepted(job: JobInfo) -> Response:
+    """202: a job was queued, and where to watch it."""
+    return json_response(job, 202, {"Location": f"{API}/jobs/{job.id}"})
 
 
 def _check_open(service: Service, caller: Caller) -> None:

@@ -27,7 +27,7 @@ from lookalike.server.contract.completed import completed
 from lookalike.server.exports import MOST_OF_A_COHORT
 from lookalike.server.guard import API
 from lookalike.server.jobs.cohort import MOST_PACKED, PLACE
-from lookalike.server.jobs.submit import cancel, job_owners, queue, queue_index
+from lookalike.server.jobs.submit import accepted, cancel, job_owners, queue, queue_index
 from lookalike.server.problems import Problem
 from lookalike.server.responses import NEVER_KEPT, FileOfBytes, download_response, json_response
 from lookalike.server.routes.parameters import (
@@ -43,7 +43,7 @@ from lookalike.server.routes.parameters import (
 from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs.backup import BackupList, backup_info, list_backups
-from lookalike.verbs.jobs import JobInfo, ScheduleList, job_info, job_report, list_jobs, list_schedules
+from lookalike.verbs.jobs import ScheduleList, job_info, job_report, list_jobs, list_schedules
 from lookalike.verbs.map import kept_map
 from lookalike.verbs.migrate import migration_asked_for
 
@@ -59,17 +59,13 @@ _REPORTS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {kind: {} f
 
 
 def _queued(service: Service, caller: Caller, kind: str, body: Body) -> Response:
-    return _accepted(queue(service, caller, kind, body.model_dump()))
-
-
-def _accepted(job: JobInfo) -> Response:
-    return json_response(job, 202, {"Location": f"{API}/jobs/{job.id}"})
+    return accepted(queue(service, caller, kind, body.model_dump()))
 
 
 @jobs_router.post("/index", status_code=202, response_model=JobAnswer)
 def post_index(body: IndexBody, service: Served, caller: WholeAsContributor) -> Response:
     """Add images."""
-    return _accepted(queue_index(service, caller, body))
+    return accepted(queue_index(service, caller, body))
 
 
 @jobs_router.post("/adapt", status_code=202, response_model=JobAnswer)
@@ -93,7 +89,7 @@ def post_evaluate(body: EvaluateBody, service: Served, caller: AsContributor) ->
 @jobs_router.post("/migrate", status_code=202, response_model=JobAnswer)
 def post_migrate(body: MigrateBody, service: Served, caller: WholeAsAdmin) -> Response:
     """Change the encoder."""
-    return _accepted(queue(service, caller, "migrate", migration_asked_for(service.gallery, **body.model_dump())))
+    return accepted(queue(service, caller, "migrate", migration_asked_for(service.gallery, **body.model_dump())))
 
 
 @jobs_router.post("/map", status_code=202, response_model=JobAnswer)
@@ -111,7 +107,7 @@ def post_audit(body: AuditBody, service: Served, caller: AsContributor) -> Respo
 @jobs_router.post("/audit/duplicates", status_code=202, response_model=JobAnswer)
 def post_audit_duplicates(service: Served, caller: AsContributor) -> Response:
     """Find the records that are copies of one another."""
-    return _accepted(queue(service, caller, "duplicates", {}))
+    return accepted(queue(service, caller, "duplicates", {}))
 
 
 @jobs_router.post("/audit/metadata", status_code=202, response_model=JobAnswer)
@@ -126,7 +122,7 @@ def post_export(body: ExportBody, service: Served, caller: WholeAsAdmin) -> Resp
     place = service.exports.new_place()
     job = queue(service, caller, "export", {**body.model_dump(), PLACE: str(place), MOST_PACKED: MOST_OF_A_COHORT})
     service.exports.expect(job.id, place)
-    return _accepted(job)
+    return accepted(job)
 
 
 @jobs_router.get("/jobs/{identity}/export", response_class=FileOfBytes)
@@ -146,7 +142,7 @@ def post_backup(service: Served, caller: WholeAsAdmin) -> Response:
     """Back the gallery up into the folder that is configured."""
     if service.settings.backups is None:
         raise Problem(409, "no folder for backups is configured: backup.folder in lookalike.toml", "no-backup-folder")
-    return _accepted(queue(service, caller, "backup", {}))
+    return accepted(queue(service, caller, "backup", {}))
 
 
 @jobs_router.get("/backups", response_model=BackupList)
@@ -159,7 +155,7 @@ def get_backups(service: Served, _caller: WholeAsAdmin) -> Response:
 @jobs_router.post("/backups/{identity}/verify", status_code=202, response_model=JobAnswer)
 def post_verify(identity: str, service: Served, caller: WholeAsAdmin) -> Response:
     """Verify a backup to the byte."""
-    return _accepted(queue(service, caller, "verify", {"id": backup_info(service.gallery, identity).id}))
+    return accepted(queue(service, caller, "verify", {"id": backup_info(service.gallery, identity).id}))
 
 
 @jobs_router.get("/schedules", response_model=ScheduleList)

@@ -223,6 +223,11 @@ def remove_cohort(gallery: Gallery, name: str) -> CohortRemoved:
     return CohortRemoved(name, remove_cohort_rows(gallery.store, name))
 
 
+def check_cohort(gallery: Gallery, name: str) -> str:
+    """The name of a cohort that is there. Raises NotFoundError."""
+    return stored_cohort(gallery.store, name).name
+
+
 def cohort_info(gallery: Gallery, stored: StoredCohort) -> CohortInfo:
     """What is told of a cohort."""
     return _info(gallery, stored, cohort_members(gallery.store, stored.number))

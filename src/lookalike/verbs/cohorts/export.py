@@ -27,7 +27,8 @@ from lookalike.verbs.export import ExportOptions, LeftOut, export_chosen, export
 
 CohortFormat: TypeAlias = Literal["folder", "csv", "parquet", "kos", "fiftyone", "coco", "monai"]
 COHORT_FORMATS: Final[tuple[CohortFormat, ...]] = get_args(CohortFormat)
-_TABLES: Final = ("csv", "parquet")
+COHORT_TABLES: Final = ("csv", "parquet")
+"""The formats that are one file."""
 _WRITERS: Final[Mapping[str, Callable[[ExportedCohort], None]]] = {
     "kos": write_key_objects,
     "fiftyone": write_fiftyone,
@@ -95,7 +96,7 @@ def export_cohort(
         burned_in, dates, characteristics, columns, defaced, parts, only=only, apart=format == "fiftyone"
     )
     run = _Run(gallery, info, format, absolute(out), options, progress)
-    return run.table(saved) if format in _TABLES else run.files(saved)
+    return run.table(saved) if format in COHORT_TABLES else run.files(saved)
 
 
 @dataclass(frozen=True)
