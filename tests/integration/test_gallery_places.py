@@ -48,16 +48,16 @@ def test_galleries_are_listed_with_what_cannot_be_opened(folder: Path) -> None:
     damaged = folder.parent / "damaged"
     damaged.mkdir()
     (damaged / "gallery.db").write_bytes(b"no database" * 100)
-    found = list_galleries(folder.parent)
+    found = list_galleries([folder.parent])
     assert [(each.name, each.records, each.encoder, each.owned) for each in found] == [
         ("chest", 12, "lite0", True),
         ("damaged", None, "", None),
     ]
     assert not found[0].note
     assert found[1].note
-    assert list_galleries(folder)[0] == found[0]
+    assert list_galleries([folder])[0] == found[0]
     with pytest.raises(UsageError, match="no folder"):
-        list_galleries(folder.parent / "nothing")
+        list_galleries([folder.parent / "nothing"])
 
 
 def test_a_renamed_gallery_is_the_same_one(folder: Path) -> None:

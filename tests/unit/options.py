@@ -498,7 +498,9 @@ COMMANDS: Final[dict[str, Command]] = {
         answer=True,
     ),
     "gallery backups": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
-    "gallery list": Command({"": "{folder}"}, {"folders": Told("", 0, "{folder}"), "--json": JSON, "--output": LISTED}),
+    "gallery list": Command(
+        {"": "{folder}"}, {"folders": Told("", "folders", "{folder}"), "--json": JSON, "--output": LISTED}
+    ),
     "gallery rename": Command(
         {"": "new --gallery {g}"},
         {"name": Told("", "name", "new"), "--gallery": Told("--gallery {other}", "gallery", "{other}"), "--json": JSON},

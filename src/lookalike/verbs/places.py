@@ -65,12 +65,12 @@ class CopyResult:
     lacking: tuple[str, ...]
 
 
-def list_galleries(*folders: str | os.PathLike[str]) -> FoundGalleries:
-    """The galleries that lie in some folders, or are those; the working directory without any. Each is opened.
+def list_galleries(folders: Sequence[str | os.PathLike[str]] = (".",)) -> FoundGalleries:
+    """The galleries that lie in some folders, or are those. Each is opened.
 
     Raises UsageError (no such folder).
     """
-    looked = [absolute(each) for each in folders or (".",)]
+    looked = [absolute(each) for each in folders]
     for each in looked:
         if not each.is_dir():
             raise UsageError(f"{each} is no folder; name one that galleries lie in")
