@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import lookalike
 from conftest import write_pictures
 from lookalike.backups import backups_of
+from lookalike.cli import main
 from lookalike.errors import GalleryError, LockedError, UsageError
 from lookalike.gallery import open_gallery
 from lookalike.verbs.backup import list_backups
@@ -117,3 +120,12 @@ def test_a_copy_answers_alike_and_an_erasure_tells_of_it(folder: Path, tmp_path:
         assert copied.owned
         assert sum(str(copied.folder) in each.source for each in browse(copied, limit=12)) == 6
     assert {path.name for path in tmp_path.iterdir()} == {"pictures", "galleries", "copy"}
+
+
+def test_the_commands_say_where_it_is(folder: Path) -> None:
+    told = CliRunner().invoke(main, ["gallery", "rename", "thorax", "--gallery", str(folder), "--json"])
+    assert json.loads(told.stdout) == {"folder": str(folder.parent / "thorax"), "relocated": 6}
+    words = CliRunner().invoke(main, ["gallery", "rename", "heart", "--gallery", str(folder.parent / "thorax")]).stdout
+    assert f"lies in {folder.parent / 'heart'} now" in words.replace("\n", " ")
+    listed = CliRunner().invoke(main, ["gallery", "list", str(folder.parent)]).stdout
+    assert [line.split()[:3] for line in listed.splitlines()[1:]] == [["heart", "12", "lite0"]]

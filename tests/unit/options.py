@@ -503,8 +503,11 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "gallery rename": Command(
         {"": "new --gallery {g}"},
-        {"name": Told("", "name", "new"), "--gallery": Told("--gallery {other}", "gallery", "{other}"), "--json": JSON},
-        answer=True,
+        {
+            "name": Told("", "name", "new"),
+            "--gallery": Told("--gallery {other}", "gallery", "{other}"),
+            "--json": Shown("--json", "elsewhere", "test_gallery_places.py::test_the_commands_say_where_it_is"),
+        },
     ),
     "gallery copy": Command(
         {"": "{out} --gallery {g}"}, {"to": Told("", "to", "{out}"), "--gallery": GALLERY, "--json": JSON}

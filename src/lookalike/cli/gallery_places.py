@@ -16,7 +16,7 @@ from lookalike.cli.output import (
     print_table,
     progress_bar,
 )
-from lookalike.text import absolute, one_line
+from lookalike.text import one_line
 
 
 @click.command("list")
@@ -31,7 +31,7 @@ def list_command(folders: tuple[str, ...], output: str) -> None:
     """
     from lookalike.verbs.places import list_galleries
 
-    result = list_galleries(folders or (".",))
+    result = list_galleries(folders)
     if output != TABLE:
         print_listing(result, result.items, output)
     elif result.items:
@@ -63,7 +63,7 @@ def rename_command(name: str, gallery: str, as_json: bool) -> None:
     from lookalike.verbs.places import rename_gallery
 
     result = rename_gallery(gallery, name)
-    with open_gallery(absolute(gallery).with_name(name)) as opened:
+    with open_gallery(result.folder) as opened:
         note_command("change-gallery", opened, what="rename")
     if as_json:
         print_json(result)

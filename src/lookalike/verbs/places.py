@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +65,12 @@ class CopyResult:
     lacking: tuple[str, ...]
 
 
-def list_galleries(folders: Sequence[str | os.PathLike[str]] = (".",)) -> FoundGalleries:
-    """The galleries that lie in some folders, or are those. Each is opened.
+def list_galleries(folders: Sequence[str | os.PathLike[str]] = ()) -> FoundGalleries:
+    """The galleries that lie in some folders, or are those; the working directory where none is named. Each is opened.
 
     Raises UsageError (no such folder).
     """
-    looked = [absolute(each) for each in folders]
+    looked = [absolute(each) for each in folders or (".",)]
     for each in looked:
         if not each.is_dir():
             raise UsageError(f"{each} is no folder; name one that galleries lie in")
