@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,20 @@ def test_train_a_space_and_search_in_it(served_alone: str, page_without_errors: 
     page.locator("[data-testid=job][data-kind=adapt]").first.wait_for()
     page.locator("[data-testid=job][data-state=done]").wait_for(timeout=120_000)
     page.locator("[data-testid=space-row][data-space=second]").wait_for()
+    page.get_by_test_id("no-curve").wait_for()  # this kind is fitted at once
     page.get_by_test_id("adapt-name").fill("second")
+    page.get_by_test_id("adapt-kind-mlp").click()
     page.get_by_test_id("adapt-start").click()
     page.get_by_test_id("replace-confirm").click()
     page.locator("[data-testid=job][data-state=done]").nth(1).wait_for(timeout=120_000)
+    trained = page.locator("[data-testid=job]").first
+    for measure in ("loss", "accuracy"):  # of both runs that are compared, with intervals
+        curve = trained.get_by_test_id(f"curve-{measure}")
+        assert curve.locator("path.band").count() == 2
+        assert "noise 1.5: best" in (curve.get_by_role("img").get_attribute("aria-label") or "")
+    gain = trained.get_by_test_id("inner-gain").inner_text()
+    assert re.match(r"-?\d+\.\d \(-?\d+\.\d to -?\d+\.\d\), p ", gain)
+    assert "took" in trained.get_by_test_id("job-times").inner_text()
     page.screenshot(path=artefacts / "adapt.png")
     page.get_by_test_id("nav-search").click()
     page.get_by_test_id("pick-record").click()

@@ -113,6 +113,7 @@ def test_a_tuning_is_a_job(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
         assert result["judgement"]["figures"].keys() >= {"base", "linear", "tuned"}
         assert (result["accepted"], result["folder"]) == ((tmp_path / "models" / "mine").exists(), "")
         assert job["progress"]["done"] == job["progress"]["total"] > 0
+        assert {point["measure"] for point in job["progress"]["points"]} == {"loss"}
         assert str(tmp_path) not in server.get(f"/jobs/{job['id']}").text
         assert (taken["state"], "there is an encoder" in taken["error"]) == ("failed", True)
 

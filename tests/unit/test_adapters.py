@@ -26,6 +26,7 @@ from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import DamagedFileError, MissingExtraError, UsageError
 from lookalike.evaluation.inner_folds import InnerFolds
 from lookalike.gallery import Gallery
+from lookalike.learning_curves import TrainingPoint, curves_followed_by
 from lookalike.types import Vectors
 from lookalike.verbs.adapt import TOO_FEW
 
@@ -251,6 +252,35 @@ def test_the_validation_score_is_honest() -> None:
     assert adapter.training["validation_loss"] > 0.95 * np.log(4)
     known = np.array(adapter.classes)[adapters.predict(adapter, unit_rows(120, dim=64)).argmax(1)]
     assert np.mean(known == [row[0] for row in labels]) > 0.6
+
+
+def test_a_training_tells_its_curves_to_who_follows_it_and_is_the_same_otherwise() -> None:
+    vectors, patients = unit_rows(60, dim=16), [str(i // 2) for i in range(60)]
+    labels = [("a",), ("b",), ("c",)] * 20
+    told: list[TrainingPoint] = []
+    followed = adapters.fit_adapter("mlp", vectors, labels, patients, encoder={}, curves=told.append)
+    with curves_followed_by(told.append):  # one that is trained on the way is not told of
+        alone = adapters.fit_adapter("mlp", vectors, labels, patients, encoder={})
+    assert followed.training == alone.training
+    assert {(point.measure, point.run) for point in told} == {
+        (measure, f"noise {noise}") for measure in ("loss", "accuracy") for noise in (1.5, 0.5)
+    }
+    assert min(point.value for point in told if point.measure == "loss") == pytest.approx(
+        followed.training["validation_loss"], abs=1e-6
+    )
+    for point in told:
+        assert point.step % 10 == 0
+        assert point.low is not None
+        assert point.high is not None
+        assert point.low <= point.value <= point.high
+
+
+def test_the_kind_that_chooses_tells_of_each_kind_after_each_fold() -> None:
+    told: list[TrainingPoint] = []
+    labels, patients = [("a",), ("b",)] * 20, [str(i) for i in range(40)]
+    adapters.fit_adapter("auto", unit_rows(40, dim=8), labels, patients, encoder={}, curves=told.append)
+    by_fold = [(point.run, point.step) for point in told if point.measure == "mean P@5"]
+    assert by_fold == [(kind, fold) for fold in (1, 2, 3) for kind in ("linear", "lda", "svm", "mlp")]
 
 
 # Files

@@ -185,6 +185,7 @@ export const api = {
   deletePatient: (group: string) => removed(`/patients/${name(group)}`),
   deleteSpace: (space: string) => removed(`/spaces/${name(space)}`),
   index: (body: Bodies["Index"]) => json<Job>("POST", "/index", body),
+  tune: (body: Bodies["Tune"]) => json<Job>("POST", "/tune", body),
   adapt: (body: Bodies["Adapt"]) => json<Job>("POST", "/adapt", body),
   evaluate: (body: Bodies["Evaluate"]) => json<Job>("POST", "/evaluate", body),
   makeMap: (body: Bodies["Map"]) => json<Job>("POST", "/map", body),

@@ -2101,18 +2101,19 @@ export interface components {
             finished: number | null;
             result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["CohortExported"] | components["schemas"]["CohortSplit"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
         };
-        /** @description items: newest first, without results. next_cursor: where the next page starts, None on the last one. */
+        /** @description items: newest first, without results and points. next_cursor: where the next page starts, None on the last. */
         JobListing: {
             items: components["schemas"]["JobAnswer"][];
             next_cursor: string | null;
         };
-        /** @description How far a job is. rate: a second; seconds_left: None if unknown. */
+        /** @description How far a job is. rate: a second; seconds_left: None if unknown. points: what a training has told of itself. */
         JobProgress: {
             done: number;
             total: number;
             rate: number | null;
             seconds_left: number | null;
             message: string;
+            points: components["schemas"]["TrainingPoint"][];
         };
         /** @description items: newest first. next_cursor: where the next page starts, None on the last one. */
         LabelLog: {
@@ -3215,6 +3216,18 @@ export interface components {
             then: number;
             now: number;
             due: boolean;
+        };
+        /**
+         * @description A point of a curve. measure: ``loss``, or the name of a score. run: which of the runs that are compared, "" where
+         *     there is one. low, high: its 95 % interval by patient, None where it has none.
+         */
+        TrainingPoint: {
+            measure: string;
+            run: string;
+            step: number;
+            value: number;
+            low: number | null;
+            high: number | null;
         };
         /** @description trained: each thing that was trained. due: whether any is worth training anew. note: what to do then. */
         TrainingReminder: {

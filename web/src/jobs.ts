@@ -13,8 +13,12 @@ export const running = computed(() => jobs.value.filter(isRunning));
 const waiting = new Map<string, (job: Job) => void>();
 let timer = 0;
 
-/** A listing tells no results; what a job has come to does not change any more, so it is asked once. */
+/** Kinds that tell curves while they train. */
+const TOLD = ["adapt", "tune"];
+
+/** A listing tells neither results nor curves; what a job has come to does not change any more, so it is asked once. */
 async function whole(job: Job): Promise<Job> {
+  if (job.state === "running" && TOLD.includes(job.kind)) return api.job(job.id);
   if (job.state !== "done") return job;
   const known = jobs.value.find((one) => one.id === job.id && one.result);
   return known ?? api.job(job.id);

@@ -56,6 +56,8 @@ export type Refusal = Schemas["Refused"];
 export type MapPoints = Schemas["MapPoints"];
 
 export type AdaptResult = Schemas["AdaptResult"];
+export type TuneResult = Schemas["TuneResult"];
+export type TrainingPoint = Schemas["TrainingPoint"];
 export type Job = Schemas["JobAnswer"];
 export type JobListing = Schemas["JobListing"];
 export type Schedule = Schemas["ScheduleInfo"];

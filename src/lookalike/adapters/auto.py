@@ -11,7 +11,7 @@ that no record that judges the choice has had a part in it (nested folds).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -26,6 +26,7 @@ from lookalike.adapters.mlp import train_mlp
 from lookalike.adapters.samples import Samples, stratified_folds, whole_patients
 from lookalike.adapters.svm import train_svm
 from lookalike.errors import MissingExtraError, UsageError
+from lookalike.learning_curves import TrainingPoint, curves_followed, curves_followed_by
 from lookalike.metrics import Floats
 from lookalike.progress import tracked
 
@@ -87,15 +88,25 @@ def _compared(data: Samples, seed: int) -> tuple[dict[str, Floats], Samples, lis
                 except MissingExtraError:
                     missing.append(kind)
             parts.append(found)
+            _tell(parts)
             asked.append(np.flatnonzero(folds == fold))
     tried = [kind for kind in BY_SIMPLICITY if parts and kind not in missing]
     values = {kind: np.concatenate([found[kind] for found in parts]) for kind in tried}
     return values, sample.take(np.concatenate([np.empty(0, np.int64), *asked])), missing
 
 
+def _tell(parts: Sequence[Mapping[str, Floats]]) -> None:
+    """Tell who follows the curves what each kind has reached on the queries of the folds so far."""
+    if (tell := curves_followed()) is not None:
+        for kind in parts[-1]:
+            values = np.concatenate([found[kind] for found in parts if kind in found])
+            tell(TrainingPoint(f"mean P@{DEPTH}", kind, len(parts), float(np.nanmean(values))))
+
+
 def _precision(kind: str, known: Samples, queries: Samples, seed: int) -> Floats:
     """P@5 (q,) of queries that ask other records in the space that these have made."""
-    network, _ = BY_SIMPLICITY[kind](known, seed)
+    with curves_followed_by(None):
+        network, _ = BY_SIMPLICITY[kind](known, seed)
     adapter = Adapter(kind, known.classes, known.multi_label, {}, {}, network)
     rows, _ = voting.nearest_rows(transform(adapter, queries.vectors), transform(adapter, known.vectors), DEPTH)
     borne = [[name in row for name in queries.classes] for row in map(set, known.labels)]

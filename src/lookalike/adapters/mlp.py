@@ -28,6 +28,8 @@ from lookalike.adapters.layers import Arrays, Layer, apply, dense
 from lookalike.adapters.samples import Samples, patient_folds
 from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import MissingExtraError
+from lookalike.learning_curves import TrainingPoint, curves_followed
+from lookalike.metrics import bootstrap_interval
 from lookalike.progress import tracked
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ MARGIN: Final = 0.95  # of the log-loss: less noise must improve it by this fact
 CHECK_EVERY, PATIENCE = 10, 3  # steps; checks without a better log-loss
 BATCH: Final = 512  # rows a step, all of them in a small gallery
 JUDGED: Final = 2048  # rows used for validation
+_RESAMPLES: Final = 200  # for the intervals that are drawn while it trains
 _FLOOR: Final = 0.1  # of the overall deviation: components that hardly vary are not inflated
 
 
@@ -129,12 +132,24 @@ def _course(
     for step, arrays in _steps(x, data, ~left_out, noise, MOST_STEPS // 2, seed):
         if step % CHECK_EVERY:
             continue
-        loss, accuracy = _judge(x, data, left_out, arrays)
+        losses, right = _judge(x, data, left_out, arrays)
+        _tell(np.stack([losses, right], 1), data, noise, step, seed)
+        loss, accuracy = float(losses.mean()), float(right.mean())
         if loss < best[0]:
             best = (loss, noise, step, accuracy)
         elif step - best[2] >= PATIENCE * CHECK_EVERY:
             break
     return best
+
+
+def _tell(judged: NDArray[np.floating], data: Samples, noise: float, step: int, seed: int) -> None:
+    """Tell who follows the curves how the records left out are judged after some steps."""
+    if (tell := curves_followed()) is None:
+        return
+    low, high = bootstrap_interval(judged, data.groups[: len(judged)], samples=_RESAMPLES, seed=seed)
+    for i, measure in enumerate(("loss", "accuracy")):
+        bounds = (float(low[i]), float(high[i])) if np.isfinite((low[i], high[i])).all() else (None, None)
+        tell(TrainingPoint(measure, f"noise {noise:g}", step, float(judged[:, i].mean()), *bounds))
 
 
 def _steps(
@@ -199,8 +214,8 @@ def cross_entropies(multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda logits, targets: -(log_softmax(logits, -1) * targets).sum(-1)
 
 
-def _judge(x: Arrays, data: Samples, left_out: NDArray[np.bool_], arrays: list[Arrays]) -> tuple[float, float]:
-    """Log-loss and accuracy of each record (the first ``JUDGED``), by the members that have not seen it.
+def _judge(x: Arrays, data: Samples, left_out: NDArray[np.bool_], arrays: list[Arrays]) -> tuple[Arrays, Arrays]:
+    """Log-loss (m,) and accuracy (m,) of the records (the first ``JUDGED``), by the members that have not seen them.
 
     Accuracy with several labels: the share of right yes-or-no answers.
     """
@@ -212,5 +227,5 @@ def _judge(x: Arrays, data: Samples, left_out: NDArray[np.bool_], arrays: list[A
     p = np.clip((members * judges).sum(0) / judges.sum(0), 1e-7, 1 - 1e-7)
     if data.multi_label:
         cross_entropy = -(targets * np.log(p) + (1 - targets) * np.log(1 - p)).sum(1)
-        return float(cross_entropy.mean()), float(((p > 0.5) == (targets > 0.5)).mean())
-    return float(-np.log((p * targets).sum(1)).mean()), float((p.argmax(1) == targets.argmax(1)).mean())
+        return cross_entropy, ((p > 0.5) == (targets > 0.5)).mean(1)
+    return -np.log((p * targets).sum(1)), (p.argmax(1) == targets.argmax(1)).astype(np.float64)

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from lookalike.adapters.adapter import Adapter, AdapterNetwork, flaw
 from lookalike.adapters.samples import Samples, samples
 from lookalike.errors import UsageError
+from lookalike.learning_curves import Curves, curves_followed_by
 from lookalike.plugins import defect, distribution_of, guarded, load_plugin, plugin_names, suggestion, unusable
 from lookalike.types import Vectors
 
@@ -50,13 +51,15 @@ def fit_adapter(
     encoder: Mapping[str, str],
     seed: int = 0,
     slices: Sequence[Vectors] = (),
+    curves: Curves | None = None,
 ) -> Adapter:
     """Train an adapter on vectors (n, dim) with the labels and the patient of each.
 
     A record with several labels makes it a multi-label adapter (a sigmoid a label instead of a softmax).
     slices: those (n_i, dim) of each record, for kinds that weigh the slices of volumes.
     encoder: ``EncoderSpec.identity`` of the vectors. Any validation leaves whole patients of these records
-    out; other records are never looked at. The same seed gives the same adapter on the same machine.
+    out; other records are never looked at. The same seed gives the same adapter on the same machine. curves: is told
+    how it does on these patients as it goes on, by kinds that learn in steps.
 
     Raises UsageError (an unknown or broken kind, a record without a label, nothing to tell apart),
     MissingExtraError.
@@ -65,7 +68,8 @@ def fit_adapter(
         raise UsageError(f"no adapter kind is called {kind!r}.{suggestion(kind, kinds())}")
     train: Trainer = load_plugin(_GROUP, kind, ("__call__",))
     data = samples(vectors, labels, groups, slices)
-    with guarded("adapter", kind, distribution_of(_GROUP, kind), "when it was trained"):
+    by = distribution_of(_GROUP, kind)
+    with curves_followed_by(curves), guarded("adapter", kind, by, "when it was trained"):
         network, notes = train(data, seed)
     _check(kind, network, notes, data)
     training = {

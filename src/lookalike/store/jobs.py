@@ -6,12 +6,13 @@ import json
 import secrets
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from lookalike.errors import GalleryError, NotFoundError, UsageError
+from lookalike.learning_curves import TrainingPoint
 from lookalike.secret_key import is_signed, sign
 from lookalike.store.rows import as_declared
 from lookalike.store.schema import JOBS
@@ -33,13 +34,14 @@ _READ: Final = tuple(column for column in JOBS.c if column.name != "mac")  # old
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a job is. rate: a second; seconds_left: None if unknown."""
+    """How far a job is. rate: a second; seconds_left: None if unknown. points: what a training has told of itself."""
 
     done: int = 0
     total: int = 0
     rate: float | None = None
     seconds_left: float | None = None
     message: str = ""
+    points: tuple[TrainingPoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +264,17 @@ def _failed(error: str) -> dict[str, Any]:
 
 
 def _fields(progress: JobProgress) -> dict[str, Any]:
-    return {name: getattr(progress, name) for name in JobProgress.__slots__}
+    return asdict(progress)
+
+
+def _progress(fields: dict[str, Any]) -> JobProgress:
+    points = tuple(TrainingPoint(**each) for each in fields.pop("points", ()))
+    return JobProgress(**fields, points=points)
 
 
 def _job(row: Any) -> Job:
     result = as_declared(row, JOBS)._mapping.get("result")
-    progress = JobProgress(**json.loads(row.progress))
+    progress = _progress(json.loads(row.progress))
     return Job(
         row.id,
         row.kind,

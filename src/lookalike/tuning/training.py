@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from lookalike.encoders.runtimes.torch import Normalise
+from lookalike.learning_curves import TrainingPoint, curves_followed
 from lookalike.progress import tracked
 from lookalike.tuning.networks import TrainableNetwork
 from lookalike.tuning.pictures import PreparedPictures
@@ -24,6 +25,7 @@ _WARM_UP: Final = 0.3  # of all steps
 _EPOCHS: Final = 12
 _LEAST_STEPS: Final = 240
 """A small gallery is gone through more often."""
+_TOLD: Final = 60  # points of the curve of its loss
 _MOST_STEPS: Final = {"cpu": 1_200, "cuda": 24_000}
 """A large one less often: about twenty minutes on two cores with lite0."""
 
@@ -66,6 +68,7 @@ def train(
     batches = list(_batches(rows, epochs, rng))
     parameters = [*(p for p in network.parameters() if p.requires_grad), *task.parameters]
     optimiser = torch.optim.AdamW(parameters)
+    told = _LossCurve(len(batches))
     for number, batch in enumerate(tracked(batches)):
         optimiser.param_groups[0]["lr"] = network.rate * cycle((number + 0.5) / len(batches))
         inputs = torch.from_numpy(pictures.inputs[batch]).to(device).repeat(task.views, 1, 1, 1)
@@ -75,7 +78,24 @@ def train(
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        told.add(number + 1, loss)
     return epochs
+
+
+class _LossCurve:
+    """Tells who follows the curves the mean loss of the steps since the last point."""
+
+    def __init__(self, steps: int) -> None:
+        self._tell, self._every = curves_followed(), max(1, math.ceil(steps / _TOLD))
+        self._since: list[torch.Tensor] = []
+
+    def add(self, step: int, loss: torch.Tensor) -> None:
+        if self._tell is None:
+            return
+        self._since.append(loss.detach())
+        if step % self._every == 0:
+            self._tell(TrainingPoint("loss", "", step, float(torch.stack(self._since).mean())))
+            self._since.clear()
 
 
 def cycle(done: float) -> float:

@@ -16,6 +16,7 @@ from lookalike.evaluation.inner_folds import InnerFolds, inner_folds
 from lookalike.evaluation.labelled import Labelled, chosen_criterion, labelled
 from lookalike.evaluation.tables import TableRows, cell, render
 from lookalike.gallery import Gallery
+from lookalike.learning_curves import curves_followed
 from lookalike.locks import Turn
 from lookalike.progress import Progress, followed_by
 from lookalike.store import BASE
@@ -145,7 +146,14 @@ def _trained(
         erased, data = erasures(gallery.store).number, labelled(gallery, criterion)
         turn.leave()
         adapter = adapters.fit_adapter(
-            kind, data.vectors, data.labels, data.patients, encoder=gallery.spec.identity, seed=seed, slices=data.slices
+            kind,
+            data.vectors,
+            data.labels,
+            data.patients,
+            encoder=gallery.spec.identity,
+            seed=seed,
+            slices=data.slices,
+            curves=curves_followed(),
         )
         inner = inner_folds(name, adapter, data, seed)
         compared = None if inner is None else {**asdict(inner), "worse": inner.worse}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
 from lookalike.errors import ForbiddenError, NotFoundError
 from lookalike.gallery import Gallery
+from lookalike.learning_curves import TrainingPoint
 from lookalike.listed import ListResult
 from lookalike.schedules import Planned, planned
 from lookalike.store.erasures import NOTE, erasures, finish_since
@@ -62,7 +63,7 @@ class JobInfo:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JobPage(ListResult[JobInfo]):
-    """items: newest first, without results. next_cursor: where the next page starts, None on the last one."""
+    """items: newest first, without results and points. next_cursor: where the next page starts, None on the last."""
 
     items: tuple[JobInfo, ...]
     next_cursor: str | None
@@ -102,7 +103,7 @@ def list_jobs(
 ) -> JobPage:
     """A page of jobs. of: only those that one of these submitted. Raises UsageError for an invalid cursor."""
     jobs, after = page_of_jobs(gallery.store, limit, cursor, of)
-    return JobPage(tuple(map(_info, jobs)), after)
+    return JobPage(tuple(_info(replace(job, progress=replace(job.progress, points=()))) for job in jobs), after)
 
 
 def count_open_jobs(gallery: Gallery, owner: str | None = None) -> int:
@@ -216,10 +217,16 @@ def put_back_job(gallery: Gallery, id: str) -> None:
 
 
 def tell_progress(
-    gallery: Gallery, id: str, done: int, total: int, rate: float | None = None, seconds_left: float | None = None
+    gallery: Gallery,
+    id: str,
+    done: int,
+    total: int,
+    rate: float | None = None,
+    seconds_left: float | None = None,
+    points: Sequence[TrainingPoint] = (),
 ) -> None:
-    """Record how far a job is. rate: a second."""
-    note_progress(gallery.store, id, JobProgress(done, total, rate, seconds_left))
+    """Record how far a job is. rate: a second. points: of a training."""
+    note_progress(gallery.store, id, JobProgress(done, total, rate, seconds_left, points=tuple(points)))
 
 
 def end_job(

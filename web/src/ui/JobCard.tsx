@@ -3,13 +3,17 @@ import { X } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 import { cancel, isRunning } from "../jobs";
 import type { Job } from "../types";
-import { progressWords, shareOf } from "./duration";
+import { progressWords, shareOf, timesOf } from "./duration";
 import { sayProblem } from "./notice";
 import { Bar, BusyBar } from "./small";
 
 const NAMES: Record<string, string> = {
   index: "Adding images",
   adapt: "Training an adapter",
+  tune: "Tuning the encoder",
+  duplicates: "Search for duplicates",
+  metadata: "Audit of metadata",
+  migrate: "Change of the encoder",
   evaluate: "Evaluation",
   map: "Drawing the map",
   audit: "Audit of confounds",
@@ -51,6 +55,9 @@ export function JobCard({ job, children }: { job: Job; children?: ComponentChild
         </p>
       )}
       {children}
+      <p class="note numbers" data-testid="job-times">
+        {timesOf(job)}
+      </p>
     </article>
   );
 }

@@ -2,11 +2,24 @@
 import type { Job } from "../types";
 
 /** Seconds as a person would say them. */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   if (seconds < 1) return "less than a second";
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+const clock = (seconds: number): string => new Date(seconds * 1000).toLocaleString();
+
+/** When a job was begun, how long it waited and ran, and for whom. */
+export function timesOf({ created, started, finished, owner }: Job): string {
+  return [
+    `asked for ${clock(created)}${owner ? ` by ${owner}` : ""}`,
+    started && started - created >= 1 ? `waited ${duration(started - created)}` : "",
+    started && finished ? `took ${duration(finished - started)}` : "",
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /** How much is done, 0..1; null while nobody can tell: the work has no parts, has begun none, or is past the last. */

@@ -215,7 +215,7 @@ class JobAnswer(JobInfo):
 
 @dataclass(frozen=True, slots=True)
 class JobListing:
-    """items: newest first, without results. next_cursor: where the next page starts, None on the last one."""
+    """items: newest first, without results and points. next_cursor: where the next page starts, None on the last."""
 
     items: tuple[JobAnswer, ...]
     next_cursor: str | None

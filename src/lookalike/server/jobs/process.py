@@ -17,7 +17,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TextIO, TypeAlias
@@ -26,12 +25,12 @@ from lookalike.configuration.resolve import setting_value
 from lookalike.errors import LookalikeError
 from lookalike.forking import AS_IT_IS, fork, serve_forks
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.learning_curves import curves_followed_by
 from lookalike.progress import Progress
+from lookalike.server.jobs.noted import NotedProgress
 from lookalike.server.serialise import plain, shown_name, without_paths
 from lookalike.verbs.gallery import part_of
-from lookalike.verbs.jobs import Task, count_erasures, end_job, end_job_since, task_of, tell_progress
-
-_NOTED_EVERY: Final = 0.5  # seconds
+from lookalike.verbs.jobs import Task, count_erasures, end_job, end_job_since, task_of
 
 _TRIES: Final = 5
 _OVERTAKEN: Final = "records were removed while it ran, again and again; start it again"
@@ -201,23 +200,8 @@ BESIDE: Final = ("migrate", "backup", "verify")  # other jobs need not wait for 
 FLEETING: Final = ("export",)  # what these make goes with the service
 _LEARNING: Final = ("adapt", "evaluate", "map", "audit", "metadata")
 _LEARNS: Final = b"l"  # asks for a process that has loaded what these need, which takes a second
+_DRAWN: Final = ("adapt", "tune")  # their trainings tell curves
 WRITERS: Final = ("index", "pull", "adapt")  # only one of these is done at a time
-
-
-class _Noted:
-    """Records progress, with rate and time left, at most every ``_NOTED_EVERY`` seconds."""
-
-    def __init__(self, gallery: Gallery, identity: str) -> None:
-        self._gallery, self._identity = gallery, identity
-        self._started, self._noted = time.monotonic(), 0.0
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._noted < _NOTED_EVERY and done < total:
-            return
-        self._noted, rate = now, done / max(now - self._started, 1e-3)
-        left = (total - done) / rate if rate else None
-        tell_progress(self._gallery, self._identity, done, total, rate, left)
 
 
 class JobProcess:
@@ -284,19 +268,22 @@ def do_job(folder: str, identity: str) -> None:
         os.nice(10)  # searches come first
     with open_gallery(folder) as gallery:
         gallery.patience = math.inf
-        task, note = task_of(gallery, identity), _Noted(gallery, identity)
+        task, note = task_of(gallery, identity), NotedProgress(gallery, identity)
         seen = part_of(gallery, task.within) if task.within else gallery
         for _ in range(_TRIES):
+            note.begin()
             before = count_erasures(gallery)
             if end_job_since(gallery, identity, before, **_outcome(seen, task, note)):
                 return
         end_job(gallery, identity, error=_OVERTAKEN)
 
 
-def _outcome(gallery: Gallery, task: Task, progress: Progress) -> dict[str, Any]:
+def _outcome(gallery: Gallery, task: Task, progress: NotedProgress) -> dict[str, Any]:
     """How a job ends, as ``end_job`` takes it."""
     try:
-        result, reports = WORK[task.kind](gallery, task.arguments, progress)
+        with curves_followed_by(progress.point if task.kind in _DRAWN else None):
+            result, reports = WORK[task.kind](gallery, task.arguments, progress)
+        progress.note()
     except LookalikeError as error:
         return {"error": without_paths(str(error))}
     except MemoryError:

@@ -5,27 +5,31 @@ import { api } from "../../api";
 import { ended, jobs, loadJobs } from "../../jobs";
 import { facets, refresh } from "../../search";
 import { ask, asking, gallery, go } from "../../state";
-import type { AdaptResult, Job } from "../../types";
 import { Dialog } from "../../ui/Dialog";
 import { JobCard } from "../../ui/JobCard";
 import { say, sayProblem } from "../../ui/notice";
-import { Bar, counted, Segments } from "../../ui/small";
-import { freeName, isSpaceName, spaceTitle } from "./names";
+import { Bar, Segments } from "../../ui/small";
+import { freeName, isSpaceName, spaceTitle, stemOf } from "./names";
+import { trainedBy, Training } from "./Trained";
+import { Tune } from "./Tune";
 
 const KINDS = ["mlp", "auto", "linear", "lda", "svm"] as const;
 
 export function AdaptView() {
   useEffect(() => void loadJobs(), []);
-  const trainings = jobs.value.filter((job) => job.kind === "adapt");
+  const trainings = jobs.value.filter((job) => job.kind === "adapt" || job.kind === "tune");
   return (
     <div class="sheet" data-testid="adapt-view">
       <div class="columns">
         <Train />
-        <Spaces />
+        <div class="stack">
+          <Spaces />
+          <Tune />
+        </div>
       </div>
       {trainings.map((job) => (
         <JobCard key={job.id} job={job}>
-          {job.state === "done" && <Trained job={job} />}
+          <Training job={job} />
         </JobCard>
       ))}
     </div>
@@ -53,7 +57,7 @@ function Train() {
   const most = Math.max(1, ...labels.map((one) => one.count));
   const reader = gallery.value?.role === "reader";
   const spaces = gallery.value?.spaces.map((one) => one.name) ?? [];
-  const name = written ?? freeName(spaces);
+  const name = written ?? freeName(spaces, field === "label" ? "findings" : stemOf(field));
   const start = async (replace: boolean): Promise<void> => {
     [setReplacing(false), setBusy(true)];
     try {
@@ -170,40 +174,6 @@ function Train() {
 }
 
 const BASE = "base";
-
-const trainedBy = ({ result }: Job): AdaptResult | null => (result && "dim" in result ? result : null);
-
-function Trained({ job }: { job: Job }) {
-  const result = trainedBy(job);
-  if (!result) return null;
-  const { space, classes, records, patients, seconds, accepted, note } = result;
-  return (
-    <div class="row">
-      <span class="note">
-        {[
-          `Space “${space}”`,
-          counted(classes.length, "label"),
-          counted(records, "record"),
-          patients ? counted(patients, "patient") : "",
-          `${seconds.toFixed(1)} s`,
-        ]
-          .filter(Boolean)
-          .join(" · ")}
-      </span>
-      {note && (
-        <p class={`sentence ${accepted ? "" : "warn"}`} data-testid="inner-folds">
-          {note}
-        </p>
-      )}
-      <button class="chip" onClick={() => (ask({ space }), go("search"))}>
-        Search in it
-      </button>
-      <button class="chip" data-testid="to-evaluate" onClick={() => go("evaluate")}>
-        Evaluate it
-      </button>
-    </div>
-  );
-}
 
 function Spaces() {
   const [leaving, setLeaving] = useState<string | null>(null);

@@ -13,6 +13,10 @@ export function freeName(taken: readonly string[], stem = "findings"): string {
   return `${stem}-${number}`;
 }
 
+/** A field's or an encoder's name as one that a space may bear. */
+export const stemOf = (name: string): string =>
+  name.replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+|-+$/g, "").slice(0, 50) || "findings";
+
 /** "view (ViewPosition: PA, AP)": a space with what it was trained on. */
 export function spaceTitle({ name, kind, answers, field, labels, accepted, note }: Space): string {
   if (kind === "base") return `${name} (the encoder's own)`;

@@ -1,0 +1,70 @@
+/** What a training did on patients that it had left out: beside base and chance, and which kinds were tried. */
+import type { AdaptResult } from "../../types";
+import { Figure, Intervals } from "../evaluate/Interval";
+import { points, pOf } from "../evaluate/partRows";
+import { innerOf, triedOf } from "./inner";
+
+export function InnerFolds({ space, training }: { space: string; training: AdaptResult["training"] }) {
+  const inner = innerOf(training);
+  const tried = triedOf(training);
+  const alone = (value: number) => ({ value, interval: null });
+  return (
+    <div class="columns">
+      {inner && (
+        <div class="scrolls" data-testid="inner-figures">
+          <table>
+            <caption class="note">{`On ${inner.folds} inner folds of ${inner.records} records: macro P@5`}</caption>
+            <tbody>
+              {(
+                [
+                  ["base", inner.base],
+                  [space, inner.adapter],
+                ] as const
+              ).map(([name, value]) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td class="n">{points(value)}</td>
+                  <td>
+                    <Intervals base={null} adapted={alone(value)} chance={inner.chance} />
+                  </td>
+                </tr>
+              ))}
+              <tr>
+                <th scope="row">gain, points</th>
+                <td class="n" colSpan={2} data-testid="inner-gain">
+                  {`${points(inner.gain[0])} (${points(inner.gain[1])} to ${points(inner.gain[2])}), p ${pOf(inner.p)}`}
+                </td>
+              </tr>
+              {Object.entries(inner.head).map(([name, figure]) => (
+                <tr key={name}>
+                  <th scope="row">{`the head's ${name.replaceAll("_", " ")}`}</th>
+                  <td class="n" colSpan={2}>
+                    <Figure of={figure} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {tried.length > 0 && (
+        <div class="scrolls" data-testid="tried-kinds">
+          <table>
+            <caption class="note">Kinds, on patients left out: macro P@5</caption>
+            <tbody>
+              {tried.map(({ kind, chosen, ...measured }) => (
+                <tr key={kind}>
+                  <th scope="row">{kind}</th>
+                  <td class="n">
+                    <Figure of={{ value: measured.precision, interval: measured.interval }} />
+                  </td>
+                  <td>{chosen ? "chosen" : `${points(measured.behind)} beside the best`}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </div>
+  );
+}
