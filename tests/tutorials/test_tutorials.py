@@ -105,3 +105,15 @@ def test_volumes(run: Run) -> None:
     assert min(map(float, recall)) > 0.5  # chance is 5 in 23
     assert "Match(" in said
     assert "image/png" in said
+
+
+@pytest.mark.slow
+def test_pacs_export_to_cohort(run: Run) -> None:
+    said = run("05-pacs-export-to-cohort.ipynb")
+    assert "93 records; no images: {'note': 1}; refused:" in said
+    assert "IM999999 - damaged-pixels" in said
+    assert {f"PA000{number + 1} and PAMOVED{number}" for number in range(3)} <= set(
+        re.findall(r"PA\d+ and PA\w+", said)
+    )
+    assert "on two sides: 0 patients, 0 copies" in said
+    assert "rows; a number of a patient in them: False" in said
