@@ -106,7 +106,20 @@ VERBS: Final = (
     Verb("keys remove", remove_key),
 )
 
-SHOWN: Final = {"json", "output", "field", "figure", "format", "out", "curves", "bars", "confusion", "color", "table"}
+SHOWN: Final = {
+    "json",
+    "output",
+    "field",
+    "figure",
+    "format",
+    "out",
+    "curves",
+    "bars",
+    "evidence",
+    "confusion",
+    "color",
+    "table",
+}
 """Options of commands that say how an answer is printed, drawn or kept, or which gallery is opened."""
 
 _LONG: Final = (

@@ -88,6 +88,7 @@ JOBS: Final = frozenset(
 TOLD: Final = frozenset(
     {
         "POST /search",
+        "POST /search/evidence",
         "GET /dicom-web/studies",  # in test_links_served: of a linked gallery alone
         "GET /similar-studies",  # there, too
         "POST /records/{}/send",  # in test_send_served
@@ -260,6 +261,10 @@ def test_who_asks_is_told_of_what_is_there(
                 continue
             assert {hit["id"] for hit in found.json()["hits"]} == inside, (query.keys(), more)
             assert found.json()["records"] == len(inside)
+    everything = {"query": {"vector": VECTOR}, "k": 1000, "same_patient": True}
+    page = ask("POST", "/search/evidence", json=everything).text
+    assert {one.id for one in records["all"] if one.id in page} == inside
+    assert f": {len(inside)} records, " in page
     if inside:
         region = {"roi": {"record": records[part][0].id, "box": [0, 0, 1, 1]}}
         found = ask("POST", "/search", json={"query": region, "k": 1000, "same_patient": True})
@@ -267,6 +272,7 @@ def test_who_asks_is_told_of_what_is_there(
     for one in outside[:2]:
         assert ask("POST", "/search", json={"query": {"ids": [one.id]}}).status_code == 404
         assert ask("POST", "/search", json={"query": {"study": one.id}}).status_code == 404
+        assert ask("POST", "/search/evidence", json={"query": {"ids": [one.id]}}).status_code == 404
         assert ask("POST", "/classify", json={"query": {"ids": [one.id]}}).status_code == 404
         roi = {"record": one.id, "box": [0, 0, 1, 1]}
         assert ask("POST", "/search", json={"query": {"roi": roi}}).status_code == 404

@@ -56,12 +56,14 @@ def test_only_an_admin_sees_reports_and_searches_by_them(
         body = {"query": {"report": "pleural fluid", "ids": [ids["p1.png"]]}, "report_weight": 2.0, "k": 2}
         asked = [server.post("/search", {"query": {"report": "pleural fluid"}}, headers=key)]
         asked.append(server.post("/search", body, headers=key))
+        asked.append(server.post("/search/evidence", body, headers=key))
         if role != "admin":
             for answer in (seen, *asked):
                 problem(answer, 403, "role")
             continue
         assert seen.json() == {"id": ids["p0.png"], "text": _SAID[0]}
-        assert [answer.status_code for answer in asked] == [200, 200]
+        assert [answer.status_code for answer in asked] == [200, 200, 200]
+        assert "Words in reports</dt><dd>pleural fluid" in asked[2].text
         with open_gallery(folder / "g") as gallery:
             same = lookalike.search(gallery, id=ids["p1.png"], report="pleural fluid", report_weight=2.0, k=2)
         told = asked[1].json()

@@ -152,6 +152,8 @@ export const api = {
     json<Upload>("POST", "/uploads", filesForm(files), abort),
   uploaded: (id: string) => json<Upload>("GET", `/uploads/${name(id)}`),
   search: (body: Bodies["Search"], abort?: AbortSignal) => json<SearchResult>("POST", "/search", body, abort),
+  evidence: async (body: Bodies["Search"], format: "html" | "pdf") =>
+    (await ask("POST", `/search/evidence?format=${format}`, body)).blob(),
   explain: (body: Bodies["Explain"], abort?: AbortSignal) =>
     json<Explanation>("POST", "/explain", body, abort),
   classify: (body: Bodies["Classify"], abort?: AbortSignal) =>

@@ -67,6 +67,9 @@ def slices_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 @click.option("--exclude-priors", is_flag=True, help="With --same-patient: without the patient's earlier studies.")
 @click.option("--figure", metavar="OUT.png", help="Write the query and its hits as a picture.")
 @click.option(
+    "--evidence", metavar="OUT.html|.pdf", help="Write a page to keep or print: pictures, scores, what was asked."
+)
+@click.option(
     "--rank",
     type=click.Choice(["auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim"]),
     default="auto",
@@ -111,6 +114,7 @@ def command(
     weights: str,
     beside: str | None,
     figure: str | None,
+    evidence: str | None,
     box: Box | None,
     mask: str | None,
     slice_: int | None,
@@ -128,6 +132,7 @@ def command(
     \b
     Example:
       lookalike search query.dcm --gallery chest -k 5 --where 'ViewPosition=PA' --figure hits.png
+      lookalike search query.dcm --gallery chest -k 12 --evidence evidence.pdf
       lookalike search --report "left pleural effusion" --gallery chest
       lookalike search --study exam/ --gallery chest
       lookalike search query.dcm --gallery chest --only-priors --per study
@@ -140,6 +145,8 @@ def command(
     from lookalike.verbs.search import search
 
     region = box is not None or mask is not None
+    if evidence:
+        plots.evidence_kind(evidence)
     group_by = "patient" if one_per_patient else group_by
     moved = positive or negative or group_by
     if region and (study or text or report or space != "base" or rank != "auto" or weights != "uniform" or moved):
@@ -151,41 +158,41 @@ def command(
         raise click.UsageError("--slice, --slices and --no-context speak of a region; give --box or --mask too")
     query_options: dict[str, Any] = {"id": identity, "box": box, "mask": mask, "slice": slice_, "slices": slices}
     query_options["context"] = context
+    options: dict[str, Any] = {
+        "study": study,
+        "text": text,
+        "report": report,
+        "report_weight": report_weight,
+        "k": k,
+        "where": where,
+        "space": space,
+        "same_patient": same_patient,
+        "positive": positive,
+        "negative": negative,
+        "group_by": group_by,
+        "only_priors": only_priors,
+        "before": before,
+        "exclude_priors": exclude_priors,
+        "rank": rank,
+        "weights": weights,
+        "beside": beside,
+    }
     with filled_gallery(gallery) as opened:
-        result = search(
-            opened,
-            query,
-            **query_options,
-            study=study,
-            text=text,
-            report=report,
-            report_weight=report_weight,
-            k=k,
-            where=where,
-            space=space,
-            same_patient=same_patient,
-            positive=positive,
-            negative=negative,
-            group_by=group_by,
-            only_priors=only_priors,
-            before=before,
-            exclude_priors=exclude_priors,
-            rank=rank,
-            weights=weights,
-            beside=beside,
-        )
+        result = search(opened, query, **query_options, **options)
         if figure:
             ids = [hit.id for hit in result.hits]
             shown = illustrate(opened, query, records=ids, **query_options) if region else None
             cells = plots.heat_cells(result, shown) if shown else plots.search_cells(result)
+        if evidence:
+            plots.save_evidence(plots.search_evidence(opened, result, {**query_options, **options}), Path(evidence))
     if figure:
         plots.save_grid([cells], Path(figure))
     if output != TABLE:
         print_listing(result, result.hits, output)
         return
     _print(result, region=region, days=only_priors or before is not None or same_patient)
-    if figure:
-        click.echo(f"wrote {figure}")
+    for written in filter(None, (figure, evidence)):
+        click.echo(f"wrote {written}")
 
 
 def _slices(hit: Hit) -> str:
@@ -204,13 +211,23 @@ def _study(study: StudyMatch) -> list[str]:
 def _print(result: SearchResult, *, region: bool, days: bool) -> None:
     """Print the hits as a table, then the notes of the result. days: of the query's own patient, who may answer."""
     volumes, near = any(hit.match for hit in result.hits), any(hit.nearness is not None for hit in result.hits)
+    placed = any(hit.percentile is not None for hit in result.hits)
     fused, studies = any(hit.placed for hit in result.hits), any(hit.study for hit in result.hits)
     timed, grouped = days and result.query_day is not None, any(hit.others is not None for hit in result.hits)
-    head = ["rank", "score", *(["near"] if near else []), "id", "labels", *(["slices"] if volumes else [])]
+    head = [
+        "rank",
+        "score",
+        *["pct"] * placed,
+        *(["near"] if near else []),
+        "id",
+        "labels",
+        *(["slices"] if volumes else []),
+    ]
     head += ["day"] * timed + ["others"] * grouped + ["found by"] * fused + ["study", "records", "kinds"] * studies
     rows = [[*head, *(["box"] if region else []), "source"]]
     for h in result.hits:
-        nearness = ["" if h.nearness is None else f"{h.nearness:.0f} %"] if near else []
+        nearness = ["" if h.percentile is None else f"{h.percentile:.1f}"] * placed
+        nearness += ["" if h.nearness is None else f"{h.nearness:.0f} %"] if near else []
         pair = [_slices(h)] * volumes
         place = [",".join(f"{edge:.2f}" for edge in h.region.box)] if h.region else []
         labels = ", ".join(h.labels) or "-"
@@ -219,6 +236,10 @@ def _print(result: SearchResult, *, region: bool, days: bool) -> None:
         found_by += _study(h.study) if h.study else []
         rows.append([str(h.rank), f"{h.score:.4f}", *nearness, h.id, labels, *pair, *found_by, *place, h.source])
     print_table(rows)
+    if placed:
+        print_notes(
+            "pct: percentile, of all pairs of this gallery's own records, of different patients, those less alike."
+        )
     if near:
         print_notes("near: of the gallery's own records, how many have their nearest record farther than this hit.")
     if timed:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import io
 import json
-import re
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import PIL.Image
 
 from lookalike.plots.fields import MISSING, OTHER, PALETTE, RAMP, Field
+from lookalike.plots.self_contained import filled_template, page_part, policy_hash
 from lookalike.types import Record
 
 if TYPE_CHECKING:
@@ -62,7 +60,7 @@ def map_page(
     notes = [f"Encoder {gallery.spec.name}: {gallery.spec.note}."] if gallery.spec.note else []
     if pictured < len(records):
         notes.append(f"{pictured:,} of {len(records):,} records, chosen at random, have a picture here.")
-    script, style = _part("map_colors.js") + _part("map_view.js"), _part("map.css")
+    script, style = page_part("map_colors.js") + page_part("map_view.js"), page_part("map.css")
     parts = {
         "title": html.escape(title),
         "detail": html.escape(detail),
@@ -70,19 +68,10 @@ def map_page(
         "script": script,
         "style": style,
         "notes": html.escape(" ".join(notes)),
-        "script_hash": _hash(script),
-        "style_hash": _hash(style),
+        "script_hash": policy_hash(script),
+        "style_hash": policy_hash(style),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("map.html"))
-
-
-def _part(name: str) -> str:
-    return (files("lookalike.plots") / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """The hash that a Content-Security-Policy uses for an inline script or style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return filled_template("map.html", parts)
 
 
 def _harmless(data: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
@@ -19,7 +19,7 @@ from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, QueryBody, SearchBody
 from lookalike.server.decoding import CallersDecoding
 from lookalike.server.problems import Problem
-from lookalike.server.responses import json_response
+from lookalike.server.responses import NEVER_KEPT, json_response, saved_as
 from lookalike.server.service import Service
 from lookalike.server.uploads.store import Upload
 from lookalike.types import BASE
@@ -27,8 +27,13 @@ from lookalike.types import BASE
 if TYPE_CHECKING:
     from lookalike.asking.heat import Explanation
     from lookalike.gallery import Gallery
+    from lookalike.plots.evidence_files import EvidenceKind
     from lookalike.verbs.classify import ClassifyResult
     from lookalike.verbs.search import SearchResult
+
+_KINDS: Final = {"html": "text/html", "pdf": "application/pdf"}
+EVIDENCE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {kind: {} for kind in _KINDS.values()}}}
+"""What the interface's document says of an answer with evidence."""
 
 
 async def asked(
@@ -39,9 +44,11 @@ async def asked(
     answer: Callable[[Query | None], Any],
     *,
     pixels: bool = False,
+    respond: Callable[[Any], Response] = json_response,
 ) -> Response:
-    """An answer about a query: ``answer`` is given the upload that it names. Uploads are read in decoding threads, and
-    what asks for the pixels of files as well (pixels, a region, or a study of uploads) is answered there.
+    """An answer about a query: ``answer`` is given the upload that it names, and ``respond`` what was found. Uploads
+    are read in decoding threads, and what asks for the pixels of files as well (pixels, a region, or a study of
+    uploads) is answered there.
     """
     upload = None
     if query.upload is not None:
@@ -50,7 +57,7 @@ async def asked(
         partial(answer, upload)
     )
     note_records(decodes.request.state, _records_of(query, found), hits=len(getattr(found, "hits", ())))
-    return await run_in_threadpool(json_response, found)
+    return await run_in_threadpool(respond, found)
 
 
 def _records_of(query: QueryBody, found: Any) -> Iterator[str]:
@@ -62,8 +69,10 @@ def _records_of(query: QueryBody, found: Any) -> Iterator[str]:
     yield from [found.record] if isinstance(getattr(found, "record", None), str) else ()
 
 
-def answer_search(service: Service, body: SearchBody, caller: Caller, upload: Query | None = None) -> SearchResult:
-    """Search. upload: the query's, read. Raises as ``verbs.search.search``."""
+def answer_search(
+    service: Service, body: SearchBody, caller: Caller, upload: Query | None = None, *, pictures: bool = False
+) -> SearchResult:
+    """Search. upload: the query's, read. pictures: with thumbnails. Raises as ``verbs.search.search``."""
     from lookalike.verbs.search import search
 
     query, gallery = body.query, service.seen_by(caller)
@@ -77,10 +86,23 @@ def answer_search(service: Service, body: SearchBody, caller: Caller, upload: Qu
         vector=query.vector,
         **_region(query),
         **body.model_dump(exclude={"query"}),
-        pictures=False,
+        pictures=pictures,
     )
     service.metrics.stages(found.seconds)
     return found
+
+
+def evidence_response(
+    service: Service, body: SearchBody, caller: Caller, kind: EvidenceKind, found: SearchResult
+) -> Response:
+    """What a search found as a page to keep. Raises MissingExtraError, and Problem 429 or 503 (``Outgoing``)."""
+    from lookalike.plots import evidence_bytes, search_evidence
+
+    query = body.query
+    options = {**body.model_dump(exclude={"query"}), **_region(query), "text": query.text, "report": query.report}
+    data = evidence_bytes(search_evidence(service.seen_by(caller), found, options, title=service.title), kind)
+    headers = {**saved_as(f"lookalike-evidence.{kind}"), **NEVER_KEPT}
+    return service.outgoing.response(caller.name, data, _KINDS[kind], headers)
 
 
 def who_searches(body: SearchBody, caller: Caller) -> Caller:

@@ -27,6 +27,7 @@ from lookalike.verbs.gallery import gallery_id
 
 AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /search": "search",
+    "POST /search/evidence": "export",
     "GET /dicom-web/studies": "search",
     "GET /similar-studies": "search",
     "POST /explain": "look",

@@ -1,18 +1,20 @@
 /** The page's head: which gallery, and what can be done from anywhere. */
 import { CircleHelp, Download, LayoutGrid, Link, LogOut, Moon, Plus, Sun, Undo2 } from "lucide-preact";
+import { useState } from "preact/hooks";
 import { key } from "../api";
 import { others } from "../galleries";
 import { isHelpOpen } from "../keyboard";
-import { result, vote } from "../search";
+import { result } from "../search";
 import { asking, canUndo, gallery, go, route, undo } from "../state";
 import { session, signOut } from "../session";
-import { save } from "../ui/files";
 import { say } from "../ui/notice";
 import { counted } from "../ui/small";
 import { theme, toggleTheme } from "../ui/theme";
 import { canUndoLabels, undoLabels } from "../views/labels/changes";
+import { ExportEvidence } from "./Evidence";
 
 export function Head() {
+  const [exporting, setExporting] = useState(false);
   const found = gallery.value;
   const known = session.value?.known ? session.value : null;
   // On an open service, and behind a proxy that signs in, there is nothing to sign out of here.
@@ -20,7 +22,13 @@ export function Head() {
   const labelling = route.value.view === "labels";
   const copy = async (): Promise<void> => {
     await navigator.clipboard.writeText(location.href);
-    say("Link copied. It restores the whole query.");
+    const { asked } = asking.value;
+    const sent = asked?.kind === "upload" || asked?.kind === "uploads";
+    say(
+      sent
+        ? "Link copied. While the server keeps what was sent it restores the whole query; after that, once the same file is dropped again."
+        : "Link copied. It restores the whole query.",
+    );
   };
   return (
     <header>
@@ -53,7 +61,7 @@ export function Head() {
           <span class="words">Copy link</span>
         </button>
         {result.value && route.value.view === "search" && (
-          <button onClick={exportEvidence} data-testid="export" aria-label="Export evidence">
+          <button onClick={() => setExporting(true)} data-testid="export" aria-label="Export evidence">
             <Download aria-hidden="true" />
             <span class="words">Export evidence</span>
           </button>
@@ -86,18 +94,8 @@ export function Head() {
           </button>
         )}
       </div>
+      {exporting && <ExportEvidence onClose={() => setExporting(false)} />}
     </header>
   );
 }
 
-/** The answer with the question and the page's address: enough to ask again and to cite. */
-function exportEvidence(): void {
-  const evidence = {
-    address: location.href,
-    asked: asking.value,
-    encoder: gallery.value?.encoder,
-    answer: result.value,
-    vote: vote.value,
-  };
-  save(JSON.stringify(evidence, null, 2), "lookalike-evidence.json");
-}

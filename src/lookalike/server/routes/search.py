@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from lookalike.asking.heat import Explanation
-from lookalike.server.ask import answer_classify, answer_explain, answer_search, asked, who_classifies, who_searches
+from lookalike.plots.evidence_files import EvidenceKind
+from lookalike.server.ask import (
+    EVIDENCE,
+    answer_classify,
+    answer_explain,
+    answer_search,
+    asked,
+    evidence_response,
+    who_classifies,
+    who_searches,
+)
 from lookalike.server.contract.bodies import ClassifyBody, ExplainBody, SearchBody
 from lookalike.server.guard import API
 from lookalike.server.routes.parameters import AsReader, Decodes, Served
@@ -22,6 +33,23 @@ async def post_search(body: SearchBody, service: Served, caller: AsReader, decod
     """The records most similar to the query."""
     asking = who_searches(body, caller)
     return await asked(service, asking, decodes, body.query, partial(answer_search, service, body, asking))
+
+
+@search_router.post("/search/evidence", response_class=Response, responses=EVIDENCE)
+async def post_search_evidence(
+    body: SearchBody,
+    service: Served,
+    caller: AsReader,
+    decodes: Decodes,
+    format: Annotated[EvidenceKind, Query()] = "html",
+) -> Response:
+    """What a search finds as one page to keep or to print, with its pictures in it: HTML, or PDF where the server has
+    reportlab.
+    """
+    asking = who_searches(body, caller)
+    answer = partial(answer_search, service, body, asking, pictures=True)
+    respond = partial(evidence_response, service, body, asking, format)
+    return await asked(service, asking, decodes, body.query, answer, respond=respond)
 
 
 @search_router.post("/explain", response_model=Explanation)
