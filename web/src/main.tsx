@@ -6,17 +6,19 @@ import "./style/search.css";
 import "./style/tools.css";
 import "./style/viewer.css";
 import "./style/front.css";
-import { effect } from "@preact/signals";
+import { computed, effect } from "@preact/signals";
 import { App } from "./App";
 import { galleries, isFront, loadGalleries } from "./galleries";
 import { listenToKeys } from "./keyboard";
 import { refresh, searchOnChange } from "./search";
-import { loadSession } from "./session";
+import { keepRecent } from "./recent";
+import { loadSession, session } from "./session";
 import { keepTrying, loadGallery } from "./state";
 
 /** Once the page is that of a gallery, from the start or since the first one has come. */
 function begin(): void {
   listenToKeys();
+  keepRecent(computed(() => (session.value?.known ? session.value.name : null)));
   void loadGallery().then(searchOnChange);
 }
 

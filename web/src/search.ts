@@ -3,16 +3,18 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import { api, Problem, type Thing } from "./api";
 import { bodyOf, voteOf } from "./body";
 import { isFront, loadGalleries } from "./galleries";
-import { ALONE } from "./route";
+import { remember } from "./recent";
+import { ALONE, type Asked } from "./route";
 import { bySeries } from "./series";
-import { asking, ask, route, gallery, loadGallery } from "./state";
-import type { Bodies, ClassifyResult, Facet, SearchResult } from "./types";
+import { asking, ask, route, gallery, loadGallery, rename } from "./state";
+import type { Bodies, ClassifyResult, Facet, SearchResult, Upload } from "./types";
 import { textOf } from "./ui/facts";
 import { say } from "./ui/notice";
 import { counted } from "./ui/small";
 import { whereOf } from "./where";
 
 const NEIGHBOURS = 25; // of the vote
+const NO_UPLOAD = "no-upload"; // the server's reason
 
 export const result = signal<SearchResult | null>(null);
 export const vote = signal<ClassifyResult | null>(null);
@@ -31,6 +33,8 @@ export const saidTwice = computed(() => new Set(facets.value.flatMap((facet) => 
 export const selectedId = signal<string | null>(null);
 
 /** What is known of queries and records beside their pictures, by id. */
+type Together = Extract<Asked, { kind: "uploads" }>;
+
 interface Facts {
   name: string;
   depth: number;
@@ -52,9 +56,14 @@ export const selected = computed(() => hits.value.find((hit) => hit.id === selec
 /** Something similar is in the gallery, and the filter leaves none of it. */
 export const filteredAway = computed(() => (result.value?.unfiltered ?? null) !== null);
 /** The uploaded query has left the server; the rest of the search stands. */
-export const expired = computed(() => problem.value?.reason === "no-upload");
+export const expired = computed(() => problem.value?.reason === NO_UPLOAD);
 /** The question names a record that the gallery does not have: an old link, or a wrong one. */
 export const noRecord = computed(() => problem.value?.status === 404 && problem.value.reason === "not-found");
+
+/** The files of this tab's uploads: one that the server has let go is sent again. They are stored nowhere. */
+const files = new Map<string, readonly File[]>();
+/** Sent again, and not found since: they are not sent a third time. */
+const unanswered = new Set<string>();
 
 let running: AbortController | null = null;
 
@@ -78,14 +87,45 @@ export async function search(): Promise<void> {
       busy.value = false;
       if (!found.hits.some((hit) => hit.id === selectedId.value)) selectedId.value = found.hits[0]?.id ?? null;
     });
+    unanswered.clear();
+    remember(asking.peek());
     await askNeighbours(mine.signal);
   } catch (error) {
+    if (mine.signal.aborted) return;
+    if (error instanceof Problem && error.reason === NO_UPLOAD && (await sentAgain(mine.signal))) return;
     if (mine.signal.aborted) return;
     busy.value = false;
     problem.value = error instanceof Problem ? error : new Problem(0, "The page failed", (error as Error).message);
     // A refused question has no answer; while the server is gone the last answer stays in sight.
     if (problem.value.status) [result.value, vote.value] = [null, null];
   }
+}
+
+/** Whether what is asked with was sent again: it has other names then, and is searched with as soon as it has them. */
+async function sentAgain(signal: AbortSignal): Promise<boolean> {
+  const { asked } = asking.peek();
+  const ids = asked?.kind === "upload" ? [asked.id] : asked?.kind === "uploads" ? asked.ids : [];
+  if (ids.length === 0 || ids.some((id) => !files.has(id) || unanswered.has(id))) return false;
+  try {
+    const fresh: string[] = [];
+    for (const id of ids) {
+      const some = files.get(id)!;
+      await Promise.all(some.map((file) => file.slice(0, 1).arrayBuffer())); // may be gone from the disk, or changed
+      fresh.push((await uploaded(some, signal)).id);
+    }
+    for (const id of fresh) unanswered.add(id);
+    say("The server no longer had what you asked with; it was sent again.");
+    rename({ asked: asked!.kind === "upload" ? { ...asked!, id: fresh[0]! } : { ...(asked as Together), ids: fresh } });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function uploaded(some: readonly File[], signal?: AbortSignal): Promise<Upload> {
+  const upload = await api.upload(some, signal);
+  files.set(upload.id, some);
+  return upload;
 }
 
 async function askNeighbours(signal: AbortSignal): Promise<void> {
@@ -159,36 +199,35 @@ async function loadFacets(): Promise<void> {
 }
 
 /** Files that were dropped or chosen become the query. */
-export async function askWith(files: readonly File[]): Promise<void> {
-  if (files.length === 0) return;
-  uploading.value = files.length === 1 ? files[0]!.name : `${files.length} files`;
+export async function askWith(given: readonly File[]): Promise<void> {
+  if (given.length === 0) return;
+  uploading.value = given.length === 1 ? given[0]!.name : `${given.length} files`;
+  const again = expired.value; // of a link, whose region and examples then stay
   try {
-    const upload = await api.upload(files);
+    const upload = await uploaded(given);
     const name = upload.files > 1 ? `series of ${upload.files} files` : upload.name;
     facts.value = {
       ...facts.value,
       [upload.id]: { name, depth: upload.depth, modality: upload.modality, frame: 0, plane: upload.plane },
     };
     [problem.value, turnedDown.value] = [null, []];
-    if (upload.files < files.length) say(`Asked with ${name}; the other files are no part of it.`);
+    if (upload.files < given.length) say(`Asked with ${name}; the other files are no part of it.`);
     ask({
       asked: { kind: "upload", id: upload.id, name, volume: upload.kind === "volume" },
-      roi: null,
-      positive: [],
-      negative: [],
+      ...(again ? {} : { roi: null, positive: [], negative: [] }),
     });
   } catch (error) {
-    turnDown(files, error as Problem);
+    turnDown(given, error as Problem);
   } finally {
     uploading.value = "";
   }
 }
 
 /** Files as one study: an upload for each series, all of which ask together. What is no image is left out. */
-export async function askWithStudy(files: readonly File[]): Promise<void> {
+export async function askWithStudy(given: readonly File[]): Promise<void> {
   uploading.value = "the study";
   try {
-    const series = await bySeries(files);
+    const series = await bySeries(given);
     if (series.length > MOST_SERIES) throw new Problem(400, "Too many series", tooMany(series.length));
     const ids: string[] = [];
     for (const [at, some] of series.entries()) {
@@ -200,7 +239,7 @@ export async function askWithStudy(files: readonly File[]): Promise<void> {
     [problem.value, turnedDown.value] = [null, []];
     ask({ ...ALONE, asked: { kind: "uploads", ids, name } });
   } catch (error) {
-    turnDown(files, error as Problem);
+    turnDown(given, error as Problem);
   } finally {
     uploading.value = "";
   }
@@ -211,23 +250,23 @@ const tooMany = (series: number): string =>
   `These are ${series} pictures and series; a study has at most ${MOST_SERIES}.`;
 
 /** The upload of one series, or of each picture of one that is no volume; none where nothing of it is an image. */
-async function uploadedSeries(files: readonly File[]): Promise<string[]> {
+async function uploadedSeries(given: readonly File[]): Promise<string[]> {
   try {
-    const { id, kind } = await api.upload(files);
+    const { id, kind } = await uploaded(given);
     return kind === "table" ? [] : [id];
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 422) throw error;
     const ids: string[] = [];
-    if (error.reason !== "not-one-series" || files.length > MOST_SERIES) return ids;
-    for (const file of files) ids.push(...(await uploadedSeries([file])));
+    if (error.reason !== "not-one-series" || given.length > MOST_SERIES) return ids;
+    for (const file of given) ids.push(...(await uploadedSeries([file])));
     return ids;
   }
 }
 
-function turnDown(files: readonly File[], why: Problem): void {
+function turnDown(given: readonly File[], why: Problem): void {
   batch(() => {
     problem.value = why;
-    turnedDown.value = files;
+    turnedDown.value = given;
     [result.value, vote.value, selectedId.value] = [null, null, null];
   });
 }

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { api, key, locked } from "./api";
 import { leave } from "./comeback";
+import { forgetRecent } from "./recent";
 import type { Session } from "./types";
 
 export const session = signal<Session | null>(null);
@@ -24,6 +25,7 @@ export function signIn(): void {
 /** End the session here, and lead to the identity provider to end it there too, where it has such a page. */
 export async function signOut(): Promise<void> {
   const means = session.value?.means;
+  forgetRecent();
   key.set("");
   if (means === "oidc") {
     const { address } = await api.signOut();

@@ -30,6 +30,11 @@ export function ask(change: Partial<Asking>): void {
   show({ ...route.value, asking: { ...asking.value, ...change } }, true);
 }
 
+/** The same question by other names: no step, and nothing to undo. */
+export function rename(change: Partial<Asking>): void {
+  show({ ...route.value, asking: { ...asking.value, ...change } }, false);
+}
+
 export function undo(): void {
   const back = undone(past.value);
   if (!back) return;

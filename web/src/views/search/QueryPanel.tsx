@@ -1,14 +1,16 @@
 /** What is asked with: a picture with its region, a record, a study, words, or examples; and how to change it. */
-import { Grid2x2, Upload as UploadIcon, X } from "lucide-preact";
+import { Grid2x2, History, Upload as UploadIcon, X } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { paths, type Thing } from "../../api";
 import { askWith, expired, facts, loadFacts, noRecord, turnedDown } from "../../search";
+import { recent } from "../../recent";
 import { isStudy, type Asking } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { fileName } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
 import { counted } from "../../ui/small";
 import { AskedReport, FindReports } from "./Reports";
+import { Recent } from "./Recent";
 import { RecordPicker } from "./RecordPicker";
 import { Region } from "./Region";
 import { StudySwitch, useStudy } from "./Study";
@@ -20,6 +22,7 @@ export const FILES =
 export function QueryPanel() {
   const input = useRef<HTMLInputElement>(null);
   const [picking, setPicking] = useState<string | null>(null);
+  const [looking, setLooking] = useState(false);
   const { asked, text, report } = asking.value;
   const refused = turnedDown.value.length > 0;
   return (
@@ -70,6 +73,13 @@ export function QueryPanel() {
           />
         </div>
       </div>
+      {recent.value.length > 0 && (
+        <button class="plain recent-open" data-testid="open-recent" onClick={() => setLooking(true)}>
+          <History aria-hidden="true" />
+          {counted(recent.value.length, "recent query", "recent queries")}
+        </button>
+      )}
+      {looking && <Recent onClose={() => setLooking(false)} />}
       {picking !== null && <RecordPicker words={picking} onClose={() => setPicking(null)} />}
     </section>
   );
