@@ -55,6 +55,11 @@ export type LabelMatch = Schemas["LabelMatch"];
 export type Refusal = Schemas["Refused"];
 export type MapPoints = Schemas["MapPoints"];
 
+export type Cohort = Schemas["CohortInfo"];
+export type CohortList = Schemas["CohortList"];
+export type CohortSaved = Schemas["CohortSaved"];
+export type CohortShown = Schemas["CohortShown"];
+
 export type AdaptResult = Schemas["AdaptResult"];
 export type TuneResult = Schemas["TuneResult"];
 export type TrainingPoint = Schemas["TrainingPoint"];

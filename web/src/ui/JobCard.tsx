@@ -18,6 +18,7 @@ const NAMES: Record<string, string> = {
   map: "Drawing the map",
   audit: "Audit of confounds",
   export: "Export of a cohort",
+  split: "Split of a cohort",
   pull: "Pull from the PACS",
   backup: "Backup",
   verify: "Verification of a backup",

@@ -7,11 +7,12 @@ import { JobCard } from "../../ui/JobCard";
 import { counted, Segments } from "../../ui/small";
 import { AddImages } from "./AddImages";
 import { Brought } from "./Brought";
+import { Cohorts } from "./Cohorts";
 import { Operation } from "./Operation";
 import { Records } from "./Records";
 import { Refused } from "./Refused";
 
-const PAGES = ["records", "refused", "jobs"] as const;
+const PAGES = ["records", "cohorts", "refused", "jobs"] as const;
 const ADMIN_PAGES = [...PAGES, "operation"] as const;
 
 export function GalleryView() {
@@ -48,6 +49,7 @@ export function GalleryView() {
       ))}
       <Segments label="Show" options={found?.role === "admin" ? ADMIN_PAGES : PAGES} chosen={page} onChoose={setPage} testid="gallery-page" />
       {page === "records" && <Records />}
+      {page === "cohorts" && <Cohorts />}
       {page === "refused" && <Refused />}
       {page === "operation" && <Operation />}
       {page === "jobs" && (

@@ -1,4 +1,4 @@
-/** What the lasso took: a grid, to search with, or to label. */
+/** What the lasso took: a grid, to search with, to label, or to save. */
 import { Search, Tags } from "lucide-preact";
 import { paths } from "../../api";
 import { go, searchFor } from "../../state";
@@ -6,6 +6,7 @@ import type { Stored } from "../../types";
 import { factsOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
 import { counted } from "../../ui/small";
+import { SaveCohort } from "../gallery/SaveCohort";
 import { selection } from "../labels/selection";
 
 const SHOWN = 60;
@@ -44,6 +45,7 @@ export function Caught({ ids, records }: { ids: string[]; records: Map<string, S
           <Tags aria-hidden="true" />
           Label them
         </button>
+        <SaveCohort choice={{ ids }} what={`${counted(ids.length, "record")} of the map.`} testid="lasso-cohort" />
       </div>
       <div class="tiles" data-testid="lasso-grid">
         {ids.slice(0, SHOWN).map((id) => {

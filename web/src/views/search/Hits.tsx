@@ -22,8 +22,10 @@ import { ask, asking, canUndo, gallery, go, undo } from "../../state";
 import { isEmpty, isStudy, type OwnPatient } from "../../route";
 import type { Hit } from "../../types";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
-import { Empty } from "../../ui/small";
+import { counted, Empty } from "../../ui/small";
 import { TileSize } from "../../ui/TileSize";
+import { whereOf } from "../../where";
+import { SaveCohort, type Choice } from "../gallery/SaveCohort";
 import { HitCard } from "./HitCard";
 import { maySeeReports } from "./Reports";
 
@@ -58,12 +60,26 @@ export function Hits() {
   return <Found />;
 }
 
+/** What chose the hits, where a cohort can ask it again; else the hits themselves. */
+function chosenBy(): Choice {
+  const { asked, text, report, roi, per, ownPatient, positive, negative, filters, own, space, k } = asking.value;
+  const like = asked?.kind === "record" ? [asked.id] : asked?.kind === "records" ? asked.ids : [];
+  const again = (like.length > 0 || (!asked && text)) && !report && !roi && !positive.length && !negative.length;
+  return again && per === "record" && ownPatient === "nothing"
+    ? { like, text: text || null, k, where: whereOf(filters, own), space }
+    : { ids: hits.value.map((hit) => hit.id) };
+}
+
 function Found() {
   const note = result.value?.note ?? "";
   const { asked, text, report, roi, per, ownPatient } = asking.value;
   const whole = isStudy(asked);
   const byReport = report && !text && !asked;
   const likely = vote.value && !vote.value.abstained ? (vote.value.labels[0]?.label ?? null) : null;
+  const choice = chosenBy();
+  const kept = choice.ids
+    ? `These ${counted(hits.value.length, "hit")} are kept.`
+    : "The search is kept, and can be asked again: more or other records may answer then.";
   const words = [
     hits.value.some((hit) => (hit.percentile ?? null) !== null)
       ? "score = percentile against this gallery's background"
@@ -84,6 +100,9 @@ function Found() {
           <span class="working" data-testid="busy">
             ranking again…
           </span>
+        )}
+        {hits.value.length > 0 && (
+          <SaveCohort choice={choice} what={kept} testid="hits-cohort" />
         )}
         <TileSize />
       </div>
