@@ -114,6 +114,8 @@ class FlatIndex:
             place = np.minimum(np.searchsorted(self._keys, among), len(self) - 1)
             if (self._keys[place] == among).all():  # else some are not there, or keys no longer ascend
                 return np.unique(place)
+        if len(self):  # of an index of what is new few of many keys, which would be sorted, can be there
+            among = among[(among >= self._keys.min()) & (among <= self._keys.max())]
         return np.flatnonzero(np.isin(self._keys, among))
 
 

@@ -82,6 +82,8 @@ class Memory:
         self._held: Held | None = None
         self._changes = -1
         self._state: tuple[int, int] = (-1, -1)  # edits, version of the vectors
+        self._beyond = 0  # how many records there were, at least, beyond what is held,
+        self._beyond_at = -1  # after so many edits
 
     def held(self) -> Held | None:
         """The current snapshot; None if there are too many records to hold."""
@@ -95,10 +97,10 @@ class Memory:
 
     def _refresh(self) -> None:
         with self._begin() as connection:
-            if (connection.scalar(select(func.count()).select_from(RECORDS)) or 0) > MOST_HELD:
+            edits, recent = edits_of(connection)
+            if self._are_too_many(connection, edits, recent):
                 self._held = None
                 return
-            edits, recent = edits_of(connection)
             state = edits, read_spaces(connection)[BASE].version
             since = edits - self._state[0]
             if self._held is None or not 0 <= since <= len(recent):
@@ -107,6 +109,18 @@ class Memory:
                 edited = {key for keys in recent[len(recent) - since :] for key in keys}
                 self._held = _grown(_without(self._held, edited) if edited else self._held, connection, edited)
             self._state = state
+
+    def _are_too_many(self, connection: Connection, edits: int, recent: list[list[int]]) -> bool:
+        """Whether there are more records than are held. To count a million takes longer than a search: they are counted
+        again only when as many were edited, and so may be gone, as there were beyond.
+        """
+        since = edits - self._beyond_at
+        known = 0 <= since <= len(recent)
+        beyond = self._beyond - sum(map(len, recent[len(recent) - since :])) if known else 0
+        if beyond <= 0:
+            beyond = (connection.scalar(select(func.count()).select_from(RECORDS)) or 0) - MOST_HELD
+        self._beyond, self._beyond_at = beyond, edits
+        return beyond > 0
 
 
 def _without(held: Held, edited: set[int]) -> Held:
