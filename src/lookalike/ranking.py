@@ -205,11 +205,11 @@ def best_pair(query: Vectors, document: Vectors, blank: Vectors | None = None) -
 
 
 def best_pairs(
-    query: Vectors, document: Vectors, blank: Vectors | None = None, *, count: int, apart: int = 1
+    query: Vectors, document: Vectors, blank: Vectors | None = None, *, count: int, apart: tuple[int, int] = (1, 1)
 ) -> list[tuple[int, int, float]]:
     """``best_pair``, then at most ``count`` - 1 further pairs, those of any rows with the most in common beyond
-    ``blank``. apart: the rows of any two of them are at least so far apart, on both sides: neighbouring slices would
-    say the same again.
+    ``blank``. apart: the rows of any two of them, of the query and of the document, are at least so far apart:
+    neighbouring slices would say the same again.
     """
     similar = query @ document.T
     beyond = similar if blank is None else similar - np.outer(query @ blank, document @ blank)
@@ -219,8 +219,8 @@ def best_pairs(
     left = np.array(beyond, np.float64)
     while len(found) < count:
         row, column, _ = found[-1]
-        left[max(0, row - apart + 1) : row + apart] = -np.inf
-        left[:, max(0, column - apart + 1) : column + apart] = -np.inf
+        left[max(0, row - apart[0] + 1) : row + apart[0]] = -np.inf
+        left[:, max(0, column - apart[1] + 1) : column + apart[1]] = -np.inf
         row, column = (int(at) for at in np.unravel_index(left.argmax(), left.shape))
         if left[row, column] == -np.inf:
             break

@@ -97,6 +97,8 @@ def test_explain_volumes(volumes: tuple[Path, Path], tmp_path: Path) -> None:
         assert shown.match == match
         assert match is not None
         assert (shown.query.slice, shown.hit.slice) == (match.query_slice, match.slice)
+        assert (shown.pairs[0].query_slice, shown.pairs[0].slice) == (match.query_slice, match.slice)
+        assert len({pair.query_slice for pair in shown.pairs}) == len({pair.slice for pair in shown.pairs}) == 5
         marked = {"mask": folder / "mask_v1.nii.gz"}
         for options in ({}, marked, {**marked, "context": False}, {"slice": 2}):
             made, kept_ = (explain(g, folder / "v1.nii.gz", record=record.id, **options) for g in (bare, gallery))

@@ -137,9 +137,9 @@ def test_the_best_pair_shows_something(seed: int, asked: int, held: int) -> None
     assert best_pair(pair, turned / np.linalg.norm(turned, axis=1, keepdims=True), blank)[:2] == (1, 1)
 
 
-@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12), st.integers(1, 4))
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12), st.tuples(st.integers(1, 4), st.integers(1, 3)))
 def test_each_of_the_best_pairs_is_the_best_that_lies_apart_from_those_before(
-    seed: int, asked: int, held: int, apart: int
+    seed: int, asked: int, held: int, apart: tuple[int, int]
 ) -> None:
     random = np.random.default_rng(seed)
     query, document = units(random, asked), units(random, held)
@@ -148,7 +148,7 @@ def test_each_of_the_best_pairs_is_the_best_that_lies_apart_from_those_before(
     chosen = [(row, column) for row, column, _ in pairs]
 
     def is_apart(row: int, column: int, others: list[tuple[int, int]]) -> bool:
-        return all(abs(row - r) >= apart and abs(column - c) >= apart for r, c in others)
+        return all(abs(row - r) >= apart[0] and abs(column - c) >= apart[1] for r, c in others)
 
     for at, (row, column, score) in enumerate(pairs):
         free = [float(query[r] @ document[c]) for r in range(asked) for c in range(held) if is_apart(r, c, chosen[:at])]

@@ -25,7 +25,7 @@ from lookalike.store.packed import unpacked
 from lookalike.types import Box, Match, PatchMap, Region
 
 PAIRS: Final = 5
-_APART: Final = 20  # pairs lie at least this part of the shorter volume apart
+_APART: Final = 20  # pairs lie at least this part of their volumes apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _pair(
         return query.views[0], hit.views[0], None, ()
     rows = [i for i, view in enumerate(query.views) if slice_ in (None, view)]
     ours, theirs = (in_space(gallery, with_vectors(gallery, each), space).vectors for each in (query, hit))
-    apart = max(1, min(len(rows), len(theirs)) // _APART)
+    apart = max(1, len(rows) // _APART), max(1, len(theirs) // _APART)
     best = best_pairs(ours[rows], theirs, blank_vector(gallery, space), count=PAIRS, apart=apart)
     pairs = tuple(SlicePair(query.views[rows[row]], hit.views[column], score) for row, column, score in best)
     slices = tuple(hit.views[int(i)] for i in contributing_rows(ours[rows], theirs))

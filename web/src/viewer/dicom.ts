@@ -94,14 +94,22 @@ const headerOf = (imageId: string): Header => {
   return { plane, text: (tag) => words?.string(tag) ?? "" };
 };
 
-/** In the file's own units. */
-function valueOf(imageId: string, column: number, row: number): number | null {
-  const image = cache.getImage(imageId);
-  const [x, y] = [Math.floor(column), Math.floor(row)];
-  if (!image || image.color || x < 0 || y < 0 || x >= image.columns || y >= image.rows) return null;
-  const stored = image.getPixelData()[y * image.columns + x];
-  if (stored === undefined) return null;
-  return image.preScale?.scaled ? stored : stored * (image.slope || 1) + (image.intercept || 0);
+/** In the files' own units. Values are mostly asked for one slice after the other: the last one is kept at hand. */
+function valuesOf(stack: readonly string[]): Pane["valueAt"] {
+  let held: { slice: number; image: Types.IImage; data: Types.PixelDataTypedArray } | null = null;
+  return (column, row, slice = 0) => {
+    if (held?.slice !== slice) {
+      const image = cache.getImage(stack[slice]!);
+      if (!image) return null;
+      held = { slice, image, data: image.getPixelData() };
+    }
+    const { image, data } = held!;
+    const [x, y] = [Math.floor(column), Math.floor(row)];
+    if (image.color || x < 0 || y < 0 || x >= image.columns || y >= image.rows) return null;
+    const stored = data[y * image.columns + x];
+    if (stored === undefined) return null;
+    return image.preScale?.scaled ? stored : stored * (image.slope || 1) + (image.intercept || 0);
+  };
 }
 
 async function loadAll(stack: readonly string[]): Promise<void> {
@@ -130,6 +138,7 @@ function paneOf(
   viewed.add(applyView);
   const started = viewport.getProperties().invert ?? false;
   let inverted = false;
+  const valueAt = valuesOf(stack);
   const headers = [headerOf(stack[0]!), headerOf(stack.at(-1)!)] as const;
   return {
     drawnBy: "Cornerstone3D",
@@ -139,7 +148,7 @@ function paneOf(
     hounsfield,
     reversed: started,
     grid: () => gridOf(headerOf(stack[viewport.getCurrentImageIdIndex()]!), headers, stack.length),
-    valueAt: (column, row, slice = viewport.getCurrentImageIdIndex()) => valueOf(stack[slice]!, column, row),
+    valueAt: (column, row, slice = viewport.getCurrentImageIdIndex()) => valueAt(column, row, slice),
     loadWhole: () => loadAll(stack),
     slice: () => viewport.getCurrentImageIdIndex(),
     setSlice: async (slice) => {

@@ -53,9 +53,8 @@ function windowWords(pane: Pane): string {
 
 function spacingWords({ spacing, between, atDetector }: Grid): string {
   if (!spacing) return "no scale: lengths in pixels";
-  const [across, down] = spacing.map((mm) => mm.toFixed(2));
-  const slices = between ? `, ${between.toFixed(2)} mm apart` : "";
-  return `${across} × ${down} mm${atDetector ? " at the detector" : ""}${slices}`;
+  const sides = [...spacing, ...(between ? [between] : [])].map((mm) => mm.toFixed(2));
+  return `${sides.join(" × ")} mm${atDetector ? " at the detector" : ""}`;
 }
 
 function placeWords({ position, through }: Grid): string {

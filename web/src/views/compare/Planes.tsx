@@ -36,13 +36,14 @@ export function Planes({ pane, name, grid, cross, dark, solid, onCross }: Props)
   );
 }
 
+const FINE = 480; // pixels of the longer side at least, so that lines are thin on a coarse volume
 type PlaneProps = Omit<Props, "grid"> & { plane: Plane };
 
 function PlaneView({ plane, pane, name, cross, dark, solid, onCross }: PlaneProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { across, down } = plane;
   // Pixels as wide as high, in millimetres, so that the browser may scale them evenly.
-  const fine = Math.min(across.mm, down.mm);
+  const fine = Math.min(across.mm, down.mm, Math.max(across.size * across.mm, down.size * down.mm) / FINE);
   const size = { width: Math.round((across.size * across.mm) / fine), height: Math.round((down.size * down.mm) / fine) };
   const scale = [size.width / across.size, size.height / down.size] as const;
   const window = pane.window();

@@ -7,7 +7,6 @@ import {
   Contrast,
   Expand,
   Flame,
-  FlipHorizontal2,
   Grid2x2,
   Link2,
   RotateCcw,
@@ -15,6 +14,7 @@ import {
   Ruler,
   SquareDashed,
   Trash2,
+  TrianglesCenterlineDashedVertical,
   ZoomIn,
   ZoomOut,
   type LucideIcon,
@@ -59,7 +59,7 @@ export function Toolbar({ panes, tools, heat, onHeat, pairs, onFull, planes, onP
         <Act icon={ZoomOut} label="Zoom out" testid="zoom-out" onClick={() => panes.toView(zoomed(panes.view, 0.8))} />
         <Act icon={Contrast} label="Invert (i)" testid="invert" pressed={panes.inverted[panes.active]} onClick={panes.invert} />
         <Act icon={RotateCw} label="Turn right (r)" testid="turn" onClick={panes.turnRight} />
-        <Act icon={FlipHorizontal2} label="Mirror left to right (m)" testid="mirror" onClick={panes.mirror} />
+        <Act icon={TrianglesCenterlineDashedVertical} label="Mirror left to right (m)" testid="mirror" onClick={panes.mirror} />
         <Act icon={Expand} label="Full screen (f)" testid="full-screen" onClick={onFull} />
       </span>
       <span class="row tight">
