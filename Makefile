@@ -69,7 +69,7 @@ tutorials: $(VENV)/.installed  ## Run the notebooks anew and store what they sho
 	$(BIN)/python docs/site/store_outputs.py
 
 client: $(VENV)/.installed  ## The typed Python client of the HTTP interface, generated: dist/lookalike_client-*.whl
-	rm -rf build/client
+	rm -rf build/client && mkdir -p build
 	PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --fail-on-warning --path web/contract/openapi.json \
 	  --config web/contract/client.yaml --meta setup --output-path build/client >build/client.log
 	cp docs/client.md build/client/README.md

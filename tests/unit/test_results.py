@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import pkgutil
 import re
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,9 +15,11 @@ import numpy as np
 import pytest
 
 import lookalike
+import lookalike.verbs
 from conftest import write_pictures
 from lookalike.errors import NotFoundError, UnreadableImageError, UsageError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.listed import ListResult
 from lookalike.verbs.records import browse
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -135,3 +140,10 @@ def test_progress_is_drawn_line_by_line(capsys: pytest.CaptureFixture[str]) -> N
     told = capsys.readouterr().err
     assert re.search(r"3/3.* pictures/s", told)
     assert "2/2" in told
+
+
+def test_every_result_with_items_is_a_list() -> None:
+    for module in pkgutil.walk_packages(lookalike.verbs.__path__, "lookalike.verbs."):
+        for name, each in vars(importlib.import_module(module.name)).items():
+            if isinstance(each, type) and each.__module__ == module.name and is_dataclass(each):
+                assert issubclass(each, ListResult) or "items" not in {field.name for field in fields(each)}, name

@@ -16,6 +16,7 @@ from lookalike.evaluation.label_order import disagreement, next_batch, remotenes
 from lookalike.evaluation.labelled import Labelled, every_record
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.listed import ListResult
 from lookalike.metrics import Floats
 from lookalike.store import BASE
 
@@ -42,8 +43,8 @@ class Suggested:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class LabelNext:
+@dataclass(frozen=True, slots=True, repr=False)
+class LabelNext(ListResult[Suggested]):
     """by: the order. items: the first first. labelled, unlabelled: how many records that the filter allows bear a
     label, and how many none.
     """

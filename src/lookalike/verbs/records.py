@@ -58,8 +58,8 @@ class RecordReport:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class StudyRecords:
+@dataclass(frozen=True, slots=True, repr=False)
+class StudyRecords(ListResult[RecordInfo]):
     """The records of one study, in the order of indexing. study: its pseudonym; where a record's study is not known its
     own id, and the record stands alone.
     """
@@ -125,8 +125,8 @@ class Changed:
     change: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LabelLog:
+@dataclass(frozen=True, slots=True, repr=False)
+class LabelLog(ListResult[LoggedChange]):
     """items: newest first. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[LoggedChange, ...]

@@ -13,6 +13,7 @@ from lookalike.asking.candidates import checked_filter
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluation.splits import hash_of
 from lookalike.gallery import Gallery
+from lookalike.listed import ListResult
 from lookalike.sources.tables import read_table, spelt
 from lookalike.store.cohorts import (
     StoredCohort,
@@ -66,8 +67,8 @@ class CohortInfo:
     changed: float
 
 
-@dataclass(frozen=True, slots=True)
-class CohortList:
+@dataclass(frozen=True, slots=True, repr=False)
+class CohortList(ListResult[CohortInfo]):
     """items: by name. next_cursor: None, since there is one page."""
 
     items: tuple[CohortInfo, ...]
@@ -117,8 +118,8 @@ class CohortSaved:
     changes: CohortChanges | None
 
 
-@dataclass(frozen=True, slots=True)
-class CohortShown:
+@dataclass(frozen=True, slots=True, repr=False)
+class CohortShown(ListResult[CohortMember]):
     """changes: what the definition gives now other than what was saved; None where that is not known, and ``note``
     says why. items: the first members by id.
     """
