@@ -47,6 +47,7 @@ NAMES = (
     "soak",
     "burned_in",
     "metadata",
+    "quality",
     "receive",
     "sizing",
     "scale",
@@ -65,6 +66,7 @@ LONG = (  # measured only when named
     "grows",
     "processes",
     "labelnext",
+    "quality",
     "runtimes",
 )
 
@@ -80,7 +82,10 @@ LONG = (  # measured only when named
 @click.option("--seeds", type=click.IntRange(1), help="Of heads and labelnext.  [default: 10]")
 @click.option("--encoder", "encoders", multiple=True, help="Of heads (repeat).  [default: lite0]")
 @click.option(
-    "--collection", "collections", multiple=True, help="Of tuning, slices and labelnext (repeat).  [default: all]"
+    "--collection",
+    "collections",
+    multiple=True,
+    help="Of tuning, slices, labelnext and quality (repeat).  [default: all]",
 )
 @click.option("--kind", "kinds", multiple=True, help="Of heads (repeat), the judged one last.  [default: all]")
 def main(
@@ -99,6 +104,7 @@ def main(
             "soak": {"seconds": seconds},
             "heads": {"seeds": seeds, "encoders": encoders, "kinds": kinds},
             "slices": {"collections": collections},
+            "quality": {"collections": collections},
             "tuning": {"collections": collections},
             "labelnext": {"seeds": seeds, "collections": collections},
         }

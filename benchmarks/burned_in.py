@@ -76,7 +76,7 @@ def run(given: Path | None) -> list[Figure]:
         picture = np.asarray(PIL.Image.open(path).convert("L"))
         alarms = [] if path.name in SHOWING_TEXT else text_in(picture)
         false, count = false + bool(alarms), count + 1
-        drawn, placed = _with_lines(picture, rng)
+        drawn, placed = with_lines(picture, rng)
         seen = text_in(drawn)
         masked = _masked(seen, drawn.shape)
         lines += [_judged(line, masked) for line in placed]
@@ -97,7 +97,7 @@ def _turned(given: Path | None) -> Figure:
     rng, found = random.Random(8), dict[int, list[bool]]()
     for path in _pictures(given, rng, TURNED):
         for turns in (1, 2, 3):
-            drawn, placed = _with_lines(np.asarray(PIL.Image.open(path).convert("L")), rng, turns)
+            drawn, placed = with_lines(np.asarray(PIL.Image.open(path).convert("L")), rng, turns)
             masked = _masked(text_in(drawn), drawn.shape)
             found.setdefault(turns, []).extend(_judged(line, masked).found for line in placed)
     every = [one for each in found.values() for one in each]
@@ -115,7 +115,7 @@ def _pictures(given: Path | None, rng: random.Random, count: int) -> Iterator[Pa
         yield from rng.sample(sorted(data.folder(name, given).glob(pattern)), count)
 
 
-def _with_lines(picture: NDArray[np.uint8], rng: random.Random, turns: int = 0) -> tuple[NDArray[np.uint8], list[Line]]:
+def with_lines(picture: NDArray[np.uint8], rng: random.Random, turns: int = 0) -> tuple[NDArray[np.uint8], list[Line]]:
     """The picture with a few lines that do not touch one another. turns: by 90 degrees, counter-clockwise."""
     drawn, placed = picture.copy(), list[Line]()
     taken = np.zeros(picture.shape, np.bool_)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lookalike.plots.notebook import chart
     from lookalike.progress import bar
     from lookalike.verbs.adapt import adapt
-    from lookalike.verbs.audit import audit, audit_duplicates, audit_metadata, audit_outliers
+    from lookalike.verbs.audit import audit, audit_duplicates, audit_metadata, audit_outliers, audit_quality
     from lookalike.verbs.backup import backup_gallery as backup
     from lookalike.verbs.backup import restore_gallery as restore
     from lookalike.verbs.backup import verify_gallery as verify
@@ -55,6 +55,7 @@ __all__ = [
     "audit_duplicates",
     "audit_metadata",
     "audit_outliers",
+    "audit_quality",
     "backup",
     "bar",
     "chart",
@@ -123,6 +124,7 @@ _HOME: Final = {
     },
     "export_cohort": ("lookalike.verbs.cohorts.export", "export_cohort"),
     "split_cohort": ("lookalike.verbs.cohorts.split", "split_cohort"),
+    "audit_quality": ("lookalike.verbs.audit", "audit_quality"),
     "evaluate": ("lookalike.verbs.evaluate", "evaluate"),
     "tune": ("lookalike.verbs.tune", "tune"),
     "demo": ("lookalike.verbs.demo", "demo"),

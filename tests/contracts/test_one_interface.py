@@ -63,6 +63,7 @@ VERBS: Final = (
     Verb("audit duplicates", lookalike.audit_duplicates),
     Verb("audit outliers", lookalike.audit_outliers),
     Verb("audit metadata", lookalike.audit_metadata, bodies.MetadataBody),
+    Verb("audit quality", lookalike.audit_quality, bodies.QualityBody),
     Verb("gallery info", gallery_info),
     Verb("gallery migrate", lookalike.migrate, bodies.MigrateBody),
     Verb("receive", lookalike.receive),
@@ -132,9 +133,11 @@ _LONG: Final = (
     "audit confounds",
     "audit duplicates",
     "audit metadata",
+    "audit quality",
 )
 _BARS: Final = ("gallery migrate", "gallery backup", "gallery copy", "gallery restore", "gallery verify")
-_JOBS: Final = ("index", "adapt", "tune", "evaluate", "audit confounds", "audit metadata")  # those with a body
+_AUDITS: Final = ("audit confounds", "audit metadata", "audit quality")
+_JOBS: Final = ("index", "adapt", "tune", "evaluate", *_AUDITS)  # those with a body
 
 NO_COMMAND: Final = {
     "search ids": "several records are asked with by --id and --like",
@@ -248,6 +251,7 @@ NO_HTTP: Final = {
     **dict.fromkeys(["cohort split name", "cohort export name"], "in the address"),
     **dict.fromkeys(["cohort split progress", "cohort export progress"], "the job has it"),
     "cohort export out": "a ZIP archive, which the job's route /export gives",
+    "audit quality seed": "for comparisons in Python",
     "records export out": "a ZIP archive, which the job's route /export gives",
     "records export progress": "the job has it",
 }

@@ -45,6 +45,7 @@ _CONTRIBUTOR: Final = frozenset(
         "POST /cohorts/combine",
         "POST /cohorts/{}/split",
         "DELETE /cohorts/{}",
+        "POST /audit/quality",
         "DELETE /jobs/{}",
     }
 )

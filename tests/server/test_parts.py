@@ -82,7 +82,14 @@ OF_A_RECORD: Final = frozenset(
     }
 )
 JOBS: Final = frozenset(
-    {"POST /evaluate", "POST /map", "POST /audit", "POST /audit/duplicates", "POST /audit/metadata"}
+    {
+        "POST /evaluate",
+        "POST /map",
+        "POST /audit",
+        "POST /audit/duplicates",
+        "POST /audit/metadata",
+        "POST /audit/quality",
+    }
 )
 """Routes that start jobs, which are done in what the caller sees."""
 TOLD: Final = frozenset(

@@ -951,6 +951,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Audit Quality
+         * @description List pictures that are blank, clipped, inverted, turned, mirrored, of another part of the body, or show text.
+         */
+        post: operations["post_audit_quality"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/export": {
         parameters: {
             query?: never;
@@ -2120,7 +2140,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["CohortExported"] | components["schemas"]["CohortSplit"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["QualityAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["CohortExported"] | components["schemas"]["CohortSplit"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
         };
         /** @description items: newest first, without results and points. next_cursor: where the next page starts, None on the last. */
         JobListing: {
@@ -2135,6 +2155,18 @@ export interface components {
             seconds_left: number | null;
             message: string;
             points: components["schemas"]["TrainingPoint"][];
+        };
+        /**
+         * @description listed: how many records have it. judged: whether pictures tell it here; else ``note`` says why not. found: of
+         *     this gallery's own pictures, with the fault put into them, the share that is listed; None where none was.
+         */
+        JudgedFault: {
+            /** @enum {string} */
+            fault: "blank" | "clipped" | "inverted" | "upside-down" | "turned" | "mirrored" | "wrong-body-part" | "burned-in-text";
+            listed: number;
+            judged: boolean;
+            found: number | null;
+            note: string;
         };
         /** @description items: newest first. next_cursor: where the next page starts, None on the last one. */
         LabelLog: {
@@ -2518,6 +2550,39 @@ export interface components {
             records: number;
             notes: string[];
             failed: string;
+        };
+        /**
+         * @description records: that were asked for; compared: those that have a picture. findings: fault by fault, in the order of
+         *     ``faults``. Nothing is changed.
+         */
+        QualityAudit: {
+            records: number;
+            compared: number;
+            faults: components["schemas"]["JudgedFault"][];
+            findings: components["schemas"]["QualityFinding"][];
+            notes: string[];
+        };
+        /** @description faults: what to look for, everything if none is named. part: the field that names the part of the body. */
+        QualityBody: {
+            /** @default [] */
+            faults?: string[];
+            where?: string | null;
+            part?: string | null;
+        };
+        /**
+         * @description A fault of a record. reason: what was seen. measure: what ``value`` is; ``threshold``: the value from which on,
+         *     or below which, it is listed. advice: what to do.
+         */
+        QualityFinding: {
+            id: string;
+            source: string;
+            /** @enum {string} */
+            fault: "blank" | "clipped" | "inverted" | "upside-down" | "turned" | "mirrored" | "wrong-body-part" | "burned-in-text";
+            reason: string;
+            measure: string;
+            value: number;
+            threshold: number;
+            advice: string;
         };
         /**
          * @description The query: exactly one of these; text, report (words to be found in reports, which needs the role admin) or both
@@ -5404,6 +5469,43 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["MetadataBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_audit_quality: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QualityBody"];
             };
         };
         responses: {

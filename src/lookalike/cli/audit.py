@@ -23,7 +23,7 @@ class _Audits(click.Group):
 
 @click.group("audit", cls=_Audits)
 def command() -> None:
-    """What a score could be misled by: confounds, and copies. What is unlike a reference, or recorded wrongly.
+    """What a score could be misled by: confounds, copies, bad pictures, wrong records, outliers.
 
     Options without a word are those of confounds.
 
@@ -33,6 +33,7 @@ def command() -> None:
       lookalike audit duplicates --gallery chest
       lookalike audit outliers --gallery chest --reference label=normal
       lookalike audit metadata --gallery chest --table repair.csv
+      lookalike audit quality --gallery chest
     """
 
 
@@ -153,3 +154,32 @@ def _metadata(
         click.echo(str(result))
         if table is not None:
             click.echo(f"wrote {table}")
+
+
+@command.command("quality")
+@gallery_option
+@click.option("--fault", "faults", multiple=True, metavar="NAME", help="Look for this one (repeat).  [default: all]")
+@click.option("--where", metavar="FILTER", help="Among these records.  [default: all]")
+@click.option("--part", metavar="FIELD", help="Names the part of the body.  [default: BodyPartExamined, else label]")
+@seed_option
+@listing_option
+def _quality(
+    gallery: str, faults: tuple[str, ...], where: str | None, part: str | None, seed: int, output: str
+) -> None:
+    """Which pictures are blank, clipped, inverted, upside-down, turned, mirrored, of the wrong-body-part, or show text?
+
+    Text (burned-in-text) takes the files and most of the time. A list to look at: nothing is changed.
+
+    \b
+    Example:
+      lookalike audit quality --gallery chest --fault upside-down --fault inverted
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.audit import audit_quality
+
+    with open_gallery(gallery) as opened, progress_bar("steps", "audit") as progress:
+        result = audit_quality(opened, faults, where=where, part=part, seed=seed, progress=progress)
+    if output != TABLE:
+        print_listing(result, result.findings, output)
+    else:
+        click.echo(str(result))

@@ -41,8 +41,8 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "gallery restore": "import",
     # Who runs these reads the gallery's folder and its files anyway, and nothing of it changes or leaves by them
     **dict.fromkeys(["search", "classify", "draft", "map", "evaluate", "records study", "records timeline"]),
-    **dict.fromkeys(["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "records log"]),
-    **dict.fromkeys(["records list", "records show", "records next", "cohort list", "cohort show"]),
+    **dict.fromkeys(["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "audit quality"]),
+    **dict.fromkeys(["records list", "records show", "records next", "records log", "cohort list", "cohort show"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
     "gallery list": None,
     # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own

@@ -28,7 +28,9 @@ L R A P H F S I LT RT LEFT RIGHT ANT POST SUP INF AP PA LAT LATERAL OBL LL RL CC
 UPRIGHT SUPINE PRONE SITTING STANDING DECUBITUS SEMI SEMIERECT PORTABLE MOBILE BED INSP EXP INSPIRATION EXPIRATION
 """
 _MARKS: Final = frozenset(_MARK_WORDS.split())
-_LIKELY: Final = 0.5  # how sure the reader is of a line
+LIKELY: Final = 0.5
+"""How sure the reader must be of a line."""
+
 _LETTERS: Final = 2  # of a line; one alone names nobody
 _SIDE: Final = 736  # pixels that the shorter side of a picture is brought to, at least
 _TILE: Final = 1280  # pixels of the longer side of what is looked at once
@@ -159,7 +161,7 @@ def _moved(line: TextLine, left: int, top: int, rows: int, columns: int) -> Text
 def _read(tile: NDArray[np.uint8]) -> Iterator[TextLine]:
     colours = np.ascontiguousarray(np.stack([tile] * 3, axis=-1) if tile.ndim == 2 else tile[..., ::-1])
     for corners, text, score in _reader()(colours)[0] or ():
-        if float(score) < _LIKELY or is_mark(text) or sum(map(str.isalnum, text)) < _LETTERS:
+        if float(score) < LIKELY or is_mark(text) or sum(map(str.isalnum, text)) < _LETTERS:
             continue
         across, down = (np.asarray(corners, np.float64)[:, axis] for axis in (0, 1))
         low, high = np.floor([across.min(), down.min()]), np.ceil([across.max(), down.max()])
@@ -181,6 +183,6 @@ def _reader() -> Any:
         inter_op_num_threads=1,
         use_cls=True,  # lines that run up, down or upside down are turned before they are read
         max_side_len=2 * _TILE,
-        text_score=_LIKELY,
+        text_score=LIKELY,
         det_limit_side_len=_SIDE,
     )

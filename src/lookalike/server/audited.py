@@ -62,6 +62,7 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /audit": "compute",
     "POST /audit/duplicates": "compute",
     "POST /audit/metadata": "compute",
+    "POST /audit/quality": "compute",
     "POST /export": "export",
     "GET /jobs/{}/export": "export",
     "GET /cohorts/{}": "look",

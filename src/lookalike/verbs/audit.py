@@ -1,12 +1,17 @@
 """audit: do the vectors follow the finding, or where and how the picture was taken? Which records are copies, which lie
-far from a reference, and of which do the neighbours say other than what is recorded?"""
+far from a reference, of which do the neighbours say other than what is recorded, and which pictures are bad?"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import PIL.Image
 
 from lookalike.asking.one_encoder import of_one_encoder
-from lookalike.errors import UsageError
+from lookalike.errors import MissingExtraError, NotFoundError, UsageError
 from lookalike.evaluation.confound_report import ConfoundAudit, confound_audit
 from lookalike.evaluation.confounds import audit_field, audit_sample, croma_library
 from lookalike.evaluation.duplicate_report import DuplicateAudit, duplicate_audit
@@ -14,13 +19,19 @@ from lookalike.evaluation.labelled import every_record
 from lookalike.evaluation.metadata_report import MetadataAudit, metadata_of
 from lookalike.evaluation.near_duplicates import duplicates_within
 from lookalike.evaluation.outliers import OutlierAudit, outliers_of
+from lookalike.evaluation.quality import TEXT, quality_of
+from lookalike.evaluation.quality_report import QualityAudit
 from lookalike.evaluation.recorded_fields import LABEL, RecordedField, fields_of, recorded_fields
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.progress import Progress, followed_by, tracked
+from lookalike.readers.burned_in import check_reader_of_text, text_in
 from lookalike.store import BASE
 from lookalike.types import Record
+from lookalike.verbs.pictures import Pictures
+
+_SIDE: Final = 2048  # pixels of the longer side of a picture in which text is looked for, at most
 
 
 @of_one_encoder
@@ -119,3 +130,56 @@ def audit_metadata(
     """
     with followed_by(progress):
         return metadata_of(gallery, fields, where, space, neighbours, seed)
+
+
+@of_one_encoder
+def audit_quality(
+    gallery: Gallery,
+    faults: Sequence[str] = (),
+    *,
+    where: str | Filter | None = None,
+    part: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> QualityAudit:
+    """List pictures that something is wrong with, with what was seen, the number that speaks for it, and what to do.
+
+    faults: of blank, clipped, inverted, upside-down, turned, mirrored, wrong-body-part, burned-in-text; all by default.
+    What stands upright is learnt from the gallery's own pictures: it takes 20. where: which records. part: the field
+    that names the part of the body; BodyPartExamined, else the label, by default. Text takes the files and the extra
+    ``ocr``; without it all but text are looked for, and the result says so. progress: called with how many steps are
+    done, of how many. Nothing is changed.
+
+    Raises UsageError: no such fault or field, no picture, a filter that cannot be read. MissingExtraError: text alone
+    is asked for, or by name, without ``ocr``.
+    """
+    missing = _no_reader() if TEXT in faults or not faults else ""
+    if missing and TEXT in faults:
+        check_reader_of_text("refuse")
+    with followed_by(progress):
+        if missing:
+            return quality_of(gallery, faults, where, part, seed, missing)
+        pictures = Pictures(gallery)
+        try:
+            return quality_of(gallery, faults, where, part, seed, lambda record: _lines(pictures, record))
+        finally:
+            pictures.close()
+
+
+def _no_reader() -> str:
+    """Why no text can be read; "" where it can."""
+    try:
+        check_reader_of_text("refuse")
+    except MissingExtraError as error:
+        return str(error)
+    return ""
+
+
+def _lines(pictures: Pictures, record: Record) -> list[float] | None:
+    """How sure the reader is of each line of text in a record's picture, drawn from its file."""
+    try:
+        shown = pictures.of_record(record.id, size=_SIDE)
+    except NotFoundError:
+        return None
+    with PIL.Image.open(io.BytesIO(shown.jpeg)) as opened:
+        return [line.score for line in text_in(np.asarray(opened.convert("L")))]

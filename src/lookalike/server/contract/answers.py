@@ -17,6 +17,7 @@ from lookalike.evaluation.protocols.khun_jush import VolumeReport
 from lookalike.evaluation.protocols.localisation import LocalisationReport
 from lookalike.evaluation.protocols.radir import RadIrReport
 from lookalike.evaluation.protocols.regions import RegionReport
+from lookalike.evaluation.quality_report import QualityAudit
 from lookalike.evaluation.report import Report
 from lookalike.roles import Role
 from lookalike.text import DISCLAIMER
@@ -201,6 +202,7 @@ class JobAnswer(JobInfo):
         | ConfoundAudit
         | DuplicateAudit
         | MetadataAudit
+        | QualityAudit
         | MigrateResult
         | ExportResult
         | CohortExported

@@ -312,6 +312,14 @@ class AuditBody(Body):
     space: Name = BASE
 
 
+class QualityBody(Body):
+    """faults: what to look for, everything if none is named. part: the field that names the part of the body."""
+
+    faults: Annotated[list[Name], Field(max_length=20)] = []
+    where: Annotated[str, Field(max_length=10_000)] | None = None
+    part: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
 class MetadataBody(Body):
     """Which recorded fields, ``A+B`` being two as one; those that say how a picture was taken if none is given."""
 

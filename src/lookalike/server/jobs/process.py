@@ -121,6 +121,12 @@ def _metadata(gallery: Gallery, given: Mapping[str, Any], progress: Progress) ->
     return plain(found), {"csv": found.table()}
 
 
+def _quality(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.audit import audit_quality
+
+    return plain(audit_quality(gallery, **given, progress=progress)), {}
+
+
 def _export(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.server.jobs.cohort import packed_cohort
 
@@ -174,6 +180,7 @@ WORK: Final[dict[str, _Work]] = {
     "audit": _audit,
     "duplicates": _duplicates,
     "metadata": _metadata,
+    "quality": _quality,
     "export": _export,
     "split": _split,
     "migrate": _migrate,
@@ -190,6 +197,7 @@ REPEATABLE: Final = (
     "duplicates",
     "metadata",
     "split",
+    "quality",
     "migrate",
     "pull",
     "backup",
@@ -198,7 +206,7 @@ REPEATABLE: Final = (
 )  # running these again loses and repeats nothing
 BESIDE: Final = ("migrate", "backup", "verify")  # other jobs need not wait for these
 FLEETING: Final = ("export",)  # what these make goes with the service
-_LEARNING: Final = ("adapt", "evaluate", "map", "audit", "metadata")
+_LEARNING: Final = ("adapt", "evaluate", "map", "audit", "metadata", "quality")
 _LEARNS: Final = b"l"  # asks for a process that has loaded what these need, which takes a second
 _DRAWN: Final = ("adapt", "tune")  # their trainings tell curves
 WRITERS: Final = ("index", "pull", "adapt")  # only one of these is done at a time

@@ -21,6 +21,7 @@ from lookalike.server.contract.bodies import (
     MapBody,
     MetadataBody,
     MigrateBody,
+    QualityBody,
     TuneBody,
 )
 from lookalike.server.contract.completed import completed
@@ -114,6 +115,12 @@ def post_audit_duplicates(service: Served, caller: AsContributor) -> Response:
 def post_audit_metadata(body: MetadataBody, service: Served, caller: AsContributor) -> Response:
     """List recorded values that neighbours contradict, and propose missing ones; nothing is changed."""
     return _queued(service, caller, "metadata", body)
+
+
+@jobs_router.post("/audit/quality", status_code=202, response_model=JobAnswer)
+def post_audit_quality(body: QualityBody, service: Served, caller: AsContributor) -> Response:
+    """List pictures that are blank, clipped, inverted, turned, mirrored, of another part of the body, or show text."""
+    return _queued(service, caller, "quality", body)
 
 
 @jobs_router.post("/export", status_code=202, response_model=JobAnswer)

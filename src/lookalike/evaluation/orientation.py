@@ -1,0 +1,175 @@
+"""Which pictures stand otherwise than the others: upside down, on a side, mirrored, or with black and white exchanged.
+
+What is upright is learnt from the pictures themselves, most of which are: a kernel ridge regression tells histograms of
+oriented gradients (Dalal, Triggs, CVPR 2005) of the pictures as they are from those of the same pictures turned,
+mirrored and inverted, and judges the pictures of other patients. By how much a picture must fit better another way is
+calibrated by the same pictures turned on purpose; where that does not part them, as the sides of mammograms, nothing is
+listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.evaluation.quality_report import FaultName
+from lookalike.fingerprints import ORIENTATIONS, SQUARE, oriented
+from lookalike.metrics import Bools, Floats, numbered
+from lookalike.voting import BLOCK
+
+WAYS: Final[dict[FaultName, tuple[int, ...]]] = {
+    "inverted": (ORIENTATIONS,),
+    "upside-down": (2, 3),
+    "turned": (4, 5, 6, 7),
+    "mirrored": (1,),
+}
+"""What a picture is taken for where it fits best in one of these versions (``versions``)."""
+
+LEARNT_FROM: Final = 20  # pictures, for the others to be learnt from
+_CELLS: Final = 8  # a side, of the histograms
+_BINS: Final = 8  # directions of gradients, centred at multiples of 45 degrees
+_VERSIONS: Final = 2 * ORIENTATIONS
+_FOLDS: Final = 5
+_MOST: Final = 400  # pictures that are learnt from at once
+_OTHERS: Final = 0.5  # of them in each other version
+_RIDGE: Final = 0.01
+_SURE: Final = 5.0  # the least logarithm of the likelihood ratio
+_UPRIGHT: Final = 2.5  # standard deviations below the median fit of all, at most
+_TOLD: Final = 0.25  # of the pictures that are turned on purpose, at least, are found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stance:
+    """How pictures stand, by one fault. margins: (n,) how much better each fits as it is. threshold: below which it is
+    listed, None where pictures do not tell. fix: (n,) the version in which it fits best. listed: (n,). found: the share
+    of pictures turned on purpose that would be listed.
+    """
+
+    margins: Floats
+    threshold: float | None
+    fix: NDArray[np.int64]
+    listed: Bools
+    found: float
+
+
+def gradient_histogram(square: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(8, 8, 8): of a picture (64, 64), by row and column of cells and by direction of the gradient."""
+    side = SQUARE // _CELLS
+    down, across = np.gradient(square.astype(np.float32))
+    bins = np.rint(np.arctan2(down, across) * (_BINS / (2 * np.pi))).astype(np.int64) % _BINS
+    places = np.arange(SQUARE) // side
+    flat = (places[:, None] * _CELLS + places) * _BINS + bins
+    sums = np.bincount(flat.ravel(), np.hypot(down, across).ravel(), _CELLS * _CELLS * _BINS)
+    return np.sqrt(sums).astype(np.float32).reshape(_CELLS, _CELLS, _BINS)
+
+
+def versions(histograms: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(16, n, 512) unit vectors: of each picture in the eight orientations of ``fingerprints.oriented``, and of its
+    inverse in these: a turned picture has the same numbers in other places.
+    """
+    made = [_version(histograms, version).reshape(len(histograms), -1) for version in range(_VERSIONS)]
+    lengths = np.linalg.norm(made[0], axis=1, keepdims=True)
+    return np.asarray(np.stack(made) / np.maximum(lengths, 1e-6), np.float32)
+
+
+def _version(histograms: NDArray[np.float32], version: int) -> NDArray[np.float32]:
+    turned, bins = histograms, np.arange(_BINS)
+    if version & 4:
+        turned = turned.swapaxes(1, 2)[..., (2 - bins) % _BINS]
+    if version & 1:
+        turned = turned[:, :, ::-1][..., (4 - bins) % _BINS]
+    if version & 2:
+        turned = turned[:, ::-1][..., -bins % _BINS]
+    return turned[..., (bins + 4) % _BINS] if version >= ORIENTATIONS else turned
+
+
+def fits(histograms: NDArray[np.float32], patients: Sequence[str], seed: int) -> Floats:
+    """(n, 16): how upright each version of each picture looks, to what has learnt from other patients."""
+    codes, rng = numbered(patients), np.random.default_rng(seed)
+    fold = rng.permutation(np.arange(codes.max() + 1) % _FOLDS)[codes]
+    found = np.zeros((len(codes), _VERSIONS))
+    for number in np.unique(fold):
+        learnt, judged = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        if len(learnt) > _MOST:
+            learnt = rng.choice(learnt, _MOST, replace=False)
+        upright = _learnt(versions(histograms[learnt]), rng)
+        for start in range(0, len(judged), BLOCK):
+            rows = judged[start : start + BLOCK]
+            found[rows] = np.stack([upright(version) for version in versions(histograms[rows])], axis=1)
+    return found
+
+
+def _learnt(made: NDArray[np.float32], rng: np.random.Generator) -> Callable[[NDArray[np.float32]], Floats]:
+    """A kernel ridge regression on 1 and -1 with a Gaussian kernel, whose width is the median distance. made: the
+    versions (16, n, 512) of some pictures; it learns from the first one and from some of each other.
+    """
+    count, some = made.shape[1], max(1, round(_OTHERS * made.shape[1]))
+    others = [version[rng.choice(count, some, replace=False)] for version in made[1:]]
+    known = np.concatenate([made[0], *others])
+    weights = np.repeat([1.0, count / (some * len(others))], [count, some * len(others)])
+    cosines = known @ known.T
+    width = 1 / max(float(np.median(2 - 2 * cosines)), 1e-6)
+    kernel = np.exp(width * (2 * cosines.astype(np.float64) - 2))
+    ridge = _RIDGE * len(known) / weights.sum() / weights
+    told = np.linalg.solve(kernel + np.diag(ridge), np.where(np.arange(len(known)) < count, 1.0, -1.0))
+    return lambda asked: np.exp(width * (2 * asked @ known.T - 2)) @ told
+
+
+def stance(fitted: Floats, fault: FaultName) -> Stance:
+    """How pictures stand by one fault. fitted: as ``fits`` gives.
+
+    A picture is listed if it fits better another way, and in that looks as upright as the others do: what is like
+    nothing here fits no way.
+    """
+    ways = list(WAYS[fault])
+    margins, best = _margins(fitted, ways, 0)
+    turned = [_margins(fitted, ways, way) for way in ways]
+    planted, fixed = (np.concatenate(each) for each in zip(*turned, strict=True))
+    usual, other = float(np.median(margins)), float(np.median(planted))
+    spread = max(spread_of(margins), spread_of(planted), 1e-6)
+    fix = np.array(ways)[fitted[:, ways].argmax(axis=1)]
+    apart = (usual - other) / spread
+    if apart <= 0:
+        return Stance(margins, None, fix, np.zeros(len(margins), np.bool_), 0.0)
+    threshold = min(0.0, (usual + other) / 2 - _SURE * spread / apart)
+    upright, all_ways = float(np.median(fitted[:, 0])), float(np.median(fitted))
+    least = min(upright - _UPRIGHT * spread_of(fitted[:, 0]), (upright + all_ways) / 2)
+    found = float(((planted < threshold) & (fixed >= least)).mean())
+    told = found >= _TOLD
+    return Stance(margins, threshold if told else None, fix, told & (margins < threshold) & (best >= least), found)
+
+
+def _margins(fitted: Floats, ways: Sequence[int], shown: int) -> tuple[Floats, Floats]:
+    """By how much pictures fit better as they are than another way, were they shown in a version; and how well they
+    fit that way.
+    """
+    seen = fitted[:, _COMPOSED[:, shown]]
+    best = seen[:, ways].max(axis=1)
+    return np.asarray(seen[:, 0] - best), np.asarray(best)
+
+
+def spread_of(values: Floats) -> float:
+    """The standard deviation (n,) as the median distance from the median tells it: a few that lie far off change
+    nothing.
+    """
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+
+
+def _composed() -> NDArray[np.int64]:
+    """(16, 16): which version the version ``first`` is in, seen in the version ``second``: [second, first]."""
+    corners = np.arange(4).reshape(2, 2)
+    seen = [oriented(corners, each).tobytes() for each in range(ORIENTATIONS)]
+    table = np.empty((_VERSIONS, _VERSIONS), np.int64)
+    for second in range(_VERSIONS):
+        for first in range(_VERSIONS):
+            turned = oriented(oriented(corners, first % ORIENTATIONS), second % ORIENTATIONS)
+            inverted = (first >= ORIENTATIONS) != (second >= ORIENTATIONS)
+            table[second, first] = seen.index(turned.tobytes()) + ORIENTATIONS * inverted
+    return table
+
+
+_COMPOSED: Final = _composed()

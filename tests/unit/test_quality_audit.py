@@ -1,0 +1,147 @@
+"""Drawn pictures of one kind, among which some are put that something is wrong with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+import pytest
+from numpy.typing import NDArray
+
+from lookalike.errors import UsageError
+from lookalike.evaluation.exposure import LEAST_DETAIL, stands_out, tones
+from lookalike.evaluation.orientation import WAYS, gradient_histogram, stance, versions
+from lookalike.evaluation.quality_report import FAULT_NAMES
+from lookalike.fingerprints import oriented
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.verbs.audit import audit_quality
+from lookalike.verbs.index import index
+from planted import scene
+
+SIDE, COUNT = 160, 48
+Grey = NDArray[np.uint8]
+SEEN = [name for name in FAULT_NAMES if name != "burned-in-text"]
+
+
+def chest(seed: int) -> Grey:
+    """Two dark fields on grey, a bright shape between them that leans to one side, a dark one below on the other."""
+    rng = np.random.default_rng(seed)
+    down, across = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    moved = rng.normal(0, 0.015, 8)
+
+    def spot(x: float, y: float, wide: float, high: float) -> NDArray[np.float64]:
+        return np.exp(-((((across - x) / wide) ** 2 + ((down - y) / high) ** 2) ** 2))
+
+    drawn = 120 - 70 * spot(0.3 + moved[0], 0.4 + moved[1], 0.16, 0.3) - 70 * spot(0.72 + moved[2], 0.4, 0.14, 0.28)
+    drawn += 90 * spot(0.58 + moved[3], 0.62 + moved[4], 0.15, 0.14) - 60 * spot(0.7 + moved[5], 0.86, 0.12, 0.06)
+    drawn += 40 * spot(0.5, 0.1 + moved[6], 0.08, 0.12) + rng.normal(0, 4, drawn.shape)
+    return np.clip(drawn, 0, 255).astype(np.uint8)
+
+
+def wrong(fault: str) -> Grey:
+    picture = chest(1000)
+    made = {
+        "blank": 90 + np.random.default_rng(3).normal(0, 3, picture.shape),
+        "clipped": np.clip((picture.astype(float) - 110) * 20, 0, 255),
+        "inverted": 255 - picture,
+        "upside-down": np.rot90(picture, 2),
+        "turned": np.rot90(picture),
+        "mirrored": np.fliplr(picture),
+        "wrong-body-part": scene(5, SIDE),
+    }[fault]
+    return np.ascontiguousarray(made).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
+    folder = tmp_path_factory.mktemp("quality")
+    for seed in range(COUNT):
+        PIL.Image.fromarray(chest(seed)).save(folder / f"sound{seed}.png")
+    for fault in SEEN:
+        PIL.Image.fromarray(wrong(fault)).save(folder / f"{fault}.png")
+    opened = open_gallery(folder / "gallery", create=True)
+    index(opened, sorted(folder.glob("*.png")))
+    return opened
+
+
+def test_each_picture_is_listed_for_what_is_wrong_with_it(gallery: Gallery) -> None:
+    audit = audit_quality(gallery, SEEN)
+    assert {Path(each.source).stem: each.fault for each in audit.findings} == {fault: fault for fault in SEEN}
+    assert (audit.records, audit.compared) == (COUNT + len(SEEN), COUNT + len(SEEN))
+    for each in audit.findings:
+        below = each.fault in ("blank", "clipped") and each.measure != "share that is white"
+        assert (each.value < each.threshold) == below
+        assert each.id in str(audit)
+    assert [each.listed for each in audit.faults] == [1] * len(SEEN)
+
+
+def test_pictures_as_they_are_raise_no_alarm(gallery: Gallery) -> None:
+    audit = audit_quality(gallery, ["inverted", "clipped"], where="source~sound")
+    assert audit.findings == ()
+    assert audit.compared == COUNT
+    assert [each.fault for each in audit.faults] == ["clipped", "inverted"]
+
+
+def test_what_is_not_told_is_said(gallery: Gallery) -> None:
+    few = audit_quality(gallery, ["mirrored"], where="source~sound1")
+    assert not few.faults[0].judged
+    assert "it takes 20 pictures" in str(few)
+    with pytest.raises(UsageError, match="no fault is called 'blurred'; there are blank"):
+        audit_quality(gallery, ["blurred"])
+    with pytest.raises(UsageError, match="no record has a field 'Part'"):
+        audit_quality(gallery, ["wrong-body-part"], part="Part")
+
+
+def test_text_is_read_in_the_file(tmp_path: Path, make_gallery: Callable[..., Gallery]) -> None:
+    for name in ("written", "plain", "gone"):
+        picture = PIL.Image.fromarray(chest(len(name))).resize((480, 480))
+        if name == "written":
+            font = PIL.ImageFont.load_default(26)
+            PIL.ImageDraw.Draw(picture).text((20, 440), "MILLER ANNA 12.03.1954", fill=255, font=font)
+        picture.save(tmp_path / f"{name}.png")
+    gallery = make_gallery()
+    index(gallery, sorted(tmp_path.glob("*.png")))
+    (tmp_path / "gone.png").unlink()
+    audit = audit_quality(gallery, ["burned-in-text"])
+    assert [Path(each.source).stem for each in audit.findings] == ["written"]
+    assert audit.findings[0].value >= audit.findings[0].threshold
+    assert "1 files could not be read" in audit.faults[0].note
+    assert "MILLER" not in str(audit)
+
+
+def test_versions_are_those_of_turned_pictures() -> None:
+    square = np.asarray(PIL.Image.fromarray(chest(7)).resize((64, 64)))
+    made = versions(gradient_histogram(square)[None])
+    for version in range(16):
+        seen = oriented(square if version < 8 else 255 - square, version % 8).astype(np.uint8)
+        again = versions(gradient_histogram(np.ascontiguousarray(seen))[None])[0, 0]
+        assert again @ made[version, 0] == pytest.approx(1, abs=0.01)
+
+
+def test_the_threshold_is_where_the_likelihoods_differ_enough() -> None:
+    rng = np.random.default_rng(0)
+    upright = rng.normal(0, 0.2, (400, 16))
+    upright[:, 0] += 2
+    fitted = stance(upright, "mirrored")
+    assert fitted.threshold is not None
+    assert -1 < fitted.threshold <= 0
+    assert fitted.found > 0.95
+    nothing = stance(rng.normal(0, 0.2, (400, 16)), "mirrored")
+    assert nothing.threshold is None
+    assert set(WAYS) == {"inverted", "upside-down", "turned", "mirrored"}
+
+
+def test_noise_a_slope_and_a_mark_are_nothing() -> None:
+    rng = np.random.default_rng(0)
+    for seen in (
+        rng.normal(128, 50, (SIDE, SIDE)),
+        np.linspace(0, 255, SIDE)[:, None] + rng.normal(0, 9, (SIDE, SIDE)),
+    ):
+        assert stands_out(np.clip(seen, 0, 255).astype(np.uint8)) < LEAST_DETAIL
+    assert stands_out(chest(0)) > LEAST_DETAIL
+    white, between = tones(np.array([[0, 255], [128, 100]], np.uint8).repeat(20, 0).repeat(20, 1))
+    assert (white, between) == (0.25, 0.5)
