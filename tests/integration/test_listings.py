@@ -169,7 +169,10 @@ def test_commands_that_list() -> None:
     lists = {"search", "classify", "doctor", "config show", "encoders list", "keys list"}
     lists |= {f"records {each}" for each in ("list", "log", "next", "study", "timeline")}
     lists |= {f"audit {each}" for each in ("duplicates", "metadata", "outliers", "quality")} | {
+        "cohort list",
+        "cohort show",
         "gallery backups",
+        "gallery list",
         "gallery schedules",
     }
     assert found == lists
