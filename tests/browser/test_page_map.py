@@ -21,13 +21,28 @@ pytest.importorskip("umap", reason="no umap-learn: pip install 'lookalike[map]'"
 MakePage = Callable[..., Any]
 
 
-def colours(page: Page) -> set[tuple[int, ...]]:
-    """The saturated colours of the plot: those of points."""
+def drawn(page: Page) -> tuple[Any, Any]:
+    """The plot's pixels, and which are saturated: those of points."""
     page.wait_for_timeout(300)
     shot = PIL.Image.open(io.BytesIO(page.get_by_test_id("map-plot").screenshot())).convert("RGB")
-    flat = np.asarray(shot, int)[60:].reshape(-1, 3)
-    vivid = flat[(flat.max(axis=1) - flat.min(axis=1)) > 70]
-    return {tuple(int(v) // 16 for v in colour) for colour in vivid}
+    pixels = np.asarray(shot, int)
+    vivid = (pixels.max(axis=2) - pixels.min(axis=2)) > 70
+    vivid[:60] = False  # the controls
+    return pixels, vivid
+
+
+def colours(page: Page) -> set[tuple[int, ...]]:
+    """The colours of points."""
+    pixels, vivid = drawn(page)
+    return {tuple(int(v) // 16 for v in colour) for colour in pixels[vivid]}
+
+
+def point_at_a_record(page: Page) -> None:
+    """Move the mouse onto a point."""
+    box = page.get_by_test_id("map-plot").bounding_box()
+    assert box
+    row, column = np.argwhere(drawn(page)[1])[-1]
+    page.mouse.move(box["x"] + float(column), box["y"] + float(row))
 
 
 def lasso(page: Page, radius: float) -> None:
@@ -73,7 +88,14 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     page.get_by_text("covid19").first.wait_for()
     by_label = colours(page)
     assert len(by_label) > 10
+    page.get_by_test_id("legend-find").fill("COVID")
+    assert page.get_by_test_id("legend").inner_text().split() == ["covid19", "8"]
+    point_at_a_record(page)
+    page.get_by_test_id("map-under").locator("img").wait_for()
     page.screenshot(path=artefacts / "map.png")
+    page.mouse.move(1, 1)
+    page.get_by_test_id("map-under").wait_for(state="detached")
+    assert page.get_by_test_id("map-field").locator("option[value=sex]").count() == 0  # it is PatientSex
     page.get_by_test_id("map-field").select_option("PatientSex")
     page.get_by_test_id("legend").get_by_text("F", exact=True).wait_for()
     assert colours(page) != by_label

@@ -23,7 +23,7 @@ const [LOW, HIGH]: readonly [Colour, Colour] = [
   [250, 212, 120],
 ];
 
-interface Legend {
+export interface Legend {
   name: string;
   colour: string;
   count: number | null;

@@ -5,6 +5,7 @@ import { api } from "../../api";
 import { ended, isRunning, jobs, loadJobs } from "../../jobs";
 import { coloured } from "../../map/colours";
 import { loadMap, loadRecords } from "../../map/load";
+import { saidTwice } from "../../search";
 import { asking, gallery } from "../../state";
 import type { MapPoints, Stored } from "../../types";
 import { JobCard } from "../../ui/JobCard";
@@ -12,6 +13,7 @@ import { sayProblem } from "../../ui/notice";
 import { Empty } from "../../ui/small";
 import { shortName } from "../search/Filters";
 import { Caught } from "./Caught";
+import { Legend } from "./Legend";
 import { Plot } from "./Plot";
 
 const METHODS = ["umap", "tsne"] as const;
@@ -40,7 +42,7 @@ export function MapView() {
 
   const fields = [
     { name: "label", kind: "text" as const },
-    ...(gallery.value?.fields ?? []).filter((one) => one.name !== "label"),
+    ...(gallery.value?.fields ?? []).filter((one) => one.name !== "label" && !saidTwice.value.has(one.name)),
   ];
   const colours = useMemo(() => {
     const values = (points?.ids ?? []).map((id) => {
@@ -104,20 +106,7 @@ export function MapView() {
         </div>
       )}
       <aside aria-label="Legend and selection">
-        <section>
-          <h3>{shortName(field)}</h3>
-          <ul class="legend" data-testid="legend">
-            {colours.legend.map(({ name, colour, count }) => (
-              <li key={name}>
-                <svg viewBox="0 0 10 10" aria-hidden="true">
-                  <circle cx="5" cy="5" r="5" fill={colour} />
-                </svg>
-                <span title={name}>{name}</span>
-                {count !== null && <b class="push numbers note">{count}</b>}
-              </li>
-            ))}
-          </ul>
-        </section>
+        <Legend key={field} title={shortName(field)} entries={colours.legend} />
         <Caught ids={taken.map((at) => points?.ids[at] ?? "")} records={records} />
         <p class="note">
           Distances on a map are drawn to be seen, not to be measured: what counts is the search. Encoder:{" "}

@@ -6,6 +6,7 @@ import { makeScatter, type Camera, type Scatter } from "../../map/scatter";
 import { hits } from "../../search";
 import { asking } from "../../state";
 import type { MapPoints, Stored } from "../../types";
+import { Under } from "./Under";
 
 const NEAR = 12; // pixels
 const LEAST = 3; // corners of a lasso
@@ -28,6 +29,8 @@ export function Plot({ points, colours, taken, onTake, records, children }: Prop
   const [lasso, setLasso] = useState<readonly Point[]>([]);
   const moving = useRef(false);
   const [failed, setFailed] = useState(false);
+  const [under, setUnder] = useState(-1);
+  const looking = useRef(0);
   const { x, y, ids } = points;
   const size = { width: block.current?.clientWidth || 1, height: block.current?.clientHeight || 1 };
 
@@ -66,8 +69,20 @@ export function Plot({ points, colours, taken, onTake, records, children }: Prop
     moving.current = event.shiftKey;
     if (!event.shiftKey) setLasso([at(event)]);
   };
+  /** Looked for once a frame, however often the pointer moves. */
+  const look = (event: PointerEvent): void => {
+    const place = (event.target as HTMLElement).closest(".controls") ? null : at(event);
+    cancelAnimationFrame(looking.current);
+    looking.current = requestAnimationFrame(() => {
+      if (!camera) return;
+      const unit = (2 * camera.half) / size.height;
+      setUnder(place ? nearest(x, y, toMap(place, camera, size), NEAR * unit) : -1);
+    });
+  };
+  const leave = (): void => (cancelAnimationFrame(looking.current), setUnder(-1));
   const move = (event: PointerEvent): void => {
-    if (!block.current!.hasPointerCapture(event.pointerId) || !camera) return;
+    if (!block.current!.hasPointerCapture(event.pointerId) || !camera) return look(event);
+    if (under >= 0) leave();
     if (moving.current) {
       const unit = (2 * camera.half) / size.height;
       setCamera({ ...camera, x: camera.x - event.movementX * unit, y: camera.y + event.movementY * unit });
@@ -104,6 +119,7 @@ export function Plot({ points, colours, taken, onTake, records, children }: Prop
       onPointerDown={down}
       onPointerMove={move}
       onPointerUp={up}
+      onPointerLeave={leave}
       onWheel={wheel}
       onKeyDown={(event) => {
         if (event.key === "Escape") onTake([]);
@@ -123,6 +139,14 @@ export function Plot({ points, colours, taken, onTake, records, children }: Prop
           </g>
         )}
       </svg>
+      {under >= 0 && under < ids.length && camera && (
+        <Under
+          id={ids[under]!}
+          record={records.get(ids[under]!)}
+          at={toScreen([x[under]!, y[under]!], camera, size)}
+          size={size}
+        />
+      )}
       {failed && <p class="empty">This browser draws no WebGL; the map needs it.</p>}
       {alone && (
         <span class="sr" role="status">
