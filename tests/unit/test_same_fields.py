@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike.filters import parse
-from lookalike.store import Batch, NewRecord, Store
+from lookalike.store import Batch, NewRecord, Relabel, Store
 from lookalike.store.browse import facet_counts
 
 Attributes = dict[str, str | float]
@@ -39,6 +39,19 @@ def test_what_is_said_twice_is_listed_once(make_store: Callable[[], Store]) -> N
     assert listed(store) == once
     assert listed(store, "site=south") == once  # whatever the filter leaves
     assert len(store.keys_where(parse("Sex=f"))) == 1  # and a filter still takes either name
+
+
+def test_a_record_that_comes_or_changes_is_looked_at(make_store: Callable[[], Store]) -> None:
+    store = make_store()
+    fill(store, {"PatientSex": "M", "sex": "m"})
+    assert listed(store) == {"PatientSex": ("sex",)}
+    store.write(Batch(relabels=[Relabel(f"{0:064x}", "", None, {"sex": "F"})]))
+    assert listed(store) == {"PatientSex": (), "sex": ()}
+    store.write(Batch(relabels=[Relabel(f"{0:064x}", "", None, {"sex": "M"})]))
+    assert listed(store) == {"PatientSex": ("sex",)}
+    new = NewRecord("1.dcm", f"{1:064x}", 0, "", (), {"sex": "F"}, np.ones((1, 2), np.float32), b"jpeg")
+    store.write(Batch(records=[new]))
+    assert listed(store) == {"PatientSex": (), "sex": ()}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
 from lookalike.filters import Filter
 from lookalike.store.rows import refusals, whole_records
-from lookalike.store.same_fields import same_fields
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
 from lookalike.store.where import condition
 from lookalike.types import Record, Refusal, Vectors
@@ -82,10 +81,10 @@ def facet_counts(store: Store, top: int, tree: Filter | None = None) -> list[Fie
     the headers say is named with theirs. Raises SlowFilterError, BusyError.
     """
     store.verify()
+    same = store.same_fields()
     with store.begin_filtered(tree) as connection:
         kinds = _field_kinds(connection)
         labels = _label_counts(connection, top, tree)
-        same = same_fields(connection, kinds)
         said = {column for columns in same.values() for column in columns}
         kinds = {name: kind for name, kind in kinds.items() if name not in said}
         texts, ends = _text_counts(connection, kinds, top, tree), _ends(connection, tree)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
-from lookalike.store.schema import ATTRIBUTES
+from lookalike.store.batch import edits_of
+from lookalike.store.lookup import Begin
+from lookalike.store.schema import ATTRIBUTES, RECORDS
 
 _TABLE, _HEADER = ATTRIBUTES.alias("from_table"), ATTRIBUTES.alias("from_header")
 _SPELLINGS: Final = {
@@ -20,6 +22,24 @@ _SPELLINGS: Final = {
     "PhotometricInterpretation": ("photometric", "photometricinterpretation"),
 }
 """DICOM keywords, and how columns that mean the same are called, in lower case without spaces."""
+
+
+class SameFields:
+    """Which columns say the same, found anew when records came or existing ones changed: it looks at every value."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+        self._held: tuple[tuple[int, int], Mapping[str, tuple[str, ...]]] | None = None
+
+    def found(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns by DICOM keyword."""
+        with self._begin() as connection:
+            now = edits_of(connection)[0], int(connection.scalar(select(func.max(RECORDS.c.key))) or 0)
+            held = self._held
+            if held is None or held[0] != now:
+                held = now, same_fields(connection, connection.scalars(select(ATTRIBUTES.c.name).distinct()))
+                self._held = held
+        return held[1]
 
 
 def same_fields(connection: Connection, fields: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -24,6 +24,7 @@ from lookalike.store.identity import check_kind, identity_from, make_identity, r
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
 from lookalike.store.rows import no_record, refusals
+from lookalike.store.same_fields import SameFields
 from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, VECTORS
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
 from lookalike.store.thumbnails import thumbnails_of
@@ -74,6 +75,7 @@ class Store:
         self._verification = Verification(self.begin, self.note, self.database.place)
         self._turns = FilterTurns(FILTER_SECONDS)
         self._filtered = FilteredKeys(self.begin, self.changes)
+        self._same_fields = SameFields(self.begin)
 
     def limit_filters(self, seconds: float) -> None:
         """From now on refuse filters that take longer."""
@@ -108,6 +110,10 @@ class Store:
     def changes(self) -> int:
         """A number that changes when any process has written to the database."""
         return self._changes.number()
+
+    def same_fields(self) -> Mapping[str, tuple[str, ...]]:
+        """By DICOM keyword the columns of label tables that say the same of every record (``same_fields``)."""
+        return self._same_fields.found()
 
     def edits(self) -> int:
         """The number of changes to existing records: labels, attributes, vectors, removal."""
