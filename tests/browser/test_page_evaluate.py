@@ -118,3 +118,30 @@ def test_confounds_are_asked_about_in_sentences(served_alone: str, page_without_
     sentence.wait_for(timeout=120_000)
     # Those of covid19 come from another hospital, and are wider.
     assert "covid19 is separable" in sentence.inner_text()
+
+
+def test_failures_stand_beside_what_was_found_and_reports_beside_each_other(
+    served_alone: str, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    page = page_without_errors(viewport={"width": 1440, "height": 900})
+    api = f"{served_alone}api/v1"
+    for seed in (0, 0, 1):
+        asked = {"space": "base", "folds": 2, "seed": seed, "k": [5]}
+        assert page.request.post(f"{api}/evaluate", data=asked).status == 202
+    page.goto(f"{served_alone}#/evaluate")
+    page.get_by_test_id("run-choice").locator("option").nth(2).wait_for(state="attached", timeout=120_000)
+    page.get_by_test_id("report-choice").select_option(index=0)  # of seed 1
+    page.get_by_test_id("run-choice").select_option(index=1)
+    page.get_by_test_id("not-comparable").get_by_text("divided another way").wait_for()
+    page.get_by_test_id("report-choice").select_option(index=1)
+    page.get_by_test_id("run-choice").select_option(index=2)  # of the same seed
+    rows = page.get_by_test_id("beside").get_by_test_id("beside-row")
+    assert [row.inner_text().split()[-1] for row in rows.all()] == ["0.0"] * (len(CLASSES) + 2)
+    failure = page.locator(".failure").first
+    failure.get_by_test_id("found-instead").nth(4).wait_for()
+    page.get_by_test_id("all-jobs").locator("summary").click()
+    assert page.get_by_test_id("job-row").count() == 3
+    page.screenshot(path=artefacts / "evaluate-runs.png")
+    failure.get_by_test_id("found-instead").first.click()
+    page.get_by_test_id("compare").wait_for()
+    assert "compare=" in page.url

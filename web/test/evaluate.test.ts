@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { Report } from "../src/types";
+import { changesBetween, comparedRows, reasonsAgainst } from "../src/views/evaluate/compared";
 import { reportOf, rowsOf } from "../src/views/evaluate/figures";
 import { differencesOf, levelRows, pOf, points, sizeRows, subgroupRows } from "../src/views/evaluate/partRows";
 
@@ -56,4 +57,16 @@ it("shows reports that were made before there were parts", () => {
     "all queries (micro)",
     "mean of classes (macro)",
   ]);
+});
+
+it("sets two reports of the same records and split side by side, and says why others are not comparable", () => {
+  const one = { ...report, space: "base", data_hash: "a", split_hash: "s", protocol: "", encoder: { name: "lite0" } };
+  const first = { ...one, adapter: null, index: "exact", version: "1" } as unknown as Report;
+  const second = { ...first, space: "findings", adapter: { kind: "mlp" }, macro: { "P@5": 0.7 } } as unknown as Report;
+  expect(reasonsAgainst(first, second)).toEqual([]);
+  expect(changesBetween(first, second)).toEqual(["space: base → findings", "adapter: none → mlp"]);
+  const macro = comparedRows(first, second, "P@5").at(-1);
+  expect(macro?.difference).toBeCloseTo(0.1);
+  expect(reasonsAgainst(first, { ...second, data_hash: "b", split_hash: "t" })).toHaveLength(2);
+  expect(reasonsAgainst(first, { ...second, data_hash: "" })[0]).toContain("earlier version");
 });

@@ -24,7 +24,7 @@ function Curve({ drawing: { measure, lines, low, high, first, last } }: { drawin
   return (
     <figure class="curve" data-testid={`curve-${measure}`}>
       <figcaption>{name}</figcaption>
-      <div class="plane">
+      <div class="graph">
         <span class="numbers">{shown(high)}</span>
         <span class="numbers bottom">{shown(low)}</span>
         <svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label={`${name}. ${told.join("; ")}`}>

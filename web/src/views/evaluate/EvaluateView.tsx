@@ -3,11 +3,14 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs, loadJobs } from "../../jobs";
 import { asking, gallery } from "../../state";
+import type { Job } from "../../types";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import { Audit } from "./Audit";
 import { spaceTitle } from "../adapt/names";
+import { Jobs } from "./Jobs";
 import { ReportView } from "./ReportView";
+import { Runs } from "./Runs";
 import { reportOf } from "./figures";
 
 export function EvaluateView() {
@@ -39,12 +42,13 @@ export function EvaluateView() {
           >
             {reports.map((job) => (
               <option key={job.id} value={job.id}>
-                {titleOf(job.result, job.finished)}
+                {titleOf(job)}
               </option>
             ))}
           </select>
         </label>
       )}
+      {shown && <Runs shown={shown} reports={reports} title={titleOf} />}
       {report && shown && <ReportView report={report} job={shown.id} />}
       {evaluations.length === 0 && (
         <p class="muted">
@@ -52,11 +56,12 @@ export function EvaluateView() {
           from.
         </p>
       )}
+      <Jobs />
     </div>
   );
 }
 
-function titleOf(result: unknown, finished: number | null): string {
+function titleOf({ result, finished }: Job): string {
   const report = reportOf(result);
   return [report?.space, report?.split, finished && new Date(finished * 1000).toLocaleString()]
     .filter(Boolean)

@@ -96,7 +96,7 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
         ))}
       </section>
       <Confusion key={job} space={report.space} seed={report.seed} />
-      <Worst ids={report.worst} />
+      <Worst ids={report.worst} space={report.space} />
     </section>
   );
 }

@@ -1,43 +1,97 @@
-/** The failure gallery: the queries whose nearest records share no label with them, the worst first. */
+/** The failure gallery: the queries whose nearest records share no label with them, beside what was found instead. */
 import { useEffect, useState } from "preact/hooks";
 import { api, paths } from "../../api";
-import { searchFor } from "../../state";
+import { compare, searchFor } from "../../state";
+import type { Hit } from "../../types";
 import { Picture } from "../../ui/Picture";
 
-export function Worst({ ids }: { ids: string[] }) {
-  const [labels, setLabels] = useState<Record<string, string>>({});
+const FOUND = 5;
+
+interface Failure {
+  labels: string[];
+  hits: Hit[];
+  /** Why there are none. */
+  told: string;
+}
+
+async function failureOf(id: string, space: string, abort: AbortSignal): Promise<Failure> {
+  try {
+    const { labels } = await api.record(id);
+    const body = { query: { ids: [id] }, space, k: FOUND } as Parameters<typeof api.search>[0];
+    const { hits } = await api.search(body, abort);
+    return { labels, hits, told: "" };
+  } catch (error) {
+    return { labels: [], hits: [], told: (error as Error).message }; // one that was deleted since, say
+  }
+}
+
+export function Worst({ ids, space }: { ids: string[]; space: string }) {
+  const [failures, setFailures] = useState<Record<string, Failure>>({});
   useEffect(() => {
-    for (const id of ids) {
-      // One that was deleted since stays without its words.
-      const tell = (words: string): void => setLabels((old) => ({ ...old, [id]: words }));
-      api.record(id).then(
-        (record) => tell(record.labels.join(", ")),
-        () => tell("no longer here"),
-      );
-    }
-  }, [ids.join()]);
+    const abort = new AbortController();
+    const ask = async (): Promise<void> => {
+      for (const id of ids) {
+        const failure = await failureOf(id, space, abort.signal); // one after the other: searches of people come first
+        if (abort.signal.aborted) return;
+        setFailures((old) => ({ ...old, [id]: failure }));
+      }
+    };
+    setFailures({});
+    void ask();
+    return () => abort.abort();
+  }, [ids.join(), space]);
   return (
     <section class="stack" aria-label="Worst queries" data-testid="worst">
-      <h3>Worst queries first</h3>
-      <div class="tiles large">
+      <h3>Worst queries first, beside what was found instead</h3>
+      <ul class="failures">
         {ids.map((id) => (
-          <button
-            class="tile"
-            key={id}
-            data-testid="worst-query"
-            title="Search with it"
-            aria-label={`Search with this query: ${labels[id] ?? ""}`}
-            onClick={() => searchFor({ kind: "record", id })}
-          >
-            <Picture path={paths.thumbnail(id)} alt="" lazy />
-            <span class="under">{labels[id]}</span>
-          </button>
+          <FailureRow key={id} id={id} failure={failures[id]} />
         ))}
-      </div>
+      </ul>
       <p class="note">
-        Look at them: a wrong label, a foreign picture, or a class that looks like another? A press searches with
-        one.
+        Look at them: a wrong label, a foreign picture, or a class that looks like another? A press searches with a
+        query, or compares it with a hit. Hits are those of the space as it answers today, which has learnt from all
+        records: in the report's folds others may have been found.
       </p>
     </section>
+  );
+}
+
+function FailureRow({ id, failure }: { id: string; failure: Failure | undefined }) {
+  const words = failure?.labels.join(", ") ?? "";
+  const query = { kind: "record", id } as const;
+  return (
+    <li class="failure">
+      <button
+        class="tile asked"
+        data-testid="worst-query"
+        title="Search with it"
+        aria-label={`Search with this query: ${words}`}
+        onClick={() => searchFor(query)}
+      >
+        <Picture path={paths.thumbnail(id)} alt="" lazy />
+        <span class="under">{words}</span>
+      </button>
+      {failure?.hits.map((hit) => {
+        const shares = hit.labels.some((label) => failure.labels.includes(label));
+        const named = hit.labels.join(", ") || "no label";
+        return (
+          <button
+            class={`tile ${shares ? "alike" : "other"}`}
+            key={hit.id}
+            data-testid="found-instead"
+            data-shares={shares}
+            title="Compare them"
+            aria-label={`Found instead: ${named}, ${shares ? "shares a label" : "shares no label"}. Compare them`}
+            onClick={() => (searchFor(query), compare(hit.id))}
+          >
+            <Picture path={paths.thumbnail(hit.id)} alt="" lazy />
+            <span class="over">{shares ? "=" : "≠"}</span>
+            <span class="under">{named}</span>
+          </button>
+        );
+      })}
+      {failure?.told && <span class="note">{failure.told}</span>}
+    </li>
   );
 }

@@ -1,0 +1,91 @@
+/** Two reports side by side, or why they are not comparable. */
+import { useState } from "preact/hooks";
+import type { Job, Report } from "../../types";
+import { changesBetween, comparedRows, reasonsAgainst } from "./compared";
+import { depths, reportOf } from "./figures";
+import { Figure } from "./Interval";
+import { points } from "./partRows";
+
+interface Props {
+  shown: Job;
+  reports: readonly Job[];
+  title: (job: Job) => string;
+}
+
+export function Runs({ shown, reports, title }: Props) {
+  const [chosen, setChosen] = useState("");
+  const others = reports.filter((job) => job.id !== shown.id);
+  const first = reportOf(shown.result);
+  const other = others.find((job) => job.id === chosen);
+  const second = other ? reportOf(other.result) : null;
+  if (others.length === 0 || !first) return null;
+  return (
+    <section class="stack" aria-label="Comparison of runs" data-testid="runs">
+      <label class="row muted">
+        Beside another report
+        <select
+          value={second ? chosen : ""}
+          data-testid="run-choice"
+          onChange={(event) => setChosen(event.currentTarget.value)}
+        >
+          <option value="">none</option>
+          {others.map((job) => (
+            <option key={job.id} value={job.id}>
+              {title(job)}
+            </option>
+          ))}
+        </select>
+      </label>
+      {second && <Beside first={first} second={second} />}
+    </section>
+  );
+}
+
+function Beside({ first, second }: { first: Report; second: Report }) {
+  const against = reasonsAgainst(first, second);
+  const changes = changesBetween(first, second);
+  const depth = depths(first).find((one) => one === "P@5") ?? depths(first)[0] ?? "";
+  if (against.length > 0)
+    return (
+      <div class="abstains" data-testid="not-comparable">
+        <strong>These reports are not comparable:</strong>
+        <ul>
+          {against.map((reason) => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      </div>
+    );
+  return (
+    <div class="scrolls card box" data-testid="beside">
+      <p class="note">
+        The same records, the same split. {changes.length ? `What differs: ${changes.join("; ")}.` : "Nothing differs."}{" "}
+        Differences are of the means; their interval needs both spaces in one evaluation (Compared with).
+      </p>
+      <table>
+        <thead>
+          <tr>
+            <th>Class, {depth}</th>
+            <th class="n">{first.space}</th>
+            <th class="n">{second.space}</th>
+            <th class="n">Difference, points</th>
+          </tr>
+        </thead>
+        <tbody>
+          {comparedRows(first, second, depth).map(({ name, first: one, second: two, difference }) => (
+            <tr key={name} data-testid="beside-row">
+              <td>{name}</td>
+              <td class="n">
+                <Figure of={one} />
+              </td>
+              <td class="n">
+                <Figure of={two} />
+              </td>
+              <td class="n">{points(difference)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

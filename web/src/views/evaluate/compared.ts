@@ -1,0 +1,45 @@
+/** Two reports side by side: only where they are of the same records and the same split. Pure. */
+import type { Report } from "../../types";
+import { rowsOf, type Measured } from "./figures";
+
+export interface ComparedRow {
+  name: string;
+  first: Measured;
+  second: Measured | null;
+  /** second - first. */
+  difference: number | null;
+}
+
+/** Why two reports cannot be compared; none where they can. */
+export function reasonsAgainst(first: Report, second: Report): string[] {
+  return [
+    first.data_hash && second.data_hash
+      ? first.data_hash !== second.data_hash && "other records took part, or their labels or patients have changed"
+      : "an earlier version made one of them and noted no hash of its records",
+    first.split_hash !== second.split_hash && "queries and gallery were divided another way (folds or seed)",
+    (first.protocol || "") !== (second.protocol || "") && "they follow different protocols",
+  ].filter((reason): reason is string => Boolean(reason));
+}
+
+/** What differs in how they were made. */
+export function changesBetween(first: Report, second: Report): string[] {
+  const encoder = ({ encoder }: Report): string => String(encoder["name"] ?? "");
+  const told = (name: string, one: unknown, other: unknown): string =>
+    one === other ? "" : `${name}: ${String(one || "none")} → ${String(other || "none")}`;
+  return [
+    told("space", first.space, second.space),
+    told("encoder", encoder(first), encoder(second)),
+    told("adapter", first.adapter?.["kind"], second.adapter?.["kind"]),
+    told("index", first.index, second.index),
+    told("version", first.version, second.version),
+  ].filter(Boolean);
+}
+
+export function comparedRows(first: Report, second: Report, depth: string): ComparedRow[] {
+  const others = new Map(rowsOf(second, depth).map((row) => [row.name, row.adapted]));
+  return rowsOf(first, depth).map(({ name, adapted }) => {
+    const other = others.get(name) ?? null;
+    const known = adapted.value !== null && other?.value != null;
+    return { name, first: adapted, second: other, difference: known ? other.value! - adapted.value! : null };
+  });
+}
