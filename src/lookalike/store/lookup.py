@@ -64,7 +64,8 @@ class DatabaseLookup:
 
     def keys_of(self, records: Iterable[int]) -> Keys:
         """The vector keys of records."""
-        return self._keys(_KEYS_BY_RECORD, [int(key) for key in records])
+        with self._begin() as connection:
+            return _keys(connection, _KEYS_BY_RECORD, [int(key) for key in records])
 
     def keys_of_patient(self, patient: str) -> Keys:
         """The vector keys of a patient group, whose records are verified: they are left out of answers unseen. Raises
@@ -73,7 +74,7 @@ class DatabaseLookup:
         with self._begin() as connection:
             own = connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient))
             whole_records(connection, [int(key) for key in own])
-        return self._keys(_KEYS_OF_PATIENT, [patient])
+            return _keys(connection, _KEYS_OF_PATIENT, [patient])
 
     def owner_keys(self, keys: Keys) -> Keys:
         """The record's key for each vector key."""
@@ -88,6 +89,6 @@ class DatabaseLookup:
             records = whole_records(connection, [key for key in owner.values() if key is not None])
         return [records.get(owner.get(key, -1)) for key in keys.tolist()]
 
-    def _keys(self, query: Any, values: list[Any]) -> Keys:
-        with self._begin() as connection:
-            return np.fromiter(connection.scalars(query, {"chosen": values}), np.int64)
+
+def _keys(connection: Connection, query: Any, values: list[Any]) -> Keys:
+    return np.fromiter(connection.scalars(query, {"chosen": values}), np.int64)

@@ -152,7 +152,7 @@ def chosen_rows(connection: Connection, query: Select[Any], wanted: list[Any] | 
     """The rows of a ``chosen`` query; all of the table without ``wanted``."""
     if wanted is None:
         return list(connection.execute(select(*query.selected_columns)))
-    return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some})]
+    return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some}).all()]
 
 
 def sound_rows(connection: Connection, query: Select[Any], table: Table, wanted: list[Any]) -> list[Any]:
