@@ -396,6 +396,8 @@ COMMANDS: Final[dict[str, Command]] = {
             "--space": SPACE,
             "--neighbours": Told("--neighbours 3", "neighbours", 3),
             "--limit": Told("--limit 4", "limit", 4),
+            "--outlier": Told("--outlier site=north", "outlier", "site=north"),
+            "--seed": SEED,
             "--json": JSON,
             "--output": LISTED,
         },

@@ -42,6 +42,28 @@ def test_distances_percentiles_and_area_are_what_a_loop_gives(make_gallery: Call
     assert ids[0] in str(audit) or expected[0][1] in str(audit)
 
 
+def test_known_outliers_are_told_with_an_interval(make_gallery: Callable[..., Gallery]) -> None:
+    rng = np.random.default_rng(3)
+    gallery, count = make_gallery(encoder="imported:x:4"), 90
+    kinds = ["normal" if i % 3 == 0 else "mass" if i % 3 == 1 else "cyst" for i in range(count)]
+    places = {"normal": [2.0, 0, 0, 0], "mass": [0.8, 1.2, 0, 0], "cyst": [1.6, 0.6, 0, 0]}
+    vectors = unit(rng.normal(size=(count, 4)) * 0.5 + [places[kind] for kind in kinds])
+    fill(gallery, list(vectors), [f"p{i // 3}" for i in range(count)], [(kind,) for kind in kinds])
+    audit = audit_outliers(gallery, "label=normal", outlier="label=mass", limit=60)
+    distances = {kind: [o.distance for o in audit.outliers if o.labels == (kind,)] for kind in ("mass", "cyst")}
+    assert audit.known is not None
+    assert (audit.known.outliers, audit.known.others) == (30, 30)
+    assert audit.known.auc == pytest.approx(np.mean([[m > c for c in distances["cyst"]] for m in distances["mass"]]))
+    assert audit.known.interval is not None
+    low, high = audit.known.interval
+    assert 0.5 < low < audit.known.auc < high < 1
+    assert "30 of the compared records" in str(audit)
+    assert audit_outliers(gallery, "label=normal").known is None
+    nobody = audit_outliers(gallery, "label=normal", outlier="label=normal")
+    assert nobody.known is not None
+    assert nobody.known.auc is None
+
+
 def test_what_cannot_be_compared_is_said(make_gallery: Callable[..., Gallery]) -> None:
     gallery = make_gallery(encoder="imported:x:2")
     fill(gallery, [np.array([1.0, 0]), np.array([0, 1.0]), np.array([1.0, 1])], ["a", "b", "c"], [("n",)] * 3)

@@ -91,9 +91,19 @@ def _duplicates(gallery: str, output: str) -> None:
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("--neighbours", metavar="K", default=5, show_default=True, help="Whose mean distance counts.")
 @click.option("--limit", metavar="N", default=20, show_default=True, help="How many are listed.")
+@click.option("--outlier", metavar="FILTER", help="Those known to be outliers: how well are they told?")
+@seed_option
 @listing_option
 def _outliers(
-    gallery: str, reference: str, where: str | None, space: str, neighbours: int, limit: int, output: str
+    gallery: str,
+    reference: str,
+    where: str | None,
+    space: str,
+    neighbours: int,
+    limit: int,
+    outlier: str | None,
+    seed: int,
+    output: str,
 ) -> None:
     """Which records lie far from a reference set?
 
@@ -105,7 +115,9 @@ def _outliers(
     from lookalike.verbs.audit import audit_outliers
 
     with open_gallery(gallery) as opened:
-        result = audit_outliers(opened, reference, where=where, space=space, neighbours=neighbours, limit=limit)
+        result = audit_outliers(
+            opened, reference, where=where, space=space, neighbours=neighbours, limit=limit, outlier=outlier, seed=seed
+        )
     if output != TABLE:
         print_listing(result, result.outliers, output)
     else:

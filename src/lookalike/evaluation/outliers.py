@@ -8,7 +8,7 @@ unusual it is, and what is beyond 95 % of them is an outlier.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,11 +23,13 @@ from lookalike.evaluation.scores import number_of
 from lookalike.evaluation.tables import render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
-from lookalike.metrics import Floats
+from lookalike.metrics import Bools, Floats, numbered, resample_weights
 from lookalike.text import DISCLAIMER
 from lookalike.types import Record, Vectors
 from lookalike.voting import nearest_rows
 
+_FEWEST_PATIENTS: Final = 10
+_RESAMPLES: Final = 1000
 _USUAL: Final = 0.95  # of the reference records are no outliers
 
 
@@ -43,10 +45,24 @@ class Outlier:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownOutliers:
+    """Of the records that were compared those that are known to be outliers: how many are, how many are not. auc: how
+    often one that is lies farther than one that is not; interval: its 95 % interval, patients drawn at random, None
+    with fewer than ten patients, of whom it would say too little.
+    """
+
+    outliers: int
+    others: int
+    auc: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
 class OutlierAudit:
     """reference: how many records it has. records: how many others were compared. limit: the distance that 95 % of the
     reference records stay below; beyond: how many others lie above it, by_chance: how many would if they were like the
     reference. auc: how often one of the others is farther than one of the reference. outliers: the farthest first.
+    known: how well distances tell the records that are known to be outliers, None if none were named.
     """
 
     reference: int
@@ -57,6 +73,7 @@ class OutlierAudit:
     auc: float | None
     outliers: tuple[Outlier, ...]
     notes: tuple[str, ...]
+    known: KnownOutliers | None = None
 
     def __str__(self) -> str:
         rows = [["distance", "percentile", "labels", "record", "source"]]
@@ -67,7 +84,14 @@ class OutlierAudit:
 
 
 def outliers_of(
-    gallery: Gallery, reference: str | Filter, where: str | Filter | None, space: str, neighbours: int, limit: int
+    gallery: Gallery,
+    reference: str | Filter,
+    where: str | Filter | None,
+    space: str,
+    neighbours: int,
+    limit: int,
+    truth: str | Filter | None,
+    seed: int,
 ) -> OutlierAudit:
     """Compare the records that a filter allows, or all others, with those of the reference. Raises UsageError: either
     of them is empty, a filter that cannot be read.
@@ -84,7 +108,44 @@ def outliers_of(
             "it takes two and one"
         )
     own, found = (_distances(vectors, every, rows, known, neighbours) for rows in (known, others))
-    return _audit([every[row] for row in others], found, own[np.isfinite(own)], limit)
+    compared = [every[row] for row in others]
+    audit = _audit(compared, found, own[np.isfinite(own)], limit)
+    if truth is None:
+        return audit
+    scored = np.isfinite(found)
+    member = np.isin(others, _rows(gallery, truth, stored.records))[scored]
+    patients = [record.patient for record, there in zip(compared, scored, strict=True) if there]
+    told = _known(found[scored], member, patients, seed)
+    return replace(audit, known=told, notes=(_of_known(told), *audit.notes))
+
+
+def _known(found: Floats, member: Bools, patients: Sequence[str], seed: int) -> KnownOutliers:
+    """How well distances (n,) tell members; the interval is of a thousand resamples of patients."""
+    area = calibration.auc(found, member, np.zeros(len(found), np.int64))
+    counts = int(member.sum()), int((~member).sum())
+    codes = numbered(patients)
+    groups = int(codes.max()) + 1 if len(codes) else 0
+    if area is None or groups < _FEWEST_PATIENTS:
+        return KnownOutliers(*counts, None if area is None else round(area, 4), None)
+    above = np.sign(found[member][:, None] - found[~member][None]) / 2 + 0.5
+    weights = resample_weights(np.random.default_rng(seed), groups, _RESAMPLES)[:, codes]
+    with_, without = weights[:, member].astype(np.float64), weights[:, ~member].astype(np.float64)
+    pairs = with_.sum(axis=1) * without.sum(axis=1)
+    ordered = ((with_ @ above) * without).sum(axis=1)
+    low, high = np.quantile(ordered[pairs > 0] / pairs[pairs > 0], [0.025, 0.975])
+    return KnownOutliers(*counts, round(area, 4), (round(float(low), 4), round(float(high), 4)))
+
+
+def _of_known(known: KnownOutliers) -> str:
+    if known.auc is None:
+        return f"Known outliers: {known.outliers} of the compared records, {known.others} not; no curve without both."
+    between = "too few patients for an interval"
+    if known.interval is not None:
+        between = f"95 % {known.interval[0]:.3f} to {known.interval[1]:.3f}, patients drawn at random"
+    return (
+        f"Known outliers: {known.outliers} of the compared records, {known.others} not; one of the first lies farther "
+        f"than one of the others in {known.auc:.3f} of the pairs (area under the ROC curve; {between})."
+    )
 
 
 def _rows(gallery: Gallery, where: str | Filter | None, keys: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -97,14 +97,17 @@ def audit_outliers(
     space: str = BASE,
     neighbours: int = 5,
     limit: int = 20,
+    outlier: str | Filter | None = None,
+    seed: int = 0,
 ) -> OutlierAudit:
     """List the records farthest from a reference set, such as ``label=normal``. where: which records are compared with
     it, all others without. neighbours: reference records of other patients that a distance is the mean over. limit:
-    how many are listed.
+    how many are listed. outlier: which of the compared records are known to be outliers; the result then says how well
+    the distances tell them, with an interval.
 
     Raises UsageError: nothing to compare, a filter that cannot be read, no such space.
     """
-    return outliers_of(gallery, reference, where, space, neighbours, limit)
+    return outliers_of(gallery, reference, where, space, neighbours, limit, outlier, seed)
 
 
 @of_one_encoder
