@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from lookalike.plots.notebook import chart
     from lookalike.progress import bar
     from lookalike.verbs.adapt import adapt
-    from lookalike.verbs.audit import audit, audit_duplicates, audit_metadata, audit_outliers, audit_quality
+    from lookalike.verbs.audit import (
+        audit,
+        audit_drift,
+        audit_duplicates,
+        audit_metadata,
+        audit_outliers,
+        audit_quality,
+    )
     from lookalike.verbs.backup import backup_gallery as backup
     from lookalike.verbs.backup import restore_gallery as restore
     from lookalike.verbs.backup import verify_gallery as verify
@@ -52,6 +59,7 @@ __all__ = [
     "__version__",
     "adapt",
     "audit",
+    "audit_drift",
     "audit_duplicates",
     "audit_metadata",
     "audit_outliers",
@@ -115,6 +123,7 @@ _HOME: Final = {
     "classify": ("lookalike.verbs.classify", "classify"),
     "classify_each": ("lookalike.verbs.classify", "classify_each"),
     "audit": ("lookalike.verbs.audit", "audit"),
+    "audit_drift": ("lookalike.verbs.audit", "audit_drift"),
     "audit_duplicates": ("lookalike.verbs.audit", "audit_duplicates"),
     "audit_metadata": ("lookalike.verbs.audit", "audit_metadata"),
     "audit_outliers": ("lookalike.verbs.audit", "audit_outliers"),

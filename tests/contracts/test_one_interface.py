@@ -63,6 +63,7 @@ VERBS: Final = (
     Verb("audit duplicates", lookalike.audit_duplicates),
     Verb("audit outliers", lookalike.audit_outliers),
     Verb("audit metadata", lookalike.audit_metadata, bodies.MetadataBody),
+    Verb("audit drift", lookalike.audit_drift),
     Verb("audit quality", lookalike.audit_quality, bodies.QualityBody),
     Verb("gallery info", gallery_info),
     Verb("gallery migrate", lookalike.migrate, bodies.MigrateBody),

@@ -124,6 +124,30 @@ def _outliers(
         click.echo(str(result))
 
 
+@command.command("drift")
+@gallery_option
+@click.option("--before", metavar="FILTER", required=True, help="The first part, such as site=north.")
+@click.option("--after", metavar="FILTER", required=True, help="The part that is compared with it.")
+@seed_option
+@listing_option
+def _drift(gallery: str, before: str, after: str, seed: int, output: str) -> None:
+    """Do pictures, labels and recorded values differ between two sites, or two times?
+
+    \b
+    Example:
+      lookalike audit drift --gallery chest --before site=north --after site=south
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.audit import audit_drift
+
+    with open_gallery(gallery) as opened:
+        result = audit_drift(opened, before, after, seed=seed)
+    if output != TABLE:
+        print_listing(result, result.shares, output)
+    else:
+        click.echo(str(result))
+
+
 @command.command("metadata")
 @gallery_option
 @click.option("--field", "fields", multiple=True, metavar="NAME", help="A field, or A+B (repeat).  [default: all]")

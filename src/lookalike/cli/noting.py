@@ -41,7 +41,9 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "gallery restore": "import",
     # Who runs these reads the gallery's folder and its files anyway, and nothing of it changes or leaves by them
     **dict.fromkeys(["search", "classify", "draft", "map", "evaluate", "records study", "records timeline"]),
-    **dict.fromkeys(["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "audit quality"]),
+    **dict.fromkeys(
+        ["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "audit quality", "audit drift"]
+    ),
     **dict.fromkeys(["records list", "records show", "records next", "records log", "cohort list", "cohort show"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
     "gallery list": None,

@@ -14,6 +14,7 @@ from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.errors import MissingExtraError, NotFoundError, UsageError
 from lookalike.evaluation.confound_report import ConfoundAudit, confound_audit
 from lookalike.evaluation.confounds import audit_field, audit_sample, croma_library
+from lookalike.evaluation.drift import DriftAudit, drift_of
 from lookalike.evaluation.duplicate_report import DuplicateAudit, duplicate_audit
 from lookalike.evaluation.labelled import every_record
 from lookalike.evaluation.metadata_report import MetadataAudit, metadata_of
@@ -108,6 +109,17 @@ def audit_outliers(
     Raises UsageError: nothing to compare, a filter that cannot be read, no such space.
     """
     return outliers_of(gallery, reference, where, space, neighbours, limit, outlier, seed)
+
+
+@of_one_encoder
+def audit_drift(gallery: Gallery, before: str | Filter, after: str | Filter, *, seed: int = 0) -> DriftAudit:
+    """Compare two parts of a gallery, such as two sites, or what came before and after a change: are the pictures of
+    the second unlike those of the first, and which labels and recorded values are more or less frequent? Whole patients
+    are exchanged in the permutations.
+
+    Raises UsageError: a filter that finds nothing or cannot be read, a record that both find.
+    """
+    return drift_of(gallery, before, after, seed)
 
 
 @of_one_encoder
