@@ -6,6 +6,7 @@ import { Foot } from "./frame/Foot";
 import { Head } from "./frame/Head";
 import { Help } from "./frame/Help";
 import { isAsked, isFront } from "./galleries";
+import { language, messages } from "./messages";
 import { session } from "./session";
 import { galleryProblem, go, route } from "./state";
 import { Notice } from "./ui/notice";
@@ -25,14 +26,15 @@ export function App() {
 }
 
 function GalleryPage() {
-  const Shown = SHOWN[route.value.view][2];
+  const Shown = SHOWN[route.value.view][1];
   const over = useDrops();
+  const words = messages.value.frame;
   return (
     <div class="shell">
       <Head />
-      <nav aria-label="Views">
+      <nav aria-label={words.views}>
         <ul>
-          {Object.entries(SHOWN).map(([view, [name, Icon]]) => (
+          {Object.entries(SHOWN).map(([view, [Icon]]) => (
             <li key={view}>
               <button
                 aria-current={route.value.view === view ? "page" : undefined}
@@ -40,16 +42,17 @@ function GalleryPage() {
                 onClick={() => go(view as View)}
               >
                 <Icon aria-hidden="true" />
-                {name}
+                {words.view[view as View]}
               </button>
             </li>
           ))}
         </ul>
       </nav>
-      <div class="view">
+      {/* The views themselves are in English until each has moved over. */}
+      <div class="view" lang="en">
         {gone.value && (
-          <div class="banner" role="alert" data-testid="server-gone">
-            <span class="working">The server does not answer. Your query is kept; trying again…</span>
+          <div class="banner" role="alert" data-testid="server-gone" lang={language.value}>
+            <span class="working">{words.gone}</span>
           </div>
         )}
         {!gone.value && galleryProblem.value && !locked.value && (
@@ -61,8 +64,8 @@ function GalleryPage() {
           <Shown />
         </Suspense>
         {over && (
-          <div class="dropping" data-testid="dropping">
-            {route.value.view === "gallery" ? "Drop to add to the gallery" : "Drop to search with it"}
+          <div class="dropping" data-testid="dropping" lang={language.value}>
+            {route.value.view === "gallery" ? words.dropToAdd : words.dropToSearch}
           </div>
         )}
       </div>

@@ -1,8 +1,10 @@
 /** The page's foot: how long each stage took, the keys, and what this is not. */
+import { messages } from "../messages";
 import { result } from "../search";
 import { route } from "../state";
 
 export function Foot() {
+  const { keys, disclaimer } = messages.value.frame;
   const stages =
     route.value.view === "search"
       ? Object.entries(result.value?.seconds ?? {}).filter((stage) => stage[1] >= 1e-4)
@@ -13,11 +15,11 @@ export function Foot() {
         <span key={stage} class="numbers">{`${stage} ${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`}</span>
       ))}
       <span class="keys">
-        <kbd>/</kbd> search <kbd>j</kbd> <kbd>k</kbd> move <kbd>c</kbd> compare <kbd>+</kbd> <kbd>-</kbd> more, less
-        like <kbd>u</kbd> undo <kbd>?</kbd> all keys
+        <kbd>/</kbd> {keys.search} <kbd>j</kbd> <kbd>k</kbd> {keys.move} <kbd>c</kbd> {keys.compare} <kbd>+</kbd>{" "}
+        <kbd>-</kbd> {keys.steer} <kbd>u</kbd> {keys.undo} <kbd>?</kbd> {keys.all}
       </span>
       <span class="push" data-testid="disclaimer">
-        Research software. Not a medical device.
+        {disclaimer}
       </span>
     </footer>
   );

@@ -5,20 +5,22 @@ import { galleries, isChoosing, isFirstRun, loadGalleries, pageOf } from "../gal
 import { session, signOut } from "../session";
 import type { FirstStep, GalleryChoice } from "../types";
 import { Foot } from "../frame/Foot";
+import { LanguageSwitch } from "../frame/LanguageSwitch";
+import { messages } from "../messages";
 import { say } from "../ui/notice";
-import { counted } from "../ui/small";
 import { theme, toggleTheme } from "../ui/theme";
 
 const AGAIN = 5000; // milliseconds between two looks whether a gallery has come
 
 export function Front() {
+  const galleriesSaid = messages.value.frame.galleries;
   const waiting = isFirstRun.value || (galleries.value?.items ?? []).some((each) => each.problem);
   useEffect(() => {
     if (!waiting) return undefined;
     const timer = setInterval(() => void loadGalleries(), AGAIN);
     return () => clearInterval(timer);
   }, [waiting]);
-  useEffect(() => void (document.title = isFirstRun.value ? "lookalike" : "Galleries · lookalike"), []);
+  useEffect(() => void (document.title = isFirstRun.value ? "lookalike" : `${galleriesSaid} · lookalike`), [galleriesSaid]);
   return (
     <div class="shell front">
       <FrontHead />
@@ -31,20 +33,22 @@ export function Front() {
 }
 
 function FrontHead() {
+  const said = messages.value.frame;
   const who = session.value?.known && session.value.means !== "open" ? session.value : null;
   return (
     <header>
       <h1>lookalike</h1>
       <div class="tools">
+        <LanguageSwitch />
         <button
           onClick={toggleTheme}
           data-testid="theme"
-          aria-label={`Use ${theme.value === "dark" ? "light" : "dark"} colours`}
+          aria-label={theme.value === "dark" ? said.light : said.dark}
         >
           {theme.value === "dark" ? <Sun aria-hidden="true" /> : <Moon aria-hidden="true" />}
         </button>
         {who && (
-          <button onClick={() => void signOut()} data-testid="sign-out" aria-label={`Sign out ${who.name}`}>
+          <button onClick={() => void signOut()} data-testid="sign-out" aria-label={said.signOut(who.name)}>
             <LogOut aria-hidden="true" />
             <span class="words who">{who.name}</span>
           </button>
@@ -58,8 +62,8 @@ function Choices() {
   const items = galleries.value?.items ?? [];
   return (
     <section class="choices" data-testid="chooser">
-      <h2>Galleries</h2>
-      {items.length === 0 && galleries.value?.known && <p class="muted">None that you may see.</p>}
+      <h2>{messages.value.frame.galleries}</h2>
+      {items.length === 0 && galleries.value?.known && <p class="muted">{messages.value.front.none}</p>}
       <ul>
         {items.map((each) => (
           <li key={each.name}>{each.problem ? <Closed choice={each} /> : <Choice choice={each} />}</li>
@@ -76,9 +80,9 @@ function Choice({ choice }: { choice: GalleryChoice }) {
         <strong>{choice.title}</strong>
         <span class="tag on">{choice.role}</span>
       </span>
-      <span class="muted numbers">{`${counted(choice.records, "record")} · ${choice.encoder}`}</span>
+      <span class="muted numbers">{`${messages.value.frame.records(choice.records)} · ${choice.encoder}`}</span>
       <span class="note">
-        {choice.linked ? "Linked: hits lead into the PACS" : "Anonymous: no UID, name or date is kept"}
+        {choice.linked ? messages.value.front.linked : messages.value.front.anonymous}
       </span>
     </a>
   );
@@ -91,11 +95,11 @@ function Closed({ choice }: { choice: GalleryChoice }) {
         <strong>{choice.title}</strong>
         <span class="row muted">
           <TriangleAlert aria-hidden="true" />
-          not open
+          {messages.value.front.notOpen}
         </span>
       </span>
       <span class="why">{choice.problem}</span>
-      <span class="note">It is tried again by itself.</span>
+      <span class="note">{messages.value.front.triedAgain}</span>
     </div>
   );
 }
@@ -106,8 +110,8 @@ function FirstRun() {
   return (
     <section class="first" data-testid="first-run">
       <FolderPlus aria-hidden="true" />
-      <h2>There is no gallery here yet</h2>
-      <p class="muted">A gallery is a folder that lookalike fills. On the machine of this service:</p>
+      <h2>{messages.value.front.noGallery}</h2>
+      <p class="muted">{messages.value.front.whatItIs}</p>
       <ol>
         {steps.map((step) => (
           <Step key={step.command} step={step} />
@@ -116,8 +120,8 @@ function FirstRun() {
       <p class="note">
         <Database aria-hidden="true" />
         {waited
-          ? "This page opens it by itself as soon as it is there."
-          : "Several galleries, and all else that a service needs, stand in lookalike.toml: lookalike config check."}
+          ? messages.value.front.opensItself
+          : messages.value.front.configured}
       </p>
     </section>
   );
@@ -126,14 +130,14 @@ function FirstRun() {
 function Step({ step }: { step: FirstStep }) {
   const copy = async (): Promise<void> => {
     await navigator.clipboard.writeText(step.command);
-    say("Copied.");
+    say(messages.value.front.copied);
   };
   return (
     <li>
       <span>{step.about}</span>
       <span class="command">
         <code>{step.command}</code>
-        <button class="plain" onClick={() => void copy()} aria-label={`Copy: ${step.command}`} title="Copy">
+        <button class="plain" onClick={() => void copy()} aria-label={messages.value.front.copyOf(step.command)} title={messages.value.front.copy}>
           <Copy aria-hidden="true" />
         </button>
       </span>

@@ -2,16 +2,13 @@
 import { useState } from "preact/hooks";
 import { key } from "../api";
 import { signInFailed } from "../comeback";
+import { messages } from "../messages";
 import { refresh } from "../search";
 import { loadSession, session, signIn } from "../session";
 import { Dialog } from "../ui/Dialog";
 
-const WHY = {
-  refused: "That did not sign you in. Try again; if it does not work a second time, ask your administrator.",
-  unavailable: "The identity provider does not answer. Try again in a minute; if it still does not, ask your administrator.",
-};
-
 export function KeyEntry() {
+  const words = messages.value.signIn;
   const [written, setWritten] = useState("");
   const refused = key.get() !== ""; // one was given, and the server asks again
   const people = session.value?.sign_in ?? false;
@@ -23,30 +20,30 @@ export function KeyEntry() {
   };
   return (
     <Dialog
-      title={people ? "Sign in to see this gallery" : "This gallery needs a key"}
+      title={people ? words.title : words.needsKey}
       onClose={() => undefined}
       stays
       testid="key-entry"
     >
       {people && signInFailed.value && (
         <p class="alert" role="alert" data-testid="sign-in-failed">
-          {WHY[signInFailed.value]}
+          {words[signInFailed.value]}
         </p>
       )}
       {people && (
         <>
           <button class="full" autofocus onClick={signIn} data-testid="sign-in">
-            Sign in
+            {words.signIn}
           </button>
-          <p class="muted">Or with a key:</p>
+          <p class="muted">{words.orKey}</p>
         </>
       )}
       {!people && (
-        <p class="muted">Ask its administrator for one. The key is kept in this tab and forgotten when it closes.</p>
+        <p class="muted">{words.askForKey}</p>
       )}
       {refused && (
         <p class="alert" role="alert" data-testid="key-refused">
-          That key was not accepted.
+          {words.keyRefused}
         </p>
       )}
       <form class="stack" onSubmit={use}>
@@ -55,13 +52,13 @@ export function KeyEntry() {
           autocomplete="off"
           autofocus={!people}
           value={written}
-          aria-label="Key"
+          aria-label={words.key}
           data-testid="key"
           onInput={(event) => setWritten(event.currentTarget.value)}
         />
         <footer>
           <button class={people ? "" : "full"} disabled={!written.trim()}>
-            Use this key
+            {words.useKey}
           </button>
         </footer>
       </form>
