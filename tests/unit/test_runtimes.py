@@ -180,6 +180,9 @@ def test_a_new_gallery_gets_the_fastest_that_keeps_the_order(tmp_path: Path, mon
     assert "bf16 not: it keeps" in said
     with open_gallery(str(tmp_path / "g")) as opened:
         assert opened.spec.name == "lite0"
+    (tmp_path / "none").mkdir()
+    empty = ["--runtime", "openvino", "index", str(tmp_path / "none"), "--gallery", str(tmp_path / "e")]
+    assert "0 records added" in runner.invoke(main, empty).output
     again = runner.invoke(main, command)
     assert "in openvino" not in again.output, "a gallery keeps its encoder"
 

@@ -169,7 +169,11 @@ def encoder_in_runtime(
     found = encoders.entry(name)
     if not can_choose(found):
         return encoder, ""
-    return choose_precision(found, _inputs(local, found.spec.preprocessing, _SAMPLE))
+    try:
+        inputs = _inputs(local, found.spec.preprocessing, _SAMPLE)
+    except UsageError:  # no picture, which the run itself will say
+        return encoder, ""
+    return choose_precision(found, inputs)
 
 
 def _inputs(
