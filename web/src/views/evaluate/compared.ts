@@ -39,7 +39,7 @@ export function comparedRows(first: Report, second: Report, depth: string): Comp
   const others = new Map(rowsOf(second, depth).map((row) => [row.name, row.adapted]));
   return rowsOf(first, depth).map(({ name, adapted }) => {
     const other = others.get(name) ?? null;
-    const known = adapted.value !== null && other?.value != null;
-    return { name, first: adapted, second: other, difference: known ? other.value! - adapted.value! : null };
+    const [one, two] = [adapted.value, other?.value ?? null];
+    return { name, first: adapted, second: other, difference: one === null || two === null ? null : two - one };
   });
 }
