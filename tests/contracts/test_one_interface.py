@@ -24,6 +24,15 @@ from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.jobs import list_schedules
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.places import copy_gallery, list_galleries, rename_gallery
+from lookalike.verbs.readings import (
+    adjudicate,
+    give_readings,
+    list_readings,
+    list_rounds,
+    own_readings,
+    reading_agreement,
+    remove_readings,
+)
 from lookalike.verbs.records import (
     import_labels,
     label,
@@ -84,6 +93,13 @@ VERBS: Final = (
     Verb("records log", label_log),
     Verb("cohort save", save_cohort, bodies.SaveCohortBody),
     Verb("cohort combine", combine_cohorts, bodies.CombineCohortsBody),
+    Verb("readings give", give_readings, bodies.GiveReadingsBody),
+    Verb("readings own", own_readings),
+    Verb("readings rounds", list_rounds),
+    Verb("readings list", list_readings),
+    Verb("readings agreement", reading_agreement),
+    Verb("readings adjudicate", adjudicate, bodies.AdjudicateBody),
+    Verb("readings remove", remove_readings),
     Verb("cohort list", list_cohorts),
     Verb("cohort show", show_cohort),
     Verb("cohort split", split_cohort, bodies.SplitCohortBody),
@@ -156,6 +172,7 @@ NO_COMMAND: Final = {
     "records label by": "the log names the command line",
     "records import by": "the log names the command line",
     "records log cursor": "--limit shows more",
+    **dict.fromkeys([f"readings {name} by" for name in ("list", "agreement", "adjudicate")], "who runs the command"),
     **dict.fromkeys(["cohort save by", "cohort combine by"], "the command line"),
     **dict.fromkeys(["cohort split progress", "cohort export progress"], "the command has a bar"),
     "records export progress": "the command has a bar",
@@ -239,6 +256,8 @@ NO_HTTP: Final = {
         [f"evaluate {name}" for name in ("against", "fused", "by", "levels", "sizes", "draws")], "in options"
     ),
     "records label by": "the caller's key",
+    **dict.fromkeys(["readings give round", "readings adjudicate round"], "in the address"),
+    **dict.fromkeys(["readings give reader", "readings adjudicate by"], "the caller's key"),
     "send id": "in the address",
     "send pacs": "the service's own, pacs.sources: callers name no address",
     "map seed": "a kept map is asked for by method and space",

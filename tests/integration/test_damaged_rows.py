@@ -30,6 +30,7 @@ from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import gallery_info
 from lookalike.verbs.index import index
 from lookalike.verbs.jobs import list_jobs, submit_job
+from lookalike.verbs.readings import give_readings, list_readings
 from lookalike.verbs.records import browse, facets, label, label_log, read_report, refused
 from lookalike.verbs.search import search
 
@@ -67,6 +68,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ids = [one.id for one in browse(gallery).items]
         label(gallery, ids[:2], set=["changed"], by="me")
         submit_job(gallery, "map", {"method": "tsne"}, "me")
+        give_readings(gallery, "r", ids[:2], labels=["x"], reader="a")
         save_cohort(gallery, "chosen", ids=ids[:4])
         combine_cohorts(gallery, "combined", any_of=["chosen"])
         split_cohort(gallery, "chosen", sizes=(0.5, 0, 0.5))
@@ -94,6 +96,7 @@ def asked(gallery: Gallery) -> Iterator[Callable[[], Any]]:
     yield lambda: search(gallery, study=identity, same_patient=True)
     yield lambda: dicom_identity(gallery.store, identity).study_date
     yield lambda: sorted(instances_there(gallery.store, [gallery.store.instance_group("1.2.3.4")]))
+    yield lambda: list_readings(gallery, "r")
     yield lambda: list_cohorts(gallery)
     yield lambda: show_cohort(gallery, "chosen")
     yield lambda: refused(gallery)

@@ -33,6 +33,8 @@ _CONTRIBUTOR: Final = frozenset(
         "GET /labels/next",
         "GET /labels/table",
         "POST /labels/import",
+        "POST /readings/{}",
+        "GET /readings/{}/own",
         "POST /index",
         "POST /adapt",
         "POST /tune",
@@ -61,6 +63,10 @@ _ADMIN: Final = frozenset(
         "GET /jobs/{}/export",
         "POST /backup",
         "GET /backups",
+        "GET /readings",
+        "GET /readings/{}",
+        "GET /readings/{}/agreement",
+        "POST /readings/{}/adjudicate",
         "POST /backups/{}/verify",
     }
 )

@@ -47,6 +47,10 @@ WHOLE: Final = frozenset(
         "GET /backups",
         "POST /backups/{}/verify",
         "GET /schedules",
+        "GET /readings",
+        "GET /readings/{}",
+        "GET /readings/{}/agreement",
+        "POST /readings/{}/adjudicate",
     }
 )
 """Routes that concern the gallery as a whole: 403 for who sees a part of it."""
@@ -107,6 +111,8 @@ TOLD: Final = frozenset(
         "GET /labels/next",
         "GET /labels/table",
         "POST /labels/import",
+        "POST /readings/{}",  # in test_readings_served
+        "GET /readings/{}/own",  # there, too
         "GET /records",
         "GET /gallery",
         "GET /spaces",
@@ -472,6 +478,12 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
             "partial(records.remove, service.gallery,",
             "if seen is service.gallery",
         },
+    }
+    allowed["readings.py"] = {
+        "readings.give_readings(service.gallery,",  # of records that the caller was found to see
+        *(f"readings.{name}(service.gallery" for name in ("list_rounds", "list_readings", "reading_agreement")),
+        "readings.adjudicate(service.gallery,",  # for who sees all
+        "readings.adjudicate(\n        service.gallery,",
     }
     allowed["labels.py"] = {"records.label_each(service.gallery,"}  # of records that the caller was found to see
     allowed["cohorts.py"] = {  # for who sees all: the routes that write and export are of the whole gallery

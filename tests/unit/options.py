@@ -72,6 +72,13 @@ VERBS: Final = (
     "lookalike.verbs.receive:receive",
     "lookalike.verbs.pull:follow",
     "lookalike.verbs.pull:pull",
+    "lookalike.verbs.readings:adjudicate",
+    "lookalike.verbs.readings:give_readings",
+    "lookalike.verbs.readings:list_readings",
+    "lookalike.verbs.readings:list_rounds",
+    "lookalike.verbs.readings:own_readings",
+    "lookalike.verbs.readings:reading_agreement",
+    "lookalike.verbs.readings:remove_readings",
     "lookalike.verbs.records:import_labels",
     "lookalike.verbs.records:label",
     "lookalike.verbs.records:label_log",
@@ -661,6 +668,51 @@ COMMANDS: Final[dict[str, Command]] = {
             "--defaced": Told("--defaced", "defaced", True),
             "--json": JSON,
         },
+    ),
+    "readings give": Command(
+        {"": "r {id} --gallery {g}"},
+        {
+            "round": Told("", "round", "r"),
+            "ids": Told("", "ids", ("{id}",)),
+            "--gallery": GALLERY,
+            "--label": Told("--label a --label b", "labels", ("a", "b")),
+            "--reader": Told("--reader anna", "reader", "anna"),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "readings own": Command(
+        {"": "r --gallery {g}"},
+        {
+            "round": Told("", "round", "r"),
+            "--gallery": GALLERY,
+            "--reader": Told("--reader anna", "reader", "anna"),
+            "--json": JSON,
+            "--output": LISTED,
+        },
+    ),
+    "readings rounds": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
+    "readings list": Command(
+        {"": "r --gallery {g}"},
+        {"round": Told("", "round", "r"), "--gallery": GALLERY, "--json": JSON, "--output": LISTED},
+    ),
+    "readings agreement": Command(
+        {"": "r --gallery {g}"}, {"round": Told("", "round", "r"), "--gallery": GALLERY, "--seed": SEED, "--json": JSON}
+    ),
+    "readings adjudicate": Command(
+        {"": "r {id} --gallery {g}"},
+        {
+            "round": Told("", "round", "r"),
+            "ids": Told("", "ids", ("{id}",)),
+            "--gallery": GALLERY,
+            "--label": Told("--label a --label b", "labels", ("a", "b")),
+            "--agreed": Told("--agreed", "agreed", True),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "readings remove": Command(
+        {"": "r --gallery {g}"}, {"round": Told("", "round", "r"), "--gallery": GALLERY, "--json": JSON}, answer=True
     ),
     "cohort save": Command(
         {"": "c --gallery {g}"},

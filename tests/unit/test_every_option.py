@@ -29,6 +29,7 @@ from conftest import texture
 from lookalike import cli
 from lookalike.evaluation.protocols.protocol import PRECISION, PROTOCOL_GROUP
 from lookalike.plugins import plugin_names
+from lookalike.verbs.readings import give_readings
 
 PICTURES = 24
 
@@ -48,6 +49,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         lookalike.index(gallery, [folder], labels=folder / "labels.csv", patches=True)
         identity = min(record.id for record in gallery.store.records().values())
         lookalike.save_cohort(gallery, "c", every=True)
+        for reader in ("anna", "ben"):
+            give_readings(gallery, "r", [identity], labels=["even"], reader=reader)
     with lookalike.open(base / "other", create=True) as other:
         lookalike.index(other, [folder / "p00.png"])
     shutil.copytree(folder, base / "more")

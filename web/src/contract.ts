@@ -767,6 +767,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readings
+         * @description The names of the rounds that there are.
+         */
+        get: operations["get_readings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/readings/{round}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reading Round
+         * @description Every reading of a round, and what was decided; not for who reads in it (403 ``blinded``).
+         */
+        get: operations["get_reading_round"];
+        put?: never;
+        /**
+         * Post Readings
+         * @description Say in a round what records show, as the reader that the caller is; instead of what it said before.
+         */
+        post: operations["post_readings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/readings/{round}/own": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Own Readings
+         * @description What the caller itself has said in a round.
+         */
+        get: operations["get_own_readings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/readings/{round}/agreement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reading Agreement
+         * @description How far the readers of a round agree beyond chance; not for who reads in it (403 ``blinded``).
+         */
+        get: operations["get_reading_agreement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/readings/{round}/adjudicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Adjudicate
+         * @description Decide what records of a round show; not for who reads in it (403 ``blinded``). These labels count then.
+         */
+        post: operations["post_adjudicate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/index": {
         parameters: {
             query?: never;
@@ -1326,6 +1430,15 @@ export interface components {
             accepted: boolean;
             field: string;
             labels: string[];
+        };
+        /** @description What records of a round show; or, with agreed, whatever all readers of a record say. */
+        AdjudicateBody: {
+            /** @default [] */
+            ids?: string[];
+            /** @default [] */
+            labels?: string[];
+            /** @default false */
+            agreed?: boolean;
         };
         /**
          * @description One anatomy: "nDCG@k", and "chance@k" of a random order, means over the queries that some record answers.
@@ -2012,6 +2125,12 @@ export interface components {
             first_steps: components["schemas"]["FirstStep"][];
             next_cursor: null;
         };
+        /** @description What a reader says of records in a round; without labels that none applies. */
+        GiveReadingsBody: {
+            ids: string[];
+            /** @default [] */
+            labels?: string[];
+        };
         /** @description Whether the process is alive, or ready for queries. */
         Health: {
             /** @enum {string} */
@@ -2167,6 +2286,27 @@ export interface components {
             judged: boolean;
             found: number | null;
             note: string;
+        };
+        /**
+         * @description agreed: the share of records of which the readers said the same; of Fleiss the share of pairs of readers. kappa:
+         *     None where all said one thing, so that chance explains everything. low, high: its 95 % interval; None of fewer than
+         *     two patients, or where it is None in every draw.
+         */
+        Kappa: {
+            agreed: number;
+            kappa: number | null;
+            low: number | null;
+            high: number | null;
+        };
+        /**
+         * @description Agreement about one label, borne or not; "" for all labels of a record as one value. first, second: how many
+         *     records each reader gave it; of Fleiss' kappa the mean over all readers, twice.
+         */
+        LabelKappa: {
+            label: string;
+            first: number;
+            second: number;
+            kappa: components["schemas"]["Kappa"];
         };
         /** @description items: newest first. next_cursor: where the next page starts, None on the last one. */
         LabelLog: {
@@ -2493,6 +2633,20 @@ export interface components {
         NamedSource: {
             source: string;
         };
+        /** @description What one reader has said in a round, in the order of indexing. */
+        OwnReadings: {
+            round: string;
+            items: components["schemas"]["RecordReading"][];
+        };
+        /** @description Two readers, and the records that both have read: Cohen's kappa, the whole first, then each label. */
+        PairAgreement: {
+            readers: [
+                string,
+                string
+            ];
+            records: number;
+            labels: components["schemas"]["LabelKappa"][];
+        };
         /**
          * @description p: how often the index is as extreme, or more so, while patients' values are exchanged at random (one-sided).
          *     low, high: the middle 95 % of the index then. permutations: how many were drawn.
@@ -2624,6 +2778,51 @@ export interface components {
             };
         };
         /**
+         * @description A record of a round. readings: by reader. agree: whether all readers say the same; None of one reader. decided:
+         *     None until it is; by, time: who decided and when, "" and None before.
+         */
+        ReadRecord: {
+            id: string;
+            readings: components["schemas"]["ReaderSaid"][];
+            agree: boolean | null;
+            decided: string[] | null;
+            by: string;
+            time: number | null;
+        };
+        /** @description What one reader said of a record that others read, too. */
+        ReaderSaid: {
+            reader: string;
+            labels: string[];
+            time: number;
+        };
+        /**
+         * @description pairs: of readers that have read the same records. together: how many records all readers have read; fleiss:
+         *     Fleiss' kappa over them, () for fewer than three readers.
+         */
+        ReadingAgreement: {
+            round: string;
+            readers: string[];
+            pairs: components["schemas"]["PairAgreement"][];
+            together: number;
+            fleiss: components["schemas"]["LabelKappa"][];
+            notes: string[];
+        };
+        /** @description A round with all of its readings, in the order of indexing. */
+        ReadingRound: {
+            round: string;
+            readers: string[];
+            items: components["schemas"]["ReadRecord"][];
+        };
+        /**
+         * @description How many records were read, or decided of. change: the number of the change of labels of what was decided, by
+         *     which it is undone; None where the records bore these labels already, and of readings, which change none.
+         */
+        ReadingsGiven: {
+            round: string;
+            records: number;
+            change: number | null;
+        };
+        /**
          * @description The files behind a record: how many, the kind of viewer that can open them, the plane (axial, coronal,
          *     sagittal) that a volume is cut along, "" for a picture, and rows, columns and units as of an upload.
          */
@@ -2666,6 +2865,12 @@ export interface components {
         RecordPage: {
             items: components["schemas"]["RecordInfo"][];
             next_cursor: string | null;
+        };
+        /** @description What a reader said of a record, or what was decided. time: seconds since 1970. */
+        RecordReading: {
+            id: string;
+            labels: string[];
+            time: number;
         };
         /** @description The words of a record's report, which are a patient's; "" if it has none. */
         RecordReport: {
@@ -2878,6 +3083,10 @@ export interface components {
                 number,
                 number
             ];
+        };
+        /** @description The names of all rounds. */
+        RoundList: {
+            rounds: string[];
         };
         /**
          * @description A cohort: every record; where, a filter; ids; or like, text: the k records that are most similar to records or to
@@ -5118,6 +5327,216 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Changed"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_readings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundList"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_reading_round: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                round: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingRound"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_readings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                round: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveReadingsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingsGiven"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_own_readings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                round: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnReadings"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_reading_agreement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                round: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingAgreement"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_adjudicate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                round: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdjudicateBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingsGiven"];
                 };
             };
             400: components["responses"]["400"];

@@ -26,6 +26,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "records label": "label",
     "records import": "label",
     "records undo": "label",
+    **dict.fromkeys(["readings give", "readings adjudicate", "readings remove"], "label"),
     "records report": "look",
     "records export": "export",
     "cohort export": "export",
@@ -45,6 +46,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
         ["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "audit quality", "audit drift"]
     ),
     **dict.fromkeys(["records list", "records show", "records next", "records log", "cohort list", "cohort show"]),
+    **dict.fromkeys(["readings own", "readings rounds", "readings list", "readings agreement"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
     "gallery list": None,
     # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own

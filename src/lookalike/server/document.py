@@ -28,6 +28,7 @@ from lookalike.server.routes.health import health_router
 from lookalike.server.routes.jobs import jobs_router
 from lookalike.server.routes.labels import labels_router
 from lookalike.server.routes.parameters import decoding_of
+from lookalike.server.routes.readings import readings_router
 from lookalike.server.routes.records import records_router
 from lookalike.server.routes.search import search_router
 from lookalike.server.routes.session import session_router
@@ -41,6 +42,7 @@ _ROUTERS: Final = (
     records_router,
     cohorts_router,
     labels_router,
+    readings_router,
     jobs_router,
     session_router,
     dicomweb_router,

@@ -1,4 +1,4 @@
-"""Remove records so that no row names them any more: also in jobs, refusals, cohorts and the log of labels.
+"""Remove records so that no row names them any more: also in jobs, refusals, cohorts, readings and the log of labels.
 
 What lies outside of the database is removed afterwards (``lookalike.erasing``); that it is still to be done stands in
 the same transaction, so that whoever opens the gallery after a crash completes it.
@@ -21,6 +21,7 @@ from lookalike.store.fetched import forget_fetched
 from lookalike.store.jobs import ADDING, OPEN, JobState, close_job, without_names
 from lookalike.store.label_log import forget_empty
 from lookalike.store.named import Named
+from lookalike.store.readings import forget_in_readings
 from lookalike.store.schema import JOBS, PULLED, READ_FILES, RECORDS, REFUSED
 from lookalike.store.spaces import change_adapter, count_version
 
@@ -85,6 +86,7 @@ def remove_named(
         refused = _forget_refused(connection, named.sources, kept)
         _forget_in_jobs(connection, {*named.words, *(PurePath(source).name for source in refused)})
         forget_in_cohorts(connection, named.words)
+        forget_in_readings(connection, named.words)
         for space, sha256 in adapters.items():
             change_adapter(connection, space, sha256)
         delete_rows(connection, PULLED.c.study, named.studies)

@@ -303,3 +303,16 @@ FETCHED: Final = Table(  # what was read of items of sources elsewhere, so that 
     Column("told", short_text(), nullable=False),  # why nothing was
     Index("fetched_by_item", "item"),
 )
+
+READINGS: Final = Table(  # what readers said of records, apart from each other and from the labels that count
+    "readings",
+    METADATA,
+    Column("round", short_text(), primary_key=True),
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("reader", short_text(), primary_key=True),  # "": what was decided
+    Column("labels", LONG_TEXT, nullable=False),  # JSON
+    Column("by", short_text(), nullable=False),
+    Column("time", Float, nullable=False),  # seconds since 1970
+    _checksum("round", "record", "reader", "labels", "by", "time"),
+    Index("readings_by_record", "record"),
+)

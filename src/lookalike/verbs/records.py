@@ -257,9 +257,14 @@ def label(
     """
     if set is None and not add and not remove:
         raise UsageError("say what is to change: labels to set, to add or to remove (--set, --add, --remove)")
-    instead = None if set is None else _labels(set)
+    instead = None if set is None else checked_labels(set)
     number, changed = change_labels(
-        gallery.store, ids, instead=instead, add=_labels(add), remove=_labels(remove), by=plain_text(by, _LABEL_LENGTH)
+        gallery.store,
+        ids,
+        instead=instead,
+        add=checked_labels(add),
+        remove=checked_labels(remove),
+        by=plain_text(by, _LABEL_LENGTH),
     )
     return Changed(changed, number or None)
 
@@ -287,7 +292,7 @@ def labels_of_table(table: str | os.PathLike[str]) -> dict[str, list[str]]:
     if identity is None or said is None:
         there = ", ".join(read.columns) or "none"
         raise UsageError(f"the table needs columns id and labels, as in `records list --output csv`; it has {there}")
-    labels = {row[identity]: _labels([name for name in row[said].split("|") if name]) for row in read.rows}
+    labels = {row[identity]: checked_labels([name for name in row[said].split("|") if name]) for row in read.rows}
     if len(labels) < len(read.rows):
         raise UsageError("an id stands in the table twice; leave one row of each record")
     return labels
@@ -356,7 +361,8 @@ def label_log(gallery: Gallery, *, limit: int = 50, cursor: str | None = None) -
     return LabelLog(tuple(found[:limit]), str(found[limit - 1].number) if len(found) > limit else None)
 
 
-def _labels(labels: Sequence[str]) -> list[str]:
+def checked_labels(labels: Sequence[str]) -> list[str]:
+    """Labels as they are stored, each once. Raises UsageError for what is none."""
     cleaned = [plain_text(name, _LABEL_LENGTH + 1) for name in labels]
     if any(not name or len(name) > _LABEL_LENGTH for name in cleaned):
         raise UsageError(f"a label is text of 1 to {_LABEL_LENGTH} printable characters")

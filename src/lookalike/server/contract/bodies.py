@@ -161,6 +161,21 @@ class ImportLabelsBody(Body):
     upload: Id
 
 
+class GiveReadingsBody(Body):
+    """What a reader says of records in a round; without labels that none applies."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=100_000)]
+    labels: Annotated[list[Label], Field(max_length=100)] = []
+
+
+class AdjudicateBody(Body):
+    """What records of a round show; or, with agreed, whatever all readers of a record say."""
+
+    ids: Annotated[list[Id], Field(max_length=100_000)] = []
+    labels: Annotated[list[Label], Field(max_length=100)] = []
+    agreed: bool = False
+
+
 class UndoLabelsBody(Body):
     """The number of a change of labels; without one the last that counts."""
 

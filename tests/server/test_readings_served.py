@@ -1,0 +1,92 @@
+"""Two readers over HTTP: neither sees the other's labels by any route, and who reads does not decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from served import API, make_gallery
+
+from lookalike.gallery import open_gallery
+from lookalike.server.app import make_app
+from lookalike.verbs.keys import add_key
+from lookalike.verbs.records import browse
+
+SECRET = "a-word-of-anna-alone"
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[tuple[Any, list[str]]]:
+    """ask(who, method, path, ...) and the ids of the gallery's records."""
+    folder = make_gallery(tmp_path)
+    roles = {"anna": "contributor", "ben": "admin", "eve": "admin", "looks": "reader"}
+    with open_gallery(folder) as gallery:
+        keys = {name: add_key(gallery, name, role=role).key for name, role in roles.items()}  # type: ignore[arg-type]
+        keys["north"] = add_key(gallery, "north", role="contributor", where="site=north").key
+        records = browse(gallery).items
+    with TestClient(make_app(folder), base_url="http://127.0.0.1:8765") as client:
+
+        def ask(who: str, method: str, path: str, **options: Any) -> Any:
+            headers = {"Authorization": f"Bearer {keys[who]}"}
+            return client.request(method, API + path, headers=headers, **options)
+
+        yield ask, [each.id for each in sorted(records, key=lambda each: str(each.attributes["site"]))]
+
+
+def test_a_blinded_reader_sees_no_label_of_the_other(asked: tuple[Any, list[str]]) -> None:
+    ask, ids = asked
+    assert ask("looks", "POST", "/readings/pilot", json={"ids": ids[:1], "labels": ["x"]}).status_code == 403
+    given = ask("anna", "POST", "/readings/pilot", json={"ids": ids[:3], "labels": [SECRET]})
+    assert given.json() == {"round": "pilot", "records": 3, "change": None}
+    ask("ben", "POST", "/readings/pilot", json={"ids": ids[:2], "labels": [SECRET]})
+    ask("ben", "POST", "/readings/pilot", json={"ids": ids[2:3], "labels": ["another"]})
+    assert {each["labels"][0] for each in ask("ben", "GET", "/readings/pilot/own").json()["items"]} == {
+        SECRET,
+        "another",
+    }
+    ask("ben", "POST", "/readings/pilot", json={"ids": ids[:3], "labels": ["another"]})  # he has thought again
+    refused = [
+        ask("ben", "GET", "/readings/pilot"),
+        ask("ben", "GET", "/readings/pilot/agreement"),
+        ask("ben", "POST", "/readings/pilot/adjudicate", json={"agreed": True}),
+    ]
+    assert [(each.status_code, each.json()["reason"]) for each in refused] == [(403, "blinded")] * 3
+    looks = ["/records", "/facets", "/gallery", "/labels/log", "/labels/table", "/labels/next?by=outlier", "/jobs"]
+    looks += [f"/records/{ids[0]}", f"/records/{ids[0]}/timeline", f"/records/{ids[0]}/study", "/readings/pilot/own"]
+    answers = [ask("ben", "GET", path) for path in looks]
+    answers += [ask("ben", "POST", "/search", json={"query": {"ids": ids[:1]}, "k": 100, "same_patient": True})]
+    answers += [ask("ben", "POST", "/search", json={"query": {"ids": ids[:1]}, "where": f"label={SECRET}"})]
+    answers += [ask("ben", "POST", "/classify", json={"query": {"ids": ids[:1]}})]
+    assert all(each.status_code == 200 for each in answers)
+    assert [SECRET in each.text for each in answers] == [False] * len(answers)
+    assert answers[-2].json()["hits"] == []
+
+
+def test_somebody_else_decides(asked: tuple[Any, list[str]]) -> None:
+    ask, ids = asked
+    for who, label in (("anna", "x"), ("ben", "x")):
+        ask(who, "POST", "/readings/pilot", json={"ids": ids[:2], "labels": [label]})
+    ask("ben", "POST", "/readings/pilot", json={"ids": ids[1:2], "labels": ["y"]})
+    assert ask("anna", "GET", "/readings/pilot").json()["reason"] == "role"
+    assert ask("eve", "GET", "/readings").json() == {"rounds": ["pilot"]}
+    shown = ask("eve", "GET", "/readings/pilot").json()
+    assert [each["agree"] for each in shown["items"]] == [each["id"] == ids[0] for each in shown["items"]]
+    (pair,) = ask("eve", "GET", "/readings/pilot/agreement").json()["pairs"]
+    assert (pair["records"], pair["labels"][0]["kappa"]["agreed"]) == (2, 0.5)
+    assert ask("eve", "POST", "/readings/pilot/adjudicate", json={"agreed": True}).json()["records"] == 1
+    decided = ask("eve", "POST", "/readings/pilot/adjudicate", json={"ids": ids[1:2], "labels": ["y"]}).json()
+    assert [ask("ben", "GET", f"/records/{one}").json()["labels"] for one in ids[:2]] == [["x"], ["y"]]
+    assert ask("anna", "POST", "/readings/pilot", json={"ids": ids[:1], "labels": ["z"]}).status_code == 400
+    assert ask("eve", "POST", "/labels/undo", json={"change": decided["change"]}).status_code == 200
+    assert ask("eve", "GET", "/readings/none").status_code == 404
+
+
+def test_a_part_of_the_gallery_is_read(asked: tuple[Any, list[str]]) -> None:
+    ask, ids = asked
+    south, north = ids[-1], ids[0]  # ordered by site: north first
+    assert ask("north", "POST", "/readings/pilot", json={"ids": [north]}).status_code == 200
+    assert ask("north", "POST", "/readings/pilot", json={"ids": [north, south]}).status_code == 404
+    assert [each["id"] for each in ask("north", "GET", "/readings/pilot/own").json()["items"]] == [north]
