@@ -350,6 +350,7 @@ def test_labels_as_a_table(
     assert table.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert {row["id"]: row["labels"] for row in rows} == {one.id: "|".join(one.labels) for one in records[part]}
+    assert {row["file"] for row in rows} == {Path(one.source).name for one in records[part]}  # no folder is told
     every = Asker(client, keys["contributor", "all"])("GET", "/labels/table").text
 
     def read_back(text: str) -> Any:

@@ -229,7 +229,7 @@ def test_either_a_query_or_an_id(gallery: Gallery) -> None:
         search(gallery)
     with pytest.raises(UsageError, match="either"):
         search(gallery, texture(0), id="0" * 16)
-    with pytest.raises(UsageError, match="a file or a NumPy array, got list"):
+    with pytest.raises(UsageError, match="or a NumPy array; got list"):
         search(gallery, [[1, 2], [3, 4]])  # type: ignore[arg-type]
 
 

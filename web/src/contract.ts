@@ -735,7 +735,7 @@ export interface paths {
         };
         /**
          * Get Labels Table
-         * @description The ids, labels and sources of records, which ``POST /labels/import`` takes back.
+         * @description The ids and labels of records with the names of their files, which ``POST /labels/import`` takes back.
          */
         get: operations["get_labels_table"];
         put?: never;

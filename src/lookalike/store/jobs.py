@@ -139,7 +139,7 @@ def waits_since(store: Store) -> float | None:
     """When the job was queued that has waited longest, in seconds since 1970; None where none waits."""
     with store.begin() as connection:
         found = connection.scalar(select(func.min(JOBS.c.created)).where(JOBS.c.state == "queued"))
-    return None if found is None else float(found)
+        return None if found is None else float(found)
 
 
 def count_by_state(store: Store) -> dict[str, int]:

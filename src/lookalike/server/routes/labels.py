@@ -12,6 +12,7 @@ from lookalike.server.contract.bodies import ImportLabelsBody
 from lookalike.server.guard import API
 from lookalike.server.responses import json_response, saved_as
 from lookalike.server.routes.parameters import AsContributor, Served, SpaceName, Where
+from lookalike.server.serialise import shown_name
 from lookalike.types import BASE
 from lookalike.verbs import records
 from lookalike.verbs.label_next import LabelNext, LabelOrder, label_next
@@ -47,11 +48,11 @@ def get_labels_next(
 
 @labels_router.get("/labels/table", response_class=CSV)
 def get_labels_table(request: Request, service: Served, caller: AsContributor, where: Where = None) -> Response:
-    """The ids, labels and sources of records, which ``POST /labels/import`` takes back."""
+    """The ids and labels of records with the names of their files, which ``POST /labels/import`` takes back."""
     found = records.list_records(service.seen_by(caller), where=where, limit=0).items
     note_records(request.state, (each.id for each in found))
-    ids, sources = ([getattr(each, name) for each in found] for name in ("id", "source"))
-    text = csv_text({"id": ids, "labels": [list(each.labels) for each in found], "source": sources})
+    labels, names = [list(each.labels) for each in found], [shown_name(each.source) for each in found]
+    text = csv_text({"id": [each.id for each in found], "labels": labels, "file": names})
     return CSV(text, headers=saved_as("labels.csv"))
 
 
