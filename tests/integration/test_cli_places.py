@@ -45,7 +45,7 @@ def test_no_name_or_label_can_leave_its_line(tmp_path: Path) -> None:
     assert indexed.stdout.startswith("5 records added, 0 files skipped, 1 refused")
     searched = run("search", folder / f"0{evil}.png", *there, "-k", "3")
     evaluated = run("evaluate", *there, "--k", "1")
-    for result, lines in ((indexed, 6), (searched, 6), (evaluated, None)):
+    for result, lines in ((indexed, 6), (searched, 7), (evaluated, None)):
         assert result.exit_code == 0, result.output
         printed = result.stdout.splitlines()
         assert all(line.isprintable() for line in printed), printed

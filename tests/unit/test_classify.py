@@ -256,7 +256,7 @@ def test_zero_shot_needs_no_labels(pictures: Path, tmp_path: Path, make_gallery:
         ({"space": "s", "method": "zero-shot"}, "leave space and where out"),
         ({"where": "label=nothing", "method": "centroid"}, "leaves no labelled record"),
         ({"where": "label=disc", "method": "linear"}, "at least two labels to choose from, got 1"),
-        ({"slice": 3}, "slice speaks of a region"),
+        ({"slice": 3}, "slices speak of a region"),
         ({"k": 0}, "k must be from 1"),
         ({"weighting": "rank"}, "'distance' or 'uniform'"),
         ({"abstain": 1.0}, "from 0 to below 1"),

@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -16,6 +17,7 @@ from lookalike.flat import csv_text, parquet_bytes
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.readers.burned_in import BurnedIn
+from lookalike.readers.display import Display
 from lookalike.sending.terms import highdicom
 from lookalike.sources.vector_files.told import SPLIT
 from lookalike.store.cohorts import StoredMember, cohort_members, stored_cohort
@@ -115,9 +117,13 @@ class _Run:
         result, exported = export_chosen(
             self.gallery, self.out, lambda: self._records(saved), self.options, self.progress
         )
-        cohort = ExportedCohort(self.out, self.info.name, self.info.version, self.info.digest, exported)
-        if self.format in _WRITERS:
-            _WRITERS[self.format](cohort)
+        with closing(Display(self.gallery.spec.preprocessing, self.gallery.volume_recipe)) as display:
+            cohort = ExportedCohort(
+                *(self.out, self.info.name, self.info.version, self.info.digest, exported),
+                header=lambda file: display.source_image([file]).header,
+            )
+            if self.format in _WRITERS:
+                _WRITERS[self.format](cohort)
         counts = Counter(each.part for each in exported if each.part)
         told: dict[str, Any] = {"name": self.info.name, "version": self.info.version, "digest": self.info.digest}
         told |= {"format": self.format, "records": len(exported), "parts": counts}

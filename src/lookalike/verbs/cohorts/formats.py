@@ -6,13 +6,12 @@ Each is written beside the files that were exported, and names them as they are 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import PIL.Image
-import pydicom
 from pydicom.dataset import Dataset
 
 from lookalike.atomic import write_atomically
@@ -26,13 +25,16 @@ _MONAI: Final = {"": "training", "train": "training", "val": "validation", "test
 
 @dataclass(frozen=True, slots=True)
 class ExportedCohort:
-    """What was exported, and where. version, digest: of the cohort. classes: every label of the cohort, sorted."""
+    """What was exported, and where. version, digest: of the cohort. header: of a DICOM file, as a decoding process
+    reads it.
+    """
 
     folder: Path
     name: str
     version: int
     digest: str
     records: Sequence[ExportedRecord]
+    header: Callable[[Path], Dataset]
 
     @property
     def classes(self) -> list[str]:
@@ -154,7 +156,7 @@ def _by_study(cohort: ExportedCohort, records: Sequence[ExportedRecord]) -> dict
     for each in records:
         place = cohort.folder / each.file
         for file in sorted(place.iterdir()) if place.is_dir() else [place]:
-            header = whole_header(pydicom.dcmread(file, stop_before_pixels=True))
+            header = whole_header(cohort.header(file))
             found.setdefault(str(header.StudyInstanceUID), {})[str(header.SOPInstanceUID)] = header
     return found
 
