@@ -52,6 +52,7 @@ def test_evidence_and_recent_queries(
     page.get_by_test_id("hits").wait_for()
     page.get_by_test_id("open-recent").click()
     queries = page.get_by_test_id("recent-query")
+    queries.nth(1).wait_for()  # noted once its hits have come
     assert [("this tab" in words, query_file.name in words) for words in queries.all_inner_texts()] == [
         (False, False),
         (True, True),

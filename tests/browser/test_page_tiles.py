@@ -80,6 +80,7 @@ def test_fields_stand_once_and_escape_closes_what_is_on_top(searched: Any) -> No
     page.get_by_test_id("filter-label").click()
     page.get_by_test_id("values-label").wait_for()
     page.keyboard.press("?")
+    page.get_by_test_id("help").wait_for()
     told = page.get_by_test_id("help").inner_text()
     for key in ("/", "j", "k", "c", "+", "-", "u", "?", "Esc"):
         assert f"\n{key}" in f"\n{told}", key
@@ -87,6 +88,7 @@ def test_fields_stand_once_and_escape_closes_what_is_on_top(searched: Any) -> No
     page.get_by_test_id("help").wait_for(state="detached")
     assert page.get_by_test_id("values-label").count() == 1  # what lies under it stays
     page.get_by_test_id("pick-record").click()
+    page.locator("[data-testid=picker] input:focus").wait_for()
     page.keyboard.type("cxr")  # in a search field a browser takes the first Escape for itself
     page.keyboard.press("Escape")
     page.get_by_test_id("picker").wait_for(state="detached")

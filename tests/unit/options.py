@@ -225,12 +225,14 @@ COMMANDS: Final[dict[str, Command]] = {
             "--box": Told("--box 0.2,0.3,0.5,0.6", "box", (0.2, 0.3, 0.5, 0.6)),
             "--mask": Told("--mask {picture2}", "mask", "{picture2}"),
             "--slice": Told("--slice 3", "slice", 3),
+            "--slices": Told("--slices 0-0", "slices", (0, 0)),
             "--context": Told("--no-context", "context", False),
+            "--evidence": Shown("--evidence {out}.html", "page", "not a medical device"),
             "--json": JSON,
             "--output": LISTED,
         },
         {
-            "picture": these("--slice --context"),
+            "picture": these("--slice --slices --context"),
             "region": these(
                 "--study --text --report --space --rank --weights --positive --negative --one-per-patient --group-by"
             ),
@@ -362,6 +364,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--where": Told("--where label=even", "where", "label=even"),
             "--box": Told("--box 0.1,0.1,0.6,0.7", "box", (0.1, 0.1, 0.6, 0.7)),
             "--slice": Told("--slice 0", "slice", 0),
+            "--slices": Told("--slices 0-0", "slices", (0, 0)),
             "--label": Told("--label edema", "labels", "edema"),
             "--modality": Told("--modality x-ray", "modality", "x-ray"),
             "--body-part": Told("--body-part chest", "body_part", "chest"),
@@ -378,9 +381,11 @@ COMMANDS: Final[dict[str, Command]] = {
         {
             "query": these("--folds --confusion --each"),
             "each": these(
-                "query --id --box --slice --label --modality --body-part --view --prompts --folds --confusion"
+                "query --id --box --slice --slices --label --modality --body-part --view --prompts --folds --confusion"
             ),
-            "folds": these("query --each --id --where --box --slice --label --modality --body-part --view --prompts"),
+            "folds": these(
+                "query --each --id --where --box --slice --slices --label --modality --body-part --view --prompts"
+            ),
         },
     ),
     "audit confounds": Command(
