@@ -678,7 +678,7 @@ COMMANDS: Final[dict[str, Command]] = {
         {"": "r {id} --gallery {g}"},
         {
             "round": Told("", "round", "r"),
-            "ids": Told("", "ids", ("{id}",)),
+            "ids": Told("", "ids", "{id}"),
             "--gallery": GALLERY,
             "--label": Told("--label a --label b", "labels", ("a", "b")),
             "--reader": Told("--reader anna", "reader", "anna"),
@@ -708,7 +708,7 @@ COMMANDS: Final[dict[str, Command]] = {
         {"": "r {id} --gallery {g}"},
         {
             "round": Told("", "round", "r"),
-            "ids": Told("", "ids", ("{id}",)),
+            "ids": Told("", "ids", "{id}"),
             "--gallery": GALLERY,
             "--label": Told("--label a --label b", "labels", ("a", "b")),
             "--agreed": Told("--agreed", "agreed", True),

@@ -129,7 +129,7 @@ def test_what_is_removed_leaves_no_reading(read: tuple[Gallery, list[str]]) -> N
     assert len(stored_rounds(gallery.store)) == 2
     renamed = next(name for name in stored_rounds(gallery.store) if name != "pilot")
     assert [each.id for each in list_readings(gallery, renamed).items] == ids[2:3]
-    assert remove_readings(gallery, "pilot") > 0
+    assert remove_readings(gallery, "pilot").removed > 0
     with pytest.raises(NotFoundError, match="no round of readings"):
         list_readings(gallery, "pilot")
     with pytest.raises(NotFoundError):

@@ -221,9 +221,9 @@ def _remove(round: str, gallery: str, as_json: bool) -> None:
     from lookalike.verbs.readings import remove_readings
 
     with open_gallery(gallery) as opened:
-        removed = remove_readings(opened, round)
-        note_command("label", opened, what="readings removed", removed=removed)
+        result = remove_readings(opened, round)
+        note_command("label", opened, what="readings removed")
     if as_json:
-        print_json({"removed": removed})
+        print_json(result)
         return
-    print_notes(f"{counted(removed, 'reading')} removed.")
+    print_notes(f"{counted(result.removed, 'reading')} removed.")

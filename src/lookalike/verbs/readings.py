@@ -218,11 +218,17 @@ def adjudicate(
     return ReadingsGiven(round, len(decided), None if changed is None else changed.change)
 
 
-def remove_readings(gallery: Gallery, round: str) -> int:
-    """Remove a round with all of its readings; labels that were decided stay. How many readings there were. Raises
-    NotFoundError.
-    """
-    return remove_round(gallery.store, round)
+@dataclass(frozen=True, slots=True)
+class ReadingsRemoved:
+    """removed: how many readings the round had."""
+
+    round: str
+    removed: int
+
+
+def remove_readings(gallery: Gallery, round: str) -> ReadingsRemoved:
+    """Remove a round with all of its readings; labels that were decided stay. Raises NotFoundError."""
+    return ReadingsRemoved(round, remove_round(gallery.store, round))
 
 
 def _named(name: str, what: str) -> str:
