@@ -87,7 +87,7 @@ def test_a_batch_is_labelled_by_keys_and_a_table(
     table = tmp_path / "labels.csv"
     coming.value.save_as(table)
     lines = table.read_text("utf-8").splitlines()
-    assert lines[0] == "id,labels,source"
+    assert lines[0] == "id,labels,file"
     bare = next(line for line in lines if line.startswith(str(batch[0])))
     table.write_text(f"id,labels\n{batch[0]},by hand|twice\n", "utf-8")
     assert bare.split(",")[1] == ""  # the change was undone in the history
