@@ -73,11 +73,19 @@ def data_frame(columns: Flat, index: Sequence[str] | None = None) -> DataFrame:
 def html_table(columns: Flat) -> str:
     """Columns as the table of a page; columns in which nothing stands are left out."""
     told = {name: cells for name, cells in columns.items() if any(cell not in (None, "", []) for cell in cells)}
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in told)
-    rows = (
-        "".join(f"<td>{html.escape(_short(cell))}</td>" for cell in row) for row in zip(*told.values(), strict=True)
+    rows = ([_short(cell) for cell in row] for row in zip(*told.values(), strict=True))
+    return html_rows([list(told), *rows])
+
+
+def html_rows(rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """Rows of texts, the first of them the header, as the table of a page."""
+    head, *lines = (
+        "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+        for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table>"
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    named = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return f"<table>{named}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _short(cell: Any) -> str:

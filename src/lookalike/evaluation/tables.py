@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
 from lookalike.columns import aligned, paragraphs
 from lookalike.errors import UsageError
+from lookalike.listed import html_rows
 from lookalike.plugins import suggestion
 
 TableRows: TypeAlias = Sequence[Sequence[str]]
@@ -53,7 +53,7 @@ def render(title: str, rows: TableRows, form: Format) -> str:
     if form == "latex":
         return _latex(title, rows)
     if form == "html":
-        return _html(title, rows)
+        return html_rows(rows, title)
     if form == "text":
         return _text(title, rows)
     known = [name for name in FORMATS if name != "json"]
@@ -108,23 +108,14 @@ def _latex(title: str, rows: TableRows) -> str:
     )
 
 
-def _html(title: str, rows: TableRows) -> str:
-    head, *lines = (
-        "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in row)
-        for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
-    )
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<table><caption>{html.escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+class _HasTables(Protocol):
+    def tables(self, form: Format = "text") -> str: ...
 
 
 class Tabled:
     """A report that is made of tables: a notebook shows them as such."""
 
-    def tables(self, form: Format = "text") -> str:
-        """The tables in a form."""
-        raise NotImplementedError
-
-    def _repr_html_(self) -> str:
+    def _repr_html_(self: _HasTables) -> str:
         return self.tables("html")
 
 
