@@ -70,7 +70,8 @@ def page_comes(address: str) -> None:
     files = re.findall(r"(?:src|href)=\"([^\"#]+)\"", page)
     check(any(file.endswith(".js") for file in files), "the page names no script")
     for file in files:
-        check(len(got(address + file.lstrip("./"))) > 100, f"{file} is empty")
+        brought = got(address + file.lstrip("./")).decode(errors="replace")
+        check(brought.strip() not in ("", page.strip()), f"{file} is empty, or the page stands in for it")
 
 
 def posted_search(address: str, query: str) -> list[tuple[str, float]]:
