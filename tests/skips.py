@@ -17,8 +17,8 @@ ALLOWED: Final = {
     r"no shared/data beside the project and LOOKALIKE_TEST_DATA is not set": (
         "pictures of people may not lie in the repository; where they lie beside it, these tests run too"
     ),
-    r"namespaces and mounts are not this user's to make": (
-        "what is deployed is started in namespaces, which a build machine may not give"
+    r"(namespaces and mounts|control groups) are not this user's to make": (
+        "what is deployed is started in namespaces and groups, which a build machine may not give"
     ),
     r"no network namespace can be made": (
         "Orthanc, Milvus and Ray listen on every address, so they run in a network of their own or not at all"

@@ -6,12 +6,14 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.indexes.recipes import FILTERED_SHARE, HELD_PER_HIT, LEAST_PROBES, PROBED_SHARE, Recipe
+from lookalike.machine import usable_processors
 from lookalike.types import Vectors
 
 _TRAINING: Final = 64  # vectors a list in the k-means sample
@@ -19,6 +21,8 @@ _ROUNDS: Final = 10  # of k-means
 _SHARE_OF_A_THREAD: Final = 1 << 22  # numbers
 _ALL_COUNTED: Final = 100_000  # vectors
 _QUERY_BITS: Final = 8  # of a query's component in RaBitQ: float queries take 50 times as long
+
+_processors: Final = cache(usable_processors)  # a search may take no longer than asking that
 
 
 def _faiss() -> Any:
@@ -76,7 +80,7 @@ def _threads(most: int) -> Iterator[None]:
     """Limit FAISS to this many threads, for the calling thread only."""
     faiss = _faiss()
     usual = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(max(1, min(most, usual)))
+    faiss.omp_set_num_threads(max(1, min(most, usual, _processors())))
     try:
         yield
     finally:

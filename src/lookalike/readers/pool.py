@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import queue
 import threading
 import time
@@ -22,6 +21,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from lookalike.errors import UnreadableImageError
+from lookalike.machine import usable_processors
 from lookalike.readers import named_as_volume
 from lookalike.readers.events import Event, Finished, Frame, ReportRead, file_identity_of, frame_of_message
 from lookalike.readers.geometry import series_part_of
@@ -103,7 +103,7 @@ class ReaderPool:
         self.recipe, self.volumes = recipe, volumes or VolumeRecipe()
         self._recipe, self._volumes = recipe.to_json(), asdict(self.volumes)
         self._ahead = _AHEAD if recipe.volume is None else 1  # whole volumes are large
-        self._workers = workers or len(os.sched_getaffinity(0))
+        self._workers = workers or usable_processors()
         self._idle: queue.SimpleQueue[Process] = queue.SimpleQueue()
         self._closed = threading.Event()
 

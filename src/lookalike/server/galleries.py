@@ -5,7 +5,6 @@ other, and is tried again.
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ from lookalike.audit_log.log import AuditLog
 from lookalike.audit_log.place import audit_place
 from lookalike.configuration.setting import GalleryPlace
 from lookalike.errors import GalleryError, LookalikeError
+from lookalike.machine import usable_processors
 from lookalike.server.addressed import split_address
 from lookalike.server.decoding import Decoding
 from lookalike.server.logs import log_failure
@@ -162,6 +162,6 @@ def _share_memory() -> None:
 
     The threads of a matrix product wait for each other, and with many requests on few cores for those as well.
     """
-    threadpool_limits(max(1, (os.cpu_count() or 1) // 2), "blas")
+    threadpool_limits(max(1, usable_processors() // 2), "blas")
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)

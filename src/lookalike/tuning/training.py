@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lookalike.encoders.runtimes.device import torch_device
 from lookalike.encoders.runtimes.torch import Normalise
 from lookalike.learning_curves import TrainingPoint, curves_followed
 from lookalike.progress import tracked
@@ -46,8 +47,8 @@ def epochs_of(pictures: int, device: str) -> int:
 
 
 def device_here() -> str:
-    """The processor, or a GPU where torch sees one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """The processor, or a GPU where torch sees one and nobody has said otherwise."""
+    return torch_device().type
 
 
 def train(

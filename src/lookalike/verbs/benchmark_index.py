@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import product
 from typing import Final
@@ -20,6 +19,7 @@ from lookalike.evaluation.benchmarks.indexes import (
     measure_index,
 )
 from lookalike.indexes.exact import nearest
+from lookalike.machine import usable_processors
 from lookalike.plugins import load_plugin, plugin_names
 from lookalike.progress import Progress, followed_by, tracked
 
@@ -59,4 +59,4 @@ def benchmark_index(
                 row = measure_index(factory(dim), vectors, queried, truth, sorted({1.0, *efforts}))
                 flat = flat or row
                 rows.append(beside_flat(row, flat))
-    return IndexBenchmark(k, queries, seed, os.cpu_count() or 1, tuple(rows))
+    return IndexBenchmark(k, queries, seed, usable_processors(), tuple(rows))

@@ -17,6 +17,7 @@ import numpy as np
 from lookalike.encoders import superseded_by
 from lookalike.errors import GalleryError, LookalikeError
 from lookalike.gallery import Gallery
+from lookalike.machine import usable_memory, usable_processors
 from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
 from lookalike.store.edit import all_sources
@@ -62,9 +63,11 @@ def doctor(gallery: Gallery | None = None) -> DoctorResult:
 
 
 def _machine() -> Check:
-    cores = len(os.sched_getaffinity(0))
-    detail = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores"
-    return Check("machine", "ok", f"{detail}, SQLite {sqlite3.sqlite_version}")
+    used, there = usable_processors(), os.cpu_count() or 1
+    cores = f"{used} cores" if used == there else f"{used} of {there} cores"
+    detail = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores}"
+    memory = f"{usable_memory() / (1 << 30):.1f} GiB of memory"
+    return Check("machine", "ok", f"{detail}, {memory}, SQLite {sqlite3.sqlite_version}")
 
 
 def _packages() -> Check:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from lookalike.errors import UsageError
+from lookalike.machine import usable_processors
 
 if TYPE_CHECKING:
     import torch
@@ -66,6 +67,7 @@ def torch_device() -> torch.device:
     device, there = device_asked_for(), torch.cuda.is_available()
     if device == "cuda" and not there:
         raise UsageError("torch sees no CUDA device here; leave --device out to run on the processor")
+    torch.set_num_threads(min(torch.get_num_threads(), usable_processors()))  # it knows nothing of quotas
     return torch.device("cuda" if there and device != "cpu" else "cpu")
 
 

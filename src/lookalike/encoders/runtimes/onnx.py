@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.runtimes.sessions import GraphSession, OnnxRuntimeSession
 from lookalike.encoders.runtimes.vectors import as_vectors, prepared_pictures, unit
+from lookalike.machine import usable_processors
 from lookalike.pixels import prepare
 from lookalike.types import EncoderSpec, Image, Vectors
 
@@ -46,7 +46,7 @@ class OnnxEncoder:
         self.session = OnnxRuntimeSession(graph, weights) if isinstance(graph, bytes | Path) else graph
         self.runtime, self.device = self.session.runtime, self.session.device
         self._given_batch, self._batch = batch, batch or self.session.batch
-        self._threads = ThreadPoolExecutor(1 if self.device == "cuda" else len(os.sched_getaffinity(0)), "encoder")
+        self._threads = ThreadPoolExecutor(1 if self.device == "cuda" else usable_processors(), "encoder")
 
     def encode_inputs(self, inputs: NDArray[np.uint8]) -> Vectors:
         """Prepared pictures (n, rows, columns, 3) uint8 -> unit vectors (n, dim) float32."""

@@ -6,7 +6,6 @@ of hits: here it does so only where that is asked for (https://docs.openvino.ai,
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from lookalike.encoders.runtimes import device
 from lookalike.errors import MissingExtraError, UsageError
+from lookalike.machine import usable_processors
 
 Precision: TypeAlias = Literal["float32", "bf16", "int8"]
 
@@ -102,7 +102,7 @@ class OpenVinoSession:
             raise MissingExtraError("the runtime openvino", "openvino") from None
         if device.device_asked_for() == "cuda":
             raise UsageError("openvino runs on the processor; leave --device cuda out, or --runtime openvino")
-        wanted, cores = _OPENVINO_PRECISIONS[precision], len(os.sched_getaffinity(0))
+        wanted, cores = _OPENVINO_PRECISIONS[precision], usable_processors()
         core = openvino.Core()
         _touch_tensors(core)
         model = core.read_model(graph)

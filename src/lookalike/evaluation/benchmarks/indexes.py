@@ -77,7 +77,7 @@ class IndexRow:
 
 @dataclass(frozen=True, slots=True)
 class IndexBenchmark(Tabled):
-    """k: depth of the recall. queries: how many were run, one after the other. cores: of the machine."""
+    """k: depth of the recall. queries: how many were run, one after the other. cores: that it may use."""
 
     k: int
     queries: int
