@@ -42,6 +42,8 @@ _CONTRIBUTOR: Final = frozenset(
         "POST /map",
         "POST /audit",
         "POST /audit/duplicates",
+        "POST /audit/outliers",
+        "POST /audit/drift",
         "POST /audit/metadata",
         "POST /cohorts",
         "POST /cohorts/combine",

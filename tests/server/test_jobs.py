@@ -19,7 +19,9 @@ from served import API, RECORDS, Server, make_gallery, problem, serving
 from conftest import texture
 from lookalike.gallery import open_gallery
 from lookalike.server.jobs.process import JobProcess
+from lookalike.server.serialise import plain
 from lookalike.store.jobs import INTERRUPTED, add_job, job_of, next_job, resume_jobs
+from lookalike.verbs.audit import audit_drift, audit_outliers
 
 MANY = 120
 JOB = "lookalike.server.jobs.process"  # what the process that does a job is called
@@ -241,6 +243,25 @@ def test_evaluate_map_and_audit(folder: Path) -> None:
         assert [job["kind"] for job in page["items"]] == ["evaluate", "map"]
         rest = server.get("/jobs", params={"limit": 2, "cursor": page["next_cursor"]}).json()
         assert [job["kind"] for job in rest["items"]] == ["evaluate"]
+
+
+def test_outliers_and_drift_are_jobs(folder: Path) -> None:
+    with serving(folder) as server:
+        found = server.job(
+            server.post("/audit/outliers", {"reference": "label=even", "outlier": "label=odd", "limit": 3})
+        )
+        assert found["state"] == "done", found
+        with open_gallery(folder) as gallery:
+            same = audit_outliers(gallery, "label=even", outlier="label=odd", limit=3)
+            drift = audit_drift(gallery, "label=even", "label=odd")
+        assert [each["id"] for each in found["result"]["outliers"]] == [each.id for each in same.outliers]
+        assert all("/" not in each["source"] for each in found["result"]["outliers"])
+        assert found["result"]["known"]["outliers"] == RECORDS // 2
+        told = server.job(server.post("/audit/drift", {"before": "label=even", "after": "label=odd"}))["result"]
+        assert (told["before"], told["after"], told["shares"]) == (drift.before, drift.after, plain(drift.shares))
+        problem(server.post("/audit/outliers", {}), 422, "invalid")
+        wrong = server.job(server.post("/audit/drift", {"before": "label=even", "after": "label=even"}))
+        assert (wrong["state"], "in both" in wrong["error"]) == ("failed", True)
 
 
 @pytest.fixture(autouse=True)

@@ -91,6 +91,8 @@ JOBS: Final = frozenset(
         "POST /map",
         "POST /audit",
         "POST /audit/duplicates",
+        "POST /audit/outliers",
+        "POST /audit/drift",
         "POST /audit/metadata",
         "POST /audit/quality",
     }

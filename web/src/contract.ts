@@ -1035,6 +1035,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/outliers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Audit Outliers
+         * @description List the records that lie farthest from a reference set.
+         */
+        post: operations["post_audit_outliers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Audit Drift
+         * @description Compare the pictures, labels and recorded values of two parts of the gallery.
+         */
+        post: operations["post_audit_drift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/metadata": {
         parameters: {
             query?: never;
@@ -1561,6 +1601,14 @@ export interface components {
             changed: number;
             change: number | null;
         };
+        /** @description A label, or a recorded value: its share of the records before and after; p: two-sided, by patient, adjusted. */
+        ChangedShare: {
+            field: string;
+            value: string;
+            before: number;
+            after: number;
+            p: number;
+        };
         /**
          * @description methods: the scores of each. classes: in the order of the confusion matrices. silhouette: how well the labels
          *     part the base vectors, across patients (``separation.silhouettes``), mean over the labels; None with several labels.
@@ -1825,6 +1873,24 @@ export interface components {
             high: number | null;
             p: number | null;
             p_adjusted: number | null;
+        };
+        /**
+         * @description before, after: how many records. pictures: whether those after lie farther from those before than these from one
+         *     another; None with fewer than two patients on a side. shares: the surest change first.
+         */
+        DriftAudit: {
+            before: number;
+            after: number;
+            pictures: components["schemas"]["Shift"] | null;
+            shares: components["schemas"]["ChangedShare"][];
+            notes: string[];
+        };
+        /** @description Two filters, each of one part of the gallery. */
+        DriftBody: {
+            before: string;
+            after: string;
+            /** @default 0 */
+            seed?: number;
         };
         /**
          * @description compared: the records that have a picture to compare, of all ``records``. kinds: pairs by kind. pairs: those of
@@ -2259,7 +2325,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["QualityAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["CohortExported"] | components["schemas"]["CohortSplit"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["OutlierAudit"] | components["schemas"]["DriftAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["QualityAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["CohortExported"] | components["schemas"]["CohortSplit"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
         };
         /** @description items: newest first, without results and points. next_cursor: where the next page starts, None on the last. */
         JobListing: {
@@ -2297,6 +2363,20 @@ export interface components {
             kappa: number | null;
             low: number | null;
             high: number | null;
+        };
+        /**
+         * @description Of the records that were compared those that are known to be outliers: how many are, how many are not. auc: how
+         *     often one that is lies farther than one that is not; interval: its 95 % interval, patients drawn at random, None
+         *     with fewer than ten patients, of whom it would say too little.
+         */
+        KnownOutliers: {
+            outliers: number;
+            others: number;
+            auc: number | null;
+            interval: [
+                number,
+                number
+            ] | null;
         };
         /**
          * @description Agreement about one label, borne or not; "" for all labels of a record as one value. first, second: how many
@@ -2632,6 +2712,48 @@ export interface components {
         /** @description A file, or a path as a label table writes it. */
         NamedSource: {
             source: string;
+        };
+        /** @description distance: 0 to 2. percentile: the percentage of the reference records that are nearer to the others of them. */
+        Outlier: {
+            id: string;
+            source: string;
+            labels: string[];
+            distance: number;
+            percentile: number;
+        };
+        /**
+         * @description reference: how many records it has. records: how many others were compared. limit: the distance that 95 % of the
+         *     reference records stay below; beyond: how many others lie above it, by_chance: how many would if they were like the
+         *     reference. auc: how often one of the others is farther than one of the reference. outliers: the farthest first.
+         *     known: how well distances tell the records that are known to be outliers, None if none were named.
+         */
+        OutlierAudit: {
+            reference: number;
+            records: number;
+            limit: number | null;
+            beyond: number;
+            by_chance: number;
+            auc: number | null;
+            outliers: components["schemas"]["Outlier"][];
+            notes: string[];
+            known: components["schemas"]["KnownOutliers"] | null;
+        };
+        /**
+         * @description reference: a filter, the records to be like. where: which are compared with them. outlier: those of the compared
+         *     that are known to be outliers.
+         */
+        OutliersBody: {
+            reference: string;
+            where?: string | null;
+            /** @default base */
+            space?: string;
+            /** @default 5 */
+            neighbours?: number;
+            /** @default 20 */
+            limit?: number;
+            outlier?: string | null;
+            /** @default 0 */
+            seed?: number;
         };
         /** @description What one reader has said in a round, in the order of indexing. */
         OwnReadings: {
@@ -5873,6 +5995,80 @@ export interface operations {
             409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_audit_outliers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutliersBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_audit_drift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DriftBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -66,6 +66,8 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /map": "compute",
     "POST /audit": "compute",
     "POST /audit/duplicates": "compute",
+    "POST /audit/outliers": "compute",
+    "POST /audit/drift": "compute",
     "POST /audit/metadata": "compute",
     "POST /audit/quality": "compute",
     "POST /export": "export",

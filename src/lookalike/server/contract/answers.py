@@ -9,8 +9,10 @@ from pydantic.dataclasses import dataclass as schema_once  # a dozen routes shar
 
 from lookalike.audit_log.events import Means
 from lookalike.evaluation.confound_report import ConfoundAudit
+from lookalike.evaluation.drift import DriftAudit
 from lookalike.evaluation.duplicate_report import DuplicateAudit
 from lookalike.evaluation.metadata_report import MetadataAudit
+from lookalike.evaluation.outliers import OutlierAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.protocols.findings import FindingReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport
@@ -201,6 +203,8 @@ class JobAnswer(JobInfo):
         | MapSummary
         | ConfoundAudit
         | DuplicateAudit
+        | OutlierAudit
+        | DriftAudit
         | MetadataAudit
         | QualityAudit
         | MigrateResult

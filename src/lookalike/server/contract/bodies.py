@@ -327,6 +327,28 @@ class AuditBody(Body):
     space: Name = BASE
 
 
+class OutliersBody(Body):
+    """reference: a filter, the records to be like. where: which are compared with them. outlier: those of the compared
+    that are known to be outliers.
+    """
+
+    reference: Annotated[str, Field(min_length=1, max_length=10_000)]
+    where: Annotated[str, Field(max_length=10_000)] | None = None
+    space: Name = BASE
+    neighbours: Annotated[int, Field(ge=1, le=1000)] = 5
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 20
+    outlier: Annotated[str, Field(max_length=10_000)] | None = None
+    seed: Seed = 0
+
+
+class DriftBody(Body):
+    """Two filters, each of one part of the gallery."""
+
+    before: Annotated[str, Field(min_length=1, max_length=10_000)]
+    after: Annotated[str, Field(min_length=1, max_length=10_000)]
+    seed: Seed = 0
+
+
 class QualityBody(Body):
     """faults: what to look for, everything if none is named. part: the field that names the part of the body."""
 

@@ -114,6 +114,18 @@ def _duplicates(gallery: Gallery, _given: Mapping[str, Any], progress: Progress)
     return plain(audit_duplicates(gallery, progress=progress)), {}
 
 
+def _outliers(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> _Done:
+    from lookalike.verbs.audit import audit_outliers
+
+    return plain(audit_outliers(gallery, **given)), {}
+
+
+def _drift(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> _Done:
+    from lookalike.verbs.audit import audit_drift
+
+    return plain(audit_drift(gallery, **given)), {}
+
+
 def _metadata(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.audit import audit_metadata
 
@@ -179,6 +191,8 @@ WORK: Final[dict[str, _Work]] = {
     "map": _map,
     "audit": _audit,
     "duplicates": _duplicates,
+    "outliers": _outliers,
+    "drift": _drift,
     "metadata": _metadata,
     "quality": _quality,
     "export": _export,
@@ -195,6 +209,8 @@ REPEATABLE: Final = (
     "evaluate",
     "audit",
     "duplicates",
+    "outliers",
+    "drift",
     "metadata",
     "split",
     "quality",

@@ -15,12 +15,14 @@ from lookalike.server.contract.bodies import (
     AdaptBody,
     AuditBody,
     Body,
+    DriftBody,
     EvaluateBody,
     ExportBody,
     IndexBody,
     MapBody,
     MetadataBody,
     MigrateBody,
+    OutliersBody,
     QualityBody,
     TuneBody,
 )
@@ -109,6 +111,18 @@ def post_audit(body: AuditBody, service: Served, caller: AsContributor) -> Respo
 def post_audit_duplicates(service: Served, caller: AsContributor) -> Response:
     """Find the records that are copies of one another."""
     return accepted(queue(service, caller, "duplicates", {}))
+
+
+@jobs_router.post("/audit/outliers", status_code=202, response_model=JobAnswer)
+def post_audit_outliers(body: OutliersBody, service: Served, caller: AsContributor) -> Response:
+    """List the records that lie farthest from a reference set."""
+    return _queued(service, caller, "outliers", body)
+
+
+@jobs_router.post("/audit/drift", status_code=202, response_model=JobAnswer)
+def post_audit_drift(body: DriftBody, service: Served, caller: AsContributor) -> Response:
+    """Compare the pictures, labels and recorded values of two parts of the gallery."""
+    return _queued(service, caller, "drift", body)
 
 
 @jobs_router.post("/audit/metadata", status_code=202, response_model=JobAnswer)
