@@ -182,7 +182,7 @@ async def jobs(caller: Caller, end: float, fresh: Sequence[Sequence[bytes]]) -> 
         elif turn % 4 == 2:
             await run_job(caller, "map", {"method": "umap"})
         else:
-            await run_job(caller, "audit", {"fields": ["label", "Modality"]})
+            await run_job(caller, "audit", {"fields": ["label"]})
         turn += 1
 
 
@@ -194,7 +194,7 @@ async def run_job(caller: Caller, kind: str, body: Any) -> None:
         job = await caller.ask("job: look", "GET", f"/jobs/{job['id']}")
     if job is None:
         return
-    caller.seen.jobs[f"{kind} {job['state']}"] += 1
+    caller.seen.jobs[f"{kind} {job['state']}" + (f" ({job['error']})" if job["error"] else "")] += 1
     if job["state"] == "done" and kind == "index":
         caller.seen.indexed += job["result"]["added"]
     if job["state"] == "failed" and not job["error"]:
