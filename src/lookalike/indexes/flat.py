@@ -14,6 +14,7 @@ from lookalike.indexes.packing import PackedFile, pack, unpack
 from lookalike.indexes.together import Together
 from lookalike.types import Keys, Scores, Vectors
 
+_BLOCK: Final = 1024  # rows written at once
 _FEW: Final = 16  # of so many keys one: looking each up is faster than going through all
 
 
@@ -57,10 +58,14 @@ class FlatIndex:
 
     @classmethod
     def write_without(cls, data: Any, gone: Keys, file: BinaryIO) -> None:
-        """Write what was written, without some keys."""
-        index = cls.deserialise(data)
-        index.remove(gone)
-        file.write(index.serialise())
+        """Write what was written, without some keys; in blocks, so that searches of other threads go on meanwhile."""
+        parts = unpack(data)
+        rows = np.flatnonzero(~np.isin(parts["keys"], gone))
+        blocks = (parts["vectors"][rows[start : start + _BLOCK]] for start in range(0, len(rows), _BLOCK))
+        packed = PackedFile(file)
+        packed.add_blocks("vectors", "<f4", parts["vectors"].shape[1], blocks)
+        packed.add("keys", parts["keys"][rows])
+        packed.close()
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -7,10 +7,12 @@ SQLite holds on it there, and with them what is written next (https://www.sqlite
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -32,6 +34,8 @@ def lies_between(file: Path, words: Collection[bytes]) -> bool:
 
 
 def _answer() -> None:
+    with suppress(OSError):
+        os.nice(10)  # searches come first
     name, *words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").split("\n")
     wanted = {bytes.fromhex(word) for word in words}
     # Of pseudonyms there may be thousands: of every file of a series.
