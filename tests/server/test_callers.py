@@ -17,6 +17,7 @@ from drawing_processes import drawers, stopped
 from fastapi import Request
 from served import API, Server, eventually, make_gallery, opened, problem, serving
 
+from lookalike.audit_log.place import AUDIT_LOG, OFF
 from lookalike.errors import ForbiddenError
 from lookalike.gallery import open_gallery
 from lookalike.roles import ROLES, Grant
@@ -125,6 +126,42 @@ def test_health_needs_no_thread_and_no_database(folder: Path) -> None:
     try:
         app.state.galleries.service().gallery.store.close()
         assert asyncio.run(ask()) == [200, 503]  # nothing has been loaded
+    finally:
+        app.state.galleries.service().close()
+
+
+def test_who_has_a_key_waits_for_no_thread_to_be_refused_and_for_one_to_be_answered(
+    folder: Path, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(AUDIT_LOG, OFF)  # its disk is waited for in threads of its own
+    app, free, asked = make_app(folder), threading.Event(), list[Any]()
+    with open_gallery(folder) as gallery:
+        body = {"query": {"ids": [min(record.id for record in gallery.store.records().values())]}}
+    run_sync = to_thread.run_sync
+
+    async def counted(call: Any, *args: Any, **options: Any) -> Any:
+        asked.append(call)
+        return await run_sync(call, *args, **options)
+
+    async def ask() -> list[int]:
+        transport = httpx.ASGITransport(app)
+        async with asyncio.timeout(60), httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            found = await http.post(f"{API}/search", json=body, headers=bearer(keys["one"]))
+            assert found.json()["hits"]
+            to_thread.current_default_thread_limiter().total_tokens = 1
+            taken = asyncio.ensure_future(run_sync(free.wait))
+            await asyncio.sleep(0)
+            try:
+                refused = await http.delete(f"{API}/records/{body['query']['ids'][0]}", headers=bearer(keys["one"]))
+            finally:
+                free.set()
+                await taken
+            return [found.status_code, refused.status_code]
+
+    monkeypatch.setattr(to_thread, "run_sync", counted)
+    try:
+        assert asyncio.run(ask()) == [200, 403]
+        assert len(asked) == 1
     finally:
         app.state.galleries.service().close()
 

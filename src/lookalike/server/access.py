@@ -6,6 +6,7 @@ import hmac
 from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from lookalike.errors import EndpointError, ForbiddenError
@@ -177,9 +178,11 @@ class Needs:
     def __init__(self, role: Role, *, whole: bool = False) -> None:
         self.role, self.whole = role, whole
 
-    def __call__(self, request: Request) -> Caller:
+    async def __call__(self, request: Request) -> Caller:
         """Raises as ``Access.caller``, and ForbiddenError; Problem 503 where the gallery is not open."""
-        caller: Caller = service_at(request).access.caller(request)
+        access: Access = service_at(request).access
+        # Whoever has a key is known at once, and waits for no thread; an identity provider may have to be asked.
+        caller = access.caller(request) if access.knows(request) else await run_in_threadpool(access.caller, request)
         request.state.caller = caller
         if not caller.may(self.role):
             raise ForbiddenError(f"this needs the role {self.role}; {caller.known_as} is for a {caller.role}", "role")
@@ -193,11 +196,11 @@ class NeedsMetrics(Needs):
     def __init__(self) -> None:
         super().__init__("reader", whole=True)
 
-    def __call__(self, request: Request) -> Caller:
+    async def __call__(self, request: Request) -> Caller:
         """Raises as ``Needs``."""
         token: str = request.app.state.galleries.metrics_token
         given = _bearer(request) if "authorization" in request.headers else ""
         if not token or not hmac.compare_digest(given.encode(), token.encode()):
-            return super().__call__(request)
+            return await super().__call__(request)
         request.state.caller = SCRAPER
         return SCRAPER

@@ -53,11 +53,13 @@ async def asked(
     upload = None
     if query.upload is not None:
         upload = await decodes(partial(read_upload, service, query.upload, caller))
-    found = await (decodes if pixels or query.roi or query.study_uploads else run_in_threadpool)(
-        partial(answer, upload)
-    )
-    note_records(decodes.request.state, _records_of(query, found), hits=len(getattr(found, "hits", ())))
-    return await run_in_threadpool(respond, found)
+
+    def answered() -> Response:  # in one go: each change of threads is a turn in the queue for the interpreter
+        found = answer(upload)
+        note_records(decodes.request.state, _records_of(query, found), hits=len(getattr(found, "hits", ())))
+        return respond(found)
+
+    return await (decodes if pixels or query.roi or query.study_uploads else run_in_threadpool)(answered)
 
 
 def _records_of(query: QueryBody, found: Any) -> Iterator[str]:
