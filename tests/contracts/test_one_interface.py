@@ -239,6 +239,7 @@ NO_HTTP: Final = {
     ),
     "index sources": "uploads or the name of an import folder: never a path",
     "index labels": "labels_csv, an upload",
+    "index vectors": "a file of the server's machine",
     "index patient_column": "a table that is uploaded names it patient_id",
     "index sentences": "a model of the server's machine; who administers it chooses by command",
     "index on": "the server's LOOKALIKE_RAY: a client names no machines",

@@ -12,9 +12,11 @@ from click.testing import CliRunner
 
 from conftest import texture, write_pictures
 from lookalike.cli import main
+from lookalike.encoders import describe
 from lookalike.errors import ManifestMismatchError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.verbs.evaluate import evaluate
+from lookalike.verbs.export_vectors import export_vectors
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
 
@@ -179,3 +181,69 @@ def test_another_table_labels_what_is_there(tmp_path: Path) -> None:
         assert (result.added, result.skipped) == (0, 4)
         assert sorted(record.labels for record in gallery.store.records().values()) == [("x",)] * 2 + [("y",)] * 2
         assert len({record.patient for record in gallery.store.records().values()}) == 2
+
+
+@pytest.mark.parametrize("kind", [".parquet", ".npz", ".h5", ".csv"])
+def test_the_option_is_the_source_and_keeps_words_that_ask(
+    tmp_path: Path, make_gallery: Callable[..., Gallery], kind: str
+) -> None:
+    """A new gallery of a known encoder's vectors is that encoder's: pictures ask, and it may encode more. A CSV file
+    does not say whose its vectors are: whoever has it does.
+    """
+    write_pictures(tmp_path / "pictures")
+    here = make_gallery("here")
+    index(here, [tmp_path / "pictures"], labels=tmp_path / "pictures" / "labels.csv")
+    file = tmp_path / f"v{kind}"
+    export_vectors(here, file)
+    said = ["--encoder", "lite0"] if kind == ".csv" else []
+    made = CliRunner().invoke(main, ["index", "--vectors", str(file), "-g", str(tmp_path / "there"), *said, "--json"])
+    assert made.exit_code == 0, made.output
+    told = json.loads(made.stdout)
+    assert told["added"] == here.store.count()
+    assert any("is your word alone" in note for note in told["notes"]) == (kind == ".csv")
+    picture = tmp_path / "pictures" / "p03.png"
+    with open_gallery(tmp_path / "there") as there:
+        assert there.spec.identity == here.spec.identity
+        ours, (itself, *theirs) = search(here, picture, k=5).hits, search(there, picture, k=6).hits
+        assert itself.score == pytest.approx(1, abs=1e-5)  # vectors do not say of which file they are
+        assert [hit.source for hit in theirs] == [hit.id for hit in ours]
+        assert [hit.score for hit in theirs] == pytest.approx([hit.score for hit in ours], abs=1e-6)
+        again = index(there, [], vectors=file)
+        assert (again.added, again.skipped) == (0, here.store.count())
+        assert index(there, [f"vectors:{file}"]).skipped == here.store.count()
+
+
+def test_vectors_of_a_known_encoder_are_not_taken_for_what_they_are_not(tmp_path: Path) -> None:
+    spec = describe("lite0")
+    vectors = np.eye(spec.dim, dtype=np.float32)
+    short = save(tmp_path / "short.npz", vectors[:, :16], encoder=np.array("lite0"))
+    refused = CliRunner().invoke(main, ["index", "--vectors", short, "-g", str(tmp_path / "g")])
+    assert refused.exit_code == 1
+    assert f"vectors of 16 numbers, and lite0, which is said to have made them, makes {spec.dim}" in refused.stderr
+    assert not (tmp_path / "g").exists()
+    named = CliRunner().invoke(main, ["index", "--vectors", f"{short}?encoder=other", "-g", str(tmp_path / "other")])
+    assert named.exit_code == 0, named.output
+    identity = {**spec.identity, "revision": "an earlier one"}
+    earlier = save(tmp_path / "e.npz", vectors, encoder=np.array(json.dumps(identity)))
+    made = CliRunner().invoke(main, ["index", "--vectors", earlier, "-g", str(tmp_path / "h"), "--json"])
+    assert any("new pictures and texts cannot" in note for note in json.loads(made.stdout)["notes"])
+    with open_gallery(tmp_path / "h") as gallery:
+        assert gallery.spec.name == f"imported:lite0:{spec.dim}"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("id,vectors.0,vectors.2\na,1,2\n", "not numbered without a gap"),
+        ("id,vectors.0,vectors.1\na,1\n", "line 2 has 2 cells"),
+        ("id,vectors.0,vectors.1\na,1,x\n", "a number of the vector in line 2 is none"),
+        ("id,width\na,1\n", "none of its numbered columns is called vectors"),
+        ("id,vectors.0,vectors.1\n", "it holds 0 vectors"),
+    ],
+)
+def test_a_table_that_holds_no_vectors_is_refused_in_a_line(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "v.csv").write_text(text)
+    refused = CliRunner().invoke(main, ["index", "--vectors", str(tmp_path / "v.csv"), "-g", str(tmp_path / "g")])
+    assert refused.exit_code == 1
+    assert why in refused.stderr
+    assert "Traceback" not in refused.output

@@ -148,6 +148,9 @@ COMMANDS: Final[dict[str, Command]] = {
             "sources": Told("{more}", "path root", "{more}"),
             "--gallery": Told("--gallery {out}-else", "folder", "{out}-else"),
             "--dataset": Told("--dataset {more}", "name", "more"),
+            "--vectors": Shown(
+                "", "elsewhere", "test_import.py::test_the_option_is_the_source_and_keeps_words_that_ask"
+            ),
             "--labels": Told("--labels {table}", "labels", "{table}"),
             "--label-column": Told("--label-column site", "label_columns", "site"),
             "--patient-column": Told("--patient-column who", "patient_column", "who"),

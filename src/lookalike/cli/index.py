@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @gallery_option
 @click.option("--dataset", metavar="[NAME=]PATH", help="A public collection as its owners publish it, instead.")
+@click.option("--vectors", metavar="FILE", help="Vectors made elsewhere: .parquet, .npz, .npy, .h5, .csv, flat FAISS.")
 @click.option("--labels", metavar="TABLE.csv", help="A table with a column `file` and one or more label columns.")
 @label_columns_option
 @click.option(
@@ -92,6 +93,7 @@ def command(
     sources: tuple[str, ...],
     gallery: str,
     dataset: str | None,
+    vectors: str | None,
     labels: str | None,
     label_columns: tuple[str, ...],
     patient_column: str | None,
@@ -121,8 +123,10 @@ def command(
     What is there already is skipped, so a run that was cut short is finished by running it again. Files that
     cannot be read are listed with a reason, masks and what else is no image is counted by kind; the rest go on.
     Volumes (series, NIfTI, Analyze, .mgz, NRRD, MetaImage) are cut into slices.
-    A SOURCE may be a URI too: file:/scans, chexpert:/data/CheXpert, or one of a plug-in. vectors:FILE imports vectors
-    that were published as .npy, .npz, HDF5, Parquet or a flat FAISS index.
+    A SOURCE may be a URI too: file:/scans, chexpert:/data/CheXpert, or one of a plug-in.
+
+    --vectors imports vectors that were made elsewhere (the source vectors:FILE[?key=value]). Where the encoder that
+    made them is known and on this machine, texts and new pictures can ask.
 
     --dataset reads labels, splits and patients too: chestx-ray14, chexpert, mimic-cxr, radimagenet, medmnist,
     mednist, msd, totalsegmentator, or a folder; a source may end in ?key=value: chexpert=DIR?uncertain=ones.
@@ -131,6 +135,7 @@ def command(
     Example:
       lookalike index scans/ --gallery chest --labels scans/labels.csv --label-column class
       lookalike index --dataset chexpert=CheXpert-v1.0-small --gallery chexpert
+      lookalike index --vectors chest.parquet --gallery chest-vectors
     """
     from lookalike.errors import UsageError
     from lookalike.gallery import gallery_to_fill
@@ -139,18 +144,20 @@ def command(
     from lookalike.slices import slice_rule
     from lookalike.sources.collections.catalogue import open_dataset
     from lookalike.sources.source import source_of
+    from lookalike.sources.vector_files.source import vectors_in
     from lookalike.types import VolumeRecipe
     from lookalike.verbs.encoders import encoder_in_runtime
     from lookalike.verbs.index import encoder_of_new, index
 
-    if bool(sources) == bool(dataset):
-        raise click.UsageError("give either SOURCE..., files and folders, or --dataset")
+    if bool(sources or vectors) == bool(dataset):
+        raise click.UsageError("give SOURCE..., files and folders, and --vectors FILE, or else --dataset")
     if dataset and (labels or label_columns or patches or report_columns):
         raise click.UsageError(
             "--dataset goes without --labels, --label-column, --report-column and --patches; a folder's table is "
             "PATH?table=NAME&labels=COLUMN"
         )
     given = [open_dataset(dataset)] if dataset else [source_of(source) for source in sources]
+    told = None if vectors is None else vectors_in(vectors)
     slice_rule(slices or "all")
     checked_window(window or "auto")
     if kind != "auto" and kind not in plugin_names("lookalike.indexes"):
@@ -158,7 +165,8 @@ def command(
     volumes = VolumeRecipe(
         plane or "native", slices or "all", window or "auto", four_d=four_d, burned_in=burned_in or "keep"
     )
-    encoder, note = encoder_in_runtime(gallery, encoder or encoder_of_new(gallery, given), given)
+    every = [*given, *([] if told is None else [told])]
+    encoder, note = encoder_in_runtime(gallery, encoder or encoder_of_new(gallery, every), given)
     with (
         gallery_to_fill(
             gallery, encoder=encoder, volumes=volumes, index=kind, linked=linked, engine=engine, store=store
@@ -182,6 +190,7 @@ def command(
             overwrite_labels=overwrite_labels,
             patches=patches,
             where_source=where_source,
+            vectors=told,
             reports=reports,
             report_columns=report_columns,
             sentences=sentences,

@@ -40,7 +40,7 @@ from lookalike.sources.remarks import Remarks
 from lookalike.sources.reports import STRUCTURED
 from lookalike.sources.source import NamedByGallery, Source, source_of
 from lookalike.sources.stored_items import StoredItems
-from lookalike.sources.vector_files.source import check_ids, check_vectors, encoder_of_vectors
+from lookalike.sources.vector_files.source import VectorSource, check_ids, check_vectors, encoder_of_vectors, vectors_in
 from lookalike.store import Batch, NewRecord, Relabel, record_id
 from lookalike.store import patches as stored_patches
 from lookalike.store.edit import digests_of_records, labels_by_hand
@@ -98,6 +98,7 @@ def index(
     overwrite_labels: bool = False,
     patches: bool = False,
     where_source: str | Filter | None = None,
+    vectors: str | os.PathLike[str] | VectorSource | None = None,
     reports: str | os.PathLike[str] | None = None,
     report_columns: Sequence[str] = (),
     sentences: str | None = None,
@@ -118,6 +119,8 @@ def index(
     lack are made. With lite0 they take 38 kB a picture or slice.
     where_source: a filter on what the files' headers say (``Modality!=SR``), on ``source`` (the path) and ``kind``
     (picture, volume); what does not satisfy it is left out and counted.
+    vectors: a file of vectors that were made elsewhere (.parquet, .npz, .npy, .h5, .csv, a flat FAISS index), as the
+    source ``vectors:FILE``, with its keys or without.
 
     reports, report_columns: keep the words of reports beside the images, which are patients' data: "sr" for the DICOM
     Structured Reports among the sources, whose TEXT items are joined with the images of their study; or a folder of
@@ -140,6 +143,7 @@ def index(
     gallery.store.check_writable()
     on = checked_address(on or setting_value("ray.address") or HERE)
     given = [_named(source_of(source), gallery, reports) for source in sources]
+    given += [] if vectors is None else [vectors_in(vectors)]
     check_ids(given)
     listing = list_items(given, gallery.owns)
     table = _table(labels, label_columns, patient_column, report_columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
@@ -14,8 +15,9 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
+from lookalike import encoders
 from lookalike.encoders.families.imported import imported_name, is_imported
-from lookalike.errors import ManifestMismatchError, UsageError
+from lookalike.errors import LookalikeError, ManifestMismatchError, UsageError
 from lookalike.plugins import suggestion
 from lookalike.sources.labels import LabelTable
 from lookalike.sources.source import Source, items_since
@@ -68,10 +70,30 @@ class VectorSource:
     @property
     def encoder_name(self) -> str:
         """The name of an encoder that stands for whatever made the vectors, and embeds nothing."""
-        stated = self._keys.encoder or self.stated.get("name", "")
         return imported_name(
-            stated or (self.path.parent.name if self.path.stem in ("faiss", "") else self.path.stem), self.dim
+            self.made_by or (self.path.parent.name if self.path.stem in ("faiss", "") else self.path.stem), self.dim
         )
+
+    @property
+    def made_by(self) -> str:
+        """The encoder that made the vectors, as whoever opened the file says, else the file; "" if neither does."""
+        return self._keys.encoder or self.stated.get("name", "")
+
+    @property
+    def known_encoder(self) -> EncoderSpec | None:
+        """The encoder of that name, where it is on this machine and nothing in the file says that it was another one:
+        with it pictures and texts can ask. Raises UsageError where its vectors have another length.
+        """
+        found = _here(self.made_by)
+        stated = {} if self._keys.encoder else self.stated
+        if found is None or any(found.identity.get(key, value) != value for key, value in stated.items()):
+            return None
+        if found.dim != self.dim:
+            raise UsageError(
+                f"{self.path.name} holds vectors of {self.dim} numbers, and {found.name}, which is said to have made "
+                f"them, makes {found.dim}; if another encoder did, name it: vectors:FILE?encoder=NAME"
+            )
+        return found
 
     @property
     def is_named(self) -> bool:
@@ -161,6 +183,15 @@ def _stated(text: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
+def vectors_in(file: str | os.PathLike[str] | VectorSource) -> VectorSource:
+    """Open a file of vectors, with keys or without, whether the scheme stands before it or not; an open one is returned
+    as it is. Raises as ``open_vectors``.
+    """
+    if isinstance(file, VectorSource):
+        return file
+    return open_vectors(f"{_SCHEME}:{os.fspath(file).removeprefix(f'{_SCHEME}:')}")
+
+
 def open_vectors(uri: str) -> VectorSource:
     """Open ``vectors:FILE[?key=value&...]`` (``VectorKeys``). Raises UsageError, MissingExtraError."""
     place, _, query = uri.removeprefix(f"{_SCHEME}:").partition("?")
@@ -176,11 +207,23 @@ def open_vectors(uri: str) -> VectorSource:
     return VectorSource(path, VectorKeys(**keys), f"{_SCHEME}:{path}" + (f"?{query}" if query else ""))
 
 
+def _here(name: str) -> EncoderSpec | None:
+    """A declared encoder whose weights are on this machine."""
+    if not name or is_imported(name) or not encoders.is_declared(name):
+        return None
+    try:
+        return encoders.present(name)
+    except LookalikeError:
+        return None
+
+
 def encoder_of_vectors(sources: Sequence[Source]) -> str | None:
-    """The encoder of a new gallery of these sources; None if none of them is of vectors. Raises UsageError where two of
-    them were made by different ones.
+    """The encoder of a new gallery of these sources: the one that made the vectors, where it is known and here, else
+    one that embeds nothing; None if none of them is of vectors. Raises UsageError where two of them were made by
+    different ones.
     """
-    names = sorted({source.encoder_name for source in sources if isinstance(source, VectorSource)})
+    given = [source for source in sources if isinstance(source, VectorSource)]
+    names = sorted({source.encoder_name if (k := source.known_encoder) is None else k.name for source in given})
     if len(names) > 1:
         raise UsageError(
             f"vectors of {' and '.join(names)} cannot be compared; index them into galleries of their own, or if one "
@@ -216,6 +259,11 @@ def check_vectors(source: Source, spec: EncoderSpec) -> str:
         raise ManifestMismatchError(
             f"{name} says that its vectors were made by another encoder than {spec.name} ({', '.join(differ)} differ); "
             "vectors of the two cannot be compared: index it into a gallery of its own"
+        )
+    if is_imported(spec.name) and not is_imported(source.made_by) and encoders.is_declared(source.made_by):
+        return (
+            f"{source.made_by}, which is said to have made the vectors of {name}, is not on this machine as it was: "
+            "records can be asked with, new pictures and texts cannot (lookalike encoders list)"
         )
     if is_imported(spec.name) or stated.keys() >= ours.keys():
         return ""

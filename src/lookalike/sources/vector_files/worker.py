@@ -20,6 +20,7 @@ from lookalike.sources.vector_files.faiss_flat import find_in_faiss
 from lookalike.sources.vector_files.hdf5 import find_in_hdf5
 from lookalike.sources.vector_files.layout import FoundVectors
 from lookalike.sources.vector_files.parquet import find_in_parquet
+from lookalike.sources.vector_files.text_columns import find_in_csv
 
 FINDERS: Final[Mapping[str, Callable[[Path, str, str], FoundVectors]]] = {
     ".npy": find_in_npy,
@@ -27,6 +28,7 @@ FINDERS: Final[Mapping[str, Callable[[Path, str, str], FoundVectors]]] = {
     ".h5": find_in_hdf5,
     ".hdf5": find_in_hdf5,
     ".parquet": find_in_parquet,
+    ".csv": find_in_csv,
     ".faiss": find_in_faiss,
     ".index": find_in_faiss,
 }
