@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from browser.conftest import drop
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytest.importorskip("umap", reason="no umap-learn: pip install 'lookalike[map]'")
+# Not by importing it, which takes two seconds of every process of a test run: only the server needs it.
+pytestmark = pytest.mark.skipif(find_spec("umap") is None, reason="no umap-learn: pip install 'lookalike[map]'")
 MakePage = Callable[..., Any]
 
 
