@@ -93,10 +93,10 @@ def test_evaluate_an_adapter_and_export_the_report(
     assert page.get_by_test_id("worst-query").count() == len(report["worst"])
     page.screenshot(path=artefacts / "evaluate.png")
     page.get_by_test_id("confusion-start").click()
-    matrix = page.get_by_test_id("confusion-matrix")
+    matrix = page.get_by_test_id("confusion-classifier").get_by_test_id("confusion-matrix")
     matrix.wait_for(timeout=400_000)  # an adapter is trained thirty times
-    assert [th.inner_text() for th in matrix.locator("thead th").all()[1:]] == sorted(CLASSES)
-    assert sum(int(cell.inner_text()) for cell in matrix.locator("td").all()) == report["queries"]
+    assert [th.inner_text() for th in matrix.locator("thead th").all()] == sorted(CLASSES)
+    assert sum(int(cell.inner_text()) for cell in matrix.locator("tbody td").all()) == report["queries"]
     matrix.scroll_into_view_if_needed()
     page.screenshot(path=artefacts / "confusion.png")
     page.get_by_test_id("depth-P@1").click()
@@ -137,7 +137,7 @@ def test_failures_stand_beside_what_was_found_and_reports_beside_each_other(
     page.get_by_test_id("run-choice").select_option(index=2)  # of the same seed
     rows = page.get_by_test_id("beside").get_by_test_id("beside-row")
     assert [row.inner_text().split()[-1] for row in rows.all()] == ["0.0"] * (len(CLASSES) + 2)
-    failure = page.locator(".failure").first
+    failure = page.get_by_test_id("worst").locator(".failure").first
     failure.get_by_test_id("found-instead").nth(4).wait_for()
     page.get_by_test_id("all-jobs").locator("summary").click()
     assert page.get_by_test_id("job-row").count() == 3
@@ -145,3 +145,34 @@ def test_failures_stand_beside_what_was_found_and_reports_beside_each_other(
     failure.get_by_test_id("found-instead").first.click()
     page.get_by_test_id("compare").wait_for()
     assert "compare=" in page.url
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")], ids=str)
+def test_the_confusion_is_open_and_its_cells_show_their_queries(
+    served_alone: str, page_without_errors: MakePage, artefacts: Path, width: int, scheme: str
+) -> None:
+    page = page_without_errors(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    api = f"{served_alone}api/v1"
+    job = page.request.post(f"{api}/evaluate", data={"space": "base", "folds": 2, "k": [1, 5]}).json()["id"]
+    page.goto(f"{served_alone}#/evaluate")
+    matrix = page.get_by_test_id("confusion-nearest").get_by_test_id("confusion-matrix")
+    matrix.wait_for(timeout=120_000)  # with the report, without a further press
+    found = page.request.get(f"{api}/jobs/{job}").json()["result"]["confusion"]
+    cells = [int(cell.inner_text()) for cell in matrix.locator("tbody td").all()]
+    assert cells == [count for row in found["counts"] for count in row]
+    wrong = next(one for one in found["queries"] if one["label"] != one["answer"])
+    cell = matrix.locator(f"[data-label={wrong['label']}][data-answer={wrong['answer']}]")
+    cell.focus()
+    page.keyboard.press("Enter")
+    shown = page.get_by_test_id("confusion-cell")
+    ids = [one["id"] for one in found["queries"] if all(one[name] == wrong[name] for name in ("label", "answer"))]
+    assert [each.get_attribute("data-id") for each in shown.get_by_test_id("worst-query").all()] == ids
+    assert shown.locator("li").first.get_by_test_id("found-instead").count() == len(wrong["neighbours"])
+    assert shown.locator("li").first.get_by_test_id("found-instead").first.get_attribute("data-shares") == "false"
+    shown.scroll_into_view_if_needed()
+    page.wait_for_function("[...document.querySelectorAll('[data-testid=confusion-cell] img')].some(i => i.complete)")
+    page.screenshot(path=artefacts / f"confusion-{width}-{scheme}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    shown.get_by_test_id("worst-query").first.click()
+    page.get_by_test_id("hits").wait_for()
+    assert f"record={ids[0]}" in page.url

@@ -210,6 +210,7 @@ COMMAND_ONLY: Final = {
     "gallery migrate store": "in Python move_store",
     "index verbose": "lists set_apart, which the result holds",
     "evaluate more_queries": "what follows --queries",
+    "evaluate cell": "what of the report is printed",
     "audit confounds against": "other_field",
     "audit confounds label": "label_field",
     "erase check": "in Python check_erasure",

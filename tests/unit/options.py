@@ -336,6 +336,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--out": Shown("--out {out}.txt", "text", "P@"),
             "--curves": Shown("--curves {out}.png", "picture"),
             "--bars": Shown("--bars {out}.png", "picture"),
+            "--cell": Shown("--cell even odd", "text", "even taken for odd"),
             "--json": JSON,
         },
         {
@@ -343,7 +344,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "outside": these("--protocol --figure"),
             # What the output looks like is decided by the same lines whatever the protocol.
             **{
-                protocol: these("more_queries --figure --format --out --curves --bars --json")
+                protocol: these("more_queries --figure --format --out --curves --bars --cell --json")
                 for protocol in (
                     *("3d-mir", "c-mir", "classifiers", "ct-clip", "denner", "khun-jush", "localisation"),
                     *("multilabel", "radir", "regions"),

@@ -1499,6 +1499,16 @@ export interface components {
             };
         };
         /**
+         * @description A query, the label that it bears, and the one that was answered. neighbours: the nearest of the records that may
+         *     answer, best first.
+         */
+        AnsweredQuery: {
+            id: string;
+            label: string;
+            answer: string;
+            neighbours: components["schemas"]["NearRecord"][];
+        };
+        /**
          * @description How closely field and label go together. cramers_v: with bias correction, 0 = independent, 1 = one tells the
          *     other. function_of_label: all records of a label have one value, and not all labels the same.
          */
@@ -1612,7 +1622,7 @@ export interface components {
         /**
          * @description methods: the scores of each. classes: in the order of the confusion matrices. silhouette: how well the labels
          *     part the base vectors, across patients (``separation.silhouettes``), mean over the labels; None with several labels.
-         *     set: the coverage of sets that was asked for.
+         *     set: the coverage of sets that was asked for. space: whose values are told apart, and whose adapter answers.
          */
         ClassifierReport: {
             methods: {
@@ -1631,6 +1641,7 @@ export interface components {
             notes: string[];
             silhouette: number | null;
             set: number | null;
+            space: string;
         };
         /**
          * @description Which labels a picture has. space, where: whose vectors, and which records, vote. set: a coverage such as .9, of
@@ -1830,6 +1841,15 @@ export interface components {
             skipped: {
                 [key: string]: string;
             };
+        };
+        /**
+         * @description counts: rows the label of a query, columns the answer, in the order of classes. queries: of each cell the first
+         *     ones, at most twenty, and a thousand in all; fewer where records have been erased since.
+         */
+        Confusion: {
+            classes: string[];
+            counts: number[][];
+            queries: components["schemas"]["AnsweredQuery"][];
         };
         /**
          * @description queries_from: the gallery whose records asked. labels: that both have; only_queries, only_gallery: those that one
@@ -2642,7 +2662,8 @@ export interface components {
          *     macro_f1: the mean over the labels. adjusted_rand: the agreement of answers and labels as two partitions of the
          *     queries, 0 by chance (Hubert and Arabie, J. Classif. 2, 1985). set_coverage, with its interval: the share of queries
          *     whose label is in their set, and set_size: how many labels these hold on average; None if no set was asked for or
-         *     can be given.
+         *     can be given. answered: the queries of each cell of the confusion, as ``Confusion`` lists them; their neighbours by
+         *     the base vectors.
          */
         MethodScores: {
             accuracy: number;
@@ -2676,6 +2697,7 @@ export interface components {
                 number | null
             ];
             set_size: number | null;
+            answered: components["schemas"]["AnsweredQuery"][];
         };
         /**
          * @description An encoder to go to, by a name that is installed or allowed here; or back to the one that answered before; or to
@@ -2712,6 +2734,11 @@ export interface components {
         /** @description A file, or a path as a label table writes it. */
         NamedSource: {
             source: string;
+        };
+        /** @description A record that may answer a query, and what it bears. */
+        NearRecord: {
+            id: string;
+            labels: string[];
         };
         /** @description distance: 0 to 2. percentile: the percentage of the reference records that are nearer to the others of them. */
         Outlier: {
@@ -3100,7 +3127,8 @@ export interface components {
          *
          *     Parts that are there if they were asked for: comparison (another space or gallery on the same queries), levels of
          *     relevance, subgroups by recorded fields, sizes of the gallery, cross_domain (queries from another gallery). shift:
-         *     whether separate queries are unlike the gallery; every table then says so.
+         *     whether separate queries are unlike the gallery; every table then says so. confusion: which label is taken for which
+         *     if the nearest record answers, with the queries of each cell; None where records bear several labels.
          *
          *     With ``split_hash``, ``seed``, ``encoder`` and ``adapter`` these say what was done, so that a run can be repeated
          *     and reports of runs compared: options (but those that name files), data_hash (the records that took part, their
@@ -3169,6 +3197,7 @@ export interface components {
             data_hash: string;
             version: string;
             shift: components["schemas"]["Shift"] | null;
+            confusion: components["schemas"]["Confusion"] | null;
         };
         /**
          * @description ri, mari: 0 to 1, croma: -1 to 1, higher where neighbours follow the label; tail: croma's mean over the worst

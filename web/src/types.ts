@@ -70,6 +70,7 @@ export type ScheduleList = Schemas["ScheduleList"];
 export type Backup = Schemas["BackupInfo"];
 export type BackupList = Schemas["BackupList"];
 export type Report = Schemas["Report"];
+export type AnsweredQuery = Schemas["AnsweredQuery"];
 export type ClassifierReport = Schemas["ClassifierReport"];
 export type Figures = Report["micro"];
 export type Interval = ClassifierReport["methods"][string]["accuracy_interval"];

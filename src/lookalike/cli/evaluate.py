@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 @click.option("--curves", metavar="OUT.png", help="Draw precision over k (needs lookalike[plots]).")
 @click.option("--bars", metavar="OUT.png", help="Draw each class, an adapter beside the base.")
 @click.option("--figure", metavar="OUT.png", help="Draw what --sweep or --sizes compares.")
+@click.option(
+    "--cell", nargs=2, metavar="LABEL ANSWER", help="List the queries that bear one label and were taken for another."
+)
 @json_option
 @click.pass_context
 def command(
@@ -46,6 +50,7 @@ def command(
     curves: str | None,
     bars: str | None,
     figure: str | None,
+    cell: tuple[str, str] | None,
     as_json: bool,
     **values: Any,
 ) -> None:
@@ -64,6 +69,7 @@ def command(
       lookalike evaluate --gallery chest --space findings --folds 5 --against base
       lookalike evaluate --gallery chest --sizes 50,100,200 --figure sizes.png
       lookalike evaluate --gallery chest --queries-from other-hospital
+      lookalike evaluate --gallery chest --cell edema pneumonia
       lookalike evaluate --protocol localisation --help
     """
     from lookalike.gallery import open_gallery
@@ -77,6 +83,8 @@ def command(
     sweep = options.get("sweep")
     if figure and not (sweep or options.get("sizes")):
         raise click.UsageError("--figure goes with --sweep of --protocol khun-jush, or with --sizes")
+    if cell and as_json:
+        raise click.UsageError("--cell prints a table; --json has the queries of every cell (confusion.queries)")
     if (curves or bars) and protocol in ("khun-jush", "localisation", "classifiers", "c-mir", "regions", "radir"):
         raise click.UsageError(f"--curves and --bars draw precision at k, which {protocol} does not measure")
     with open_gallery(gallery) as opened, progress_bar("parts", "evaluate") as progress:
@@ -85,7 +93,7 @@ def command(
     if as_json:
         print_json(report)
         return
-    text = report.tables(form)
+    text = "\n".join(_cells(report, cell, form)) if cell else report.tables(form)
     if out:
         Path(out).write_text(text, encoding="utf-8")
         click.echo(f"wrote {out}")
@@ -95,6 +103,26 @@ def command(
         print_notes(*report.notes)
         for each in drawn:
             click.echo(f"wrote {each}")
+
+
+def _cells(
+    report: EvaluationReport, cell: tuple[str, str], form: Literal["text", "markdown", "csv", "latex"]
+) -> Iterator[str]:
+    """A table of a cell's queries for each confusion that a report has. Raises UsageError where there is none."""
+    from lookalike.evaluation.confusion import cell_table
+    from lookalike.evaluation.protocols.classifiers import ClassifierReport
+    from lookalike.evaluation.report import Report
+    from lookalike.evaluation.tables import render
+
+    found = {"the nearest record": report.confusion} if isinstance(report, Report) else {}
+    if isinstance(report, ClassifierReport):
+        found = {method: report.confusion(method) for method in report.methods}
+    there = {name: each for name, each in found.items() if each is not None}
+    if not there:
+        raise click.UsageError("this report has no confusion: records bear several labels, or its protocol gives none")
+    for name, confusion in there.items():
+        queries = confusion.cell(*cell)
+        yield render(f"{cell[0]} taken for {cell[1]} by {name}: {len(queries)} listed", cell_table(queries), form)
 
 
 def _draw(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,9 @@ from lookalike.progress import tracked
 from lookalike.ranking import FUSED_DEPTH
 from lookalike.store import BASE
 from lookalike.types import EncoderSpec, Vectors
+from lookalike.voting import RowNumbers
 
+LISTED_NEIGHBOURS: Final = 5  # records of each query that are remembered
 InSpaces: TypeAlias = Callable[[], Iterator[tuple[str, Vectors, Vectors]]]
 
 
@@ -224,10 +226,13 @@ class Askers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """per_query: of each space, the base first, the scores of every measure; nan where a query could not be scored."""
+    """per_query: of each space, the base first, the scores of every measure; nan where a query could not be scored.
+    nearest: of each space (q, few) the nearest records, numbered over the galleries of all rounds; -1 pads.
+    """
 
     per_query: Mapping[str, Mapping[str, PerQuery]]
     askers: Askers
+    nearest: Mapping[str, RowNumbers]
 
 
 def ranked(experiment: Experiment, measure: Measure, ks: tuple[int, ...]) -> Measured:
@@ -236,10 +241,14 @@ def ranked(experiment: Experiment, measure: Measure, ks: tuple[int, ...]) -> Mea
     sides = [side for each in rounds for side in (each.queries.data, each.among)]
     classes = tuple(sorted({label for side in sides for labels in side.labels for label in labels}))
     parts: dict[str, dict[str, list[PerQuery]]] = {}
+    nearest: dict[str, list[RowNumbers]] = {}
+    before = 0
     for each in tracked(rounds):
-        for space, scores in _measured(each, classes, measure, ks):
+        for space, scores, order in _measured(each, classes, measure, ks):
+            nearest.setdefault(space, []).append(np.where(order < 0, -1, order + before))
             for name, values in scores.items():
                 parts.setdefault(space, {}).setdefault(name, []).append(values)
+        before += len(each.among.ids)
     labels = np.concatenate([metrics.membership(each.queries.data.labels, classes) for each in rounds])
     present = np.flatnonzero(labels.any(axis=0))
     per_query = {
@@ -248,7 +257,8 @@ def ranked(experiment: Experiment, measure: Measure, ks: tuple[int, ...]) -> Mea
     }
     patients = np.array([patient for each in rounds for patient in each.queries.data.patients])
     ids = tuple(identity for each in rounds for identity in each.queries.data.ids)
-    return Measured(per_query, Askers(labels[:, present], tuple(classes[i] for i in present), patients, ids))
+    askers = Askers(labels[:, present], tuple(classes[i] for i in present), patients, ids)
+    return Measured(per_query, askers, {space: np.concatenate(found) for space, found in nearest.items()})
 
 
 def _of_classes(values: PerQuery, present: NDArray[np.int64]) -> PerQuery:
@@ -258,15 +268,23 @@ def _of_classes(values: PerQuery, present: NDArray[np.int64]) -> PerQuery:
 
 def _measured(
     each: Round, classes: tuple[str, ...], measure: Measure, ks: tuple[int, ...]
-) -> Iterator[tuple[str, dict[str, PerQuery]]]:
-    """The scores by space, a block of queries at a time."""
+) -> Iterator[tuple[str, dict[str, PerQuery], RowNumbers]]:
+    """The scores by space and the nearest rows, a block of queries at a time."""
     asking, members = (metrics.membership(side.labels, classes) for side in (each.queries.data, each.among))
     depth = max(len(each.among.ids), ks[-1]) if measure.whole else ks[-1]
     sides: dict[str, tuple[Vectors, Vectors]] = {}
     for space, queries, gallery in each.spaces():
         sides[space] = queries, gallery
         for block in _blocks(each, sides, space, depth):
-            yield space, measure.of(RankedQueries(asking[block.rows], members, block.open, block.order), ks)
+            scores = measure.of(RankedQueries(asking[block.rows], members, block.open, block.order), ks)
+            yield space, scores, _few(block.order)
+
+
+def _few(order: RowNumbers) -> RowNumbers:
+    """The first columns of an order; -1 where it has fewer."""
+    found = np.full((len(order), LISTED_NEIGHBOURS), -1, np.int64)
+    found[:, : order.shape[1]] = order[:, :LISTED_NEIGHBOURS]
+    return found
 
 
 def _blocks(each: Round, sides: Mapping[str, tuple[Vectors, Vectors]], space: str, depth: int) -> Iterator[RankedBlock]:

@@ -14,6 +14,7 @@ import numpy as np
 from lookalike import metrics
 from lookalike.asking.patients import count_patients
 from lookalike.columns import paragraphs
+from lookalike.evaluation.confusion import Confusion, nearest_confusion
 from lookalike.evaluation.cross_domain import CrossDomain, cross_domain_table
 from lookalike.evaluation.experiment import Askers, Experiment, Measured, MeasuredSpace, ranked
 from lookalike.evaluation.gallery_sizes import SizeScores, size_table
@@ -58,7 +59,8 @@ class Report(Tabled):
 
     Parts that are there if they were asked for: comparison (another space or gallery on the same queries), levels of
     relevance, subgroups by recorded fields, sizes of the gallery, cross_domain (queries from another gallery). shift:
-    whether separate queries are unlike the gallery; every table then says so.
+    whether separate queries are unlike the gallery; every table then says so. confusion: which label is taken for which
+    if the nearest record answers, with the queries of each cell; None where records bear several labels.
 
     With ``split_hash``, ``seed``, ``encoder`` and ``adapter`` these say what was done, so that a run can be repeated
     and reports of runs compared: options (but those that name files), data_hash (the records that took part, their
@@ -99,6 +101,7 @@ class Report(Tabled):
     data_hash: str = ""
     version: str = ""
     shift: Shift | None = None
+    confusion: Confusion | None = None
 
     def tables(self, form: Format = "text") -> str:
         """The class table and the overall table, adapted beside baseline where there is both; the parts; then a table
@@ -178,6 +181,7 @@ def make_report(
         gain=gain_of(plain[space.name] - plain[BASE], names, askers, scoring) if adapted else {},
         measures=_further(measured, space.name, measure, scoring),
         data_hash=_data_hash(experiment),
+        confusion=nearest_confusion(experiment, measured, space.name),
         version=version("lookalike"),
     )
 
@@ -291,6 +295,8 @@ def _part_tables(report: Report) -> Iterator[tuple[str, TableRows]]:
     yield from subgroup_tables(report.subgroups)
     if report.sizes:
         yield size_table(report.sizes)
+    if report.confusion is not None:
+        yield "Confusion: what the nearest record bears", report.confusion.table()
 
 
 def _measure_table(name: str, scores: ScoreSummary) -> tuple[str, TableRows]:

@@ -132,7 +132,9 @@ def _forget_refused(connection: Connection, sources: Iterable[str], kept: PurePa
 
 def _forget_in_jobs(connection: Connection, words: Collection[str]) -> None:
     """Ended jobs keep no arguments. Those that indexed keep the numbers of their results, since they list files of
-    anyone; the others lose a result or an error that names what is removed.
+    anyone; the others lose a result or an error that names what is removed. An evaluation loses of its lists (of
+    queries, of their neighbours) what names it, and its result only where that is named elsewhere: its figures name
+    nobody.
     """
     ended = JOBS.c.state.not_in(OPEN)
     connection.execute(update(JOBS).where(ended).values(arguments="{}"))
@@ -143,11 +145,27 @@ def _forget_in_jobs(connection: Connection, words: Collection[str]) -> None:
         elif not _names(f"{row['error'] or ''}\n{_text(told)}", words):
             continue
         else:
-            kept = None
+            kept = _unnamed(told, words) if row["kind"] == "evaluate" else None
+            kept = None if _names(_text(kept), words) else kept
         progress = {**json.loads(row["progress"]), "message": NOTE}
         values = {"result": None if kept is None else json.dumps(kept), "progress": json.dumps(progress)}
         error = None if row["error"] is None else NOTE
         connection.execute(update(JOBS).where(JOBS.c.id == row["id"]).values(error=error, **values))
+
+
+def _unnamed(value: Any, words: Collection[str]) -> Any:
+    """A result whose lists have lost the texts, and the entries with a text of their own, that name what is removed."""
+    if isinstance(value, Mapping):
+        return {name: _unnamed(each, words) for name, each in value.items()}
+    if not isinstance(value, list):
+        return value
+    return [_unnamed(each, words) for each in value if not _names(_own_texts(each), words)]
+
+
+def _own_texts(entry: Any) -> str:
+    """A text, or those of a mapping that are in no further one."""
+    texts = entry.values() if isinstance(entry, Mapping) else [entry]
+    return "\n".join(each for each in texts if isinstance(each, str))
 
 
 def _names(text: str, words: Collection[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -130,7 +131,10 @@ def may_cancel(gallery: Gallery, id: str, *, owner: str | None) -> bool:
 
 def job_report(gallery: Gallery, id: str, format: str, *, of: Collection[str] | None = None) -> str:
     """The printed report of an evaluation. of: as in ``job_info``. Raises NotFoundError."""
-    reports: Mapping[str, str] = (_job_of(gallery, id, of).result or {}).get("reports", {})
+    stored = _job_of(gallery, id, of).result or {}
+    reports: Mapping[str, str] = stored.get("reports", {})
+    if reports and format == "json":
+        return json.dumps(stored["result"], indent=2, ensure_ascii=False)
     if format not in reports:
         raise NotFoundError("this job has no such report; an evaluation has one once it is done", "no-report")
     return reports[format]

@@ -59,6 +59,22 @@ export const de: Messages = {
     copy: "Kopieren",
     copyOf: (command) => `Kopieren: ${command}`,
   },
+  confusion: {
+    title: "Verwechslungen",
+    nearest: "Zeilen: was die Anfrage trägt. Spalten: was der ähnlichste Eintrag trägt, von anderen Patienten und anderen Teilen. Ein Druck auf eine Zahl zeigt ihre Anfragen.",
+    none: "Für Einträge mit mehreren Labels gibt es keine Verwechslungstafel.",
+    classify: "Einen Klassifikator antworten lassen",
+    classifier: (method: string, accuracy: string, [low = "–", high = "–"]: string[], folds: number): string =>
+      `Zeilen: was die Anfrage trägt. Spalten: was ${
+        { knn: "die Stimmen der Nachbarn sagen", adapter: "der Adapter sagt" }[method] ?? `${method} sagt`
+      }. Genauigkeit ${accuracy} % (${low} bis ${high}), ${folds} Teile nach Patienten.`,
+    cell: (label: string, answer: string): string =>
+      label === answer ? `${label}, richtig erkannt` : `${label}, für ${answer} gehalten`,
+    listed: (listed: number, count: number): string =>
+      listed === count ? `${count}` : `${listed} von ${count} sind aufgeführt`,
+    press: (label: string, answer: string, count: number): string =>
+      `${label} für ${answer} gehalten: ${count}. Zeigen`,
+  },
   signIn: {
     refused: "Die Anmeldung ist nicht gelungen. Versuchen Sie es noch einmal; gelingt es wieder nicht, fragen Sie Ihren Administrator.",
     unavailable:

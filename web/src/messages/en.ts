@@ -42,6 +42,20 @@ export const en = {
     copy: "Copy",
     copyOf: (command: string): string => `Copy: ${command}`,
   },
+  confusion: {
+    title: "Confusion",
+    nearest: "Rows: what the query bears. Columns: what its nearest record bears, of other patients and other folds. A press on a number shows its queries.",
+    none: "Records with several labels have no confusion.",
+    classify: "Let a classifier answer",
+    classifier: (method: string, accuracy: string, [low = "–", high = "–"]: string[], folds: number): string =>
+      `Rows: what the query bears. Columns: what ${
+        { knn: "the vote of the neighbours", adapter: "the adapter" }[method] ?? method
+      } says. Accuracy ${accuracy} % (${low} to ${high}), ${folds} folds by patient.`,
+    cell: (label: string, answer: string): string =>
+      label === answer ? `${label}, taken for what it is` : `${label}, taken for ${answer}`,
+    listed: (listed: number, count: number): string => (listed === count ? `${count}` : `${listed} of ${count} are listed`),
+    press: (label: string, answer: string, count: number): string => `${label} taken for ${answer}: ${count}. Show them`,
+  },
   signIn: {
     refused: "That did not sign you in. Try again; if it does not work a second time, ask your administrator.",
     unavailable:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike import calibration, classifiers, metrics
+from lookalike import calibration, classifiers, metrics, voting
 from lookalike.asking.background import ABSTAIN
 from lookalike.asking.patients import count_patients
 from lookalike.classifiers import Examples, Settings
 from lookalike.classifiers.prompts import TEMPLATES, Prompts, text_encoder, zero_shot
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
+from lookalike.evaluation.confusion import AnsweredQuery, Confusion, NearRecord, near_records, some_of_each_cell
 from lookalike.evaluation.contamination import untouched_splits
-from lookalike.evaluation.experiment import measured_space
+from lookalike.evaluation.experiment import LISTED_NEIGHBOURS, measured_space
 from lookalike.evaluation.label_sets import checked_coverage, conformal_sets, why_no_set
 from lookalike.evaluation.labelled import labelled
 from lookalike.evaluation.protocols.declared import ClassifierOptions
@@ -78,7 +79,8 @@ class MethodScores:
     macro_f1: the mean over the labels. adjusted_rand: the agreement of answers and labels as two partitions of the
     queries, 0 by chance (Hubert and Arabie, J. Classif. 2, 1985). set_coverage, with its interval: the share of queries
     whose label is in their set, and set_size: how many labels these hold on average; None if no set was asked for or
-    can be given.
+    can be given. answered: the queries of each cell of the confusion, as ``Confusion`` lists them; their neighbours by
+    the base vectors.
     """
 
     accuracy: float
@@ -101,13 +103,14 @@ class MethodScores:
     set_coverage: float | None = None
     set_interval: Interval = (None, None)
     set_size: float | None = None
+    answered: tuple[AnsweredQuery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierReport(Tabled):
     """methods: the scores of each. classes: in the order of the confusion matrices. silhouette: how well the labels
     part the base vectors, across patients (``separation.silhouettes``), mean over the labels; None with several labels.
-    set: the coverage of sets that was asked for.
+    set: the coverage of sets that was asked for. space: whose values are told apart, and whose adapter answers.
     """
 
     methods: dict[str, MethodScores]
@@ -122,6 +125,12 @@ class ClassifierReport(Tabled):
     notes: tuple[str, ...]
     silhouette: float | None = None
     set: float | None = None
+    space: str = BASE
+
+    def confusion(self, method: str) -> Confusion | None:
+        """Which label a method takes for which; None with several labels. Raises KeyError: a method it has not."""
+        found = self.methods[method]
+        return None if found.confusion is None else Confusion(self.classes, found.confusion, found.answered)
 
     def tables(self, form: Format = "text") -> str:
         """A row a method; the labels of each; and with one label a record its confusion matrix. "json": every field."""
@@ -154,6 +163,7 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
     fits = {name: _fit(gallery, name, settings, options) for name in _methods(options)}
     queries = [data.ids[row] for split in splits for row in split.queries]
     methods = {name: _score(name, fit, data, splits, settings, options) for name, fit in tracked([*fits.items()])}
+    methods = methods if data.multi_label else _with_neighbours(methods, data, splits)
     limit = ABSTAIN if options.abstain is None else options.abstain
     parted = _silhouette(data, [str(patient) for patient in data.patients], splits)
     return ClassifierReport(
@@ -180,7 +190,25 @@ def evaluate_classifiers(gallery: Gallery, options: ClassifierOptions) -> Classi
         ),
         silhouette=parted,
         set=options.set,
+        space=options.space,
     )
+
+
+def _with_neighbours(
+    methods: dict[str, MethodScores], data: Examples, splits: Sequence[Split]
+) -> dict[str, MethodScores]:
+    """The scores, whose queries have the nearest records of their folds' galleries."""
+    labels = [(data.classes[column],) for column in data.members.argmax(axis=1)]
+    near: dict[str, tuple[NearRecord, ...]] = {}
+    for split in splits:
+        order, _ = voting.nearest_rows(data.vectors[split.queries], data.vectors[split.gallery], LISTED_NEIGHBOURS)
+        rows = np.where(order < 0, -1, split.gallery[order])
+        found = near_records(data.ids.tolist(), labels, rows)
+        near |= zip(data.ids[split.queries].tolist(), found, strict=True)
+    return {
+        name: replace(each, answered=tuple(replace(one, neighbours=near[one.id]) for one in each.answered))
+        for name, each in methods.items()
+    }
 
 
 def _silhouette(data: Examples, patients: Sequence[str], splits: Sequence[Split]) -> float | None:
@@ -320,7 +348,14 @@ def _scores(
         set_coverage=_share(covered),
         set_interval=interval("micro", covered),
         set_size=_share(predicted.inside.sum(axis=1)),
+        answered=() if data.multi_label else _answered(data, answer),
     )
+
+
+def _answered(data: Examples, answer: NDArray[np.int64]) -> tuple[AnsweredQuery, ...]:
+    true = data.members.argmax(axis=1)
+    rows = zip(data.ids.tolist(), true.tolist(), answer.tolist(), strict=True)
+    return some_of_each_cell([AnsweredQuery(id, data.classes[one], data.classes[other], ()) for id, one, other in rows])
 
 
 def _adjusted_rand(true: NDArray[np.int64], answer: NDArray[np.int64]) -> float:

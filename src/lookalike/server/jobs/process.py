@@ -83,7 +83,6 @@ def _evaluate(gallery: Gallery, given: Mapping[str, Any], progress: Progress) ->
         "md": report.tables("markdown"),
         "csv": report.tables("csv"),
         "tex": report.tables("latex"),
-        "json": json.dumps(plain(report), indent=2, ensure_ascii=False),
         "html": _page(str(report)),
     }
 

@@ -1,103 +1,172 @@
-/** Which label is taken for which, on the same patient-disjoint folds. */
+/** Which label is taken for which, open with its report; a cell shows its queries beside what lay nearest. */
 import { useState } from "preact/hooks";
 import { api } from "../../api";
-import { ended } from "../../jobs";
+import { ended, jobs } from "../../jobs";
+import { language, messages } from "../../messages";
 import { gallery } from "../../state";
-import type { Job } from "../../types";
+import type { AnsweredQuery, ClassifierReport, Job, Report } from "../../types";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import { classifierOf, percent } from "./figures";
+import { FailureRow } from "./Worst";
 
 const FOLDS = 5;
-const VOTERS: Record<string, string> = { knn: "the neighbours' vote", adapter: "the adapter" };
 
-export function Confusion({ space, seed }: { space: string; seed: number }) {
-  const [job, setJob] = useState<Job | null>(null);
-  const start = async (): Promise<void> => {
-    try {
-      const begun = await api.evaluate({ space, folds: FOLDS, seed, protocol: "classifiers", k: null });
-      setJob(begun);
-      setJob(await ended(begun));
-    } catch (error) {
-      sayProblem(error);
-    }
-  };
-  const found = job?.state === "done" ? classifierOf(job.result) : null;
+export function Confusion({ report }: { report: Report }) {
+  const words = messages.value.confusion;
+  const { confusion: found, space, seed } = report;
   return (
-    <section class="stack" aria-label="Confusion" data-testid="confusion">
-      <h3>Confusion</h3>
-      {!job && (
-        <button
-          disabled={gallery.value?.role === "reader"}
-          data-testid="confusion-start"
-          onClick={() => void start()}
-        >
-          Who is taken for whom?
-        </button>
+    <section class="stack" aria-label={words.title} data-testid="confusion" lang={language.value}>
+      <h3>{words.title}</h3>
+      {found ? (
+        <div class="card box stack" data-testid="confusion-nearest">
+          <p class="note">{words.nearest}</p>
+          <Matrix classes={found.classes} counts={found.counts} queries={found.queries} />
+        </div>
+      ) : (
+        <p class="muted">{words.none}</p>
       )}
-      {job && !found && <JobCard job={job} />}
-      {found &&
-        Object.entries(found.methods).map(
-          ([
-            method,
-            {
-              accuracy,
-              accuracy_interval: [low, high],
-              confusion,
-            },
-          ]) => (
-            <div class="scrolls card box" key={method}>
-              <p class="note">
-                Rows: what the query bears. Columns: what {VOTERS[method] ?? method} says. Accuracy{" "}
-                {percent(accuracy)} ({percent(low)} to {percent(high)}), {found.folds} patient-disjoint folds.
-              </p>
-              {confusion ? (
-                <Matrix classes={found.classes} counts={confusion} />
-              ) : (
-                <p class="muted">Records with several labels have no confusion matrix.</p>
-              )}
-            </div>
-          ),
-        )}
+      <Classified space={space} seed={seed} />
     </section>
   );
 }
 
-function Matrix({ classes, counts }: { classes: string[]; counts: number[][] }) {
+const ofThis = (found: ClassifierReport | null, space: string, seed: number): boolean =>
+  found !== null && (found.space ?? "base") === space && found.seed === seed;
+
+/** The same by a classifier: the last one of this space and seed, or one that is started here. */
+function Classified({ space, seed }: { space: string; seed: number }) {
+  const words = messages.value.confusion;
+  const [started, setStarted] = useState<Job | null>(null);
+  const job = jobs.value.find((one) => one.id === started?.id) ?? started;
+  const found = job
+    ? classifierOf(job.result)
+    : jobs.value.map((one) => classifierOf(one.result)).find((one) => ofThis(one, space, seed));
+  const start = async (): Promise<void> => {
+    try {
+      const begun = await api.evaluate({ space, folds: FOLDS, seed, protocol: "classifiers", k: null });
+      setStarted(begun);
+      setStarted(await ended(begun));
+    } catch (error) {
+      sayProblem(error);
+    }
+  };
   return (
-    <table class="confusion" data-testid="confusion-matrix">
-      <thead>
-        <tr>
-          <th />
-          {classes.map((name) => (
-            <th key={name} title={name}>
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {classes.map((name, row) => {
-          const line = counts[row] ?? [];
-          const total = line.reduce((sum, count) => sum + count, 0) || 1;
-          return (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              {classes.map((other, column) => {
-                const strength = Math.round(((line[column] ?? 0) / total) * 70);
-                const colour = row === column ? "var(--alike)" : "var(--less)";
-                return (
-                  <td key={other}>
-                    <span style={{ background: `color-mix(in srgb, ${colour} ${strength}%, transparent)` }}>
-                      {line[column] ?? 0}
-                    </span>
-                  </td>
-                );
-              })}
+    <>
+      {!job && !found && (
+        <button disabled={gallery.value?.role === "reader"} data-testid="confusion-start" onClick={() => void start()}>
+          {words.classify}
+        </button>
+      )}
+      {job && !found && <JobCard job={job} />}
+      {found &&
+        Object.entries(found.methods).map(([method, scores]) => (
+          <div class="card box stack" key={method} data-testid="confusion-classifier">
+            <p class="note">
+              {words.classifier(method, percent(scores.accuracy), scores.accuracy_interval.map(percent), found.folds)}
+            </p>
+            {scores.confusion ? (
+              <Matrix classes={found.classes} counts={scores.confusion} queries={scores.answered ?? []} />
+            ) : (
+              <p class="muted">{words.none}</p>
+            )}
+          </div>
+        ))}
+    </>
+  );
+}
+
+interface MatrixProps {
+  classes: string[];
+  counts: number[][];
+  queries: AnsweredQuery[];
+}
+
+function Matrix({ classes, counts, queries }: MatrixProps) {
+  const words = messages.value.confusion;
+  const [chosen, setChosen] = useState<readonly [string, string] | null>(null);
+  const [label, answer] = chosen ?? ["", ""];
+  const count = chosen ? (counts[classes.indexOf(label)]?.[classes.indexOf(answer)] ?? 0) : 0;
+  const listed = queries.filter((one) => one.label === label && one.answer === answer);
+  return (
+    <>
+      <div class="scrolls">
+        <table class="confusion" data-testid="confusion-matrix">
+          <thead>
+            <tr>
+              <td />
+              {classes.map((name) => (
+                <th key={name} scope="col" title={name}>
+                  {name}
+                </th>
+              ))}
             </tr>
-          );
-        })}
-      </tbody>
-    </table>
+          </thead>
+          <tbody>
+            {classes.map((name, row) => (
+              <tr key={name}>
+                <th scope="row" title={name}>
+                  {name}
+                </th>
+                {classes.map((other, column) => (
+                  <td key={other}>
+                    <Cell
+                      label={name}
+                      answer={other}
+                      line={counts[row] ?? []}
+                      column={column}
+                      on={name === label && other === answer}
+                      onPress={() => setChosen(name === label && other === answer ? null : [name, other])}
+                    />
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {chosen && (
+        <section class="stack" aria-label={words.cell(label, answer)} data-testid="confusion-cell">
+          <h4 aria-live="polite">{`${words.cell(label, answer)}: ${words.listed(listed.length, count)}`}</h4>
+          <ul class="failures">
+            {listed.map((one) => (
+              <FailureRow key={one.id} id={one.id} labels={[one.label]} found={one.neighbours} />
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}
+
+interface CellProps {
+  label: string;
+  answer: string;
+  line: number[];
+  column: number;
+  on: boolean;
+  onPress: () => void;
+}
+
+/** A count, the stronger the larger its share of the row; none is no button. */
+function Cell({ label, answer, line, column, on, onPress }: CellProps) {
+  const count = line[column] ?? 0;
+  const total = line.reduce((sum, each) => sum + each, 0) || 1;
+  const colour = label === answer ? "var(--alike)" : "var(--less)";
+  const style = { background: `color-mix(in srgb, ${colour} ${Math.round((count / total) * 55)}%, transparent)` };
+  if (count === 0) return <span style={style}>0</span>;
+  return (
+    <button
+      class="plain"
+      style={style}
+      aria-pressed={on}
+      aria-label={messages.value.confusion.press(label, answer, count)}
+      data-testid="confusion-count"
+      data-label={label}
+      data-answer={answer}
+      onClick={onPress}
+    >
+      {count}
+    </button>
   );
 }

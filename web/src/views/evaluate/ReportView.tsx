@@ -95,7 +95,7 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
           </p>
         ))}
       </section>
-      <Confusion key={job} space={report.space} seed={report.seed} />
+      <Confusion key={job} report={report} />
       <Worst ids={report.worst} space={report.space} />
     </section>
   );

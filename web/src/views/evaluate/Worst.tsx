@@ -45,7 +45,13 @@ export function Worst({ ids, space }: { ids: string[]; space: string }) {
       <h3>Worst queries first, beside what was found instead</h3>
       <ul class="failures">
         {ids.map((id) => (
-          <FailureRow key={id} id={id} failure={failures[id]} />
+          <FailureRow
+            key={id}
+            id={id}
+            labels={failures[id]?.labels ?? []}
+            found={failures[id]?.hits ?? []}
+            told={failures[id]?.told ?? ""}
+          />
         ))}
       </ul>
       <p class="note">
@@ -57,14 +63,25 @@ export function Worst({ ids, space }: { ids: string[]; space: string }) {
   );
 }
 
-function FailureRow({ id, failure }: { id: string; failure: Failure | undefined }) {
-  const words = failure?.labels.join(", ") ?? "";
+interface FailureProps {
+  id: string;
+  labels: readonly string[];
+  /** What lay nearest, best first. */
+  found: readonly Pick<Hit, "id" | "labels">[];
+  /** Why nothing did. */
+  told?: string;
+}
+
+/** A query beside what was found. */
+export function FailureRow({ id, labels, found, told = "" }: FailureProps) {
+  const words = labels.join(", ");
   const query = { kind: "record", id } as const;
   return (
     <li class="failure">
       <button
         class="tile asked"
         data-testid="worst-query"
+        data-id={id}
         title="Search with it"
         aria-label={`Search with this query: ${words}`}
         onClick={() => searchFor(query)}
@@ -72,8 +89,8 @@ function FailureRow({ id, failure }: { id: string; failure: Failure | undefined 
         <Picture path={paths.thumbnail(id)} alt="" lazy />
         <span class="under">{words}</span>
       </button>
-      {failure?.hits.map((hit) => {
-        const shares = hit.labels.some((label) => failure.labels.includes(label));
+      {found.map((hit) => {
+        const shares = hit.labels.some((label) => labels.includes(label));
         const named = hit.labels.join(", ") || "no label";
         return (
           <button
@@ -91,7 +108,7 @@ function FailureRow({ id, failure }: { id: string; failure: Failure | undefined 
           </button>
         );
       })}
-      {failure?.told && <span class="note">{failure.told}</span>}
+      {told && <span class="note">{told}</span>}
     </li>
   );
 }
