@@ -35,8 +35,6 @@ from lookalike.verbs.records import browse, label, label_log
 from lookalike.verbs.search import search
 from started import ran
 
-pytestmark = pytest.mark.sqlite_file  # a PostgreSQL is backed up by its own means
-
 COMMAND = Path(sys.executable).with_name("lookalike")
 
 

@@ -4,29 +4,26 @@ and only then the other one counts. Whoever writes meanwhile waits, and writes n
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, tuple_
+from sqlalchemy import Connection
 
 from lookalike.atomic import sync_folder
 from lookalike.errors import GalleryError, LockedError, LookalikeError
 from lookalike.locks import FolderLocks, erasing
 from lookalike.ownership import change_ownership
-from lookalike.store.database import FILE, errors_named, to_write
+from lookalike.store.copied_tables import copy_tables
+from lookalike.store.database import FILE
 from lookalike.store.databases import Database, SQLiteDatabase
-from lookalike.store.exchange import go_on_numbering
 from lookalike.store.place import STORE_FILE, StorePlace, checked_url, is_elsewhere, put_elsewhere
-from lookalike.store.schema import METADATA
 from lookalike.store.store import Store
 
-_TOGETHER: Final = 2000  # rows read and written at once
 _COMING: Final = ".moving"
 
 
@@ -121,45 +118,9 @@ def _copied_to(store: Store, target: Database) -> Mapping[str, int]:
 def _filled(source: Connection, target: Database) -> Mapping[str, int]:
     engine = target.connect(writable=True)
     try:
-        with errors_named(), to_write(engine).begin() as connection:
-            for table in METADATA.sorted_tables:
-                _copy(source, connection, table)
-            go_on_numbering(connection, METADATA.sorted_tables)
-            return {table.name: _compared(source, connection, table) for table in METADATA.sorted_tables}
+        return copy_tables(source, engine)
     finally:
         engine.dispose()
-
-
-def _copy(source: Connection, target: Connection, table: Table) -> None:
-    for rows in _in_parts(source, table):
-        target.execute(insert(table), [dict(row._mapping) for row in rows])
-
-
-def _in_parts(connection: Connection, table: Table) -> Iterator[Sequence[Row[Any]]]:
-    """The rows of a table by its key, some at a time."""
-    key = list(table.primary_key.columns)
-    query = select(table).order_by(*key).limit(_TOGETHER)
-    rows = connection.execute(query).all()
-    while rows:
-        yield rows
-        last = [rows[-1]._mapping[column.name] for column in key]
-        rows = connection.execute(query.where(tuple_(*key) > tuple_(*last))).all()
-
-
-def _compared(source: Connection, target: Connection, table: Table) -> int:
-    """How many rows a table has. Raises GalleryError unless both have the same."""
-    here, there = (_digest(connection, table) for connection in (source, target))
-    if here != there:
-        raise GalleryError(f"the table {table.name} is not the same after it was copied; nothing was moved")
-    return int(source.scalar(select(func.count()).select_from(table)) or 0)
-
-
-def _digest(connection: Connection, table: Table) -> str:
-    digest = hashlib.sha256()
-    for rows in _in_parts(connection, table):
-        for row in rows:
-            digest.update(ascii(tuple(row)).encode())
-    return digest.hexdigest()
 
 
 def _version(watch: sqlite3.Connection) -> int:

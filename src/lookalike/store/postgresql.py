@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from lookalike.errors import GalleryError, MissingExtraError
+from lookalike.errors import MissingExtraError
 from lookalike.filters import Filter
 from lookalike.store.advisory import AdvisoryLocks
 from lookalike.store.changes import Watch
@@ -23,6 +23,7 @@ from lookalike.store.database import begin, bring_up_to_date, errors_named, fold
 from lookalike.store.kinds import WHOLE
 from lookalike.store.place import StorePlace, driver_url
 from lookalike.store.schema import METADATA
+from lookalike.store.snapshot import write_tables
 from lookalike.store.within import views_within
 
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -125,12 +126,16 @@ class PostgreSQLDatabase:
         with errors_named(), self._plain.connect() as connection:
             return int(connection.scalar(_SIZE, {"schema": self._place.schema}) or 0)
 
-    def write_snapshot(self, place: Path) -> None:  # noqa: ARG002 - as SQLite's
-        """Refused. Raises GalleryError, which says how it is backed up instead."""
-        raise GalleryError(
-            "a gallery in PostgreSQL is backed up with PostgreSQL's own means, and its folder as any other: "
-            f"pg_dump --schema={self._place.schema} '{self._place.url}'; point-in-time recovery takes it along as well"
-        )
+    def write_snapshot(self, place: Path) -> None:
+        """Copy the tables to a new SQLite file as of one moment, every row compared, while they are read and written.
+        Raises GalleryError, DamagedFileError.
+        """
+        engine = self.connect(writable=False)
+        try:
+            with errors_named(), engine.begin() as source:
+                write_tables(source, place)
+        finally:
+            engine.dispose()
 
     def remove_new(self, *, even_full: bool = False) -> None:
         """Remove the schema, unless somebody has put records into it. even_full: with them."""

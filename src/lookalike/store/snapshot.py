@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lookalike.store.database import FILE, errors_named, read_only_uri
+from sqlalchemy import Connection
+
+from lookalike.store.copied_tables import copy_tables
+from lookalike.store.database import FILE, connect, errors_named, read_only_uri
 
 _COUNTED: Final = ("records", "vectors", "labels", "patches", "reports", "studies", "identities", "refused", "jobs")
 _TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -39,14 +42,44 @@ def write_copy(database: Path, place: Path) -> None:
     _copy(f"{database.absolute().as_uri()}?mode=ro", place)
 
 
+def write_tables(source: Connection, place: Path) -> None:
+    """Copy another database's tables, as a transaction sees them, to a new file of that name. Raises GalleryError,
+    DamagedFileError.
+    """
+    assert place.name == FILE
+    with _new_file(place):
+        engine = connect(place.parent, writable=True)
+        try:
+            copy_tables(source, engine)
+        finally:
+            engine.dispose()
+        with errors_named(), closing(sqlite3.connect(place)) as copy:
+            _without_log(copy)
+
+
 def _copy(uri: str, place: Path) -> None:
-    """To a new file (mode 0600) that is complete in itself and on the disk."""
-    os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with errors_named(), closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(place)) as copy:
+    with (
+        _new_file(place),
+        errors_named(),
+        closing(sqlite3.connect(uri, uri=True)) as source,
+        closing(sqlite3.connect(place)) as copy,
+    ):
         source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")  # no log beside it: whoever opens it starts one
+        _without_log(copy)
+
+
+@contextmanager
+def _new_file(place: Path) -> Iterator[None]:
+    """A new file (mode 0600), which is to be complete in itself and is on the disk afterwards."""
+    os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    yield
     with place.open("rb") as written:
         os.fsync(written.fileno())
+
+
+def _without_log(copy: sqlite3.Connection) -> None:
+    """Keep no log beside it: whoever opens it starts one."""
+    copy.execute("PRAGMA journal_mode=DELETE")
 
 
 def snapshot_facts(place: Path) -> SnapshotFacts:
