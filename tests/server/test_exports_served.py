@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from served import API, eventually, make_gallery, problem
+from served import API, eventually, make_gallery, problem, serving
 
 from lookalike.gallery import open_gallery
 from lookalike.roles import ROLES
@@ -20,8 +20,10 @@ from lookalike.server import exports
 from lookalike.server.app import make_app
 from lookalike.server.routes import jobs as routes
 from lookalike.server.settings import ServerSettings
+from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.index import index
 from lookalike.verbs.keys import add_key
+from peers.postgresql import PostgreSQL
 
 BASE = "http://127.0.0.1:8765"
 ASKED = {"burned_in": "keep", "where": "site=north"}
@@ -86,26 +88,69 @@ def test_a_cohort_is_fetched_by_who_may_and_can_be_indexed(
     assert sum(line["kind"] == "export" and line["outcome"] == "refused" for line in lines) == 6
 
 
-def test_it_is_gone_after_a_time_an_erasure_and_the_service(client: TestClient, folder: Path) -> None:
+def test_it_is_gone_after_a_time_and_an_erasure(client: TestClient, folder: Path) -> None:
     first, second = exported(client), exported(client)
-    held = client.app.state.galleries.service().exports  # type: ignore[attr-defined]
-    place = held.file(first["id"])
-    assert [path.suffix for path in place.parent.iterdir() if path.name != ".lock"] == [".zip"] * 2
+    place, gallery = exports.export_place(folder, first["id"]), client.app.state.galleries.service().gallery  # type: ignore[attr-defined]
+    assert [path.suffix for path in place.parent.iterdir()] == [".zip"] * 2
     old = place.stat().st_mtime - exports.KEPT_SECONDS - 1
     os.utime(place, (old, old))
     problem(client.get(f"{API}/jobs/{first['id']}/export"), 404, "no-export")
-    held.sweep()
+    exports.sweep_exports(gallery)
     assert not place.exists()
     assert client.get(f"{API}/jobs/{second['id']}/export").status_code == 200
     record = client.get(f"{API}/records?limit=1").json()["items"][0]["id"]
     assert client.delete(f"{API}/records/{record}").status_code == 200
     problem(client.get(f"{API}/jobs/{second['id']}/export"), 404, "no-export")
-    assert [path for path in place.parent.iterdir() if path.name != ".lock"] == []
-    problem(client.get(f"{API}/jobs/{'0' * len(second['id'])}/export"), 404, "not-found")
-    third = exported(client)
-    place = held.file(third["id"])
-    client.app.state.galleries.service().close()  # type: ignore[attr-defined]
     assert not place.parent.exists()
+    problem(client.get(f"{API}/jobs/{'0' * len(second['id'])}/export"), 404, "not-found")
+
+
+def test_an_erasure_by_a_command_removes_it_and_proves_it(client: TestClient, folder: Path) -> None:
+    job = exported(client)
+    left = exports.export_place(folder, "of-a-job-that-was-killed").with_suffix(exports.MAKING)
+    left.mkdir()
+    (left / "table.csv").write_text("of somebody")
+    with open_gallery(folder) as gallery:
+        patient = next(iter(gallery.store.records().values())).patient
+        proof = erase_patient(gallery, patient=patient)
+    assert proof.files["exports"] == 2
+    assert not left.parent.exists()
+    problem(client.get(f"{API}/jobs/{job['id']}/export"), 404, "no-export")
+
+
+def test_what_a_job_has_left_is_swept_and_a_link_is_not_followed(client: TestClient, folder: Path) -> None:
+    job = exported(client)
+    place, gallery = exports.export_place(folder, job["id"]), client.app.state.galleries.service().gallery  # type: ignore[attr-defined]
+    left = place.with_name(f"nothing{exports.MAKING}")
+    left.mkdir()
+    exports.sweep_exports(gallery)
+    assert (left.exists(), place.exists()) == (False, True)
+    place.unlink()
+    place.symlink_to(folder / "gallery.db")
+    problem(client.get(f"{API}/jobs/{job['id']}/export"), 404, "no-export")
+
+
+def test_every_service_of_the_gallery_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: PostgreSQL
+) -> None:
+    """One is asked, which does no job; another one does it; a third that is started later gives it, too."""
+    monkeypatch.setenv("LOOKALIKE_STORE", postgresql_server.url())
+    folder = make_gallery(tmp_path)
+    with serving(folder, "--workers", "0") as asked:
+        with serving(folder) as working:
+            job = asked.job(asked.post("/export", ASKED))
+            assert job["state"] == "done"
+            where = f"/jobs/{job['id']}/export"
+            packed = asked.get(where)
+            assert (packed.status_code, working.get(where).content) == (200, packed.content)
+        with serving(folder, "--workers", "0") as later:
+            assert later.get(where).content == packed.content
+            record = later.get("/records?limit=1").json()["items"][0]["id"]
+            assert later.http.delete(f"{API}/records/{record}").status_code == 200
+            for each in (asked, later):
+                problem(each.get(where), 404, "no-export")
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert sum(name.startswith("cohort/images/") for name in archive.namelist()) == 6
 
 
 def test_it_is_bounded(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

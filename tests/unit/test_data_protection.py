@@ -29,6 +29,7 @@ from lookalike.receiving.inbox import Inbox
 from lookalike.receiving.known import KnownObjects
 from lookalike.receiving.objects import ObjectHead
 from lookalike.schedules import start_due
+from lookalike.server.jobs.cohort import MOST_PACKED, packed_cohort
 from lookalike.server.people import PeopleSettings
 from lookalike.server.uploads import store as uploads
 from lookalike.sources.inbox import InboxSource
@@ -79,6 +80,9 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
             lookalike.adapt(gallery, "linear", kind="linear")
             map_gallery(gallery, method="tsne")
             _upload(gallery, root)
+            packed_cohort(
+                gallery, {"job": "one", MOST_PACKED: 1 << 30, "burned_in": "keep"}, lambda _done, _total: None
+            )
             waiting = _receive(gallery)
             _note(gallery)
             yield Used(gallery, frozenset(waiting | _below(gallery.folder)), frozenset(_below(root / "config")))
@@ -129,7 +133,9 @@ def _note(gallery: Gallery) -> None:
 
 
 def test_every_file_of_a_gallery_is_told(used: Used) -> None:
-    _compare(FILES, used.files, given={"store.json"})  # of galleries in PostgreSQL
+    _compare(
+        FILES, used.files, given={"store.json", "exports/JOB.part/FILE"}
+    )  # of galleries in PostgreSQL; as it is made
 
 
 def test_every_file_of_the_configuration_is_told(used: Used) -> None:

@@ -1,25 +1,29 @@
-"""What is made from records: maps, indexes, backgrounds, adapters."""
+"""What is made from records: maps, indexes, backgrounds, adapters, cohorts that wait to be fetched."""
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lookalike.adapters import Adapter, criterion_of, load_adapter, save_adapter
 from lookalike.errors import DamagedFileError
-from lookalike.gallery import Gallery
+from lookalike.gallery import EXPORTS, Gallery
 from lookalike.store.named import Named
+
+_GOING: Final = f".{EXPORTS}-"
 
 
 def remove_derived(gallery: Gallery) -> None:
-    """Remove maps and backgrounds, which are made again, what indexes hold of what is gone, adapters that no space has,
-    and what processes that were killed left of any of them. An index engine is brought in step. Raises EngineError
-    where it does not answer.
+    """Remove maps and backgrounds, which are made again, exported cohorts, of which any may hold what is gone, what
+    indexes hold of that, adapters that no space has, and what processes that were killed left of any of them. An index
+    engine is brought in step. Raises EngineError where it does not answer.
     """
     if _is_own(maps := gallery.folder / "maps"):
         shutil.rmtree(maps)
+    _remove_exports(gallery.folder)
     if _is_own(gallery.folder / "indexes"):
         gallery.erase_in_indexes()
     if gallery.engine:
@@ -29,6 +33,14 @@ def remove_derived(gallery: Gallery) -> None:
     for file in folder.iterdir() if _is_own(folder) else ():
         if file.stem not in had:
             file.unlink(missing_ok=True)
+
+
+def _remove_exports(folder: Path) -> None:
+    """Another name first: a job that packs one now finds its folder gone, and begins again."""
+    if _is_own(exports := folder / EXPORTS):
+        exports.rename(folder / f"{_GOING}{secrets.token_hex(4)}")
+    for going in folder.glob(f"{_GOING}*"):
+        shutil.rmtree(going)
 
 
 def _is_own(folder: Path) -> bool:

@@ -22,7 +22,7 @@ from lookalike.erasing.canary import search_folder
 from lookalike.erasing.erase import Forget, erase
 from lookalike.erasing.inboxes import forget_in_inboxes, waiting_of
 from lookalike.erasing.outside import left_in_engine
-from lookalike.gallery import INBOX, SOURCES, Gallery
+from lookalike.gallery import EXPORTS, INBOX, SOURCES, Gallery
 from lookalike.store import Store
 from lookalike.store.database import FILE
 from lookalike.store.kept_out import keep_out
@@ -32,7 +32,7 @@ from lookalike.store.tallies import rows_of_records
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_FOLDERS: Final = (SOURCES, "indexes", "maps", "adapters")
+_FOLDERS: Final = (SOURCES, "indexes", "maps", "adapters", EXPORTS)
 _DIGITS: Final = 32
 _Seen: TypeAlias = frozenset[tuple[str, int, int]]  # the files of a folder: path, inode, time of the last change
 

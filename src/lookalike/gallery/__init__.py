@@ -12,11 +12,12 @@ Nothing in it is an order: which files outside may be opened, which jobs run and
 own configuration (``lookalike.ownership``).
 """
 
-from lookalike.gallery.gallery import INBOX, OUTSIDE, SOURCES, Gallery
+from lookalike.gallery.gallery import EXPORTS, INBOX, OUTSIDE, SOURCES, Gallery
 from lookalike.gallery.opening import check_addresses, gallery_folder, gallery_to_fill, is_gallery, open_gallery
 from lookalike.gallery.spec import spec_fields, spec_of_stored
 
 __all__ = [
+    "EXPORTS",
     "INBOX",
     "OUTSIDE",
     "SOURCES",

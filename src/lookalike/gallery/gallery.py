@@ -43,7 +43,9 @@ _Turned = TypeVar("_Turned")
 SOURCES: Final = "sources"
 INBOX: Final = "inbox"
 """What was received and waits to be indexed (``receiving.folder``), in a gallery's folder."""
-_OWN: Final = ("indexes", "adapters", "maps", INBOX, STORE_FILE, *LOCKS)
+EXPORTS: Final = "exports"
+"""Cohorts that were exported over HTTP and wait to be fetched, in a gallery's folder."""
+_OWN: Final = ("indexes", "adapters", "maps", INBOX, EXPORTS, STORE_FILE, *LOCKS)
 OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
 _OF_A_PACS: Final = ("inbox:", "pacs:")  # as the sources name what they bring

@@ -19,6 +19,7 @@ from lookalike.configuration.setting import GalleryPlace
 from lookalike.server.addressed import Addressed
 from lookalike.server.audited import Audited
 from lookalike.server.document import ROUTES, openapi_document
+from lookalike.server.exports import sweep_exports
 from lookalike.server.galleries import Galleries
 from lookalike.server.guard import API, Guard
 from lookalike.server.logs import log_failure
@@ -128,7 +129,7 @@ async def _sweep(galleries: Galleries) -> None:
         await asyncio.sleep(_SWEPT_EVERY)
         for service in galleries.services():
             await run_in_threadpool(service.uploads.sweep)
-            await run_in_threadpool(service.exports.sweep)
+            await run_in_threadpool(sweep_exports, service.gallery)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -22,7 +22,6 @@ from lookalike.server.access import Access
 from lookalike.server.addressed import service_at
 from lookalike.server.callers import Caller
 from lookalike.server.decoding import Decoding
-from lookalike.server.exports import Exports
 from lookalike.server.jobs.runner import Runner
 from lookalike.server.jobs.scheduler import Scheduler
 from lookalike.server.metrics import Metrics
@@ -80,7 +79,6 @@ class Service:
     parts: OrderedDict[tuple[str, ...], Gallery] = field(default_factory=OrderedDict)
     opening: threading.Lock = field(default_factory=threading.Lock)
     warming: threading.Lock = field(default_factory=threading.Lock)
-    exports: Exports = field(default_factory=Exports)
     audit: AuditLog | None = None
     ready: bool = False
     closed: bool = False
@@ -132,7 +130,6 @@ class Service:
         """Drop from memory and from the temporary folder what was removed from the gallery."""
         self.pictures.forget()
         forget_uploads(self.uploads, self.gallery, named)
-        self.exports.forget()
 
     def start_jobs(self) -> None:
         """Take up what waits, and look at the clock; not where nothing may be written, and no job comes; of several
@@ -155,7 +152,6 @@ class Service:
         self.stop_jobs()
         self.pictures.close()
         self.uploads.close()
-        self.exports.close()
         for part in self.parts.values():
             part.close()
         self.access.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
@@ -97,6 +97,13 @@ def _job_of(gallery: Gallery, identity: str, of: Collection[str] | None) -> Job:
     if of is not None and job.owner not in of:
         raise no_job(identity)
     return job
+
+
+def is_open_job(gallery: Gallery, id: str) -> bool:
+    """Whether there is such a job, and it has not ended."""
+    with suppress(NotFoundError):
+        return job_of(gallery.store, id).state in OPEN
+    return False
 
 
 def list_jobs(

@@ -6,7 +6,6 @@ import shutil
 import time
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +13,12 @@ from typing import Any, Final
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
+from lookalike.server.exports import MAKING, export_place, size_below
 from lookalike.verbs.cohorts.export import COHORT_TABLES, CohortExported, export_cohort
 from lookalike.verbs.export import ExportResult, export_records
 
-PLACE: Final = "place"
-"""The argument that says where the packed cohort goes."""
+JOB: Final = "job"
+"""The argument that says which job packs it."""
 MOST_PACKED: Final = "most_bytes"
 """The argument that says how large it may be."""
 _LOOKED_AT_EVERY: Final = 1.0  # seconds
@@ -28,15 +28,14 @@ _LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)  # of every file in it: when it was mad
 def packed_cohort(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> ExportResult | CohortExported:
     """Export a cohort, of those with a name where one is given, and pack it. Where it lies is nobody's business:
     ``folder`` and ``out`` are "". Raises as ``export_records`` and ``export_cohort``, UsageError where it gets too
-    large, or the service that asked for it is gone.
+    large.
     """
-    place, most = Path(given[PLACE]), int(given[MOST_PACKED])
-    options = {name: value for name, value in given.items() if name not in (PLACE, MOST_PACKED)}
-    folder = place.with_suffix(".part")
-    if not place.parent.is_dir():
-        raise UsageError("the service was started anew since; export it again")
+    place, most = export_place(gallery.folder, given[JOB]), int(given[MOST_PACKED])
+    options = {name: value for name, value in given.items() if name not in (JOB, MOST_PACKED)}
+    folder = place.with_suffix(MAKING)
     place.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
+    place.parent.mkdir(exist_ok=True)
     try:
         result = _exported(gallery, folder, options, _Bounded(progress, folder, most))
         _pack(folder, place)
@@ -67,20 +66,12 @@ class _Bounded:
         now = time.monotonic()
         if done == total or now - self._looked > _LOOKED_AT_EVERY:
             self._looked = now
-            if _size(self._folder) > self._most:
+            if size_below(self._folder) > self._most:
                 raise UsageError(
                     f"the cohort is larger than {self._most >> 20} MB, which is the most over HTTP: narrow it (where), "
                     "or run lookalike records export on the server"
                 )
         self._progress(done, total)
-
-
-def _size(folder: Path) -> int:
-    found = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            found += path.stat().st_size
-    return found
 
 
 def _pack(folder: Path, place: Path) -> None:

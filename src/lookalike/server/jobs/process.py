@@ -218,12 +218,13 @@ REPEATABLE: Final = (
     "backup",
     "verify",
     "remind",
+    "export",
 )  # running these again loses and repeats nothing
 BESIDE: Final = ("migrate", "backup", "verify")  # other jobs need not wait for these
-FLEETING: Final = ("export",)  # what these make goes with the service
 _LEARNING: Final = ("adapt", "evaluate", "map", "audit", "metadata", "quality")
 _LEARNS: Final = b"l"  # asks for a process that has loaded what these need, which takes a second
 _DRAWN: Final = ("adapt", "tune")  # their trainings tell curves
+_NAMED_BY_JOB: Final = ("export",)  # what these make is found by their job's id
 WRITERS: Final = ("index", "pull", "adapt")  # only one of these is done at a time
 
 
@@ -304,8 +305,9 @@ def do_job(folder: str, identity: str) -> None:
 def _outcome(gallery: Gallery, task: Task, progress: NotedProgress) -> dict[str, Any]:
     """How a job ends, as ``end_job`` takes it."""
     try:
+        given = {**task.arguments, "job": task.id} if task.kind in _NAMED_BY_JOB else task.arguments
         with curves_followed_by(progress.point if task.kind in _DRAWN else None):
-            result, reports = WORK[task.kind](gallery, task.arguments, progress)
+            result, reports = WORK[task.kind](gallery, given, progress)
         progress.note()
     except LookalikeError as error:
         return {"error": without_paths(str(error))}

@@ -14,7 +14,7 @@ from typing import Final
 from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
-from lookalike.server.jobs.process import BESIDE, FLEETING, REPEATABLE, WRITERS, JobProcess
+from lookalike.server.jobs.process import BESIDE, REPEATABLE, WRITERS, JobProcess
 from lookalike.verbs.jobs import (
     Task,
     cancel_job,
@@ -140,7 +140,7 @@ class Runner:
         with suppress(LookalikeError):
             if not self._stopped:
                 end_job(self._gallery, job.id, error=_DIED)  # unless it is finished
-            elif job.kind not in FLEETING:
+            else:
                 put_back_job(self._gallery, job.id)
         self._untidy = True
 

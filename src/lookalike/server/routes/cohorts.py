@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from lookalike.server.audited_records import note_records
 from lookalike.server.contract.answers import JobAnswer
 from lookalike.server.contract.bodies import CombineCohortsBody, ExportCohortBody, SaveCohortBody, SplitCohortBody
-from lookalike.server.exports import MOST_OF_A_COHORT
+from lookalike.server.exports import MOST_OF_A_COHORT, check_room
 from lookalike.server.guard import API
-from lookalike.server.jobs.cohort import MOST_PACKED, PLACE
+from lookalike.server.jobs.cohort import MOST_PACKED
 from lookalike.server.jobs.submit import accepted, queue
 from lookalike.server.responses import json_response
 from lookalike.server.routes.parameters import AsReader, Served, WholeAsAdmin, WholeAsContributor
@@ -59,11 +59,9 @@ def post_cohort_split(name: str, body: SplitCohortBody, service: Served, caller:
 def post_cohort_export(name: str, body: ExportCohortBody, service: Served, caller: WholeAsAdmin) -> Response:
     """Export a cohort without identity; the job's ``export`` is the packed cohort."""
     stored = cohorts.check_cohort(service.gallery, name)
-    place = service.exports.new_place()
-    given = {"name": stored, **body.model_dump(), PLACE: str(place), MOST_PACKED: MOST_OF_A_COHORT}
-    job = queue(service, caller, "export", given)
-    service.exports.expect(job.id, place)
-    return accepted(job)
+    check_room(service.gallery)
+    given = {"name": stored, **body.model_dump(), MOST_PACKED: MOST_OF_A_COHORT}
+    return accepted(queue(service, caller, "export", given))
 
 
 @cohorts_router.delete("/cohorts/{name}", response_model=cohorts.CohortRemoved)

@@ -27,9 +27,9 @@ from lookalike.server.contract.bodies import (
     TuneBody,
 )
 from lookalike.server.contract.completed import completed
-from lookalike.server.exports import MOST_OF_A_COHORT
+from lookalike.server.exports import MOST_OF_A_COHORT, check_room, export_file
 from lookalike.server.guard import API
-from lookalike.server.jobs.cohort import MOST_PACKED, PLACE
+from lookalike.server.jobs.cohort import MOST_PACKED
 from lookalike.server.jobs.submit import accepted, cancel, job_owners, queue, queue_index
 from lookalike.server.problems import Problem
 from lookalike.server.responses import NEVER_KEPT, FileOfBytes, download_response, json_response
@@ -140,10 +140,8 @@ def post_audit_quality(body: QualityBody, service: Served, caller: AsContributor
 @jobs_router.post("/export", status_code=202, response_model=JobAnswer)
 def post_export(body: ExportBody, service: Served, caller: WholeAsAdmin) -> Response:
     """Export records without identity; the job's ``export`` is the packed cohort."""
-    place = service.exports.new_place()
-    job = queue(service, caller, "export", {**body.model_dump(), PLACE: str(place), MOST_PACKED: MOST_OF_A_COHORT})
-    service.exports.expect(job.id, place)
-    return accepted(job)
+    check_room(service.gallery)
+    return accepted(queue(service, caller, "export", {**body.model_dump(), MOST_PACKED: MOST_OF_A_COHORT}))
 
 
 @jobs_router.get("/jobs/{identity}/export", response_class=FileOfBytes)
@@ -152,7 +150,7 @@ def get_export(identity: str, request: Request, service: Served, caller: WholeAs
     job = job_info(service.gallery, identity, of=job_owners(caller))
     if job.state != "done":
         raise NotFoundError("this job has exported nothing, or not yet", "no-export")
-    file = service.exports.file(job.id)
+    file = export_file(service.gallery, job.id)
     note_records(request.state, (), files=job.result["files"], records=job.result["records"])
     kind = FileOfBytes.media_type  # which a browser saves and opens by nothing
     return FileOfBytes(file, media_type=kind, filename=f"cohort-{job.id}.zip", headers=NEVER_KEPT)
