@@ -24,7 +24,9 @@ _LONGEST: Final = {"headers": 4096, "filters": 512, "bodies": 2048, "uploads": 4
 @click.option("--seconds", default=1200, show_default=True, type=click.IntRange(1), help="Time for each boundary.")
 @click.option("--keep", is_flag=True, help="Keep in fuzz/corpus what reaches lines of its own.")
 def main(names: tuple[str, ...], seconds: int, keep: bool) -> None:
-    """Fuzz these boundaries, or all of them. Exit code 1 if something was found: the inputs lie in build/fuzz."""
+    """Fuzz these boundaries, or all of them. Exit code 1 if something was found, whose inputs lie in build/fuzz, or a
+    boundary was asked nothing.
+    """
     found = 0
     for name in names or BOUNDARIES:
         found += _fuzz(name, seconds)
@@ -35,7 +37,9 @@ def main(names: tuple[str, ...], seconds: int, keep: bool) -> None:
 
 
 def _fuzz(name: str, seconds: int) -> int:
-    """Run the target until the time is over; a native crash ends it, and it is started again. Returns the findings."""
+    """Run the target until the time is over; a native crash ends it, and it is started again. Returns how many findings
+    there are. Ends where it cannot be run at all: that nothing was found would say nothing.
+    """
     folder, end, executions, starts = WORK / name, time.monotonic() + seconds, 0, 0
     shutil.rmtree(folder / "findings", ignore_errors=True)
     for part in ("corpus", "findings"):
@@ -44,6 +48,8 @@ def _fuzz(name: str, seconds: int) -> int:
         starts += 1
         _run(name, folder, f"-max_total_time={left}", str(folder / "corpus"), str(_committed(name)))
         executions += _said(folder, r"^#(\d+)")
+        if not executions:
+            sys.exit(f"{name} was asked nothing: {folder / 'log.txt'} says why")
     findings = sorted((folder / "findings").iterdir())
     told = json.loads((folder / "told.json").read_text("utf-8")) if (folder / "told.json").exists() else {}
     corpus, resident = len(list((folder / "corpus").iterdir())), [told.get(name, 0) for name in ("first", "last")]

@@ -19,6 +19,8 @@ from typing import Any, Final
 import atheris
 import psutil
 
+from fuzz.dictionary import dictionary
+
 _INSTRUMENTED: Final = {
     "headers": ["lookalike.readers", "lookalike.planes", "lookalike.pixels", "pydicom", "nibabel"],
     "filters": ["lookalike.filters", "lookalike.store.where", "lookalike.asking.candidates"],
@@ -27,7 +29,6 @@ _INSTRUMENTED: Final = {
     "index_files": ["lookalike.indexes", "lookalike.adapters", "lookalike.asking", "lookalike.verbs.map"],
 }
 _TOLD_EVERY: Final = 5.0  # seconds
-_LONGEST_WORD: Final = 60
 
 
 def main() -> None:
@@ -47,14 +48,7 @@ def main() -> None:
 def _write_seeds(boundary: Any, folder: Path) -> None:
     for data in boundary.seeds():
         (folder / "corpus" / hashlib.sha1(data).hexdigest()).write_bytes(data)
-    words = [word for word in boundary.WORDS.split(" ") if len(word) < _LONGEST_WORD]
-    lines = ['"' + "".join(f"\\x{byte:02x}" for byte in _bytes(word)) + '"' for word in words]
-    (folder / "words.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
-
-
-def _bytes(word: str) -> bytes:
-    """A word of text as UTF-8, one of bytes as they are."""
-    return word.encode("latin-1" if word.isprintable() is False else "utf-8")
+    (folder / "words.txt").write_text(dictionary(boundary.WORDS), encoding="ascii")
 
 
 def _watched(check: Callable[[bytes], None], folder: Path) -> Callable[[bytes], None]:

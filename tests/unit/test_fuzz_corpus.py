@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 BYTES = 16_000  # of the committed inputs of a boundary
 sys.path.insert(0, str(ROOT))
 from fuzz.__main__ import BOUNDARIES  # noqa: E402
+from fuzz.dictionary import dictionary  # noqa: E402
 
 
 @pytest.mark.parametrize("name", BOUNDARIES)
@@ -27,6 +29,14 @@ def test_no_input_of_the_corpus_breaks_its_boundary(name: str) -> None:
             pytest.fail(f"{data[:300]!r}: {type(error).__name__}: {error}")
     assert kept
     assert sum(map(len, kept)) < BYTES
+
+
+@pytest.mark.parametrize("name", BOUNDARIES)
+def test_the_words_of_a_boundary_are_a_dictionary_that_the_fuzzer_takes(name: str) -> None:
+    """libFuzzer ends at once where one is empty, which the values of a contract may be."""
+    lines = dictionary(importlib.import_module(f"fuzz.{name}").WORDS).splitlines()
+    assert len(lines) > 5
+    assert all(re.fullmatch(r'"(\\x[0-9a-f]{2})+"', line) for line in lines)
 
 
 def test_the_canaries_are_seen(tmp_path: Path) -> None:
