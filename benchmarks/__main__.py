@@ -47,6 +47,7 @@ NAMES = (
     "soak",
     "burned_in",
     "metadata",
+    "outliers",
     "quality",
     "receive",
     "sizing",
@@ -66,6 +67,7 @@ LONG = (  # measured only when named
     "grows",
     "processes",
     "labelnext",
+    "outliers",
     "quality",
     "runtimes",
 )

@@ -23,6 +23,7 @@ def fill(
     labels: Sequence[tuple[str, ...]] = (),
     attributes: Sequence[Mapping[str, str | float]] = (),
     views: Sequence[tuple[int, ...]] = (),
+    studies: Sequence[str] = (),
 ) -> list[str]:
     """Store a record for each of the vectors, (dim,) of a picture or (slices, dim) of a volume, of any length.
 
@@ -44,6 +45,7 @@ def fill(
                 views[i] if views else tuple(range(len(rows))),
             )
         )
+    batch.studies.update({f"{i:064x}": study for i, study in enumerate(studies)})
     gallery.store.write(batch)
     by_source = {record.source: record.id for record in gallery.store.records().values()}
     return [by_source[f"{i}.png"] for i in range(len(vectors))]

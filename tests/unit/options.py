@@ -409,11 +409,13 @@ COMMANDS: Final[dict[str, Command]] = {
         {
             "--gallery": GALLERY,
             "--reference": Told("--reference label=odd", "reference", "label=odd"),
+            "--reference-gallery": Told("--reference-gallery {other}", "reference_gallery", "{other}"),
             "--where": Told("--where site=north", "where", "site=north"),
             "--space": SPACE,
             "--neighbours": Told("--neighbours 3", "neighbours", 3),
             "--limit": Told("--limit 4", "limit", 4),
             "--outlier": Told("--outlier site=north", "outlier", "site=north"),
+            "--per": Told("--per study", "per", "study"),
             "--seed": SEED,
             "--json": JSON,
             "--output": LISTED,

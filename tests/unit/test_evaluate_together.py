@@ -149,7 +149,7 @@ def test_what_cannot_be_asked_is_said(make_gallery: MakeGallery, tmp_path: Path)
         ({"against": tmp_path / "nowhere"}, GalleryError, "no gallery at"),
         ({"queries_from": other.folder}, UsageError, "no label is in both galleries: other has Z, this gallery [AB]"),
         ({"queries_from": lite.folder}, ManifestMismatchError, "made with the encoder 'lite0-last'"),
-        ({"queries_from": gallery.folder}, UsageError, "leave --queries-from out"),
+        ({"queries_from": gallery.folder}, UsageError, "--queries-from is the gallery that is asked itself"),
         ({"queries_from": other.folder, "folds": 2}, UsageError, "either --folds or --queries-from"),
         ({"by": ["sexx"]}, UsageError, "Did you mean 'sex'"),
         ({"levels": ["nothing"]}, UsageError, "no record has a field 'nothing'"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from filled import fill, unit
-from lookalike.errors import UsageError
+from lookalike.errors import ManifestMismatchError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.verbs.audit import audit_outliers
 
@@ -71,3 +71,66 @@ def test_what_cannot_be_compared_is_said(make_gallery: Callable[..., Gallery]) -
         audit_outliers(gallery, "label=n")
     with pytest.raises(UsageError, match="at least 1"):
         audit_outliers(gallery, "label=n", neighbours=0)
+
+
+def test_a_studys_distance_is_the_mean_of_its_records(make_gallery: Callable[..., Gallery]) -> None:
+    rng = np.random.default_rng(5)
+    gallery, count = make_gallery(encoder="imported:x:4"), 120
+    sick = [i // 4 % 3 == 0 for i in range(count)]  # whole studies of two records, two studies a patient
+    vectors = unit(rng.normal(size=(count, 4)) * 0.6 + [[1.0, 0.7, 0, 0] if each else [2.0, 0, 0, 0] for each in sick])
+    patients, studies = [f"p{i // 4}" for i in range(count)], [f"s{i // 2}" for i in range(count)]
+    sites = [{"site": "north" if i % 8 >= 4 and not sick[i] else "south"} for i in range(count)]
+    labels = [("mass",) if each else ("normal",) for each in sick]
+    ids = fill(gallery, list(vectors), patients, labels, sites, studies=studies)
+    reference = [i for i in range(count) if sites[i]["site"] == "north"]
+
+    def distance(i: int) -> float:
+        others = [float(vectors[i] @ vectors[j]) for j in reference if patients[j] != patients[i]]
+        return 1 - float(np.mean(sorted(others)[-5:]))
+
+    expected = {studies[i]: np.mean([distance(i), distance(i + 1)]) for i in range(0, count, 2) if i not in reference}
+    audit = audit_outliers(gallery, "site=north", outlier="label=mass", per="study", limit=100)
+    assert (audit.per, audit.records, audit.reference) == ("study", len(expected), len(reference) // 2)
+    assert [each.distance for each in audit.outliers] == pytest.approx(
+        sorted(expected.values(), reverse=True), abs=1e-5
+    )
+    assert {each.records for each in audit.outliers} == {2}
+    assert len({each.study for each in audit.outliers}) == len(expected)
+    for each in audit.outliers:
+        first = ids.index(each.id) // 2 * 2
+        assert each.id == ids[max((first, first + 1), key=distance)]
+    assert audit.known is not None
+    mass, rest = ([v for s, v in expected.items() if sick[2 * int(s[1:])] == known] for known in (True, False))
+    assert audit.known.auc == pytest.approx(np.mean([[one > other for other in rest] for one in mass]), abs=1e-4)
+    assert audit.known.interval is not None
+    assert audit.known.interval[0] < audit.known.auc < audit.known.interval[1]
+    assert "compared studies" in str(audit)
+
+
+def test_a_reference_of_another_gallery(make_gallery: Callable[..., Gallery]) -> None:
+    rng = np.random.default_rng(6)
+    gallery, other = make_gallery("here", encoder="imported:x:4"), make_gallery("there", encoder="imported:x:4")
+    middle = np.array([2.0, 0, 0, 0])
+    vectors, theirs = unit(rng.normal(size=(30, 4)) + middle), unit(rng.normal(size=(40, 4)) + middle)
+    patients, owners = [f"a{i // 3}" for i in range(30)], [f"b{i // 5}" for i in range(40)]
+    ids = fill(gallery, list(vectors), patients)
+    fill(other, list(theirs), owners, [("normal",) if i % 2 == 0 else ("odd",) for i in range(40)])
+
+    def distance(i: int, among: list[int]) -> float:
+        shared = {owners[j] for j in range(30) if patients[j] == patients[i]}  # same number, same file
+        cosines = [float(vectors[i] @ theirs[j]) for j in among if owners[j] not in shared]
+        return 1 - float(np.mean(sorted(cosines)[-5:]))
+
+    for where, among in ((None, list(range(40))), ("label=normal", list(range(0, 40, 2)))):
+        audit = audit_outliers(gallery, where, reference_gallery=other.folder, limit=30)
+        expected = {ids[i]: distance(i, among) for i in range(30)}
+        assert {each.id: each.distance for each in audit.outliers} == pytest.approx(expected, abs=1e-5)
+        assert audit.reference == len(among)
+    assert "another gallery" in str(audit)
+    elsewhere = make_gallery("elsewhere", encoder="imported:y:4")
+    with pytest.raises(ManifestMismatchError, match="elsewhere was made with the encoder"):
+        audit_outliers(gallery, reference_gallery=elsewhere.folder)
+    with pytest.raises(UsageError, match="the reference gallery is the gallery that is asked itself"):
+        audit_outliers(gallery, reference_gallery=gallery.folder)
+    with pytest.raises(UsageError, match="name a reference"):
+        audit_outliers(gallery)

@@ -2385,9 +2385,9 @@ export interface components {
             high: number | null;
         };
         /**
-         * @description Of the records that were compared those that are known to be outliers: how many are, how many are not. auc: how
-         *     often one that is lies farther than one that is not; interval: its 95 % interval, patients drawn at random, None
-         *     with fewer than ten patients, of whom it would say too little.
+         * @description Of what was compared, records or studies, those that are known to be outliers: how many are, how many are not.
+         *     auc: how often one that is lies farther than one that is not; interval: its 95 % interval, patients drawn at
+         *     random, None with fewer than ten patients, of whom it would say too little.
          */
         KnownOutliers: {
             outliers: number;
@@ -2740,19 +2740,26 @@ export interface components {
             id: string;
             labels: string[];
         };
-        /** @description distance: 0 to 2. percentile: the percentage of the reference records that are nearer to the others of them. */
+        /**
+         * @description distance: 0 to 2. percentile: the percentage of the reference that is nearer to the rest of it. Of a study id,
+         *     source and labels are those of its farthest record, distance is the mean of its records'; study: its pseudonym, or
+         *     that record's id where none is known; records: how many were compared.
+         */
         Outlier: {
             id: string;
             source: string;
             labels: string[];
             distance: number;
             percentile: number;
+            study: string;
+            records: number;
         };
         /**
          * @description reference: how many records it has. records: how many others were compared. limit: the distance that 95 % of the
          *     reference records stay below; beyond: how many others lie above it, by_chance: how many would if they were like the
          *     reference. auc: how often one of the others is farther than one of the reference. outliers: the farthest first.
-         *     known: how well distances tell the records that are known to be outliers, None if none were named.
+         *     known: how well distances tell those that are known to be outliers, None if none were named. per: "study" where all
+         *     of these count studies instead of records.
          */
         OutlierAudit: {
             reference: number;
@@ -2764,6 +2771,8 @@ export interface components {
             outliers: components["schemas"]["Outlier"][];
             notes: string[];
             known: components["schemas"]["KnownOutliers"] | null;
+            /** @enum {string} */
+            per: "record" | "study";
         };
         /**
          * @description reference: a filter, the records to be like. where: which are compared with them. outlier: those of the compared
@@ -2779,6 +2788,11 @@ export interface components {
             /** @default 20 */
             limit?: number;
             outlier?: string | null;
+            /**
+             * @default record
+             * @enum {string}
+             */
+            per?: "record" | "study";
             /** @default 0 */
             seed?: number;
         };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -86,37 +87,57 @@ def _duplicates(gallery: str, output: str) -> None:
 
 @command.command("outliers")
 @gallery_option
-@click.option("--reference", metavar="FILTER", required=True, help="The records to be like, such as label=normal.")
+@click.option("--reference", metavar="FILTER", help="The records to be like, such as label=normal.")
+@click.option("--reference-gallery", metavar="FOLDER", help="They are of this gallery.  [default: of the same]")
 @click.option("--where", metavar="FILTER", help="Compare these with it.  [default: all others]")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
 @click.option("--neighbours", metavar="K", default=5, show_default=True, help="Whose mean distance counts.")
 @click.option("--limit", metavar="N", default=20, show_default=True, help="How many are listed.")
 @click.option("--outlier", metavar="FILTER", help="Those known to be outliers: how well are they told?")
+@click.option(
+    "--per",
+    type=click.Choice(["record", "study"]),
+    default="record",
+    show_default=True,
+    help="A study's distance is the mean of its records'.",
+)
 @seed_option
 @listing_option
 def _outliers(
     gallery: str,
-    reference: str,
+    reference: str | None,
+    reference_gallery: str | None,
     where: str | None,
     space: str,
     neighbours: int,
     limit: int,
     outlier: str | None,
+    per: Literal["record", "study"],
     seed: int,
     output: str,
 ) -> None:
-    """Which records lie far from a reference set?
+    """Which records, or studies, lie far from a reference set?
 
     \b
     Example:
       lookalike audit outliers --gallery chest --reference label=normal
+      lookalike audit outliers --gallery chest --reference-gallery north --per study
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.audit import audit_outliers
 
     with open_gallery(gallery) as opened:
         result = audit_outliers(
-            opened, reference, where=where, space=space, neighbours=neighbours, limit=limit, outlier=outlier, seed=seed
+            opened,
+            reference,
+            reference_gallery=reference_gallery,
+            where=where,
+            space=space,
+            neighbours=neighbours,
+            limit=limit,
+            outlier=outlier,
+            per=per,
+            seed=seed,
         )
     if output != TABLE:
         print_listing(result, result.outliers, output)

@@ -101,11 +101,13 @@ class Domains:
 
 
 @contextmanager
-def opened_beside(gallery: Gallery, folder: str | os.PathLike[str]) -> Iterator[Gallery]:
-    """Another gallery, of comparable vectors. Raises GalleryError, ManifestMismatchError, UsageError (itself)."""
+def opened_beside(gallery: Gallery, folder: str | os.PathLike[str], what: str) -> Iterator[Gallery]:
+    """Another gallery, of comparable vectors. what: it is called. Raises GalleryError, ManifestMismatchError,
+    UsageError (it is this gallery itself).
+    """
     with open_gallery(folder) as other:
         if other.store.id == gallery.store.id:
-            raise UsageError("the queries come from the gallery that is asked; leave --queries-from out")
+            raise UsageError(f"{what} is the gallery that is asked itself; leave it out, or name another one")
         changed = [name for name, value in gallery.spec.identity.items() if other.spec.identity.get(name) != value]
         if changed:
             raise ManifestMismatchError(

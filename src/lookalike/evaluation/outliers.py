@@ -1,13 +1,15 @@
-"""Records far from a reference set, such as the normal ones: a list, farthest first.
+"""Records, or studies, far from a reference set, such as the normal ones: a list, farthest first.
 
-The distance of a record is 1 - the mean cosine with the nearest reference records of other patients. The reference
-records have distances of their own by the same rule, each from the others: where a record lies among these says how
-unusual it is, and what is beyond 95 % of them is an outlier.
+The distance of a record is 1 - the mean cosine with the nearest reference records of other patients, that of a study
+the mean of its records'. What is of the reference has distances of its own by the same rule, each from the others:
+where a record lies among these says how unusual it is, and what is beyond 95 % of them is an outlier. The reference may
+be of another gallery of the same encoder, whose patients are known to be the same only by pictures that are in both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,106 +19,151 @@ from numpy.typing import NDArray
 from lookalike import calibration
 from lookalike.asking.candidates import candidates, open_rows
 from lookalike.asking.pooling import pooled_vectors
-from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
+from lookalike.evaluation.cross_domain import opened_beside
+from lookalike.evaluation.outlier_report import KnownOutliers, Outlier, OutlierAudit, OutlierUnit
 from lookalike.evaluation.scores import number_of
-from lookalike.evaluation.tables import render
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.metrics import Bools, Floats, numbered, resample_weights
+from lookalike.store.studies import studies_of
 from lookalike.text import DISCLAIMER
-from lookalike.types import Record, Vectors
+from lookalike.types import Keys, Record, Vectors
 from lookalike.voting import nearest_rows
 
 _FEWEST_PATIENTS: Final = 10
 _RESAMPLES: Final = 1000
-_USUAL: Final = 0.95  # of the reference records are no outliers
+_USUAL: Final = 0.95  # of the reference are no outliers
+_TWO_GALLERIES: Final = (
+    "The reference is another gallery: a patient of both is known as such only where both have the same picture."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Outlier:
-    """distance: 0 to 2. percentile: the percentage of the reference records that are nearer to the others of them."""
-
-    id: str
-    source: str
-    labels: tuple[str, ...]
-    distance: float
-    percentile: float
-
-
-@dataclass(frozen=True, slots=True)
-class KnownOutliers:
-    """Of the records that were compared those that are known to be outliers: how many are, how many are not. auc: how
-    often one that is lies farther than one that is not; interval: its 95 % interval, patients drawn at random, None
-    with fewer than ten patients, of whom it would say too little.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """Some records of a gallery. keys (n,), vectors (n, dim): as the space has them. patients: of each all that it may
+    not be compared with. studies: of each its study.
     """
 
-    outliers: int
-    others: int
-    auc: float | None
-    interval: tuple[float, float] | None
+    keys: Keys
+    vectors: Vectors
+    records: Sequence[Record]
+    patients: Sequence[frozenset[str]]
+    studies: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class OutlierAudit:
-    """reference: how many records it has. records: how many others were compared. limit: the distance that 95 % of the
-    reference records stay below; beyond: how many others lie above it, by_chance: how many would if they were like the
-    reference. auc: how often one of the others is farther than one of the reference. outliers: the farthest first.
-    known: how well distances tell the records that are known to be outliers, None if none were named.
-    """
+@dataclass(frozen=True, slots=True, eq=False)
+class _Units:
+    """Records or studies with a distance. farthest: of each the record that lies farthest; members: its rows."""
 
-    reference: int
-    records: int
-    limit: float | None
-    beyond: int
-    by_chance: float
-    auc: float | None
-    outliers: tuple[Outlier, ...]
-    notes: tuple[str, ...]
-    known: KnownOutliers | None = None
-
-    def __str__(self) -> str:
-        rows = [["distance", "percentile", "labels", "record", "source"]]
-        rows += [
-            [f"{o.distance:.3f}", f"{o.percentile:.1f}", "|".join(o.labels), o.id, o.source] for o in self.outliers
-        ]
-        return render("Farthest from the reference", rows, "text") + "\n" + paragraphs(self.notes)
+    distances: Floats
+    farthest: Sequence[Record]
+    members: Sequence[NDArray[np.int64]]
+    studies: Sequence[str]
 
 
 def outliers_of(
     gallery: Gallery,
-    reference: str | Filter,
+    reference: str | Filter | None,
     where: str | Filter | None,
     space: str,
     neighbours: int,
     limit: int,
     truth: str | Filter | None,
     seed: int,
+    per: OutlierUnit,
+    reference_gallery: str | os.PathLike[str] | None,
 ) -> OutlierAudit:
     """Compare the records that a filter allows, or all others, with those of the reference. Raises UsageError: either
-    of them is empty, a filter that cannot be read.
+    of them is empty, a filter that cannot be read; GalleryError, ManifestMismatchError: the gallery of the reference.
     """
     if neighbours < 1 or limit < 1:
         raise UsageError(f"neighbours and limit must be at least 1, got {neighbours} and {limit}")
-    stored, records = pooled_vectors(gallery), gallery.store.records()
-    vectors, every = gallery.project(stored.vectors, space), [records[int(key)] for key in stored.records]
-    known = _rows(gallery, reference, stored.records)
-    others = np.setdiff1d(_rows(gallery, where, stored.records), known)
-    if len(known) < 2 or not len(others):
+    if reference is None and reference_gallery is None:
+        raise UsageError("name a reference: a filter such as label=normal, another gallery, or both")
+    if per not in ("record", "study"):
+        raise UsageError(f"outliers are listed per record or per study, got {per!r}")
+    known, others = _sides(gallery, reference, where, space, reference_gallery)
+    if len(known.keys) < 2 or not len(others.keys):
         raise UsageError(
-            f"the reference has {len(known)} records and {len(others)} others are there to be compared with it; "
-            "it takes two and one"
+            f"the reference has {len(known.keys)} records and {len(others.keys)} others are there to be compared with "
+            "it; it takes two and one"
         )
-    own, found = (_distances(vectors, every, rows, known, neighbours) for rows in (known, others))
-    compared = [every[row] for row in others]
-    audit = _audit(compared, found, own[np.isfinite(own)], limit)
+    own, found = (_units(side, _distances(side, known, neighbours), per) for side in (known, others))
+    audit = _audit(found, own, limit, per, len(others.keys), elsewhere=reference_gallery is not None)
     if truth is None:
         return audit
-    scored = np.isfinite(found)
-    member = np.isin(others, _rows(gallery, truth, stored.records))[scored]
-    patients = [record.patient for record, there in zip(compared, scored, strict=True) if there]
-    told = _known(found[scored], member, patients, seed)
-    return replace(audit, known=told, notes=(_of_known(told), *audit.notes))
+    true = np.isin(others.keys, candidates(gallery, where=truth).records(gallery, np.sort(others.keys)))
+    member = np.array([true[rows].any() for rows in found.members], np.bool_)
+    told = _known(found.distances, member, [record.patient for record in found.farthest], seed)
+    return replace(audit, known=told, notes=(told.sentence(per), *audit.notes))
+
+
+def _sides(
+    gallery: Gallery,
+    reference: str | Filter | None,
+    where: str | Filter | None,
+    space: str,
+    reference_gallery: str | os.PathLike[str] | None,
+) -> tuple[_Side, _Side]:
+    """The reference, and what is compared with it."""
+    if reference_gallery is None:
+        known = _side(gallery, reference, gallery, space)
+        return known, _side(gallery, where, gallery, space, without=known.keys)
+    with opened_beside(gallery, reference_gallery, "the reference gallery") as other:
+        known = _side(other, reference, gallery, space)
+        owners = {record.id: record.patient for record in other.store.records().values()}
+    return known, _with_patients_of(_side(gallery, where, gallery, space), gallery.store.records().values(), owners)
+
+
+def _side(
+    gallery: Gallery, where: str | Filter | None, asked: Gallery, space: str, without: Keys | None = None
+) -> _Side:
+    """The records that a filter allows. asked: the gallery whose space it is. without: the keys of those left out."""
+    stored, records, studies = pooled_vectors(gallery), gallery.store.records(), studies_of(gallery.store)
+    keys = candidates(gallery, where=where).records(gallery, np.sort(stored.records))
+    rows = np.flatnonzero(np.isin(stored.records, keys if without is None else np.setdiff1d(keys, without)))
+    some = [records[int(key)] for key in stored.records[rows]]
+    return _Side(
+        stored.records[rows],
+        asked.project(stored.vectors[rows], space),
+        some,
+        [frozenset({record.patient}) for record in some],
+        [studies.get(record.key, record.id) for record in some],
+    )
+
+
+def _with_patients_of(side: _Side, records: Iterable[Record], owners: Mapping[str, str]) -> _Side:
+    """A side whose patients are those of another gallery, too, where the two have a picture of them in common. records:
+    of the side's gallery; owners: the other's patients by record.
+    """
+    same: dict[str, set[str]] = {}
+    for record in records:
+        same.setdefault(record.patient, {record.patient}).update(filter(None, [owners.get(record.id)]))
+    return replace(side, patients=[frozenset(same[record.patient]) for record in side.records])
+
+
+def _distances(side: _Side, known: _Side, neighbours: int) -> Floats:
+    """(n,) distances of a side from the reference; nan where nobody of another patient is in it."""
+    opened = open_rows([record.patient for record in known.records])
+    cosines = nearest_rows(side.vectors, known.vectors, neighbours, allowed=lambda block: opened(side.patients[block]))[
+        1
+    ]
+    there = np.isfinite(cosines)
+    total, count = np.where(there, cosines, 0).sum(axis=1), there.sum(axis=1)
+    mean: Floats = np.divide(total, count, out=np.full(len(side.keys), np.nan), where=count > 0)
+    return 1 - mean
+
+
+def _units(side: _Side, distances: Floats, per: OutlierUnit) -> _Units:
+    """What has a distance: the records one by one, or their studies, whose distance is the mean."""
+    scored = np.flatnonzero(np.isfinite(distances))
+    names = np.array(side.studies)[scored] if per == "study" else scored
+    order, starts = np.argsort(names, kind="stable"), np.unique(np.sort(names), return_index=True)[1]
+    groups = np.split(scored[order], starts[1:]) if len(scored) else []
+    far = [int(rows[distances[rows].argmax()]) for rows in groups]
+    means = np.array([distances[rows].mean() for rows in groups], np.float64)
+    return _Units(means, [side.records[row] for row in far], groups, [side.studies[row] for row in far])
 
 
 def _known(found: Floats, member: Bools, patients: Sequence[str], seed: int) -> KnownOutliers:
@@ -136,59 +183,35 @@ def _known(found: Floats, member: Bools, patients: Sequence[str], seed: int) -> 
     return KnownOutliers(*counts, round(area, 4), (round(float(low), 4), round(float(high), 4)))
 
 
-def _of_known(known: KnownOutliers) -> str:
-    if known.auc is None:
-        return f"Known outliers: {known.outliers} of the compared records, {known.others} not; no curve without both."
-    between = "too few patients for an interval"
-    if known.interval is not None:
-        between = f"95 % {known.interval[0]:.3f} to {known.interval[1]:.3f}, patients drawn at random"
-    return (
-        f"Known outliers: {known.outliers} of the compared records, {known.others} not; one of the first lies farther "
-        f"than one of the others in {known.auc:.3f} of the pairs (area under the ROC curve; {between})."
-    )
-
-
-def _rows(gallery: Gallery, where: str | Filter | None, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.flatnonzero(np.isin(keys, candidates(gallery, where=where).records(gallery, keys)))
-
-
-def _distances(
-    vectors: Vectors, every: Sequence[Record], rows: NDArray[np.int64], known: NDArray[np.int64], neighbours: int
-) -> Floats:
-    """(rows,) distances from the reference; nan where nobody of another patient is in it."""
-    opened = open_rows([every[row].patient for row in known])
-    asking = [(every[row].patient,) for row in rows]
-    cosines = nearest_rows(vectors[rows], vectors[known], neighbours, allowed=lambda block: opened(asking[block]))[1]
-    there = np.isfinite(cosines)
-    total, count = np.where(there, cosines, 0).sum(axis=1), there.sum(axis=1)
-    mean: Floats = np.divide(total, count, out=np.full(len(rows), np.nan), where=count > 0)
-    return 1 - mean
-
-
-def _audit(records: Sequence[Record], found: Floats, own: Floats, limit: int) -> OutlierAudit:
-    scored = np.flatnonzero(np.isfinite(found))
-    beyond = float(np.quantile(own, _USUAL)) if len(own) else np.nan
-    farthest = scored[np.argsort(-found[scored], kind="stable")]
-    listed = tuple(_outlier(records[row], float(found[row]), own) for row in farthest[:limit])
-    both = np.concatenate([found[scored], own])
-    is_other = np.arange(len(both)) < len(scored)
+def _audit(found: _Units, own: _Units, limit: int, per: OutlierUnit, compared: int, *, elsewhere: bool) -> OutlierAudit:
+    beyond = float(np.quantile(own.distances, _USUAL)) if len(own.distances) else np.nan
+    both = np.concatenate([found.distances, own.distances])
+    is_other = np.arange(len(both)) < len(found.distances)
+    farthest = np.argsort(-found.distances, kind="stable")[:limit].tolist()
+    left_out = compared - sum(map(len, found.members))
     return OutlierAudit(
-        reference=len(own),
-        records=len(scored),
+        reference=len(own.distances),
+        records=len(found.distances),
         limit=number_of(beyond),
-        beyond=int((found[scored] > beyond).sum()),
-        by_chance=round((1 - _USUAL) * len(scored), 1),
-        auc=calibration.auc(both, is_other, np.zeros(len(both), np.int64)) if len(own) else None,
-        outliers=listed,
+        beyond=int((found.distances > beyond).sum()),
+        by_chance=round((1 - _USUAL) * len(found.distances), 1),
+        auc=calibration.auc(both, is_other, np.zeros(len(both), np.int64)) if len(own.distances) else None,
+        outliers=tuple(_outlier(found, unit, own.distances, per) for unit in farthest),
         notes=(
-            "Distance: 1 - the mean cosine with the nearest reference records of other patients. Percentile: of the "
-            "reference records, the share that is nearer to the others of them.",
-            *([] if len(scored) == len(records) else [f"{len(records) - len(scored)} records could not be compared."]),
+            "Distance: 1 - the mean cosine with the nearest reference records of other patients"
+            f"{', of a study the mean of its records' if per == 'study' else ''}. Percentile: of the reference, the "
+            "share that is nearer to the others of it.",
+            *([] if not left_out else [f"{left_out} records could not be compared."]),
+            *([_TWO_GALLERIES] if elsewhere else []),
             DISCLAIMER,
         ),
+        per=per,
     )
 
 
-def _outlier(record: Record, distance: float, own: Floats) -> Outlier:
-    percentile = 100 * float((own < distance).mean()) if len(own) else 100.0
-    return Outlier(record.id, record.source, record.labels, round(distance, 6), round(percentile, 2))
+def _outlier(found: _Units, unit: int, own: Floats, per: OutlierUnit) -> Outlier:
+    record, distance = found.farthest[unit], float(found.distances[unit])
+    percentile = round(100 * float((own < distance).mean()) if len(own) else 100.0, 2)
+    study = found.studies[unit] if per == "study" else ""
+    count = len(found.members[unit])
+    return Outlier(record.id, record.source, record.labels, round(distance, 6), percentile, study, count)

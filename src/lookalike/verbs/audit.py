@@ -4,6 +4,7 @@ far from a reference, of which do the neighbours say other than what is recorded
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,7 +20,8 @@ from lookalike.evaluation.duplicate_report import DuplicateAudit, duplicate_audi
 from lookalike.evaluation.labelled import every_record
 from lookalike.evaluation.metadata_report import MetadataAudit, metadata_of
 from lookalike.evaluation.near_duplicates import duplicates_within
-from lookalike.evaluation.outliers import OutlierAudit, outliers_of
+from lookalike.evaluation.outlier_report import OutlierAudit, OutlierUnit
+from lookalike.evaluation.outliers import outliers_of
 from lookalike.evaluation.quality import TEXT, quality_of
 from lookalike.evaluation.quality_report import QualityAudit
 from lookalike.evaluation.recorded_fields import LABEL, RecordedField, fields_of, recorded_fields
@@ -92,23 +94,28 @@ def audit_duplicates(gallery: Gallery, *, progress: Progress | None = None) -> D
 @of_one_encoder
 def audit_outliers(
     gallery: Gallery,
-    reference: str | Filter,
+    reference: str | Filter | None = None,
     *,
+    reference_gallery: str | os.PathLike[str] | None = None,
     where: str | Filter | None = None,
     space: str = BASE,
     neighbours: int = 5,
     limit: int = 20,
     outlier: str | Filter | None = None,
+    per: OutlierUnit = "record",
     seed: int = 0,
 ) -> OutlierAudit:
-    """List the records farthest from a reference set, such as ``label=normal``. where: which records are compared with
-    it, all others without. neighbours: reference records of other patients that a distance is the mean over. limit:
-    how many are listed. outlier: which of the compared records are known to be outliers; the result then says how well
-    the distances tell them, with an interval.
+    """List the records farthest from a reference set, such as ``label=normal``. reference_gallery: another gallery, of
+    the same encoder, that the reference is of, all of it where no filter says which. where: which records are compared
+    with it, all others without. neighbours: reference records of other patients that a distance is the mean over.
+    limit: how many are listed. outlier: which of the compared records are known to be outliers; the result then says
+    how well the distances tell them, with an interval. per: "study" compares studies, by the mean over those of their
+    records that are compared; a study is known to be an outlier if one of these is.
 
-    Raises UsageError: nothing to compare, a filter that cannot be read, no such space.
+    Raises UsageError: nothing to compare, a filter that cannot be read, no such space. GalleryError,
+    ManifestMismatchError: the other gallery cannot be read, or is of another encoder.
     """
-    return outliers_of(gallery, reference, where, space, neighbours, limit, outlier, seed)
+    return outliers_of(gallery, reference, where, space, neighbours, limit, outlier, seed, per, reference_gallery)
 
 
 @of_one_encoder

@@ -188,7 +188,7 @@ def _across(
     gallery: Gallery, space: MeasuredSpace, data: Labelled, rival: Rival | None, options: PrecisionOptions
 ) -> _Asked:
     """The records of another gallery as queries."""
-    with opened_beside(gallery, options.queries_from or "") as other:
+    with opened_beside(gallery, options.queries_from or "", "--queries-from") as other:
         sides = domains(other, data, space.criterion)
     duplicates = duplicates_between(gallery, sides.asking, sides.among)
     other_space, who = None if rival is None else rival.space, f"the records of {sides.name}"

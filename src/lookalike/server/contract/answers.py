@@ -12,7 +12,7 @@ from lookalike.evaluation.confound_report import ConfoundAudit
 from lookalike.evaluation.drift import DriftAudit
 from lookalike.evaluation.duplicate_report import DuplicateAudit
 from lookalike.evaluation.metadata_report import MetadataAudit
-from lookalike.evaluation.outliers import OutlierAudit
+from lookalike.evaluation.outlier_report import OutlierAudit
 from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.protocols.findings import FindingReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport

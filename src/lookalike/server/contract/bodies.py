@@ -338,6 +338,7 @@ class OutliersBody(Body):
     neighbours: Annotated[int, Field(ge=1, le=1000)] = 5
     limit: Annotated[int, Field(ge=1, le=10_000)] = 20
     outlier: Annotated[str, Field(max_length=10_000)] | None = None
+    per: Literal["record", "study"] = "record"
     seed: Seed = 0
 
 
