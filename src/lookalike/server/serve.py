@@ -33,9 +33,9 @@ def serve(settings: ServerSettings, *, browser: bool = False, say: Callable[[str
 def _serve_alone(settings: ServerSettings, say: Callable[[int], None]) -> None:
     # Who only watches other processes needs none of the application.
     from lookalike.server.app import service_app
-    from lookalike.server.running import run_app
+    from lookalike.server.running import run_app, settle
 
-    app = service_app(settings)
+    app = service_app(settings, settle)
     try:
         listening = listen(
             settings.host, settings.port, WAITING_CONNECTIONS

@@ -56,10 +56,14 @@ def main() -> None:
 
 def _serve(order: PartOrder) -> None:
     from lookalike.server.app import service_app
-    from lookalike.server.running import run_app
+    from lookalike.server.running import run_app, settle
+
+    def warmed() -> None:
+        settle()
+        _tell("warm")
 
     try:
-        app = service_app(order.settings, lambda: _tell("warm"))
+        app = service_app(order.settings, warmed)
     except LookalikeError as error:
         _tell(error)
         sys.exit(1)
