@@ -106,21 +106,21 @@ def likely_numbers(
     k: int,
     *,
     effort: float,
-    alive: NDArray[np.bool_] | None,
+    live: int,
+    bits: NDArray[np.uint8] | None,
     held: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """The numbers of more than k vectors likely near each query, (q, some) padded with -1.
 
-    alive: (n,), which may be found; None: all. held: about how many of these each list holds, where a filter may have
-    left them anywhere (``held_by_lists``).
+    live: how many may be found; bits: which (``bits_of``), None: all. held: about how many of these each list holds,
+    where a filter may have left them anywhere (``held_by_lists``).
     """
     faiss = _faiss()
-    live = index.ntotal if alive is None else int(np.count_nonzero(alive))
     count = min(k + math.ceil(effort * (recipe.depth + k)), live)
     if isinstance(index, faiss.IndexLSH):
         with _threads(len(queries)):
-            return _hashed(index, queries, count, alive)
-    selector = None if alive is None else faiss.IDSelectorBitmap(np.packbits(alive, bitorder="little"))
+            return _hashed(index, queries, count, None if bits is None else alive_of(bits, index.ntotal))
+    selector = None if bits is None else faiss.IDSelectorBitmap(bits)
     parameters: Any = faiss.SearchParameters(sel=selector)
     if hasattr(index, "hnsw"):
         parameters = faiss.SearchParametersHNSW(efSearch=max(count, round(effort * recipe.ef_search)), sel=selector)
@@ -135,6 +135,16 @@ def likely_numbers(
     with _threads(len(queries)):
         numbers: NDArray[np.int64] = index.search(queries, count, params=parameters)[1]
     return numbers
+
+
+def bits_of(alive: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Which of some rows (n,) may be found, eight in a byte, as FAISS takes it."""
+    return np.packbits(alive, bitorder="little")
+
+
+def alive_of(bits: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
+    """What ``bits_of`` was given, of so many rows."""
+    return np.unpackbits(bits, count=count, bitorder="little").view(np.bool_)
 
 
 def lists_of(index: Any) -> NDArray[np.int32] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,6 +17,8 @@ from lookalike.indexes.exact import best, merged, nearest, padding
 from lookalike.indexes.mapped import MappedFile
 from lookalike.indexes.native import (
     Builder,
+    alive_of,
+    bits_of,
     build,
     clear_codes,
     from_faiss_bytes,
@@ -31,7 +34,7 @@ from lookalike.types import Keys, Scores, Vectors
 
 _BLOCK: Final = 4096  # rows read from the file at once
 _DENSE: Final = 16  # of so many rows one or more: they are read through the mapping
-_FILTERS: Final = 4  # whose rows are kept
+_FILTERS: Final = 16  # whose rows are kept, a bit a row
 _SPARSE: Final = 8  # numbers a key, up to which a table of all numbers is made
 _FEW: Final = 1000  # rows that are scanned faster than searched
 
@@ -45,7 +48,7 @@ class Structure:
         mapping = mapping_of(self._vectors)
         self._source = mapping if isinstance(mapping, MappedFile) else None
         self._let_go()
-        self._live = int(np.count_nonzero(alive))
+        self._all = _Selected(None, bits_of(alive), int(np.count_nonzero(alive)))
         self._selected: tuple[_Selected, ...] = ()
 
     @classmethod
@@ -97,7 +100,7 @@ class Structure:
         parts["faiss"][:] = np.frombuffer(written, np.uint8)
 
     def __len__(self) -> int:
-        return self._live
+        return self._all.matching
 
     @property
     def struck(self) -> int:
@@ -107,7 +110,7 @@ class Structure:
     def strike(self, keys: Keys) -> None:
         """Strike off these keys: they are never found again."""
         self._alive = self._alive & ~np.isin(self._keys, keys)
-        self._live = int(np.count_nonzero(self._alive))
+        self._all = _Selected(None, bits_of(self._alive), int(np.count_nonzero(self._alive)))
         self._selected = ()
 
     def remaining(self) -> tuple[Keys, Vectors]:
@@ -117,37 +120,40 @@ class Structure:
 
     def search(self, queries: Vectors, k: int, among: Keys | None, effort: float) -> tuple[Keys, Scores]:
         """(q, k) keys and cosines; exact where few rows match, or where FAISS finds fewer than match."""
-        chosen = _Selected(None, self._alive, len(self)) if among is None else self._select(among)
-        alive, matching = chosen.alive, chosen.matching
-        few = 0 if among is None else self._recipe.exact_share * len(alive)
+        chosen = self._all if among is None else self._select(among)
+        count, matching = len(self._keys), chosen.matching
+        few = 0 if among is None else self._recipe.exact_share * count
         if matching <= max(_FEW, few) or k >= matching / 2:
-            return self._scan(queries, k, alive)
+            return self._scan(queries, k, chosen)
         numbers = likely_numbers(
             self._index,
             self._recipe,
             queries,
             k,
             effort=effort,
-            alive=None if matching == len(alive) else alive,
+            live=matching,
+            bits=None if matching == count else chosen.bits,
             held=chosen.held,
         )
         keys, scores = padding(len(queries), k)
         for i, row in enumerate(numbers):
             found = np.sort(row[row >= 0])
             if len(found) < k:
-                keys[i : i + 1], scores[i : i + 1] = self._scan(queries[i : i + 1], k, alive)
+                keys[i : i + 1], scores[i : i + 1] = self._scan(queries[i : i + 1], k, chosen)
             else:
                 keys[i], scores[i] = best(queries[i], k, self._keys[found], self._read(found))
         return keys, scores
 
     def _select(self, among: Keys) -> _Selected:
-        """Which rows have one of these keys. Those of the last filters are kept, by the array itself."""
+        """Which rows have one of these keys. Those of the last filters are kept, by the array itself, as long as
+        somebody has that.
+        """
         for known in self._selected:
-            if known.among is among:
+            if known.among is not None and known.among() is among:
                 return known
         alive = self._alive & self._among(among)
         held = None if self._lists is None else held_by_lists(self._index, self._lists, alive)
-        found = _Selected(among, alive, int(np.count_nonzero(alive)), held)
+        found = _Selected(weakref.ref(among), bits_of(alive), int(np.count_nonzero(alive)), held)
         self._selected = (found, *self._selected[: _FILTERS - 1])
         return found
 
@@ -164,8 +170,8 @@ class Structure:
         table[keys[(keys >= 0) & (keys <= last)]] = True
         return table[self._keys]
 
-    def _scan(self, queries: Vectors, k: int, alive: NDArray[np.bool_]) -> tuple[Keys, Scores]:
-        rows = np.flatnonzero(alive)
+    def _scan(self, queries: Vectors, k: int, chosen: _Selected) -> tuple[Keys, Scores]:
+        rows = np.flatnonzero(alive_of(chosen.bits, len(self._keys)))
         if self._source is None:
             return nearest(queries, k, self._keys, self._vectors, rows)
         answer = padding(len(queries), k)
@@ -189,11 +195,11 @@ class Structure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Selected:
-    """alive: (n,), which rows may be found; matching: how many; held: of them by each list, None where there are none.
-    among: for which keys.
+    """bits: of which rows may be found (``bits_of``); matching: how many; held: of them by each list, None where there
+    are none. among: for which keys; None: for all.
     """
 
-    among: Keys | None
-    alive: NDArray[np.bool_]
+    among: weakref.ref[Keys] | None
+    bits: NDArray[np.uint8]
     matching: int
     held: NDArray[np.int64] | None = None

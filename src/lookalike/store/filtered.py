@@ -32,7 +32,7 @@ MOST_HELD_IN_COLUMNS: Final = 5_000_000
 """With more the database answers: a column takes twelve bytes for each value of a record."""
 
 _MANY: Final = 10_000  # rows of a field
-_ANSWERS: Final = 8  # of the filters asked last
+_ANSWERS: Final = 4_000_000  # keys of the filters asked last, in all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +53,10 @@ class Columns:
         known = self.answers.get(tree)
         if known is None:
             known = self.keys[self._mask(tree, check)[self.owners]]
-            while len(self.answers) >= _ANSWERS:
-                self.answers.pop(next(iter(self.answers)), None)  # another thread may have been faster
+            left = _ANSWERS - sum(map(len, list(self.answers.values())))
+            while left < len(known) and self.answers:
+                gone = self.answers.pop(next(iter(self.answers)), ())  # another thread may have been faster
+                left += len(gone)
             self.answers[tree] = known
         return known
 

@@ -74,8 +74,10 @@ def _since(day: int | None, first: int | None) -> int | None:
 
 def first_days(store: Store, patients: Iterable[str]) -> dict[str, int]:
     """The day of the first study of each patient group that is known, as stored. Raises DamagedFileError."""
+    if not (wanted := list(patients)):
+        return {}
     with store.begin() as connection:
-        rows = chosen_rows(connection, _FIRST, list(patients))
+        rows = chosen_rows(connection, _FIRST, wanted)
     if not all(row.day is None or isinstance(row.day, int) for row in rows):
         raise damaged()
     return {row.patient: row.day for row in rows if row.day is not None}
