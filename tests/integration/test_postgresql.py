@@ -18,7 +18,6 @@ import numpy as np
 import PIL.Image
 import pytest
 from running import COMMAND, answers, described, ids_of, refusal, run
-from sqlalchemy import update
 
 import lookalike as package
 from conftest import texture, write_pictures
@@ -30,14 +29,13 @@ from lookalike.store import BASE, Batch, Store
 from lookalike.store.batch import EncodedRecord
 from lookalike.store.database import FILE, interrupted_after
 from lookalike.store.edit import label_changes
-from lookalike.store.jobs import add_job, job_of, next_job
+from lookalike.store.jobs import add_job, job_of
 from lookalike.store.place import STORE_FILE, put_elsewhere
-from lookalike.store.schema import JOBS
 from lookalike.store.second_encoder import begin_beside, switch_to_beside, write_beside
 from lookalike.store.since import layout_of
 from lookalike.store.within import checked_part
 from lookalike.verbs import records
-from lookalike.verbs.jobs import doing_job, take_over_jobs
+from lookalike.verbs.jobs import end_job, take_over_jobs, taken_job
 from new_records import new
 from peers.dicomweb import radiograph, serving
 from peers.postgresql import ROLE, PostgreSQL, postgresql
@@ -483,17 +481,38 @@ def test_several_processes_that_write_take_turns(two: tuple[Gallery, Gallery]) -
 
 def test_a_service_takes_over_what_another_has_left_and_nothing_else(two: tuple[Gallery, Gallery]) -> None:
     job = add_job(two[0].store, "map", {}, "somebody")
-    assert next_job(two[0].store) is not None
-    with doing_job(two[0], job.id):
-        with two[0].store.begin(write=True) as connection:  # an hour ago
-            connection.execute(update(JOBS).values(started=time.time() - 3600))
+    with taken_job(two[0]) as task:
+        assert task is not None
         take_over_jobs(two[1], ("map",))
         assert job_of(two[1].store, job.id).state == "running"
     take_over_jobs(two[1], ("map",))  # the first service is gone
     assert job_of(two[0].store, job.id).state == "queued"
-    assert next_job(two[1].store) is not None
-    take_over_jobs(two[0], ("map",))  # taken a moment ago
-    assert job_of(two[0].store, job.id).state == "running"
+    with taken_job(two[1]):
+        take_over_jobs(two[0], ("map",))
+        assert job_of(two[0].store, job.id).state == "running"
+
+
+def test_a_job_that_is_being_taken_is_never_taken_over(two: tuple[Gallery, Gallery]) -> None:
+    """Whoever sees that it runs finds it held, however often it is looked."""
+    jobs, ended = [add_job(two[0].store, "map", {}, "somebody").id for _ in range(10)], threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            take_over_jobs(two[1], ("map",))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    taken = list[str]()
+    try:
+        for _ in jobs:
+            with taken_job(two[0]) as task:
+                assert task is not None
+                taken.append(task.id)
+                end_job(two[0], task.id, result={})
+    finally:
+        ended.set()
+        looking.join()
+    assert taken == jobs
 
 
 # What is erased

@@ -23,7 +23,7 @@ from lookalike.store.checksums import UNKNOWN
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
-from lookalike.verbs.jobs import list_jobs, submit_job, take_job, take_up_jobs
+from lookalike.verbs.jobs import list_jobs, submit_job, take_up_jobs, taken_job
 from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.records import remove
 from lookalike.verbs.search import search
@@ -196,7 +196,8 @@ def test_planted_jobs_do_not_run(case: Case) -> None:
     case.user("mine")
     with open_gallery(case.g) as gallery:
         take_up_jobs(gallery, ("index",))
-        assert take_job(gallery) is None
+        with taken_job(gallery) as none:
+            assert none is None
     from lookalike.verbs.gallery import adopt
 
     assert adopt(case.g).jobs == 2
@@ -208,7 +209,8 @@ def test_planted_jobs_do_not_run(case: Case) -> None:
             database.execute(
                 "UPDATE jobs SET mac = (SELECT mac FROM jobs WHERE id = ?) WHERE kind = 'index'", [mine.id]
             )
-        taken = take_job(gallery)
+        with taken_job(gallery) as taken:
+            pass
         assert taken is not None
         assert taken.id == mine.id
         states = {job.id: (job.state, job.error) for job in list_jobs(gallery).items}

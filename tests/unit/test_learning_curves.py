@@ -7,7 +7,7 @@ from pathlib import Path
 from lookalike.gallery import open_gallery
 from lookalike.learning_curves import TrainingPoint, thinned
 from lookalike.server.jobs.noted import MOST_POINTS, NotedProgress
-from lookalike.verbs.jobs import job_info, list_jobs, submit_job, take_job
+from lookalike.verbs.jobs import job_info, list_jobs, submit_job, taken_job
 
 
 def test_every_other_point_of_each_curve_is_kept() -> None:
@@ -21,7 +21,8 @@ def test_every_other_point_of_each_curve_is_kept() -> None:
 def test_a_job_tells_its_points_and_a_listing_does_not(tmp_path: Path) -> None:
     with open_gallery(tmp_path / "g", create=True) as gallery:
         submitted = submit_job(gallery, "adapt", {}, "local")
-        assert take_job(gallery) is not None
+        with taken_job(gallery) as task:
+            assert task is not None
         note = NotedProgress(gallery, submitted.id)
         for step in range(3 * MOST_POINTS):
             note.point(TrainingPoint("loss", "", step, 1.0, 0.5, None))

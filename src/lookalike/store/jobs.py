@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: Final = ("queued", "running")
-_TAKEN: Final = 60.0  # seconds within which a server holds the lock of a job that it does, clocks included
 ADDING: Final = ("index", "pull")
 """Kinds of jobs that add records: their results list files of anyone."""
 FOREIGN: Final = "this job was not queued here, so it was not run; start it again"
@@ -148,9 +147,15 @@ def count_by_state(store: Store) -> dict[str, int]:
         return dict(map(tuple, connection.execute(select(JOBS.c.state, func.count()).group_by(JOBS.c.state))))
 
 
-def next_job(store: Store, *, only: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Job | None:
+def next_job(
+    store: Store,
+    *,
+    only: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+    hold: Callable[[str], object] = lambda _id: None,
+) -> Job | None:
     """Mark the job that has waited longest as running, and return it; None if no job waits. only: of these kinds, where
-    any are named; without: of none of these.
+    any are named; without: of none of these. hold: called with its id before anybody sees that it runs.
 
     A job that was not queued here, with the gallery's secret key, is marked as failed and never run.
     """
@@ -165,6 +170,8 @@ def next_job(store: Store, *, only: tuple[str, ...] = (), without: tuple[str, ..
             if row is None:
                 return None
             here = _was_queued_here(store, row)
+            if here:
+                hold(row.id)
             values = {"state": "running", "started": time.time(), "progress": "{}"} if here else _failed(FOREIGN)
             connection.execute(update(JOBS).where(JOBS.c.id == row.id).values(**values))
         if here:
@@ -237,10 +244,9 @@ def job_lock(identity: str) -> str:
 
 
 def left_jobs(store: Store) -> list[str]:
-    """The running jobs that no server does; what was taken a moment ago may not be locked yet."""
-    taken = select(JOBS.c.id).where(JOBS.c.state == "running", JOBS.c.started < time.time() - _TAKEN)
+    """The running jobs that no server does."""
     with store.begin() as connection:
-        found = list(connection.scalars(taken))
+        found = list(connection.scalars(select(JOBS.c.id).where(JOBS.c.state == "running")))
     return [identity for identity in found if not store.database.locks.is_held(job_lock(identity))]
 
 

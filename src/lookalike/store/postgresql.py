@@ -30,6 +30,9 @@ _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _EXCHANGED: Final = ("vectors", "vectors_beside", "patches", "patches_beside")
 _NEARLY: Final = 0.8  # of the connections
 _PATIENCE: Final = 30_000  # milliseconds to wait for another process's transaction
+_GONE: Final = "-ctcp_keepalives_idle=15 -ctcp_keepalives_interval=5 -ctcp_keepalives_count=3 -ctcp_user_timeout=30000"
+"""The server takes a machine for gone that has not answered for half a minute, and lets its locks go; by itself it
+would do so after two hours."""
 _MAKING: Final = 7_236_871  # the advisory lock of who makes a schema
 _MAY_WRITE: Final = text(
     "SELECT NOT pg_is_in_recovery() AND CASE WHEN to_regclass(:table) IS NULL "
@@ -146,7 +149,7 @@ class PostgreSQLDatabase:
             connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {self._schema} CASCADE")
 
     def _engine(self, **options: Any) -> Engine:
-        settings = f"-csearch_path={self._place.schema} -clock_timeout={_PATIENCE}"
+        settings = f"-csearch_path={self._place.schema} -clock_timeout={_PATIENCE} {_GONE}"
         engine = create_engine(
             driver_url(self._place.url),
             connect_args={"autocommit": True, "options": settings, "application_name": "lookalike"},

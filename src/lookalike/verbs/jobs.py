@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
@@ -194,10 +194,19 @@ def task_of(gallery: Gallery, id: str) -> Task:
     return _task(job_to_run(gallery.store, id))
 
 
-def take_job(gallery: Gallery, *, only: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Task | None:
-    """Mark the job that has waited longest as running, and return it; None if no job waits. only, without: kinds."""
-    job = next_job(gallery.store, only=only, without=without)
-    return None if job is None else _task(job)
+@contextmanager
+def taken_job(gallery: Gallery, *, only: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Iterator[Task | None]:
+    """The job that has waited longest, marked as running; None if no job waits. Within, no other service takes it over.
+    only, without: kinds. Raises GalleryError.
+    """
+    with ExitStack() as held:
+
+        def hold(id: str) -> None:
+            if gallery.store.database.is_shared:
+                held.enter_context(gallery.locks.opened(job_lock(id))).try_take()
+
+        job = next_job(gallery.store, only=only, without=without, hold=hold)
+        yield None if job is None else _task(job)
 
 
 def take_up_jobs(gallery: Gallery, repeatable: tuple[str, ...]) -> None:
@@ -209,17 +218,6 @@ def take_over_jobs(gallery: Gallery, repeatable: tuple[str, ...]) -> None:
     """The same of what another service has left, where several may do a gallery's jobs; called now and then."""
     if gallery.store.database.is_shared:
         resume_jobs(gallery.store, repeatable)
-
-
-@contextmanager
-def doing_job(gallery: Gallery, id: str) -> Iterator[None]:
-    """Within, no other service takes a job over. Raises GalleryError."""
-    if not gallery.store.database.is_shared:
-        yield
-        return
-    with gallery.locks.opened(job_lock(id)) as lock:
-        lock.try_take()
-        yield
 
 
 def put_back_job(gallery: Gallery, id: str) -> None:

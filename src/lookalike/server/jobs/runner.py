@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final
 
@@ -15,16 +15,7 @@ from lookalike.erasing import is_erasing, tidy
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.server.jobs.process import BESIDE, REPEATABLE, WRITERS, JobProcess
-from lookalike.verbs.jobs import (
-    Task,
-    cancel_job,
-    doing_job,
-    end_job,
-    put_back_job,
-    take_job,
-    take_over_jobs,
-    take_up_jobs,
-)
+from lookalike.verbs.jobs import Task, cancel_job, end_job, put_back_job, take_over_jobs, take_up_jobs, taken_job
 
 _LOOK_EVERY: Final = 2.0  # seconds: another process may have queued a job
 _TIDY_SECONDS: Final = 2.0  # waited for the turn to tidy, before the next job
@@ -103,39 +94,44 @@ class Runner:
     def _run_beside(self, kind: str, wake: threading.Event) -> None:
         while not self._stopped:
             job = None
-            with suppress(LookalikeError):
-                job = take_job(self._gallery, only=(kind,))
-            self._do(job) if job is not None else _wait(wake)
+            with suppress(LookalikeError), ExitStack() as held:
+                job = held.enter_context(taken_job(self._gallery, only=(kind,)))
+                self._do(job)
+            if job is None:
+                _wait(wake)
 
     def _do_next(self, wake: threading.Event) -> None:
         """Do the next job, or wait for one."""
-        job = self._taken()
-        if job is None:
-            _wait(wake)
-            return
+        job = None
         try:
-            self._do(job)
+            with suppress(LookalikeError), ExitStack() as held:
+                job = self._taken(held)
+                self._do(job)
         finally:
-            if job.kind in WRITERS:
+            if job is not None and job.kind in WRITERS:
                 self._writes = False
                 self.wake()
+        if job is None:
+            _wait(wake)
 
-    def _taken(self) -> Task | None:
-        """The next job; none that writes while one does."""
-        with self._taking, suppress(LookalikeError):
-            job = take_job(self._gallery, without=(*BESIDE, *(WRITERS if self._writes else ())))
+    def _taken(self, held: ExitStack) -> Task | None:
+        """The next job, held by this service until the end; none that writes while one does."""
+        with self._taking:
+            without = (*BESIDE, *(WRITERS if self._writes else ()))
+            job = held.enter_context(taken_job(self._gallery, without=without))
             self._writes |= job is not None and job.kind in WRITERS
             return job
-        return None
 
     def _tidy(self) -> None:
         """Remove what jobs that have ended left in ``sources/``, and what an erasure could not remove at once."""
         untidy, self._untidy = self._untidy or is_erasing(self._gallery), False
         self._untidy |= untidy and not tidy(self._gallery, _TIDY_SECONDS)
 
-    def _do(self, job: Task) -> None:
+    def _do(self, job: Task | None) -> None:
         """Have a job done by a process of its own. One that is under way when the service ends waits again."""
-        with suppress(LookalikeError), doing_job(self._gallery, job.id):
+        if job is None:
+            return
+        with suppress(LookalikeError):
             self._wait_for(job)
         with suppress(LookalikeError):
             if not self._stopped:
