@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.explain import explain
     from lookalike.verbs.export import export_records
     from lookalike.verbs.export_vectors import export_vectors
+    from lookalike.verbs.galleries.merge import merge_galleries as merge
     from lookalike.verbs.index import index
     from lookalike.verbs.label_next import label_next
     from lookalike.verbs.map import map_gallery as map
@@ -83,6 +84,7 @@ __all__ = [
     "label_next",
     "list_cohorts",
     "map",
+    "merge",
     "migrate",
     "open",
     "pull",
@@ -107,6 +109,7 @@ _HOME: Final = {
     "index": ("lookalike.verbs.index", "index"),
     "label_next": ("lookalike.verbs.label_next", "label_next"),
     "map": ("lookalike.verbs.map", "map_gallery"),
+    "merge": ("lookalike.verbs.galleries.merge", "merge_galleries"),
     "migrate": ("lookalike.verbs.migrate", "migrate"),
     "receive": ("lookalike.verbs.receive", "receive"),
     "pull": ("lookalike.verbs.pull", "pull"),

@@ -20,10 +20,10 @@ from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remov
 from lookalike.verbs.cohorts.export import export_cohort
 from lookalike.verbs.cohorts.split import split_cohort
 from lookalike.verbs.erase import erase_patient
+from lookalike.verbs.galleries.places import copy_gallery, list_galleries, rename_gallery
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.jobs import list_schedules
 from lookalike.verbs.keys import add_key, list_keys, remove_key
-from lookalike.verbs.places import copy_gallery, list_galleries, rename_gallery
 from lookalike.verbs.readings import (
     adjudicate,
     give_readings,
@@ -116,6 +116,7 @@ VERBS: Final = (
     Verb("gallery list", list_galleries),
     Verb("gallery rename", rename_gallery),
     Verb("gallery copy", copy_gallery),
+    Verb("gallery merge", lookalike.merge),
     Verb("erase", erase_patient),
     Verb("audit-log verify", verify_audit_log),
     Verb("audit-log export", export_audit_log),
@@ -152,7 +153,14 @@ _LONG: Final = (
     "audit metadata",
     "audit quality",
 )
-_BARS: Final = ("gallery migrate", "gallery backup", "gallery copy", "gallery restore", "gallery verify")
+_BARS: Final = (
+    "gallery migrate",
+    "gallery backup",
+    "gallery copy",
+    "gallery restore",
+    "gallery verify",
+    "gallery merge",
+)
 _AUDITS: Final = ("audit confounds", "audit metadata", "audit quality")
 _JOBS: Final = ("index", "adapt", "tune", "evaluate", *_AUDITS)  # those with a body
 
@@ -329,7 +337,7 @@ def as_command(verb: Verb) -> dict[str, Any]:
     wanted = in_python(verb)
     command = command_of(verb)
     found = {named(each, wanted): each for each in command.get_params(click.Context(command))}
-    left_out = {"gallery", "galleries", "h", "help", *(SHOWN - wanted.keys())}
+    left_out = {"gallery", "h", "help", *(({"galleries"} | SHOWN) - wanted.keys())}
     return {name: default_of(verb, name, each) for name, each in found.items() if name not in left_out}
 
 

@@ -19,9 +19,9 @@ from lookalike.errors import GalleryError, LockedError, UsageError
 from lookalike.gallery import open_gallery
 from lookalike.verbs.backup import list_backups
 from lookalike.verbs.erase import erase_patient
+from lookalike.verbs.galleries.places import copy_gallery, list_galleries, rename_gallery
 from lookalike.verbs.gallery import gallery_info
 from lookalike.verbs.keys import add_key, list_keys
-from lookalike.verbs.places import copy_gallery, list_galleries, rename_gallery
 from lookalike.verbs.records import browse
 from lookalike.verbs.search import search
 

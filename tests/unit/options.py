@@ -61,9 +61,10 @@ VERBS: Final = (
     "lookalike.verbs.jobs:list_schedules",
     "lookalike.verbs.label_next:label_next",
     "lookalike.verbs.keys:add_key",
-    "lookalike.verbs.places:copy_gallery",
-    "lookalike.verbs.places:list_galleries",
-    "lookalike.verbs.places:rename_gallery",
+    "lookalike.verbs.galleries.merge:merge_galleries",
+    "lookalike.verbs.galleries.places:copy_gallery",
+    "lookalike.verbs.galleries.places:list_galleries",
+    "lookalike.verbs.galleries.places:rename_gallery",
     "lookalike.verbs.keys:list_keys",
     "lookalike.verbs.keys:remove_key",
     "lookalike.verbs.map:map_gallery",
@@ -556,6 +557,14 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "gallery copy": Command(
         {"": "{out} --gallery {g}"}, {"to": Told("", "to", "{out}"), "--gallery": GALLERY, "--json": JSON}
+    ),
+    "gallery merge": Command(
+        {"": "{g} --into {out}"},
+        {
+            "galleries": Told("", "galleries", "{g}"),
+            "--into": Told("--into {out}-else", "into", "{out}-else"),
+            "--json": JSON,
+        },
     ),
     "gallery schedules": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "gallery verify": Command({"": "{g}"}, {"source": Told("", "source", "{g}"), "--json": JSON}),

@@ -1,4 +1,4 @@
-"""lookalike gallery: adopt, backup, backups, copy, info, key, list, migrate, relocate, rename, restore, verify ..."""
+"""lookalike gallery: adopt, backup, backups, copy, info, key, list, merge, migrate, relocate, ..."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from lookalike.cli import gallery_backups, gallery_places
+from lookalike.cli import gallery_backups, gallery_merge, gallery_places
 from lookalike.cli.noting import note_command
 from lookalike.cli.output import (
     counted,
@@ -51,6 +51,7 @@ for _each in (
     gallery_backups.verify_command,
     gallery_places.copy_command,
     gallery_places.list_command,
+    gallery_merge.merge_command,
     gallery_places.rename_command,
 ):
     command.add_command(_each)

@@ -29,7 +29,7 @@ def list_command(folders: tuple[str, ...], output: str) -> None:
     Example:
       lookalike gallery list /data/galleries
     """
-    from lookalike.verbs.places import list_galleries
+    from lookalike.verbs.galleries.places import list_galleries
 
     result = list_galleries(folders)
     if output != TABLE:
@@ -60,7 +60,7 @@ def rename_command(name: str, gallery: str, as_json: bool) -> None:
       lookalike gallery rename chest-2026 --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.places import rename_gallery
+    from lookalike.verbs.galleries.places import rename_gallery
 
     result = rename_gallery(gallery, name)
     with open_gallery(result.folder) as opened:
@@ -89,7 +89,7 @@ def copy_command(to: str, gallery: str, as_json: bool) -> None:
       lookalike gallery copy /data/chest-trial --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.places import copy_gallery
+    from lookalike.verbs.galleries.places import copy_gallery
 
     with (
         open_gallery(gallery) as opened,

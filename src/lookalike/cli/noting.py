@@ -37,6 +37,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "gallery relocate": "change-gallery",
     "gallery rename": "change-gallery",
     "gallery copy": "export",
+    "gallery merge": "import",
     "gallery key": "export",
     "gallery backup": "export",
     "gallery restore": "import",

@@ -203,7 +203,7 @@ def _add_records(
     keys = {**known, **keys_by_id(connection, new)}
     delete_rows(connection, THUMBNAILS.c.record, known.values())
     insert_rows(connection, THUMBNAILS, [_thumbnail_row(keys[i], i, record.thumbnail) for i, record in given.items()])
-    _describe(connection, [(keys[i], record.attributes) for i, record in new.items()])
+    put_attributes(connection, [(keys[i], record.attributes) for i, record in new.items()])
     _describe_again(connection, {known[i]: given[i] for i in known}, group)
     set_by_table(connection, {keys[i]: frozenset(record.labels) for i, record in new.items()}, overwrite=False)
     delete_rows(connection, VECTORS.c.record, known.values())
@@ -224,14 +224,14 @@ def _describe_again(connection: Connection, known: Mapping[int, NewRecord], grou
         patient = group(record.patient) or identity
         connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(**place, patient=patient))
         delete_rows(connection, ATTRIBUTES.c.record, [key])
-        _describe(connection, [(key, record.attributes)])
+        put_attributes(connection, [(key, record.attributes)])
 
 
 def _thumbnail_row(key: int, identity: str, jpeg: bytes) -> dict[str, Any]:
     return {"record": key, "jpeg": jpeg, "checksum": thumbnail_checksum(identity, jpeg)}
 
 
-def _describe(connection: Connection, described: Iterable[tuple[int, Mapping[str, Attribute]]]) -> None:
+def put_attributes(connection: Connection, described: Iterable[tuple[int, Mapping[str, Attribute]]]) -> None:
     """Set the attributes of records, by their keys."""
     values: _Rows = []
     for key, attributes in described:
@@ -262,7 +262,7 @@ def _relabel(
     for key, identity, patient in rows:
         named = (ATTRIBUTES.c.record == key) & ATTRIBUTES.c.name.in_(list(change.attributes))
         connection.execute(delete(ATTRIBUTES).where(named))
-        _describe(connection, [(key, change.attributes)])
+        put_attributes(connection, [(key, change.attributes)])
         now = group(change.patient) or patient or identity
         connection.execute(update(RECORDS).where(RECORDS.c.key == key).values(patient=now))
         if now != patient:

@@ -76,6 +76,31 @@ def put_readings(store: Store, name: str, ids: Sequence[str], labels: Iterable[s
         insert_rows(connection, READINGS, rows)
 
 
+def bring_readings(store: Store, name: str, readings: Sequence[StoredReading]) -> int:
+    """Store what was read elsewhere of records that are here, as it was given there; what is said here already stays.
+    Returns how many came.
+    """
+    with store.begin(write=True) as connection:
+        keys = keys_by_id(connection, dict.fromkeys(each.id for each in readings))
+        there = {
+            (row.record, row.reader) for row in connection.execute(select(READINGS).where(READINGS.c.round == name))
+        }
+        rows = [
+            {
+                "round": name,
+                "record": keys[each.id],
+                "reader": each.reader,
+                "labels": json.dumps(each.labels),
+                "by": each.by,
+                "time": each.time,
+            }
+            for each in readings
+            if each.id in keys and (keys[each.id], each.reader) not in there
+        ]
+        insert_rows(connection, READINGS, rows)
+        return len(rows)
+
+
 def has_read(store: Store, name: str, reader: str) -> bool:
     """Whether somebody is a reader of a round."""
     query = select(READINGS.c.record).where(READINGS.c.round == name, READINGS.c.reader == reader).limit(1)
