@@ -256,9 +256,9 @@ def interrupted_after(connection: Connection, deadline: float, late: Callable[[]
     try:
         with (_timed if is_postgresql else _stepped)(connection, deadline):
             yield
-    except OperationalError as error:
-        state = getattr(error.orig, "sqlstate", None)
-        if not (state == _LATE if is_postgresql else "interrupted" in str(error.orig)):
+    except (OperationalError, sqlite3.OperationalError) as error:
+        said = getattr(error, "orig", error)
+        if not (getattr(said, "sqlstate", None) == _LATE if is_postgresql else "interrupted" in str(said)):
             raise
         raise late() from None
 

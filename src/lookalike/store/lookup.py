@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from lookalike.store.rows import chosen_rows, where_chosen, whole_records
 from lookalike.store.schema import RECORDS, VECTORS
@@ -17,6 +17,7 @@ Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]  # opens a r
 
 _KEYS_BY_ID: Final = where_chosen(RECORDS.c.id, RECORDS.c.key)
 _OWNERS_BY_KEY: Final = where_chosen(VECTORS.c.key, VECTORS.c.key, VECTORS.c.record)
+_RECORDS_OF_PATIENT: Final = where_chosen(RECORDS.c.patient, RECORDS.c.key)
 _KEYS_OF_PATIENT: Final = where_chosen(RECORDS.c.patient, VECTORS.c.key).join(
     RECORDS, RECORDS.c.key == VECTORS.c.record
 )
@@ -72,8 +73,7 @@ class DatabaseLookup:
         DamagedFileError.
         """
         with self._begin() as connection:
-            own = connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient))
-            whole_records(connection, [int(key) for key in own])
+            whole_records(connection, _keys(connection, _RECORDS_OF_PATIENT, [patient]).tolist())
             return _keys(connection, _KEYS_OF_PATIENT, [patient])
 
     def owner_keys(self, keys: Keys) -> Keys:
@@ -91,4 +91,4 @@ class DatabaseLookup:
 
 
 def _keys(connection: Connection, query: Any, values: list[Any]) -> Keys:
-    return np.fromiter(connection.scalars(query, {"chosen": values}), np.int64)
+    return np.fromiter((key for (key,) in chosen_rows(connection, query, values)), np.int64)

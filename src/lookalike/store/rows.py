@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import sqlite3
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from sqlalchemy import Connection, Select, Table, bindparam, select
+from sqlalchemy.dialects import sqlite
 
 from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.checksums import UNKNOWN, record_checksum
 from lookalike.store.database import damaged, sound_row
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
 from lookalike.types import Record, Refusal
+
+_Row: TypeAlias = Callable[[tuple[Any, ...]], Any]
 
 CHUNK: Final = 500  # values in one IN (...), well below SQLite's limit
 
@@ -35,6 +41,7 @@ _LABELS_BY_RECORD: Final = where_chosen(LABELS.c.record, *LABELS.c)
 _ATTRIBUTES_BY_RECORD: Final = where_chosen(ATTRIBUTES.c.record, *ATTRIBUTES.c)
 
 
+_SQLITE: Final = sqlite.dialect()
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _PART: Final[Any] = (bindparam("first"), bindparam("last"))
 _EVERY_PART: Final = (
@@ -76,7 +83,7 @@ def raw_records(connection: Connection, wanted: list[int] | None) -> Iterator[Ra
     if wanted is None:
         return _every_raw_record(connection)
     queries = _RECORDS_BY_KEY, _LABELS_BY_RECORD, _ATTRIBUTES_BY_RECORD
-    return _joined(*(chosen_rows(connection, query, wanted) for query in queries))
+    return _joined(*(_chosen(connection, query, wanted, _as_it_is) for query in queries))
 
 
 def _every_raw_record(connection: Connection) -> Iterator[RawRecord]:
@@ -152,7 +159,42 @@ def chosen_rows(connection: Connection, query: Select[Any], wanted: list[Any] | 
     """The rows of a ``chosen`` query; all of the table without ``wanted``."""
     if wanted is None:
         return list(connection.execute(select(*query.selected_columns)))
-    return [row for some in chunks(wanted) for row in connection.execute(query, {"chosen": some}).all()]
+    return _chosen(connection, query, wanted, _row_of(query))
+
+
+def _chosen(connection: Connection, query: Select[Any], wanted: list[Any], row: _Row) -> list[Any]:
+    """The rows of a ``chosen`` query. SQLite's driver is asked itself, in a fifth of the time: a search looks up a
+    dozen times. row: what makes a row of the driver's.
+    """
+    if connection.dialect.name != _SQLITE.name:
+        return [each for some in chunks(wanted) for each in connection.execute(query, {"chosen": some}).all()]
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    found: list[Any] = []
+    for some in chunks(wanted):
+        many = 1 << (len(some) - 1).bit_length()  # so that there are few texts, which SQLite has prepared
+        values = (*some, *some[-1:] * (many - len(some)))
+        found += map(row, driver.execute(_text(query, many), values).fetchall())
+    return found
+
+
+def _as_it_is(row: tuple[Any, ...]) -> Any:
+    return row
+
+
+@lru_cache(256)
+def _text(query: Select[Any], many: int) -> str:
+    """A ``chosen`` query for so many values, for SQLite."""
+    asked = query.params(chosen=[0] * many)
+    return str(asked.compile(dialect=_SQLITE, compile_kwargs={"render_postcompile": True}))
+
+
+@lru_cache(64)
+def _row_of(query: Select[Any]) -> _Row:
+    """What makes of the driver's row one whose columns have names."""
+    names = [column.key or "" for column in query.selected_columns]
+    kind: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
+    return cast(_Row, kind._make)
 
 
 def sound_rows(connection: Connection, query: Select[Any], table: Table, wanted: list[Any]) -> list[Any]:

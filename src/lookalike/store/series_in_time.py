@@ -27,10 +27,10 @@ _FIRST: Final = (
     .where(RECORDS.c.patient.in_(bindparam("chosen", expanding=True)))
     .group_by(RECORDS.c.patient)
 )
-_MEMBERS: Final[Mapping[Unit, tuple[Any, Any]]] = {
-    "patient": (RECORDS.c.patient, RECORDS.c.key),
-    "study": (STUDIES.c.study, STUDIES.c.record),
-    "series": (IDENTITIES.c.series, IDENTITIES.c.record),
+_MEMBERS: Final[Mapping[Unit, Any]] = {
+    "patient": where_chosen(RECORDS.c.patient, RECORDS.c.patient.label("name"), RECORDS.c.key),
+    "study": where_chosen(STUDIES.c.study, STUDIES.c.study.label("name"), STUDIES.c.record.label("key")),
+    "series": where_chosen(IDENTITIES.c.series, IDENTITIES.c.series.label("name"), IDENTITIES.c.record.label("key")),
 }
 
 
@@ -94,9 +94,8 @@ def days_of_records(store: Store, records: Iterable[int]) -> dict[int, int]:
 
 def members(store: Store, of: Unit, names: Iterable[str]) -> dict[str, list[int]]:
     """The keys of all records of some patients, studies or series, by their pseudonyms."""
-    name, key = _MEMBERS[of]
     found: dict[str, list[int]] = {}
     with store.begin() as connection:
-        for row in chosen_rows(connection, where_chosen(name, name.label("name"), key.label("key")), list(names)):
+        for row in chosen_rows(connection, _MEMBERS[of], list(names)):
             found.setdefault(row.name, []).append(int(row.key))
     return found
