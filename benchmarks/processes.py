@@ -25,6 +25,7 @@ from benchmarks.server_load import CLIENTS, K, Load, asked_over, load, serving
 from benchmarks.timing import busy_note, interleave
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import record_id
+from lookalike.verbs.gallery import adopt
 from lookalike.verbs.search import search
 
 RECORDS, FEW = 1_000_000, 10_000
@@ -42,6 +43,8 @@ def run(data: Path | None) -> Iterator[Figure]:
         if not folder.exists():
             with open_gallery(folder, create=True) as gallery:
                 store_all(gallery, drawn(RECORDS))
+        elif data is not None:
+            adopt(folder)  # made by a run whose configuration is gone
         with open_gallery(folder) as gallery:
             gallery.index()
             gallery.store.verify()  # as it would be once a day
