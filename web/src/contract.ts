@@ -1895,8 +1895,19 @@ export interface components {
             p_adjusted: number | null;
         };
         /**
+         * @description squared: the estimate of the squared discrepancy, about 0 where the groups are alike. p: how often it is as
+         *     large, or larger, while whole patients change sides. first, second: how many records were compared.
+         */
+        Discrepancy: {
+            squared: number;
+            p: number;
+            first: number;
+            second: number;
+        };
+        /**
          * @description before, after: how many records. pictures: whether those after lie farther from those before than these from one
-         *     another; None with fewer than two patients on a side. shares: the surest change first.
+         *     another; distribution: whether the two are of one distribution; None with fewer than two patients on a side. differ:
+         *     whether either says so (p below .05, adjusted for there being two). shares: the surest change first.
          */
         DriftAudit: {
             before: number;
@@ -1904,6 +1915,8 @@ export interface components {
             pictures: components["schemas"]["Shift"] | null;
             shares: components["schemas"]["ChangedShare"][];
             notes: string[];
+            distribution: components["schemas"]["Discrepancy"] | null;
+            differ: boolean;
         };
         /** @description Two filters, each of one part of the gallery. */
         DriftBody: {

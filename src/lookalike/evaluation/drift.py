@@ -1,8 +1,8 @@
 """Drift: do pictures, labels or what is recorded differ between two parts of a gallery, such as two sites or two times?
 
-The pictures are compared by ``shift_test``, a share by its difference. In both whole patients change sides in the
-permutations, since records of one patient are no independent witnesses; p values of shares are adjusted for their
-number (Holm).
+The pictures are compared by ``shift_test`` and ``discrepancy_test``, a share by its difference. In all of these whole
+patients change sides in the permutations, since records of one patient are no independent witnesses; p values of the
+two, and those of shares, are adjusted for their number (Holm).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lookalike.asking.candidates import candidates
 from lookalike.asking.pooling import pooled_vectors
 from lookalike.columns import paragraphs
 from lookalike.errors import UsageError
+from lookalike.evaluation.discrepancy import Discrepancy, discrepancy_test
 from lookalike.evaluation.permutations import MOST, holm, shuffles
 from lookalike.evaluation.recorded_fields import LABEL, recorded_fields
 from lookalike.evaluation.shift import ALPHA, Shift, shift_test
@@ -45,7 +46,8 @@ class ChangedShare:
 @dataclass(frozen=True, slots=True)
 class DriftAudit:
     """before, after: how many records. pictures: whether those after lie farther from those before than these from one
-    another; None with fewer than two patients on a side. shares: the surest change first.
+    another; distribution: whether the two are of one distribution; None with fewer than two patients on a side. differ:
+    whether either says so (p below .05, adjusted for there being two). shares: the surest change first.
     """
 
     before: int
@@ -53,6 +55,8 @@ class DriftAudit:
     pictures: Shift | None
     shares: tuple[ChangedShare, ...]
     notes: tuple[str, ...]
+    distribution: Discrepancy | None = None
+    differ: bool = False
 
     def __str__(self) -> str:
         rows = [["field", "value", "before", "after", "p"]]
@@ -82,8 +86,12 @@ def drift_of(gallery: Gallery, before: str | Filter, after: str | Filter, seed: 
     vectors = stored.vectors[rows]
     asking = [(patient,) for patient in patients[split:]]
     pictures = shift_test(vectors[split:], asking, patients[split:], vectors[:split], patients[:split], seed)
+    distribution = discrepancy_test(vectors[:split], patients[:split], vectors[split:], patients[split:], seed)
+    tested = [each.p for each in (pictures, distribution) if each is not None]
+    differ = bool(tested) and float(holm(np.array(tested)).min()) < ALPHA
     shares = _shares(every, numbered(patients), split, gallery.store.field_names(), seed)
-    return DriftAudit(split, len(second), pictures, shares, _notes(pictures, shares))
+    notes = _notes(pictures, distribution, shares, differ=differ)
+    return DriftAudit(split, len(second), pictures, shares, notes, distribution, differ)
 
 
 def _shares(
@@ -117,14 +125,17 @@ def _differences(codes: NDArray[np.int64], table: NDArray[np.float64]) -> NDArra
     return np.asarray(after - before)
 
 
-def _notes(pictures: Shift | None, shares: Sequence[ChangedShare]) -> tuple[str, ...]:
+def _notes(
+    pictures: Shift | None, distribution: Discrepancy | None, shares: Sequence[ChangedShare], *, differ: bool
+) -> tuple[str, ...]:
     changed = sum(each.p < ALPHA for each in shares)
     told = "The pictures were not compared: it takes two patients on each side."
-    if pictures is not None:
-        found = "differ from" if pictures.shifted else "do not differ from"
+    if pictures is not None and distribution is not None:
+        found = "differ from" if differ else "do not differ from"
         told = (
-            f"The pictures after {found} those before: effect {pictures.effect:.2f} (0.50: none), p {pictures.p:.3f}, "
-            f"whole patients exchanged ({pictures.queries} and {pictures.records} records)."
+            f"The pictures after {found} those before: distance to the nearest, effect {pictures.effect:.2f} (0.50: "
+            f"none), p {pictures.p:.3f}; squared mean discrepancy {distribution.squared:.4f} (0: none), p "
+            f"{distribution.p:.3f}; whole patients exchanged, differ: either p below {ALPHA:g}, adjusted for two."
         )
     return (
         told,

@@ -87,7 +87,7 @@ def shift_test(
     """
     if min(len(set(units)), len(set(owners))) < 2:
         return None
-    asked, known = _drawn(units, _MOST_QUERIES, seed), _drawn(owners, _MOST_RECORDS, seed)
+    asked, known = drawn_patients(units, _MOST_QUERIES, seed), drawn_patients(owners, _MOST_RECORDS, seed)
     vectors = np.concatenate([queries[asked], gallery[known]])
     patients = [*(units[i] for i in asked), *(owners[i] for i in known)]
     theirs = [*({units[i], *asking[i]} for i in asked), *({owners[i]} for i in known)]
@@ -99,7 +99,7 @@ def shift_test(
     return Shift(p < ALPHA, round(p, 6), round(observed, 6), len(asked), len(known))
 
 
-def _drawn(patients: Sequence[str], most: int, seed: int) -> NDArray[np.int64]:
+def drawn_patients(patients: Sequence[str], most: int, seed: int) -> NDArray[np.int64]:
     """Rows of whole patients, at random, about as many as are compared; ascending."""
     numbers = metrics.numbered(patients)
     place = np.random.default_rng(seed).permutation(numbers.max() + 1)[numbers]
