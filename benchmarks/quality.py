@@ -6,7 +6,8 @@ picture that is listed for its own fault is found; one that was left as it is co
 collections do hold bad pictures (upside down, mirrored, empty). Beside it the same with no fault anywhere.
 ``CHOSEN_ON``: the collections that features and thresholds were chosen on; the others, of which no patient is in those,
 had no part in it, but that slices of the public brain studies which ``brain-mri-tumor`` and ``brain-mri-archive`` draw
-on may be of one patient. Text is looked for in fewer pictures: it takes most of the time.
+on may be of one patient. Mirrored ones are looked for in up to 500 pictures besides, a twentieth of them mirrored, in
+each round: the sides take more pictures to be learnt. Text is looked for in fewer pictures: it takes most of the time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import csv
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,9 @@ from benchmarks import data
 from benchmarks.burned_in import SHOWING_TEXT, with_lines
 from benchmarks.report import Figure
 from lookalike.errors import UsageError
-from lookalike.evaluation.quality_report import FAULT_NAMES
+from lookalike.evaluation.orientation import fits, gradient_histogram, side_fits, stance
+from lookalike.evaluation.quality_report import FAULT_NAMES, FaultName
+from lookalike.fingerprints import SQUARE
 from lookalike.gallery import open_gallery
 from lookalike.pixels import picture as shown_picture
 from lookalike.readers import read
@@ -50,10 +53,22 @@ CHOSEN_ON: Final = ("mednist", "brain-mri-archive", "chest-xray-nih64")
 PICTURES: Final = 120  # of each collection, at most
 ROUNDS: Final = 12
 SHARE: Final = 0.1  # of the pictures have a fault
+MOST_MIRRORED: Final = 500  # pictures of a collection in which mirrored ones are looked for
+MIRRORED_ROUNDS: Final = 5
+MIRRORED_SHARE: Final = 0.05
 TEXTS: Final = 10  # pictures of each collection that text is written on, and as many without
 LEGIBLE: Final = 200  # pixels of the shorter side of a picture that is written on
 SOUND: Final = "sound"
 _TEXT: Final = "burned-in-text"
+_MIRRORED: Final[FaultName] = "mirrored"
+_LETTERED: Final = """
+00003478_004.jpg 00003981_016.jpg 00011237_006.jpg cxr_000.dcm cxr_035.dcm cxr_061.dcm cxr_071.dcm benign_1.png
+mdb107.png mdb204.png mdb209.png mdb239.png
+"""
+LETTERED: Final = frozenset(_LETTERED.split())
+"""Pictures that were listed for text though none was written on them, and bear letters: initials beside a mark of the
+side, marks of the view that lie mirrored, words of a place in the breast. By looking at each that was listed.
+"""
 _SEEN: Final = tuple(name for name in FAULT_NAMES if name != _TEXT)
 _OF_NIH: Final = ("chest-xray-nih", "chest-xray-dicom5")
 _PARTS: Final = {
@@ -70,7 +85,8 @@ Grey = NDArray[np.uint8]
 class Counts:
     """By fault: pictures that it was put into, and those found; sound ones that are listed for it, in the rounds and
     where there is no fault (``alarms``, of ``clean`` pictures); those with another fault that are listed for it.
-    untold: what pictures do not tell here. sound: pictures without a fault, in all rounds. unwritten: without text.
+    untold: what pictures do not tell here. sound: pictures without a fault, in all rounds. unwritten: that no text was
+    written on; lettered: those of them that are listed for text and bear some of their own.
     """
 
     planted: Counter[str] = field(default_factory=Counter)
@@ -82,6 +98,7 @@ class Counts:
     sound: int = 0
     clean: int = 0
     unwritten: int = 0
+    lettered: int = 0
 
     def add(self, other: Counts) -> None:
         """Take another collection's counts in."""
@@ -89,6 +106,7 @@ class Counts:
             getattr(self, name).update(getattr(other, name))
         self.sound, self.clean = self.sound + other.sound, self.clean + other.clean
         self.unwritten += other.unwritten
+        self.lettered += other.lettered
 
     def lines(self, name: str) -> Iterator[str]:
         """A line a fault."""
@@ -100,6 +118,7 @@ class Counts:
                 f"{name:18} {fault:15} recall {_told(found, self.planted[fault])}, "
                 f"precision {_told(found, found + false)}, instead of another fault {self.named[fault]}, "
                 f"of {self.unwritten if fault == _TEXT else self.clean} without any {self.alarms[fault]}"
+                f"{f', {self.lettered} more with letters of their own' if fault == _TEXT else ''}"
                 f"{', told not to be seen here' if fault in self.untold else ''}"
             )
 
@@ -116,16 +135,22 @@ def run(given: Path | None, collections: Sequence[str] = ()) -> list[Figure]:
     was chosen on.
     """
     names, other, lines = collections or tuple(COLLECTIONS), Counts(), list[str]()
+    sides, told = Counts(), list[str]()
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
             counts = _counted(name, given, Path(scratch) / name)
             lines += counts.lines(name)
+            mirrored = _mirrored(name, given)
+            told += mirrored.lines(name)
             if name not in CHOSEN_ON:
                 other.add(counts)
+                sides.add(mirrored)
     planted, found, false = (sum(each.values()) for each in (other.planted, other.found, other.false))
     notes = (*lines, *other.lines("all not chosen on"))
+    recall = sides.found[_MIRRORED] / max(sides.planted[_MIRRORED], 1)
     return [
         Figure("quality, recall of planted faults", found / max(planted, 1), None, "", notes=notes),
+        Figure("mirrored, in more pictures", recall, None, "recall", notes=(*told, *sides.lines("all not chosen on"))),
         Figure("quality, precision", found / max(found + false, 1), 0.8, ""),
         Figure(
             "quality, listed without a fault",
@@ -153,6 +178,36 @@ def _counted(name: str, given: Path | None, scratch: Path) -> Counts:
     counts = _asked(scratch, rows)
     _with_text(name, given, scratch / "text", counts)
     return counts
+
+
+def _mirrored(name: str, given: Path | None) -> Counts:
+    """What is listed as mirrored of more pictures, as the verb learns their sides; without files and vectors."""
+    rng, counts = random.Random(13), Counts()
+    pictures = _chosen(name, given, rng, most=MOST_MIRRORED)
+    own, mirrored = (
+        np.stack([_histogram(np.fliplr(grey) if turned else grey) for grey, _, _ in pictures])
+        for turned in (False, True)
+    )
+    patients = [patient or str(number) for number, (_, patient, _) in enumerate(pictures)]
+    some = max(1, round(MIRRORED_SHARE * len(pictures)))
+    for seed in range(MIRRORED_ROUNDS + 1):
+        planted = np.zeros(len(pictures), np.bool_)
+        planted[rng.sample(range(len(pictures)), some if seed else 0)] = True
+        shown = np.where(planted[:, None, None, None], mirrored, own)
+        told = stance(fits(shown, patients, seed), side_fits(shown, patients, seed), _MIRRORED)
+        if not seed:
+            counts.clean, counts.alarms[_MIRRORED] = len(pictures), int(told.listed.sum())
+            counts.untold = {_MIRRORED} if told.threshold is None else set()
+            continue
+        counts.planted[_MIRRORED] += some
+        counts.found[_MIRRORED] += int(told.listed[planted].sum())
+        counts.false[_MIRRORED] += int(told.listed[~planted].sum())
+    return counts
+
+
+def _histogram(grey: Grey) -> NDArray[np.float32]:
+    square = PIL.Image.fromarray(np.ascontiguousarray(grey)).resize((SQUARE, SQUARE), PIL.Image.Resampling.BOX)
+    return gradient_histogram(np.asarray(square))
 
 
 def _round(count: int, rng: random.Random) -> dict[int, str]:
@@ -193,20 +248,25 @@ def _asked(scratch: Path, rows: list[list[str]]) -> Counts:
 
 
 def _with_text(name: str, given: Path | None, scratch: Path, counts: Counts) -> None:
-    """Of pictures that are large enough, half with lines of text and half as they are."""
+    """Of pictures that are large enough, half with lines of text and half as they are. What is listed of these and is
+    known to bear letters of its own is no false alarm.
+    """
     rng = random.Random(12)
-    large = [grey for grey, _, _ in _chosen(name, given, rng, showing_text=False) if min(grey.shape) >= LEGIBLE]
+    files = _files(name, given, rng, PICTURES, without=SHOWING_TEXT)
+    large = [(file, grey) for file in files for grey in [_grey(file)] if min(grey.shape) >= LEGIBLE]
     if len(large) < 2 * TEXTS:
         return
     scratch.mkdir()
-    written = [_kept(scratch, f"{n}-{_TEXT}", with_lines(grey, rng)[0]) for n, grey in enumerate(large[:TEXTS])]
-    sound = [_kept(scratch, f"{n}-{SOUND}", grey) for n, grey in enumerate(large[TEXTS : 2 * TEXTS])]
+    written = [_kept(scratch, f"{n}-{_TEXT}", with_lines(grey, rng)[0]) for n, (_, grey) in enumerate(large[:TEXTS])]
+    sound = {_kept(scratch, file.stem, grey): file for file, grey in large[TEXTS : 2 * TEXTS]}
     with open_gallery(scratch / "gallery", create=True) as gallery:
         index(gallery, [Path(each) for each in (*written, *sound)])
         listed = {Path(each.source).name for each in audit_quality(gallery, [_TEXT]).findings}
+    alarms = [file for place, file in sound.items() if Path(place).name in listed]
     counts.planted[_TEXT], counts.unwritten = len(written), len(sound)
     counts.found[_TEXT] = sum(Path(each).name in listed for each in written)
-    counts.false[_TEXT] = counts.alarms[_TEXT] = sum(Path(each).name in listed for each in sound)
+    counts.lettered = sum(file.name in LETTERED for file in alarms)
+    counts.false[_TEXT] = counts.alarms[_TEXT] = len(alarms) - counts.lettered
 
 
 def _kept(folder: Path, name: str, grey: Grey) -> str:
@@ -215,11 +275,17 @@ def _kept(folder: Path, name: str, grey: Grey) -> str:
     return str(place)
 
 
-def _chosen(
-    name: str, given: Path | None, rng: random.Random, *, showing_text: bool = True
-) -> list[tuple[Grey, str, str]]:
-    """Some pictures of a collection, each with its patient and the part of the body. Of the radiographs of NIH none is
-    of a patient of those that features were chosen on.
+def _chosen(name: str, given: Path | None, rng: random.Random, most: int = PICTURES) -> list[tuple[Grey, str, str]]:
+    """Some pictures of a collection, each with its patient and the part of the body."""
+    folder = data.folder(name, given)
+    known = {row["file"]: row for row in _rows(folder)}
+    some = _files(name, given, rng, most)
+    return [(_grey(file), _patient(known, folder, file), _part(name, file)) for file in some]
+
+
+def _files(name: str, given: Path | None, rng: random.Random, most: int, without: Set[str] = frozenset()) -> list[Path]:
+    """Some files of a collection but for some by name. Of the radiographs of NIH none is of a patient of those that
+    features were chosen on.
     """
     folder = data.folder(name, given)
     known = {row["file"]: row for row in _rows(folder)}
@@ -227,10 +293,9 @@ def _chosen(
     files = [
         file
         for file in sorted(folder.glob(COLLECTIONS[name]))
-        if (showing_text or file.name not in SHOWING_TEXT) and _patient(known, folder, file) not in apart
+        if file.name not in without and _patient(known, folder, file) not in apart
     ]
-    some = rng.sample(files, min(PICTURES, len(files)))
-    return [(_grey(file), _patient(known, folder, file), _part(name, file)) for file in some]
+    return rng.sample(files, min(most, len(files)))
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

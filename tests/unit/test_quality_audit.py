@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
 from lookalike.evaluation.exposure import LEAST_DETAIL, stands_out, tones
-from lookalike.evaluation.orientation import WAYS, gradient_histogram, stance, versions
+from lookalike.evaluation.orientation import WAYS, gradient_histogram, side_fits, stance, versions
 from lookalike.evaluation.quality_report import FAULT_NAMES
 from lookalike.fingerprints import oriented
 from lookalike.gallery import Gallery, open_gallery
@@ -97,17 +97,21 @@ def test_what_is_not_told_is_said(gallery: Gallery) -> None:
 
 
 def test_text_is_read_in_the_file(tmp_path: Path, make_gallery: Callable[..., Gallery]) -> None:
-    for name in ("written", "plain", "gone"):
+    texts = {"written": "MILLER ANNA 12.03.1954", "initials": "GV"}
+    for name in ("written", "initials", "plain", "gone"):
         picture = PIL.Image.fromarray(chest(len(name))).resize((480, 480))
-        if name == "written":
+        if name in texts:
             font = PIL.ImageFont.load_default(26)
-            PIL.ImageDraw.Draw(picture).text((20, 440), "MILLER ANNA 12.03.1954", fill=255, font=font)
+            PIL.ImageDraw.Draw(picture).text((20, 440), texts[name], fill=255, font=font)
         picture.save(tmp_path / f"{name}.png")
     gallery = make_gallery()
     index(gallery, sorted(tmp_path.glob("*.png")))
     (tmp_path / "gone.png").unlink()
     audit = audit_quality(gallery, ["burned-in-text"])
-    assert [Path(each.source).stem for each in audit.findings] == ["written"]
+    assert [(Path(each.source).stem, "initials" in each.reason) for each in audit.findings] == [
+        ("initials", True),
+        ("written", False),
+    ]
     assert audit.findings[0].value >= audit.findings[0].threshold
     assert "1 files could not be read" in audit.faults[0].note
     assert "MILLER" not in str(audit)
@@ -126,12 +130,29 @@ def test_the_threshold_is_where_the_likelihoods_differ_enough() -> None:
     rng = np.random.default_rng(0)
     upright = rng.normal(0, 0.2, (400, 16))
     upright[:, 0] += 2
-    fitted = stance(upright, "mirrored")
-    assert fitted.threshold is not None
-    assert -1 < fitted.threshold <= 0
-    assert fitted.found > 0.95
-    nothing = stance(rng.normal(0, 0.2, (400, 16)), "mirrored")
-    assert nothing.threshold is None
+    sides = rng.normal(1, 0.2, 400)
+    for fault in ("mirrored", "upside-down"):
+        fitted = stance(upright, sides, fault)
+        assert fitted.threshold is not None
+        assert -1 < fitted.threshold <= 0
+        assert fitted.found > 0.95
+        nothing = stance(rng.normal(0, 0.2, (400, 16)), rng.normal(0, 0.2, 400), fault)
+        assert nothing.threshold is None
+
+
+def test_a_picture_and_its_mirror_image_have_opposite_sides() -> None:
+    """To what has learnt from the same others; of shapes without a side nothing is told."""
+    pictures = [np.asarray(PIL.Image.fromarray(chest(seed)).resize((64, 64))) for seed in range(60)]
+    pictures[3] = np.ascontiguousarray(np.fliplr(pictures[3]))
+    patients = [str(seed) for seed in range(60)]
+    sides = side_fits(np.stack([gradient_histogram(each) for each in pictures]), patients, 0)
+    assert np.flatnonzero(sides < 0).tolist() == [3]
+    pictures[3] = np.ascontiguousarray(np.fliplr(pictures[3]))
+    again = side_fits(np.stack([gradient_histogram(each) for each in pictures]), patients, 0)
+    assert again[3] == pytest.approx(-sides[3], rel=0.05)
+    even = [((each.astype(int) + np.fliplr(each)) // 2).astype(np.uint8) for each in pictures]
+    nothing = side_fits(np.stack([gradient_histogram(each) for each in even]), patients, 0)
+    assert np.abs(nothing).max() < 0.1 * np.abs(again).min()
     assert set(WAYS) == {"inverted", "upside-down", "turned", "mirrored"}
 
 

@@ -4,12 +4,13 @@ What is upright is learnt from the pictures themselves, most of which are: a ker
 oriented gradients (Dalal, Triggs, CVPR 2005) of the pictures as they are from those of the same pictures turned,
 mirrored and inverted, and judges the pictures of other patients. By how much a picture must fit better another way is
 calibrated by the same pictures turned on purpose; where that does not part them, as the sides of mammograms, nothing is
-listed.
+listed. A mirrored picture is as upright as any other: the two sides are told by a regression of their own, on the
+difference between a picture and its mirror image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,7 @@ _FOLDS: Final = 5
 _MOST: Final = 400  # pictures that are learnt from at once
 _OTHERS: Final = 0.5  # of them in each other version
 _RIDGE: Final = 0.01
+_SIDES_RIDGE: Final = 1.0  # of the regression that tells a picture from its mirror image
 _SURE: Final = 5.0  # the least logarithm of the likelihood ratio
 _UPRIGHT: Final = 2.5  # standard deviations below the median fit of all, at most
 _TOLD: Final = 0.25  # of the pictures that are turned on purpose, at least, are found
@@ -89,18 +91,47 @@ def _version(histograms: NDArray[np.float32], version: int) -> NDArray[np.float3
 
 def fits(histograms: NDArray[np.float32], patients: Sequence[str], seed: int) -> Floats:
     """(n, 16): how upright each version of each picture looks, to what has learnt from other patients."""
-    codes, rng = numbered(patients), np.random.default_rng(seed)
-    fold = rng.permutation(np.arange(codes.max() + 1) % _FOLDS)[codes]
-    found = np.zeros((len(codes), _VERSIONS))
-    for number in np.unique(fold):
-        learnt, judged = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        if len(learnt) > _MOST:
-            learnt = rng.choice(learnt, _MOST, replace=False)
+    rng, found = np.random.default_rng(seed), np.zeros((len(patients), _VERSIONS))
+    for learnt, judged in _folds(patients, rng):
         upright = _learnt(versions(histograms[learnt]), rng)
         for start in range(0, len(judged), BLOCK):
             rows = judged[start : start + BLOCK]
             found[rows] = np.stack([upright(version) for version in versions(histograms[rows])], axis=1)
     return found
+
+
+def side_fits(histograms: NDArray[np.float32], patients: Sequence[str], seed: int) -> Floats:
+    """(n,): by how much each picture fits better as it is than mirrored, to what has learnt from other patients."""
+    found = np.zeros(len(patients))
+    for learnt, judged in _folds(patients, np.random.default_rng(seed)):
+        own, mirrored = versions(histograms[learnt])[:2]
+        cosines, crossed = own @ own.T, own @ mirrored.T
+        width = 1 / max(float(np.median(2 - 2 * cosines)), 1e-6)
+        kernel = _odd(cosines, crossed, width)
+        ridge = _SIDES_RIDGE * max(float(np.trace(kernel)) / len(kernel), 1e-6)
+        told = np.linalg.solve(kernel + ridge * np.eye(len(kernel)), np.ones(len(kernel)))
+        for start in range(0, len(judged), BLOCK):
+            rows = judged[start : start + BLOCK]
+            asked = versions(histograms[rows])[0]
+            found[rows] = _odd(asked @ own.T, asked @ mirrored.T, width) @ told
+    return found
+
+
+def _odd(cosines: NDArray[np.float32], crossed: NDArray[np.float32], width: float) -> Floats:
+    """A Gaussian kernel less that with the mirror image, so that a picture and its mirror image have opposite fits."""
+    own, other = (np.exp(width * (2 * each.astype(np.float64) - 2)) for each in (cosines, crossed))
+    return np.asarray(own - other)
+
+
+def _folds(patients: Sequence[str], rng: np.random.Generator) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows to learn from, and rows of other patients that are judged."""
+    codes = numbered(patients)
+    fold = rng.permutation(np.arange(codes.max() + 1) % _FOLDS)[codes]
+    for number in np.unique(fold):
+        learnt = np.flatnonzero(fold != number)
+        if len(learnt) > _MOST:
+            learnt = rng.choice(learnt, _MOST, replace=False)
+        yield learnt, np.flatnonzero(fold == number)
 
 
 def _learnt(made: NDArray[np.float32], rng: np.random.Generator) -> Callable[[NDArray[np.float32]], Floats]:
@@ -119,8 +150,8 @@ def _learnt(made: NDArray[np.float32], rng: np.random.Generator) -> Callable[[ND
     return lambda asked: np.exp(width * (2 * asked @ known.T - 2)) @ told
 
 
-def stance(fitted: Floats, fault: FaultName) -> Stance:
-    """How pictures stand by one fault. fitted: as ``fits`` gives.
+def stance(fitted: Floats, sides: Floats, fault: FaultName) -> Stance:
+    """How pictures stand by one fault. fitted, sides: as ``fits`` and ``side_fits`` give.
 
     A picture is listed if it fits better another way, and in that looks as upright as the others do: what is like
     nothing here fits no way.
@@ -129,6 +160,8 @@ def stance(fitted: Floats, fault: FaultName) -> Stance:
     margins, best = _margins(fitted, ways, 0)
     turned = [_margins(fitted, ways, way) for way in ways]
     planted, fixed = (np.concatenate(each) for each in zip(*turned, strict=True))
+    if fault == "mirrored":
+        margins, planted = sides, -sides
     usual, other = float(np.median(margins)), float(np.median(planted))
     spread = max(spread_of(margins), spread_of(planted), 1e-6)
     fix = np.array(ways)[fitted[:, ways].argmax(axis=1)]

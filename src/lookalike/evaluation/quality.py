@@ -22,7 +22,7 @@ from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.evaluation import exposure
 from lookalike.evaluation.body_part import of_another_part, part_field
-from lookalike.evaluation.orientation import LEARNT_FROM, WAYS, fits, gradient_histogram, stance
+from lookalike.evaluation.orientation import LEARNT_FROM, WAYS, fits, gradient_histogram, side_fits, stance
 from lookalike.evaluation.quality_report import (
     ADVICE,
     FAULT_NAMES,
@@ -36,17 +36,18 @@ from lookalike.fingerprints import SQUARE
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.progress import tracked
-from lookalike.readers.burned_in import LIKELY
+from lookalike.readers.burned_in import LIKELY, TextLine
 from lookalike.text import DISCLAIMER, quoted
 from lookalike.types import Record, Vectors
 from lookalike.voting import nearest_rows
 
 TEXT: Final = "burned-in-text"
 _TOGETHER: Final = 256  # thumbnails read at once
+_INITIALS: Final = 3  # letters, at most
 _FIXES: Final = {4: "transposed", 5: "turned clockwise", 6: "turned counter-clockwise", 7: "transposed the other way"}
 
-TextOf = Callable[[Record], Sequence[float] | None]
-"""How sure a reader is of each line of text in a record's picture; None where the file cannot be read."""
+TextOf = Callable[[Record], Sequence[TextLine] | None]
+"""The lines of text in a record's picture; None where the file cannot be read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -161,13 +162,14 @@ def _otherwise(seen: _Seen, seed: int) -> None:
         for fault in WAYS:
             seen.told(fault, note=f"not judged: it takes {LEARNT_FROM} pictures, of two patients", judged=False)
         return
-    fitted = fits(seen.histograms, [record.patient for record in seen.records], seed)
-    stances = {fault: stance(fitted, fault) for fault in WAYS}
+    patients = [record.patient for record in seen.records]
+    fitted, sides = (learn(seen.histograms, patients, seed) for learn in (fits, side_fits))
+    stances = {fault: stance(fitted, sides, fault) for fault in WAYS}
     blank = seen.rows_of("blank")
     for row in range(len(seen.records)):
         beyond = [fault for fault, each in stances.items() if each.listed[row]]
         if beyond and row not in blank:
-            fault = min(beyond, key=lambda each: stances[each].margins[row])
+            fault = max(beyond, key=lambda each: float(fitted[row, list(WAYS[each])].max()))
             reason = _stands(seen.records[row], fault, int(stances[fault].fix[row]))
             limit = -(stances[fault].threshold or 0.0)
             seen.take(row, fault, reason, "fits better by", -stances[fault].margins[row], limit)
@@ -229,9 +231,17 @@ def _text(seen: _Seen, text_of: TextOf | str) -> None:
         lines = text_of(record)
         unread += lines is None
         if lines:
-            reason = f"{len(lines)} {'line' if len(lines) == 1 else 'lines'} of text"
-            seen.take(row, "burned-in-text", reason, "how sure the reader is", max(lines), LIKELY)
+            sure = max(line.score for line in lines)
+            seen.take(row, "burned-in-text", _lines_in_words(lines), "how sure the reader is", sure, LIKELY)
     seen.told("burned-in-text", note=f"{unread} files could not be read" if unread else "")
+
+
+def _lines_in_words(lines: Sequence[TextLine]) -> str:
+    """What they may be; never what they say."""
+    count = f"{len(lines)} {'line' if len(lines) == 1 else 'lines'} of text"
+    if max(line.letters for line in lines) <= _INITIALS:
+        return f"{count}, at most {_INITIALS} letters: initials, or a mark of side or view"
+    return count
 
 
 def _audit(seen: _Seen, asked: set[str], records: int) -> QualityAudit:

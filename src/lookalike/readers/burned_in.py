@@ -42,13 +42,16 @@ _LOOKED_AT: Final = 3  # frames of many that are read one by one, besides the br
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line of text in a picture: its box in pixels, the lower ends included, and how sure the reader is of it."""
+    """A line of text in a picture: its box in pixels, the lower ends included, how sure the reader is of it, and how
+    many letters and digits it has.
+    """
 
     left: int
     top: int
     right: int
     bottom: int
     score: float
+    letters: int
 
 
 def check_reader_of_text(burned_in: BurnedIn) -> None:
@@ -155,17 +158,19 @@ def _moved(line: TextLine, left: int, top: int, rows: int, columns: int) -> Text
         min(columns, left + line.right + margin),
         min(rows, top + line.bottom + margin),
         line.score,
+        line.letters,
     )
 
 
 def _read(tile: NDArray[np.uint8]) -> Iterator[TextLine]:
     colours = np.ascontiguousarray(np.stack([tile] * 3, axis=-1) if tile.ndim == 2 else tile[..., ::-1])
     for corners, text, score in _reader()(colours)[0] or ():
-        if float(score) < LIKELY or is_mark(text) or sum(map(str.isalnum, text)) < _LETTERS:
+        letters = sum(map(str.isalnum, text))
+        if float(score) < LIKELY or is_mark(text) or letters < _LETTERS:
             continue
         across, down = (np.asarray(corners, np.float64)[:, axis] for axis in (0, 1))
         low, high = np.floor([across.min(), down.min()]), np.ceil([across.max(), down.max()])
-        yield TextLine(int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1, float(score))
+        yield TextLine(int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1, float(score), letters)
 
 
 def is_mark(text: str) -> bool:

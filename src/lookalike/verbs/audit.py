@@ -29,7 +29,7 @@ from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.progress import Progress, followed_by, tracked
-from lookalike.readers.burned_in import check_reader_of_text, text_in
+from lookalike.readers.burned_in import TextLine, check_reader_of_text, text_in
 from lookalike.store import BASE
 from lookalike.types import Record
 from lookalike.verbs.pictures import Pictures
@@ -197,11 +197,11 @@ def _no_reader() -> str:
     return ""
 
 
-def _lines(pictures: Pictures, record: Record) -> list[float] | None:
-    """How sure the reader is of each line of text in a record's picture, drawn from its file."""
+def _lines(pictures: Pictures, record: Record) -> list[TextLine] | None:
+    """The lines of text in a record's picture, drawn from its file."""
     try:
         shown = pictures.of_record(record.id, size=_SIDE)
     except NotFoundError:
         return None
     with PIL.Image.open(io.BytesIO(shown.jpeg)) as opened:
-        return [line.score for line in text_in(np.asarray(opened.convert("L")))]
+        return text_in(np.asarray(opened.convert("L")))
