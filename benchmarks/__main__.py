@@ -57,6 +57,7 @@ NAMES = (
     "heads",
     "tuning",
     "labelnext",
+    "page",
 )
 LONG = (  # measured only when named
     "soak",

@@ -12,15 +12,17 @@ import pytest
 from numpy.typing import NDArray
 
 from drawn_shapes import drawn, shown_to, write
+from lookalike.adapters import Criterion
 from lookalike.errors import NotFoundError, UsageError
-from lookalike.evaluation.labelled import labelled
+from lookalike.evaluation.labelled import held_labelled, labelled
 from lookalike.evaluation.trained_classifier import classify_methods
-from lookalike.gallery import Gallery
+from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Relabel
 from lookalike.store.batch import Batch
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.classify import classify
 from lookalike.verbs.index import index
+from lookalike.verbs.records import label, remove, undo_labels
 
 SUPERVISED = [name for name in classify_methods() if name not in ("adapter", "zero-shot", "mlp")]
 
@@ -154,6 +156,34 @@ def test_what_was_learnt_is_kept(shapes: Gallery) -> None:
     own = {next(iter(shapes.store.records().values())).patient}
     assert learnt(shapes, "linear", None, Settings(), None, own) is not first
     assert learnt(shapes, "linear", None, Settings(seed=1), None, ()).data.classes == first.data.classes
+
+
+def test_labelled_records_are_read_again_when_anything_of_them_changed(
+    pictures: Path, tmp_path: Path, make_gallery: Callable[..., Gallery]
+) -> None:
+    gallery = make_gallery("held")
+    index(gallery, [pictures], labels=pictures / "labels.csv")
+
+    def now() -> tuple[int, set[tuple[str, ...]]]:
+        found, held = labelled(gallery), held_labelled(gallery)
+        assert (held.ids, held.labels, held.patients) == (found.ids, found.labels, found.patients)
+        np.testing.assert_array_equal(held.vectors, found.vectors)
+        return len(held.ids), set(held.labels)
+
+    count, labels = now()
+    held = held_labelled(gallery)
+    first, second = held.ids[:2]
+    assert held_labelled(gallery) is held
+    with open_gallery(gallery.folder) as another:  # whoever changes them
+        label(another, [first], set=["dot"])
+    assert now() == (count, {*labels, ("dot",)})
+    change = remove(gallery, [second])
+    assert now()[0] == count - change.records
+    undo_labels(gallery)
+    assert now() == (count - 1, labels)
+    index(gallery, [write(tmp_path / "more", 1, seed=900)], labels=tmp_path / "more" / "labels.csv")
+    assert now()[0] > count - 1
+    assert set(held_labelled(gallery, Criterion("label", ("disc",))).labels) == {("disc",)}
 
 
 @pytest.fixture(scope="module")

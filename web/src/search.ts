@@ -14,6 +14,7 @@ import { counted } from "./ui/small";
 import { whereOf } from "./where";
 
 const NEIGHBOURS = 25; // of the vote
+const PAUSE = 300; // milliseconds for which hits stand before their vote is asked for: who goes on at once needs none
 const NO_UPLOAD = "no-upload"; // the server's reason
 
 export const result = signal<SearchResult | null>(null);
@@ -66,6 +67,7 @@ const files = new Map<string, readonly File[]>();
 const unanswered = new Set<string>();
 
 let running: AbortController | null = null;
+let searching: Promise<unknown> = Promise.resolve(); // the search under way, if there is one
 
 export async function search(): Promise<void> {
   running?.abort();
@@ -80,7 +82,7 @@ export async function search(): Promise<void> {
   const mine = (running = new AbortController());
   busy.value = true;
   try {
-    const found = await api.search(body, mine.signal);
+    const found = await (searching = api.search(body, mine.signal));
     batch(() => {
       result.value = found;
       problem.value = null;
@@ -137,6 +139,8 @@ async function askNeighbours(signal: AbortSignal): Promise<void> {
   }
   voting.value = true;
   try {
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    if (signal.aborted) return;
     const counted = await api.classify(body, signal);
     batch(() => ([vote.value, votedOn.value] = [counted, body]));
     voteProblem.value = "";
@@ -285,7 +289,11 @@ export function searchOnChange(): void {
     const where = whereOf(asking.value.filters, asking.value.own);
     if (!gallery.value || where === lastWhere) return;
     lastWhere = where;
-    void loadFacets();
+    // Counts wait for the hits of the same change, which they would hold up.
+    void Promise.resolve()
+      .then(() => searching)
+      .catch(() => undefined)
+      .then(loadFacets);
   });
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from lookalike.filters import TEXT_FIELDS, Filter
 from lookalike.gallery import Gallery
 from lookalike.metrics import numbered
 from lookalike.plugins import suggestion
+from lookalike.store.described import state_of
 from lookalike.text import quoted
 from lookalike.types import Record, Vectors
 
@@ -78,6 +80,25 @@ def labelled(gallery: Gallery, criterion: Criterion = _BY_LABEL) -> Labelled:
     if not len(rows):
         raise UsageError(_nothing_labelled(criterion))
     return found.take(rows)
+
+
+_HELD: WeakKeyDictionary[Gallery, tuple[object, Labelled]] = WeakKeyDictionary()
+_MOST_HELD: Final = 256 << 20  # bytes of vectors
+
+
+def held_labelled(gallery: Gallery, criterion: Criterion = _BY_LABEL) -> Labelled:
+    """As ``labelled``, read once until the records change: every new query asks for them. More than 256 MiB of vectors
+    are read each time.
+    """
+    state = state_of(gallery.store), gallery.spec.identity, criterion  # of before the records are read
+    kept = _HELD.get(gallery)
+    if kept is not None and kept[0] == state:
+        return kept[1]
+    _HELD.pop(gallery, None)  # never two at once
+    found = labelled(gallery, criterion)
+    if found.vectors.nbytes + sum(each.nbytes for each in found.slices) <= _MOST_HELD:
+        _HELD[gallery] = state, found
+    return found
 
 
 def chosen_criterion(gallery: Gallery, field: str, labels: Sequence[str]) -> Criterion:

@@ -23,7 +23,7 @@ from lookalike.classifiers.prompts import Prompts, text_encoder, zero_shot
 from lookalike.conformal import HeldOut
 from lookalike.errors import UsageError
 from lookalike.evaluation.contamination import untouched
-from lookalike.evaluation.labelled import Labelled, NobodyVotesError, allowed, every_record, labelled
+from lookalike.evaluation.labelled import Labelled, NobodyVotesError, allowed, every_record, held_labelled
 from lookalike.evaluation.splits import Split, split_folds
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
@@ -161,7 +161,7 @@ def learnt(
     fit = fitting(gallery, method, space, settings)
     criterion = adapters.criterion_of(adapter_of(gallery, space)[1] if method == ADAPTER else None)
     version = gallery.space(BASE).version  # of before the records are read: they may be others already
-    data = allowed(gallery, labelled(gallery, criterion), where)
+    data = allowed(gallery, held_labelled(gallery, criterion), where)
     own = frozenset(without).intersection(data.patients)
     moved = BASE if method == ADAPTER or space is None else space
     adapter = gallery.space(adapter_of(gallery, space)[0] if method == ADAPTER else moved).adapter
