@@ -25,7 +25,14 @@ from typing import IO, Any, Final, NoReturn
 
 import psutil
 
-LOADED: Final = ("lookalike.server.serve", "lookalike.verbs.index", "lookalike.verbs.evaluate", "sklearn.linear_model")
+# The application by name: ``serve`` imports it when it serves, and each service would do so anew.
+LOADED: Final = (
+    "lookalike.server.app",
+    "lookalike.server.running",
+    "lookalike.verbs.index",
+    "lookalike.verbs.evaluate",
+    "sklearn.linear_model",
+)
 _FORKING: Final = threading.Lock()
 
 
