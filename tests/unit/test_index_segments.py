@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -87,17 +88,42 @@ class Grown:
             assert np.mean([len({*a} & {*b}) / len(b) for a, b in pairs]) >= 0.97  # type: ignore[misc,arg-type]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A gallery of a kind, made once; it is not to be changed."""
+
+    @cache
+    def of(kind: str) -> Path:
+        folder = tmp_path_factory.mktemp("made") / "g"
+        with open_gallery(folder, create=True, index=kind) as gallery:
+            add(gallery, range(MANY))
+            gallery.index()
+        return folder
+
+    return of
+
+
+@pytest.fixture
+def make(made: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Grown]:
+    """A copy of the test's own."""
+    return lambda kind: Grown(shutil.copytree(made(kind), tmp_path / "g"), kind)
+
+
 @pytest.fixture(params=["flat", "ivf-rabitq"])
-def grown(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: Patch) -> Grown:
+def grown(request: pytest.FixtureRequest, make: Callable[[str], Grown], monkeypatch: Patch) -> Grown:
     monkeypatch.setattr(spaces, "_WORTH", 10)
-    return make(tmp_path / "g", request.param)
+    return make(request.param)
 
 
-def make(folder: Path, kind: str) -> Grown:
-    with open_gallery(folder, create=True, index=kind) as gallery:
-        add(gallery, range(MANY))
-        gallery.index()
-    return Grown(folder, kind)
+@pytest.fixture(scope="module")
+def segmented(made: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery with a segment in its index; it is not to be changed."""
+    folder = shutil.copytree(made("ivf-rabitq"), tmp_path_factory.mktemp("segmented") / "g")
+    with Patch.context() as patch, open_gallery(folder) as writer:
+        patch.setattr(spaces, "_WORTH", 10)
+        add(writer, range(MANY, MANY + 30))
+        writer.index()
+    return folder
 
 
 def changes() -> Iterator[tuple[str, Callable[[Gallery], object]]]:
@@ -154,9 +180,11 @@ def test_what_the_store_has_forgotten_to_be_edited_is_found_by_comparing(grown: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_of_a_removed_vector_stays_in_a_file(kind: str, tmp_path: Path, monkeypatch: Patch) -> None:
+def test_nothing_of_a_removed_vector_stays_in_a_file(
+    kind: str, make: Callable[[str], Grown], monkeypatch: Patch
+) -> None:
     monkeypatch.setattr(spaces, "_WORTH", 10)
-    grown = make(tmp_path / "g", kind)
+    grown = make(kind)
     with open_gallery(grown.folder) as writer:
         add(writer, range(MANY, MANY + 30))
         writer.index()
@@ -173,9 +201,9 @@ def whole(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_a_removed_code_is_overwritten(tmp_path: Path) -> None:
+def test_a_removed_code_is_overwritten(make: Callable[[str], Grown]) -> None:
     """Two bits a component are a trace too."""
-    grown = make(tmp_path / "g", "ivf-rabitq")
+    grown = make("ivf-rabitq")
     codes = {}
     for step in ("before", "after"):
         with open_gallery(grown.folder) as gallery:
@@ -203,12 +231,11 @@ def code_of(index: object, row: int) -> Vectors:
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "lost", "forged"])
-def test_a_damaged_file_is_not_believed(number: int, damage: str, tmp_path: Path, monkeypatch: Patch) -> None:
+def test_a_damaged_file_is_not_believed(
+    number: int, damage: str, segmented: Path, tmp_path: Path, monkeypatch: Patch
+) -> None:
     monkeypatch.setattr(spaces, "_WORTH", 10)
-    grown = make(tmp_path / "g", "ivf-rabitq")
-    with open_gallery(grown.folder) as writer:
-        add(writer, range(MANY, MANY + 30))
-        writer.index()
+    grown = Grown(shutil.copytree(segmented, tmp_path / "g"), "ivf-rabitq")
     wanted = grown.found(unit(5, 3))
     path = sorted((grown.folder / "indexes").glob("*.index"), key=lambda path: path.stat().st_size)[number]
     data = path.read_bytes()
@@ -247,8 +274,8 @@ def test_a_segment_of_another_process_is_not_lost(grown: Grown) -> None:
             assert grown.files().keys() == {f"base.{sha256[:16]}.index" for sha256 in known}
 
 
-def test_an_index_of_before_there_were_segments_is_opened(tmp_path: Path) -> None:
-    grown = make(tmp_path / "g", "flat")
+def test_an_index_of_before_there_were_segments_is_opened(make: Callable[[str], Grown]) -> None:
+    grown = make("flat")
     folder = grown.folder / "indexes"
     large = max(folder.glob("*.index"), key=lambda path: path.stat().st_size)
     told = json.loads(large.with_suffix(".json").read_bytes())
