@@ -32,7 +32,8 @@ from peers.dimse_pacs import DimsePacs, dcmqrscp, dimse_pacs, free_port
 pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
 
 MakeGallery = Callable[..., Gallery]
-QUICK = PacsLimits(first_wait=0.01, tries=2, silence=5.0)
+# Each request on its way has a process of its own, which starts from nothing.
+QUICK = PacsLimits(at_once=1, first_wait=0.01, tries=2, silence=5.0)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def quick(gallery: Gallery, uri: str, **options: Any) -> PullResult:
-    return pull(gallery, [uri], **{"stable": 0.0, **options})
+    return pull(gallery, [uri], **{"stable": 0.0, "at_once": 1, **options})
 
 
 def contents(gallery: Gallery) -> list[tuple[str, bytes]]:
@@ -96,7 +97,7 @@ def test_dcmtk_s_archive_gives_the_records_of_its_files(
     local, pulled = make_gallery("local"), make_gallery("pulled")
     index(local, [files])
     with dcmqrscp(tmp_path / "archive", [files]) as archive:
-        result = quick(pulled, archive.uri)
+        result = quick(pulled, archive.uri, at_once=4)
         assert counts(result) == (5, 0, 0, 1, 0)
         assert (result.studies, result.kinds) == (5, {"SR": 1})
         assert contents(pulled) == contents(local)
