@@ -13,7 +13,7 @@ NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 ENGINE ?= podman
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: demo page types test test-postgresql test-slow lint docs tutorials client wheel image bench fuzz sbom advisories clean
+.PHONY: demo page types test test-page test-postgresql test-slow lint docs tutorials client wheel image bench fuzz sbom advisories clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -38,9 +38,12 @@ types: $(PAGE)  ## The page's types, from the server's OpenAPI document
 demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 	$(BIN)/lookalike demo $(if $(DATA),--data '$(DATA)') $(if $(LABEL),--label-column '$(LABEL)')
 
-test: $(PAGE) lint  ## Everything but what takes minutes
-	cd web && $(NODE) npm run --silent types:check && $(NODE) npm test --silent
+# With --jobs=2 the page is built and tested while mypy, which has one thread, looks at the types.
+test: $(PAGE) lint test-page  ## Everything but what takes minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m 'not slow'
+
+test-page: $(PAGE)  ## The page's types and unit tests
+	cd web && $(NODE) npm run --silent types:check && $(NODE) npm test --silent
 
 # The suites of the store and of the verbs, which know nothing of where records are; each process starts a server of its own.
 ON_POSTGRESQL = $(addsuffix .py,$(addprefix tests/unit/test_,store store_damage search search_beside studies reports candidates patches \
