@@ -39,7 +39,7 @@ def test_no_violation_in_any_view(page_without_errors: MakePage, served: str, qu
     page.get_by_test_id("picker-record").first.wait_for()
     found["picker"] = page.evaluate(RUN)
     page.keyboard.press("Escape")
-    for view in ("map", "labels", "adapt", "evaluate", "gallery"):
+    for view in ("map", "labels", "readings", "adapt", "evaluate", "gallery"):
         page.get_by_test_id(f"nav-{view}").click()
         page.get_by_test_id(f"{view}-view").wait_for()
         page.wait_for_timeout(600)

@@ -26,12 +26,14 @@ from lookalike.verbs.jobs import list_schedules
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.readings import (
     adjudicate,
+    close_round,
     give_readings,
     list_readings,
     list_rounds,
     own_readings,
     reading_agreement,
     remove_readings,
+    start_round,
 )
 from lookalike.verbs.records import (
     import_labels,
@@ -93,6 +95,8 @@ VERBS: Final = (
     Verb("records log", label_log),
     Verb("cohort save", save_cohort, bodies.SaveCohortBody),
     Verb("cohort combine", combine_cohorts, bodies.CombineCohortsBody),
+    Verb("readings start", start_round, bodies.StartRoundBody),
+    Verb("readings close", close_round),
     Verb("readings give", give_readings, bodies.GiveReadingsBody),
     Verb("readings own", own_readings),
     Verb("readings rounds", list_rounds),
@@ -180,7 +184,11 @@ NO_COMMAND: Final = {
     "records label by": "the log names the command line",
     "records import by": "the log names the command line",
     "records log cursor": "--limit shows more",
-    **dict.fromkeys([f"readings {name} by" for name in ("list", "agreement", "adjudicate")], "who runs the command"),
+    **dict.fromkeys(
+        [f"readings {name} by" for name in ("start", "list", "agreement", "adjudicate")], "who runs the command"
+    ),
+    **dict.fromkeys([f"readings {name} as_reader" for name in ("list", "agreement")], "for readers of a service"),
+    **dict.fromkeys(["readings rounds reader", "readings rounds own"], "for readers of a service"),
     **dict.fromkeys(["cohort save by", "cohort combine by"], "the command line"),
     **dict.fromkeys(["cohort split progress", "cohort export progress"], "the command has a bar"),
     "records export progress": "the command has a bar",
@@ -268,7 +276,7 @@ NO_HTTP: Final = {
     ),
     "records label by": "the caller's key",
     **dict.fromkeys(["readings give round", "readings adjudicate round"], "in the address"),
-    **dict.fromkeys(["readings give reader", "readings adjudicate by"], "the caller's key"),
+    **dict.fromkeys(["readings give reader", "readings adjudicate by", "readings start by"], "the caller's key"),
     "send id": "in the address",
     "send pacs": "the service's own, pacs.sources: callers name no address",
     "map seed": "a kept map is asked for by method and space",

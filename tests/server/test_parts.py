@@ -47,9 +47,8 @@ WHOLE: Final = frozenset(
         "GET /backups",
         "POST /backups/{}/verify",
         "GET /schedules",
-        "GET /readings",
-        "GET /readings/{}",
-        "GET /readings/{}/agreement",
+        "POST /readings",
+        "POST /readings/{}/close",
         "POST /readings/{}/adjudicate",
     }
 )
@@ -115,6 +114,9 @@ TOLD: Final = frozenset(
         "POST /labels/import",
         "POST /readings/{}",  # in test_readings_served
         "GET /readings/{}/own",  # there, too
+        "GET /readings",
+        "GET /readings/{}",
+        "GET /readings/{}/agreement",
         "GET /records",
         "GET /gallery",
         "GET /spaces",
@@ -485,6 +487,7 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
     allowed["readings.py"] = {
         "readings.give_readings(service.gallery,",  # of records that the caller was found to see
         *(f"readings.{name}(service.gallery" for name in ("list_rounds", "list_readings", "reading_agreement")),
+        *(f"readings.{name}(service.gallery" for name in ("start_round", "close_round")),
         "readings.adjudicate(service.gallery,",  # for who sees all
         "readings.adjudicate(\n        service.gallery,",
     }

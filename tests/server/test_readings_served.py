@@ -70,8 +70,9 @@ def test_somebody_else_decides(asked: tuple[Any, list[str]]) -> None:
     for who, label in (("anna", "x"), ("ben", "x")):
         ask(who, "POST", "/readings/pilot", json={"ids": ids[:2], "labels": [label]})
     ask("ben", "POST", "/readings/pilot", json={"ids": ids[1:2], "labels": ["y"]})
-    assert ask("anna", "GET", "/readings/pilot").json()["reason"] == "role"
-    assert ask("eve", "GET", "/readings").json() == {"rounds": ["pilot"]}
+    assert ask("anna", "GET", "/readings/pilot").json()["reason"] == "blinded"
+    (round,) = ask("eve", "GET", "/readings").json()["items"]
+    assert (round["round"], round["records"], round["closed"]) == ("pilot", 2, None)
     shown = ask("eve", "GET", "/readings/pilot").json()
     assert [each["agree"] for each in shown["items"]] == [each["id"] == ids[0] for each in shown["items"]]
     (pair,) = ask("eve", "GET", "/readings/pilot/agreement").json()["pairs"]
@@ -90,3 +91,36 @@ def test_a_part_of_the_gallery_is_read(asked: tuple[Any, list[str]]) -> None:
     assert ask("north", "POST", "/readings/pilot", json={"ids": [north]}).status_code == 200
     assert ask("north", "POST", "/readings/pilot", json={"ids": [north, south]}).status_code == 404
     assert [each["id"] for each in ask("north", "GET", "/readings/pilot/own").json()["items"]] == [north]
+
+
+def test_a_round_is_started_read_apart_closed_and_decided(asked: tuple[Any, list[str]]) -> None:
+    ask, ids = asked
+    body = {"round": "pilot", "labels": ["x", "y"], "readers": ["anna", "ben", "north"], "where": None}
+    assert ask("anna", "POST", "/readings", json=body).json()["reason"] == "role"
+    assert ask("eve", "POST", "/readings", json=body).json()["records"] == len(ids)
+    assert ask("eve", "POST", "/readings", json=body).status_code == 400
+    (own,) = ask("anna", "GET", "/readings").json()["items"]
+    assert [each["reader"] for each in own["readers"]] == ["anna"]
+    everyone = ask("ben", "GET", "/readings").json()  # an admin, who reads: how far all are, and nothing that they say
+    assert (everyone["reader"], len(everyone["items"][0]["readers"])) == ("ben", 3)
+    (part,) = ask("north", "GET", "/readings").json()["items"]
+    assert 0 < part["records"] < len(ids)  # of what this key sees
+    assert ask("looks", "GET", "/readings").json()["reason"] == "role"
+    for who, label in (("anna", "x"), ("ben", SECRET)):
+        assert ask(who, "POST", "/readings/pilot", json={"ids": ids[:2], "labels": [label]}).status_code == 200
+    assert ask("eve", "POST", "/readings/pilot", json={"ids": ids[:1]}).json()["reason"] == "not-asked"
+    mine = ask("anna", "GET", "/readings/pilot/own").json()
+    assert (len(mine["asked"]), len(mine["items"]), mine["labels"]) == (len(ids), 2, ["x", "y"])
+    for who in ("anna", "ben", "north"):
+        for path in ("/readings/pilot", "/readings/pilot/agreement"):
+            assert ask(who, "GET", path).json()["reason"] == "blinded"
+    assert ask("anna", "POST", "/readings/pilot/close").json()["reason"] == "role"
+    assert ask("eve", "POST", "/readings/pilot/close").json()["closed"] is not None
+    assert SECRET in ask("anna", "GET", "/readings/pilot").text
+    assert len(ask("north", "GET", "/readings/pilot").json()["items"]) == part["records"]
+    assert ask("anna", "GET", "/readings/pilot/agreement").json()["pairs"][0]["records"] == 2
+    assert ask("anna", "POST", "/readings/pilot", json={"ids": ids[:1], "labels": ["y"]}).status_code == 400
+    assert ask("ben", "POST", "/readings/pilot/adjudicate", json={"agreed": True}).json()["reason"] == "blinded"
+    decided = ask("eve", "POST", "/readings/pilot/adjudicate", json={"ids": ids[:1], "labels": ["y"]})
+    assert decided.json()["records"] == 1
+    assert ask("anna", "GET", f"/records/{ids[0]}").json()["labels"] == ["y"]

@@ -77,9 +77,11 @@ VERBS: Final = (
     "lookalike.verbs.readings:give_readings",
     "lookalike.verbs.readings:list_readings",
     "lookalike.verbs.readings:list_rounds",
+    "lookalike.verbs.readings:close_round",
     "lookalike.verbs.readings:own_readings",
     "lookalike.verbs.readings:reading_agreement",
     "lookalike.verbs.readings:remove_readings",
+    "lookalike.verbs.readings:start_round",
     "lookalike.verbs.records:import_labels",
     "lookalike.verbs.records:label",
     "lookalike.verbs.records:label_log",
@@ -701,6 +703,22 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         answer=True,
     ),
+    "readings start": Command(
+        {"": "s --gallery {g} --label a --reader anna --reader ben"},
+        {
+            "round": Told("", "round", "s"),
+            "ids": Told("{id}", "ids", "{id}"),
+            "--gallery": GALLERY,
+            "--where": Told("--where label=even", "where", "label=even"),
+            "--label": Told("--label b", "labels", "b"),
+            "--reader": Told("--reader eve", "readers", "eve"),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "readings close": Command(
+        {"": "r2 --gallery {g}"}, {"round": Told("", "round", "r2"), "--gallery": GALLERY, "--json": JSON}, answer=True
+    ),
     "readings own": Command(
         {"": "r --gallery {g}"},
         {
@@ -711,7 +729,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--output": LISTED,
         },
     ),
-    "readings rounds": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON}),
+    "readings rounds": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "readings list": Command(
         {"": "r --gallery {g}"},
         {"round": Told("", "round", "r"), "--gallery": GALLERY, "--json": JSON, "--output": LISTED},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,16 @@ from lookalike.gallery import Gallery
 from lookalike.store.readings import stored_rounds
 from lookalike.verbs.readings import (
     adjudicate,
+    close_round,
     give_readings,
     list_readings,
+    list_rounds,
     own_readings,
     reading_agreement,
     remove_readings,
+    start_round,
 )
-from lookalike.verbs.records import browse, facets, label_log, record_info, remove, undo_labels
+from lookalike.verbs.records import browse, facets, label, label_log, record_info, remove, undo_labels
 
 MakeGallery = Callable[..., Gallery]
 # Fleiss, Psychological Bulletin 76, 1971, table 1, shortened: categories that each of six readers chose.
@@ -150,3 +154,104 @@ def test_what_cannot_be_read_is_said(read: tuple[Gallery, list[str]]) -> None:
     give_readings(gallery, "lone", ids[:1], reader="anna")
     with pytest.raises(UsageError, match="nobody can agree yet"):
         reading_agreement(gallery, "lone")
+
+
+# Rounds that are started
+
+
+@pytest.fixture
+def started(make_gallery: MakeGallery) -> tuple[Gallery, list[str]]:
+    gallery = make_gallery(encoder="imported:x:3")
+    vectors = list(np.random.default_rng(0).normal(size=(6, 3)))
+    ids = fill(gallery, vectors, [*"aabcde"], [("known",)] * 4 + [("other",)] * 2)
+    start_round(gallery, "pilot", where="label=known", labels=["edema", "mass"], readers=["anna", "ben"], by="eve")
+    return gallery, ids
+
+
+def test_a_round_asks_its_readers_for_its_records(started: tuple[Gallery, list[str]]) -> None:
+    gallery, ids = started
+    (info,) = list_rounds(gallery).items
+    assert (info.labels, info.records, info.by, info.closed) == (("edema", "mass"), 4, "eve", None)
+    give_readings(gallery, "pilot", ids[1:2], labels=["mass"], reader="anna")
+    own = own_readings(gallery, "pilot", reader="anna")
+    assert (own.asked, own.labels) == (tuple(ids[:4]), ("edema", "mass"))
+    assert [(each.id, each.labels) for each in own.items] == [(ids[1], ("mass",))]
+    assert own_readings(gallery, "pilot", reader="ben").items == ()
+    (info,) = list_rounds(gallery, reader="anna", own=True).items
+    assert [(each.reader, each.read, each.asked) for each in info.readers] == [("anna", 1, 4)]
+    assert list_rounds(gallery, reader="eve", own=True).items == ()
+    for reader, some in (("eve", ids[:1]), ("anna", ids[3:5])):  # not asked at all; of one of them
+        with pytest.raises(ForbiddenError, match="does not ask"):
+            give_readings(gallery, "pilot", some, reader=reader)
+    assert len(own_readings(gallery, "pilot", reader="anna").items) == 1
+    shown = list_readings(gallery, "pilot", by="eve")
+    assert [len(each.readings) for each in shown.items] == [0, 1, 0, 0]
+    assert shown.readers == ("anna", "ben")
+    with pytest.raises(UsageError, match="nobody can agree yet"):
+        reading_agreement(gallery, "pilot")
+    for by in ("anna", "ben"):  # who is asked is kept apart before it has read anything
+        with pytest.raises(ForbiddenError, match="until it is over"):
+            list_readings(gallery, "pilot", by=by)
+
+
+def test_readers_see_all_of_a_closed_round_and_say_no_more(started: tuple[Gallery, list[str]]) -> None:
+    gallery, ids = started
+    for reader, word in (("anna", "mass"), ("ben", "edema")):
+        give_readings(gallery, "pilot", ids[:2], labels=[word], reader=reader)
+    closed = close_round(gallery, "pilot")
+    assert closed.closed is not None
+    assert own_readings(gallery, "pilot", reader="anna").closed == closed.closed
+    shown = list_readings(gallery, "pilot", by="anna", as_reader=True)
+    assert [one.reader for one in shown.items[0].readings] == ["anna", "ben"]
+    assert reading_agreement(gallery, "pilot", by="anna", as_reader=True).pairs[0].records == 2
+    with pytest.raises(NotFoundError, match="reads in no round"):
+        list_readings(gallery, "pilot", by="eve", as_reader=True)
+    with pytest.raises(UsageError, match="is closed: nothing more"):
+        give_readings(gallery, "pilot", ids[:1], labels=["edema"], reader="anna")
+    with pytest.raises(UsageError, match="closed already"):
+        close_round(gallery, "pilot")
+    with pytest.raises(ForbiddenError):  # who has read does not decide, also afterwards
+        adjudicate(gallery, "pilot", ids[:1], labels=["edema"], by="anna")
+    assert adjudicate(gallery, "pilot", ids[:1], labels=["edema"], by="eve").records == 1
+    assert list_rounds(gallery).items[0].decided == 1
+    assert remove_readings(gallery, "pilot").removed == 5
+    assert list_rounds(gallery).items == ()
+    start_round(gallery, "pilot", ids[:1], labels=["mass"], readers=["anna", "ben"])
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"readers": ["anna", "anna"]}, "two readers or more"),
+        ({"labels": []}, "labels that there are to choose from"),
+        ({"where": "label=none"}, "1 to 10,000 records, and these are 0"),
+        ({"ids": ["x"], "where": "label=known"}, "either by their ids or by a filter"),
+        ({"round": "pilot"}, "there is a round 'pilot' already"),
+    ],
+)
+def test_a_round_that_cannot_be_is_not_started(
+    started: tuple[Gallery, list[str]], options: dict[str, Any], why: str
+) -> None:
+    asked: dict[str, Any] = {"round": "second", "labels": ["mass"], "readers": ["anna", "ben"], **options}
+    with pytest.raises(UsageError, match=why):
+        start_round(started[0], asked.pop("round"), **asked)
+    assert [each.round for each in list_rounds(started[0]).items] == ["pilot"]
+    with pytest.raises(NotFoundError):
+        close_round(started[0], "second")
+
+
+def test_nothing_fixed_of_a_round_names_who_was_erased(started: tuple[Gallery, list[str]]) -> None:
+    gallery, ids = started
+    label(gallery, ids[:1], add=["rare-word"])
+    start_round(gallery, "of rare-word", ids[:2], labels=["rare-word", "mass"], readers=["anna", "ben"])
+    start_round(gallery, "alone", ids[:1], labels=["mass"], readers=["anna", "ben"])
+    remove(gallery, ids[:1])
+    rounds = {each.round: each for each in list_rounds(gallery).items}
+    assert len(rounds) == 2
+    (renamed,) = rounds.keys() - {"pilot"}
+    assert "rare-word" not in renamed
+    assert (rounds[renamed].labels, rounds[renamed].records) == (("mass",), 1)
+    assert rounds["pilot"].records == 3
+    with gallery.store.begin() as connection:
+        told = connection.exec_driver_sql("SELECT name, value FROM gallery").all()
+    assert not [row for row in told if "rare-word" in str(row) or "alone" in row[0]]

@@ -776,11 +776,35 @@ export interface paths {
         };
         /**
          * Get Readings
-         * @description The names of the rounds that there are.
+         * @description The rounds: for admins who see the whole gallery all of them, for others those in which they read.
          */
         get: operations["get_readings"];
         put?: never;
-        post?: never;
+        /**
+         * Post Round
+         * @description Ask readers to say which of some labels records bear, each apart from the others.
+         */
+        post: operations["post_round"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/readings/{round}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Close
+         * @description End the reading of a round: nobody reads in it any more, and its readers may see what all said.
+         */
+        post: operations["post_close"];
         delete?: never;
         options?: never;
         head?: never;
@@ -796,7 +820,7 @@ export interface paths {
         };
         /**
          * Get Reading Round
-         * @description Every reading of a round, and what was decided; not for who reads in it (403 ``blinded``).
+         * @description Every reading of a round, and what was decided; for who reads in it once it is closed (403 ``blinded``).
          */
         get: operations["get_reading_round"];
         put?: never;
@@ -840,7 +864,7 @@ export interface paths {
         };
         /**
          * Get Reading Agreement
-         * @description How far the readers of a round agree beyond chance; not for who reads in it (403 ``blinded``).
+         * @description How far the readers of a round agree beyond chance; for who reads in it once it is closed (403 ``blinded``).
          */
         get: operations["get_reading_agreement"];
         put?: never;
@@ -2809,10 +2833,17 @@ export interface components {
             /** @default 0 */
             seed?: number;
         };
-        /** @description What one reader has said in a round, in the order of indexing. */
+        /**
+         * @description What one reader has said in a round, in the order of indexing. asked: the ids of all records that the reader is
+         *     to read, in the same order. labels: that there are to choose from; () in a round that was not started. closed: when
+         *     the round was closed, None where it is open.
+         */
         OwnReadings: {
             round: string;
             items: components["schemas"]["RecordReading"][];
+            asked: string[];
+            labels: string[];
+            closed: number | null;
         };
         /** @description Two readers, and the records that both have read: Cohen's kappa, the whole first, then each label. */
         PairAgreement: {
@@ -2964,6 +2995,12 @@ export interface components {
             decided: string[] | null;
             by: string;
             time: number | null;
+        };
+        /** @description How many of the records that a reader is asked to read it has read. */
+        ReaderProgress: {
+            reader: string;
+            read: number;
+            asked: number;
         };
         /** @description What one reader said of a record that others read, too. */
         ReaderSaid: {
@@ -3262,9 +3299,24 @@ export interface components {
                 number
             ];
         };
-        /** @description The names of all rounds. */
+        /**
+         * @description labels: that there are to choose from; (), by "" and time None of a round that began with its first reading.
+         *     records: of how many somebody is asked, or has said, what they show. decided: of how many it is decided.
+         */
+        RoundInfo: {
+            round: string;
+            labels: string[];
+            readers: components["schemas"]["ReaderProgress"][];
+            records: number;
+            decided: number;
+            by: string;
+            time: number | null;
+            closed: number | null;
+        };
+        /** @description The rounds, in alphabetical order. reader: by which name who asks reads; "" for nobody's. */
         RoundList: {
-            rounds: string[];
+            items: components["schemas"]["RoundInfo"][];
+            reader: string;
         };
         /**
          * @description A cohort: every record; where, a filter; ids; or like, text: the k records that are most similar to records or to
@@ -3586,6 +3638,15 @@ export interface components {
             p: number;
             p_adjusted: number;
             p_same_labels: number;
+        };
+        /** @description Who reads which records, by ids or a filter, all where neither is given; and the labels to choose from. */
+        StartRoundBody: {
+            round: string;
+            /** @default [] */
+            ids?: string[];
+            where?: string | null;
+            labels: string[];
+            readers: string[];
         };
         /** @description The hits of one study. study_id, patient, day: as in ``Hit``. ranks: of the hits, best first. */
         StudyHits: {
@@ -5547,6 +5608,77 @@ export interface operations {
             409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_round: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartRoundBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundInfo"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                round: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundInfo"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -60,6 +60,15 @@ export type CohortList = Schemas["CohortList"];
 export type CohortSaved = Schemas["CohortSaved"];
 export type CohortShown = Schemas["CohortShown"];
 
+export type RoundList = Schemas["RoundList"];
+export type ReadingRoundInfo = Schemas["RoundInfo"];
+export type OwnReadings = Schemas["OwnReadings"];
+export type ReadingRound = Schemas["ReadingRound"];
+export type ReadRecord = Schemas["ReadRecord"];
+export type ReadingAgreement = Schemas["ReadingAgreement"];
+export type LabelKappa = Schemas["LabelKappa"];
+export type ReadingsGiven = Schemas["ReadingsGiven"];
+
 export type AdaptResult = Schemas["AdaptResult"];
 export type TuneResult = Schemas["TuneResult"];
 export type TrainingPoint = Schemas["TrainingPoint"];

@@ -26,7 +26,9 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     "records label": "label",
     "records import": "label",
     "records undo": "label",
-    **dict.fromkeys(["readings give", "readings adjudicate", "readings remove"], "label"),
+    **dict.fromkeys(
+        ["readings start", "readings close", "readings give", "readings adjudicate", "readings remove"], "label"
+    ),
     "records report": "look",
     "records export": "export",
     "cohort export": "export",

@@ -1,4 +1,4 @@
-"""lookalike readings: adjudicate, agreement, give, list, own, remove, rounds"""
+"""lookalike readings: adjudicate, agreement, close, give, list, own, remove, rounds, start"""
 
 from __future__ import annotations
 
@@ -25,10 +25,71 @@ def command() -> None:
 
     \b
     Example:
+      lookalike readings start pilot --where label=edema --label edema --reader anna --reader ben --gallery chest
       lookalike readings give pilot 5ef178c836b2cf56 --label effusion --reader anna --gallery chest
       lookalike readings agreement pilot --gallery chest
       lookalike readings adjudicate pilot --agreed --gallery chest
     """
+
+
+@command.command("start")
+@click.argument("round")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@gallery_option
+@click.option("--where", metavar="FILTER", help="The records for which this holds.  [default: all]")
+@click.option("--label", "labels", multiple=True, metavar="LABEL", help="That there is to choose from (repeatable).")
+@click.option("--reader", "readers", multiple=True, metavar="NAME", help="Who reads: two or more (repeatable).")
+@json_option
+def _start(
+    round: str,
+    ids: tuple[str, ...],
+    gallery: str,
+    where: str | None,
+    labels: tuple[str, ...],
+    readers: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Ask readers to read records, by their ids or a filter; all of them without either.
+
+    \b
+    Example:
+      lookalike readings start pilot --where label=edema --label edema --reader anna --reader ben --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.readings import start_round
+
+    with open_gallery(gallery) as opened:
+        result = start_round(opened, round, ids, where=where, labels=labels, readers=readers, by=command_user() or "")
+        note_command("label", opened, ids, what="readings started")
+    if as_json:
+        print_json(result)
+        return
+    print_notes(
+        f"{counted(result.records, 'record')} to be read by {', '.join(each.reader for each in result.readers)}."
+    )
+
+
+@command.command("close")
+@click.argument("round")
+@gallery_option
+@json_option
+def _close(round: str, gallery: str, as_json: bool) -> None:
+    """End the reading of a round: nobody reads in it any more, and its readers may see what all said.
+
+    \b
+    Example:
+      lookalike readings close pilot --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.readings import close_round
+
+    with open_gallery(gallery) as opened:
+        result = close_round(opened, round)
+        note_command("label", opened, what="readings closed")
+    if as_json:
+        print_json(result)
+        return
+    print_notes(f"The round {result.round} is closed.")
 
 
 def _reader_option(command: _Command) -> _Command:
@@ -90,9 +151,9 @@ def _own(round: str, gallery: str, reader: str | None, output: str) -> None:
 
 @command.command("rounds")
 @gallery_option
-@json_option
-def _rounds(gallery: str, as_json: bool) -> None:
-    """The rounds that there are.
+@listing_option
+def _rounds(gallery: str, output: str) -> None:
+    """The rounds that there are, and how far their readers are.
 
     \b
     Example:
@@ -103,10 +164,16 @@ def _rounds(gallery: str, as_json: bool) -> None:
 
     with open_gallery(gallery) as opened:
         result = list_rounds(opened)
-    if as_json:
-        print_json(result)
+    if output != TABLE:
+        print_listing(result, result.items, output)
         return
-    print_notes(*(result.rounds or ["No round of readings yet."]))
+    rows = [["round", "records", "read", "decided", "state"]]
+    for each in result.items:
+        read = ", ".join(f"{one.reader} {one.read}/{one.asked}" for one in each.readers)
+        rows.append(
+            [each.round, str(each.records), read, str(each.decided), "open" if each.closed is None else "closed"]
+        )
+    print_table(rows)
 
 
 @command.command("list")

@@ -52,6 +52,8 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "GET /labels/next": "look",
     "GET /labels/table": "export",
     "POST /labels/import": "label",
+    "POST /readings": "label",
+    "POST /readings/{}/close": "label",
     "POST /readings/{}": "label",
     "GET /readings/{}/own": "look",
     "GET /readings/{}": "look",

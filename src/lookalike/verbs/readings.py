@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
 import numpy as np
 
+from lookalike.asking.candidates import candidates
 from lookalike.errors import ForbiddenError, NotFoundError, UsageError
 from lookalike.evaluation.agreement import Kappa, cohen_kappa, fleiss_kappa
+from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.listed import ListResult
 from lookalike.metrics import numbered
 from lookalike.store.readings import (
     DECIDED,
     StoredReading,
+    begin_round,
+    end_round,
     has_read,
     put_readings,
     remove_round,
+    started_round,
     stored_readings,
     stored_rounds,
 )
@@ -29,6 +34,7 @@ from lookalike.verbs.records import checked_labels, label_each
 
 _LENGTH: Final = 64  # of a round's name, and of a reader's
 _TWO: Final = 2
+_MOST: Final = 10_000  # records of a round
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,16 @@ class ReadRecord:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OwnReadings(ListResult[RecordReading]):
-    """What one reader has said in a round, in the order of indexing."""
+    """What one reader has said in a round, in the order of indexing. asked: the ids of all records that the reader is
+    to read, in the same order. labels: that there are to choose from; () in a round that was not started. closed: when
+    the round was closed, None where it is open.
+    """
 
     round: str
     items: tuple[RecordReading, ...]
+    asked: tuple[str, ...]
+    labels: tuple[str, ...]
+    closed: float | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,10 +93,36 @@ class ReadingRound(ListResult[ReadRecord]):
 
 
 @dataclass(frozen=True, slots=True)
-class RoundList:
-    """The names of all rounds."""
+class ReaderProgress:
+    """How many of the records that a reader is asked to read it has read."""
 
-    rounds: tuple[str, ...]
+    reader: str
+    read: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundInfo:
+    """labels: that there are to choose from; (), by "" and time None of a round that began with its first reading.
+    records: of how many somebody is asked, or has said, what they show. decided: of how many it is decided.
+    """
+
+    round: str
+    labels: tuple[str, ...]
+    readers: tuple[ReaderProgress, ...]
+    records: int
+    decided: int
+    by: str
+    time: float | None
+    closed: float | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RoundList(ListResult[RoundInfo]):
+    """The rounds, in alphabetical order. reader: by which name who asks reads; "" for nobody's."""
+
+    items: tuple[RoundInfo, ...]
+    reader: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +171,52 @@ class ReadingAgreement:
     notes: tuple[str, ...]
 
 
+def start_round(
+    gallery: Gallery,
+    round: str,
+    ids: Sequence[str] = (),
+    *,
+    where: str | Filter | None = None,
+    labels: Sequence[str],
+    readers: Sequence[str],
+    by: str = "",
+) -> RoundInfo:
+    """Ask readers to say which of some labels records bear, each apart from the others. ids, where: which records; all
+    of them where neither is given. readers: two or more, by the names of their keys. by: who starts it.
+
+    Raises UsageError (also where there is a round of that name), NotFoundError; then nothing is stored.
+    """
+    if ids and where is not None:
+        raise UsageError("say which records are read either by their ids or by a filter")
+    names = list(dict.fromkeys(_named(each, "a reader") for each in readers))
+    if len(names) < _TWO:
+        raise UsageError("name two readers or more: what one says alone agrees with nobody")
+    chosen = checked_labels(labels)
+    if not chosen:
+        raise UsageError("name the labels that there are to choose from")
+    keys = _keys(gallery, ids, where)
+    if not 0 < len(keys) <= _MOST:
+        raise UsageError(f"a round is of 1 to {_MOST:,} records, and these are {len(keys):,}; narrow it by a filter")
+    begin_round(gallery.store, _named(round, "a round"), keys, names, chosen, by=plain_text(by, _LENGTH))
+    return _round_info(gallery, round)
+
+
+def _keys(gallery: Gallery, ids: Sequence[str], where: str | Filter | None) -> list[int]:
+    """Of the records that are to be read, ascending. Raises NotFoundError."""
+    if ids:
+        return sorted({gallery.store.record(identity).key for identity in ids})
+    every = np.array(sorted(gallery.store.records()), np.int64)
+    return [int(key) for key in candidates(gallery, where=where).records(gallery, every)]
+
+
+def close_round(gallery: Gallery, round: str) -> RoundInfo:
+    """End the reading of a round that was started: nobody reads in it any more, and its readers may see what all of
+    them said. Raises NotFoundError, UsageError (it is closed).
+    """
+    end_round(gallery.store, round)
+    return _round_info(gallery, round)
+
+
 def give_readings(
     gallery: Gallery, round: str, ids: Sequence[str], *, labels: Sequence[str] = (), reader: str
 ) -> ReadingsGiven:
@@ -147,31 +231,58 @@ def give_readings(
 
 
 def own_readings(gallery: Gallery, round: str, *, reader: str) -> OwnReadings:
-    """What one reader has said in a round, and nothing of the others."""
+    """What one reader has said in a round and is to read, and nothing of the others."""
     found = stored_readings(gallery.store, round, _named(reader, "a reader"))
-    return OwnReadings(round, tuple(RecordReading(each.id, each.labels, each.time) for each in found))
+    started = started_round(gallery.store, round)
+    said = tuple(RecordReading(each.id, each.labels, each.time) for each in found if each.labels is not None)
+    labels, closed = ((), None) if started is None else (started.labels, started.closed)
+    return OwnReadings(round, said, tuple(each.id for each in found), labels, closed)
 
 
-def list_rounds(gallery: Gallery) -> RoundList:
-    """The rounds that there are."""
-    return RoundList(tuple(stored_rounds(gallery.store)))
+def list_rounds(gallery: Gallery, *, reader: str = "", own: bool = False) -> RoundList:
+    """The rounds that there are. reader: who asks. own: only those in which it reads, and of their readers only it."""
+    found = [_round_info(gallery, name) for name in stored_rounds(gallery.store)]
+    if own:
+        found = [replace(each, readers=tuple(one for one in each.readers if one.reader == reader)) for each in found]
+        found = [each for each in found if each.readers]
+    return RoundList(tuple(found), reader)
 
 
-def list_readings(gallery: Gallery, round: str, *, by: str = "") -> ReadingRound:
-    """Every reading of a round, and what was decided. by: who asks, who may not be one of its readers ("": nobody is
-    compared). Raises NotFoundError, ForbiddenError.
+def _round_info(gallery: Gallery, name: str) -> RoundInfo:
+    asked, read = Counter[str](), Counter[str]()
+    records = set()
+    for each in stored_readings(gallery.store, name):
+        records.add(each.id)
+        asked[each.reader] += 1
+        read[each.reader] += each.labels is not None
+    progress = tuple(ReaderProgress(one, read[one], asked[one]) for one in sorted(asked) if one != DECIDED)
+    started = started_round(gallery.store, name)
+    if started is None:
+        return RoundInfo(name, (), progress, len(records), asked[DECIDED], "", None, None)
+    told = started.by, started.time, started.closed
+    return RoundInfo(name, started.labels, progress, len(records), asked[DECIDED], *told)
+
+
+def list_readings(gallery: Gallery, round: str, *, by: str = "", as_reader: bool = False) -> ReadingRound:
+    """Every reading of a round, and what was decided. by: who asks; while the round is not closed it may not be one of
+    its readers ("": nobody is compared). as_reader: it may only as one of its readers, of a closed round. Raises
+    NotFoundError, ForbiddenError.
     """
-    by_record = _by_record(gallery, round, by)
+    _check_may_see(gallery, round, by, as_reader)
+    by_record = _by_record(gallery, round)
     return ReadingRound(round, _readers(by_record), tuple(_record(id, said) for id, said in by_record.items()))
 
 
-def reading_agreement(gallery: Gallery, round: str, *, seed: int = 0, by: str = "") -> ReadingAgreement:
-    """How far the readers of a round agree beyond chance, by label. seed: of the intervals' draws. by: as of
+def reading_agreement(
+    gallery: Gallery, round: str, *, seed: int = 0, by: str = "", as_reader: bool = False
+) -> ReadingAgreement:
+    """How far the readers of a round agree beyond chance, by label. seed: of the intervals' draws. by, as_reader: as of
     ``list_readings``. Raises NotFoundError, ForbiddenError, UsageError (no record was read by two).
     """
-    by_record = _by_record(gallery, round, by)
+    _check_may_see(gallery, round, by, as_reader)
+    by_record = _by_record(gallery, round)
     readers = _readers(by_record)
-    said = {id: {each.reader: each.labels for each in all if each.reader != DECIDED} for id, all in by_record.items()}
+    said = {id: {one.reader: one.labels for one in _said(all)} for id, all in by_record.items()}
     patients = {id: gallery.store.record(id).patient for id in said}
     pairs = []
     for pair in combinations(readers, 2):
@@ -181,7 +292,7 @@ def reading_agreement(gallery: Gallery, round: str, *, seed: int = 0, by: str = 
         raise UsageError("no record of this round was read by two readers, so that nobody can agree yet")
     all = [id for id, each in said.items() if len(each) == len(readers)]
     fleiss = _kappas(said, all, readers, patients, seed) if len(readers) > _TWO and all else ()
-    once = sum(len(each) < _TWO for each in said.values())
+    once = sum(len(each) == 1 for each in said.values())
     notes = (f"{once} records were read by one reader only and are left out.",) if once else ()
     return ReadingAgreement(round, readers, tuple(pairs), len(all), fleiss, notes)
 
@@ -198,7 +309,9 @@ def adjudicate(
     """
     if agreed == bool(ids):
         raise UsageError("say of which records it is decided, by their ids, or of all on which the readers agree")
-    by_record = _by_record(gallery, round, by)
+    if has_read(gallery.store, round, by):
+        raise _blinded(by)
+    by_record = _by_record(gallery, round)
     if agreed:
         whole = {id: _record(id, said) for id, said in by_record.items()}
         decided = {id: each.readings[0].labels for id, each in whole.items() if each.agree and each.decided is None}
@@ -238,10 +351,22 @@ def _named(name: str, what: str) -> str:
     return cleaned
 
 
-def _by_record(gallery: Gallery, round: str, by: str) -> dict[str, list[StoredReading]]:
-    """All readings by record, for who has given none. Raises NotFoundError, ForbiddenError."""
-    if by and has_read(gallery.store, round, by):
-        raise ForbiddenError(f"{by} reads in this round, and is shown no reading of others until it is over", "blinded")
+def _check_may_see(gallery: Gallery, round: str, by: str, as_reader: bool) -> None:
+    reads = bool(by) and has_read(gallery.store, round, by)
+    started = started_round(gallery.store, round)
+    closed = started is not None and started.closed is not None
+    if as_reader and not reads:
+        raise NotFoundError(f"{by} reads in no round that is called {round!r}", "no-round")
+    if reads and not closed:
+        raise _blinded(by)
+
+
+def _blinded(by: str) -> ForbiddenError:
+    return ForbiddenError(f"{by} reads in this round, and is shown no reading of others until it is over", "blinded")
+
+
+def _by_record(gallery: Gallery, round: str) -> dict[str, list[StoredReading]]:
+    """All readings by record. Raises NotFoundError."""
     found: dict[str, list[StoredReading]] = defaultdict(list)
     for each in stored_readings(gallery.store, round):
         found[each.id].append(each)
@@ -250,12 +375,21 @@ def _by_record(gallery: Gallery, round: str, by: str) -> dict[str, list[StoredRe
     return dict(found)
 
 
+def _said(all: Sequence[StoredReading]) -> tuple[ReaderSaid, ...]:
+    """What readers have said of a record."""
+    return tuple(
+        ReaderSaid(each.reader, each.labels, each.time)
+        for each in all
+        if each.reader != DECIDED and each.labels is not None
+    )
+
+
 def _readers(by_record: Mapping[str, Sequence[StoredReading]]) -> tuple[str, ...]:
     return tuple(sorted({each.reader for all in by_record.values() for each in all if each.reader != DECIDED}))
 
 
 def _record(id: str, said: Sequence[StoredReading]) -> ReadRecord:
-    readings = tuple(ReaderSaid(each.reader, each.labels, each.time) for each in said if each.reader != DECIDED)
+    readings = _said(said)
     end = next((each for each in said if each.reader == DECIDED), None)
     agree = len({each.labels for each in readings}) == 1 if len(readings) >= _TWO else None
     if end is None:

@@ -161,6 +161,16 @@ class ImportLabelsBody(Body):
     upload: Id
 
 
+class StartRoundBody(Body):
+    """Who reads which records, by ids or a filter, all where neither is given; and the labels to choose from."""
+
+    round: Annotated[str, Field(min_length=1, max_length=64)]
+    ids: Annotated[list[Id], Field(max_length=10_000)] = []
+    where: Annotated[str, Field(max_length=10_000)] | None = None
+    labels: Annotated[list[Label], Field(min_length=1, max_length=100)]
+    readers: Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=2, max_length=20)]
+
+
 class GiveReadingsBody(Body):
     """What a reader says of records in a round; without labels that none applies."""
 

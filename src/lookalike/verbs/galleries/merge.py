@@ -24,7 +24,7 @@ from lookalike.store.brought import DifferingLabels, bring_said, regroup, said_o
 from lookalike.store.cohorts import StoredCohort, chosen_records, cohort_members, put_cohort, stored_cohorts
 from lookalike.store.kept_out import KeptOut, kept_out
 from lookalike.store.patches import keep, kept
-from lookalike.store.readings import StoredReading, bring_readings, stored_readings, stored_rounds
+from lookalike.store.readings import StoredReading, bring_readings, started_round, stored_readings, stored_rounds
 from lookalike.store.reports import count_reports
 from lookalike.store.studies import files_of_studies
 from lookalike.text import absolute
@@ -205,7 +205,8 @@ class _Merge:
         store = self.target.store
         for each in self.merged:
             for name in stored_rounds(each.gallery.store):
-                self.readings += bring_readings(store, name, stored_readings(each.gallery.store, name))
+                read, started = stored_readings(each.gallery.store, name), started_round(each.gallery.store, name)
+                self.readings += bring_readings(store, name, read, started)
         now = time.time()
         for each, one in self.differing:
             said = {"here before": one.here, f"from {each.name}"[:_LONGEST]: one.theirs}
