@@ -21,6 +21,7 @@ from dicoms import data_set, save
 from lookalike.cli import main
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.store.patches import patched_records
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.galleries.merge import ROUND, MergeResult
 from lookalike.verbs.readings import give_readings, list_readings
@@ -258,6 +259,31 @@ def test_another_encoder_encodes_anew_and_own_files_are_copied(
         assert all(gallery.is_there(each.source) for each in gallery.store.records().values())
         fresh = lookalike.search(gallery, own_copy(gallery), k=3).hits
         assert len(fresh) == 3
+
+
+def test_patches_are_taken_over_where_the_first_keeps_them(tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "pictures")
+    (other := tmp_path / "other").mkdir()
+    PIL.Image.fromarray(texture(70)).save(other / "q.png")
+    with open_gallery(tmp_path / "one", create=True) as gallery:
+        lookalike.index(gallery, [pictures], patches=True)
+    with open_gallery(tmp_path / "two", create=True) as gallery:
+        lookalike.index(gallery, [other])
+    result = lookalike.merge([tmp_path / "one", tmp_path / "two"], tmp_path / "both")
+    assert (result.added, result.reused, result.encoded) == (13, 12, 1)
+    with open_gallery(tmp_path / "both") as both, open_gallery(tmp_path / "one") as one:
+        assert patched_ids(both) == {each.id for each in both.store.records().values()}
+        asked = pictures / "p03.png"
+        ours, theirs = (lookalike.search(each, asked, box=(0.1, 0.1, 0.6, 0.6), k=12).hits for each in (both, one))
+        known = {hit.id: hit.score for hit in theirs}
+        shared = {hit.id: hit.score for hit in ours if hit.id in known}
+        assert len(shared) > 5
+        assert shared == pytest.approx({id: known[id] for id in shared}, abs=1e-5)
+
+
+def patched_ids(gallery: Gallery) -> set[str]:
+    records = gallery.store.records()
+    return {records[int(key)].id for key in patched_records(gallery.store)}
 
 
 def own_copy(gallery: Gallery) -> Path:

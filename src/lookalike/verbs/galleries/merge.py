@@ -115,6 +115,8 @@ def merge_galleries(
     with ExitStack() as stack:
         opened = [stack.enter_context(open_gallery(folder)) for folder in folders]
         target = stack.enter_context(_target(opened[0], into))
+        if kept(opened[0].store) and not target.store.count():
+            keep(target.store)
         run = _Merge(target, [MergedGallery(each, target) for each in opened])
         run.read(progress)
         run.match_patients()
@@ -147,9 +149,7 @@ class _Merge:
 
     def read(self, progress: Progress | None) -> None:
         """Read and store the records of each gallery, then what else it says of them. Raises as ``merge_galleries``."""
-        store, first = self.target.store, self.merged[0].gallery
-        if kept(first.store) and not store.count():
-            keep(store)
+        store = self.target.store
         stores = [(each, kept_out(each)) for each in (store, *(one.gallery.store for one in self.merged))]
         before = {record.id for record in store.records().values()}
         total, done = sum(len(each.found.items) for each in self.merged), 0
