@@ -59,8 +59,8 @@ test-slow: $(PAGE)  ## What takes minutes
 	$(BIN)/pytest -q -m slow $(SLOW_OPTIONS)
 
 lint: $(VENV)/.installed  ## Style, types and the order of the layers
-	$(BIN)/ruff check src tests benchmarks fuzz supply docs/site
-	$(BIN)/ruff format --check src tests benchmarks fuzz supply docs/site
+	$(BIN)/ruff check src tests benchmarks fuzz supply plugins docs/site
+	$(BIN)/ruff format --check src tests benchmarks fuzz supply plugins docs/site
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -26,6 +26,9 @@ ALLOWED: Final = {
     r"LOOKALIKE_TEST_OHIF does not name the folder of OHIF's built viewer .*": (
         "200 megabytes of somebody else's program; where they are, these tests run too"
     ),
+    r"FIFTYONE_PYTHON does not name a Python with FiftyOne and a database": (
+        "FiftyOne pins packages of its own and needs a MongoDB; where it is, its operators run too"
+    ),
     r"the kernel has no Landlock": "it came with Linux 5.13; the audit hook is tested everywhere",
     r"the package is installed here": "what is said without a package can be seen where it is missing only",
 }

@@ -1,0 +1,1 @@
+../../fiftyone/service.py
