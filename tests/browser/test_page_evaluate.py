@@ -141,6 +141,8 @@ def test_failures_stand_beside_what_was_found_and_reports_beside_each_other(
     failure.get_by_test_id("found-instead").nth(4).wait_for()
     page.get_by_test_id("all-jobs").locator("summary").click()
     assert page.get_by_test_id("job-row").count() == 3
+    page.get_by_test_id("job-log-open").first.click()
+    page.get_by_test_id("job-log").get_by_text("ranking, rounds 2").wait_for()
     page.screenshot(path=artefacts / "evaluate-runs.png")
     failure.get_by_test_id("found-instead").first.click()
     page.get_by_test_id("compare").wait_for()

@@ -22,7 +22,7 @@ from lookalike.verbs.cohorts.split import split_cohort
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.galleries.places import copy_gallery, list_galleries, rename_gallery
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
-from lookalike.verbs.jobs import list_schedules
+from lookalike.verbs.jobs import job_info, list_jobs, list_schedules
 from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.readings import (
     adjudicate,
@@ -115,6 +115,8 @@ VERBS: Final = (
     Verb("gallery backups", list_backups),
     Verb("gallery restore", lookalike.restore),
     Verb("gallery verify", lookalike.verify),
+    Verb("jobs list", list_jobs),
+    Verb("jobs show", job_info),
     Verb("gallery schedules", list_schedules),
     Verb("gallery relocate", relocate),
     Verb("gallery list", list_galleries),
@@ -183,7 +185,8 @@ NO_COMMAND: Final = {
     "keys add key": "of the first of several --gallery",
     "records label by": "the log names the command line",
     "records import by": "the log names the command line",
-    "records log cursor": "--limit shows more",
+    **dict.fromkeys(["records log cursor", "jobs list cursor"], "--limit shows more"),
+    **dict.fromkeys(["jobs list of", "jobs show of"], "whoever may read the gallery's files sees all"),
     **dict.fromkeys(
         [f"readings {name} by" for name in ("start", "list", "agreement", "adjudicate")], "who runs the command"
     ),

@@ -175,5 +175,6 @@ def test_commands_that_list() -> None:
         "gallery backups",
         "gallery list",
         "gallery schedules",
+        "jobs list",
     }
     assert found == lists

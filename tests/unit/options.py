@@ -58,6 +58,8 @@ VERBS: Final = (
     "lookalike.verbs.gallery:relocate",
     "lookalike.verbs.gallery:secret_key",
     "lookalike.verbs.index:index",
+    "lookalike.verbs.jobs:job_info",
+    "lookalike.verbs.jobs:list_jobs",
     "lookalike.verbs.jobs:list_schedules",
     "lookalike.verbs.label_next:label_next",
     "lookalike.verbs.keys:add_key",
@@ -567,6 +569,13 @@ COMMANDS: Final[dict[str, Command]] = {
             "--into": Told("--into {out}-else", "into", "{out}-else"),
             "--json": JSON,
         },
+    ),
+    "jobs list": Command(
+        {"": "--gallery {g}"},
+        {"--gallery": GALLERY, "--limit": Told("--limit 3", "limit", 3), "--json": JSON, "--output": LISTED},
+    ),
+    "jobs show": Command(
+        {"": "{job} --gallery {g}"}, {"id": Told("", "id", "{job}"), "--gallery": GALLERY, "--json": JSON}
     ),
     "gallery schedules": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "gallery verify": Command({"": "{g}"}, {"source": Told("", "source", "{g}"), "--json": JSON}),

@@ -29,6 +29,7 @@ from conftest import texture
 from lookalike import cli
 from lookalike.evaluation.protocols.protocol import PRECISION, PROTOCOL_GROUP
 from lookalike.plugins import plugin_names
+from lookalike.verbs.jobs import submit_job
 from lookalike.verbs.readings import give_readings, start_round
 
 PICTURES = 24
@@ -51,12 +52,14 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         lookalike.save_cohort(gallery, "c", every=True)
         for reader in ("anna", "ben"):
             give_readings(gallery, "r", [identity], labels=["even"], reader=reader)
+        job = submit_job(gallery, "audit", {}, "anna").id
         start_round(gallery, "r2", [identity], labels=["even"], readers=["anna", "ben"])
     with lookalike.open(base / "other", create=True) as other:
         lookalike.index(other, [folder / "p00.png"])
     shutil.copytree(folder, base / "more")
     names = {
         "more": base / "more",
+        "job": job,
         "g": base / "g",
         "other": base / "other",
         "folder": folder,

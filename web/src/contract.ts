@@ -2389,7 +2389,10 @@ export interface components {
             items: components["schemas"]["JobAnswer"][];
             next_cursor: string | null;
         };
-        /** @description How far a job is. rate: a second; seconds_left: None if unknown. points: what a training has told of itself. */
+        /**
+         * @description How far a job is. rate: a second; seconds_left: None if unknown. points: what a training has told of itself. log:
+         *     what it did, step by step.
+         */
         JobProgress: {
             done: number;
             total: number;
@@ -2397,6 +2400,7 @@ export interface components {
             seconds_left: number | null;
             message: string;
             points: components["schemas"]["TrainingPoint"][];
+            log: components["schemas"]["LoggedStep"][];
         };
         /**
          * @description listed: how many records have it. judged: whether pictures tell it here; else ``note`` says why not. found: of
@@ -2621,6 +2625,18 @@ export interface components {
             added: string[];
             removed: string[];
             undone: number | null;
+        };
+        /**
+         * @description step: in the program's own words or by a code, never by what names a record, a file or a patient. counts: how
+         *     many, of what. time: seconds since 1970. warning: something was left out, or is to be looked at.
+         */
+        LoggedStep: {
+            time: number;
+            step: string;
+            counts: {
+                [key: string]: number;
+            };
+            warning: boolean;
         };
         /** @description A map to draw. */
         MapBody: {

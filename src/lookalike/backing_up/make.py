@@ -27,6 +27,7 @@ from lookalike.encoders import tuned_parts
 from lookalike.erasing import PATIENCE, is_erasing, tidy
 from lookalike.errors import DamagedFileError, LockedError, UsageError
 from lookalike.gallery import INBOX, SOURCES, Gallery
+from lookalike.job_steps import log_step
 from lookalike.locks import between_erasures
 from lookalike.progress import Progress, followed_by, tracked
 from lookalike.receiving.folder import APART, ARRIVED, KNOWN
@@ -109,6 +110,7 @@ def _copied(gallery: Gallery, coming: Path, created: datetime, progress: Progres
     gallery.store.database.write_snapshot(snapshot_file(coming))
     facts, tuned = snapshot_facts(snapshot_file(coming)), _tuned(gallery)
     copies = [*_of_gallery(gallery.folder), *_of_encoders(tuned)]
+    log_step("copying")
     with followed_by(progress):
         files = list(_copy_all(copies, coming))
     return Manifest(

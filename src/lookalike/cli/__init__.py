@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "cohort": "Records by a filter or a search, saved by name, and split.",
     "gallery": "Keep house in a gallery: files that lie elsewhere now.",
     "receive": "Receive what a PACS or a modality sends by C-STORE.",
+    "jobs": "What a service has done: jobs with times, results and logs.",
     "serve": "Search, label and adapt in the browser; the HTTP service.",
     "mcp": "Let programs that speak the Model Context Protocol ask.",
     "config": "lookalike.toml: what is wrong with it, what a service would do.",

@@ -51,7 +51,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     **dict.fromkeys(["records list", "records show", "records next", "records log", "cohort list", "cohort show"]),
     **dict.fromkeys(["readings own", "readings rounds", "readings list", "readings agreement"]),
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
-    "gallery list": None,
+    **dict.fromkeys(["gallery list", "jobs list", "jobs show"]),
     # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own
     **dict.fromkeys(["serve", "mcp", "audit-log verify", "audit-log export", "config check", "config show", "demo"]),
     **dict.fromkeys(["encoders list", "encoders pull", "encoders verify", "encoders export", "encoders runtimes"]),

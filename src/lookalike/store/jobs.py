@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from lookalike.errors import GalleryError, NotFoundError, UsageError
+from lookalike.job_steps import LoggedStep
 from lookalike.learning_curves import TrainingPoint
 from lookalike.secret_key import is_signed, sign
 from lookalike.store.rows import as_declared
@@ -33,7 +34,9 @@ _READ: Final = tuple(column for column in JOBS.c if column.name != "mac")  # old
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a job is. rate: a second; seconds_left: None if unknown. points: what a training has told of itself."""
+    """How far a job is. rate: a second; seconds_left: None if unknown. points: what a training has told of itself. log:
+    what it did, step by step.
+    """
 
     done: int = 0
     total: int = 0
@@ -41,6 +44,7 @@ class JobProgress:
     seconds_left: float | None = None
     message: str = ""
     points: tuple[TrainingPoint, ...] = ()
+    log: tuple[LoggedStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +279,8 @@ def _fields(progress: JobProgress) -> dict[str, Any]:
 
 def _progress(fields: dict[str, Any]) -> JobProgress:
     points = tuple(TrainingPoint(**each) for each in fields.pop("points", ()))
-    return JobProgress(**fields, points=points)
+    log = tuple(LoggedStep(**each) for each in fields.pop("log", ()))
+    return JobProgress(**fields, points=points, log=log)
 
 
 def _job(row: Any) -> Job:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import replace as dataclass_replace
+from itertools import count
 from typing import Any, Final
 
 from lookalike import adapters
@@ -16,6 +17,7 @@ from lookalike.evaluation.inner_folds import InnerFolds, inner_folds
 from lookalike.evaluation.labelled import Labelled, chosen_criterion, labelled
 from lookalike.evaluation.tables import TableRows, cell, render
 from lookalike.gallery import Gallery
+from lookalike.job_steps import log_step
 from lookalike.learning_curves import curves_followed
 from lookalike.locks import Turn
 from lookalike.progress import Progress, followed_by
@@ -106,10 +108,11 @@ def adapt(
     """
     if not SPACE_NAME.fullmatch(name) or name == BASE:
         raise UsageError(f"a space's name is made of letters, digits, '-' and '_' and is not {BASE!r}; got {name!r}")
-    if name in gallery.store.spaces() and not replace:
+    if name in (taken := gallery.store.spaces()) and not replace:
+        free = next(each for number in count(2) if (each := f"{name[:58]}-{number}") not in taken)
         raise UsageError(
-            f"there is a space {name!r} already, and another training would replace it; name a new one, or give "
-            "--replace"
+            f"there is a space {name!r} already, and another training would replace it; name a new one ({free} is "
+            "free), or give --replace"
         )
     started, criterion = time.monotonic(), chosen_criterion(gallery, field, labels)
     with gallery.writing() as turn, followed_by(progress):
@@ -117,6 +120,7 @@ def adapt(
         sha256 = adapters.save_adapter(adapter, gallery.folder / "adapters", name)
         gallery.store.put_space(name, gallery.store.spaces()[BASE].encoder, sha256)
         turn.leave()
+        log_step("making its index")
         gallery.index(name)
     return AdaptResult(
         name,
@@ -145,6 +149,7 @@ def _trained(
     while True:
         erased, data = erasures(gallery.store).number, labelled(gallery, criterion)
         turn.leave()
+        log_step("training the adapter", records=len(data.ids))
         adapter = adapters.fit_adapter(
             kind,
             data.vectors,
@@ -155,6 +160,7 @@ def _trained(
             slices=data.slices,
             curves=curves_followed(),
         )
+        log_step("inner folds: is it better than base?")
         inner = inner_folds(name, adapter, data, seed)
         compared = None if inner is None else {**asdict(inner), "worse": inner.worse}
         turn.take()

@@ -21,6 +21,7 @@ from lookalike.errors import GalleryError, UsageError
 from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery, gallery_folder
 from lookalike.ingest import IndexRun
+from lookalike.job_steps import log_step
 from lookalike.progress import Progress
 from lookalike.roots import folders_of
 from lookalike.sources.files import FileSource
@@ -143,9 +144,11 @@ def index(
         run = IndexRun(gallery, ItemLabels(table, listing), words, overwrite_labels, apart=[*listing.apart])
         with _readers(gallery, on, run) as readers:
             events = read_items(readers, listing.items, run.items, reports=words.structured)
+            log_step("reading and encoding", items=len(listing.items))
             run.read(leave_out(events, tree), turn, len(listing.items), progress)
         gallery.store.write(Batch(reports=words.of_studies()))
         turn.leave()
+        log_step("bringing the index up to date")
         gallery.index()
     match = run.labels.match()
     return IndexResult(

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 
 from lookalike.errors import ForbiddenError, NotFoundError
 from lookalike.gallery import Gallery
+from lookalike.job_steps import LoggedStep
 from lookalike.learning_curves import TrainingPoint
 from lookalike.listed import ListResult
 from lookalike.schedules import Planned, planned
@@ -64,7 +65,9 @@ class JobInfo:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JobPage(ListResult[JobInfo]):
-    """items: newest first, without results and points. next_cursor: where the next page starts, None on the last."""
+    """items: newest first, without results, points and logs. next_cursor: where the next page starts, None on the
+    last.
+    """
 
     items: tuple[JobInfo, ...]
     next_cursor: str | None
@@ -111,7 +114,7 @@ def list_jobs(
 ) -> JobPage:
     """A page of jobs. of: only those that one of these submitted. Raises UsageError for an invalid cursor."""
     jobs, after = page_of_jobs(gallery.store, limit, cursor, of)
-    return JobPage(tuple(_info(replace(job, progress=replace(job.progress, points=()))) for job in jobs), after)
+    return JobPage(tuple(_info(replace(job, progress=replace(job.progress, points=(), log=()))) for job in jobs), after)
 
 
 def count_open_jobs(gallery: Gallery, owner: str | None = None) -> int:
@@ -233,9 +236,11 @@ def tell_progress(
     rate: float | None = None,
     seconds_left: float | None = None,
     points: Sequence[TrainingPoint] = (),
+    log: Sequence[LoggedStep] = (),
 ) -> None:
-    """Record how far a job is. rate: a second. points: of a training."""
-    note_progress(gallery.store, id, JobProgress(done, total, rate, seconds_left, points=tuple(points)))
+    """Record how far a job is. rate: a second. points: of a training. log: what it did."""
+    told = JobProgress(done, total, rate, seconds_left, points=tuple(points), log=tuple(log))
+    note_progress(gallery.store, id, told)
 
 
 def end_job(

@@ -42,6 +42,7 @@ from lookalike.evaluation.trained_classifier import (
     with_judges,
 )
 from lookalike.gallery import Gallery
+from lookalike.job_steps import log_step
 from lookalike.metrics import Bools, Floats
 from lookalike.progress import tracked
 from lookalike.store import BASE
@@ -288,6 +289,7 @@ def _found(p: Floats, cut: Floats) -> Floats:
 def _score(
     method: str, fit: Fit, data: Examples, splits: Sequence[Split], settings: Settings, options: ClassifierOptions
 ) -> MethodScores:
+    log_step(f"method {method}", queries=sum(len(split.queries) for split in splits))
     started = time.monotonic()
     parts, abstain = [], ABSTAIN if options.abstain is None else options.abstain
     learn = _as_it_is if method == ZERO_SHOT else train_calibrated

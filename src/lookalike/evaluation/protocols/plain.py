@@ -41,6 +41,7 @@ from lookalike.evaluation.shift import Shift, shift_of
 from lookalike.evaluation.splits import Splits, in_folds, leave_one_patient_out
 from lookalike.evaluation.subgroups import subgroups_by
 from lookalike.gallery import Gallery
+from lookalike.job_steps import log_step
 from lookalike.sources.labels import LabelTable, read_label_table
 from lookalike.types import Record
 
@@ -73,13 +74,17 @@ def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
     scoring = Scoring(checked_depths(options.k), options.samples, options.seed)
     space = measured_space(gallery, options.space)  # an unknown name is reported first
     _check_sides(options)
-    asked = _asked(gallery, space, labelled(gallery, space.criterion), options)
+    data = labelled(gallery, space.criterion)
+    log_step("finding copies among queries and gallery", records=len(data.ids))
+    asked = _asked(gallery, space, data, options)
     experiment = held(asked.experiment) if options.levels or options.sizes else asked.experiment
     if asked.recorded is not None:  # an unknown field is reported before anything is ranked
         for name in options.by:
             recorded_values(list(asked.recorded.asking.values()), name)
     sizes = checked_sizes(options.sizes, options.draws, experiment) if options.sizes else ()
+    log_step("ranking", rounds=len(experiment.rounds))
     measured = ranked(experiment, _PRECISION, scoring.ks)
+    log_step("scores and intervals", queries=len(measured.askers.ids))
     report = make_report(space, experiment, _PRECISION, scoring, measured)
     report = replace(report, left_out=dict(asked.left_out))
     if asked.rival is not None:
@@ -90,6 +95,7 @@ def evaluate_precision(gallery: Gallery, options: PrecisionOptions) -> Report:
     if asked.recorded is not None:
         report = _by_field(report, asked.recorded, experiment, measured, options, scoring)
     if sizes:
+        log_step("sizes of the gallery", sizes=len(sizes))
         found = over_sizes(experiment, space.name, _PRECISION, scoring, sizes, options.draws)
         report = replace(report, sizes=found)
     shift = _shift(asked.experiment, options)

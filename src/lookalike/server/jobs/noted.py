@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from lookalike.gallery import Gallery
+from lookalike.job_steps import LoggedStep, bounded_log
 from lookalike.learning_curves import TrainingPoint, thinned
 from lookalike.verbs.jobs import tell_progress
 
@@ -14,16 +15,19 @@ _NOTED_EVERY: Final = 0.5  # seconds
 
 
 class NotedProgress:
-    """Records progress, with rate and time left, and the points of a training, at most every half second."""
+    """Records progress, with rate and time left, the points of a training, and the log, at most every half second."""
 
     def __init__(self, gallery: Gallery, identity: str) -> None:
         self._gallery, self._identity = gallery, identity
         self._started, self._noted = time.monotonic(), 0.0
         self._done, self._total, self._unsaid = 0, 0, False
         self._points: list[TrainingPoint] = []
+        self._log: list[LoggedStep] = []
 
     def __call__(self, done: int, total: int) -> None:
         self._done, self._total, self._unsaid = done, total, True
+        if done >= total:
+            self.step(LoggedStep(time.time(), "all parts done", {"parts": total}))
         if done >= total or self._is_due():
             self.note()
 
@@ -36,9 +40,17 @@ class NotedProgress:
         if self._is_due():
             self.note()
 
+    def step(self, step: LoggedStep) -> None:
+        """A verb has told what it does."""
+        self._log = bounded_log([*self._log, step])
+        self._unsaid = True
+
     def begin(self) -> None:
-        """The job is done, perhaps once more: curves start anew."""
+        """The job is done, perhaps once more: curves start anew, and the log goes on."""
         self._points.clear()
+        again = bool(self._log)
+        told = "started again: records were removed meanwhile" if again else "started"
+        self.step(LoggedStep(time.time(), told, warning=again))
 
     def note(self) -> None:
         """Record what was not yet."""
@@ -47,7 +59,7 @@ class NotedProgress:
         self._noted, self._unsaid = time.monotonic(), False
         rate = self._done / max(self._noted - self._started, 1e-3)
         left = (self._total - self._done) / rate if rate else None
-        tell_progress(self._gallery, self._identity, self._done, self._total, rate, left, self._points)
+        tell_progress(self._gallery, self._identity, self._done, self._total, rate, left, self._points, self._log)
 
     def _is_due(self) -> bool:
         return time.monotonic() - self._noted >= _NOTED_EVERY

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TextIO, TypeAlias
@@ -25,6 +26,7 @@ from lookalike.configuration.resolve import setting_value
 from lookalike.errors import LookalikeError
 from lookalike.forking import AS_IT_IS, fork, serve_forks
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.job_steps import log_step, log_warning, steps_followed_by
 from lookalike.learning_curves import curves_followed_by
 from lookalike.progress import Progress
 from lookalike.server.jobs.noted import NotedProgress
@@ -223,6 +225,7 @@ REPEATABLE: Final = (
 BESIDE: Final = ("migrate", "backup", "verify")  # other jobs need not wait for these
 _LEARNING: Final = ("adapt", "evaluate", "map", "audit", "metadata", "quality")
 _LEARNS: Final = b"l"  # asks for a process that has loaded what these need, which takes a second
+_SETTINGS: Final = ("seed", "bootstrap_samples", "folds", "dim")  # numbers of a result that count nothing
 _DRAWN: Final = ("adapt", "tune")  # their trainings tell curves
 _NAMED_BY_JOB: Final = ("export",)  # what these make is found by their job's id
 WRITERS: Final = ("index", "pull", "adapt")  # only one of these is done at a time
@@ -306,16 +309,34 @@ def _outcome(gallery: Gallery, task: Task, progress: NotedProgress) -> dict[str,
     """How a job ends, as ``end_job`` takes it."""
     try:
         given = {**task.arguments, "job": task.id} if task.kind in _NAMED_BY_JOB else task.arguments
-        with curves_followed_by(progress.point if task.kind in _DRAWN else None):
+        with steps_followed_by(progress.step), curves_followed_by(progress.point if task.kind in _DRAWN else None):
             result, reports = WORK[task.kind](gallery, given, progress)
-        progress.note()
+            _log_result(result)
     except LookalikeError as error:
         return {"error": without_paths(str(error))}
     except MemoryError:
         return {"error": "out of memory; free memory and start it again"}
     except Exception as error:
         return {"error": f"unexpected {type(error).__name__}; this is a bug: please report it"}
-    return {"result": result, "reports": reports}
+    else:
+        return {"result": result, "reports": reports}
+    finally:
+        with suppress(LookalikeError):
+            progress.note()
+
+
+def _log_result(result: Any) -> None:
+    """What came of a job in numbers: what was refused, by reason, and how much is to be read in the result."""
+    told = result if isinstance(result, Mapping) else {}
+    refused = Counter(str(each["reason"]) for each in told.get("refused") or () if isinstance(each, Mapping))
+    for reason, count in sorted(refused.items()):
+        log_warning(f"refused: {reason}", files=count)
+    if warnings := told.get("warnings"):
+        log_warning("warnings, which the result holds", warnings=len(warnings))
+    if notes := told.get("notes"):
+        log_step("notes, which the result holds", notes=len(notes))
+    counts = {name: value for name, value in told.items() if type(value) is int and name not in _SETTINGS}
+    log_step("done", **counts)
 
 
 def _end_with_server(told: TextIO) -> None:
