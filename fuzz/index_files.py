@@ -23,6 +23,7 @@ from lookalike.asking import background, kept
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.files import load_index, save_index
+from lookalike.mapping import kept as kept_maps
 from lookalike.plugins import load_plugin
 from lookalike.store import BASE, Batch, NewRecord
 from lookalike.verbs import map as maps
@@ -133,13 +134,13 @@ def _background(gallery: Gallery, data: bytes) -> None:
 
 
 def _map(gallery: Gallery, data: bytes) -> None:
-    path = next((gallery.folder / "maps").glob("tsne-*.json"))
+    path = next((gallery.folder / "maps").glob("tsne-*.map"))
     before = path.read_bytes()
-    drawn, made_of = _parsed(data), json.loads(before)["made_of"]
-    if drawn is None:
-        path.write_bytes(data)
-    else:
-        path.write_text(json.dumps({"made_of": made_of, "map": drawn, "sha256": maps._digest(made_of, drawn)}), "utf-8")
+    told = json.loads(before.partition(b"\n")[0])
+    digest = kept_maps._digest(
+        told["made_of"], told["parameters"], data
+    )  # somebody else's file has a checksum that fits
+    path.write_bytes(json.dumps({**told, "sha256": digest}).encode() + b"\n" + data)
     try:
         found = maps.kept_map(gallery, method="tsne")
         if found is not None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.index import index
     from lookalike.verbs.label_next import label_next
     from lookalike.verbs.map import map_gallery as map
+    from lookalike.verbs.map.fields import map_groups
     from lookalike.verbs.migrate import migrate
     from lookalike.verbs.pull import follow, pull
     from lookalike.verbs.receive import receive
@@ -84,6 +85,7 @@ __all__ = [
     "label_next",
     "list_cohorts",
     "map",
+    "map_groups",
     "merge",
     "migrate",
     "open",
@@ -109,6 +111,7 @@ _HOME: Final = {
     "index": ("lookalike.verbs.index", "index"),
     "label_next": ("lookalike.verbs.label_next", "label_next"),
     "map": ("lookalike.verbs.map", "map_gallery"),
+    "map_groups": ("lookalike.verbs.map.fields", "map_groups"),
     "merge": ("lookalike.verbs.galleries.merge", "merge_galleries"),
     "migrate": ("lookalike.verbs.migrate", "migrate"),
     "receive": ("lookalike.verbs.receive", "receive"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from browser.conftest import drop
+from browser.conftest import drop, page_is_built, serving
+from lookalike.gallery import open_gallery
+from lookalike.store import Batch, NewRecord
+from lookalike.verbs.map import map_gallery
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,6 +60,29 @@ def lasso(page: Page, radius: float) -> None:
     for step in range(1, 25):
         page.mouse.move(x + r * math.cos(step * math.pi / 12), y + r * math.sin(step * math.pi / 12))
     page.mouse.up()
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page of 240 records in four groups, whose labels say which they are of, with a map that has been drawn."""
+    page_is_built()
+    folder = tmp_path_factory.mktemp("planted") / "gallery"
+    with open_gallery(folder, create=True) as gallery:
+        centres = np.random.default_rng(9).standard_normal((4, gallery.spec.dim)).astype(np.float32)
+        rows = []
+        for i in range(240):
+            noise = np.random.default_rng(i).standard_normal((1, gallery.spec.dim)).astype(np.float32)
+            vector = centres[i % 4] + 0.5 * noise
+            vector /= np.linalg.norm(vector)
+            drawn = io.BytesIO()
+            PIL.Image.new("L", (96, 96), 60 + 40 * (i % 4)).save(drawn, "JPEG")
+            said = {"PatientAge": float(20 + i)}
+            label = (f"label {i % 4}",)
+            rows.append(NewRecord(f"/{i}", f"{i:064x}", 0, f"p{i}", label, said, vector, drawn.getvalue()))
+        gallery.store.write(Batch(records=rows))
+        map_gallery(gallery, method="tsne")
+    with serving(folder) as address:
+        yield address
 
 
 @pytest.fixture
@@ -111,30 +137,103 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     assert f"{caught} records together" in page.get_by_test_id("query").inner_text()
 
 
-def test_fifty_thousand_points_are_drawn_and_lassoed(page_without_errors: MakePage, served: str) -> None:
+def packed(places: np.ndarray) -> bytes:
+    """A map as the server packs it (``GET /map/points``): places in [0, 1], (2, n), and ids that count."""
+    count = places.shape[1]
+    ids = np.arange(count, dtype=">u8")
+    return np.round(places * 65535).astype("<u2").tobytes() + ids.tobytes() + bytes([255]) * count
+
+
+def answering(answer: dict[str, Any]) -> Callable[[Any], None]:
+    """What answers a request of the page so."""
+    return lambda route: route.fulfill(**answer)
+
+
+def test_fifty_thousand_points_are_drawn_lassoed_and_pointed_at(page_without_errors: MakePage, served: str) -> None:
     page = page_without_errors(expected="404")  # the gallery has no pictures of these
     rng = np.random.default_rng(0)
     count = 50_000
-    places = rng.normal(size=(2, count)).round(3)
-    ids = [f"r{i:05}" for i in range(count)]
-    page.route(
-        "**/api/v1/map?*",
-        lambda route: route.fulfill(
-            json={"method": "umap", "space": "base", "ids": ids, "x": places[0].tolist(), "y": places[1].tolist()}
-        ),
-    )
+    places = np.clip(rng.normal(0.5, 0.12, size=(2, count)), 0, 1)
+    places = np.round(places * 65535) / 65535
+    shown: dict[str, Any] = {
+        "points": {"body": packed(places), "content_type": "application/octet-stream"},
+        "column": {
+            "body": b'{"kind":"number","names":[],"counts":[],"others":0,"low":0,"high":1}\n' + bytes(range(250)) * 200,
+            "content_type": "application/octet-stream",
+        },
+        "groups": {"json": {"method": "umap", "space": "base", "items": [], "ungrouped": count}},
+    }
+    for name, answer in shown.items():
+        page.route(f"**/api/v1/map/{name}?*", answering(answer))
     page.goto(f"{served}#/map")
     page.locator("[data-testid=map-plot][data-points='50000'][data-drawn=yes]").wait_for()
-    page.wait_for_timeout(500)
-    shown = np.asarray(PIL.Image.open(io.BytesIO(page.get_by_test_id("map-plot").screenshot())).convert("L"), int)
-    assert (shown > 60).mean() > 0.05
-    lasso(page, 0.3)
-    caught = int(page.get_by_test_id("lasso-count").inner_text().split()[0].replace(",", ""))
-    span = max(np.ptp(places[1]) / 2, 1e-9) * 1.12
-    middle = (places[0].max() + places[0].min()) / 2, (places[1].max() + places[1].min()) / 2
-    distance = np.hypot(places[0] - middle[0], places[1] - middle[1])
+    page.get_by_test_id("legend-scale").wait_for()
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(page.get_by_test_id("map-plot").screenshot())).convert("L"), int)
+    assert (pixels > 60).mean() > 0.05
     box = page.get_by_test_id("map-plot").bounding_box()
     assert box
-    half = max(span, np.ptp(places[0]) / 2 / (box["width"] / box["height"]) * 1.12)
+    span = np.ptp(places, axis=1) / 2
+    middle = (places.max(axis=1) + places.min(axis=1)) / 2
+    half = 1.12 * max(span[1], span[0] / (box["width"] / box["height"]))
+    for across, along in rng.uniform(0.3, 0.7, size=(12, 2)):  # the point under the pointer, against a look at each
+        x, y = round(box["x"] + across * box["width"]), round(box["y"] + along * box["height"])
+        page.mouse.move(x, y)
+        unit = 2 * half / box["height"]
+        wanted = middle[:, None] + unit * np.array(
+            [[x - box["x"] - box["width"] / 2], [box["y"] + box["height"] / 2 - y]]
+        )
+        distances = np.hypot(*(places - wanted))
+        near = int(distances.argmin())
+        assert distances[near] < 12 * unit
+        page.locator(f"[data-testid=map-under][data-id='{near:016x}']").wait_for()
+    lasso(page, 0.3)
+    caught = int(page.get_by_test_id("lasso-count").inner_text().split()[0].replace(",", ""))
+    distance = np.hypot(*(places - middle[:, None]))
     # The lasso has 24 corners: it holds a little less than the circle.
     assert caught == pytest.approx(int((distance < 0.3 * half).sum()), rel=0.05)
+    before = page.get_by_test_id("map-plot").screenshot()
+    page.get_by_test_id("map-plot").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("+")
+    page.locator("[data-testid=map-plot][data-drawn=yes]").wait_for()
+    assert page.get_by_test_id("map-plot").screenshot() != before
+    page.keyboard.press("0")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("lasso-hint").wait_for()
+
+
+def test_groups_bear_names_and_pictures_lie_on_the_map(
+    planted: str, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    page = page_without_errors(expected="404", viewport={"width": 1440, "height": 900})
+    page.goto(f"{planted}#/map")
+    page.get_by_test_id("map-method").select_option("tsne")
+    page.locator("[data-testid=map-plot][data-points='240'][data-drawn=yes]").wait_for()
+    names = page.get_by_test_id("map-names")
+    names.get_by_text("label 0").wait_for()
+    assert sorted(names.locator("text").all_text_contents()) == ["label 0", "label 1", "label 2", "label 3"]
+    listed = page.get_by_test_id("map-group")
+    assert listed.count() == 4
+    assert "% here" in listed.first.inner_text()
+    listed.first.focus()
+    page.keyboard.press("Enter")
+    of_group = int(listed.first.inner_text().split("\n")[1].split()[0])
+    assert page.get_by_test_id("lasso-count").inner_text() == f"{of_group} records"
+    page.get_by_test_id("map-named").click()
+    names.wait_for(state="detached")
+    page.get_by_test_id("map-pictured").click()
+    pictures = page.locator("[data-testid=map-pictures] span")
+    pictures.first.locator("img").wait_for()
+    boxes = [box for each in pictures.all() if (box := each.bounding_box())]
+    assert len(boxes) > 3
+    for number, one in enumerate(boxes):  # none on another
+        for other in boxes[number + 1 :]:
+            assert max(abs(one["x"] - other["x"]), abs(one["y"] - other["y"])) >= one["width"]
+    page.screenshot(path=artefacts / "map-pictures.png")
+    page.get_by_test_id("map-field").select_option(":error")
+    page.get_by_test_id("legend-scale").wait_for()
+    assert page.get_by_test_id("legend-scale").inner_text().split() == ["0", "0.5", "1"]
+    page.get_by_test_id("map-field").select_option("PatientAge")
+    page.get_by_test_id("legend-scale").get_by_text("139.5", exact=True).wait_for()
+    page.get_by_test_id("map-field").select_option(":group")
+    page.get_by_test_id("legend").get_by_text("label 1").wait_for()

@@ -160,6 +160,7 @@ _LONG: Final = (
     "audit quality",
 )
 _BARS: Final = (
+    "map",
     "gallery migrate",
     "gallery backup",
     "gallery copy",
@@ -168,7 +169,7 @@ _BARS: Final = (
     "gallery merge",
 )
 _AUDITS: Final = ("audit confounds", "audit metadata", "audit quality")
-_JOBS: Final = ("index", "adapt", "tune", "evaluate", *_AUDITS)  # those with a body
+_JOBS: Final = ("map", "index", "adapt", "tune", "evaluate", *_AUDITS)  # those with a body
 
 NO_COMMAND: Final = {
     "search ids": "several records are asked with by --id and --like",
@@ -206,6 +207,7 @@ NO_COMMAND: Final = {
     "demo say": "the command prints",
 }
 COMMAND_ONLY: Final = {
+    "map groups": "in Python map_groups",
     "search one_per_patient": "the same as --per patient",
     "classify each": "in Python classify_each",
     "classify folds": "measures: in Python evaluate(protocol='classifiers')",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,10 @@ TOLD: Final = frozenset(
         "GET /cohorts",  # in test_cohorts_served
         "GET /cohorts/{}",  # there, too
         "GET /map",
+        "GET /map/points",
+        "GET /map/column",
+        "GET /map/errors",
+        "GET /map/groups",
         "GET /jobs",
         "GET /jobs/{}",
         "GET /jobs/{}/report",
@@ -405,7 +410,17 @@ def test_jobs_are_done_in_a_part_and_seen_by_whose_they_are(
     assert ask["south"]("GET", report).status_code == 404
     assert {*ask["north"]("GET", "/map?method=tsne").json()["ids"]} == inside
     for part in ("south", "none", "all"):
-        assert ask[part]("GET", "/map?method=tsne").status_code == 404
+        for kind in ("", "/points", "/column", "/errors", "/groups"):
+            assert ask[part]("GET", f"/map{kind}?method=tsne").status_code == 404
+    points = ask["north"]("GET", "/map/points?method=tsne").content
+    assert len(points) == 13 * len(inside)
+    ids = points[4 * len(inside) : 12 * len(inside)].hex()
+    assert {ids[at : at + 16] for at in range(0, len(ids), 16)} == inside
+    head, _, codes = ask["north"]("GET", "/map/column?method=tsne&field=patient").content.partition(b"\n")
+    assert len(codes) == len(inside)
+    assert set(json.loads(head)["names"]) == {one.patient for one in records["north"]}
+    for kind in ("/errors", "/groups"):
+        assert ask["north"]("GET", f"/map{kind}?method=tsne").status_code in (200, 422)
     assert {job["id"] for job in ask["north"]("GET", "/jobs").json()["items"]} == {job["id"] for job in done.values()}
     assert ask["south"]("GET", "/jobs").json()["items"] == []
     assert len(ask["all"]("GET", "/jobs").json()["items"]) >= 3

@@ -23,6 +23,7 @@ from lookalike.backups import BackupEntry, note_backups
 from lookalike.erasing.sources import bringing
 from lookalike.gallery import INBOX, Gallery
 from lookalike.key_uses import KeyUses
+from lookalike.mapping.kept import MAPS_KEPT
 from lookalike.private_files import CONFIG
 from lookalike.receiving.folder import LOCK, move_apart, waiting_series
 from lookalike.receiving.inbox import Inbox
@@ -37,7 +38,6 @@ from lookalike.store.database import FILE
 from lookalike.store.jobs import add_job
 from lookalike.store.schema import METADATA
 from lookalike.verbs.keys import add_key
-from lookalike.verbs.map import _KEPT as MAPS_KEPT
 from lookalike.verbs.map import map_gallery
 from pages import ROOT, rows_under, text_of
 

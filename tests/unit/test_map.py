@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,9 +13,11 @@ import pytest
 from lookalike.errors import MissingExtraError, NotFoundError, UsageError
 from lookalike.evaluation.benchmarks.indexes import clustered
 from lookalike.gallery import Gallery
+from lookalike.mapping import layout
+from lookalike.mapping.layout import FEWEST_RECORDS, lay_out, unit_square
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.adapt import adapt
-from lookalike.verbs.map import FEWEST_RECORDS, MapResult, kept_map, lay_out, map_gallery, unit_square
+from lookalike.verbs.map import MapResult, kept_drawing, kept_map, map_gallery
 
 MakeGallery = Callable[..., Gallery]
 
@@ -133,12 +134,11 @@ def test_a_file_that_is_not_what_was_written_is_made_anew(make_gallery: MakeGall
     add(other, 100, 12)
     truth = map_gallery(gallery, method="tsne")
     (path,) = (gallery.folder / "maps").iterdir()
-    held = json.loads(path.read_bytes())
+    whole = path.read_bytes()
     if harm == "a place moved":
-        held["map"]["x"][3] += 0.25
-        path.write_text(json.dumps(held))
+        path.write_bytes(whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
     elif harm == "cut short":
-        path.write_bytes(path.read_bytes()[:-20])
+        path.write_bytes(whole[:-20])
     elif harm == "of another gallery":
         map_gallery(other, method="tsne")
         (strange,) = (other.folder / "maps").iterdir()
@@ -237,3 +237,46 @@ def test_what_cannot_be_mapped(make_gallery: MakeGallery, options: dict[str, obj
     with pytest.raises((UsageError, NotFoundError), match=message):
         map_gallery(gallery, **options)  # type: ignore[arg-type]
     assert not Path(gallery.folder / "maps").exists()
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_of_many_records_a_sample_is_fitted_and_the_others_lie_beside_their_neighbours(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    if method == "umap":
+        pytest.importorskip("umap", reason="lookalike[maps] is not installed")
+    from sklearn.manifold import trustworthiness
+
+    vectors = clustered(900, 96, seed=3)  # twelve groups
+    monkeypatch.setattr(layout, "MOST_FITTED", 300)
+    told: list[tuple[int, int]] = []
+    plane, parameters = lay_out(vectors, method, progress=lambda done, total: told.append((done, total)))  # type: ignore[arg-type]
+    assert parameters["fitted"] == 300
+    assert parameters["records"] == 900
+    assert trustworthiness(vectors, unit_square(plane), n_neighbors=5, metric="cosine") > 0.93
+    assert len(np.unique(plane, axis=0)) == 900, "no two lie on each other"
+    assert told == sorted(told), "progress never goes back"
+    assert told[-1] == (1000, 1000)
+    again, _ = lay_out(vectors, method)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(plane, again)
+
+
+def test_the_epochs_of_umap_are_told() -> None:
+    pytest.importorskip("umap", reason="lookalike[maps] is not installed")
+    told: list[tuple[int, int]] = []
+    lay_out(clustered(60, 16, seed=3), "umap", progress=lambda done, total: told.append((done, total)))
+    assert told == sorted(told)
+    assert 0 < told[0][1] == told[-1][0]
+
+
+def test_a_map_is_packed_for_the_page(make_gallery: MakeGallery) -> None:
+    gallery = make_gallery()
+    add(gallery, 0, 40)
+    result, drawn = map_gallery(gallery, method="tsne"), kept_drawing(gallery, method="tsne")
+    assert drawn is not None
+    packed = drawn.packed()
+    assert len(packed) == 40 * 13
+    places = np.frombuffer(packed, "<u2", 80).reshape(2, 40) / 65535
+    np.testing.assert_allclose(places, [result.x, result.y], atol=1e-5)
+    assert packed[160:480].hex() == "".join(result.ids)
+    assert set(packed[480:]) <= {0, 1, 2, 3, 255}

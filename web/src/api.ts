@@ -17,7 +17,7 @@ import type {
   LabelLog,
   LabelNext,
   LabelOrder,
-  MapPoints,
+  MapGroups,
   OwnReadings,
   ReadingAgreement,
   ReadingRound,
@@ -115,6 +115,8 @@ const json = async <T>(method: string, path: string, body?: unknown, abort?: Abo
 
 const blob = async (path: string, abort?: AbortSignal): Promise<Blob> =>
   (await ask("GET", path, undefined, abort)).blob();
+
+const bytes = async (path: string): Promise<ArrayBuffer> => (await ask("GET", path)).arrayBuffer();
 
 /** A file with the name that the server gives it: its suffix says what it is, where that is not the source's own. */
 async function named(path: string, abort?: AbortSignal): Promise<File> {
@@ -228,7 +230,10 @@ export const api = {
   verifyBackup: (id: string) => json<Job>("POST", `/backups/${name(id)}/verify`),
   cancel: (id: string) => removed(`/jobs/${name(id)}`),
   report: (id: string, format: string) => blob(`/jobs/${name(id)}/report?format=${format}`),
-  map: (method: string, space: string) => json<MapPoints>("GET", `/map${params({ method, space })}`),
+  mapPoints: (method: string, space: string) => bytes(`/map/points${params({ method, space })}`),
+  mapColumn: (method: string, space: string, field: string) => bytes(`/map/column${params({ method, space, field })}`),
+  mapErrors: (method: string, space: string) => bytes(`/map/errors${params({ method, space })}`),
+  mapGroups: (method: string, space: string) => json<MapGroups>("GET", `/map/groups${params({ method, space })}`),
 };
 
 /** Whether the server answers again; asked outside the API so that it needs no key. */

@@ -1323,6 +1323,88 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/map/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Map Points
+         * @description The same map in 13 bytes a point: all x, then all y, as little-endian uint16 of 0 to 1; all ids in 8 bytes; the
+         *     number of the group of each in a byte, 255 for none.
+         */
+        get: operations["get_map_points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map/column": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Map Column
+         * @description What each record of a map says in a field, a byte each after a line of JSON that explains them.
+         */
+        get: operations["get_map_column"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Map Errors
+         * @description How wrong the space is about each record of a map, 0 to 1, as ``/map/column``: the share of the vote of its
+         *     nearest records of other patients that does not go to its label.
+         */
+        get: operations["get_map_errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Map Groups
+         * @description The groups that show on a map, each named by what stands out in it, with the figures.
+         */
+        get: operations["get_map_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -2648,6 +2730,26 @@ export interface components {
             /** @default base */
             space?: string;
         };
+        /**
+         * @description Records that lie together. number: from 0, the largest first. x, y: its middle. records, patients: how many.
+         *     name: what stands out most, "" where nothing does. traits: what does, with the figures.
+         */
+        MapGroup: {
+            number: number;
+            x: number;
+            y: number;
+            records: number;
+            patients: number;
+            name: string;
+            traits: components["schemas"]["Trait"][];
+        };
+        /** @description items: the groups of a map, the largest first. ungrouped: how many records are of none. */
+        MapGroups: {
+            method: string;
+            space: string;
+            items: components["schemas"]["MapGroup"][];
+            ungrouped: number;
+        };
         /** @description x, y: each record's coordinates in the plane. */
         MapPoints: {
             method: string;
@@ -3784,6 +3886,17 @@ export interface components {
             trained: components["schemas"]["TrainedSince"][];
             due: boolean;
             note: string;
+        };
+        /**
+         * @description What stands out in a group: in a field, a value or a word. share: of the group's patients who have it; elsewhere:
+         *     of all other patients; patients: in the group who have it.
+         */
+        Trait: {
+            field: string;
+            value: string;
+            share: number;
+            elsewhere: number;
+            patients: number;
         };
         /**
          * @description An encoder to tune, which is kept in the server's folder of models. field, labels: as of a space to train.
@@ -6674,6 +6787,147 @@ export interface operations {
                     "application/x-tex": string;
                     "application/json": unknown;
                     "text/html": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_map_points: {
+        parameters: {
+            query?: {
+                method?: "umap" | "tsne";
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_map_column: {
+        parameters: {
+            query?: {
+                method?: "umap" | "tsne";
+                space?: string;
+                field?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_map_errors: {
+        parameters: {
+            query?: {
+                method?: "umap" | "tsne";
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    get_map_groups: {
+        parameters: {
+            query?: {
+                method?: "umap" | "tsne";
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MapGroups"];
                 };
             };
             400: components["responses"]["400"];

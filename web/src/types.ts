@@ -53,7 +53,8 @@ export type LabelOrder = LabelNext["by"];
 export type RefusedPage = Schemas["RefusedPage"];
 export type LabelMatch = Schemas["LabelMatch"];
 export type Refusal = Schemas["Refused"];
-export type MapPoints = Schemas["MapPoints"];
+export type MapGroups = Schemas["MapGroups"];
+export type MapGroup = Schemas["MapGroup"];
 
 export type Cohort = Schemas["CohortInfo"];
 export type CohortList = Schemas["CohortList"];

@@ -137,3 +137,21 @@ def _votes(data: Labelled, members: Bools) -> Floats:
     sample = np.linspace(0, len(data.ids) - 1, min(len(data.ids), _SAMPLE)).astype(np.int64)
     scale = voting.neighbour_distance(data.vectors, sample, lambda some: opened([asking[row] for row in some]))
     return voting.vote(rows, voting.vote_weights(cosines, "distance", scale), members)
+
+
+def label_error(data: Labelled) -> Floats:
+    """How much of the vote of its nearest labelled records of other patients goes past each record's own labels, (n,):
+    0: all of them bear its label, 1: none does; of several labels that counts which is borne least. nan: nobody votes,
+    or it has no label.
+    """
+    known = np.flatnonzero([bool(labels) for labels in data.labels])
+    error = np.full(len(data.ids), np.nan)
+    labelled = data.take(known)
+    classes = tuple(sorted({label for labels in labelled.labels for label in labels}))
+    if len(classes) < 2:
+        return error
+    members = metrics.membership(labelled.labels, classes)
+    shares = _votes(labelled, members)
+    missed = 1 - np.where(members, shares, 2).min(axis=1)
+    error[known] = np.where(shares.any(axis=1), np.clip(missed, 0, 1), np.nan)
+    return error

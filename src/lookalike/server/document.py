@@ -27,6 +27,7 @@ from lookalike.server.routes.gallery import gallery_router
 from lookalike.server.routes.health import health_router
 from lookalike.server.routes.jobs import jobs_router
 from lookalike.server.routes.labels import labels_router
+from lookalike.server.routes.maps import maps_router
 from lookalike.server.routes.parameters import decoding_of
 from lookalike.server.routes.readings import readings_router
 from lookalike.server.routes.records import records_router
@@ -44,6 +45,7 @@ _ROUTERS: Final = (
     labels_router,
     readings_router,
     jobs_router,
+    maps_router,
     session_router,
     dicomweb_router,
     health_router,

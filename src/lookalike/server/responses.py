@@ -25,6 +25,12 @@ class JPEG(Response):
     media_type = "image/jpeg"
 
 
+class Packed(Response):
+    """Numbers as bytes, for the page to read."""
+
+    media_type = "application/octet-stream"
+
+
 class FileOfBytes(FileResponse):
     """A file that a browser saves and never displays."""
 

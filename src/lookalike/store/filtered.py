@@ -98,6 +98,11 @@ class FilteredKeys:
 
         return None if columns is None else columns.keys_where(tree, check)
 
+    def column(self, name: str) -> ValueColumn | None:
+        """What the records say in a field; None if there are too many to hold."""
+        columns = self._current({name})
+        return None if columns is None else columns.of[name]
+
     def _current(self, wanted: set[str]) -> Columns | None:
         changes, held = self._count(), self._held
         if held is not None and held[0] == changes and wanted <= held[1].of.keys():

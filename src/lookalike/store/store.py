@@ -29,6 +29,7 @@ from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REF
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
 from lookalike.store.thumbnails import thumbnails_of
 from lookalike.store.turns import FilterTurns
+from lookalike.store.value_columns import ValueColumn
 from lookalike.store.vectors import StoredVectors, every_vector, slices_by_record, without_vectors_error
 from lookalike.store.verified import Verification
 from lookalike.store.verify import FILTERED, verify_indexes
@@ -323,6 +324,11 @@ class Store:
         query = select(VECTORS.c.key).where(VECTORS.c.record.in_(matching)).order_by(VECTORS.c.key)
         with self.begin_filtered(tree) as connection:
             return np.fromiter(connection.scalars(query), np.int64)
+
+    def column(self, name: str) -> ValueColumn | None:
+        """What the records say in a field, or as "label" or "patient"; None if there are too many records to hold."""
+        self.verify()
+        return self._filtered.column(name)
 
     # Reading, from the database or from memory
 

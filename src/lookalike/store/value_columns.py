@@ -51,6 +51,16 @@ class Values:
             pairs.append(code)
         return np.array(pairs, np.int64).reshape(-1, 2)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """(d,): the values."""
+        return tuple(self._codes)
+
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """(d,): the values as numbers, NaN for what is none."""
+        return self._as_numbers()[: len(self._codes)].copy()
+
     def satisfying(self, compare: Compare) -> NDArray[np.bool_]:
         """(d,): which values a comparison other than != holds for, as ``filters.matches`` has it."""
         holds, wanted = np.zeros(len(self._codes), np.bool_), number(compare.value)

@@ -1,8 +1,19 @@
 /** A colour for each value of a field: categories by frequency, numbers on a scale. Pure. */
-import type { Attribute } from "../types";
 
-/** An attribute, or the labels, of a point; none of a point that is not known yet. */
-type Value = Attribute | readonly string[] | null | undefined;
+/** What the records of a map say, a byte each, as the server explains it (`GET /map/column`). */
+export interface Column {
+  kind: "text" | "number";
+  codes: Uint8Array;
+  names: readonly string[];
+  counts: readonly number[];
+  /** How many values there are beyond those named. */
+  others: number;
+  low: number | null;
+  high: number | null;
+}
+
+const NO_VALUE = 255;
+const HIGHEST = 253; // the code of the highest number
 
 type Colour = readonly [number, number, number];
 
@@ -18,8 +29,10 @@ const CATEGORIES: readonly Colour[] = [
   [160, 210, 120],
 ];
 const OTHER: Colour = [110, 122, 134];
-const [LOW, HIGH]: readonly [Colour, Colour] = [
-  [52, 66, 120],
+// Numbers: from blue by rose to yellow, lighter all the way, so that it reads without colour, too.
+const SCALE: readonly Colour[] = [
+  [52, 66, 140],
+  [176, 90, 140],
   [250, 212, 120],
 ];
 
@@ -33,67 +46,96 @@ interface Coloured {
   /** r, g, b per point. */
   bytes: Uint8Array;
   legend: Legend[];
+  /** Of numbers: the ends of the scale, and its colours from one to the other. */
+  scale: { low: number; high: number; colours: string[] } | null;
+}
+
+/** What stands in the legend for values that have no colour of their own. */
+export interface Unnamed {
+  none: string;
+  others: (count: number) => string;
 }
 
 const css = ([r, g, b]: Colour): string => `rgb(${r}, ${g}, ${b})`;
 
-export function coloured(values: readonly Value[], numeric: boolean): Coloured {
-  return numeric ? scaled(values) : sorted(values);
+export function column(bytes: ArrayBuffer): Column {
+  const all = new Uint8Array(bytes);
+  const end = all.indexOf(10);
+  const told = JSON.parse(new TextDecoder().decode(all.subarray(0, end))) as Omit<Column, "codes">;
+  return { ...told, codes: all.subarray(end + 1) };
 }
 
-function fill(colours: readonly Colour[]): Uint8Array {
-  const bytes = new Uint8Array(colours.length * 3);
-  colours.forEach((colour, at) => bytes.set(colour, at * 3));
+export const NOTHING_SAID: Column = {
+  kind: "text",
+  codes: new Uint8Array(),
+  names: [],
+  counts: [],
+  others: 0,
+  low: null,
+  high: null,
+};
+
+/** Groups of a map as a column, by their numbers. */
+export function groupColumn(groups: Uint8Array, nameOf: (group: number) => string): Column {
+  const counts = new Uint32Array(256);
+  for (const group of groups) counts[group]!++;
+  const many = counts.subarray(0, NO_VALUE).findLastIndex((count) => count > 0) + 1;
+  const names = Array.from({ length: many }, (_, group) => nameOf(group));
+  return { ...NOTHING_SAID, codes: groups, names, counts: [...counts.subarray(0, many)] };
+}
+
+export function coloured(said: Column, words: Unnamed): Coloured {
+  return said.kind === "number" ? scaled(said, words) : sorted(said, words);
+}
+
+/** The colour of each point, from one for each code. */
+function painted(codes: Uint8Array, palette: (code: number) => Colour): Uint8Array {
+  const of = Uint8Array.from(Array.from({ length: 256 }, (_, code) => palette(code)).flat());
+  const bytes = new Uint8Array(codes.length * 3);
+  for (let at = 0, to = 0; at < codes.length; at++) {
+    const from = codes[at]! * 3;
+    bytes[to++] = of[from]!;
+    bytes[to++] = of[from + 1]!;
+    bytes[to++] = of[from + 2]!;
+  }
   return bytes;
 }
 
-/** Of several values (labels) the first counts. */
-const wordOf = (value: Value): string => {
-  const one = Array.isArray(value) ? (value as readonly unknown[])[0] : value;
-  return one === undefined || one === null || one === "" ? "" : String(one);
-};
-
-function sorted(values: readonly Value[]): Coloured {
-  const words = values.map(wordOf);
-  const counts = new Map<string, number>();
-  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const named = [...counts]
-    .filter(([word]) => word)
-    .toSorted((a, b) => b[1] - a[1])
-    .map(([word]) => word);
-  const shown = named.slice(0, CATEGORIES.length);
-  const colours = new Map(shown.map((word, at) => [word, CATEGORIES[at]!]));
-  const legend = shown.map((name) => ({ name, colour: css(colours.get(name)!), count: counts.get(name)! }));
-  const rest = words.filter((word) => !colours.has(word)).length;
-  if (rest)
-    legend.push({
-      name: named.length > shown.length ? `${named.length - shown.length} others, or none` : "none",
-      colour: css(OTHER),
-      count: rest,
-    });
-  return { bytes: fill(words.map((word) => colours.get(word) ?? OTHER)), legend };
+function sorted({ codes, names, counts, others }: Column, words: Unnamed): Coloured {
+  const shown = CATEGORIES.slice(0, names.length);
+  const legend: Legend[] = shown.map((colour, at) => ({ name: names[at]!, colour: css(colour), count: counts[at]! }));
+  const rest = codes.length - shown.reduce((sum, _, at) => sum + counts[at]!, 0);
+  const unseen = names.length - shown.length + others;
+  if (rest > 0) legend.push({ name: unseen > 0 ? words.others(unseen) : words.none, colour: css(OTHER), count: rest });
+  return { bytes: painted(codes, (code) => shown[code] ?? OTHER), legend, scale: null };
 }
 
-function scaled(values: readonly Value[]): Coloured {
-  const numbers = values.map((value) =>
-    value === null || value === undefined || value === "" ? NaN : Number(value),
-  );
-  const known = numbers.filter((value) => !Number.isNaN(value));
-  const [low, high] = known.reduce(
-    ([a, b], value) => [Math.min(a, value), Math.max(b, value)],
-    [Infinity, -Infinity],
-  );
-  const mixed = (share: number): Colour =>
-    [0, 1, 2].map((part) => Math.round(LOW[part]! + (HIGH[part]! - LOW[part]!) * share)) as unknown as Colour;
-  const colours = numbers.map((value) => (Number.isNaN(value) ? OTHER : mixed((value - low) / (high - low || 1))));
-  const legend: Legend[] = known.length
-    ? [0, 0.5, 1].map((share) => ({
-        name: String(+(low + (high - low) * share).toPrecision(4)),
-        colour: css(mixed(share)),
-        count: null,
-      }))
-    : [];
-  if (known.length < values.length)
-    legend.push({ name: "none", colour: css(OTHER), count: values.length - known.length });
-  return { bytes: fill(colours), legend };
+function scaled({ codes, low, high }: Column, words: Unnamed): Coloured {
+  const bytes = painted(codes, (code) => (code > HIGHEST ? OTHER : mixed(code / HIGHEST)));
+  let bare = 0;
+  for (const code of codes) if (code === NO_VALUE) bare++;
+  const legend = bare ? [{ name: words.none, colour: css(OTHER), count: bare }] : [];
+  if (low === null || high === null) return { bytes, legend, scale: null };
+  return { bytes, legend, scale: { low, high, colours: SCALE.map(css) } };
+}
+
+/** A colour of the scale, 0 to 1. */
+function mixed(share: number): Colour {
+  const place = Math.min(share, 1) * (SCALE.length - 1);
+  const at = Math.min(Math.floor(place), SCALE.length - 2);
+  const [from, to] = [SCALE[at]!, SCALE[at + 1]!];
+  const part = (index: number): number => Math.round(from[index]! + (to[index]! - from[index]!) * (place - at));
+  return [part(0), part(1), part(2)];
+}
+
+/** What was not taken steps back. */
+export function faded(colours: Uint8Array, taken: ArrayLike<number>): Uint8Array {
+  if (taken.length === 0) return colours;
+  const bytes = new Uint8Array(colours.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = colours[at]! * 0.28;
+  for (let at = 0; at < taken.length; at++) {
+    const from = taken[at]! * 3;
+    bytes.set(colours.subarray(from, from + 3), from);
+  }
+  return bytes;
 }

@@ -9,7 +9,7 @@ interface Size {
 }
 
 /** The camera that shows every point with a margin. */
-export function fitted(x: readonly number[], y: readonly number[], { width, height }: Size): Camera {
+export function fitted(x: ArrayLike<number>, y: ArrayLike<number>, { width, height }: Size): Camera {
   let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let at = 0; at < x.length; at++) {
     [left, right] = [Math.min(left, x[at]!), Math.max(right, x[at]!)];
@@ -41,25 +41,8 @@ export function inside([x, y]: Point, polygon: readonly Point[]): boolean {
   return within;
 }
 
-/** Which points lie inside. */
-export function caught(x: readonly number[], y: readonly number[], polygon: readonly Point[]): number[] {
-  const found: number[] = [];
-  for (let at = 0; at < x.length; at++) if (inside([x[at]!, y[at]!], polygon)) found.push(at);
-  return found;
-}
-
-/** The point nearest to a place, within a distance; -1 if none is. */
-export function nearest(x: readonly number[], y: readonly number[], [px, py]: Point, within: number): number {
-  let [best, least] = [-1, within * within];
-  for (let at = 0; at < x.length; at++) {
-    const distance = (x[at]! - px) ** 2 + (y[at]! - py) ** 2;
-    if (distance < least) [best, least] = [at, distance];
-  }
-  return best;
-}
-
 /** The mean of some points: where a query falls that has no place of its own. */
-export function centroid(x: readonly number[], y: readonly number[], rows: readonly number[]): Point | null {
+export function centroid(x: ArrayLike<number>, y: ArrayLike<number>, rows: readonly number[]): Point | null {
   if (rows.length === 0) return null;
   const sum = rows.reduce<Point>(([a, b], at) => [a + x[at]!, b + y[at]!], [0, 0]);
   return [sum[0] / rows.length, sum[1] / rows.length];

@@ -1,28 +1,46 @@
-/** The map's points and the fields they may be coloured by. */
+/** The map's points, what they say, and single records of it, each asked for when it is looked at. */
+import { signal } from "@preact/signals";
 import { api, Problem } from "../api";
-import type { MapPoints, Stored } from "../types";
+import type { MapGroup, Stored } from "../types";
+import { column, type Column } from "./colours";
+import { unpacked, type Points } from "./points";
 
-const PAGE = 1000;
+const KEPT = 2000; // records
 
 /** null until a job has made the map. */
-export async function loadMap(method: string, space: string): Promise<MapPoints | null> {
+export async function loadMap(method: string, space: string): Promise<Points | null> {
   try {
-    return await api.map(method, space);
+    return unpacked(await api.mapPoints(method, space));
   } catch (error) {
     if (error instanceof Problem && error.status === 404) return null;
     throw error;
   }
 }
 
-/** Every record by id, a page at a time; `told` hears how many are here. */
-export async function loadRecords(told: (count: number) => void, abort: AbortSignal): Promise<Map<string, Stored>> {
-  const found = new Map<string, Stored>();
-  let cursor: string | null = null;
-  do {
-    const page: { items: Stored[]; next_cursor: string | null } = await api.records(null, PAGE, cursor, abort);
-    for (const record of page.items) found.set(record.id, record);
-    cursor = page.next_cursor;
-    told(found.size);
-  } while (cursor && !abort.aborted);
-  return found;
+export const loadColumn = async (method: string, space: string, field: string): Promise<Column> =>
+  column(await api.mapColumn(method, space, field));
+
+export const loadErrors = async (method: string, space: string): Promise<Column> =>
+  column(await api.mapErrors(method, space));
+
+export const loadGroups = async (method: string, space: string): Promise<MapGroup[]> =>
+  (await api.mapGroups(method, space)).items;
+
+/** Records that were looked at, by id. */
+export const known = signal<ReadonlyMap<string, Stored>>(new Map());
+const asked = new Set<string>();
+
+export function lookAt(id: string): void {
+  if (known.value.has(id) || asked.has(id)) return;
+  asked.add(id);
+  api.record(id).then(
+    (record) => {
+      const kept = [...known.value].slice(-KEPT);
+      known.value = new Map([...kept, [id, record]]);
+    },
+    () => undefined, // it was removed meanwhile: its picture is missing, too
+  ).finally(() => asked.delete(id));
 }
+
+/** Labels change: what is known is asked for again. */
+export const forgetKnown = (): void => void (known.value = new Map());

@@ -1,4 +1,10 @@
-/** Many points at once: WebGL, one draw call. 50,000 points redraw well within a frame. */
+/**
+ * Many points at once: WebGL, some points a frame.
+ *
+ * Points are drawn in an order that leaps through them, so that the first are a sample of all. As many are drawn at once
+ * as take a few milliseconds on this machine; the others follow frame by frame, until something moves again. With a
+ * graphics card that is a million at once; without one the picture fills in while nothing waits.
+ */
 
 export interface Camera {
   /** Centre in data units, and how many data units half the height of the plot spans. */
@@ -8,9 +14,12 @@ export interface Camera {
 }
 
 export interface Scatter {
-  /** x, y per point in data units; colour as r, g, b bytes per point. */
-  points: (positions: Float32Array, colours: Uint8Array) => void;
-  draw: (camera: Camera) => void;
+  /** x, y per point, in [0, 1]. */
+  points: (x: Float32Array, y: Float32Array) => void;
+  /** r, g, b per point. */
+  colours: (bytes: Uint8Array) => void;
+  /** Draws a first part at once; `done` is called when all are drawn. */
+  draw: (camera: Camera, done: () => void) => void;
   dispose: () => void;
 }
 
@@ -28,6 +37,10 @@ void main() {
   if (from > 0.5) discard;
   gl_FragColor = vec4(shade, 1.0) * smoothstep(0.5, 0.38, from) * 0.88;
 }`;
+const STEPS = 65_535; // in which a place is told to the card
+const AT_ONCE = 50_000; // points at first
+const LEAST = 10_000;
+const [QUICK, SLOW] = [8, 24]; // milliseconds of a part; outside of these the next one is larger, or smaller
 
 function compiled(gl: WebGLRenderingContext, kind: number, source: string): WebGLShader {
   const shader = gl.createShader(kind)!;
@@ -36,9 +49,18 @@ function compiled(gl: WebGLRenderingContext, kind: number, source: string): WebG
   return shader;
 }
 
+const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+
+/** How far each leap goes through so many points: near the golden section of them, and it comes past each once. */
+export function leap(count: number): number {
+  let by = Math.max(1, Math.floor(count * 0.618));
+  while (divisor(count, by) !== 1) by++;
+  return by;
+}
+
 /** null where the browser has no WebGL. */
 export function makeScatter(canvas: HTMLCanvasElement): Scatter | null {
-  const gl = canvas.getContext("webgl", { antialias: true, premultipliedAlpha: true, preserveDrawingBuffer: true });
+  const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true });
   if (!gl) return null;
   const program = gl.createProgram();
   gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, VERTEX));
@@ -48,43 +70,71 @@ export function makeScatter(canvas: HTMLCanvasElement): Scatter | null {
   gl.enable(gl.BLEND);
   gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   const [places, shades] = [gl.createBuffer(), gl.createBuffer()];
-  let count = 0;
-  const fill = (
-    name: string,
-    buffer: WebGLBuffer,
-    data: Float32Array | Uint8Array,
-    width: number,
-    kind: number,
-  ): void => {
+  const [cameraAt, sizeAt] = [gl.getUniformLocation(program, "camera"), gl.getUniformLocation(program, "size")];
+  let [count, by, atOnce, next] = [0, 1, AT_ONCE, 0];
+  const fill = (name: string, buffer: WebGLBuffer, data: Uint16Array | Uint8Array, width: number): void => {
     gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
     gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
     const at = gl.getAttribLocation(program, name);
     gl.enableVertexAttribArray(at);
-    gl.vertexAttribPointer(at, width, kind, kind === gl.UNSIGNED_BYTE, 0, 0);
+    const kind = data instanceof Uint16Array ? gl.UNSIGNED_SHORT : gl.UNSIGNED_BYTE;
+    gl.vertexAttribPointer(at, width, kind, true, 4, 0);
+  };
+  const clear = (camera: Camera): void => {
+    const density = devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth * density, canvas.clientHeight * density].map(Math.round);
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width!, height!];
+    gl.viewport(0, 0, canvas.width, canvas.height);
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.uniform4f(cameraAt, camera.x, camera.y, camera.half * (canvas.width / (canvas.height || 1)), camera.half);
+    gl.uniform1f(sizeAt, pointSize(count) * density);
+  };
+  const pixel = new Uint8Array(4);
+  /** Draws points from one on, and waits for them, to know how many to draw at once. */
+  const part = (from: number): number => {
+    const many = Math.min(atOnce, count - from);
+    if (many <= 0) return count;
+    const began = performance.now();
+    gl.drawArrays(gl.POINTS, from, many);
+    if (count > LEAST) {
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+      const took = performance.now() - began;
+      if (took > SLOW) atOnce = Math.max(LEAST, Math.round(atOnce / 2));
+      else if (took < QUICK && many === atOnce) atOnce *= 2;
+    }
+    return from + many;
   };
   return {
-    points: (positions, colours) => {
-      count = positions.length / 2;
-      fill("at", places, positions, 2, gl.FLOAT);
-      fill("colour", shades, colours, 3, gl.UNSIGNED_BYTE);
+    points: (x, y) => {
+      [count, by] = [x.length, leap(x.length)];
+      const data = new Uint16Array(count * 2);
+      for (let at = 0, row = 0; at < count; at++, row = (row + by) % count) {
+        data[2 * at] = Math.round(x[row]! * STEPS);
+        data[2 * at + 1] = Math.round(y[row]! * STEPS);
+      }
+      fill("at", places, data, 2);
     },
-    draw: ({ x, y, half }) => {
-      const density = devicePixelRatio || 1;
-      [canvas.width, canvas.height] = [canvas.clientWidth * density, canvas.clientHeight * density];
-      gl.viewport(0, 0, canvas.width, canvas.height);
-      gl.clearColor(0, 0, 0, 0);
-      gl.clear(gl.COLOR_BUFFER_BIT);
-      gl.uniform4f(
-        gl.getUniformLocation(program, "camera"),
-        x,
-        y,
-        half * (canvas.width / (canvas.height || 1)),
-        half,
-      );
-      gl.uniform1f(gl.getUniformLocation(program, "size"), pointSize(count) * density);
-      if (count) gl.drawArrays(gl.POINTS, 0, count);
+    colours: (bytes) => {
+      const data = new Uint8Array(count * 4);
+      for (let at = 0, row = 0; at < count; at++, row = (row + by) % count) {
+        data[4 * at] = bytes[3 * row]!;
+        data[4 * at + 1] = bytes[3 * row + 1]!;
+        data[4 * at + 2] = bytes[3 * row + 2]!;
+      }
+      fill("colour", shades, data, 3);
     },
-    dispose: () => gl.getExtension("WEBGL_lose_context")?.loseContext(),
+    draw: (camera, done) => {
+      cancelAnimationFrame(next);
+      clear(camera);
+      const follow = (from: number): void => {
+        const reached = part(from);
+        if (reached < count) next = requestAnimationFrame(() => follow(reached));
+        else done();
+      };
+      follow(0);
+    },
+    dispose: () => (cancelAnimationFrame(next), gl.getExtension("WEBGL_lose_context")?.loseContext()),
   };
 }
 

@@ -164,4 +164,51 @@ export const de: Messages = {
     key: "Schlüssel",
     useKey: "Diesen Schlüssel verwenden",
   },
+  map: {
+    kind: "Art der Karte",
+    space: "Raum",
+    colouredBy: "gefärbt nach",
+    byGroup: "Gruppe auf der Karte",
+    byError: "Fehler des Raums",
+    names: "Namen",
+    pictures: "Bilder",
+    aside: "Legende und Auswahl",
+    plot: (count: number): string =>
+      `Karte von ${count.toLocaleString("de")} Einträgen. Ein Lasso um Punkte ziehen; Pfeile verschieben, Plus und Minus vergrößern und verkleinern, 0 zeigt alles; Strg und A nimmt alle, Escape keine`,
+    query: "Anfrage",
+    noWebGL: "Dieser Browser kann kein WebGL; die Karte braucht es.",
+    noLabel: "kein Label",
+    none: "keine Angabe",
+    others: (count: number): string => `${count.toLocaleString("de")} andere, oder keine Angabe`,
+    count: (count: number): string => count.toLocaleString("de"),
+    scale: (low: number, high: number): string => `Von ${low} bis ${high}`,
+    find: "In der Legende suchen",
+    noSuchValue: "Kein Wert enthält das im Namen.",
+    group: (number: number): string => `Gruppe ${number}`,
+    groups: "Gruppen",
+    unnamed: "nichts sticht hervor",
+    ofGroup: (records: number, patients: number): string =>
+      `${records.toLocaleString("de")} ${records === 1 ? "Eintrag" : "Einträge"} von ${patients.toLocaleString("de")} ${patients === 1 ? "Person" : "Personen"}`,
+    trait: (name: string, share: number, elsewhere: number, patients: number): string =>
+      `${name}: ${Math.round(100 * share)} % hier (${patients.toLocaleString("de")}), ${Math.round(100 * elsewhere)} % anderswo`,
+    groupsNote:
+      "Benannt nach dem, was die meisten Personen einer Gruppe haben, anderswo wenige, und was der Zufall nicht erklärt. Gezählt werden Personen, jede einmal.",
+    errorNote:
+      "Der Anteil der Stimmen der ähnlichsten Einträge anderer Personen, der nicht auf das Label entfällt: 0 alle stimmen zu, 1 keiner.",
+    distances: "Abstände auf einer Karte sind zum Ansehen da, nicht zum Messen: Es zählt die Suche. Encoder:",
+    notMade: "Noch keine Karte dieses Raums",
+    drawnOnce: "Sie wird einmal gezeichnet, auf dem Server, und behalten, bis Einträge kommen oder gehen.",
+    draw: "Karte zeichnen",
+    drawing: "Die Karte wird gezeichnet…",
+    hint: "Um Punkte ziehen zeigt ihre Einträge. Das Rad vergrößert, Umschalt und Ziehen verschiebt.",
+    selection: "Auswahl",
+    searchWith: (): string => "Damit suchen",
+    label: "Labeln",
+    tooMany: (most: number): string =>
+      `Bis zu ${most.toLocaleString("de")} Einträge werden auf einmal gelabelt oder gespeichert.`,
+    searchRecord: (labels: string): string => `Suchen mit ${labels || "diesem Eintrag"}`,
+    firstShown: (count: number): string => `Gezeigt werden die ersten ${count}.`,
+    savedFrom: (count: number): string =>
+      `${count.toLocaleString("de")} ${count === 1 ? "Eintrag" : "Einträge"} der Karte.`,
+  },
 };

@@ -136,6 +136,52 @@ export const en = {
     key: "Key",
     useKey: "Use this key",
   },
+  map: {
+    kind: "Kind of map",
+    space: "Space",
+    colouredBy: "coloured by",
+    byGroup: "group on the map",
+    byError: "error of the space",
+    names: "Names",
+    pictures: "Pictures",
+    aside: "Legend and selection",
+    plot: (count: number): string =>
+      `Map of ${count.toLocaleString("en")} records. Drag a lasso around points; arrows move, plus and minus zoom, 0 shows all; Control and A takes all, Escape none`,
+    query: "query",
+    noWebGL: "This browser draws no WebGL; the map needs it.",
+    noLabel: "no label",
+    none: "none",
+    others: (count: number): string => `${count.toLocaleString("en")} others, or none`,
+    count: (count: number): string => count.toLocaleString("en"),
+    scale: (low: number, high: number): string => `From ${low} to ${high}`,
+    find: "Find in the legend",
+    noSuchValue: "No value has that in its name.",
+    group: (number: number): string => `group ${number}`,
+    groups: "Groups",
+    unnamed: "nothing stands out",
+    ofGroup: (records: number, patients: number): string =>
+      `${records.toLocaleString("en")} ${records === 1 ? "record" : "records"} of ${patients.toLocaleString("en")} ${patients === 1 ? "patient" : "patients"}`,
+    trait: (name: string, share: number, elsewhere: number, patients: number): string =>
+      `${name}: ${Math.round(100 * share)} % here (${patients.toLocaleString("en")}), ${Math.round(100 * elsewhere)} % elsewhere`,
+    groupsNote:
+      "Named by what most patients of a group have, few elsewhere do, and chance does not explain. Patients are counted, each once.",
+    errorNote:
+      "The share of the vote of the nearest records of other patients that does not go to the record's label: 0 all agree, 1 none does.",
+    distances: "Distances on a map are drawn to be seen, not to be measured: what counts is the search. Encoder:",
+    notMade: "No map of this space yet",
+    drawnOnce: "It is drawn once, on the server, and kept until records come or go.",
+    draw: "Draw the map",
+    drawing: "Drawing the map…",
+    hint: "Drag around points to see their records. Wheel zooms, Shift and drag moves.",
+    selection: "Selection",
+    searchWith: (count: number): string => (count > 1 ? "Search with these" : "Search with it"),
+    label: "Label them",
+    tooMany: (most: number): string => `Up to ${most.toLocaleString("en")} records are labelled or saved at once.`,
+    searchRecord: (labels: string): string => `Search with ${labels || "this record"}`,
+    firstShown: (count: number): string => `The first ${count} are shown.`,
+    savedFrom: (count: number): string =>
+      `${count.toLocaleString("en")} ${count === 1 ? "record" : "records"} of the map.`,
+  },
 };
 
 export type Messages = typeof en;

@@ -96,10 +96,10 @@ def _page(text: str) -> str:
     )
 
 
-def _map(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> _Done:
+def _map(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.map import map_gallery
 
-    drawn = map_gallery(gallery, method=given["method"], space=given["space"])
+    drawn = map_gallery(gallery, method=given["method"], space=given["space"], progress=progress)
     return {"method": drawn.method, "space": drawn.space, "records": len(drawn.ids)}, {}
 
 

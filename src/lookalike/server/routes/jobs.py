@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from lookalike.errors import NotFoundError
 from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
-from lookalike.server.contract.answers import JobAnswer, JobListing, MapPoints
+from lookalike.server.contract.answers import JobAnswer, JobListing
 from lookalike.server.contract.bodies import (
     AdaptBody,
     AuditBody,
@@ -44,10 +44,8 @@ from lookalike.server.routes.parameters import (
     WholeAsReader,
 )
 from lookalike.server.service import Service
-from lookalike.types import BASE
 from lookalike.verbs.backup import BackupList, backup_info, list_backups
 from lookalike.verbs.jobs import ScheduleList, job_info, job_report, list_jobs, list_schedules
-from lookalike.verbs.map import kept_map
 from lookalike.verbs.migrate import migration_asked_for
 
 jobs_router = APIRouter(prefix=API, tags=["jobs"])
@@ -212,17 +210,3 @@ def get_report(
     """Download an evaluation's report."""
     text = job_report(service.gallery, identity, format, of=job_owners(caller))
     return download_response(text.encode(), f"report-{identity}.{format}", _KINDS[format])
-
-
-@jobs_router.get("/map", response_model=MapPoints)
-def get_map(
-    service: Served,
-    caller: AsReader,
-    method: Literal["umap", "tsne"] = "umap",
-    space: Annotated[str, Query(max_length=64)] = BASE,
-) -> Response:
-    """A map that a job has drawn."""
-    drawn = kept_map(service.seen_by(caller), method=method, space=space)
-    if drawn is None:
-        raise NotFoundError("this map has not been drawn since the records changed: POST /map", "not-made")
-    return json_response(MapPoints(drawn.method, drawn.space, drawn.ids, drawn.x, drawn.y))

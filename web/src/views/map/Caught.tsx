@@ -1,55 +1,74 @@
 /** What the lasso took: a grid, to search with, to label, or to save. */
 import { Search, Tags } from "lucide-preact";
+import { useEffect } from "preact/hooks";
 import { paths } from "../../api";
+import { known, lookAt } from "../../map/load";
+import { idOf, type Points } from "../../map/points";
+import { messages } from "../../messages";
 import { go, searchFor } from "../../state";
-import type { Stored } from "../../types";
 import { factsOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
-import { counted } from "../../ui/small";
 import { SaveCohort } from "../gallery/SaveCohort";
 import { selection } from "../labels/selection";
 
 const SHOWN = 60;
 const MOST_TOGETHER = 50; // records asked with at once
+const MOST_NAMED = 100_000; // records labelled or saved at once, as the server has it
 
-export function Caught({ ids, records }: { ids: string[]; records: Map<string, Stored> }) {
-  if (ids.length === 0)
+interface Props {
+  points: Points;
+  rows: ArrayLike<number>;
+}
+
+export function Caught({ points, rows }: Props) {
+  const words = messages.value.map;
+  const idsOf = (most: number): string[] =>
+    Array.from({ length: Math.min(most, rows.length) }, (_, at) => idOf(points, rows[at]!));
+  const first = idsOf(SHOWN);
+  useEffect(() => first.forEach(lookAt), [points, rows]);
+  if (rows.length === 0)
     return (
       <p class="note" data-testid="lasso-hint">
-        Drag around points to see their records. Wheel zooms, Shift and drag moves.
+        {words.hint}
       </p>
     );
+  const few = rows.length <= MOST_NAMED;
   return (
-    <section class="stack" aria-label="Selection">
-      <h3 data-testid="lasso-count">{counted(ids.length, "record")}</h3>
+    <section class="stack" aria-label={words.selection}>
+      <h3 data-testid="lasso-count" role="status">
+        {messages.value.frame.records(rows.length)}
+      </h3>
       <div class="row">
         <button
           class="chip"
           data-testid="lasso-search"
           onClick={() =>
             searchFor(
-              ids.length === 1
-                ? { kind: "record", id: ids[0]! }
-                : { kind: "records", ids: ids.slice(0, MOST_TOGETHER) },
+              rows.length === 1 ? { kind: "record", id: first[0]! } : { kind: "records", ids: idsOf(MOST_TOGETHER) },
             )
           }
         >
           <Search aria-hidden="true" />
-          Search with {ids.length > 1 ? "these" : "it"}
+          {words.searchWith(rows.length)}
         </button>
-        <button
-          class="chip"
-          data-testid="lasso-label"
-          onClick={() => ((selection.value = new Set(ids)), go("labels"))}
-        >
-          <Tags aria-hidden="true" />
-          Label them
-        </button>
-        <SaveCohort choice={{ ids }} what={`${counted(ids.length, "record")} of the map.`} testid="lasso-cohort" />
+        {few && (
+          <>
+            <button
+              class="chip"
+              data-testid="lasso-label"
+              onClick={() => ((selection.value = new Set(idsOf(MOST_NAMED))), go("labels"))}
+            >
+              <Tags aria-hidden="true" />
+              {words.label}
+            </button>
+            <SaveOf idsOf={idsOf} count={rows.length} />
+          </>
+        )}
       </div>
+      {!few && <p class="note">{words.tooMany(MOST_NAMED)}</p>}
       <div class="tiles" data-testid="lasso-grid">
-        {ids.slice(0, SHOWN).map((id) => {
-          const record = records.get(id);
+        {first.map((id) => {
+          const record = known.value.get(id);
           return (
             <button
               class="tile"
@@ -57,7 +76,7 @@ export function Caught({ ids, records }: { ids: string[]; records: Map<string, S
               data-testid="lasso-record"
               data-id={id}
               title={record ? factsOf(record.attributes) : ""}
-              aria-label={`Search with ${record?.labels.join(", ") || "this record"}`}
+              aria-label={words.searchRecord(record?.labels.join(", ") ?? "")}
               onClick={() => searchFor({ kind: "record", id })}
             >
               <Picture path={paths.thumbnail(id)} alt="" lazy />
@@ -66,7 +85,17 @@ export function Caught({ ids, records }: { ids: string[]; records: Map<string, S
           );
         })}
       </div>
-      {ids.length > SHOWN && <p class="note">The first {SHOWN} are shown.</p>}
+      {rows.length > SHOWN && <p class="note">{words.firstShown(SHOWN)}</p>}
     </section>
   );
+}
+
+/** The ids are written out when they are saved, not while the lasso is looked at. */
+function SaveOf({ idsOf, count }: { idsOf: (most: number) => string[]; count: number }) {
+  const choice = {
+    get ids(): string[] {
+      return idsOf(MOST_NAMED);
+    },
+  };
+  return <SaveCohort choice={choice} what={messages.value.map.savedFrom(count)} testid="lasso-cohort" />;
 }

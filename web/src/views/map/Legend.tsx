@@ -1,23 +1,43 @@
 /** What the colours mean, with a search where there are many. */
 import { useState } from "preact/hooks";
 import type { Legend as Entry } from "../../map/colours";
+import { messages } from "../../messages";
 
 const FEW = 5;
 
-export function Legend({ title, entries }: { title: string; entries: readonly Entry[] }) {
+interface Props {
+  title: string;
+  entries: readonly Entry[];
+  scale: { low: number; high: number; colours: readonly string[] } | null;
+}
+
+const number = (value: number): string => String(+value.toPrecision(4));
+
+export function Legend({ title, entries, scale }: Props) {
+  const words = messages.value.map;
   const [written, setWritten] = useState("");
-  const words = written.trim().toLowerCase();
-  const shown = entries.filter(({ name }) => name.toLowerCase().includes(words));
+  const sought = written.trim().toLowerCase();
+  const shown = entries.filter(({ name }) => name.toLowerCase().includes(sought));
   return (
     <section>
       <h3>{title}</h3>
+      {scale && (
+        <div class="scale" data-testid="legend-scale" role="img" aria-label={words.scale(scale.low, scale.high)}>
+          <i style={{ background: `linear-gradient(to right, ${scale.colours.join(", ")})` }} />
+          <span class="spread note numbers">
+            <span>{number(scale.low)}</span>
+            <span>{number((scale.low + scale.high) / 2)}</span>
+            <span>{number(scale.high)}</span>
+          </span>
+        </div>
+      )}
       {entries.length > FEW && (
         <input
           type="search"
           class="legend-find"
           value={written}
-          placeholder="Find in the legend"
-          aria-label="Find in the legend"
+          placeholder={words.find}
+          aria-label={words.find}
           data-testid="legend-find"
           onInput={(event) => setWritten(event.currentTarget.value)}
         />
@@ -29,11 +49,11 @@ export function Legend({ title, entries }: { title: string; entries: readonly En
               <circle cx="5" cy="5" r="5" fill={colour} />
             </svg>
             <span title={name}>{name}</span>
-            {count !== null && <b class="push numbers note">{count.toLocaleString("en")}</b>}
+            {count !== null && <b class="push numbers note">{words.count(count)}</b>}
           </li>
         ))}
       </ul>
-      {shown.length === 0 && <p class="note">No value has that in its name.</p>}
+      {shown.length === 0 && entries.length > 0 && <p class="note">{words.noSuchValue}</p>}
     </section>
   );
 }

@@ -1,64 +1,86 @@
 /** The whole gallery at one glance: near on the map is alike in the space, most of the time. */
-import { ScatterChart } from "lucide-preact";
+import { Image, ScatterChart, Type } from "lucide-preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, isRunning, jobs, loadJobs } from "../../jobs";
-import { coloured } from "../../map/colours";
-import { loadMap, loadRecords } from "../../map/load";
+import { coloured, groupColumn, NOTHING_SAID, type Column } from "../../map/colours";
+import { forgetKnown, loadColumn, loadErrors, loadGroups, loadMap } from "../../map/load";
+import { rowsOfGroup, type Points } from "../../map/points";
+import { messages } from "../../messages";
 import { saidTwice } from "../../search";
 import { asking, gallery } from "../../state";
-import type { MapPoints, Stored } from "../../types";
+import type { MapGroup } from "../../types";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import { Empty } from "../../ui/small";
 import { shortName } from "../search/Filters";
 import { Caught } from "./Caught";
+import { Groups } from "./Groups";
 import { Legend } from "./Legend";
 import { Plot } from "./Plot";
 
 const METHODS = ["umap", "tsne"] as const;
 type Method = (typeof METHODS)[number];
+// What may be coloured by beside fields, which have no such names.
+const [BY_GROUP, BY_ERROR] = [":group", ":error"];
 
 export function MapView() {
+  const words = messages.value.map;
   const [method, setMethod] = useState<Method>("umap");
   const [space, setSpace] = useState(asking.value.space);
-  const [points, setPoints] = useState<MapPoints | null | undefined>(undefined);
-  const [records, setRecords] = useState<Map<string, Stored>>(new Map());
+  const [points, setPoints] = useState<Points | null | undefined>(undefined);
+  const [groups, setGroups] = useState<readonly MapGroup[]>([]);
   const [field, setField] = useState("label");
-  const [taken, setTaken] = useState<readonly number[]>([]);
-  const [here, setHere] = useState(0);
+  const [said, setSaid] = useState<Column>(NOTHING_SAID);
+  const [taken, setTaken] = useState<ArrayLike<number>>([]);
+  const [named, setNamed] = useState(true);
+  const [pictured, setPictured] = useState(false);
 
   const load = (): void => {
     setTaken([]);
+    setGroups([]);
+    forgetKnown();
     loadMap(method, space).then(setPoints, (error) => (setPoints(null), sayProblem(error)));
   };
   useEffect(load, [method, space, gallery.value?.records]);
   useEffect(() => void loadJobs(), []);
   useEffect(() => {
-    const abort = new AbortController();
-    loadRecords(setHere, abort.signal).then(setRecords, (error) => abort.signal.aborted || sayProblem(error));
-    return () => abort.abort();
-  }, [gallery.value?.records]);
+    let here = true;
+    if (points) loadGroups(method, space).then((found) => here && setGroups(found), sayProblem);
+    return () => void (here = false);
+  }, [points]);
+  useEffect(() => {
+    let here = true;
+    if (!points || field === BY_GROUP) return;
+    const asked = field === BY_ERROR ? loadErrors(method, space) : loadColumn(method, space, field);
+    asked.then((found) => here && setSaid(found), sayProblem);
+    return () => void (here = false);
+  }, [points, field]);
 
   const fields = [
-    { name: "label", kind: "text" as const },
-    ...(gallery.value?.fields ?? []).filter((one) => one.name !== "label" && !saidTwice.value.has(one.name)),
+    { name: "label" },
+    ...(gallery.value?.fields ?? []).filter(({ name }) => name !== "label" && !saidTwice.value.has(name)),
   ];
-  const colours = useMemo(() => {
-    const values = (points?.ids ?? []).map((id) => {
-      const record = records.get(id);
-      return field === "label" ? record?.labels : field === "patient" ? record?.patient : record?.attributes[field];
-    });
-    return coloured(values, fields.find((one) => one.name === field)?.kind === "number");
-  }, [points, records, field]);
+  const nameOf = (group: number): string => groups[group]?.name || words.group(group + 1);
+  const titles: Record<string, string> = { [BY_GROUP]: words.byGroup, [BY_ERROR]: words.byError };
+  const titleOf = (name: string): string => titles[name] ?? shortName(name);
+  const colours = useMemo(
+    () =>
+      coloured(field === BY_GROUP && points ? groupColumn(points.groups, nameOf) : said, {
+        none: words.none,
+        others: words.others,
+      }),
+    [points, groups, said, field, words],
+  );
+  const choose = ({ number }: MapGroup): void => setTaken(points ? rowsOfGroup(points, number) : []);
 
   const controls = (
     <div class="controls">
       <select
-        aria-label="Kind of map"
+        aria-label={words.kind}
         value={method}
         data-testid="map-method"
-        onChange={(event) => setMethod(event.currentTarget.value as "umap")}
+        onChange={(event) => setMethod(event.currentTarget.value as Method)}
       >
         {METHODS.map((name) => (
           <option key={name} value={name}>
@@ -67,7 +89,7 @@ export function MapView() {
         ))}
       </select>
       <select
-        aria-label="Space"
+        aria-label={words.space}
         value={space}
         data-testid="map-space"
         onChange={(event) => setSpace(event.currentTarget.value)}
@@ -79,24 +101,37 @@ export function MapView() {
         ))}
       </select>
       <label class="row muted">
-        coloured by
+        {words.colouredBy}
         <select value={field} data-testid="map-field" onChange={(event) => setField(event.currentTarget.value)}>
-          {fields.map(({ name }) => (
+          {[...fields.map(({ name }) => name), BY_GROUP, BY_ERROR].map((name) => (
             <option key={name} value={name}>
-              {shortName(name)}
+              {titleOf(name)}
             </option>
           ))}
         </select>
       </label>
-      {here < (gallery.value?.records ?? 0) && (
-        <span class="note working">{here.toLocaleString("en")} records read</span>
-      )}
+      <button class="chip" aria-pressed={named} data-testid="map-named" onClick={() => setNamed(!named)}>
+        <Type aria-hidden="true" />
+        {words.names}
+      </button>
+      <button class="chip" aria-pressed={pictured} data-testid="map-pictured" onClick={() => setPictured(!pictured)}>
+        <Image aria-hidden="true" />
+        {words.pictures}
+      </button>
     </div>
   );
   return (
     <div class="map" data-testid="map-view">
       {points ? (
-        <Plot points={points} colours={colours.bytes} taken={taken} onTake={setTaken} records={records}>
+        <Plot
+          points={points}
+          colours={colours.bytes}
+          taken={taken}
+          onTake={setTaken}
+          groups={groups}
+          named={named}
+          pictured={pictured}
+        >
           {controls}
         </Plot>
       ) : (
@@ -105,12 +140,13 @@ export function MapView() {
           {controls}
         </div>
       )}
-      <aside aria-label="Legend and selection">
-        <Legend key={field} title={shortName(field)} entries={colours.legend} />
-        <Caught ids={taken.map((at) => points?.ids[at] ?? "")} records={records} />
+      <aside aria-label={words.aside}>
+        <Legend key={field} title={titleOf(field)} entries={colours.legend} scale={colours.scale} />
+        {field === BY_ERROR && <p class="note">{words.errorNote}</p>}
+        {points && <Caught points={points} rows={taken} />}
+        <Groups groups={groups} onChoose={choose} />
         <p class="note">
-          Distances on a map are drawn to be seen, not to be measured: what counts is the search. Encoder:{" "}
-          {gallery.value?.encoder.note}
+          {words.distances} {gallery.value?.encoder.note}
         </p>
       </aside>
     </div>
@@ -118,6 +154,7 @@ export function MapView() {
 }
 
 function NotMade({ method, space, onMade }: { method: Method; space: string; onMade: () => void }) {
+  const words = messages.value.map;
   const [asked, setAsked] = useState(false);
   const job = jobs.value.find((one) => one.kind === "map" && one.state !== "done");
   const drawing = asked || (job !== undefined && isRunning(job));
@@ -137,16 +174,11 @@ function NotMade({ method, space, onMade }: { method: Method; space: string; onM
     if (job && isRunning(job) && !asked) void ended(job).then(({ state }) => state === "done" && onMade());
   }, [job?.id]);
   return (
-    <Empty icon={ScatterChart} title="No map of this space yet" testid="no-map">
-      <p>It is drawn once, on the server, and kept until records come or go.</p>
+    <Empty icon={ScatterChart} title={words.notMade} testid="no-map">
+      <p>{words.drawnOnce}</p>
       {gallery.value?.role !== "reader" && (
-        <button
-          class="full"
-          disabled={drawing || empty}
-          data-testid="make-map"
-          onClick={() => void start()}
-        >
-          {drawing ? "Drawing the map…" : "Draw the map"}
+        <button class="full" disabled={drawing || empty} data-testid="make-map" onClick={() => void start()}>
+          {drawing ? words.drawing : words.draw}
         </button>
       )}
       {job && <JobCard job={job} />}

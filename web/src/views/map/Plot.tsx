@@ -1,27 +1,36 @@
 /** The points: drag draws a lasso, the wheel zooms, Shift and drag moves, a click tells one record. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { caught, centroid, fitted, nearest, toMap, toScreen, type Point } from "../../map/geometry";
+import { faded } from "../../map/colours";
+import { centroid, fitted, toMap, toScreen, type Point } from "../../map/geometry";
+import { caught, gridOf, nearest } from "../../map/grid";
+import { idOf, rowOf, type Points } from "../../map/points";
 import { makeScatter, type Camera, type Scatter } from "../../map/scatter";
+import { messages } from "../../messages";
 import { hits } from "../../search";
 import { asking } from "../../state";
-import type { MapPoints, Stored } from "../../types";
+import type { MapGroup } from "../../types";
+import { Names } from "./Names";
+import { Pictures } from "./Pictures";
 import { Under } from "./Under";
 
 const NEAR = 12; // pixels
 const LEAST = 3; // corners of a lasso
 const NEAREST_HITS = 5; // their middle is where an outside query falls
+const [STEP, ZOOM] = [0.15, 1.18]; // of a key: a part of the plot; of the wheel and of a key: by how much
 
 interface Props {
-  points: MapPoints;
+  points: Points;
   colours: Uint8Array;
-  taken: readonly number[];
-  onTake: (rows: readonly number[]) => void;
-  records: Map<string, Stored>;
+  taken: ArrayLike<number>;
+  onTake: (rows: ArrayLike<number>) => void;
+  groups: readonly MapGroup[];
+  named: boolean;
+  pictured: boolean;
   children: ComponentChildren;
 }
 
-export function Plot({ points, colours, taken, onTake, records, children }: Props) {
+export function Plot({ points, colours, taken, onTake, groups, named, pictured, children }: Props) {
   const block = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const scatter = useRef<Scatter | null>(null);
@@ -31,8 +40,19 @@ export function Plot({ points, colours, taken, onTake, records, children }: Prop
   const [failed, setFailed] = useState(false);
   const [under, setUnder] = useState(-1);
   const looking = useRef(0);
-  const { x, y, ids } = points;
+  const { x, y, count } = points;
+  const words = messages.value.map;
   const size = { width: block.current?.clientWidth || 1, height: block.current?.clientHeight || 1 };
+  const grid = useMemo(() => gridOf(x, y), [points]);
+  const draw = (): void => {
+    if (!camera || !scatter.current) return;
+    block.current!.dataset["drawn"] = "";
+    scatter.current.draw(camera, () => (block.current!.dataset["drawn"] = "yes"));
+  };
+  const fit = (): void => {
+    const { clientWidth: width, clientHeight: height } = block.current!;
+    setCamera(fitted(x, y, { width, height }));
+  };
 
   useEffect(() => {
     scatter.current = makeScatter(canvas.current!);
@@ -40,18 +60,14 @@ export function Plot({ points, colours, taken, onTake, records, children }: Prop
     return () => scatter.current?.dispose();
   }, []);
   useEffect(() => {
-    const { clientWidth: width, clientHeight: height } = block.current!;
-    setCamera(fitted(x, y, { width, height }));
+    scatter.current?.points(x, y);
+    fit();
   }, [points]);
   useEffect(() => {
-    const positions = new Float32Array(ids.length * 2);
-    ids.forEach((_, at) => positions.set([x[at]!, y[at]!], at * 2));
-    scatter.current?.points(positions, faded(colours, taken));
-    if (camera) scatter.current?.draw(camera);
+    if (colours.length === 3 * count) scatter.current?.colours(faded(colours, taken));
+    draw();
   }, [points, colours, taken]);
-  useEffect(() => {
-    if (camera) scatter.current?.draw(camera);
-  }, [camera]);
+  useEffect(draw, [camera]);
   useEffect(() => {
     const watch = new ResizeObserver(() => setCamera((old) => old && { ...old }));
     watch.observe(block.current!);
@@ -69,43 +85,67 @@ export function Plot({ points, colours, taken, onTake, records, children }: Prop
     moving.current = event.shiftKey;
     if (!event.shiftKey) setLasso([at(event)]);
   };
+  const near = (place: Point): number => {
+    if (!camera) return -1;
+    return nearest(grid, toMap(place, camera, size), (NEAR * 2 * camera.half) / size.height);
+  };
   /** Looked for once a frame, however often the pointer moves. */
   const look = (event: PointerEvent): void => {
     const place = (event.target as HTMLElement).closest(".controls") ? null : at(event);
     cancelAnimationFrame(looking.current);
-    looking.current = requestAnimationFrame(() => {
-      if (!camera) return;
-      const unit = (2 * camera.half) / size.height;
-      setUnder(place ? nearest(x, y, toMap(place, camera, size), NEAR * unit) : -1);
-    });
+    looking.current = requestAnimationFrame(() => setUnder(place ? near(place) : -1));
   };
   const leave = (): void => (cancelAnimationFrame(looking.current), setUnder(-1));
+  const pan = (right: number, down: number): void => {
+    const unit = (2 * (camera?.half ?? 1)) / size.height;
+    setCamera((old) => old && { ...old, x: old.x - right * unit, y: old.y + down * unit });
+  };
+  /** By so much, about a place of the screen. */
+  const zoom = (by: number, place: Point): void => {
+    if (!camera) return;
+    const [mx, my] = toMap(place, camera, size);
+    setCamera({ x: mx + (camera.x - mx) * by, y: my + (camera.y - my) * by, half: camera.half * by });
+  };
   const move = (event: PointerEvent): void => {
     if (!block.current!.hasPointerCapture(event.pointerId) || !camera) return look(event);
     if (under >= 0) leave();
-    if (moving.current) {
-      const unit = (2 * camera.half) / size.height;
-      setCamera({ ...camera, x: camera.x - event.movementX * unit, y: camera.y + event.movementY * unit });
-    } else setLasso((old) => [...old, at(event)]);
+    if (moving.current) pan(event.movementX, event.movementY);
+    else setLasso((old) => [...old, at(event)]);
   };
   const up = (event: PointerEvent): void => {
     if (!camera || moving.current || lasso.length === 0) return;
     const polygon = lasso.map((point) => toMap(point, camera, size));
-    const found = lasso.length > LEAST ? caught(x, y, polygon) : [];
-    const unit = (2 * camera.half) / size.height;
-    const one = nearest(x, y, toMap(at(event), camera, size), NEAR * unit);
+    const found = lasso.length > LEAST ? caught(grid, polygon) : [];
+    const one = near(at(event));
     onTake(found.length ? found : one >= 0 ? [one] : []);
     setLasso([]);
   };
   const wheel = (event: WheelEvent): void => {
     event.preventDefault();
-    if (!camera) return;
-    const [mx, my] = toMap(at(event), camera, size);
-    const by = event.deltaY < 0 ? 1 / 1.18 : 1.18;
-    setCamera({ x: mx + (camera.x - mx) * by, y: my + (camera.y - my) * by, half: camera.half * by });
+    zoom(event.deltaY < 0 ? 1 / ZOOM : ZOOM, at(event));
+  };
+  const keys = (event: KeyboardEvent): void => {
+    if (event.target !== block.current) return;
+    const middle: Point = [size.width / 2, size.height / 2];
+    const [across, along] = [size.width * STEP, size.height * STEP];
+    const done: Record<string, () => void> = {
+      Escape: () => onTake([]),
+      ArrowLeft: () => pan(across, 0),
+      ArrowRight: () => pan(-across, 0),
+      ArrowUp: () => pan(0, along),
+      ArrowDown: () => pan(0, -along),
+      "+": () => zoom(1 / ZOOM, middle),
+      "-": () => zoom(ZOOM, middle),
+      "0": fit,
+    };
+    const all = event.key === "a" && (event.ctrlKey || event.metaKey);
+    const act = all ? () => onTake(Int32Array.from({ length: count }, (_, row) => row)) : done[event.key];
+    if (!act || (!all && (event.ctrlKey || event.metaKey || event.altKey))) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
   };
   const spot = here && camera ? toScreen(here, camera, size) : null;
-  const alone = taken.length === 1 ? records.get(ids[taken[0]!] ?? "") : undefined;
   return (
     <div
       ref={block}
@@ -113,69 +153,47 @@ export function Plot({ points, colours, taken, onTake, records, children }: Prop
       role="application"
       tabIndex={0}
       data-testid="map-plot"
-      data-points={ids.length}
-      data-drawn={camera ? "yes" : ""}
-      aria-label={`Map of ${ids.length} records. Drag a lasso around points; Control and A takes all, Escape none`}
+      data-points={count}
+      aria-label={words.plot(count)}
       onPointerDown={down}
       onPointerMove={move}
       onPointerUp={up}
       onPointerLeave={leave}
       onWheel={wheel}
-      onKeyDown={(event) => {
-        if (event.key === "Escape") onTake([]);
-        if (event.key === "a" && (event.ctrlKey || event.metaKey))
-          (event.preventDefault(), onTake(ids.map((_, row) => row)));
-      }}
+      onKeyDown={keys}
     >
       <canvas ref={canvas} />
+      {pictured && camera && <Pictures points={points} grid={grid} camera={camera} size={size} />}
       <svg class="over" aria-hidden="true">
         {lasso.length > 1 && <polygon class="lasso" points={lasso.map((point) => point.join(",")).join(" ")} />}
+        {named && camera && <Names groups={groups} camera={camera} size={size} />}
         {spot && (
           <g data-testid="query-here">
             <circle class="here" cx={spot[0]} cy={spot[1]} r={9} />
             <text class="here-word" x={spot[0] + 13} y={spot[1] + 4}>
-              query
+              {words.query}
             </text>
           </g>
         )}
       </svg>
-      {under >= 0 && under < ids.length && camera && (
-        <Under
-          id={ids[under]!}
-          record={records.get(ids[under]!)}
-          at={toScreen([x[under]!, y[under]!], camera, size)}
-          size={size}
-        />
+      {under >= 0 && under < count && camera && (
+        <Under id={idOf(points, under)} at={toScreen([x[under]!, y[under]!], camera, size)} size={size} />
       )}
-      {failed && <p class="empty">This browser draws no WebGL; the map needs it.</p>}
-      {alone && (
-        <span class="sr" role="status">
-          {alone.labels.join(", ")}
-        </span>
-      )}
+      {failed && <p class="empty">{words.noWebGL}</p>}
       {children}
     </div>
   );
 }
 
 /** A record of the gallery has its own point; an outside query falls among its nearest hits. */
-function whereQueryFalls({ ids, x, y }: MapPoints): Point | null {
+function whereQueryFalls(points: Points): Point | null {
   const { asked } = asking.peek();
-  const rows = new Map(ids.map((id, at) => [id, at]));
-  const own = asked?.kind === "record" ? rows.get(asked.id) : undefined;
-  if (own !== undefined) return [x[own]!, y[own]!];
+  const own = asked?.kind === "record" ? rowOf(points, asked.id) : -1;
+  if (own >= 0) return [points.x[own]!, points.y[own]!];
   const near = hits
     .peek()
     .slice(0, NEAREST_HITS)
-    .map((hit) => rows.get(hit.id))
-    .filter((row): row is number => row !== undefined);
-  return centroid(x, y, near);
-}
-
-/** What was not taken steps back. */
-function faded(colours: Uint8Array, taken: readonly number[]): Uint8Array {
-  if (taken.length === 0) return colours;
-  const bytes = colours.map((value) => Math.round(value * 0.28));
-  for (const row of taken) bytes.set(colours.subarray(row * 3, row * 3 + 3), row * 3);
-  return bytes;
+    .map((hit) => rowOf(points, hit.id))
+    .filter((row) => row >= 0);
+  return centroid(points.x, points.y, near);
 }

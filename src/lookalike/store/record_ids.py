@@ -1,0 +1,22 @@
+"""The public ids of many records, without the rest of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from sqlalchemy import select
+
+from lookalike.store.rows import driver_rows_in_parts
+from lookalike.store.schema import RECORDS
+from lookalike.store.store import Store
+from lookalike.types import Keys
+
+_IDS: Final = select(RECORDS.c.key, RECORDS.c.id)
+
+
+def ids_of_records(store: Store, keys: Keys) -> list[str]:
+    """The ids of records, in the order of their keys (n,), which all must be there."""
+    with store.begin() as connection:
+        known = {key: identity for part in driver_rows_in_parts(connection, _IDS) for key, identity in part}
+    return [known[key] for key in np.asarray(keys).tolist()]
