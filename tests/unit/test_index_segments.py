@@ -18,6 +18,7 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes import chain, spaces
 from lookalike.indexes.files import followed
 from lookalike.store import Batch, NewRecord, batch, record_id
+from lookalike.store.since import layout_of
 from lookalike.types import Vectors
 from lookalike.verbs.records import label, remove
 
@@ -301,3 +302,16 @@ def test_a_seal_without_its_files_is_made_good(grown: Grown) -> None:
     shutil.rmtree(grown.folder / "indexes")
     grown.check()
     assert len(grown.files()) == 2
+
+
+@pytest.mark.parametrize("worth", [5, 1000], ids=["few", "many"])
+def test_a_file_is_known_to_hold_what_is_gone(worth: int, tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(spaces, "_WORTH", worth)  # beyond which all checksums are compared
+    harmless = {"added", "labelled"}
+    with open_gallery(make(tmp_path / "g", "flat").folder) as gallery:
+        layout = layout_of(gallery.store)
+        for what, change in changes():
+            change(gallery)
+            assert gallery._indexes._has_lost(layout) == (what not in harmless), what
+            if what == "encoded anew":
+                layout = layout_of(gallery.store)

@@ -12,6 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from lookalike.errors import GalleryError, LookalikeError
 from lookalike.indexes.chain import Chain, ReadChain, begin_chain, chain_without, longer_chain, read_chain
 from lookalike.indexes.changed import ChangedIndex
@@ -21,7 +23,7 @@ from lookalike.indexes.held import LEAST_TO_GROW, HeldIndex
 from lookalike.indexes.making import StoredStream, write_index
 from lookalike.plugins import load_plugin
 from lookalike.store import SpaceRow, Store
-from lookalike.store.since import VectorLayout, layout_of
+from lookalike.store.since import VectorLayout, changes_since, layout_of
 from lookalike.types import Vectors
 
 AUTO: Final = "auto"
@@ -152,9 +154,16 @@ class SpaceIndexes:
         if not self.store.seal_index(row.name, files[-1], known):
             remove_files(self.folder, row.name, followed(self.folder, row.name, self.store.index_seal(row.name)))
             return False
-        gone = self.store.edits() != layout.edits and len(layout.difference(layout_of(self.store))[0])
+        gone = self.store.edits() != layout.edits and self._has_lost(layout)
         remove_files(self.folder, row.name, () if gone else files)
         return not gone
+
+    def _has_lost(self, layout: VectorLayout) -> bool:
+        """Whether a vector of a layout has been removed or replaced since."""
+        since = changes_since(self.store, layout, _WORTH)  # at the cost of what has changed
+        if since is None:
+            return len(layout.difference(layout_of(self.store))[0]) > 0
+        return bool(np.isin(since.gone, layout.keys).any())
 
     def erase(self) -> None:
         """Leave nothing in the folder but indexes of what is stored now. Raises OSError, GalleryError."""
