@@ -51,6 +51,7 @@ NAMES = (
     "outliers",
     "quality",
     "receive",
+    "fetching",
     "sizing",
     "scale",
     "engine",

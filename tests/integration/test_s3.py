@@ -17,7 +17,7 @@ from test_volumes import records, write_series
 from conftest import texture
 from lookalike.errors import ObjectStoreError, UsageError
 from lookalike.gallery import Gallery
-from lookalike.sources.reading import FETCHED_AT_ONCE
+from lookalike.sources.fetching import FETCHED_AT_ONCE
 from lookalike.sources.s3.address import parse_bucket_address
 from lookalike.sources.s3.bucket import Bucket
 from lookalike.sources.s3.objects import Grouping, StoredObject

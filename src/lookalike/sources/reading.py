@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
@@ -22,6 +20,7 @@ from lookalike.readers.pool import Known, ReaderPool
 from lookalike.readers.prepared import prepared_views
 from lookalike.slices import cut, volume_input
 from lookalike.sources.as_read import ItemsRead, events_of
+from lookalike.sources.fetching import fetching
 from lookalike.sources.files import REPEATED, FileSource
 from lookalike.sources.kinds import kind_beside
 from lookalike.sources.masks import ImagesBeside, is_mask
@@ -35,8 +34,6 @@ from lookalike.types import Displayed, EncoderSpec, Image, Item, Preprocessing, 
 DATA: Final = "data of a header"
 """The kind of a file that another file is the header of."""
 
-FETCHED_AT_ONCE: Final = 8
-"""Items of a remote source whose files are on this machine at the same time."""
 _PICTURES: Final = 20  # read of a folder before it is said to be no series
 
 
@@ -279,56 +276,24 @@ def _read_fetched(
         yield from before
         if not before:
             new.append((source, item))
-    with ThreadPoolExecutor(FETCHED_AT_ONCE, "fetch") as threads:
-        for start in range(0, len(new), FETCHED_AT_ONCE):
-            some = new[start : start + FETCHED_AT_ONCE]
-            read = ItemsRead(item for _source, item in some)
-            with ExitStack() as fetched:
-                files: list[Item] = []
-                lacking: list[Refusal] = []
-                for item, found in _fetched_together(threads, fetched, some):
-                    if isinstance(found, Refusal):
-                        yield found
-                    else:
-                        files += _fetched(item, found)
-                        lacking += _not_sent(item, found)
-                for event in _by_kind(_read_files(readers, files, known, reports)):
-                    read.take(event)
-                    yield replace(event, fetched=True) if isinstance(event, Finished) else event
+    with fetching(new) as coming:
+        for some in coming:
+            read = ItemsRead(item for item, _found in some)
+            files: list[Item] = []
+            lacking: list[Refusal] = []
+            for item, found in some:
+                if isinstance(found, Refusal):
+                    yield found
+                else:
+                    files += _fetched(item, found)
+                    lacking += _not_sent(item, found)
+            for event in _by_kind(_read_files(readers, files, known, reports)):
+                read.take(event)
+                yield replace(event, fetched=True) if isinstance(event, Finished) else event
             for refusal in lacking:
                 read.take(refusal)
             yield BatchRead(read.whole())
             yield from lacking  # after what was sent is stored, so that the item is known to lack something
-
-
-def _fetched_together(
-    threads: ThreadPoolExecutor, fetched: ExitStack, items: Sequence[tuple[Source, Item]]
-) -> list[tuple[Item, Sequence[Path] | Refusal]]:
-    """The files of each item, or why there are none, for as long as ``fetched`` holds them."""
-    begun = [(item, threads.submit(_entered, source, item)) for source, item in items]
-    found: list[tuple[Item, Sequence[Path] | Refusal]] = []
-    failed: list[BaseException] = []
-    for item, future in begun:  # all of them, so that none is left behind when one fails
-        try:
-            context, files = future.result()
-            fetched.push(context.__exit__)
-            found.append((item, files))
-        except (OSError, UnreadableImageError) as error:
-            found.append((item, Refusal(item.name, getattr(error, "reason", "not-readable"))))
-        except (Exception, KeyboardInterrupt) as error:
-            failed.append(error)
-            if isinstance(error, KeyboardInterrupt):  # nobody waits for what is on its way
-                for source, _item in items:
-                    getattr(source, "stop", lambda: None)()
-    if failed:
-        raise failed[0]
-    return found
-
-
-def _entered(source: Source, item: Item) -> tuple[AbstractContextManager[Sequence[Path]], Sequence[Path]]:
-    """An item's files, and the context that holds them: a source may refuse when it is asked, or on entering."""
-    context = source.fetch(item)
-    return context, context.__enter__()
 
 
 def _read_before(item: Item, known: KnownItems, reports: bool) -> Iterable[Event]:

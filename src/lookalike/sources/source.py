@@ -48,8 +48,9 @@ class Source(Protocol):
 
     def fetch(self, item: Item) -> AbstractContextManager[Sequence[Path]]:
         """The item's files, each with its own name, readable within the context; copies are gone afterwards. At most
-        ``reading.FETCHED_AT_ONCE`` items are held at the same time. Of an item of several ``instances`` each file is
-        called as its instance, and those that cannot be had may lack. Raises OSError or UnreadableImageError.
+        ``fetching.FETCHED_AT_ONCE`` items are held at the same time, or ``SMALL_AT_ONCE`` small ones, and so many that
+        come while these are read. Of an item of several ``instances`` each file is called as its instance, and those
+        that cannot be had may lack. Raises OSError or UnreadableImageError.
         """
         ...
 

@@ -18,10 +18,10 @@ from lookalike.sources.dicomweb.listing import list_series, list_studies
 from lookalike.sources.dicomweb.login import login_for
 from lookalike.sources.dicomweb.multipart import ACCEPT, save_object
 from lookalike.sources.dicomweb.origin import PacsOrigin
+from lookalike.sources.fetching import FETCHED_AT_ONCE
 from lookalike.sources.labels import LabelTable
 from lookalike.sources.pacs import ListedSeries, ListedStudy, PacsLimits, PacsPlace, hashed, pacs_items
 from lookalike.sources.pacs_lists import Tally
-from lookalike.sources.reading import FETCHED_AT_ONCE
 from lookalike.sources.source import Pseudonym, items_since
 from lookalike.types import Item
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from lookalike.errors import UnreadableImageError
 from lookalike.scratch import Scratch
+from lookalike.sources.fetching import FETCHED_AT_ONCE
 from lookalike.sources.labels import LabelTable
-from lookalike.sources.reading import FETCHED_AT_ONCE
 from lookalike.sources.s3.address import parse_bucket_address
 from lookalike.sources.s3.bucket import OBJECTS_AT_ONCE, Bucket
 from lookalike.sources.s3.objects import MOST_FILES, Grouping, StoredObject
