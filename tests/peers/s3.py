@@ -93,7 +93,8 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     ports = _free_ports(2 * len(_PROGRAMS))
     words = [f"-{each}.port={port}" for each, port in zip(_PROGRAMS, ports, strict=False)]
     words += [f"-{each}.port.grpc={port}" for each, port in zip(_PROGRAMS, ports[len(_PROGRAMS) :], strict=True)]
-    words += ["-s3", f"-s3.config={folder / 'identities.json'}", "-volume.max=4", "-master.volumeSizeLimitMB=64"]
+    words += ["-s3", f"-s3.config={folder / 'identities.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    words += ["-volume.max=4", "-master.volumeSizeLimitMB=64"]
     words += [f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
     with ExitStack() as stack:
         log = stack.enter_context((folder / "log").open("wb"))
