@@ -47,10 +47,10 @@ test-page: $(PAGE)  ## The page's types and unit tests
 
 # The suites of the store and of the verbs, which know nothing of where records are; each process starts a server of its own.
 ON_POSTGRESQL = $(addsuffix .py,$(addprefix tests/unit/test_,store store_damage search search_beside studies reports candidates patches \
-  linked gallery label_log labels item_labels keys own_patient ownership priors classify classify_vote classify_evaluated evaluate \
+  linked gallery label_log labels item_labels keys cohorts own_patient ownership priors classify classify_vote classify_evaluated evaluate \
   evaluate_parts evaluate_queries evaluate_report evaluate_together adapters second_encoder erase_proof background collection \
   volumes_ranked noted_commands doctor_whole) $(addprefix tests/integration/test_,cli cli_dataset cli_manners cli_pictures cli_places \
-  gone import kept_out pull receive volumes))
+  gone import kept_out pull receive volumes backup))
 
 test-postgresql: $(VENV)/.installed  ## The store's and the verbs' tests again, with every gallery's records in a PostgreSQL
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal --on-postgresql -m 'not slow' $(ON_POSTGRESQL)

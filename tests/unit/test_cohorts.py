@@ -24,6 +24,8 @@ from lookalike.verbs.gallery import part_of
 from lookalike.verbs.index import index
 from lookalike.verbs.records import browse, label
 
+pytestmark = pytest.mark.both_databases
+
 MakeGallery = Callable[..., Gallery]
 
 
@@ -133,7 +135,6 @@ def test_what_cannot_be_saved(gallery: Gallery, tmp_path: Path) -> None:
 # Who is erased, and who sees a part
 
 
-@pytest.mark.both_databases
 def test_who_is_erased_leaves_cohorts_and_their_definitions(gallery: Gallery) -> None:
     own = [each for each in browse(gallery).items if each.patient == gallery.store.patient_group("patient-1")]
     label(gallery, [own[0].id], set=["only-theirs"])

@@ -19,6 +19,8 @@ from lookalike.verbs.gallery import relocate
 from lookalike.verbs.index import index
 from lookalike.verbs.records import label, label_log, relabel, remove, undo_labels
 
+pytestmark = pytest.mark.both_databases
+
 MakeGallery = Callable[..., Gallery]
 
 

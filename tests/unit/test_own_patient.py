@@ -20,6 +20,9 @@ def write(folder: Path, name: str, seed: int, patient: str) -> Path:
     return save(data_set(texture(seed), Modality="CR", PatientID=patient, SOPInstanceUID=f"1.2.{seed}"), folder / name)
 
 
+pytestmark = pytest.mark.both_databases
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The header of asked.dcm says A and the table B; one other file of A, one of B, three of others."""
