@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
     from lookalike.verbs.cohorts.export import export_cohort
     from lookalike.verbs.cohorts.split import split_cohort
+    from lookalike.verbs.curation.label_next import label_next
     from lookalike.verbs.demo import demo
     from lookalike.verbs.doctor import doctor
     from lookalike.verbs.draft import draft
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from lookalike.verbs.export_vectors import export_vectors
     from lookalike.verbs.galleries.merge import merge_galleries as merge
     from lookalike.verbs.index import index
-    from lookalike.verbs.label_next import label_next
     from lookalike.verbs.map import map_gallery as map
     from lookalike.verbs.map.fields import map_groups
     from lookalike.verbs.migrate import migrate
@@ -109,7 +109,7 @@ _HOME: Final = {
     "chart": ("lookalike.plots.notebook", "chart"),
     "bar": ("lookalike.progress", "bar"),
     "index": ("lookalike.verbs.index", "index"),
-    "label_next": ("lookalike.verbs.label_next", "label_next"),
+    "label_next": ("lookalike.verbs.curation.label_next", "label_next"),
     "map": ("lookalike.verbs.map", "map_gallery"),
     "map_groups": ("lookalike.verbs.map.fields", "map_groups"),
     "merge": ("lookalike.verbs.galleries.merge", "merge_galleries"),

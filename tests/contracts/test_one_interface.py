@@ -19,6 +19,7 @@ from lookalike.verbs.backup import list_backups
 from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
 from lookalike.verbs.cohorts.export import export_cohort
 from lookalike.verbs.cohorts.split import split_cohort
+from lookalike.verbs.curation.decisions import decide, list_decisions, undo_decision
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.galleries.places import copy_gallery, list_galleries, rename_gallery
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
@@ -71,7 +72,7 @@ VERBS: Final = (
     Verb("send", lookalike.send, bodies.SendBody),
     Verb("map", lookalike.map, bodies.MapBody),
     Verb("audit confounds", lookalike.audit, bodies.AuditBody),
-    Verb("audit duplicates", lookalike.audit_duplicates),
+    Verb("audit duplicates", lookalike.audit_duplicates, bodies.DuplicatesBody),
     Verb("audit outliers", lookalike.audit_outliers, bodies.OutliersBody),
     Verb("audit metadata", lookalike.audit_metadata, bodies.MetadataBody),
     Verb("audit drift", lookalike.audit_drift, bodies.DriftBody),
@@ -85,7 +86,7 @@ VERBS: Final = (
     Verb("records show", record_info),
     Verb("records import", import_labels),
     Verb("records label", label, bodies.ChangeLabelsBody),
-    Verb("records remove", remove),
+    Verb("records remove", remove, bodies.RemoveBody),
     Verb("records report", read_report),
     Verb("records study", study_records),
     Verb("records timeline", timeline),
@@ -104,6 +105,9 @@ VERBS: Final = (
     Verb("readings agreement", reading_agreement),
     Verb("readings adjudicate", adjudicate, bodies.AdjudicateBody),
     Verb("readings remove", remove_readings),
+    Verb("decisions make", decide, bodies.DecideBody),
+    Verb("decisions list", list_decisions),
+    Verb("decisions undo", undo_decision),
     Verb("cohort list", list_cohorts),
     Verb("cohort show", show_cohort),
     Verb("cohort split", split_cohort, bodies.SplitCohortBody),
@@ -168,7 +172,7 @@ _BARS: Final = (
     "gallery verify",
     "gallery merge",
 )
-_AUDITS: Final = ("audit confounds", "audit metadata", "audit quality")
+_AUDITS: Final = ("audit confounds", "audit duplicates", "audit metadata", "audit quality")
 _JOBS: Final = ("map", "index", "adapt", "tune", "evaluate", *_AUDITS)  # those with a body
 
 NO_COMMAND: Final = {
@@ -194,6 +198,7 @@ NO_COMMAND: Final = {
     **dict.fromkeys([f"readings {name} as_reader" for name in ("list", "agreement")], "for readers of a service"),
     **dict.fromkeys(["readings rounds reader", "readings rounds own"], "for readers of a service"),
     **dict.fromkeys(["cohort save by", "cohort combine by"], "the command line"),
+    "decisions make by": "who runs the command",
     **dict.fromkeys(["cohort split progress", "cohort export progress"], "the command has a bar"),
     "records export progress": "the command has a bar",
     "records remove forget": "for the caches of a server",
@@ -279,7 +284,9 @@ NO_HTTP: Final = {
     **dict.fromkeys(
         [f"evaluate {name}" for name in ("against", "fused", "by", "levels", "sizes", "draws")], "in options"
     ),
-    "records label by": "the caller's key",
+    **dict.fromkeys(["records label by", "decisions make by"], "the caller's key"),
+    "records remove patient": "in the address of a route of its own",
+    "records remove forget": "for the caches of a server",
     **dict.fromkeys(["readings give round", "readings adjudicate round"], "in the address"),
     **dict.fromkeys(["readings give reader", "readings adjudicate by", "readings start by"], "the caller's key"),
     "send id": "in the address",

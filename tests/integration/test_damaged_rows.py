@@ -25,6 +25,7 @@ from lookalike.types import DicomIdentity, EncodedReport, FileIdentity
 from lookalike.verbs.classify import classify
 from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, save_cohort, show_cohort
 from lookalike.verbs.cohorts.split import split_cohort
+from lookalike.verbs.curation.decisions import decide, list_decisions
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import gallery_info
@@ -69,6 +70,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         label(gallery, ids[:2], set=["changed"], by="me")
         submit_job(gallery, "map", {"method": "tsne"}, "me")
         give_readings(gallery, "r", ids[:2], labels=["x"], reader="a")
+        decide(gallery, "duplicates", "keep", ids[:2], by="me")
         save_cohort(gallery, "chosen", ids=ids[:4])
         combine_cohorts(gallery, "combined", any_of=["chosen"])
         split_cohort(gallery, "chosen", sizes=(0.5, 0, 0.5))
@@ -97,6 +99,7 @@ def asked(gallery: Gallery) -> Iterator[Callable[[], Any]]:
     yield lambda: dicom_identity(gallery.store, identity).study_date
     yield lambda: sorted(instances_there(gallery.store, [gallery.store.instance_group("1.2.3.4")]))
     yield lambda: list_readings(gallery, "r")
+    yield lambda: list_decisions(gallery)
     yield lambda: list_cohorts(gallery)
     yield lambda: show_cohort(gallery, "chosen")
     yield lambda: refused(gallery)

@@ -169,6 +169,7 @@ def test_commands_that_list() -> None:
     lists = {"search", "classify", "doctor", "config show", "encoders list", "keys list"}
     lists |= {f"records {each}" for each in ("list", "log", "next", "study", "timeline")}
     lists |= {f"readings {each}" for each in ("list", "own", "rounds")}
+    lists |= {"decisions list"}
     lists |= {f"audit {each}" for each in ("drift", "duplicates", "metadata", "outliers", "quality")} | {
         "cohort list",
         "cohort show",

@@ -306,7 +306,7 @@ def made_older(folder: Path) -> None:
     """Leave a gallery as the version before did."""
     with closing(sqlite3.connect(folder / FILE)) as connection, connection:
         newer = ("vectors_beside", "patches_beside", "records_beside", "identities", "instances", "kept_out", "pulled")
-        for table in (*newer, "cohort_members", "cohort_chosen", "cohorts", "fetched", "readings"):
+        for table in (*newer, "cohort_members", "cohort_chosen", "cohorts", "fetched", "readings", "decisions"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE alembic_version SET version_num = '0006'")
 

@@ -34,6 +34,8 @@ _CONTRIBUTOR: Final = frozenset(
         "GET /labels/table",
         "POST /labels/import",
         "POST /readings/{}",
+        "POST /decisions",
+        "POST /decisions/{}/undo",
         "GET /readings/{}/own",
         "GET /readings",
         "GET /readings/{}",
@@ -60,6 +62,7 @@ _ADMIN: Final = frozenset(
     {
         "GET /records/{}/report",
         "DELETE /records/{}",
+        "POST /records/remove",
         "DELETE /patients/{}",
         "DELETE /spaces/{}",
         "POST /migrate",

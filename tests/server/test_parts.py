@@ -114,6 +114,10 @@ TOLD: Final = frozenset(
         "GET /labels/table",
         "POST /labels/import",
         "POST /readings/{}",  # in test_readings_served
+        "GET /decisions",  # in test_decisions_served
+        "POST /records/remove",  # there, too
+        "POST /decisions",
+        "POST /decisions/{}/undo",
         "GET /readings/{}/own",  # there, too
         "GET /readings",
         "GET /readings/{}",
@@ -498,6 +502,11 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
             "partial(records.remove, service.gallery,",
             "if seen is service.gallery",
         },
+    }
+    allowed["decisions.py"] = {  # of records that the caller was found to see
+        "decisions.decide(\n        service.gallery,",
+        "decisions.check_may_undo(service.gallery,",
+        "decisions.undo_decision(service.gallery,",
     }
     allowed["readings.py"] = {
         "readings.give_readings(service.gallery,",  # of records that the caller was found to see

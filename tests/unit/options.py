@@ -61,7 +61,7 @@ VERBS: Final = (
     "lookalike.verbs.jobs:job_info",
     "lookalike.verbs.jobs:list_jobs",
     "lookalike.verbs.jobs:list_schedules",
-    "lookalike.verbs.label_next:label_next",
+    "lookalike.verbs.curation.label_next:label_next",
     "lookalike.verbs.keys:add_key",
     "lookalike.verbs.galleries.merge:merge_galleries",
     "lookalike.verbs.galleries.places:copy_gallery",
@@ -76,6 +76,9 @@ VERBS: Final = (
     "lookalike.verbs.receive:receive",
     "lookalike.verbs.pull:follow",
     "lookalike.verbs.pull:pull",
+    "lookalike.verbs.curation.decisions:decide",
+    "lookalike.verbs.curation.decisions:list_decisions",
+    "lookalike.verbs.curation.decisions:undo_decision",
     "lookalike.verbs.readings:adjudicate",
     "lookalike.verbs.readings:give_readings",
     "lookalike.verbs.readings:list_readings",
@@ -144,6 +147,7 @@ GALLERY: Final = Told("--gallery {other}", "folder", "{other}")
 JSON: Final = Shown("--json", "json")
 LISTED: Final = Shown("--output json", "json")
 SEED: Final = Told("--seed 7", "seed", 7)
+DECIDED: Final = Told("--decided", "decided", True)
 ELSEWHERE: Final = "postgresql://nobody@127.0.0.1:1/nothing"  # nothing listens there
 SPACE: Final = Told("--space other", "space", "other")
 
@@ -409,7 +413,9 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
     ),
-    "audit duplicates": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
+    "audit duplicates": Command(
+        {"": "--gallery {g}"}, {"--gallery": GALLERY, "--decided": DECIDED, "--json": JSON, "--output": LISTED}
+    ),
     "audit outliers": Command(
         {"": "--gallery {g} --reference label=even"},
         {
@@ -423,6 +429,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--outlier": Told("--outlier site=north", "outlier", "site=north"),
             "--per": Told("--per study", "per", "study"),
             "--seed": SEED,
+            "--decided": DECIDED,
             "--json": JSON,
             "--output": LISTED,
         },
@@ -437,6 +444,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--neighbours": Told("--neighbours 3", "neighbours", 3),
             "--seed": SEED,
             "--table": Shown("--table {out}.csv", "text", "record,source,field,recorded,suggested"),
+            "--decided": DECIDED,
             "--json": JSON,
             "--output": LISTED,
         },
@@ -460,6 +468,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--where": Told("--where site=north", "where", "site=north"),
             "--part": Told("--part site", "part", "site"),
             "--seed": SEED,
+            "--decided": DECIDED,
             "--json": JSON,
             "--output": LISTED,
         },
@@ -702,6 +711,31 @@ COMMANDS: Final[dict[str, Command]] = {
             "--json": JSON,
         },
     ),
+    "decisions make": Command(
+        {"": "quality keep {id} --gallery {g} --about blank"},
+        {
+            "audit": Told("", "audit", "quality"),
+            "decision": Told("", "decision", "keep"),
+            "ids": Told("", "ids", "{id}"),
+            "--gallery": GALLERY,
+            "--about": Told("--about clipped", "about", "clipped"),
+            "--value": Told("--value x", "value", "x"),
+            "--json": JSON,
+        },
+        answer=True,
+    ),
+    "decisions list": Command(
+        {"": "--gallery {g}"},
+        {
+            "--gallery": GALLERY,
+            "--audit": Told("--audit quality", "audit", "quality"),
+            "--json": JSON,
+            "--output": LISTED,
+        },
+    ),
+    "decisions undo": Command(
+        {"": "1 --gallery {g}"}, {"number": Told("", "number", 1), "--gallery": GALLERY, "--json": JSON}, answer=True
+    ),
     "readings give": Command(
         {"": "r {id} --gallery {g}"},
         {
@@ -840,6 +874,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--gallery": GALLERY,
             "--where": Told("--where site=north", "where", "site=north"),
             "--limit": Told("--limit 7", "limit", 7),
+            "--order": Told("--order -source", "order", "-source"),
             "--field": Shown("--field site", "text", "south"),
             "--json": JSON,
             "--output": LISTED,

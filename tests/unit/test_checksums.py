@@ -30,7 +30,10 @@ BEFORE = (
     *(f"ALTER TABLE {table} DROP COLUMN checksum" for table in ("thumbnails", "gallery", "spaces", "refused")),
     *(f"DROP TABLE {table}" for table in ("vectors_beside", "patches_beside", "records_beside")),
     *(f"DROP TABLE {table}" for table in ("reports", "studies", "identities", "instances", "kept_out", "pulled")),
-    *(f"DROP TABLE {table}" for table in ("cohort_members", "cohort_chosen", "cohorts", "fetched", "readings")),
+    *(
+        f"DROP TABLE {table}"
+        for table in ("cohort_members", "cohort_chosen", "cohorts", "fetched", "readings", "decisions")
+    ),
     "UPDATE alembic_version SET version_num = '0004'",
 )
 DESCRIPTIONS = [

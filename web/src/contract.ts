@@ -296,7 +296,7 @@ export interface paths {
         };
         /**
          * Get Records
-         * @description A page of records.
+         * @description A page of records. order: "indexed", "label", "source", "patient" or a field; with "-" before it from the end.
          */
         get: operations["get_records"];
         put?: never;
@@ -572,6 +572,26 @@ export interface paths {
         get: operations["get_labels_log"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Records Remove
+         * @description Remove many records everywhere, or none of them where one is not there.
+         */
+        post: operations["post_records_remove"];
         delete?: never;
         options?: never;
         head?: never;
@@ -889,6 +909,50 @@ export interface paths {
          * @description Decide what records of a round show; not for who reads in it (403 ``blinded``). These labels count then.
          */
         post: operations["post_adjudicate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Decisions
+         * @description What was decided, the oldest first; of a pair only where both records are seen.
+         */
+        get: operations["get_decisions"];
+        put?: never;
+        /**
+         * Post Decisions
+         * @description Decide. ``accept`` and ``same-patient`` change records: not for who sees a part of the gallery (403 ``part``).
+         */
+        post: operations["post_decisions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions/{number}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Decisions Undo
+         * @description Take a decision back, and what it changed.
+         */
+        post: operations["post_decisions_undo"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1976,6 +2040,31 @@ export interface components {
             gallery_alone: components["schemas"]["WithinDomain"];
         };
         /**
+         * @description What is decided of what an audit found: of a pair of duplicates, or of each of some records. about: the fault or
+         *     the field; value: the field's.
+         */
+        DecideBody: {
+            /** @enum {string} */
+            audit: "duplicates" | "outliers" | "quality" | "metadata";
+            /** @enum {string} */
+            decision: "keep" | "different" | "same-patient" | "accept" | "reject";
+            ids: string[];
+            /** @default  */
+            about?: string;
+            /** @default  */
+            value?: string;
+        };
+        /** @description number: by which it is undone. decided: of how many findings. changed: how many records it changed. */
+        Decided: {
+            number: number;
+            decided: number;
+            changed: number;
+        };
+        /** @description items: the oldest first. */
+        DecisionList: {
+            items: components["schemas"]["StoredDecision"][];
+        };
+        /**
          * @description Who an image is in a PACS, by DICOM's keywords (PS3.3 C.7.2.1, C.7.3.1, C.12.1); "" where its file says nothing.
          *     sop_instance_uid: None for a volume of several files; of these the others are the first one's. study_date: YYYYMMDD;
          *     study_time: HHMMSS. It is written into no log: it has no representation.
@@ -2063,6 +2152,11 @@ export interface components {
             id: string;
             source: string;
             labels: string[];
+        };
+        /** @description decided: list also pairs of which it was decided. */
+        DuplicatesBody: {
+            /** @default false */
+            decided?: boolean;
         };
         /** @description text, patches: whether it encodes text, and gives a vector for each patch. trained_on: names of collections. */
         EncoderInfo: {
@@ -2807,6 +2901,8 @@ export interface components {
             space?: string;
             /** @default 15 */
             neighbours?: number;
+            /** @default false */
+            decided?: boolean;
         };
         /**
          * @description accuracy: the share of queries whose most probable label is one of theirs; macro_accuracy: its mean over the
@@ -2948,6 +3044,8 @@ export interface components {
              * @enum {string}
              */
             per?: "record" | "study";
+            /** @default false */
+            decided?: boolean;
             /** @default 0 */
             seed?: number;
         };
@@ -3047,6 +3145,8 @@ export interface components {
             faults?: string[];
             where?: string | null;
             part?: string | null;
+            /** @default false */
+            decided?: boolean;
         };
         /**
          * @description A fault of a record. reason: what was seen. measure: what ``value`` is; ``threshold``: the value from which on,
@@ -3192,7 +3292,7 @@ export interface components {
                 [key: string]: string;
             };
         };
-        /** @description items: in the order of indexing. next_cursor: where the next page starts, None on the last one. */
+        /** @description items: in the order that was asked for. next_cursor: where the next page starts, None on the last one. */
         RecordPage: {
             items: components["schemas"]["RecordInfo"][];
             next_cursor: string | null;
@@ -3287,6 +3387,10 @@ export interface components {
             id: string;
             before: string[];
             after: string[];
+        };
+        /** @description The records to be removed. */
+        RemoveBody: {
+            ids: string[];
         };
         /**
          * @description records: how many were removed. erased: whether no trace of them is left on the disk; false while another process
@@ -3765,6 +3869,22 @@ export interface components {
             where?: string | null;
             labels: string[];
             readers: string[];
+        };
+        /**
+         * @description A decision. number: by which it is undone, with whatever was decided together. ids: of a record, or of the two
+         *     of a pair. about: the fault, or the field; "patient" of a record that it gave to another patient's group. value:
+         *     that was proposed; before: that was recorded, where it was changed. by: who decided. time: seconds since 1970.
+         */
+        StoredDecision: {
+            number: number;
+            audit: string;
+            decision: string;
+            ids: string[];
+            about: string;
+            value: string;
+            before: string;
+            by: string;
+            time: number;
         };
         /** @description The hits of one study. study_id, patient, day: as in ``Hit``. ranks: of the hits, best first. */
         StudyHits: {
@@ -4751,6 +4871,7 @@ export interface operations {
                 where?: string | null;
                 limit?: number;
                 cursor?: string | null;
+                order?: string;
             };
             header?: never;
             path?: never;
@@ -5312,6 +5433,43 @@ export interface operations {
             413: components["responses"]["413"];
             421: components["responses"]["421"];
             422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_records_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -5993,6 +6151,111 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    get_decisions: {
+        parameters: {
+            query?: {
+                audit?: ("duplicates" | "outliers" | "quality" | "metadata") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionList"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_decisions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decided"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_decisions_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decided"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     post_index: {
         parameters: {
             query?: never;
@@ -6294,7 +6557,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DuplicatesBody"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             202: {
@@ -6308,10 +6575,13 @@ export interface operations {
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            404: components["responses"]["404"];
             408: components["responses"]["408"];
             409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -23,6 +23,7 @@ from lookalike.filters import TEXT_FIELDS, And, Compare, Filter, Not, Or, fields
 from lookalike.gallery import Gallery
 from lookalike.plugins import suggestion
 from lookalike.store import record_id
+from lookalike.store.decisions import groups_joined_to
 from lookalike.store.patches import patched_records
 from lookalike.store.series_in_time import days_of_records
 from lookalike.text import quoted
@@ -255,9 +256,10 @@ def patients_of_file(
     """The patient groups of a query that is a file, and its record if the gallery holds the same bytes.
 
     named: the patients that the file, or a table, names. The gallery may know the file under another patient, whom a
-    label table gave: the query is of that patient too.
+    label table gave: the query is of that patient too, and of whom it was decided to be the same.
     """
     groups = {group for patient in named if (group := gallery.store.patient_group(patient))}
+    groups |= groups_joined_to(gallery.store, groups)
     known = gallery.store.find(record_id(sha256, frame)) if sha256 else None
     return frozenset(groups if known is None else {*groups, known.patient}), known
 

@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "map": "Lay the records out in a plane, as a page or a picture.",
     "records": "Label records, look at and undo what was labelled.",
     "readings": "Readers label apart from each other; agreement, adjudication.",
+    "decisions": "Decide of what audits have found; undo.",
     "cohort": "Records by a filter or a search, saved by name, and split.",
     "gallery": "Keep house in a gallery: files that lie elsewhere now.",
     "receive": "Receive what a PACS or a modality sends by C-STORE.",

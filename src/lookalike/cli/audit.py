@@ -11,6 +11,7 @@ from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.output import gallery_option, json_option, print_json, progress_bar, seed_option
 
 _FIRST = "confounds"
+_decided_option = click.option("--decided", is_flag=True, help="List also what was decided already.")
 
 
 class _Audits(click.Group):
@@ -66,8 +67,9 @@ def _confounds(gallery: str, label_field: str, against: str | None, space: str, 
 
 @command.command("duplicates")
 @gallery_option
+@_decided_option
 @listing_option
-def _duplicates(gallery: str, output: str) -> None:
+def _duplicates(gallery: str, decided: bool, output: str) -> None:
     """Which records are copies of one another: re-encoded, framed, cropped, mirrored or rotated?
 
     \b
@@ -78,7 +80,7 @@ def _duplicates(gallery: str, output: str) -> None:
     from lookalike.verbs.audit import audit_duplicates
 
     with open_gallery(gallery) as opened, progress_bar("steps", "audit") as progress:
-        result = audit_duplicates(opened, progress=progress)
+        result = audit_duplicates(opened, decided=decided, progress=progress)
     if output != TABLE:
         print_listing(result, result.pairs, output)
     else:
@@ -102,6 +104,7 @@ def _duplicates(gallery: str, output: str) -> None:
     help="A study's distance is the mean of its records'.",
 )
 @seed_option
+@_decided_option
 @listing_option
 def _outliers(
     gallery: str,
@@ -114,6 +117,7 @@ def _outliers(
     outlier: str | None,
     per: Literal["record", "study"],
     seed: int,
+    decided: bool,
     output: str,
 ) -> None:
     """Which records, or studies, lie far from a reference set?
@@ -137,6 +141,7 @@ def _outliers(
             limit=limit,
             outlier=outlier,
             per=per,
+            decided=decided,
             seed=seed,
         )
     if output != TABLE:
@@ -177,6 +182,7 @@ def _drift(gallery: str, before: str, after: str, seed: int, output: str) -> Non
 @click.option("--neighbours", metavar="K", default=15, show_default=True, help="How many vote.")
 @seed_option
 @click.option("--table", metavar="FILE.csv", help="Write every value that is listed, with its evidence.")
+@_decided_option
 @listing_option
 def _metadata(
     gallery: str,
@@ -186,6 +192,7 @@ def _metadata(
     neighbours: int,
     seed: int,
     table: str | None,
+    decided: bool,
     output: str,
 ) -> None:
     """Of which records do the neighbours say other than what is recorded: body part, view, side, sequence?
@@ -201,7 +208,14 @@ def _metadata(
 
     with open_gallery(gallery) as opened, progress_bar("fields", "audit") as progress:
         result = audit_metadata(
-            opened, fields, where=where, space=space, neighbours=neighbours, seed=seed, progress=progress
+            opened,
+            fields,
+            where=where,
+            space=space,
+            neighbours=neighbours,
+            decided=decided,
+            seed=seed,
+            progress=progress,
         )
     if table is not None:
         Path(table).write_text(result.table(), encoding="utf-8")
@@ -219,9 +233,10 @@ def _metadata(
 @click.option("--where", metavar="FILTER", help="Among these records.  [default: all]")
 @click.option("--part", metavar="FIELD", help="Names the part of the body.  [default: BodyPartExamined, else label]")
 @seed_option
+@_decided_option
 @listing_option
 def _quality(
-    gallery: str, faults: tuple[str, ...], where: str | None, part: str | None, seed: int, output: str
+    gallery: str, faults: tuple[str, ...], where: str | None, part: str | None, seed: int, decided: bool, output: str
 ) -> None:
     """Which pictures are blank, clipped, inverted, upside-down, turned, mirrored, of the wrong-body-part, or show text?
 
@@ -235,7 +250,7 @@ def _quality(
     from lookalike.verbs.audit import audit_quality
 
     with open_gallery(gallery) as opened, progress_bar("steps", "audit") as progress:
-        result = audit_quality(opened, faults, where=where, part=part, seed=seed, progress=progress)
+        result = audit_quality(opened, faults, where=where, part=part, decided=decided, seed=seed, progress=progress)
     if output != TABLE:
         print_listing(result, result.findings, output)
     else:

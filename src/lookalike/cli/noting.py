@@ -29,6 +29,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     **dict.fromkeys(
         ["readings start", "readings close", "readings give", "readings adjudicate", "readings remove"], "label"
     ),
+    **dict.fromkeys(["decisions make", "decisions undo"], "label"),
     "records report": "look",
     "records export": "export",
     "cohort export": "export",
@@ -50,6 +51,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
     ),
     **dict.fromkeys(["records list", "records show", "records next", "records log", "cohort list", "cohort show"]),
     **dict.fromkeys(["readings own", "readings rounds", "readings list", "readings agreement"]),
+    "decisions list": None,
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
     **dict.fromkeys(["gallery list", "jobs list", "jobs show"]),
     # A service, and mcp, note each request; the log is no gallery; the rest is of no gallery, or of one of its own

@@ -40,10 +40,17 @@ command.add_command(next_command)
 @command.command("list")
 @gallery_option
 @click.option("--where", metavar="FILTER", help="Only records for which this holds, e.g. 'label=effusion'.")
-@click.option("--limit", default=50, show_default=True, help="How many at most, in the order of indexing; 0: all.")
+@click.option("--limit", default=50, show_default=True, help="How many at most; 0: all.")
+@click.option(
+    "--order",
+    metavar="FIELD",
+    default="indexed",
+    show_default=True,
+    help="indexed, label, source, patient or a field; -FIELD: the other way round.",
+)
 @click.option("--field", "fields", multiple=True, metavar="NAME", help="Show this field too (repeatable).")
 @listing_option
-def _list(gallery: str, where: str | None, limit: int, fields: tuple[str, ...], output: str) -> None:
+def _list(gallery: str, where: str | None, limit: int, order: str, fields: tuple[str, ...], output: str) -> None:
     """List records: ids, labels and where they came from; as csv or json with every field.
 
     \b
@@ -55,7 +62,7 @@ def _list(gallery: str, where: str | None, limit: int, fields: tuple[str, ...], 
     from lookalike.verbs.records import list_records
 
     with open_gallery(gallery) as opened:
-        result = list_records(opened, where=where, limit=limit)
+        result = list_records(opened, where=where, limit=limit, order=order)
     if output != TABLE:
         print_listing(result, result.items, output)
         return

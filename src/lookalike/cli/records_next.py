@@ -33,7 +33,7 @@ def next_command(gallery: str, output: str, **options: Any) -> None:
       lookalike records next --by disagreement --gallery chest --output csv > doubtful.csv
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.label_next import label_next
+    from lookalike.verbs.curation.label_next import label_next
 
     with open_gallery(gallery) as opened:
         result = label_next(opened, **options)

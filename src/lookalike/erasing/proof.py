@@ -114,7 +114,8 @@ def erase_with_proof(
         return before.named[0]
 
     def also(connection: Connection) -> None:
-        studies = before.named[0].studies | waiting.studies
+        # Also under the other names of one patient
+        studies = before.named[0].studies | before.named[0].patients | waiting.studies
         before.kept_out = keep_out(connection, gallery.store.identity, patient, studies)
 
     removed, named = erase(gallery, find, forget, also=also), before.named[0]

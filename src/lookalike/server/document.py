@@ -21,6 +21,7 @@ from lookalike.server.access import Needs
 from lookalike.server.contract.answers import ProblemDetails
 from lookalike.server.problems import MEDIA_TYPE
 from lookalike.server.routes.cohorts import cohorts_router
+from lookalike.server.routes.decisions import decisions_router
 from lookalike.server.routes.dicomweb import dicomweb_router
 from lookalike.server.routes.galleries import galleries_router
 from lookalike.server.routes.gallery import gallery_router
@@ -44,6 +45,7 @@ _ROUTERS: Final = (
     cohorts_router,
     labels_router,
     readings_router,
+    decisions_router,
     jobs_router,
     maps_router,
     session_router,

@@ -13,6 +13,7 @@ from lookalike.ownership import change_ownership
 from lookalike.secret_key import new_secret, pseudonym
 from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.databases import database_of
+from lookalike.store.decisions import rename_decided_groups
 from lookalike.store.facts import ENGINE, remove_fact, stored_fact
 from lookalike.store.identity import CHECK, KEYED, MIXED, SCHEME, identity_from, key_check
 from lookalike.store.jobs import drop_jobs
@@ -81,6 +82,7 @@ def _rename(connection: Connection, name: Callable[[str], str]) -> None:
     verify_records(connection, keys)
     connection.execute(update(RECORDS).where(of).values(patient=bindparam("name")), renamed)
     seal(connection, keys)
+    rename_decided_groups(connection, name)
     count_edit(connection, keys)
 
 

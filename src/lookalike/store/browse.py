@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
@@ -17,6 +17,7 @@ from lookalike.types import Record, Refusal, Vectors
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
+_OWN: Final[Mapping[str, Any]] = {"indexed": RECORDS.c.key, "source": RECORDS.c.source, "patient": RECORDS.c.patient}
 FieldKind: TypeAlias = Literal["text", "number"]
 
 
@@ -43,6 +44,30 @@ def records_after(store: Store, key: int, limit: int, tree: Filter | None = None
     SlowFilterError, BusyError.
     """
     query = select(RECORDS.c.key).where(RECORDS.c.key > key, _where(tree)).order_by(RECORDS.c.key).limit(limit)
+    with store.begin_filtered(tree) as connection:
+        keys = list(connection.scalars(query))
+        found = whole_records(connection, keys)
+    return [found[key] for key in keys if key in found]
+
+
+def records_in_order(
+    store: Store, field: str, first: int, limit: int, tree: Filter | None = None, *, descending: bool = False
+) -> list[Record]:
+    """At most ``limit`` records that satisfy a filter, from number ``first`` on, in the order of a field: numbers
+    before texts, and who has no value at the end. field: an attribute, "label" (the first), "source", "patient" or
+    "indexed".
+    """
+    by: tuple[Any, ...]
+    if field == "label":
+        lowest = select(LABELS.c.record, func.min(LABELS.c.label).label("text")).group_by(LABELS.c.record).subquery()
+        query, by = select(RECORDS.c.key).outerjoin(lowest, lowest.c.record == RECORDS.c.key), (lowest.c.text,)
+    elif field in _OWN:
+        query, by = select(RECORDS.c.key), (_OWN[field],)
+    else:
+        of = (ATTRIBUTES.c.record == RECORDS.c.key) & (ATTRIBUTES.c.name == field)
+        query, by = select(RECORDS.c.key).outerjoin(ATTRIBUTES, of), (ATTRIBUTES.c.number, ATTRIBUTES.c.text)
+    ordered = [order for one in by for order in (one.is_(None), one.desc() if descending else one)]
+    query = query.where(_where(tree)).order_by(*ordered, RECORDS.c.key).offset(first).limit(limit)
     with store.begin_filtered(tree) as connection:
         keys = list(connection.scalars(query))
         found = whole_records(connection, keys)

@@ -1,4 +1,5 @@
-"""Remove records so that no row names them any more: also in jobs, refusals, cohorts, readings and the log of labels.
+"""Remove records so that no row names them any more: also in jobs, refusals, cohorts, readings, decisions and the log
+of labels.
 
 What lies outside of the database is removed afterwards (``lookalike.erasing``); that it is still to be done stands in
 the same transaction, so that whoever opens the gallery after a crash completes it.
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, select, update
 from lookalike.store.batch import count_edit, delete_rows
 from lookalike.store.cohorts import forget_in_cohorts
 from lookalike.store.database import damaged
+from lookalike.store.decisions import forget_in_decisions
 from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.fetched import forget_fetched
 from lookalike.store.jobs import ADDING, OPEN, JobState, close_job, without_names
@@ -87,6 +89,7 @@ def remove_named(
         _forget_in_jobs(connection, {*named.words, *(PurePath(source).name for source in refused)})
         forget_in_cohorts(connection, named.words)
         forget_in_readings(connection, named.words)
+        forget_in_decisions(connection, named.words)
         for space, sha256 in adapters.items():
             change_adapter(connection, space, sha256)
         delete_rows(connection, PULLED.c.study, named.studies)

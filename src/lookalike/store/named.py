@@ -13,10 +13,12 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from lookalike.errors import NotFoundError
 from lookalike.store.database import damaged
+from lookalike.store.decisions import OF_PATIENT, records_once_of
 from lookalike.store.rows import chunks, keys_by_id, no_record
 from lookalike.store.schema import (
     ATTRIBUTES,
     CHANGED_LABELS,
+    DECISIONS,
     IDENTITIES,
     INSTANCES,
     LABELS,
@@ -38,9 +40,10 @@ _BEGINNING: Final = 24  # bytes of a vector that no other begins with
 @dataclass(frozen=True, slots=True)
 class Named:
     """What names some records. keys: theirs. files: the SHA-256 of their files. The others name nothing else: patients
-    (groups), studies (pseudonyms, of series too), sources and digests (SHA-256) that no other record has,
-    labels and values (of attributes, the texts) that no other record bears. vectors, reports, sealed (identities): the
-    first bytes of each. instances: pseudonyms, which no answer and no text holds.
+    (groups, also those of before it was decided that two patients are one), studies (pseudonyms, of series too),
+    sources and digests (SHA-256) that no other record has, labels and values (of attributes, the texts) that no other
+    record bears. vectors, reports, sealed (identities): the first bytes of each. instances: pseudonyms, which no answer
+    and no text holds.
     """
 
     keys: tuple[int, ...]
@@ -87,7 +90,8 @@ def named_by_patient(store: Store, patient: str, *, may_be_none: bool = False) -
     """
     store.verify()  # a record whose patient group is damaged would stay
     with store.begin() as connection:
-        keys = list(connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient)))
+        own = connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient))
+        keys = list(dict.fromkeys([*own, *records_once_of(connection, patient)]))
         if not keys and not may_be_none:
             raise NotFoundError("no record is of that patient group; groups stand in every record")
         return _named(connection, keys)
@@ -103,7 +107,7 @@ def _named(connection: Connection, keys: Sequence[int]) -> Named:
         tuple(keys),
         frozenset(row["sha256"] for row in rows),
         frozenset(row["id"] for row in rows),
-        patients,
+        patients | _former_alone(connection, keys),
         sources,
         digests,
         _labels_alone(connection, keys),
@@ -122,6 +126,16 @@ def _named(connection: Connection, keys: Sequence[int]) -> Named:
         ),
         frozenset(name.encode() for name in _pseudonyms_alone(connection, INSTANCES.c.instance, keys)),
     )
+
+
+def _former_alone(connection: Connection, keys: Sequence[int]) -> frozenset[str]:
+    """The groups that these records had before a decision, and that no other record has or had."""
+    moved = DECISIONS.c.about == OF_PATIENT
+    rows = _rows(connection, DECISIONS.c.record, keys, DECISIONS.c.about, DECISIONS.c.before)
+    own = Counter(row["before"] for row in rows if row["about"] == OF_PATIENT)
+    theirs = Counter(row["patient"] for row in _rows(connection, RECORDS.c.key, keys, RECORDS.c.patient))
+    alone = _alone(connection, DECISIONS.c.before, own, moved)
+    return alone & _alone(connection, RECORDS.c.patient, Counter({group: theirs[group] for group in alone}))
 
 
 def _pseudonyms_alone(connection: Connection, column: Any, keys: Sequence[int]) -> frozenset[str]:

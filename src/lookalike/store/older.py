@@ -8,7 +8,7 @@ from typing import Final
 from lookalike.store.checksums import UNKNOWN
 
 # Revisions whose tables hold all that cannot be had otherwise.
-READABLE: Final = ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+READABLE: Final = ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
 
 _COLUMNS: Final = {  # added to tables of these revisions, and what the migration fills them with
     "jobs": {"mac": "NULL"},
@@ -37,6 +37,10 @@ _TABLES: Final = {  # added whole
     "fetched": "SELECT '' AS source, '' AS item, '' AS version, '' AS sha256, '' AS told WHERE 0",
     "readings": (
         "SELECT '' AS round, 0 AS record, '' AS reader, '' AS labels, '' AS by, 0.0 AS time, 0 AS checksum WHERE 0"
+    ),
+    "decisions": (
+        "SELECT '' AS audit, 0 AS record, 0 AS other, '' AS about, '' AS value, 0 AS number, "
+        "'' AS decision, '' AS before, '' AS by, 0.0 AS time, 0 AS checksum WHERE 0"
     ),
     "changed_labels": "SELECT 0 AS change, 0 AS record, '' AS before, '' AS after WHERE 0",
 }

@@ -316,3 +316,22 @@ READINGS: Final = Table(  # what readers said of records, apart from each other 
     _checksum("round", "record", "reader", "labels", "by", "time"),
     Index("readings_by_record", "record"),
 )
+
+DECISIONS: Final = Table(  # what was decided of what audits have found, and what was recorded before
+    "decisions",
+    METADATA,
+    Column("audit", short_text(), primary_key=True),  # duplicates, outliers, quality, metadata
+    Column("record", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),
+    Column("other", WHOLE, ForeignKey(_RECORD, ondelete="CASCADE"), primary_key=True),  # of a pair; else the record
+    Column("about", short_text(), primary_key=True),  # the fault or the field; "patient" of a record that moved
+    Column("value", short_text(), primary_key=True),  # that is proposed
+    Column("number", WHOLE, nullable=False),  # of what was decided together
+    Column("decision", short_text(), nullable=False),
+    Column("before", LONG_TEXT, nullable=False),  # that was recorded, where it was changed
+    Column("by", short_text(), nullable=False),
+    Column("time", Float, nullable=False),  # seconds since 1970
+    _checksum("audit", "record", "other", "about", "value", "number", "decision", "before", "by", "time"),
+    Index("decisions_by_record", "record"),
+    Index("decisions_by_other", "other"),
+    Index("decisions_by_about", "about"),
+)

@@ -76,8 +76,9 @@ def _visible_rows(table: Table, tree: Filter) -> Select[Any]:
     if table is RECORDS:
         return select(RECORDS).where(condition(tree))
     seen, rows = select(RECORDS.c.key).where(condition(tree)), table.alias("seen")
-    if "record" in table.c:
-        return select(rows).where(exists(seen.where(RECORDS.c.key == rows.c.record)))
+    if "record" in table.c:  # of a pair only where both may be seen
+        named = [rows.c[name] for name in ("record", "other") if name in table.c]
+        return select(rows).where(*(exists(seen.where(RECORDS.c.key == key)) for key in named))
     if table is LABEL_CHANGES:
         of_these = exists(seen.where(RECORDS.c.key == CHANGED_LABELS.c.record))
         return select(rows).where(rows.c.number.in_(select(CHANGED_LABELS.c.change).where(of_these)))

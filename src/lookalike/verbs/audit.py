@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -32,6 +34,7 @@ from lookalike.progress import Progress, followed_by, tracked
 from lookalike.readers.burned_in import TextLine, check_reader_of_text, text_in
 from lookalike.store import BASE
 from lookalike.types import Record
+from lookalike.verbs.curation.decisions import DecidedOf
 from lookalike.verbs.pictures import Pictures
 
 _SIDE: Final = 2048  # pixels of the longer side of a picture in which text is looked for, at most
@@ -78,17 +81,20 @@ def _fields(
 
 
 @of_one_encoder
-def audit_duplicates(gallery: Gallery, *, progress: Progress | None = None) -> DuplicateAudit:
+def audit_duplicates(gallery: Gallery, *, decided: bool = False, progress: Progress | None = None) -> DuplicateAudit:
     """Find the records that are copies of one another: re-encoded, resized, framed, cropped, mirrored or rotated.
 
-    What is compared is the picture as shown, a volume by its middle slice. progress: called with how much is done, of
-    how much. Raises DamagedFileError.
+    What is compared is the picture as shown, a volume by its middle slice. decided: also pairs of which it was decided
+    (``decide``). progress: called with how much is done, of how much. Raises DamagedFileError.
     """
     data, records = every_record(gallery), gallery.store.records()
     with followed_by(progress):
         found = duplicates_within(gallery, data) or ()
     compared = sum(map(bool, gallery.store.thumbnails(records).values()))
-    return duplicate_audit({record.id: record for record in records.values()}, compared, found)
+    known = DecidedOf(gallery, "duplicates")
+    left = [each for each in found if decided or not known.holds(each.first, each.second)]
+    audited = duplicate_audit({record.id: record for record in records.values()}, compared, left)
+    return replace(audited, warnings=(*audited.warnings, *known.note(len(found) - len(left))))
 
 
 @of_one_encoder
@@ -103,6 +109,7 @@ def audit_outliers(
     limit: int = 20,
     outlier: str | Filter | None = None,
     per: OutlierUnit = "record",
+    decided: bool = False,
     seed: int = 0,
 ) -> OutlierAudit:
     """List the records farthest from a reference set, such as ``label=normal``. reference_gallery: another gallery, of
@@ -110,12 +117,18 @@ def audit_outliers(
     with it, all others without. neighbours: reference records of other patients that a distance is the mean over.
     limit: how many are listed. outlier: which of the compared records are known to be outliers; the result then says
     how well the distances tell them, with an interval. per: "study" compares studies, by the mean over those of their
-    records that are compared; a study is known to be an outlier if one of these is.
+    records that are compared; a study is known to be an outlier if one of these is. decided: list also records of which
+    it was decided, or studies whose farthest record is one of these.
 
     Raises UsageError: nothing to compare, a filter that cannot be read, no such space. GalleryError,
     ManifestMismatchError: the other gallery cannot be read, or is of another encoder.
     """
-    return outliers_of(gallery, reference, where, space, neighbours, limit, outlier, seed, per, reference_gallery)
+    known = DecidedOf(gallery, "outliers")
+    most = limit if decided else limit + len(known)
+    audited = outliers_of(gallery, reference, where, space, neighbours, most, outlier, seed, per, reference_gallery)
+    left = [each for each in audited.outliers if decided or not known.holds(each.id)]
+    notes = (*audited.notes, *known.note(len(audited.outliers) - len(left)))
+    return replace(audited, outliers=tuple(left[:limit]), notes=notes)
 
 
 @of_one_encoder
@@ -137,6 +150,7 @@ def audit_metadata(
     where: str | Filter | None = None,
     space: str = BASE,
     neighbours: int = 15,
+    decided: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> MetadataAudit:
@@ -145,13 +159,20 @@ def audit_metadata(
     fields: by default those that say how a picture was taken (Modality, BodyPartExamined, ViewPosition, Laterality,
     plane, sequence, contrast ...), and modality and sequence as one; ``A+B`` is two fields as one. where: which
     records. neighbours: that vote. Values that pictures alone do not tell here are not listed: how much the vote must
-    say against a value is learnt from errors that are planted in the gallery's own values. Nothing is changed.
-    progress: called with how many fields are done, of how many.
+    say against a value is learnt from errors that are planted in the gallery's own values. Nothing is changed. decided:
+    list also values that were rejected. progress: called with how many fields are done, of how many.
 
     Raises UsageError: no such field, nothing to audit, a filter that cannot be read.
     """
     with followed_by(progress):
-        return metadata_of(gallery, fields, where, space, neighbours, seed)
+        audited = metadata_of(gallery, fields, where, space, neighbours, seed)
+    known = DecidedOf(gallery, "metadata")
+    lists = [
+        tuple(each for each in some if decided or not known.holds(each.id, about=each.field, value=each.suggested))
+        for some in (audited.suspects, audited.proposed)
+    ]
+    gone = len(audited.suspects) + len(audited.proposed) - sum(map(len, lists))
+    return replace(audited, suspects=lists[0], proposed=lists[1], notes=(*audited.notes, *known.note(gone)))
 
 
 @of_one_encoder
@@ -161,6 +182,7 @@ def audit_quality(
     *,
     where: str | Filter | None = None,
     part: str | None = None,
+    decided: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> QualityAudit:
@@ -169,8 +191,8 @@ def audit_quality(
     faults: of blank, clipped, inverted, upside-down, turned, mirrored, wrong-body-part, burned-in-text; all by default.
     What stands upright is learnt from the gallery's own pictures: it takes 20. where: which records. part: the field
     that names the part of the body; BodyPartExamined, else the label, by default. Text takes the files and the extra
-    ``ocr``; without it all but text are looked for, and the result says so. progress: called with how many steps are
-    done, of how many. Nothing is changed.
+    ``ocr``; without it all but text are looked for, and the result says so. decided: list also faults of which it was
+    decided. progress: called with how many steps are done, of how many. Nothing is changed.
 
     Raises UsageError: no such fault or field, no picture, a filter that cannot be read. MissingExtraError: text alone
     is asked for, or by name, without ``ocr``.
@@ -180,12 +202,23 @@ def audit_quality(
         check_reader_of_text("refuse")
     with followed_by(progress):
         if missing:
-            return quality_of(gallery, faults, where, part, seed, missing)
+            return _undecided(gallery, quality_of(gallery, faults, where, part, seed, missing), decided)
         pictures = Pictures(gallery)
         try:
-            return quality_of(gallery, faults, where, part, seed, lambda record: _lines(pictures, record))
+            audited = quality_of(gallery, faults, where, part, seed, lambda record: _lines(pictures, record))
         finally:
             pictures.close()
+    return _undecided(gallery, audited, decided)
+
+
+def _undecided(gallery: Gallery, audited: QualityAudit, decided: bool) -> QualityAudit:
+    """Without the faults of which it was decided."""
+    known = DecidedOf(gallery, "quality")
+    left = tuple(each for each in audited.findings if decided or not known.holds(each.id, about=each.fault))
+    listed = Counter(each.fault for each in left)
+    faults = tuple(replace(each, listed=listed[each.fault]) for each in audited.faults)
+    notes = (*audited.notes, *known.note(len(audited.findings) - len(left)))
+    return replace(audited, faults=faults, findings=left, notes=notes)
 
 
 def _no_reader() -> str:

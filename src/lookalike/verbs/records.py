@@ -13,10 +13,11 @@ from lookalike.errors import REASONS, ForbiddenError, NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.listed import ListResult
+from lookalike.plugins import suggestion
 from lookalike.readers.faces import may_have_file
 from lookalike.roles import Role
 from lookalike.sources.tables import read_table, spelt
-from lookalike.store.browse import count_from, facet_counts, records_after, refused_after
+from lookalike.store.browse import count_from, facet_counts, records_after, records_in_order, refused_after
 from lookalike.store.edit import change_labels, label_changes, set_labels, undo_change
 from lookalike.store.label_log import LoggedChange
 from lookalike.store.named import named_by_ids, named_by_patient
@@ -28,6 +29,7 @@ from lookalike.types import Attribute, Record
 
 _MOST: Final = 1000  # records or files on a page
 _LABEL_LENGTH: Final = 200
+_ORDERS: Final = ("indexed", "label", "source", "patient")  # besides the fields
 _VALUES: Final = 30  # of a field of text, in its facet
 
 
@@ -70,7 +72,7 @@ class StudyRecords(ListResult[RecordInfo]):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RecordPage(ListResult[RecordInfo]):
-    """items: in the order of indexing. next_cursor: where the next page starts, None on the last one."""
+    """items: in the order that was asked for. next_cursor: where the next page starts, None on the last one."""
 
     items: tuple[RecordInfo, ...]
     next_cursor: str | None
@@ -173,17 +175,43 @@ def _infos(gallery: Gallery, records: Sequence[Record]) -> tuple[RecordInfo, ...
 
 
 def browse(
-    gallery: Gallery, *, where: str | Filter | None = None, limit: int = 50, cursor: str | None = None
+    gallery: Gallery,
+    *,
+    where: str | Filter | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+    order: str = "indexed",
 ) -> RecordPage:
-    """A page of the records that satisfy a filter. Raises UsageError."""
+    """A page of the records that satisfy a filter. order: "indexed", "label", "source", "patient", or a field; with
+    "-" before it the other way round. Raises UsageError.
+    """
     tree = checked_filter(gallery, where)
-    found = records_after(gallery.store, _number(cursor), _limit(limit) + 1, tree)
-    page = found[:limit]
-    return RecordPage(_infos(gallery, page), str(page[-1].key) if len(found) > limit else None)
+    field, first = _ordered(gallery, order), _number(cursor)
+    if order == "indexed":
+        found = records_after(gallery.store, first, _limit(limit) + 1, tree)
+        following = str(found[limit - 1].key) if len(found) > limit else None
+    else:
+        down = order.startswith("-")
+        found = records_in_order(gallery.store, field, first, _limit(limit) + 1, tree, descending=down)
+        following = str(first + limit) if len(found) > limit else None
+    return RecordPage(_infos(gallery, found[:limit]), following)
 
 
-def list_records(gallery: Gallery, *, where: str | Filter | None = None, limit: int = 50) -> RecordPage:
-    """The first records that satisfy a filter, in the order of indexing. limit: how many at most; 0: all of them.
+def _ordered(gallery: Gallery, order: str) -> str:
+    """By which field. Raises UsageError."""
+    field = order.removeprefix("-")
+    known = (*_ORDERS, *(gallery.store.field_names() if field not in _ORDERS else ()))
+    if field not in known:
+        raise UsageError(
+            f"records are ordered by {', '.join(_ORDERS)} or a field, got {order!r}.{suggestion(field, known)}"
+        )
+    return field
+
+
+def list_records(
+    gallery: Gallery, *, where: str | Filter | None = None, limit: int = 50, order: str = "indexed"
+) -> RecordPage:
+    """The first records that satisfy a filter. limit: how many at most; 0: all of them. order: as of ``browse``.
 
     Raises UsageError.
     """
@@ -193,7 +221,7 @@ def list_records(gallery: Gallery, *, where: str | Filter | None = None, limit: 
     page = RecordPage((), "")
     while page.next_cursor is not None and (limit == 0 or len(items) < limit):
         most = min(_MOST, limit - len(items)) if limit else _MOST
-        page = browse(gallery, where=where, limit=most, cursor=page.next_cursor)
+        page = browse(gallery, where=where, limit=most, cursor=page.next_cursor, order=order)
         items += page.items
     return RecordPage(tuple(items), page.next_cursor)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lookalike.types import BASE
+from lookalike.verbs.curation.decisions import AuditName, DecisionName
 from lookalike.verbs.search import MAX_K
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]
@@ -349,6 +350,7 @@ class OutliersBody(Body):
     limit: Annotated[int, Field(ge=1, le=10_000)] = 20
     outlier: Annotated[str, Field(max_length=10_000)] | None = None
     per: Literal["record", "study"] = "record"
+    decided: bool = False
     seed: Seed = 0
 
 
@@ -360,12 +362,19 @@ class DriftBody(Body):
     seed: Seed = 0
 
 
+class DuplicatesBody(Body):
+    """decided: list also pairs of which it was decided."""
+
+    decided: bool = False
+
+
 class QualityBody(Body):
     """faults: what to look for, everything if none is named. part: the field that names the part of the body."""
 
     faults: Annotated[list[Name], Field(max_length=20)] = []
     where: Annotated[str, Field(max_length=10_000)] | None = None
     part: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    decided: bool = False
 
 
 class MetadataBody(Body):
@@ -375,3 +384,22 @@ class MetadataBody(Body):
     where: Annotated[str, Field(max_length=10_000)] | None = None
     space: Name = BASE
     neighbours: Annotated[int, Field(ge=3, le=1000)] = 15
+    decided: bool = False
+
+
+class RemoveBody(Body):
+    """The records to be removed."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=100_000)]
+
+
+class DecideBody(Body):
+    """What is decided of what an audit found: of a pair of duplicates, or of each of some records. about: the fault or
+    the field; value: the field's.
+    """
+
+    audit: AuditName
+    decision: DecisionName
+    ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+    about: Annotated[str, Field(max_length=200)] = ""
+    value: Annotated[str, Field(max_length=200)] = ""

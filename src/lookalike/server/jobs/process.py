@@ -109,10 +109,10 @@ def _audit(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _D
     return plain(audit(gallery, *given["fields"], space=given["space"], progress=progress)), {}
 
 
-def _duplicates(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> _Done:
+def _duplicates(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.audit import audit_duplicates
 
-    return plain(audit_duplicates(gallery, progress=progress)), {}
+    return plain(audit_duplicates(gallery, **given, progress=progress)), {}
 
 
 def _outliers(gallery: Gallery, given: Mapping[str, Any], _progress: Progress) -> _Done:

@@ -16,6 +16,7 @@ from lookalike.server.contract.bodies import (
     AuditBody,
     Body,
     DriftBody,
+    DuplicatesBody,
     EvaluateBody,
     ExportBody,
     IndexBody,
@@ -106,9 +107,9 @@ def post_audit(body: AuditBody, service: Served, caller: AsContributor) -> Respo
 
 
 @jobs_router.post("/audit/duplicates", status_code=202, response_model=JobAnswer)
-def post_audit_duplicates(service: Served, caller: AsContributor) -> Response:
+def post_audit_duplicates(service: Served, caller: AsContributor, body: DuplicatesBody | None = None) -> Response:
     """Find the records that are copies of one another."""
-    return accepted(queue(service, caller, "duplicates", {}))
+    return _queued(service, caller, "duplicates", body or DuplicatesBody())
 
 
 @jobs_router.post("/audit/outliers", status_code=202, response_model=JobAnswer)

@@ -15,7 +15,7 @@ from lookalike.server.routes.parameters import AsContributor, Served, SpaceName,
 from lookalike.server.serialise import shown_name
 from lookalike.types import BASE
 from lookalike.verbs import records
-from lookalike.verbs.label_next import LabelNext, LabelOrder, label_next
+from lookalike.verbs.curation.label_next import LabelNext, LabelOrder, label_next
 
 
 class CSV(Response):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Annotated, Final
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from lookalike.configuration.resolve import setting_value
@@ -17,7 +17,7 @@ from lookalike.roles import Role
 from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
 from lookalike.server.contract.answers import RecordFiles
-from lookalike.server.contract.bodies import ChangeLabelsBody, SendBody, SetLabelsBody, UndoLabelsBody
+from lookalike.server.contract.bodies import ChangeLabelsBody, RemoveBody, SendBody, SetLabelsBody, UndoLabelsBody
 from lookalike.server.guard import API
 from lookalike.server.responses import JPEG, NEVER_KEPT, FileOfBytes, json_response, picture_response, saved_as
 from lookalike.server.routes.parameters import (
@@ -51,10 +51,16 @@ records_router = APIRouter(prefix=API, tags=["records"])
 
 @records_router.get("/records", response_model=records.RecordPage)
 def get_records(
-    request: Request, service: Served, caller: AsReader, where: Where = None, limit: Limit = 50, cursor: Cursor = None
+    request: Request,
+    service: Served,
+    caller: AsReader,
+    where: Where = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    order: Annotated[str, Query(min_length=1, max_length=200)] = "indexed",
 ) -> Response:
-    """A page of records."""
-    page = records.browse(service.seen_by(caller), where=where, limit=limit, cursor=cursor)
+    """A page of records. order: "indexed", "label", "source", "patient" or a field; with "-" before it from the end."""
+    page = records.browse(service.seen_by(caller), where=where, limit=limit, cursor=cursor, order=order)
     note_records(request.state, (each.id for each in page.items))
     return json_response(page)
 
@@ -193,6 +199,14 @@ async def delete_record(identity: str, service: Served, caller: AsAdmin) -> Resp
     """Remove a record everywhere."""
     await _check_seen(service, caller, [identity])
     return await _removed(partial(records.remove, service.gallery, [identity], forget=service.forget))
+
+
+@records_router.post("/records/remove", response_model=Removed)
+async def post_records_remove(body: RemoveBody, request: Request, service: Served, caller: AsAdmin) -> Response:
+    """Remove many records everywhere, or none of them where one is not there."""
+    await _check_seen(service, caller, body.ids)
+    note_records(request.state, body.ids)
+    return await _removed(partial(records.remove, service.gallery, body.ids, forget=service.forget))
 
 
 @records_router.delete("/patients/{group}", response_model=Removed)
