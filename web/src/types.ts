@@ -56,6 +56,15 @@ export type Refusal = Schemas["Refused"];
 export type MapGroups = Schemas["MapGroups"];
 export type MapGroup = Schemas["MapGroup"];
 
+export type Removed = Schemas["Removed"];
+export type Decision = Schemas["StoredDecision"];
+export type DecisionList = Schemas["DecisionList"];
+export type Decided = Schemas["Decided"];
+export type DuplicatePair = Schemas["DuplicatePair"];
+export type Outlier = Schemas["Outlier"];
+export type QualityFinding = Schemas["QualityFinding"];
+export type SuspectValue = Schemas["SuspectValue"];
+
 export type Cohort = Schemas["CohortInfo"];
 export type CohortList = Schemas["CohortList"];
 export type CohortSaved = Schemas["CohortSaved"];

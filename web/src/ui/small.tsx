@@ -28,10 +28,12 @@ interface SegmentsProps<T extends string> {
   testid: string;
   disabled?: boolean;
   titles?: Readonly<Record<string, string>>;
+  /** What stands on the buttons, where it is not the option itself. */
+  names?: Readonly<Record<T, string>>;
 }
 
 export function Segments<T extends string>(props: SegmentsProps<T>) {
-  const { label, options, chosen, onChoose, testid, disabled = false, titles = {} } = props;
+  const { label, options, chosen, onChoose, testid, disabled = false, titles = {}, names } = props;
   return (
     <div class="segments" role="radiogroup" aria-label={label} data-testid={testid}>
       {options.map((option) => (
@@ -39,12 +41,12 @@ export function Segments<T extends string>(props: SegmentsProps<T>) {
           key={option}
           role="radio"
           aria-checked={option === chosen}
-          title={titles[option] ?? option}
+          title={titles[option] ?? names?.[option] ?? option}
           disabled={disabled}
           data-testid={`${testid}-${option}`}
           onClick={() => onChoose(option)}
         >
-          {option}
+          {names?.[option] ?? option}
         </button>
       ))}
     </div>

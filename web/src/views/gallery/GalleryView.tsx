@@ -1,6 +1,7 @@
 /** The gallery itself: what is in it, what goes in, what was refused, what goes out. */
 import { useEffect, useState } from "preact/hooks";
 import { jobs, loadJobs, running } from "../../jobs";
+import { language, messages } from "../../messages";
 import { facets } from "../../search";
 import { gallery } from "../../state";
 import { JobCard } from "../../ui/JobCard";
@@ -8,17 +9,26 @@ import { counted, Segments } from "../../ui/small";
 import { AddImages } from "./AddImages";
 import { Brought } from "./Brought";
 import { Cohorts } from "./Cohorts";
+import { Duplicates } from "./curation/Duplicates";
+import { Outliers } from "./curation/Outliers";
+import { Quality } from "./curation/Quality";
+import { Values } from "./curation/Values";
 import { Operation } from "./Operation";
 import { Records } from "./Records";
 import { Refused } from "./Refused";
 
-const PAGES = ["records", "cohorts", "refused", "jobs"] as const;
+const CURATION = { duplicates: Duplicates, outliers: Outliers, quality: Quality, metadata: Values };
+const PAGES = ["records", "duplicates", "outliers", "quality", "metadata", "cohorts", "refused", "jobs"] as const;
 const ADMIN_PAGES = [...PAGES, "operation"] as const;
+
+const isCuration = (page: string): page is keyof typeof CURATION => Object.hasOwn(CURATION, page);
 
 export function GalleryView() {
   const [page, setPage] = useState<(typeof ADMIN_PAGES)[number]>("records");
   useEffect(() => void loadJobs(), []);
   const found = gallery.value;
+  const words = messages.value.gallery;
+  const Curate = isCuration(page) ? CURATION[page] : null;
   const indexing = running.value.filter((job) => job.kind === "index");
   return (
     <div class="sheet" data-testid="gallery-view">
@@ -47,8 +57,18 @@ export function GalleryView() {
       {indexing.map((job) => (
         <JobCard key={job.id} job={job} />
       ))}
-      <Segments label="Show" options={found?.role === "admin" ? ADMIN_PAGES : PAGES} chosen={page} onChoose={setPage} testid="gallery-page" />
+      <div lang={language.value}>
+        <Segments
+          label={words.show}
+          options={found?.role === "admin" ? ADMIN_PAGES : PAGES}
+          names={words.pages}
+          chosen={page}
+          onChoose={setPage}
+          testid="gallery-page"
+        />
+      </div>
       {page === "records" && <Records />}
+      {Curate && <Curate />}
       {page === "cohorts" && <Cohorts />}
       {page === "refused" && <Refused />}
       {page === "operation" && <Operation />}

@@ -1,6 +1,7 @@
-/** Files that are not in the gallery, each with its reason and what to do. */
+/** Files that are not in the gallery, by the reason why, each with what to do. */
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
+import { language, messages } from "../../messages";
 import { gallery } from "../../state";
 import type { Refusal } from "../../types";
 import { fileName } from "../../ui/facts";
@@ -8,11 +9,30 @@ import { todoOf, whatOf } from "../../ui/reasons";
 import { sayProblem } from "../../ui/notice";
 import { refusedHere } from "./send";
 
-const PAGE = 100;
+const PAGE = 1000;
+
+interface Group {
+  reason: string;
+  what: string;
+  todo: string;
+  names: readonly string[];
+}
+
+/** The reasons that refuse most come first. */
+function grouped(files: readonly { name: string; reason: string; what: string; todo: string }[]): Group[] {
+  const groups = new Map<string, Group & { names: string[] }>();
+  for (const { name, reason, what, todo } of files) {
+    const key = `${reason} ${what}`;
+    if (!groups.has(key)) groups.set(key, { reason, what, todo, names: [] });
+    groups.get(key)?.names.push(name);
+  }
+  return [...groups.values()].sort((one, other) => other.names.length - one.names.length);
+}
 
 export function Refused() {
   const [items, setItems] = useState<Refusal[]>([]);
   const [cursor, setCursor] = useState<string | null>(null);
+  const words = messages.value.refused;
   const load = (from: string | null): void =>
     void api
       .refused(PAGE, from)
@@ -21,40 +41,45 @@ export function Refused() {
         sayProblem,
       );
   useEffect(() => load(null), [gallery.value?.refused]);
-  const here = refusedHere.value;
-  if (items.length + here.length === 0) return <p class="muted">No file was refused.</p>;
+  const groups = grouped([
+    ...refusedHere.value,
+    ...items.map(({ source, reason }) => ({
+      name: fileName(source),
+      reason,
+      what: whatOf(reason),
+      todo: todoOf(reason),
+    })),
+  ]);
   return (
-    <div class="scrolls">
-      <table data-testid="refused">
-        <thead>
-          <tr>
-            <th>File</th>
-            <th>Why</th>
-            <th>What to do</th>
-          </tr>
-        </thead>
-        <tbody>
-          {here.map((one, at) => (
-            <Row key={`here-${at}`} name={one.name} reason={one.reason} what={one.what} todo={one.todo} />
-          ))}
-          {items.map(({ source, reason }, at) => (
-            <Row key={at} name={fileName(source)} reason={reason} what={whatOf(reason)} todo={todoOf(reason)} />
-          ))}
-        </tbody>
-      </table>
-      {cursor && <button onClick={() => load(cursor)}>Show more</button>}
-    </div>
+    <section class="stack" lang={language.value} data-testid="refused" aria-label={messages.value.gallery.pages.refused}>
+      {groups.length === 0 && <p class="muted">{words.none}</p>}
+      {groups.map((group) => (
+        <OneReason key={`${group.reason} ${group.what}`} group={group} />
+      ))}
+      {cursor && <button onClick={() => load(cursor)}>{words.more}</button>}
+    </section>
   );
 }
 
-function Row({ name, reason, what, todo }: { name: string; reason: string; what: string; todo: string }) {
+function OneReason({ group: { reason, what, todo, names } }: { group: Group }) {
+  const words = messages.value.refused;
   return (
-    <tr data-testid="refused-file">
-      <td>{name}</td>
-      <td>
-        {reason && <span class="tag">{reason}</span>} {what}
-      </td>
-      <td class="muted">{todo}</td>
-    </tr>
+    <details class="card box reason" data-testid="refused-reason" data-reason={reason} open={names.length <= 10}>
+      <summary>
+        <b class="numbers">{words.files(names.length)}</b>
+        <span class="tag">{reason || words.other}</span>
+        <span lang="en">{what}</span>
+      </summary>
+      <p class="note" lang="en">
+        {todo}
+      </p>
+      <ul>
+        {names.map((name, at) => (
+          <li key={at} data-testid="refused-file">
+            {name}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }

@@ -1,0 +1,261 @@
+"""Curation on the page: what audits found is decided once, and many records are removed at once."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import PIL.Image
+import PIL.ImageOps
+import pytest
+
+from browser.conftest import page_is_built, serving
+from browser.test_page_access import AXE, RUN
+from lookalike.gallery import open_gallery
+from lookalike.server.jobs.process import WORK
+from lookalike.verbs.index import index
+from lookalike.verbs.jobs import end_job, submit_job
+from lookalike.verbs.keys import add_key
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.usefixtures("keys_of_its_own")
+MakePage = Callable[..., Any]
+OF_EACH = 30
+WRONG = {"chest-03.png": "BREAST", "breast-05.png": "CHEST"}
+
+
+@pytest.fixture(scope="module")
+def curated(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty radiographs of chests and thirty ultrasound pictures of breasts, two of them with each other's part of the
+    body; two copies of radiographs under other patients, one picture of nothing.
+    """
+    page_is_built()
+    folder = tmp_path_factory.mktemp("curated")
+    sources = folder / "images"
+    sources.mkdir()
+    table = [["file", "label", "patient_id", "BodyPart"]]
+    for name, column, part in (("chest-xray-nih", "labels", "CHEST"), ("breast-us-busi", "class", "BREAST")):
+        with (shared_data / name / "labels.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))[:: 5 if part == "BREAST" else 2][:OF_EACH]
+        for number, row in enumerate(rows):
+            called = f"{part.lower()}-{number:02}.png"
+            with PIL.Image.open(shared_data / name / row["file"]) as picture:
+                picture.convert("L").resize((384, 384)).save(sources / called)
+            label = row[column].split("|")[0]
+            table.append([called, label, f"{part}{row.get('patient_id') or number}", WRONG.get(called, part)])
+    for number in (7, 11):
+        with PIL.Image.open(sources / f"chest-{number:02}.png") as picture:
+            picture.save(sources / f"copy-{number:02}.jpg", quality=60)
+        table.append([f"copy-{number:02}.jpg", "copied", f"another-{number}", "CHEST"])
+    PIL.Image.new("L", (384, 384), 90).save(sources / "nothing.png")
+    table.append(["nothing.png", "copied", "nobody", "CHEST"])
+    (folder / "labels.csv").write_text("\n".join(",".join(row) for row in table) + "\n", encoding="utf-8")
+    with open_gallery(folder / "gallery", create=True) as gallery:
+        index(gallery, [sources], labels=folder / "labels.csv", label_columns=["label"])
+        reference = {"reference": "label=normal", "limit": 20}
+        asked = {"quality": {"faults": ["blank", "inverted"]}, "outliers": reference, "metadata": {}, "duplicates": {}}
+        for audit, arguments in asked.items():  # as jobs do it that were asked for before
+            given = {**arguments, "decided": True}
+            identity = submit_job(gallery, audit, given, "open").id
+            result, reports = WORK[audit](gallery, given, lambda _done, _of: None)
+            end_job(gallery, identity, result=result, reports=reports)
+    return folder / "gallery"
+
+
+@pytest.fixture
+def served_curated(curated: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a page whose gallery a test may change."""
+    shutil.copytree(curated, tmp_path / "gallery")
+    with serving(tmp_path / "gallery") as address:
+        yield address
+
+
+def look(page: Page, audit: str) -> Locator:
+    """What an audit has found, by the keyboard."""
+    page.get_by_test_id(f"gallery-page-{audit}").focus()
+    page.keyboard.press("Enter")
+    page.get_by_test_id(f"curate-{audit}").get_by_test_id("findings-told").wait_for()
+    return page.get_by_test_id("finding")
+
+
+def told(page: Page, words: str) -> None:
+    page.get_by_test_id("findings-told").get_by_text(words).wait_for()
+
+
+def test_findings_are_decided_by_the_keyboard_and_stay_decided(
+    served_curated: str, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: `npm ci` in web/")
+    api = f"{served_curated}api/v1"
+    asked: list[str] = []
+    page = page_without_errors(bypass_csp=True, viewport={"width": 1440, "height": 900})
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{served_curated}#/gallery")
+    pairs = look(page, "duplicates")
+    assert pairs.count() == 2
+    told(page, "2 to decide, 0 decided.")
+    page.screenshot(path=artefacts / "curation-duplicates-1440.png")
+    pairs.first.focus()
+    page.keyboard.press("s")
+    told(page, "1 to decide, 1 decided.")
+    (made,) = [each for each in httpx.get(f"{api}/decisions").json()["items"] if len(each["ids"]) == 2]
+    assert made["decision"] == "same-patient"
+    assert len({httpx.get(f"{api}/records/{id}").json()["patient"] for id in made["ids"]}) == 1
+    page.wait_for_function("document.activeElement.dataset.testid === 'finding'")  # the keyboard goes on with the next
+    page.keyboard.press("n")
+    told(page, "0 to decide, 2 decided.")
+    page.get_by_test_id("show-decided").check()
+    assert page.get_by_test_id("decision").count() == 2
+    assert httpx.get(f"{api}/jobs").json()["items"][0]["state"] == "done"
+    pairs.first.focus()
+    page.keyboard.press("z")
+    told(page, "1 to decide, 1 decided.")
+    page.screenshot(path=artefacts / "curation-decided.png")
+    again = page.get_by_test_id("audit-start")
+    again.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")
+    page.wait_for_function("!document.querySelector('[data-testid=audit-start]').disabled", timeout=300_000)
+    told(page, "1 to decide, 1 decided.")  # as many as before
+
+    values = look(page, "metadata")
+    told(page, "2 to decide")
+    files = values.all_inner_texts()
+    assert {name for name in WRONG if any(name in text for text in files)} == {*WRONG}
+    page.screenshot(path=artefacts / "curation-metadata-1440.png")
+    first = page.get_by_test_id("finding").filter(has_text="chest-03")
+    identity = first.get_attribute("data-ids")
+    first.focus()
+    page.keyboard.press("a")
+    told(page, "1 to decide, 1 decided.")
+    assert httpx.get(f"{api}/records/{identity}").json()["attributes"]["BodyPart"] == "CHEST"
+    page.get_by_test_id("decide-reject").click()
+    told(page, "0 to decide, 2 decided.")
+
+    faults = look(page, "quality")
+    blank = faults.filter(has_text="nothing.png")
+    blank.first.wait_for()
+    page.screenshot(path=artefacts / "curation-quality-1440.png")
+    blank.first.get_by_test_id("decide-keep").click()
+    page.wait_for_function("document.querySelector('[data-testid=findings-told]').innerText.includes(', 1 decided')")
+
+    far = look(page, "outliers")
+    assert far.count() > 5
+    far.nth(1).focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("b")
+    page.wait_for_function("document.querySelector('[data-testid=findings-told]').innerText.includes(', 1 decided')")
+    page.screenshot(path=artefacts / "curation-outliers-1440.png")
+    found = {}
+    page.add_script_tag(path=AXE)
+    for audit in ("duplicates", "metadata", "quality", "outliers"):
+        page.get_by_test_id(f"gallery-page-{audit}").click()
+        page.get_by_test_id("show-decided").check()
+        page.get_by_test_id("finding").first.wait_for()
+        found[audit] = page.evaluate(RUN)
+    page.get_by_test_id("theme").click()
+    page.wait_for_timeout(600)
+    for audit in ("duplicates", "metadata", "quality", "outliers"):
+        page.get_by_test_id(f"gallery-page-{audit}").click()
+        page.get_by_test_id("show-decided").check()
+        page.get_by_test_id("finding").first.wait_for()
+        found[f"{audit}, light"] = page.evaluate(RUN)
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_test_id("finding").first.scroll_into_view_if_needed()
+        page.screenshot(path=artefacts / f"curation-{audit}-390.png")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.screenshot(path=artefacts / f"curation-{audit}-light.png")
+    assert {name: each for name, each in found.items() if each} == {}
+    assert all(url.startswith((served_curated, "data:", "blob:")) for url in asked)
+
+
+def test_a_copy_is_dropped_for_good(served_curated: str, page_without_errors: MakePage, artefacts: Path) -> None:
+    page = page_without_errors(locale="de-DE")
+    page.goto(f"{served_curated}#/gallery")
+    pairs = look(page, "duplicates")
+    told(page, "2 zu entscheiden, 0 entschieden.")
+    drop = pairs.first.get_by_test_id("drop").last
+    identity = drop.get_attribute("data-id")
+    drop.click()
+    dialog = page.get_by_test_id("remove-dialog")
+    assert "nicht rückgängig" in dialog.inner_text()
+    page.screenshot(path=artefacts / "curation-drop-de.png")
+    page.get_by_test_id("remove-confirm").click()
+    dialog.wait_for(state="detached", timeout=60_000)
+    told(page, "1 zu entscheiden, 0 entschieden.")
+    assert httpx.get(f"{served_curated}api/v1/records/{identity}").status_code == 404
+
+
+def test_records_are_ordered_selected_in_ranges_and_removed_together(
+    served_curated: str, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    api = f"{served_curated}api/v1"
+    page = page_without_errors(bypass_csp=True, viewport={"width": 1440, "height": 900})
+    page.goto(f"{served_curated}#/gallery")
+    page.get_by_test_id("records-order").select_option("source")
+    page.get_by_test_id("records-down").check()
+    page.wait_for_function("document.querySelector('[data-testid=record]')?.innerText.includes('nothing.png')")
+    rows = page.get_by_test_id("record").all_inner_texts()[:3]
+    assert [name in row for name, row in zip(("nothing.png", "copy-11.jpg", "copy-07.jpg"), rows, strict=True)] == [
+        True
+    ] * 3
+    boxes = page.get_by_test_id("choose")
+    boxes.first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+ArrowDown")
+    assert page.get_by_test_id("records-selected").inner_text() == "3 selected"
+    boxes.nth(5).click(modifiers=["Shift"])
+    assert page.get_by_test_id("records-selected").inner_text() == "6 selected"
+    page.screenshot(path=artefacts / "records-selected-1440.png")
+    page.get_by_test_id("records-none").click()
+    boxes.first.click()
+    boxes.nth(2).click(modifiers=["Shift"])
+    before = httpx.get(f"{api}/gallery").json()["records"]
+    page.get_by_test_id("records-remove").focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_test_id("remove-dialog")
+    assert "3 records" in dialog.inner_text()
+    assert "cannot be undone" in dialog.inner_text()
+    page.keyboard.press("Escape")
+    assert httpx.get(f"{api}/gallery").json()["records"] == before
+    page.get_by_test_id("records-remove").click()
+    page.screenshot(path=artefacts / "records-remove.png")
+    page.get_by_test_id("remove-confirm").click()
+    dialog.wait_for(state="detached", timeout=60_000)
+    page.wait_for_function("!document.querySelector('[data-testid=records]').innerText.includes('copy-11')")
+    assert httpx.get(f"{api}/gallery").json()["records"] == before - 3
+    assert page.get_by_test_id("records-selected").inner_text() == "0 selected"
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=artefacts / "records-390.png")
+
+
+def test_a_reader_sees_findings_and_decides_nothing(
+    curated: Path, tmp_path: Path, page_without_errors: MakePage
+) -> None:
+    shutil.copytree(curated, tmp_path / "gallery")
+    with open_gallery(tmp_path / "gallery") as gallery:
+        keys = {role: add_key(gallery, role, role=role).key for role in ("reader", "contributor")}
+    with serving(tmp_path / "gallery") as address:
+        asking = {"Authorization": f"Bearer {keys['contributor']}"}
+        page = page_without_errors(expected="40[13]")
+        page.goto(f"{address}#/gallery")
+        page.get_by_test_id("key").fill(keys["reader"])
+        page.keyboard.press("Enter")
+        page.get_by_test_id("gallery-page-duplicates").click()
+        page.get_by_test_id("finding").first.wait_for()
+        assert [page.get_by_test_id(name).count() for name in ("decide-keep", "drop", "audit-start")] == [0, 0, 0]
+        page.get_by_test_id("finding").first.focus()
+        page.keyboard.press("b")
+        page.wait_for_timeout(300)
+        assert httpx.get(f"{address}api/v1/decisions", headers=asking).json()["items"] == []
+        page.close()

@@ -1,0 +1,78 @@
+/** An audit and what it found, to be decided: start it, look, decide, look again at what was decided. */
+import { useEffect, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { ended, jobs, loadJobs } from "../../../jobs";
+import { language, messages } from "../../../messages";
+import { gallery } from "../../../state";
+import type { Job } from "../../../types";
+import { JobCard } from "../../../ui/JobCard";
+import { sayProblem } from "../../../ui/notice";
+import { Switch } from "../../../ui/small";
+import { type Audit, decisionOf, type Finding, isGone, loadDecisions } from "./decided";
+
+const PAGE = 50;
+
+interface Props<T> {
+  audit: Audit;
+  start: () => Promise<Job>;
+  /** What stands beside the button that starts it. */
+  options?: ComponentChildren;
+  isReady?: boolean;
+  found: (result: NonNullable<Job["result"]>) => { items: readonly T[]; notes: readonly string[] } | null;
+  findingOf: (item: T) => Finding;
+  card: (item: T) => ComponentChildren;
+}
+
+export function Curation<T>({ audit, start, options, isReady = true, found, findingOf, card }: Props<T>) {
+  const [all, setAll] = useState(false);
+  const [most, setMost] = useState(PAGE);
+  const [busy, setBusy] = useState(false);
+  const words = messages.value.curation;
+  useEffect(() => void Promise.all([loadJobs(), loadDecisions()]).catch(sayProblem), []);
+  const last = jobs.value.find((job) => job.kind === audit);
+  const done = jobs.value.find((job) => job.kind === audit && job.state === "done" && job.result);
+  const told = done?.result ? found(done.result) : null;
+  const there = (told?.items ?? []).filter((item) => !isGone(findingOf(item)));
+  const open = there.filter((item) => !decisionOf(findingOf(item)));
+  const shown = all ? there : open;
+  const ask = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      await ended(await start());
+      await loadDecisions();
+    } catch (error) {
+      sayProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <section class="stack" aria-label={words.name[audit]} lang={language.value} data-testid={`curate-${audit}`}>
+      <p class="note">{words.about[audit]}</p>
+      <div class="row">
+        {options}
+        {gallery.value?.role !== "reader" && (
+          <button class="full" disabled={busy || !isReady} data-testid="audit-start" onClick={() => void ask()}>
+            {busy ? words.looking : words.look}
+          </button>
+        )}
+        {told && <Switch label={words.showDecided} on={all} onChange={setAll} testid="show-decided" />}
+      </div>
+      {last && last !== done && <JobCard job={last} />}
+      {!told && !busy && <p class="muted">{words.notYet}</p>}
+      {told && (
+        <p data-testid="findings-told" role="status">
+          {words.left(open.length, there.length - open.length)}
+        </p>
+      )}
+      {shown.length > 0 && <p class="note">{words.keys}</p>}
+      <div class={`findings ${audit}`}>{shown.slice(0, most).map(card)}</div>
+      {shown.length > most && <button onClick={() => setMost(most + PAGE)}>{words.more(shown.length - most)}</button>}
+      {told?.notes.map((note) => (
+        <p class="note" lang="en" key={note}>
+          {note}
+        </p>
+      ))}
+    </section>
+  );
+}

@@ -1,0 +1,57 @@
+/** Recorded values that the neighbours contradict, and values for records that have none: accept or reject each. */
+import { api, paths } from "../../../api";
+import { messages } from "../../../messages";
+import type { SuspectValue } from "../../../types";
+import { fileName } from "../../../ui/facts";
+import { Picture } from "../../../ui/Picture";
+import { Card, type Choice } from "./Card";
+import { Curation } from "./Curation";
+import type { Finding } from "./decided";
+import { Drop } from "./Drop";
+import { Portrait } from "./Portrait";
+
+const REJECT: Choice = { decision: "reject", key: "n" };
+const CHOICES: readonly Choice[] = [{ decision: "accept", key: "a" }, REJECT];
+
+const findingOf = ({ id, field, suggested }: SuspectValue): Finding => ({
+  audit: "metadata",
+  ids: [id],
+  about: field,
+  value: suggested,
+});
+
+export function Values() {
+  const words = messages.value.curation;
+  return (
+    <Curation<SuspectValue>
+      audit="metadata"
+      start={() => api.auditMetadata({ decided: true })}
+      found={(result) =>
+        "suspects" in result ? { items: [...result.suspects, ...result.proposed], notes: result.notes } : null
+      }
+      findingOf={findingOf}
+      card={(each) => (
+        <Card
+          key={`${each.id} ${each.field}`}
+          finding={findingOf(each)}
+          label={words.valueOf(each.field, fileName(each.source))}
+          choices={each.field.includes("+") ? [REJECT] : CHOICES}
+          more={<Drop id={each.id} />}
+        >
+          <p>
+            <b>{each.field}</b> <del>{each.recorded || words.nothing}</del> → <ins>{each.suggested}</ins>{" "}
+            <span class="numbers muted">{words.say(each.share)}</span>
+          </p>
+          <Portrait record={each} />
+          <div class="neighbours" aria-label={words.neighbours} role="group">
+            {each.neighbours.map((one) => (
+              <span class="thumb" key={one.id} title={`${one.value} ${one.score.toFixed(3)}`}>
+                <Picture path={paths.thumbnail(one.id)} alt={one.value} lazy />
+              </span>
+            ))}
+          </div>
+        </Card>
+      )}
+    />
+  );
+}
