@@ -49,6 +49,7 @@ NAMES = (
     "burned_in",
     "metadata",
     "outliers",
+    "drift",
     "quality",
     "receive",
     "fetching",
@@ -72,6 +73,7 @@ LONG = (  # measured only when named
     "processes",
     "labelnext",
     "outliers",
+    "drift",
     "quality",
     "runtimes",
 )
