@@ -351,7 +351,7 @@ COMMANDS: Final[dict[str, Command]] = {
         },
         {
             "": these("more_queries --figure"),
-            "outside": these("--protocol --figure"),
+            "outside": these("--protocol --figure --cell"),  # one query has one cell
             # What the output looks like is decided by the same lines whatever the protocol.
             **{
                 protocol: these("more_queries --figure --format --out --curves --bars --cell --json")
