@@ -116,6 +116,7 @@ def test_two_read_apart_and_a_third_decides(
     anna.keyboard.press("0")
     anna.keyboard.press("Enter")
     anna.get_by_test_id("reading-progress").get_by_text(f"3 von {len(ids)} befundet").wait_for()
+    anna.locator(f"[data-testid=reading][data-id='{ids[3]}'] [data-testid=mark]").first.wait_for()
     anna.keyboard.press("ArrowLeft")  # looks again at what she said
     anna.locator(f"[data-testid=reading][data-id='{ids[2]}']").wait_for()
     said = {each["id"]: each["labels"] for each in anna.request.get(own, headers=mine).json()["items"]}
