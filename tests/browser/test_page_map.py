@@ -218,7 +218,7 @@ def test_groups_bear_names_and_pictures_lie_on_the_map(
     listed.first.focus()
     page.keyboard.press("Enter")
     of_group = int(listed.first.inner_text().split("\n")[1].split()[0])
-    assert page.get_by_test_id("lasso-count").inner_text() == f"{of_group} records"
+    assert page.get_by_test_id("lasso-count").text_content() == f"{of_group} records"
     page.get_by_test_id("map-named").click()
     names.wait_for(state="detached")
     page.get_by_test_id("map-pictured").click()
