@@ -491,6 +491,7 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
             "list_jobs(service.gallery,",
             "job_info(service.gallery,",
             "job_report(service.gallery,",
+            "export_file(service.gallery,",  # for who sees all
         },
         "records.py": {
             "records.check_may_have_file, service.gallery,",  # of a record that the caller was found to see
