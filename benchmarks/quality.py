@@ -261,7 +261,10 @@ def _with_text(name: str, given: Path | None, scratch: Path, counts: Counts) -> 
     sound = {_kept(scratch, file.stem, grey): file for file, grey in large[TEXTS : 2 * TEXTS]}
     with open_gallery(scratch / "gallery", create=True) as gallery:
         index(gallery, [Path(each) for each in (*written, *sound)])
-        listed = {Path(each.source).name for each in audit_quality(gallery, [_TEXT]).findings}
+        audit = audit_quality(gallery, [_TEXT])
+    if audit.faults[0].note:
+        raise UsageError(f"{name}: {audit.faults[0].note}")
+    listed = {Path(each.source).name for each in audit.findings}
     alarms = [file for place, file in sound.items() if Path(place).name in listed]
     counts.planted[_TEXT], counts.unwritten = len(written), len(sound)
     counts.found[_TEXT] = sum(Path(each).name in listed for each in written)

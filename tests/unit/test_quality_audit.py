@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from lookalike.evaluation.orientation import WAYS, gradient_histogram, side_fits
 from lookalike.evaluation.quality_report import FAULT_NAMES
 from lookalike.fingerprints import oriented
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.ownership import change_ownership
 from lookalike.verbs.audit import audit_quality
 from lookalike.verbs.index import index
 from planted import scene
@@ -113,8 +115,21 @@ def test_text_is_read_in_the_file(tmp_path: Path, make_gallery: Callable[..., Ga
         ("written", False),
     ]
     assert audit.findings[0].value >= audit.findings[0].threshold
-    assert "1 files could not be read" in audit.faults[0].note
+    assert "in 1 of 4 pictures, whose files could not be read (1 no longer there)" in audit.faults[0].note
     assert "MILLER" not in str(audit)
+
+
+def test_text_that_was_not_looked_for_is_not_said_to_be_absent(
+    tmp_path: Path, make_gallery: Callable[..., Gallery]
+) -> None:
+    PIL.Image.fromarray(chest(1)).save(tmp_path / "one.png")
+    gallery = make_gallery()
+    index(gallery, [tmp_path / "one.png"])
+    change_ownership(gallery.store.id, lambda found: replace(found, roots=()))
+    fault = audit_quality(gallery, ["burned-in-text"]).faults[0]
+    assert not fault.judged
+    assert "in 1 of 1 pictures, whose files could not be read (1 outside of the folders that" in fault.note
+    assert "one.png" not in fault.note
 
 
 def test_versions_are_those_of_turned_pictures() -> None:

@@ -8,6 +8,7 @@ the body only if nothing else is wrong with its picture: what is upside down lie
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -46,8 +47,8 @@ _TOGETHER: Final = 256  # thumbnails read at once
 _INITIALS: Final = 3  # letters, at most
 _FIXES: Final = {4: "transposed", 5: "turned clockwise", 6: "turned counter-clockwise", 7: "transposed the other way"}
 
-TextOf = Callable[[Record], Sequence[TextLine] | None]
-"""The lines of text in a record's picture; None where the file cannot be read."""
+TextOf = Callable[[Record], Sequence[TextLine] | str]
+"""The lines of text in a record's picture; why its file could not be read where it could not."""
 
 
 @dataclass(slots=True, eq=False)
@@ -226,14 +227,17 @@ def _text(seen: _Seen, text_of: TextOf | str) -> None:
     if isinstance(text_of, str):
         seen.told("burned-in-text", note=f"not looked for: {text_of}", judged=False)
         return
-    unread = 0
+    unread = Counter[str]()
     for row, record in enumerate(tracked(seen.records)):
         lines = text_of(record)
-        unread += lines is None
-        if lines:
+        if isinstance(lines, str):
+            unread[lines] += 1
+        elif lines:
             sure = max(line.score for line in lines)
             seen.take(row, "burned-in-text", _lines_in_words(lines), "how sure the reader is", sure, LIKELY)
-    seen.told("burned-in-text", note=f"{unread} files could not be read" if unread else "")
+    why = ", ".join(f"{count} {reason}" for reason, count in unread.most_common())
+    note = f"not looked for in {unread.total()} of {len(seen.records)} pictures, whose files could not be read ({why})"
+    seen.told("burned-in-text", note=note if unread else "", judged=unread.total() < len(seen.records))
 
 
 def _lines_in_words(lines: Sequence[TextLine]) -> str:

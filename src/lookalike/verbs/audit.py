@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 
 from lookalike.asking.one_encoder import of_one_encoder
-from lookalike.errors import MissingExtraError, NotFoundError, UsageError
+from lookalike.errors import REASONS, MissingExtraError, NotFoundError, UnreadableImageError, UsageError
 from lookalike.evaluation.confound_report import ConfoundAudit, confound_audit
 from lookalike.evaluation.confounds import audit_field, audit_sample, croma_library
 from lookalike.evaluation.drift import DriftAudit, drift_of
@@ -28,7 +28,7 @@ from lookalike.evaluation.quality import TEXT, quality_of
 from lookalike.evaluation.quality_report import QualityAudit
 from lookalike.evaluation.recorded_fields import LABEL, RecordedField, fields_of, recorded_fields
 from lookalike.filters import Filter
-from lookalike.gallery import Gallery
+from lookalike.gallery import OUTSIDE, Gallery
 from lookalike.plugins import suggestion
 from lookalike.progress import Progress, followed_by, tracked
 from lookalike.readers.burned_in import TextLine, check_reader_of_text, text_in
@@ -37,6 +37,12 @@ from lookalike.types import Record
 from lookalike.verbs.curation.decisions import DecidedOf
 from lookalike.verbs.pictures import Pictures
 
+_UNREAD: Final = {
+    OUTSIDE: "outside of the folders that this gallery may open",
+    "source-gone": "no longer there",
+    "elsewhere": "in their PACS",
+    "not-found": "erased meanwhile",
+}
 _SIDE: Final = 2048  # pixels of the longer side of a picture in which text is looked for, at most
 
 
@@ -230,11 +236,12 @@ def _no_reader() -> str:
     return ""
 
 
-def _lines(pictures: Pictures, record: Record) -> list[TextLine] | None:
-    """The lines of text in a record's picture, drawn from its file."""
+def _lines(pictures: Pictures, record: Record) -> list[TextLine] | str:
+    """The lines of text in a record's picture, drawn from its file; why it could not be read."""
     try:
         shown = pictures.of_record(record.id, size=_SIDE)
-    except NotFoundError:
-        return None
+    except NotFoundError as error:
+        cause = error.__cause__
+        return REASONS[cause.reason] if isinstance(cause, UnreadableImageError) else _UNREAD[error.reason]
     with PIL.Image.open(io.BytesIO(shown.jpeg)) as opened:
         return text_in(np.asarray(opened.convert("L")))
