@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 import { pack } from "./pack.ts";
 import { slim } from "./slim.ts";
 
@@ -11,6 +11,7 @@ export default defineConfig({
       dcmjs: fileURLToPath(new URL("./src/viewer/dcmjs.ts", import.meta.url)),
     },
   },
+  test: { setupFiles: ["test/page.ts"] },
   worker: { format: "es", plugins: () => [slim()] },
   build: {
     outDir: "../src/lookalike/server/static",

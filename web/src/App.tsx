@@ -14,6 +14,9 @@ import { Front } from "./views/Front";
 import { KeyEntry } from "./views/KeyEntry";
 import { SHOWN, type View } from "./views/shown";
 
+/** Views that are in English until they have moved over. */
+const ENGLISH: readonly View[] = ["evaluate", "gallery"];
+
 export function App() {
   if (!isAsked.value) return <div class="shell" />;
   return (
@@ -48,8 +51,7 @@ function GalleryPage() {
           ))}
         </ul>
       </nav>
-      {/* The views themselves are in English until each has moved over. */}
-      <div class="view" lang="en">
+      <div class="view" lang={ENGLISH.includes(route.value.view) ? "en" : language.value}>
         {gone.value && (
           <div class="banner" role="alert" data-testid="server-gone" lang={language.value}>
             <span class="working">{words.gone}</span>

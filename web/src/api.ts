@@ -1,5 +1,6 @@
 /** The only place that talks to the server: one function per route, every failure a `Problem`. */
 import { signal } from "@preact/signals";
+import { messages } from "./messages";
 import type {
   BackupList,
   Bodies,
@@ -89,7 +90,7 @@ async function ask(method: string, path: string, body?: unknown, abort?: AbortSi
   } catch (error) {
     if ((error as Error).name === "AbortError") throw error;
     gone.value = true;
-    throw new Problem(0, "The server does not answer", "The server does not answer. What you asked is kept.");
+    throw new Problem(0, messages.peek().common.serverGone, messages.peek().common.serverGoneKept);
   }
   gone.value = false;
   if (answer.ok) return answer;

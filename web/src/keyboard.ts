@@ -1,6 +1,7 @@
 /** The page's keys, never while something is being written; `?` shows them. */
 import { signal } from "@preact/signals";
 import { canSteer, steered } from "./body";
+import type { Messages } from "./messages/en";
 import { selected, selectedId, shown } from "./search";
 import { ask, asking, compare, go, route, undo } from "./state";
 import { closeTopmost } from "./ui/escape";
@@ -8,7 +9,8 @@ import { undoLabels } from "./views/labels/changes";
 
 interface Key {
   keys: readonly string[];
-  does: string;
+  /** Its words, in the messages. */
+  does: keyof Messages["help"]["keys"];
   act: () => void;
   /** In every view; else in the search alone. */
   everywhere?: boolean;
@@ -47,23 +49,23 @@ function find(): void {
 }
 
 export const KEYS: readonly Key[] = [
-  { keys: ["/"], does: "search: write what to look for", act: find, everywhere: true },
-  { keys: ["j"], does: "next hit; in the compare view the next pair", act: () => move(1) },
-  { keys: ["k"], does: "the hit before", act: () => move(-1) },
+  { keys: ["/"], does: "find", act: find, everywhere: true },
+  { keys: ["j"], does: "next", act: () => move(1) },
+  { keys: ["k"], does: "before", act: () => move(-1) },
   {
     keys: ["c"],
-    does: "compare the query with the hit, and back",
+    does: "compare",
     act: () => selected.value && compare(route.value.compare ? null : selected.value.id),
   },
-  { keys: ["+", "="], does: "more like this hit", act: () => steer("more") },
-  { keys: ["-"], does: "less like this hit", act: () => steer("less") },
+  { keys: ["+", "="], does: "more", act: () => steer("more") },
+  { keys: ["-"], does: "less", act: () => steer("less") },
   {
     keys: ["u"],
-    does: "undo; in the label view the last change of labels",
+    does: "undo",
     act: () => (route.value.view === "labels" ? void undoLabels() : undo()),
     everywhere: true,
   },
-  { keys: ["?"], does: "these keys", act: () => (isHelpOpen.value = true), everywhere: true },
+  { keys: ["?"], does: "help", act: () => (isHelpOpen.value = true), everywhere: true },
 ];
 
 /** What is on top is closed first: a dialog by itself, then the compare view, then what was opened in the page. */

@@ -32,3 +32,11 @@ export function chooseLanguage(chosen: Language): void {
 
 /** The other language, by its own name: what the switch offers. */
 export const otherLanguage = computed<Language>(() => (language.value === "en" ? "de" : "en"));
+
+/** As toFixed, with the language's sign between whole and part. */
+export const fixed = (value: number, digits: number): string =>
+  value.toFixed(digits).replace(".", messages.value.common.decimal);
+/** A count with the language's sign between thousands. */
+export const whole = (count: number): string => count.toLocaleString(language.value);
+/** A time in seconds since 1970, as the language writes it. */
+export const clock = (seconds: number): string => new Date(seconds * 1000).toLocaleString(messages.value.common.dates);

@@ -1,6 +1,7 @@
 /** Questions asked before, newest first. They stay in this browser, and what may tell of a patient stays in this tab. */
 import { effect, signal, type ReadonlySignal } from "@preact/signals";
 import { key } from "./api";
+import { messages } from "./messages";
 import { addressOf, isEmpty, routeOf, type Asking } from "./route";
 import { summary } from "./where";
 
@@ -81,21 +82,23 @@ export function keepRecent(who: ReadonlySignal<string | null>): void {
 
 /** A question in words. */
 export function told({ asked, text, report, positive, roi, filters, own, space }: Asking): string {
+  const words = messages.value.search;
+  const says = words.recent;
   const what = {
     upload: asked?.kind === "upload" ? asked.name : "",
     uploads: asked?.kind === "uploads" ? asked.name : "",
-    record: asked?.kind === "record" ? `record ${asked.id.slice(0, 8)}` : "",
-    records: asked?.kind === "records" ? `${asked.ids.length} records together` : "",
-    study: asked?.kind === "study" ? `study of record ${asked.id.slice(0, 8)}` : "",
+    record: asked?.kind === "record" ? says.record(asked.id.slice(0, 8)) : "",
+    records: asked?.kind === "records" ? words.together(asked.ids.length) : "",
+    study: asked?.kind === "study" ? says.study(asked.id.slice(0, 8)) : "",
   };
   return [
-    asked ? `${roi ? "region of " : ""}${what[asked.kind]}` : "",
-    text && `“${text}”`,
-    report && `reports: “${report}”`,
-    !asked && !text && !report && positive[0] ? `like record ${positive[0].slice(0, 8)}` : "",
+    asked ? (roi ? says.regionOf(what[asked.kind]) : what[asked.kind]) : "",
+    text && words.quoted(text),
+    report && says.reports(report),
+    !asked && !text && !report && positive[0] ? says.like(positive[0].slice(0, 8)) : "",
     ...filters.map((filter) => `${filter.field} ${summary(filter)}`),
     own,
-    space === "base" ? "" : `space ${space}`,
+    space === "base" ? "" : says.space(space),
   ]
     .filter(Boolean)
     .join(" · ");

@@ -3,6 +3,7 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import { api, Problem, type Thing } from "./api";
 import { bodyOf, voteOf } from "./body";
 import { isFront, loadGalleries } from "./galleries";
+import { messages } from "./messages";
 import { remember } from "./recent";
 import { ALONE, type Asked } from "./route";
 import { bySeries } from "./series";
@@ -10,7 +11,6 @@ import { asking, ask, route, gallery, loadGallery, rename } from "./state";
 import type { Bodies, ClassifyResult, Facet, SearchResult, Upload } from "./types";
 import { textOf } from "./ui/facts";
 import { say } from "./ui/notice";
-import { counted } from "./ui/small";
 import { whereOf } from "./where";
 
 const NEIGHBOURS = 25; // of the vote
@@ -97,7 +97,7 @@ export async function search(): Promise<void> {
     if (error instanceof Problem && error.reason === NO_UPLOAD && (await sentAgain(mine.signal))) return;
     if (mine.signal.aborted) return;
     busy.value = false;
-    problem.value = error instanceof Problem ? error : new Problem(0, "The page failed", (error as Error).message);
+    problem.value = error instanceof Problem ? error : new Problem(0, messages.value.common.pageFailed, (error as Error).message);
     // A refused question has no answer; while the server is gone the last answer stays in sight.
     if (problem.value.status) [result.value, vote.value] = [null, null];
   }
@@ -116,7 +116,7 @@ async function sentAgain(signal: AbortSignal): Promise<boolean> {
       fresh.push((await uploaded(some, signal)).id);
     }
     for (const id of fresh) unanswered.add(id);
-    say("The server no longer had what you asked with; it was sent again.");
+    say(messages.peek().search.sentAgain);
     rename({ asked: asked!.kind === "upload" ? { ...asked!, id: fresh[0]! } : { ...(asked as Together), ids: fresh } });
     return true;
   } catch {
@@ -205,17 +205,17 @@ async function loadFacets(): Promise<void> {
 /** Files that were dropped or chosen become the query. */
 export async function askWith(given: readonly File[]): Promise<void> {
   if (given.length === 0) return;
-  uploading.value = given.length === 1 ? given[0]!.name : `${given.length} files`;
+  uploading.value = given.length === 1 ? given[0]!.name : messages.peek().search.manyFiles(given.length);
   const again = expired.value; // of a link, whose region and examples then stay
   try {
     const upload = await uploaded(given);
-    const name = upload.files > 1 ? `series of ${upload.files} files` : upload.name;
+    const name = upload.files > 1 ? messages.peek().search.seriesOfFiles(upload.files) : upload.name;
     facts.value = {
       ...facts.value,
       [upload.id]: { name, depth: upload.depth, modality: upload.modality, frame: 0, plane: upload.plane },
     };
     [problem.value, turnedDown.value] = [null, []];
-    if (upload.files < given.length) say(`Asked with ${name}; the other files are no part of it.`);
+    if (upload.files < given.length) say(messages.peek().search.othersUnused(name));
     ask({
       asked: { kind: "upload", id: upload.id, name, volume: upload.kind === "volume" },
       ...(again ? {} : { roi: null, positive: [], negative: [] }),
@@ -229,17 +229,18 @@ export async function askWith(given: readonly File[]): Promise<void> {
 
 /** Files as one study: an upload for each series, all of which ask together. What is no image is left out. */
 export async function askWithStudy(given: readonly File[]): Promise<void> {
-  uploading.value = "the study";
+  const words = messages.peek().search;
+  uploading.value = words.theStudy;
   try {
     const series = await bySeries(given);
-    if (series.length > MOST_SERIES) throw new Problem(400, "Too many series", tooMany(series.length));
+    if (series.length > MOST_SERIES) throw new Problem(400, words.tooManySeries, words.tooMany(series.length, MOST_SERIES));
     const ids: string[] = [];
     for (const [at, some] of series.entries()) {
-      uploading.value = `series ${at + 1} of ${series.length}`;
+      uploading.value = words.seriesAt(at + 1, series.length);
       ids.push(...(await uploadedSeries(some)));
     }
-    if (ids.length === 0) throw new Problem(422, "No image", "", "not-an-image");
-    const name = `study of ${counted(ids.length, "picture or series", "pictures and series")}`;
+    if (ids.length === 0) throw new Problem(422, words.noImage, "", "not-an-image");
+    const name = words.studyUploaded(ids.length);
     [problem.value, turnedDown.value] = [null, []];
     ask({ ...ALONE, asked: { kind: "uploads", ids, name } });
   } catch (error) {
@@ -250,8 +251,6 @@ export async function askWithStudy(given: readonly File[]): Promise<void> {
 }
 
 const MOST_SERIES = 200; // in one study, as the server takes them
-const tooMany = (series: number): string =>
-  `These are ${series} pictures and series; a study has at most ${MOST_SERIES}.`;
 
 /** The upload of one series, or of each picture of one that is no volume; none where nothing of it is an image. */
 async function uploadedSeries(given: readonly File[]): Promise<string[]> {

@@ -3,6 +3,7 @@ import { Download, FileText, Printer } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { api } from "../api";
 import { bodyOf } from "../body";
+import { messages } from "../messages";
 import { result, vote } from "../search";
 import { asking, gallery } from "../state";
 import { Dialog } from "../ui/Dialog";
@@ -21,6 +22,7 @@ function saveData(): void {
 }
 
 export function ExportEvidence({ onClose }: { onClose: () => void }) {
+  const words = messages.value.evidence;
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState("");
   const page = async (format: "html" | "pdf"): Promise<void> => {
@@ -37,15 +39,14 @@ export function ExportEvidence({ onClose }: { onClose: () => void }) {
     }
   };
   return (
-    <Dialog title="Export evidence" onClose={onClose} testid="export-evidence">
+    <Dialog title={words.title} onClose={onClose} testid="export-evidence">
       <p class="muted">
-        The query and its hits with their pictures, scores, percentiles and labels; the filters, the gallery, the encoder,
-        the date and the version. It names the query's file: rename that first if its name tells of a patient.
+        {words.what}
       </p>
       <div class="stack">
         <button autofocus disabled={busy} data-testid="evidence-html" onClick={() => void page("html")}>
           <Printer aria-hidden="true" />
-          Page to print (HTML)
+          {words.html}
         </button>
         <button disabled={busy} data-testid="evidence-pdf" onClick={() => void page("pdf")}>
           <FileText aria-hidden="true" />
@@ -53,17 +54,17 @@ export function ExportEvidence({ onClose }: { onClose: () => void }) {
         </button>
         <button disabled={busy} data-testid="evidence-json" onClick={() => (saveData(), onClose())}>
           <Download aria-hidden="true" />
-          Data, with the neighbours' vote (JSON)
+          {words.data}
         </button>
       </div>
-      {busy && <p class="working">Asking again, with pictures…</p>}
+      {busy && <p class="working">{words.busy}</p>}
       {trouble && (
         <p class="alert" role="alert" data-testid="evidence-trouble">
           {trouble}
         </p>
       )}
       <footer>
-        <button onClick={onClose}>Cancel</button>
+        <button onClick={onClose}>{messages.value.common.cancel}</button>
       </footer>
     </Dialog>
   );

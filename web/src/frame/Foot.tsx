@@ -1,5 +1,5 @@
 /** The page's foot: how long each stage took, the keys, and what this is not. */
-import { messages } from "../messages";
+import { fixed, messages } from "../messages";
 import { result } from "../search";
 import { route } from "../state";
 
@@ -12,7 +12,7 @@ export function Foot() {
   return (
     <footer>
       {stages.map(([stage, seconds]) => (
-        <span key={stage} class="numbers">{`${stage} ${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`}</span>
+        <span key={stage} class="numbers">{`${stage} ${fixed(seconds * 1000, seconds < 0.01 ? 1 : 0)} ms`}</span>
       ))}
       <span class="keys">
         <kbd>/</kbd> {keys.search} <kbd>j</kbd> <kbd>k</kbd> {keys.move} <kbd>c</kbd> {keys.compare} <kbd>+</kbd>{" "}

@@ -1,7 +1,23 @@
 /** Deutsch. */
+import { adapt, jobs } from "./de/adapt";
+import { common } from "./de/common";
+import { compare } from "./de/compare";
+import { evidence, help } from "./de/help";
+import { labels } from "./de/labels";
+import { reasons } from "./de/reasons";
+import { search } from "./de/search";
 import type { Messages } from "./en";
 
 export const de: Messages = {
+  common,
+  help,
+  evidence,
+  search,
+  compare,
+  reasons,
+  labels,
+  adapt,
+  jobs,
   frame: {
     switchTo: "English",
     galleries: "Galerien",

@@ -1,5 +1,22 @@
 /** English: what every language must say. */
+import { adapt, jobs } from "./en/adapt";
+import { common } from "./en/common";
+import { compare } from "./en/compare";
+import { evidence, help } from "./en/help";
+import { labels } from "./en/labels";
+import { reasons } from "./en/reasons";
+import { search } from "./en/search";
+
 export const en = {
+  common,
+  help,
+  evidence,
+  search,
+  compare,
+  reasons,
+  labels,
+  adapt,
+  jobs,
   frame: {
     switchTo: "Deutsch",
     galleries: "Galleries",

@@ -1,6 +1,7 @@
 /** A picture of the server. With a key it is fetched with the key, since an <img> sends none. */
 import { useEffect, useState } from "preact/hooks";
 import { api, plainAddress } from "../api";
+import { messages } from "../messages";
 
 interface Props {
   path: string;
@@ -33,7 +34,7 @@ export function Picture({ path, alt, onLoad, onMissing, lazy = false }: Props) {
   if (missing === path) {
     return (
       <span class="no-picture" role="img" aria-label={alt} data-testid="no-picture">
-        no picture
+        {messages.value.common.noPicture}
       </span>
     );
   }

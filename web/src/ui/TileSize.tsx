@@ -1,3 +1,4 @@
+import { messages } from "../messages";
 import { LEAST, MOST, suggested, tileSize } from "./tiles";
 
 /** The slider of the tiles' size, and a way back to what the screen suggests. */
@@ -5,7 +6,7 @@ export function TileSize() {
   return (
     <span class="tile-size row">
       <label class="row">
-        Size
+        {messages.value.common.tileSize}
         <input
           type="range"
           min={LEAST}
@@ -17,8 +18,8 @@ export function TileSize() {
         />
       </label>
       {tileSize.value !== null && (
-        <button class="plain" data-testid="tile-auto" title="As large as suits the screen" onClick={() => (tileSize.value = null)}>
-          auto
+        <button class="plain" data-testid="tile-auto" title={messages.value.common.tileAutoTitle} onClick={() => (tileSize.value = null)}>
+          {messages.value.common.tileAuto}
         </button>
       )}
     </span>

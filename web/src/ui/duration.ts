@@ -1,22 +1,22 @@
 /** A job's progress in words. Pure. */
+import { clock, fixed, messages, whole } from "../messages";
 import type { Job } from "../types";
 
 /** Seconds as a person would say them. */
 export function duration(seconds: number): string {
-  if (seconds < 1) return "less than a second";
+  if (seconds < 1) return messages.value.jobs.lessThanSecond;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
+  return `${fixed(seconds / 3600, 1)} h`;
 }
-
-const clock = (seconds: number): string => new Date(seconds * 1000).toLocaleString();
 
 /** When a job was begun, how long it waited and ran, and for whom. */
 export function timesOf({ created, started, finished, owner }: Job): string {
+  const words = messages.value.jobs;
   return [
-    `asked for ${clock(created)}${owner ? ` by ${owner}` : ""}`,
-    started && started - created >= 1 ? `waited ${duration(started - created)}` : "",
-    started && finished ? `took ${duration(finished - started)}` : "",
+    words.asked(clock(created), owner ?? ""),
+    started && started - created >= 1 ? words.waited(duration(started - created)) : "",
+    started && finished ? words.took(duration(finished - started)) : "",
   ]
     .filter(Boolean)
     .join(" · ");
@@ -29,14 +29,15 @@ export function shareOf({ progress }: Job): number | null {
 }
 
 export function progressWords({ state, started, progress }: Job): string {
-  if (state === "queued" || !started) return "waiting for its turn";
-  if (!progress?.done) return `at work for ${duration(Math.max(0, Date.now() / 1000 - started))}`;
+  const words = messages.value.jobs;
+  if (state === "queued" || !started) return words.queued;
+  if (!progress?.done) return words.atWork(duration(Math.max(0, Date.now() / 1000 - started)));
   const { done, total, rate, seconds_left: left, message } = progress;
   return [
     message,
-    total ? `${done.toLocaleString("en")} of ${total.toLocaleString("en")}` : done ? done.toLocaleString("en") : "",
-    rate ? `${rate >= 10 ? rate.toFixed(0) : rate.toFixed(1)} a second` : "",
-    total && done >= total ? "finishing" : left !== null && left !== undefined ? `${duration(left)} left` : "",
+    total ? words.of(whole(done), whole(total)) : done ? whole(done) : "",
+    rate ? words.rate(fixed(rate, rate >= 10 ? 0 : 1)) : "",
+    total && done >= total ? words.finishing : left !== null && left !== undefined ? words.left(duration(left)) : "",
   ]
     .filter(Boolean)
     .join(" · ");

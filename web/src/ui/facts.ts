@@ -1,4 +1,5 @@
 /** What is told of a record under its picture. Only what the gallery kept is there. */
+import { messages } from "../messages";
 import type { Attribute, Attributes } from "../types";
 
 export const textOf = (value: Attribute | undefined): string => (value === undefined ? "" : String(value));
@@ -12,8 +13,8 @@ function first(attributes: Attributes, names: readonly string[]): string {
 export function ageOf(attributes: Attributes): string {
   const age = first(attributes, ["PatientAge", "age"]);
   const dicom = /^(\d{3})([DWMY])$/.exec(age);
-  if (dicom) return `${Number(dicom[1])} ${dicom[2]!.toLowerCase()}`;
-  return age && !Number.isNaN(Number(age)) ? `${Number(age)} y` : age;
+  if (dicom) return `${Number(dicom[1])} ${messages.value.common.age[dicom[2]!]}`;
+  return age && !Number.isNaN(Number(age)) ? messages.value.common.years(Number(age)) : age;
 }
 
 /** Modality · view · sex · age */

@@ -1,6 +1,7 @@
 /** Small things that every view uses. */
 import type { ComponentChildren } from "preact";
 import type { LucideIcon } from "lucide-preact";
+import { messages } from "../messages";
 
 export function Bar({ share, label }: { share: number; label: string }) {
   const percent = Math.max(0, Math.min(1, share)) * 100;
@@ -14,7 +15,7 @@ export function Bar({ share, label }: { share: number; label: string }) {
 /** At work, and nobody can tell how far: something moves, and nothing fills. */
 export function BusyBar() {
   return (
-    <div class="bar busy" role="progressbar" aria-label="at work" data-testid="busy-bar">
+    <div class="bar busy" role="progressbar" aria-label={messages.value.common.atWork} data-testid="busy-bar">
       <i />
     </div>
   );
@@ -29,7 +30,7 @@ interface SegmentsProps<T extends string> {
   disabled?: boolean;
   titles?: Readonly<Record<string, string>>;
   /** What stands on the buttons, where it is not the option itself. */
-  names?: Readonly<Record<T, string>>;
+  names?: Readonly<Partial<Record<T, string>>>;
 }
 
 export function Segments<T extends string>(props: SegmentsProps<T>) {

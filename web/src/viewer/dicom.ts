@@ -1,6 +1,7 @@
 /** DICOM files in a Cornerstone3D stack: full depth, windowed in the browser. */
 import { Enums, RenderingEngine, cache, imageLoader, init, metaData, type Types } from "@cornerstonejs/core";
 import { init as initLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
+import { messages } from "../messages";
 import { gridOf, takenOf, type Header } from "./header";
 import { galleryOrder, isCut, type Plane } from "./order";
 import type { Pane, Place, View, Window } from "./pane";
@@ -114,7 +115,7 @@ function valuesOf(stack: readonly string[]): Pane["valueAt"] {
 
 async function loadAll(stack: readonly string[]): Promise<void> {
   const { rows = 0, columns = 0 } = headerOf(stack[0]!).plane;
-  if (rows * columns * stack.length > MOST_VOXELS) throw new Error("This series is too large to be cut along other planes here.");
+  if (rows * columns * stack.length > MOST_VOXELS) throw new Error(messages.peek().compare.tooLarge);
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < stack.length) await imageLoader.loadAndCacheImage(stack[next++]!);

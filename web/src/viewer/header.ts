@@ -1,4 +1,5 @@
 /** What a DICOM header says of where a picture lies and how it was taken. Pure. */
+import { messages } from "../messages";
 import { directionOf, type Vector } from "./orientation";
 import type { Grid } from "./pane";
 
@@ -47,15 +48,14 @@ export function takenOf({ text }: Header): string[] {
   const [sequence, echo] = [named("x00180080", "ms"), named("x00180081", "ms")];
   return [
     ["x00080060", "x00180015", "x00185101"].map(text).filter(Boolean).join(" · "),
-    SIDES[text("x00200062") || text("x00200060")] ?? "",
+    messages.value.compare.side[text("x00200062") || text("x00200060")] ?? "",
     named("x00180060", "kVp"),
     sequence && `TR ${sequence}`,
     echo && `TE ${echo}`,
-    text("x00180050") && `${trimmed(text("x00180050"))} mm thick`,
+    text("x00180050") && messages.value.compare.thick(trimmed(text("x00180050"))),
   ].filter(Boolean);
 }
 
-const SIDES: Record<string, string> = { L: "left side", R: "right side", B: "both sides" };
 const trimmed = (number: string): string => String(Number(Number(number).toPrecision(4)) || number);
 
 const pairOf = (values: readonly number[] | undefined): readonly [number, number] | null =>

@@ -1,4 +1,5 @@
 /** Lengths and angles on a picture, in millimetres where its pixels have a size. Pure. */
+import { fixed, messages } from "../messages";
 import type { Grid } from "./pane";
 import type { Point } from "./orientation";
 
@@ -33,8 +34,8 @@ export function angleOf(a: Point, vertex: Point, b: Point, spacing: Spacing): nu
 export function wordsOf({ kind, points }: Mark, { spacing, atDetector }: Grid): string {
   const [a, b, c] = points;
   if (!a || !b || points.length < NEEDED[kind]) return "";
-  if (kind === "angle") return `${angleOf(a, b, c!, spacing).toFixed(1)}°`;
+  if (kind === "angle") return `${fixed(angleOf(a, b, c!, spacing), 1)}°`;
   const length = lengthOf(a, b, spacing);
   if (!spacing) return `${length.toFixed(0)} px`;
-  return `${length.toFixed(length < 10 ? 2 : 1)} mm${atDetector ? " at the detector" : ""}`;
+  return `${fixed(length, length < 10 ? 2 : 1)} mm${atDetector ? messages.value.compare.atDetector : ""}`;
 }

@@ -1,5 +1,6 @@
 /** Opens an upload or a record in the viewer that its files call for; the server's picture where that fails. */
 import { api, paths, Problem, type Thing } from "../api";
+import { messages } from "../messages";
 import type { ViewerKind } from "../types";
 import type { Pane } from "./pane";
 import { openPicture } from "./picture";
@@ -55,10 +56,11 @@ async function fetchAll(
 }
 
 const because = (error: unknown): string => {
+  const words = messages.peek().compare;
   if (error instanceof Problem && error.reason === "source-gone")
-    return "The source file is gone; this is the server's picture of it.";
-  if (error instanceof Problem) return `${error.message} This is the server's picture.`;
-  return "This file is not decoded in the browser; this is the server's picture.";
+    return words.sourceGone;
+  if (error instanceof Problem) return words.serverPicture(error.message);
+  return words.notDecoded;
 };
 
 /** element: an empty block of the pane's size, which the viewer fills. told: how many files of how many are here. */
@@ -88,11 +90,11 @@ export async function openPane(
     const { viewer, count, plane, units } = known;
     const hounsfield = units === "HU";
     if (viewer === "picture" || viewer === null) return await picture("");
-    if (count > MOST_FILES) return await picture(`A series of ${count} files; this is the server's picture.`);
+    if (count > MOST_FILES) return await picture(messages.peek().compare.manyFiles(count));
     const files = await fetchAll(
       thing,
       count,
-      (done) => told(count > 1 ? `${done} of ${count} files` : "reading"),
+      (done) => told(count > 1 ? messages.peek().compare.filesOf(done, count) : messages.peek().compare.reading),
       abort,
     );
     if (viewer === "volume") {

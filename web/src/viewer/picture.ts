@@ -1,4 +1,5 @@
 /** The server's own picture on a plain canvas: PNG and JPEG sources, and whatever a viewer cannot decode. */
+import { messages } from "../messages";
 import { fitted, PIXELS_ALONE, type Grid, type Pane, type View, type Window } from "./pane";
 
 const WHOLE: Window = [127.5, 255];
@@ -52,7 +53,7 @@ export async function openPicture(
       return red === green && green === blue ? red! : null;
     },
     loadWhole: async () => {
-      if (slices > 1) throw new Error("The server draws these slices one by one; other planes need the file itself.");
+      if (slices > 1) throw new Error(messages.peek().compare.oneByOne);
     },
     slice: () => state.slice,
     setSlice: async (slice) => {

@@ -3,6 +3,7 @@ import { Trash2 } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs, loadJobs } from "../../jobs";
+import { messages } from "../../messages";
 import { facets, refresh } from "../../search";
 import { ask, asking, gallery, go } from "../../state";
 import { Dialog } from "../../ui/Dialog";
@@ -46,6 +47,7 @@ function toggled(chosen: readonly string[], value: string, all: readonly { value
 }
 
 function Train() {
+  const words = messages.value.adapt;
   const [written, setWritten] = useState<string | null>(null);
   const [replacing, setReplacing] = useState(false);
   const [kind, setKind] = useState<(typeof KINDS)[number]>("mlp");
@@ -65,9 +67,7 @@ function Train() {
       if (job.state === "done") {
         const accepted = trainedBy(job)?.accepted ?? false;
         say(
-          accepted
-            ? `The space “${name}” is there. Search in it, and evaluate it before trusting it.`
-            : `The space “${name}” is there, not surely better than base on its own records: base stays chosen.`,
+          accepted ? words.accepted(name) : words.notSurely(name),
         );
         ask({ space: accepted ? name : BASE });
         setWritten(null);
@@ -80,14 +80,13 @@ function Train() {
     }
   };
   return (
-    <section class="card box stack" aria-label="Train an adapter">
-      <h3>Train an adapter</h3>
+    <section class="card box stack" aria-label={words.train}>
+      <h3>{words.train}</h3>
       <p class="note">
-        It learns to bring records together of which the field says the same. The encoder itself stays as it is:{" "}
-        {gallery.value?.encoder.note}
+        {words.what} {gallery.value?.encoder.note}
       </p>
       <label class="field">
-        What makes two images alike
+        {words.alike}
         <select
           value={field}
           data-testid="adapt-field"
@@ -100,7 +99,7 @@ function Train() {
           ))}
         </select>
       </label>
-      <div class="lines" aria-label="Labels to learn from">
+      <div class="lines" aria-label={words.learnFrom}>
         {labels.slice(0, SHOWN).map(({ value, count }) => (
           <label class="vote" key={value}>
             <span title={value}>
@@ -119,15 +118,15 @@ function Train() {
         ))}
         {labels.length === 0 && (
           <p class="muted">
-            No record bears a label yet.{" "}
+            {words.noLabels}{" "}
             <button class="plain" onClick={() => go("labels")}>
-              Label some
+              {words.labelSome}
             </button>
           </p>
         )}
       </div>
       <label class="field">
-        Name of the new space
+        {words.name}
         <input
           value={name}
           spellcheck={false}
@@ -135,36 +134,35 @@ function Train() {
           onInput={(event) => setWritten(event.currentTarget.value)}
         />
       </label>
-      {!isSpaceName(name) && <p class="note">Letters, digits, - and _; 64 at most; not “base”.</p>}
+      {!isSpaceName(name) && <p class="note">{words.nameRule}</p>}
       {isSpaceName(name) && spaces.includes(name) && (
         <p class="note" data-testid="name-taken">
-          There is a space of this name: you will be asked before it is replaced.
+          {words.nameTaken}
         </p>
       )}
-      <Segments label="Kind of adapter" options={KINDS} chosen={kind} onChoose={setKind} testid="adapt-kind" />
+      <Segments label={words.kind} options={KINDS} chosen={kind} onChoose={setKind} testid="adapt-kind" />
       <button
         class="full"
         disabled={busy || reader || !isSpaceName(name) || labels.length === 0}
         data-testid="adapt-start"
         onClick={() => (spaces.includes(name) ? setReplacing(true) : void start(false))}
       >
-        {busy ? "Training…" : "Train"}
+        {busy ? words.training : words.start}
       </button>
-      {reader && <p class="note">This key may read; training needs a contributor's key.</p>}
+      {reader && <p class="note">{words.noTrainer}</p>}
       {replacing && (
         <Dialog
-          title={`Replace the space “${name}”?`}
+          title={words.replace(name)}
           onClose={() => setReplacing(false)}
           testid="replace-space"
         >
           <p class="note">
-            Its adapter is trained anew from today's labels. What was found or measured in it before can no longer be
-            repeated. Another name keeps both.
+            {words.replaceWhat}
           </p>
           <footer>
-            <button onClick={() => setReplacing(false)}>Keep it</button>
+            <button onClick={() => setReplacing(false)}>{words.keepIt}</button>
             <button class="danger" data-testid="replace-confirm" onClick={() => void start(true)}>
-              Replace it
+              {words.replaceIt}
             </button>
           </footer>
         </Dialog>
@@ -176,6 +174,7 @@ function Train() {
 const BASE = "base";
 
 function Spaces() {
+  const words = messages.value.adapt;
   const [leaving, setLeaving] = useState<string | null>(null);
   const remove = async (name: string): Promise<void> => {
     try {
@@ -188,30 +187,30 @@ function Spaces() {
     }
   };
   return (
-    <section class="card box stack" aria-label="Spaces">
-      <h3>Spaces</h3>
+    <section class="card box stack" aria-label={words.spaces}>
+      <h3>{words.spaces}</h3>
       <ul class="lines">
         {gallery.value?.spaces.map((one) => (
           <li class="spread" key={one.name} data-testid="space-row" data-space={one.name}>
             <span>{spaceTitle(one)}</span>
             {one.kind !== "base" && gallery.value?.role === "admin" && (
-              <button class="plain" aria-label={`Delete the space ${one.name}`} onClick={() => setLeaving(one.name)}>
+              <button class="plain" aria-label={words.deleteOf(one.name)} onClick={() => setLeaving(one.name)}>
                 <Trash2 aria-hidden="true" />
               </button>
             )}
           </li>
         ))}
       </ul>
-      <p class="note">A search in another space re-ranks at once; the switch stands left of the hits.</p>
+      <p class="note">{words.switchNote}</p>
       {leaving && (
-        <Dialog title={`Delete the space “${leaving}”?`} onClose={() => setLeaving(null)}>
+        <Dialog title={words.deleteAsk(leaving)} onClose={() => setLeaving(null)}>
           <p class="note">
-            The adapter and its vectors go. Records, labels and the base space stay; it can be trained again.
+            {words.deleteWhat}
           </p>
           <footer>
-            <button onClick={() => setLeaving(null)}>Keep</button>
+            <button onClick={() => setLeaving(null)}>{messages.value.common.keep}</button>
             <button class="danger" onClick={() => void remove(leaving)}>
-              Delete the space
+              {words.delete}
             </button>
           </footer>
         </Dialog>

@@ -1,9 +1,9 @@
 /** How a training does while it goes on: loss and scores by step, each with its interval where it has one. */
+import { fixed, messages } from "../../messages";
 import type { TrainingPoint } from "../../types";
 import { drawingsOf, type CurveDrawing } from "./curves";
 
-const NAMES: Record<string, string> = { loss: "Loss", accuracy: "Accuracy" };
-const shown = (value: number): string => value.toFixed(Math.abs(value) < 10 ? 3 : 1);
+const shown = (value: number): string => fixed(value, Math.abs(value) < 10 ? 3 : 1);
 
 export function Curves({ points }: { points: readonly TrainingPoint[] }) {
   if (points.length === 0) return null;
@@ -17,9 +17,10 @@ export function Curves({ points }: { points: readonly TrainingPoint[] }) {
 }
 
 function Curve({ drawing: { measure, lines, low, high, first, last } }: { drawing: CurveDrawing }) {
-  const name = NAMES[measure] ?? measure;
+  const words = messages.value.adapt;
+  const name = words.curve[measure] ?? measure;
   const told = lines.map(
-    ({ run, best, bestAt, last }) => `${run && `${run}: `}best ${shown(best)} at step ${bestAt}, now ${shown(last)}`,
+    ({ run, best, bestAt, last }) => `${run && `${run}: `}${words.best(shown(best), bestAt, shown(last))}`,
   );
   return (
     <figure class="curve" data-testid={`curve-${measure}`}>
@@ -36,7 +37,7 @@ function Curve({ drawing: { measure, lines, low, high, first, last } }: { drawin
       </div>
       <div class="spread note numbers steps">
         <span>{first}</span>
-        <span>step</span>
+        <span>{words.step}</span>
         <span>{last}</span>
       </div>
       <ul class="note">

@@ -1,10 +1,12 @@
 /** What a training did on patients that it had left out: beside base and chance, and which kinds were tried. */
+import { messages } from "../../messages";
 import type { AdaptResult } from "../../types";
 import { Figure, Intervals } from "../evaluate/Interval";
 import { points, pOf } from "../evaluate/partRows";
 import { innerOf, triedOf } from "./inner";
 
 export function InnerFolds({ space, training }: { space: string; training: AdaptResult["training"] }) {
+  const words = messages.value.adapt;
   const inner = innerOf(training);
   const tried = triedOf(training);
   const alone = (value: number) => ({ value, interval: null });
@@ -13,7 +15,7 @@ export function InnerFolds({ space, training }: { space: string; training: Adapt
       {inner && (
         <div class="scrolls" data-testid="inner-figures">
           <table>
-            <caption class="note">{`On ${inner.folds} inner folds of ${inner.records} records: macro P@5`}</caption>
+            <caption class="note">{words.inner(inner.folds, inner.records)}</caption>
             <tbody>
               {(
                 [
@@ -30,14 +32,14 @@ export function InnerFolds({ space, training }: { space: string; training: Adapt
                 </tr>
               ))}
               <tr>
-                <th scope="row">gain, points</th>
+                <th scope="row">{words.gain}</th>
                 <td class="n" colSpan={2} data-testid="inner-gain">
-                  {`${points(inner.gain[0])} (${points(inner.gain[1])} to ${points(inner.gain[2])}), p ${pOf(inner.p)}`}
+                  {words.gained(points(inner.gain[0]), points(inner.gain[1]), points(inner.gain[2]), pOf(inner.p))}
                 </td>
               </tr>
               {Object.entries(inner.head).map(([name, figure]) => (
                 <tr key={name}>
-                  <th scope="row">{`the head's ${name.replaceAll("_", " ")}`}</th>
+                  <th scope="row">{words.head(name.replaceAll("_", " "))}</th>
                   <td class="n" colSpan={2}>
                     <Figure of={figure} />
                   </td>
@@ -50,7 +52,7 @@ export function InnerFolds({ space, training }: { space: string; training: Adapt
       {tried.length > 0 && (
         <div class="scrolls" data-testid="tried-kinds">
           <table>
-            <caption class="note">Kinds, on patients left out: macro P@5</caption>
+            <caption class="note">{words.tried}</caption>
             <tbody>
               {tried.map(({ kind, chosen, ...measured }) => (
                 <tr key={kind}>
@@ -58,7 +60,7 @@ export function InnerFolds({ space, training }: { space: string; training: Adapt
                   <td class="n">
                     <Figure of={{ value: measured.precision, interval: measured.interval }} />
                   </td>
-                  <td>{chosen ? "chosen" : `${points(measured.behind)} beside the best`}</td>
+                  <td>{chosen ? words.chosen : words.behind(points(measured.behind))}</td>
                 </tr>
               ))}
             </tbody>

@@ -1,7 +1,7 @@
 /** What came of a training or a tuning, and where to go with it. */
+import { fixed, messages } from "../../messages";
 import { ask, go } from "../../state";
 import type { AdaptResult, Job, TuneResult } from "../../types";
-import { counted } from "../../ui/small";
 import { Figure } from "../evaluate/Interval";
 import { points, pOf } from "../evaluate/partRows";
 import { Curves } from "./Curves";
@@ -23,7 +23,7 @@ export function Training({ job }: { job: Job }) {
       <Curves points={told} />
       {trained && told.length === 0 && (
         <p class="note" data-testid="no-curve">
-          No curve: the kind {trained.kind} is fitted at once, or an earlier version trained it.
+          {messages.value.adapt.noCurve(trained.kind)}
         </p>
       )}
     </>
@@ -31,26 +31,27 @@ export function Training({ job }: { job: Job }) {
 }
 
 function Trained({ result }: { result: AdaptResult }) {
+  const { adapt: words, common } = messages.value;
   const { space, classes, records, patients, seconds, accepted, note } = result;
   return (
     <>
       <div class="row">
         <span class="note">
           {[
-            `Space “${space}”`,
-            counted(classes.length, "label"),
-            counted(records, "record"),
-            patients ? counted(patients, "patient") : "",
-            `${seconds.toFixed(1)} s`,
+            words.space(space),
+            common.labels(classes.length),
+            common.records(records),
+            patients ? common.patients(patients) : "",
+            `${fixed(seconds, 1)} s`,
           ]
             .filter(Boolean)
             .join(" · ")}
         </span>
         <button class="chip" onClick={() => (ask({ space }), go("search"))}>
-          Search in it
+          {words.searchIn}
         </button>
         <button class="chip" data-testid="to-evaluate" onClick={() => go("evaluate")}>
-          Evaluate it
+          {words.evaluate}
         </button>
       </div>
       {note && (
@@ -64,22 +65,20 @@ function Trained({ result }: { result: AdaptResult }) {
 }
 
 function Tuned({ result }: { result: TuneResult }) {
+  const words = messages.value.adapt;
   const { encoder, base, accepted, judgement, records, patients, epochs, seconds, notes } = result;
   const [value, low, high] = judgement.gain["P@5"] ?? [null, null, null];
   return (
     <>
       <p class="note">
-        {`Encoder “${encoder}”, tuned from ${base} · ${counted(records, "record")} · ${counted(patients, "patient")} · ` +
-          `${counted(epochs, "epoch")} · ${seconds.toFixed(0)} s`}
+        {words.tuned(encoder, base, records, patients, epochs, seconds.toFixed(0))}
       </p>
       <p class={`sentence ${accepted ? "" : "warn"}`} data-testid="tuned">
-        {accepted
-          ? "Accepted and kept: it is better than base on the untouched part. A gallery of this encoder is made with lookalike index --encoder, or gallery migrate."
-          : "Not accepted, nothing was kept: the gain in P@5 on the untouched part may be chance. Base, or an adapter on it, serves as well."}
+        {accepted ? words.tunedAccepted : words.tunedRefused}
       </p>
       <div class="scrolls">
         <table>
-          <caption class="note">{`On ${judgement.queries} untouched records: macro P@5, judged once, at the end`}</caption>
+          <caption class="note">{words.judged(judgement.queries)}</caption>
           <tbody>
             {Object.entries(judgement.figures).map(([name, figures]) => (
               <tr key={name}>
@@ -90,8 +89,8 @@ function Tuned({ result }: { result: TuneResult }) {
               </tr>
             ))}
             <tr>
-              <th scope="row">gain over base, points</th>
-              <td class="n">{`${points(value)} (${points(low)} to ${points(high)}), p ${pOf(judgement.p)}`}</td>
+              <th scope="row">{words.gainOverBase}</th>
+              <td class="n">{words.gained(points(value), points(low), points(high), pOf(judgement.p))}</td>
             </tr>
           </tbody>
         </table>

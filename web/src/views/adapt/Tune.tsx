@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs } from "../../jobs";
+import { messages } from "../../messages";
 import { facets, refresh } from "../../search";
 import { gallery } from "../../state";
 import { sayProblem } from "../../ui/notice";
@@ -10,12 +11,9 @@ import { freeName, isSpaceName, stemOf } from "./names";
 import { tunedBy } from "./Trained";
 
 const METHODS = ["labels", "views"] as const;
-const TOLD = {
-  labels: "learns from labels: records of one label are drawn together",
-  views: "learns without labels: two views of each picture are drawn together; labels only judge",
-};
 
 export function Tune() {
+  const words = messages.value.adapt;
   const [written, setWritten] = useState<string | null>(null);
   const [method, setMethod] = useState<(typeof METHODS)[number]>("labels");
   const [field, setField] = useState("label");
@@ -37,15 +35,14 @@ export function Tune() {
     }
   };
   return (
-    <section class="card box stack" aria-label="Tune the encoder">
-      <h3>Tune the encoder</h3>
+    <section class="card box stack" aria-label={words.tune}>
+      <h3>{words.tune}</h3>
       <p class="note">
-        Its own network learns from the gallery's pictures, which takes minutes to hours. A quarter of the labelled
-        records, whole patients, stays untouched and judges it once, at the end.
+        {words.tuneWhat}
       </p>
       <div class="row">
         <label class="field">
-          Name of the new encoder
+          {words.encoderName}
           <input
             value={name}
             spellcheck={false}
@@ -54,7 +51,7 @@ export function Tune() {
           />
         </label>
         <label class="field">
-          What makes two images alike
+          {words.alike}
           <select value={field} data-testid="tune-field" onChange={(event) => setField(event.currentTarget.value)}>
             {fields.map((facet) => (
               <option key={facet.field} value={facet.field}>
@@ -65,20 +62,21 @@ export function Tune() {
         </label>
       </div>
       <Segments
-        label="What it learns from"
+        label={words.learnsFrom}
         options={METHODS}
         chosen={method}
         onChoose={setMethod}
-        titles={TOLD}
+        names={words.method}
+        titles={words.methodTitle}
         testid="tune-method"
       />
-      <p class="note">It {TOLD[method]}.</p>
+      <p class="note">{words.methodNote(words.methodTitle[method])}</p>
       <button
         disabled={busy || reader || !isSpaceName(name) || !gallery.value?.labels.length}
         data-testid="tune-start"
         onClick={() => void start()}
       >
-        {busy ? "Tuning…" : "Tune"}
+        {busy ? words.tuning : words.startTuning}
       </button>
     </section>
   );

@@ -1,4 +1,5 @@
 /** Names of new spaces, and what a space is for. Pure. */
+import { messages } from "../../messages";
 import type { Space } from "../../types";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
@@ -19,9 +20,10 @@ export const stemOf = (name: string): string =>
 
 /** "view (ViewPosition: PA, AP)": a space with what it was trained on. */
 export function spaceTitle({ name, kind, answers, field, labels, accepted, note }: Space): string {
-  if (kind === "base") return `${name} (the encoder's own)`;
-  if (!answers) return `${name} (of another encoder's vectors: train it anew)`;
+  const words = messages.value.adapt;
+  if (kind === "base") return words.base(name);
+  if (!answers) return words.otherEncoder(name);
   if (note) return `${name} (${note})`;
   const what = [field, labels.join(", ")].filter(Boolean).join(": ");
-  return `${name} (${what})${accepted ? "" : ", not surely better than base"}`;
+  return `${name} (${what})${accepted ? "" : words.unsure}`;
 }

@@ -1,6 +1,7 @@
 /** What can be done with a box that was drawn on a pane: search for it, or take it away. */
 import { Search, X } from "lucide-preact";
 import type { Thing } from "../../api";
+import { messages } from "../../messages";
 import { ALONE, type Asked } from "../../route";
 import { ask, asking, compare, gallery } from "../../state";
 import type { Subject } from "../../viewer/open";
@@ -14,6 +15,7 @@ interface Props {
 }
 
 export function BoxBar({ name, solid, subject, onSolid }: Props) {
+  const words = messages.value.compare;
   const isVolume = subject.depth > 1;
   const search = (): void => {
     const { box, from, to } = solid;
@@ -23,24 +25,24 @@ export function BoxBar({ name, solid, subject, onSolid }: Props) {
   };
   return (
     <div class="row box-bar" data-testid={`box-${name}`}>
-      <span>Box</span>
+      <span>{words.box}</span>
       {isVolume && (
         <>
-          <End label="from slice" value={solid.from} min={0} max={solid.to} testid={`box-from-${name}`}
+          <End label={words.fromSlice} value={solid.from} min={0} max={solid.to} testid={`box-from-${name}`}
             onValue={(from) => onSolid({ ...solid, from })} />
-          <End label="to" value={solid.to} min={solid.from} max={subject.depth - 1} testid={`box-to-${name}`}
+          <End label={words.toSlice} value={solid.to} min={solid.from} max={subject.depth - 1} testid={`box-to-${name}`}
             onValue={(to) => onSolid({ ...solid, to })} />
         </>
       )}
       {gallery.value?.patches ? (
         <button class="key" data-testid={`box-search-${name}`} onClick={search}>
           <Search aria-hidden="true" />
-          Search for what it holds
+          {words.searchBox}
         </button>
       ) : (
-        <span class="note">This gallery keeps no patches, which boxes are searched by.</span>
+        <span class="note">{words.noPatches}</span>
       )}
-      <button class="plain" aria-label="Take the box away" onClick={() => onSolid(null)}>
+      <button class="plain" aria-label={words.dropBox} onClick={() => onSolid(null)}>
         <X aria-hidden="true" />
       </button>
     </div>

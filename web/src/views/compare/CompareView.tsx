@@ -1,5 +1,6 @@
 /** Query and hit side by side, in real viewers, with the matching pair of slices first. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { fixed, messages } from "../../messages";
 import { asking, compare } from "../../state";
 import type { Hit } from "../../types";
 import { factsOf } from "../../ui/facts";
@@ -39,7 +40,7 @@ export function CompareView({ id }: { id: string }) {
     else compare(null);
   };
   return (
-    <section ref={section} class="compare" aria-label="Compare" tabIndex={-1} data-testid="compare" onKeyDown={leave}>
+    <section ref={section} class="compare" aria-label={messages.value.compare.title} tabIndex={-1} data-testid="compare" onKeyDown={leave}>
       <Toolbar
         panes={panes}
         tools={tools}
@@ -56,7 +57,7 @@ export function CompareView({ id }: { id: string }) {
           <PaneView
             key={name}
             name={name}
-            title={name === "query" ? "Query" : titleOf(hit)}
+            title={name === "query" ? messages.value.compare.query : titleOf(hit)}
             about={aboutOf(name, subjects[name], hit)}
             subject={subjects[name] ?? null}
             absent={name === "query" && !asked}
@@ -73,7 +74,9 @@ export function CompareView({ id }: { id: string }) {
 }
 
 const titleOf = (hit: Hit | null): string =>
-  hit ? `Number ${hit.rank}${hit.percentile == null ? "" : ` · ${hit.percentile.toFixed(1)}%`}` : "Record";
+  hit
+    ? messages.value.compare.number(hit.rank, hit.percentile == null ? null : fixed(hit.percentile, 1))
+    : messages.value.compare.record;
 
 function aboutOf(name: Name, subject: Subject | undefined, hit: Hit | null): string {
   const { asked } = asking.value;

@@ -1,4 +1,5 @@
 /** What a reader needs in the corners and at the edges of a picture. Nothing of who was taken. */
+import { fixed, messages } from "../../messages";
 import { edgesOf, letterOf, type Point, type Turn } from "../../viewer/orientation";
 import type { Grid, Pane } from "../../viewer/pane";
 
@@ -30,11 +31,11 @@ export function Corners({ pane, grid, turn, modality, zoom, inverted, cursor }: 
             {edges[side]}
           </b>
         ))}
-      {!edges && <span class="edge bottom said">no orientation in this file</span>}
+      {!edges && <span class="edge bottom said">{messages.value.compare.noOrientation}</span>}
       <ul class="corner lower">
         <li data-testid="window-words">{windowWords(pane)}</li>
-        {zoom !== 1 && <li>{`zoom ${zoom.toFixed(2)}`}</li>}
-        {inverted && <li>inverted</li>}
+        {zoom !== 1 && <li>{messages.value.compare.zoom(fixed(zoom, 2))}</li>}
+        {inverted && <li>{messages.value.compare.inverted}</li>}
       </ul>
       <ul class="corner lower right">
         {cursor && <li data-testid="value">{valueWords(pane, cursor)}</li>}
@@ -44,33 +45,34 @@ export function Corners({ pane, grid, turn, modality, zoom, inverted, cursor }: 
   );
 }
 
-const round = (value: number): string => (Math.abs(value) >= 10 ? value.toFixed(0) : value.toPrecision(3));
+const round = (value: number): string => (Math.abs(value) >= 10 ? value.toFixed(0) : value.toPrecision(3).replace(".", messages.value.common.decimal));
 
 function windowWords(pane: Pane): string {
   const [center, width] = pane.window();
-  return `C ${round(center)}  W ${round(width)}${pane.hounsfield ? " HU" : ", no HU"}`;
+  return messages.value.compare.window(round(center), round(width), pane.hounsfield);
 }
 
 function spacingWords({ spacing, between, atDetector }: Grid): string {
-  if (!spacing) return "no scale: lengths in pixels";
-  const sides = [...spacing, ...(between ? [between] : [])].map((mm) => mm.toFixed(2));
-  return `${sides.join(" × ")} mm${atDetector ? " at the detector" : ""}`;
+  if (!spacing) return messages.value.compare.noScale;
+  const sides = [...spacing, ...(between ? [between] : [])].map((mm) => fixed(mm, 2));
+  return `${sides.join(" × ")} mm${atDetector ? messages.value.compare.atDetector : ""}`;
 }
 
 function placeWords({ position, through }: Grid): string {
   if (position === null || !through) return "";
   const [letter] = letterOf(through);
   const axis = letter === "L" || letter === "R" ? "L" : letter === "P" || letter === "A" ? "P" : "H";
-  return `${axis} ${position.toFixed(1)} mm`;
+  return `${axis} ${fixed(position, 1)} mm`;
 }
 
 /** Under the pointer: the column, the row and the value there. */
 export function valueWords(pane: Pane, [column, row]: Point): string {
+  const words = messages.value.compare;
   const { columns, rows } = pane.grid();
-  if (column < 0 || row < 0 || column >= columns || row >= rows) return "outside of the picture";
+  if (column < 0 || row < 0 || column >= columns || row >= rows) return words.outside;
   const at = `${Math.floor(column)}, ${Math.floor(row)}`;
   const value = pane.valueAt(column, row);
-  if (value === null) return `${at} · no single value`;
-  const unit = pane.hounsfield ? " HU" : pane.drawnBy === "picture" ? " of 255, as shown" : "";
-  return `${at} · ${Number(value.toPrecision(5))}${unit}`;
+  if (value === null) return `${at} · ${words.noValue}`;
+  const unit = pane.hounsfield ? " HU" : pane.drawnBy === "picture" ? words.asShown : "";
+  return `${at} · ${String(Number(value.toPrecision(5))).replace(".", messages.value.common.decimal)}${unit}`;
 }

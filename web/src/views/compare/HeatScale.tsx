@@ -1,4 +1,5 @@
 /** What the colour of the heat means, and from where and how strongly it is shown. */
+import { fixed, messages } from "../../messages";
 import type { Glowing } from "../../viewer/glow";
 
 interface Props {
@@ -7,17 +8,18 @@ interface Props {
 }
 
 export function HeatScale({ glowing, onGlowing }: Props) {
+  const words = messages.value.compare;
   const { threshold, strength } = glowing;
   return (
     <fieldset class="row heat-scale" data-testid="heat-scale">
-      <legend class="sr">What matched</legend>
-      <span>least alike 0</span>
+      <legend class="sr">{words.heat}</legend>
+      <span>{words.leastAlike}</span>
       <span class="scale-of-heat" aria-hidden="true">
         <i style={{ left: `${threshold * 100}%` }} />
       </span>
-      <span>1 most alike, of this pair</span>
+      <span>{words.mostAlike}</span>
       <label>
-        shown from {threshold.toFixed(2)}
+        {words.shownFrom(fixed(threshold, 2))}
         <input
           type="range"
           min={0}
@@ -29,7 +31,7 @@ export function HeatScale({ glowing, onGlowing }: Props) {
         />
       </label>
       <label>
-        strength {Math.round(strength * 100)}%
+        {words.strength(Math.round(strength * 100))}
         <input
           type="range"
           min={0.1}
@@ -40,7 +42,7 @@ export function HeatScale({ glowing, onGlowing }: Props) {
           onInput={(event) => onGlowing({ ...glowing, strength: Number(event.currentTarget.value) })}
         />
       </label>
-      <span class="note">none is shown on air; the encoder's view, not a finding</span>
+      <span class="note">{words.heatNote}</span>
     </fieldset>
   );
 }

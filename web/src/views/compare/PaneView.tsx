@@ -1,6 +1,7 @@
 /** One pane: the viewer with what stands over it, and its slices. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem } from "../../api";
+import { messages } from "../../messages";
 import type { Explained } from "../../types";
 import type { Glowing } from "../../viewer/glow";
 import { wordsOf } from "../../viewer/measure";
@@ -32,7 +33,8 @@ interface Props {
 
 export function PaneView({ name, title, about, subject, absent, panes, tools, heat, glowing, planes }: Props) {
   const place = useRef<HTMLDivElement>(null);
-  const [words, setWords] = useState("opening");
+  const says = messages.value.compare;
+  const [words, setWords] = useState(says.opening);
   const pane = panes.panes[name] ?? null;
   const [point, setCross] = useState<readonly [number, number] | null>(null);
   const showsPlanes = planes && (pane?.slices ?? 1) > 1;
@@ -75,7 +77,7 @@ export function PaneView({ name, title, about, subject, absent, panes, tools, he
       <header>
         <strong>{title}</strong>
         <span title={about}>{about}</span>
-        <span class="push hint">drag: window · wheel: {(pane?.slices ?? 1) > 1 ? "slice" : "zoom"} · Shift and drag: move</span>
+        <span class="push hint">{says.hint((pane?.slices ?? 1) > 1)}</span>
       </header>
       <div class={`screens ${grid && showsPlanes ? "three" : ""}`}>
         <div
@@ -107,7 +109,7 @@ export function PaneView({ name, title, about, subject, absent, panes, tools, he
             )}
           </div>
           {absent ? (
-            <p class="wait">The query is words; there is no picture to stand beside.</p>
+            <p class="wait">{says.noQueryPicture}</p>
           ) : (
             words && <p class="wait working">{words}</p>
           )}
@@ -139,12 +141,12 @@ export function PaneView({ name, title, about, subject, absent, panes, tools, he
         )}
       </div>
       {grid && tools.marks[name].length > 0 && (
-        <ul class="chips marks" aria-label={`Measures on ${title}`} aria-live="polite" data-testid={`marks-${name}`}>
+        <ul class="chips marks" aria-label={says.measuresOn(title)} aria-live="polite" data-testid={`marks-${name}`}>
           {tools.marks[name].map((mark, at) => (
             <li key={at}>
               <button class="chip" onClick={() => void panes.toSlice(name, mark.slice)}>
                 {wordsOf(mark, grid)}
-                {pane!.slices > 1 && ` on slice ${mark.slice + 1}`}
+                {pane!.slices > 1 && says.onSlice(mark.slice + 1)}
               </button>
             </li>
           ))}
@@ -155,14 +157,14 @@ export function PaneView({ name, title, about, subject, absent, panes, tools, he
       )}
       {elsewhere !== null && (
         <button class="plain elsewhere" data-testid={`heat-elsewhere-${name}`} onClick={() => void panes.toSlice(name, elsewhere)}>
-          What matched lies on slice {elsewhere + 1}: show it
+          {says.elsewhere(elsewhere + 1)}
         </button>
       )}
       {pane && pane.slices > 1 && (
         <label class="scroll">
           <span data-testid={`slice-words-${name}`}>
-            Slice {slice + 1} of {pane.slices} {subject?.plane}
-            {matching === slice ? " · matching" : ""}
+            {messages.value.common.sliceOf(slice + 1, pane.slices)} {says.plane[subject?.plane ?? ""] ?? subject?.plane}
+            {matching === slice ? ` · ${says.matching}` : ""}
           </span>
           <input
             type="range"
@@ -180,12 +182,12 @@ export function PaneView({ name, title, about, subject, absent, panes, tools, he
 
 const troubleOf = (error: Error): string =>
   error instanceof Problem && error.reason === "not-found"
-    ? "This record is not in the gallery: it was removed, or the link belongs to another one."
+    ? messages.peek().compare.noRecord
     : error.message;
 
 function labelOf(title: string, { tool }: Tools): string {
-  if (tool !== "window") return `${title}. Arrows move the cursor, with Shift by ten, Enter sets a point, Escape ends`;
-  return `${title}. Up and down arrows scroll slices, left and right change the window`;
+  if (tool !== "window") return messages.value.compare.toolKeys(title);
+  return messages.value.compare.windowKeys(title);
 }
 
 function turnOf(turn: Turn): string {

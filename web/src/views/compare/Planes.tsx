@@ -1,5 +1,6 @@
 /** The two other planes of a pane's volume, with a crosshair that all three share. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { messages } from "../../messages";
 import { edgesOf, UPRIGHT } from "../../viewer/orientation";
 import { fitted, type Grid, type Pane } from "../../viewer/pane";
 import { greysOf, nameOf, placeOf, planesOf, voxelAt, type Plane, type Voxel } from "../../viewer/planes";
@@ -17,7 +18,7 @@ interface Props {
 }
 
 export function Planes({ pane, name, grid, cross, dark, solid, onCross }: Props) {
-  const [words, setWords] = useState("reading all slices");
+  const [words, setWords] = useState(messages.peek().compare.readingAll);
   useEffect(() => {
     let gone = false;
     pane.loadWhole().then(
@@ -79,6 +80,7 @@ function PlaneView({ plane, pane, name, cross, dark, solid, onCross }: PlaneProp
     onCross(voxelAt(plane, cross[plane.on], [inside(x + step[0] * by, across.size), inside(y + step[1] * by, down.size)]));
   };
   const edges = across.towards && down.towards ? edgesOf(across.towards, down.towards, UPRIGHT) : null;
+  const words = messages.value.compare;
   const title = nameOf(plane) || (plane.on === 0 ? "along columns" : "along rows");
   return (
     <div
@@ -86,13 +88,13 @@ function PlaneView({ plane, pane, name, cross, dark, solid, onCross }: PlaneProp
       tabIndex={0}
       role="application"
       data-testid={`plane-${name}-${title}`}
-      aria-label={`${title} plane. Arrows move the crosshair, with Shift by ten`}
+      aria-label={words.planeKeys(words.plane[title] ?? title)}
       onPointerDown={go}
       onPointerMove={go}
       onKeyDown={press}
     >
       <canvas ref={canvas} aria-hidden="true" />
-      <span class="corner upper"><i>{title}</i></span>
+      <span class="corner upper"><i>{words.plane[title] ?? title}</i></span>
       {edges && (["top", "right", "bottom", "left"] as const).map((side) => <b key={side} class={`edge ${side}`}>{edges[side]}</b>)}
     </div>
   );

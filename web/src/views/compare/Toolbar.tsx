@@ -20,6 +20,7 @@ import {
   type LucideIcon,
 } from "lucide-preact";
 import { move } from "../../keyboard";
+import { fixed, messages } from "../../messages";
 import { selectedId, shown } from "../../search";
 import { compare } from "../../state";
 import type { SlicePair } from "../../types";
@@ -41,53 +42,54 @@ interface Props {
 }
 
 export function Toolbar({ panes, tools, heat, onHeat, pairs, onFull, planes, onPlanes }: Props) {
+  const words = messages.value.compare;
   const at = shown.value.findIndex((hit) => hit.id === selectedId.value);
   const anyDrawn = NAMES.some((name) => tools.marks[name].length || tools.solids[name]);
   return (
-    <div class="row" role="toolbar" aria-label="Viewer">
-      <button data-testid="compare-close" title="Back to the hits (Escape)" onClick={() => compare(null)}>
+    <div class="row" role="toolbar" aria-label={words.toolbar}>
+      <button data-testid="compare-close" title={words.backTitle} onClick={() => compare(null)}>
         <ArrowLeft aria-hidden="true" />
-        Hits
+        {words.hits}
       </button>
       <span class="row tight">
-        <Act icon={ChevronLeft} label="Previous hit (k)" testid="previous-hit" disabled={at <= 0} onClick={() => move(-1)} />
-        <Act icon={ChevronRight} label="Next hit (j)" testid="next-hit" disabled={at < 0 || at + 1 >= shown.value.length} onClick={() => move(1)} />
+        <Act icon={ChevronLeft} label={words.previous} testid="previous-hit" disabled={at <= 0} onClick={() => move(-1)} />
+        <Act icon={ChevronRight} label={words.next} testid="next-hit" disabled={at < 0 || at + 1 >= shown.value.length} onClick={() => move(1)} />
       </span>
       <Presets panes={panes} />
       <span class="row tight">
-        <Act icon={ZoomIn} label="Zoom in" testid="zoom-in" onClick={() => panes.toView(zoomed(panes.view, 1.25))} />
-        <Act icon={ZoomOut} label="Zoom out" testid="zoom-out" onClick={() => panes.toView(zoomed(panes.view, 0.8))} />
-        <Act icon={Contrast} label="Invert (i)" testid="invert" pressed={panes.inverted[panes.active]} onClick={panes.invert} />
-        <Act icon={RotateCw} label="Turn right (r)" testid="turn" onClick={panes.turnRight} />
-        <Act icon={TrianglesCenterlineDashedVertical} label="Mirror left to right (m)" testid="mirror" onClick={panes.mirror} />
-        <Act icon={Expand} label="Full screen (f)" testid="full-screen" onClick={onFull} />
+        <Act icon={ZoomIn} label={words.zoomIn} testid="zoom-in" onClick={() => panes.toView(zoomed(panes.view, 1.25))} />
+        <Act icon={ZoomOut} label={words.zoomOut} testid="zoom-out" onClick={() => panes.toView(zoomed(panes.view, 0.8))} />
+        <Act icon={Contrast} label={words.invert} testid="invert" pressed={panes.inverted[panes.active]} onClick={panes.invert} />
+        <Act icon={RotateCw} label={words.turn} testid="turn" onClick={panes.turnRight} />
+        <Act icon={TrianglesCenterlineDashedVertical} label={words.mirror} testid="mirror" onClick={panes.mirror} />
+        <Act icon={Expand} label={words.full} testid="full-screen" onClick={onFull} />
       </span>
       <span class="row tight">
         {NAMES.some((name) => (panes.panes[name]?.slices ?? 1) > 1) && (
-          <Act icon={Grid2x2} label="Three planes of a volume (p)" testid="planes" pressed={planes} onClick={() => onPlanes(!planes)} />
+          <Act icon={Grid2x2} label={words.planes} testid="planes" pressed={planes} onClick={() => onPlanes(!planes)} />
         )}
-        {TOOLS.map(([tool, icon, label]) => (
-          <Act key={tool} icon={icon} label={label} testid={`tool-${tool}`} pressed={tools.tool === tool} onClick={() => tools.toggle(tool)} />
+        {TOOLS.map(([tool, icon]) => (
+          <Act key={tool} icon={icon} label={words.tools[tool]} testid={`tool-${tool}`} pressed={tools.tool === tool} onClick={() => tools.toggle(tool)} />
         ))}
-        {anyDrawn && <Act icon={Trash2} label="Take all measures and boxes away" testid="clear-drawn" onClick={() => tools.clear(NAMES)} />}
+        {anyDrawn && <Act icon={Trash2} label={words.clear} testid="clear-drawn" onClick={() => tools.clear(NAMES)} />}
       </span>
       <button data-testid="viewer-reset" onClick={panes.reset}>
         <RotateCcw aria-hidden="true" />
-        Reset
+        {words.reset}
       </button>
       <button
         aria-pressed={panes.linked}
         data-testid="link-panes"
-        title="Window, zoom, turns and slices move together: in HU and in millimetres where both sides know them"
+        title={words.linkedTitle}
         onClick={() => panes.link(!panes.linked)}
       >
         <Link2 aria-hidden="true" />
-        Linked
+        {words.linked}
       </button>
       {heat !== null && (
         <button aria-pressed={heat} data-testid="heat-toggle" onClick={() => onHeat(!heat)}>
           <Flame aria-hidden="true" />
-          What matched
+          {words.heat}
         </button>
       )}
       <Pairs panes={panes} pairs={pairs} />
@@ -95,10 +97,10 @@ export function Toolbar({ panes, tools, heat, onHeat, pairs, onFull, planes, onP
   );
 }
 
-const TOOLS: ReadonlyArray<readonly [Exclude<Tool, "window">, LucideIcon, string]> = [
-  ["length", Ruler, "Measure a length (l)"],
-  ["angle", AngleIcon, "Measure an angle (a)"],
-  ["box", SquareDashed, "Draw a box to search for (b)"],
+const TOOLS: ReadonlyArray<readonly [Exclude<Tool, "window">, LucideIcon]> = [
+  ["length", Ruler],
+  ["angle", AngleIcon],
+  ["box", SquareDashed],
 ];
 
 interface ActProps {
@@ -123,7 +125,7 @@ function Presets({ panes }: { panes: Panes }) {
   const known = NAMES.map((name) => panes.panes[name]).filter((pane) => pane?.hounsfield);
   if (!known.length) return null;
   return (
-    <span class="row tight" role="group" aria-label="Windows of CT">
+    <span class="row tight" role="group" aria-label={messages.value.compare.windows}>
       {CT_PRESETS.map(([name, window]) => (
         <button
           key={name}
@@ -131,7 +133,7 @@ function Presets({ panes }: { panes: Panes }) {
           data-testid={`preset-${name.toLowerCase().replace(" ", "-")}`}
           onClick={() => panes.preset(window)}
         >
-          {name}
+          {messages.value.compare.preset[name] ?? name}
         </button>
       ))}
     </span>
@@ -143,14 +145,14 @@ function Pairs({ panes, pairs }: { panes: Panes; pairs: readonly SlicePair[] }) 
   if (!pairs.length) return null;
   const at = NAMES.map((name) => panes.panes[name]?.slice());
   return (
-    <span class="row tight" role="group" aria-label="Best pairs of slices" data-testid="best-pairs">
-      <span class="note">Best pairs</span>
+    <span class="row tight" role="group" aria-label={messages.value.compare.pairs} data-testid="best-pairs">
+      <span class="note">{messages.value.compare.bestPairs}</span>
       {pairs.map((pair, rank) => (
         <button
           key={rank}
           data-testid={rank ? `best-slice-${rank + 1}` : "best-slice"}
           aria-pressed={at[0] === pair.query_slice && at[1] === pair.slice}
-          title={`Slice ${pair.query_slice + 1} of the query and ${pair.slice + 1} of the hit, cosine ${pair.score.toFixed(3)}`}
+          title={messages.value.compare.pair(pair.query_slice + 1, pair.slice + 1, fixed(pair.score, 3))}
           onClick={() => void panes.toPair(pair)}
         >
           {`${pair.query_slice + 1} ~ ${pair.slice + 1}`}

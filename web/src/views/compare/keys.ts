@@ -1,6 +1,8 @@
 /** The keys of the compare view, beside those of the page. */
 import { useEffect, useRef } from "preact/hooks";
 import { writing } from "../../keyboard";
+import { messages } from "../../messages";
+import type { Messages } from "../../messages/en";
 import { CT_PRESETS } from "../../viewer/pane";
 import type { Panes } from "./compared";
 import type { Tools } from "./tools";
@@ -12,17 +14,21 @@ interface At {
   planes: () => void;
 }
 
-export const VIEWER_KEYS: ReadonlyArray<readonly [key: string, does: string, act: (at: At) => void]> = [
-  ["i", "invert", ({ panes }) => panes.invert()],
-  ["r", "turn right", ({ panes }) => panes.turnRight()],
-  ["m", "mirror left to right", ({ panes }) => panes.mirror()],
-  ["f", "full screen", ({ full }) => full()],
-  ["p", "three planes of a volume, with a crosshair", ({ planes }) => planes()],
-  ["l", "measure a length", ({ tools }) => tools.toggle("length")],
-  ["a", "measure an angle", ({ tools }) => tools.toggle("angle")],
-  ["b", "draw a box to search for", ({ tools }) => tools.toggle("box")],
+const does = (name: keyof Messages["help"]["viewer"]) => (): string => messages.value.help.viewer[name];
+const windowOf = (name: string) => (): string =>
+  messages.value.help.window(messages.value.compare.preset[name] ?? name);
+
+export const VIEWER_KEYS: ReadonlyArray<readonly [key: string, does: () => string, act: (at: At) => void]> = [
+  ["i", does("invert"), ({ panes }) => panes.invert()],
+  ["r", does("turn"), ({ panes }) => panes.turnRight()],
+  ["m", does("mirror"), ({ panes }) => panes.mirror()],
+  ["f", does("full"), ({ full }) => full()],
+  ["p", does("planes"), ({ planes }) => planes()],
+  ["l", does("length"), ({ tools }) => tools.toggle("length")],
+  ["a", does("angle"), ({ tools }) => tools.toggle("angle")],
+  ["b", does("box"), ({ tools }) => tools.toggle("box")],
   ...CT_PRESETS.map(
-    ([name, window], at) => [String(at + 1), `window of CT: ${name}`, ({ panes }: At) => panes.preset(window)] as const,
+    ([name, window], at) => [String(at + 1), windowOf(name), ({ panes }: At) => panes.preset(window)] as const,
   ),
 ];
 

@@ -1,4 +1,5 @@
 /** The parts of a report as rows. Pure. */
+import { fixed, messages } from "../../messages";
 import type { Report } from "../../types";
 import { measuredAt, type Measured } from "./figures";
 
@@ -41,7 +42,7 @@ export const differencesOf = ({ comparison }: Report, depth: string) =>
   });
 
 export const points = (value: number | null | undefined): string =>
-  value === null || value === undefined ? "–" : (value * 100).toFixed(1);
+  value === null || value === undefined ? "–" : fixed(value * 100, 1);
 
 export const pOf = (p: number | null | undefined): string =>
-  p === null || p === undefined ? "–" : p < 0.001 ? "<.001" : p.toFixed(3);
+  p === null || p === undefined ? "–" : p < 0.001 ? `<${messages.value.common.decimal}001` : fixed(p, 3);

@@ -68,11 +68,9 @@ function OneReason({ group: { reason, what, todo, names } }: { group: Group }) {
       <summary>
         <b class="numbers">{words.files(names.length)}</b>
         <span class="tag">{reason || words.other}</span>
-        <span lang="en">{what}</span>
+        <span>{what}</span>
       </summary>
-      <p class="note" lang="en">
-        {todo}
-      </p>
+      <p class="note">{todo}</p>
       <ul>
         {names.map((name, at) => (
           <li key={at} data-testid="refused-file">

@@ -1,9 +1,9 @@
 /** Give the selection labels: by the keys 1 to 9, or written; undo, history, tables. */
 import { History, Sparkles, Undo2 } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { messages } from "../../messages";
 import { gallery, go } from "../../state";
 import { sayProblem } from "../../ui/notice";
-import { counted } from "../../ui/small";
 import { canUndoLabels, changedHere, changeLabels, undoLabels } from "./changes";
 import { ChangesDialog } from "./ChangesDialog";
 import { selection } from "./selection";
@@ -27,6 +27,7 @@ async function give(label: string, way: "add" | "remove", ids: string[]): Promis
 }
 
 export function Bulk({ where }: { where: string | null }) {
+  const words = messages.value.labels;
   const [label, setLabel] = useState("");
   const [history, setHistory] = useState(false);
   const labels = gallery.value?.labels ?? [];
@@ -47,19 +48,19 @@ export function Bulk({ where }: { where: string | null }) {
     return () => removeEventListener("keydown", act);
   }, [keys.join("\n")]);
   if (gallery.value?.role === "reader")
-    return <p class="note">This key may read; changing labels needs a contributor's key.</p>;
+    return <p class="note">{words.noWriter}</p>;
   const can = selection.value.size > 0 && label.trim() !== "";
   const changed = changedHere.value;
   return (
-    <section class="card box stack" aria-label="Label the selection">
+    <section class="card box stack" aria-label={words.bulk}>
       {keys.length > 0 && (
-        <div class="chips" aria-label="Labels by key">
+        <div class="chips" aria-label={words.byKey}>
           {keys.map((name, at) => (
             <button
               key={name}
               class="chip"
               data-testid={`label-key-${at + 1}`}
-              title={`Key ${at + 1}: give the selection this label`}
+              title={words.key(at + 1)}
               onClick={() => void give(name, "add", wanted())}
             >
               <kbd>{at + 1}</kbd>
@@ -72,8 +73,8 @@ export function Bulk({ where }: { where: string | null }) {
         <input
           list="known-labels"
           value={label}
-          placeholder="Label"
-          aria-label="Label"
+          placeholder={words.label}
+          aria-label={words.label}
           data-testid="bulk-label"
           onInput={(event) => setLabel(event.currentTarget.value)}
         />
@@ -88,33 +89,31 @@ export function Bulk({ where }: { where: string | null }) {
           data-testid="bulk-add"
           onClick={() => void give(label.trim(), "add", [...selection.peek()])}
         >
-          Add to selection
+          {words.add}
         </button>
         <button
           disabled={!can}
           data-testid="bulk-remove"
           onClick={() => void give(label.trim(), "remove", [...selection.peek()])}
         >
-          Take from selection
+          {words.remove}
         </button>
         <button disabled={!canUndoLabels.value} data-testid="undo-labels" onClick={() => void undoLabels()}>
           <Undo2 aria-hidden="true" />
-          Take it back
+          {words.takeBack}
         </button>
         <button data-testid="label-history" onClick={() => setHistory(true)}>
           <History aria-hidden="true" />
-          History
+          {words.history}
         </button>
         <Tables where={where} />
         <span class="push row">
           <span class="note">
-            {changed
-              ? `${counted(changed, "record")} changed since this page was opened.`
-              : "Adapt learns from these labels."}
+            {changed ? words.changedHere(changed) : words.learns}
           </span>
           <button class="key" data-testid="to-adapt" onClick={() => go("adapt")}>
             <Sparkles aria-hidden="true" />
-            Adapt
+            {words.adapt}
           </button>
         </span>
       </div>

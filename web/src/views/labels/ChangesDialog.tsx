@@ -1,15 +1,16 @@
 /** What was changed in the labels of this gallery, by whom and when; each change can be undone. */
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
+import { clock, messages } from "../../messages";
 import type { LoggedChange } from "../../types";
 import { Dialog } from "../../ui/Dialog";
 import { sayProblem } from "../../ui/notice";
-import { counted } from "../../ui/small";
 import { undoChange } from "./changes";
 
 const LIMIT = 50;
 
 export function ChangesDialog({ onClose }: { onClose: () => void }) {
+  const words = messages.value.labels;
   const [items, setItems] = useState<readonly LoggedChange[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const load = (from: string | null, before: readonly LoggedChange[]): void =>
@@ -22,35 +23,35 @@ export function ChangesDialog({ onClose }: { onClose: () => void }) {
     load(null, []);
   };
   return (
-    <Dialog title="Changes of labels" onClose={onClose} wide testid="label-changes">
-      {items?.length === 0 && <p class="muted">No label was changed by hand.</p>}
+    <Dialog title={words.changes} onClose={onClose} wide testid="label-changes">
+      {items?.length === 0 && <p class="muted">{words.noChange}</p>}
       {items && items.length > 0 && (
         <div class="scroll">
           <table>
             <thead>
               <tr>
-                <th>When</th>
-                <th>By</th>
-                <th>Records</th>
-                <th>Added</th>
-                <th>Removed</th>
+                <th>{words.when}</th>
+                <th>{words.by}</th>
+                <th>{words.records}</th>
+                <th>{words.added}</th>
+                <th>{words.removed}</th>
                 <th />
               </tr>
             </thead>
             <tbody>
               {items.map((one) => (
                 <tr key={one.number} data-testid="label-change">
-                  <td>{new Date(one.time * 1000).toLocaleString("en-GB")}</td>
+                  <td>{clock(one.time)}</td>
                   <td>{one.by || "–"}</td>
-                  <td>{counted(one.records, "record")}</td>
+                  <td>{messages.value.common.records(one.records)}</td>
                   <td>{one.added.join(", ") || "–"}</td>
                   <td>{one.removed.join(", ") || "–"}</td>
                   <td>
                     {one.undone ? (
-                      <span class="muted">undone</span>
+                      <span class="muted">{words.undone}</span>
                     ) : (
-                      <button aria-label={`Undo change ${one.number}`} onClick={() => void undo(one.number)}>
-                        Undo
+                      <button aria-label={words.undoChange(one.number)} onClick={() => void undo(one.number)}>
+                        {words.undo}
                       </button>
                     )}
                   </td>
@@ -61,9 +62,9 @@ export function ChangesDialog({ onClose }: { onClose: () => void }) {
         </div>
       )}
       <footer>
-        {cursor && <button onClick={() => load(cursor, items ?? [])}>Earlier ones</button>}
+        {cursor && <button onClick={() => load(cursor, items ?? [])}>{words.earlier}</button>}
         <button class="full" onClick={onClose}>
-          Close
+          {messages.value.common.close}
         </button>
       </footer>
     </Dialog>

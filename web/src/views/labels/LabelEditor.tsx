@@ -1,12 +1,14 @@
 /** The labels of one record, changed by hand. */
 import { X } from "lucide-preact";
 import { useState } from "preact/hooks";
+import { messages } from "../../messages";
 import { gallery } from "../../state";
 import { Dialog } from "../../ui/Dialog";
 import { sayProblem } from "../../ui/notice";
 import { changeLabels } from "./changes";
 
 export function LabelEditor({ id, labels, onClose }: { id: string; labels: string[]; onClose: () => void }) {
+  const words = messages.value.labels;
   const [chosen, setChosen] = useState(labels);
   const [written, setWritten] = useState("");
   const known = (gallery.value?.labels ?? []).filter((one) => !chosen.includes(one));
@@ -24,34 +26,34 @@ export function LabelEditor({ id, labels, onClose }: { id: string; labels: strin
     }
   };
   return (
-    <Dialog title="Edit labels" onClose={onClose} testid="label-editor">
-      <div class="chips" aria-label="Labels of this record">
+    <Dialog title={words.edit} onClose={onClose} testid="label-editor">
+      <div class="chips" aria-label={words.ofRecord}>
         {chosen.map((label) => (
           <button
             key={label}
             class="chip on"
-            aria-label={`Remove ${label}`}
+            aria-label={words.removeLabel(label)}
             onClick={() => setChosen(chosen.filter((one) => one !== label))}
           >
             <span>{label}</span>
             <X aria-hidden="true" />
           </button>
         ))}
-        {chosen.length === 0 && <span class="muted">no label</span>}
+        {chosen.length === 0 && <span class="muted">{messages.value.common.noLabel}</span>}
       </div>
       <form class="find" onSubmit={(event) => (event.preventDefault(), add(written))}>
         <input
           autofocus
           value={written}
-          aria-label="Another label"
-          placeholder="Another label"
+          aria-label={words.another}
+          placeholder={words.another}
           data-testid="new-label"
           onInput={(event) => setWritten(event.currentTarget.value)}
         />
-        <button>Add</button>
+        <button>{words.addOne}</button>
       </form>
       {known.length > 0 && (
-        <div class="chips" aria-label="Labels of this gallery">
+        <div class="chips" aria-label={words.ofGallery}>
           {known.slice(0, 40).map((label) => (
             <button key={label} class="chip" onClick={() => add(label)}>
               <span>+ {label}</span>
@@ -60,9 +62,9 @@ export function LabelEditor({ id, labels, onClose }: { id: string; labels: strin
         </div>
       )}
       <footer>
-        <button onClick={onClose}>Cancel</button>
+        <button onClick={onClose}>{messages.value.common.cancel}</button>
         <button class="full" data-testid="save-labels" onClick={() => void save()}>
-          Save
+          {words.save}
         </button>
       </footer>
     </Dialog>

@@ -1,10 +1,11 @@
 /** Labels for many records at once: select, add or take away, and let an adapter learn from it. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../../api";
+import { messages } from "../../messages";
 import { hits } from "../../search";
 import { gallery } from "../../state";
 import { sayProblem } from "../../ui/notice";
-import { BusyBar, counted, Segments, Switch } from "../../ui/small";
+import { BusyBar, Segments, Switch } from "../../ui/small";
 import { wordsFilter } from "../search/RecordPicker";
 import { Bulk } from "./Bulk";
 import { changedHere, undone } from "./changes";
@@ -30,7 +31,7 @@ const again = (records: readonly Shown[]): Promise<Shown[]> =>
 
 async function inOrder(ordering: Ordering, where: string | null, abort: AbortSignal): Promise<Page> {
   const { items, labelled, unlabelled, notes } = await api.labelNext(ordering.by, ordering.budget, where, abort);
-  const told = `${counted(labelled, "record")} with a label, ${unlabelled.toLocaleString("en")} without one.`;
+  const told = messages.peek().labels.told(labelled, unlabelled);
   return { records: items, cursor: null, notes: [told, ...notes] };
 }
 
@@ -49,6 +50,7 @@ async function ofGallery(
 }
 
 export function LabelsView() {
+  const says = messages.value.labels;
   const [from, setFrom] = useState<(typeof FROM)[number]>("gallery");
   const [words, setWords] = useState("");
   const [bare, setBare] = useState(false);
@@ -98,13 +100,13 @@ export function LabelsView() {
   return (
     <div class="sheet" data-testid="labels-view">
       <div class="row">
-        <Segments label="Records from" options={FROM} chosen={from} onChoose={setFrom} testid="labels-from" />
+        <Segments label={says.from} options={FROM} names={says.source} chosen={from} onChoose={setFrom} testid="labels-from" />
         {from === "gallery" && (
           <input
             type="search"
             value={words}
-            placeholder="File name or label"
-            aria-label="Find records"
+            placeholder={says.fileOrLabel}
+            aria-label={says.find}
             onInput={(event) => setWords(event.currentTarget.value)}
           />
         )}
@@ -112,7 +114,7 @@ export function LabelsView() {
           <OrderChoice ordering={ordering} onChoose={setOrdering} busy={busy} />
         )}
         {from === "gallery" && !isOrdered && (
-          <Switch label="Without a label only" on={bare} onChange={setBare} testid="unlabelled" />
+          <Switch label={says.bare} on={bare} onChange={setBare} testid="unlabelled" />
         )}
         <Chosen ids={ids} />
       </div>
@@ -125,25 +127,26 @@ export function LabelsView() {
       )}
       <Tiles records={page.records} />
       {page.records.length === 0 && !busy && (
-        <p class="muted">{from === "last hits" ? "Nothing has been searched for yet." : "No record here."}</p>
+        <p class="muted">{from === "last hits" ? says.nothingSearched : says.none}</p>
       )}
-      {page.cursor && from === "gallery" && !isOrdered && <button onClick={more}>Show more</button>}
+      {page.cursor && from === "gallery" && !isOrdered && <button onClick={more}>{messages.value.common.showMore}</button>}
     </div>
   );
 }
 
 function Chosen({ ids }: { ids: readonly string[] }) {
+  const words = messages.value.labels;
   const count = selection.value.size;
   return (
     <span class="push row">
       <span class="muted" data-testid="selected-count">
-        {counted(count, "record")} selected
+        {words.selected(count)}
       </span>
       <button data-testid="select-all" onClick={() => select(ids)}>
-        Select all shown
+        {words.selectAll}
       </button>
       <button disabled={count === 0} onClick={selectNone}>
-        Select none
+        {words.selectNone}
       </button>
     </span>
   );

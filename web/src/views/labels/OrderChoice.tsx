@@ -1,5 +1,6 @@
 /** In what order records are shown: as indexed, those to label next, or those whose label is worth a look. */
 import { useRef } from "preact/hooks";
+import { messages } from "../../messages";
 import type { LabelOrder } from "../../types";
 
 export interface Ordering {
@@ -10,13 +11,7 @@ export interface Ordering {
 export const asIndexed: Ordering = { by: null, budget: 20 };
 
 const MOST = 200;
-const ORDERS: readonly (readonly [LabelOrder | "", string])[] = [
-  ["", "As indexed"],
-  ["next", "To label next"],
-  ["uncertainty", "Uncertain"],
-  ["outlier", "Outliers"],
-  ["disagreement", "Neighbours disagree"],
-];
+const ORDERS: readonly (LabelOrder | "")[] = ["", "next", "uncertainty", "outlier", "disagreement"];
 
 interface Props {
   ordering: Ordering;
@@ -25,6 +20,7 @@ interface Props {
 }
 
 export function OrderChoice({ ordering, onChoose, busy }: Props) {
+  const words = messages.value.labels;
   const input = useRef<HTMLInputElement>(null);
   const budget = (): number => Math.round(Math.min(MOST, Math.max(1, Number(input.current?.value) || 1)));
   const choose = (by: string): void =>
@@ -32,21 +28,21 @@ export function OrderChoice({ ordering, onChoose, busy }: Props) {
   return (
     <form class="row" onSubmit={(event) => (event.preventDefault(), choose(ordering.by ?? ""))}>
       <select
-        aria-label="Order"
+        aria-label={words.order}
         data-testid="label-order"
         value={ordering.by ?? ""}
         onChange={(event) => choose(event.currentTarget.value)}
       >
-        {ORDERS.map(([by, name]) => (
+        {ORDERS.map((by) => (
           <option key={by} value={by}>
-            {name}
+            {words.orders[by]}
           </option>
         ))}
       </select>
       {ordering.by && (
         <>
           <label class="row budget">
-            Budget
+            {words.budget}
             <input
               ref={input}
               type="number"
@@ -58,7 +54,7 @@ export function OrderChoice({ ordering, onChoose, busy }: Props) {
             />
           </label>
           <button disabled={busy} data-testid="next-batch">
-            {ordering.by === "next" ? "Next batch" : "List again"}
+            {ordering.by === "next" ? words.nextBatch : words.listAgain}
           </button>
         </>
       )}

@@ -2,11 +2,13 @@
 import { Download, Upload } from "lucide-preact";
 import { useRef } from "preact/hooks";
 import { api } from "../../api";
+import { messages } from "../../messages";
 import { save } from "../../ui/files";
 import { sayProblem } from "../../ui/notice";
 import { importLabels } from "./changes";
 
 export function Tables({ where }: { where: string | null }) {
+  const words = messages.value.labels;
   const input = useRef<HTMLInputElement>(null);
   const give = async (): Promise<void> => {
     try {
@@ -22,23 +24,23 @@ export function Tables({ where }: { where: string | null }) {
   return (
     <>
       <button
-        title="A CSV table of ids and labels, of the records that the filter allows"
+        title={words.saveTableTitle}
         data-testid="export-labels"
         onClick={() => void give()}
       >
         <Download aria-hidden="true" />
-        Save table
+        {words.saveTable}
       </button>
-      <button title="A CSV table with the columns id and labels" onClick={() => input.current?.click()}>
+      <button title={words.readTableTitle} onClick={() => input.current?.click()}>
         <Upload aria-hidden="true" />
-        Read table
+        {words.readTable}
       </button>
       <input
         ref={input}
         type="file"
         hidden
         accept=".csv,.tsv,.txt"
-        aria-label="A table of labels"
+        aria-label={words.table}
         data-testid="import-labels"
         onChange={(event) => void read(event.currentTarget.files?.[0])}
       />

@@ -2,6 +2,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { paths } from "../../api";
+import { fixed, messages } from "../../messages";
 import { factsOf, fileName } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
 import { type Frame, frameOf, meets, select, selection, selectTo, toggle } from "./selection";
@@ -50,7 +51,7 @@ export function Tiles({ records }: { records: readonly Shown[] }) {
       <ul
         ref={grid}
         class="tiles large"
-        aria-label="Records"
+        aria-label={messages.value.labels.records}
         onPointerDown={pressed}
         onPointerMove={moved}
         onPointerUp={released}
@@ -106,9 +107,9 @@ function arrow(event: KeyboardEvent, grid: HTMLElement | null): void {
 
 function Tile({ record, ids }: { record: Shown; ids: readonly string[] }) {
   const on = useComputed(() => selection.value.has(record.id)).value;
-  const words = record.labels.join(", ") || "no label";
-  const says = record.says ? `neighbours say ${record.says}` : "";
-  const score = typeof record.score === "number" ? record.score.toFixed(3) : "";
+  const words = record.labels.join(", ") || messages.value.common.noLabel;
+  const says = record.says ? messages.value.labels.says(record.says) : "";
+  const score = typeof record.score === "number" ? fixed(record.score, 3) : "";
   const facts = record.attributes ? factsOf(record.attributes) : "";
   return (
     <button

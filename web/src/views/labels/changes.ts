@@ -1,10 +1,10 @@
 /** The changes of labels that this page made, newest last, so that they can be taken back. */
 import { computed, signal } from "@preact/signals";
 import { api } from "../../api";
+import { messages } from "../../messages";
 import { refresh } from "../../search";
 import type { Bodies } from "../../types";
 import { say, sayProblem } from "../../ui/notice";
-import { counted } from "../../ui/small";
 
 interface Made {
   change: number;
@@ -22,7 +22,7 @@ export const changedHere = computed(() => made.value.reduce((sum, one) => sum + 
 /** Raises a Problem where the server refuses. */
 export async function changeLabels(body: Bodies["ChangeLabels"]): Promise<void> {
   const { changed, change } = await api.changeLabels(body);
-  say(`${counted(changed, "record")} changed. Adapt learns from it when it is trained again.`);
+  say(messages.peek().labels.changed(changed));
   await refresh();
   if (change !== null) made.value = [...made.value, { change, records: changed }];
 }
@@ -32,7 +32,7 @@ export async function importLabels(table: File): Promise<void> {
   try {
     const upload = await api.upload([table]);
     const { changed, change } = await api.importLabels({ upload: upload.id });
-    say(change === null ? "The records have these labels already." : `${counted(changed, "record")} changed.`);
+    say(change === null ? messages.peek().labels.already : messages.peek().labels.imported(changed));
     await refresh();
     if (change !== null) made.value = [...made.value, { change, records: changed }];
   } catch (error) {
@@ -50,7 +50,7 @@ export async function undoLabels(): Promise<void> {
 export async function undoChange(change: number): Promise<void> {
   try {
     const { changed } = await api.undoLabels({ change });
-    say(`Taken back: ${counted(changed, "record")} changed.`);
+    say(messages.peek().labels.takenBack(changed));
     await refresh();
     made.value = made.value.filter((one) => one.change !== change);
     undone.value += 1;

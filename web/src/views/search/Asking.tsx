@@ -1,6 +1,7 @@
 /** The left side: the query, and everything that steers its ranking. */
 import { paths } from "../../api";
 import { canSteer, steered } from "../../body";
+import { messages } from "../../messages";
 import { EMPTY, PER, type Per } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { Picture } from "../../ui/Picture";
@@ -13,17 +14,18 @@ import { QueryPanel } from "./QueryPanel";
 const DEPTHS = [6, 12, 24, 48, 96];
 
 export function AskingPanel() {
+  const words = messages.value.search;
   const { space, k, per, roi } = asking.value;
   const known = gallery.value?.spaces.filter((one) => one.answers) ?? [];
   const spaces = known.length ? known.map((one) => one.name) : ["base"];
   const titles = Object.fromEntries(known.map((one) => [one.name, spaceTitle(one)]));
   return (
-    <aside class="asked" aria-label="What is asked">
+    <aside class="asked" aria-label={words.asked}>
       <QueryPanel />
       <section>
-        <h3>Space</h3>
+        <h3>{words.space}</h3>
         <Segments
-          label="Space"
+          label={words.space}
           options={spaces}
           titles={titles}
           chosen={roi ? EMPTY.space : space}
@@ -36,21 +38,19 @@ export function AskingPanel() {
             {titles[space]}
           </p>
         )}
-        {roi && spaces.length > 1 && <p class="note">A region is searched in the encoder's own space.</p>}
-        {spaces.length === 1 && (
-          <p class="note">Only the encoder's own so far. Adapt trains another from labels.</p>
-        )}
+        {roi && spaces.length > 1 && <p class="note">{words.spaceOfRegion}</p>}
+        {spaces.length === 1 && <p class="note">{words.oneSpace}</p>}
       </section>
       <Examples />
       <Filters />
       <section class="stack">
         {!roi && (
           <label class="spread muted">
-            One hit a
+            {words.oneHitA}
             <select value={per} data-testid="per" onChange={(event) => ask({ per: event.currentTarget.value as Per })}>
               {PER.map((each) => (
                 <option key={each} value={each}>
-                  {each}
+                  {words.per[each]}
                 </option>
               ))}
             </select>
@@ -58,7 +58,7 @@ export function AskingPanel() {
         )}
         <InTime />
         <label class="spread muted">
-          Hits
+          {words.hits}
           <select value={k} data-testid="k" onChange={(event) => ask({ k: Number(event.currentTarget.value) })}>
             {[...new Set([...DEPTHS, k])]
               .sort((a, b) => a - b)
@@ -75,6 +75,7 @@ export function AskingPanel() {
 }
 
 function Examples() {
+  const words = messages.value.search;
   const { positive, negative } = asking.value;
   if (positive.length + negative.length === 0 || !canSteer(asking.value)) return null;
   const example = (id: string, way: "more" | "less") => (
@@ -82,16 +83,16 @@ function Examples() {
       key={id}
       class={way}
       data-testid={`example-${way}`}
-      title={`${way === "more" ? "More" : "Less"} like this; press to take it back`}
-      aria-label={`${way} like record ${id}, take it back`}
+      title={words.example[way]}
+      aria-label={words.exampleOf[way](id)}
       onClick={() => ask(steered(asking.value, id, way))}
     >
       <Picture path={paths.thumbnail(id)} alt="" />
     </button>
   );
   return (
-    <section aria-label="More and less like">
-      <h3>More and less like</h3>
+    <section aria-label={words.examples}>
+      <h3>{words.examples}</h3>
       <div class="examples">
         {positive.map((id) => example(id, "more"))}
         {negative.map((id) => example(id, "less"))}

@@ -1,3 +1,4 @@
+import { fixed, messages } from "../../messages";
 import type { SearchResult } from "../../types";
 
 /** The gallery's own background of cosines, and where the best hit stands against it. */
@@ -10,6 +11,7 @@ interface Props {
 const [WIDTH, HEIGHT, FOOT] = [286, 60, 14];
 
 export function Background({ background: { edges = [], counts = [] }, best }: Props) {
+  const words = messages.value.search;
   const low = edges[0] ?? -1;
   const high = Math.max(edges.at(-1) ?? 1, best ?? -1);
   const most = Math.max(1, ...counts);
@@ -21,7 +23,7 @@ export function Background({ background: { edges = [], counts = [] }, best }: Pr
       viewBox={`0 0 ${WIDTH} ${HEIGHT + FOOT}`}
       width="100%"
       role="img"
-      aria-label={`Cosines between records of this gallery, ${low.toFixed(2)} to ${high.toFixed(2)}; the best hit lies at ${best?.toFixed(3) ?? "?"}`}
+      aria-label={words.background(fixed(low, 2), fixed(high, 2), best === null ? "?" : fixed(best, 3))}
     >
       {counts.map((count, bin) => {
         const [left, right] = [x(edges[bin] ?? 0), x(edges[bin + 1] ?? 0)];
@@ -44,17 +46,17 @@ export function Background({ background: { edges = [], counts = [] }, best }: Pr
           y={11}
           text-anchor={at > WIDTH * 0.7 ? "end" : "start"}
         >
-          best hit
+          {words.bestHit}
         </text>
       )}
       <text x={0} y={HEIGHT + 11}>
-        {low.toFixed(2)}
+        {fixed(low, 2)}
       </text>
       <text x={WIDTH / 2} y={HEIGHT + 11} text-anchor="middle">
-        background cosine of the gallery
+        {words.backgroundCosine}
       </text>
       <text x={WIDTH} y={HEIGHT + 11} text-anchor="end">
-        {high.toFixed(2)}
+        {fixed(high, 2)}
       </text>
     </svg>
   );

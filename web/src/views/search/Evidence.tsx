@@ -2,6 +2,7 @@
 import { GitCompareArrows, Layers, Pencil, Search } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
+import { fixed, messages } from "../../messages";
 import { gallery, asking, compare, searchFor } from "../../state";
 import { filteredAway, hits, result, saidTwice, selected, selectedId, vote, votedOn, voteProblem, voting } from "../../search";
 import type { ClassifyResult, Hit } from "../../types";
@@ -18,28 +19,29 @@ import { TimeLine } from "./TimeLine";
 import { Why } from "./Why";
 
 export function EvidencePanel() {
+  const words = messages.value.search;
   if (!result.value)
     return (
-      <aside class="evidence" aria-label="Evidence">
+      <aside class="evidence" aria-label={words.evidence}>
         <p class="note">{gallery.value?.encoder.note}</p>
       </aside>
     );
   const hit = selected.value;
   return (
-    <aside class="evidence" aria-label="Evidence">
+    <aside class="evidence" aria-label={words.evidence}>
       {vote.value && <Vote vote={vote.value} />}
       {!vote.value && voting.value && (
         <section>
-          <h3>Neighbours say</h3>
+          <h3>{words.neighboursSay}</h3>
           <p class="note working" data-testid="voting">
-            asking the neighbours; the first time they are calibrated, which takes a moment…
+            {words.voting}
           </p>
         </section>
       )}
       {!vote.value && !voting.value && voteProblem.value && <p class="note">{voteProblem.value}</p>}
       {hits.value.length > 0 && (
         <section data-testid="similar-enough">
-          <h3>Similar enough?</h3>
+          <h3>{words.similarEnough}</h3>
           <Near />
           {result.value.background && (
             <Background background={result.value.background} best={hits.value[0]?.score ?? null} />
@@ -56,19 +58,18 @@ export function EvidencePanel() {
   );
 }
 
-const WHAT: Record<string, string> = { picture: "the picture", text: "the words", report: "reports" };
-
 /** Which of the rankings that were fused have the hit. */
 function FoundBy({ hit }: { hit: Hit }) {
+  const words = messages.value.search;
   return (
     <section data-testid="found-by">
-      <h3>Number {hit.rank} was found by</h3>
+      <h3>{words.foundBy(hit.rank)}</h3>
       {hit.placed.map(({ ranking, rank, score }) => (
         <div class="vote placed" key={ranking} data-testid="placed" data-ranking={ranking}>
-          <span>{WHAT[ranking] ?? ranking}</span>
-          <Bar share={score} label={`cosine ${score.toFixed(3)}`} />
-          <em>{score.toFixed(2)}</em>
-          <small>as number {rank}</small>
+          <span>{words.ranking[ranking] ?? ranking}</span>
+          <Bar share={score} label={words.cosine(fixed(score, 3))} />
+          <em>{fixed(score, 2)}</em>
+          <small>{words.asNumber(rank)}</small>
         </div>
       ))}
     </section>
@@ -79,32 +80,34 @@ function Near() {
   const best = hits.value[0];
   const near =
     nearnessOf(best?.nearness, result.value?.abstained ?? false, filteredAway.value) ?? unknownNearness(asking.value);
-  const pairs = best?.percentile == null ? "" : ` More alike than ${best.percentile.toFixed(1)} % of its pairs.`;
+  const pairs = best?.percentile == null ? "" : messages.value.search.morePairs(fixed(best.percentile, 1));
   return (
     <p data-testid="nearness">
-      <strong>{near.answer}</strong> <span class="note">{`${near.why}${pairs}`}</span>
+      <strong>{near.answer}</strong> <span class="note">{[near.why, pairs].filter(Boolean).join(" ")}</span>
     </p>
   );
 }
 
 /** Which records were asked: those that the search asked, and it is said. */
 function whoVotes(): string {
+  const words = messages.value.search;
   const { query, space, where } = votedOn.value ?? {};
-  return [`in the space ${space}`, where ? "of what the filters leave" : "", query?.roi ? "on the region" : ""]
+  return [words.voteIn(String(space)), where ? words.voteFiltered : "", query?.roi ? words.voteRegion : ""]
     .filter(Boolean)
     .join(", ");
 }
 
-const share = (value: number): string => value.toFixed(2);
-const short = (value: number): string => value.toFixed(2).replace(/^0/, "");
+const share = (value: number): string => fixed(value, 2);
+const short = (value: number): string => fixed(value, 2).replace(/^0(?=\.)/, "");
 
 function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, votes } }: { vote: ClassifyResult }) {
+  const words = messages.value.search;
   const [all, setAll] = useState(false);
   const shown = all ? labels : labels.slice(0, 5);
   const voters = evidence.filter((one) => one.weight !== null);
   return (
     <section data-testid="vote">
-      <h3>Neighbours say</h3>
+      <h3>{words.neighboursSay}</h3>
       <p class="note" data-testid="vote-of">
         {whoVotes()}
       </p>
@@ -112,10 +115,10 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, 
         <p class="abstains" data-testid="abstained">
           <strong>
             {result.value?.abstained
-              ? "Nothing similar here."
+              ? words.abstained
               : votedOn.value?.where
-                ? "Nothing similar that the filters leave bears a label."
-                : "Nothing similar bears a label."}
+                ? words.abstainedFiltered
+                : words.abstainedLabels}
           </strong>
           {reason}
         </p>
@@ -126,20 +129,19 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, 
             <span title={label}>{label}</span>
             <Bar share={probability} label={`${label} ${share(probability)}`} />
             <em>{share(probability)}</em>
-            <small data-testid="vote-range" title={part === null ? "" : `share of the vote ${share(part)}`}>
-              {low === null || high === null ? "" : `vote ${short(low)}–${short(high)}`}
+            <small data-testid="vote-range" title={part === null ? "" : words.voteShare(share(part))}>
+              {low === null || high === null ? "" : words.voteRange(short(low), short(high))}
             </small>
           </div>
         ))}
       {!abstained && labels.length > 5 && (
         <button class="plain" onClick={() => setAll(!all)}>
-          {all ? "fewer" : `${labels.length - 5} more`}
+          {all ? words.fewer : words.more(labels.length - 5)}
         </button>
       )}
       {!abstained && (
         <p class="note">
-          {`Vote of ${voters.length || evidence.length}, ${calibrated ? `calibrated on held-back patients (${calibrated})` : "not calibrated"}`}
-          {votes ? `; the range is 95 % of the share of a vote that counts ${votes.toFixed(1)} in all` : ""}.{" "}
+          {words.voteOf(voters.length || evidence.length, calibrated, votes ? fixed(votes, 1) : null)}{" "}
           {gallery.value?.disclaimer}
         </p>
       )}
@@ -151,13 +153,13 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, 
             {one}
           </p>
         ))}
-      <div class="neighbours" aria-label="Neighbours that voted">
+      <div class="neighbours" aria-label={words.voted}>
         {voters.slice(0, 14).map((one) => (
           <button
             key={one.id}
             data-testid="neighbour"
-            title={`${one.labels.join(", ")}: cosine ${one.score.toFixed(3)}`}
-            aria-label={`Neighbour with ${one.labels.join(", ") || "no label"}: show`}
+            title={words.neighbour(one.labels.join(", "), fixed(one.score, 3))}
+            aria-label={words.showNeighbour(one.labels.join(", ") || messages.value.common.noLabel)}
             onClick={() =>
               hits.value.some((hit) => hit.id === one.id)
                 ? (selectedId.value = one.id)
@@ -173,19 +175,20 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, 
 }
 
 function Actions({ hit }: { hit: Hit }) {
+  const words = messages.value.search;
   const [editing, setEditing] = useState(false);
   const may = gallery.value?.role !== "reader";
   return (
     <section>
-      <h3>Number {hit.rank}</h3>
+      <h3>{words.number(hit.rank)}</h3>
       <div class="chips">
         <button class="chip" data-testid="open-compare" onClick={() => compare(hit.id)}>
           <GitCompareArrows aria-hidden="true" />
-          Compare in viewer
+          {words.compare}
         </button>
         <button class="chip" data-testid="use-as-query" onClick={() => searchFor({ kind: "record", id: hit.id })}>
           <Search aria-hidden="true" />
-          Use as query
+          {words.useAsQuery}
         </button>
         {(gallery.value?.studies ?? 0) > 0 && (
           <button
@@ -194,13 +197,13 @@ function Actions({ hit }: { hit: Hit }) {
             onClick={() => searchFor({ kind: "study", id: hit.id })}
           >
             <Layers aria-hidden="true" />
-            Use its study
+            {words.useStudy}
           </button>
         )}
         {may && (
           <button class="chip" data-testid="edit-labels" onClick={() => setEditing(true)}>
             <Pencil aria-hidden="true" />
-            Edit labels
+            {words.editLabels}
           </button>
         )}
       </div>

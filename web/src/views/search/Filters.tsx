@@ -1,27 +1,22 @@
 /** Filters as chips with counts; what they ask is the server's filter expression. */
 import { Plus, X } from "lucide-preact";
 import { useState } from "preact/hooks";
+import { messages, whole } from "../../messages";
+import { en } from "../../messages/en";
 import { facets } from "../../search";
 import { ask, asking } from "../../state";
 import type { Facet } from "../../types";
 import { useEscape } from "../../ui/escape";
 import { bounded, summary, toggled } from "../../where";
 
-const SHORT: Record<string, string> = {
-  label: "Label",
-  Modality: "Modality",
-  BodyPartExamined: "Body part",
-  ViewPosition: "View",
-  PatientSex: "Sex",
-  PatientAge: "Age",
-};
 /** Those that people filter by come first; a table without DICOM has three of them under its own names. */
-const FIRST = [...Object.keys(SHORT), "view", "sex", "age"];
-export const shortName = (field: string): string => SHORT[field] ?? field;
+const FIRST = [...Object.keys(en.search.field), "view", "sex", "age"];
+export const shortName = (field: string): string => messages.value.search.field[field] ?? field;
 
 const order = (field: string): number => (FIRST.includes(field) ? FIRST.indexOf(field) : FIRST.length);
 
 export function Filters() {
+  const words = messages.value.search;
   const [open, setOpen] = useState<string | null>(null);
   const [all, setAll] = useState(false);
   const { filters, own } = asking.value;
@@ -33,8 +28,8 @@ export function Filters() {
   const opened = sorted.find((facet) => facet.field === open);
   useEscape(opened !== undefined, () => setOpen(null));
   return (
-    <section aria-label="Filters" data-testid="filters">
-      <h3>Filters</h3>
+    <section aria-label={words.filters} data-testid="filters">
+      <h3>{words.filters}</h3>
       <div class="chips">
         {shown.map((facet) => (
           <FieldChip
@@ -50,7 +45,7 @@ export function Filters() {
             <button
               key={filter.field}
               class="chip on"
-              title="Take this filter away"
+              title={words.dropFilter}
               onClick={() => ask({ filters: filters.filter((one) => one !== filter) })}
             >
               <span>
@@ -62,13 +57,13 @@ export function Filters() {
         {!all && shown.length < sorted.length && (
           <button class="chip" data-testid="more-fields" onClick={() => setAll(true)}>
             <Plus aria-hidden="true" />
-            field
+            {words.moreFields}
           </button>
         )}
         {(filters.length > 0 || own) && (
           <button class="chip" data-testid="clear-filters" onClick={() => ask({ filters: [], own: "" })}>
             <X aria-hidden="true" />
-            clear
+            {words.clear}
           </button>
         )}
       </div>
@@ -85,7 +80,7 @@ function FieldChip({ facet, open, onOpen }: { facet: Facet; open: boolean; onOpe
       class={`chip ${filter ? "on" : ""}`}
       aria-expanded={open}
       data-testid={`filter-${facet.field}`}
-      title={[facet.field, ...(facet.also ?? [])].join(", in the table ")}
+      title={[facet.field, ...(facet.also ?? [])].join(messages.value.search.inTable)}
       onClick={onOpen}
     >
       <span>
@@ -121,7 +116,7 @@ function Values({ facet }: { facet: Facet }) {
             onClick={() => ask({ filters: toggled(filters, facet.field, value) })}
           >
             <span>
-              {value || "(empty)"} <b class="numbers">{count.toLocaleString("en")}</b>
+              {value || messages.value.search.noValue} <b class="numbers">{whole(count)}</b>
             </span>
           </button>
         ))}
@@ -131,6 +126,7 @@ function Values({ facet }: { facet: Facet }) {
 }
 
 function Bounds({ facet }: { facet: Facet }) {
+  const words = messages.value.search;
   const { filters } = asking.value;
   const filter = filters.find((one) => one.field === facet.field);
   const [min, max] = filter?.kind === "number" ? [filter.min, filter.max] : [null, null];
@@ -146,17 +142,17 @@ function Bounds({ facet }: { facet: Facet }) {
           step="any"
           placeholder={String(facet.min ?? "")}
           value={min ?? ""}
-          aria-label={`${shortName(facet.field)} at least`}
+          aria-label={words.atLeast(shortName(facet.field))}
           data-testid="filter-min"
           onChange={(event) => ask({ filters: bounded(filters, facet.field, read(event), max) })}
         />
-        <span class="muted">to</span>
+        <span class="muted">{words.to}</span>
         <input
           type="number"
           step="any"
           placeholder={String(facet.max ?? "")}
           value={max ?? ""}
-          aria-label={`${shortName(facet.field)} at most`}
+          aria-label={words.atMost(shortName(facet.field))}
           data-testid="filter-max"
           onChange={(event) => ask({ filters: bounded(filters, facet.field, min, read(event)) })}
         />
@@ -168,7 +164,7 @@ function Bounds({ facet }: { facet: Facet }) {
 function Own() {
   return (
     <label class="field facet">
-      Expression of your own
+      {messages.value.search.own}
       <input
         type="text"
         value={asking.value.own}

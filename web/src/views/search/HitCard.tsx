@@ -2,12 +2,13 @@ import { GitCompareArrows, Minus, Plus } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
 import { canSteer, steered } from "../../body";
+import { fixed, messages } from "../../messages";
 import { hits, result, selectedId } from "../../search";
 import { ask, asking, compare } from "../../state";
 import type { Box, Hit } from "../../types";
 import { factsOf, fileName, textOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
-import { Bar, counted } from "../../ui/small";
+import { Bar } from "../../ui/small";
 import { isLarge } from "../../ui/tiles";
 import { sinceQuery } from "./timeline";
 
@@ -18,13 +19,14 @@ interface Props {
 }
 
 export function HitCard({ hit, chosen, likely }: Props) {
+  const words = messages.value.search;
   const [size, setSize] = useState<[number, number]>([1, 1]);
   const [gone, setGone] = useState(false);
   const slice = sliceOf(hit);
   const { positive, negative } = asking.value;
   const more = positive.includes(hit.id);
   const less = negative.includes(hit.id);
-  const name = `number ${hit.rank}, ${hit.labels.join(", ") || "no label"}`;
+  const name = words.hitName(hit.rank, hit.labels.join(", ") || messages.value.common.noLabel);
   const facts = factsOf(hit.attributes) || fileName(hit.source);
   const about = [groupWords(hit), timeWords(hit), sliceWords(hit), facts, moreWords(hit)].filter(Boolean).join(" · ");
   const steer = (way: "more" | "less") => (event: Event) => {
@@ -54,18 +56,18 @@ export function HitCard({ hit, chosen, likely }: Props) {
           onMissing={() => setGone(true)}
         />
         {slice !== null && gone && (
-          <span class="mark other" data-testid="other-slice" title="The source file is gone, so the gallery's own small picture is shown">
-            another slice
+          <span class="mark other" data-testid="other-slice" title={words.sourceGone}>
+            {words.otherSlice}
           </span>
         )}
         {hit.region && <BoxOver box={hit.region.box} size={size} />}
         {(more || less) && (
-          <span class={`mark ${less ? "less" : ""}`}>{more ? "more like this" : "less like this"}</span>
+          <span class={`mark ${less ? "less" : ""}`}>{more ? words.moreLikeThis : words.lessLikeThis}</span>
         )}
       </div>
       <Score hit={hit} />
       <div class="tags">
-        {hit.labels.length === 0 && <span class="tag">no label</span>}
+        {hit.labels.length === 0 && <span class="tag">{messages.value.common.noLabel}</span>}
         {hit.labels.map((label) => (
           <span key={label} class={`tag ${label === likely ? "on" : ""}`} title={label}>
             {label}
@@ -80,8 +82,8 @@ export function HitCard({ hit, chosen, likely }: Props) {
           {canSteer(asking.value) && (
             <>
               <button
-                aria-label={`More like ${name}`}
-                title="More like this (+)"
+                aria-label={words.moreLike(name)}
+                title={words.moreLikeTitle}
                 aria-pressed={more}
                 data-testid="hit-more"
                 onClick={steer("more")}
@@ -90,8 +92,8 @@ export function HitCard({ hit, chosen, likely }: Props) {
               </button>
               <button
                 class="minus"
-                aria-label={`Less like ${name}`}
-                title="Less like this (-)"
+                aria-label={words.lessLike(name)}
+                title={words.lessLikeTitle}
                 aria-pressed={less}
                 data-testid="hit-less"
                 onClick={steer("less")}
@@ -101,8 +103,8 @@ export function HitCard({ hit, chosen, likely }: Props) {
             </>
           )}
           <button
-            aria-label={`Compare with ${name}`}
-            title="Compare (c)"
+            aria-label={words.compareWith(name)}
+            title={words.compareTitle}
             data-testid="hit-compare"
             onClick={(event) => {
               event.stopPropagation();
@@ -118,27 +120,28 @@ export function HitCard({ hit, chosen, likely }: Props) {
 }
 
 function Score({ hit }: { hit: Hit }) {
+  const says = messages.value.search;
   // A fused score is no cosine, so there is no background to stand it against.
   if (hit.percentile === null || hit.percentile === undefined) {
     const fused = hit.placed.length > 1 || hits.value.some((one) => one.placed.length > 1);
     return (
       <div class="score">
         <b class="rank">{hit.rank}</b>
-        <Bar share={fused ? hit.score / hits.value[0]!.score : hit.score} label="score" />
+        <Bar share={fused ? hit.score / hits.value[0]!.score : hit.score} label={says.score} />
         <span class="numbers" data-testid="hit-score">
-          {hit.score.toFixed(3)}
+          {fixed(hit.score, 3)}
         </span>
       </div>
     );
   }
-  const words = `${hit.percentile.toFixed(1)}%`;
+  const words = `${fixed(hit.percentile, 1)}%`;
   const near =
-    hit.nearness === null ? "" : `; nearer than ${hit.nearness.toFixed(0)}% of its records are to their own nearest`;
-  const title = `More alike than ${words} of this gallery's pairs${near}; cosine ${hit.score.toFixed(3)}`;
+    hit.nearness === null ? "" : says.nearerThan(hit.nearness.toFixed(0));
+  const title = says.scoreTitle(words, near, fixed(hit.score, 3));
   return (
     <div class="score" title={title}>
       <b class="rank">{hit.rank}</b>
-      <Bar share={(hit.percentile - 50) / 50} label={`percentile ${words}`} />
+      <Bar share={(hit.percentile - 50) / 50} label={says.percentile(words)} />
       <span class="numbers" data-testid="hit-percentile">
         {words}
       </span>
@@ -158,8 +161,8 @@ const sliceOf = ({ depth, match, region }: Hit): number | null =>
 
 /** Of how many records a study is that answers; else where the fused rankings have the hit. */
 function groupWords({ study, placed }: Hit): string {
-  if (study) return `study of ${counted(study.records, "record")}`;
-  return placed.map(({ ranking, rank }) => `${ranking} ${rank}`).join(", ");
+  if (study) return messages.value.search.studyOf(study.records);
+  return placed.map(({ ranking, rank }) => messages.value.search.placed(ranking, rank)).join(", ");
 }
 
 /** Of the own patient's studies it matters most when they were. */
@@ -168,15 +171,16 @@ function timeWords({ day }: Hit): string {
   return asking.value.ownPatient === "earlier" && day !== null ? sinceQuery(day, query) : "";
 }
 
-const moreWords = ({ others }: Hit): string => (others ? `${counted(others, "more record")} of its ${asking.value.per}` : "");
+const moreWords = ({ others }: Hit): string => (others ? messages.value.search.othersOf(others, asking.value.per) : "");
 
 function sliceWords(hit: Hit): string {
+  const says = messages.value.search;
   const { depth, attributes } = hit;
   const slice = sliceOf(hit);
   if (depth < 2) return "";
   const through = hit.region?.slices ?? [];
-  if (through.length) return `slices ${through[0]! + 1} to ${through.at(-1)! + 1} of ${depth}`;
-  const words = slice === null ? counted(depth, "slice") : `slice ${slice + 1} of ${depth}`;
+  if (through.length) return says.slicesTo(through[0]! + 1, through.at(-1)! + 1, depth);
+  const words = slice === null ? messages.value.common.slices(depth) : says.sliceOf(slice + 1, depth);
   return `${words} ${textOf(attributes["plane"])}`.trim();
 }
 

@@ -1,6 +1,7 @@
 /** The middle of the page: the hits, or the state that stands in their place. */
 import { CircleSlash2, CloudOff, FileWarning, ImagePlus, Images, Layers, SearchX } from "lucide-preact";
 import { gone } from "../../api";
+import { messages } from "../../messages";
 import {
   askWith,
   askWithStudy,
@@ -19,10 +20,10 @@ import {
   vote,
 } from "../../search";
 import { ask, asking, canUndo, gallery, go, undo } from "../../state";
-import { isEmpty, isStudy, type OwnPatient } from "../../route";
+import { isEmpty, isStudy } from "../../route";
 import type { Hit } from "../../types";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
-import { counted, Empty } from "../../ui/small";
+import { Empty } from "../../ui/small";
 import { TileSize } from "../../ui/TileSize";
 import { whereOf } from "../../where";
 import { SaveCohort, type Choice } from "../gallery/SaveCohort";
@@ -32,11 +33,12 @@ import { maySeeReports } from "./Reports";
 const MOST_OFFERED = 12; // of files that were dropped together
 
 export function Hits() {
+  const words = messages.value.search;
   if (gallery.value?.records === 0) return <EmptyGallery />;
   if (uploading.value) {
     return (
-      <Empty icon={ImagePlus} title={`Reading ${uploading.value}`} testid="uploading">
-        <p class="working">The picture goes to this gallery's own server and nowhere else.</p>
+      <Empty icon={ImagePlus} title={words.reading(uploading.value)} testid="uploading">
+        <p class="working">{words.staysHere}</p>
       </Empty>
     );
   }
@@ -46,14 +48,14 @@ export function Hits() {
   if (isEmpty(asking.value)) return <Nothing />;
   if (!result.value && gone.value) {
     return (
-      <Empty icon={CloudOff} title="The server does not answer" testid="gone">
-        <p>Your question is kept and will be asked again.</p>
+      <Empty icon={CloudOff} title={messages.value.common.serverGone} testid="gone">
+        <p>{words.goneKept}</p>
       </Empty>
     );
   }
   if (!result.value)
     return (
-      <Empty icon={Images} title="Searching" testid="searching">
+      <Empty icon={Images} title={words.searching} testid="searching">
         <p class="working">…</p>
       </Empty>
     );
@@ -71,34 +73,32 @@ function chosenBy(): Choice {
 }
 
 function Found() {
+  const says = messages.value.search;
   const note = result.value?.note ?? "";
   const { asked, text, report, roi, per, ownPatient } = asking.value;
   const whole = isStudy(asked);
-  const byReport = report && !text && !asked;
+  const byReport = report !== "" && !text && !asked;
   const likely = vote.value && !vote.value.abstained ? (vote.value.labels[0]?.label ?? null) : null;
   const choice = chosenBy();
-  const kept = choice.ids
-    ? `These ${counted(hits.value.length, "hit")} are kept.`
-    : "The search is kept, and can be asked again: more or other records may answer then.";
+  const kept = choice.ids ? says.hitsKept(hits.value.length) : says.searchKept;
   const words = [
     hits.value.some((hit) => (hit.percentile ?? null) !== null)
-      ? "score = percentile against this gallery's background"
-      : `score = ${scoreWords()}`,
-    asked && asked.kind !== "records" ? OWN_WORDS[ownPatient] : "",
-    per !== "record" && !roi ? `one hit a ${per}` : "",
-    roi ? "by region, in the base space" : "",
+      ? says.scorePercentile
+      : says.scoreIs(scoreWords()),
+    asked && asked.kind !== "records" ? says.ownPatient[ownPatient] : "",
+    per !== "record" && !roi ? says.oneHit[per] : "",
+    roi ? says.byRegion : "",
   ].filter(Boolean);
   return (
-    <section aria-label="Hits" aria-busy={busy.value}>
+    <section aria-label={says.hits} aria-busy={busy.value}>
       <div class="top">
         <h2 data-testid="hits-title">
-          {hits.value.length} {whole ? "studies " : ""}
-          {byReport ? "by their reports" : "most alike"}
+          {says.title(hits.value.length, whole, byReport)}
         </h2>
         <span>{words.join(" · ")}</span>
         {busy.value && (
           <span class="working" data-testid="busy">
-            ranking again…
+            {says.again}
           </span>
         )}
         {hits.value.length > 0 && (
@@ -114,7 +114,7 @@ function Found() {
         </p>
       )}
       {hits.value.length === 0 ? (
-        <Empty icon={SearchX} title="No record may answer this" testid="no-hits">
+        <Empty icon={SearchX} title={says.noHits} testid="no-hits">
           <p data-testid="search-note">{sentence(note)}</p>
           {filtered() && <ClearFilters />}
         </Empty>
@@ -127,7 +127,7 @@ function Found() {
               </li>
             ) : (
               <li key={first!.study_id} class="of-study" data-testid="of-study">
-                <h3>{`${more.length + 1} of the study of number ${first!.rank}`}</h3>
+                <h3>{says.ofStudy(more.length + 1, first!.rank)}</h3>
                 <ol class="hits">
                   {[first!, ...more].map((hit) => (
                     <li key={hit.id}>
@@ -147,13 +147,6 @@ function Found() {
   );
 }
 
-const OWN_WORDS: Record<OwnPatient, string> = {
-  nothing: "patient of the query left out",
-  earlier: "earlier studies of the query's patient alone",
-  all: "patient of the query may answer",
-  "not earlier": "earlier studies of the query's patient left out",
-};
-
 /** The hits as they are shown, those of one study together. */
 function groups(): Hit[][] {
   const found: Hit[][] = [];
@@ -167,12 +160,13 @@ function groups(): Hit[][] {
 
 /** What the score of a hit is, where it is no cosine with a background to stand it against. */
 function scoreWords(): string {
+  const says = messages.value.search;
   const { asked, text, report, roi, weight } = asking.value;
-  if (isStudy(asked)) return "mean cosine over the query's kinds of series";
-  if (roi) return "mean cosine of the region at its best place";
-  const fused = [asked && "picture 1", text && "words 1", report && `reports ${weight}`].filter(Boolean);
-  if (fused.length > 1) return `places in the rankings together, by weight: ${fused.join(", ")}`;
-  return report ? "best cosine of a sentence of its report" : "as ranked";
+  if (isStudy(asked)) return says.scoreStudy;
+  if (roi) return says.scoreRegion;
+  const fused = [asked && says.weight.picture, text && says.weight.words, report && says.weight.reports(String(weight))].filter(Boolean);
+  if (fused.length > 1) return says.scoreFused(fused.join(", "));
+  return report ? says.scoreReport : says.scoreRanked;
 }
 
 const filtered = (): boolean => asking.value.filters.length > 0 || asking.value.own !== "";
@@ -180,7 +174,7 @@ const sentence = (words: string): string => words && `${words[0]!.toUpperCase()}
 
 const ClearFilters = () => (
   <button data-testid="clear-all-filters" onClick={() => ask({ filters: [], own: "" })}>
-    Clear the filters
+    {messages.value.search.clearFilters}
   </button>
 );
 
@@ -198,59 +192,58 @@ function FilteredAway() {
 function NothingSimilar() {
   return (
     <p class="abstains" role="status" data-testid="nothing-similar">
-      <strong>Nothing similar here.</strong>
-      Even the nearest records lie further from the query than this gallery's own records lie from each other. The
-      hits below are only the least unlike.
+      <strong>{messages.value.search.nothingSimilar}</strong>
+      {messages.value.search.nothingSimilarWhy}
     </p>
   );
 }
 
 function Nothing() {
   const { encoder, volumes } = gallery.value ?? {};
-  const writes = [encoder?.text && "what to look for", maySeeReports() && "words to find in reports"].filter(Boolean);
+  const words = messages.value.search;
   return (
-    <Empty icon={Images} title="Search by a picture" testid="nothing-asked">
+    <Empty icon={Images} title={words.byPicture} testid="nothing-asked">
       <p>
-        Drop a DICOM file, a PNG or JPEG{volumes ? ", a volume (NIfTI, NRRD) or the folder of a series" : ""}{" "}
-        anywhere on this page{writes.length ? `, write ${writes.join(" or ")}` : ""}, or pick a record of the gallery.
+        {words.start(volumes ?? false, encoder?.text ?? false, maySeeReports())}
       </p>
     </Empty>
   );
 }
 
 function EmptyGallery() {
+  const words = messages.value.search;
   return (
-    <Empty icon={ImagePlus} title="This gallery is empty" testid="empty-gallery">
+    <Empty icon={ImagePlus} title={words.empty} testid="empty-gallery">
       <p>
-        Add images first: drop them in the gallery view, with a table of labels if there is one. Searching can start
-        as soon as the first are read.
+        {words.emptyWhat}
       </p>
       <button class="full" onClick={() => go("gallery")}>
-        Add images
+        {words.addImages}
       </button>
     </Empty>
   );
 }
 
 function Expired() {
+  const words = messages.value.search;
   return (
-    <Empty icon={CircleSlash2} title="The query's picture is no longer here" testid="expired">
+    <Empty icon={CircleSlash2} title={words.expired} testid="expired">
       <p>
-        Uploads are kept for a while only, and this one has left the server. Drop the same file again: filters,
-        space and examples of this link are kept.
+        {words.expiredWhy}
       </p>
-      <button onClick={() => ask({ asked: null, roi: null })}>Start without it</button>
+      <button onClick={() => ask({ asked: null, roi: null })}>{words.startWithout}</button>
     </Empty>
   );
 }
 
 function NoRecord() {
+  const words = messages.value.search;
   const start = (): void => ask({ asked: null, roi: null, positive: [], negative: [] });
   return (
-    <Empty icon={CircleSlash2} title="This record is not in the gallery" testid="no-record">
-      <p>It was removed, or the link belongs to another gallery. Filters and space of the link are kept.</p>
+    <Empty icon={CircleSlash2} title={words.noRecord} testid="no-record">
+      <p>{words.noRecordWhy}</p>
       <button class="full" data-testid="start-anew" onClick={start}>
-        Back to search
+        {words.startAnew}
       </button>
     </Empty>
   );
@@ -258,34 +251,35 @@ function NoRecord() {
 
 /** Files that were dropped together and are no series: each may be asked with by itself, or all as a study. */
 function OneOf({ files }: { files: readonly File[] }) {
+  const words = messages.value.search;
   const some = files.slice(0, MOST_OFFERED);
   return (
-    <div class="chips" role="group" aria-label="Ask with one of them, or with all" data-testid="one-of">
+    <div class="chips" role="group" aria-label={words.oneOf} data-testid="one-of">
       {some.map((file, at) => (
         <button class="chip" key={at} data-testid="ask-with-one" onClick={() => void askWith([file])}>
           <span>{file.name}</span>
         </button>
       ))}
-      {some.length < files.length && <span class="note">and {files.length - some.length} more</span>}
+      {some.length < files.length && <span class="note">{messages.value.common.andMore(files.length - some.length)}</span>}
       <button class="chip on" data-testid="ask-all" onClick={() => void askWithStudy(files)}>
         <Layers aria-hidden="true" />
-        All as one study
+        {words.allAsStudy}
       </button>
     </div>
   );
 }
 
 function Refused() {
+  const words = messages.value.search;
   if (!problem.value) return null;
   const { title, status, detail, reason } = problem.value;
   // A refused file left the query before as it was; a question that cannot be answered is one step too far.
   const files = turnedDown.value;
   const file = files.length > 0 || isRefusal(reason);
-  const these = files.length > 1 ? "These files" : "This file";
   const heading = file
-    ? `${these} cannot be searched with`
+    ? words.cannotSearch(files.length)
     : [400, 403, 404].includes(status)
-      ? "This cannot be asked"
+      ? words.cannotAsk
       : title;
   return (
     <Empty icon={FileWarning} title={heading} testid="refused-query">
@@ -297,11 +291,11 @@ function Refused() {
           </span>
         </p>
       )}
-      {file && <p data-testid="refused-advice">{todoOf(reason)} Nothing of it was kept.</p>}
+      {file && <p data-testid="refused-advice">{`${todoOf(reason)} ${words.nothingKept}`}</p>}
       {files.length > 1 && <OneOf files={files} />}
       {(file ? !isEmpty(asking.value) : canUndo.value) && (
         <button data-testid="back-to-query" onClick={() => (file ? void search() : undo())}>
-          Back to the query before
+          {words.backToQuery}
         </button>
       )}
     </Empty>

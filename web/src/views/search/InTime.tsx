@@ -1,15 +1,10 @@
 /** What the query's own patient may answer with: nothing, as is usual, or studies by their time. */
+import { messages } from "../../messages";
 import { EMPTY, OWN_PATIENT, type OwnPatient } from "../../route";
 import { ask, asking } from "../../state";
 
-const SAID: Record<OwnPatient, string> = {
-  nothing: "left out",
-  earlier: "earlier only",
-  all: "included",
-  "not earlier": "not earlier",
-};
-
 export function InTime() {
+  const words = messages.value.search;
   const { asked, ownPatient, before } = asking.value;
   if (!asked && ownPatient === EMPTY.ownPatient) return null;
   const submit = (event: SubmitEvent): void => {
@@ -20,7 +15,7 @@ export function InTime() {
   return (
     <>
       <label class="spread muted">
-        Own patient
+        {words.ownPatientIs}
         <select
           value={ownPatient}
           data-testid="own-patient"
@@ -28,7 +23,7 @@ export function InTime() {
         >
           {OWN_PATIENT.map((each) => (
             <option key={each} value={each}>
-              {SAID[each]}
+              {words.ownPatientChoice[each]}
             </option>
           ))}
         </select>
@@ -36,15 +31,15 @@ export function InTime() {
       {ownPatient === "earlier" && (
         <form onSubmit={submit}>
           <label class="spread muted">
-            Before
+            {words.before}
             <input
               name="before"
               key={before}
               defaultValue={before}
               maxLength={20}
               autocomplete="off"
-              placeholder="days or 2024-01-31"
-              title="At least so many days before the query's study, or before a date"
+              placeholder={words.beforeHint}
+              title={words.beforeTitle}
               data-testid="before"
             />
           </label>

@@ -2,13 +2,13 @@
 import { Grid2x2, History, Upload as UploadIcon, X } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { paths, type Thing } from "../../api";
+import { messages } from "../../messages";
 import { askWith, expired, facts, loadFacts, noRecord, turnedDown } from "../../search";
 import { recent } from "../../recent";
 import { isStudy, type Asking } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import { fileName } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
-import { counted } from "../../ui/small";
 import { AskedReport, FindReports } from "./Reports";
 import { Recent } from "./Recent";
 import { RecordPicker } from "./RecordPicker";
@@ -20,14 +20,15 @@ export const FILES =
   ".dcm,.dicom,.ima,.png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp,.nii,.gz,.nrrd,.nhdr,.mha,.mhd,application/dicom,image/*";
 
 export function QueryPanel() {
+  const words = messages.value.search;
   const input = useRef<HTMLInputElement>(null);
   const [picking, setPicking] = useState<string | null>(null);
   const [looking, setLooking] = useState(false);
   const { asked, text, report } = asking.value;
   const refused = turnedDown.value.length > 0;
   return (
-    <section aria-label="Query">
-      <h3>Query</h3>
+    <section aria-label={words.query}>
+      <h3>{words.query}</h3>
       <div class="stack">
         <Find onPick={setPicking} />
         <FindReports />
@@ -35,8 +36,8 @@ export function QueryPanel() {
         <StudySwitch />
         {text && !refused && !isStudy(asked) && (
           <div class="query words-asked spread" data-testid="asked-text">
-            <span>“{text}”</span>
-            <button class="plain" aria-label="Take the words away" onClick={() => ask({ text: "" })}>
+            <span>{words.quoted(text)}</span>
+            <button class="plain" aria-label={words.dropWords} onClick={() => ask({ text: "" })}>
               <X aria-hidden="true" />
             </button>
           </div>
@@ -45,17 +46,17 @@ export function QueryPanel() {
         {((!asked && !text && !report) || refused || noRecord.value) && (
           <div class="dropzone">
             <UploadIcon aria-hidden="true" />
-            <p>Drop a picture, a volume or a series here</p>
+            <p>{words.dropHere}</p>
           </div>
         )}
         <div class="row two">
           <button data-testid="choose-files" onClick={() => input.current?.click()}>
             <UploadIcon aria-hidden="true" />
-            Choose files
+            {words.chooseFiles}
           </button>
           <button data-testid="pick-record" onClick={() => setPicking("")}>
             <Grid2x2 aria-hidden="true" />
-            Pick a record
+            {words.pickRecord}
           </button>
           <input
             ref={input}
@@ -65,7 +66,7 @@ export function QueryPanel() {
             accept={FILES}
             tabIndex={-1}
             data-testid="query-files"
-            aria-label="Files to search with"
+            aria-label={words.files}
             onChange={(event) => {
               void askWith([...(event.currentTarget.files ?? [])]);
               event.currentTarget.value = "";
@@ -76,7 +77,7 @@ export function QueryPanel() {
       {recent.value.length > 0 && (
         <button class="plain recent-open" data-testid="open-recent" onClick={() => setLooking(true)}>
           <History aria-hidden="true" />
-          {counted(recent.value.length, "recent query", "recent queries")}
+          {words.recentQueries(recent.value.length)}
         </button>
       )}
       {looking && <Recent onClose={() => setLooking(false)} />}
@@ -94,7 +95,7 @@ function AskedPicture() {
     return <AskedTogether things={asked.ids.map((upload) => ({ upload }))} words={asked.name} />;
   }
   if (asked.kind === "records") {
-    return <AskedTogether things={asked.ids.map((record) => ({ record }))} words={`${asked.ids.length} records together`} />;
+    return <AskedTogether things={asked.ids.map((record) => ({ record }))} words={messages.value.search.together(asked.ids.length)} />;
   }
   return <Asked thing={asked.kind === "upload" ? { upload: asked.id } : { record: asked.id }} />;
 }
@@ -119,14 +120,15 @@ function Find({ onPick }: { onPick: (words: string) => void }) {
         type="search"
         autocomplete="off"
         data-testid="find"
-        placeholder={reads ? "Say what to look for" : "Find a record by file or label"}
-        aria-label={reads ? "Search by words" : "Find a record by file name or label"}
+        placeholder={messages.value.search.find[reads ? "words" : "record"]}
+        aria-label={messages.value.search.findName[reads ? "words" : "record"]}
       />
     </form>
   );
 }
 
 function Asked({ thing }: { thing: Thing }) {
+  const words = messages.value.search;
   const { asked, roi } = asking.value;
   const known = facts.value;
   const [slice, setSlice] = useState<number | null>(roi?.slice ?? middleOf(roi?.slices));
@@ -151,14 +153,14 @@ function Asked({ thing }: { thing: Thing }) {
       <div>
         <Region
           path={path}
-          alt={`The query ${name}`}
+          alt={words.theQuery(name)}
           box={roi && (depth === 1 || goesThrough(roi, slice)) ? roi.box : null}
           onBox={(box) => ask({ roi: box && { box, slice: depth > 1 ? slice : null } })}
         />
         {depth > 1 && (
           <label class="slices">
             <span>
-              Slice {(slice ?? 0) + 1} of {depth} {known[id]?.plane}
+              {messages.value.common.sliceOf((slice ?? 0) + 1, depth)} {known[id]?.plane}
             </span>
             <input
               type="range"
@@ -172,14 +174,12 @@ function Asked({ thing }: { thing: Thing }) {
         )}
         <div class="slices">
           <span data-testid="query-name">
-            {roi ? "Region of " : ""}
-            {roi?.slices && `slices ${roi.slices[0] + 1} to ${roi.slices[1] + 1}, `}
-            {name || "record"}
+            {roi ? words.region(roi.slices, name || words.record) : name || words.record}
           </span>
           {roi && (
             <button class="plain push" data-testid="clear-region" onClick={() => ask({ roi: null })}>
               <X aria-hidden="true" />
-              box
+              {words.box}
             </button>
           )}
         </div>
@@ -197,7 +197,7 @@ const goesThrough = ({ slice, slices }: NonNullable<Asking["roi"]>, shown: numbe
 function AskedStudy({ id }: { id: string }) {
   const study = useStudy(id);
   const things = study?.items.map((one) => ({ record: one.id })) ?? [{ record: id }];
-  return <AskedTogether things={things} words={study ? `Study of ${counted(study.items.length, "record")}` : "Study"} />;
+  return <AskedTogether things={things} words={messages.value.search.askedStudy(study?.items.length ?? null)} />;
 }
 
 function AskedTogether({ things, words }: { things: readonly Thing[]; words: string }) {

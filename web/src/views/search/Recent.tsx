@@ -1,5 +1,6 @@
 /** The questions asked before in this browser, to be asked again. */
 import { paths } from "../../api";
+import { messages } from "../../messages";
 import { forgetRecent, mayBeKept, recent, told } from "../../recent";
 import { ask } from "../../state";
 import type { Asking } from "../../route";
@@ -14,11 +15,11 @@ function recordOf({ asked, positive }: Asking): string | null {
 }
 
 export function Recent({ onClose }: { onClose: () => void }) {
+  const words = messages.value.search;
   return (
-    <Dialog title="Asked before" onClose={onClose} testid="recent">
+    <Dialog title={words.askedBefore} onClose={onClose} testid="recent">
       <p class="note">
-        Kept in this browser alone, for you alone, and forgotten when you sign out. Uploads, words for reports, dates and
-        expressions of your own are kept for as long as this tab is open.
+        {words.recentKept}
       </p>
       <ul class="recents">
         {recent.value.map((asking, at) => {
@@ -28,7 +29,7 @@ export function Recent({ onClose }: { onClose: () => void }) {
               <button data-testid="recent-query" autofocus={at === 0} onClick={() => (onClose(), ask(asking))}>
                 <span class="thumb">{id && <Picture path={paths.thumbnail(id)} alt="" lazy />}</span>
                 <span class="words">{told(asking)}</span>
-                {!mayBeKept(asking) && <span class="note">this tab</span>}
+                {!mayBeKept(asking) && <span class="note">{words.thisTab}</span>}
               </button>
             </li>
           );
@@ -36,9 +37,9 @@ export function Recent({ onClose }: { onClose: () => void }) {
       </ul>
       <footer>
         <button data-testid="forget-recent" onClick={() => (forgetRecent(), onClose())}>
-          Forget all
+          {words.forgetAll}
         </button>
-        <button onClick={onClose}>Close</button>
+        <button onClick={onClose}>{messages.value.common.close}</button>
       </footer>
     </Dialog>
   );

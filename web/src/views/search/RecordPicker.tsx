@@ -1,6 +1,7 @@
 /** A page of the gallery to pick the query from. */
 import { useEffect, useState } from "preact/hooks";
 import { api, paths } from "../../api";
+import { messages } from "../../messages";
 import { searchFor } from "../../state";
 import type { Stored } from "../../types";
 import { Dialog } from "../../ui/Dialog";
@@ -16,6 +17,7 @@ export const wordsFilter = (words: string): string | null =>
   words && writable(words) ? `(source~${quoted(words)} or label~${quoted(words)})` : null;
 
 export function RecordPicker({ words, onClose }: { words: string; onClose: () => void }) {
+  const says = messages.value.search;
   const [written, setWritten] = useState(words);
   const [found, setFound] = useState<Stored[]>([]);
   const [cursor, setCursor] = useState<string | null>(null);
@@ -34,13 +36,13 @@ export function RecordPicker({ words, onClose }: { words: string; onClose: () =>
       .records(wordsFilter(written.trim()), PAGE, cursor)
       .then((page) => (setFound([...found, ...page.items]), setCursor(page.next_cursor)), sayProblem);
   return (
-    <Dialog title="Pick a record" onClose={onClose} wide testid="picker">
+    <Dialog title={says.pickRecord} onClose={onClose} wide testid="picker">
       <input
         autofocus
         type="search"
         value={written}
-        placeholder="File name or label"
-        aria-label="File name or label"
+        placeholder={says.fileOrLabel}
+        aria-label={says.fileOrLabel}
         onInput={(event) => setWritten(event.currentTarget.value)}
       />
       <div class="tiles large">
@@ -50,7 +52,7 @@ export function RecordPicker({ words, onClose }: { words: string; onClose: () =>
             key={record.id}
             data-testid="picker-record"
             data-id={record.id}
-            aria-label={`${fileName(record.source)}, ${record.labels.join(", ") || "no label"}`}
+            aria-label={`${fileName(record.source)}, ${record.labels.join(", ") || messages.value.common.noLabel}`}
             onClick={() => (onClose(), searchFor({ kind: "record", id: record.id }))}
           >
             <Picture path={paths.thumbnail(record.id)} alt="" lazy />
@@ -60,10 +62,10 @@ export function RecordPicker({ words, onClose }: { words: string; onClose: () =>
           </button>
         ))}
       </div>
-      {found.length === 0 && <p class="muted">No record has that in its file name or labels.</p>}
+      {found.length === 0 && <p class="muted">{says.notFound}</p>}
       <footer>
-        {cursor && <button onClick={more}>Show more</button>}
-        <button onClick={onClose}>Close</button>
+        {cursor && <button onClick={more}>{messages.value.common.showMore}</button>}
+        <button onClick={onClose}>{messages.value.common.close}</button>
       </footer>
     </Dialog>
   );

@@ -1,5 +1,6 @@
 /** The query's picture, on which a box is drawn: with the mouse, a finger, or the arrow keys. */
 import { useRef, useState } from "preact/hooks";
+import { messages } from "../../messages";
 import type { Box } from "../../types";
 import { Picture } from "../../ui/Picture";
 import { between, nudged } from "./boxes";
@@ -63,7 +64,7 @@ export function Region({ path, alt, box, onBox, disabled = false }: Props) {
       tabIndex={0}
       role="application"
       data-testid="query-stage"
-      aria-label={`${alt}. Enter starts a box, arrows move it, with shift they size it, Enter searches, Escape clears`}
+      aria-label={messages.value.search.regionKeys(alt)}
       onPointerDown={start}
       onPointerMove={draw}
       onPointerUp={end}

@@ -2,6 +2,7 @@
 import { X } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
+import { messages } from "../../messages";
 import { isStudy } from "../../route";
 import { ask, asking, gallery } from "../../state";
 import type { Hit } from "../../types";
@@ -23,39 +24,40 @@ export function FindReports() {
     field.blur();
   };
   return (
-    <form class="find" role="search" aria-label="Reports" onSubmit={submit}>
+    <form class="find" role="search" aria-label={messages.value.search.reports} onSubmit={submit}>
       <input
         name="report"
         type="search"
         autocomplete="off"
         maxLength={2000}
         data-testid="find-report"
-        placeholder="Words to find in reports"
-        aria-label="Words to find in reports"
+        placeholder={messages.value.search.findReports}
+        aria-label={messages.value.search.findReports}
       />
     </form>
   );
 }
 
 export function AskedReport() {
+  const words = messages.value.search;
   const { report, weight, asked, text, roi } = asking.value;
   return (
     <div class="query words-asked stack" data-testid="asked-report">
       <div class="spread">
-        <span>“{report}”</span>
-        <button class="plain" aria-label="Take the words for reports away" onClick={() => ask({ report: "", weight: 1 })}>
+        <span>{words.quoted(report)}</span>
+        <button class="plain" aria-label={words.dropReport} onClick={() => ask({ report: "", weight: 1 })}>
           <X aria-hidden="true" />
         </button>
       </div>
-      {roi && <p class="note">Left out: a region is searched by itself.</p>}
-      {!roi && !asked && !text && <p class="note">in reports</p>}
+      {roi && <p class="note">{words.reportLeftOut}</p>}
+      {!roi && !asked && !text && <p class="note">{words.inReports}</p>}
       {!roi && (asked || text) && (
         <label class="spread note">
-          <span>in reports, with the weight</span>
+          <span>{words.inReportsWeight}</span>
           <select
             value={weight}
             data-testid="report-weight"
-            aria-label={`Weight of the reports, against 1 of the ${asked ? "picture" : "words"}`}
+            aria-label={words.reportWeight(Boolean(asked))}
             onChange={(event) => ask({ weight: Number(event.currentTarget.value) })}
           >
             {[...new Set([...WEIGHTS, weight])]
@@ -81,7 +83,7 @@ export function ReportOf({ hit }: { hit: Hit }) {
     const abort = new AbortController();
     const timer = setTimeout(() => {
       api.reportOf(hit.id, abort.signal).then(
-        ({ text }) => setWords(text || "No report is kept of this one."),
+        ({ text }) => setWords(text || messages.value.search.noReport),
         (error: Error) => abort.signal.aborted || setWords(error.message),
       );
     }, 150);
@@ -90,8 +92,8 @@ export function ReportOf({ hit }: { hit: Hit }) {
   if (!may) return null;
   return (
     <section data-testid="report">
-      <h3>Report of number {hit.rank}</h3>
-      <p class="report" tabIndex={0} role="region" aria-label={`Report of number ${hit.rank}`} data-testid="report-text">
+      <h3>{messages.value.search.reportOf(hit.rank)}</h3>
+      <p class="report" tabIndex={0} role="region" aria-label={messages.value.search.reportOf(hit.rank)} data-testid="report-text">
         {words ?? <span class="working">…</span>}
       </p>
     </section>

@@ -1,20 +1,17 @@
 /** Whole studies: the one that asks, and those that are hits. */
 import { useEffect, useState } from "preact/hooks";
 import { api, paths } from "../../api";
+import { fixed, messages } from "../../messages";
 import { ALONE } from "../../route";
 import { ask, asking, gallery, searchFor } from "../../state";
 import type { Hit, StudyRecords } from "../../types";
 import { factsOf, fileName } from "../../ui/facts";
 import { sayProblem } from "../../ui/notice";
 import { Picture } from "../../ui/Picture";
-import { Bar, counted, Segments } from "../../ui/small";
+import { Bar, Segments } from "../../ui/small";
 
 const MOST_SHOWN = 24;
 const WAYS = ["picture", "study"] as const;
-const TITLES = {
-  picture: "Records that look like this picture",
-  study: "Studies that look like the whole study, kind of series by kind of series",
-};
 
 /** The records of a record's study, once they are here. */
 export function useStudy(id: string): StudyRecords | null {
@@ -34,9 +31,10 @@ export function StudySwitch() {
   const { id } = asked;
   return (
     <Segments
-      label="Ask with"
+      label={messages.value.search.askWith}
       options={WAYS}
-      titles={TITLES}
+      names={messages.value.search.way}
+      titles={messages.value.search.wayTitle}
       chosen={asked.kind === "study" ? "study" : "picture"}
       testid="ask-with"
       onChoose={(way) => ask(way === "study" ? { ...ALONE, asked: { kind: "study", id } } : { asked: { kind: "record", id } })}
@@ -46,35 +44,36 @@ export function StudySwitch() {
 
 /** A hit that is a study: how alike each kind of series is, and its pictures. */
 export function StudyOf({ hit }: { hit: Hit }) {
+  const words = messages.value.search;
   const study = useStudy(hit.id);
   if (!hit.study) return null;
   return (
     <section data-testid="study">
-      <h3>{`Study of number ${hit.rank}`}</h3>
+      <h3>{words.studyTitle(hit.rank)}</h3>
       {Object.entries(hit.study.kinds).map(([kind, cosine]) => (
         <div class="vote placed" key={kind} data-testid="study-kind">
-          <span title={kind || "images"}>{kind || "images"}</span>
-          <Bar share={cosine} label={`cosine ${cosine.toFixed(2)}`} />
-          <em>{cosine.toFixed(2)}</em>
+          <span title={kind || words.images}>{kind || words.images}</span>
+          <Bar share={cosine} label={words.cosine(fixed(cosine, 2))} />
+          <em>{fixed(cosine, 2)}</em>
         </div>
       ))}
       <p class="note">
-        {`Of the ${counted(Object.keys(hit.study.kinds).length, "kind")} of series that the query has, the cosine with the same kind here, or else the nearest.`}
+        {words.studyKinds(Object.keys(hit.study.kinds).length)}
       </p>
-      <div class="neighbours" role="group" aria-label="Pictures of this study">
+      <div class="neighbours" role="group" aria-label={words.studyPictures}>
         {study?.items.slice(0, MOST_SHOWN).map((one) => (
           <button
             key={one.id}
             data-testid="study-record"
             title={`${fileName(one.source)} ${factsOf(one.attributes)}`}
-            aria-label={`Search with ${factsOf(one.attributes) || fileName(one.source)}`}
+            aria-label={words.searchWith(factsOf(one.attributes) || fileName(one.source))}
             onClick={() => searchFor({ kind: "record", id: one.id })}
           >
             <Picture path={paths.thumbnail(one.id)} alt="" lazy />
           </button>
         ))}
       </div>
-      {study && study.items.length > MOST_SHOWN && <p class="note">and {study.items.length - MOST_SHOWN} more</p>}
+      {study && study.items.length > MOST_SHOWN && <p class="note">{messages.value.common.andMore(study.items.length - MOST_SHOWN)}</p>}
     </section>
   );
 }

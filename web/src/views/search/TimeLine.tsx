@@ -1,11 +1,11 @@
 /** A patient's studies in time: days along a line, each study as its picture that is most alike. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, paths } from "../../api";
+import { fixed, messages } from "../../messages";
 import { hits, result, selectedId } from "../../search";
 import { asking, searchFor } from "../../state";
 import type { Hit, Timeline, TimelineStudy } from "../../types";
 import { Picture } from "../../ui/Picture";
-import { counted } from "../../ui/small";
 import { marks, sinceQuery, spots } from "./timeline";
 
 const SIZE = 52; // pixels of a thumbnail with the room around it
@@ -13,6 +13,7 @@ const AXIS = 26;
 
 /** Of the patient of a hit, if more than one study is known of them. Asked for only where a hit is stayed at. */
 export function TimeLine({ hit }: { hit: Hit }) {
+  const words = messages.value.search;
   const [line, setLine] = useState<Timeline | null>(null);
   const { asked, space, ownPatient } = asking.value;
   const like = asked?.kind === "record" || asked?.kind === "study" ? asked.id : null;
@@ -27,14 +28,14 @@ export function TimeLine({ hit }: { hit: Hit }) {
   return (
     <section data-testid="timeline">
       <h3>
-        {ownPatient === "earlier" ? "The patient" : `The patient of number ${hit.rank}`} in time
+        {words.patientInTime(ownPatient === "earlier" ? null : hit.rank)}
       </h3>
       {dated.length > 0 && <Line studies={dated} own={line.study_id} query={query} />}
       {dated.length < line.studies.length && (
-        <p class="note">{`${counted(line.studies.length - dated.length, "study", "studies")} of no known day.`}</p>
+        <p class="note">{words.noDay(line.studies.length - dated.length)}</p>
       )}
       <p class="note">
-        Days since the first study of the patient here; of each study the picture most like {like ? "the query" : "this hit"}.
+        {words.days(like !== null)}
       </p>
     </section>
   );
@@ -72,14 +73,14 @@ function Line({ studies, own, query }: { studies: readonly TimelineStudy[]; own:
         ))}
         {query !== null && <line class="query-day" x1={at(query)} x2={at(query)} y1={0} y2={axis + 8} />}
       </svg>
-      <ol aria-label="Studies by day">
+      <ol aria-label={messages.value.search.byDay}>
         {studies.map((study, number) => (
           <li key={study.study_id} style={{ left: `${placed[number]!.x - SIZE / 2}px`, top: `${axis - (placed[number]!.row + 1) * SIZE}px` }}>
             <button
               class={study.study_id === own ? "on" : ""}
               aria-current={study.study_id === own}
-              aria-label={`Day ${study.day}: ${aboutOf(study, query)}`}
-              title={`Day ${study.day}: ${aboutOf(study, query)}`}
+              aria-label={messages.value.search.dayAbout(study.day, aboutOf(study, query))}
+              title={messages.value.search.dayAbout(study.day, aboutOf(study, query))}
               data-testid="time-study"
               data-day={study.day}
               onClick={() => show(study.nearest)}
@@ -96,10 +97,10 @@ function Line({ studies, own, query }: { studies: readonly TimelineStudy[]; own:
 const aboutOf = ({ day, records, kinds, labels, score }: TimelineStudy, query: number | null): string =>
   [
     query !== null && sinceQuery(day!, query),
-    counted(records, "record"),
+    messages.value.common.records(records),
     kinds.filter(Boolean).join(", "),
     labels.join(", "),
-    `cosine ${score.toFixed(2)}`,
+    messages.value.search.cosine(fixed(score, 2)),
   ]
     .filter(Boolean)
     .join(", ");

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, paths, type Thing } from "../../api";
 import { pictureOf } from "../../body";
+import { messages } from "../../messages";
 import { asking, gallery } from "../../state";
 import type { Explanation, Hit } from "../../types";
 import { HeatPicture } from "../../ui/HeatPicture";
@@ -18,11 +19,12 @@ export function askedThing(): Thing | null {
 
 export async function explanationOf(id: string, abort: AbortSignal): Promise<Explanation> {
   const query = pictureOf(asking.peek());
-  if (!query) throw new Error("Asked with more than one picture; there is no pair to explain.");
+  if (!query) throw new Error(messages.peek().search.noPair);
   return api.explain({ query, record: id, space: asking.peek().space }, abort);
 }
 
 export function Why({ hit }: { hit: Hit }) {
+  const words = messages.value.search;
   const [explanation, setExplanation] = useState<Explanation | null>(null);
   const [trouble, setTrouble] = useState("");
   const thing = askedThing();
@@ -42,22 +44,22 @@ export function Why({ hit }: { hit: Hit }) {
   if (!can || !thing) return null;
   return (
     <section data-testid="why">
-      <h3>Why number {hit.rank}</h3>
+      <h3>{words.why(hit.rank)}</h3>
       <div class="pair">
         <HeatPicture
           path={paths.picture(thing, explanation?.query.slice)}
-          alt="The query"
+          alt={words.queryAlt}
           explained={explanation?.query ?? null}
           box={asking.value.roi?.box ?? null}
         />
         <HeatPicture
           path={paths.picture({ record: hit.id }, explanation?.hit.slice)}
-          alt={`Number ${hit.rank}`}
+          alt={words.number(hit.rank)}
           explained={explanation?.hit ?? null}
           box={explanation?.hit.box ?? null}
         />
       </div>
-      <p class="note">{trouble || "Matching patches, query left, hit right. The encoder's view, not a finding."}</p>
+      <p class="note">{trouble || words.whyNote}</p>
     </section>
   );
 }

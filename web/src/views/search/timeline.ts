@@ -1,4 +1,5 @@
 /** Where things lie on a line of days, and in which row, so that none covers another. Pure. */
+import { messages } from "../../messages";
 
 export interface Spot {
   /** From the left, in pixels. */
@@ -35,18 +36,18 @@ export function marks([first, last]: readonly [number, number]): number[] {
   return found;
 }
 
-const plural = (number: number, one: string): string => `${number} ${one}${number === 1 ? "" : "s"}`;
-
 /** A number of days as people say it. */
 export function spanWords(days: number): string {
+  const words = messages.value.search;
   const most = Math.abs(days);
-  if (most < 60) return plural(most, "day");
-  return most < 730 ? plural(Math.round(most / 30.44), "month") : plural(Math.round(most / 365.25), "year");
+  if (most < 60) return words.spanDays(most);
+  return most < 730 ? words.spanMonths(Math.round(most / 30.44)) : words.spanYears(Math.round(most / 365.25));
 }
 
 /** When something was, seen from the query. */
 export function sinceQuery(day: number, query: number | null): string {
-  if (query === null) return `day ${day}`;
-  if (day === query) return "the query's day";
-  return `${spanWords(day - query)} ${day < query ? "before" : "after"} the query`;
+  const words = messages.value.search;
+  if (query === null) return words.day(day);
+  if (day === query) return words.sameDay;
+  return words.sinceQuery(spanWords(day - query), day < query);
 }
