@@ -6,16 +6,13 @@ import { Foot } from "./frame/Foot";
 import { Head } from "./frame/Head";
 import { Help } from "./frame/Help";
 import { isAsked, isFront } from "./galleries";
-import { language, messages } from "./messages";
+import { messages } from "./messages";
 import { session } from "./session";
 import { galleryProblem, go, route } from "./state";
 import { Notice } from "./ui/notice";
 import { Front } from "./views/Front";
 import { KeyEntry } from "./views/KeyEntry";
 import { SHOWN, type View } from "./views/shown";
-
-/** Views that are in English until they have moved over. */
-const ENGLISH: readonly View[] = ["evaluate", "gallery"];
 
 export function App() {
   if (!isAsked.value) return <div class="shell" />;
@@ -51,9 +48,9 @@ function GalleryPage() {
           ))}
         </ul>
       </nav>
-      <div class="view" lang={ENGLISH.includes(route.value.view) ? "en" : language.value}>
+      <div class="view">
         {gone.value && (
-          <div class="banner" role="alert" data-testid="server-gone" lang={language.value}>
+          <div class="banner" role="alert" data-testid="server-gone">
             <span class="working">{words.gone}</span>
           </div>
         )}
@@ -66,7 +63,7 @@ function GalleryPage() {
           <Shown />
         </Suspense>
         {over && (
-          <div class="dropping" data-testid="dropping" lang={language.value}>
+          <div class="dropping" data-testid="dropping">
             {route.value.view === "gallery" ? words.dropToAdd : words.dropToSearch}
           </div>
         )}

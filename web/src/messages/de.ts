@@ -2,8 +2,11 @@
 import { adapt, jobs } from "./de/adapt";
 import { common } from "./de/common";
 import { compare } from "./de/compare";
+import { evaluate } from "./de/evaluate";
 import { evidence, help } from "./de/help";
+import { cohorts, holdings, operation } from "./de/holdings";
 import { labels } from "./de/labels";
+import { panel } from "./de/panel";
 import { reasons } from "./de/reasons";
 import { search } from "./de/search";
 import type { Messages } from "./en";
@@ -18,6 +21,11 @@ export const de: Messages = {
   labels,
   adapt,
   jobs,
+  evaluate,
+  holdings,
+  cohorts,
+  operation,
+  panel,
   frame: {
     switchTo: "English",
     galleries: "Galerien",

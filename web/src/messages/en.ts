@@ -2,8 +2,11 @@
 import { adapt, jobs } from "./en/adapt";
 import { common } from "./en/common";
 import { compare } from "./en/compare";
+import { evaluate } from "./en/evaluate";
 import { evidence, help } from "./en/help";
+import { cohorts, holdings, operation } from "./en/holdings";
 import { labels } from "./en/labels";
+import { panel } from "./en/panel";
 import { reasons } from "./en/reasons";
 import { search } from "./en/search";
 
@@ -17,6 +20,11 @@ export const en = {
   labels,
   adapt,
   jobs,
+  evaluate,
+  holdings,
+  cohorts,
+  operation,
+  panel,
   frame: {
     switchTo: "Deutsch",
     galleries: "Galleries",

@@ -1,9 +1,11 @@
 /** Shown when the server answers 401. Nobody signs in inside a frame: identity providers refuse to be framed. */
 import { useState } from "preact/hooks";
 import { key } from "../api";
+import { messages } from "../messages";
 import { session } from "../session";
 
 export function Locked() {
+  const words = messages.value.panel;
   const [written, setWritten] = useState("");
   const use = (event: Event): void => {
     event.preventDefault();
@@ -11,18 +13,18 @@ export function Locked() {
   };
   return (
     <main class="panel stack" data-testid="locked">
-      <h1>Similar studies</h1>
+      <h1>{words.title}</h1>
       {session.value?.sign_in && (
         <p class="row">
           <a class="button" href="./" target="_blank" rel="noreferrer">
-            Sign in, in a window of its own
+            {words.signIn}
           </a>
-          <button onClick={() => location.reload()}>Then go on</button>
+          <button onClick={() => location.reload()}>{words.goOn}</button>
         </p>
       )}
       <form class="stack" onSubmit={use}>
         <label class="field">
-          {key.get() ? "That key was not accepted; another one:" : "The key of this gallery, kept in this tab alone:"}
+          {key.get() ? words.keyRefused : words.key}
           <input
             type="password"
             autocomplete="off"
@@ -32,7 +34,7 @@ export function Locked() {
           />
         </label>
         <button class="full" disabled={!written.trim()}>
-          Use this key
+          {words.useKey}
         </button>
       </form>
     </main>

@@ -1,38 +1,34 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, locked, paths, Problem } from "../api";
+import { fixed, messages } from "../messages";
 import type { SimilarStudies, SimilarStudy } from "../types";
 import { factsOf } from "../ui/facts";
 import { Picture } from "../ui/Picture";
 import { Bar } from "../ui/small";
 import { Locked } from "./Locked";
 
-const ASKED: Record<SimilarStudies["named"], string> = {
-  study: "compared as a whole",
-  series: "by this series",
-  instance: "by this image",
-};
-
 export function Panel({ asked }: { asked: string[] }) {
+  const words = messages.value.panel;
   const [found, setFound] = useState<SimilarStudies | null>(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
     if (locked.value) return;
-    setProblem(asked.length ? "" : "The address names no study: add ?StudyInstanceUIDs=UID");
+    setProblem(asked.length ? "" : words.noStudy);
     if (asked.length) similarTo(asked).then(setFound, (error: Error) => setProblem(error.message));
   }, [locked.value]);
   if (locked.value) return <Locked />;
   return (
     <main class="panel">
       <header>
-        <h1>Similar studies</h1>
-        <p class="note">Research use only, not for diagnosis</p>
+        <h1>{words.title}</h1>
+        <p class="note">{words.researchOnly}</p>
       </header>
       {problem && (
         <p class="alert" role="alert" data-testid="problem">
           {problem}
         </p>
       )}
-      {!problem && !found && <p class="muted working">Looking…</p>}
+      {!problem && !found && <p class="muted working">{words.looking}</p>}
       {found && <Found found={found} />}
     </main>
   );
@@ -49,17 +45,18 @@ async function similarTo([uid, ...others]: string[]): Promise<SimilarStudies> {
 }
 
 function Found({ found }: { found: SimilarStudies }) {
+  const words = messages.value.panel;
   return (
     <>
       <section class="open row" data-testid="open" data-id={found.id}>
-        <Thumbnail id={found.id} alt="The study that is open" />
+        <Thumbnail id={found.id} alt={words.open} />
         <p>
-          The study that is open
-          <span class="note">{ASKED[found.named]}</span>
+          {words.open}
+          <span class="note">{words.asked[found.named]}</span>
         </p>
       </section>
-      {found.studies.length === 0 && <p class="muted">No other study answers.</p>}
-      <ol aria-label="Similar studies">
+      {found.studies.length === 0 && <p class="muted">{words.none}</p>}
+      <ol aria-label={words.title}>
         {found.studies.map((study) => (
           <Study key={study.id} study={study} />
         ))}
@@ -69,7 +66,8 @@ function Found({ found }: { found: SimilarStudies }) {
 }
 
 function Study({ study }: { study: SimilarStudy }) {
-  const name = `number ${study.rank}, ${study.labels.join(", ") || "no label"}`;
+  const words = messages.value.panel;
+  const name = words.name(study.rank, study.labels.join(", ") || messages.value.common.noLabel);
   const { viewer, beside } = study.links;
   return (
     <li class="card" data-testid="study" data-id={study.id} aria-label={name}>
@@ -78,8 +76,8 @@ function Study({ study }: { study: SimilarStudy }) {
         <p class="spread">
           <b>{study.rank}</b>
           <Bar share={study.score} label="" />
-          <span class="numbers" title="Cosine of the two; 1 is the same picture">
-            {study.score.toFixed(3)}
+          <span class="numbers" title={words.cosine}>
+            {fixed(study.score, 3)}
           </span>
         </p>
         <p class="chips">
@@ -91,8 +89,8 @@ function Study({ study }: { study: SimilarStudy }) {
         </p>
         <p class="note">{[factsOf(study.attributes), dayOf(study.identity.study_date)].filter(Boolean).join(" · ")}</p>
         <p class="row">
-          {beside && <Opens href={beside} words="Open beside" name={name} testid="beside" />}
-          {viewer && <Opens href={viewer} words="Open" name={name} testid="viewer" />}
+          {beside && <Opens href={beside} words={words.openBeside} name={name} testid="beside" />}
+          {viewer && <Opens href={viewer} words={words.openIt} name={name} testid="viewer" />}
         </p>
       </div>
     </li>

@@ -98,6 +98,3 @@ export function Empty({
     </section>
   );
 }
-
-export const counted = (number: number, one: string, many = `${one}s`): string =>
-  `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

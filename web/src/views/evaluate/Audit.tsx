@@ -2,12 +2,14 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs } from "../../jobs";
+import { messages } from "../../messages";
 import { gallery } from "../../state";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import { warningsOf } from "./figures";
 
 export function Audit() {
+  const words = messages.value.evaluate;
   const fields = (gallery.value?.fields ?? []).map((field) => field.name).filter((name) => name !== "label");
   const [field, setField] = useState("");
   const [busy, setBusy] = useState(false);
@@ -24,20 +26,19 @@ export function Audit() {
   };
   const last = audits[0];
   return (
-    <section class="card box stack" aria-label="Audit of confounds" data-testid="audit">
-      <h3>Is it the finding, or the scanner?</h3>
+    <section class="card box stack" aria-label={words.audit} data-testid="audit">
+      <h3>{words.auditTitle}</h3>
       <p class="note">
-        A score on a label can be a score on where or how a picture was taken. The audit asks what a recorded field
-        tells of the label.
+        {words.auditWhat}
       </p>
       <div class="row">
         <select
           value={field}
-          aria-label="Recorded field"
+          aria-label={words.field}
           data-testid="audit-field"
           onChange={(event) => setField(event.currentTarget.value)}
         >
-          <option value="">Recorded field…</option>
+          <option value="">{words.chooseField}</option>
           {fields.map((name) => (
             <option key={name} value={name}>
               {name}
@@ -49,7 +50,7 @@ export function Audit() {
           data-testid="audit-start"
           onClick={() => void start()}
         >
-          {busy ? "Asking…" : "Ask"}
+          {busy ? words.asking : words.ask}
         </button>
       </div>
       {last && (

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs } from "../../jobs";
-import { language, messages } from "../../messages";
+import { messages } from "../../messages";
 import { gallery } from "../../state";
 import type { AnsweredQuery, ClassifierReport, Job, Report } from "../../types";
 import { JobCard } from "../../ui/JobCard";
@@ -16,7 +16,7 @@ export function Confusion({ report }: { report: Report }) {
   const words = messages.value.confusion;
   const { confusion: found, space, seed } = report;
   return (
-    <section class="stack" aria-label={words.title} data-testid="confusion" lang={language.value}>
+    <section class="stack" aria-label={words.title} data-testid="confusion">
       <h3>{words.title}</h3>
       {found ? (
         <div class="card box stack" data-testid="confusion-nearest">

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs, loadJobs } from "../../jobs";
+import { clock, messages } from "../../messages";
 import { asking, gallery } from "../../state";
 import type { Job } from "../../types";
 import { JobCard } from "../../ui/JobCard";
@@ -15,6 +16,7 @@ import { reportOf } from "./figures";
 
 export function EvaluateView() {
   useEffect(() => void loadJobs(), []);
+  const words = messages.value.evaluate;
   const evaluations = jobs.value.filter((job) => job.kind === "evaluate");
   const [chosen, setChosen] = useState<string | null>(null);
   const reports = evaluations.filter((job) => job.state === "done" && reportOf(job.result));
@@ -34,7 +36,7 @@ export function EvaluateView() {
         ))}
       {reports.length > 1 && (
         <label class="row muted">
-          Report
+          {words.report}
           <select
             value={shown?.id}
             onChange={(event) => setChosen(event.currentTarget.value)}
@@ -52,8 +54,7 @@ export function EvaluateView() {
       {report && shown && <ReportView report={report} job={shown.id} />}
       {evaluations.length === 0 && (
         <p class="muted">
-          Nothing has been evaluated yet. An adapter is trained anew on each fold, so that no query was ever learnt
-          from.
+          {words.nothingYet}
         </p>
       )}
       <Jobs />
@@ -63,12 +64,13 @@ export function EvaluateView() {
 
 function titleOf({ result, finished }: Job): string {
   const report = reportOf(result);
-  return [report?.space, report?.split, finished && new Date(finished * 1000).toLocaleString()]
+  return [report?.space, report?.split, finished && clock(finished)]
     .filter(Boolean)
     .join(" · ");
 }
 
 function Start({ onStart }: { onStart: (id: string) => void }) {
+  const words = messages.value.evaluate;
   const spaces = gallery.value?.spaces.filter((one) => one.answers) ?? [];
   const [space, setSpace] = useState(asking.value.space);
   const [folds, setFolds] = useState(5);
@@ -100,11 +102,11 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
     }
   };
   return (
-    <section class="card box stack" aria-label="Evaluate a space">
-      <h3>Evaluate a space</h3>
+    <section class="card box stack" aria-label={words.title}>
+      <h3>{words.title}</h3>
       <div class="row">
         <label class="field">
-          Space
+          {words.space}
           <select
             value={space}
             data-testid="evaluate-space"
@@ -118,7 +120,7 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
           </select>
         </label>
         <label class="field">
-          Folds
+          {words.folds}
           <input
             type="number"
             min={1}
@@ -129,7 +131,7 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
           />
         </label>
         <label class="field">
-          Seed
+          {words.seed}
           <input
             type="number"
             min={0}
@@ -139,9 +141,9 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
         </label>
       </div>
       <div class="row">
-        <Choice label="Subgroups by" testid="evaluate-by" chosen={by} onChoose={setBy} names={fields} />
+        <Choice label={words.by} testid="evaluate-by" chosen={by} onChoose={setBy} names={fields} />
         <Choice
-          label="Compared with"
+          label={words.against}
           testid="evaluate-against"
           chosen={against}
           onChoose={setAgainst}
@@ -149,11 +151,7 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
         />
       </div>
       <p class="note">
-        {adapter
-          ? "Patients are kept apart; the adapter is trained anew on each fold and stands beside the base space on the same queries."
-          : folds > 1
-            ? "Patients are kept apart in folds."
-            : "Every record asks all others but its own patient's."}
+        {adapter ? words.adapterNote : folds > 1 ? words.foldsNote : words.allNote}
       </p>
       <button
         class="full"
@@ -161,13 +159,11 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
         data-testid="evaluate-start"
         onClick={() => void start()}
       >
-        {busy ? "Evaluating…" : "Evaluate"}
+        {busy ? words.evaluating : words.start}
       </button>
       {gallery.value?.labels.length === 0 && (
         <p class="note" data-testid="nothing-to-evaluate">
-          {gallery.value.records === 0
-            ? "The gallery is empty: add images and their labels first."
-            : "No record bears a label: there is nothing to score against."}
+          {gallery.value.records === 0 ? words.empty : words.noLabels}
         </p>
       )}
     </section>
@@ -191,7 +187,7 @@ function Choice({
     <label class="field">
       {label}
       <select value={chosen} data-testid={testid} onChange={(event) => onChoose(event.currentTarget.value)}>
-        <option value="">none</option>
+        <option value="">{messages.value.evaluate.none}</option>
         {names.map((name) => (
           <option key={name} value={name}>
             {name}

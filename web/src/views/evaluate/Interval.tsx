@@ -1,4 +1,5 @@
 /** A score with its 95 % interval: as words, and as a place on a line from 0 to 1. */
+import { messages } from "../../messages";
 import { percent, type Measured } from "./figures";
 
 export function Figure({ of }: { of: Measured | null }) {
@@ -34,7 +35,7 @@ export function Intervals({ base, adapted, chance }: { base: Measured | null; ad
     <svg
       class="measure"
       role="img"
-      aria-label={`${base ? `base ${percent(base.value)}, ` : ""}${percent(adapted.value)} percent`}
+      aria-label={messages.value.evaluate.interval(base ? percent(base.value) : null, percent(adapted.value))}
     >
       <line class="axis" x1={at(0)} x2={at(1)} y1={13} y2={13} />
       {chance !== null && <line class="chance" x1={at(chance)} x2={at(chance)} y1={2} y2={24} />}

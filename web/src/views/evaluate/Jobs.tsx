@@ -2,32 +2,34 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { jobs } from "../../jobs";
+import { clock, messages, whole } from "../../messages";
 import { duration } from "../../ui/duration";
 import { save } from "../../ui/files";
 import { jobName } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import type { Job } from "../../types";
 
-const moment = (seconds: number | null): string => (seconds ? new Date(seconds * 1000).toLocaleString() : "–");
+const moment = (seconds: number | null): string => (seconds ? clock(seconds) : "–");
 
 export function Jobs() {
+  const words = messages.value.evaluate;
   if (jobs.value.length === 0) return null;
   return (
     <details class="card box" data-testid="all-jobs">
-      <summary>{`Jobs (the last ${jobs.value.length})`}</summary>
+      <summary>{words.jobs(jobs.value.length)}</summary>
       <div class="scrolls">
         <table>
           <thead>
             <tr>
-              <th>Job</th>
-              <th>State</th>
-              <th>Asked for</th>
-              <th class="n">Waited</th>
-              <th class="n">Took</th>
-              <th>By</th>
-              <th>What it told</th>
-              <th>Log</th>
-              <th>Result</th>
+              <th>{words.job}</th>
+              <th>{words.state}</th>
+              <th>{words.askedFor}</th>
+              <th class="n">{words.waited}</th>
+              <th class="n">{words.took}</th>
+              <th>{words.owner}</th>
+              <th>{words.told}</th>
+              <th>{words.log}</th>
+              <th>{words.result}</th>
             </tr>
           </thead>
           <tbody>
@@ -42,6 +44,7 @@ export function Jobs() {
 }
 
 function Row({ job }: { job: Job }) {
+  const { evaluate: words, jobs: says } = messages.value;
   const { created, started, finished, progress } = job;
   const told = job.error ?? progress.message;
   const [log, setLog] = useState<Log | null>(null);
@@ -52,29 +55,29 @@ function Row({ job }: { job: Job }) {
     <tr data-testid="job-row" data-kind={job.kind}>
       <td>{jobName(job.kind)}</td>
       <td>
-        <span class={`state ${job.state}`}>{job.state}</span>
+        <span class={`state ${job.state}`}>{says.state[job.state] ?? job.state}</span>
       </td>
       <td class="muted">{moment(created)}</td>
       <td class="n">{started ? duration(started - created) : "–"}</td>
       <td class="n">{started && finished ? duration(finished - started) : "–"}</td>
       <td>{job.owner}</td>
-      <td>{told || (progress.total ? `${progress.done} of ${progress.total}` : "")}</td>
+      <td>{told || (progress.total ? says.of(String(progress.done), String(progress.total)) : "")}</td>
       <td>
         <button
           class="plain"
           aria-expanded={log !== null}
-          aria-label={`Log of this job: ${jobName(job.kind)}, ${moment(created)}`}
+          aria-label={words.logOf(jobName(job.kind), moment(created))}
           data-testid="job-log-open"
           onClick={open}
         >
-          Log
+          {words.log}
         </button>
       </td>
       <td>
         {job.result && (
           <button
             class="plain"
-            aria-label={`Save the result of this job: ${jobName(job.kind)}, ${moment(created)}`}
+            aria-label={words.saveOf(jobName(job.kind), moment(created))}
             onClick={() => save(JSON.stringify(job, null, 2), `lookalike-${job.kind}-${job.id}.json`)}
           >
             JSON
@@ -97,14 +100,14 @@ type Log = NonNullable<Job["progress"]["log"]>;
 
 /** What a job did, step by step. */
 function Steps({ log }: { log: Log }) {
-  if (log.length === 0) return <p class="note">Nothing is noted of it: it has not begun, or an earlier version did it.</p>;
+  if (log.length === 0) return <p class="note">{messages.value.evaluate.nothingNoted}</p>;
   return (
     <ol class="note numbers" data-testid="job-log">
       {log.map(({ time, step, counts, warning }, at) => (
         <li key={at}>
-          {new Date(time * 1000).toLocaleTimeString()} {warning ? "⚠ " : ""}
+          {new Date(time * 1000).toLocaleTimeString(messages.value.common.dates)} {warning ? "⚠ " : ""}
           {step}
-          {Object.entries(counts).map(([name, count]) => `, ${name.replaceAll("_", " ")} ${count.toLocaleString("en")}`)}
+          {Object.entries(counts).map(([name, count]) => `, ${name.replaceAll("_", " ")} ${whole(count)}`)}
         </li>
       ))}
     </ol>

@@ -1,61 +1,72 @@
 /** The parts of a report that were asked for: another space on the same queries, levels, subgroups, gallery sizes. */
+import { messages } from "../../messages";
 import type { Report } from "../../types";
 import { Figure, Intervals } from "./Interval";
 import { differencesOf, levelRows, pOf, points, sizeRows, subgroupRows, type PartRow } from "./partRows";
 
 export function Parts({ report, depth }: { report: Report; depth: string }) {
+  const words = messages.value.evaluate;
   const { comparison, levels = [], subgroups = [], sizes = [] } = report;
   return (
     <>
       {comparison && <Comparison report={report} depth={depth} />}
-      {levels.length > 0 && <Rows title="By level of relevance" of="Level" rows={levelRows(report, depth)} />}
+      {levels.length > 0 && <Rows title={words.byLevel} of={words.level} rows={levelRows(report, depth)} />}
       {subgroups.map((field) => (
         <Rows
           key={field.field}
-          title={`By ${field.field}`}
+          title={words.byField(field.field)}
           of={field.field}
           rows={subgroupRows(field, depth)}
           note={toldOf(field)}
         />
       ))}
-      {sizes.length > 0 && <Rows title="Over the size of the gallery" of="Records" rows={sizeRows(report, depth)} />}
+      {sizes.length > 0 && <Rows title={words.bySize} of={words.records} rows={sizeRows(report, depth)} />}
     </>
   );
 }
 
 function toldOf({ test, untested, too_small: small, not_recorded: missing }: Report["subgroups"][number]): string {
+  const words = messages.value.evaluate;
   const few = Object.entries(small).map(([value, patients]) => `${value} (${patients})`);
   return [
-    test ? `Spread of micro ${test.figure}: ${points(test.spread)} points, by chance ${points(test.low)} to ` +
-      `${points(test.high)}; p ${pOf(test.p)}, corrected for the number of fields ${pOf(test.p_adjusted)}.`
-      : `No test: ${untested}.`,
-    few.length ? `Too few patients to be scored: ${few.join(", ")}.` : "",
-    missing ? `${missing} queries without a value.` : "",
+    test
+      ? words.spread(
+          test.figure,
+          points(test.spread),
+          points(test.low),
+          points(test.high),
+          pOf(test.p),
+          pOf(test.p_adjusted),
+        )
+      : words.noTest(untested),
+    few.length ? words.tooFew(few.join(", ")) : "",
+    missing ? words.noValue(missing) : "",
   ].join(" ");
 }
 
 function Comparison({ report, depth }: { report: Report; depth: string }) {
+  const words = messages.value.evaluate;
   const against = report.comparison?.against ?? "";
   return (
-    <section class="stack" aria-label="Paired comparison" data-testid="comparison">
+    <section class="stack" aria-label={words.paired} data-testid="comparison">
       <h3>
-        {report.space} against {against}, on the same queries
+        {words.againstTitle(report.space, against)}
       </h3>
       <div class="scrolls card box">
         <table>
           <thead>
             <tr>
-              <th>Mean</th>
+              <th>{words.mean}</th>
               <th class="n">{against}</th>
-              <th class="n">Difference, points</th>
+              <th class="n">{words.difference}</th>
               <th class="n">p</th>
-              <th class="n">p, corrected</th>
+              <th class="n">{words.corrected}</th>
             </tr>
           </thead>
           <tbody>
             {differencesOf(report, depth).map(({ mean, other, gap }) => (
               <tr key={mean} data-testid="difference-row">
-                <td>{mean}</td>
+                <td>{words.means[mean]}</td>
                 <td class="n">
                   <Figure of={other} />
                 </td>
@@ -64,7 +75,7 @@ function Comparison({ report, depth }: { report: Report; depth: string }) {
                   {gap.low !== null && gap.high !== null && (
                     <span class="note">
                       {" "}
-                      {points(gap.low)} to {points(gap.high)}
+                      {words.to(points(gap.low), points(gap.high))}
                     </span>
                   )}
                 </td>
@@ -80,6 +91,7 @@ function Comparison({ report, depth }: { report: Report; depth: string }) {
 }
 
 function Rows({ title, of, rows, note }: { title: string; of: string; rows: PartRow[]; note?: string }) {
+  const words = messages.value.evaluate;
   return (
     <section class="stack" aria-label={title} data-testid="part">
       <h3>{title}</h3>
@@ -88,11 +100,11 @@ function Rows({ title, of, rows, note }: { title: string; of: string; rows: Part
           <thead>
             <tr>
               <th>{of}</th>
-              <th class="n">Queries</th>
-              <th class="n">Macro</th>
-              <th class="n">Micro</th>
-              <th class="n">Chance</th>
-              <th>Macro, 0 % to 100 %, with interval</th>
+              <th class="n">{words.queries}</th>
+              <th class="n">{words.Macro}</th>
+              <th class="n">{words.Micro}</th>
+              <th class="n">{words.chance}</th>
+              <th>{words.macroScale}</th>
             </tr>
           </thead>
           <tbody>

@@ -2,10 +2,11 @@
 import { Download } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { api } from "../../api";
+import { fixed, messages } from "../../messages";
 import type { Report } from "../../types";
 import { save } from "../../ui/files";
 import { sayProblem } from "../../ui/notice";
-import { counted, Segments } from "../../ui/small";
+import { Segments } from "../../ui/small";
 import { Confusion } from "./Confusion";
 import { Figure, Intervals } from "./Interval";
 import { Parts } from "./Parts";
@@ -15,16 +16,17 @@ import { depths, gainSentence, rowsOf } from "./figures";
 const FORMATS = ["html", "md", "csv", "tex", "json"];
 
 export function ReportView({ report, job }: { report: Report; job: string }) {
+  const words = messages.value.evaluate;
   const all = depths(report);
   const [depth, setDepth] = useState(all.find((one) => one === "P@5") ?? all[0] ?? "");
   const gain = gainSentence(report, depth);
   const chance = report.chance["macro"] ?? null;
   return (
-    <section class="stack" aria-label="Report" data-testid="report">
+    <section class="stack" aria-label={words.report} data-testid="report">
       <div class="row">
-        <h2>{report.space}: precision by class</h2>
-        <Segments label="Depth" options={all} chosen={depth} onChoose={setDepth} testid="depth" />
-        <span class="row push" aria-label="Export the report">
+        <h2>{words.precision(report.space)}</h2>
+        <Segments label={words.depth} options={all} chosen={depth} onChoose={setDepth} testid="depth" />
+        <span class="row push" aria-label={words.export}>
           {FORMATS.map((format) => (
             <button
               key={format}
@@ -40,13 +42,12 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
         </span>
       </div>
       <p class="note">
-        {counted(report.queries, "query", "queries")} of {counted(report.patients, "patient")}, {report.split};{" "}
-        {report.unscored ? `${report.unscored} could not be scored; ` : ""}95 % intervals by patient.
+        {words.about(report.queries, report.patients, report.split, report.unscored)}
       </p>
       {report.shift?.shifted && (
         <p class="abstains" data-testid="shift">
-          <strong>Queries unlike the gallery.</strong>
-          {`Effect ${report.shift.effect.toFixed(2)} (.5: none), p ${report.shift.p.toFixed(3)}: read every figure with that.`}
+          <strong>{words.shifted}</strong>
+          {words.shift(fixed(report.shift.effect, 2), fixed(report.shift.p, 3))}
         </p>
       )}
       {gain && (
@@ -58,11 +59,11 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
         <table data-testid="per-class">
           <thead>
             <tr>
-              <th>Class</th>
-              <th class="n">Queries</th>
-              {report.baseline && <th class="n">Base</th>}
+              <th>{words.class}</th>
+              <th class="n">{words.queries}</th>
+              {report.baseline && <th class="n">{words.base}</th>}
               <th class="n">{report.space}</th>
-              <th>0 % to 100 %, {report.baseline ? "base grey, adapter coloured" : "with interval"}</th>
+              <th>{words.scale(Boolean(report.baseline))}</th>
             </tr>
           </thead>
           <tbody>
@@ -87,8 +88,8 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
         </table>
       </div>
       <Parts report={report} depth={depth} />
-      <section class="stack" aria-label="Leakage audit" data-testid="leakage">
-        <h3>Leakage audit</h3>
+      <section class="stack" aria-label={words.leakage} data-testid="leakage">
+        <h3>{words.leakage}</h3>
         {[...new Set([report.audit.sentence, ...report.notes])].map((note) => (
           <p class="sentence" key={note}>
             {note}

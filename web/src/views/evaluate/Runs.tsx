@@ -1,5 +1,6 @@
 /** Two reports side by side, or why they are not comparable. */
 import { useState } from "preact/hooks";
+import { messages } from "../../messages";
 import type { Job, Report } from "../../types";
 import { changesBetween, comparedRows, reasonsAgainst } from "./compared";
 import { depths, reportOf } from "./figures";
@@ -20,15 +21,15 @@ export function Runs({ shown, reports, title }: Props) {
   const second = other ? reportOf(other.result) : null;
   if (others.length === 0 || !first) return null;
   return (
-    <section class="stack" aria-label="Comparison of runs" data-testid="runs">
+    <section class="stack" aria-label={messages.value.evaluate.runs} data-testid="runs">
       <label class="row muted">
-        Beside another report
+        {messages.value.evaluate.beside}
         <select
           value={second ? chosen : ""}
           data-testid="run-choice"
           onChange={(event) => setChosen(event.currentTarget.value)}
         >
-          <option value="">none</option>
+          <option value="">{messages.value.evaluate.none}</option>
           {others.map((job) => (
             <option key={job.id} value={job.id}>
               {title(job)}
@@ -42,13 +43,14 @@ export function Runs({ shown, reports, title }: Props) {
 }
 
 function Beside({ first, second }: { first: Report; second: Report }) {
+  const words = messages.value.evaluate;
   const against = reasonsAgainst(first, second);
   const changes = changesBetween(first, second);
   const depth = depths(first).find((one) => one === "P@5") ?? depths(first)[0] ?? "";
   if (against.length > 0)
     return (
       <div class="abstains" data-testid="not-comparable">
-        <strong>These reports are not comparable:</strong>
+        <strong>{words.notComparable}</strong>
         <ul>
           {against.map((reason) => (
             <li key={reason}>{reason}</li>
@@ -59,16 +61,15 @@ function Beside({ first, second }: { first: Report; second: Report }) {
   return (
     <div class="scrolls card box" data-testid="beside">
       <p class="note">
-        The same records, the same split. {changes.length ? `What differs: ${changes.join("; ")}.` : "Nothing differs."}{" "}
-        Differences are of the means; their interval needs both spaces in one evaluation (Compared with).
+        {words.sameRecords(changes.join("; "))}
       </p>
       <table>
         <thead>
           <tr>
-            <th>Class, {depth}</th>
+            <th>{words.classAt(depth)}</th>
             <th class="n">{first.space}</th>
             <th class="n">{second.space}</th>
-            <th class="n">Difference, points</th>
+            <th class="n">{words.difference}</th>
           </tr>
         </thead>
         <tbody>

@@ -1,6 +1,7 @@
 /** The failure gallery: the queries whose nearest records share no label with them, beside what was found instead. */
 import { useEffect, useState } from "preact/hooks";
 import { api, paths } from "../../api";
+import { messages } from "../../messages";
 import { compare, searchFor } from "../../state";
 import type { Hit } from "../../types";
 import { Picture } from "../../ui/Picture";
@@ -41,8 +42,8 @@ export function Worst({ ids, space }: { ids: string[]; space: string }) {
     return () => abort.abort();
   }, [ids.join(), space]);
   return (
-    <section class="stack" aria-label="Worst queries" data-testid="worst">
-      <h3>Worst queries first, beside what was found instead</h3>
+    <section class="stack" aria-label={messages.value.evaluate.worst} data-testid="worst">
+      <h3>{messages.value.evaluate.worstTitle}</h3>
       <ul class="failures">
         {ids.map((id) => (
           <FailureRow
@@ -55,9 +56,7 @@ export function Worst({ ids, space }: { ids: string[]; space: string }) {
         ))}
       </ul>
       <p class="note">
-        Look at them: a wrong label, a foreign picture, or a class that looks like another? A press searches with a
-        query, or compares it with a hit. Hits are those of the space as it answers today, which has learnt from all
-        records: in the report's folds others may have been found.
+        {messages.value.evaluate.worstNote}
       </p>
     </section>
   );
@@ -74,6 +73,7 @@ interface FailureProps {
 
 /** A query beside what was found. */
 export function FailureRow({ id, labels, found, told = "" }: FailureProps) {
+  const says = messages.value.evaluate;
   const words = labels.join(", ");
   const query = { kind: "record", id } as const;
   return (
@@ -82,8 +82,8 @@ export function FailureRow({ id, labels, found, told = "" }: FailureProps) {
         class="tile asked"
         data-testid="worst-query"
         data-id={id}
-        title="Search with it"
-        aria-label={`Search with this query: ${words}`}
+        title={says.searchWith}
+        aria-label={says.searchWithQuery(words)}
         onClick={() => searchFor(query)}
       >
         <Picture path={paths.thumbnail(id)} alt="" lazy />
@@ -91,15 +91,15 @@ export function FailureRow({ id, labels, found, told = "" }: FailureProps) {
       </button>
       {found.map((hit) => {
         const shares = hit.labels.some((label) => labels.includes(label));
-        const named = hit.labels.join(", ") || "no label";
+        const named = hit.labels.join(", ") || messages.value.common.noLabel;
         return (
           <button
             class={`tile ${shares ? "alike" : "other"}`}
             key={hit.id}
             data-testid="found-instead"
             data-shares={shares}
-            title="Compare them"
-            aria-label={`Found instead: ${named}, ${shares ? "shares a label" : "shares no label"}. Compare them`}
+            title={says.compare}
+            aria-label={says.foundInstead(named, shares)}
             onClick={() => (searchFor(query), compare(hit.id))}
           >
             <Picture path={paths.thumbnail(hit.id)} alt="" lazy />

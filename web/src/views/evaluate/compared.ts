@@ -1,4 +1,5 @@
 /** Two reports side by side: only where they are of the same records and the same split. Pure. */
+import { messages } from "../../messages";
 import type { Report } from "../../types";
 import { rowsOf, type Measured } from "./figures";
 
@@ -12,26 +13,28 @@ export interface ComparedRow {
 
 /** Why two reports cannot be compared; none where they can. */
 export function reasonsAgainst(first: Report, second: Report): string[] {
+  const words = messages.value.evaluate;
   return [
     first.data_hash && second.data_hash
-      ? first.data_hash !== second.data_hash && "other records took part, or their labels or patients have changed"
-      : "an earlier version made one of them and noted no hash of its records",
-    first.split_hash !== second.split_hash && "queries and gallery were divided another way (folds or seed)",
-    (first.protocol || "") !== (second.protocol || "") && "they follow different protocols",
+      ? first.data_hash !== second.data_hash && words.otherRecords
+      : words.noHash,
+    first.split_hash !== second.split_hash && words.otherSplit,
+    (first.protocol || "") !== (second.protocol || "") && words.otherProtocol,
   ].filter((reason): reason is string => Boolean(reason));
 }
 
 /** What differs in how they were made. */
 export function changesBetween(first: Report, second: Report): string[] {
+  const { changed, none } = messages.value.evaluate;
   const encoder = ({ encoder }: Report): string => String(encoder["name"] ?? "");
   const told = (name: string, one: unknown, other: unknown): string =>
-    one === other ? "" : `${name}: ${String(one || "none")} → ${String(other || "none")}`;
+    one === other ? "" : `${name}: ${String(one || none)} → ${String(other || none)}`;
   return [
-    told("space", first.space, second.space),
-    told("encoder", encoder(first), encoder(second)),
-    told("adapter", first.adapter?.["kind"], second.adapter?.["kind"]),
-    told("index", first.index, second.index),
-    told("version", first.version, second.version),
+    told(changed.space, first.space, second.space),
+    told(changed.encoder, encoder(first), encoder(second)),
+    told(changed.adapter, first.adapter?.["kind"], second.adapter?.["kind"]),
+    told(changed.index, first.index, second.index),
+    told(changed.version, first.version, second.version),
   ].filter(Boolean);
 }
 

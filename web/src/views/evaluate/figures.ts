@@ -1,4 +1,5 @@
 /** Figures of a report as rows: one a class, baseline beside adapter, each with its interval. Pure. */
+import { fixed, messages } from "../../messages";
 import type { ClassifierReport, Figures, Interval, Report } from "../../types";
 
 export interface Measured {
@@ -51,23 +52,24 @@ export function rowsOf(report: Report, depth: string): Row[] {
     adapted: measuredAt(report[kind], intervals[`${kind}_intervals`], depth),
     base: baseline && measuredAt(baseline[kind], baseline[`${kind}_intervals`], depth),
   });
-  return [...classes, all("all queries (micro)", "micro"), all("mean of classes (macro)", "macro")];
+  return [...classes, all(messages.value.evaluate.micro, "micro"), all(messages.value.evaluate.macro, "macro")];
 }
 
 export const percent = (value: number | null | undefined): string =>
-  value === null || value === undefined ? "–" : `${(value * 100).toFixed(1)}`;
+  value === null || value === undefined ? "–" : fixed(value * 100, 1);
 
 /** What the gain means, as a sentence; null without a baseline. */
 export function gainSentence(report: Report, depth: string): string | null {
   const gain = report.gain[depth];
   if (!report.baseline || !gain || gain[0] === null) return null;
   const [value, low, high] = gain;
-  const points = `${value >= 0 ? "+" : ""}${(value * 100).toFixed(1)} points`;
-  if (low === null || high === null) return `The adapter changes macro ${depth} by ${points}.`;
-  const range = `95 % interval ${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)}`;
-  if (low > 0) return `The adapter is better than the base space: macro ${depth} ${points} (${range}).`;
-  if (high < 0) return `The adapter is worse than the base space: macro ${depth} ${points} (${range}).`;
-  return `No difference is shown: macro ${depth} ${points}, and the ${range} holds zero.`;
+  const words = messages.value.evaluate;
+  const points = words.points(`${value >= 0 ? "+" : ""}${percent(value)}`);
+  if (low === null || high === null) return words.changes(depth, points);
+  const range = words.range(percent(low), percent(high));
+  if (low > 0) return words.better(depth, points, range);
+  if (high < 0) return words.worse(depth, points, range);
+  return words.noDifference(depth, points, range);
 }
 
 /** What an audit of confounds warns of, in sentences. */

@@ -3,11 +3,12 @@ import { FolderInput, Upload } from "lucide-preact";
 import { useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, loadJobs } from "../../jobs";
+import { messages } from "../../messages";
 import { refresh } from "../../search";
 import { gallery } from "../../state";
 import { say, sayProblem } from "../../ui/notice";
 import type { Job } from "../../types";
-import { Bar, counted } from "../../ui/small";
+import { Bar } from "../../ui/small";
 import { FILES } from "../search/QueryPanel";
 import { pending } from "./pending";
 import { refusedHere, sendAll } from "./send";
@@ -16,6 +17,7 @@ import { NONE, takenBy, takenSentence, together } from "./taken";
 const TOGETHER = 200; // files sent before a job takes them in: uploads are kept in bounded room
 
 export function AddImages() {
+  const words = messages.value.holdings;
   const files = useRef<HTMLInputElement>(null);
   const [sent, setSent] = useState<number | null>(null);
   const [table, setTable] = useState<File | null>(null);
@@ -60,12 +62,12 @@ export function AddImages() {
     }
   };
   return (
-    <section class="card box stack" aria-label="Add images" data-testid="add">
-      <h3>Add images</h3>
+    <section class="card box stack" aria-label={words.add} data-testid="add">
+      <h3>{words.add}</h3>
       <div class="dropzone">
         <Upload aria-hidden="true" />
-        <p>Drop DICOM, PNG, JPEG{gallery.value?.volumes === false ? "" : ", NIfTI, NRRD"} files or folders here</p>
-        <button onClick={() => files.current?.click()}>Choose files</button>
+        <p>{words.drop(gallery.value?.volumes !== false)}</p>
+        <button onClick={() => files.current?.click()}>{words.chooseFiles}</button>
         <input
           ref={files}
           type="file"
@@ -74,7 +76,7 @@ export function AddImages() {
           class="hidden"
           tabIndex={-1}
           data-testid="add-files"
-          aria-label="Files to add"
+          aria-label={words.files}
           onChange={(event) => {
             pending.value = [...pending.value, ...(event.currentTarget.files ?? [])];
             event.currentTarget.value = "";
@@ -83,7 +85,7 @@ export function AddImages() {
       </div>
       {pending.value.length > 0 && (
         <>
-          <p data-testid="pending">{counted(pending.value.length, "file")} to add</p>
+          <p data-testid="pending">{words.toAdd(pending.value.length)}</p>
           {pending.value.length > 1 && (
             <label class="row">
               <input
@@ -91,11 +93,11 @@ export function AddImages() {
                 checked={series}
                 onChange={(event) => setSeries(event.currentTarget.checked)}
               />
-              These are the slices of one series
+              {words.oneSeries}
             </label>
           )}
           <label class="field">
-            Table of labels (CSV, optional)
+            {words.table}
             <input
               type="file"
               accept=".csv,text/csv"
@@ -104,13 +106,13 @@ export function AddImages() {
           </label>
           <div class="row">
             <button class="full" disabled={sent !== null} data-testid="add-start" onClick={() => void add()}>
-              Add to the gallery
+              {words.addThem}
             </button>
             <button disabled={sent !== null} onClick={() => (pending.value = [])}>
-              Forget them
+              {words.forget}
             </button>
           </div>
-          {sent !== null && <Bar share={sent / (series ? 1 : pending.value.length || 1)} label={`${sent} sent`} />}
+          {sent !== null && <Bar share={sent / (series ? 1 : pending.value.length || 1)} label={words.sent(sent)} />}
         </>
       )}
       {refusedHere.value.map(({ name, what, todo }, at) => (
@@ -121,12 +123,12 @@ export function AddImages() {
       {imports.length > 0 && (
         <div class="row">
           <select
-            aria-label="Import folder"
+            aria-label={words.importFolder}
             value={folder}
             data-testid="import-folder"
             onChange={(event) => setFolder(event.currentTarget.value)}
           >
-            <option value="">Import folder…</option>
+            <option value="">{words.chooseFolder}</option>
             {imports.map((name) => (
               <option key={name} value={name}>
                 {name}
@@ -139,7 +141,7 @@ export function AddImages() {
             onClick={() => void importFolder().catch(sayProblem)}
           >
             <FolderInput aria-hidden="true" />
-            Import
+            {words.import}
           </button>
         </div>
       )}

@@ -1,4 +1,5 @@
 /** What a job that added images has come to, and which files it set apart as no images. */
+import { messages } from "../../messages";
 import type { Job } from "../../types";
 import { fileName } from "../../ui/facts";
 import { metSentences, takenBy, takenSentence } from "./taken";
@@ -21,14 +22,14 @@ export function Brought({ job }: { job: Job }) {
       ))}
       {apart.length > 0 && (
         <details>
-          <summary class="note">Which were set apart</summary>
+          <summary class="note">{messages.value.holdings.setApart}</summary>
           <ul class="note" data-testid="set-apart">
             {apart.slice(0, MOST_LISTED).map(({ source, kind }, at) => (
               <li key={at}>
                 <span class="tag">{kind}</span> {fileName(source)}
               </li>
             ))}
-            {apart.length > MOST_LISTED && <li>and {apart.length - MOST_LISTED} more</li>}
+            {apart.length > MOST_LISTED && <li>{messages.value.common.andMore(apart.length - MOST_LISTED)}</li>}
           </ul>
         </details>
       )}

@@ -2,12 +2,12 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended } from "../../jobs";
+import { messages } from "../../messages";
 import { asking, gallery } from "../../state";
 import type { Cohort, CohortShown, Job } from "../../types";
 import { Dialog } from "../../ui/Dialog";
 import { save } from "../../ui/files";
 import { say, sayProblem } from "../../ui/notice";
-import { counted } from "../../ui/small";
 import { whereOf } from "../../where";
 import { SaveCohort } from "./SaveCohort";
 import { moment } from "./told";
@@ -16,28 +16,30 @@ const FORMATS = ["folder", "csv", "parquet", "coco", "fiftyone", "monai", "kos"]
 type Format = (typeof FORMATS)[number];
 
 export function Cohorts() {
+  const words = messages.value.cohorts;
   const [items, setItems] = useState<readonly Cohort[] | null>(null);
   const load = (): Promise<void> => api.cohorts().then(({ items: found }) => setItems(found));
   useEffect(() => void load().catch(sayProblem), []);
   const where = whereOf(asking.value.filters, asking.value.own);
   return (
-    <section class="stack" aria-label="Cohorts" data-testid="cohorts">
+    <section class="stack" aria-label={words.title} data-testid="cohorts">
       <div class="row">
         <SaveCohort
           choice={where ? { where } : { every: true }}
-          what={where ? `The records for which this holds: ${where}` : "Every record of the gallery."}
+          what={where ? words.filtered(where) : words.every}
           testid="save-filtered"
           onSaved={() => void load()}
         />
-        <span class="note">{where ? "what the search’s filters leave" : "every record; filters of the search narrow it"}</span>
+        <span class="note">{where ? words.filteredNote : words.everyNote}</span>
       </div>
-      {items?.length === 0 && <p class="muted">No cohort is saved yet.</p>}
+      {items?.length === 0 && <p class="muted">{words.none}</p>}
       {items?.map((cohort) => <OneCohort key={cohort.name} cohort={cohort} onChange={() => void load()} />)}
     </section>
   );
 }
 
 function OneCohort({ cohort, onChange }: { cohort: Cohort; onChange: () => void }) {
+  const words = messages.value.cohorts;
   const [shown, setShown] = useState<CohortShown | null>(null);
   const [format, setFormat] = useState<Format>("folder");
   const [busy, setBusy] = useState(false);
@@ -77,12 +79,12 @@ function OneCohort({ cohort, onChange }: { cohort: Cohort; onChange: () => void 
       <div class="spread">
         <strong>{name}</strong>
         <span class="note numbers">
-          version {cohort.version}, {moment(cohort.changed)}
+          {words.version(cohort.version, moment(cohort.changed))}
         </span>
       </div>
       <p class="note">{cohort.definition}</p>
       <p data-testid="cohort-members">
-        {counted(cohort.members, "record")}
+        {messages.value.common.records(cohort.members)}
         {parts.length > 0 && `: ${parts.join(", ")}`}
       </p>
       {shown && <Changed shown={shown} />}
@@ -92,22 +94,22 @@ function OneCohort({ cohort, onChange }: { cohort: Cohort; onChange: () => void 
           data-testid="cohort-look"
           onClick={() => void does(async () => setShown(await api.cohort(name)))}
         >
-          What has changed?
+          {words.whatChanged}
         </button>
         {role !== "reader" && (
           <>
             <button disabled={busy} data-testid="cohort-again" onClick={() => void does(again)}>
-              Evaluate again
+              {words.again}
             </button>
             <button disabled={busy} data-testid="cohort-split" onClick={() => void does(split)}>
-              Split 70 / 15 / 15
+              {words.split}
             </button>
           </>
         )}
         {role === "admin" && (
           <>
             <select
-              aria-label={`Format of ${name}`}
+              aria-label={words.formatOf(name)}
               value={format}
               data-testid="cohort-format"
               onChange={(event) => setFormat(event.currentTarget.value as Format)}
@@ -117,26 +119,25 @@ function OneCohort({ cohort, onChange }: { cohort: Cohort; onChange: () => void 
               ))}
             </select>
             <button disabled={busy} data-testid="cohort-export" onClick={() => void does(exported)}>
-              Export
+              {words.export}
             </button>
           </>
         )}
         {role !== "reader" && (
           <button class="danger" disabled={busy} data-testid="cohort-remove" onClick={() => setLeaving(true)}>
-            Remove…
+            {words.remove}
           </button>
         )}
       </div>
       {leaving && (
-        <Dialog title="Remove the cohort" onClose={() => setLeaving(false)} testid="cohort-leaves">
+        <Dialog title={words.removeTitle} onClose={() => setLeaving(false)} testid="cohort-leaves">
           <p>
-            “{name}” goes, with its definition and its split. Its {counted(cohort.members, "record")} stay in the
-            gallery.
+            {words.goes(name, cohort.members)}
           </p>
           <footer>
-            <button onClick={() => setLeaving(false)}>Keep</button>
+            <button onClick={() => setLeaving(false)}>{messages.value.common.keep}</button>
             <button class="danger" disabled={busy} data-testid="cohort-goes" onClick={() => void does(removed)}>
-              Remove
+              {words.removeIt}
             </button>
           </footer>
         </Dialog>
@@ -147,16 +148,17 @@ function OneCohort({ cohort, onChange }: { cohort: Cohort; onChange: () => void 
 
 function Changed({ shown: { changes, note } }: { shown: CohortShown }) {
   if (!changes) return <p class="note">{note}</p>;
+  const words = messages.value.cohorts;
   const { added, removed, relabelled, erased } = changes;
   const told = [
-    added.length && `${added.length} added`,
-    removed.length && `${removed.length} removed`,
-    relabelled.length && `${relabelled.length} with other labels`,
-    erased && `${erased} erased`,
+    added.length && words.added(added.length),
+    removed.length && words.removed(removed.length),
+    relabelled.length && words.relabelled(relabelled.length),
+    erased && words.erased(erased),
   ].filter(Boolean);
   return (
     <p class="note" data-testid="cohort-changed">
-      {told.length ? `Since it was saved: ${told.join(", ")}.` : "The same members with the same labels as were saved."}
+      {told.length ? words.since(told.join(", ")) : words.same}
     </p>
   );
 }

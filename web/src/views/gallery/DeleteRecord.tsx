@@ -1,17 +1,18 @@
 /** Says what goes before it goes: a record, or everything of its patient. */
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
+import { messages } from "../../messages";
 import { refresh } from "../../search";
 import type { Stored } from "../../types";
 import { Dialog } from "../../ui/Dialog";
 import { fileName } from "../../ui/facts";
 import { say, sayProblem } from "../../ui/notice";
-import { counted } from "../../ui/small";
 import { quoted } from "../../where";
 
 const MOST = 1000;
 
 export function DeleteRecord({ record, onClose }: { record: Stored; onClose: () => void }) {
+  const words = messages.value.holdings;
   const [patient, setPatient] = useState(false);
   const [theirs, setTheirs] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);
@@ -27,7 +28,7 @@ export function DeleteRecord({ record, onClose }: { record: Stored; onClose: () 
     try {
       if (patient) await api.deletePatient(record.patient);
       else await api.deleteRecord(record.id);
-      say(patient ? "The patient's records are gone, everywhere." : "The record is gone, everywhere.");
+      say(words.gone[patient ? "patient" : "record"]);
       onClose();
       await refresh();
     } catch (error) {
@@ -36,11 +37,15 @@ export function DeleteRecord({ record, onClose }: { record: Stored; onClose: () 
     }
   };
   const count =
-    theirs === null ? "records" : theirs >= MOST ? `${MOST} or more records` : counted(theirs, "record");
+    theirs === null
+      ? words.someRecords
+      : theirs >= MOST
+        ? words.orMore(MOST)
+        : messages.value.common.records(theirs);
   return (
-    <Dialog title="Delete from the gallery" onClose={onClose} testid="delete-dialog">
+    <Dialog title={words.delete} onClose={onClose} testid="delete-dialog">
       <fieldset class="stack">
-        <legend class="sr">What to delete</legend>
+        <legend class="sr">{words.whatToDelete}</legend>
         <label class="row">
           <input
             type="radio"
@@ -49,7 +54,7 @@ export function DeleteRecord({ record, onClose }: { record: Stored; onClose: () 
             onChange={() => setPatient(false)}
             data-testid="delete-record"
           />
-          This record: {fileName(record.source)}
+          {words.thisRecord(fileName(record.source))}
         </label>
         {record.patient && (
           <label class="row">
@@ -60,20 +65,17 @@ export function DeleteRecord({ record, onClose }: { record: Stored; onClose: () 
               onChange={() => setPatient(true)}
               data-testid="delete-patient"
             />
-            Everything of its patient: {count}
+            {words.allOfPatient(count)}
           </label>
         )}
       </fieldset>
       <p class="note" data-testid="what-goes">
-        What goes: {patient ? `all ${count} of this patient` : "the record"} with labels, attributes, vectors in
-        every space, patches, thumbnails, the place in the index, maps and copies of uploads. What stays: files
-        outside the gallery, and what adapters have learnt already; train them again to be sure. This cannot be
-        undone.
+        {words.goes(patient ? count : null)}
       </p>
       <footer>
-        <button onClick={onClose}>Keep</button>
+        <button onClick={onClose}>{messages.value.common.keep}</button>
         <button class="danger" disabled={busy} data-testid="delete-confirm" onClick={() => void remove()}>
-          Delete {patient ? "the patient" : "the record"}
+          {words.deleteIt[patient ? "patient" : "record"]}
         </button>
       </footer>
     </Dialog>

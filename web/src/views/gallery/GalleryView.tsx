@@ -1,11 +1,11 @@
 /** The gallery itself: what is in it, what goes in, what was refused, what goes out. */
 import { useEffect, useState } from "preact/hooks";
 import { jobs, loadJobs, running } from "../../jobs";
-import { language, messages } from "../../messages";
+import { messages } from "../../messages";
 import { facets } from "../../search";
 import { gallery } from "../../state";
 import { JobCard } from "../../ui/JobCard";
-import { counted, Segments } from "../../ui/small";
+import { Segments } from "../../ui/small";
 import { AddImages } from "./AddImages";
 import { Brought } from "./Brought";
 import { Cohorts } from "./Cohorts";
@@ -27,21 +27,18 @@ export function GalleryView() {
   const [page, setPage] = useState<(typeof ADMIN_PAGES)[number]>("records");
   useEffect(() => void loadJobs(), []);
   const found = gallery.value;
-  const words = messages.value.gallery;
+  const { gallery: words, holdings: says } = messages.value;
   const Curate = isCuration(page) ? CURATION[page] : null;
   const indexing = running.value.filter((job) => job.kind === "index");
   return (
     <div class="sheet" data-testid="gallery-view">
       <div class="columns">
         {found?.role !== "reader" && <AddImages />}
-        <section class="card box stack" aria-label="About this gallery">
-          <h3>This gallery</h3>
-          <p>
-            {counted(found?.records ?? 0, "record")}
-            {found?.refused ? `, ${counted(found.refused, "file")} refused` : ""}
-          </p>
+        <section class="card box stack" aria-label={says.about}>
+          <h3>{says.this}</h3>
+          <p>{says.contents(found?.records ?? 0, found?.refused ?? 0)}</p>
           <p class="note" data-testid="encoder-note">
-            Encoder {found?.encoder.name}: {found?.encoder.note}
+            {found && says.encoder(found.encoder.name, found.encoder.note)}
           </p>
           <div class="chips">
             {(facets.value.find((facet) => facet.field === "label")?.values ?? [])
@@ -57,16 +54,14 @@ export function GalleryView() {
       {indexing.map((job) => (
         <JobCard key={job.id} job={job} />
       ))}
-      <div lang={language.value}>
-        <Segments
-          label={words.show}
-          options={found?.role === "admin" ? ADMIN_PAGES : PAGES}
-          names={words.pages}
-          chosen={page}
-          onChoose={setPage}
-          testid="gallery-page"
-        />
-      </div>
+      <Segments
+        label={words.show}
+        options={found?.role === "admin" ? ADMIN_PAGES : PAGES}
+        names={words.pages}
+        chosen={page}
+        onChoose={setPage}
+        testid="gallery-page"
+      />
       {page === "records" && <Records />}
       {Curate && <Curate />}
       {page === "cohorts" && <Cohorts />}
@@ -79,7 +74,7 @@ export function GalleryView() {
               <Brought job={job} />
             </JobCard>
           ))}
-          {jobs.value.length === 0 && <p class="muted">No job has run yet.</p>}
+          {jobs.value.length === 0 && <p class="muted">{says.noJob}</p>}
         </div>
       )}
     </div>

@@ -3,6 +3,7 @@ import { Save, ShieldCheck } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, running } from "../../jobs";
+import { messages } from "../../messages";
 import type { Backup, Job, Schedule } from "../../types";
 import { JobCard, jobName } from "../../ui/JobCard";
 import { say, sayProblem } from "../../ui/notice";
@@ -11,6 +12,7 @@ import { knownOf, lastOf, moment } from "./told";
 const SHOWN = ["pull", "backup", "verify", "remind"];
 
 export function Operation() {
+  const words = messages.value.operation;
   const [schedules, setSchedules] = useState<readonly Schedule[] | null>(null);
   const [backups, setBackups] = useState<readonly Backup[] | null>(null);
   const load = async (): Promise<void> => {
@@ -23,7 +25,7 @@ export function Operation() {
   const follow = async (asked: Promise<Job>): Promise<void> => {
     try {
       const job = await ended(await asked);
-      say(`${jobName(job.kind)}: ${job.error ?? job.state}`);
+      say(`${jobName(job.kind)}: ${job.error ?? messages.peek().jobs.state[job.state] ?? job.state}`);
       await load();
     } catch (error) {
       sayProblem(error);
@@ -34,16 +36,16 @@ export function Operation() {
       {atWork.map((job) => (
         <JobCard key={job.id} job={job} />
       ))}
-      <section class="stack" aria-label="Schedules">
-        <h3>Schedules</h3>
+      <section class="stack" aria-label={words.schedules}>
+        <h3>{words.schedules}</h3>
         {schedules && <Schedules items={schedules} />}
       </section>
-      <section class="stack" aria-label="Backups">
+      <section class="stack" aria-label={words.backups}>
         <div class="spread">
-          <h3>Backups</h3>
+          <h3>{words.backups}</h3>
           <button data-testid="back-up" onClick={() => void follow(api.backUp())}>
             <Save aria-hidden="true" />
-            Back up now
+            {words.backUp}
           </button>
         </div>
         {backups && <Backups items={backups} onVerify={(id) => void follow(api.verifyBackup(id))} />}
@@ -53,17 +55,18 @@ export function Operation() {
 }
 
 function Schedules({ items }: { items: readonly Schedule[] }) {
+  const words = messages.value.operation;
   if (items.length === 0)
-    return <p class="muted">Nothing is planned. Schedules stand in lookalike.toml, under [schedules].</p>;
+    return <p class="muted">{words.noSchedule}</p>;
   return (
     <div class="scrolls">
       <table data-testid="schedules">
         <thead>
           <tr>
-            <th>What</th>
-            <th>When</th>
-            <th>Next</th>
-            <th>Last</th>
+            <th>{words.what}</th>
+            <th>{words.when}</th>
+            <th>{words.next}</th>
+            <th>{words.last}</th>
           </tr>
         </thead>
         <tbody>
@@ -82,15 +85,16 @@ function Schedules({ items }: { items: readonly Schedule[] }) {
 }
 
 function Backups({ items, onVerify }: { items: readonly Backup[]; onVerify: (id: string) => void }) {
-  if (items.length === 0) return <p class="muted">No backup has been made from here.</p>;
+  const words = messages.value.operation;
+  if (items.length === 0) return <p class="muted">{words.noBackup}</p>;
   return (
     <div class="scrolls">
       <table data-testid="backups">
         <thead>
           <tr>
-            <th>Made</th>
-            <th>Name</th>
-            <th>Verified</th>
+            <th>{words.made}</th>
+            <th>{words.name}</th>
+            <th>{words.verified}</th>
             <th />
           </tr>
         </thead>
@@ -102,9 +106,9 @@ function Backups({ items, onVerify }: { items: readonly Backup[]; onVerify: (id:
               <td class={each.sound === false ? "failed" : ""}>{knownOf(each)}</td>
               <td>
                 {each.id && each.there && (
-                  <button class="plain" onClick={() => onVerify(each.id)} aria-label={`Verify ${each.name}`}>
+                  <button class="plain" onClick={() => onVerify(each.id)} aria-label={words.verifyOf(each.name)}>
                     <ShieldCheck aria-hidden="true" />
-                    Verify
+                    {words.verify}
                   </button>
                 )}
               </td>

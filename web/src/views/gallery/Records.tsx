@@ -2,7 +2,7 @@
 import { Trash2 } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, paths } from "../../api";
-import { language, messages } from "../../messages";
+import { messages } from "../../messages";
 import { facets } from "../../search";
 import { gallery, go, searchFor } from "../../state";
 import type { Stored } from "../../types";
@@ -41,7 +41,7 @@ export function Records() {
       .then((page) => (setRecords([...records, ...page.items]), setCursor(page.next_cursor)), sayProblem);
   const ids = records.map((one) => one.id);
   return (
-    <section class="stack" aria-label={messages.value.gallery.pages.records} lang={language.value}>
+    <section class="stack" aria-label={messages.value.gallery.pages.records}>
       <div class="row">
         <input
           type="search"

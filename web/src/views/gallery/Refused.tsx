@@ -1,7 +1,7 @@
 /** Files that are not in the gallery, by the reason why, each with what to do. */
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
-import { language, messages } from "../../messages";
+import { messages } from "../../messages";
 import { gallery } from "../../state";
 import type { Refusal } from "../../types";
 import { fileName } from "../../ui/facts";
@@ -51,7 +51,7 @@ export function Refused() {
     })),
   ]);
   return (
-    <section class="stack" lang={language.value} data-testid="refused" aria-label={messages.value.gallery.pages.refused}>
+    <section class="stack" data-testid="refused" aria-label={messages.value.gallery.pages.refused}>
       {groups.length === 0 && <p class="muted">{words.none}</p>}
       {groups.map((group) => (
         <OneReason key={`${group.reason} ${group.what}`} group={group} />

@@ -1,7 +1,7 @@
 /** Asks before records go, and says what goes and that it cannot be undone. */
 import { useState } from "preact/hooks";
 import { api } from "../../api";
-import { language, messages } from "../../messages";
+import { messages } from "../../messages";
 import { refresh } from "../../search";
 import { Dialog } from "../../ui/Dialog";
 import { say, sayProblem } from "../../ui/notice";
@@ -31,20 +31,18 @@ export function RemoveRecords({ ids, onClose, onRemoved }: Props) {
     }
   };
   return (
-    <div lang={language.value}>
-      <Dialog title={words.title(ids.length)} onClose={onClose} testid="remove-dialog">
-        <p>{words.goes(ids.length)}</p>
-        <p class="note">{words.stays}</p>
-        <p>
-          <strong>{words.noUndo}</strong>
-        </p>
-        <footer>
-          <button onClick={onClose}>{words.keep}</button>
-          <button class="danger" disabled={busy} data-testid="remove-confirm" onClick={() => void remove()}>
-            {words.remove(ids.length)}
-          </button>
-        </footer>
-      </Dialog>
-    </div>
+    <Dialog title={words.title(ids.length)} onClose={onClose} testid="remove-dialog">
+      <p>{words.goes(ids.length)}</p>
+      <p class="note">{words.stays}</p>
+      <p>
+        <strong>{words.noUndo}</strong>
+      </p>
+      <footer>
+        <button onClick={onClose}>{words.keep}</button>
+        <button class="danger" disabled={busy} data-testid="remove-confirm" onClick={() => void remove()}>
+          {words.remove(ids.length)}
+        </button>
+      </footer>
+    </Dialog>
   );
 }

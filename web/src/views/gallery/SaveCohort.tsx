@@ -2,11 +2,11 @@
 import { BookmarkPlus } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { api } from "../../api";
+import { messages } from "../../messages";
 import { gallery } from "../../state";
 import type { Bodies } from "../../types";
 import { Dialog } from "../../ui/Dialog";
 import { say, sayProblem } from "../../ui/notice";
-import { counted } from "../../ui/small";
 
 export type Choice = Omit<Bodies["SaveCohort"], "name">;
 
@@ -27,7 +27,7 @@ export function SaveCohort({ choice, what, testid, onSaved }: Props) {
     <>
       <button class="chip" data-testid={testid} onClick={() => setAsked(true)}>
         <BookmarkPlus aria-hidden="true" />
-        Save as a cohort
+        {messages.value.cohorts.save}
       </button>
       {asked && <Naming choice={choice} what={what} onClose={() => setAsked(false)} onSaved={onSaved} />}
     </>
@@ -45,13 +45,14 @@ function Naming({
   onClose: () => void;
   onSaved: (() => void) | undefined;
 }) {
+  const words = messages.value.cohorts;
   const [name, setName] = useState("");
   const [busy, setBusy] = useState(false);
   const save = async (): Promise<void> => {
     setBusy(true);
     try {
       const { cohort } = await api.saveCohort({ ...choice, name: name.trim() });
-      say(`${counted(cohort.members, "record")} saved as “${cohort.name}”: gallery, cohorts.`);
+      say(words.saved(cohort.members, cohort.name));
       onClose();
       onSaved?.();
     } catch (error) {
@@ -60,7 +61,7 @@ function Naming({
     }
   };
   return (
-    <Dialog title="Save as a cohort" onClose={onClose} testid="cohort-dialog">
+    <Dialog title={words.save} onClose={onClose} testid="cohort-dialog">
       <form
         class="stack"
         onSubmit={(event) => {
@@ -70,7 +71,7 @@ function Naming({
       >
         <p class="note">{what}</p>
         <label class="field">
-          Name
+          {words.name}
           <input
             value={name}
             maxLength={64}
@@ -80,10 +81,10 @@ function Naming({
         </label>
         <footer>
           <button type="button" onClick={onClose}>
-            Cancel
+            {messages.value.common.cancel}
           </button>
           <button class="full" disabled={busy || !name.trim()} data-testid="cohort-save">
-            Save
+            {words.saveIt}
           </button>
         </footer>
       </form>

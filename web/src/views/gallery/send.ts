@@ -1,8 +1,8 @@
 /** Sends files, a few at once. A refused file stops nothing: it is told with its reason. */
 import { signal } from "@preact/signals";
 import { api, Problem } from "../../api";
+import { messages } from "../../messages";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
-import { counted } from "../../ui/small";
 
 const AT_ONCE = 3;
 
@@ -44,7 +44,7 @@ export async function sendAll(
 function refusalOf(files: readonly File[], { reason, message }: Problem): RefusedHere {
   const first = files[0]?.name ?? "";
   return {
-    name: files.length > 1 ? `${first} and ${counted(files.length - 1, "other")}` : first,
+    name: files.length > 1 ? messages.peek().holdings.andOthers(first, files.length - 1) : first,
     files: files.length,
     reason,
     what: isRefusal(reason) ? whatOf(reason) : message,

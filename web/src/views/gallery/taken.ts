@@ -1,7 +1,7 @@
 /** What became of the files that were to be added, in one sentence. Pure. */
+import { messages } from "../../messages";
 import type { Job, LabelMatch } from "../../types";
 import { fileName } from "../../ui/facts";
-import { counted } from "../../ui/small";
 
 export interface Taken {
   added: number;
@@ -33,29 +33,31 @@ export const together = (one: Taken, other: Taken): Taken => ({
 export function apartWords(kinds: Taken["kinds"]): string {
   const all = Object.values(kinds).reduce((sum, count) => sum + count, 0);
   const each = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
-  return all ? `${all.toLocaleString("en")} set apart as no images: ${each.join(", ")}` : "";
+  return all ? messages.value.holdings.apart(all, each.join(", ")) : "";
 }
 
 /** How a table of labels and the images met, and up to three of each that did not. */
 export function metSentences(labels: LabelMatch | null): string[] {
   if (!labels) return [];
   const { rows, rows_met: met, images, images_met: labelled, rows_left: left, images_left: bare } = labels;
+  const words = messages.value.holdings;
   const names = (some: LabelMatch["rows_left"]): string => some.map(({ source }) => fileName(source)).join(", ");
   return [
-    `${met} of ${counted(rows, "row")} of the table met ${labelled} of ${counted(images, "image")}.`,
-    left.length ? `No image for ${names(left)}${rows - met > left.length ? ", …" : ""}.` : "",
-    bare.length ? `No row for ${names(bare)}${images - labelled > bare.length ? ", …" : ""}.` : "",
+    words.met(met, rows, labelled, images),
+    left.length ? words.noImageFor(`${names(left)}${rows - met > left.length ? ", …" : ""}`) : "",
+    bare.length ? words.noRowFor(`${names(bare)}${images - labelled > bare.length ? ", …" : ""}`) : "",
   ].filter(Boolean);
 }
 
 /** state: of the last job; "done" also where there was nothing to do. */
 export function takenSentence({ added, skipped, refused, kinds }: Taken, state: Job["state"]): string {
+  const { holdings: says, jobs } = messages.value;
   const words = [
-    `${counted(added, "record")} added`,
-    skipped ? `${counted(skipped, "file")} already there` : "",
-    refused ? `${counted(refused, "file")} refused: why stands under “refused”` : "",
+    says.added(added),
+    skipped ? says.skipped(skipped) : "",
+    refused ? says.refused(refused) : "",
   ];
   const apart = apartWords(kinds);
-  const ended = state === "done" ? "" : ` Adding ${state}; what was read before is kept.`;
+  const ended = state === "done" ? "" : ` ${says.adding(jobs.state[state] ?? state)}`;
   return `${words.filter(Boolean).join(", ")}.${apart && ` ${apart}.`}${ended}`;
 }

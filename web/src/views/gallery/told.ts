@@ -1,17 +1,21 @@
 /** What is told of schedules and backups. Pure. */
+import { messages } from "../../messages";
 import type { Backup, Schedule } from "../../types";
 
 /** Seconds since 1970, as a person here reads them. */
 export const moment = (seconds: number): string =>
-  new Date(seconds * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  new Date(seconds * 1000).toLocaleString(messages.value.common.dates, { dateStyle: "medium", timeStyle: "short" });
 
 /** When a schedule's job was last, and what came of it. */
 export const lastOf = ({ last, state }: Schedule): string =>
-  last === null ? "not yet" : `${moment(last)}${state ? `: ${state}` : ""}`;
+  last === null
+    ? messages.value.operation.notYet
+    : `${moment(last)}${state ? `: ${messages.value.jobs.state[state] ?? state}` : ""}`;
 
 /** What is known of a backup. */
 export function knownOf({ id, there, verified, sound }: Backup): string {
-  if (!id) return "not complete";
-  const found = verified === null ? "not verified yet" : `${sound ? "sound" : "damaged"}, ${moment(verified)}`;
-  return there ? found : `${found}; no longer there`;
+  const words = messages.value.operation;
+  if (!id) return words.notComplete;
+  const found = verified === null ? words.notVerified : `${sound ? words.sound : words.damaged}, ${moment(verified)}`;
+  return there ? found : words.noLonger(found);
 }

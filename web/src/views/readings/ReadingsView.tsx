@@ -1,7 +1,7 @@
 /** Rounds of readings: start one, read without seeing the others, how far readers agree, and what is decided. */
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
-import { language, messages } from "../../messages";
+import { messages } from "../../messages";
 import { gallery } from "../../state";
 import type { ReadingRoundInfo, RoundList } from "../../types";
 import { say, sayProblem } from "../../ui/notice";
@@ -31,7 +31,7 @@ export function ReadingsView() {
   const back = (): void => (setOpen(null), void load());
   useEffect(() => void load(), [mayRead]);
   return (
-    <div class="sheet" data-testid="readings-view" lang={language.value}>
+    <div class="sheet" data-testid="readings-view">
       {open?.as === "reading" && <Reading round={open.round} onBack={back} />}
       {open?.as === "agreement" && <Agreement round={open.round} reader={rounds?.reader ?? ""} onBack={back} />}
       {!open && (

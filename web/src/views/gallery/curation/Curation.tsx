@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { ended, jobs, loadJobs } from "../../../jobs";
-import { language, messages } from "../../../messages";
+import { messages } from "../../../messages";
 import { gallery } from "../../../state";
 import type { Job } from "../../../types";
 import { JobCard } from "../../../ui/JobCard";
@@ -47,7 +47,7 @@ export function Curation<T>({ audit, start, options, isReady = true, found, find
     }
   };
   return (
-    <section class="stack" aria-label={words.name[audit]} lang={language.value} data-testid={`curate-${audit}`}>
+    <section class="stack" aria-label={words.name[audit]} data-testid={`curate-${audit}`}>
       <p class="note">{words.about[audit]}</p>
       <div class="row">
         {options}
