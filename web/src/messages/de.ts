@@ -7,6 +7,7 @@ import { evidence, help } from "./de/help";
 import { cohorts, holdings, operation } from "./de/holdings";
 import { labels } from "./de/labels";
 import { panel } from "./de/panel";
+import { readings } from "./de/readings";
 import { reasons } from "./de/reasons";
 import { search } from "./de/search";
 import type { Messages } from "./en";
@@ -17,6 +18,7 @@ export const de: Messages = {
   evidence,
   search,
   compare,
+  readings,
   reasons,
   labels,
   adapt,
@@ -83,80 +85,6 @@ export const de: Messages = {
     copied: "Kopiert.",
     copy: "Kopieren",
     copyOf: (command) => `Kopieren: ${command}`,
-  },
-  readings: {
-    title: "Befundungen",
-    what: "Mehrere Befunder sagen, was dieselben Einträge zeigen, und keiner sieht, was die anderen sagen, bevor die Runde geschlossen ist. Dann wird gezeigt, wie weit sie über den Zufall hinaus übereinstimmen, und jemand, der nicht befundet hat, entscheidet, wo sie abweichen.",
-    noReader: "Dieser Schlüssel darf ansehen; Befunden braucht den Schlüssel eines Mitarbeiters, eine Runde beginnen den eines Administrators.",
-    rounds: "Runden",
-    none: "Keine Runde bittet Sie um Befunde.",
-    noneYet: "Es gibt noch keine Runde.",
-    loading: "Wird geladen…",
-    open: "offen",
-    closed: "geschlossen",
-    records: (count: number): string => `${count.toLocaleString("de")} ${count === 1 ? "Eintrag" : "Einträge"}`,
-    decidedOf: (count: number): string => `${count.toLocaleString("de")} entschieden`,
-    you: (name: string): string => `${name} (Sie)`,
-    readOf: (name: string, read: number, asked: number): string => `${name}: ${read} von ${asked} befundet`,
-    read: "Befunden",
-    agreement: "Übereinstimmung",
-    close: "Runde schließen",
-    closedNow: (name: string): string =>
-      `Die Runde „${name}“ ist geschlossen; ihre Befunder dürfen jetzt sehen, was alle gesagt haben.`,
-    blinded: "Sie befunden in dieser Runde: was andere sagen, wird gezeigt, sobald sie geschlossen ist.",
-    start: "Eine Runde beginnen",
-    startIt: "Beginnen",
-    name: "Name",
-    which: "Einträge",
-    all: (count: number): string => `alle ${count.toLocaleString("de")} Einträge`,
-    filtered: (where: string): string => `die des Filters: ${where}`,
-    selected: (count: number): string => `die ${count} unter Labels ausgewählten`,
-    lastHits: (count: number): string => `die ${count} letzten Treffer`,
-    labels: "Labels zur Auswahl, durch Kommas getrennt",
-    readers: "Befunder, zwei oder mehr, durch Kommas getrennt",
-    whoReads:
-      "Befunder heißen wie ihre Schlüssel. Wer befundet, sieht nicht, was andere sagen, und entscheidet nicht.",
-    youAre: (name: string): string => `Sie sind ${name}.`,
-    started: (name: string, count: number): string => `„${name}“ ist begonnen: ${count} Einträge zu befunden.`,
-    back: "Alle Runden",
-    reading: (name: string): string => `Befunden: ${name}`,
-    place: (at: number, count: number, done: boolean): string => `${at} von ${count}${done ? ", erledigt" : ""}`,
-    readSoFar: (read: number, count: number): string => `${read} von ${count} befundet`,
-    nothingToRead: "In dieser Runde gibt es nichts zu befunden.",
-    allRead:
-      "Alle Einträge dieser Runde sind befundet. Bis sie geschlossen wird, können Sie zurückgehen und ändern, was Sie gesagt haben.",
-    whatItShows: "Was es zeigt",
-    nothing: "nichts davon",
-    before: "Zurück",
-    after: "Weiter",
-    markFirst: "Markieren Sie zuerst, was es zeigt; 0 sagt, dass es nichts davon zeigt.",
-    takeAndNext: "So befunden",
-    decideAndNext: "Entscheiden",
-    keys: "Tasten: eine Zahl oder ein Buchstabe markiert ein Label, 0 keines, Enter befundet und geht weiter, Pfeile blättern nur. Vor Enter ist nichts gesagt.",
-    picture: "Das Bild, das zu befunden ist",
-    slice: (at: number, depth: number): string => `Schicht ${at} von ${depth}`,
-    agreementOf: (name: string): string => `Übereinstimmung: ${name}`,
-    pair: (first: string, second: string, records: number): string =>
-      `${first} und ${second}, ${records} von beiden befundete Einträge: Cohens Kappa`,
-    allReaders: (records: number): string =>
-      `Alle Befunder, ${records} von allen befundete Einträge: Fleiss’ Kappa`,
-    label: "Label",
-    same: "Sagen dasselbe",
-    differ: "Abweichend",
-    together: "alle Labels zusammen",
-    showDiffering: (label: string, count: number): string =>
-      `Die ${count} Einträge zeigen, bei denen sie abweichen: ${label}`,
-    whereDiffer: (label: string, count: number): string => `Abweichend bei ${count}: ${label}`,
-    kappa:
-      "Kappa ist 0 bei Zufall und 1, wo alle dasselbe sagen; die Intervalle kommen aus neu gezogenen Patienten.",
-    takeAgreed: (count: number): string => `Die ${count} übernehmen, bei denen alle übereinstimmen`,
-    decide: (count: number): string => `Die ${count} entscheiden, bei denen sie abweichen`,
-    decidedNow: (count: number): string => `${count} Einträge entschieden; diese Labels zählen jetzt.`,
-    deciding: (name: string): string => `Entscheiden: ${name}`,
-    allDecided: "Alle diese sind entschieden; ihre Labels zählen jetzt.",
-    counts:
-      "Was hier entschieden wird, zählt wie jedes von Hand gesetzte Label. Markiert ist, was mehr als die Hälfte der Befunder sagt.",
-    decided: "entschieden",
   },
   confusion: {
     title: "Verwechslungen",
