@@ -1,7 +1,7 @@
 """Where an answer differs from the one recorded.
 
 Everything recorded must be told again; more fields are welcome. Numbers may differ in their last place, also within
-a text: products of 32-bit numbers do, from one processor to the next.
+a text: products of 32-bit numbers do, from one processor to the next. What counts cosines may differ by one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 from plain_answers import Steps, plain
 
 TOLERANCE: Final = 2e-5
+COUNTED: Final = {"percentile": 0.6}  # a share of 175 cosines: one that ties on a processor is above on another
 _NUMBER: Final = re.compile(r"(-?\d+\.\d+)")
 _NOTHING: Final = object()
 
@@ -57,7 +58,7 @@ def _between(recorded: Any, told: Any, steps: Steps) -> Iterator[str]:
     elif isinstance(recorded, list) and isinstance(told, list):
         for place, pair in enumerate(itertools.zip_longest(recorded, told, fillvalue=_NOTHING)):
             yield from _between(*pair, (*steps, str(place)))
-    elif not _alike(recorded, told):
+    elif not _alike(recorded, told, COUNTED.get(steps[-1], TOLERANCE) if steps else TOLERANCE):
         yield f"{'.'.join(steps)}: {_shown(recorded)} became {_shown(told)}"
 
 
@@ -65,9 +66,9 @@ def _shown(value: Any) -> str:
     return "nothing" if value is _NOTHING else repr(value)[:200]
 
 
-def _alike(recorded: Any, told: Any) -> bool:
+def _alike(recorded: Any, told: Any, tolerance: float) -> bool:
     if isinstance(recorded, float) and isinstance(told, float):
-        return math.isclose(recorded, told, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        return math.isclose(recorded, told, rel_tol=TOLERANCE, abs_tol=tolerance)
     if isinstance(recorded, str) and isinstance(told, str):
         return recorded == told or _alike_but_for_numbers(_NUMBER.split(recorded), _NUMBER.split(told))
     return type(recorded) is type(told) and bool(recorded == told)

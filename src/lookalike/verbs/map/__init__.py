@@ -19,6 +19,7 @@ from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.mapping.earlier import read_earlier
 from lookalike.mapping.groups import find_groups
 from lookalike.mapping.kept import MapDrawing, id_bytes, read_drawing, write_drawing
 from lookalike.mapping.layout import MAP_METHODS, Method, lay_out, unit_square
@@ -66,7 +67,7 @@ def map_gallery(
     """
     started = time.monotonic()
     path, made_of, who = _planned(gallery, method, space, seed, where)
-    drawn = read_drawing(path, made_of)
+    drawn = _kept(gallery, path, made_of)
     cached = drawn is not None
     if drawn is None:
         drawn = _draw(gallery, method, space, seed, who, progress)
@@ -88,7 +89,13 @@ def kept_map(gallery: Gallery, *, method: Method = "umap", space: str = BASE, se
 def kept_drawing(gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0) -> MapDrawing | None:
     """As ``kept_map``, in arrays: a million points are no million objects."""
     path, made_of, _ = _planned(gallery, method, space, seed, None)
-    return read_drawing(path, made_of)
+    return _kept(gallery, path, made_of)
+
+
+def _kept(gallery: Gallery, path: Path, made_of: Mapping[str, Any]) -> MapDrawing | None:
+    """The kept map, if there is one of exactly this; one of an earlier version too."""
+    found = read_drawing(path, made_of)
+    return found or read_earlier(path.with_suffix(".json"), made_of, gallery.store, made_of["seed"])
 
 
 def _planned(
