@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 CANARY: Final = b"CANARY-7f3a"
-_LIBRARIES: Final = tuple({sys.prefix, sys.base_prefix, str(Path(__file__).parents[1] / "src"), "/usr/", "/lib"})
+_LIMITS: Final = "/sys/fs/cgroup/"  # what this process may use, asked when work is divided
+_LIBRARIES: Final = (*{sys.prefix, sys.base_prefix, str(Path(__file__).parents[1] / "src"), "/usr/", "/lib"}, _LIMITS)
 _IN_OPEN: Final = 0x20  # inotify(7)
 _seen: list[str] | None = None
 

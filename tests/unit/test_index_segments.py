@@ -305,10 +305,10 @@ def test_a_seal_without_its_files_is_made_good(grown: Grown) -> None:
 
 
 @pytest.mark.parametrize("worth", [5, 1000], ids=["few", "many"])
-def test_a_file_is_known_to_hold_what_is_gone(worth: int, tmp_path: Path, monkeypatch: Patch) -> None:
+def test_a_file_is_known_to_hold_what_is_gone(worth: int, make: Callable[[str], Grown], monkeypatch: Patch) -> None:
     monkeypatch.setattr(spaces, "_WORTH", worth)  # beyond which all checksums are compared
     harmless = {"added", "labelled"}
-    with open_gallery(make(tmp_path / "g", "flat").folder) as gallery:
+    with open_gallery(make("flat").folder) as gallery:
         layout = layout_of(gallery.store)
         for what, change in changes():
             change(gallery)

@@ -328,7 +328,7 @@ def test_latex_is_escaped_and_balanced(make_gallery: Callable[..., Gallery]) -> 
     text = small_report(make_gallery, "denner").tables("latex")
     assert r"no\_finding" in text
     assert r"A \& B" in text
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 4
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 5
     for table in text.split(r"\begin{table}")[1:]:
         body = table.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
         assert len({line.replace(r"\&", "").count("&") for line in body}) == 1
