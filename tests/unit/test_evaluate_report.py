@@ -91,14 +91,15 @@ def test_markdown_tables(adapted_report: Report) -> None:
     lines = adapted_report.tables("markdown").splitlines()
     rows = [line for line in lines if line.startswith("|")]
     assert r"a\|b, c" in adapted_report.tables("markdown")
+    taken_for = len(adapted_report.class_sizes) + 2  # edges of a row of the confusion
     for row in rows:
-        assert len(re.findall(r"(?<!\\)\|", row)) in (7, 4)
+        assert len(re.findall(r"(?<!\\)\|", row)) in (7, 4, taken_for)
     assert lines[0] == "**Precision by class**"
     assert lines[3].replace("|", "").strip("-") == ""
 
 
 def test_csv_tables(adapted_report: Report) -> None:
-    classes, overall = adapted_report.tables("csv").split("\n\n")
+    classes, overall, confusion = adapted_report.tables("csv").split("\n\n")
     rows = list(csv.reader(io.StringIO(classes)))
     assert [row[0] for row in rows] == ["class", *adapted_report.class_sizes]
     assert "a|b, c" in adapted_report.class_sizes
@@ -118,6 +119,9 @@ def test_csv_tables(adapted_report: Report) -> None:
     assert found["base, macro"][0].startswith(f"{adapted_report.baseline.macro['P@1']:.3f}")
     assert found["findings, micro"][1].startswith(f"{adapted_report.micro['P@5']:.3f}")
     assert found["chance, micro"] == [f"{adapted_report.chance['micro']:.3f}"] * 2
+    head, *taken = csv.reader(io.StringIO(confusion))
+    assert head[1:] == [row[0] for row in taken] == [*adapted_report.class_sizes]
+    assert sum(int(count) for row in taken for count in row[1:]) == adapted_report.queries
     assert found["chance, macro"] == [f"{adapted_report.chance['macro']:.3f}"] * 2
     assert found["chance, macro"] != found["chance, micro"]
 
