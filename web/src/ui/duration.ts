@@ -31,12 +31,14 @@ export function shareOf({ progress }: Job): number | null {
 export function progressWords({ state, started, progress }: Job): string {
   const words = messages.value.jobs;
   if (state === "queued" || !started) return words.queued;
-  if (!progress?.done) return words.atWork(duration(Math.max(0, Date.now() / 1000 - started)));
+  const elapsed = words.atWork(duration(Math.max(0, Date.now() / 1000 - started)));
+  if (!progress?.done) return elapsed;
   const { done, total, rate, seconds_left: left, message } = progress;
   return [
     message,
     total ? words.of(whole(done), whole(total)) : done ? whole(done) : "",
     rate ? words.rate(fixed(rate, rate >= 10 ? 0 : 1)) : "",
+    elapsed,
     total && done >= total ? words.finishing : left !== null && left !== undefined ? words.left(duration(left)) : "",
   ]
     .filter(Boolean)
