@@ -161,6 +161,11 @@ def test_fifty_thousand_points_are_drawn_lassoed_and_pointed_at(page_without_err
             "body": b'{"kind":"number","names":[],"counts":[],"others":0,"low":0,"high":1}\n' + bytes(range(250)) * 200,
             "content_type": "application/octet-stream",
         },
+        "errors": {
+            "body": b'{"kind":"number","names":[],"counts":[],"others":0,"sampled":1000,"low":0,"high":1}\n'
+            + (bytes([253]) + bytes([255]) * 49) * 1000,
+            "content_type": "application/octet-stream",
+        },
         "groups": {"json": {"method": "umap", "space": "base", "items": [], "ungrouped": count}},
     }
     for name, answer in shown.items():
@@ -200,6 +205,10 @@ def test_fifty_thousand_points_are_drawn_lassoed_and_pointed_at(page_without_err
     page.keyboard.press("0")
     page.keyboard.press("Escape")
     page.get_by_test_id("lasso-hint").wait_for()
+    page.get_by_test_id("map-field").select_option(":error")
+    page.get_by_text("1,000, those of patients drawn at random").wait_for()
+    page.locator("[data-testid=map-plot][data-drawn=yes]").wait_for()
+    assert drawn(page)[1].sum() > 2000  # none of the thousand is hidden by the others, which are grey
 
 
 def test_groups_bear_names_and_pictures_lie_on_the_map(

@@ -169,3 +169,24 @@ def test_errors_are_what_the_votes_of_other_patients_say(make_gallery: MakeGalle
     bare, wrong = number % 10 == 5, number % 20 == 0
     assert (found.codes[bare] == 255).all()
     assert found.codes[wrong].min() > 126 > found.codes[~bare & ~wrong].max()
+    assert found.sampled is None
+
+
+def test_errors_of_many_records_are_told_of_a_sample_of_patients(make_gallery: MakeGallery) -> None:
+    gallery = make_gallery()
+    filled(gallery)
+    map_gallery(gallery, method="tsne")
+    drawn = kept_drawing(gallery, method="tsne")
+    assert drawn is not None
+    found = map_errors(gallery, drawn, most=60)
+    told = np.flatnonzero(found.codes != 255)
+    assert found.sampled == len(told) == 60
+    known = {record.id: record for record in gallery.store.records().values()}
+    number = np.array([int(known[identity].source[1:]) for identity in drawn.ids])
+    assert (number[told] % 10 != 5).all()  # those bear no label
+    wrong = number[told] % 20 == 0
+    assert wrong.any()
+    assert found.codes[told[wrong]].min() > 126 > found.codes[told[~wrong]].max()
+    again, other = (map_errors(gallery, drawn, most=60, seed=seed).codes for seed in (0, 1))
+    assert (again == found.codes).all()
+    assert ((other != 255) != (found.codes != 255)).any()

@@ -32,6 +32,7 @@ function scattered(count: number, seed: number): [Float32Array, Float32Array] {
 }
 
 const size = { width: 400, height: 200 };
+const bytesOf = (shade: number): number[] => [shade & 255, (shade >> 8) & 255, (shade >> 16) & 255];
 
 describe("the map", () => {
   it("shows every point, and goes back from the screen", () => {
@@ -136,14 +137,15 @@ describe("the map", () => {
 
   it("colours categories by frequency and numbers on a scale", () => {
     const said = { ...NOTHING_SAID, codes: Uint8Array.of(1, 0, 0, 255), names: ["effusion", "edema"], counts: [2, 1] };
-    const { legend, bytes, scale } = coloured(said, WORDS);
+    const { legend, shades, scale } = coloured(said, WORDS);
     expect(legend.map((one) => [one.name, one.count])).toEqual([
       ["effusion", 2],
       ["edema", 1],
       ["none", 1],
     ]);
     expect(scale).toBeNull();
-    expect([...bytes.slice(3, 6)]).toEqual([...bytes.slice(6, 9)]);
+    expect(shades[1]).toBe(shades[2]);
+    expect([...shades].map((shade) => shade >>> 24)).toEqual([0, 0, 0, 255]); // what says nothing lies behind
     const many = Array.from({ length: 20 }, (_, at) => `value ${at}`);
     const rare = { ...said, codes: Uint8Array.from(many.keys()), names: many, counts: many.map(() => 1), others: 5 };
     expect(coloured(rare, WORDS).legend.at(-1)).toMatchObject({ name: "17 others, or none", count: 12 });
@@ -151,21 +153,22 @@ describe("the map", () => {
     const ages = coloured(column(new Uint8Array([...new TextEncoder().encode(`${told}\n`), 0, 253, 127, 255]).buffer), WORDS);
     expect([ages.scale?.low, ages.scale?.high]).toEqual([20, 60]);
     expect(ages.legend.map((one) => one.name)).toEqual(["none"]);
-    const lightness = [0, 2, 1].map((row) => ages.bytes.slice(3 * row, 3 * row + 3).reduce((sum, part) => sum + part));
+    const lightness = [0, 2, 1].map((row) => bytesOf(ages.shades[row]!).reduce((sum, part) => sum + part));
     expect(lightness).toEqual(lightness.toSorted((a, b) => a - b));
   });
 
   it("colours groups, and lets what was not taken step back", () => {
     const groups = groupColumn(Uint8Array.of(0, 1, 1, 255), (group) => `group ${group}`);
-    const { legend, bytes } = coloured(groups, WORDS);
+    const { legend, shades } = coloured(groups, WORDS);
     expect(legend.map(({ name, count }) => [name, count])).toEqual([
       ["group 0", 1],
       ["group 1", 2],
       ["none", 1],
     ]);
-    expect(faded(bytes, [])).toBe(bytes);
-    const back = faded(bytes, [1]);
-    expect([...back.slice(3, 6)]).toEqual([...bytes.slice(3, 6)]);
-    expect(back[6]).toBeLessThan(bytes[6]! / 2);
+    expect(faded(shades, [])).toBe(shades);
+    const back = faded(shades, [1]);
+    expect(back[1]).toBe(shades[1]);
+    expect(bytesOf(back[2]!)).toEqual(bytesOf(shades[2]!).map((byte) => Math.floor(byte * 0.28)));
+    expect([back[1]! >>> 24, back[2]! >>> 24]).toEqual([0, 255]);
   });
 });

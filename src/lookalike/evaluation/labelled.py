@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -19,9 +19,10 @@ from lookalike.filters import TEXT_FIELDS, Filter
 from lookalike.gallery import Gallery
 from lookalike.metrics import numbered
 from lookalike.plugins import suggestion
+from lookalike.store import StoredVectors
 from lookalike.store.described import state_of
 from lookalike.text import quoted
-from lookalike.types import Record, Vectors
+from lookalike.types import Keys, Record, Vectors
 
 _BY_LABEL: Final = Criterion()
 
@@ -146,7 +147,20 @@ def allowed(gallery: Gallery, data: Labelled, where: str | Filter | None) -> Lab
 
 def every_record(gallery: Gallery, criterion: Criterion = _BY_LABEL) -> Labelled:
     """Every record, labelled or not, by ascending key: a volume by the mean of its slices."""
-    every, records = gallery.store.vectors(), gallery.store.records()
+    return _of_stored(gallery, gallery.store.vectors(), gallery.store.records(), criterion)
+
+
+def records_of(gallery: Gallery, keys: Keys) -> Labelled:
+    """As ``every_record``, of some records only: no more than these are read. keys (n,): their keys."""
+    found = sorted(gallery.store.slices_of_each(keys.tolist()).items())
+    owners = np.array([key for key, (views, _) in found for _ in views], np.int64)
+    views = np.array([view for _, (views, _) in found for view in views], np.int64)
+    vectors = np.concatenate([np.empty((0, gallery.spec.dim), np.float32), *(each for _, (_, each) in found)])
+    stored = StoredVectors(np.arange(len(owners)), owners, views, vectors, np.zeros_like(owners))
+    return _of_stored(gallery, stored, gallery.store.records([key for key, _ in found]), _BY_LABEL)
+
+
+def _of_stored(gallery: Gallery, every: StoredVectors, records: Mapping[int, Record], criterion: Criterion) -> Labelled:
     stored = pooled_vectors(gallery, stored=every)
     found = [records[int(key)] for key in stored.records]
     vectors = stored.vectors if found else np.empty((0, gallery.spec.dim), np.float32)

@@ -23,6 +23,7 @@ ByteCodes: TypeAlias = NDArray[np.uint8]
 class MapColumn:
     """codes (n,). kind "text": numbers of names (OTHERS: of a value beyond them), counts: how many records have each,
     others: how many different values there are beyond. kind "number": from 0 for low to 253 for high. NOT_SAID: none.
+    sampled: how many records were looked at, where that was not all of them.
     """
 
     kind: Literal["text", "number"]
@@ -32,6 +33,7 @@ class MapColumn:
     others: int = 0
     low: float | None = None
     high: float | None = None
+    sampled: int | None = None
 
     def packed(self) -> bytes:
         """As the page takes it: a line of JSON, then the codes."""
@@ -40,6 +42,7 @@ class MapColumn:
             "names": self.names,
             "counts": self.counts,
             "others": self.others,
+            "sampled": self.sampled,
             "low": self.low,
             "high": self.high,
         }

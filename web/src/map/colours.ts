@@ -8,12 +8,15 @@ export interface Column {
   counts: readonly number[];
   /** How many values there are beyond those named. */
   others: number;
+  /** How many records were looked at, where that was not all of them. */
+  sampled: number | null;
   low: number | null;
   high: number | null;
 }
 
 const NO_VALUE = 255;
 const HIGHEST = 253; // the code of the highest number
+const BEHIND = 0xff << 24;
 
 type Colour = readonly [number, number, number];
 
@@ -43,8 +46,8 @@ export interface Legend {
 }
 
 interface Coloured {
-  /** r, g, b per point. */
-  bytes: Uint8Array;
+  /** r, g, b in a number per point, and in its highest byte whether it lies behind the others. */
+  shades: Uint32Array;
   legend: Legend[];
   /** Of numbers: the ends of the scale, and its colours from one to the other. */
   scale: { low: number; high: number; colours: string[] } | null;
@@ -71,6 +74,7 @@ export const NOTHING_SAID: Column = {
   names: [],
   counts: [],
   others: 0,
+  sampled: null,
   low: null,
   high: null,
 };
@@ -88,17 +92,15 @@ export function coloured(said: Column, words: Unnamed): Coloured {
   return said.kind === "number" ? scaled(said, words) : sorted(said, words);
 }
 
-/** The colour of each point, from one for each code. */
-function painted(codes: Uint8Array, palette: (code: number) => Colour): Uint8Array {
-  const of = Uint8Array.from(Array.from({ length: 256 }, (_, code) => palette(code)).flat());
-  const bytes = new Uint8Array(codes.length * 3);
-  for (let at = 0, to = 0; at < codes.length; at++) {
-    const from = codes[at]! * 3;
-    bytes[to++] = of[from]!;
-    bytes[to++] = of[from + 1]!;
-    bytes[to++] = of[from + 2]!;
-  }
-  return bytes;
+/** The colour of each point, from one for each code. Of a million points those that say nothing hide none that does. */
+function painted(codes: Uint8Array, palette: (code: number) => Colour): Uint32Array {
+  const of = Uint32Array.from({ length: 256 }, (_, code) => {
+    const [r, g, b] = palette(code);
+    return (r | (g << 8) | (b << 16) | (code === NO_VALUE ? BEHIND : 0)) >>> 0;
+  });
+  const shades = new Uint32Array(codes.length);
+  for (let at = 0; at < codes.length; at++) shades[at] = of[codes[at]!]!;
+  return shades;
 }
 
 function sorted({ codes, names, counts, others }: Column, words: Unnamed): Coloured {
@@ -107,16 +109,16 @@ function sorted({ codes, names, counts, others }: Column, words: Unnamed): Colou
   const rest = codes.length - shown.reduce((sum, _, at) => sum + counts[at]!, 0);
   const unseen = names.length - shown.length + others;
   if (rest > 0) legend.push({ name: unseen > 0 ? words.others(unseen) : words.none, colour: css(OTHER), count: rest });
-  return { bytes: painted(codes, (code) => shown[code] ?? OTHER), legend, scale: null };
+  return { shades: painted(codes, (code) => shown[code] ?? OTHER), legend, scale: null };
 }
 
 function scaled({ codes, low, high }: Column, words: Unnamed): Coloured {
-  const bytes = painted(codes, (code) => (code > HIGHEST ? OTHER : mixed(code / HIGHEST)));
+  const shades = painted(codes, (code) => (code > HIGHEST ? OTHER : mixed(code / HIGHEST)));
   let bare = 0;
   for (const code of codes) if (code === NO_VALUE) bare++;
   const legend = bare ? [{ name: words.none, colour: css(OTHER), count: bare }] : [];
-  if (low === null || high === null) return { bytes, legend, scale: null };
-  return { bytes, legend, scale: { low, high, colours: SCALE.map(css) } };
+  if (low === null || high === null) return { shades, legend, scale: null };
+  return { shades, legend, scale: { low, high, colours: SCALE.map(css) } };
 }
 
 /** A colour of the scale, 0 to 1. */
@@ -129,13 +131,15 @@ function mixed(share: number): Colour {
 }
 
 /** What was not taken steps back. */
-export function faded(colours: Uint8Array, taken: ArrayLike<number>): Uint8Array {
-  if (taken.length === 0) return colours;
-  const bytes = new Uint8Array(colours.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = colours[at]! * 0.28;
-  for (let at = 0; at < taken.length; at++) {
-    const from = taken[at]! * 3;
-    bytes.set(colours.subarray(from, from + 3), from);
+export function faded(shades: Uint32Array, taken: ArrayLike<number>): Uint32Array {
+  if (taken.length === 0) return shades;
+  const back = new Uint32Array(shades.length);
+  for (let at = 0; at < back.length; at++) {
+    const of = shades[at]!;
+    back[at] = (dim(of) | (dim(of >> 8) << 8) | (dim(of >> 16) << 16) | BEHIND) >>> 0;
   }
-  return bytes;
+  for (let at = 0; at < taken.length; at++) back[taken[at]!] = shades[taken[at]!]!;
+  return back;
 }
+
+const dim = (byte: number): number => ((byte & 255) * 0.28) | 0;

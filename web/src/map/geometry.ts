@@ -12,8 +12,11 @@ interface Size {
 export function fitted(x: ArrayLike<number>, y: ArrayLike<number>, { width, height }: Size): Camera {
   let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let at = 0; at < x.length; at++) {
-    [left, right] = [Math.min(left, x[at]!), Math.max(right, x[at]!)];
-    [low, high] = [Math.min(low, y[at]!), Math.max(high, y[at]!)];
+    const [px, py] = [x[at]!, y[at]!];
+    if (px < left) left = px;
+    if (px > right) right = px;
+    if (py < low) low = py;
+    if (py > high) high = py;
   }
   if (x.length === 0) return { x: 0, y: 0, half: 1 };
   const half = Math.max((high - low) / 2, (right - left) / 2 / (width / height || 1), 1e-6) * 1.12;

@@ -21,7 +21,8 @@ export interface Points {
 export function unpacked(bytes: ArrayBuffer): Points {
   const count = Math.floor(bytes.byteLength / POINT);
   const places = new Uint16Array(bytes, 0, 2 * count);
-  const scaled = Float32Array.from(places, (step) => step / STEPS);
+  const scaled = new Float32Array(2 * count);
+  for (let at = 0; at < places.length; at++) scaled[at] = places[at]! / STEPS; // many times as fast as Float32Array.from
   return {
     count,
     x: scaled.subarray(0, count),

@@ -16,19 +16,19 @@ export interface Camera {
 export interface Scatter {
   /** x, y per point, in [0, 1]. */
   points: (x: Float32Array, y: Float32Array) => void;
-  /** r, g, b per point. */
-  colours: (bytes: Uint8Array) => void;
+  /** r, g, b and behind in a number per point (`coloured`); points are grey until they have any. */
+  colours: (shades: Uint32Array) => void;
   /** Draws a first part at once; `done` is called when all are drawn. */
   draw: (camera: Camera, done: () => void) => void;
   dispose: () => void;
 }
 
 const VERTEX = `
-attribute vec2 at; attribute vec3 colour; uniform vec4 camera; uniform float size; varying vec3 shade;
+attribute vec2 at; attribute vec4 colour; uniform vec4 camera; uniform float size; varying vec3 shade;
 void main() {
-  gl_Position = vec4((at - camera.xy) / camera.zw, 0.0, 1.0);
+  gl_Position = vec4((at - camera.xy) / camera.zw, 0.5 * colour.a, 1.0);
   gl_PointSize = size;
-  shade = colour;
+  shade = colour.rgb;
 }`;
 const FRAGMENT = `
 precision mediump float; varying vec3 shade;
@@ -38,9 +38,10 @@ void main() {
   gl_FragColor = vec4(shade, 1.0) * smoothstep(0.5, 0.38, from) * 0.88;
 }`;
 const STEPS = 65_535; // in which a place is told to the card
-const AT_ONCE = 50_000; // points at first
-const LEAST = 10_000;
-const [QUICK, SLOW] = [8, 24]; // milliseconds of a part; outside of these the next one is larger, or smaller
+const GREY = [110 / 255, 122 / 255, 134 / 255, 0] as const;
+const AT_ONCE = 25_000; // points at first
+const LEAST = 25_000; // with fewer a million take a hundred frames, each of which waits for the screen
+const [QUICK, SLOW] = [16, 48]; // milliseconds of a part; outside of these the next one is larger, or smaller
 
 function compiled(gl: WebGLRenderingContext, kind: number, source: string): WebGLShader {
   const shader = gl.createShader(kind)!;
@@ -67,17 +68,18 @@ export function makeScatter(canvas: HTMLCanvasElement): Scatter | null {
   gl.attachShader(program, compiled(gl, gl.FRAGMENT_SHADER, FRAGMENT));
   gl.linkProgram(program);
   gl.useProgram(program);
+  gl.enable(gl.DEPTH_TEST);
+  gl.depthFunc(gl.LEQUAL);
   gl.enable(gl.BLEND);
   gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   const [places, shades] = [gl.createBuffer(), gl.createBuffer()];
   const [cameraAt, sizeAt] = [gl.getUniformLocation(program, "camera"), gl.getUniformLocation(program, "size")];
   let [count, by, atOnce, next] = [0, 1, AT_ONCE, 0];
-  const fill = (name: string, buffer: WebGLBuffer, data: Uint16Array | Uint8Array, width: number): void => {
+  const [placeAt, shadeAt] = [gl.getAttribLocation(program, "at"), gl.getAttribLocation(program, "colour")];
+  const fill = (at: number, buffer: WebGLBuffer, data: Uint16Array | Uint32Array, width: number, kind: number): void => {
     gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
     gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
-    const at = gl.getAttribLocation(program, name);
     gl.enableVertexAttribArray(at);
-    const kind = data instanceof Uint16Array ? gl.UNSIGNED_SHORT : gl.UNSIGNED_BYTE;
     gl.vertexAttribPointer(at, width, kind, true, 4, 0);
   };
   const clear = (camera: Camera): void => {
@@ -86,7 +88,7 @@ export function makeScatter(canvas: HTMLCanvasElement): Scatter | null {
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width!, height!];
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.uniform4f(cameraAt, camera.x, camera.y, camera.half * (canvas.width / (canvas.height || 1)), camera.half);
     gl.uniform1f(sizeAt, pointSize(count) * density);
   };
@@ -109,20 +111,22 @@ export function makeScatter(canvas: HTMLCanvasElement): Scatter | null {
     points: (x, y) => {
       [count, by] = [x.length, leap(x.length)];
       const data = new Uint16Array(count * 2);
-      for (let at = 0, row = 0; at < count; at++, row = (row + by) % count) {
-        data[2 * at] = Math.round(x[row]! * STEPS);
-        data[2 * at + 1] = Math.round(y[row]! * STEPS);
+      for (let at = 0, row = 0; at < count; at++) {
+        data[2 * at] = x[row]! * STEPS + 0.5;
+        data[2 * at + 1] = y[row]! * STEPS + 0.5;
+        if ((row += by) >= count) row -= count;
       }
-      fill("at", places, data, 2);
+      fill(placeAt, places, data, 2, gl.UNSIGNED_SHORT);
+      gl.disableVertexAttribArray(shadeAt);
+      gl.vertexAttrib4f(shadeAt, ...GREY);
     },
-    colours: (bytes) => {
-      const data = new Uint8Array(count * 4);
-      for (let at = 0, row = 0; at < count; at++, row = (row + by) % count) {
-        data[4 * at] = bytes[3 * row]!;
-        data[4 * at + 1] = bytes[3 * row + 1]!;
-        data[4 * at + 2] = bytes[3 * row + 2]!;
+    colours: (given) => {
+      const data = new Uint32Array(count);
+      for (let at = 0, row = 0; at < count; at++) {
+        data[at] = given[row]!;
+        if ((row += by) >= count) row -= count;
       }
-      fill("colour", shades, data, 3);
+      fill(shadeAt, shades, data, 4, gl.UNSIGNED_BYTE);
     },
     draw: (camera, done) => {
       cancelAnimationFrame(next);

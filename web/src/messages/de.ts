@@ -147,6 +147,8 @@ export const de: Messages = {
       "Benannt nach dem, was die meisten Personen einer Gruppe haben, anderswo wenige, und was der Zufall nicht erklärt. Gezählt werden Personen, jede einmal.",
     errorNote:
       "Der Anteil der Stimmen der ähnlichsten Einträge anderer Personen, der nicht auf das Label entfällt: 0 alle stimmen zu, 1 keiner.",
+    sampled: (count: number): string =>
+      `Von so vielen Einträgen wurden ${count.toLocaleString("de")} miteinander verglichen, die zufällig gezogener Personen; die anderen sind grau und liegen dahinter. Mit weniger Vergleichen fallen Fehler eher höher aus.`,
     distances: "Abstände auf einer Karte sind zum Ansehen da, nicht zum Messen: Es zählt die Suche. Encoder:",
     notMade: "Noch keine Karte dieses Raums",
     drawnOnce: "Sie wird einmal gezeichnet, auf dem Server, und behalten, bis Einträge kommen oder gehen.",

@@ -127,6 +127,8 @@ export const en = {
       "Named by what most patients of a group have, few elsewhere do, and chance does not explain. Patients are counted, each once.",
     errorNote:
       "The share of the vote of the nearest records of other patients that does not go to the record's label: 0 all agree, 1 none does.",
+    sampled: (count: number): string =>
+      `Of so many records ${count.toLocaleString("en")}, those of patients drawn at random, were compared with each other; the others are grey and lie behind. With fewer to compare with, errors come out rather higher.`,
     distances: "Distances on a map are drawn to be seen, not to be measured: what counts is the search. Encoder:",
     notMade: "No map of this space yet",
     drawnOnce: "It is drawn once, on the server, and kept until records come or go.",

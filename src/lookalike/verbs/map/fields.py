@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.adapters.samples import whole_patients
 from lookalike.asking.one_encoder import of_one_encoder
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluation.label_order import label_error
-from lookalike.evaluation.labelled import every_record
+from lookalike.evaluation.labelled import records_of
 from lookalike.gallery import Gallery
 from lookalike.listed import ListResult
 from lookalike.mapping.columns import MapColumn, number_column, text_column, values_by_row
@@ -27,7 +28,7 @@ from lookalike.text import quoted
 from lookalike.types import Keys
 from lookalike.verbs.map import kept_drawing, map_gallery
 
-MOST_COMPARED: Final = 30_000  # records that are compared with each other for their errors
+MOST_COMPARED: Final = 30_000  # labelled records that are compared with each other for their errors
 _LABEL: Final = "label"
 _PATIENT: Final = "patient"
 _OURS: Final = frozenset(["frame", "split", "uncertain", "slices"])  # they say nothing of what is seen
@@ -98,21 +99,24 @@ def map_column(gallery: Gallery, drawn: MapDrawing, field: str = _LABEL) -> MapC
     return number_column(numbers[values])
 
 
-def map_errors(gallery: Gallery, drawn: MapDrawing, space: str = BASE) -> MapColumn:
+def map_errors(
+    gallery: Gallery, drawn: MapDrawing, space: str = BASE, *, most: int = MOST_COMPARED, seed: int = 0
+) -> MapColumn:
     """How wrong a space is about each record of a map, 0 to 1: the share of the vote of its nearest records of other
-    patients that does not go to its label. Raises UsageError: more than ``MOST_COMPARED`` records, or no such vote.
+    patients that does not go to its label. Of more labelled records than ``most`` about so many are compared with each
+    other, those of patients drawn at random by the seed; of the others nothing is told. Raises UsageError: no such
+    vote.
     """
-    if len(drawn.keys) > MOST_COMPARED:
-        raise UsageError(
-            f"errors are told of up to {MOST_COMPARED:,} records, and here are {len(drawn.keys):,}: "
-            "lookalike records next --by disagreement lists those of a sample"
-        )
-    every = every_record(gallery)
-    error = label_error(replace(every, vectors=gallery.project(every.vectors, space)))
+    labelled = values_by_row(_column(gallery, _LABEL), drawn.keys) >= 0
+    rows = np.flatnonzero(labelled)
+    compared = rows[whole_patients(_numbered_patients(gallery, drawn.keys[rows]), most, seed)] if len(rows) else rows
+    data = records_of(gallery, drawn.keys[compared])
+    error = label_error(replace(data, vectors=gallery.project(data.vectors, space))) if data.ids else np.empty(0)
     if not np.isfinite(error).any():
         raise UsageError("an error is told where records of two patients and two labels are there")
-    by_id = dict(zip(every.ids, error.tolist(), strict=True))
-    return number_column(np.array([by_id.get(identity, np.nan) for identity in drawn.ids]), 0.0, 1.0)
+    by_id = dict(zip(data.ids, error.tolist(), strict=True))
+    column = number_column(np.array([by_id.get(identity, np.nan) for identity in drawn.ids]), 0.0, 1.0)
+    return column if len(compared) == len(rows) else replace(column, sampled=len(compared))
 
 
 def kept_or_refused(gallery: Gallery, method: Method, space: str) -> MapDrawing:

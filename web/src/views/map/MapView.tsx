@@ -36,13 +36,16 @@ export function MapView() {
   const [named, setNamed] = useState(true);
   const [pictured, setPictured] = useState(false);
 
+  const records = gallery.value?.records;
   const load = (): void => {
+    if (records === undefined) return; // when these are known all would be asked for again
     setTaken([]);
     setGroups([]);
+    setSaid(NOTHING_SAID);
     forgetKnown();
     loadMap(method, space).then(setPoints, (error) => (setPoints(null), sayProblem(error)));
   };
-  useEffect(load, [method, space, gallery.value?.records]);
+  useEffect(load, [method, space, records]);
   useEffect(() => void loadJobs(), []);
   useEffect(() => {
     let here = true;
@@ -70,7 +73,7 @@ export function MapView() {
         none: words.none,
         others: words.others,
       }),
-    [points, groups, said, field, words],
+    [points, field === BY_GROUP && groups, said, field, words], // names of groups do not colour anew what shows none
   );
   const choose = ({ number }: MapGroup): void => setTaken(points ? rowsOfGroup(points, number) : []);
 
@@ -125,7 +128,7 @@ export function MapView() {
       {points ? (
         <Plot
           points={points}
-          colours={colours.bytes}
+          shades={colours.shades}
           taken={taken}
           onTake={setTaken}
           groups={groups}
@@ -142,7 +145,11 @@ export function MapView() {
       )}
       <aside aria-label={words.aside}>
         <Legend key={field} title={titleOf(field)} entries={colours.legend} scale={colours.scale} />
-        {field === BY_ERROR && <p class="note">{words.errorNote}</p>}
+        {field === BY_ERROR && (
+          <p class="note">
+            {words.errorNote} {said.sampled ? words.sampled(said.sampled) : null}
+          </p>
+        )}
         {points && <Caught points={points} rows={taken} />}
         <Groups groups={groups} onChoose={choose} />
         <p class="note">

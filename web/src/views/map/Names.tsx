@@ -9,18 +9,21 @@ interface Props {
   groups: readonly MapGroup[];
   camera: Camera;
   size: { width: number; height: number };
+  /** Pixels that the controls take: what would lie under them is shown below. */
+  top: number;
 }
 
 const short = (name: string): string => (name.length > MOST ? `${name.slice(0, MOST - 1)}…` : name);
 
-export function Names({ groups, camera, size }: Props) {
+export function Names({ groups, camera, size, top }: Props) {
   const taken: [number, number, number][] = [];
   const shown = groups.flatMap((group) => {
     if (!group.name) return [];
-    const [middle, y] = toScreen([group.x, group.y], camera, size);
+    const [middle, height] = toScreen([group.x, group.y], camera, size);
     const half = (short(group.name).length * LETTER) / 2;
-    if (middle < 0 || middle > size.width || y < 0 || y > size.height) return [];
+    if (middle < 0 || middle > size.width || height < 0 || height > size.height) return [];
     const x = Math.max(half + RIM, Math.min(size.width - half - RIM, middle));
+    const y = Math.max(top + LINE, height);
     const free = taken.every(([px, py, width]) => Math.abs(py - y) > LINE || Math.abs(px - x) > width + half);
     if (!free) return [];
     taken.push([x, y, half]);

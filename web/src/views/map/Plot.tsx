@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { faded } from "../../map/colours";
 import { centroid, fitted, toMap, toScreen, type Point } from "../../map/geometry";
-import { caught, gridOf, nearest } from "../../map/grid";
+import { caught, gridOf, nearest, type Grid } from "../../map/grid";
 import { idOf, rowOf, type Points } from "../../map/points";
 import { makeScatter, type Camera, type Scatter } from "../../map/scatter";
 import { messages } from "../../messages";
@@ -21,7 +21,7 @@ const [STEP, ZOOM] = [0.15, 1.18]; // of a key: a part of the plot; of the wheel
 
 interface Props {
   points: Points;
-  colours: Uint8Array;
+  shades: Uint32Array;
   taken: ArrayLike<number>;
   onTake: (rows: ArrayLike<number>) => void;
   groups: readonly MapGroup[];
@@ -30,7 +30,7 @@ interface Props {
   children: ComponentChildren;
 }
 
-export function Plot({ points, colours, taken, onTake, groups, named, pictured, children }: Props) {
+export function Plot({ points, shades, taken, onTake, groups, named, pictured, children }: Props) {
   const block = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const scatter = useRef<Scatter | null>(null);
@@ -43,11 +43,19 @@ export function Plot({ points, colours, taken, onTake, groups, named, pictured, 
   const { x, y, count } = points;
   const words = messages.value.map;
   const size = { width: block.current?.clientWidth || 1, height: block.current?.clientHeight || 1 };
-  const grid = useMemo(() => gridOf(x, y), [points]);
+  const controls = block.current?.querySelector<HTMLElement>(".controls");
+  // Points are seen before any is looked for.
+  const grid = useMemo(() => {
+    let made: Grid | null = null;
+    return () => (made ??= gridOf(x, y));
+  }, [points]);
   const draw = (): void => {
     if (!camera || !scatter.current) return;
     block.current!.dataset["drawn"] = "";
-    scatter.current.draw(camera, () => (block.current!.dataset["drawn"] = "yes"));
+    scatter.current.draw(camera, () => {
+      block.current!.dataset["drawn"] = "yes";
+      setTimeout(grid);
+    });
   };
   const fit = (): void => {
     const { clientWidth: width, clientHeight: height } = block.current!;
@@ -64,9 +72,9 @@ export function Plot({ points, colours, taken, onTake, groups, named, pictured, 
     fit();
   }, [points]);
   useEffect(() => {
-    if (colours.length === 3 * count) scatter.current?.colours(faded(colours, taken));
+    if (shades.length === count) scatter.current?.colours(faded(shades, taken));
     draw();
-  }, [points, colours, taken]);
+  }, [points, shades, taken]);
   useEffect(draw, [camera]);
   useEffect(() => {
     const watch = new ResizeObserver(() => setCamera((old) => old && { ...old }));
@@ -87,7 +95,7 @@ export function Plot({ points, colours, taken, onTake, groups, named, pictured, 
   };
   const near = (place: Point): number => {
     if (!camera) return -1;
-    return nearest(grid, toMap(place, camera, size), (NEAR * 2 * camera.half) / size.height);
+    return nearest(grid(), toMap(place, camera, size), (NEAR * 2 * camera.half) / size.height);
   };
   /** Looked for once a frame, however often the pointer moves. */
   const look = (event: PointerEvent): void => {
@@ -115,7 +123,7 @@ export function Plot({ points, colours, taken, onTake, groups, named, pictured, 
   const up = (event: PointerEvent): void => {
     if (!camera || moving.current || lasso.length === 0) return;
     const polygon = lasso.map((point) => toMap(point, camera, size));
-    const found = lasso.length > LEAST ? caught(grid, polygon) : [];
+    const found = lasso.length > LEAST ? caught(grid(), polygon) : [];
     const one = near(at(event));
     onTake(found.length ? found : one >= 0 ? [one] : []);
     setLasso([]);
@@ -163,10 +171,10 @@ export function Plot({ points, colours, taken, onTake, groups, named, pictured, 
       onKeyDown={keys}
     >
       <canvas ref={canvas} />
-      {pictured && camera && <Pictures points={points} grid={grid} camera={camera} size={size} />}
+      {pictured && camera && <Pictures points={points} grid={grid()} camera={camera} size={size} />}
       <svg class="over" aria-hidden="true">
         {lasso.length > 1 && <polygon class="lasso" points={lasso.map((point) => point.join(",")).join(" ")} />}
-        {named && camera && <Names groups={groups} camera={camera} size={size} />}
+        {named && camera && <Names groups={groups} camera={camera} size={size} top={bottomOf(controls)} />}
         {spot && (
           <g data-testid="query-here">
             <circle class="here" cx={spot[0]} cy={spot[1]} r={9} />
@@ -184,6 +192,9 @@ export function Plot({ points, colours, taken, onTake, groups, named, pictured, 
     </div>
   );
 }
+
+const bottomOf = (controls: HTMLElement | null | undefined): number =>
+  controls ? controls.offsetTop + controls.offsetHeight : 0;
 
 /** A record of the gallery has its own point; an outside query falls among its nearest hits. */
 function whereQueryFalls(points: Points): Point | null {
