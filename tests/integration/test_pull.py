@@ -23,8 +23,8 @@ from dicoms import save
 from lookalike.errors import PacsError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.sources.arrivals import Arrivals
+from lookalike.sources.fetching import FETCHED_AT_ONCE
 from lookalike.sources.pacs import ListedStudy
-from lookalike.sources.reading import FETCHED_AT_ONCE
 from lookalike.types import Item
 from lookalike.verbs.index import index
 from lookalike.verbs.pull import PullResult, follow, pull

@@ -21,7 +21,7 @@ from lookalike.errors import UnreadableImageError
 from lookalike.gallery import Gallery
 from lookalike.readers.pool import ReaderPool
 from lookalike.sources.collections.catalogue import open_dataset
-from lookalike.sources.reading import FETCHED_AT_ONCE
+from lookalike.sources.fetching import FETCHED_AT_ONCE
 from lookalike.store import Batch, record_id
 from lookalike.types import Preprocessing
 from lookalike.verbs.evaluate import evaluate

@@ -12,7 +12,7 @@ from lookalike.errors import UsageError
 from lookalike.evaluation.label_order import uncertainty
 from lookalike.evaluation.labelled import every_record
 from lookalike.gallery import Gallery
-from lookalike.verbs import label_next as verb
+from lookalike.verbs.curation import label_next as verb
 from lookalike.verbs.curation.label_next import label_next
 from lookalike.verbs.records import label
 
