@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from lookalike.errors import NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.exact import nearest
 from lookalike.indexes.flat import FlatIndex
-from lookalike.indexes.together import Together
+from lookalike.together import Together
 from lookalike.types import Vectors
 from lookalike.verbs.gallery import drop_space
 from lookalike.verbs.records import browse, facets, label, relabel, remove
@@ -198,15 +198,15 @@ def test_many_threads_get_what_each_would_get_alone() -> None:
 
 
 def test_an_error_reaches_every_thread_and_the_next_is_answered() -> None:
-    def fails(_queries: Vectors, k: int) -> tuple[np.ndarray, np.ndarray]:
-        if k == 13:
+    def fails(asked: Sequence[int]) -> Sequence[int]:
+        if 13 in asked:
             raise ValueError("thirteen")
-        return np.zeros((1, k), np.int64), np.zeros((1, k), np.float32)
+        return asked
 
     together = Together(fails)
     with pytest.raises(ValueError, match="thirteen"):
-        together(unit(0, 1, 4), 13)
-    assert together(unit(0, 1, 4), 2)[0].shape == (1, 2)
+        together(13)
+    assert together(2) == 2
 
 
 def test_a_faulty_question_fails_alone() -> None:
@@ -214,17 +214,17 @@ def test_a_faulty_question_fails_alone() -> None:
     begun, waiting = threading.Event(), threading.Event()
     failed: list[int] = []
 
-    def search_slowly(queries: Vectors, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search_slowly(asked: Sequence[Vectors]) -> list[tuple[np.ndarray, np.ndarray]]:
         if not begun.is_set():
             begun.set()
             waiting.wait(10)  # the others come together meanwhile
-        return nearest(queries, k, np.arange(9), unit(2, 9, 4))
+        return [nearest(np.concatenate(asked), 2, np.arange(9), unit(2, 9, 4))] * len(asked)
 
     together = Together(search_slowly)
 
     def ask(width: int) -> None:
         try:
-            together(unit(width, 1, width), 2)
+            together(unit(width, 1, width))
         except ValueError:
             failed.append(width)
 

@@ -6,7 +6,7 @@ fails: what cannot be done at once is done later, by the next erasure or the nex
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from lookalike.erasing.derived import make_indexes, remove_derived, rename_classes
 from lookalike.erasing.outside import beyond
 from lookalike.erasing.sources import remove_copies, sweep_sources
-from lookalike.errors import LockedError, LookalikeError
+from lookalike.errors import LockedError, LookalikeError, NotFoundError
 from lookalike.gallery import SOURCES, Gallery
 from lookalike.store import Store
 from lookalike.store.erasures import Erasures, close_erasures, erasures, remove_named
-from lookalike.store.named import Named
+from lookalike.store.named import Named, Removal, named_in_turn
 from lookalike.store.traces import clear_traces
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 60.0  # seconds that an erasure waits for its turn; a writer gives way much sooner
 Forget: TypeAlias = Callable[[Named], None]
+Tell: TypeAlias = Callable[[int, Named], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,11 @@ def erase(
     forget: Forget | None = None,
     *,
     also: Callable[[Connection], None] | None = None,
+    tell: Tell | None = None,
 ) -> Removed:
     """Remove the records that ``find`` names. forget: called at the end with what names them, for caches. also: done in
-    the transaction in which they go.
+    the transaction in which they go. tell: called as soon as they are gone with the erasure's number and what names
+    them, for who is reading.
 
     Raises NotFoundError, LockedError and GalleryError; nothing is removed then.
     """
@@ -56,11 +59,37 @@ def erase(
         named = find(gallery.store)
         named = replace(named, digests=remove_copies(gallery, named.sources, named.digests))
         adapters = rename_classes(gallery, named)
-        remove_named(gallery.store, named, adapters, gallery.folder / SOURCES, also)
+        number = remove_named(gallery.store, named, adapters, gallery.folder / SOURCES, also)
+        _works(lambda: tell(number, named) if tell is not None else None)
         erased = _complete(gallery, named)
     _works(lambda: forget(named) if forget is not None else None)
     _works(lambda: make_indexes(gallery))
     return Removed(len(named.keys), erased, beyond(gallery))
+
+
+def erase_each(
+    gallery: Gallery, removals: Sequence[Removal], forget: Forget | None = None, tell: Tell | None = None
+) -> list[Removed | LookalikeError]:
+    """Do several removals in one erasure: of each its own number of records, or why nothing of it was removed, as if
+    they had come one after the other. forget, tell: as of ``erase``.
+
+    Raises GalleryError; nothing is removed then.
+    """
+    told: list[int | NotFoundError] = []
+
+    def find(store: Store) -> Named:
+        named, told[:] = named_in_turn(store, removals)
+        if not named.keys:
+            raise next(each for each in told if isinstance(each, NotFoundError))
+        return named
+
+    try:
+        removed = erase(gallery, find, forget, tell=tell)
+    except LockedError as error:  # all have waited for as long
+        return [error] * len(removals)
+    except NotFoundError:
+        return [each for each in told if isinstance(each, NotFoundError)]
+    return [each if isinstance(each, NotFoundError) else replace(removed, records=each) for each in told]
 
 
 def is_erasing(gallery: Gallery) -> bool:

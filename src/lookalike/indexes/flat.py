@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, ClassVar, Final, Self
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from lookalike.indexes import VectorStream
 from lookalike.indexes.exact import last_of_each, nearest
 from lookalike.indexes.packing import PackedFile, pack, unpack
-from lookalike.indexes.together import Together
+from lookalike.together import Together
 from lookalike.types import Keys, Scores, Vectors
 
 _BLOCK: Final = 1024  # rows written at once
+_PATIENCE: Final = 0.3  # of callers that come together, in shares of the time of a matrix product
 _FEW: Final = 16  # of so many keys one: looking each up is faster than going through all
 
 
@@ -29,7 +30,7 @@ class FlatIndex:
     def __init__(self, dim: int) -> None:
         self._keys: Keys = np.empty(0, np.int64)
         self._held: Vectors = np.empty((0, dim), np.float32)  # has room to grow
-        self._together = Together(self._nearest)
+        self._together = Together(self._nearest_of_each, _PATIENCE)
 
     @classmethod
     def deserialise(cls, data: Any) -> Self:
@@ -101,13 +102,19 @@ class FlatIndex:
     def search(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         """Exact at any selectivity."""
         rows = np.ascontiguousarray(queries, np.float32)
-        return self._together(rows, k) if among is None else self._nearest(rows, k, among)
+        return self._together((rows, k)) if among is None else self._nearest(rows, k, among)
 
     def vectors_at(self, keys: Keys) -> Vectors | None:
         """Copies of the vectors; None if a key is missing, or keys no longer ascend since vectors were replaced."""
         place = np.minimum(np.searchsorted(self._keys, keys), len(self) - 1)
         there = len(self) > 0 and bool((self._keys[place] == keys).all())
         return self.vectors[place] if there else None
+
+    def _nearest_of_each(self, asked: Sequence[tuple[Vectors, int]]) -> list[tuple[Keys, Scores]]:
+        depth, ends = max(k for _, k in asked), np.cumsum([len(queries) for queries, _ in asked])[:-1]
+        found = self._nearest(np.concatenate([queries for queries, _ in asked]), depth)
+        parts = zip(asked, *(np.split(each, ends) for each in found), strict=True)
+        return [(keys[:, :k], scores[:, :k]) for (_, k), keys, scores in parts]
 
     def _nearest(self, queries: Vectors, k: int, among: Keys | None = None) -> tuple[Keys, Scores]:
         rows = None if among is None else self._rows(among)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
@@ -14,7 +15,7 @@ from fastapi import Request
 from lookalike.audit_log.events import AuditEvent
 from lookalike.audit_log.log import AuditLog
 from lookalike.configuration.setting import GalleryPlace
-from lookalike.erasing import Named
+from lookalike.erasing import Named, Removal, Removed
 from lookalike.errors import AuditLogError, NotFoundError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.roles import Role
@@ -30,10 +31,11 @@ from lookalike.server.settings import ServerSettings, check_closed_to_strangers
 from lookalike.server.uploads.forget import forget_uploads
 from lookalike.server.uploads.store import Uploads
 from lookalike.server.wrong_keys import WrongKeys
+from lookalike.together import Together
 from lookalike.verbs.gallery import gallery_id, part_of, verify_rows, warm
 from lookalike.verbs.keys import check_keys
 from lookalike.verbs.pictures import Pictures
-from lookalike.verbs.records import check_files, check_there
+from lookalike.verbs.records import check_files, check_there, remove_each
 
 if TYPE_CHECKING:
     from lookalike.server.signin.signed_in import SignedIn
@@ -59,7 +61,8 @@ class Shared:
 class Service:
     """One served gallery. title: for people. training: held while a classifier is trained for a caller; submitting:
     while a job is; opening: while a part is opened; warming: while what searches need is loaded. parts: of the gallery,
-    by the filters that name them. audit: None where nothing is noted.
+    by the filters that name them. audit: None where nothing is noted. removing: removes what callers ask for, all who
+    wait in one erasure.
     """
 
     name: str
@@ -83,6 +86,10 @@ class Service:
     ready: bool = False
     closed: bool = False
     stop_noted: bool = False
+    removing: Together[Removal, Removed] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.removing = Together(partial(remove_each, self.gallery, forget=self.forget, tell=self.runner.tell_erasure))
 
     def seen_by(self, caller: Caller) -> Gallery:
         """The gallery as a caller sees it in the role that it acts in: whatever is answered is answered from it."""

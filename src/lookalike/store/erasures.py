@@ -148,12 +148,19 @@ def _forget_in_jobs(connection: Connection, words: Collection[str]) -> None:
         elif not _names(f"{row['error'] or ''}\n{_text(told)}", words):
             continue
         else:
-            kept = _unnamed(told, words) if row["kind"] == "evaluate" else None
-            kept = None if _names(_text(kept), words) else kept
+            kept = result_without(row["kind"], told, words)
         progress = {**json.loads(row["progress"]), "message": NOTE}
         values = {"result": None if kept is None else json.dumps(kept), "progress": json.dumps(progress)}
         error = None if row["error"] is None else NOTE
         connection.execute(update(JOBS).where(JOBS.c.id == row["id"]).values(error=error, **values))
+
+
+def result_without(kind: str, told: Any, words: Collection[str]) -> Any:
+    """What may stay of a job's result once what these words name is removed; None if nothing may."""
+    if not _names(_text(told), words):
+        return told
+    kept = _unnamed(told, words) if kind == "evaluate" else None
+    return None if _names(_text(kept), words) else kept
 
 
 def _unnamed(value: Any, words: Collection[str]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -74,14 +74,61 @@ class Named:
         return self.vectors.union(self.reports, self.sealed, self.instances, (text.encode() for text in texts))
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What somebody asks to be removed: records by their ids, or all of a patient group (its hash)."""
+
+    ids: tuple[str, ...] = ()
+    patient: str | None = None
+
+
+def named_in_turn(store: Store, removals: Sequence[Removal]) -> tuple[Named, list[int | NotFoundError]]:
+    """What names the records that several ask for, and how many each removes if they come one after the other; or the
+    error, where a record that is asked for is not there, or goes with an earlier one.
+    """
+    if any(removal.patient is not None for removal in removals):
+        store.verify()  # as for one patient
+    gone: dict[int, None] = {}
+    told: list[int | NotFoundError] = []
+    with store.begin() as connection:
+        for removal in removals:
+            try:
+                keys = _keys_of(connection, removal, gone)
+            except NotFoundError as error:
+                told.append(error)
+            else:
+                told.append(len(keys))
+                gone.update(dict.fromkeys(keys))
+        return _named(connection, list(gone)), told
+
+
+def _keys_of(connection: Connection, removal: Removal, gone: Collection[int] = ()) -> list[int]:
+    """The keys of the records that are to be removed. gone: those that are not there any more. Raises NotFoundError."""
+    if removal.patient is not None:
+        keys = [key for key in _keys_of_patient(connection, removal.patient) if key not in gone]
+        if not keys:
+            raise _no_patient()
+        return keys
+    wanted = list(dict.fromkeys(removal.ids))
+    found = {identity: key for identity, key in keys_by_id(connection, wanted).items() if key not in gone}
+    if missing := [identity for identity in wanted if identity not in found]:
+        raise no_record(missing[0])
+    return [found[identity] for identity in wanted]
+
+
+def _keys_of_patient(connection: Connection, patient: str) -> list[int]:
+    own = connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient))
+    return list(dict.fromkeys([*own, *records_once_of(connection, patient)]))
+
+
+def _no_patient() -> NotFoundError:
+    return NotFoundError("no record is of that patient group; groups stand in every record")
+
+
 def named_by_ids(store: Store, ids: Iterable[str]) -> Named:
     """What names the records of these ids. Raises NotFoundError if there is no record of one of them."""
     with store.begin() as connection:
-        wanted = list(dict.fromkeys(ids))
-        found = keys_by_id(connection, wanted)
-        if missing := [identity for identity in wanted if identity not in found]:
-            raise no_record(missing[0])
-        return _named(connection, [found[identity] for identity in wanted])
+        return _named(connection, _keys_of(connection, Removal(tuple(ids))))
 
 
 def named_by_patient(store: Store, patient: str, *, may_be_none: bool = False) -> Named:
@@ -90,10 +137,9 @@ def named_by_patient(store: Store, patient: str, *, may_be_none: bool = False) -
     """
     store.verify()  # a record whose patient group is damaged would stay
     with store.begin() as connection:
-        own = connection.scalars(select(RECORDS.c.key).where(RECORDS.c.patient == patient))
-        keys = list(dict.fromkeys([*own, *records_once_of(connection, patient)]))
+        keys = _keys_of_patient(connection, patient)
         if not keys and not may_be_none:
-            raise NotFoundError("no record is of that patient group; groups stand in every record")
+            raise _no_patient()
         return _named(connection, keys)
 
 

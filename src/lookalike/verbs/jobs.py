@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 from lookalike.errors import ForbiddenError, NotFoundError
 from lookalike.gallery import Gallery
@@ -14,7 +14,7 @@ from lookalike.job_steps import LoggedStep
 from lookalike.learning_curves import TrainingPoint
 from lookalike.listed import ListResult
 from lookalike.schedules import Planned, planned
-from lookalike.store.erasures import NOTE, erasures, finish_since
+from lookalike.store.erasures import NOTE, erasures, finish_since, result_without
 from lookalike.store.jobs import (
     ADDING,
     OPEN,
@@ -39,8 +39,11 @@ from lookalike.store.jobs import (
 
 WITHIN: Final = "within"
 """The argument of any job that names the part of the gallery which it is done in."""
-_NAMELESS: Final = ("migrate", "backup", "verify", "remind")
+_NAMELESS: Final = ("migrate", "backup", "verify", "remind", "map")
 """The kinds of jobs whose results say nothing of a single record."""
+_ONLY_TOLD: Final = ("evaluate", "audit", "duplicates", "outliers", "drift", "metadata", "quality")
+"""The kinds of jobs of which nothing is kept but their results."""
+_Removed: TypeAlias = Callable[[int, int], Collection[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,14 +262,16 @@ def end_job_since(
     gallery: Gallery,
     id: str,
     since: int,
+    removed: _Removed,
     *,
     result: Any = None,
     reports: Mapping[str, str] | None = None,
     error: str | None = None,
 ) -> bool:
     """``end_job``, unless records were removed since that count of erasures, which the result may name: then a job that
-    adds records ends with the numbers of its result, and any other does not, but that of a migration, which names no
-    record. Whether it has ended.
+    adds records ends with the numbers of its result, one of which only the result is kept without what names them, and
+    any other does not, unless its result names no record. removed: called with two counts of erasures; the words that
+    name what was removed between, None where they are not known. Whether it has ended.
     """
     stored = _stored(result, reports, error)
     if finish_since(gallery.store, since, id, _state(error), result=stored, error=error):
@@ -275,11 +280,26 @@ def end_job_since(
     if kind in _NAMELESS:
         end_job(gallery, id, result=result, reports=reports, error=error)
         return True
+    if kind in _ONLY_TOLD and error is None:
+        return _ended_without(gallery, id, kind, since, removed, stored)
     if kind not in ADDING:
         return False
     error = None if error is None else NOTE
     finish_job(gallery.store, id, _state(error), result=without_names(stored), error=error)
     return True
+
+
+def _ended_without(gallery: Gallery, id: str, kind: str, since: int, removed: _Removed, stored: Any) -> bool:
+    """End a job with its result without what has been removed since, and goes on being removed; False where that is not
+    known, or where nothing would be left.
+    """
+    while True:
+        until = count_erasures(gallery)
+        words = removed(since, until)
+        stored = None if words is None else result_without(kind, stored, words)
+        if stored is None or finish_since(gallery.store, until, id, "done", result=stored):
+            return stored is not None
+        since = until
 
 
 def _state(error: str | None) -> JobState:

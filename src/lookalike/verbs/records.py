@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from lookalike.asking.candidates import checked_filter
-from lookalike.erasing import Forget, Removed, erase
-from lookalike.errors import REASONS, ForbiddenError, NotFoundError, UsageError
+from lookalike.erasing import Forget, Removal, Removed, Tell, erase_each
+from lookalike.errors import REASONS, ForbiddenError, LookalikeError, NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.listed import ListResult
@@ -20,7 +20,7 @@ from lookalike.sources.tables import read_table, spelt
 from lookalike.store.browse import count_from, facet_counts, records_after, records_in_order, refused_after
 from lookalike.store.edit import change_labels, label_changes, set_labels, undo_change
 from lookalike.store.label_log import LoggedChange
-from lookalike.store.named import named_by_ids, named_by_patient
+from lookalike.store.named import named_by_patient
 from lookalike.store.reports import report_texts
 from lookalike.store.series_in_time import standings
 from lookalike.store.studies import study_with
@@ -410,6 +410,17 @@ def remove(
     """
     if bool(ids) == (patient is not None):
         raise UsageError("say what is to be removed: the ids of records, or a patient group (--patient GROUP)")
-    if patient is not None:
-        return erase(gallery, lambda store: named_by_patient(store, patient), forget)
-    return erase(gallery, lambda store: named_by_ids(store, ids), forget)
+    (removed,) = remove_each(gallery, [Removal(tuple(ids), patient)], forget=forget)
+    if isinstance(removed, LookalikeError):
+        raise removed
+    return removed
+
+
+def remove_each(
+    gallery: Gallery, removals: Sequence[Removal], *, forget: Forget | None = None, tell: Tell | None = None
+) -> Sequence[Removed | LookalikeError]:
+    """``remove`` for several who ask at once, in one erasure, which takes hardly longer than that of one: what each
+    would have been answered if they had come one after the other. tell: called as soon as records are gone with the
+    erasure's number and what names them, for who is reading. Raises GalleryError; then nothing is removed.
+    """
+    return erase_each(gallery, removals, forget, tell)

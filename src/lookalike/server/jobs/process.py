@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final, TextIO, TypeAlias
 
@@ -29,6 +29,7 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.job_steps import log_step, log_warning, steps_followed_by
 from lookalike.learning_curves import curves_followed_by
 from lookalike.progress import Progress
+from lookalike.server.jobs.erased import ErasedMeanwhile
 from lookalike.server.jobs.noted import NotedProgress
 from lookalike.server.serialise import plain, shown_name, without_paths
 from lookalike.verbs.gallery import part_of
@@ -236,7 +237,7 @@ class JobProcess:
 
     def __init__(self, folder: str, identity: str, kind: str) -> None:
         self._control = fork(__name__, letter=_LEARNS if kind in _LEARNING else AS_IT_IS)
-        self._lock, self._killed, self._held = threading.Lock(), False, -1
+        self._lock, self._killed, self._held, self._hears = threading.Lock(), False, -1, True
         told = {"folder": folder, "identity": identity, "environment": dict(os.environ)}
         with suppress(OSError):  # what should fork it is being killed: it has ended
             self._control.sendall(json.dumps(told).encode() + b"\n")
@@ -263,6 +264,14 @@ class JobProcess:
             self._killed = True
             self._kill()
 
+    def tell_erasure(self, number: int, words: Collection[str]) -> None:
+        """Tell it what was removed; never waits, so that one that does not listen is told no more."""
+        line = ErasedMeanwhile.line(number, words)
+        with suppress(OSError):
+            self._hears = self._hears and self._control.send(line, socket.MSG_DONTWAIT) == len(line)
+            return
+        self._hears = False
+
     def _kill(self) -> None:
         if self._held >= 0:
             with suppress(ProcessLookupError):  # it has ended by itself, and nobody has waited for it yet
@@ -275,10 +284,11 @@ def _serve_job(descriptor: int) -> None:
         socket.send_fds(control, [b"."], [os.pidfd_open(os.getpid())])
         told = control.makefile()
         asked = json.loads(told.readline())
-        threading.Thread(target=_end_with_server, args=(told,), daemon=True).start()
+        erased = ErasedMeanwhile()
+        threading.Thread(target=_end_with_server, args=(told, erased), daemon=True).start()
         os.environ.clear()
         os.environ.update(asked["environment"])
-        do_job(asked["folder"], asked["identity"])
+        do_job(asked["folder"], asked["identity"], erased)
 
 
 def _load(letter: bytes) -> None:
@@ -287,10 +297,12 @@ def _load(letter: bytes) -> None:
             importlib.import_module("sklearn.linear_model")
 
 
-def do_job(folder: str, identity: str) -> None:
+def do_job(folder: str, identity: str, erased: ErasedMeanwhile | None = None) -> None:
     """Run a job, and record its result or its error. It is done again if records were removed meanwhile, which it may
-    name; but adding records goes on, and says in numbers only what came of it.
+    name; but adding records goes on, and says in numbers only what came of it, and a result that is all that there is
+    of a job may do without what was removed. erased: what is told of that; None where nobody tells.
     """
+    words = (erased or ErasedMeanwhile()).words
     with suppress(OSError):
         os.nice(10)  # searches come first
     with open_gallery(folder) as gallery:
@@ -300,7 +312,7 @@ def do_job(folder: str, identity: str) -> None:
         for _ in range(_TRIES):
             note.begin()
             before = count_erasures(gallery)
-            if end_job_since(gallery, identity, before, **_outcome(seen, task, note)):
+            if end_job_since(gallery, identity, before, words, **_outcome(seen, task, note)):
                 return
         end_job(gallery, identity, error=_OVERTAKEN)
 
@@ -339,8 +351,11 @@ def _log_result(result: Any) -> None:
     log_step("done", **counts)
 
 
-def _end_with_server(told: TextIO) -> None:
-    told.read()
+def _end_with_server(told: TextIO, erased: ErasedMeanwhile) -> None:
+    """Listen to the server for as long as there is one."""
+    with suppress(ValueError):  # it ended in the middle of a line
+        for line in told:
+            erased.hear(line)
     os._exit(1)
 
 

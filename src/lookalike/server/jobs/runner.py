@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final
 
-from lookalike.erasing import is_erasing, tidy
+from lookalike.erasing import Named, is_erasing, tidy
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.server.jobs.process import BESIDE, REPEATABLE, WRITERS, JobProcess
@@ -59,6 +59,12 @@ class Runner:
     def tidy_soon(self) -> None:
         """Sweep before the next job what ended ones, and such as could not be queued, left in ``sources/``."""
         self._untidy = True
+
+    def tell_erasure(self, number: int, named: Named) -> None:
+        """Tell the jobs that run what has been removed: what names it, that their results may not name."""
+        with self._lock:
+            for process in self._running.values():
+                process.tell_erasure(number, named.words)
 
     def cancel(self, identity: str) -> None:
         """Cancel a queued or running job."""

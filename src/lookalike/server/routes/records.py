@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Final
 
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from lookalike.configuration.resolve import setting_value
-from lookalike.erasing import Removed
+from lookalike.erasing import Removal, Removed
 from lookalike.errors import NotFoundError
 from lookalike.roles import Role
 from lookalike.server.audited_records import note_records
@@ -45,7 +45,7 @@ from lookalike.verbs.similar_studies import RecordLinks, record_links
 from lookalike.verbs.timeline import Timeline, timeline
 
 _SENDING: Final = CapacityLimiter(2)  # threads that wait for a PACS
-_ERASING: Final = CapacityLimiter(2)  # threads that wait for their turn to erase, apart from those that answer
+_ERASING: Final = CapacityLimiter(64)  # threads that wait to erase, together, apart from those that answer
 records_router = APIRouter(prefix=API, tags=["records"])
 
 
@@ -198,7 +198,7 @@ def get_labels_log(service: Served, caller: AsContributor, limit: Limit = 50, cu
 async def delete_record(identity: str, service: Served, caller: AsAdmin) -> Response:
     """Remove a record everywhere."""
     await _check_seen(service, caller, [identity])
-    return await _removed(partial(records.remove, service.gallery, [identity], forget=service.forget))
+    return await _removed(service, Removal((identity,)))
 
 
 @records_router.post("/records/remove", response_model=Removed)
@@ -206,7 +206,7 @@ async def post_records_remove(body: RemoveBody, request: Request, service: Serve
     """Remove many records everywhere, or none of them where one is not there."""
     await _check_seen(service, caller, body.ids)
     note_records(request.state, body.ids)
-    return await _removed(partial(records.remove, service.gallery, body.ids, forget=service.forget))
+    return await _removed(service, Removal(tuple(body.ids)))
 
 
 @records_router.delete("/patients/{group}", response_model=Removed)
@@ -214,14 +214,13 @@ async def delete_patient(group: str, service: Served, caller: AsAdmin) -> Respon
     """Remove all of a patient's records everywhere; of an admin who sees a part of the gallery those in it."""
     seen = await run_in_threadpool(service.seen_by, caller)
     if seen is service.gallery:
-        return await _removed(partial(records.remove, service.gallery, patient=group, forget=service.forget))
-    own = await run_in_threadpool(records.ids_of_patient, seen, group)
-    return await _removed(partial(records.remove, service.gallery, own, forget=service.forget))
+        return await _removed(service, Removal(patient=group))
+    return await _removed(service, Removal(await run_in_threadpool(records.ids_of_patient, seen, group)))
 
 
 async def _check_seen(service: Service, caller: Caller, ids: Sequence[str], *, file: bool = False) -> None:
     await run_in_threadpool(partial(service.check_seen, caller, ids, file=file))
 
 
-async def _removed(remove: Callable[[], Removed]) -> Response:
-    return json_response(await to_thread.run_sync(remove, limiter=_ERASING))
+async def _removed(service: Service, removal: Removal) -> Response:
+    return json_response(await to_thread.run_sync(service.removing, removal, limiter=_ERASING))
