@@ -44,6 +44,10 @@ class MapDrawing:
         text = self.names.tobytes().hex()
         return tuple(text[at : at + 16] for at in range(0, len(text), 16))
 
+    def among(self, rows: NDArray[Any]) -> MapDrawing:
+        """Of some rows alone."""
+        return MapDrawing(self.keys[rows], self.names[rows], self.plane[rows], self.groups[rows], self.parameters)
+
     def packed(self) -> bytes:
         """As the page takes it: x and y as uint16 of [0, 1], all x first, then ids of 8 bytes, then groups."""
         steps = np.round(self.plane.T * _STEPS).astype("<u2")

@@ -15,8 +15,13 @@ from lookalike.types import Keys
 _IDS: Final = select(RECORDS.c.key, RECORDS.c.id)
 
 
+def ids_by_key(store: Store) -> dict[int, str]:
+    """The ids of all records, by their keys."""
+    with store.begin() as connection:
+        return {key: identity for part in driver_rows_in_parts(connection, _IDS) for key, identity in part}
+
+
 def ids_of_records(store: Store, keys: Keys) -> list[str]:
     """The ids of records, in the order of their keys (n,), which all must be there."""
-    with store.begin() as connection:
-        known = {key: identity for part in driver_rows_in_parts(connection, _IDS) for key, identity in part}
+    known = ids_by_key(store)
     return [known[key] for key in np.asarray(keys).tolist()]

@@ -144,15 +144,17 @@ def _asked(gallery: Gallery, space: MeasuredSpace, data: Labelled, options: Prec
         return _outside(gallery, space, data, rival, options)
     if options.queries_from is not None:
         return _across(gallery, space, data, rival, options)
+    chosen = _chosen(gallery, data)  # before what takes long: records may be removed meanwhile
     splits = _splits(data, space, rival, options)
     experiment = within(space, data, splits, options.seed, duplicates_within(gallery, data), rival)
-    records = {record.id: record for record in gallery.store.records().values()}
-    return _Asked(
-        experiment, Recorded(_chosen(records, data), _chosen(records, data)), {}, rival=rival, matched=matched
-    )
+    return _Asked(experiment, Recorded(chosen, chosen), {}, rival=rival, matched=matched)
 
 
-def _chosen(records: Mapping[str, Record], data: Labelled) -> dict[str, Record]:
+def _chosen(gallery: Gallery, data: Labelled) -> dict[str, Record]:
+    return _among({record.id: record for record in gallery.store.records().values()}, data)
+
+
+def _among(records: Mapping[str, Record], data: Labelled) -> dict[str, Record]:
     return {identity: records[identity] for identity in data.ids}
 
 
@@ -196,13 +198,13 @@ def _across(
     """The records of another gallery as queries."""
     with opened_beside(gallery, options.queries_from or "", "--queries-from") as other:
         sides = domains(other, data, space.criterion)
+    chosen = _chosen(gallery, sides.among)
     duplicates = duplicates_between(gallery, sides.asking, sides.among)
     other_space, who = None if rival is None else rival.space, f"the records of {sides.name}"
     experiment = from_outside(space, sides.asking, sides.among, duplicates, other_space, who)
     experiment = replace(experiment, named_alike=False)
     left_out = {ONE_SIDED: sides.left_out} if sides.left_out else {}
-    records = {record.id: record for record in gallery.store.records().values()}
-    recorded = Recorded(_chosen(sides.records, sides.queries), _chosen(records, sides.among))
+    recorded = Recorded(_among(sides.records, sides.queries), chosen)
     notes = tuple(_cautions(left_out, space, sides.asking, data))
     return _Asked(experiment, recorded, left_out, notes, rival, domains=sides)
 

@@ -19,6 +19,7 @@ from lookalike.asking.pooling import pooled_vectors
 from lookalike.errors import UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.locks import between_erasures
 from lookalike.mapping.earlier import read_earlier
 from lookalike.mapping.groups import find_groups
 from lookalike.mapping.kept import MapDrawing, id_bytes, read_drawing, write_drawing
@@ -26,7 +27,9 @@ from lookalike.mapping.layout import MAP_METHODS, Method, lay_out, unit_square
 from lookalike.plugins import suggestion
 from lookalike.progress import Progress
 from lookalike.store import BASE
-from lookalike.store.record_ids import ids_of_records
+from lookalike.store.erasures import erasures
+from lookalike.store.record_ids import ids_by_key
+from lookalike.types import Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def map_gallery(
     Raises UsageError (method, space, seed or filter), MissingExtraError, DamagedFileError.
     """
     started = time.monotonic()
+    erased = erasures(gallery.store).number
     path, made_of, who = _planned(gallery, method, space, seed, where)
     drawn = _kept(gallery, path, made_of)
     cached = drawn is not None
@@ -73,10 +77,23 @@ def map_gallery(
         drawn = _draw(gallery, method, space, seed, who, progress)
         with suppress(OSError):  # the file only saves time: the disk may be full
             if gallery.keeps_maps:
-                write_drawing(path, made_of, drawn)
-                if gallery.store.version() != made_of["version"]:  # what was removed meanwhile must not stay in a file
-                    path.unlink(missing_ok=True)
+                drawn = _keep(gallery, drawn, path, made_of, erased)
     return _result(method, space, drawn, started, cached=cached)
+
+
+def _keep(gallery: Gallery, drawn: MapDrawing, path: Path, made_of: Mapping[str, Any], erased: int) -> MapDrawing:
+    """Keep a map without what was removed since that count of erasures, and return that; where anything else has
+    changed meanwhile it is not kept. Raises OSError.
+    """
+    with between_erasures(gallery.locks):
+        removals = erasures(gallery.store).number - erased
+        if removals:
+            there = list(_ids_there(gallery, drawn.keys))
+            drawn = drawn.among(np.isin(drawn.keys, there))
+        version = made_of["version"] + removals  # each counts one
+        if gallery.store.version() == version:
+            write_drawing(path, {**made_of, "version": version}, drawn)
+    return drawn
 
 
 def kept_map(gallery: Gallery, *, method: Method = "umap", space: str = BASE, seed: int = 0) -> MapResult | None:
@@ -139,7 +156,15 @@ def _draw(
     vectors = gallery.project(vectors, space) if len(keys) else np.empty((0, 1), np.float32)
     plane, parameters = lay_out(vectors, method, seed, progress)
     plane = unit_square(plane)
-    return MapDrawing(keys, id_bytes(ids_of_records(gallery.store, keys)), plane, find_groups(plane, seed), parameters)
+    groups, ids = find_groups(plane, seed), _ids_there(gallery, keys)
+    there = np.isin(keys, list(ids))  # records may have been removed meanwhile
+    return MapDrawing(keys[there], id_bytes(list(ids.values())), plane[there], groups[there], parameters)
+
+
+def _ids_there(gallery: Gallery, keys: Keys) -> dict[int, str]:
+    """The ids of those of some records that are there, by their keys, in this order."""
+    known = ids_by_key(gallery.store)
+    return {key: known[key] for key in keys.tolist() if key in known}
 
 
 def _request(space: str, method: str, seed: int, tree: Filter | None, part: str) -> str:
