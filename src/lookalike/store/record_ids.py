@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 from sqlalchemy import select
 
 from lookalike.store.rows import driver_rows_in_parts
 from lookalike.store.schema import RECORDS
 from lookalike.store.store import Store
-from lookalike.types import Keys
 
 _IDS: Final = select(RECORDS.c.key, RECORDS.c.id)
 
@@ -19,9 +17,3 @@ def ids_by_key(store: Store) -> dict[int, str]:
     """The ids of all records, by their keys."""
     with store.begin() as connection:
         return {key: identity for part in driver_rows_in_parts(connection, _IDS) for key, identity in part}
-
-
-def ids_of_records(store: Store, keys: Keys) -> list[str]:
-    """The ids of records, in the order of their keys (n,), which all must be there."""
-    known = ids_by_key(store)
-    return [known[key] for key in np.asarray(keys).tolist()]
