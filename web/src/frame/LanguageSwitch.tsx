@@ -3,10 +3,12 @@ import { chooseLanguage, messages, otherLanguage } from "../messages";
 
 export function LanguageSwitch() {
   const other = otherLanguage.value;
-  const name = messages.value.frame.switchTo;
+  const short = other.toUpperCase();
+  // A voice that says what it reads finds the button.
+  const name = `${messages.value.frame.switchTo} (${short})`;
   return (
     <button onClick={() => chooseLanguage(other)} data-testid="language" lang={other} aria-label={name} title={name}>
-      {other.toUpperCase()}
+      {short}
     </button>
   );
 }

@@ -13,7 +13,7 @@ export function InnerFolds({ space, training }: { space: string; training: Adapt
   return (
     <div class="columns">
       {inner && (
-        <div class="scrolls" data-testid="inner-figures">
+        <div tabIndex={0} class="scrolls" data-testid="inner-figures">
           <table>
             <caption class="note">{words.inner(inner.folds, inner.records)}</caption>
             <tbody>
@@ -50,7 +50,7 @@ export function InnerFolds({ space, training }: { space: string; training: Adapt
         </div>
       )}
       {tried.length > 0 && (
-        <div class="scrolls" data-testid="tried-kinds">
+        <div tabIndex={0} class="scrolls" data-testid="tried-kinds">
           <table>
             <caption class="note">{words.tried}</caption>
             <tbody>

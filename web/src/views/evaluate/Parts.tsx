@@ -52,7 +52,7 @@ function Comparison({ report, depth }: { report: Report; depth: string }) {
       <h3>
         {words.againstTitle(report.space, against)}
       </h3>
-      <div class="scrolls card box">
+      <div tabIndex={0} class="scrolls card box">
         <table>
           <thead>
             <tr>
@@ -95,7 +95,7 @@ function Rows({ title, of, rows, note }: { title: string; of: string; rows: Part
   return (
     <section class="stack" aria-label={title} data-testid="part">
       <h3>{title}</h3>
-      <div class="scrolls card box">
+      <div tabIndex={0} class="scrolls card box">
         <table>
           <thead>
             <tr>

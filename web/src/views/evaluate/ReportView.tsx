@@ -55,7 +55,7 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
           {gain}
         </p>
       )}
-      <div class="scrolls card box">
+      <div tabIndex={0} class="scrolls card box">
         <table data-testid="per-class">
           <thead>
             <tr>

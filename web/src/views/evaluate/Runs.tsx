@@ -59,7 +59,7 @@ function Beside({ first, second }: { first: Report; second: Report }) {
       </div>
     );
   return (
-    <div class="scrolls card box" data-testid="beside">
+    <div tabIndex={0} class="scrolls card box" data-testid="beside">
       <p class="note">
         {words.sameRecords(changes.join("; "))}
       </p>
