@@ -2136,7 +2136,7 @@ export interface components {
         /**
          * @description Two records that are copies of one picture. kind: what the one is of the other: "same-bytes" (shown, they are the
          *     same byte for byte), "re-encoded" (compressed, resized, brighter, noisy), "framed" (with another margin),
-         *     "cropped", "mirrored", "rotated". score: the correlation of their details after registration, at least 0.98.
+         *     "cropped", "mirrored", "rotated". score: the correlation of their details after registration, at least 0.99.
          *     same_patient: None where the patient of either is not known.
          */
         DuplicatePair: {

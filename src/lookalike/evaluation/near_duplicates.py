@@ -34,8 +34,7 @@ from lookalike.voting import nearest_rows
 DuplicateKind: TypeAlias = Literal["same-bytes", "re-encoded", "framed", "cropped", "mirrored", "rotated"]
 KINDS: Final[tuple[str, ...]] = get_args(DuplicateKind)
 
-AGREES: Final = 0.98  # the least correlation of the details of copies
-_AGREES_UNTURNED: Final = 0.99  # where nothing was turned: two exposures of one patient, minutes apart, reach 0.987
+AGREES: Final = 0.99  # the least correlation of the details of copies: two exposures minutes apart reach 0.987
 _NEAR: Final = 5  # proposals of each picture by vectors, and by each version and orientation of its fingerprint
 _LOOSE: Final = 60  # bits of 255: a proposal
 _ALIGNED: Final = 40  # bits: the pictures lie nearly on one another
@@ -53,7 +52,7 @@ _BLOCK: Final = 64  # pairs registered together
 class NearDuplicate:
     """first, second: ids of records; of a query and a record where queries come from outside. kind: what the one is of
     the other ("same-bytes": the file, or the picture shown, is the same byte for byte). score: the correlation of
-    their details, at least 0.98. same_patient: None where the patient of either is not known.
+    their details, at least 0.99. same_patient: None where the patient of either is not known.
     """
 
     first: str
@@ -219,10 +218,9 @@ def _checked_block(pictures: _Pictures, pairs: _Pairs) -> Iterator[tuple[tuple[i
     for row in np.flatnonzero((aligned.score >= AGREES) & (aligned.cover >= _LEAST_COVER)):
         (a, b), (u, v, o) = prints[row], chosen[row]
         moved = _between(a.boxes[u], b.boxes[v], orientation_matrix(int(o)), aligned.maps[row])
-        score, turned = float(aligned.score[row]), abs(_degrees(moved[:2, :2])) > _TURNED
-        if _is_plausible(moved[:2, :2]) and (turned or score >= _AGREES_UNTURNED):
+        if _is_plausible(moved[:2, :2]):
             kind = "same-bytes" if a.same == b.same else _kind(moved, a.boxes, b.boxes)
-            yield (int(pairs[row, 0]), int(pairs[row, 1])), (kind, round(score, 4))
+            yield (int(pairs[row, 0]), int(pairs[row, 1])), (kind, round(float(aligned.score[row]), 4))
 
 
 def _between(
@@ -248,13 +246,6 @@ def _is_plausible(linear: NDArray[np.float64]) -> bool:
     skew = abs(linear[:, 0] @ linear[:, 1]) / max(across * down, 1e-9)
     stretch = abs(np.log(max(across, 1e-9) / max(down, 1e-9)))
     return bool(skew <= _MOST_SKEW and stretch <= _MOST_STRETCH)
-
-
-def _degrees(linear: NDArray[np.float64]) -> float:
-    """How far a map turns, from the nearest quarter turn; of one that mirrors, after it."""
-    (a, b), (c, d) = linear @ np.diag([np.sign(np.linalg.det(linear)) or 1.0, 1.0])
-    angle = float(np.degrees(np.arctan2(c - b, a + d)))
-    return (angle + 45) % 90 - 45
 
 
 def _kind(moved: NDArray[np.float64], boxes: NDArray[np.float32], others: NDArray[np.float32]) -> DuplicateKind:
