@@ -14,7 +14,7 @@ from pathlib import Path
 import PIL.Image
 import psutil
 import pytest
-from served import API, RECORDS, Server, make_gallery, problem, serving
+from served import API, RECORDS, Server, eventually, make_gallery, problem, serving
 
 from conftest import texture
 from lookalike.gallery import open_gallery
@@ -187,6 +187,17 @@ def test_jobs_are_done_when_what_forks_them_was_killed(folder: Path) -> None:
         (forks,) = [one for one in server.process.children() if JOB in " ".join(words(one))]
         forks.kill()
         assert server.job(server.post("/audit/duplicates"))["state"] == "done"
+
+
+def test_a_job_is_done_though_what_should_fork_it_is_killed_as_it_is_asked(folder: Path) -> None:
+    with serving(folder) as server:
+        assert server.job(server.post("/audit/duplicates"))["state"] == "done"
+        (forks,) = [one for one in server.process.children() if JOB in " ".join(words(one))]
+        forks.suspend()  # it has what is asked, and does nothing yet
+        asked = server.post("/audit/duplicates")
+        eventually(lambda: server.get(f"/jobs/{asked.json()['id']}").json()["state"], lambda state: state == "running")
+        forks.kill()
+        assert server.job(asked)["state"] == "done"
 
 
 def test_what_cannot_be_repeated_has_failed(folder: Path) -> None:

@@ -236,18 +236,26 @@ class JobProcess:
     """A process that does a job. Raises OSError if there can be none."""
 
     def __init__(self, folder: str, identity: str, kind: str) -> None:
-        self._control = fork(__name__, letter=_LEARNS if kind in _LEARNING else AS_IT_IS)
-        self._lock, self._killed, self._held, self._hears = threading.Lock(), False, -1, True
         told = {"folder": folder, "identity": identity, "environment": dict(os.environ)}
-        with suppress(OSError):  # what should fork it is being killed: it has ended
-            self._control.sendall(json.dumps(told).encode() + b"\n")
+        self._told, self._letter = json.dumps(told).encode() + b"\n", _LEARNS if kind in _LEARNING else AS_IT_IS
+        self._lock, self._killed, self._held, self._hears = threading.Lock(), False, -1, True
+        self._control = self._asked()
+
+    def _asked(self) -> socket.socket:
+        control = fork(__name__, letter=self._letter)
+        with suppress(OSError):  # what should fork it is being killed
+            control.sendall(self._told)
+        return control
 
     def wait(self) -> None:
         """Wait until it has ended. Called once."""
-        held: list[int] = []
-        with suppress(OSError):
-            held = socket.recv_fds(self._control, 1, 1)[1]
-        if not held:  # what should fork it was killed
+        held = _begun(self._control)
+        if not held and not self._killed:  # what should fork it was killed as it was asked: there is another now
+            self._control.close()
+            with suppress(OSError):
+                self._control = self._asked()
+                held = _begun(self._control)
+        if not held:
             return
         with self._lock:
             self._held = held[0]
@@ -276,6 +284,13 @@ class JobProcess:
         if self._held >= 0:
             with suppress(ProcessLookupError):  # it has ended by itself, and nobody has waited for it yet
                 signal.pidfd_send_signal(self._held, signal.SIGKILL)
+
+
+def _begun(control: socket.socket) -> list[int]:
+    """The descriptor that says when a job's process has ended; none where there never was one."""
+    with suppress(OSError):
+        return socket.recv_fds(control, 1, 1)[1]
+    return []
 
 
 def _serve_job(descriptor: int) -> None:
