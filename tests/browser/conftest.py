@@ -41,7 +41,7 @@ def chromium_program() -> str | None:
     return os.environ.get("LOOKALIKE_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # Playwright's event loop runs until then, beside which no other can
 def browser() -> Iterator[Browser]:
     """Chromium without a window. LOOKALIKE_TEST_CHROMIUM names its program where it has another name."""
     playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install playwright")
