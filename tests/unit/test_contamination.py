@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lookalike
-from filled import fill
+from filled import fill, sha256_of
 from lookalike import encoders
 from lookalike.encoders.families.tuned import learnt_from, write_tuned
 from lookalike.encoders.weights.checkpoints import MODELS_FOLDER
@@ -31,7 +31,7 @@ NAMES = st.tuples(st.integers(0, 9).map("r{}".format), st.integers(0, 5).map("p{
 def tuned_encoders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Two that were tuned on something, and one that was tuned on nothing here."""
     folder = tmp_path_factory.mktemp("models")
-    known = {record_id(f"{i:064x}", 0) for i in range(KNOWN)}  # as ``fill`` numbers them
+    known = {record_id(sha256_of(i), 0) for i in range(KNOWN)}  # as ``fill`` numbers them
     for name, learnt in {**LEARNT, "elsewhere": {"r77"}, "half": known}.items():
         write_tuned(
             folder / name,
