@@ -13,7 +13,7 @@ NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 ENGINE ?= podman
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: demo page types test test-page test-postgresql test-slow lint docs tutorials client wheel image bench fuzz sbom advisories clean
+.PHONY: demo page types plugins test test-page test-postgresql test-slow lint docs tutorials client wheel image bench fuzz sbom advisories clean
 
 # A change of the dependencies installs them again; otherwise this is done once.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -34,6 +34,9 @@ page: $(PAGE)  ## The page that the server shows
 types: $(PAGE)  ## The page's types, from the server's OpenAPI document
 	$(BIN)/python -m lookalike.server.document > web/contract/openapi.json
 	cd web && $(NODE) npm run --silent types
+
+plugins:  ## What the plug-ins for other programs share, from the one to the others: each folder is whole in itself
+	cp plugins/fiftyone/service.py plugins/slicer/LookalikeSearch/service.py
 
 demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 	$(BIN)/lookalike demo $(if $(DATA),--data '$(DATA)') $(if $(LABEL),--label-column '$(LABEL)')

@@ -64,6 +64,13 @@ def pictures(server: Server) -> list[Path]:
     return sorted((server.folder.parent / "pictures").glob("*.png"))
 
 
+def test_each_is_whole_in_itself() -> None:
+    """Both have the same file, as a file: a link is lost in a ZIP archive, and where a folder is copied alone."""
+    ours = [PLUGINS / "fiftyone" / "service.py", PLUGINS / "slicer" / "LookalikeSearch" / "service.py"]
+    assert not any(each.is_symlink() for each in PLUGINS.rglob("*"))
+    assert ours[0].read_bytes() == ours[1].read_bytes(), "make plugins copies the first one"
+
+
 def test_a_picture_a_text_and_labels(server: Server, asked: object) -> None:
     picture = pictures(server)[3]
     hits = asked.search([picture], k=3, where="label=odd")
