@@ -123,7 +123,6 @@ def test_a_malformed_upload_is_refused(server: Server, body: bytes, kind: str) -
     answer = server.http.post(f"{API}/uploads", content=body, headers={"Content-Type": kind})
     assert 400 <= answer.status_code < 500, answer.text
     problem(answer, answer.status_code, answer.json()["reason"])
-    assert (answer.headers.get("Connection") == "close") == (answer.status_code == 415)  # its body was not read
 
 
 def test_a_large_json_body_is_refused(server: Server) -> None:

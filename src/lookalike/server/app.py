@@ -22,6 +22,7 @@ from lookalike.server.document import ROUTES, openapi_document
 from lookalike.server.exports import sweep_exports
 from lookalike.server.galleries import Galleries
 from lookalike.server.guard import API, Guard
+from lookalike.server.lingering import Lingering
 from lookalike.server.logs import log_failure
 from lookalike.server.page import STATIC, Page
 from lookalike.server.problems import install
@@ -82,7 +83,8 @@ def service_app(settings: ServerSettings, warmed: Callable[[], None] | None = No
     app.add_middleware(Addressed, doors=galleries)
     if settings.writer is not None:
         app.add_middleware(HandingOver, writer=settings.writer, knows=galleries.knows)
-    else:
+    app.add_middleware(Lingering)
+    if settings.writer is None:
         app.add_middleware(HandedOver)
     return app
 

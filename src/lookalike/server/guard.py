@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -73,7 +72,6 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._add_headers(scope, message)
-                body.drop()
             await send(message)
 
         refusal = self._refusal(scope, headers)
@@ -122,7 +120,6 @@ class _Body:
     def __init__(self, receive: Receive, headers: Headers, most: int) -> None:
         self._receive, self._most, self._came = receive, most, 0
         self._started, self._over = time.monotonic(), not ({"content-length", "transfer-encoding"} & {*headers})
-        self._dropping: asyncio.Task[None] | None = None
 
     async def receive(self) -> Message:
         """The next part. Raises Problem 408 or 413."""
@@ -138,17 +135,6 @@ class _Body:
         if self._came > self._most:
             raise _too_large(self._most)
         return message
-
-    def drop(self) -> None:
-        """Discard the rest of the body once the answer is on its way: otherwise the connection could not be closed."""
-        if not self._over:
-            self._over, self._dropping = True, asyncio.create_task(self._drop())
-
-    async def _drop(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SECONDS):
-                while (await self._receive()).get("more_body", False):
-                    pass
 
 
 def _too_large(most: int) -> Problem:

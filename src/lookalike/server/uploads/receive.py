@@ -36,8 +36,7 @@ async def receive_upload(request: Request, service: Service, caller: str, decode
     Raises Problem, before the body is read where there is no room for it; UnreadableImageError.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        unread = {"Connection": "close"}  # the rest of the body may come after the answer: no request can follow it
-        raise Problem(415, "send files as multipart/form-data, in the field file", "not-multipart", unread)
+        raise Problem(415, "send files as multipart/form-data, in the field file", "not-multipart")
     announced = int(request.headers.get("content-length", "0"))
     try:
         upload = await _filing(partial(service.uploads.new, caller, announced))
