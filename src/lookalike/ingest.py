@@ -22,6 +22,7 @@ from lookalike.sources.labels import LabelRow, named_by
 from lookalike.sources.reading import BatchRead, ReadEvent, VolumesFound
 from lookalike.sources.remarks import Remarks
 from lookalike.sources.stored_items import StoredItems
+from lookalike.sources.volumes import SeriesInParts
 from lookalike.store import Batch, NewRecord, Relabel, record_id
 from lookalike.store import patches as stored_patches
 from lookalike.store.edit import digests_of_records, labels_by_hand
@@ -29,7 +30,7 @@ from lookalike.store.kept_out import kept_out
 from lookalike.store.studies import files_of_studies
 from lookalike.types import Attribute, PatchMap, Refusal, SetApart, Vectors
 
-_PARTS: Final = (Frame, BatchRead, VolumesFound, ReportRead)  # events of items that go on
+_PARTS: Final = (Frame, BatchRead, VolumesFound, ReportRead, SeriesInParts)  # events of items that go on
 _STORED: Final = 64  # files or records stored in one transaction
 _NAMED_STORED: Final = 512  # files whose identity is stored in one transaction
 _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
@@ -120,6 +121,8 @@ class IndexRun:
             self.words.take(event)
         elif isinstance(event, VolumesFound):
             self.labels.note_volumes(event.items)
+        elif isinstance(event, SeriesInParts):
+            self.notes.append(_told_of_parts(event.series))
         elif isinstance(event, Refusal):
             self._refuse(event)
         elif isinstance(event, SetApart):
@@ -251,3 +254,10 @@ class IndexRun:
             thumbnail=thumbnail,
             patches=patches,
         )
+
+
+def _told_of_parts(series: int) -> str:
+    return (
+        f"the slices of {series} series were not fetched together, since they lie in several folders or in one that is "
+        "too large: each part was read by itself, as pictures or as a volume; put each series into a folder of its own"
+    )

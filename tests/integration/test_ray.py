@@ -94,7 +94,7 @@ def every_kind(folder: Path) -> Path:
     """Pictures, a copy, a series, and what is refused for various reasons or passed over."""
     drawn(folder, 80)
     shutil.copy(folder / "00003.png", folder / "copy.png")
-    write_series(folder / "series", depth=6)
+    write_series(folder / "series", depth=40)  # more than a worker is given at once
     (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     (folder / "empty.dcm").touch()
     (folder / "link.png").symlink_to("nowhere.png")

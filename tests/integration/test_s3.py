@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from test_volumes import records, write_series
 from conftest import texture
 from lookalike.errors import ObjectStoreError, UsageError
 from lookalike.gallery import Gallery
-from lookalike.sources.fetching import FETCHED_AT_ONCE
+from lookalike.sources.fetching import FETCHED_AT_ONCE, SMALL_AT_ONCE
 from lookalike.sources.s3.address import parse_bucket_address
 from lookalike.sources.s3.bucket import Bucket
 from lookalike.sources.s3.objects import Grouping, StoredObject
@@ -217,3 +218,28 @@ def test_a_folder_of_too_many_dicom_files_is_read_one_by_one_and_said() -> None:
     grouping = Grouping(address, 29 << 20)
     assert [item.instances for item in grouping.items(listed)] == [()] * 10
     assert grouping.loose == 10
+
+
+def test_slices_make_a_volume_with_those_of_their_folder_however_they_fall_into_batches(
+    make_gallery: MakeGallery, store: ObjectStore, tmp_path: Path
+) -> None:
+    """Of a folder that is too large each is a picture; of a series in two folders each folder is read by itself."""
+    ward, many = tmp_path / "ward", SMALL_AT_ONCE + FETCHED_AT_ONCE
+    slices = write_series(ward / "large", 3, depth=many)
+    for number, file in enumerate(write_series(ward / "odd", 5, depth=10)):
+        if number % 2:
+            (ward / "even").mkdir(exist_ok=True)
+            file.rename(ward / "even" / file.name)
+    store.put(ward)
+    gallery = make_gallery()
+    room = FETCHED_AT_ONCE * sum(file.stat().st_size for file in slices[: many // 2])
+    result = index(gallery, [BucketSource(Bucket(parse_bucket_address(store.uri)), room)])
+    found = Counter((each.source.removeprefix(f"{store.uri}/").split("/")[0], each.depth) for each in records(gallery))
+    assert result.refused == ()
+    assert found == {("large", 1): many, ("odd", 5): 1, ("even", 5): 1}
+    assert result.notes[0].startswith(f"{many} DICOM files of the bucket lie in folders of more than")
+    assert result.notes[1].startswith("the slices of 2 series were not fetched together")
+    store.asked.clear()
+    again = index(gallery, [BucketSource(Bucket(parse_bucket_address(store.uri)), room)])
+    assert (again.added, again.skipped, again.records) == (0, many + 2, many + 2)
+    assert not store.fetched

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
@@ -26,7 +28,7 @@ from lookalike.sources.kinds import kind_beside
 from lookalike.sources.masks import ImagesBeside, is_mask
 from lookalike.sources.published_vectors import frames_of_vectors
 from lookalike.sources.source import Source
-from lookalike.sources.volumes import slice_copies, volume_items
+from lookalike.sources.volumes import PartsOfSeries, SeriesInParts, slice_copies, volume_items
 from lookalike.store.fetched import FetchedFile
 from lookalike.text import file_name
 from lookalike.types import Displayed, EncoderSpec, Image, Item, Preprocessing, Refusal, SetApart, VolumeRecipe
@@ -128,7 +130,7 @@ class VolumesFound:
     items: tuple[Item, ...]
 
 
-ReadEvent: TypeAlias = Event | BatchRead | VolumesFound
+ReadEvent: TypeAlias = Event | BatchRead | VolumesFound | SeriesInParts
 
 
 def list_items(sources: Iterable[Source], owned: Callable[[Path], bool] = lambda _path: False) -> Listing:
@@ -191,7 +193,8 @@ def read_items(
 ) -> Iterator[ReadEvent]:
     """The events of every item: its frames and Finished, a Refusal, a SetApart, or a SliceFile; once all slices are
     known, the frames of their volumes. A remote item is fetched only if it is new, a few at a time, each batch with a
-    BatchRead at its end. reports: what is a report in words gives them, too.
+    BatchRead at its end; its slices make a volume with those of the same item alone, whichever items are fetched with
+    it, and SeriesInParts tells of those that did not come together. reports: what is a report in words gives them, too.
     """
     here = [item for _source, item in items if item.files and not item.in_array]
     yield from _by_kind(_read_files(readers, here, known, reports))
@@ -204,21 +207,27 @@ def read_items(
 
 
 def _read_files(
-    readers: Readers, items: Iterable[Item], known: KnownItems | None, reports: bool
+    readers: Readers,
+    items: Iterable[Item],
+    known: KnownItems | None,
+    reports: bool,
+    apart: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Event | VolumesFound]:
+    """apart: the names of what slices are read with, by their files; all others are read together."""
     is_known = known.files.__contains__ if known is not None and known.files else None
     name = None if known is None else known.unnamed.__contains__
-    slices: list[SliceFile] = []
+    together: dict[str, list[SliceFile]] = defaultdict(list)
     images = ImagesBeside()
     placed = (replace(item, beside=images.of(Path(item.files[0]))) for item in items)
     for event in readers.read(placed, is_known, whole=True, reports=reports, name=name):
         if isinstance(event, SliceFile):
-            slices.append(event)
+            together[apart.get(event.file, "")].append(event)
         yield event
-    volumes = volume_items(slices)
+    volumes = [item for slices in together.values() for item in volume_items(slices)]
     yield VolumesFound(tuple(volumes))
     yield from readers.read(volumes, is_known, name=name)
-    yield from (Finished(copy.source, copy.sha256, known=True, file=copy.file) for copy in slice_copies(slices))
+    for copy in (copy for slices in together.values() for copy in slice_copies(slices)):
+        yield Finished(copy.source, copy.sha256, known=True, file=copy.file)
 
 
 def _by_kind(events: Iterable[Event | VolumesFound]) -> Iterator[Event | VolumesFound]:
@@ -276,24 +285,30 @@ def _read_fetched(
         yield from before
         if not before:
             new.append((source, item))
+    parts = PartsOfSeries()
     with fetching(new) as coming:
         for some in coming:
             read = ItemsRead(item for item, _found in some)
             files: list[Item] = []
+            item_of: dict[str, str] = {}
             lacking: list[Refusal] = []
             for item, found in some:
                 if isinstance(found, Refusal):
                     yield found
                 else:
                     files += _fetched(item, found)
+                    item_of |= dict.fromkeys(map(str, found), item.name)
                     lacking += _not_sent(item, found)
-            for event in _by_kind(_read_files(readers, files, known, reports)):
+            for event in _by_kind(_read_files(readers, files, known, reports, item_of)):
                 read.take(event)
+                parts.take(event, item_of)
                 yield replace(event, fetched=True) if isinstance(event, Finished) else event
             for refusal in lacking:
                 read.take(refusal)
             yield BatchRead(read.whole())
             yield from lacking  # after what was sent is stored, so that the item is known to lack something
+    if parts.found:
+        yield parts.found
 
 
 def _read_before(item: Item, known: KnownItems, reports: bool) -> Iterable[Event]:

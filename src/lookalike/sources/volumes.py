@@ -6,7 +6,8 @@ that groups files into volumes, ``readers.stacks`` the one for slices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lookalike.readers import named_as_volume
@@ -32,6 +33,33 @@ def volume_items(slices: Sequence[SliceFile]) -> list[Item]:
 def slice_copies(slices: Sequence[SliceFile]) -> list[SliceFile]:
     """The files whose slices other files hold too, so that no item is made of them."""
     return [file for group in volume_files(slices) for file in group.copies]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesInParts:
+    """So many series came in several items of a source elsewhere: each item was read by itself."""
+
+    series: int
+
+
+@dataclass(slots=True)
+class PartsOfSeries:
+    """Notes which items the slices of each series came in."""
+
+    _first: dict[str, str] = field(default_factory=dict)  # by series, the item
+    _parted: set[str] = field(default_factory=set)
+
+    def take(self, event: object, item_of: Mapping[str, str]) -> None:
+        """Note an event, if it tells of slices. item_of: the items of files."""
+        if isinstance(event, SliceFile) and event.part.named:
+            item = item_of[event.file]
+            if self._first.setdefault(event.part.series, item) != item:
+                self._parted.add(event.part.series)
+
+    @property
+    def found(self) -> SeriesInParts | None:
+        """What is to be said of them; None if each came in one."""
+        return SeriesInParts(len(self._parted)) if self._parted else None
 
 
 def _series_name(group: VolumeFiles) -> str:
