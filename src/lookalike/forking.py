@@ -15,13 +15,34 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 AS_IT_IS: Final = b"p"
 """Asks for a process that needs nothing more to be loaded; other letters are for modules to choose."""
 
 _Run = Callable[[int], None]
 _LOCK: Final = threading.Lock()
+
+
+class ForkServer(Protocol):
+    """A process that has loaded a module; as ``subprocess.Popen``."""
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> int: ...
+
+
+def start_fork_server(module: str, descriptor: int, environment: Mapping[str, str] | None) -> ForkServer:
+    """Python, from nothing, with a module that serves forks by its end of a socket. Raises OSError."""
+    return subprocess.Popen(
+        # -P: modules in the current folder, which may be that of the images, must not be imported.
+        [sys.executable, "-P", "-m", module, str(descriptor)],
+        pass_fds=[descriptor],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 class _Loaded:
@@ -31,15 +52,7 @@ class _Loaded:
         self.environment = environment
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                # -P: modules in the current folder, which may be that of the images, must not be imported.
-                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            self._process = start_fork_server(module, theirs.fileno(), environment)
 
     def fork(self, control: socket.socket, letter: bytes) -> None:
         """Raises OSError if it has ended."""

@@ -72,7 +72,7 @@ class Caller:
 
 def killed_while_busy(folder: Path, root: Path, number: int, delay: float) -> Caller:
     callers: list[Caller] = []
-    with suppress(AssertionError, httpx.TransportError), serving(folder) as server:
+    with suppress(AssertionError, httpx.TransportError), serving(folder, cold=True) as server:
         callers.append(Caller(server, root, number))
         thread = threading.Thread(target=callers[0].run)
         thread.start()

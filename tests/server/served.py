@@ -96,14 +96,19 @@ def opened(folder: Path) -> Service:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, key: str = "", code: int = 0, verify: Path | None = None) -> Iterator[Server]:
-    """``lookalike serve`` on a free port, ready; told to end at the end. code: with which it must end.
+def serving(
+    folder: Path, *options: str, key: str = "", code: int = 0, verify: Path | None = None, cold: bool = False
+) -> Iterator[Server]:
+    """``lookalike serve`` on a free port, ready; told to end at the end. code: with which it must end. cold: what it
+    starts are its own children (``Started``).
 
     Every answer must be one that the OpenAPI document declares.
     """
     log = folder.parent / "server.log"
     with log.open("w") as errors:
-        process = Started("serve", "--gallery", folder, "--port", "0", "--no-browser", *options, stderr=errors)
+        process = Started(
+            "serve", "--gallery", folder, "--port", "0", "--no-browser", *options, stderr=errors, cold=cold
+        )
     line = process.stdout.readline()
     found = re.search(r"(https?)://127\.0\.0\.1:(\d+)/", line)
     assert found, line + log.read_text()

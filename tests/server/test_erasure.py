@@ -210,7 +210,7 @@ def test_an_erasure_does_not_wait_for_a_job_to_end(tmp_path: Path, scratch: Path
 
 def test_a_job_that_was_accepted_waits_for_another_writer(tmp_path: Path, scratch: Path) -> None:
     folder = make_gallery(tmp_path)
-    with serving(folder) as server, open_gallery(folder) as other:
+    with serving(folder, cold=True) as server, open_gallery(folder) as other:
         with other.writing():
             accepted = server.post("/index", {"uploads": [server.upload(tmp_path / "pictures" / "p00.png")]})
             eventually(lambda: waits_for_the_lock(server), bool)

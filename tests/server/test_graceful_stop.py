@@ -80,7 +80,7 @@ class Callers:
 def test_with_searches_uploads_and_a_running_job(tmp_path: Path, many: Path) -> None:
     folder = make_gallery(tmp_path)
     picture = next(many.iterdir())
-    with serving(folder, "--import", f"more={many}") as server:
+    with serving(folder, "--import", f"more={many}", cold=True) as server:
         callers = Callers(server, picture)
         for thread in callers.threads:
             thread.start()
@@ -124,7 +124,7 @@ def test_what_is_under_way_is_answered(tmp_path: Path) -> None:
 def test_a_training_is_taken_up_again(tmp_path: Path) -> None:
     """Also what cannot be repeated after a crash: its process was ended before anything came of it."""
     folder = make_gallery(tmp_path)
-    with serving(folder) as server:
+    with serving(folder, cold=True) as server:
         first = server.post("/evaluate", {"folds": 2}).headers["location"]
         second = server.post("/adapt", {"name": "s", "kind": "linear"}).headers["location"]
         server.wait(first, lambda job: job["state"] == "running")
@@ -142,7 +142,7 @@ def test_clients_that_hang_on_are_not_waited_for(tmp_path: Path) -> None:
         b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n",
         b"POST /api/v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{",
     )
-    with serving(folder) as server:
+    with serving(folder, cold=True) as server:
         held = [socket.create_connection(("127.0.0.1", server.port)) for _ in heads]
         for connection, head in zip(held, heads, strict=True):
             connection.sendall(head)

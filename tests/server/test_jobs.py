@@ -77,7 +77,7 @@ def test_uploads_are_indexed_with_labels_and_stay(folder: Path, tmp_path: Path) 
 
 
 def test_an_import_folder_is_indexed_while_others_search(folder: Path, many: Path) -> None:
-    with serving(folder, "--import", f"more={many}") as server:
+    with serving(folder, "--import", f"more={many}", cold=True) as server:
         assert server.get("/gallery").json()["imports"] == ["more"]
         problem(server.post("/index", {"import": "less"}), 404, "no-import")
         problem(server.post("/index", {"import": "more", "uploads": ["x"]}), 422, "invalid")
@@ -132,7 +132,7 @@ def paused(server: Server) -> Iterator[None]:
 
 
 def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -> None:
-    with serving(folder, "--import", f"more={many}") as server:
+    with serving(folder, "--import", f"more={many}", cold=True) as server:
         first, second = (server.post("/index", {"import": "more"}).headers["location"] for _ in range(2))
         by_site = {"field": "site", "labels": ["north", "south"]}
         waiting = server.post("/adapt", {"name": "s", "kind": "linear", **by_site})
@@ -169,7 +169,7 @@ def words(process: psutil.Process) -> list[str]:
 
 
 def test_a_server_that_is_killed_leaves_its_jobs_to_the_next(folder: Path, many: Path) -> None:
-    with serving(folder, "--import", f"more={many}", code=-9) as server:
+    with serving(folder, "--import", f"more={many}", code=-9, cold=True) as server:
         where = server.post("/index", {"import": "more"}).headers["location"]
         server.wait(where, lambda job: job["progress"]["done"] > 0)
         server.process.kill()
@@ -182,7 +182,7 @@ def test_a_server_that_is_killed_leaves_its_jobs_to_the_next(folder: Path, many:
 
 
 def test_jobs_are_done_when_what_forks_them_was_killed(folder: Path) -> None:
-    with serving(folder) as server:
+    with serving(folder, cold=True) as server:
         assert server.job(server.post("/audit/duplicates"))["state"] == "done"
         (forks,) = [one for one in server.process.children() if JOB in " ".join(words(one))]
         forks.kill()
@@ -190,7 +190,7 @@ def test_jobs_are_done_when_what_forks_them_was_killed(folder: Path) -> None:
 
 
 def test_a_job_is_done_though_what_should_fork_it_is_killed_as_it_is_asked(folder: Path) -> None:
-    with serving(folder) as server:
+    with serving(folder, cold=True) as server:
         assert server.job(server.post("/audit/duplicates"))["state"] == "done"
         (forks,) = [one for one in server.process.children() if JOB in " ".join(words(one))]
         forks.suspend()  # it has what is asked, and does nothing yet
