@@ -82,7 +82,8 @@ class Started:
 
     def terminate(self) -> None:
         if self.poll() is None:
-            psutil.Process(self.pid).terminate()
+            with suppress(psutil.NoSuchProcess):  # it has ended, and is about to be told of
+                psutil.Process(self.pid).terminate()
 
 
 def ran(*words: object, given: str = "") -> subprocess.CompletedProcess[str]:
