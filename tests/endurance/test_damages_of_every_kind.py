@@ -35,6 +35,7 @@ from lookalike.verbs.pictures import stored_thumbnail
 from lookalike.verbs.records import facets
 
 DAMAGES = int(os.environ.get("LOOKALIKE_DAMAGES", "120"))
+MATCHING = parse("site=north and not label=odd")
 pytestmark = pytest.mark.slow
 
 
@@ -95,7 +96,7 @@ def ask(folder: Path) -> dict[str, Any]:
             "base": lambda: answers(gallery, ids[:2], k=12),
             "adapted": lambda: answers(gallery, ids[:1], space="old"),
             "filtered": lambda: answers(gallery, ids[:1], where="label=even and site=north"),
-            "keys": lambda: store.keys_where(parse("site=north and not label=odd")).tolist(),
+            "matching": lambda: sorted(store.owner_keys(store.keys_where(MATCHING)).tolist()),
             "records": lambda: described(gallery),
             "patients": lambda: patients(gallery),
             "group": lambda: store.patient_group("patient-1"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import update
 
 import lookalike.store
+from filled import fill
 from lookalike.errors import DamagedFileError, GalleryError
+from lookalike.filters import parse
+from lookalike.gallery import Gallery, open_gallery
+from lookalike.indexes.held import LEAST_TO_GROW
 from lookalike.store import Batch, Store, database
 from lookalike.store.damage import damage_of
 from lookalike.store.place import put_elsewhere
 from lookalike.store.schema import METADATA, VECTORS
+from lookalike.verbs.search import search
 from new_records import MakeStore, digest, new, raw
 
 # Damage
@@ -52,6 +59,49 @@ def test_a_damaged_vector_is_named_never_used(make_store: MakeStore, tmp_path: P
         store.vectors_of(2)
     assert damage_of(store).vectors == {digest(1)}
     np.testing.assert_array_equal(store.vectors_of(1), new(0).vectors)
+
+
+@pytest.mark.sqlite_file
+@pytest.mark.parametrize("owner", [0, 1, 9, 1 << 20])
+def test_a_vector_of_another_record_is_named_before_a_filter(make_store: MakeStore, tmp_path: Path, owner: int) -> None:
+    store = make_store()
+    store.write(Batch(records=[new(i) for i in range(3)]))
+    with raw(tmp_path) as connection:
+        connection.execute("UPDATE vectors SET record = ?, view = 7 WHERE key = 2", [owner])
+    with pytest.raises(DamagedFileError, match="stored vector"):
+        store.keys_where(parse("source != x"))
+
+
+@pytest.mark.sqlite_file
+@pytest.mark.parametrize("owner", [0, 9])
+def test_a_vector_of_no_record_is_named_after_all_was_verified(
+    make_store: MakeStore, tmp_path: Path, owner: int
+) -> None:
+    store = make_store()
+    store.write(Batch(records=[new(i) for i in range(3)]))
+    store.verify()
+    with raw(tmp_path) as connection:
+        connection.execute("UPDATE vectors SET record = ? WHERE key = 2", [owner])
+    with pytest.raises(DamagedFileError, match="damaged"):
+        store.keys_where(parse("source != x"))
+
+
+@pytest.mark.sqlite_file
+@pytest.mark.parametrize("records", [4, LEAST_TO_GROW + 1])
+def test_a_vector_of_another_key_is_found(make_gallery: Callable[..., Gallery], records: int) -> None:
+    """An index file that knows it by its former key is made anew: a filter would leave it out."""
+    gallery = make_gallery(encoder="imported:x:8")
+    vectors = np.random.default_rng(0).normal(size=(records, 8))
+    attributes = [{"n": "few" if i < 4 else "many"} for i in range(records)]
+    ids = fill(gallery, list(vectors), [f"{i}" for i in range(records)], attributes=attributes)
+    said = search(gallery, id=ids[0], k=3, where="n=few").hits
+    gallery.close()
+    with closing(sqlite3.connect(gallery.folder / "gallery.db")) as connection, connection:
+        connection.execute(
+            "UPDATE vectors SET key = 100000 WHERE record = (SELECT key FROM records WHERE id = ?)", [ids[3]]
+        )
+    with open_gallery(gallery.folder) as again:
+        assert search(again, id=ids[0], k=3, where="n=few").hits == said
 
 
 @pytest.mark.both_databases

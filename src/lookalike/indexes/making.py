@@ -37,6 +37,11 @@ class StoredStream:
         return self._moment[0]
 
     @property
+    def total(self) -> tuple[int, int]:
+        """How many keys there are, and their sum."""
+        return self.count, int(self._keys.sum())
+
+    @property
     def layout(self) -> VectorLayout:
         """What was read."""
         nothing = np.empty(0, np.int64)

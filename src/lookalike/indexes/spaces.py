@@ -23,7 +23,7 @@ from lookalike.indexes.held import LEAST_TO_GROW, HeldIndex
 from lookalike.indexes.making import StoredStream, write_index
 from lookalike.plugins import load_plugin
 from lookalike.store import SpaceRow, Store
-from lookalike.store.since import VectorLayout, changes_since, layout_of
+from lookalike.store.since import VectorLayout, changes_since, layout_fits, layout_of
 from lookalike.types import Vectors
 
 AUTO: Final = "auto"
@@ -102,7 +102,12 @@ class SpaceIndexes:
     def _from(self, read: ReadChain, row: SpaceRow) -> HeldIndex | None:
         if read.chain is not None:
             layout = read.chain.layout
-        elif (layout := layout_of(self.store)).version != read.made.made_of.get("version"):
+        else:
+            layout = layout_of(self.store)
+            said = read.made.made_of
+            if (layout.version, list(layout.total)) != (said.get("version"), said.get("keys")):
+                return None
+        if not layout_fits(self.store, layout):
             return None
         return HeldIndex((layout.version, row.adapter), layout, read.base, read.index, read.chain)
 
@@ -121,7 +126,7 @@ class SpaceIndexes:
     def _made_in_files(self, row: SpaceRow) -> HeldIndex:
         known = self.store.index_seal(row.name)
         with self._stored(row) as (kind, stored):
-            made_of = {**self._made_of(row), "version": stored.version}
+            made_of = {**self._made_of(row), "version": stored.version, "keys": list(stored.total)}
             fill, small = partial(write_index, kind, stored), stored.count < LEAST_TO_GROW
             made = write_file(self.folder, row.name, kind, made_of, fill, over=small)
         layout, index = stored.layout, made.index()

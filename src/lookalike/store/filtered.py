@@ -20,7 +20,7 @@ from sqlalchemy.sql.operators import custom_op
 
 from lookalike.filters import And, Compare, Filter, Not, fields
 from lookalike.store.batch import edits_of
-from lookalike.store.database import POSTGRESQL
+from lookalike.store.database import POSTGRESQL, damaged
 from lookalike.store.lookup import Begin
 from lookalike.store.rows import CHUNK, driver_rows_in_parts
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, VECTORS
@@ -135,6 +135,8 @@ def _caught_up(connection: Connection, held: Columns | None) -> Columns:
 def _read_anew(connection: Connection, state: tuple[int, int], names: Iterable[str]) -> Columns:
     last = int(connection.scalar(select(func.max(RECORDS.c.key))) or 0)
     keys, owners = _pairs(connection, select(VECTORS.c.key, VECTORS.c.record))
+    if len(owners) and not 0 < owners.min() <= owners.max() <= last:
+        raise damaged()  # since it was verified
     order = np.argsort(keys, kind="stable")  # the database would read the vectors too, to give them in order
     return _with_columns(connection, Columns(state, last, keys[order], owners[order], {}), names)
 

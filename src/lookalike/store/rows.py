@@ -9,13 +9,13 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
-from sqlalchemy import Connection, Select, Table, bindparam, select
+from sqlalchemy import Connection, Select, Table, bindparam, case, func, select
 from sqlalchemy.dialects import sqlite
 
 from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.checksums import UNKNOWN, record_checksum
 from lookalike.store.database import damaged, sound_row
-from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
+from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED, VECTORS
 from lookalike.types import Record, Refusal
 
 _Row: TypeAlias = Callable[[tuple[Any, ...]], Any]
@@ -239,3 +239,22 @@ def keys_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
 def no_record(identity: str) -> NotFoundError:
     """The error for an id that no record has."""
     return NotFoundError(f"no record has the id {identity!r}; ids stand in every search result")
+
+
+def damaged_vectors(count: int) -> DamagedFileError:
+    """The error for vectors that fail their checksum, are missing, or are of no record."""
+    rows = "one stored vector is" if count == 1 else f"{count} stored vectors are"
+    return DamagedFileError(
+        f"{rows} damaged; run `lookalike index` on the same sources again: damaged ones are made anew"
+    )
+
+
+def lost_vectors(connection: Connection) -> int:
+    """How many vectors there are too few, or too many: a volume's slices, or vectors of no record."""
+    counted = select(VECTORS.c.record, func.count().label("many")).group_by(VECTORS.c.record).subquery()
+    noted, many = RECORDS.c.views, func.coalesce(counted.c.many, 0)
+    lost = case((noted == UNKNOWN, case((many == 0, 1), else_=0)), else_=func.coalesce(func.abs(noted - many), 1))
+    joined = RECORDS.outerjoin(counted, counted.c.record == RECORDS.c.key)
+    row = connection.execute(select(func.sum(lost), func.sum(counted.c.many)).select_from(joined)).one()
+    there = connection.scalar(select(func.count()).select_from(VECTORS))
+    return int(row[0] or 0) + abs(int(there or 0) - int(row[1] or 0))

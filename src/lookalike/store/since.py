@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from lookalike.store.batch import edits_of
 from lookalike.store.rows import driver_rows
@@ -30,6 +30,11 @@ class VectorLayout:
     keys: Keys
     records: Keys
     sums: Keys
+
+    @property
+    def total(self) -> tuple[int, int]:
+        """How many keys there are, and their sum: other ones have hardly the same."""
+        return len(self.keys), int(self.keys.sum())
 
     def without(self, keys: Keys) -> VectorLayout:
         """The layout without some keys."""
@@ -86,6 +91,17 @@ def read_layout(connection: Connection) -> VectorLayout:
     rows = driver_rows(connection, select(VECTORS.c.key, VECTORS.c.record, VECTORS.c.checksum).order_by(VECTORS.c.key))
     table = np.array(rows, np.int64).reshape(-1, 3)
     return VectorLayout(version, edits, encoder, *(np.ascontiguousarray(table[:, i]) for i in range(3)))
+
+
+def layout_fits(store: Store, layout: VectorLayout) -> bool:
+    """Whether the store may have the vectors of a layout: not where nothing has changed since and their keys are
+    others, as after a damage.
+    """
+    with store.begin() as connection:
+        if (layout.version, layout.edits) != moment_of(connection)[:2]:
+            return True
+        count, total = connection.execute(select(func.count(), func.sum(VECTORS.c.key)).select_from(VECTORS)).one()
+    return (count, int(total or 0)) == layout.total
 
 
 def vector_keys(store: Store) -> Keys:

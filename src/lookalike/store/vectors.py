@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, func, or_, select
 
-from lookalike.errors import DamagedFileError, LookalikeError, NotFoundError, UsageError
+from lookalike.errors import LookalikeError, NotFoundError, UsageError
 from lookalike.store.batch import checksum
 from lookalike.store.checksums import UNKNOWN
 from lookalike.store.database import rows_named
-from lookalike.store.rows import chosen_rows, chunks, driver_rows, where_chosen
+from lookalike.store.rows import chosen_rows, chunks, damaged_vectors, driver_rows, lost_vectors, where_chosen
 from lookalike.store.schema import RECORDS, VECTORS, VECTORS_BESIDE
 from lookalike.types import Keys, Vectors
 
@@ -64,19 +64,18 @@ def vector_blocks(connection: Connection, size: int = 8192) -> Iterator[StoredVe
     rows, if any row fails its checksum or a record has none: at the end, and no block follows a damaged one.
     """
     rows: list[Any] = [(-1,)]
-    bad, counted, block = 0, Counter[int](), None
+    bad, block = 0, None
     while rows:
         with rows_named():
             query = _WITH_ID.where(VECTORS.c.key > rows[-1][0]).order_by(VECTORS.c.key).limit(size)
             rows = driver_rows(connection, query)
             bad += sum(not _holds(row[5], row[2], row[3], row[4]) for row in rows)
-            counted.update(row[1] for row in rows)
             block = _stacked(rows) if rows and not bad else None
         if block is not None:
             yield block
     with rows_named():
-        if bad or not _all_there(connection, counted):
-            raise _damaged_vectors(bad + _lost(connection))
+        if bad := bad + lost_vectors(connection):
+            raise damaged_vectors(bad)
 
 
 def sampled_vectors(connection: Connection, keys: Keys) -> Vectors:
@@ -87,14 +86,6 @@ def sampled_vectors(connection: Connection, keys: Keys) -> Vectors:
             found = driver_rows(connection, _WITH_ID.where(VECTORS.c.key.in_(some)))
             rows += [row for row in found if _holds(row[5], row[2], row[3], row[4])]
         return _stacked(rows).vectors
-
-
-def _all_there(connection: Connection, counted: Counter[int]) -> bool:
-    """Whether every record has as many vectors as it notes, and every vector is of a record: cheaper than ``_lost``."""
-    if counted.total() != connection.scalar(select(func.count()).select_from(VECTORS)):
-        return False
-    noted = driver_rows(connection, select(RECORDS.c.key, RECORDS.c.views))
-    return not any(_differ(views, counted[key]) for key, views in noted)
 
 
 def slices_by_record(connection: Connection, records: Sequence[int]) -> dict[int, tuple[tuple[int, ...], Vectors]]:
@@ -122,7 +113,7 @@ def vectors_by_key(connection: Connection, keys: Sequence[int]) -> StoredVectors
     """
     rows = sorted(chosen_rows(connection, _VECTORS_BY_KEY, list(keys)), key=lambda row: int(row.key))
     if bad := sum(not is_sound(row) for row in rows):
-        raise _damaged_vectors(bad)
+        raise damaged_vectors(bad)
     return _stacked(rows)
 
 
@@ -138,7 +129,7 @@ def beside_by_record(connection: Connection, records: Sequence[int]) -> StoredVe
 
 def _sound_beside(rows: Sequence[Any]) -> StoredVectors:
     if bad := sum(not is_sound(row) for row in rows):
-        raise _damaged_vectors(bad)
+        raise damaged_vectors(bad)
     return _stacked(sorted(rows, key=lambda row: int(row.key)))
 
 
@@ -156,7 +147,7 @@ def _rows_of(connection: Connection, records: Sequence[int]) -> list[Any]:
     views = dict(map(tuple, chosen_rows(connection, _VIEWS, list(records))))
     lost = sum(_differ(noted, many[key]) for key, noted in views.items())
     if bad := lost + len({row.record for row in rows if not is_sound(row)}):
-        raise _damaged_vectors(bad)
+        raise damaged_vectors(bad)
     return rows
 
 
@@ -183,26 +174,11 @@ def damaged_files(connection: Connection) -> set[str]:
     return bad | {row.sha256 for row in connection.execute(_COUNTED) if _differ(row.views, row.many)}
 
 
-def _lost(connection: Connection) -> int:
-    """How many vectors there are too few, or too many: a volume's slices, or vectors of no record."""
-    counted = connection.execute(_COUNTED).all()
-    there = connection.scalar(select(func.count()).select_from(VECTORS)) or 0
-    owned: int = sum(row.many for row in counted)
-    return sum(_differ(row.views, row.many) for row in counted) + abs(int(there) - owned)
-
-
 def _differ(noted: Any, many: int) -> int:
     """How many vectors of a record are missing; 1 for a number that is none."""
     if noted == UNKNOWN:
         return int(not many)
     return abs(int(noted) - many) if isinstance(noted, int) else 1
-
-
-def _damaged_vectors(count: int) -> DamagedFileError:
-    rows = "one stored vector is" if count == 1 else f"{count} stored vectors are"
-    return DamagedFileError(
-        f"{rows} damaged; run `lookalike index` on the same sources again: damaged ones are made anew"
-    )
 
 
 def is_sound(row: Any) -> bool:

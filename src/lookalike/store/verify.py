@@ -20,7 +20,9 @@ from lookalike.store.rows import (
     chosen_rows,
     chunks,
     damaged_record,
+    damaged_vectors,
     keys_in_parts,
+    lost_vectors,
     raw_records,
     where_chosen,
 )
@@ -105,6 +107,8 @@ def damaged_records(connection: Connection) -> tuple[set[str], set[str]]:
 def verify_everything(connection: Connection) -> None:
     """Verify every record, and the indexes of the tables by which records are chosen. Raises DamagedFileError."""
     verify_indexes(connection, *FILTERED)
+    if lost := lost_vectors(connection):
+        raise damaged_vectors(lost)
     if bad := sum(not raw.sound for raw in raw_records(connection, None)):
         raise damaged_record(bad)
 
