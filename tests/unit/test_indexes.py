@@ -169,6 +169,26 @@ def test_a_hit_among_many_removed_ones_is_found() -> None:
         assert np.isfinite(scores).all(), kind.kind
 
 
+def test_a_filter_that_is_asked_again_finds_the_same() -> None:
+    """The first time every code is asked about, from the second on there are copies of those that may be found."""
+    keys = 3 * np.random.default_rng(1).permutation(24_000)
+    vectors, index = clustered(24_000, 64), IVFRaBitQIndex(64)
+    index.upsert(keys, vectors)
+    gone = keys[::7]
+    index.remove(gone)
+    filters = [np.sort(keys[some]) for some in (slice(0, 2900), slice(0, 1200), slice(5000, 5100), slice(9000, 12_000))]
+    filters += [np.sort(keys[vectors[:, 0] > np.quantile(vectors[:, 0], 0.9)])]  # more than are copied together
+    first = [index.search(vectors[:30], 10, among) for among in filters]
+    for _ in range(2):
+        for (found, scores), among in zip(first, filters, strict=True):
+            again = index.search(vectors[:30], 10, among)
+            np.testing.assert_array_equal(again[0], found)
+            np.testing.assert_array_equal(again[1], scores)
+            assert np.isin(found, np.setdiff1d(among, gone)).all()
+    index.remove(first[0][0][0])
+    assert not np.isin(index.search(vectors[:30], 10, filters[0])[0], first[0][0][0]).any()
+
+
 def test_a_collection_that_shrinks_is_exact_again() -> None:
     vectors = clustered(SMALLEST + 500, 16)
     index = LSHIndex(16)

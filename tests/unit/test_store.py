@@ -164,6 +164,16 @@ def test_relabelling_changes_every_frame_of_the_file(make_store: MakeStore) -> N
     assert (other.labels, dict(other.attributes)) == (("effusion",), {"Modality": "CR", "PatientAge": 45.0})
 
 
+def test_a_field_is_known_as_soon_as_a_record_has_it(make_store: MakeStore) -> None:
+    store, other = make_store(), make_store()
+    store.write(Batch(records=[new(0)]))
+    for field, there in (("ward", False), ("bed", False), ("ward", True), ("bed", False)):
+        if there:  # written by another process
+            other.write(Batch(relabels=[Relabel(digest(0), "", (), {"ward": "3"})]))
+        assert store.has_field(field) is there
+        assert store.has_field(field) is there
+
+
 def test_relabelling_can_name_the_patient(make_store: MakeStore) -> None:
     store = make_store()
     store.write(Batch(records=[new(1, patient="")]))

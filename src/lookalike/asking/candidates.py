@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Final, TypeVar
 
 import numpy as np
@@ -40,11 +39,14 @@ class Filtered:
 
     def __init__(self, find: Callable[[], Keys], tree: Filter | None = None) -> None:
         self._find, self.tree = find, tree
+        self._found: Keys | None = None
 
-    @cached_property
+    @property
     def keys(self) -> Keys:
         """(n,) vector keys."""
-        return self._find()
+        if self._found is None:  # a cached_property of Python 3.11 would have every other filter's wait for these
+            self._found = self._find()
+        return self._found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

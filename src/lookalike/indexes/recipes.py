@@ -34,7 +34,7 @@ HNSW: Final = Recipe("hnsw", "HNSW32,Flat", keeps_vectors=True, exact_share=1.0)
 LSH: Final = Recipe("lsh", "LSH{bits}r", "METRIC_L2", depth=500)
 IVF_FLAT: Final = Recipe("ivf-flat", "IVF{lists},Flat")
 IVF_PQ: Final = Recipe("ivf-pq", "IVF{lists},PQ{parts}np", depth=300)
-IVF_RABITQ: Final = Recipe("ivf-rabitq", "IVF{lists},RaBitQ2", depth=200, exact_share=0.005)
+IVF_RABITQ: Final = Recipe("ivf-rabitq", "IVF{lists},RaBitQ2", depth=200, exact_share=0.0)
 SQ8: Final = Recipe("sq8", "SQ8", depth=20)
 LEAST_PROBES: Final = 16  # lists searched: the maximum of this number,
 PROBED_SHARE: Final = 1 / 48  # this share of them,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from lookalike.indexes.native import (
     kept_vectors,
     likely_numbers,
     lists_of,
+    narrowed_lists,
     write_faiss,
 )
 from lookalike.indexes.packing import PackedFile, mapping_of
@@ -36,7 +37,9 @@ _BLOCK: Final = 4096  # rows read from the file at once
 _DENSE: Final = 16  # of so many rows one or more: they are read through the mapping
 _FILTERS: Final = 16  # whose rows are kept, a bit a row
 _SPARSE: Final = 8  # numbers a key, up to which a table of all numbers is made
-_FEW: Final = 1000  # rows that are scanned faster than searched
+_FEW: Final = 500  # rows that are scanned faster than searched
+_COPIED: Final = 1 / 8  # share of the rows, up to which a filter's are copied,
+_COPIES: Final = 1 / 4  # and up to which those of all filters are
 
 
 class Structure:
@@ -134,6 +137,7 @@ class Structure:
             live=matching,
             bits=None if matching == count else chosen.bits,
             held=chosen.held,
+            narrowed=chosen.narrowed,
         )
         keys, scores = padding(len(queries), k)
         for i, row in enumerate(numbers):
@@ -150,11 +154,25 @@ class Structure:
         """
         for known in self._selected:
             if known.among is not None and known.among() is among:
-                return known
+                return known if known.narrowed is not None else self._copied(known)
         alive = self._alive & self._among(among)
         held = None if self._lists is None else held_by_lists(self._index, self._lists, alive)
         found = _Selected(weakref.ref(among), bits_of(alive), int(np.count_nonzero(alive)), held)
-        self._selected = (found, *self._selected[: _FILTERS - 1])
+        others = [each for each in self._selected if each.among is not None and each.among() is not None]
+        self._selected = (found, *others[: _FILTERS - 1])
+        return found
+
+    def _copied(self, known: _Selected) -> _Selected:
+        """The rows of a filter that is asked again, with copies of their codes unless these are too many."""
+        copies = sum(each.matching for each in self._selected if each.narrowed is not None)
+        count, matching = len(self._keys), known.matching
+        if matching > _COPIED * count or copies + matching > _COPIES * count:
+            return known
+        narrowed = narrowed_lists(self._index, alive_of(known.bits, count))
+        if narrowed is None:
+            return known
+        found = replace(known, narrowed=narrowed[0], held=narrowed[1])
+        self._selected = tuple(found if each is known else each for each in self._selected)
         return found
 
     @cached_property
@@ -196,10 +214,11 @@ class Structure:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Selected:
     """bits: of which rows may be found (``bits_of``); matching: how many; held: of them by each list, None where there
-    are none. among: for which keys; None: for all.
+    are none. among: for which keys; None: for all. narrowed: an index of these rows alone (``narrowed_lists``).
     """
 
     among: weakref.ref[Keys] | None
     bits: NDArray[np.uint8]
     matching: int
     held: NDArray[np.int64] | None = None
+    narrowed: Any | None = None

@@ -77,6 +77,7 @@ class Store:
         self._turns = FilterTurns(FILTER_SECONDS)
         self._filtered = FilteredKeys(self.begin, self.changes)
         self._same_fields = SameFields(self.begin)
+        self._fields: tuple[int, dict[str, bool]] = -1, {}
 
     def limit_filters(self, seconds: float) -> None:
         """From now on refuse filters that take longer."""
@@ -386,6 +387,14 @@ class Store:
     def has_field(self, name: str) -> bool:
         """Whether any record has an attribute of that name."""
         self.verify()
+        changes, (known_at, known) = self.changes(), self._fields
+        if known_at == changes and name in known:
+            return known[name]
+        found = self._has_field(name)
+        self._fields = changes, {**(known if known_at == changes else {}), name: found}
+        return found
+
+    def _has_field(self, name: str) -> bool:
         query = select(ATTRIBUTES.c.record).where(ATTRIBUTES.c.name == name).limit(1)
         with self.begin() as connection:
             return connection.execute(query).first() is not None
