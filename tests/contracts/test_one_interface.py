@@ -280,7 +280,6 @@ NO_HTTP: Final = {
     ),
     "evaluate samples": "for tests in Python",
     "evaluate queries_from": "another gallery is a folder",
-    "audit outliers reference_gallery": "another gallery is a folder",
     **dict.fromkeys(
         [f"evaluate {name}" for name in ("against", "fused", "by", "levels", "sizes", "draws")], "in options"
     ),

@@ -50,7 +50,7 @@ def test_contributors_decide_and_readers_look(asked: tuple[Any, list[str]]) -> N
     assert ask("anna", "POST", f"/decisions/{made['number']}/undo").json()["decided"] == 1
     assert ask("anna", "POST", f"/decisions/{made['number']}/undo").json()["reason"] == "no-decision"
     assert ask("anna", "POST", "/decisions", **decision("quality", "keep", ids[:1])).json()["reason"] == "usage"
-    assert ask("anna", "POST", "/decisions", **decision("quality", "drop", ids[:1])).status_code == 422
+    assert ask("anna", "POST", "/decisions", **decision("quality", "remove", ids[:1])).status_code == 422
 
 
 def test_a_value_is_recorded_and_given_back(asked: tuple[Any, list[str]]) -> None:
@@ -91,6 +91,25 @@ def test_what_is_removed_takes_its_decisions_with_it(asked: tuple[Any, list[str]
     assert ask("admin", "DELETE", f"/records/{ids[3]}").json()["records"] == 1
     left = ask("looks", "GET", "/decisions", params={"audit": "outliers"}).json()["items"]
     assert [each["ids"] for each in left] == [ids[4:5]]
+
+
+def test_contributors_mark_what_is_to_go_and_admins_remove_it(asked: tuple[Any, list[str]]) -> None:
+    ask, ids = asked
+    south = ids[-2]
+    assert ask("looks", "POST", "/decisions", **decision("quality", "drop", ids[:1])).status_code == 403
+    assert ask("north", "POST", "/decisions", **decision("quality", "drop", [south])).status_code == 404
+    own = ask("north", "POST", "/decisions", **decision("outliers", "drop", ids[:1])).json()
+    assert ask("north", "POST", f"/decisions/{own['number']}/undo").status_code == 200
+    made = ask("anna", "POST", "/decisions", **decision("duplicates", "drop", [south])).json()
+    assert (made["decided"], made["changed"]) == (1, 0)
+    assert ask("anna", "GET", f"/records/{south}").status_code == 200
+    assert ask("anna", "POST", "/records/remove", json={"ids": [south]}).status_code == 403
+    told = ask("admin", "GET", "/decisions").json()["items"]
+    marked = [id for each in told if each["decision"] == "drop" for id in each["ids"]]
+    assert marked == [south]
+    assert ask("admin", "POST", "/records/remove", json={"ids": marked}).json()["records"] == 1
+    assert ask("anna", "GET", f"/records/{south}").status_code == 404
+    assert not [each for each in ask("admin", "GET", "/decisions").json()["items"] if each["decision"] == "drop"]
 
 
 def test_many_are_removed_at_once_or_none(asked: tuple[Any, list[str]]) -> None:

@@ -164,6 +164,34 @@ def test_records_uploads_and_jobs_are_of_one_gallery(copies: dict[str, Path], fo
         client.delete(where)
 
 
+def test_outliers_against_another_gallery_take_a_key_for_all_of_it(
+    copies: dict[str, Path], keys: dict[tuple[Role | None, str], str]
+) -> None:
+    with open_gallery(copies["chest"]) as gallery:
+        some = add_key(gallery, "some", where="site=north").key
+    with open_gallery(copies["head"]) as gallery:
+        add_key(gallery, "some", role="contributor", key=some)
+
+    def ask(client: TestClient, key: str, name: str) -> httpx.Response:
+        body = {"reference": "label=even", "reference_gallery": name}
+        return client.post(f"/g/head{API}/audit/outliers", json=body, headers=bearer(key))
+
+    with asking(copies) as client:
+        both, head = keys["contributor", "both"], keys["contributor", "head"]
+        for key, name in ((head, "chest"), (both, "other"), (both, str(copies["chest"]))):
+            assert ask(client, key, name).status_code in (404, 422)
+        problem(ask(client, head, "chest"), 404, "no-gallery")
+        problem(ask(client, some, "chest"), 403, "collection")
+        queued = ask(client, both, "chest")
+        where = queued.headers["location"]
+        done = eventually(
+            lambda: client.get(where, headers=bearer(both)).json(),
+            lambda job: job["state"] not in ("queued", "running"),
+        )
+        assert done["result"]["reference"] == 6, done["error"]
+        assert str(copies["chest"]) not in json.dumps(done)
+
+
 def test_the_audit_log_names_the_gallery(copies: dict[str, Path], tmp_path: Path) -> None:
     ids = {}
     for name, folder in copies.items():

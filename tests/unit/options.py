@@ -421,6 +421,7 @@ COMMANDS: Final[dict[str, Command]] = {
         {
             "--gallery": GALLERY,
             "--reference": Told("--reference label=odd", "reference", "label=odd"),
+            "--reference-cohort": Told("--reference-cohort c", "reference_cohort", "c"),
             "--reference-gallery": Told("--reference-gallery {other}", "reference_gallery", "{other}"),
             "--where": Told("--where site=north", "where", "site=north"),
             "--space": SPACE,

@@ -14,7 +14,7 @@ from lookalike.errors import NotFoundError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.store.decisions import groups_joined_to
 from lookalike.verbs.audit import audit_metadata, audit_outliers
-from lookalike.verbs.curation.decisions import decide, list_decisions, undo_decision
+from lookalike.verbs.curation.decisions import DecidedOf, decide, list_decisions, undo_decision
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt
 from lookalike.verbs.records import record_info, remove
@@ -63,6 +63,24 @@ def test_what_is_decided_is_not_listed_again_unless_asked(found: tuple[Gallery, 
     assert left.notes[-1] == "1 more were decided already and are not listed (--decided lists them)."
     assert audit_outliers(gallery, "label=n", limit=2, decided=True).outliers == first
     assert ids
+
+
+def test_what_is_to_go_is_listed_by_no_audit_and_stays_until_it_is_removed(found: tuple[Gallery, list[str]]) -> None:
+    gallery, _ids = found
+    far = [each.id for each in audit_outliers(gallery, "label=n").outliers]
+    made = decide(gallery, "duplicates", "drop", far[:2], by="anna")
+    assert (made.decided, made.changed) == (2, 0)
+    assert {each.ids for each in list_decisions(gallery)} == {(id,) for id in far[:2]}
+    assert [each.id for each in audit_outliers(gallery, "label=n", limit=1).outliers] == far[2:]  # of another audit
+    assert [each.id for each in audit_outliers(gallery, "label=n", decided=True).outliers] == far
+    assert DecidedOf(gallery, "duplicates").holds(far[0], far[2])
+    with pytest.raises(UsageError, match="of a record, and not about a fault"):
+        decide(gallery, "quality", "drop", far[:1], about="blank")
+    undo_decision(gallery, made.number)
+    decide(gallery, "quality", "drop", far[:1], by="anna")
+    assert [each.id for each in audit_outliers(gallery, "label=n").outliers] == far[1:]
+    remove(gallery, far[:1])
+    assert list_decisions(gallery).items == ()
 
 
 def test_a_value_is_accepted_rejected_and_given_back(make_gallery: MakeGallery) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from filled import fill, unit
-from lookalike.errors import ManifestMismatchError, UsageError
+from lookalike.errors import ManifestMismatchError, NotFoundError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.verbs.audit import audit_outliers
+from lookalike.verbs.cohorts.cohorts import save_cohort
 
 
 def test_distances_percentiles_and_area_are_what_a_loop_gives(make_gallery: Callable[..., Gallery]) -> None:
@@ -126,7 +127,11 @@ def test_a_reference_of_another_gallery(make_gallery: Callable[..., Gallery]) ->
         expected = {ids[i]: distance(i, among) for i in range(30)}
         assert {each.id: each.distance for each in audit.outliers} == pytest.approx(expected, abs=1e-5)
         assert audit.reference == len(among)
+    save_cohort(other, "evens", where="label=normal")
+    assert audit_outliers(gallery, reference_cohort="evens", reference_gallery=other.folder, limit=30) == audit
     assert "another gallery" in str(audit)
+    with pytest.raises(NotFoundError, match="no cohort"):
+        audit_outliers(gallery, reference_cohort="evens")
     elsewhere = make_gallery("elsewhere", encoder="imported:y:4")
     with pytest.raises(ManifestMismatchError, match="elsewhere was made with the encoder"):
         audit_outliers(gallery, reference_gallery=elsewhere.folder)

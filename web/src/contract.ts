@@ -1134,7 +1134,7 @@ export interface paths {
         put?: never;
         /**
          * Post Audit Outliers
-         * @description List the records that lie farthest from a reference set.
+         * @description List the records that lie farthest from a reference set. reference_gallery: one all of which the caller sees.
          */
         post: operations["post_audit_outliers"];
         delete?: never;
@@ -2047,7 +2047,7 @@ export interface components {
             /** @enum {string} */
             audit: "duplicates" | "outliers" | "quality" | "metadata";
             /** @enum {string} */
-            decision: "keep" | "different" | "same-patient" | "accept" | "reject";
+            decision: "keep" | "different" | "same-patient" | "accept" | "reject" | "drop";
             ids: string[];
             /** @default  */
             about?: string;
@@ -3026,11 +3026,14 @@ export interface components {
             per: "record" | "study";
         };
         /**
-         * @description reference: a filter, the records to be like. where: which are compared with them. outlier: those of the compared
-         *     that are known to be outliers.
+         * @description The records to be like: reference, a filter; reference_cohort, of these; reference_gallery, the name of another
+         *     gallery of this service that they are of: one of the three or several. where: which are compared with them. outlier:
+         *     those of the compared that are known to be outliers.
          */
         OutliersBody: {
-            reference: string;
+            reference?: string | null;
+            reference_cohort?: string | null;
+            reference_gallery?: string | null;
             where?: string | null;
             /** @default base */
             space?: string;

@@ -90,6 +90,7 @@ def _duplicates(gallery: str, decided: bool, output: str) -> None:
 @command.command("outliers")
 @gallery_option
 @click.option("--reference", metavar="FILTER", help="The records to be like, such as label=normal.")
+@click.option("--reference-cohort", metavar="NAME", help="They are of this cohort.")
 @click.option("--reference-gallery", metavar="FOLDER", help="They are of this gallery.  [default: of the same]")
 @click.option("--where", metavar="FILTER", help="Compare these with it.  [default: all others]")
 @click.option("--space", default="base", show_default=True, help="base, or the name of an adapter.")
@@ -109,6 +110,7 @@ def _duplicates(gallery: str, decided: bool, output: str) -> None:
 def _outliers(
     gallery: str,
     reference: str | None,
+    reference_cohort: str | None,
     reference_gallery: str | None,
     where: str | None,
     space: str,
@@ -134,6 +136,7 @@ def _outliers(
         result = audit_outliers(
             opened,
             reference,
+            reference_cohort=reference_cohort,
             reference_gallery=reference_gallery,
             where=where,
             space=space,

@@ -37,8 +37,8 @@ def command() -> None:
 def _make(
     audit: AuditName, decision: DecisionName, ids: tuple[str, ...], gallery: str, about: str, value: str, as_json: bool
 ) -> None:
-    """Decide of a pair of duplicates (keep, different, same-patient), of outliers or faults (keep), or of a proposed
-    value (accept, reject). What is to go is removed: lookalike records remove.
+    """Decide of a pair of duplicates (keep, different, same-patient), of outliers or faults (keep), of a proposed value
+    (accept, reject), or of the records of any that they are to go (drop): lookalike records remove carries it out.
 
     \b
     Example:

@@ -26,6 +26,7 @@ from lookalike.evaluation.scores import number_of
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.metrics import Bools, Floats, numbered, resample_weights
+from lookalike.store.cohorts import cohort_members, stored_cohort
 from lookalike.store.studies import studies_of
 from lookalike.text import DISCLAIMER
 from lookalike.types import Keys, Record, Vectors
@@ -73,17 +74,21 @@ def outliers_of(
     seed: int,
     per: OutlierUnit,
     reference_gallery: str | os.PathLike[str] | None,
+    reference_cohort: str | None,
 ) -> OutlierAudit:
     """Compare the records that a filter allows, or all others, with those of the reference. Raises UsageError: either
-    of them is empty, a filter that cannot be read; GalleryError, ManifestMismatchError: the gallery of the reference.
+    of them is empty, a filter that cannot be read; NotFoundError: no such cohort; GalleryError, ManifestMismatchError:
+    the gallery of the reference.
     """
     if neighbours < 1 or limit < 1:
         raise UsageError(f"neighbours and limit must be at least 1, got {neighbours} and {limit}")
-    if reference is None and reference_gallery is None:
-        raise UsageError("name a reference: a filter such as label=normal, another gallery, or both")
+    if reference is None and reference_gallery is None and reference_cohort is None:
+        raise UsageError(
+            "name a reference: a filter such as label=normal, a cohort, another gallery, or of these several"
+        )
     if per not in ("record", "study"):
         raise UsageError(f"outliers are listed per record or per study, got {per!r}")
-    known, others = _sides(gallery, reference, where, space, reference_gallery)
+    known, others = _sides(gallery, reference, where, space, reference_gallery, reference_cohort)
     if len(known.keys) < 2 or not len(others.keys):
         raise UsageError(
             f"the reference has {len(known.keys)} records and {len(others.keys)} others are there to be compared with "
@@ -105,24 +110,35 @@ def _sides(
     where: str | Filter | None,
     space: str,
     reference_gallery: str | os.PathLike[str] | None,
+    reference_cohort: str | None,
 ) -> tuple[_Side, _Side]:
     """The reference, and what is compared with it."""
     if reference_gallery is None:
-        known = _side(gallery, reference, gallery, space)
+        known = _side(gallery, reference, gallery, space, cohort=reference_cohort)
         return known, _side(gallery, where, gallery, space, without=known.keys)
     with opened_beside(gallery, reference_gallery, "the reference gallery") as other:
-        known = _side(other, reference, gallery, space)
+        known = _side(other, reference, gallery, space, cohort=reference_cohort)
         owners = {record.id: record.patient for record in other.store.records().values()}
     return known, _with_patients_of(_side(gallery, where, gallery, space), gallery.store.records().values(), owners)
 
 
 def _side(
-    gallery: Gallery, where: str | Filter | None, asked: Gallery, space: str, without: Keys | None = None
+    gallery: Gallery,
+    where: str | Filter | None,
+    asked: Gallery,
+    space: str,
+    without: Keys | None = None,
+    cohort: str | None = None,
 ) -> _Side:
-    """The records that a filter allows. asked: the gallery whose space it is. without: the keys of those left out."""
+    """The records that a filter allows. asked: the gallery whose space it is. without: the keys of those left out.
+    cohort: those of it alone.
+    """
     stored, records, studies = pooled_vectors(gallery), gallery.store.records(), studies_of(gallery.store)
     keys = candidates(gallery, where=where).records(gallery, np.sort(stored.records))
     rows = np.flatnonzero(np.isin(stored.records, keys if without is None else np.setdiff1d(keys, without)))
+    if cohort is not None:
+        members = {each.id for each in cohort_members(gallery.store, stored_cohort(gallery.store, cohort).number)}
+        rows = np.array([row for row in rows if records[int(stored.records[row])].id in members], np.int64)
     some = [records[int(key)] for key in stored.records[rows]]
     return _Side(
         stored.records[rows],

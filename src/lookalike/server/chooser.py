@@ -10,13 +10,14 @@ from pathlib import Path
 from fastapi import Request
 
 from lookalike.configuration.setting import GalleryPlace
-from lookalike.errors import ForbiddenError, LookalikeError
-from lookalike.roles import ROLES
+from lookalike.errors import ForbiddenError, LookalikeError, NotFoundError
+from lookalike.roles import ROLES, Role
 from lookalike.server.access import count_wrong_key, no_role
 from lookalike.server.addressed import address_of
 from lookalike.server.callers import Caller
 from lookalike.server.contract.answers import FirstStep, GalleryChoice, GalleryList
 from lookalike.server.galleries import Galleries, is_missing
+from lookalike.server.guard import API
 from lookalike.server.problems import Problem, of_error
 from lookalike.server.service import Service
 from lookalike.text import one_line
@@ -43,6 +44,21 @@ def gallery_list(request: Request, galleries: Galleries) -> GalleryList:
     items = tuple(_choices(galleries, callers))
     steps = tuple(_first_steps(galleries))
     return GalleryList(items, galleries.several, bool(items or steps), steps)
+
+
+def chosen_gallery(request: Request, galleries: Galleries, name: str, role: Role) -> Service:
+    """Another gallery that a caller names, for who has a role for all of its records. Raises NotFoundError: no gallery
+    of that name is open, or the caller may do nothing there; ForbiddenError; Problem 503 as ``Access.known``.
+    """
+    service = galleries.service(name) if galleries.named(name) else None
+    caller = None if service is None else service.access.known(request)
+    if service is None or caller is None or not caller.grants:
+        raise NotFoundError(f"no gallery {one_line(name)!r} is open to you here; see GET {API}/galleries", "no-gallery")
+    if not caller.may(role):
+        what = f"this needs the role {role} in {name}; {caller.known_as} is a {caller.role} there"
+        raise ForbiddenError(what, "role")
+    caller.acts(role).whole()
+    return service
 
 
 def _callers(request: Request, services: list[Service], galleries: Galleries) -> dict[str, Caller]:

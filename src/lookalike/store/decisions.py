@@ -34,6 +34,8 @@ ACCEPTED: Final = "accept"
 SAME_PATIENT: Final = "same-patient"
 CHANGING: Final = (ACCEPTED, SAME_PATIENT)
 """The decisions that change records."""
+TO_DROP: Final = "drop"
+"""The decision about a record, whatever was found of it, that asks an admin to remove it."""
 _LAST: Final = "last decision"  # the gallery's fact
 _NAMES: Final = [column.name for column in DECISIONS.columns if column.name != "checksum"]
 

@@ -108,6 +108,7 @@ def audit_outliers(
     gallery: Gallery,
     reference: str | Filter | None = None,
     *,
+    reference_cohort: str | None = None,
     reference_gallery: str | os.PathLike[str] | None = None,
     where: str | Filter | None = None,
     space: str = BASE,
@@ -118,20 +119,23 @@ def audit_outliers(
     decided: bool = False,
     seed: int = 0,
 ) -> OutlierAudit:
-    """List the records farthest from a reference set, such as ``label=normal``. reference_gallery: another gallery, of
-    the same encoder, that the reference is of, all of it where no filter says which. where: which records are compared
+    """List the records farthest from a reference set, such as ``label=normal``. reference_cohort: the reference is of
+    the members of a cohort. reference_gallery: another gallery, of the same encoder, that the reference is of, all of
+    it where nothing says which. where: which records are compared
     with it, all others without. neighbours: reference records of other patients that a distance is the mean over.
     limit: how many are listed. outlier: which of the compared records are known to be outliers; the result then says
     how well the distances tell them, with an interval. per: "study" compares studies, by the mean over those of their
     records that are compared; a study is known to be an outlier if one of these is. decided: list also records of which
     it was decided, or studies whose farthest record is one of these.
 
-    Raises UsageError: nothing to compare, a filter that cannot be read, no such space. GalleryError,
-    ManifestMismatchError: the other gallery cannot be read, or is of another encoder.
+    Raises UsageError: nothing to compare, a filter that cannot be read, no such space. NotFoundError: no such cohort.
+    GalleryError, ManifestMismatchError: the other gallery cannot be read, or is of another encoder.
     """
     known = DecidedOf(gallery, "outliers")
     most = limit if decided else limit + len(known)
-    audited = outliers_of(gallery, reference, where, space, neighbours, most, outlier, seed, per, reference_gallery)
+    audited = outliers_of(
+        gallery, reference, where, space, neighbours, most, outlier, seed, per, reference_gallery, reference_cohort
+    )
     left = [each for each in audited.outliers if decided or not known.holds(each.id)]
     notes = (*audited.notes, *known.note(len(audited.outliers) - len(left)))
     return replace(audited, outliers=tuple(left[:limit]), notes=notes)

@@ -339,11 +339,14 @@ class AuditBody(Body):
 
 
 class OutliersBody(Body):
-    """reference: a filter, the records to be like. where: which are compared with them. outlier: those of the compared
-    that are known to be outliers.
+    """The records to be like: reference, a filter; reference_cohort, of these; reference_gallery, the name of another
+    gallery of this service that they are of: one of the three or several. where: which are compared with them. outlier:
+    those of the compared that are known to be outliers.
     """
 
-    reference: Annotated[str, Field(min_length=1, max_length=10_000)]
+    reference: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
+    reference_cohort: Name | None = None
+    reference_gallery: Name | None = None
     where: Annotated[str, Field(max_length=10_000)] | None = None
     space: Name = BASE
     neighbours: Annotated[int, Field(ge=1, le=1000)] = 5

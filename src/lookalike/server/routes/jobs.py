@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from lookalike.errors import NotFoundError
 from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
+from lookalike.server.chooser import chosen_gallery
 from lookalike.server.contract.answers import JobAnswer, JobListing
 from lookalike.server.contract.bodies import (
     AdaptBody,
@@ -35,6 +36,7 @@ from lookalike.server.jobs.submit import accepted, cancel, job_owners, queue, qu
 from lookalike.server.problems import Problem
 from lookalike.server.responses import NEVER_KEPT, FileOfBytes, download_response, json_response
 from lookalike.server.routes.parameters import (
+    All,
     AsContributor,
     AsReader,
     Cursor,
@@ -113,9 +115,15 @@ def post_audit_duplicates(service: Served, caller: AsContributor, body: Duplicat
 
 
 @jobs_router.post("/audit/outliers", status_code=202, response_model=JobAnswer)
-def post_audit_outliers(body: OutliersBody, service: Served, caller: AsContributor) -> Response:
-    """List the records that lie farthest from a reference set."""
-    return _queued(service, caller, "outliers", body)
+def post_audit_outliers(
+    body: OutliersBody, request: Request, galleries: All, service: Served, caller: AsContributor
+) -> Response:
+    """List the records that lie farthest from a reference set. reference_gallery: one all of which the caller sees."""
+    given = body.model_dump()
+    if body.reference_gallery is not None:
+        other = chosen_gallery(request, galleries, body.reference_gallery, "reader")
+        given["reference_gallery"] = str(other.gallery.folder)
+    return accepted(queue(service, caller, "outliers", given))
 
 
 @jobs_router.post("/audit/drift", status_code=202, response_model=JobAnswer)

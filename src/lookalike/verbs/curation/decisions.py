@@ -16,6 +16,7 @@ from lookalike.store.decisions import (
     ACCEPTED,
     CHANGING,
     SAME_PATIENT,
+    TO_DROP,
     StoredDecision,
     put_decisions,
     stored_decisions,
@@ -24,15 +25,15 @@ from lookalike.store.decisions import (
 from lookalike.text import plain_text
 
 AuditName: TypeAlias = Literal["duplicates", "outliers", "quality", "metadata"]
-DecisionName: TypeAlias = Literal["keep", "different", "same-patient", "accept", "reject"]
+DecisionName: TypeAlias = Literal["keep", "different", "same-patient", "accept", "reject", "drop"]
 AUDIT_NAMES: Final[tuple[AuditName, ...]] = get_args(AuditName)
 DECISION_NAMES: Final[tuple[DecisionName, ...]] = get_args(DecisionName)
 
 _MAY: Final[Mapping[AuditName, tuple[DecisionName, ...]]] = {
-    "duplicates": ("keep", "different", SAME_PATIENT),
-    "outliers": ("keep",),
-    "quality": ("keep",),
-    "metadata": (ACCEPTED, "reject"),
+    "duplicates": ("keep", "different", SAME_PATIENT, TO_DROP),
+    "outliers": ("keep", TO_DROP),
+    "quality": ("keep", TO_DROP),
+    "metadata": (ACCEPTED, "reject", TO_DROP),
 }
 _FIXED: Final = ("slices", VISUAL_FEATURES)  # how deep a record is, and whether a face can be made from it
 _JOINED: Final = "+"  # fields that were audited as one
@@ -71,12 +72,13 @@ def decide(
     duplicates: ids of a pair. keep (both are to stay), different (no copies of one another), same-patient: from now on
     all records of the two patients are of one, the first's where it is known; their days are not known any more until
     they are indexed again. outliers, quality: keep (nothing is wrong); about: the fault. metadata: accept (about: the
-    field; value: is recorded from now on), reject (this value). Who is to go is removed instead: ``records remove``.
+    field; value: is recorded from now on), reject (this value). drop, of any: the records are to go. It asks who may
+    remove them (``records remove``) and changes nothing until then; nothing that is found of them is listed again.
 
     Raises UsageError, NotFoundError; then nothing is stored.
     """
     _check(gallery, audit, decision, ids, about, value)
-    findings = [list(ids)] if audit == "duplicates" else [[id] for id in dict.fromkeys(ids)]
+    findings = [list(ids)] if _of_pair(audit, decision) else [[id] for id in dict.fromkeys(ids)]
     who = plain_text(by, _LENGTH)
     number, changed = put_decisions(gallery.store, audit, decision, findings, about=about, value=value, by=who)
     return Decided(number, len(findings), changed)
@@ -112,20 +114,26 @@ class DecidedOf:
     """What was decided of one audit's findings, at one moment."""
 
     def __init__(self, gallery: Gallery, audit: AuditName) -> None:
-        found = stored_decisions(gallery.store, audit)
-        told = [each for each in found if each.decision != ACCEPTED]  # if it was recorded anew it is decided anew
+        found = stored_decisions(gallery.store)
+        self._to_drop = {id for each in found if each.decision == TO_DROP for id in each.ids}
+        elsewhere = (ACCEPTED, TO_DROP)  # what was accepted is recorded: if it was recorded anew it is decided anew
+        told = [each for each in found if each.audit == audit and each.decision not in elsewhere]
         self._findings = {(frozenset(each.ids), each.about, each.value) for each in told}
 
     def __len__(self) -> int:
-        return len(self._findings)
+        return len(self._findings) + len(self._to_drop)
 
     def holds(self, *ids: str, about: str = "", value: str = "") -> bool:
-        """Whether it is decided what is to be with a finding."""
-        return (frozenset(ids), about, value) in self._findings
+        """Whether it is decided what is to be with a finding, or that a record of it is to go."""
+        return (frozenset(ids), about, value) in self._findings or not self._to_drop.isdisjoint(ids)
 
     def note(self, count: int) -> tuple[str, ...]:
         """What is said of findings that are not listed, if there are any."""
         return (f"{count} more were decided already and are not listed (--decided lists them).",) if count else ()
+
+
+def _of_pair(audit: AuditName, decision: DecisionName) -> bool:
+    return audit == "duplicates" and decision != TO_DROP
 
 
 def _check(
@@ -133,10 +141,13 @@ def _check(
 ) -> None:
     _named(audit, AUDIT_NAMES, "audit")
     _named(decision, _MAY[audit], f"decision of {audit}")
-    if not ids or (audit == "duplicates" and len({*ids}) != _TWO):
-        raise UsageError(
-            "name the two records of a pair" if audit == "duplicates" else "name the records, by their ids"
-        )
+    of_pair = _of_pair(audit, decision)
+    if not ids or (of_pair and len({*ids}) != _TWO):
+        raise UsageError("name the two records of a pair" if of_pair else "name the records, by their ids")
+    if decision == TO_DROP:
+        if about or value:
+            raise UsageError("to drop is decided of a record, and not about a fault or a field of it")
+        return
     if audit == "quality":
         _named(about, FAULT_NAMES, "fault")
     elif audit == "metadata":
