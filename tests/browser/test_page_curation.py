@@ -239,6 +239,102 @@ def test_records_are_ordered_selected_in_ranges_and_removed_together(
     page.screenshot(path=artefacts / "records-390.png")
 
 
+def test_findings_are_ordered_decided_together_and_undone(
+    served_curated: str, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    api = f"{served_curated}api/v1"
+    page = page_without_errors(bypass_csp=True, viewport={"width": 1440, "height": 900})
+    page.goto(f"{served_curated}#/gallery")
+    values = look(page, "metadata")
+    told(page, "2 to decide, 0 decided.")
+    ids = [each.get_attribute("data-ids") for each in values.all()]
+    values.first.get_by_test_id("choose-finding").check()
+    assert page.get_by_test_id("together-accept").inner_text() == "Accept (1)"
+    page.get_by_test_id("findings-all").click()
+    assert page.get_by_test_id("findings-chosen").inner_text() == "2 selected"
+    page.screenshot(path=artefacts / "curation-together-1440.png")
+    page.get_by_test_id("together-accept").focus()
+    page.keyboard.press("Enter")
+    told(page, "0 to decide, 2 decided.")
+    now = [httpx.get(f"{api}/records/{id}").json()["attributes"]["BodyPart"] for id in ids]
+    assert sorted(now) == ["BREAST", "CHEST"]
+    page.get_by_test_id("together-undo").click()
+    told(page, "2 to decide, 0 decided.")
+    again = [httpx.get(f"{api}/records/{id}").json()["attributes"]["BodyPart"] for id in ids]
+    assert again == now[::-1]
+
+    look(page, "outliers")
+    for order, down in (("low", False), ("high", True)):
+        page.get_by_test_id("findings-order").select_option(order)
+        texts = page.get_by_test_id("finding").all_inner_texts()
+        far = [float(text.split("distance ")[1].split(",")[0]) for text in texts]
+        assert far == sorted(far, reverse=down)
+    page.get_by_test_id("reference-kind").select_option("filter")
+    page.get_by_test_id("reference-filter").fill("BodyPart=CHEST and label=normal")
+    page.get_by_test_id("reference-kind").select_option("gallery")
+    page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")  # there is no other one
+    httpx.post(f"{api}/cohorts", json={"name": "chests", "where": "BodyPart=CHEST"}).raise_for_status()
+    look(page, "duplicates")
+    look(page, "outliers")
+    page.get_by_test_id("reference-kind").select_option("cohort")
+    page.get_by_test_id("outliers-reference").select_option("chests")
+    page.screenshot(path=artefacts / "curation-reference-1440.png")
+    page.get_by_test_id("audit-start").click()
+    page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")
+    page.wait_for_function("!document.querySelector('[data-testid=audit-start]').disabled", timeout=300_000)
+    done = httpx.get(f"{api}/jobs").json()["items"][0]
+    found = httpx.get(f"{api}/jobs/{done['id']}").json()["result"]
+    (chests,) = httpx.get(f"{api}/cohorts").json()["items"]
+    assert found["reference"] == chests["members"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=artefacts / "curation-reference-390.png")
+
+
+def test_contributors_mark_and_an_admin_drops(
+    curated: Path, tmp_path: Path, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    shutil.copytree(curated, tmp_path / "gallery")
+    with open_gallery(tmp_path / "gallery") as gallery:
+        keys = {role: add_key(gallery, role, role=role).key for role in ("contributor", "admin")}
+    with serving(tmp_path / "gallery") as address:
+        asking = {"Authorization": f"Bearer {keys['contributor']}"}
+
+        def signed_in(role: str) -> Page:
+            page = page_without_errors(expected="40[13]")
+            page.goto(f"{address}#/gallery")
+            page.get_by_test_id("key").fill(keys[role])
+            page.keyboard.press("Enter")
+            page.get_by_test_id("gallery-page-duplicates").wait_for()
+            return page
+
+        page = signed_in("contributor")
+        pairs = look(page, "duplicates")
+        mark = pairs.first.get_by_test_id("mark").last
+        identity = mark.get_attribute("data-id")
+        mark.click()
+        told(page, "1 to decide, 1 decided.")
+        faults = look(page, "quality").filter(has_text="nothing.png").first
+        blank = faults.get_attribute("data-ids")
+        faults.focus()
+        page.keyboard.press("d")
+        page.get_by_test_id("marked").get_by_text("2 marked").wait_for()
+        assert page.get_by_test_id("drop-marked").count() == 0
+        page.screenshot(path=artefacts / "curation-marked.png")
+        assert httpx.get(f"{address}api/v1/records/{blank}", headers=asking).status_code == 200
+        page.close()
+        page = signed_in("admin")
+        look(page, "duplicates")
+        page.get_by_test_id("drop-marked").click()
+        page.screenshot(path=artefacts / "curation-drop-marked.png")
+        page.get_by_test_id("remove-confirm").click()
+        page.get_by_test_id("marked").wait_for(state="detached", timeout=60_000)
+        told(page, "1 to decide, 0 decided.")
+        for id in (identity, blank):
+            assert httpx.get(f"{address}api/v1/records/{id}", headers=asking).status_code == 404
+        page.close()
+
+
 def test_a_reader_sees_findings_and_decides_nothing(
     curated: Path, tmp_path: Path, page_without_errors: MakePage
 ) -> None:

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../src/types";
+import { asked, type Finding } from "../src/views/gallery/curation/decided";
+import { ofFolder } from "../src/views/gallery/pending";
 import { metSentences, NONE, takenBy, takenSentence, together } from "../src/views/gallery/taken";
 
 const job = (result: unknown): Job => ({ result }) as Job;
@@ -39,5 +41,35 @@ describe("what became of the files", () => {
       "0 records added, 2 files already there, 1 file refused: why stands under “refused”.",
     );
     expect(takenSentence(NONE, "cancelled")).toContain("cancelled");
+  });
+});
+
+describe("what is decided together", () => {
+  const value = (id: string, value: string): Finding => ({ audit: "metadata", ids: [id], about: "view", value });
+
+  it("is one decision where findings differ in their record alone", () => {
+    const bodies = asked([value("a", "PA"), value("b", "AP"), value("c", "PA")], "accept");
+    expect(bodies).toEqual([
+      { audit: "metadata", decision: "accept", ids: ["a", "c"], about: "view", value: "PA" },
+      { audit: "metadata", decision: "accept", ids: ["b"], about: "view", value: "AP" },
+    ]);
+  });
+
+  it("is a decision for each pair, but of each record once that it is to go", () => {
+    const pairs: Finding[] = [["a", "b"], ["a", "c"]].map((ids) => ({ audit: "duplicates", ids }));
+    expect(asked(pairs, "different").map(({ ids }) => ids)).toEqual([["a", "b"], ["a", "c"]]);
+    expect(asked([value("a", "PA"), value("a", "AP"), value("b", "AP")], "drop")).toEqual([
+      { audit: "metadata", decision: "drop", ids: ["a", "b"], about: "", value: "" },
+    ]);
+  });
+});
+
+describe("the files of a chosen folder", () => {
+  const at = (path: string): File => ({ webkitRelativePath: path }) as File;
+  const files = ["ct/a.dcm", "ct/one/b.dcm", "ct/.hidden", "ct/.git/c.dcm"].map(at);
+
+  it("are those below it, too, where these are wanted, and none that is hidden", () => {
+    expect(ofFolder(files, true)).toEqual(files.slice(0, 2));
+    expect(ofFolder(files, false)).toEqual(files.slice(0, 1));
   });
 });

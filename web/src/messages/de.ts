@@ -2,6 +2,7 @@
 import { adapt, jobs } from "./de/adapt";
 import { common } from "./de/common";
 import { compare } from "./de/compare";
+import { curation } from "./de/curation";
 import { evaluate } from "./de/evaluate";
 import { evidence, help } from "./de/help";
 import { cohorts, holdings, operation } from "./de/holdings";
@@ -27,6 +28,7 @@ export const de: Messages = {
   holdings,
   cohorts,
   operation,
+  curation,
   panel,
   frame: {
     switchTo: "English",
@@ -224,78 +226,5 @@ export const de: Messages = {
     files: (count) => `${count.toLocaleString("de")} ${count === 1 ? "Datei" : "Dateien"}`,
     other: "aus anderen Gründen",
     more: "Mehr zeigen",
-  },
-  curation: {
-    name: {
-      duplicates: "Kopien voneinander",
-      outliers: "Ausreißer",
-      quality: "Qualität der Bilder",
-      metadata: "Zweifelhafte Werte",
-    },
-    about: {
-      duplicates: "Bilder, die Kopien voneinander sind: neu kodiert, gerahmt, beschnitten, gespiegelt, gedreht.",
-      outliers: "Einträge, die am weitesten von denen mit einem Label liegen. Weit ist nicht falsch: Sehen Sie jeden an.",
-      quality: "Bilder, mit denen etwas nicht stimmt. Die Dateien bleiben, wie sie sind.",
-      metadata: "Werte, denen die nächsten Einträge anderer Patienten widersprechen, und Werte für Einträge ohne einen.",
-    },
-    look: "Danach suchen",
-    looking: "Sucht …",
-    notYet: "Danach wurde noch nicht gesucht.",
-    showDecided: "Entschiedenes zeigen",
-    left: (open, decided) => `${open.toLocaleString("de")} zu entscheiden, ${decided.toLocaleString("de")} entschieden.`,
-    keys: "Pfeile gehen von einem zum nächsten; die Buchstaben entscheiden über den, der den Fokus hat.",
-    more: (count) => `Mehr zeigen (${count.toLocaleString("de")})`,
-    keepBoth: "Beide behalten",
-    decisions: {
-      keep: "Behalten",
-      different: "Keine Kopien",
-      "same-patient": "Derselbe Patient",
-      accept: "Annehmen",
-      reject: "Ablehnen",
-    },
-    meaning: {
-      keep: "Es bleibt, wie es ist, und wird nicht wieder gezeigt",
-      different: "Sie sind keine Kopien voneinander",
-      "same-patient": "Alle Einträge beider Patienten gelten von nun an als die eines einzigen; lässt sich rückgängig machen",
-      accept: "Der Wert gilt von nun an; lässt sich rückgängig machen",
-      reject: "Dieser Wert wird nicht wieder vorgeschlagen",
-    },
-    decidedNow: (decision) => `Entschieden: ${decision}.`,
-    decidedAndChanged: (decision, records) =>
-      `Entschieden: ${decision}. ${records.toLocaleString("de")} ${records === 1 ? "Eintrag" : "Einträge"} geändert; das lässt sich rückgängig machen.`,
-    takeBack: "Rückgängig",
-    takenBack: "Die Entscheidung ist zurückgenommen.",
-    drop: (side) => (side ? `${side} entfernen …` : "Entfernen …"),
-    side: ["Linkes", "Rechtes"],
-    pair: (one, other) => `${one} und ${other}`,
-    searchWith: (file) => `Mit ${file} suchen`,
-    kinds: {
-      "same-bytes": "Dasselbe Bild",
-      "re-encoded": "Neu kodiert",
-      framed: "Gerahmt",
-      cropped: "Beschnitten",
-      mirrored: "Gespiegelt",
-      rotated: "Gedreht",
-    },
-    patient: { same: "von einem Patienten", other: "von verschiedenen Patienten", unknown: "Patient nicht bekannt" },
-    farFrom: "Weit von",
-    distance: (distance, percentile) =>
-      `Abstand ${distance.toFixed(3)}, weiter als ${percentile.toFixed(1)} % der Vergleichseinträge`,
-    lookFor: "Suchen nach",
-    everyFault: "jedem Fehler",
-    faults: {
-      blank: "Leer",
-      clipped: "Abgeschnittene Grauwerte",
-      inverted: "Schwarz und Weiß vertauscht",
-      "upside-down": "Auf dem Kopf",
-      turned: "Gedreht",
-      mirrored: "Gespiegelt",
-      "wrong-body-part": "Andere Körperregion",
-      "burned-in-text": "Text im Bild",
-    },
-    valueOf: (field, file) => `${field} von ${file}`,
-    nothing: "nichts",
-    say: (share) => `${Math.round(share * 100)} % der Nachbarn`,
-    neighbours: "Nachbarn, die das sagen",
   },
 };

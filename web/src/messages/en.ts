@@ -2,6 +2,7 @@
 import { adapt, jobs } from "./en/adapt";
 import { common } from "./en/common";
 import { compare } from "./en/compare";
+import { curation } from "./en/curation";
 import { evaluate } from "./en/evaluate";
 import { evidence, help } from "./en/help";
 import { cohorts, holdings, operation } from "./en/holdings";
@@ -26,6 +27,7 @@ export const en = {
   holdings,
   cohorts,
   operation,
+  curation,
   panel,
   frame: {
     switchTo: "Deutsch",
@@ -202,80 +204,6 @@ export const en = {
     files: (count: number): string => `${count.toLocaleString("en")} ${count === 1 ? "file" : "files"}`,
     other: "for other reasons",
     more: "Show more",
-  },
-  curation: {
-    name: {
-      duplicates: "Copies of one another",
-      outliers: "Outliers",
-      quality: "Quality of pictures",
-      metadata: "Doubtful values",
-    },
-    about: {
-      duplicates: "Pictures that are copies of one another: re-encoded, framed, cropped, mirrored, turned.",
-      outliers: "Records that lie farthest from those with a label. Far is not wrong: look at each.",
-      quality: "Pictures that something is wrong with. The files stay as they are.",
-      metadata: "Recorded values that the nearest records of other patients contradict, and values for records without one.",
-    },
-    look: "Look for them",
-    looking: "Looking…",
-    notYet: "Nothing was looked for yet.",
-    showDecided: "Show what was decided",
-    left: (open: number, decided: number): string =>
-      `${open.toLocaleString("en")} to decide, ${decided.toLocaleString("en")} decided.`,
-    keys: "Arrows go from one to the next; the letters decide about the one with the focus.",
-    more: (count: number): string => `Show more (${count.toLocaleString("en")})`,
-    keepBoth: "Keep both",
-    decisions: {
-      keep: "Keep",
-      different: "No copies",
-      "same-patient": "Same patient",
-      accept: "Accept",
-      reject: "Reject",
-    },
-    meaning: {
-      keep: "It stays as it is, and is not listed again",
-      different: "They are no copies of one another",
-      "same-patient": "All records of both patients are of one from now on; can be undone",
-      accept: "The value is recorded from now on; can be undone",
-      reject: "This value is not proposed again",
-    },
-    decidedNow: (decision: string): string => `Decided: ${decision}.`,
-    decidedAndChanged: (decision: string, records: number): string =>
-      `Decided: ${decision}. ${records.toLocaleString("en")} ${records === 1 ? "record" : "records"} changed; it can be undone.`,
-    takeBack: "Undo",
-    takenBack: "The decision is undone.",
-    drop: (side: string): string => (side ? `Drop the ${side} one…` : "Drop…"),
-    side: ["left", "right"],
-    pair: (one: string, other: string): string => `${one} and ${other}`,
-    searchWith: (file: string): string => `Search with ${file}`,
-    kinds: {
-      "same-bytes": "The same picture",
-      "re-encoded": "Re-encoded",
-      framed: "Framed",
-      cropped: "Cropped",
-      mirrored: "Mirrored",
-      rotated: "Turned",
-    },
-    patient: { same: "of one patient", other: "of different patients", unknown: "patient not known" },
-    farFrom: "Far from",
-    distance: (distance: number, percentile: number): string =>
-      `distance ${distance.toFixed(3)}, farther than ${percentile.toFixed(1)} % of the reference`,
-    lookFor: "Look for",
-    everyFault: "every fault",
-    faults: {
-      blank: "Blank",
-      clipped: "Clipped",
-      inverted: "Inverted",
-      "upside-down": "Upside down",
-      turned: "Turned",
-      mirrored: "Mirrored",
-      "wrong-body-part": "Other part of the body",
-      "burned-in-text": "Text in the picture",
-    },
-    valueOf: (field: string, file: string): string => `${field} of ${file}`,
-    nothing: "nothing",
-    say: (share: number): string => `${Math.round(share * 100)} % of the neighbours`,
-    neighbours: "Neighbours that say so",
   },
 };
 

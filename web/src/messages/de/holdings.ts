@@ -16,6 +16,8 @@ export const holdings: Messages["holdings"] = {
   drop: (volumes) =>
     `${volumes ? "DICOM-, PNG-, JPEG-, NIfTI-, NRRD-Dateien" : "DICOM-, PNG-, JPEG-Dateien"} oder Ordner hier ablegen`,
   chooseFiles: "Dateien wählen",
+  chooseWholeFolder: "Ordner wählen",
+  subfolders: "mit Unterordnern",
   files: "Dateien zum Hinzufügen",
   toAdd: (count) => `${files(count)} hinzuzufügen`,
   oneSeries: "Das sind die Schichten einer Serie",

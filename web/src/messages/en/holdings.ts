@@ -15,6 +15,8 @@ export const holdings = {
   add: "Add images",
   drop: (volumes: boolean): string => `Drop DICOM, PNG, JPEG${volumes ? ", NIfTI, NRRD" : ""} files or folders here`,
   chooseFiles: "Choose files",
+  chooseWholeFolder: "Choose a folder",
+  subfolders: "with subfolders",
   files: "Files to add",
   toAdd: (count: number): string => `${files(count)} to add`,
   oneSeries: "These are the slices of one series",

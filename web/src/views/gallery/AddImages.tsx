@@ -8,9 +8,9 @@ import { refresh } from "../../search";
 import { gallery } from "../../state";
 import { say, sayProblem } from "../../ui/notice";
 import type { Job } from "../../types";
-import { Bar } from "../../ui/small";
+import { Bar, Switch } from "../../ui/small";
 import { FILES } from "../search/QueryPanel";
-import { pending } from "./pending";
+import { ofFolder, pending } from "./pending";
 import { refusedHere, sendAll } from "./send";
 import { NONE, takenBy, takenSentence, together } from "./taken";
 
@@ -19,6 +19,8 @@ const TOGETHER = 200; // files sent before a job takes them in: uploads are kept
 export function AddImages() {
   const words = messages.value.holdings;
   const files = useRef<HTMLInputElement>(null);
+  const wholeFolder = useRef<HTMLInputElement>(null);
+  const [deep, setDeep] = useState(true);
   const [sent, setSent] = useState<number | null>(null);
   const [table, setTable] = useState<File | null>(null);
   const [series, setSeries] = useState(false);
@@ -67,7 +69,11 @@ export function AddImages() {
       <div class="dropzone">
         <Upload aria-hidden="true" />
         <p>{words.drop(gallery.value?.volumes !== false)}</p>
-        <button onClick={() => files.current?.click()}>{words.chooseFiles}</button>
+        <div class="row">
+          <button onClick={() => files.current?.click()}>{words.chooseFiles}</button>
+          <button onClick={() => wholeFolder.current?.click()}>{words.chooseWholeFolder}</button>
+          <Switch label={words.subfolders} on={deep} onChange={setDeep} testid="add-subfolders" />
+        </div>
         <input
           ref={files}
           type="file"
@@ -79,6 +85,21 @@ export function AddImages() {
           aria-label={words.files}
           onChange={(event) => {
             pending.value = [...pending.value, ...(event.currentTarget.files ?? [])];
+            event.currentTarget.value = "";
+          }}
+        />
+        <input
+          ref={(input) => {
+            wholeFolder.current = input;
+            if (input) input.webkitdirectory = true;
+          }}
+          type="file"
+          class="hidden"
+          tabIndex={-1}
+          data-testid="add-folder"
+          aria-label={words.chooseWholeFolder}
+          onChange={(event) => {
+            pending.value = [...pending.value, ...ofFolder([...(event.currentTarget.files ?? [])], deep)];
             event.currentTarget.value = "";
           }}
         />

@@ -6,12 +6,15 @@ import { gallery } from "../../../state";
 import type { Bodies } from "../../../types";
 import { sayProblem } from "../../../ui/notice";
 import { moment } from "../told";
-import { decide, decisionOf, type Finding, takeBack } from "./decided";
+import { choose, chosen, decide, decisionOf, type Finding, keyOf, takeBack } from "./decided";
 
 export interface Choice {
   decision: Bodies["Decide"]["decision"];
   key: string;
 }
+
+/** Of any audit: whoever may remove the record is asked to. */
+export const TO_DROP: Choice = { decision: "drop", key: "d" };
 
 interface Props {
   finding: Finding;
@@ -68,6 +71,16 @@ export function Card({ finding, label, choices, children, more }: Props) {
       data-ids={finding.ids.join(" ")}
       onKeyDown={act}
     >
+      {isContributor && !decided && (
+        <input
+          type="checkbox"
+          class="choose"
+          checked={chosen.value.has(keyOf(finding))}
+          aria-label={words.choose(label)}
+          data-testid="choose-finding"
+          onChange={(event) => choose([finding], event.currentTarget.checked)}
+        />
+      )}
       {children}
       <div class="row">
         {decided ? (

@@ -8,9 +8,14 @@ import type { Job } from "../../../types";
 import { JobCard } from "../../../ui/JobCard";
 import { sayProblem } from "../../../ui/notice";
 import { Switch } from "../../../ui/small";
+import type { Choice } from "./Card";
 import { type Audit, decisionOf, type Finding, isGone, loadDecisions } from "./decided";
+import { Marked } from "./Marked";
+import { Together } from "./Together";
 
 const PAGE = 50;
+const ORDERS = ["found", "high", "low"] as const;
+type Order = (typeof ORDERS)[number];
 
 interface Props<T> {
   audit: Audit;
@@ -20,10 +25,14 @@ interface Props<T> {
   isReady?: boolean;
   found: (result: NonNullable<Job["result"]>) => { items: readonly T[]; notes: readonly string[] } | null;
   findingOf: (item: T) => Finding;
+  /** How sure, or how far: by it the list is ordered. */
+  scoreOf: (item: T) => number;
+  choicesOf: (item: T) => readonly Choice[];
   card: (item: T) => ComponentChildren;
 }
 
-export function Curation<T>({ audit, start, options, isReady = true, found, findingOf, card }: Props<T>) {
+export function Curation<T>({ audit, start, options, isReady = true, found, findingOf, scoreOf, choicesOf, card }: Props<T>) {
+  const [order, setOrder] = useState<Order>("found");
   const [all, setAll] = useState(false);
   const [most, setMost] = useState(PAGE);
   const [busy, setBusy] = useState(false);
@@ -34,7 +43,10 @@ export function Curation<T>({ audit, start, options, isReady = true, found, find
   const told = done?.result ? found(done.result) : null;
   const there = (told?.items ?? []).filter((item) => !isGone(findingOf(item)));
   const open = there.filter((item) => !decisionOf(findingOf(item)));
-  const shown = all ? there : open;
+  const listed = all ? there : open;
+  const by = order === "high" ? -1 : 1;
+  const shown = order === "found" ? listed : listed.toSorted((a, b) => by * (scoreOf(a) - scoreOf(b)));
+  const choices = new Map(shown.slice(0, most).map((item) => [findingOf(item), choicesOf(item)]));
   const ask = async (): Promise<void> => {
     setBusy(true);
     try {
@@ -56,6 +68,7 @@ export function Curation<T>({ audit, start, options, isReady = true, found, find
             {busy ? words.looking : words.look}
           </button>
         )}
+        {told && <OrderChoice order={order} onChoose={setOrder} />}
         {told && <Switch label={words.showDecided} on={all} onChange={setAll} testid="show-decided" />}
       </div>
       {last && last !== done && <JobCard job={last} />}
@@ -65,6 +78,8 @@ export function Curation<T>({ audit, start, options, isReady = true, found, find
           {words.left(open.length, there.length - open.length)}
         </p>
       )}
+      <Marked />
+      {gallery.value?.role !== "reader" && <Together choices={choices} />}
       {shown.length > 0 && <p class="note">{words.keys}</p>}
       <div class={`findings ${audit}`}>{shown.slice(0, most).map(card)}</div>
       {shown.length > most && <button onClick={() => setMost(most + PAGE)}>{words.more(shown.length - most)}</button>}
@@ -74,5 +89,21 @@ export function Curation<T>({ audit, start, options, isReady = true, found, find
         </p>
       ))}
     </section>
+  );
+}
+
+function OrderChoice({ order, onChoose }: { order: Order; onChoose: (order: Order) => void }) {
+  const words = messages.value.curation;
+  return (
+    <label class="row">
+      {words.order}
+      <select value={order} data-testid="findings-order" onChange={(event) => onChoose(event.currentTarget.value as Order)}>
+        {ORDERS.map((each) => (
+          <option key={each} value={each}>
+            {words.orders[each]}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }

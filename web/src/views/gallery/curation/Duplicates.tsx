@@ -17,6 +17,9 @@ const CHOICES: readonly Choice[] = [
 
 const findingOf = ({ first, second }: DuplicatePair): Finding => ({ audit: "duplicates", ids: [first.id, second.id] });
 
+const choicesOf = (pair: DuplicatePair): readonly Choice[] =>
+  pair.same_patient ? CHOICES.filter(({ decision }) => decision !== "same-patient") : CHOICES;
+
 export function Duplicates() {
   return (
     <Curation<DuplicatePair>
@@ -24,6 +27,8 @@ export function Duplicates() {
       start={() => api.auditDuplicates({ decided: true })}
       found={(result) => ("pairs" in result && "warnings" in result ? { items: result.pairs, notes: [] } : null)}
       findingOf={findingOf}
+      scoreOf={(pair) => pair.score}
+      choicesOf={choicesOf}
       card={(pair) => <Pair key={`${pair.first.id} ${pair.second.id}`} pair={pair} />}
     />
   );
@@ -37,7 +42,7 @@ function Pair({ pair }: { pair: DuplicatePair }) {
     <Card
       finding={findingOf(pair)}
       label={words.pair(...(both.map((one) => fileName(one.source)) as [string, string]))}
-      choices={pair.same_patient ? CHOICES.filter(({ decision }) => decision !== "same-patient") : CHOICES}
+      choices={choicesOf(pair)}
       more={both.map((one, at) => <Drop key={one.id} id={one.id} name={words.side[at]} />)}
     >
       <p>

@@ -1,47 +1,34 @@
-/** Records that lie far from a reference, such as the normal ones. */
+/** Records that lie far from a reference, such as the normal ones: a label, a filter, a cohort, another gallery. */
 import { useState } from "preact/hooks";
 import { api } from "../../../api";
 import { messages } from "../../../messages";
-import { gallery } from "../../../state";
 import type { Outlier } from "../../../types";
 import { fileName } from "../../../ui/facts";
-import { quoted } from "../../../where";
-import { Card, type Choice } from "./Card";
+import { Card, type Choice, TO_DROP } from "./Card";
 import { Curation } from "./Curation";
 import type { Finding } from "./decided";
 import { Drop } from "./Drop";
 import { Portrait } from "./Portrait";
+import { type AsReference, Reference } from "./Reference";
 
-const CHOICES: readonly Choice[] = [{ decision: "keep", key: "b" }];
+const CHOICES: readonly Choice[] = [{ decision: "keep", key: "b" }, TO_DROP];
 const MOST = 100;
 
 const findingOf = ({ id }: Outlier): Finding => ({ audit: "outliers", ids: [id] });
 
 export function Outliers() {
-  const labels = gallery.value?.labels ?? [];
-  const [label, setLabel] = useState(labels[0] ?? "");
+  const [reference, setReference] = useState<AsReference | null>(null);
   const words = messages.value.curation;
   return (
     <Curation<Outlier>
       audit="outliers"
-      start={() => api.auditOutliers({ reference: `label=${quoted(label)}`, limit: MOST, decided: true })}
-      isReady={label !== ""}
-      options={
-        <label class="row">
-          {words.farFrom}
-          <select
-            value={label}
-            data-testid="outliers-reference"
-            onChange={(event) => setLabel(event.currentTarget.value)}
-          >
-            {labels.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>
-      }
+      start={() => api.auditOutliers({ ...reference, limit: MOST, decided: true })}
+      isReady={reference !== null}
+      options={<Reference onChoose={setReference} />}
       found={(result) => ("outliers" in result ? { items: result.outliers, notes: result.notes } : null)}
       findingOf={findingOf}
+      scoreOf={(each) => each.distance}
+      choicesOf={() => CHOICES}
       card={(each) => (
         <Card
           key={each.id}

@@ -4,13 +4,13 @@ import { api } from "../../../api";
 import { messages } from "../../../messages";
 import type { QualityFinding } from "../../../types";
 import { fileName } from "../../../ui/facts";
-import { Card, type Choice } from "./Card";
+import { Card, type Choice, TO_DROP } from "./Card";
 import { Curation } from "./Curation";
 import type { Finding } from "./decided";
 import { Drop } from "./Drop";
 import { Portrait } from "./Portrait";
 
-const CHOICES: readonly Choice[] = [{ decision: "keep", key: "b" }];
+const CHOICES: readonly Choice[] = [{ decision: "keep", key: "b" }, TO_DROP];
 
 const findingOf = ({ id, fault }: QualityFinding): Finding => ({ audit: "quality", ids: [id], about: fault });
 
@@ -37,6 +37,8 @@ export function Quality() {
       }
       found={(result) => ("findings" in result && "compared" in result ? { items: result.findings, notes: result.notes } : null)}
       findingOf={findingOf}
+      scoreOf={({ value, threshold }) => Math.abs(value - threshold) / Math.max(Math.abs(threshold), 1e-6)}
+      choicesOf={() => CHOICES}
       card={(each) => (
         <Card
           key={`${each.id} ${each.fault}`}

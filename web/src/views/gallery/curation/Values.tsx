@@ -4,14 +4,14 @@ import { messages } from "../../../messages";
 import type { SuspectValue } from "../../../types";
 import { fileName } from "../../../ui/facts";
 import { Picture } from "../../../ui/Picture";
-import { Card, type Choice } from "./Card";
+import { Card, type Choice, TO_DROP } from "./Card";
 import { Curation } from "./Curation";
 import type { Finding } from "./decided";
 import { Drop } from "./Drop";
 import { Portrait } from "./Portrait";
 
 const REJECT: Choice = { decision: "reject", key: "n" };
-const CHOICES: readonly Choice[] = [{ decision: "accept", key: "a" }, REJECT];
+const CHOICES: readonly Choice[] = [{ decision: "accept", key: "a" }, REJECT, TO_DROP];
 
 const findingOf = ({ id, field, suggested }: SuspectValue): Finding => ({
   audit: "metadata",
@@ -19,6 +19,8 @@ const findingOf = ({ id, field, suggested }: SuspectValue): Finding => ({
   about: field,
   value: suggested,
 });
+
+const choicesOf = ({ field }: SuspectValue): readonly Choice[] => (field.includes("+") ? [REJECT, TO_DROP] : CHOICES);
 
 export function Values() {
   const words = messages.value.curation;
@@ -30,12 +32,14 @@ export function Values() {
         "suspects" in result ? { items: [...result.suspects, ...result.proposed], notes: result.notes } : null
       }
       findingOf={findingOf}
+      scoreOf={(each) => each.share}
+      choicesOf={choicesOf}
       card={(each) => (
         <Card
           key={`${each.id} ${each.field}`}
           finding={findingOf(each)}
           label={words.valueOf(each.field, fileName(each.source))}
-          choices={each.field.includes("+") ? [REJECT] : CHOICES}
+          choices={choicesOf(each)}
           more={<Drop id={each.id} />}
         >
           <p>
