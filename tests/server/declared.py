@@ -12,6 +12,11 @@ from jsonschema import Draft202012Validator
 
 from lookalike.server.document import openapi_document
 
+NO_GALLERY: dict[str, Any] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+}
+"""What any address below /g/NAME/ says where there is no such gallery."""
+
 
 @cache
 def document() -> dict[str, Any]:
@@ -37,12 +42,15 @@ def validator(reference: str) -> Draft202012Validator:
 
 def holds(answer: httpx.Response) -> None:
     """An event hook of httpx. Raises AssertionError for an answer that is not declared."""
-    method, path = answer.request.method, re.sub("^/g/[^/]+/", "/", answer.request.url.path)
+    method, asked = answer.request.method, answer.request.url.path
+    path = re.sub("^/g/[^/]+/", "/", asked)
     operation = next((op for wanted, of, op in operations() if of == method and wanted.fullmatch(path)), None)
     if operation is None:  # the page, or no route
         return
     where = f"{method} {path}: {answer.status_code}"
     declared = operation["responses"].get(str(answer.status_code))
+    if declared is None and path != asked and answer.status_code == 404:
+        declared = NO_GALLERY
     assert declared is not None, f"{where} is not declared"
     content = resolved(declared).get("content", {})
     media = answer.headers.get("content-type", "").partition(";")[0]
