@@ -153,8 +153,9 @@ def narrowed_lists(index: Any, alive: NDArray[np.bool_]) -> tuple[Any, NDArray[n
         if size := whole.list_size(number):
             ids = faiss.rev_swig_ptr(whole.get_ids(number), size)
             kept = np.flatnonzero(alive[ids])
-            codes = faiss.rev_swig_ptr(whole.get_codes(number), size * index.code_size).reshape(size, -1)[kept]
-            lists.add_entries(number, len(kept), faiss.swig_ptr(ids[kept]), faiss.swig_ptr(codes))
+            codes = faiss.rev_swig_ptr(whole.get_codes(number), size * index.code_size).reshape(size, -1)
+            own = ids[kept], codes[kept]  # FAISS is given addresses, which keep nothing alive
+            lists.add_entries(number, len(kept), *map(faiss.swig_ptr, own))
             held[number] = len(kept)
     found = faiss.IndexIVFRaBitQ(index.quantizer, index.d, index.nlist, index.metric_type, False, index.rabitq.nb_bits)
     found.qb, found.by_residual, found.is_trained = index.qb, index.by_residual, True
