@@ -357,7 +357,7 @@ def test_a_bad_answer_is_one_refused_object_and_nothing_stays(
     reason, times = BAD[answer]
     limits = replace(QUICK, object_bytes=16 << 20)
     if answer in (stall, trickle, trickled_headers):
-        limits = replace(limits, silence=0.3, seconds=1.0)
+        limits = replace(limits, silence=0.2, seconds=0.4)
     with pytest.raises(UnreadableImageError) as caught:
         fetched(pacs, limits)
     assert caught.value.reason == reason

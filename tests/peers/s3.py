@@ -105,7 +105,7 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
         _wait_for(store, process, folder / "log")
         server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), _front_of(store)))
         stack.callback(server.shutdown)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         store.front = f"http://127.0.0.1:{server.server_address[1]}"
         yield store
 

@@ -58,7 +58,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def model() -> Iterator[Model]:
     with Model() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield server
         server.shutdown()
