@@ -217,17 +217,36 @@ sys.meta_path.insert(0, Missing())
 import numpy as np
 from pathlib import Path
 from lookalike import adapters
-folder, sha256 = Path(sys.argv[1]), sys.argv[2]
-adapter = adapters.load_adapter(folder, "findings", sha256)
-np.save(folder / "served.npy", adapters.transform(adapter, np.load(folder / "vectors.npy")))
+for line in sys.stdin:
+    name, sha256 = line.split("\t")
+    folder = Path(name)
+    adapter = adapters.load_adapter(folder, "findings", sha256.strip())
+    np.save(folder / "served.npy", adapters.transform(adapter, np.load(folder / "vectors.npy")))
+    print("served", flush=True)
 """
 
 
-def test_served_without_torch_and_scikit_learn(either: Adapter, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def without_libraries() -> Iterator[subprocess.Popen[str]]:
+    """Serves what is saved in each folder that it is told of, where there is neither torch nor scikit-learn."""
+    command = [sys.executable, "-c", _SERVE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+def test_served_without_torch_and_scikit_learn(
+    either: Adapter, tmp_path: Path, without_libraries: subprocess.Popen[str]
+) -> None:
     sha256 = adapters.save_adapter(either, tmp_path, "findings")
     vectors = clusters(seed=1).vectors
     np.save(tmp_path / "vectors.npy", vectors)
-    subprocess.run([sys.executable, "-c", _SERVE, str(tmp_path), sha256], check=True, timeout=120)
+    assert without_libraries.stdin is not None
+    assert without_libraries.stdout is not None
+    print(tmp_path, sha256, sep="\t", file=without_libraries.stdin, flush=True)
+    assert without_libraries.stdout.readline() == "served\n"
     np.testing.assert_allclose(np.load(tmp_path / "served.npy"), adapters.transform(either, vectors), atol=1e-6)
 
 

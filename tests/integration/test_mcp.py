@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import PIL.Image
 import pytest
+from anyio.from_thread import start_blocking_portal
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
@@ -24,6 +25,7 @@ from lookalike.gallery import open_gallery
 from lookalike.verbs.records import label_log, list_records
 
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
+Work = Callable[[Callable[[Client], Any]], Any]
 LOOKS = {"gallery", "search", "classify", "explain", "evaluate", "records", "record"}
 
 
@@ -34,6 +36,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_gallery(place / "g", create=True) as gallery:
         lookalike.index(gallery, [pictures], labels=pictures / "labels.csv", patches=True)
     return place
+
+
+@pytest.fixture(scope="module")
+def asked(folder: Path) -> Iterator[Work]:
+    """What a piece of work gives with the client of one server, which does nothing but look."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(asking(folder)) as client:
+
+        async def run(work: Callable[[Client], Any]) -> Any:
+            with anyio.fail_after(120):
+                return await work(client)
+
+        yield lambda work: portal.call(run, work)
 
 
 @asynccontextmanager
@@ -63,7 +77,7 @@ async def call(client: Client, tool: str, **given: Any) -> Any:
     return json.loads(text) if text.startswith("{") else text
 
 
-def test_a_program_looks_searches_classifies_and_sees(folder: Path) -> None:
+def test_a_program_looks_searches_classifies_and_sees(folder: Path, asked: Work) -> None:
     async def work(client: Client) -> None:
         tools = (await client.list_tools()).tools
         assert {tool.name for tool in tools} == LOOKS
@@ -86,10 +100,10 @@ def test_a_program_looks_searches_classifies_and_sees(folder: Path) -> None:
         assert len(heat) > 1
         assert "precision" in (await call(client, "evaluate")).lower()
 
-    told(folder, work)
+    asked(work)
 
 
-def test_no_path_no_group_and_no_file_name_is_told(folder: Path) -> None:
+def test_no_path_no_group_and_no_file_name_is_told(folder: Path, asked: Work) -> None:
     async def work(client: Client) -> str:
         page = await call(client, "records")
         first = page["items"][0]["id"]
@@ -97,14 +111,14 @@ def test_no_path_no_group_and_no_file_name_is_told(folder: Path) -> None:
         answers.append(await call(client, "evaluate"))
         return json.dumps([*answers, await call(client, "record", id=first), await call(client, "gallery")])
 
-    said = told(folder, work)
+    said = asked(work)
     with open_gallery(folder / "g") as gallery:
         for record in list_records(gallery).items:
             assert record.patient not in said
             assert Path(record.source).name not in said
 
 
-def test_files_are_read_where_the_gallery_reads_its_own(folder: Path, tmp_path: Path) -> None:
+def test_files_are_read_where_the_gallery_reads_its_own(folder: Path, asked: Work, tmp_path: Path) -> None:
     outside = tmp_path / "outside.png"
     PIL.Image.new("L", (32, 32), 128).save(outside)
     inside = next((folder / "pictures").glob("*.png"))
@@ -118,10 +132,10 @@ def test_files_are_read_where_the_gallery_reads_its_own(folder: Path, tmp_path: 
             assert refused.is_error
             assert "outside of the folders" in refused.content[0].text
 
-    told(folder, work)
+    asked(work)
 
 
-def test_what_is_wrong_is_said_in_a_sentence_and_it_goes_on(folder: Path) -> None:
+def test_what_is_wrong_is_said_in_a_sentence_and_it_goes_on(asked: Work) -> None:
     wrong: list[tuple[str, dict[str, Any], str]] = [
         ("search", {"id": "0" * 16}, "no record"),
         ("search", {}, "give"),
@@ -139,7 +153,7 @@ def test_what_is_wrong_is_said_in_a_sentence_and_it_goes_on(folder: Path) -> Non
             assert "Traceback" not in result.content[0].text
         assert (await call(client, "gallery"))["records"] == 12
 
-    told(folder, work)
+    asked(work)
 
 
 def test_only_a_part_is_there_and_labels_need_leave(folder: Path) -> None:
