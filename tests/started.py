@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
@@ -46,7 +47,10 @@ _FORKING: Final = threading.Lock()
 
 
 class Started:
-    """``lookalike WORDS``, running; as ``subprocess.Popen``, with text. stderr: None for that of the tests."""
+    """``lookalike WORDS``, or Python's ``-c CODE WORDS``, running; as ``subprocess.Popen``, with text.
+
+    stderr: None for that of the tests. cold: what it starts is started as anywhere.
+    """
 
     def __init__(self, *words: object, stderr: IO[Any] | None = None, given: str = "", cold: bool = False) -> None:
         place = {"cwd": str(Path.cwd()), "environment": dict(os.environ)}
@@ -87,7 +91,7 @@ class Started:
 
 
 def ran(*words: object, given: str = "") -> subprocess.CompletedProcess[str]:
-    """``lookalike WORDS``, once it has ended. given: what it may read."""
+    """``lookalike WORDS``, or Python's ``-c CODE WORDS``, once it has ended. given: what it may read."""
     with tempfile.TemporaryFile("w+") as errors:
         process = Started(*words, stderr=errors, given=given)
         with process.stdout:
@@ -195,15 +199,26 @@ def _run(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 1
     try:
-        from lookalike.cli import main
-
-        main(words, prog_name="lookalike")
+        _do(words)
+        code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _do(words: list[str]) -> None:
+    if words[:1] == ["-c"]:
+        sys.argv = words[:1] + words[2:]
+        exec(compile(words[1], "-c", "exec"), {"__name__": "__main__"})
+        return
+    from lookalike.cli import main
+
+    main(words, prog_name="lookalike")
 
 
 def _run_module(received: int, asked: Sequence[int], module: str, environment: dict[str, str]) -> NoReturn:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,8 +32,6 @@ from lookalike.verbs.map import kept_map, map_gallery
 from lookalike.verbs.records import browse, label, label_log
 from lookalike.verbs.search import search
 from started import ran
-
-COMMAND = Path(sys.executable).with_name("lookalike")
 
 
 @dataclass
@@ -302,7 +298,7 @@ def test_one_that_is_killed_is_told_of(own: Gallery, tmp_path: Path, monkeypatch
         "make.snapshot_facts = lambda place: os._exit(9)\n"
         "with open_gallery(sys.argv[1]) as gallery: backup_gallery(gallery, sys.argv[2])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(own.folder), str(tmp_path / "b")], check=False)
+    done = ran("-c", code, own.folder, tmp_path / "b")
     assert done.returncode == 9
     proof = erase_patient(own, patient_id="patient-1")
     assert [(Path(each.name).name, each.holds) for each in proof.backups] == [("b", True)]

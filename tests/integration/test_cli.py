@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +21,7 @@ from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
 from lookalike.verbs.search import search
+from started import ran
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_a_missing_extra_says_what_to_install(gallery: Gallery) -> None:
         "import sys\nsys.modules['torch'] = None\nfrom lookalike.cli import main\n"
         f"main(['adapt', '--gallery', {str(gallery.folder)!r}, '--name', 'x', '--kind', 'mlp'])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = ran("-c", script)
     assert (done.returncode, done.stdout) == (1, "")
     assert "pip install 'lookalike[mlp]'" in done.stderr
     assert done.stderr.count("\n") == 1

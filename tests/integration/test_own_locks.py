@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from running import python
-
 from conftest import write_pictures
 from lookalike.gallery import open_gallery
 from lookalike.store.edit import label_changes
 from lookalike.verbs.index import index
 from lookalike.verbs.records import label, remove
+from started import ran
 
 # Does everything that is done to a gallery, and prints what Python code opened of its database.
 DO = """
@@ -56,7 +55,7 @@ with lookalike.open(sys.argv[1]) as gallery:
 
 def test_nothing_but_sqlite_opens_the_database(tmp_path: Path) -> None:
     pictures = write_pictures(tmp_path / "pictures")
-    done = python("-c", DO, tmp_path / "g", pictures)
+    done = ran("-c", DO, tmp_path / "g", pictures)
     assert done.stdout.splitlines()[-1:] == ["[]"], done
 
 
@@ -68,7 +67,7 @@ def test_what_is_written_after_a_removal_is_there_when_another_process_has_come_
         for number, identity in enumerate(ids[:3]):
             remove(gallery, [identity])
             # Who closes a database last removes its log: this one must not, as it is still open here.
-            assert not python("-c", LOOK, tmp_path / "g", ids[5]).returncode
+            assert not ran("-c", LOOK, tmp_path / "g", ids[5]).returncode
             label(gallery, [ids[5]], set=[f"said {number}"], by="reader")
-            assert python("-c", LOOK, tmp_path / "g", ids[5]).stdout == f"said {number}\n"
+            assert ran("-c", LOOK, tmp_path / "g", ids[5]).stdout == f"said {number}\n"
         assert len(label_changes(gallery.store, None, 9)) == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import subprocess
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import psutil
 import pydicom
 import pytest
 from numpy.typing import NDArray
-from running import COMMAND
 
 from conftest import texture
 from dicoms import data_set, save
@@ -25,6 +25,7 @@ from lookalike.gallery import Gallery
 from lookalike.types import Record, VolumeRecipe
 from lookalike.verbs.index import IndexResult, index
 from lookalike.verbs.search import search
+from started import Started
 
 nibabel = pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")
 
@@ -288,15 +289,11 @@ def test_a_killed_run_leaves_whole_volumes_and_the_next_one_ends_it(make_gallery
     for seed in range(24):  # several transactions
         write_series(tmp_path / "all" / f"v{seed:02}", seed, depth=5)
     gallery = make_gallery()
-    process = subprocess.Popen(
-        [COMMAND, "index", tmp_path / "all", "--gallery", gallery.folder],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = Started("index", tmp_path / "all", "--gallery", gallery.folder)
     while gallery.store.count() == 0 and process.poll() is None:
         time.sleep(0.005)
-    process.kill()
-    process.wait()
+    psutil.Process(process.pid).kill()
+    assert process.wait() == -signal.SIGKILL
     left = records(gallery)
     assert 0 < len(left) <= 24
     assert {len(gallery.store.vectors_of(record.key)) for record in left} == {5}

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 from fastapi.routing import APIRoute
-from served import API, COMMAND, Server, eventually, make_gallery, problem, serving
+from served import API, Server, eventually, make_gallery, problem, serving
 
 from lookalike.gallery import open_gallery
 from lookalike.roles import ROLES
@@ -168,17 +168,15 @@ def test_every_cell_of_route_and_role(
 
 
 def test_keys_are_stored_hashed_and_work_until_they_are_removed(folder: Path, server: Server) -> None:
-    add = [COMMAND, "keys", "add", "gone", "--role", "admin", "--gallery", folder]
-    made = subprocess.run(add, capture_output=True, text=True, check=True)
-    key = made.stdout.splitlines()[0]
+    key = ran("keys", "add", "gone", "--role", "admin", "--gallery", folder).stdout.splitlines()[0]
     assert len(key) == 43  # 256 bits
     bearer = {"Authorization": f"Bearer {key}"}
     assert server.get("/gallery", headers=bearer).json()["role"] == "admin"
     stored = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert key.encode() not in stored
-    subprocess.run([COMMAND, "keys", "remove", "gone", "--gallery", folder], capture_output=True, check=True)
+    assert ran("keys", "remove", "gone", "--gallery", folder).returncode == 0
     problem(server.get("/gallery", headers=bearer), 401, "no-key")
-    listed = subprocess.run([COMMAND, "keys", "list", "--gallery", folder], capture_output=True, text=True, check=True)
+    listed = ran("keys", "list", "--gallery", folder)
     assert "a-reader" in listed.stdout
     assert "gone" not in listed.stdout
 

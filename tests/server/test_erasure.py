@@ -7,8 +7,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -24,6 +22,7 @@ from dicoms import data_set, save
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.verbs.index import index
 from lookalike.verbs.records import browse, label, remove
+from started import ran
 
 
 class Person:
@@ -256,7 +255,7 @@ with open_gallery(sys.argv[1]) as gallery:
 
 def killed_between(folder: Path, patient: str) -> None:
     """Remove a patient, and die between the database's transaction and everything else."""
-    done = subprocess.run([sys.executable, "-c", KILLED, str(folder), patient], check=False)
+    done = ran("-c", KILLED, folder, patient)
     assert done.returncode == -signal.SIGKILL
 
 

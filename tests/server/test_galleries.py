@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
 from issuer import CLIENT, SECRET, issuing
-from served import API, COMMAND, eventually, make_gallery, problem, serving
+from served import API, eventually, make_gallery, problem, serving
 
 from lookalike import cli
 from lookalike.audit_log.place import audit_place
@@ -31,6 +30,7 @@ from lookalike.server.settings import ServerSettings
 from lookalike.verbs.gallery import gallery_id
 from lookalike.verbs.index import index
 from lookalike.verbs.keys import add_key, list_keys
+from started import Started
 
 BASE: Final = "http://127.0.0.1:8765"
 WHERE: Final = {"chest": ("chest",), "head": ("head",), "both": ("chest", "head"), "none": ()}
@@ -382,9 +382,8 @@ def test_the_command_serves_what_the_file_names(copies: dict[str, Path], tmp_pat
         assert len(hits.json()["hits"]) == 1
     file = tmp_path / "lookalike.toml"
     file.write_text(f'[galleries.only]\npath = "{copies["head"]}"\ntitle = "Only"\n[server]\nport = 0\n', "utf-8")
-    command = [COMMAND, "serve", "--config", file, "--no-browser", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    process = Started("serve", "--config", file, "--no-browser", "--json")
+    with process.stdout:
         address = json.loads(process.stdout.readline())["address"]
         assert httpx.get(f"{address}api/v1/gallery").json()["title"] == "Only"
         assert httpx.get(f"{address}g/only/api/v1/gallery").json()["records"] == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from fastapi.testclient import TestClient
-from served import API, COMMAND, Server, serving
+from served import API, Server, serving
 
 from conftest import texture
 from dicoms import data_set, save
@@ -19,6 +18,7 @@ from lookalike.errors import LookalikeError
 from lookalike.gallery import open_gallery
 from lookalike.server.app import make_app
 from lookalike.verbs.index import index
+from started import ran
 
 MARKUP = "<img src=x onerror=alert(1)>"
 
@@ -144,8 +144,7 @@ def test_a_label_is_no_markup_in_a_report(labelled: Path) -> None:
 
 def test_a_label_ends_no_script_of_the_map(labelled: Path, tmp_path: Path) -> None:
     page = tmp_path / "map.html"
-    command = [COMMAND, "map", "--gallery", labelled, "--method", "tsne", "--figure", page]
-    subprocess.run(command, capture_output=True, check=True)
+    assert ran("map", "--gallery", labelled, "--method", "tsne", "--figure", page).returncode == 0
     text = page.read_text(encoding="utf-8")
     found = Elements(text)
     data = json.loads(found.scripts["data"])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from served import COMMAND, Server, problem, serving
+from served import Server, problem, serving
 
 import lookalike
 from conftest import texture
@@ -17,6 +16,7 @@ from dicoms import data_set, save
 from lookalike.gallery import open_gallery
 from lookalike.verbs.keys import add_key
 from lookalike.verbs.records import study_records
+from started import ran
 
 VIEWS: Final = ("PA", "LATERAL")
 
@@ -76,11 +76,11 @@ def uploads(server: Server, folder: Path) -> list[str]:
 
 
 def test_uploads_ask_as_the_folder_does(server: Server, folder: Path, uploads: list[str]) -> None:
-    call = [str(COMMAND), "search", "--study", str(folder / "exam"), "-k", "4", "--where", "Modality=CR or Modality=CT"]
-    ran = subprocess.run([*call, "--gallery", str(server.folder), "--json"], capture_output=True, text=True, check=True)
+    call = ["search", "--study", folder / "exam", "-k", "4", "--where", "Modality=CR or Modality=CT"]
+    told = ran(*call, "--gallery", server.folder, "--json")
     body = {"query": {"study_uploads": uploads}, "k": 4, "where": "Modality=CR or Modality=CT"}
     over_http = server.post("/search", body)
-    by_command = json.loads(ran.stdout)
+    by_command = json.loads(told.stdout)
     assert as_told(over_http.json()) == as_told(by_command)
     best = over_http.json()["hits"][0]
     assert set(best["study"]["kinds"]) == {"CR LATERAL", "CR PA", "CT axial"}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +20,7 @@ from lookalike.audit_log.place import AUDIT_KEY, AUDIT_LOG, AuditPlace, audit_pl
 from lookalike.audit_log.verify import audit_lines, verify_log
 from lookalike.errors import AuditLogError, UsageError
 from lookalike.verbs.audit_log import export_audit_log, verify_audit_log
+from started import Started, ran
 
 
 def event(number: int) -> AuditEvent:
@@ -178,10 +177,7 @@ threads = [threading.Thread(target=note, args=(f"{sys.argv[2]}-{i}",)) for i in 
 
 
 def test_many_threads_of_many_processes_append(place: AuditPlace) -> None:
-    runs = [
-        subprocess.Popen([sys.executable, "-c", MANY, str(place.folder), str(number)], env=os.environ.copy())
-        for number in range(3)
-    ]
+    runs = [Started("-c", MANY, place.folder, number) for number in range(3)]
     assert [run.wait(300) for run in runs] == [0, 0, 0]
     found = verify_log(place)
     assert (found.lines, found.faults) == (300, ())
@@ -233,9 +229,8 @@ log.note(AuditEvent("search", "third"))
 
 
 def test_where_there_is_no_room_it_says_so_and_goes_on_when_there_is(place: AuditPlace) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(place.folder)], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = ran("-c", FULL, place.folder)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.count("cannot be noted in the audit log") == 3
     assert verify_log(place).sound
     assert [line.fields["who"] for line in audit_lines(place) if line.fields] == ["first", "third"]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +22,7 @@ from lookalike.configuration.table import SETTINGS, settings_table
 from lookalike.errors import UsageError
 from lookalike.server.configured import configure, server_settings
 from lookalike.server.settings import ServerSettings
+from started import ran
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = Path(lookalike.__file__).parent
@@ -204,7 +202,7 @@ def test_the_file_lies_in_the_folder_of_keys_or_where_a_variable_says(
     assert "there is no file" in read_config_file().problems[0]
 
 
-def test_commands_and_what_they_start_heed_the_file(tmp_path: Path) -> None:
+def test_commands_and_what_they_start_heed_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, '[pacs]\nsources = ["dicomweb+https://p.example/x;y"]\nviewer = "https://v.example"\n')
     environment: dict[str, str] = {"LOOKALIKE_VIEWER": "https://mine.example"}
     fill_environment(read_config_file(tmp_path / "lookalike.toml"), environment)
@@ -212,13 +210,8 @@ def test_commands_and_what_they_start_heed_the_file(tmp_path: Path) -> None:
     assert environment["LOOKALIKE_VIEWER"] == "https://mine.example"  # the variable comes first
     command = "import os; from lookalike.cli import main; main(['doctor', '--json'], standalone_mode=False)\n"
     told = "print(os.environ['LOOKALIKE_VIEWER'])"
-    done = subprocess.run(
-        [sys.executable, "-c", command + told],
-        env={**os.environ, "LOOKALIKE_CONFIG_FILE": str(tmp_path / "lookalike.toml")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    monkeypatch.setenv("LOOKALIKE_CONFIG_FILE", str(tmp_path / "lookalike.toml"))
+    done = ran("-c", command + told)
     assert done.stdout.splitlines()[-1] == "https://v.example", done.stderr
 
 

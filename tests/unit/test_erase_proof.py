@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,8 +20,6 @@ from lookalike.verbs.index import index
 from lookalike.verbs.map import map_gallery
 from lookalike.verbs.records import RecordInfo, browse
 from started import ran
-
-COMMAND = Path(sys.executable).with_name("lookalike")
 
 
 @pytest.fixture
