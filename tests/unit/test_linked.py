@@ -29,7 +29,7 @@ from lookalike.verbs.records import remove
 
 ROOT: Final = "1.2.826.0.7.5391"
 """Begins every UID here, and no other text."""
-ACCESSION, DATE, TIME = "QX7734", "19870611", "141503"
+ACCESSION, DATE, TIME = "QX7734", "19870611", "141503.250731"  # six digits alone stand in a pseudonym now and then
 WORDS: Final = (ROOT, ACCESSION, DATE, TIME, "1987-06-11", "PAT-5391")
 SLICES: Final = 5
 
