@@ -77,6 +77,7 @@ def test_a_renamed_gallery_is_the_same_one(folder: Path) -> None:
         assert gallery_info(gallery).name == "thorax"
 
 
+@pytest.mark.sqlite_file  # of records in a PostgreSQL nobody knows who reads them
 def test_who_has_it_open_keeps_its_name(folder: Path) -> None:
     reading = (
         "import sys, lookalike\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -312,6 +313,39 @@ def test_a_copy_of_a_large_gallery_is_verified_again(large: Path, tmp_path: Path
     damage(copy, DESCRIPTIONS[0])
     with closing(Store(copy)) as store, pytest.raises(DamagedFileError, match="damaged"):
         store.verify()
+
+
+def test_what_one_process_holds_in_memory_all_believe(
+    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verified, "LEAST_BELIEVED", 3)
+    folder = shutil.copytree(sound, tmp_path / "held")
+    with closing(Store(folder)) as store:
+        store.hold()
+    damage(folder, DESCRIPTIONS[0])
+    with closing(Store(folder)) as store:
+        store.verify()
+
+
+def test_whoever_serves_verifies_again_before_the_day_has_passed(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Store(large)) as serving:
+        serving.verify()
+        before = serving.noted("verified")
+        serving.renew_verification()
+        assert serving.noted("verified") == before  # not so soon
+        now = time.time()
+        for passed in (verified.RENEWED_SECONDS + 60, 2 * verified.RENEWED_SECONDS + 120):
+            monkeypatch.setattr(verified.time, "time", lambda passed=passed: now + passed)
+            serving.renew_verification()
+            assert int((serving.noted("verified") or "").split()[0]) == int(now + passed)
+        damage(large, DESCRIPTIONS[0])
+        monkeypatch.setattr(verified.time, "time", lambda: now + 4 * verified.RENEWED_SECONDS)
+        with pytest.raises(DamagedFileError, match="damaged"):
+            serving.renew_verification()
+        with pytest.raises(DamagedFileError, match="damaged"):
+            serving.verify()  # nor does it believe itself any longer
+        with closing(Store(large)) as another, pytest.raises(DamagedFileError, match="damaged"):
+            another.verify()
 
 
 def test_nobody_waits_long_for_a_verification(sound: Path) -> None:

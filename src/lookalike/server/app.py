@@ -34,6 +34,7 @@ from lookalike.text import absolute
 _SWEPT_EVERY: Final = 600.0  # seconds
 _TRIED_EVERY: Final = 5.0  # seconds, while a gallery cannot be opened
 _KEYS_EVERY: Final = 0.5  # seconds
+_VERIFIED_EVERY: Final = 900.0  # seconds: whether it was long ago is looked at
 _THREADS: Final = 32  # requests handled at once
 _NO_PAGE: Final = "The page is not built; build it in a checkout: make page\n"
 
@@ -57,7 +58,7 @@ def service_app(settings: ServerSettings, warmed: Callable[[], None] | None = No
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         _take_up(galleries.services())
         work = (_warm_first(galleries, warmed), _sweep(galleries), _retry(galleries), _watch_keys(galleries))
-        tasks = [asyncio.create_task(each) for each in work]
+        tasks = [asyncio.create_task(each) for each in (*work, _verify_again(galleries))]
         try:
             yield
         finally:
@@ -132,6 +133,16 @@ async def _sweep(galleries: Galleries) -> None:
         for service in galleries.services():
             await run_in_threadpool(service.uploads.sweep)
             await run_in_threadpool(sweep_exports, service.gallery)
+
+
+async def _verify_again(galleries: Galleries) -> None:
+    while True:
+        await asyncio.sleep(_VERIFIED_EVERY)
+        for service in galleries.services():
+            try:
+                await run_in_threadpool(service.verify_again)
+            except Exception as error:
+                log_failure("verifying", error, gallery=service.name)
 
 
 def _add_page(app: FastAPI) -> None:

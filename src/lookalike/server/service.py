@@ -32,7 +32,7 @@ from lookalike.server.uploads.forget import forget_uploads
 from lookalike.server.uploads.store import Uploads
 from lookalike.server.wrong_keys import WrongKeys
 from lookalike.together import Together
-from lookalike.verbs.gallery import gallery_id, part_of, verify_rows, warm
+from lookalike.verbs.gallery import gallery_id, part_of, renew_verification, verify_rows, warm
 from lookalike.verbs.keys import check_keys
 from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.records import check_files, check_there, remove_each
@@ -132,6 +132,11 @@ class Service:
                 verify_rows(self.gallery)
             finally:
                 self.warming.release()
+
+    def verify_again(self) -> None:
+        """Verify the rows again where that was long ago: of several processes one does. Raises DamagedFileError."""
+        if self.ready and self.settings.writer is None:
+            renew_verification(self.gallery)
 
     def forget(self, named: Named) -> None:
         """Drop from memory and from the temporary folder what was removed from the gallery."""

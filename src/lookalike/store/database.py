@@ -254,7 +254,11 @@ def interrupted_after(connection: Connection, deadline: float, late: Callable[[]
     """Interrupt what a connection asks once ``time.monotonic()`` is past a deadline. Raises ``late``."""
     is_postgresql = connection.dialect.name == POSTGRESQL
     try:
-        with (_timed if is_postgresql else _stepped)(connection, deadline):
+        with (
+            _timed(connection, deadline)
+            if is_postgresql
+            else stopped_where(connection, lambda: time.monotonic() > deadline)
+        ):
             yield
     except (OperationalError, sqlite3.OperationalError) as error:
         said = getattr(error, "orig", error)
@@ -264,11 +268,11 @@ def interrupted_after(connection: Connection, deadline: float, late: Callable[[]
 
 
 @contextmanager
-def _stepped(connection: Connection, deadline: float) -> Iterator[None]:
-    """SQLite asks after every so many steps whether to go on."""
+def stopped_where(connection: Connection, stopped: Callable[[], bool]) -> Iterator[None]:
+    """SQLite asks after every so many steps whether to stop: it then says that it was interrupted."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
-    driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    driver.set_progress_handler(stopped, _STEPS)
     try:
         yield
     finally:

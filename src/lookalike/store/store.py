@@ -23,7 +23,7 @@ from lookalike.store.filtered import FilteredKeys
 from lookalike.store.identity import check_kind, identity_from, make_identity, read_gallery_facts
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
-from lookalike.store.rows import no_record, refusals
+from lookalike.store.rows import lost_vectors, no_record, refusals
 from lookalike.store.same_fields import SameFields
 from lookalike.store.schema import ATTRIBUTES, GALLERY, READ_FILES, RECORDS, REFUSED, VECTORS
 from lookalike.store.spaces import SpaceRow, put_space, read_spaces
@@ -102,10 +102,12 @@ class Store:
         """Keep the records in memory from now on, for many searches of one process. Writes of other processes are
         seen a moment later. Raises DamagedFileError."""
         memory = Memory(self.begin, self.changes)
-        if memory.held() is not None:  # which has verified every record
+        if (held := memory.held()) is not None:  # which has verified every record
             with self.begin() as connection:
                 verify_indexes(connection, *FILTERED)
-            self._verification.note_done()
+                lost = lost_vectors(connection)
+            if not lost:  # else the first filter says so
+                self._verification.note_done(len(held.by_key(None)))
         self._changes.patience = _PATIENCE
         self._memory = memory
 
@@ -313,6 +315,12 @@ class Store:
         left a record out of a filter or a count would not be seen. Raises DamagedFileError, BusyError.
         """
         self._verification.ensure(self._turns.seconds)
+
+    def renew_verification(self) -> None:
+        """Verify all of that again where a large gallery was verified long ago, so that no process waits for it. Raises
+        DamagedFileError.
+        """
+        self._verification.renew()
 
     def keys_where(self, tree: Filter) -> Keys:
         """The vector keys of the records that satisfy a filter, ascending. Raises SlowFilterError, BusyError."""

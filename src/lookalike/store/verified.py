@@ -6,18 +6,18 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Final
 
-from sqlalchemy import func, select
-
-from lookalike.errors import BusyError, GalleryError
+from lookalike.errors import BusyError, DamagedFileError, GalleryError
 from lookalike.store.facts import stored_fact
 from lookalike.store.lookup import Begin
-from lookalike.store.schema import RECORDS
 from lookalike.store.verify import verify_everything
 
 BELIEVED_SECONDS: Final = 24 * 3600.0
 """For so long a verification of a large gallery is believed by every process."""
+RENEWED_SECONDS: Final = 18 * 3600.0
+"""After so long whoever serves the gallery verifies it again, so that nobody waits."""
 LEAST_BELIEVED: Final = 100_000
 """Records; fewer are verified in seconds, by each process."""
 
@@ -31,9 +31,11 @@ class Verification:
         self._begin, self._note, self._place = begin, note, place
         self._lock, self._done = threading.Lock(), False
 
-    def note_done(self) -> None:
-        """Every row has been verified by this process, in another way."""
+    def note_done(self, count: int) -> None:
+        """Every row has been verified by this process: so many records."""
         self._done = True
+        if count >= LEAST_BELIEVED:
+            self._write(f"{int(time.time())} {self._place}")
 
     def ensure(self, patience: float) -> None:
         """Verify every row, unless that has been done. patience: seconds to wait while another thread does it. Raises
@@ -45,21 +47,32 @@ class Verification:
             told = "every record is being verified, as once a day in a large gallery; ask again in a minute"
             raise BusyError(told, "filter-busy")
         try:
-            if not self._done and not self._is_noted():
-                self._verify()
+            if not self._done and self._age() >= BELIEVED_SECONDS:
+                self.note_done(verify_everything(self._begin))
             self._done = True
         finally:
             self._lock.release()
 
-    def _verify(self) -> None:
-        with self._begin() as connection:
-            verify_everything(connection)
-            count = int(connection.scalar(select(func.count()).select_from(RECORDS)) or 0)
-        if count >= LEAST_BELIEVED:
-            with suppress(GalleryError):  # it may be read only, or locked
-                self._note(_NOTED, f"{int(time.time())} {self._place}")
+    def renew(self) -> None:
+        """Verify every row once more before what was noted is believed no longer; others go on meanwhile. Raises
+        DamagedFileError, as then does whoever asks ``ensure``.
+        """
+        if not RENEWED_SECONDS <= self._age() < inf:
+            return
+        try:
+            self.note_done(verify_everything(self._begin))
+        except DamagedFileError:
+            self._done = False
+            self._write("")  # nobody is to believe what was noted before
+            raise
 
-    def _is_noted(self) -> bool:
+    def _write(self, noted: str) -> None:
+        with suppress(GalleryError):  # it may be read only, or locked
+            self._note(_NOTED, noted)
+
+    def _age(self) -> float:
+        """Seconds since the verification that is noted; infinite where none is, or one of another place or time."""
         with self._begin() as connection:
             when, _, place = (stored_fact(connection, _NOTED) or "").partition(" ")
-        return when.isdecimal() and place == self._place and 0 <= time.time() - int(when) < BELIEVED_SECONDS
+        age = time.time() - int(when) if when.isdecimal() and place == self._place else inf
+        return age if age >= 0 else inf

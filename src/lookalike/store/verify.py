@@ -6,14 +6,18 @@ first of them every row is verified once, and the database's own indexes with th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, bindparam, func, update
 
 from lookalike.errors import DamagedFileError
 from lookalike.store.checksums import UNKNOWN, history_checksum
-from lookalike.store.database import POSTGRESQL, damaged
+from lookalike.store.database import POSTGRESQL, damaged, stopped_where
+from lookalike.store.lookup import Begin
 from lookalike.store.rows import (
     CHUNK,
     RawRecord,
@@ -38,7 +42,8 @@ from lookalike.store.schema import (
     VECTORS,
 )
 
-FILTERED: Final = (RECORDS, LABELS, ATTRIBUTES, VECTORS)  # the tables whose indexes a filter may go by
+FILTERED: Final = (ATTRIBUTES, VECTORS, RECORDS, LABELS)  # the tables whose indexes a filter may go by
+_ASIDE: Final = FILTERED[:1], FILTERED[1:]  # verified at the same time, which each takes as long
 _TABLE_LABELS: Final = where_chosen(TABLE_LABELS.c.record, *TABLE_LABELS.c)
 _HAND_LABELLED: Final = where_chosen(HAND_LABELLED.c.record, *HAND_LABELLED.c)
 _CHANGES: Final = where_chosen(
@@ -104,13 +109,42 @@ def damaged_records(connection: Connection) -> tuple[set[str], set[str]]:
     return again | {row.sha256 for row in by_source}, lost
 
 
-def verify_everything(connection: Connection) -> None:
-    """Verify every record, and the indexes of the tables by which records are chosen. Raises DamagedFileError."""
-    verify_indexes(connection, *FILTERED)
-    if lost := lost_vectors(connection):
-        raise damaged_vectors(lost)
-    if bad := sum(not raw.sound for raw in raw_records(connection, None)):
-        raise damaged_record(bad)
+def verify_everything(begin: Begin) -> int:
+    """Verify every record, and meanwhile the indexes of the tables by which records are chosen: how many records there
+    are. Raises DamagedFileError.
+    """
+    count = bad = 0
+    with _indexes_verified_aside(begin), begin() as connection:
+        if lost := lost_vectors(connection):
+            raise damaged_vectors(lost)
+        for raw in raw_records(connection, None):
+            count += 1
+            bad += not raw.sound
+        if bad:
+            raise damaged_record(bad)
+    return count
+
+
+@contextmanager
+def _indexes_verified_aside(begin: Begin) -> Iterator[None]:
+    """In other threads, which SQLite lets run at the same time; they stop where what is done meanwhile fails."""
+    stopped = threading.Event()
+
+    def verify(tables: Sequence[Table]) -> None:
+        with begin() as connection:
+            if connection.dialect.name != POSTGRESQL:
+                with stopped_where(connection, stopped.is_set):
+                    verify_indexes(connection, *tables)
+
+    with ThreadPoolExecutor(len(_ASIDE), "verify") as threads:
+        begun = [threads.submit(verify, tables) for tables in _ASIDE]
+        try:
+            yield
+            for each in begun:
+                each.result()
+        except BaseException:
+            stopped.set()
+            raise
 
 
 def verify_indexes(connection: Connection, *tables: Table) -> None:

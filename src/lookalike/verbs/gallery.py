@@ -377,3 +377,10 @@ def warm(gallery: Gallery, *, encoder: bool = True) -> None:
 def verify_rows(gallery: Gallery) -> None:
     """Verify every row, for which the first filter would wait. Raises DamagedFileError."""
     gallery.store.verify()
+
+
+def renew_verification(gallery: Gallery) -> None:
+    """Verify every row of a large gallery once more before what was verified is believed no longer, so that no process
+    waits for it. Raises DamagedFileError.
+    """
+    gallery.store.renew_verification()
