@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from lookalike.errors import NotWrittenError
+
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
@@ -19,11 +21,15 @@ class NewFile:
     _temporary: Path
 
     def become(self, path: Path) -> None:
-        """Have its bytes on the disk, then give it its name; a file of that name is replaced."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self._temporary.replace(path)
-        sync_folder(path.parent)
+        """Have its bytes on the disk, then give it its name; a file of that name is replaced.
+
+        Raises NotWrittenError.
+        """
+        with named_if_not_written():
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self._temporary.replace(path)
+            sync_folder(path.parent)
 
 
 @contextmanager
@@ -37,12 +43,23 @@ def new_file(folder: Path, called: str, mode: int = 0o666) -> Iterator[NewFile]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def named_if_not_written() -> Iterator[None]:
+    """Raises NotWrittenError for an OSError that is not named yet."""
+    try:
+        yield
+    except NotWrittenError:
+        raise
+    except OSError as error:
+        raise NotWrittenError(error) from error
+
+
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write through a temporary file, fsync, rename, fsync of the folder: a crash leaves the old or the new file.
 
-    mode: of the new file, less the process's umask.
+    mode: of the new file, less the process's umask. Raises NotWrittenError.
     """
-    with new_file(path.parent, path.name, mode) as new:
+    with named_if_not_written(), new_file(path.parent, path.name, mode) as new:
         new.file.write(data)
         new.become(path)
 

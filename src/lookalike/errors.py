@@ -19,6 +19,7 @@
     ├── ObjectStoreError            424     an object store refused, or gave no answer
     ├── EngineError                 503     an index engine gave no answer, or cannot do what is asked
     ├── ClusterError                503     a Ray cluster gave no answer, or none of its nodes can take images
+    ├── NotWrittenError             503     a file could not be written: the disk is full, or fails
     ├── AuditLogError               503     what is asked cannot be noted in the audit log, so it is not answered
     └── BusyError                   503     too much is asked at the same time
 
@@ -145,6 +146,20 @@ class NotFoundError(LookalikeError):
         self.reason = reason
 
 
+class NotWrittenError(LookalikeError, OSError):
+    """A file that could not be written; what was there before is as it was. cause: why."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(
+            f"a file could not be written: {cause.strerror or type(cause).__name__}; see whether its folder is there, "
+            "may be written to and has room on its disk, then do the same again"
+        )
+        self.errno, self.strerror = cause.errno, cause.strerror
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # OSError's own names the number
+
+
 class AuditLogError(LookalikeError):
     """What is asked cannot be noted in the audit log, so it is not answered."""
 
@@ -198,6 +213,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         BusyError: (503, "busy"),
         EngineError: (503, "engine"),
         ClusterError: (503, "cluster"),
+        NotWrittenError: (503, "not-written"),
         AuditLogError: (503, "audit-log"),
     }
 )

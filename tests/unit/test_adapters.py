@@ -23,7 +23,7 @@ from lookalike.adapters import Adapter, mlp, published
 from lookalike.adapters.layers import Layer, apply, dense
 from lookalike.adapters.samples import patient_folds, samples
 from lookalike.calibration import sigmoid, softmax
-from lookalike.errors import DamagedFileError, MissingExtraError, UsageError
+from lookalike.errors import DamagedFileError, MissingExtraError, NotWrittenError, UsageError
 from lookalike.evaluation.inner_folds import InnerFolds
 from lookalike.gallery import Gallery
 from lookalike.learning_curves import TrainingPoint, curves_followed_by
@@ -147,6 +147,12 @@ def test_another_training_set_has_another_fingerprint(linear: Adapter) -> None:
 def test_nothing_to_learn(kind: str, labels: list[tuple[str, ...]], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         adapters.fit_adapter(kind, unit_rows(4), labels, ["p", "q", "r", "s"], encoder={})
+
+
+def test_an_adapter_that_cannot_be_written_is_named(linear: Adapter, tmp_path: Path) -> None:
+    (tmp_path / "adapters").write_bytes(b"")
+    with pytest.raises(NotWrittenError, match="see whether its folder is there"):
+        adapters.save_adapter(linear, tmp_path / "adapters", "a")
 
 
 def test_no_records() -> None:

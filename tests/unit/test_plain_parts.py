@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -15,7 +16,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lookalike.atomic import write_atomically
-from lookalike.errors import REASONS, LookalikeError, MissingExtraError, UnreadableImageError, UsageError
+from lookalike.errors import (
+    REASONS,
+    LookalikeError,
+    MissingExtraError,
+    NotWrittenError,
+    UnreadableImageError,
+    UsageError,
+)
 from lookalike.evaluation.tables import render
 from lookalike.plugins import load_plugin, load_plugins, plugin_names, suggestion
 from lookalike.text import file_name, one_line, plain_text
@@ -69,11 +77,12 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: Any
     write_atomically(path, b"old")
 
     def full(*_: object) -> None:
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os if step == "fsync" else Path, step, full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(NotWrittenError, match="could not be written: No space left on device; see whether") as error:
         write_atomically(path, b"new")
+    assert (error.value.errno, "\n" in str(error.value)) == (errno.ENOSPC, False)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

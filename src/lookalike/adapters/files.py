@@ -16,7 +16,7 @@ from typing import Any, Final
 from lookalike.adapters.adapter import Adapter, AdapterNetwork, flaw
 from lookalike.adapters.criterion import criterion_of, is_accepted
 from lookalike.adapters.layers import Arrays, Layer
-from lookalike.atomic import write_atomically
+from lookalike.atomic import named_if_not_written, write_atomically
 from lookalike.errors import DamagedFileError
 
 FORMAT: Final = 1
@@ -26,10 +26,14 @@ _ATTENTION: Final = "attention"  # written only where there is one
 
 
 def save_adapter(adapter: Adapter, folder: Path, name: str) -> str:
-    """Write an adapter; returns the SHA-256 to load it by. Earlier ones of the name stay until ``prune``."""
+    """Write an adapter; returns the SHA-256 to load it by. Earlier ones of the name stay until ``prune``.
+
+    Raises NotWrittenError.
+    """
     from safetensors.numpy import save as serialise
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with named_if_not_written():
+        folder.mkdir(parents=True, exist_ok=True)
     arrays = serialise(dict(_arrays(adapter)))
     header = {
         "format": FORMAT,
