@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -315,3 +317,32 @@ def test_a_file_is_known_to_hold_what_is_gone(worth: int, make: Callable[[str], 
             assert gallery._indexes._has_lost(layout) == (what not in harmless), what
             if what == "encoded anew":
                 layout = layout_of(gallery.store)
+
+
+def test_searches_go_on_while_an_erasure_writes_the_files_anew(
+    make: Callable[[str], Grown], monkeypatch: Patch
+) -> None:
+    grown = make("flat")
+    without, found, went_on = chain.chain_without, list[bool](), list[bool]()
+    with open_gallery(grown.folder) as gallery:
+        gone = gallery.store.keys_of_records([gallery.store.record(ids(range(1))[0]).key])
+        gallery.index()
+
+        def search() -> None:
+            keys, _ = gallery.index().search(unit(5, 1), MANY)
+            found.append(not np.isin(keys, gone).any())
+
+        def rewritten(*given: Any) -> Any:
+            searching = threading.Thread(target=search, daemon=True)
+            searching.start()
+            searching.join(30)
+            went_on.append(not searching.is_alive())
+            return without(*given)
+
+        monkeypatch.setattr(spaces, "chain_without", rewritten)
+        remove(gallery, ids(range(1)))
+        assert went_on == [True]
+        assert found == [True]
+        add(gallery, range(MANY, MANY + spaces._WORTH))
+        assert len(gallery.index()) == MANY - 1 + spaces._WORTH
+    grown.check()

@@ -35,7 +35,8 @@ _TRIES: Final = 3
 class SpaceIndexes:
     """folder: of the files. kind: of indexes, or AUTO. project: base vectors into a space, by its name. made_of: what
     indexes are made of besides; dim: of the encoder's vectors. is_growing: whether another process is adding records
-    and there have been no more edits than so many: what is held may be used until it has finished.
+    and there have been no more edits than so many: what is held may be used until it has finished. making: held by who
+    changes what is in memory; rewriting: by the erasure that writes the files anew, for which no search waits.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class SpaceIndexes:
     dim: Callable[[], int]
     is_growing: Callable[[int], bool]
     making: threading.RLock = field(default_factory=threading.RLock)
+    rewriting: threading.Lock = field(default_factory=threading.Lock)
     _held: dict[str, HeldIndex] = field(default_factory=dict)
 
     def held(self, row: SpaceRow) -> HeldIndex:
@@ -145,6 +147,8 @@ class SpaceIndexes:
         """After writing what has changed into a segment, if it is worth it."""
         if held.chain is None or held.unkept < _WORTH or not isinstance(held.index, ChangedIndex):
             return held
+        if self.rewriting.locked():  # what it writes would not be what others read, and the next change will do
+            return held
         with suppress(OSError, GalleryError):
             if self.store.writable:
                 chain = longer_chain(self.folder, row.name, held.chain, held.index, held.layout)
@@ -172,7 +176,7 @@ class SpaceIndexes:
 
     def erase(self) -> None:
         """Leave nothing in the folder but indexes of what is stored now. Raises OSError, GalleryError."""
-        with self.making:
+        with self.rewriting:
             kept = {name for row in self.store.spaces().values() for name in self._erased(row)}
             if not kept:
                 shutil.rmtree(self.folder)
@@ -182,11 +186,13 @@ class SpaceIndexes:
 
     def _erased(self, row: SpaceRow) -> list[str]:
         """The names of the files that stay of a space."""
-        chain = None
+        before, chain = self._held.get(row.name), None
         with suppress(OSError, LookalikeError):
             chain = self._rewritten(row)
-        if (held := self._held.get(row.name)) is not None:
-            self._held[row.name] = replace(held, chain=chain, unkept=0)
+        with self.making:
+            held = self._held.get(row.name)
+            if held is not None and before is not None and held.base is before.base:  # else made anew meanwhile
+                self._held[row.name] = replace(held, chain=chain, unkept=0)
         return [] if chain is None else names_of(row.name, chain.files)
 
     def _rewritten(self, row: SpaceRow) -> Chain | None:
