@@ -16,22 +16,32 @@ from served import API, RECORDS, Server, eventually, make_gallery, serving
 from test_erasure import Person, came_by_command, of, scratch, traces
 
 from conftest import texture
+from lookalike.adapters import fit_adapter
 from lookalike.erasing import Named
+from lookalike.errors import NotFoundError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.mapping.layout import lay_out
 from lookalike.progress import Progress
 from lookalike.server.jobs.erased import ErasedMeanwhile
 from lookalike.server.jobs.process import WORK, do_job
+from lookalike.server.serialise import plain
+from lookalike.store.cohorts import cohort_members
+from lookalike.verbs.adapt import adapt
+from lookalike.verbs.cohorts.cohorts import save_cohort
+from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
-from lookalike.verbs.jobs import JobInfo, count_erasures, job_info, submit_job, taken_job
+from lookalike.verbs.jobs import JobInfo, count_erasures, end_job, job_info, job_report, submit_job, taken_job
 from lookalike.verbs.map import kept_map, map_gallery
-from lookalike.verbs.records import Removal, browse, remove, remove_each
+from lookalike.verbs.records import Removal, browse, label, remove, remove_each
 
 __all__ = ["scratch"]
 MANY = 60
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "evaluate": {"space": "base", "folds": 2, "seed": 0, "k": [1], "protocol": None, "options": {}},
     "map": {"method": "tsne", "space": "base"},
+    "split": {"name": "all"},
+    "adapt": {"name": "odd", "kind": "linear"},
+    "export": {"most_bytes": 1 << 30, "burned_in": "keep"},
 }
 
 
@@ -131,6 +141,7 @@ def overtaken(folder: Path, kind: str, erased: ErasedMeanwhile | None, monkeypat
 
     monkeypatch.setitem(WORK, kind, then_removed)
     with open_gallery(folder) as gallery:
+        save_cohort(gallery, "all", every=True)
         job = submit_job(gallery, kind, KINDS[kind], "anna")
         with taken_job(gallery):
             do_job(str(folder), job.id, erased)
@@ -156,6 +167,65 @@ def test_an_evaluation_does_not_end_where_nobody_tells_what_was_removed(
     assert "removed while it ran" in str(job.error)
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_training_ends_once_whatever_is_removed(told: bool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = overtaken(folder, "adapt", ErasedMeanwhile() if told else None, monkeypatch)
+    assert (job.state, job.error) == ("done", None)
+    assert (job.result["records"], job.result["classes"]) == (MANY, ["even", "odd"] if told else [])
+
+
+def test_a_cohort_is_split_though_records_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = overtaken(folder, "split", ErasedMeanwhile(), monkeypatch)
+    assert (job.state, job.error) == ("done", None)
+    assert sum(part["records"] for part in job.result["parts"]) == MANY
+    with open_gallery(folder) as gallery:
+        parts = [each.part for each in cohort_members(gallery.store, 1)]
+    assert len(parts) == MANY - 1
+    assert all(parts)
+
+
+def test_an_export_that_was_removed_with_records_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = overtaken(folder, "export", ErasedMeanwhile(), monkeypatch)
+    assert (job.state, job.result) == ("failed", None)
+    assert "what it had made was removed with them" in str(job.error)
+    assert not list((folder / "exports").rglob("*"))
+
+
+def test_a_training_does_not_begin_again_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = list[int]()
+
+    def fit_and_remove(kind: str, vectors: Any, labels: Any, *given: Any, **options: Any) -> Any:
+        fitted.append(len(vectors))
+        with open_gallery(folder) as other:
+            remove(other, [browse(other).items[0].id])
+        return fit_adapter(kind, vectors, labels, *given, **options)
+
+    monkeypatch.setattr("lookalike.adapters.fit_adapter", fit_and_remove)
+    with open_gallery(folder) as gallery:
+        records = adapt(gallery, "odd", kind="linear").records
+        attempts = fitted[:: len(fitted) // 3]  # each fits once on all, then on inner folds
+        assert attempts == [MANY, MANY - len(fitted) // 3, records]
+        assert gallery.store.count() == MANY - len(fitted) < records
+
+
+def test_an_evaluation_tells_a_removed_label_by_another_name(folder: Path) -> None:
+    with open_gallery(folder) as gallery:
+        first, second = (one.id for one in browse(gallery, limit=2).items)
+        label(gallery, [first, second], add=["zyxomma"])
+        report = evaluate(gallery, k=[1])
+        job = submit_job(gallery, "evaluate", KINDS["evaluate"], "anna")
+        end_job(gallery, job.id, result=plain(report), reports={"md": report.tables("markdown")})
+        remove(gallery, [first])
+        assert "zyxomma" in job_info(gallery, job.id).result["per_class"]
+        remove(gallery, [second])
+        left = job_info(gallery, job.id).result
+        with pytest.raises(NotFoundError):
+            job_report(gallery, job.id, "md")
+    assert "zyxomma" not in json.dumps(left)
+    assert left["per_class"]["removed label 1"] == plain(report)["per_class"]["zyxomma"]
+    assert left["queries"] == MANY
+
+
 def test_what_was_removed_stays_in_no_map(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Removed while it is laid out, so that it is kept without."""
     removed = list[str]()
@@ -179,11 +249,12 @@ def test_what_was_removed_stays_in_no_map(folder: Path, monkeypatch: pytest.Monk
     assert not [identity for identity in removed if bytes.fromhex(identity) in held]
 
 
+@pytest.mark.slow
 def test_jobs_end_while_records_are_removed(folder: Path) -> None:
     with serving(folder) as server:
         ids = [one["id"] for one in server.get("/records", params={"limit": 100}).json()["items"]]
         removed = list[str]()
-        for kind in KINDS:
+        for kind in ("evaluate", "map"):
             accepted = server.post(f"/{kind}", {"folds": 2, "k": [1]} if kind == "evaluate" else {"method": "tsne"})
             where = accepted.headers["location"]
             while server.http.get(where).json()["state"] in ("queued", "running"):

@@ -396,7 +396,7 @@ def test_what_was_removed_meanwhile_is_not_kept(tmp_path: Path) -> None:
             if gallery.store.find(gone) is not None:
                 remove(gallery, [gone])
 
-        with pytest.raises(GalleryError, match="records were removed"):
+        with pytest.raises(GalleryError, match="were removed meanwhile"):
             lookalike.tune(gallery, "gone", to=tmp_path / "more", epochs=1, progress=remove_once)
     assert not (tmp_path / "more").exists()
 

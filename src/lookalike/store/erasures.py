@@ -8,6 +8,7 @@ the same transaction, so that whoever opens the gallery after a crash completes 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lookalike.store.store import Store
 
 NOTE: Final = "what this said was removed, with records that it named"
+_REMOVED: Final = "removed label "
 _FACT: Final = "erasures"  # of the gallery
 
 
@@ -136,8 +138,8 @@ def _forget_refused(connection: Connection, sources: Iterable[str], kept: PurePa
 def _forget_in_jobs(connection: Connection, words: Collection[str]) -> None:
     """Ended jobs keep no arguments. Those that indexed keep the numbers of their results, since they list files of
     anyone; the others lose a result or an error that names what is removed. An evaluation loses of its lists (of
-    queries, of their neighbours) what names it, and its result only where that is named elsewhere: its figures name
-    nobody.
+    queries, of their neighbours) what names it, calls a class by another name that nobody bears any more, and loses
+    its result only where something is named elsewhere: its figures name nobody.
     """
     ended = JOBS.c.state.not_in(OPEN)
     connection.execute(update(JOBS).where(ended).values(arguments="{}"))
@@ -159,8 +161,32 @@ def result_without(kind: str, told: Any, words: Collection[str]) -> Any:
     """What may stay of a job's result once what these words name is removed; None if nothing may."""
     if not _names(_text(told), words):
         return told
-    kept = _unnamed(told, words) if kind == "evaluate" else None
+    kept = _unnamed(_renamed(told, words), words) if kind == "evaluate" else None
     return None if _names(_text(kept), words) else kept
+
+
+def _renamed(told: Any, words: Collection[str]) -> Any:
+    """An evaluation with other names for its classes that are removed, and then without its printed reports, which may
+    spell them in other ways.
+    """
+    result = told.get("result") or {}
+    classes = result.get("per_class") or {}
+    gone = sorted(({*classes} & set(words)) - {*result})  # what is called as a part of every result cannot be told
+    if not gone:
+        return told
+    first = 1 + sum(name.startswith(_REMOVED) for name in classes)
+    names = {name: f"{_REMOVED}{number}" for number, name in enumerate(gone, first)}
+    spelt = "|".join(map(re.escape, sorted(gone, key=len, reverse=True)))
+    return {"result": _replaced(result, re.compile(rf"(?<!\w)(?:{spelt})(?!\w)"), names)}
+
+
+def _replaced(value: Any, spelt: re.Pattern[str], names: Mapping[str, str]) -> Any:
+    """The same with other names in its keys and texts."""
+    if isinstance(value, str):
+        return spelt.sub(lambda found: names[found[0]], value)
+    if isinstance(value, Mapping):
+        return {_replaced(name, spelt, names): _replaced(each, spelt, names) for name, each in value.items()}
+    return [_replaced(each, spelt, names) for each in value] if isinstance(value, list) else value
 
 
 def _unnamed(value: Any, words: Collection[str]) -> Any:

@@ -26,6 +26,7 @@ from lookalike.store.erasures import erasures
 from lookalike.store.spaces import SPACE_NAME
 
 DEFAULT_KIND: Final = "mlp"
+_TRIES: Final = 3  # trainings during which records are removed
 TOO_FEW: Final = (
     "Too few patients of two labels to compare the space with base on inner folds, so it is not accepted as default: "
     "search in base."
@@ -144,9 +145,12 @@ def _trained(
     gallery: Gallery, name: str, kind: str, criterion: Criterion, seed: int, turn: Turn
 ) -> tuple[adapters.Adapter, InnerFolds | None, Labelled]:
     """The adapter, how it does on inner folds, and what it was trained on. Erasures need not wait for it: it is trained
-    again if a record that it has learnt from was removed meanwhile.
+    again if records were removed meanwhile. Where that goes on it is as one that was trained a moment before they were:
+    it stays, if it names no class that nobody bears any more.
     """
+    attempt = 0
     while True:
+        attempt += 1
         erased, data = erasures(gallery.store).number, labelled(gallery, criterion)
         turn.leave()
         log_step("training the adapter", records=len(data.ids))
@@ -164,6 +168,13 @@ def _trained(
         inner = inner_folds(name, adapter, data, seed)
         compared = None if inner is None else {**asdict(inner), "worse": inner.worse}
         turn.take()
-        if erasures(gallery.store).number == erased:
+        if erasures(gallery.store).number == erased or (
+            attempt >= _TRIES and _is_borne({*adapter.classes, *criterion.labels}, labelled(gallery, criterion))
+        ):
             noted = {"criterion": asdict(criterion), "inner_folds": compared}
             return dataclass_replace(adapter, training={**adapter.training, **noted}), inner, data
+
+
+def _is_borne(names: set[str], data: Labelled) -> bool:
+    """Whether each of some values is borne by a record."""
+    return names <= {name for each in data.labels for name in each}

@@ -41,8 +41,10 @@ WITHIN: Final = "within"
 """The argument of any job that names the part of the gallery which it is done in."""
 _NAMELESS: Final = ("migrate", "backup", "verify", "remind", "map")
 """The kinds of jobs whose results say nothing of a single record."""
-_ONLY_TOLD: Final = ("evaluate", "audit", "duplicates", "outliers", "drift", "metadata", "quality")
-"""The kinds of jobs of which nothing is kept but their results."""
+_ONLY_TOLD: Final = ("evaluate", "audit", "duplicates", "outliers", "drift", "metadata", "quality", "split")
+"""The kinds of jobs of which nothing is kept but their results, and what a removal takes its records out of."""
+_ONCE: Final = ("adapt", "tune")
+"""The kinds of jobs that mind removals themselves: done again, they would find what they made, or learn for as long."""
 _Removed: TypeAlias = Callable[[int, int], Collection[str] | None]
 
 
@@ -269,9 +271,10 @@ def end_job_since(
     error: str | None = None,
 ) -> bool:
     """``end_job``, unless records were removed since that count of erasures, which the result may name: then a job that
-    adds records ends with the numbers of its result, one of which only the result is kept without what names them, and
-    any other does not, unless its result names no record. removed: called with two counts of erasures; the words that
-    name what was removed between, None where they are not known. Whether it has ended.
+    adds records ends with the numbers of its result, one of which only the result is kept without what names them, one
+    that minds removals itself with what does not name them, and any other does not, unless its result names no record.
+    removed: called with two counts of erasures; the words that name what was removed between, None where they are not
+    known. Whether it has ended.
     """
     stored = _stored(result, reports, error)
     if finish_since(gallery.store, since, id, _state(error), result=stored, error=error):
@@ -280,26 +283,32 @@ def end_job_since(
     if kind in _NAMELESS:
         end_job(gallery, id, result=result, reports=reports, error=error)
         return True
-    if kind in _ONLY_TOLD and error is None:
-        return _ended_without(gallery, id, kind, since, removed, stored)
-    if kind not in ADDING:
+    told_only = kind in _ONCE or (kind in _ONLY_TOLD and error is None)
+    if told_only and _ended_without(gallery, id, kind, since, removed, stored, error):
+        return True
+    if kind not in (*ADDING, *_ONCE):
         return False
     error = None if error is None else NOTE
     finish_job(gallery.store, id, _state(error), result=without_names(stored), error=error)
     return True
 
 
-def _ended_without(gallery: Gallery, id: str, kind: str, since: int, removed: _Removed, stored: Any) -> bool:
-    """End a job with its result without what has been removed since, and goes on being removed; False where that is not
-    known, or where nothing would be left.
+def _ended_without(
+    gallery: Gallery, id: str, kind: str, since: int, removed: _Removed, stored: Any, error: str | None
+) -> bool:
+    """End a job with its result, or its error, without what has been removed since, and goes on being removed; False
+    where that is not known, or where nothing would be left.
     """
-    while True:
+    told = stored or error
+    while told is not None:
         until = count_erasures(gallery)
         words = removed(since, until)
-        stored = None if words is None else result_without(kind, stored, words)
-        if stored is None or finish_since(gallery.store, until, id, "done", result=stored):
-            return stored is not None
+        told = None if words is None else result_without(kind, told, words)
+        result = None if error is not None else told
+        if told is not None and finish_since(gallery.store, until, id, _state(error), result=result, error=error):
+            return True
         since = until
+    return False
 
 
 def _state(error: str | None) -> JobState:

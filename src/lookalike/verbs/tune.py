@@ -17,13 +17,12 @@ from lookalike.encoders import EncoderEntry, elsewhere
 from lookalike.encoders.families.tuned import called_in_tuned, learnt_from, write_tuned
 from lookalike.encoders.weights.checkpoints import MODELS_FOLDER
 from lookalike.encoders.weights.packages import require
-from lookalike.errors import GalleryError, UsageError
+from lookalike.errors import GalleryError, NotFoundError, UsageError
 from lookalike.evaluation.labelled import chosen_criterion, every_record, some_patients
 from lookalike.evaluation.scores import narrow_note
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress, followed_by
 from lookalike.scratch import Scratch
-from lookalike.store.erasures import erasures
 from lookalike.store.spaces import SPACE_NAME
 from lookalike.tuning.judged import TuningJudgement
 from lookalike.tuning.parts import MOST_TUNED, Parts, TuningMethod, choose_parts, may_mirror
@@ -37,6 +36,9 @@ Mirror: TypeAlias = Literal["auto", "on", "off"]
 NO_BETTER: Final = (
     "Not accepted: the gain in P@5 may be chance (its interval holds 0, or p is above .05), so nothing was kept. Base, "
     "or an adapter on it (lookalike adapt), serves as well."
+)
+_REMOVED: Final = (
+    "records that it learns from were removed meanwhile, so nothing was kept; run it again once no more are removed"
 )
 
 
@@ -130,17 +132,19 @@ def tune(
 
     network = trainable(entry, seed)  # what cannot be tuned is told first
     with followed_by(progress), Scratch("tune") as scratch:
-        erased = erasures(gallery.store).number
         chosen = choose_parts(some_patients(every_record(gallery, criterion), MOST_TUNED, seed), method, seed)
-        pictures = read_pictures(gallery, chosen.data.ids, scratch.folder)
+        try:
+            pictures = read_pictures(gallery, chosen.data.ids, scratch.folder)
+        except NotFoundError:
+            raise GalleryError(_REMOVED) from None
         parts = chosen.only(pictures.there)
         mirrored = mirror == "on" or (mirror == "auto" and may_mirror(parts.labels))
         done = fit(entry, network, parts, pictures.renumbered(), method, TrainingRecipe(seed, mirrored, epochs))
         judgement = done.judged(parts, entry.spec.identity, seed)
     if gallery.spec.preprocessing != entry.spec.preprocessing:
         raise GalleryError("the gallery's encoder was changed while this learnt, so nothing was kept; run it again")
-    if erasures(gallery.store).number != erased:
-        raise GalleryError("records were removed while it learnt, perhaps from them, so nothing was kept; run it again")
+    if {*chosen.data.ids} - {each.id for each in gallery.store.records().values()}:
+        raise GalleryError(_REMOVED)
     count = count_patients(*parts.patients_and_ids(parts.trained))
     result = TuneResult(
         encoder=name,

@@ -36,7 +36,10 @@ from lookalike.verbs.gallery import part_of
 from lookalike.verbs.jobs import Task, count_erasures, end_job, end_job_since, task_of
 
 _TRIES: Final = 5
-_OVERTAKEN: Final = "records were removed while it ran, again and again; start it again"
+_OVERTAKEN: Final = (
+    "records were removed while it ran, again and again, and what it had made was removed with them, since it may hold "
+    "something of them; start it again when no more are being removed"
+)
 
 _Done: TypeAlias = tuple[Any, dict[str, str]]  # the verb's result as JSON, and its printed reports by format
 _Work: TypeAlias = Callable[[Gallery, Mapping[str, Any], Progress], _Done]

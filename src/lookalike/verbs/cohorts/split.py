@@ -99,14 +99,15 @@ def split_cohort(
     """
     _check_sizes(sizes)
     stored = stored_cohort(gallery.store, name)
-    ids = [each.id for each in cohort_members(gallery.store, stored.number)]
-    if not ids:
-        raise UsageError("the cohort has no members")
     records = {each.id: each for each in gallery.store.records().values()}
-    members = [records[id] for id in ids]
+    saved = [each.id for each in cohort_members(gallery.store, stored.number)]
+    members = [records[id] for id in saved if id in records]  # records may be removed meanwhile
+    if not members:
+        raise UsageError("the cohort has no members")
+    ids = [each.id for each in members]
     values = _values(gallery, members, field)
     with followed_by(progress):
-        pairs, compared = _near_duplicates(gallery, ids)
+        pairs, compared = _near_duplicates(gallery, members)
     groups = joined_groups(ids, [each.patient for each in members], [(each.first, each.second) for each in pairs])
     parts = stratified_parts(ids, groups, values, sizes, seed)
     told = json.dumps({"sizes": list(sizes), "field": field, "seed": seed})
@@ -143,13 +144,12 @@ def _values(gallery: Gallery, members: Sequence[Record], field: str) -> list[tup
     return values
 
 
-def _near_duplicates(gallery: Gallery, ids: Sequence[str]) -> tuple[Sequence[NearDuplicate], int]:
+def _near_duplicates(gallery: Gallery, members: Sequence[Record]) -> tuple[Sequence[NearDuplicate], int]:
     """Those among some records, whatever the order in which they were indexed; and how many were compared."""
     data = every_record(gallery)
     row = {id: number for number, id in enumerate(data.ids)}
-    own = data.take(np.array([row[id] for id in ids if id in row], np.int64))
-    keys = [gallery.store.record(id).key for id in own.ids]
-    return duplicates_within(gallery, own) or (), len(gallery.store.thumbnails(keys))
+    own = data.take(np.array([row[each.id] for each in members if each.id in row], np.int64))
+    return duplicates_within(gallery, own) or (), len(gallery.store.thumbnails([each.key for each in members]))
 
 
 def _parts(members: Sequence[Record], parts: NDArray[np.int64], sizes: Sequence[float]) -> tuple[SplitPart, ...]:
