@@ -31,6 +31,7 @@ ONE_ENGINE: Final = [ENGINES[0], *SLOW_ENGINES[1:]]
 EXACT: Final = {"flat", "flat-l2", *ENGINES}
 CHOSEN: Final = {choose(count, dim)[0] for count in (10**3, 10**5, 10**7) for dim in (16, 384, 2048)}
 COUNT, DIM, CLUSTERS, K = 4000, 64, 60, 10
+FEW: Final = (0, 1, 5, 39, 1500)  # vectors of small collections
 CHANGES: Final = ((20, 30, 40), (0, 1, 0), (700, 0, 900), (1000, 1000, 2500))  # replaced, added, removed
 MADE_OF: Final = {"space": "base", "version": 3}
 
@@ -282,21 +283,36 @@ def test_changes_are_found_at_once(
         np.testing.assert_allclose(own[1], 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *ONE_ENGINE])
-@pytest.mark.parametrize("count", [0, 1, 5, 39, 1500])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", FEW)
 def test_small_collections_are_exact_and_quiet(
     kind: str, count: int, capfd: pytest.CaptureFixture[str], new_index: Callable[[str, int], Index]
 ) -> None:
-    vectors, queries = clustered(count, seed=6), clustered(5, seed=7)
-    keys = np.arange(count)
     index = new_index(kind, DIM)
+    assert_small_is_exact(kind, index, clustered(count, seed=6))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ONE_ENGINE)
+def test_a_small_collection_of_an_engine_is_exact_and_quiet_as_it_grows(
+    kind: str, capfd: pytest.CaptureFixture[str], new_index: Callable[[str, int], Index]
+) -> None:
+    """One, since to make one takes an engine seconds."""
+    index = new_index(kind, DIM)
+    capfd.readouterr()  # what the engine's start may say
+    for count in FEW:
+        assert_small_is_exact(kind, index, clustered(max(FEW), seed=6)[:count])
+    assert capfd.readouterr() == ("", "")
+
+
+def assert_small_is_exact(kind: str, index: Index, vectors: Vectors) -> None:
+    keys, queries = np.arange(len(vectors)), clustered(5, seed=7)
     index.upsert(keys, vectors)
     index = reloaded(index)
     found = index.search(queries, K)
-    assert len(index) == count
-    if count < 1000 or kind in EXACT:
+    assert len(index) == len(vectors)
+    if len(vectors) < 1000 or kind in EXACT:
         assert_same(found, oracle(queries, K, keys, vectors))
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *ONE_ENGINE])
