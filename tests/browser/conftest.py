@@ -61,13 +61,15 @@ def keys_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def page_without_errors(browser: Browser) -> Iterator[Callable[..., Page]]:
+def page_without_errors(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """Makes pages: ``page_without_errors(color_scheme="dark", viewport=...)``, each in a context of its own.
 
     The test fails at its end if a page logged an error or threw one. expected: a regular expression of errors
-    that the test brings about on purpose.
+    that the test brings about on purpose. Pictures of the page to look at (``artefacts``) cost a third of a second
+    each: slow tests take theirs, the others where LOOKALIKE_TEST_PICTURES is set.
     """
     contexts, errors = [], []
+    looked_at = "LOOKALIKE_TEST_PICTURES" in os.environ or request.node.get_closest_marker("slow") is not None
 
     def make(expected: str = r"(?!)", **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
@@ -80,6 +82,9 @@ def page_without_errors(browser: Browser) -> Iterator[Callable[..., Page]]:
 
         page.on("console", lambda said: note(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: note(str(error)))
+        if not looked_at:
+            taken = page.screenshot
+            page.screenshot = lambda **given: b"" if "path" in given else taken(**given)  # type: ignore[method-assign]
         return page
 
     yield make

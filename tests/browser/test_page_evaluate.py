@@ -149,7 +149,7 @@ def test_failures_stand_beside_what_was_found_and_reports_beside_each_other(
     assert "compare=" in page.url
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")], ids=str)
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(1440, "light", marks=pytest.mark.slow)])
 def test_the_confusion_is_open_and_its_cells_show_their_queries(
     served_alone: str, page_without_errors: MakePage, artefacts: Path, width: int, scheme: str
 ) -> None:

@@ -47,7 +47,7 @@ def test_german_by_the_browser_and_a_choice_that_is_kept(served: str, page_witho
     assert page.locator("html").get_attribute("lang") == "en"
 
 
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.slow)])
 def test_every_view_in_german(
     served: str, page_without_errors: MakePage, query_file: Path, artefacts: Path, width: int
 ) -> None:

@@ -92,8 +92,9 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("method", ["tsne", pytest.param("umap", marks=pytest.mark.slow)])
 def test_make_a_map_lasso_it_and_search_with_the_catch(
-    served_alone: str, page_without_errors: MakePage, query_file: Path, artefacts: Path
+    method: str, served_alone: str, page_without_errors: MakePage, query_file: Path, artefacts: Path
 ) -> None:
     page = page_without_errors(expected="404", viewport={"width": 1440, "height": 900})
     page.goto(served_alone)
@@ -101,11 +102,13 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     drop(page, query_file)
     page.get_by_test_id("hits").wait_for()
     page.get_by_test_id("nav-map").click()
+    page.get_by_test_id("map-method").select_option(method)
     page.get_by_test_id("make-map").click()
     page.locator("[data-testid=job][data-kind=map] [data-testid=busy-bar]").wait_for()  # it fills nothing
     assert page.get_by_test_id("make-map").is_disabled()
     later = page_without_errors(expected="404")  # who comes later does not draw it again, and sees it when it is there
     later.goto(f"{served_alone}#/map")
+    later.get_by_test_id("map-method").select_option(method)
     later.locator("[data-testid=job][data-kind=map]").wait_for()
     assert later.get_by_test_id("make-map").is_disabled()
     later.get_by_test_id("map-plot").wait_for(timeout=600_000)

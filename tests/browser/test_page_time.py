@@ -139,7 +139,7 @@ def test_records_of_one_study_stand_together(
     page.screenshot(path=artefacts / "of-study-1280.png")
 
 
-@pytest.mark.parametrize("colours", ["dark", "light"])
+@pytest.mark.parametrize("colours", [pytest.param("dark", marks=pytest.mark.slow), "light"])
 def test_everybody_can_use_it(
     page_without_errors: MakePage, address: str, records: dict[str, str], colours: str
 ) -> None:

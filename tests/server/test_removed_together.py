@@ -162,6 +162,7 @@ def test_an_evaluation_ends_without_what_it_is_told_was_removed(folder: Path, mo
 def test_an_evaluation_does_not_end_where_nobody_tells_what_was_removed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("lookalike.server.jobs.process._TRIES", 2)  # each tries the same again
     job = overtaken(folder, "evaluate", None, monkeypatch)
     assert (job.state, job.result) == ("failed", None)
     assert "removed while it ran" in str(job.error)
