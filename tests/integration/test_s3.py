@@ -12,12 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pydicom
 import pytest
+from test_pull import slices
+from test_send import header
 from test_volumes import records, write_series
 
 from conftest import texture
-from lookalike.errors import ObjectStoreError, UsageError
-from lookalike.gallery import Gallery
+from dicoms import data_set, save
+from lookalike.errors import NotFoundError, ObjectStoreError, UsageError
+from lookalike.gallery import Gallery, open_gallery
 from lookalike.sources.fetching import FETCHED_AT_ONCE, SMALL_AT_ONCE
 from lookalike.sources.s3.address import parse_bucket_address
 from lookalike.sources.s3.bucket import Bucket
@@ -26,6 +30,7 @@ from lookalike.sources.s3.source import BucketSource
 from lookalike.sources.source import source_of
 from lookalike.verbs.index import index
 from lookalike.verbs.records import remove
+from lookalike.verbs.send import send
 from peers.s3 import BUCKET, SECRET, ObjectStore, object_store
 from started import ran
 
@@ -183,6 +188,7 @@ def test_a_busy_store_is_asked_again_and_one_that_does_not_work_is_said(
     assert index(gallery, [source()]).added == FETCHED_AT_ONCE
 
 
+@pytest.mark.sqlite_file
 def test_a_command_says_what_is_wrong_and_nothing_keeps_the_secret(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -243,3 +249,34 @@ def test_slices_make_a_volume_with_those_of_their_folder_however_they_fall_into_
     again = index(gallery, [BucketSource(Bucket(parse_bucket_address(store.uri)), room)])
     assert (again.added, again.skipped, again.records) == (0, many + 2, many + 2)
     assert not store.fetched
+
+
+def test_answers_are_sent_beside_what_lies_in_a_bucket(store: ObjectStore, tmp_path: Path) -> None:
+    """Where the gallery alone names the bucket, nothing is fetched, nor where an object has changed."""
+    ward, to = tmp_path / "ward", str(tmp_path)
+    (ward / "series").mkdir(parents=True)
+    for number in range(2):
+        save(data_set(texture(number), Modality="CT", **header(number)), ward / f"{number}.dcm")
+    for series in (21, 22):
+        for number, each in enumerate(slices(series)):
+            save(each, ward / "series" / f"{series}-{number}.dcm")
+    store.put(ward, "2026/")
+    with open_gallery(tmp_path / "g", create=True, linked=True) as gallery:
+        assert index(gallery, [store.uri]).added == 4
+        for depth, folder in ((1, "2026"), (6, "2026/series")):
+            asked = next(each for each in records(gallery) if each.depth == depth)
+            store.asked.clear()
+            with pytest.raises(NotFoundError, match="--pacs s3://BUCKET"):
+                send(gallery, "sr", id=asked.id, to=to, pacs=["s3://another", f"{store.uri}/202"])
+            assert not store.asked
+            sent = send(gallery, "sr", id=asked.id, to=to, pacs=[f"{store.uri}/2026/"])
+            made = pydicom.dcmread(Path(to) / f"{sent.sop_instance_uid}.dcm")
+            file = ward / Path(asked.source).relative_to(f"{store.uri}/2026")
+            original = pydicom.dcmread(file)
+            assert (made.PatientName, made.StudyInstanceUID) == (original.PatientName, original.StudyInstanceUID)
+            assert (sent.left_out, len(sent.cases)) == (0, 3)
+            assert {key.rpartition("/")[0] for key in store.fetched} >= {folder}
+        store.client().put("2026/1.dcm", b"another")
+        asked = next(each for each in records(gallery) if each.depth == 1)
+        with pytest.raises(NotFoundError, match="is gone or has changed"):
+            send(gallery, "sr", id=asked.id, to=to, pacs=[store.uri])

@@ -23,7 +23,8 @@ from lookalike.cli.settings import setting_default
     metavar="URI",
     multiple=True,
     default=setting_default("pacs.sources"),
-    help="Where what was pulled or received is fetched from.  [default: pacs.sources in lookalike.toml]",
+    help="Where what was pulled, received or read from a bucket (s3://...) is fetched from.  "
+    "[default: pacs.sources in lookalike.toml]",
 )
 @json_option
 def command(

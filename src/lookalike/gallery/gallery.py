@@ -49,6 +49,7 @@ _OWN: Final = ("indexes", "adapters", "maps", INBOX, EXPORTS, STORE_FILE, *LOCKS
 OUTSIDE: Final = "outside"
 """The reason why a file that a gallery names is not opened."""
 _OF_A_PACS: Final = ("inbox:", "pacs:")  # as the sources name what they bring
+_OF_A_BUCKET: Final = "s3://"
 _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
 _AWAY: Final = 15.0  # seconds after which an engine that gave no answer is asked again, where another index may answer
 _FILLING: Final = 3600.0  # seconds for which a search waits until another process has filled the engine
@@ -137,6 +138,8 @@ class Gallery:
         if (found := self._allowed(path)) is None:
             if os.fspath(path).startswith(_OF_A_PACS):
                 raise NotFoundError("what was pulled or received is in its PACS and no file here", "elsewhere")
+            if os.fspath(path).startswith(_OF_A_BUCKET):
+                raise NotFoundError("what came from an object store is there and no file here", "elsewhere")
             raise NotFoundError(
                 f"{one_line(os.fspath(path))} is outside of the folders that you allow this gallery; if you trust "
                 "where it comes from: lookalike gallery adopt G --root FOLDER",

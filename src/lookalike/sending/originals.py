@@ -10,6 +10,7 @@ from typing import cast
 from lookalike.errors import NotFoundError, UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.sources.pacs import ListedStudy, PacsSource, is_uid
+from lookalike.sources.s3.address import is_bucket_uri
 from lookalike.sources.source import source_of
 from lookalike.store.identities import dicom_identity, instances_of_record
 
@@ -25,13 +26,17 @@ def files_in_pacs(gallery: Gallery, id: str, pacs: Sequence[str]) -> Iterator[li
     instances = instances_of_record(gallery.store, gallery.store.record(id).key)
     study, series = identity.study_instance_uid, identity.series_instance_uid
     with ExitStack() as stack:
-        for uri in pacs if is_uid(study) and is_uid(series) else ():  # a file may call anything a UID
+        for uri in _of_pacs(pacs) if is_uid(study) and is_uid(series) else ():  # a file may call anything a UID
             source = stack.enter_context(closing(_named(gallery, uri)))
             files = list(_fetched(stack, source, study, series, instances))
             if files and len(files) == len(instances):
                 yield files
                 return
         raise NotFoundError("the PACS does not send the image of this record now", "elsewhere")
+
+
+def _of_pacs(uris: Sequence[str]) -> list[str]:
+    return [uri for uri in uris if not is_bucket_uri(uri)]
 
 
 def _named(gallery: Gallery, uri: str) -> PacsSource:

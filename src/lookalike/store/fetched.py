@@ -31,6 +31,12 @@ def fetched_files(connection: Connection) -> dict[str, list[FetchedFile]]:
     return found
 
 
+def fetched_as(connection: Connection, source: str) -> FetchedFile | None:
+    """What was read under a record's source; None if nothing was."""
+    row = connection.execute(select(FETCHED).where(FETCHED.c.source == source)).first()
+    return None if row is None else FetchedFile(row.source, row.item, row.version, row.sha256, row.told)
+
+
 def note_fetched(connection: Connection, files: Sequence[FetchedFile]) -> None:
     """Note what was read of items: all that is noted of them."""
     _forget(connection, FETCHED.c.item, {each.item for each in files})

@@ -80,6 +80,10 @@ class Pictures:
         except UnreadableImageError as error:
             raise NotFoundError(_UNREADABLE, _GONE) from error
 
+    def of_first_series(self, files: Sequence[Path]) -> Sequence[Path]:
+        """Those of some files that were fetched which are of the first one's series. Raises UnreadableImageError."""
+        return self._display.siblings(list(files))
+
     def without_identity(self, file: Path, options: Deidentification | None = None) -> tuple[str, bytes]:
         """The suffix and the content of a file with the pixels of this one, for those who may not know whose they are.
         options: by default as a viewer is given it. Raises UnreadableImageError, "too-large" where that would be larger

@@ -18,8 +18,10 @@ from lookalike.sending.documents import SearchMethod, SimilarCase, similar_cases
 from lookalike.sending.headers import reference, with_whole_header
 from lookalike.sending.heat_objects import heat_map, heat_over, heat_segmentation
 from lookalike.sending.originals import files_in_pacs
+from lookalike.sending.stored_objects import files_in_bucket
 from lookalike.sending.terms import SERIES_NUMBERS
 from lookalike.sending.ways import way_to
+from lookalike.sources.s3.address import is_bucket_uri
 from lookalike.store import BASE
 from lookalike.store.identities import dicom_identities, dicom_identity
 from lookalike.types import Hit
@@ -74,8 +76,9 @@ def send(
     kind: one of ``SENT_KINDS``. id: of the record. to: a folder, ``dicomweb+https://host/path`` (STOW-RS) or
     ``dimse://AET@host:port`` (C-STORE). record: what seg and map compare it with, the most similar record by default.
     k, where, space: as in ``search``. pacs: URIs, as ``pull`` takes them, of where what was pulled or received is
-    fetched from. The object is new, derived, and says that it is for research; patient and study are those of the
-    record's file, other patients stand in it as UIDs alone.
+    fetched from; and ``s3://BUCKET/PREFIX``, below which images are fetched that came from there. The object is
+    new, derived, and says that it is for research; patient and study are those of the record's file, other patients
+    stand in it as UIDs alone.
 
     Raises UsageError, GalleryError (an anonymous gallery, or its key is not here), NotFoundError (unknown id; the file
     is gone or does not say who it is; nothing is similar), PacsError (not taken), MissingExtraError.
@@ -130,6 +133,10 @@ class _Originals:
         except NotFoundError as error:
             if error.reason != "elsewhere":
                 raise
+            if is_bucket_uri((record := self.gallery.store.record(id)).source):
+                series_of = self.pictures.of_first_series
+                with files_in_bucket(self.gallery, record, self.pacs, series_of) as found:
+                    return self.pictures.source_image(id, slice=slice, files=found)
             if not self.pacs:
                 raise NotFoundError(_WHICH_PACS, "elsewhere") from None
         with files_in_pacs(self.gallery, id, self.pacs) as files:

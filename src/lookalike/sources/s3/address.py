@@ -30,6 +30,11 @@ class BucketAddress:
         return f"{_SCHEME}{self.bucket}/{key}" if key else f"{_SCHEME}{self.bucket}"
 
 
+def is_bucket_uri(uri: str) -> bool:
+    """Whether a URI is one of an object store."""
+    return uri.startswith(_SCHEME)
+
+
 def parse_bucket_address(uri: str) -> BucketAddress:
     """The address that a URI names. Raises UsageError, which quotes nothing of the URI."""
     bucket, _, prefix = uri.removeprefix(_SCHEME).partition("/")
