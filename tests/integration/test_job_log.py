@@ -19,6 +19,8 @@ from lookalike.server.jobs.process import do_job
 from lookalike.verbs.jobs import JobInfo, job_info, list_jobs, submit_job, taken_job
 from lookalike.verbs.records import browse, remove
 
+pytestmark = pytest.mark.sqlite_file  # a copy of the folder is another gallery
+
 NAME = "zyxomma"  # of a patient
 
 

@@ -181,6 +181,7 @@ def test_killed_at_thirty_moments(collection: Path, truth: Truth, tmp_path: Path
     kill_and_run_again(30, 1, collection, truth, tmp_path)
 
 
+@pytest.mark.sqlite_file
 @pytest.mark.parametrize(
     "step", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("create", "replace", "switch")), "write"]
 )

@@ -152,6 +152,7 @@ def test_a_password_that_is_configured_opens_it(tmp_path: Path, monkeypatch: pyt
     assert driver_url("postgresql://keeper@127.0.0.1/galleries").password == "a-secret-word"
 
 
+@pytest.mark.sqlite_file
 def test_a_gallery_from_elsewhere_connects_to_nothing_until_it_is_adopted(
     made: Path, postgresql_server: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +235,7 @@ def test_what_is_pulled_or_received_may_be_there_too(tmp_path: Path, postgresql_
 # Moved
 
 
+@pytest.mark.sqlite_file
 def test_a_gallery_moves_there_and_back(tmp_path: Path, pictures: Path, postgresql_server: PostgreSQL) -> None:
     folder, url = tmp_path / "g", postgresql_server.url()
     assert run("index", pictures, "--gallery", folder, "--labels", pictures / "labels.csv").exit_code == 0
@@ -342,6 +344,7 @@ def test_a_file_that_a_killed_move_has_left_is_told(made: Path) -> None:
         left.unlink()
 
 
+@pytest.mark.sqlite_file
 def test_nothing_moves_while_somebody_has_it_open(tmp_path: Path, postgresql_server: PostgreSQL) -> None:
     with open_gallery(tmp_path / "g", create=True) as gallery:
         schema = f"lookalike_{gallery.store.id}"

@@ -196,6 +196,7 @@ def test_a_gallery_without_patches_gets_them(
     assert len(patched_records(later.store)) == PICTURES + 1
 
 
+@pytest.mark.sqlite_file
 def test_damaged_patches_are_named_and_made_anew(gallery: Gallery, collection: tuple[Path, dict[str, Box]]) -> None:
     folder, boxes = collection
     name, box = next(iter(boxes.items()))
