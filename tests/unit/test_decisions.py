@@ -17,7 +17,7 @@ from lookalike.verbs.audit import audit_metadata, audit_outliers
 from lookalike.verbs.curation.decisions import DecidedOf, decide, list_decisions, undo_decision
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt
-from lookalike.verbs.records import record_info, remove
+from lookalike.verbs.records import record_info, remove, undo_labels
 from lookalike.verbs.search import search
 
 MakeGallery = Callable[..., Gallery]
@@ -165,6 +165,15 @@ def test_an_erasure_finds_whom_a_record_was_of(found: tuple[Gallery, list[str]],
     from lookalike.store.kept_out import kept_out
 
     assert kept_out(gallery.store).holds(gallery.store.patient_group("c"))  # also under the other name
+
+
+@pytest.mark.parametrize("undo", [undo_decision, undo_labels])
+@pytest.mark.parametrize("number", [0, 7, 1 << 63, 1 << 200])
+def test_a_number_of_nothing_is_refused(
+    found: tuple[Gallery, list[str]], undo: Callable[[Gallery, int], object], number: int
+) -> None:
+    with pytest.raises((NotFoundError, UsageError), match=r"no decision|number"):
+        undo(found[0], number)
 
 
 def test_what_names_only_what_is_erased_is_forgotten(found: tuple[Gallery, list[str]]) -> None:

@@ -309,6 +309,8 @@ def errors_named() -> Iterator[None]:
             f"the gallery's database cannot be used ({message}); "
             "close other programs that use it, check the disk's space and the folder's permissions"
         ) from None
+    except OverflowError:
+        raise UsageError("this asks for a number that no gallery has: of more than 64 bits") from None
     except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if getattr(getattr(error, "orig", None), "sqlstate", None) == _FORBIDDEN:
             raise _unusable_server(error) from None

@@ -15,6 +15,7 @@ PromptList = Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 CohortNames = Annotated[list[Name], Field(max_length=100)]
+ChangeNumber = Annotated[int, Field(ge=1, lt=1 << 53)]  # of what JavaScript tells apart
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Option = Annotated[str, Field(max_length=10_000)] | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
 SliceIndex = Annotated[int, Field(ge=0, lt=1 << 20)]
@@ -190,7 +191,7 @@ class AdjudicateBody(Body):
 class UndoLabelsBody(Body):
     """The number of a change of labels; without one the last that counts."""
 
-    change: Annotated[int, Field(ge=1, lt=1 << 53)] | None = None
+    change: ChangeNumber | None = None
 
 
 class IndexBody(Body):

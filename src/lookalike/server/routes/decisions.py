@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from lookalike.errors import ForbiddenError
 from lookalike.server.audited_records import note_records
-from lookalike.server.contract.bodies import DecideBody
+from lookalike.server.contract.bodies import ChangeNumber, DecideBody
 from lookalike.server.guard import API
 from lookalike.server.responses import json_response
 from lookalike.server.routes.parameters import AsContributor, AsReader, Served
@@ -41,7 +41,7 @@ def post_decisions(body: DecideBody, request: Request, service: Served, caller: 
 
 
 @decisions_router.post("/{number}/undo", response_model=decisions.Decided)
-def post_decisions_undo(number: int, service: Served, caller: AsContributor) -> Response:
+def post_decisions_undo(number: ChangeNumber, service: Served, caller: AsContributor) -> Response:
     """Take a decision back, and what it changed."""
     decisions.check_may_undo(service.gallery, service.seen_by(caller), number)
     return json_response(decisions.undo_decision(service.gallery, number))
