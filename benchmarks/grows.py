@@ -184,6 +184,7 @@ def _read(folder: Path, row: int, vector: Vectors, pipe: Connection) -> None:
         gallery.store.hold()
         _looked_for(gallery, row, vector)
         before = _resident()
+        _forget_most()  # of opening it
         pipe.send(None)
         for there in (True, False):
             end = time.monotonic() + _PATIENCE
@@ -216,6 +217,10 @@ def _remove(folder: Path, row: int) -> tuple[float, float]:
 
 def _most() -> int:
     return _held("VmHWM")  # of this program; ru_maxrss is at least what its parent had as it was started
+
+
+def _forget_most() -> None:
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _resident() -> int:
