@@ -142,6 +142,8 @@ def test_findings_are_decided_by_the_keyboard_and_stay_decided(
     faults = look(page, "quality")
     blank = faults.filter(has_text="nothing.png")
     blank.first.wait_for()
+    sure = [row.inner_text().split("\t")[0] for row in page.get_by_test_id("sureness-row").all()]
+    assert sure == ["Blank", "Inverted"]  # of planted ones, how many are found
     page.screenshot(path=artefacts / "curation-quality-1440.png")
     blank.first.get_by_test_id("decide-keep").click()
     page.wait_for_function("document.querySelector('[data-testid=findings-told]').innerText.includes(', 1 decided')")

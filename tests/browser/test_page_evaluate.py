@@ -48,6 +48,9 @@ def test_train_a_space_and_search_in_it(served_alone: str, page_without_errors: 
         assert "noise 1.5: best" in (curve.get_by_role("img").get_attribute("aria-label") or "")
     gain = trained.get_by_test_id("inner-gain").inner_text()
     assert re.match(r"-?\d+\.\d \(-?\d+\.\d to -?\d+\.\d\), p ", gain)
+    head = {row.get_attribute("data-measure"): row.inner_text() for row in trained.get_by_test_id("head-figure").all()}
+    assert re.search(r"\d\.\d\s%", head["auc"])
+    assert re.search(r"\t\d\.\d{3} ", head["brier"])  # no share, which a per cent would say
     assert "took" in trained.get_by_test_id("job-times").inner_text()
     page.screenshot(path=artefacts / "adapt.png")
     page.get_by_test_id("nav-search").click()

@@ -57,7 +57,7 @@ def test_drop_a_dicom_see_hits(page_without_errors: MakePage, served: str, query
         percentiles = [float(word.rstrip("%")) for word in page.get_by_test_id("hit-percentile").all_inner_texts()]
         assert percentiles == sorted(percentiles, reverse=True)
         assert percentiles[0] > 50
-        assert page.get_by_test_id("encoder-note").inner_text().startswith("trained on photographs")
+        assert page.get_by_test_id("encoder-note").inner_text().startswith("Encoder lite0: trained on photographs")
         assert page.get_by_test_id("disclaimer").inner_text() == "Research software. Not a medical device."
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")  # nothing sticks out
         page.screenshot(path=artefacts / f"search-{width}.png")

@@ -62,6 +62,7 @@ export type DecisionList = Schemas["DecisionList"];
 export type Decided = Schemas["Decided"];
 export type DuplicatePair = Schemas["DuplicatePair"];
 export type Outlier = Schemas["Outlier"];
+export type MetadataAudit = Schemas["MetadataAudit"];
 export type QualityFinding = Schemas["QualityFinding"];
 export type SuspectValue = Schemas["SuspectValue"];
 

@@ -35,17 +35,17 @@ const size = { width: 400, height: 200 };
 const bytesOf = (shade: number): number[] => [shade & 255, (shade >> 8) & 255, (shade >> 16) & 255];
 
 describe("the map", () => {
-  it("shows every point, and goes back from the screen", () => {
+  it.each([0, 60])("shows every point below the upper %i pixels, and goes back from the screen", (top) => {
     const [x, y] = [
       [-3, 9, 4],
       [2, -8, 30],
     ];
-    const camera = fitted(x, y, size);
+    const camera = fitted(x, y, size, top);
     x.forEach((value, at) => {
       const [px, py] = toScreen([value, y[at]!], camera, size);
       expect(px).toBeGreaterThan(0);
       expect(px).toBeLessThan(400);
-      expect(py).toBeGreaterThan(0);
+      expect(py).toBeGreaterThan(top);
       expect(py).toBeLessThan(200);
       const [mx, my] = toMap([px, py], camera, size);
       expect(mx).toBeCloseTo(value);
@@ -165,10 +165,12 @@ describe("the map", () => {
       ["group 1", 2],
       ["none", 1],
     ]);
-    expect(faded(shades, [])).toBe(shades);
-    const back = faded(shades, [1]);
+    expect(faded(shades, [], [0, 0, 0])).toBe(shades);
+    const back = faded(shades, [1], [0, 0, 0]);
+    const pale = faded(shades, [1], [255, 255, 255]);
     expect(back[1]).toBe(shades[1]);
     expect(bytesOf(back[2]!)).toEqual(bytesOf(shades[2]!).map((byte) => Math.floor(byte * 0.28)));
+    expect(bytesOf(pale[2]!)).toEqual(bytesOf(shades[2]!).map((byte) => Math.floor(byte * 0.28 + 255 * 0.72)));
     expect([back[1]! >>> 24, back[2]! >>> 24]).toEqual([0, 255]);
   });
 });

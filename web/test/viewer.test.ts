@@ -98,8 +98,8 @@ describe("a job in words", () => {
     }) as Job;
 
   it("says how far, how fast, for how long and how long still", () => {
-    expect(progressWords(job(1200, 4000, 24.4, 115))).toBe("1,200 of 4,000 · 24 a second · at work for 12 s · 2 min left");
-    expect(progressWords(job(0, 0, null, null))).toBe("at work for 12 s");
+    expect(progressWords(job(1200, 4000, 24.4, 115))).toBe("1,200 of 4,000 · 24 a second · at work for 12\u00a0s · 2\u00a0min left");
+    expect(progressWords(job(0, 0, null, null))).toBe("at work for 12\u00a0s");
     expect(progressWords({ ...job(0, 0, null, null), state: "queued", started: null })).toBe(
       "waiting for its turn",
     );
@@ -110,7 +110,7 @@ describe("a job in words", () => {
     expect(shareOf(job(0, 0, null, null))).toBeNull();
     expect(shareOf(job(0, 40, null, null))).toBeNull();
     expect(shareOf(job(40, 40, 3, 0))).toBeNull();
-    expect(progressWords(job(40, 40, 3, 0))).toBe("40 of 40 · 3.0 a second · at work for 12 s · finishing");
+    expect(progressWords(job(40, 40, 3, 0))).toBe("40 of 40 · 3.0 a second · at work for 12\u00a0s · finishing");
   });
 
   it("has warnings, or none", () => {

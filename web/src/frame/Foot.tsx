@@ -4,7 +4,7 @@ import { result } from "../search";
 import { route } from "../state";
 
 export function Foot() {
-  const { keys, disclaimer } = messages.value.frame;
+  const { keys, stages: called, disclaimer } = messages.value.frame;
   const stages =
     route.value.view === "search"
       ? Object.entries(result.value?.seconds ?? {}).filter((stage) => stage[1] >= 1e-4)
@@ -12,7 +12,7 @@ export function Foot() {
   return (
     <footer>
       {stages.map(([stage, seconds]) => (
-        <span key={stage} class="numbers">{`${stage} ${fixed(seconds * 1000, seconds < 0.01 ? 1 : 0)} ms`}</span>
+        <span key={stage} class="numbers">{`${called[stage] ?? stage} ${fixed(seconds * 1000, seconds < 0.01 ? 1 : 0)} ms`}</span>
       ))}
       <span class="keys">
         <kbd>/</kbd> {keys.search} <kbd>j</kbd> <kbd>k</kbd> {keys.move} <kbd>c</kbd> {keys.compare} <kbd>+</kbd>{" "}

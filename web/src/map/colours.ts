@@ -130,16 +130,19 @@ function mixed(share: number): Colour {
   return [part(0), part(1), part(2)];
 }
 
-/** What was not taken steps back. */
-export function faded(shades: Uint32Array, taken: ArrayLike<number>): Uint32Array {
+/** What was not taken steps back towards the ground that it lies on, 0 to 255 a channel. */
+export function faded(shades: Uint32Array, taken: ArrayLike<number>, ground: Colour): Uint32Array {
   if (taken.length === 0) return shades;
+  const dim = (byte: number, under: number): number => ((byte & 255) * SEEN + under * (1 - SEEN)) | 0;
+  const [r, g, b] = ground;
   const back = new Uint32Array(shades.length);
   for (let at = 0; at < back.length; at++) {
     const of = shades[at]!;
-    back[at] = (dim(of) | (dim(of >> 8) << 8) | (dim(of >> 16) << 16) | BEHIND) >>> 0;
+    back[at] = (dim(of, r) | (dim(of >> 8, g) << 8) | (dim(of >> 16, b) << 16) | BEHIND) >>> 0;
   }
   for (let at = 0; at < taken.length; at++) back[taken[at]!] = shades[taken[at]!]!;
   return back;
 }
 
-const dim = (byte: number): number => ((byte & 255) * 0.28) | 0;
+/** How much stays of a colour that steps back. */
+const SEEN = 0.28;

@@ -8,8 +8,8 @@ interface Size {
   height: number;
 }
 
-/** The camera that shows every point with a margin. */
-export function fitted(x: ArrayLike<number>, y: ArrayLike<number>, { width, height }: Size): Camera {
+/** The camera that shows every point with a margin. top: pixels at the upper edge that something else covers. */
+export function fitted(x: ArrayLike<number>, y: ArrayLike<number>, { width, height }: Size, top = 0): Camera {
   let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let at = 0; at < x.length; at++) {
     const [px, py] = [x[at]!, y[at]!];
@@ -19,8 +19,9 @@ export function fitted(x: ArrayLike<number>, y: ArrayLike<number>, { width, heig
     if (py > high) high = py;
   }
   if (x.length === 0) return { x: 0, y: 0, half: 1 };
-  const half = Math.max((high - low) / 2, (right - left) / 2 / (width / height || 1), 1e-6) * 1.12;
-  return { x: (left + right) / 2, y: (low + high) / 2, half };
+  const free = Math.max(height - top, 1);
+  const half = Math.max((high - low) / 2, (right - left) / 2 / (width / free || 1), 1e-6) * 1.12;
+  return { x: (left + right) / 2, y: (low + high) / 2 + (top * half) / free, half: (half * Math.max(height, 1)) / free };
 }
 
 export function toScreen([x, y]: Point, camera: Camera, { width, height }: Size): Point {

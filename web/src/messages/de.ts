@@ -1,5 +1,6 @@
 /** Deutsch. */
 import { adapt, jobs } from "./de/adapt";
+import { audits } from "./de/audits";
 import { common } from "./de/common";
 import { compare } from "./de/compare";
 import { curation } from "./de/curation";
@@ -26,6 +27,7 @@ export const de: Messages = {
   jobs,
   evaluate,
   holdings,
+  audits,
   cohorts,
   operation,
   curation,
@@ -63,6 +65,7 @@ export const de: Messages = {
     gone: "Der Server antwortet nicht. Ihre Anfrage bleibt erhalten; neuer Versuch …",
     dropToAdd: "Ablegen, um es der Galerie hinzuzufügen",
     dropToSearch: "Ablegen, um damit zu suchen",
+    stages: { open: "öffnen", read: "lesen", encode: "kodieren", project: "projizieren", filter: "filtern", search: "suchen", fetch: "holen", background: "Hintergrund" },
     keys: {
       search: "suchen",
       move: "bewegen",
@@ -147,11 +150,12 @@ export const de: Messages = {
       `${name}: ${Math.round(100 * share)} % hier (${patients.toLocaleString("de")}), ${Math.round(100 * elsewhere)} % anderswo`,
     groupsNote:
       "Benannt nach dem, was die meisten Personen einer Gruppe haben, anderswo wenige, und was der Zufall nicht erklärt. Gezählt werden Personen, jede einmal.",
+    comparing: "Jeder Eintrag mit Label wird mit seinen Nachbarn verglichen. Das dauert Sekunden bis Minuten …",
     errorNote:
       "Der Anteil der Stimmen der ähnlichsten Einträge anderer Personen, der nicht auf das Label entfällt: 0 alle stimmen zu, 1 keiner.",
     sampled: (count: number): string =>
       `Von so vielen Einträgen wurden ${count.toLocaleString("de")} miteinander verglichen, die zufällig gezogener Personen; die anderen sind grau und liegen dahinter. Mit weniger Vergleichen fallen Fehler eher höher aus.`,
-    distances: "Abstände auf einer Karte sind zum Ansehen da, nicht zum Messen: Es zählt die Suche. Encoder:",
+    distances: "Abstände auf einer Karte sind zum Ansehen da, nicht zum Messen: Es zählt die Suche.",
     notMade: "Noch keine Karte dieses Raums",
     drawnOnce: "Sie wird einmal gezeichnet, auf dem Server, und behalten, bis Einträge kommen oder gehen.",
     draw: "Karte zeichnen",

@@ -1,5 +1,6 @@
 /** English: what every language must say. */
 import { adapt, jobs } from "./en/adapt";
+import { audits } from "./en/audits";
 import { common } from "./en/common";
 import { compare } from "./en/compare";
 import { curation } from "./en/curation";
@@ -25,6 +26,7 @@ export const en = {
   jobs,
   evaluate,
   holdings,
+  audits,
   cohorts,
   operation,
   curation,
@@ -54,6 +56,7 @@ export const en = {
     gone: "The server does not answer. Your query is kept; trying again…",
     dropToAdd: "Drop to add to the gallery",
     dropToSearch: "Drop to search with it",
+    stages: { open: "open", read: "read", encode: "encode", project: "project", filter: "filter", search: "search", fetch: "fetch", background: "background" } as Record<string, string>,
     keys: { search: "search", move: "move", compare: "compare", steer: "more, less like", undo: "undo", all: "all keys" },
     disclaimer: "Research software. Not a medical device.",
   },
@@ -127,11 +130,12 @@ export const en = {
       `${name}: ${Math.round(100 * share)} % here (${patients.toLocaleString("en")}), ${Math.round(100 * elsewhere)} % elsewhere`,
     groupsNote:
       "Named by what most patients of a group have, few elsewhere do, and chance does not explain. Patients are counted, each once.",
+    comparing: "Comparing every labelled record with its neighbours. This takes seconds to minutes…",
     errorNote:
       "The share of the vote of the nearest records of other patients that does not go to the record's label: 0 all agree, 1 none does.",
     sampled: (count: number): string =>
       `Of so many records ${count.toLocaleString("en")}, those of patients drawn at random, were compared with each other; the others are grey and lie behind. With fewer to compare with, errors come out rather higher.`,
-    distances: "Distances on a map are drawn to be seen, not to be measured: what counts is the search. Encoder:",
+    distances: "Distances on a map are drawn to be seen, not to be measured: what counts is the search.",
     notMade: "No map of this space yet",
     drawnOnce: "It is drawn once, on the server, and kept until records come or go.",
     draw: "Draw the map",

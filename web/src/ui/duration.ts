@@ -5,9 +5,9 @@ import type { Job } from "../types";
 /** Seconds as a person would say them. */
 export function duration(seconds: number): string {
   if (seconds < 1) return messages.value.jobs.lessThanSecond;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${fixed(seconds / 3600, 1)} h`;
+  if (seconds < 90) return `${Math.round(seconds)}\u00a0s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)}\u00a0min`;
+  return `${fixed(seconds / 3600, 1)}\u00a0h`;
 }
 
 /** When a job was begun, how long it waited and ran, and for whom. */

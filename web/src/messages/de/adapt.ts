@@ -1,12 +1,21 @@
 /** Deutsch: eigene Merkmalsräume, ihr Training, und die Abstimmung des Encoders. */
+import type { Verdict } from "../../views/adapt/inner";
 import { counting } from "../counting";
 import type { Messages } from "../en";
 
 const counted = counting("de");
 
+const VERDICTS: Record<Verdict, (space: string) => string> = {
+  better: (space) => `ist der Raum „${space}“ sicher besser als base.`,
+  worse: (space) => `ist der Raum „${space}“ schlechter als base: Suchen Sie in base.`,
+  chance: (space) => `ist der Raum „${space}“ nicht besser als der Zufall: Suchen Sie in base.`,
+  unsure: (space) => `liegt p über 0,05, also wird der Raum „${space}“ nicht vorgewählt: Suchen Sie in base, oder labeln Sie mehr.`,
+  zero: (space) => `enthält das Intervall des Gewinns die Null, also wird der Raum „${space}“ nicht vorgewählt: Suchen Sie in base, oder labeln Sie mehr.`,
+};
+
 export const adapt: Messages["adapt"] = {
   train: "Einen Adapter trainieren",
-  what: "Er lernt, Einträge zusammenzubringen, von denen das Feld dasselbe sagt. Der Encoder selbst bleibt, wie er ist:",
+  what: "Er lernt, Einträge zusammenzubringen, von denen das Feld dasselbe sagt. Der Encoder selbst bleibt, wie er ist.",
   alike: "Was zwei Bilder ähnlich macht",
   learnFrom: "Labels, aus denen gelernt wird",
   noLabels: "Noch trägt kein Eintrag ein Label.",
@@ -65,8 +74,21 @@ export const adapt: Messages["adapt"] = {
   gainOverBase: "Gewinn gegenüber base, Punkte",
   gain: "Gewinn, Punkte",
   gained: (value, low, high, p) => `${value} (${low} bis ${high}), p ${p}`,
-  inner: (folds, records) => `Auf ${folds} inneren Teilen von ${records} Einträgen: Makro-P@5`,
-  head: (measure) => `${measure} des Kopfes`,
+  inner: (folds, records) => `Auf ${folds} inneren Teilen von ${records} Einträgen: Makro-P@5, %`,
+  verdict: (said, space, verdict) => {
+    const narrow = /likely too narrow/.test(said) ? " Intervalle von so wenigen Patienten sind wahrscheinlich zu schmal." : "";
+    return `Auf ausgelassenen Patienten ${VERDICTS[verdict](space)}${narrow}`;
+  },
+  head: "Wie gut der Adapter selbst Labels nennt, auf ausgelassenen Patienten; mit 95-%-Intervallen",
+  heads: {
+    auc: "AUC, ein Label gegen die übrigen",
+    balanced_accuracy: "Ausgewogene Genauigkeit",
+    precision: "Präzision, Mittel der Labels",
+    recall: "Sensitivität, Mittel der Labels",
+    f1: "F1, Mittel der Labels",
+    ece: "Kalibrierungsfehler (ECE): 0 ist am besten",
+    brier: "Brier-Wert, Summe über die Labels: 0 ist am besten",
+  },
   tried: "Arten, auf ausgelassenen Patienten: Makro-P@5",
   chosen: "gewählt",
   behind: (points) => `${points} gegenüber der besten`,

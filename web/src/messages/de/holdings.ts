@@ -6,11 +6,13 @@ const counted = counting("de");
 const records = (count: number): string => counted(count, "Eintrag", "Einträge");
 const files = (count: number): string => counted(count, "Datei", "Dateien");
 
+const PHOTOGRAPHS = /^trained on photographs( \(\w+\))?, not on medical images/;
+
 export const holdings: Messages["holdings"] = {
   about: "Über diese Galerie",
   this: "Diese Galerie",
   contents: (count, refused) => `${records(count)}${refused ? `, ${files(refused)} abgelehnt` : ""}`,
-  encoder: (name, note) => `Encoder ${name}: ${note}`,
+  encoder: (name, note) => `Encoder ${name}: ${note.replace(PHOTOGRAPHS, "an Fotos$1 trainiert, nicht an medizinischen Bildern")}.`,
   noJob: "Noch ist kein Auftrag gelaufen.",
   add: "Bilder hinzufügen",
   drop: (volumes) =>

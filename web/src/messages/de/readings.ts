@@ -59,7 +59,7 @@ export const readings: Messages["readings"] = {
     `Alle Befunder, ${records} von allen befundete Einträge: Fleiss’ Kappa`,
   label: "Label",
   same: "Sagen dasselbe",
-  differ: "Abweichend",
+  differ: "Anders",
   together: "alle Labels zusammen",
   showDiffering: (label: string, count: number): string =>
     `Die ${count} Einträge zeigen, bei denen sie abweichen: ${label}`,

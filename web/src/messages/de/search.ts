@@ -5,6 +5,8 @@ import type { Messages } from "../en";
 const counted = counting("de");
 const entries = (count: number): string => counted(count, "Eintrag", "Einträgen");
 
+const CALIBRATED: Record<string, string> = { "temperature and bias": "Temperatur und Bias" };
+
 export const search: Messages["search"] = {
   asked: "Wonach gesucht wird",
   space: "Merkmalsraum",
@@ -39,11 +41,11 @@ export const search: Messages["search"] = {
   abstainedFiltered: "Nichts Ähnliches, das die Filter lassen, trägt ein Label.",
   abstainedLabels: "Nichts Ähnliches trägt ein Label.",
   voteShare: (share) => `Stimmenanteil ${share}`,
-  voteRange: (low, high) => `Anteil ${low}–${high}`,
+  voteRange: (low, high) => `${low}–${high}`,
   fewer: "weniger",
   more: (count) => `${count} weitere`,
   voteOf: (voters, calibrated, votes) =>
-    `Stimmen von ${voters}, ${calibrated ? `kalibriert an zurückgehaltenen Patienten (${calibrated})` : "nicht kalibriert"}${
+    `Stimmen von ${voters}, ${calibrated ? `kalibriert an zurückgehaltenen Patienten (${CALIBRATED[calibrated] ?? calibrated})` : "nicht kalibriert"}${
       votes ? `; der Bereich ist 95 % des Anteils bei insgesamt ${votes} Stimmen` : ""
     }.`,
   voted: "Nachbarn, die abgestimmt haben",
@@ -174,7 +176,7 @@ export const search: Messages["search"] = {
   files: "Dateien, mit denen gesucht wird",
   recentQueries: (count) => counted(count, "frühere Anfrage", "frühere Anfragen"),
   together: (count) => `${count} Einträge zusammen`,
-  find: { words: "Wonach suchen Sie?", record: "Eintrag nach Datei oder Label finden" },
+  find: { words: "Wonach suchen Sie?", record: "Datei oder Label finden" },
   findName: { words: "Mit Worten suchen", record: "Einen Eintrag nach Dateiname oder Label finden" },
   theQuery: (name) => `Die Anfrage ${name}`,
   region: (slices, name) =>

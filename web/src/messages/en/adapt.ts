@@ -1,11 +1,12 @@
 /** English: spaces of one's own, their training, and the tuning of the encoder. */
+import type { Verdict } from "../../views/adapt/inner";
 import { counting } from "../counting";
 
 const counted = counting("en");
 
 export const adapt = {
   train: "Train an adapter",
-  what: "It learns to bring records together of which the field says the same. The encoder itself stays as it is:",
+  what: "It learns to bring records together of which the field says the same. The encoder itself stays as it is.",
   alike: "What makes two images alike",
   learnFrom: "Labels to learn from",
   noLabels: "No record bears a label yet.",
@@ -63,8 +64,18 @@ export const adapt = {
   gainOverBase: "gain over base, points",
   gain: "gain, points",
   gained: (value: string, low: string, high: string, p: string): string => `${value} (${low} to ${high}), p ${p}`,
-  inner: (folds: number, records: number): string => `On ${folds} inner folds of ${records} records: macro P@5`,
-  head: (measure: string): string => `the head's ${measure}`,
+  inner: (folds: number, records: number): string => `On ${folds} inner folds of ${records} records: macro P@5, %`,
+  verdict: (said: string, _space: string, _verdict: Verdict): string => said,
+  head: "How well the adapter itself names labels, on patients left out; with 95 % intervals",
+  heads: {
+    auc: "AUC, one label against the rest",
+    balanced_accuracy: "Balanced accuracy",
+    precision: "Precision, mean of the labels",
+    recall: "Recall, mean of the labels",
+    f1: "F1, mean of the labels",
+    ece: "Calibration error (ECE): 0 is best",
+    brier: "Brier score, sum over the labels: 0 is best",
+  } as Record<string, string>,
   tried: "Kinds, on patients left out: macro P@5",
   chosen: "chosen",
   behind: (points: string): string => `${points} beside the best`,

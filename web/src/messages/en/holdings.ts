@@ -10,7 +10,7 @@ export const holdings = {
   this: "This gallery",
   contents: (count: number, refused: number): string =>
     `${records(count)}${refused ? `, ${files(refused)} refused` : ""}`,
-  encoder: (name: string, note: string): string => `Encoder ${name}: ${note}`,
+  encoder: (name: string, note: string): string => `Encoder ${name}: ${note}.`,
   noJob: "No job has run yet.",
   add: "Add images",
   drop: (volumes: boolean): string => `Drop DICOM, PNG, JPEG${volumes ? ", NIfTI, NRRD" : ""} files or folders here`,

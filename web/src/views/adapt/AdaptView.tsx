@@ -7,6 +7,7 @@ import { messages } from "../../messages";
 import { facets, refresh } from "../../search";
 import { ask, asking, gallery, go } from "../../state";
 import { Dialog } from "../../ui/Dialog";
+import { encoderWords } from "../../ui/encoder";
 import { JobCard } from "../../ui/JobCard";
 import { say, sayProblem } from "../../ui/notice";
 import { Bar, Segments } from "../../ui/small";
@@ -83,7 +84,7 @@ function Train() {
     <section class="card box stack" aria-label={words.train}>
       <h3>{words.train}</h3>
       <p class="note">
-        {words.what} {gallery.value?.encoder.note}
+        {words.what} {encoderWords()}
       </p>
       <label class="field">
         {words.alike}

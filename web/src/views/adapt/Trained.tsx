@@ -5,6 +5,7 @@ import type { AdaptResult, Job, TuneResult } from "../../types";
 import { Figure } from "../evaluate/Interval";
 import { points, pOf } from "../evaluate/partRows";
 import { Curves } from "./Curves";
+import { innerOf, verdictOf } from "./inner";
 import { InnerFolds } from "./InnerFolds";
 
 export const trainedBy = ({ result }: Job): AdaptResult | null =>
@@ -33,6 +34,7 @@ export function Training({ job }: { job: Job }) {
 function Trained({ result }: { result: AdaptResult }) {
   const { adapt: words, common } = messages.value;
   const { space, classes, records, patients, seconds, accepted, note } = result;
+  const inner = innerOf(result.training);
   return (
     <>
       <div class="row">
@@ -56,7 +58,7 @@ function Trained({ result }: { result: AdaptResult }) {
       </div>
       {note && (
         <p class={`sentence ${accepted ? "" : "warn"}`} data-testid="inner-folds">
-          {note}
+          {inner ? words.verdict(note, space, verdictOf(inner, accepted)) : note}
         </p>
       )}
       <InnerFolds space={space} training={result.training} />

@@ -29,6 +29,16 @@ export function innerOf(training: Training): InnerFigures | null {
   return { p: null, head: {}, patients: 0, ...found } as InnerFigures;
 }
 
+/** What the comparison says. */
+export type Verdict = "better" | "worse" | "chance" | "unsure" | "zero";
+
+export function verdictOf({ gain, adapter, chance }: InnerFigures, isAccepted: boolean): Verdict {
+  if (isAccepted) return "better";
+  if (gain[0] < 0) return "worse";
+  if (adapter <= chance) return "chance";
+  return gain[1] > 0 ? "unsure" : "zero";
+}
+
 export function triedOf(training: Training): TriedKind[] {
   const tried = (training["tried"] ?? {}) as Record<string, { precision: number; interval: Interval; behind: number[] }>;
   return Object.entries(tried).map(([kind, { precision, interval, behind }]) => ({

@@ -31,8 +31,8 @@ export function Corners({ pane, grid, turn, modality, zoom, inverted, cursor }: 
             {edges[side]}
           </b>
         ))}
-      {!edges && <span class="edge bottom said">{messages.value.compare.noOrientation}</span>}
       <ul class="corner lower">
+        {!edges && <li>{messages.value.compare.noOrientation}</li>}
         <li data-testid="window-words">{windowWords(pane)}</li>
         {zoom !== 1 && <li>{messages.value.compare.zoom(fixed(zoom, 2))}</li>}
         {inverted && <li>{messages.value.compare.inverted}</li>}

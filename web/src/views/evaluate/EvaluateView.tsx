@@ -122,6 +122,7 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
         <label class="field">
           {words.folds}
           <input
+            class="short"
             type="number"
             min={1}
             max={20}
@@ -133,6 +134,7 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
         <label class="field">
           {words.seed}
           <input
+            class="short"
             type="number"
             min={0}
             value={seed}

@@ -2,16 +2,22 @@
 import { messages } from "../../messages";
 import { percent, type Measured } from "./figures";
 
-export function Figure({ of }: { of: Measured | null }) {
+interface FigureProps {
+  of: Measured | null;
+  written?: typeof percent;
+  unit?: string;
+}
+
+export function Figure({ of, written = percent, unit = "" }: FigureProps) {
   if (!of) return <>–</>;
   const [low, high] = of.interval ?? [null, null];
   return (
     <>
-      {percent(of.value)}
+      {`${written(of.value)}${unit}`}
       {low !== null && high !== null && (
         <span class="note">
           {" "}
-          {percent(low)}–{percent(high)}
+          {written(low)}–{written(high)}
         </span>
       )}
     </>

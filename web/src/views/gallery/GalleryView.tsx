@@ -4,6 +4,7 @@ import { jobs, loadJobs, running } from "../../jobs";
 import { messages } from "../../messages";
 import { facets } from "../../search";
 import { gallery } from "../../state";
+import { encoderWords } from "../../ui/encoder";
 import { JobCard } from "../../ui/JobCard";
 import { Segments } from "../../ui/small";
 import { AddImages } from "./AddImages";
@@ -38,7 +39,7 @@ export function GalleryView() {
           <h3>{says.this}</h3>
           <p>{says.contents(found?.records ?? 0, found?.refused ?? 0)}</p>
           <p class="note" data-testid="encoder-note">
-            {found && says.encoder(found.encoder.name, found.encoder.note)}
+            {encoderWords()}
           </p>
           <div class="chips">
             {(facets.value.find((facet) => facet.field === "label")?.values ?? [])

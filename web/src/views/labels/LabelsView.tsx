@@ -122,7 +122,7 @@ export function LabelsView() {
       {busy && <BusyBar />}
       {page.notes.length > 0 && (
         <p class="note" data-testid="order-notes">
-          {page.notes.join(" ")}
+          {page.notes.map((note) => messages.value.audits.note(note).text).join(" ")}
         </p>
       )}
       <Tiles records={page.records} />

@@ -10,6 +10,7 @@ import { messages } from "../../messages";
 import { saidTwice } from "../../search";
 import { asking, gallery } from "../../state";
 import type { MapGroup } from "../../types";
+import { encoderWords } from "../../ui/encoder";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import { Empty } from "../../ui/small";
@@ -32,6 +33,7 @@ export function MapView() {
   const [groups, setGroups] = useState<readonly MapGroup[]>([]);
   const [field, setField] = useState("label");
   const [said, setSaid] = useState<Column>(NOTHING_SAID);
+  const [waiting, setWaiting] = useState(false);
   const [taken, setTaken] = useState<ArrayLike<number>>([]);
   const [named, setNamed] = useState(true);
   const [pictured, setPictured] = useState(false);
@@ -56,7 +58,12 @@ export function MapView() {
     let here = true;
     if (!points || field === BY_GROUP) return;
     const asked = field === BY_ERROR ? loadErrors(method, space) : loadColumn(method, space, field);
-    asked.then((found) => here && setSaid(found), sayProblem);
+    setSaid(NOTHING_SAID); // no legend of one field under the name of another
+    setWaiting(true);
+    asked
+      .then((found) => here && setSaid(found))
+      .catch(sayProblem)
+      .finally(() => here && setWaiting(false));
     return () => void (here = false);
   }, [points, field]);
 
@@ -145,6 +152,11 @@ export function MapView() {
       )}
       <aside aria-label={words.aside}>
         <Legend key={field} title={titleOf(field)} entries={colours.legend} scale={colours.scale} />
+        {waiting && field === BY_ERROR && (
+          <p class="note working" role="status" data-testid="comparing">
+            {words.comparing}
+          </p>
+        )}
         {field === BY_ERROR && (
           <p class="note">
             {words.errorNote} {said.sampled ? words.sampled(said.sampled) : null}
@@ -153,7 +165,7 @@ export function MapView() {
         {points && <Caught points={points} rows={taken} />}
         <Groups groups={groups} onChoose={choose} />
         <p class="note">
-          {words.distances} {gallery.value?.encoder.note}
+          {words.distances} {encoderWords()}
         </p>
       </aside>
     </div>

@@ -10,10 +10,12 @@ import { messages } from "../../messages";
 import { hits } from "../../search";
 import { asking } from "../../state";
 import type { MapGroup } from "../../types";
+import { theme } from "../../ui/theme";
 import { Names } from "./Names";
 import { Pictures } from "./Pictures";
 import { Under } from "./Under";
 
+const GROUND = { dark: [14, 17, 20], light: [245, 247, 248] } as const; // --bg of either theme
 const NEAR = 12; // pixels
 const LEAST = 3; // corners of a lasso
 const NEAREST_HITS = 5; // their middle is where an outside query falls
@@ -40,6 +42,7 @@ export function Plot({ points, shades, taken, onTake, groups, named, pictured, c
   const [failed, setFailed] = useState(false);
   const [under, setUnder] = useState(-1);
   const looking = useRef(0);
+  const isMoved = useRef(false); // by hand: what was chosen to be seen stays as the window changes
   const { x, y, count } = points;
   const words = messages.value.map;
   const size = { width: block.current?.clientWidth || 1, height: block.current?.clientHeight || 1 };
@@ -58,9 +61,12 @@ export function Plot({ points, shades, taken, onTake, groups, named, pictured, c
     });
   };
   const fit = (): void => {
+    isMoved.current = false;
     const { clientWidth: width, clientHeight: height } = block.current!;
-    setCamera(fitted(x, y, { width, height }));
+    setCamera(fitted(x, y, { width, height }, bottomOf(block.current!.querySelector<HTMLElement>(".controls"))));
   };
+  const newest = useRef(fit);
+  newest.current = fit;
 
   useEffect(() => {
     scatter.current = makeScatter(canvas.current!);
@@ -72,12 +78,12 @@ export function Plot({ points, shades, taken, onTake, groups, named, pictured, c
     fit();
   }, [points]);
   useEffect(() => {
-    if (shades.length === count) scatter.current?.colours(faded(shades, taken));
+    if (shades.length === count) scatter.current?.colours(faded(shades, taken, GROUND[theme.value]));
     draw();
-  }, [points, shades, taken]);
+  }, [points, shades, taken, theme.value]);
   useEffect(draw, [camera]);
   useEffect(() => {
-    const watch = new ResizeObserver(() => setCamera((old) => old && { ...old }));
+    const watch = new ResizeObserver(() => (isMoved.current ? setCamera((old) => old && { ...old }) : newest.current()));
     watch.observe(block.current!);
     return () => watch.disconnect();
   }, []);
@@ -105,12 +111,14 @@ export function Plot({ points, shades, taken, onTake, groups, named, pictured, c
   };
   const leave = (): void => (cancelAnimationFrame(looking.current), setUnder(-1));
   const pan = (right: number, down: number): void => {
+    isMoved.current = true;
     const unit = (2 * (camera?.half ?? 1)) / size.height;
     setCamera((old) => old && { ...old, x: old.x - right * unit, y: old.y + down * unit });
   };
   /** By so much, about a place of the screen. */
   const zoom = (by: number, place: Point): void => {
     if (!camera) return;
+    isMoved.current = true;
     const [mx, my] = toMap(place, camera, size);
     setCamera({ x: mx + (camera.x - mx) * by, y: my + (camera.y - my) * by, half: camera.half * by });
   };

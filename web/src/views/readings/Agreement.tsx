@@ -2,7 +2,7 @@
 import { ArrowLeft } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, paths, Problem } from "../../api";
-import { messages } from "../../messages";
+import { fixed, messages } from "../../messages";
 import { gallery } from "../../state";
 import type { LabelKappa, ReadingAgreement, ReadingRound, ReadingRoundInfo, ReadRecord } from "../../types";
 import { say, sayProblem } from "../../ui/notice";
@@ -10,7 +10,7 @@ import { Picture } from "../../ui/Picture";
 import { Adjudicate } from "./Adjudicate";
 import { differing, undecided } from "./read";
 
-const two = (value: number | null): string => (value === null ? "–" : value.toFixed(2));
+const two = (value: number | null): string => (value === null ? "–" : fixed(value, 2));
 
 interface Row {
   pair: readonly [string, string];
@@ -110,18 +110,18 @@ interface KappasProps {
 function Kappas({ title, first, second, labels, chosen, onChoose, differ }: KappasProps) {
   const words = messages.value.readings;
   return (
-    <div class="scrolls card box">
-      <table data-testid="kappas">
-        <caption>{title}</caption>
+    <div class="card box stack">
+      <p>{title}</p>
+      <div class="scrolls" tabIndex={0}>
+      <table data-testid="kappas" aria-label={title}>
         <thead>
           <tr>
             <th>{words.label}</th>
             {first && <th class="n">{first}</th>}
             {second && <th class="n">{second}</th>}
             <th class="n">{words.same}</th>
-            <th class="n">κ</th>
-            <th class="n">95 %</th>
-            {onChoose && <th>{words.differ}</th>}
+            <th class="n">κ (95 %)</th>
+            {onChoose && <th class="apart">{words.differ}</th>}
           </tr>
         </thead>
         <tbody>
@@ -130,11 +130,13 @@ function Kappas({ title, first, second, labels, chosen, onChoose, differ }: Kapp
               <td>{label || words.together}</td>
               {first && <td class="n">{label ? one : ""}</td>}
               {second && <td class="n">{label ? other : ""}</td>}
-              <td class="n">{`${(kappa.agreed * 100).toFixed(0)} %`}</td>
-              <td class="n">{two(kappa.kappa)}</td>
-              <td class="n">{kappa.low === null ? "–" : `${two(kappa.low)} – ${two(kappa.high)}`}</td>
+              <td class="n">{`${(kappa.agreed * 100).toFixed(0)}\u00a0%`}</td>
+              <td class="n">
+                {two(kappa.kappa)}{" "}
+                {kappa.low !== null && <span class="note kept">{`${two(kappa.low)}–${two(kappa.high)}`}</span>}
+              </td>
               {onChoose && (
-                <td>
+                <td class="apart">
                   <button
                     class="plain"
                     disabled={!differ?.(label)}
@@ -151,6 +153,7 @@ function Kappas({ title, first, second, labels, chosen, onChoose, differ }: Kapp
           ))}
         </tbody>
       </table>
+      </div>
     </div>
   );
 }

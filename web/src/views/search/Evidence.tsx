@@ -6,6 +6,8 @@ import { fixed, messages } from "../../messages";
 import { gallery, asking, compare, searchFor } from "../../state";
 import { filteredAway, hits, result, saidTwice, selected, selectedId, vote, votedOn, voteProblem, voting } from "../../search";
 import type { ClassifyResult, Hit } from "../../types";
+import { FromServer } from "../../ui/FromServer";
+import { encoderWords } from "../../ui/encoder";
 import { textOf } from "../../ui/facts";
 import { Picture } from "../../ui/Picture";
 import { Bar } from "../../ui/small";
@@ -23,7 +25,7 @@ export function EvidencePanel() {
   if (!result.value)
     return (
       <aside class="evidence" aria-label={words.evidence}>
-        <p class="note">{gallery.value?.encoder.note}</p>
+        <p class="note">{encoderWords()}</p>
       </aside>
     );
   const hit = selected.value;
@@ -120,7 +122,7 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, 
                 ? words.abstainedFiltered
                 : words.abstainedLabels}
           </strong>
-          {reason}
+          <FromServer said={messages.value.audits.note(reason ?? "")} />
         </p>
       )}
       {!abstained &&
@@ -142,7 +144,7 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, 
       {!abstained && (
         <p class="note">
           {words.voteOf(voters.length || evidence.length, calibrated, votes ? fixed(votes, 1) : null)}{" "}
-          {gallery.value?.disclaimer}
+          {messages.value.frame.disclaimer}
         </p>
       )}
       {notes
@@ -150,7 +152,7 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, 
         .slice(0, 2)
         .map((one) => (
           <p class="note" key={one}>
-            {one}
+            <FromServer said={messages.value.audits.note(one)} />
           </p>
         ))}
       <div class="neighbours" aria-label={words.voted}>

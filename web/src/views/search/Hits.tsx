@@ -22,6 +22,7 @@ import {
 import { ask, asking, canUndo, gallery, go, undo } from "../../state";
 import { isEmpty, isStudy } from "../../route";
 import type { Hit } from "../../types";
+import { encoderWords } from "../../ui/encoder";
 import { isRefusal, todoOf, whatOf } from "../../ui/reasons";
 import { Empty } from "../../ui/small";
 import { TileSize } from "../../ui/TileSize";
@@ -141,7 +142,7 @@ function Found() {
         </ol>
       )}
       <p class="note" data-testid="encoder-note">
-        {gallery.value?.encoder.note}
+        {encoderWords()}
       </p>
     </section>
   );

@@ -5,17 +5,25 @@ import { ended, jobs, loadJobs } from "../../../jobs";
 import { messages } from "../../../messages";
 import { gallery } from "../../../state";
 import type { Job } from "../../../types";
+import { FromServer } from "../../../ui/FromServer";
 import { JobCard } from "../../../ui/JobCard";
 import { sayProblem } from "../../../ui/notice";
 import { Switch } from "../../../ui/small";
 import type { Choice } from "./Card";
 import { type Audit, decisionOf, type Finding, isGone, loadDecisions } from "./decided";
 import { Marked } from "./Marked";
+import { Sure, type Sureness } from "./Sure";
 import { Together } from "./Together";
 
 const PAGE = 50;
 const ORDERS = ["found", "high", "low"] as const;
 type Order = (typeof ORDERS)[number];
+
+interface Found<T> {
+  items: readonly T[];
+  notes: readonly string[];
+  sure?: readonly Sureness[];
+}
 
 interface Props<T> {
   audit: Audit;
@@ -23,7 +31,7 @@ interface Props<T> {
   /** What stands beside the button that starts it. */
   options?: ComponentChildren;
   isReady?: boolean;
-  found: (result: NonNullable<Job["result"]>) => { items: readonly T[]; notes: readonly string[] } | null;
+  found: (result: NonNullable<Job["result"]>) => Found<T> | null;
   findingOf: (item: T) => Finding;
   /** How sure, or how far: by it the list is ordered. */
   scoreOf: (item: T) => number;
@@ -83,9 +91,10 @@ export function Curation<T>({ audit, start, options, isReady = true, found, find
       {shown.length > 0 && <p class="note">{words.keys}</p>}
       <div class={`findings ${audit}`}>{shown.slice(0, most).map(card)}</div>
       {shown.length > most && <button onClick={() => setMost(most + PAGE)}>{words.more(shown.length - most)}</button>}
+      {told?.sure && <Sure audit={audit} rows={told.sure} />}
       {told?.notes.map((note) => (
-        <p class="note" lang="en" key={note}>
-          {note}
+        <p class="note" key={note}>
+          <FromServer said={messages.value.audits.note(note)} />
         </p>
       ))}
     </section>

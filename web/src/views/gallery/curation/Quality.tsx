@@ -8,6 +8,7 @@ import { Card, type Choice, TO_DROP } from "./Card";
 import { Curation } from "./Curation";
 import type { Finding } from "./decided";
 import { Drop } from "./Drop";
+import { FromServer } from "../../../ui/FromServer";
 import { Portrait } from "./Portrait";
 
 const CHOICES: readonly Choice[] = [{ decision: "keep", key: "b" }, TO_DROP];
@@ -35,7 +36,11 @@ export function Quality() {
           </select>
         </label>
       }
-      found={(result) => ("findings" in result && "compared" in result ? { items: result.findings, notes: result.notes } : null)}
+      found={(result) =>
+        "findings" in result && "compared" in result
+          ? { items: result.findings, notes: result.notes, sure: result.faults.map(({ fault, ...told }) => ({ ...told, name: words.faults[fault] })) }
+          : null
+      }
       findingOf={findingOf}
       scoreOf={({ value, threshold }) => Math.abs(value - threshold) / Math.max(Math.abs(threshold), 1e-6)}
       choicesOf={() => CHOICES}
@@ -51,10 +56,8 @@ export function Quality() {
             <b>{words.faults[each.fault]}</b>
           </p>
           <Portrait record={each}>
-            <span lang="en">{each.reason}</span>
-            <span class="muted" lang="en">
-              {each.advice}
-            </span>
+            <FromServer said={messages.value.audits.reason(each.reason)} />
+            <FromServer quiet said={messages.value.audits.advice(each.fault, each.advice)} />
           </Portrait>
         </Card>
       )}

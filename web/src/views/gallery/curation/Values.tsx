@@ -1,7 +1,7 @@
 /** Recorded values that the neighbours contradict, and values for records that have none: accept or reject each. */
 import { api, paths } from "../../../api";
 import { messages } from "../../../messages";
-import type { SuspectValue } from "../../../types";
+import type { MetadataAudit, SuspectValue } from "../../../types";
 import { fileName } from "../../../ui/facts";
 import { Picture } from "../../../ui/Picture";
 import { Card, type Choice, TO_DROP } from "./Card";
@@ -9,6 +9,7 @@ import { Curation } from "./Curation";
 import type { Finding } from "./decided";
 import { Drop } from "./Drop";
 import { Portrait } from "./Portrait";
+import type { Sureness } from "./Sure";
 
 const REJECT: Choice = { decision: "reject", key: "n" };
 const CHOICES: readonly Choice[] = [{ decision: "accept", key: "a" }, REJECT, TO_DROP];
@@ -22,6 +23,15 @@ const findingOf = ({ id, field, suggested }: SuspectValue): Finding => ({
 
 const choicesOf = ({ field }: SuspectValue): readonly Choice[] => (field.includes("+") ? [REJECT, TO_DROP] : CHOICES);
 
+/** How many of each field are listed, and how surely. */
+const surenessOf = ({ fields, suspects, proposed }: MetadataAudit): Sureness[] =>
+  fields.map(({ field, found, note }) => ({
+    name: field,
+    listed: [...suspects, ...proposed].filter((each) => each.field === field).length,
+    found,
+    note,
+  }));
+
 export function Values() {
   const words = messages.value.curation;
   return (
@@ -29,7 +39,9 @@ export function Values() {
       audit="metadata"
       start={() => api.auditMetadata({ decided: true })}
       found={(result) =>
-        "suspects" in result ? { items: [...result.suspects, ...result.proposed], notes: result.notes } : null
+        "suspects" in result
+          ? { items: [...result.suspects, ...result.proposed], notes: result.notes, sure: surenessOf(result) }
+          : null
       }
       findingOf={findingOf}
       scoreOf={(each) => each.share}

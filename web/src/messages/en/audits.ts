@@ -1,0 +1,19 @@
+/** English: what audits say of what they found, in the server's words, and how surely they find. */
+export interface Said {
+  text: string;
+  /** False where only the server's own words are there. */
+  isTranslated: boolean;
+}
+
+const own = (text: string): Said => ({ text, isTranslated: true });
+
+export const audits = {
+  reason: (said: string): Said => own(said),
+  advice: (_fault: string, said: string): Said => own(said),
+  note: (said: string): Said => own(said),
+  sure: "How surely this finds them here",
+  what: { quality: "Fault", metadata: "Field" },
+  listed: "Listed",
+  found: "Planted found",
+  remark: "Note",
+};
