@@ -8,7 +8,7 @@ and are matched with others where a file of either gallery bears the name behind
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -208,6 +208,13 @@ class _Groups:
         if not {self.one(group), self.one(other)} & self._real:
             self.join(group, other)
         return self.one(group) == self.one(other)
+
+
+def group_here(each: MergedGallery, names: Iterable[str]) -> Callable[[str], str]:
+    """What gives the target's group of a pseudonym of a gallery. names: patients as files of any of them name them."""
+    ours, theirs = each.target.store, each.gallery.store
+    told = {theirs.patient_group(name): ours.patient_group(name) for name in names}
+    return lambda group: told.get(group) or ours.patient_group(each.alias(group))
 
 
 def patients_in_common(target: Gallery, merged: Sequence[MergedGallery]) -> tuple[dict[str, str], int]:

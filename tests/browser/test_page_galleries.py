@@ -50,6 +50,36 @@ def serve(*options: str) -> Any:
     return serving(None, *options)
 
 
+def test_another_gallery_is_merged_into_this_one(
+    galleries: dict[str, Path], tmp_path: Path, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    file = tmp_path / "lookalike.toml"
+    copies = {name: shutil.copytree(folder, tmp_path / name) for name, folder in galleries.items()}
+    file.write_text("".join(f'[galleries.{name}]\npath = "{place}"\n' for name, place in copies.items()), "utf-8")
+    with serve("--config", str(file)) as address:
+        page = page_without_errors(viewport=SIZES["desk"], bypass_csp=True)
+        page.goto(f"{address}g/head/#/gallery")
+        page.get_by_test_id("gallery-page-operation").click()
+        page.get_by_test_id("merge-start").wait_for()
+        assert page.get_by_test_id("merge-start").is_disabled()
+        assert page.get_by_test_id("merge-head").count() == 0  # not into itself
+        page.get_by_test_id("merge-chest").check()
+        page.get_by_test_id("merge-start").focus()
+        page.keyboard.press("Enter")
+        told = page.get_by_test_id("merged")
+        told.wait_for(timeout=120_000)
+        assert "11 records added, 1 there already" in told.inner_text()
+        page.screenshot(path=artefacts / "merged-desk.png")
+        if AXE.is_file():
+            page.add_script_tag(path=AXE)
+            assert page.evaluate(RUN) == []
+        page.get_by_test_id("theme").click()
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert not page.evaluate(WIDER)
+        told.scroll_into_view_if_needed()
+        page.screenshot(path=artefacts / "merged-telephone.png")
+
+
 @pytest.mark.parametrize("size", ["desk", pytest.param("telephone", marks=pytest.mark.slow)])
 def test_choose_a_gallery_and_go_back(
     several: tuple[str, str], page_without_errors: MakePage, artefacts: Path, size: str

@@ -126,7 +126,7 @@ VERBS: Final = (
     Verb("gallery list", list_galleries),
     Verb("gallery rename", rename_gallery),
     Verb("gallery copy", copy_gallery),
-    Verb("gallery merge", lookalike.merge),
+    Verb("gallery merge", lookalike.merge, bodies.MergeBody),
     Verb("erase", erase_patient),
     Verb("audit-log verify", verify_audit_log),
     Verb("audit-log export", export_audit_log),
@@ -271,7 +271,8 @@ NO_HTTP: Final = {
     "index sentences": "a model of the server's machine; who administers it chooses by command",
     "index on": "the server's LOOKALIKE_RAY: a client names no machines",
     "index patches": "a gallery keeps patches from its first index on",
-    **dict.fromkeys([f"{name} progress" for name in (*_JOBS, "gallery migrate")], "the job has it"),
+    **dict.fromkeys([f"{name} progress" for name in (*_JOBS, "gallery migrate", "gallery merge")], "the job has it"),
+    "gallery merge into": "the gallery of the address",
     "tune to": "the server's LOOKALIKE_MODELS: never a path",
     "classify progress": "an answer, not a job",
     **dict.fromkeys(

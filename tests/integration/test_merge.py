@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from shutil import copyfile, rmtree
+from shutil import copyfile, copytree, rmtree
 
 import nibabel
 import numpy as np
@@ -22,10 +22,12 @@ from lookalike.cli import main
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.patches import patched_records
+from lookalike.store.reports import texts_of_files
+from lookalike.verbs.curation.decisions import decide, list_decisions, undo_decision
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.galleries.merge import ROUND, MergeResult
 from lookalike.verbs.readings import give_readings, list_readings
-from lookalike.verbs.records import label
+from lookalike.verbs.records import label, record_info
 
 PEOPLE = ("Ann", "Bob", "Cid", "Dee", "Eve")
 Where = str | None
@@ -235,6 +237,66 @@ def test_cohorts_and_readings_come_and_the_rest_is_told(tmp_path: Path) -> None:
         assert said == {id: {"Ann": ("even",), "Bob": ("odd",)} for id in of[:2]}
         assert {each.name: each.by for each in lookalike.list_cohorts(both)}["evens"] == "Ann"
     assert result.readings == 4
+
+
+def test_decisions_come_and_can_be_undone_and_erased_by_either_name(tmp_path: Path) -> None:
+    folder = write_hospital(tmp_path / "files", 4, 0)
+    with open_gallery(tmp_path / "one", create=True) as gallery:
+        lookalike.index(gallery, [folder], labels=folder / "labels.csv")
+        dicom = {Path(each.source).name: each for each in gallery.store.records().values()}
+        ann, bob, cid = (dicom[f"d{number}.dcm"].id for number in range(3))
+        decide(gallery, "duplicates", "same-patient", [ann, bob], by="anna")
+        decide(gallery, "duplicates", "different", [bob, cid], by="ben")
+        decide(gallery, "metadata", "accept", [cid], about="Modality", value="MG", by="anna")
+        decide(gallery, "metadata", "reject", [cid], about="site", value="x")
+        decide(gallery, "quality", "drop", [cid], by="anna")
+        theirs = list_decisions(gallery).items
+        joined = groups(gallery)
+    result = lookalike.merge([tmp_path / "one"], tmp_path / "both")
+    assert result.decisions == 5
+    assert lookalike.merge([tmp_path / "one"], tmp_path / "both").decisions == 0
+    with open_gallery(tmp_path / "both") as both:
+        said = [(each.audit, each.decision, each.ids, each.about, each.by, each.time) for each in list_decisions(both)]
+        assert said == [(each.audit, each.decision, each.ids, each.about, each.by, each.time) for each in theirs]
+        assert groups(both) == joined
+        there = {Path(each.source).name: each for each in both.store.records().values()}
+        assert there["d0.dcm"].patient == there["d1.dcm"].patient == both.store.patient_group("Ann")
+        assert there["d2.dcm"].attributes["Modality"] == "MG"
+        made = next(each for each in list_decisions(both) if each.decision == "accept")
+        assert undo_decision(both, made.number).changed == 1
+        again = {Path(each.source).name: each for each in both.store.records().values()}
+        assert again["d2.dcm"].attributes["Modality"] == dicom["d2.dcm"].attributes["Modality"]
+    copytree(tmp_path / "both", tmp_path / "undone")
+    with open_gallery(tmp_path / "undone") as both:
+        same = next(each for each in list_decisions(both) if each.decision == "same-patient")
+        undo_decision(both, same.number)
+        assert record_info(both, bob).patient == both.store.patient_group("Bob")
+    gone = []
+    for name in ("both", "one"):  # what was indexed under it
+        with open_gallery(tmp_path / name) as gallery:
+            before = {each.id for each in gallery.store.records().values()}
+            erase_patient(gallery, patient=gallery.store.patient_group("Bob"))
+            gone.append(before - {each.id for each in gallery.store.records().values()})
+    assert bob in gone[0] == gone[1]
+    assert ann not in gone[0]
+
+
+def test_reports_come_with_their_words(tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "pictures")
+    rows = [["file", "Report"], *([f"p{number:02}.png", f"Finding {number}: a small nodule."] for number in range(6))]
+    (tmp_path / "words.csv").write_text("\n".join(",".join(row) for row in rows) + "\n")
+    rows[1][1] = "Something else."
+    (tmp_path / "others.csv").write_text("\n".join(",".join(row) for row in rows[:3]) + "\n")
+    for name in ("words", "others"):
+        with open_gallery(tmp_path / name, create=True) as gallery:
+            lookalike.index(gallery, [pictures], labels=tmp_path / f"{name}.csv", report_columns=["Report"])
+    result = lookalike.merge([tmp_path / "words", tmp_path / "others"], tmp_path / "both")
+    assert result.reports == 6
+    assert "1 reports of others are other ones here, and these were kept" in result.notes
+    with open_gallery(tmp_path / "both") as both, open_gallery(tmp_path / "words") as one:
+        assert texts_of_files(both.store) == texts_of_files(one.store)
+        asked = [lookalike.search(each, report="nodule 3", k=6).hits for each in (both, one)]
+        assert [hit.id for hit in asked[0]] == [hit.id for hit in asked[1]]
 
 
 def test_another_encoder_encodes_anew_and_own_files_are_copied(

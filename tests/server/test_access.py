@@ -66,6 +66,7 @@ _ADMIN: Final = frozenset(
         "DELETE /patients/{}",
         "DELETE /spaces/{}",
         "POST /migrate",
+        "POST /merge",
         "POST /cohorts/{}/export",
         "POST /export",
         "GET /jobs/{}/export",

@@ -192,6 +192,31 @@ def test_outliers_against_another_gallery_take_a_key_for_all_of_it(
         assert str(copies["chest"]) not in json.dumps(done)
 
 
+def test_who_administers_both_merges_one_into_the_other(
+    copies: dict[str, Path], keys: dict[tuple[Role | None, str], str]
+) -> None:
+    def ask(client: TestClient, key: str, *names: str) -> httpx.Response:
+        return client.post(f"/g/head{API}/merge", json={"galleries": names}, headers=bearer(key))
+
+    both, head, less = keys["admin", "both"], keys["admin", "head"], keys["contributor", "both"]
+    with asking(copies) as client:
+        problem(ask(client, less, "chest"), 403, "role")
+        problem(ask(client, head, "chest"), 404, "no-gallery")
+        problem(ask(client, both, "chest", str(copies["chest"])[:64]), 404, "no-gallery")
+        problem(ask(client, both, "head"), 400, "usage")
+        where = ask(client, both, "chest").headers["location"]
+        done = eventually(
+            lambda: client.get(where, headers=bearer(both)).json(),
+            lambda job: job["state"] not in ("queued", "running"),
+        )
+        assert done["state"] == "done", done["error"]
+        told = {name: done["result"][name] for name in ("records", "added", "there", "left_out", "folder")}
+        assert told == {"records": 12, "added": 11, "there": 1, "left_out": [], "folder": ""}
+        assert str(copies["chest"].parent) not in json.dumps(done)
+        of = [client.get(f"/g/{name}{API}/records?limit=50", headers=bearer(both)).json() for name in copies]
+        assert {each["id"] for each in of[0]["items"]} == {each["id"] for each in of[1]["items"]}
+
+
 def test_the_audit_log_names_the_gallery(copies: dict[str, Path], tmp_path: Path) -> None:
     ids = {}
     for name, folder in copies.items():

@@ -35,6 +35,7 @@ WHOLE: Final = frozenset(
         "POST /adapt",
         "POST /tune",
         "POST /migrate",
+        "POST /merge",
         "POST /export",
         "POST /cohorts",
         "POST /cohorts/combine",

@@ -219,6 +219,7 @@ export const api = {
   adjudicate: (round: string, body: Bodies["Adjudicate"]) =>
     json<ReadingsGiven>("POST", `/readings/${name(round)}/adjudicate`, body),
   auditDuplicates: (body: Bodies["Duplicates"]) => json<Job>("POST", "/audit/duplicates", body),
+  merge: (body: Bodies["Merge"]) => json<Job>("POST", "/merge", body),
   auditOutliers: (body: Bodies["Outliers"]) => json<Job>("POST", "/audit/outliers", body),
   auditQuality: (body: Bodies["Quality"]) => json<Job>("POST", "/audit/quality", body),
   auditMetadata: (body: Bodies["Metadata"]) => json<Job>("POST", "/audit/metadata", body),

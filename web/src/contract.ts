@@ -915,6 +915,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readers
+         * @description Who may be asked to read: the names of keys that may label and have not expired, and who was asked before; only
+         *     for who may start a round.
+         */
+        get: operations["get_readers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/decisions": {
         parameters: {
             query?: never;
@@ -1053,6 +1074,26 @@ export interface paths {
          * @description Change the encoder.
          */
         post: operations["post_migrate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Merge
+         * @description Bring the records of other galleries of this service into this one; for who administers all of them.
+         */
+        post: operations["post_merge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1920,6 +1961,14 @@ export interface components {
             labels: string[];
             part: string;
         };
+        /** @description A cohort. merged_as: what it is called now. members: how many it has there. note: what lacks, or "". */
+        CohortMerged: {
+            gallery: string;
+            name: string;
+            merged_as: string;
+            members: number;
+            note: string;
+        };
         /** @description name: of the cohort that is gone. members: of how many records; these stay. */
         CohortRemoved: {
             name: string;
@@ -2558,7 +2607,7 @@ export interface components {
             created: number;
             started: number | null;
             finished: number | null;
-            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["OutlierAudit"] | components["schemas"]["DriftAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["QualityAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["ExportResult"] | components["schemas"]["CohortExported"] | components["schemas"]["CohortSplit"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
+            result: components["schemas"]["IndexResult"] | components["schemas"]["AdaptResult"] | components["schemas"]["TuneResult"] | components["schemas"]["Report"] | components["schemas"]["ClassifierReport"] | components["schemas"]["VolumeReport"] | components["schemas"]["LocalisationReport"] | components["schemas"]["FindingReport"] | components["schemas"]["RegionReport"] | components["schemas"]["RadIrReport"] | components["schemas"]["MapSummary"] | components["schemas"]["ConfoundAudit"] | components["schemas"]["DuplicateAudit"] | components["schemas"]["OutlierAudit"] | components["schemas"]["DriftAudit"] | components["schemas"]["MetadataAudit"] | components["schemas"]["QualityAudit"] | components["schemas"]["MigrateResult"] | components["schemas"]["MergeResult"] | components["schemas"]["ExportResult"] | components["schemas"]["CohortExported"] | components["schemas"]["CohortSplit"] | components["schemas"]["PullResult"] | components["schemas"]["BackupResult"] | components["schemas"]["VerifyResult"] | components["schemas"]["TrainingReminder"] | null;
         };
         /** @description items: newest first, without results and points. next_cursor: where the next page starts, None on the last. */
         JobListing: {
@@ -2712,6 +2761,13 @@ export interface components {
             patients: number;
             by_label: boolean;
             widened: boolean;
+        };
+        /** @description A record whose labels differ. labels: that count. other: what the other of the two galleries said. */
+        LabelsDiffer: {
+            gallery: string;
+            id: string;
+            labels: string[];
+            other: string[];
         };
         /**
          * @description Counts of queries, over all splits. same_patient: the query's patient has other images in the gallery, which are
@@ -2882,6 +2938,35 @@ export interface components {
             only_there: number;
             other_labels: number;
         };
+        /** @description Other galleries of this service, by their names, whose records are brought into this one. */
+        MergeBody: {
+            galleries: string[];
+        };
+        /**
+         * @description records: in the merged gallery. added: new ones; there: records that were there already. reused, encoded:
+         *     pictures and slices whose vectors were taken over, and that were encoded anew. left_out: records that are not there.
+         *     labels_differ: records of which two galleries say different labels. patients_differ, attributes_differ: records
+         *     with another patient, or another value of an attribute, in a gallery named later. readings, decisions, reports: how
+         *     many were brought.
+         */
+        MergeResult: {
+            folder: string;
+            records: number;
+            added: number;
+            there: number;
+            reused: number;
+            encoded: number;
+            left_out: components["schemas"]["NotMerged"][];
+            labels_differ: components["schemas"]["LabelsDiffer"][];
+            patients_differ: number;
+            attributes_differ: number;
+            cohorts: components["schemas"]["CohortMerged"][];
+            readings: number;
+            notes: string[];
+            seconds: number;
+            decisions: number;
+            reports: number;
+        };
         /**
          * @description suspects: recorded values that seem wrong, the surest first of each field. proposed: values for records that have
          *     none. Nothing is written anywhere: whoever repairs decides.
@@ -2990,6 +3075,13 @@ export interface components {
         NearRecord: {
             id: string;
             labels: string[];
+        };
+        /** @description A record that was not brought along, and why: a key of ``NOT_AGAIN`` or ``REASONS``, or "erased". */
+        NotMerged: {
+            gallery: string;
+            id: string;
+            source: string;
+            reason: string;
         };
         /**
          * @description distance: 0 to 2. percentile: the percentage of the reference that is nearer to the rest of it. Of a study id,
@@ -3216,6 +3308,10 @@ export interface components {
             decided: string[] | null;
             by: string;
             time: number | null;
+        };
+        /** @description Who may be asked to read, by name. */
+        ReaderNames: {
+            items: string[];
         };
         /** @description How many of the records that a reader is asked to read it has read. */
         ReaderProgress: {
@@ -6154,6 +6250,36 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    get_readers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReaderNames"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     get_decisions: {
         parameters: {
             query?: {
@@ -6417,6 +6543,43 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["MigrateBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeBody"];
             };
         };
         responses: {

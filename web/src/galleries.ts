@@ -20,6 +20,11 @@ export const isFront = computed(() => isFirstRun.value || isChoosing.value);
 /** Where the other galleries stand, as an address; "" where there are none. */
 export const others = computed(() => (galleries.value?.several && named ? toTheTop : ""));
 
+/** Those besides this page's that whoever asks may choose. */
+export const otherGalleries = computed(() =>
+  named ? (galleries.value?.items ?? []).filter(({ address, role }) => role && !location.pathname.endsWith(address)) : [],
+);
+
 export const pageOf = (address: string): string => `${toTheTop}${address.replace(/^\//, "")}`;
 
 export async function loadGalleries(): Promise<void> {

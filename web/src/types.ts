@@ -60,6 +60,7 @@ export type Removed = Schemas["Removed"];
 export type Decision = Schemas["StoredDecision"];
 export type DecisionList = Schemas["DecisionList"];
 export type Decided = Schemas["Decided"];
+export type Merged = Schemas["MergeResult"];
 export type DuplicatePair = Schemas["DuplicatePair"];
 export type Outlier = Schemas["Outlier"];
 export type MetadataAudit = Schemas["MetadataAudit"];

@@ -14,7 +14,9 @@ from lookalike.encoders.protocols import SentenceEncoder, SentenceSpec
 from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.ownership import allow_encoder, ownership_of
+from lookalike.store import Batch
 from lookalike.store.database import damaged
+from lookalike.store.reports import texts_of_files
 from lookalike.text import one_line
 from lookalike.types import EncodedReport
 
@@ -30,6 +32,7 @@ identifying negated findings", Journal of Biomedical Informatics 34, 2001. To a 
 what it denies.
 """
 _MOST_PASSAGES: Final = 64
+_TOGETHER: Final = 1000  # reports read at once
 
 
 def declare_sentences(gallery: Gallery, name: str | None) -> SentenceEncoder:
@@ -65,6 +68,26 @@ def sentence_encoder(gallery: Gallery) -> SentenceEncoder:
             "earlier version, or index into a new gallery"
         )
     return load_sentences(spec.name)
+
+
+def bring_reports(gallery: Gallery, other: Gallery) -> tuple[int, int]:
+    """Give the files of a gallery the reports that another one keeps of them, where it has none: of how many, and of
+    how many it has another. They are read anew: by this gallery's sentence encoder, by the other's where it has none.
+
+    Raises as ``declare_sentences``; GalleryError for an encoder that only the other gallery names.
+    """
+    theirs, there = texts_of_files(other.store), texts_of_files(gallery.store)
+    files = gallery.store.files() & theirs.keys()
+    new = sorted(files - there.keys())
+    if new:
+        noted = other.store.noted(_FACT)
+        own = gallery.store.noted(_FACT)
+        encoder = declare_sentences(gallery, None if own else _trusted(other, _name(noted)).name)
+        for start in range(0, len(new), _TOGETHER):
+            some = {sha256: theirs[sha256] for sha256 in new[start : start + _TOGETHER]}
+            encoded = encoded_reports(encoder, some.values())
+            gallery.store.write(Batch(reports={sha256: encoded[text] for sha256, text in some.items()}))
+    return len(new), sum(there[each] != theirs[each] for each in files & there.keys())
 
 
 def _name(noted: str) -> str:

@@ -75,8 +75,9 @@ def _told(result: MergeResult) -> Iterator[str]:
             f"Kept as in the gallery named first: the patient of {counted(result.patients_differ, 'record')}, "
             f"attributes of {result.attributes_differ}."
         )
-    if result.readings:
-        yield f"{counted(result.readings, 'reading')} brought along."
+    brought = {"reading": result.readings, "decision": result.decisions, "report": result.reports}
+    if told := [counted(count, what) for what, count in brought.items() if count]:
+        yield f"{', '.join(told)} brought along."
     for each in result.cohorts:
         named = f", called {each.merged_as} here" if each.merged_as != each.name else ""
         note = f"; {each.note}" if each.note else ""

@@ -88,6 +88,7 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "POST /cohorts/{}/split": "change-gallery",
     "POST /cohorts/{}/export": "export",
     "DELETE /cohorts/{}": "change-gallery",
+    "POST /merge": "import",
     "POST /migrate": "change-gallery",
     "POST /backup": "export",
     "POST /backups/{}/verify": "compute",

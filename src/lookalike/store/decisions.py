@@ -98,6 +98,38 @@ def put_decisions(
         return int(told["number"]), len(changed)
 
 
+def bring_decisions(store: Store, decisions: Sequence[StoredDecision], group: Callable[[str], str]) -> tuple[int, int]:
+    """Store what was decided elsewhere of records that are here, as it was decided there; what is decided here already
+    stays. group: the group here of one there. Returns how many decisions came, and how many did not since what they had
+    changed is otherwise here.
+    """
+    new: dict[int, int] = {}
+    came, otherwise = 0, 0
+    with store.begin(write=True) as connection:
+        keys = keys_by_id(connection, list(dict.fromkeys(id for each in decisions for id in each.ids)))
+        for each in decisions:
+            if not keys.keys() >= {*each.ids}:
+                continue
+            of = [keys[id] for id in each.ids]
+            told = {name: getattr(each, name) for name in _NAMES if hasattr(each, name)}
+            row = {**told, "record": min(of), "other": max(of)}
+            if _is_move(each):
+                now = connection.scalar(select(RECORDS.c.patient).where(RECORDS.c.key == row["record"]))
+                before = each.before if each.before == each.ids[0] else group(each.before)
+                row |= {"value": now, "before": before}
+                if before == now:
+                    continue
+            elif each.decision == ACCEPTED and _attribute(connection, row["record"], each.about) != each.value:
+                otherwise += 1
+                continue
+            if connection.scalar(select(DECISIONS.c.number).where(_which(row))) is not None:
+                continue
+            row["number"] = new[each.number] = new.get(each.number) or _next(connection)
+            _replace(connection, row)
+            came += not _is_move(each)
+    return came, otherwise
+
+
 def undo_decisions(store: Store, number: int) -> tuple[int, int]:
     """Take decisions back that were made together: how many, and how many records were changed by it. What has been
     changed again since stays. Raises NotFoundError.
@@ -155,14 +187,19 @@ def _recorded(connection: Connection, row: Mapping[str, Any]) -> str:
     return before
 
 
+def _attribute(connection: Connection, key: int, name: str) -> str:
+    """What is recorded of an attribute, "" for nothing."""
+    of = (ATTRIBUTES.c.record == key) & (ATTRIBUTES.c.name == name)
+    return str(connection.scalar(select(ATTRIBUTES.c.text).where(of)) or "")
+
+
 def _set_attribute(connection: Connection, key: int, name: str, value: str) -> str:
     """Set an attribute, or remove it ("" for nothing); what it was."""
-    of = (ATTRIBUTES.c.record == key) & (ATTRIBUTES.c.name == name)
-    before = connection.scalar(select(ATTRIBUTES.c.text).where(of))
-    connection.execute(delete(ATTRIBUTES).where(of))
+    before = _attribute(connection, key, name)
+    connection.execute(delete(ATTRIBUTES).where((ATTRIBUTES.c.record == key) & (ATTRIBUTES.c.name == name)))
     if value:
         connection.execute(insert(ATTRIBUTES), {"record": key, "name": name, "text": value, "number": number(value)})
-    return str(before or "")
+    return before
 
 
 def _joined(connection: Connection, told: Mapping[str, Any], keys: Sequence[int]) -> list[int]:
@@ -200,8 +237,7 @@ def _taken_back(connection: Connection, row: Any) -> bool:
         if now == row.value:
             _move(connection, row.record, row.before)
         return bool(now == row.value)
-    of = (ATTRIBUTES.c.record == row.record) & (ATTRIBUTES.c.name == row.about)
-    if row.decision != ACCEPTED or connection.scalar(select(ATTRIBUTES.c.text).where(of)) != row.value:
+    if row.decision != ACCEPTED or _attribute(connection, row.record, row.about) != row.value:
         return False
     verify_records(connection, [row.record])
     _set_attribute(connection, row.record, row.about, row.before)

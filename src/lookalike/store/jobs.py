@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: Final = ("queued", "running")
-ADDING: Final = ("index", "pull")
+ADDING: Final = ("index", "pull", "merge")
 """Kinds of jobs that add records: their results list files of anyone."""
 FOREIGN: Final = "this job was not queued here, so it was not run; start it again"
 INTERRUPTED: Final = "interrupted: the server stopped while this was running; start it again"

@@ -6,7 +6,7 @@ import { compare } from "./de/compare";
 import { curation } from "./de/curation";
 import { evaluate } from "./de/evaluate";
 import { evidence, help } from "./de/help";
-import { cohorts, holdings, operation } from "./de/holdings";
+import { cohorts, holdings, merging, operation } from "./de/holdings";
 import { labels } from "./de/labels";
 import { panel } from "./de/panel";
 import { readings } from "./de/readings";
@@ -30,6 +30,7 @@ export const de: Messages = {
   audits,
   cohorts,
   operation,
+  merging,
   curation,
   panel,
   frame: {

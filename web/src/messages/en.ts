@@ -6,7 +6,7 @@ import { compare } from "./en/compare";
 import { curation } from "./en/curation";
 import { evaluate } from "./en/evaluate";
 import { evidence, help } from "./en/help";
-import { cohorts, holdings, operation } from "./en/holdings";
+import { cohorts, holdings, merging, operation } from "./en/holdings";
 import { labels } from "./en/labels";
 import { panel } from "./en/panel";
 import { readings } from "./en/readings";
@@ -29,6 +29,7 @@ export const en = {
   audits,
   cohorts,
   operation,
+  merging,
   curation,
   panel,
   frame: {

@@ -28,6 +28,7 @@ from lookalike.verbs.backup import BackupResult, VerifyResult
 from lookalike.verbs.cohorts.export import CohortExported
 from lookalike.verbs.cohorts.split import CohortSplit
 from lookalike.verbs.export import ExportResult
+from lookalike.verbs.galleries.merge import MergeResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult
 from lookalike.verbs.jobs import JobInfo
@@ -208,6 +209,7 @@ class JobAnswer(JobInfo):
         | MetadataAudit
         | QualityAudit
         | MigrateResult
+        | MergeResult
         | ExportResult
         | CohortExported
         | CohortSplit

@@ -366,6 +366,12 @@ class DriftBody(Body):
     seed: Seed = 0
 
 
+class MergeBody(Body):
+    """Other galleries of this service, by their names, whose records are brought into this one."""
+
+    galleries: Annotated[list[Name], Field(min_length=1, max_length=100)]
+
+
 class DuplicatesBody(Body):
     """decided: list also pairs of which it was decided."""
 

@@ -169,6 +169,13 @@ def _pull(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> _D
     return plain(pull(gallery, setting_value("pacs.sources"), **given, progress=progress)), {}
 
 
+def _merge(gallery: Gallery, given: Mapping[str, Any], progress: Progress) -> _Done:
+    from lookalike.verbs.galleries.merge import merge_into
+
+    done = plain(merge_into(gallery, given["galleries"], progress=progress))
+    return {**done, "folder": "", "notes": [*map(without_paths, done["notes"])]}, {}  # nobody's business, as above
+
+
 def _backup(gallery: Gallery, _given: Mapping[str, Any], progress: Progress) -> _Done:
     from lookalike.verbs.backup import backup_gallery
 
@@ -204,6 +211,7 @@ WORK: Final[dict[str, _Work]] = {
     "split": _split,
     "migrate": _migrate,
     "pull": _pull,
+    "merge": _merge,
     "backup": _backup,
     "verify": _verify,
     "remind": _remind,
@@ -221,6 +229,7 @@ REPEATABLE: Final = (
     "quality",
     "migrate",
     "pull",
+    "merge",
     "backup",
     "verify",
     "remind",
@@ -232,7 +241,7 @@ _LEARNS: Final = b"l"  # asks for a process that has loaded what these need, whi
 _SETTINGS: Final = ("seed", "bootstrap_samples", "folds", "dim")  # numbers of a result that count nothing
 _DRAWN: Final = ("adapt", "tune")  # their trainings tell curves
 _NAMED_BY_JOB: Final = ("export",)  # what these make is found by their job's id
-WRITERS: Final = ("index", "pull", "adapt")  # only one of these is done at a time
+WRITERS: Final = ("index", "pull", "merge", "adapt")  # only one of these is done at a time
 
 
 class JobProcess:

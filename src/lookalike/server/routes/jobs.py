@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from lookalike.errors import NotFoundError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
 from lookalike.server.chooser import chosen_gallery
@@ -22,6 +22,7 @@ from lookalike.server.contract.bodies import (
     ExportBody,
     IndexBody,
     MapBody,
+    MergeBody,
     MetadataBody,
     MigrateBody,
     OutliersBody,
@@ -94,6 +95,15 @@ def post_evaluate(body: EvaluateBody, service: Served, caller: AsContributor) ->
 def post_migrate(body: MigrateBody, service: Served, caller: WholeAsAdmin) -> Response:
     """Change the encoder."""
     return accepted(queue(service, caller, "migrate", migration_asked_for(service.gallery, **body.model_dump())))
+
+
+@jobs_router.post("/merge", status_code=202, response_model=JobAnswer)
+def post_merge(body: MergeBody, request: Request, galleries: All, service: Served, caller: WholeAsAdmin) -> Response:
+    """Bring the records of other galleries of this service into this one; for who administers all of them."""
+    found = [chosen_gallery(request, galleries, name, "admin") for name in body.galleries]
+    if any(each is service for each in found):
+        raise UsageError("a gallery is not merged into itself: name other ones")
+    return accepted(queue(service, caller, "merge", {"galleries": [str(each.gallery.folder) for each in found]}))
 
 
 @jobs_router.post("/map", status_code=202, response_model=JobAnswer)

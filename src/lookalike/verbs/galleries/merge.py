@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
+from lookalike.asking.reports import bring_reports
 from lookalike.asking.reports_of_run import RunReports
-from lookalike.errors import UsageError
+from lookalike.errors import LookalikeError, UsageError
 from lookalike.gallery import Gallery, gallery_folder, gallery_to_fill, is_gallery, open_gallery
 from lookalike.ingest import IndexRun
-from lookalike.merging import MergedGallery, patients_in_common
+from lookalike.merging import MergedGallery, group_here, patients_in_common
 from lookalike.ownership import ownership_of
 from lookalike.progress import Progress
 from lookalike.sources.item_labels import ItemLabels
@@ -22,6 +23,7 @@ from lookalike.sources.reading import Listing, read_items
 from lookalike.store import Batch, Store
 from lookalike.store.brought import DifferingLabels, bring_said, regroup, said_of_records
 from lookalike.store.cohorts import StoredCohort, chosen_records, cohort_members, put_cohort, stored_cohorts
+from lookalike.store.decisions import bring_decisions, stored_decisions
 from lookalike.store.kept_out import KeptOut, kept_out
 from lookalike.store.patches import keep, kept
 from lookalike.store.readings import StoredReading, bring_readings, started_round, stored_readings, stored_rounds
@@ -73,7 +75,8 @@ class MergeResult:
     """records: in the merged gallery. added: new ones; there: records that were there already. reused, encoded:
     pictures and slices whose vectors were taken over, and that were encoded anew. left_out: records that are not there.
     labels_differ: records of which two galleries say different labels. patients_differ, attributes_differ: records
-    with another patient, or another value of an attribute, in a gallery named later. readings: how many were brought.
+    with another patient, or another value of an attribute, in a gallery named later. readings, decisions, reports: how
+    many were brought.
     """
 
     folder: str
@@ -90,6 +93,8 @@ class MergeResult:
     readings: int
     notes: tuple[str, ...]
     seconds: float
+    decisions: int = 0
+    reports: int = 0
 
 
 def merge_galleries(
@@ -102,28 +107,49 @@ def merge_galleries(
     Of a record that two galleries hold, the one named first has the last word, but a person's labels outweigh a
     table's; what the other said stands in a round of readings called "merge". A patient is one person where files say
     the same name, or where a record that both hold was given to both. Cohorts come with their definitions, to be
-    evaluated again; their splits, adapted spaces, reports and the history of labels stay behind, and the notes say so.
+    evaluated again; readings, decisions and reports come as they are. The cohorts' splits, adapted spaces and the
+    history of labels stay behind, and the notes say so and what to do.
 
     galleries: their folders. into: a new one is made as the first of them: encoder, volumes, patches, kind of identity.
     progress: called with how many items are done, of how many.
 
     Raises UsageError, GalleryError (no gallery, or one that is not yours), LockedError.
     """
-    started, folders = time.monotonic(), list(dict.fromkeys(map(gallery_folder, galleries)))
+    with ExitStack() as stack:
+        opened = _opened(galleries, into, stack)
+        return _merged(opened, stack.enter_context(_target(opened[0], into)), progress)
+
+
+def merge_into(
+    target: Gallery, galleries: Sequence[str | os.PathLike[str]], *, progress: Progress | None = None
+) -> MergeResult:
+    """``merge_galleries`` into one that is open. Raises as that."""
+    with ExitStack() as stack:
+        return _merged(_opened(galleries, target.folder, stack), target, progress)
+
+
+def _opened(
+    galleries: Sequence[str | os.PathLike[str]], into: str | os.PathLike[str], stack: ExitStack
+) -> list[Gallery]:
+    folders = list(dict.fromkeys(map(gallery_folder, galleries)))
     if not folders or absolute(into) in folders:
         raise UsageError("name galleries to be merged, and with --into another one, new or there")
-    with ExitStack() as stack:
-        opened = [stack.enter_context(open_gallery(folder)) for folder in folders]
-        target = stack.enter_context(_target(opened[0], into))
-        if kept(opened[0].store) and not target.store.count():
-            keep(target.store)
-        run = _Merge(target, [MergedGallery(each, target) for each in opened])
-        run.read(progress)
-        run.match_patients()
-        target.index()
-        run.bring_readings()
-        cohorts = tuple(cohort for each in run.merged for cohort in _cohorts(each.gallery, target))
-        return run.result(cohorts, time.monotonic() - started)
+    return [stack.enter_context(open_gallery(folder)) for folder in folders]
+
+
+def _merged(opened: Sequence[Gallery], target: Gallery, progress: Progress | None) -> MergeResult:
+    started = time.monotonic()
+    if kept(opened[0].store) and not target.store.count():
+        keep(target.store)
+    run = _Merge(target, [MergedGallery(each, target) for each in opened])
+    run.read(progress)
+    run.match_patients()
+    target.index()
+    run.bring_readings()
+    run.bring_decisions()
+    run.bring_reports()
+    cohorts = tuple(cohort for each in run.merged for cohort in _cohorts(each.gallery, target))
+    return run.result(cohorts, time.monotonic() - started)
 
 
 def _target(first: Gallery, into: str | os.PathLike[str]) -> AbstractContextManager[Gallery]:
@@ -146,6 +172,9 @@ class _Merge:
     attributes_differ: int = 0
     patients_differ: int = 0
     readings: int = 0
+    decisions: int = 0
+    reports: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def read(self, progress: Progress | None) -> None:
         """Read and store the records of each gallery, then what else it says of them. Raises as ``merge_galleries``."""
@@ -212,6 +241,33 @@ class _Merge:
             said = {"here before": one.here, f"from {each.name}"[:_LONGEST]: one.theirs}
             bring_readings(store, ROUND, [StoredReading(one.id, who, what, "merge", now) for who, what in said.items()])
 
+    def bring_decisions(self) -> None:
+        """What was decided of what audits had found, and whose records were whose until then."""
+        names = set().union(*(each.names for each in self.merged))
+        for each in self.merged:
+            decided = stored_decisions(each.gallery.store)
+            came, otherwise = bring_decisions(self.target.store, decided, group_here(each, names))
+            self.decisions += came
+            if otherwise:
+                self.notes.append(
+                    f"{otherwise} accepted values of {each.name} are other ones here, and their decisions stay there; "
+                    "audit again: lookalike audit metadata"
+                )
+
+    def bring_reports(self) -> None:
+        """The words of reports, where there are none of the same file here."""
+        for each in self.merged:
+            if not count_reports(each.gallery.store):
+                continue
+            try:
+                came, differ = bring_reports(self.target, each.gallery)
+            except LookalikeError as error:
+                self.notes.append(f"reports of {each.name} stay there: {error}")
+                continue
+            self.reports += came
+            if differ:
+                self.notes.append(f"{differ} reports of {each.name} are other ones here, and these were kept")
+
     def result(self, cohorts: tuple[CohortMerged, ...], seconds: float) -> MergeResult:
         """What came, and what did not."""
         left_out = [
@@ -233,8 +289,10 @@ class _Merge:
             attributes_differ=self.attributes_differ,
             cohorts=cohorts,
             readings=self.readings,
-            notes=tuple(note for each in self.merged for note in _left_behind(each.gallery, self.target)),
+            notes=(*(note for each in self.merged for note in _left_behind(each.gallery, self.target)), *self.notes),
             seconds=seconds,
+            decisions=self.decisions,
+            reports=self.reports,
         )
 
 
@@ -258,8 +316,6 @@ def _left_behind(gallery: Gallery, target: Gallery) -> Iterator[str]:
         yield f"{name} cuts volumes or windows pictures otherwise: its pictures were encoded anew"
     if spaces := sorted(set(gallery.store.spaces()) - {BASE}):
         yield f"adapted spaces of {name} stay there: {', '.join(spaces)}; train them anew (lookalike adapt)"
-    if count_reports(gallery.store):
-        yield f"reports of {name} stay there: give them again (lookalike index --reports)"
     if kept(gallery.store) and not kept(target.store):
         yield f"{name} keeps patches and {target.folder.name} does not: lookalike index --patches makes them"
     if gallery.linked and not target.linked:

@@ -108,6 +108,7 @@ export const jobs: Messages["jobs"] = {
     quality: "Prüfung der Qualität",
     drift: "Prüfung auf Drift",
     migrate: "Wechsel des Encoders",
+    merge: "Zusammenführen von Galerien",
     evaluate: "Auswertung",
     map: "Karte wird gezeichnet",
     audit: "Prüfung auf Störgrößen",

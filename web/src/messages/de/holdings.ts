@@ -107,3 +107,16 @@ export const operation: Messages["operation"] = {
   damaged: "beschädigt",
   noLonger: (found) => `${found}; nicht mehr da`,
 };
+
+export const merging: Messages["merging"] = {
+  title: "Andere Galerien in diese zusammenführen",
+  what: "Jede Datei wird neu gelesen, Vektoren desselben Encoders werden übernommen. Die anderen Galerien bleiben, wie sie sind. Labels, Kohorten, Lesungen, Entscheidungen und Befunde kommen mit; was nicht mitkommen kann, wird genannt.",
+  none: "Der Dienst hat keine andere Galerie, die Sie verwalten.",
+  start: "In diese Galerie zusammenführen",
+  atWork: "Wird zusammengeführt …",
+  came: (added, there) => `Zuletzt zusammengeführt: ${records(added)} hinzugefügt, ${there} schon da.`,
+  beside: (decisions, readings, reports) =>
+    `Dazu ${counted(decisions, "Entscheidung", "Entscheidungen")}, ${counted(readings, "Lesung", "Lesungen")}, ${counted(reports, "Befund", "Befunde")}.`,
+  leftOut: (count, reasons) => `Ausgelassen: ${records(count)} (${reasons}).`,
+  labelsDiffer: (count) => `Bei ${records(count)} weichen Labels ab: Die anderen stehen in der Runde „merge“ unter Lesen.`,
+};

@@ -95,6 +95,7 @@ export const jobs = {
     quality: "Audit of quality",
     drift: "Audit of drift",
     migrate: "Change of the encoder",
+    merge: "Merging galleries",
     evaluate: "Evaluation",
     map: "Drawing the map",
     audit: "Audit of confounds",

@@ -102,3 +102,17 @@ export const operation = {
   damaged: "damaged",
   noLonger: (found: string): string => `${found}; no longer there`,
 };
+
+export const merging = {
+  title: "Merge other galleries into this one",
+  what: "Every file is read again and vectors of the same encoder are taken over. The other galleries stay as they are. Labels, cohorts, readings, decisions and reports come along; what cannot come is listed.",
+  none: "The service serves no other gallery that you administer.",
+  start: "Merge into this gallery",
+  atWork: "Merging…",
+  came: (added: number, there: number): string => `Last merge: ${records(added)} added, ${there} there already.`,
+  beside: (decisions: number, readings: number, reports: number): string =>
+    `Beside them ${counted(decisions, "decision", "decisions")}, ${counted(readings, "reading", "readings")}, ${counted(reports, "report", "reports")}.`,
+  leftOut: (count: number, reasons: string): string => `Left out: ${records(count)} (${reasons}).`,
+  labelsDiffer: (count: number): string =>
+    `Labels differ of ${records(count)}: the others stand in the round “merge” under Read.`,
+};

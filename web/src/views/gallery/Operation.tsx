@@ -7,9 +7,10 @@ import { messages } from "../../messages";
 import type { Backup, Job, Schedule } from "../../types";
 import { JobCard, jobName } from "../../ui/JobCard";
 import { say, sayProblem } from "../../ui/notice";
+import { Merge } from "./Merge";
 import { knownOf, lastOf, moment } from "./told";
 
-const SHOWN = ["pull", "backup", "verify", "remind"];
+const SHOWN = ["pull", "merge", "backup", "verify", "remind"];
 
 export function Operation() {
   const words = messages.value.operation;
@@ -50,6 +51,7 @@ export function Operation() {
         </div>
         {backups && <Backups items={backups} onVerify={(id) => void follow(api.verifyBackup(id))} />}
       </section>
+      <Merge />
     </div>
   );
 }

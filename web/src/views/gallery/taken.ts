@@ -15,7 +15,7 @@ export const NONE: Taken = { added: 0, skipped: 0, refused: 0, kinds: {} };
 
 /** The counts of a job that adds; nothing of it where it told none. */
 export function takenBy({ result }: Job): Taken {
-  if (!result || !("added" in result)) return NONE;
+  if (!result || !("added" in result && "skipped" in result)) return NONE;
   return { added: result.added, skipped: result.skipped, refused: result.refused.length, kinds: result.kinds };
 }
 

@@ -1,7 +1,7 @@
 /** What outliers lie far from: a label, a filter, a cohort, or another gallery of the service. */
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { api } from "../../../api";
-import { galleries } from "../../../galleries";
+import { otherGalleries } from "../../../galleries";
 import { messages } from "../../../messages";
 import { asking, gallery } from "../../../state";
 import type { Bodies } from "../../../types";
@@ -25,11 +25,10 @@ export function Reference({ onChoose }: { onChoose: (reference: AsReference | nu
   const [kind, setKind] = useState<Kind>("label");
   const [cohorts, setCohorts] = useState<readonly string[]>([]);
   const labels = gallery.value?.labels ?? [];
-  const others = (galleries.value?.items ?? []).filter(({ name, role }) => role && name !== gallery.value?.name);
   const offered: Record<Exclude<Kind, "filter">, readonly string[]> = {
     label: labels,
     cohort: cohorts,
-    gallery: others.map(({ name }) => name),
+    gallery: otherGalleries.value.map(({ name }) => name),
   };
   const first = (one: Kind): string =>
     one === "filter" ? (whereOf(asking.peek().filters, asking.peek().own) ?? "") : (offered[one][0] ?? "");
