@@ -73,7 +73,9 @@ def test_two_read_apart_and_a_third_decides(
     eve.keyboard.type("pilot")
     eve.get_by_test_id("round-labels").fill(", ".join(LABELS))
     assert eve.get_by_test_id("round-start").is_disabled()
-    eve.get_by_test_id("round-readers").fill("anna, ben")
+    for name in ("anna", "ben"):
+        eve.get_by_test_id("offer-reader").get_by_text(name, exact=True).click()
+    assert eve.get_by_test_id("round-readers").input_value() == "anna, ben"
     shown(eve, artefacts, "start")
     eve.get_by_test_id("round-readers").focus()
     eve.keyboard.press("Enter")

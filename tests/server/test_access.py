@@ -73,6 +73,7 @@ _ADMIN: Final = frozenset(
         "POST /backup",
         "GET /backups",
         "POST /readings",
+        "GET /readers",
         "POST /readings/{}/close",
         "POST /readings/{}/adjudicate",
         "POST /backups/{}/verify",

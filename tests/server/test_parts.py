@@ -50,6 +50,7 @@ WHOLE: Final = frozenset(
         "POST /backups/{}/verify",
         "GET /schedules",
         "POST /readings",
+        "GET /readers",
         "POST /readings/{}/close",
         "POST /readings/{}/adjudicate",
     }

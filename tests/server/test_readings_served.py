@@ -65,6 +65,15 @@ def test_a_blinded_reader_sees_no_label_of_the_other(asked: tuple[Any, list[str]
     assert answers[-2].json()["hits"] == []
 
 
+def test_who_may_be_asked_to_read_is_told_to_who_may_ask(asked: tuple[Any, list[str]]) -> None:
+    ask, ids = asked
+    assert [ask(who, "GET", "/readers").status_code for who in ("looks", "anna", "north")] == [403] * 3
+    assert ask("eve", "GET", "/readers").json()["items"] == ["anna", "ben", "eve", "north"]  # who only looks reads none
+    round = {"round": "r", "ids": ids[:2], "labels": ["x", "y"], "readers": ["anna", "oidc:someone"]}
+    assert ask("eve", "POST", "/readings", json=round).status_code == 200
+    assert "oidc:someone" in ask("eve", "GET", "/readers").json()["items"]  # who signs in has no key
+
+
 def test_somebody_else_decides(asked: tuple[Any, list[str]]) -> None:
     ask, ids = asked
     for who, label in (("anna", "x"), ("ben", "x")):

@@ -209,6 +209,7 @@ export const api = {
   makeMap: (body: Bodies["Map"]) => json<Job>("POST", "/map", body),
   audit: (body: Bodies["Audit"]) => json<Job>("POST", "/audit", body),
   rounds: () => json<RoundList>("GET", "/readings"),
+  readers: async () => (await json<{ items: string[] }>("GET", "/readers")).items,
   startRound: (body: Bodies["StartRound"]) => json<ReadingRoundInfo>("POST", "/readings", body),
   closeRound: (round: string) => json<ReadingRoundInfo>("POST", `/readings/${name(round)}/close`),
   ownReadings: (round: string) => json<OwnReadings>("GET", `/readings/${name(round)}/own`),

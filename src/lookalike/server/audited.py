@@ -105,6 +105,7 @@ AUDITED: Final[Mapping[str, AuditKind | None]] = {
     "GET /spaces": None,
     "GET /cohorts": None,
     "GET /readings": None,
+    "GET /readers": None,
     "GET /facets": None,
     "GET /schedules": None,
     "GET /backups": None,

@@ -30,7 +30,7 @@ from lookalike.server.routes.jobs import jobs_router
 from lookalike.server.routes.labels import labels_router
 from lookalike.server.routes.maps import maps_router
 from lookalike.server.routes.parameters import decoding_of
-from lookalike.server.routes.readings import readings_router
+from lookalike.server.routes.readings import readers_router, readings_router
 from lookalike.server.routes.records import records_router
 from lookalike.server.routes.search import search_router
 from lookalike.server.routes.session import session_router
@@ -45,6 +45,7 @@ _ROUTERS: Final = (
     cohorts_router,
     labels_router,
     readings_router,
+    readers_router,
     decisions_router,
     jobs_router,
     maps_router,

@@ -31,6 +31,7 @@ export const readings: Messages["readings"] = {
   lastHits: (count: number): string => `die ${count} letzten Treffer`,
   labels: "Labels zur Auswahl, durch Kommas getrennt",
   readers: "Befunder, zwei oder mehr, durch Kommas getrennt",
+  offered: "Wer lesen darf: wählen",
   whoReads:
     "Befunder heißen wie ihre Schlüssel. Wer befundet, sieht nicht, was andere sagen, und entscheidet nicht.",
   youAre: (name: string): string => `Sie sind ${name}.`,

@@ -28,6 +28,7 @@ export const readings = {
   lastHits: (count: number): string => `the ${count} last hits`,
   labels: "Labels to choose from, with commas between",
   readers: "Readers, two or more, with commas between",
+  offered: "Who may read: choose",
   whoReads: "Readers go by the names of their keys. Who reads does not see what others say, and does not decide.",
   youAre: (name: string): string => `You are ${name}.`,
   started: (name: string, count: number): string => `“${name}” is started: ${count} records to be read.`,

@@ -1,5 +1,5 @@
 /** Start a round: which records, which labels there are to choose from, and who reads. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { messages } from "../../messages";
 import { hits } from "../../search";
@@ -22,7 +22,11 @@ export function StartRound({ you, onStarted }: { you: string; onStarted: () => v
   const [from, setFrom] = useState<From>(selection.peek().size ? "selection" : where ? "filter" : "all");
   const [labels, setLabels] = useState((gallery.value?.labels ?? []).slice(0, 9).join(", "));
   const [readers, setReaders] = useState("");
-  const can = name.trim() !== "" && namesIn(labels).length > 0 && namesIn(readers).length > 1;
+  const [offeredReaders, setOfferedReaders] = useState<readonly string[]>([]);
+  // An offer only: whoever sees a part of the gallery is not told, and the round is refused with its reason.
+  useEffect(() => void api.readers().then(setOfferedReaders, () => setOfferedReaders([])), []);
+  const chosen = namesIn(readers);
+  const can = name.trim() !== "" && namesIn(labels).length > 0 && chosen.length > 1;
   const start = async (event: Event): Promise<void> => {
     event.preventDefault();
     const ids = from === "selection" ? [...selection.peek()] : from === "hits" ? hits.peek().map(({ id }) => id) : [];
@@ -32,7 +36,7 @@ export function StartRound({ you, onStarted }: { you: string; onStarted: () => v
         ids,
         where: from === "filter" ? where : null,
         labels: namesIn(labels),
-        readers: namesIn(readers),
+        readers: chosen,
       });
       say(words.started(round.round, round.records));
       setName("");
@@ -71,6 +75,24 @@ export function StartRound({ you, onStarted }: { you: string; onStarted: () => v
           {words.readers}
           <input value={readers} data-testid="round-readers" onInput={(e) => setReaders(e.currentTarget.value)} />
         </label>
+        {offeredReaders.length > 0 && (
+          <div class="chips" role="group" aria-label={words.offered}>
+            {offeredReaders.map((one) => (
+              <button
+                key={one}
+                type="button"
+                class="chip"
+                aria-pressed={chosen.includes(one)}
+                data-testid="offer-reader"
+                onClick={() =>
+                  setReaders((chosen.includes(one) ? chosen.filter((each) => each !== one) : [...chosen, one]).join(", "))
+                }
+              >
+                {one}
+              </button>
+            ))}
+          </div>
+        )}
         <p class="note">
           {words.whoReads} {you && words.youAre(you)}
         </p>
