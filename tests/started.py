@@ -203,6 +203,7 @@ def _run(
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        print(end.code, file=sys.stderr) if isinstance(end.code, str) else None
     except BaseException:
         traceback.print_exc()
     finally:

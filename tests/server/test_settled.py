@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from started import ran
 
 SETTLED = """
 import gc, weakref
@@ -30,5 +29,5 @@ assert gone() is None, "what came later is not looked through"
 
 
 def test_the_collector_leaves_alone_what_was_loaded_and_that_alone() -> None:
-    done = subprocess.run([sys.executable, "-c", SETTLED], capture_output=True, text=True, check=False)
+    done = ran("-c", SETTLED)
     assert done.returncode == 0, done.stderr

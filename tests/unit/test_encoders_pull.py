@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import subprocess
-import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from lookalike.encoders.catalogue.pull import wanted
 from lookalike.encoders.runtimes import patience
 from lookalike.errors import DamagedFileError, UsageError
 from lookalike.verbs.encoders import pull_encoder, verify_encoder
+from started import ran
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -139,15 +138,11 @@ def pulled_elsewhere(name: str, to: Path, address: str) -> subprocess.CompletedP
         "try: print(json.dumps(dataclasses.asdict(pull_encoder(*sys.argv[1:]))))\n"
         "except LookalikeError as error: sys.exit(f'{type(error).__name__}: {error}')\n"
     )
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": address,
-        "HF_HOME": str(to.parent / "hf-home"),
-        "HF_HUB_DISABLE_XET": "1",
-    }
-    return subprocess.run(
-        [sys.executable, "-c", code, name, str(to)], capture_output=True, text=True, check=False, env=environment
-    )
+    told = {"HF_ENDPOINT": address, "HF_HOME": str(to.parent / "hf-home"), "HF_HUB_DISABLE_XET": "1"}
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in told.items():
+            patch.setenv(variable, value)
+        return ran("-c", code, name, to)
 
 
 def test_pull_brings_what_is_needed_and_a_record(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
