@@ -52,8 +52,9 @@ test-page: $(PAGE)  ## The page's types and unit tests
 ON_POSTGRESQL = $(addsuffix .py,$(addprefix tests/unit/test_,store store_damage search search_beside studies reports candidates patches \
   linked gallery label_log labels item_labels keys cohorts own_patient ownership priors classify classify_vote classify_evaluated evaluate \
   evaluate_parts evaluate_queries evaluate_report evaluate_together adapters second_encoder erase_proof background collection \
-  volumes_ranked noted_commands doctor_whole) $(addprefix tests/integration/test_,cli cli_dataset cli_manners cli_pictures cli_places \
-  gone import kept_out pull receive volumes backup))
+  volumes_ranked noted_commands doctor_whole chosen_rows confusion) $(addprefix tests/integration/test_,cli cli_dataset cli_manners \
+  cli_pictures cli_places gone import kept_out pull receive volumes backup export export_vectors listings merge migrate_sources regions s3 \
+  send send_from_pacs series))
 
 test-postgresql: $(VENV)/.installed  ## The store's and the verbs' tests again, with every gallery's records in a PostgreSQL
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal --on-postgresql -m 'not slow' $(ON_POSTGRESQL)

@@ -62,6 +62,7 @@ def test_what_no_database_can_hold_is_refused(gallery: Gallery) -> None:
         chosen_rows(connection, by_id, ["\ud800"])
 
 
+@pytest.mark.sqlite_file
 def test_a_damaged_row_is_named(gallery: Gallery) -> None:
     with gallery.store.begin(write=True) as connection:
         connection.exec_driver_sql("UPDATE attributes SET text = CAST(x'ff' AS TEXT) WHERE record = 1")

@@ -167,7 +167,8 @@ def _chosen(connection: Connection, query: Select[Any], wanted: list[Any], row: 
     dozen times. row: what makes a row of the driver's.
     """
     if connection.dialect.name != _SQLITE.name:
-        return [each for some in chunks(wanted) for each in connection.execute(query, {"chosen": some}).all()]
+        storable = [each for each in wanted if not (isinstance(each, str) and "\0" in each)]  # PostgreSQL refuses it
+        return [each for some in chunks(storable) for each in connection.execute(query, {"chosen": some}).all()]
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     found: list[Any] = []
