@@ -357,6 +357,12 @@ class OutliersBody(Body):
     decided: bool = False
     seed: Seed = 0
 
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        if self.reference is None and self.reference_cohort is None and self.reference_gallery is None:
+            raise ValueError("give reference (a filter), reference_cohort or reference_gallery")
+        return self
+
 
 class DriftBody(Body):
     """Two filters, each of one part of the gallery."""
