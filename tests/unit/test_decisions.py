@@ -148,6 +148,7 @@ def test_of_two_unknown_patients_one_is_known(found: tuple[Gallery, list[str]]) 
     assert groups(gallery, ids)[5:] == ids[5:]
 
 
+@pytest.mark.sqlite_file
 def test_an_erasure_finds_whom_a_record_was_of(found: tuple[Gallery, list[str]], tmp_path: Path) -> None:
     gallery, ids = found
     former = groups(gallery, ids)[2]

@@ -192,6 +192,7 @@ SECRETS = {
 }
 
 
+@pytest.mark.sqlite_file
 def test_no_name_date_or_uid_is_ever_kept(tmp_path: Path, make_gallery: Callable[..., Gallery]) -> None:
     """Neither in the database nor in its log, an index, or anything else in the gallery's folder."""
     folder = tmp_path / "scans"
