@@ -10,30 +10,27 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from conftest import write_pictures
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.server.serialise import json_bytes
-from lookalike.store import Batch
 from lookalike.store.identities import dicom_identity, instances_there
 from lookalike.store.reports import every_report
 from lookalike.store.schema import METADATA
-from lookalike.types import DicomIdentity, EncodedReport, FileIdentity
 from lookalike.verbs.classify import classify
-from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, save_cohort, show_cohort
-from lookalike.verbs.cohorts.split import split_cohort
-from lookalike.verbs.curation.decisions import decide, list_decisions
+from lookalike.verbs.cohorts.cohorts import list_cohorts, show_cohort
+from lookalike.verbs.curation.decisions import list_decisions
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import gallery_info
 from lookalike.verbs.index import index
 from lookalike.verbs.jobs import list_jobs, submit_job
-from lookalike.verbs.readings import give_readings, list_readings
+from lookalike.verbs.readings import list_readings
 from lookalike.verbs.records import browse, facets, label, label_log, read_report, refused
 from lookalike.verbs.search import search
+from said_more import say_more
 
 WRONG: dict[str, str] = {
     "null": "NULL",
@@ -69,16 +66,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ids = [one.id for one in browse(gallery).items]
         label(gallery, ids[:2], set=["changed"], by="me")
         submit_job(gallery, "map", {"method": "tsne"}, "me")
-        give_readings(gallery, "r", ids[:2], labels=["x"], reader="a")
-        decide(gallery, "duplicates", "keep", ids[:2], by="me")
-        save_cohort(gallery, "chosen", ids=ids[:4])
-        combine_cohorts(gallery, "combined", any_of=["chosen"])
-        split_cohort(gallery, "chosen", sizes=(0.5, 0, 0.5))
-        files, said = sorted(gallery.store.files()), EncodedReport("Said.", np.eye(3, 8, dtype=np.float32))
-        who = FileIdentity(DicomIdentity("1.2", "1.2.3", "1.2.3.4", study_date="20200102"), "patient-0", ("1.2.3.4",))
-        batch = Batch(reports=dict.fromkeys(files, said), studies=dict.fromkeys(files, "1.2"))
-        batch.identities = dict.fromkeys(files, who)
-        gallery.store.write(batch)
+        say_more(gallery, ids)
     return root / "g"
 
 

@@ -21,7 +21,7 @@ from lookalike.store.batch import delete_rows, insert_rows
 from lookalike.store.checksums import row_checksum
 from lookalike.store.database import damaged, sound_row
 from lookalike.store.rows import keys_by_id
-from lookalike.store.schema import COHORT_CHOSEN, COHORT_MEMBERS, COHORTS, RECORDS
+from lookalike.store.schema import COHORT_CHOSEN, COHORT_MEMBERS, COHORTS, OF_COHORTS, RECORDS
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
@@ -59,24 +59,28 @@ class StoredMember:
 
 def stored_cohorts(store: Store) -> list[StoredCohort]:
     """Every cohort by name. Raises DamagedFileError."""
+    store.verify_rows(*OF_COHORTS)
     with store.begin() as connection:
         return sorted(_cohorts(connection), key=lambda each: each.name)
 
 
 def stored_cohort(store: Store, name: str) -> StoredCohort:
     """A cohort by its name. Raises NotFoundError, DamagedFileError."""
+    store.verify_rows(*OF_COHORTS)
     with store.begin() as connection:
         return _named(connection, name)
 
 
 def cohort_members(store: Store, number: int) -> list[StoredMember]:
     """The members of a cohort by id. Raises DamagedFileError."""
+    store.verify_rows(*OF_COHORTS)
     with store.begin() as connection:
         return sorted(_members(connection, number).values(), key=lambda each: each.id)
 
 
 def chosen_records(store: Store, number: int) -> dict[int, list[str]]:
     """The ids of the records that a cohort's definition names, by their places in it. Raises DamagedFileError."""
+    store.verify_rows(*OF_COHORTS)
     found: dict[int, list[str]] = {}
     with store.begin() as connection:
         rows = list(_of_records(connection, COHORT_CHOSEN, number))

@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
-
-from lookalike.store.database import damaged, sound_row
-from lookalike.store.schema import GALLERY, IDENTITIES, INSTANCES, STUDIES
+from lookalike.store.schema import DECISIONS, GALLERY, IDENTITIES, INSTANCES, OF_COHORTS, READINGS, REPORTS, STUDIES
 from lookalike.store.second_encoder import damaged_beside
 from lookalike.store.thumbnails import files_without_thumbnails
 from lookalike.store.vectors import damaged_files
-from lookalike.store.verify import damaged_records
+from lookalike.store.verify import damaged_records, verify_table
 
 if TYPE_CHECKING:
     from lookalike.store.store import Store
 
 
-_SMALLER: Final = (GALLERY, STUDIES, IDENTITIES, INSTANCES)
+_SMALLER: Final = (GALLERY, STUDIES, IDENTITIES, INSTANCES, REPORTS, READINGS, DECISIONS, *OF_COHORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,4 @@ def check_smaller_tables(store: Store) -> None:
     """Raise DamagedFileError unless every row of the tables beside the records matches its checksum."""
     with store.begin() as connection:
         for table in _SMALLER:
-            columns = [column.name for column in table.columns if column.name != "checksum"]
-            for row in connection.execute(select(table)):
-                if not sound_row(row.checksum, *(getattr(row, column) for column in columns)):
-                    raise damaged()
+            verify_table(connection, table)

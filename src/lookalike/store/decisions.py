@@ -60,6 +60,7 @@ class StoredDecision:
 
 def stored_decisions(store: Store, audit: str | None = None) -> list[StoredDecision]:
     """The decisions, those of one audit if it is named, the oldest first. Raises DamagedFileError."""
+    store.verify_rows(DECISIONS)
     first, second = RECORDS.alias("first"), RECORDS.alias("second")
     query = (
         select(DECISIONS, first.c.id.label("first"), second.c.id.label("second"))

@@ -104,13 +104,15 @@ def _put_started(connection: Connection, name: str, started: StartedRound) -> No
 
 
 def stored_rounds(store: Store) -> list[str]:
-    """The names of all rounds, in alphabetical order."""
+    """The names of all rounds, in alphabetical order. Raises DamagedFileError."""
+    store.verify_rows(READINGS)
     with store.begin() as connection:
         return sorted(connection.scalars(select(READINGS.c.round).distinct()))
 
 
 def stored_readings(store: Store, name: str, reader: str | None = None) -> list[StoredReading]:
     """The readings of a round, by record and reader; of one reader only, if it is named. Raises DamagedFileError."""
+    store.verify_rows(READINGS)
     query = select(READINGS, RECORDS.c.id).outerjoin(RECORDS, RECORDS.c.key == READINGS.c.record)
     query = query.where(READINGS.c.round == name).order_by(READINGS.c.record, READINGS.c.reader)
     if reader is not None:
@@ -187,7 +189,8 @@ def _check_asked(connection: Connection, name: str, reader: str, keys: Sequence[
 
 
 def has_read(store: Store, name: str, reader: str) -> bool:
-    """Whether somebody is a reader of a round."""
+    """Whether somebody is a reader of a round. Raises DamagedFileError."""
+    store.verify_rows(READINGS)
     query = select(READINGS.c.record).where(READINGS.c.round == name, READINGS.c.reader == reader).limit(1)
     with store.begin() as connection:
         return connection.execute(query).first() is not None

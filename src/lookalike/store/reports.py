@@ -36,13 +36,16 @@ class StoredReports(NamedTuple):
 
 def report_texts(store: Store, records: Iterable[int]) -> dict[int, str]:
     """The reports of records, by their keys; those without one are left out. Raises DamagedFileError."""
+    store.verify_rows(REPORTS)
     with store.begin() as connection:
         rows = chosen_rows(connection, _WITH_ID, [int(key) for key in records])
         return {row.record: _sound(row).text for row in rows}
 
 
 def every_report(store: Store) -> StoredReports:
-    """The vectors of all reports. Raises DamagedFileError."""
+    """The vectors of all reports. Raises DamagedFileError, BusyError."""
+    store.verify()
+    store.verify_rows(REPORTS)
     query = select(REPORTS, RECORDS.c.id).join(RECORDS, RECORDS.c.key == REPORTS.c.record).order_by(REPORTS.c.record)
     records: list[int] = []
     found: list[NDArray[np.float16]] = []

@@ -293,6 +293,8 @@ COHORT_CHOSEN: Final = Table(  # the records that a definition itself names: a l
     Index("cohort_chosen_by_record", "record"),
 )
 
+OF_COHORTS: Final = (COHORTS, COHORT_MEMBERS, COHORT_CHOSEN)
+
 FETCHED: Final = Table(  # what was read of items of sources elsewhere, so that only what changed is fetched again
     "fetched",
     METADATA,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Table, func, insert, select
 
 from lookalike.errors import LookalikeError, ReadOnlyError
 from lookalike.filters import Filter
@@ -32,7 +32,7 @@ from lookalike.store.turns import FilterTurns
 from lookalike.store.value_columns import ValueColumn
 from lookalike.store.vectors import StoredVectors, every_vector, slices_by_record, without_vectors_error
 from lookalike.store.verified import Verification
-from lookalike.store.verify import FILTERED, verify_indexes
+from lookalike.store.verify import FILTERED, verify_indexes, verify_table
 from lookalike.store.where import condition
 from lookalike.store.within import CLOSED
 from lookalike.types import BASE, Keys, Record, Refusal, Vectors
@@ -74,6 +74,7 @@ class Store:
         self._database = DatabaseLookup(self.begin)
         self._memory: Memory | None = None
         self._verification = Verification(self.begin, self.note, self.database.place)
+        self._verified: set[str] = set()  # tables beside the records
         self._turns = FilterTurns(FILTER_SECONDS)
         self._filtered = FilteredKeys(self.begin, self.changes)
         self._same_fields = SameFields(self.begin)
@@ -315,6 +316,16 @@ class Store:
         left a record out of a filter or a count would not be seen. Raises DamagedFileError, BusyError.
         """
         self._verification.ensure(self._turns.seconds)
+
+    def verify_rows(self, *tables: Table) -> None:
+        """Verify all of some tables of what is said beside the records, once in the life of this object: a row that
+        damage moves to another record or name would be missed. Raises DamagedFileError.
+        """
+        for table in tables:
+            if table.name not in self._verified:
+                with self.begin() as connection:
+                    verify_table(connection, table)
+                self._verified.add(table.name)
 
     def renew_verification(self) -> None:
         """Verify all of that again where a large gallery was verified long ago, so that no process waits for it. Raises

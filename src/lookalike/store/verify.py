@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, func, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from lookalike.errors import DamagedFileError
 from lookalike.store.checksums import UNKNOWN, history_checksum
-from lookalike.store.database import POSTGRESQL, damaged, stopped_where
+from lookalike.store.database import POSTGRESQL, damaged, sound_row, stopped_where
 from lookalike.store.lookup import Begin
 from lookalike.store.rows import (
     CHUNK,
@@ -145,6 +145,23 @@ def _indexes_verified_aside(begin: Begin) -> Iterator[None]:
         except BaseException:
             stopped.set()
             raise
+
+
+def verify_table(connection: Connection, table: Table) -> None:
+    """Verify a table of what is said beside the records: its indexes, that each row is of a record that is there, and
+    the checksums of rows that are covered whole. Raises DamagedFileError.
+    """
+    verify_indexes(connection, table)
+    for column in table.columns:
+        for of in (key.column for key in column.foreign_keys):
+            strays = table.outerjoin(of.table, column == of)
+            if connection.scalar(select(func.count()).select_from(strays).where(of.is_(None))):
+                raise damaged()
+    if table.c.checksum.default is not None:  # else it is of a row's contents, and verified by who reads these
+        names = [column.name for column in table.columns if column.name != "checksum"]
+        for row in connection.execution_options(yield_per=CHUNK).execute(select(table)):
+            if not sound_row(row.checksum, *(getattr(row, name) for name in names)):
+                raise damaged()
 
 
 def verify_indexes(connection: Connection, *tables: Table) -> None:
