@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ import atheris
 import psutil
 
 from fuzz.dictionary import dictionary
+from fuzz.opened import scratch
 
 _INSTRUMENTED: Final = {
     "headers": ["lookalike.readers", "lookalike.planes", "lookalike.pixels", "pydicom", "nibabel"],
@@ -34,6 +36,7 @@ _TOLD_EVERY: Final = 5.0  # seconds
 def main() -> None:
     """Run one boundary. What it has seen stands in FOLDER/told.json, what broke in FOLDER/findings."""
     name, folder = sys.argv[1], Path(sys.argv[2])
+    os.environ["LOOKALIKE_CONFIG"] = str(scratch())  # galleries' keys and the audit log are not the user's
     with atheris.instrument_imports(include=_INSTRUMENTED[name]):
         boundary = importlib.import_module(f"fuzz.{name}")
         boundary.prepare()

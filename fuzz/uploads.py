@@ -5,6 +5,7 @@ An input is what follows ``POST /api/v1/uploads``: lines of headers, an empty li
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -45,8 +46,10 @@ def check(data: bytes) -> None:
 
 
 def _is_own(name: str) -> bool:
-    """Whether a file lies in the uploads or in the gallery, or is one that a process is started with."""
-    return name.startswith(("/dev/null", "/proc/self", "/proc/stat")) or any(
+    """Whether a file lies in the uploads, the gallery or the owner's configuration, which has the audit log; or is one
+    that a process is started with.
+    """
+    return name.startswith(("/dev/null", "/proc/self", "/proc/stat", os.environ["LOOKALIKE_CONFIG"])) or any(
         part.startswith(("lookalike-uploads-", "lookalike-fuzz-")) for part in Path(name).parts
     )
 
