@@ -227,6 +227,12 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
         yield gallery
 
 
+def test_as_many_in_one_second_as_one_likes(own: Gallery, tmp_path: Path) -> None:
+    made = {Path(backup_gallery(own, tmp_path).folder) for _ in range(4)}
+    assert len(made) == 4
+    assert made == {path for path in tmp_path.iterdir() if path.name.startswith(f"{own.folder.name}-")}
+
+
 def test_who_is_erased_is_told_of_in_which_backups(own: Gallery, tmp_path: Path) -> None:
     (tmp_path / "backups").mkdir()
     first = backup_gallery(own, tmp_path / "backups" / "1")

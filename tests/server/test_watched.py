@@ -143,7 +143,7 @@ def test_a_backup_over_http_and_by_the_clock(tmp_path: Path, monkeypatch: pytest
         assert {job["owner"] for job in jobs} == {"local", "schedule backup", "schedule remind"}
         for job in jobs:
             ended = server.wait(f"{API}/jobs/{job['id']}", lambda one: one["state"] not in ("queued", "running"))
-            assert ended["state"] == "done", ended
+            assert (ended["state"], ended["error"]) == ("done", None)
         plans = server.get("/schedules").json()["items"]
         assert all(each["last"] and each["state"] == "done" for each in plans)
         assert {each["job"] for each in plans} < {job["id"] for job in jobs}

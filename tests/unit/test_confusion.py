@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import asdict
 
@@ -119,12 +120,15 @@ def test_an_erased_record_leaves_the_lists_and_the_figures_stay(make_gallery: Ma
     assert job_report(gallery, job.id, "md") == report.tables("markdown")
 
 
-def test_a_result_that_is_named_otherwise_goes(make_gallery: MakeGallery) -> None:
-    """The label of one record alone stands in the figures' names."""
+def test_a_result_names_no_class_that_was_removed(make_gallery: MakeGallery) -> None:
+    """The label of one record alone stands in the figures' names: by another one, and no printed report is left."""
     gallery = filled(make_gallery(), cases(30, patients=9))
     report = evaluate(gallery, k=[5], samples=20)
     job = submit_job(gallery, "evaluate", {}, "anna")
     end_job(gallery, job.id, result=asdict(report))
     (only,) = (record.id for record in gallery.store.records().values() if record.labels == (CLASSES[3],))
     remove(gallery, [only])
-    assert job_info(gallery, job.id).result is None
+    result = job_info(gallery, job.id).result
+    assert result is not None
+    assert CLASSES[3] not in json.dumps(result)
+    assert "removed label 1" in result["per_class"]

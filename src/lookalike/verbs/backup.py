@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Final, Literal
 
@@ -99,6 +100,12 @@ class VerifyResult:
     faults: tuple[Fault, ...]
 
 
+def _free(place: Path) -> Path:
+    """The place, or with a number behind it where there is something: two may be made in one second."""
+    numbered = (place.with_name(f"{place.name}-{number}") for number in count(2))
+    return next(each for each in chain([place], numbered) if not os.path.lexists(each))
+
+
 def backup_gallery(gallery: Gallery, to: str | os.PathLike[str], *, progress: Progress | None = None) -> BackupResult:
     """Copy a gallery as of one moment, while it is searched and written to. to: a new folder; where there is one
     already, a new one in it, named by the gallery and the time.
@@ -107,7 +114,7 @@ def backup_gallery(gallery: Gallery, to: str | os.PathLike[str], *, progress: Pr
     """
     place = absolute(to)
     if place.is_dir():
-        place = place / f"{gallery.folder.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        place = _free(place / f"{gallery.folder.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     if os.path.lexists(place) or not place.parent.is_dir():
         raise UsageError(f"a backup is a new folder, in one that is there; got {to}")
     if place.is_relative_to(gallery.folder):
