@@ -28,6 +28,8 @@ _NEAR: Final = {"lines": "a column says how near a hit is among the gallery's ow
 _PAIR: Final = {"json.hits": "the best pair is of slices that show something"}
 _VOTE: Final = {"json.hits": "each query slice has one vote"}
 _CENTRE: Final = "the centre of Gaussian weights may be given"
+_CONFUSED: Final = "which label is taken for which is printed too"
+_ALIKE: Final = {"json.items": "what two fields say alike is listed once"}
 _PUBLISHED: Final = "entries say what is published: licences, collections, what to know"
 
 _ENCODER: Final = {"json.checks.2": "the default encoder is another one"}
@@ -121,6 +123,9 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         },
         "audit: one field, in a space": {"lines": "indices stand beside their nulls"},
         "search: printed": _NEAR,
+        "evaluate: printed as CSV": {"lines": _CONFUSED},
+        "refused: nothing to index": {"error": "vectors of one's own may be brought"},
+        "benchmark: indexes": {"json.rows.1.file_mb": "files of indexes are packed otherwise"},
         "evaluate: printed as LaTeX": {"lines": "the precision that the authors' code counts stands beside the capped"},
         "search: fewer than k satisfy the filter": {"json.note": "it says that the filter leaves nothing"},
         **dict.fromkeys(["search: in a space", "search: in a space, with examples and a filter"], _LEARNT),
@@ -163,6 +168,8 @@ DIFFERENT: Final[dict[str, dict[str, dict[str, str]]]] = {
         "search: in a space": _LEARNT,
         "report: JSON": _AUDIT,
         "report: HTML": {"lines": "the sentence of the audit"},
+        "report: Markdown": {"lines": _CONFUSED},
+        **dict.fromkeys(["facets", "facets: filtered"], _ALIKE),
         **dict.fromkeys(["volumes: search", "volumes: search by MaxSim with Gaussian weights"], _PAIR),
         "volumes: explain": dict.fromkeys(["json.query", "json.hit", "json.match"], "the pair that a search reports"),
     },
