@@ -57,6 +57,7 @@ def restore_backup(backup: Path, place: Path, progress: Progress | None = None) 
         coming.mkdir(parents=True)
         with followed_by(progress):
             _copy_all(backup, coming, manifest)
+        jobs, relocated = _settle(coming, place)  # before it is there: then there is nothing, or all
         sync_tree(coming)
         coming.rename(place)
         sync_folder(place.parent)
@@ -65,7 +66,6 @@ def restore_backup(backup: Path, place: Path, progress: Progress | None = None) 
     finally:
         shutil.rmtree(coming, ignore_errors=True)
     placed = tuple(_place_encoders(backup, manifest))
-    jobs, relocated = _settle(place)
     return RestoredBackup(manifest, placed, tuple({*manifest.encoders} - {*placed}), jobs, relocated)
 
 
@@ -99,30 +99,32 @@ def _of_encoder(manifest: Manifest, name: str) -> list[StoredFile]:
     return [each for each in manifest.files if each.path.startswith(f"{ENCODERS}/{name}/")]
 
 
-def _settle(place: Path) -> tuple[int, int]:
-    """Where the gallery is its user's, tell it where its files lie now, and begin no job: how many of each."""
-    with closing(Store(place)) as store:
+def _settle(coming: Path, place: Path) -> tuple[int, int]:
+    """Where the gallery is its user's, tell it where its files will lie, and begin no job: how many of each."""
+    with closing(Store(coming)) as store:
         if not store.writable:
             return 0, 0
-        relocated = keep_own_files(store, place)
+        relocated = keep_own_files(store, coming, place)
         with store.begin(write=True) as connection:
             dropped = drop_jobs(connection, _STOPPED)
         return dropped, relocated
 
 
-def keep_own_files(store: Store, place: Path) -> int:
-    """Tell a gallery that lies in another folder now where the files are that it keeps itself; of how many sources."""
-    olds = {before for source in all_sources(store) for before in _before(place, source)}
-    return sum(move_sources(store, old, partial(_new, place, old))[0] for old in sorted(olds))
+def keep_own_files(store: Store, lies: Path, place: Path) -> int:
+    """Tell a gallery where the files are that it keeps itself; of how many sources. lies: the folder that it is in;
+    place: the one that it is to be in.
+    """
+    olds = {before for source in all_sources(store) for before in _before(lies, place, source)}
+    return sum(move_sources(store, old, partial(_new, lies, place, old))[0] for old in sorted(olds))
 
 
-def _before(place: Path, source: str) -> Iterator[str]:
+def _before(lies: Path, place: Path, source: str) -> Iterator[str]:
     """Where the files that the gallery keeps itself lay, if this source is one of them."""
     head, found, after = source.rpartition(f"/{SOURCES}/")
-    if found and head.startswith("/") and os.path.lexists(place / SOURCES / after) and head != str(place):
+    if found and head.startswith("/") and os.path.lexists(lies / SOURCES / after) and head != str(place):
         yield f"{head}/{SOURCES}"
 
 
-def _new(place: Path, old: str, source: str) -> str | None:
-    new = f"{place}/{SOURCES}{source.removeprefix(old)}"
-    return new if os.path.lexists(new) else None
+def _new(lies: Path, place: Path, old: str, source: str) -> str | None:
+    after = source.removeprefix(old)
+    return f"{place}/{SOURCES}{after}" if os.path.lexists(f"{lies}/{SOURCES}{after}") else None

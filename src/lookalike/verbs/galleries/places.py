@@ -109,7 +109,7 @@ def rename_gallery(gallery: str | os.PathLike[str], name: str) -> RenameResult:
         folder.rename(place)
         sync_folder(place.parent)
     with closing(Store(place)) as store:
-        return RenameResult(str(place), keep_own_files(store, place))
+        return RenameResult(str(place), keep_own_files(store, place, place))
 
 
 def copy_gallery(gallery: Gallery, to: str | os.PathLike[str], *, progress: Progress | None = None) -> CopyResult:
