@@ -428,6 +428,12 @@ def test_one_long_writer_at_a_time(two: tuple[Gallery, Gallery]) -> None:
             pass
 
 
+def test_a_lock_that_was_given_back_can_be_taken_at_once(two: tuple[Gallery, Gallery]) -> None:
+    for number in range(60):
+        with two[number % 2].writing(0):
+            pass
+
+
 def test_a_writer_gives_way_to_an_erasure(two: tuple[Gallery, Gallery]) -> None:
     done = threading.Event()
 

@@ -1,18 +1,19 @@
 """A gallery's locks where its tables are in PostgreSQL: advisory locks, which hold between machines too.
 
-Each lock has a connection of its own, with which it ends: however its process does, and also where the server is
-started again. A writer that has lost its lock so learns of it as it looks who waits.
+Each lock has a connection of its own, with which it ends at the latest: however its process does, and also where the
+server is started again. A writer that has lost its lock so learns of it as it looks who waits.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 
+from lookalike.errors import GalleryError
 from lookalike.locks import Lock
 from lookalike.store.database import errors_named
 
@@ -38,9 +39,13 @@ class AdvisoryLocks:
         """A lock. Raises GalleryError."""
         with errors_named():
             connection = self.engine.connect()
+        lock = _AdvisoryLock(connection, self.schema, _key(self.schema, name))
         try:
-            yield _AdvisoryLock(connection, self.schema, _key(self.schema, name))
+            yield lock
         finally:
+            if not connection.invalidated:
+                with suppress(GalleryError):  # a server that has ended holds nothing
+                    lock.release()  # by the closing alone it would be held until the server has noticed that
             connection.close()
 
     def is_held(self, name: str) -> bool:
