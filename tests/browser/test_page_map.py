@@ -108,12 +108,12 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     assert page.get_by_test_id("make-map").is_disabled()
     later = page_without_errors(expected="404")  # who comes later does not draw it again, and sees it when it is there
     later.goto(f"{served_alone}#/map")
+    later.locator("[data-testid=job][data-kind=map]").wait_for()  # of what is chosen only now
     later.get_by_test_id("map-method").select_option(method)
-    later.locator("[data-testid=job][data-kind=map]").wait_for()
     assert later.get_by_test_id("make-map").is_disabled()
-    later.get_by_test_id("map-plot").wait_for(timeout=600_000)
+    later.get_by_test_id("map-plot").wait_for(timeout=120_000)
     later.close()
-    page.get_by_test_id("map-plot").wait_for(timeout=600_000)
+    page.get_by_test_id("map-plot").wait_for(timeout=120_000)
     assert page.get_by_test_id("map-plot").get_attribute("data-points") == "44"
     assert page.get_by_test_id("query-here").is_visible()
     page.get_by_text("covid19").first.wait_for()

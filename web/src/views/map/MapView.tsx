@@ -1,6 +1,6 @@
 /** The whole gallery at one glance: near on the map is alike in the space, most of the time. */
 import { Image, ScatterChart, Type } from "lucide-preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, isRunning, jobs, loadJobs } from "../../jobs";
 import { coloured, groupColumn, NOTHING_SAID, type Column } from "../../map/colours";
@@ -38,6 +38,7 @@ export function MapView() {
   const [named, setNamed] = useState(true);
   const [pictured, setPictured] = useState(false);
 
+  const newest = useRef(0);
   const records = gallery.value?.records;
   const load = (): void => {
     if (records === undefined) return; // when these are known all would be asked for again
@@ -45,10 +46,18 @@ export function MapView() {
     setGroups([]);
     setSaid(NOTHING_SAID);
     forgetKnown();
-    loadMap(method, space).then(setPoints, (error) => (setPoints(null), sayProblem(error)));
+    const mine = (newest.current += 1); // an earlier answer may come later
+    const take = (found: Points | null): void => void (mine === newest.current && setPoints(found));
+    loadMap(method, space).then(take, (error) => (take(null), sayProblem(error)));
   };
   useEffect(load, [method, space, records]);
   useEffect(() => void loadJobs(), []);
+  // Whoever asked for a map, and whenever it was done: it is looked for again where there was none yet.
+  const made = jobs.value.filter(({ kind, state }) => kind === "map" && state === "done").map(({ id }) => id).join();
+  const missing = points === null;
+  useEffect(() => {
+    if (made && missing) load();
+  }, [made, missing]);
   useEffect(() => {
     let here = true;
     if (points) loadGroups(method, space).then((found) => here && setGroups(found), sayProblem);
@@ -146,7 +155,7 @@ export function MapView() {
         </Plot>
       ) : (
         <div class="plot">
-          {points === null && <NotMade method={method} space={space} onMade={load} />}
+          {missing && <NotMade method={method} space={space} />}
           {controls}
         </div>
       )}
@@ -172,7 +181,7 @@ export function MapView() {
   );
 }
 
-function NotMade({ method, space, onMade }: { method: Method; space: string; onMade: () => void }) {
+function NotMade({ method, space }: { method: Method; space: string }) {
   const words = messages.value.map;
   const [asked, setAsked] = useState(false);
   const job = jobs.value.find((one) => one.kind === "map" && one.state !== "done");
@@ -181,17 +190,13 @@ function NotMade({ method, space, onMade }: { method: Method; space: string; onM
   const start = async (): Promise<void> => {
     setAsked(true);
     try {
-      if ((await ended(await api.makeMap({ method, space }))).state === "done") onMade();
+      await ended(await api.makeMap({ method, space }));
     } catch (error) {
       sayProblem(error);
     } finally {
       setAsked(false);
     }
   };
-  // One that was asked for before this page was opened, or by somebody else.
-  useEffect(() => {
-    if (job && isRunning(job) && !asked) void ended(job).then(({ state }) => state === "done" && onMade());
-  }, [job?.id]);
   return (
     <Empty icon={ScatterChart} title={words.notMade} testid="no-map">
       <p>{words.drawnOnce}</p>
