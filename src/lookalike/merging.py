@@ -22,6 +22,7 @@ from lookalike.gallery import SOURCES, Gallery
 from lookalike.readers.events import Finished, Frame
 from lookalike.sources.again import Again, SeriesOfFolder, again
 from lookalike.sources.reading import ReadEvent
+from lookalike.sources.s3.listed import ListedBuckets
 from lookalike.sources.source import Source
 from lookalike.store import Store, record_id
 from lookalike.store.kept_out import KeptOut
@@ -71,7 +72,8 @@ class MergedGallery:
         """The items that hold the records' pictures, and why others cannot be read."""
         gallery = self.gallery
         series = SeriesOfFolder(self.target.readers, gallery.may_open)
-        return again(self.records.values(), gallery.place_of, gallery.may_open, series)
+        buckets = ListedBuckets(gallery.buckets)
+        return again(self.records.values(), gallery.place_of, gallery.may_open, series, buckets)
 
     def items(self) -> list[tuple[Source, Item]]:
         """The items to be read. Files that the gallery keeps itself are copied: it may be removed one day."""

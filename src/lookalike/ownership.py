@@ -3,9 +3,9 @@
     CONFIG/galleries/0123456789abcdef.json    one file for each gallery, by its id; mode 0600 in folders of 0700
 
 CONFIG is ``$LOOKALIKE_CONFIG``, else ``$XDG_CONFIG_HOME/lookalike``, else ``~/.config/lookalike``. A file holds the
-secret key that patients are grouped by and that jobs are signed with, the folders whose files may be opened for the
-gallery, the encoders that are no installed plug-in, and the hashes of the server's API keys. A gallery without a
-secret key here was made elsewhere: it is read and never written to until its user adopts it.
+secret key that patients are grouped by and that jobs are signed with, the folders whose files and the buckets whose
+objects may be read for the gallery, the encoders that are no installed plug-in, and the hashes of the server's API
+keys. A gallery without a secret key here was made elsewhere: it is read and never written to until its user adopts it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lookalike.atomic import write_atomically
 from lookalike.errors import GalleryError
 from lookalike.private_files import CONFIG, changing_files, check_closed, unusable_file
 from lookalike.roles import ROLES, Role
-from lookalike.roots import lies_within, outermost
+from lookalike.roots import lies_below, lies_within, outermost, outermost_uris
 from lookalike.secret_key import given_secret, is_secret
 from lookalike.text import absolute
 
@@ -48,7 +48,8 @@ class ApiKey:
 class Ownership:
     """What is configured for one gallery. secret: 64 hex digits, "" where there is none. roots: real paths of folders
     and files. encoders: references to files and the like, which a gallery alone may not name. store: the address of the
-    PostgreSQL that its records may be in, "" where they are in its folder.
+    PostgreSQL that its records may be in, "" where they are in its folder. buckets: URIs of object stores, and of what
+    lies in them.
     """
 
     gallery: str
@@ -57,6 +58,7 @@ class Ownership:
     encoders: tuple[str, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     store: str = ""
+    buckets: tuple[str, ...] = ()
 
     @property
     def key(self) -> bytes | None:
@@ -129,6 +131,13 @@ def add_roots(gallery: str, paths: Iterable[str | os.PathLike[str]]) -> None:
         change_ownership(gallery, lambda found: replace(found, roots=outermost({*found.roots, *new})))
 
 
+def add_buckets(gallery: str, uris: Iterable[str]) -> None:
+    """Allow object stores, or what lies below a prefix. Raises GalleryError as ``change_ownership``."""
+    new = [uri for uri in uris if not any(lies_below(uri, each) for each in ownership_of(gallery).buckets)]
+    if new:
+        change_ownership(gallery, lambda found: replace(found, buckets=outermost_uris({*found.buckets, *new})))
+
+
 def allow_encoder(gallery: str, name: str) -> None:
     """Let a gallery name an encoder that is a file, a folder or a repository."""
     change_ownership(gallery, lambda found: replace(found, encoders=tuple(sorted({*found.encoders, name}))))
@@ -146,8 +155,9 @@ def _load(path: Path, gallery: str) -> Ownership:
         fields: dict[str, Any] = json.loads(path.read_bytes())
         keys = tuple(ApiKey(**key) for key in fields["keys"])
         lists = {name: tuple(map(str, fields[name])) for name in ("roots", "encoders")}
-        store = str(fields.get("store", ""))  # files of earlier versions have none
-        found = Ownership(gallery, str(fields["secret"]), **lists, keys=keys, store=store)
+        store = str(fields.get("store", ""))  # files of earlier versions have none, and no buckets
+        buckets = tuple(map(str, fields.get("buckets", ())))
+        found = Ownership(gallery, str(fields["secret"]), **lists, keys=keys, store=store, buckets=buckets)
     except OSError as error:
         raise unusable_file(path, f"cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -20,6 +20,7 @@ from lookalike.readers.pool import ReaderPool
 from lookalike.sources.again import SeriesOfFolder, again
 from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames, frames_at_once
 from lookalike.sources.reading import ReadEvent, read_items
+from lookalike.sources.s3.listed import ListedBuckets
 from lookalike.store import record_id
 from lookalike.store.batch import EncodedRecord
 from lookalike.store.patches import kept
@@ -85,6 +86,10 @@ class Reencoding:
     def _series(self) -> SeriesOfFolder:
         return SeriesOfFolder(self.readers, self.gallery.may_open)
 
+    @cached_property
+    def _buckets(self) -> ListedBuckets:
+        return ListedBuckets(self.gallery.buckets)
+
     @property
     def patches(self) -> bool:
         """Whether patches are kept: of a former encoder as before, of another one as the gallery does now."""
@@ -132,7 +137,7 @@ class Reencoding:
         records = self.gallery.store.records(keys)
         self.wanted, self.refused = {record.id: record for record in records.values()}, {}
         gallery = self.gallery
-        found = again(records.values(), gallery.place_of, gallery.may_open, self._series)
+        found = again(records.values(), gallery.place_of, gallery.may_open, self._series, self._buckets)
         for event in read_items(self.readers, found.items) if found.items else ():
             self._take(event)
         self._flush()

@@ -1,4 +1,4 @@
-"""Folders whose files may be opened: what lies in them, and few of them for many links."""
+"""Folders whose files may be opened, and buckets: what lies in them, and few of them for many links."""
 
 from __future__ import annotations
 
@@ -33,3 +33,13 @@ def outermost(roots: Collection[str]) -> tuple[str, ...]:
     """The roots without those that lie in others."""
     inner = {root for root in roots if root != os.sep and lies_within(Path(root).parent, roots)}
     return tuple(sorted({*roots} - inner))
+
+
+def lies_below(uri: str, outer: str) -> bool:
+    """Whether a URI is another one, or lies below it."""
+    return f"{uri}/".startswith(f"{outer}/")
+
+
+def outermost_uris(uris: Collection[str]) -> tuple[str, ...]:
+    """The URIs without those that lie below others."""
+    return tuple(sorted(uri for uri in {*uris} if not any(lies_below(uri, each) for each in {*uris} - {uri})))

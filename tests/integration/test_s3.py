@@ -20,7 +20,7 @@ from test_volumes import records, write_series
 
 from conftest import texture
 from dicoms import data_set, save
-from lookalike.errors import NotFoundError, ObjectStoreError, UsageError
+from lookalike.errors import GalleryError, NotFoundError, ObjectStoreError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.sources.fetching import FETCHED_AT_ONCE, SMALL_AT_ONCE
 from lookalike.sources.s3.address import parse_bucket_address
@@ -28,7 +28,10 @@ from lookalike.sources.s3.bucket import Bucket
 from lookalike.sources.s3.objects import Grouping, StoredObject
 from lookalike.sources.s3.source import BucketSource
 from lookalike.sources.source import source_of
+from lookalike.verbs.galleries.merge import merge_into
+from lookalike.verbs.gallery import adopt
 from lookalike.verbs.index import index
+from lookalike.verbs.migrate import migrate
 from lookalike.verbs.records import remove
 from lookalike.verbs.send import send
 from peers.s3 import BUCKET, SECRET, ObjectStore, object_store
@@ -280,3 +283,66 @@ def test_answers_are_sent_beside_what_lies_in_a_bucket(store: ObjectStore, tmp_p
         asked = next(each for each in records(gallery) if each.depth == 1)
         with pytest.raises(NotFoundError, match="is gone or has changed"):
             send(gallery, "sr", id=asked.id, to=to, pacs=[store.uri])
+
+
+def radiographs(folder: Path, count: int) -> None:
+    """Pictures that are read together, since only their headers tell that they are no series."""
+    for number in range(count):
+        folder.mkdir(parents=True, exist_ok=True)
+        save(data_set(texture(number + 50), **header(number)), folder / f"{number}.dcm")
+
+
+def test_records_are_encoded_again_as_those_of_a_folder_are(
+    make_gallery: MakeGallery, store: ObjectStore, ward: Path
+) -> None:
+    """Each object that is needed is fetched once; a picture without its whole folder."""
+    radiographs(ward / "cr", 3)
+    store.put(ward)
+    local, remote = make_gallery("local"), make_gallery("remote")
+    index(local, [ward])
+    index(remote, [store.uri])
+    remove(remote, [next(each for each in records(remote) if each.source.endswith("cr/1.dcm")).id])
+    remove(local, [next(each for each in records(local) if each.source.endswith("cr/1.dcm")).id])
+    store.asked.clear()
+    here, there = migrate(local, "lite0-last"), migrate(remote, "lite0-last")
+    assert (here.encoded, here.left_out) == (there.encoded, there.left_out) == (6, {})
+    assert found(remote) == [(a, c.replace(str(ward), store.uri), b, d) for a, c, b, d in found(local)]
+    series = (f"ct/1/s{number:02}.dcm" for number in range(6))
+    wanted = {"a b.png", "inner/ü%20#1.png", "cr/0.dcm", "cr/2.dcm", "pair.mhd", "pair.raw", *series}
+    assert store.fetched == dict.fromkeys(wanted, 1)
+
+
+def test_a_bucket_is_read_again_only_where_its_user_allowed_it_and_what_changed_is_said(
+    make_gallery: MakeGallery, store: ObjectStore, ward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(ward, "2026/")
+    with make_gallery() as made:
+        index(made, [f"{store.uri}/2026/"])
+    monkeypatch.setenv("LOOKALIKE_CONFIG", str(tmp_path / "of another user"))
+    store.asked.clear()
+    for roots in ([], [f"{store.uri}/202", "s3://another"]):
+        assert adopt(made.folder, root=roots).buckets == tuple(sorted(roots))
+        with open_gallery(made.folder) as gallery, pytest.raises(GalleryError, match=r"4 outside .* or s3://BUCKET"):
+            migrate(gallery, "lite0-last")
+    assert not store.asked
+    assert f"{store.uri}/2026" in adopt(made.folder, root=[f"{store.uri}/2026/"]).buckets
+    store.client().put("2026/a b.png", picture(tmp_path / "another.png", 9).read_bytes())
+    store.client().delete("2026/ct/1/s03.dcm")
+    store.client().delete("2026/pair.mhd")
+    with open_gallery(made.folder) as gallery:
+        with pytest.raises(GalleryError, match=r"3 of 4 records cannot .*Nothing is switched, and the 1 that"):
+            migrate(gallery, "lite0-last")
+        left_out = migrate(gallery, "lite0-last", without_missing=True).left_out
+        assert left_out == {"changed": 1, "gone": 1, "incomplete-series": 1}
+
+
+def test_merged_galleries_read_buckets_as_folders(make_gallery: MakeGallery, store: ObjectStore, ward: Path) -> None:
+    store.put(ward)
+    with make_gallery("north") as north, make_gallery("south") as south:
+        index(north, [f"{store.uri}/ct", f"{store.uri}/inner"])
+        index(south, [store.uri])
+    with make_gallery("both") as both:
+        result = merge_into(both, [north.folder, south.folder])
+        assert (result.added, result.left_out, both.buckets) == (4, (), (store.uri,))
+        with open_gallery(south.folder) as again:
+            assert found(both) == found(again)

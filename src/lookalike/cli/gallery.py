@@ -59,7 +59,9 @@ for _each in (
 
 @command.command("adopt")
 @click.argument("gallery")
-@click.option("--root", "roots", multiple=True, metavar="DIR", help="A folder whose files it may open (repeat).")
+@click.option(
+    "--root", "roots", multiple=True, metavar="DIR", help="A folder, or s3://BUCKET, that it may read (repeat)."
+)
 @click.option("--key-file", metavar="FILE", help="The secret key that it was made with (lookalike gallery key).")
 @click.option("--encoder", "encoders", multiple=True, metavar="NAME", help="A file or model that it may load.")
 @click.option("--store", metavar="URL", help="The PostgreSQL that its records are in: postgresql://USER@HOST/DATABASE.")

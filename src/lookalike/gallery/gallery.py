@@ -25,7 +25,7 @@ from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
 from lookalike.indexes.spaces import AUTO, SpaceIndexes
 from lookalike.locks import LOCKS, WRITING, Locks, Turn, erasing, filling_engine, writing
-from lookalike.ownership import add_roots, allow_encoder, ownership_of
+from lookalike.ownership import add_buckets, add_roots, allow_encoder, ownership_of
 from lookalike.plugins import suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import FILE, READ_ONLY, check_shape
@@ -174,6 +174,15 @@ class Gallery:
         """Let files and folders be opened that the gallery names, from now on. Raises GalleryError."""
         kept = Path(os.path.realpath(self.folder)) / SOURCES
         add_roots(self.store.id, [path for path in paths if not Path(os.path.realpath(path)).is_relative_to(kept)])
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """The URIs of the object stores that may be read, where the gallery names what lies there."""
+        return ownership_of(self.store.id).buckets
+
+    def allow_buckets(self, uris: Iterable[str]) -> None:
+        """Let what lies in object stores be read that the gallery names, from now on. Raises GalleryError."""
+        add_buckets(self.store.id, uris)
 
     def close(self) -> None:
         """Stop the decoding processes and close the database."""

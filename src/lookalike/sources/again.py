@@ -14,6 +14,8 @@ from lookalike.readers.pool import ReaderPool
 from lookalike.sources.collections.catalogue import open_dataset
 from lookalike.sources.files import FileSource
 from lookalike.sources.reading import list_items
+from lookalike.sources.s3.address import is_bucket_uri
+from lookalike.sources.s3.listed import ListedBuckets
 from lookalike.sources.source import Source
 from lookalike.sources.stored_items import is_there
 from lookalike.sources.volumes import files_behind, volume_items
@@ -23,8 +25,9 @@ from lookalike.types import Item, Record
 NOT_AGAIN: Final[dict[str, str]] = {
     "gone": "nothing is where the record was read",
     "changed": "what is there has other bytes than the record was made from",
-    "outside": "it lies outside of the folders that you allow this gallery (lookalike gallery adopt G --root FOLDER)",
-    "elsewhere": "it came from a source that is no file of this machine",
+    "outside": "it lies outside of the folders and buckets that you allow this gallery (lookalike gallery adopt G "
+    "--root FOLDER, or s3://BUCKET)",
+    "elsewhere": "it came from a source that is neither a file of this machine nor in an object store",
 }
 """Why a record cannot be read again, beside the reasons of refused files (``errors.REASONS``)."""
 
@@ -77,12 +80,18 @@ def again(
     place_of: Callable[[str], Path],
     may_open: Callable[[Path], bool],
     of_one_series: Callable[[Sequence[Path]], Sequence[Path]],
+    buckets: ListedBuckets,
 ) -> Again:
     """The items that hold the records' pictures: each file once. place_of: where a source is opened, or NotFoundError
-    with a reason; may_open: whether a file beside it is; of_one_series: as in ``files_behind``.
+    with a reason; may_open: whether a file beside it is; of_one_series: as in ``files_behind``; buckets: what may be
+    read that is no file here. Raises what a bucket does that cannot be listed.
     """
     found, files, arrays = Again(), dict[Path, None](), dict[Path, set[int]]()
+    objects: dict[str, tuple[Source, Item]] = {}
     for record in records:
+        if is_bucket_uri(record.source):
+            _take_object(found, objects, record, buckets)
+            continue
         try:
             place = _place(record.source, place_of)
             if place.suffix == _ARRAYS:
@@ -97,10 +106,20 @@ def again(
         else:
             files |= dict.fromkeys(own)
             found.names[record.id] = {file_name(place), *map(file_name, own)}
-    found.items += list_items(map(FileSource, files)).items
+    found.items += [*list_items(map(FileSource, files)).items, *objects.values()]
     for place, frames in arrays.items():
         found.items += _arrays(place, frames)
     return found
+
+
+def _take_object(found: Again, objects: dict[str, tuple[Source, Item]], record: Record, buckets: ListedBuckets) -> None:
+    """Note what of a bucket holds a record's picture, or why it cannot be read."""
+    held = buckets.holding(record.source, record.depth)
+    if held is None:
+        found.reasons[record.id] = "gone" if buckets.may_read(record.source) else "outside"
+        return
+    objects[held[1].name] = held
+    found.names[record.id] = {record.source, held[1].name}
 
 
 def _place(source: str, place_of: Callable[[str], Path]) -> Path:

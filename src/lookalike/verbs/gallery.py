@@ -16,9 +16,10 @@ from lookalike.erasing import PATIENCE
 from lookalike.errors import DamagedFileError, EngineError, GalleryError, ManifestMismatchError, UsageError
 from lookalike.filters import Or
 from lookalike.gallery import Gallery, gallery_folder, open_gallery
-from lookalike.ownership import add_roots, allow_encoder, ownership_of
+from lookalike.ownership import add_buckets, add_roots, allow_encoder, ownership_of
 from lookalike.secret_key import read_secret
 from lookalike.sources.item_labels import NamedSource
+from lookalike.sources.s3.address import is_bucket_uri, parse_bucket_address
 from lookalike.sources.stored_items import is_there
 from lookalike.store import SpaceRow, Store
 from lookalike.store.adoption import adopt_store
@@ -269,10 +270,11 @@ class SourceFolder:
 
 @dataclass(frozen=True, slots=True)
 class AdoptResult:
-    """owned: whether the gallery is this user's now; false where its folder may only be read. folders: where its
-    records come from. jobs, keys: open jobs that were dropped, API keys that stood in it and were removed.
-    same_patients: whether pictures that come are grouped with those of the same patient that are here. engine: the
-    index engine that it named, which is not asked any more; "" for none.
+    """owned: whether the gallery is this user's now; false where its folder may only be read. roots, buckets: the
+    folders and files, and the object stores, that may be read for it. folders: where its records come from. jobs,
+    keys: open jobs that were dropped, API keys that stood in it and were removed. same_patients: whether pictures that
+    come are grouped with those of the same patient that are here. engine: the index engine that it named, which is not
+    asked any more; "" for none.
     """
 
     owned: bool
@@ -282,6 +284,7 @@ class AdoptResult:
     keys: int
     same_patients: bool
     engine: str = ""
+    buckets: tuple[str, ...] = ()
 
 
 def adopt(
@@ -295,16 +298,18 @@ def adopt(
     """Make a gallery that came from elsewhere, or was made by an earlier version, this user's own: from now on it may
     be written to. Jobs, API keys and the index engine that it brings are dropped.
 
-    root: folders and files whose pictures may be opened for it. key_file: the secret key that it was made with
-    (``secret_key``): without it, pictures that come cannot be matched with those of the same patient that are here.
-    encoder: references to files, folders or repositories that it may name as its encoder. store: the address of the
-    PostgreSQL that its records are in, as it is from this machine.
+    root: folders and files whose pictures may be opened for it, and buckets (s3://BUCKET/PREFIX). key_file: the secret
+    key that it was made with (``secret_key``): without it, pictures that come cannot be matched with those of the same
+    patient that are here. encoder: references to files, folders or repositories that it may name as its encoder. store:
+    the address of the PostgreSQL that its records are in, as it is from this machine.
 
     Raises GalleryError (no gallery, or a configuration that cannot be written to), UsageError (a root or a key that is
     none), DamagedFileError.
     """
     path, secret = gallery_folder(gallery), "" if key_file is None else read_secret(key_file)
-    if missing := [str(each) for each in root if not absolute(each).exists()]:
+    buckets = [parse_bucket_address(str(each)).uri for each in root if is_bucket_uri(str(each))]
+    folders = [absolute(each) for each in root if not is_bucket_uri(str(each))]
+    if missing := [str(each) for each in folders if not each.exists()]:
         raise UsageError(f"no such file or folder: {missing[0]}; give folders that exist")
     if store is not None:
         named = named_place(path)
@@ -315,7 +320,8 @@ def adopt(
     with closing(Store(path)) as opened_store:
         for name in encoder:
             allow_encoder(opened_store.id, name)
-        add_roots(opened_store.id, [absolute(each) for each in root])
+        add_roots(opened_store.id, folders)
+        add_buckets(opened_store.id, buckets)
     with open_gallery(path) as opened:
         return AdoptResult(
             opened.owned,
@@ -325,6 +331,7 @@ def adopt(
             0 if done is None else done.keys,
             opened.store.identity.names_patients,
             "" if done is None else done.engine,
+            opened.buckets,
         )
 
 

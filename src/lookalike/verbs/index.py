@@ -31,6 +31,7 @@ from lookalike.sources.labels import LabelTable, read_label_table
 from lookalike.sources.left_out import check_source_filter, leave_out
 from lookalike.sources.reading import Listing, Readers, list_items, read_items
 from lookalike.sources.reports import STRUCTURED
+from lookalike.sources.s3.address import is_bucket_uri
 from lookalike.sources.source import NamedByGallery, Source, source_of
 from lookalike.sources.vector_files.source import VectorSource, check_ids, check_vectors, encoder_of_vectors, vectors_in
 from lookalike.store import Batch
@@ -139,6 +140,7 @@ def index(
     tuned = encoders.tuned_elsewhere(gallery.spec.name, gallery.store.id)
     with gallery.writing() as turn:
         gallery.allow(_local_roots(given, listing))
+        gallery.allow_buckets(source.uri for source in given if is_bucket_uri(source.uri))
         if patches:
             _keep_patches(gallery)
         run = IndexRun(gallery, ItemLabels(table, listing), words, overwrite_labels, apart=[*listing.apart])

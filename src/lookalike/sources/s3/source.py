@@ -80,6 +80,13 @@ class BucketSource:
                 raise UnreadableImageError("not-fetched")
             yield [file for file, is_sent in zip(files, sent, strict=True) if is_sent]
 
+    def single(self, item: Item, name: str) -> Item:
+        """One object of an item that was listed, as an item of its own. name: its file's, one of its instances."""
+        found = next(each for each in self._objects[item.name] if each.file_name == name)
+        single = Item(f"{item.name}/{name}", size=found.size, version=found.version)
+        self._objects[single.name] = (found,)
+        return single
+
     def stop(self) -> None:
         """Let what is being fetched fail soon."""
         self.bucket.stop()

@@ -184,6 +184,7 @@ class _Merge:
         total, done = sum(len(each.found.items) for each in self.merged), 0
         for each in self.merged:
             self.target.allow(ownership_of(each.gallery.store.id).roots)
+            self.target.allow_buckets(each.gallery.buckets)
             self.refused |= self._read(each, stores, _after(progress, done, total))
             done += len(each.found.items)
             self._bring_said(each)
