@@ -21,6 +21,7 @@ from test_volumes import write_series
 from conftest import texture
 from lookalike.errors import GalleryError, MissingExtraError, UsageError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.plugins import _declared
 from lookalike.store.patches import patches_of
 from lookalike.verbs.index import index
 from peers.ray import RayCluster, ray_cluster, said
@@ -148,6 +149,15 @@ def test_a_cluster_gives_what_this_machine_gives(cluster: RayCluster, hidden: Pa
         assert (again["added"], again["skipped"]) == (0, expected.added + expected.skipped)
 
 
+@pytest.fixture
+def installed_here(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The plug-ins of the hosts, in this process too: it may have looked for some before."""
+    monkeypatch.syspath_prepend(str(plugins))
+    _declared.cache_clear()
+    yield
+    _declared.cache_clear()
+
+
 def waited(until: Callable[[], object], seconds: float = _SECONDS) -> None:
     end = time.monotonic() + seconds
     while not until():
@@ -168,10 +178,9 @@ def stored(folder: Path) -> int:
 
 @pytest.mark.slow
 def test_a_host_that_is_killed_half_way_loses_and_doubles_nothing(
-    cluster: RayCluster, plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: RayCluster, installed_here: None, tmp_path: Path
 ) -> None:
     """10,000 pictures; another host does what the killed one had, and one that comes later takes part."""
-    monkeypatch.syspath_prepend(str(plugins))
     count = 10_000
     folder, there = drawn(tmp_path / "pictures", count), tmp_path / "there"
     killed = cluster.join()

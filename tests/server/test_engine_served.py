@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from served import make_gallery, problem, serving
+from served import eventually, make_gallery, problem, serving
 
 from lookalike.gallery import open_gallery
 
@@ -21,11 +21,19 @@ def test_a_service_is_ready_by_itself_once_its_engine_answers(tmp_path: Path) ->
     """Until then it says what is missing, and answers what needs no engine."""
     folder = make_gallery(tmp_path)
     named(folder, AWAY)
-    back = threading.Timer(8, named, (folder, "embedded"))
+    told, log = f"the index engine {AWAY} gave no answer", tmp_path / "server.log"
+    returns = threading.Event()
+
+    def come_back() -> None:
+        eventually(lambda: log.exists() and told in log.read_text(), bool)
+        returns.set()
+        named(folder, "embedded")
+
+    back = threading.Thread(target=come_back)
     back.start()
     with serving(folder) as server:  # which is entered once it is ready
-        assert not back.is_alive()
-        assert f"the index engine {AWAY} gave no answer" in server.lines()
+        assert returns.is_set()
+        back.join()
         asked = {"query": {"ids": [server.get("/records").json()["items"][0]["id"]]}}
         assert server.post("/search", asked).status_code == 200
         named(folder, AWAY)
